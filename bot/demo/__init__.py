@@ -1,0 +1,1 @@
+"""The embedded registry and fleet of `basebump demo`."""

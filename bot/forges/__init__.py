@@ -1,0 +1,1 @@
+"""One file per forge: verbs without judgement."""

@@ -1,0 +1,132 @@
+"""What scanners say of images, and what moving from one to another changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from bot.model.reference import Digest, Line
+
+
+class Severity(IntEnum):
+    """How bad a vulnerability is; the order is that of the numbers."""
+
+    UNKNOWN = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    CRITICAL = 4
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One vulnerability in one package."""
+
+    id: str
+    """`CVE-2026-1234` where there is one, else what the scanner calls it."""
+    package: str
+    package_type: str
+    """As the scanner names the ecosystem: `debian`, `alpine`, `npm`."""
+    installed: str
+    fixed_in: str | None
+    severity: Severity
+    title: str = ""
+
+
+class Unscanned(StrEnum):
+    """Why there are no numbers. None of these is zero."""
+
+    NO_SCANNER = "no-scanner"
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+    OS_UNKNOWN = "os-unknown"
+    OS_UNSUPPORTED = "os-unsupported"
+    END_OF_LIFE = "end-of-life"
+    DATABASE_STALE = "database-stale"
+    IMAGE_GONE = "image-gone"
+    PLATFORM_MISSING = "platform-missing"
+    DIFFERENT_DATABASE = "different-database"
+
+    @property
+    def sentence(self) -> str:
+        """The same in a sentence, for people."""
+        return _SENTENCES[self]
+
+
+_SENTENCES: dict[Unscanned, str] = {
+    Unscanned.NO_SCANNER: "no scanner is configured or installed",
+    Unscanned.FAILED: "the scanner failed",
+    Unscanned.TIMED_OUT: "the scanner ran out of time",
+    Unscanned.OS_UNKNOWN: "the scanner did not recognise its operating system",
+    Unscanned.OS_UNSUPPORTED: "the scanner's database knows nothing of its operating system's release",
+    Unscanned.END_OF_LIFE: "its operating system is out of support, so nobody lists its vulnerabilities",
+    Unscanned.DATABASE_STALE: "the scanner's database is too old",
+    Unscanned.IMAGE_GONE: "the registry no longer has it",
+    Unscanned.PLATFORM_MISSING: "it does not have the platform",
+    Unscanned.DIFFERENT_DATABASE: "the scanner's database changed between the two scans",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One image to scan: a digest of a repository on a platform."""
+
+    line: Line
+    digest: Digest
+    platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerIdentity:
+    """Who scanned, with what knowledge. Two scans are comparable only when theirs are equal."""
+
+    name: str
+    version: str
+    database: datetime | None
+    """When the database was built."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A scan that worked."""
+
+    scanner: ScannerIdentity
+    os: str
+    """`debian 12.11`."""
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotScanned:
+    """A scan that did not, which says nothing about the image."""
+
+    why: Unscanned
+    detail: str = ""
+
+
+ScanOutcome = Scan | NotScanned
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What moving changes; counted by distinct vulnerability."""
+
+    fixed: tuple[Finding, ...]
+    introduced: tuple[Finding, ...]
+    remaining: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of one transition."""
+
+    old: ScanOutcome | None
+    """None where the place held no digest, so there is nothing to compare with."""
+    new: ScanOutcome
+    delta: Delta | None
+    """Only where old and new were scanned by the same scanner with the same database."""

@@ -1,0 +1,149 @@
+"""What is proposed to a repository, what its forge remembers, and the next step between the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.model.source import FilePath
+
+Target = str
+"""`line@digest`: what a person declines by closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file as it will be."""
+
+    path: FilePath
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedImage:
+    """One image that a proposal moves."""
+
+    reference: str
+    """In the user's spelling, without a digest."""
+    canonical: str
+    tag: str
+    old: str | None
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A branch with one commit, and the request that asks for its merge."""
+
+    branch: str
+    title: str
+    body: str
+    message: str
+    """Of the commit, trailer included."""
+    changes: tuple[Change, ...]
+    images: tuple[ProposedImage, ...]
+    targets: tuple[Target, ...]
+    intent: str
+    """16 hexadecimal digits over (path, locator, value): decides pushes."""
+    report: str
+    """16 hexadecimal digits over the view without ages and dates: decides body edits."""
+    labels: tuple[str, ...] = ()
+
+
+class RequestState(StrEnum):
+    """What a forge says of a request; BRANCH is a branch of ours without any."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    MERGED = "merged"
+    BRANCH = "branch"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One branch or request of ours, as a forge shows it."""
+
+    branch: str
+    state: RequestState
+    head: str | None
+    """The commit that the branch points to, None when the branch is gone."""
+    intent: str | None
+    """The trailer of the head commit, or None when that commit is not ours."""
+    number: int | None = None
+    url: str | None = None
+    title: str = ""
+    body: str = ""
+    conflicts: bool = False
+    """Whether the forge knows that it cannot be merged."""
+    told: bool = False
+    """Whether our one comment about a person's commits is there."""
+    accepted: bool = False
+    """Whether a person approved it, queued it, or set it to merge by itself."""
+    committed: datetime | None = None
+    """When the head commit was made."""
+    closed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Make the request, and the branch unless it already holds the intent."""
+
+    proposal: Proposal
+    over: Seen | None = None
+    """A branch of ours that stands there without a request."""
+    withdrawn: Seen | None = None
+    """A request that we closed before, to be named in the new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """Bring an open request up to date."""
+
+    seen: Seen
+    proposal: Proposal
+    push: bool
+    amend: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Take an open request back: mark it as withdrawn, close it, delete its branch."""
+
+    seen: Seen
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Delete a branch of ours that has no request and is not wanted."""
+
+    seen: Seen
+
+
+class LeaveReason(StrEnum):
+    """Why a branch or request is left as it is."""
+
+    UNCHANGED = "unchanged"
+    DECLINED = "declined"
+    EDITED = "edited"
+    """A person committed to it."""
+    ACCEPTED = "accepted"
+    """A person approved it; the move waits."""
+    UNKNOWN = "unknown"
+    """Something that it depends on was not looked at in this run."""
+    TAKEN = "taken"
+    """The branch's name is held by commits that are not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Do nothing, except for saying so once where a person committed."""
+
+    branch: str
+    reason: LeaveReason
+    seen: Seen | None = None
+    tell: bool = False
+
+
+Step = Open | Refresh | Close | Sweep | Leave

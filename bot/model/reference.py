@@ -1,0 +1,137 @@
+"""Image references: what a person wrote, and the repository it means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NewType
+
+from bot.model.errors import InvalidReferenceError
+
+Digest = NewType("Digest", str)
+"""`sha256:` and 64 lower-case hexadecimal digits (or `sha512:` and 128, which basebump reads but never writes)."""
+
+DOCKER_HUB = "docker.io"
+_HUB_ALIASES = frozenset({"docker.io", "index.docker.io"})
+
+MAX_REFERENCE_LENGTH = 1024
+"""Longer texts are no references: a path has at most 255 characters, a tag 128, a digest 135."""
+MAX_PATH_LENGTH = 255
+"""https://github.com/distribution/reference (NameTotalLengthMax)."""
+
+# The grammar of https://github.com/distribution/reference, without its optional host: that is decided by hand below.
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}", re.ASCII)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}", re.ASCII)
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+_IMAGE_ID = re.compile(r"[a-f0-9]{64}", re.ASCII)
+
+
+def parse_sha256(text: str) -> Digest | None:
+    """Return `text` as a digest when it is `sha256:` and 64 lower-case hexadecimal digits, else None."""
+    return Digest(text) if _SHA256.fullmatch(text) else None
+
+
+def is_tag(text: str) -> bool:
+    """Say whether `text` may stand as a tag."""
+    return _TAG.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Line:
+    """What is followed: the unit of one question to a registry, of one history, of one proposal."""
+
+    repository: str
+    """Canonical: `docker.io/library/nginx`."""
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+    @property
+    def host(self) -> str:
+        return self.repository.partition("/")[0]
+
+    @property
+    def path(self) -> str:
+        """The repository without its host."""
+        return self.repository.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReference:
+    """A reference in the spelling of the person who wrote it."""
+
+    name: str
+    """As written, without tag and digest: `nginx`, `ghcr.io/acme/web`, `127.0.0.1:5000/base`."""
+    tag: str | None
+    digest: Digest | None
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Read one reference as Go's distribution/reference does (ParseNormalizedNamed), keeping the spelling.
+
+        Raises InvalidReferenceError when `text` is no reference.
+        """
+        return _parse(text)
+
+    @property
+    def repository(self) -> str:
+        """The canonical repository: `docker.io/library/nginx` for `nginx`."""
+        host, path = _split(self.name)
+        return f"{host}/{path}"
+
+    @property
+    def host(self) -> str:
+        return _split(self.name)[0]
+
+    def line(self, followed: str | None = None) -> Line | None:
+        """Return the line that this reference follows: its tag, else the one a rule names, else None."""
+        tag = self.tag or followed
+        return Line(self.repository, tag) if tag else None
+
+    def at(self, digest: Digest) -> ImageReference:
+        """Return the same reference at another digest."""
+        return replace(self, digest=digest)
+
+    def __str__(self) -> str:
+        return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Split a name into host and path; Docker Hub's short forms are written out."""
+    head, slash, rest = name.partition("/")
+    is_host = slash and ("." in head or ":" in head or head == "localhost" or head != head.lower())
+    if not is_host:
+        return DOCKER_HUB, name if slash else f"library/{name}"
+    if head not in _HUB_ALIASES:
+        return head, rest
+    return DOCKER_HUB, rest if "/" in rest else f"library/{rest}"
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> ImageReference:
+    if len(text) > MAX_REFERENCE_LENGTH:
+        raise InvalidReferenceError(text[:80] + "…", "it is too long")
+    if _IMAGE_ID.fullmatch(text):
+        raise InvalidReferenceError(text, "64 hexadecimal digits are an image id")
+    rest, at, digest = text.partition("@")
+    if at and not _DIGEST.fullmatch(digest):
+        raise InvalidReferenceError(text, "what follows @ is no digest")
+    name, colon, tag = rest.rpartition(":")
+    if not colon or "/" in tag or (tag.endswith("]") and "[" in name):  # a port or an IPv6 address, not a tag
+        name, tag = rest, ""
+    elif not _TAG.fullmatch(tag):
+        raise InvalidReferenceError(text, "what follows the last : is no tag")
+    host, path = _split(name)
+    if not _HOST.fullmatch(host):
+        raise InvalidReferenceError(text, "its registry is no host name")
+    if not _PATH.fullmatch(path):
+        raise InvalidReferenceError(text, "its repository is not lower-case words joined by / . _ or -")
+    if len(path) > MAX_PATH_LENGTH:
+        raise InvalidReferenceError(text, f"its repository has more than {MAX_PATH_LENGTH} characters")
+    return ImageReference(name, tag or None, Digest(digest) if at else None)

@@ -1,0 +1,75 @@
+"""What a run found and did; every output renders this one document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence
+from bot.model.proposal import ProposedImage
+from bot.model.reference import Digest
+from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.vocabulary import Level, ProposalOutcome, Reason, Stage, Status
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """One thing that basebump could not do; the rest went on."""
+
+    subject: str
+    stage: Stage
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a run concluded about one place."""
+
+    occurrence: Occurrence
+    status: Status
+    reason: Reason | None = None
+    detail: str = ""
+    new_digest: Digest | None = None
+    transition: Transition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalReport:
+    """What became of one proposal."""
+
+    branch: str
+    outcome: ProposalOutcome
+    title: str
+    images: tuple[ProposedImage, ...] = ()
+    files: tuple[FilePath, ...] = ()
+    url: str | None = None
+    note: str = ""
+    """A sentence for people: why it was closed, what could not be done beside it."""
+    body: str = ""
+    """The rendered Markdown, for those who look at it; not part of the JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryReport:
+    """One tree and what is proposed to it."""
+
+    forge: str
+    """`github`, `local`; empty for a scanned folder."""
+    name: str
+    base_branch: str | None
+    verdicts: tuple[Verdict, ...] = ()
+    unsupported: tuple[Unsupported, ...] = ()
+    proposals: tuple[ProposalReport, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """The whole run."""
+
+    level: Level
+    repositories: tuple[RepositoryReport, ...]
+    evidence: dict[Transition, Evidence] = field(default_factory=dict)
+    failed: tuple[Failed, ...] = ()

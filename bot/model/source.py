@@ -1,0 +1,83 @@
+"""Files, the places in them where an image is written, and the bytes that may be changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+from bot.model.reference import ImageReference
+from bot.model.vocabulary import Reason, Role
+
+FilePath = NewType("FilePath", str)
+"""A path inside a tree, with `/`, never starting with one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as its bytes."""
+
+    path: FilePath
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open range of bytes; an empty one is a place to insert at."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Bytes that a value may be written into: `span`, which holds `old`, becomes `before` and the value."""
+
+    span: Span
+    old: bytes
+    before: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nothing may be written here, because of what the file says."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A reference at a place."""
+
+    path: FilePath
+    line_number: int
+    """Of the first byte of the reference's text, from 1."""
+    format: str
+    locator: str
+    """Unique in its file, and the same before and after our own edits: `stage[0]`, `0/spec/containers/1/image`."""
+    written: str
+    """The source text: `${IMG}`."""
+    reference: ImageReference
+    """What it means, in the user's spelling."""
+    role: Role
+    digest: Slot | Closed
+    platform: str | None = None
+    """`os/architecture[/variant]` when the place says so literally."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A text where a reference would stand, or a whole file, that basebump cannot read; it is never touched."""
+
+    path: FilePath
+    line_number: int
+    text: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the bytes of `span`, which are `old`, by `new`."""
+
+    span: Span
+    old: bytes
+    new: bytes

@@ -1,0 +1,183 @@
+"""The closed lists of words that users, scripts and reports hold on to.
+
+The words grow by release and are never renamed; `docs/vocabulary.md` is generated from this page.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Status(StrEnum):
+    """What is true of one place where an image is written."""
+
+    UP_TO_DATE = "up-to-date"
+    UPDATE = "update"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    UNRESOLVED = "unresolved"
+    NOT_CHECKED = "not-checked"
+
+
+class Reason(StrEnum):
+    """Why an image is not moved, or why a text is not ours to touch."""
+
+    # refused
+    NOT_SCANNED = "not-scanned"
+    # skipped
+    IGNORED = "ignored"
+    NO_RULE = "no-rule"
+    PIN_OFF = "pin-off"
+    NO_TAG = "no-tag"
+    CONFLICTING_EDITS = "conflicting-edits"
+    NOT_PROVED = "not-proved"
+    OWN = "own"
+    MAYBE_OWN = "maybe-own"
+    UNKNOWN_REGISTRY = "unknown-registry"
+    UNSUPPORTED_DIGEST = "unsupported-digest"
+    # unresolved
+    NOT_FOUND_OR_DENIED = "not-found-or-denied"
+    DENIED = "denied"
+    RATE_LIMITED = "rate-limited"
+    UNREACHABLE = "unreachable"
+    REGISTRY_ERROR = "registry-error"
+    DIGEST_MISMATCH = "digest-mismatch"
+    # not checked
+    OFFLINE = "offline"
+    # a text that holds no readable reference, or a file that is not what it claims to be
+    TEMPLATED = "templated"
+    UNRESOLVED_ARGUMENT = "unresolved-argument"
+    MALFORMED = "malformed"
+    UNPARSABLE = "unparsable"
+    TOO_LARGE = "too-large"
+    UNDECODABLE = "undecodable"
+    TOO_DEEP = "too-deep"
+
+    @property
+    def sentence(self) -> str:
+        """The same in a sentence, for people."""
+        return SENTENCES[self]
+
+
+SENTENCES: dict[Reason, str] = {
+    Reason.NOT_SCANNED: "A rule requires a scan, and there is none.",
+    Reason.IGNORED: "A rule says to ignore it.",
+    Reason.NO_RULE: "The policy says `update: none` for it.",
+    Reason.PIN_OFF: "It has no digest, and the policy says not to pin it.",
+    Reason.NO_TAG: "It names no tag, and no rule says which tag it follows.",
+    Reason.CONFLICTING_EDITS: "It shares its bytes with a place that must not move with it.",
+    Reason.NOT_PROVED: "Reading the edited file again did not show exactly the planned change.",
+    Reason.OWN: "It is one of your own builds; those move only by a rule that says `role: own`.",
+    Reason.MAYBE_OWN: "It may be one of your own builds: it is on no public registry, and `own:` is not stated.",
+    Reason.UNKNOWN_REGISTRY: "Its registry is neither well known nor listed under `registries:`, so it is not contacted.",
+    Reason.UNSUPPORTED_DIGEST: "It is pinned by a digest that is not sha256; basebump writes only those.",
+    Reason.NOT_FOUND_OR_DENIED: "The registry does not have it, or does not show it without a credential.",
+    Reason.DENIED: "The registry refused the configured credential.",
+    Reason.RATE_LIMITED: "The registry said to come back later.",
+    Reason.UNREACHABLE: "The registry could not be reached.",
+    Reason.REGISTRY_ERROR: "The registry failed, or answered something that is no image.",
+    Reason.DIGEST_MISMATCH: "The registry served bytes that do not have the digest it named.",
+    Reason.OFFLINE: "No registry was asked.",
+    Reason.TEMPLATED: "A template's placeholder stands where a reference would.",
+    Reason.UNRESOLVED_ARGUMENT: "It depends on a build argument that is not resolved.",
+    Reason.MALFORMED: "A reference is expected here, and this is none.",
+    Reason.UNPARSABLE: "The file cannot be parsed as what its name says it is.",
+    Reason.TOO_LARGE: "The file is larger than basebump reads.",
+    Reason.UNDECODABLE: "The file is not UTF-8 text.",
+    Reason.TOO_DEEP: "The file nests or repeats itself deeper than basebump follows.",
+}
+
+REASONS: dict[Status, tuple[Reason, ...]] = {
+    Status.UP_TO_DATE: (),
+    Status.UPDATE: (),
+    Status.REFUSED: (Reason.NOT_SCANNED,),
+    Status.SKIPPED: (
+        Reason.IGNORED,
+        Reason.NO_RULE,
+        Reason.PIN_OFF,
+        Reason.NO_TAG,
+        Reason.OWN,
+        Reason.MAYBE_OWN,
+        Reason.UNKNOWN_REGISTRY,
+        Reason.CONFLICTING_EDITS,
+        Reason.NOT_PROVED,
+        Reason.UNSUPPORTED_DIGEST,
+    ),
+    Status.UNRESOLVED: (
+        Reason.NOT_FOUND_OR_DENIED,
+        Reason.DENIED,
+        Reason.RATE_LIMITED,
+        Reason.UNREACHABLE,
+        Reason.REGISTRY_ERROR,
+        Reason.DIGEST_MISMATCH,
+    ),
+    Status.NOT_CHECKED: (Reason.OFFLINE,),
+}
+"""Which reasons a status can have; the rest are reasons of unsupported text."""
+
+UNSUPPORTED_REASONS: tuple[Reason, ...] = (
+    Reason.TEMPLATED,
+    Reason.UNRESOLVED_ARGUMENT,
+    Reason.MALFORMED,
+    Reason.UNPARSABLE,
+    Reason.TOO_LARGE,
+    Reason.UNDECODABLE,
+    Reason.TOO_DEEP,
+)
+
+
+class Role(StrEnum):
+    """What an image is to the repository that names it."""
+
+    BASE = "base"
+    THIRD_PARTY = "third-party"
+    OWN = "own"
+
+
+class Level(IntEnum):
+    """How far a run goes; each rung includes those below it."""
+
+    REPORT = 0
+    PUSH = 1
+    PROPOSE = 2
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class ProposalOutcome(StrEnum):
+    """What became of a proposal in a run."""
+
+    OPENED = "opened"
+    REFRESHED = "refreshed"
+    UNCHANGED = "unchanged"
+    CLOSED = "closed"
+    LEFT_ALONE = "left-alone"
+    DECLINED = "declined"
+    SWEPT = "swept"
+    FAILED = "failed"
+    WOULD_OPEN = "would-open"
+    WOULD_REFRESH = "would-refresh"
+    WOULD_CLOSE = "would-close"
+
+
+class Stage(StrEnum):
+    """Where in a run something broke."""
+
+    SURVEY = "survey"
+    RESOLVE = "resolve"
+    ASSESS = "assess"
+    EDIT = "edit"
+    PROPOSE = "propose"
+
+
+class ExitCode(IntEnum):
+    """What the process says when it ends."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    BUG = 3
+    FOUND = 4
+    INTERRUPTED = 130

@@ -1,0 +1,1 @@
+"""The run: its phases in their order, and the work of each."""

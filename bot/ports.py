@@ -1,0 +1,187 @@
+"""Every seam to the world, on one page: what the pipeline asks for, and what may go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.model.evidence import ScanOutcome, Subject
+from bot.model.image import Claim, ImageFacts, Manifest
+from bot.model.proposal import Change, Proposal, Seen
+from bot.model.reference import Digest, Line
+from bot.model.report import Failed
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+
+
+class FileFormat(Protocol):
+    """Reads one kind of file. Pure: it neither opens files nor writes them."""
+
+    @property
+    def name(self) -> str: ...
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        """Return those of `paths` that this format reads."""
+        ...
+
+    def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
+        """Yield every place of `file`, in its order; never raises, whatever the bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One regular file of a tree."""
+
+    path: FilePath
+    size: int | None
+    """Bytes, where the tree knows without reading."""
+    oid: str | None = None
+    """The git blob, where there is one."""
+
+
+class Tree(Protocol):
+    """One commit of a repository, or a folder: what is read in a run."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether `entries` gave all files (forges truncate large trees)."""
+        ...
+
+    def entries(self) -> Iterable[Entry]:
+        """Return the regular files; no links, no submodules. Raises TreeError."""
+        ...
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the content. Raises TreeError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GitRepository:
+    """One git repository that a run looks at."""
+
+    forge: str
+    """The kind: `github`, `local`."""
+    name: str
+    base_branch: str | None
+    """None where there is none: an empty repository, or a detached one."""
+    commit: str | None
+    """What the base branch points to."""
+
+
+class Fleet(Protocol):
+    """The repositories that one configured forge offers."""
+
+    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        """Yield what the config selects, or of that only the names in `only` when it is not empty."""
+        ...
+
+    def tree(self, repository: GitRepository) -> Tree:
+        """Return the tree of the base branch's commit. Raises TreeError."""
+        ...
+
+    def forge(self, repository: GitRepository) -> Forge:
+        """Return the verbs for one repository."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeLimits:
+    """What a forge can take."""
+
+    body_characters: int
+    title_characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A request that now exists."""
+
+    number: int | None
+    url: str | None
+    notes: tuple[str, ...] = ()
+    """What could not be done beside it, in sentences: a label that was refused."""
+
+
+class Forge(Protocol):
+    """Verbs without judgement, for one repository; `core.lifecycle` judges. Every verb raises ForgeError."""
+
+    @property
+    def limits(self) -> ForgeLimits: ...
+
+    def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
+        """Return our branches and open requests under `prefix`, and the ended requests of the `wanted` branches.
+
+        Newest request first. Requests from forks are not ours and never returned.
+        """
+        ...
+
+    def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
+        """Make one commit on the base's commit and point `branch` to it; return the commit.
+
+        `over` is the commit that the branch must point to, None where it must not exist: otherwise ForgeError.
+        File modes stay; a path that is no regular file in the base is refused.
+        """
+        ...
+
+    def open(self, proposal: Proposal) -> Opened:
+        """Make the request for a branch that exists; one that is already open is amended instead."""
+        ...
+
+    def amend(self, seen: Seen, title: str, body: str) -> None:
+        """Change title and body of an open request."""
+        ...
+
+    def close(self, seen: Seen) -> None:
+        """Close an open request, unmerged; where the forge keeps both as refs, its branch goes with it."""
+        ...
+
+    def tell(self, seen: Seen, text: str) -> None:
+        """Comment on an open request."""
+        ...
+
+    def drop(self, seen: Seen) -> None:
+        """Delete the branch if it still points to `seen.head`; one that is gone is done."""
+        ...
+
+
+class Registry(Protocol):
+    """Questions about images; mirrors, credentials and retries are its own affair. Every one raises RegistryError."""
+
+    def head(self, line: Line) -> Claim:
+        """Return what the registry says that the tag points to."""
+        ...
+
+    def fetch(self, line: Line, digest: Digest) -> Manifest:
+        """Fetch `digest` from the line's repository; its bytes have been hashed."""
+        ...
+
+    def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
+        """Return what the image says of itself."""
+        ...
+
+
+class Scanner(Protocol):
+    """Finds the known vulnerabilities of one image; what goes wrong is a NotScanned, never an exception."""
+
+    def scan(self, subject: Subject) -> ScanOutcome: ...
+
+
+class Clock(Protocol):
+    """The time, so that tests can choose it."""
+
+    def now(self) -> datetime:
+        """Return an aware time in UTC."""
+        ...
+
+
+class Progress(Protocol):
+    """Watches a run; silent unless somebody looks."""
+
+    def phase(self, title: str, total: int) -> None: ...
+
+    def step(self) -> None: ...
+
+    def done(self) -> None: ...

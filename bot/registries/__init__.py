@@ -1,0 +1,1 @@
+"""Asking registries: the OCI client, and where its credentials come from."""
