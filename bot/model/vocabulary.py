@@ -69,7 +69,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_PROVED: "Reading the edited file again did not show exactly the planned change.",
     Reason.OWN: "It is one of your own builds; those move only by a rule that says `role: own`.",
     Reason.MAYBE_OWN: "It may be one of your own builds: it is on no public registry, and `own:` is not stated.",
-    Reason.UNKNOWN_REGISTRY: "Its registry is neither well known nor listed under `registries:`, so it is not contacted.",
+    Reason.UNKNOWN_REGISTRY: "Its registry is neither well known nor listed under `registries:`; it is not contacted.",
     Reason.UNSUPPORTED_DIGEST: "It is pinned by a digest that is not sha256; basebump writes only those.",
     Reason.NOT_FOUND_OR_DENIED: "The registry does not have it, or does not show it without a credential.",
     Reason.DENIED: "The registry refused the configured credential.",

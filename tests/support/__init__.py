@@ -1,0 +1,1 @@
+"""Real things made small: registries, images, repositories, forges, a scanner."""

