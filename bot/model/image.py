@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -81,3 +81,17 @@ class Unresolved:
 
 
 Resolution = Resolved | Unresolved
+
+
+@dataclass(frozen=True, slots=True)
+class PullAddress:
+    """Where a tool of somebody else's pulls one image from: the same mirror and credential as our own questions."""
+
+    reference: str
+    """`host/path@digest`, the mirror's host where there is one."""
+    insecure: bool
+    """Plain http."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca: str | None = None
+    """A file of CA certificates to trust for this host."""
