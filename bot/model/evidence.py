@@ -99,6 +99,8 @@ class Scan:
     os: str
     """`debian 12.11`."""
     findings: tuple[Finding, ...]
+    created: datetime | None = None
+    """When the image was built, as its config says; None where that is missing or 1970."""
 
 
 @dataclass(frozen=True, slots=True)

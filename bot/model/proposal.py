@@ -51,6 +51,13 @@ class Proposal:
     labels: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """Nothing is wanted on a branch, and why."""
+
+    why: str
+
+
 class RequestState(StrEnum):
     """What a forge says of a request; BRANCH is a branch of ours without any."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence
@@ -73,3 +73,7 @@ class RunReport:
     repositories: tuple[RepositoryReport, ...]
     evidence: dict[Transition, Evidence] = field(default_factory=dict)
     failed: tuple[Failed, ...] = ()
+
+    def with_failures(self, failures: tuple[Failed, ...]) -> RunReport:
+        """Return the same report with more that could not be done."""
+        return replace(self, failed=(*self.failed, *failures))

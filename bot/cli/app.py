@@ -1,0 +1,92 @@
+"""The command `basebump`: its subcommands, and how every ending becomes an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+import click
+
+from bot import __version__
+from bot.model.errors import BasebumpError, UsageError
+from bot.model.vocabulary import ExitCode
+
+_COMMANDS = {
+    "scan": "bot.cli.scan",
+    "run": "bot.cli.run",
+    "resolve": "bot.cli.resolve",
+    "close": "bot.cli.close",
+    "config": "bot.cli.config",
+    "demo": "bot.cli.demo",
+}
+"""Start-up is part of the product: a subcommand's module is imported when it is called."""
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        command: click.Command = importlib.import_module(module).command
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="basebump")
+def basebump() -> None:
+    """Keep every base image of a fleet on the newest patched digest.
+
+    The result goes to stdout, the talk to stderr. Exit codes: 0 done, whatever was found; 1 something could not be
+    done, and the result says what; 2 wrong usage or config; 3 a bug; 130 interrupted.
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        ended = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _say("Interrupted.", ExitCode.INTERRUPTED)
+    except KeyboardInterrupt:
+        return _say("Interrupted.", ExitCode.INTERRUPTED)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return ExitCode.USAGE
+    except UsageError as error:
+        return _say(f"basebump: {error}", ExitCode.USAGE)
+    except BasebumpError as error:
+        return _say(f"basebump: {error}", ExitCode.FAILED)
+    except BrokenPipeError:
+        return _end_quietly()
+    except Exception:  # noqa: BLE001 - whatever else escapes is a bug, and is said so
+        return _say(_bug_report(), ExitCode.BUG)
+    return ended if isinstance(ended, int) else ExitCode.DONE
+
+
+def _say(text: str, code: ExitCode) -> int:
+    click.echo(text, err=True)
+    return code
+
+
+def _end_quietly() -> int:
+    """End without a word when nobody reads the result any more (`basebump scan . | head`)."""
+    sys.stdout = None  # type: ignore[assignment]  # so that the interpreter does not flush it at exit and complain
+    return ExitCode.DONE
+
+
+def _bug_report() -> str:
+    """Return Markdown that a person can paste into an issue; a traceback holds code, not values."""
+    return "\n".join(
+        [
+            "basebump has a bug. Please open an issue with the following, after a look that nothing in it is private:",
+            "",
+            f"basebump {__version__}, Python {sys.version.split()[0]} on {sys.platform}",
+            "```",
+            traceback.format_exc().strip(),
+            "```",
+        ]
+    )

@@ -1,0 +1,20 @@
+"""`basebump close`: decline a proposal of the local forge, as a person would by closing a pull request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bot import wiring
+from bot.cli import options
+
+
+@click.command()
+@click.argument("name")
+@click.argument("branch")
+@options.required_config
+def command(name: str, branch: str, config_file: Path) -> None:
+    """Decline the proposal on BRANCH of the local repository NAME: exactly this is not proposed again."""
+    wiring.decline(config_file, name, branch)
+    click.echo(f"Declined {branch} of {name}; the next digest will be proposed again.")

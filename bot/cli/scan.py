@@ -1,0 +1,57 @@
+"""`basebump scan`: one folder, stopped after the proof."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bot import wiring
+from bot.cli import options
+from bot.cli.terminal import progress
+from bot.model.errors import TreeError, UsageError
+from bot.model.report import Failed
+from bot.model.source import FilePath
+from bot.model.vocabulary import ExitCode, Stage
+from bot.pipeline.run import Scanned, scan
+from bot.reports.json_document import scan_document
+from bot.reports.text import scan_text
+from bot.worktree import WorkTree
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@options.config
+@options.output_format
+@click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
+@click.option("--write", is_flag=True, help="Write the proved edits into the files.")
+def command(path: Path, config_file: Path | None, output_format: str, offline: bool, write: bool) -> int:
+    """Find the images in the folder PATH, and what their tags point to now.
+
+    In a git checkout untracked files are read and ignored ones are not. Nothing is written without --write.
+    """
+    if not path.is_dir():
+        raise UsageError(f"{path} is no folder: name the folder that holds the files")
+    if write and offline:
+        raise UsageError("--write needs to ask registries: leave out --offline")
+    tree = WorkTree(path)
+    with wiring.scan_world(config_file, offline=offline, progress=progress()) as (world, orders):
+        scanned = scan(tree, str(path), world, orders)
+    written, failed = _write(tree, scanned) if write else (None, ())
+    report = scanned.report.with_failures(failed)
+    click.echo(scan_document(report) if output_format == "json" else scan_text(report, written))
+    return ExitCode.FAILED if report.failed else ExitCode.DONE
+
+
+def _write(tree: WorkTree, scanned: Scanned) -> tuple[tuple[FilePath, ...], tuple[Failed, ...]]:
+    """Write every proved change; a file that cannot be written costs no other."""
+    contents = {reading.file.path: reading.file.content for reading in scanned.survey.readings}
+    written: list[FilePath] = []
+    failed: list[Failed] = []
+    for change in scanned.edited.changes:
+        try:
+            tree.write(change.path, contents[change.path], change.content)
+            written.append(change.path)
+        except TreeError as error:
+            failed.append(Failed(change.path, Stage.EDIT, str(error)))
+    return tuple(written), tuple(failed)

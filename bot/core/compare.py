@@ -1,0 +1,50 @@
+"""What moving from one image to another changes, as far as two scans can say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
+
+
+def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
+    """Pair two scans; there is a delta only where one scanner with one database made both."""
+    if not isinstance(old, Scan) or not isinstance(new, Scan):
+        return Evidence(old, new, None)
+    if old.scanner != new.scanner:
+        return Evidence(NotScanned(Unscanned.DIFFERENT_DATABASE), new, None)
+    before = {_key(finding): finding for finding in old.findings}
+    after = {_key(finding): finding for finding in new.findings}
+    return Evidence(
+        old,
+        new,
+        Delta(
+            fixed=_worst_first(before[key] for key in before.keys() - after.keys()),
+            introduced=_worst_first(after[key] for key in after.keys() - before.keys()),
+            remaining=_worst_first(after[key] for key in after.keys() & before.keys()),
+        ),
+    )
+
+
+def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
+    """Count distinct vulnerabilities, each at its worst severity."""
+    worst: dict[str, Severity] = {}
+    for finding in findings:
+        worst[finding.id] = max(finding.severity, worst.get(finding.id, Severity.UNKNOWN))
+    counted = Counter(worst.values())
+    return {severity: counted[severity] for severity in sorted(Severity, reverse=True)}
+
+
+def distinct(findings: Iterable[Finding]) -> int:
+    """Count distinct vulnerabilities."""
+    return len({finding.id for finding in findings})
+
+
+def _key(finding: Finding) -> tuple[str, str, str]:
+    """A version is no part of it: the same hole in a newer package is the same hole."""
+    return finding.id, finding.package_type, finding.package
+
+
+def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: (-finding.severity, finding.id, finding.package)))

@@ -1,0 +1,71 @@
+"""Bytes: make edits, and prove that they did what was planned and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from bot.model.errors import EditError
+from bot.model.reference import Digest, ImageReference
+from bot.model.source import Edit, Occurrence, Slot, Unsupported
+
+
+def write_digest(slot: Slot, digest: Digest) -> Edit:
+    """Return the edit that puts `digest` into `slot`."""
+    return Edit(slot.span, slot.old, slot.before + digest.encode())
+
+
+def apply_edits(content: bytes, edits: Iterable[Edit]) -> bytes:
+    """Return `content` with all `edits` made; equal edits are one edit.
+
+    Raises EditError when two different edits meet at a byte (insertions at one place included), or when the bytes
+    are not those that an edit names.
+    """
+    pieces: list[bytes] = []
+    copied = 0
+    last: Edit | None = None
+    for edit in sorted(set(edits), key=lambda each: (each.span, each.new)):
+        start, end = edit.span.start, edit.span.end
+        if last is not None and _meet(last, edit):
+            raise EditError(f"two different edits meet at byte {start}")
+        if not 0 <= start <= end <= len(content) or content[start:end] != edit.old:
+            raise EditError(f"byte {start} does not hold {edit.old!r}; the file changed after it was read")
+        pieces += [content[copied:start], edit.new]
+        copied, last = end, edit
+    return b"".join([*pieces, content[copied:]])
+
+
+def _meet(first: Edit, second: Edit) -> bool:
+    """Say whether two different edits, in the order of their spans, touch each other."""
+    if second.span.start < first.span.end:
+        return True
+    is_insertion = first.span.start == first.span.end or second.span.start == second.span.end
+    return is_insertion and second.span.start == first.span.end
+
+
+def is_proved(
+    before: Iterable[Occurrence | Unsupported],
+    after: Iterable[Occurrence | Unsupported],
+    planned: Mapping[str, Digest],
+) -> bool:
+    """Say whether exactly the planned locators changed, to exactly the planned digests.
+
+    `before` and `after` are what one format read out of the file before and after the edit.
+    """
+    expected = _places(before)
+    for locator, digest in planned.items():
+        place = expected.get(locator)
+        if not isinstance(place, ImageReference):
+            return False
+        expected[locator] = place.at(digest)
+    return expected == _places(after)
+
+
+def _places(found: Iterable[Occurrence | Unsupported]) -> dict[object, ImageReference | None]:
+    places: dict[object, ImageReference | None] = {}
+    for place in found:
+        match place:
+            case Occurrence():
+                places[place.locator] = place.reference
+            case Unsupported():
+                places[place.line_number, place.text, place.reason] = None
+    return places

@@ -1,0 +1,75 @@
+"""The life of a proposal as one pure function: what is wanted and what the forge remembers, to the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.core.mark import memory
+from bot.model.proposal import (
+    Close,
+    Leave,
+    LeaveReason,
+    Open,
+    Proposal,
+    Refresh,
+    RequestState,
+    Seen,
+    Step,
+    Sweep,
+    Unwanted,
+)
+
+REFRESH_EVERY = timedelta(days=7)
+"""How long an accepted proposal is left alone though the tag moved on: a refresh costs an approval and a CI run."""
+
+
+def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool, now: datetime) -> Step | None:
+    """Return the next step for one branch, or None when there is nothing to do and nothing to say.
+
+    `seen` is all that the forge shows of this branch, newest request first. `known` says whether everything that
+    the branch depends on was looked at in this run; what was not is never unwanted.
+    """
+    request = next((each for each in seen if each.state is RequestState.OPEN), None)
+    if request is not None:
+        return _of_open(wanted, request, known=known, now=now)
+    branch = next((each for each in seen if each.state is RequestState.BRANCH), None)
+    if branch is not None and branch.intent is None:
+        return Leave(branch.branch, LeaveReason.TAKEN, branch)
+    if isinstance(wanted, Unwanted):
+        if branch is None:
+            return None
+        return Sweep(branch) if known else Leave(branch.branch, LeaveReason.UNKNOWN, branch)
+    ended = [each for each in seen if each.state is RequestState.CLOSED]
+    declined = next((each for each in ended if _declines(each, wanted)), None)
+    if declined is not None:
+        return Leave(wanted.branch, LeaveReason.DECLINED, declined)
+    withdrawn = ended[0] if ended and memory(ended[0].body).withdrawn else None
+    return Open(wanted, over=branch, withdrawn=withdrawn)
+
+
+def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: datetime) -> Step:
+    if request.intent is None:
+        return Leave(request.branch, LeaveReason.EDITED, request, tell=not request.told)
+    if not known:
+        return Leave(request.branch, LeaveReason.UNKNOWN, request)
+    if isinstance(wanted, Unwanted):
+        return Close(request, wanted.why)
+    push = request.intent != wanted.intent or request.conflicts
+    if push and request.accepted and not _is_due(request, now):
+        return Leave(wanted.branch, LeaveReason.ACCEPTED, request)
+    remembered = memory(request.body)
+    amend = remembered.report != wanted.report or remembered.withdrawn
+    if push or amend:
+        return Refresh(request, wanted, push=push, amend=amend)
+    return Leave(wanted.branch, LeaveReason.UNCHANGED, request)
+
+
+def _is_due(request: Seen, now: datetime) -> bool:
+    return request.committed is not None and now - request.committed >= REFRESH_EVERY
+
+
+def _declines(ended: Seen, wanted: Proposal) -> bool:
+    """Say whether a person closed exactly these targets; what we took back ourselves is no decline."""
+    remembered = memory(ended.body)
+    return not remembered.withdrawn and bool(remembered.targets) and set(remembered.targets) == set(wanted.targets)

@@ -1,0 +1,97 @@
+"""The one place where text from outside is made safe for Markdown: every rendering of it is a code span.
+
+In a code span GitHub and GitLab know no mentions, references, links, HTML, quick actions or emphasis
+(https://github.github.com/gfm/#code-spans), so nothing that an image, a registry or a file name says can act.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+MAX_TEXT = 200
+"""Characters of one text that are shown; more is cut, and an ellipsis says so."""
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories that are never shown: controls, formats (bidi among them), surrogates, private, unassigned."""
+_BACKTICKS = re.compile(r"`+")
+
+
+def one_line(text: str, limit: int = MAX_TEXT) -> str:
+    """Return `text` as one line of visible characters, at most `limit` of them."""
+    head = text[: 4 * limit]
+    visible = "".join(" " if unicodedata.category(character) in _INVISIBLE else character for character in head)
+    line = " ".join(visible.split())
+    is_whole = len(head) == len(text) and len(line) <= limit
+    return line if is_whole else line[: limit - 1] + "…"
+
+
+def code_span(text: str, limit: int = MAX_TEXT) -> str:
+    """Return `text` as a Markdown code span that nothing in it can end, safe in a table cell."""
+    content = one_line(text, limit).replace("|", "¦") or "-"
+    longest = max((len(run) for run in _BACKTICKS.findall(content)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if longest else ""
+    return f"{fence}{padding}{content}{padding}{fence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text from outside, as templates get it: it can be shown, counted and compared, and shows only as a code span."""
+
+    _raw: str
+
+    def __str__(self) -> str:
+        return code_span(self._raw)
+
+    def __html__(self) -> str:
+        return code_span(self._raw)
+
+    def __format__(self, specification: str) -> str:
+        return code_span(self._raw)
+
+    def __repr__(self) -> str:
+        return code_span(self._raw)
+
+    def __add__(self, other: object) -> str:
+        return f"{self}{other}"
+
+    def __radd__(self, other: object) -> str:
+        return f"{other}{self}"
+
+
+_CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII)
+_GHSA = re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that is built from a validated identifier alone, never from an address that somebody wrote."""
+
+    _label: str
+    _address: str
+
+    def __str__(self) -> str:
+        return f"[{code_span(self._label)}]({self._address})"
+
+    def __html__(self) -> str:
+        return str(self)
+
+    def __format__(self, specification: str) -> str:
+        return str(self)
+
+    def __add__(self, other: object) -> str:
+        return f"{self}{other}"
+
+    def __radd__(self, other: object) -> str:
+        return f"{other}{self}"
+
+
+def vulnerability(identifier: str) -> Link | Text:
+    """Return a link to the public page of a CVE or GHSA, else the identifier as text."""
+    if _CVE.fullmatch(identifier):
+        return Link(identifier, f"https://nvd.nist.gov/vuln/detail/{identifier}")
+    if _GHSA.fullmatch(identifier):
+        return Link(identifier, f"https://github.com/advisories/{identifier}")
+    return Text(identifier)

@@ -1,0 +1,34 @@
+"""One slot, one value: places that share bytes move together or not at all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bot.model.decision import Decision, Skip, Update
+from bot.model.reference import Digest
+from bot.model.source import FilePath, Occurrence, Slot, Span
+from bot.model.vocabulary import Reason
+
+_Bytes = tuple[FilePath, Span]
+
+
+def reconcile(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """Skip every update whose bytes another place wants to keep, or to move elsewhere."""
+    wanted: dict[_Bytes, set[Digest | None]] = defaultdict(set)
+    for decision in decisions:
+        place = _bytes_of(decision.occurrence)
+        if place is not None:
+            wanted[place].add(decision.candidates[0].digest if isinstance(decision, Update) else None)
+    return tuple(_settle(decision, wanted) for decision in decisions)
+
+
+def _settle(decision: Decision, wanted: dict[_Bytes, set[Digest | None]]) -> Decision:
+    place = _bytes_of(decision.occurrence)
+    if isinstance(decision, Update) and place is not None and len(wanted[place]) > 1:
+        return Skip(decision.occurrence, Reason.CONFLICTING_EDITS)
+    return decision
+
+
+def _bytes_of(occurrence: Occurrence) -> _Bytes | None:
+    return (occurrence.path, occurrence.digest.span) if isinstance(occurrence.digest, Slot) else None

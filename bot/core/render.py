@@ -1,0 +1,68 @@
+"""Templates: a sandbox in which text from outside can only be shown, and bodies that fit their forge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+
+from jinja2 import StrictUndefined, Template, nodes
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from bot.core.view import ProposalView
+from bot.model.evidence import Severity
+
+ALLOWED_FILTERS = ("length", "join")
+"""Filters that show a value whole or not at all. One that cuts or rewrites text could open a code span."""
+
+_ROWS = (200, 100, 50, 25, 10, 5, 2, 1, 0)
+"""How many findings a list may show, tried in turn until the body fits."""
+
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+class BodyTooLongError(ValueError):
+    """Even without any finding the body does not fit the forge."""
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Text that was rendered stays whole: no methods of strings, no items or slices of them."""
+
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
+        return not _is_rendered(obj) and super().is_safe_attribute(obj, attr, value)
+
+    def getitem(self, obj: object, argument: object) -> object:
+        if _is_rendered(obj):
+            raise SecurityError("text is shown whole or not at all")
+        return super().getitem(obj, argument)  # type: ignore[arg-type]  # Jinja's own annotation is narrower than its use
+
+
+def _is_rendered(value: object) -> bool:
+    return isinstance(value, str) and not isinstance(value, Enum)
+
+
+def compile_template(source: str) -> Template:
+    """Return a template in its sandbox: strict, with the allowed filters alone.
+
+    Raises jinja2's TemplateError, as rendering does, when the template does what it may not.
+    """
+    sandbox = _Sandbox(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
+    sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
+    sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
+    if any(sandbox.parse(source).find_all(nodes.Slice)):  # compiled to Python's own slicing, past `getitem`
+        raise SecurityError("text is shown whole or not at all")
+    return sandbox.from_string(source)
+
+
+def render_body(source: str, view_with: Callable[[int], ProposalView], limit: int) -> str:
+    """Render the template `source` with as many findings as fit into `limit` characters.
+
+    `view_with` builds the view for a number of rows. Raises BodyTooLongError when no number is small enough.
+    """
+    template = compile_template(source)
+    for rows in _ROWS:
+        body = _BLANK_LINES.sub("\n\n", template.render(proposal=view_with(rows)))
+        if len(body) <= limit:
+            return body
+    raise BodyTooLongError(f"the body has {len(body)} characters, and the forge takes {limit}")

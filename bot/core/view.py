@@ -1,0 +1,234 @@
+"""What a template sees of a proposal: public, frozen, versioned; every text from outside is a `Text`.
+
+Templates of other people build on these names: they are added to, and never renamed within one `version`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+
+from bot.core.compare import count_by_severity, distinct
+from bot.core.markdown import Link, Text, vulnerability
+from bot.model.decision import Transition, Update
+from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
+from bot.model.reference import Digest
+from bot.model.vocabulary import Role
+
+VERSION = 1
+SHORT_DIGEST = 12
+"""Hexadecimal digits that people recognise a digest by, as `docker images` shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountView:
+    """Distinct vulnerabilities of one severity."""
+
+    severity: Severity
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One vulnerability in one package."""
+
+    id: Text | Link
+    package: Text
+    installed: Text
+    fixed_in: Text | None
+    severity: Severity
+    title: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanView:
+    """One scanned image: counts, or why there are none."""
+
+    counts: tuple[CountView, ...] | None
+    """None is unknown, never zero."""
+    total: int | None
+    why_not: Unscanned | None
+    os: Text | None
+    built: Text | None
+    """The day it was built, as the image says."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaView:
+    """What moving changes; each list holds the worst first, and may have been cut to fit."""
+
+    fixed: tuple[FindingView, ...]
+    introduced: tuple[FindingView, ...]
+    remaining: tuple[FindingView, ...]
+    fixed_count: int
+    fixed_critical: int
+    introduced_count: int
+    remaining_count: int
+    cut: int
+    """How many rows were left out of the three lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionView:
+    """One image, from one digest to another."""
+
+    reference: Text
+    old: Text | None
+    """Twelve hexadecimal digits; None where there was no digest."""
+    new: Text
+    old_digest: Text | None
+    new_digest: Text
+    platform: Text
+    platforms: tuple[Text, ...]
+    """Of the new image, where it is an index."""
+    before: ScanView | None
+    after: ScanView
+    delta: DeltaView | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """One file that changes."""
+
+    path: Text
+    line_numbers: tuple[int, ...]
+    deploys: bool
+    """Whether it deploys something, which then restarts; else it builds something."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalView:
+    """Everything that a body is made of."""
+
+    version: int
+    transitions: tuple[TransitionView, ...]
+    files: tuple[FileView, ...]
+    scanner: Text | None
+    scanner_version: Text | None
+    database: Text | None
+    """The day the scanner's database was built."""
+    pins_only: bool
+    """Whether nothing had a digest before, so that what is built and run stays the same today."""
+
+
+def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence], rows: int) -> ProposalView:
+    """Return the view of one proposal; each list of findings has at most `rows` rows."""
+    by_transition: dict[Transition, Update] = {}
+    for update in updates:
+        by_transition.setdefault(transition_of(update), update)
+    moved = sorted(by_transition, key=lambda each: (each.line, each.old is None, each.old or "", each.platform))
+    scans = [scan for each in moved for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
+    scanner = scans[0].scanner if scans else None
+    return ProposalView(
+        version=VERSION,
+        transitions=tuple(_transition(each, by_transition[each], evidence[each], rows) for each in moved),
+        files=tuple(_files(updates)),
+        scanner=Text(scanner.name) if scanner else None,
+        scanner_version=Text(scanner.version) if scanner else None,
+        database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
+        pins_only=all(each.old is None for each in moved),
+    )
+
+
+DEFAULT_PLATFORM = "linux/amd64"
+
+
+def transition_of(update: Update) -> Transition:
+    """Return the transition that an update makes: the platform is the place's, else amd64, else the image's first."""
+    candidate = update.candidates[0]
+    platform = update.occurrence.platform
+    if platform is None:
+        offered = candidate.platforms
+        platform = offered[0] if offered and DEFAULT_PLATFORM not in offered else DEFAULT_PLATFORM
+    return Transition(update.selected.line, update.occurrence.reference.digest, candidate.digest, platform)
+
+
+def short(digest: Digest) -> str:
+    """Return the digits that people recognise a digest by."""
+    return digest.partition(":")[2][:SHORT_DIGEST]
+
+
+def fingerprint(view: ProposalView) -> str:
+    """Return 16 hexadecimal digits over all that matters in a view: dates and the scanner's version do not."""
+    plain = _plain(view, without=frozenset({"database", "scanner_version", "built"}))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _plain(value: object, without: frozenset[str]) -> object:
+    if isinstance(value, Text | Link):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in fields(value) if field.name not in without]
+        return {name: _plain(getattr(value, name), without) for name in names}
+    if isinstance(value, tuple):
+        return [_plain(each, without) for each in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def _transition(transition: Transition, update: Update, evidence: Evidence, rows: int) -> TransitionView:
+    old, new = transition.old, transition.new
+    return TransitionView(
+        reference=Text(f"{update.occurrence.reference.name}:{transition.line.tag}"),
+        old=Text(short(old)) if old else None,
+        new=Text(short(new)),
+        old_digest=Text(old) if old else None,
+        new_digest=Text(new),
+        platform=Text(transition.platform),
+        platforms=tuple(Text(platform) for platform in update.candidates[0].platforms),
+        before=_scan(evidence.old) if evidence.old is not None else None,
+        after=_scan(evidence.new),
+        delta=_delta(evidence.delta, rows) if evidence.delta is not None else None,
+    )
+
+
+def _scan(outcome: ScanOutcome) -> ScanView:
+    match outcome:
+        case NotScanned(why=why):
+            return ScanView(None, None, why, None, None)
+        case Scan(findings=findings, os=system, created=created):
+            counts = count_by_severity(findings)
+            return ScanView(
+                counts=tuple(CountView(severity, count) for severity, count in counts.items()),
+                total=distinct(findings),
+                why_not=None,
+                os=Text(system),
+                built=Text(f"{created:%Y-%m-%d}") if created else None,
+            )
+
+
+def _delta(delta: Delta, rows: int) -> DeltaView:
+    lists = (delta.fixed, delta.introduced, delta.remaining)
+    return DeltaView(
+        *(tuple(_finding(finding) for finding in findings[:rows]) for findings in lists),
+        fixed_count=distinct(delta.fixed),
+        fixed_critical=count_by_severity(delta.fixed)[Severity.CRITICAL],
+        introduced_count=distinct(delta.introduced),
+        remaining_count=distinct(delta.remaining),
+        cut=sum(max(0, len(findings) - rows) for findings in lists),
+    )
+
+
+def _finding(finding: Finding) -> FindingView:
+    return FindingView(
+        id=vulnerability(finding.id),
+        package=Text(finding.package),
+        installed=Text(finding.installed),
+        fixed_in=Text(finding.fixed_in) if finding.fixed_in else None,
+        severity=finding.severity,
+        title=Text(finding.title) if finding.title else None,
+    )
+
+
+def _files(updates: Iterable[Update]) -> Iterable[FileView]:
+    lines: dict[str, set[int]] = {}
+    deploying: set[str] = set()
+    for update in updates:
+        occurrence = update.occurrence
+        lines.setdefault(occurrence.path, set()).add(occurrence.line_number)
+        if occurrence.role is not Role.BASE:
+            deploying.add(occurrence.path)
+    for path in sorted(lines):
+        yield FileView(Text(path), tuple(sorted(lines[path])), path in deploying)

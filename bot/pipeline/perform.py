@@ -1,0 +1,134 @@
+"""Perform: take one step of one proposal's life, as far up the ladder as the run may go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from bot.core.mark import memory, with_withdrawn
+from bot.model.proposal import Close, Leave, LeaveReason, Open, Proposal, Refresh, Seen, Step, Sweep, Unwanted
+from bot.model.report import ProposalReport
+from bot.model.vocabulary import Level, ProposalOutcome
+from bot.ports import Forge
+
+HANDS_OFF = (
+    "Somebody else committed to this branch, so basebump leaves it alone from now on: it neither pushes nor closes. "
+    "Delete the branch to have it made anew."
+)
+
+_SWEEP_NOTE = "Its branch has no request and is not wanted."
+
+_LEFT: dict[LeaveReason, tuple[ProposalOutcome, str]] = {
+    LeaveReason.UNCHANGED: (ProposalOutcome.UNCHANGED, ""),
+    LeaveReason.DECLINED: (ProposalOutcome.DECLINED, "A person closed exactly this."),
+    LeaveReason.EDITED: (ProposalOutcome.LEFT_ALONE, "Somebody else committed to its branch."),
+    LeaveReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A person accepted what it proposes; the next move waits."),
+    LeaveReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Not all that it depends on could be looked at in this run."),
+    LeaveReason.TAKEN: (ProposalOutcome.LEFT_ALONE, "Its branch holds commits that are not basebump's."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """The verbs of one repository, up to one rung. Every verb's ForgeError passes through."""
+
+    forge: Forge
+    level: Level
+
+    def perform(self, step: Step, wanted: Proposal | Unwanted) -> ProposalReport:
+        """Take the step, and say what became of the proposal."""
+        match step:
+            case Open():
+                return self._open(step)
+            case Refresh():
+                return self._refresh(step)
+            case Close():
+                return self._close(step)
+            case Sweep():
+                return self._sweep(step)
+            case Leave():
+                return self._leave(step, wanted)
+        assert_never(step)
+
+    def _open(self, step: Open) -> ProposalReport:
+        proposal = step.proposal
+        is_there = step.over is not None and step.over.intent == proposal.intent and not step.over.conflicts
+        if self.level >= Level.PUSH and not is_there:
+            self._push(proposal, step.over)
+        if self.level < Level.PROPOSE:
+            return _of_wanted(proposal, ProposalOutcome.WOULD_OPEN)
+        opened = self.forge.open(_following(proposal, step.withdrawn))
+        return _of_wanted(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
+
+    def _refresh(self, step: Refresh) -> ProposalReport:
+        proposal = step.proposal
+        if self.level >= Level.PUSH and step.push:
+            self._push(proposal, step.seen)
+        if self.level < Level.PROPOSE:
+            return _of_wanted(proposal, ProposalOutcome.WOULD_REFRESH, step.seen.url)
+        if step.amend:
+            self.forge.amend(step.seen, proposal.title, proposal.body)
+        return _of_wanted(proposal, ProposalOutcome.REFRESHED, step.seen.url)
+
+    def _close(self, step: Close) -> ProposalReport:
+        """The mark comes first: whatever happens then, the close is never read as a person's."""
+        seen = step.seen
+        if self.level < Level.PROPOSE:
+            return _of_seen(seen, ProposalOutcome.WOULD_CLOSE, step.why)
+        if not memory(seen.body).withdrawn:
+            self.forge.amend(seen, seen.title, with_withdrawn(f"Taken back: {step.why}\n\n{seen.body}"))
+        self.forge.close(seen)
+        self.forge.drop(seen)
+        return _of_seen(seen, ProposalOutcome.CLOSED, step.why)
+
+    def _sweep(self, step: Sweep) -> ProposalReport:
+        if self.level < Level.PUSH:
+            return _of_seen(step.seen, ProposalOutcome.WOULD_CLOSE, _SWEEP_NOTE)
+        self.forge.drop(step.seen)
+        return _of_seen(step.seen, ProposalOutcome.SWEPT, _SWEEP_NOTE)
+
+    def _leave(self, step: Leave, wanted: Proposal | Unwanted) -> ProposalReport:
+        if step.tell and step.seen is not None and self.level >= Level.PROPOSE:
+            self.forge.tell(step.seen, HANDS_OFF)
+        outcome, note = _LEFT[step.reason]
+        url = step.seen.url if step.seen is not None else None
+        if isinstance(wanted, Proposal):
+            return _of_wanted(wanted, outcome, url, note)
+        title = step.seen.title if step.seen is not None else ""
+        return ProposalReport(step.branch, outcome, title, url=url, note=note)
+
+    def _push(self, proposal: Proposal, over: Seen | None) -> None:
+        self.forge.push(proposal.branch, proposal.changes, proposal.message, over.head if over is not None else None)
+
+
+def failed(wanted: Proposal | Unwanted, branch: str, note: str) -> ProposalReport:
+    """Return the report of a step that broke."""
+    if isinstance(wanted, Proposal):
+        return _of_wanted(wanted, ProposalOutcome.FAILED, note=note)
+    return ProposalReport(branch, ProposalOutcome.FAILED, "", note=note)
+
+
+def _following(proposal: Proposal, before: Seen | None) -> Proposal:
+    """Return the proposal with a first sentence that names the request which it follows."""
+    if before is None or before.number is None:
+        return proposal
+    return replace(proposal, body=f"This was proposed before in #{before.number} and taken back.\n\n{proposal.body}")
+
+
+def _of_wanted(
+    proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = ""
+) -> ProposalReport:
+    return ProposalReport(
+        branch=proposal.branch,
+        outcome=outcome,
+        title=proposal.title,
+        images=proposal.images,
+        files=tuple(change.path for change in proposal.changes),
+        url=url,
+        note=note,
+        body=proposal.body,
+    )
+
+
+def _of_seen(seen: Seen, outcome: ProposalOutcome, note: str) -> ProposalReport:
+    return ProposalReport(seen.branch, outcome, seen.title, url=seen.url, note=note)

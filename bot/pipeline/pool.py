@@ -1,0 +1,33 @@
+"""Bounded pools: a phase fans out over one, and everybody meets at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Applies a function to many items, at most `workers` at once."""
+
+    workers: int
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Return the results in the items' order; the first exception that escapes ends the phase."""
+        work = list(items)
+        workers = min(self.workers, len(work))
+        if workers <= 1:
+            return [function(item) for item in work]
+        with ThreadPoolExecutor(workers, thread_name_prefix="basebump") as threads:
+            return list(threads.map(function, work))
+
+
+NETWORK = Pool(16)
+"""For phases that wait for servers: registries answer 16 connections of one client without complaint."""
+SCANS = Pool(2)
+"""For scanners, which unpack whole images and lock one database."""

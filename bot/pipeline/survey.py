@@ -1,0 +1,109 @@
+"""Survey: read one tree and find every place in it where an image is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.model.errors import TreeError
+from bot.model.report import Failed
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Stage
+from bot.ports import Entry, FileFormat, GitRepository, Tree
+
+MAX_FILE_BYTES = 8 * 1024 * 1024
+"""Larger files are not read: the largest manifests in the wild (bundles of CRDs) have some five megabytes."""
+
+WHOLE_FILE = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
+"""Reasons that say a file was not read as a whole, so that it may hold places nobody saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One file as one format read it."""
+
+    file: SourceFile
+    file_format: FileFormat
+    found: tuple[Occurrence | Unsupported, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one tree holds."""
+
+    repository: GitRepository
+    readings: tuple[Reading, ...] = ()
+    unread: tuple[Unsupported, ...] = ()
+    """Files that were not even opened."""
+    failed: tuple[Failed, ...] = ()
+    is_blind: bool = False
+    """Whether there are files that nobody read: the tree was cut short, or some were too large or broken."""
+
+    @property
+    def occurrences(self) -> tuple[Occurrence, ...]:
+        return tuple(each for reading in self.readings for each in reading.found if isinstance(each, Occurrence))
+
+    def may_hide(self, repository: str) -> bool:
+        """Say whether an image may stand somewhere that was not read, so that it is not gone though no place shows it.
+
+        A file that could not be parsed hides only images whose last path part its bytes hold.
+        """
+        name = repository.rpartition("/")[2].encode()
+        return self.is_blind or any(
+            name in reading.file.content for reading in self.readings if any(map(_is_unread, reading.found))
+        )
+
+    @property
+    def unsupported(self) -> tuple[Unsupported, ...]:
+        found = [each for reading in self.readings for each in reading.found if isinstance(each, Unsupported)]
+        return tuple(sorted([*found, *self.unread], key=lambda each: (each.path, each.line_number)))
+
+
+def survey(repository: GitRepository, tree: Tree, formats: Sequence[FileFormat]) -> Survey:
+    """Read the files that any format selects. Raises TreeError when the tree cannot be listed."""
+    entries = {entry.path: entry for entry in tree.entries()}
+    readings: list[Reading] = []
+    unread: list[Unsupported] = []
+    failed: list[Failed] = []
+    for path, selecting in _selected(entries.keys(), formats):
+        try:
+            content = _content(tree, entries[path])
+        except TreeError as error:
+            failed.append(Failed(_subject(repository, path), Stage.SURVEY, str(error)))
+            continue
+        if content is None:
+            unread.append(Unsupported(path, 1, "", Reason.TOO_LARGE))
+            continue
+        file = SourceFile(path, content)
+        readings += [reading for file_format in selecting if (reading := _read(file, file_format)).found]
+    is_blind = not tree.complete or bool(unread) or bool(failed)
+    return Survey(repository, tuple(readings), tuple(unread), tuple(failed), is_blind)
+
+
+def _is_unread(found: Occurrence | Unsupported) -> bool:
+    return isinstance(found, Unsupported) and found.reason in WHOLE_FILE
+
+
+def _selected(paths: Iterable[FilePath], formats: Sequence[FileFormat]) -> list[tuple[FilePath, list[FileFormat]]]:
+    selecting: dict[FilePath, list[FileFormat]] = {}
+    every_path = frozenset(paths)
+    for file_format in formats:
+        for path in file_format.selects(every_path):
+            selecting.setdefault(path, []).append(file_format)
+    return sorted(selecting.items(), key=lambda item: item[0])
+
+
+def _content(tree: Tree, entry: Entry) -> bytes | None:
+    """Return the content, or None when there is more than basebump reads."""
+    if entry.size is not None and entry.size > MAX_FILE_BYTES:
+        return None
+    content = tree.read(entry)
+    return content if len(content) <= MAX_FILE_BYTES else None
+
+
+def _read(file: SourceFile, file_format: FileFormat) -> Reading:
+    return Reading(file, file_format, tuple(file_format.extract(file)))
+
+
+def _subject(repository: GitRepository, path: FilePath) -> str:
+    return f"{repository.name}/{path}" if repository.name else path

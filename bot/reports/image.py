@@ -1,0 +1,48 @@
+"""What `resolve` prints of one image."""
+
+from __future__ import annotations
+
+import json
+
+from bot.core.markdown import one_line
+from bot.model.image import ImageFacts
+from bot.model.reference import ImageReference
+from bot.model.report import SCHEMA
+
+
+def image_document(reference: ImageReference, facts: ImageFacts) -> str:
+    """Return what `resolve --format json` prints."""
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "reference": str(reference),
+            "canonical": reference.repository,
+            "tag": reference.tag,
+            "digest": facts.digest,
+            "kind": facts.kind.value,
+            "platforms": list(facts.platforms),
+            "created": f"{facts.created:%Y-%m-%dT%H:%M:%SZ}" if facts.created else None,
+            "source": facts.source,
+            "version": facts.version,
+            "revision": facts.revision,
+            "base": {"name": facts.base.name, "digest": facts.base.digest} if facts.base else None,
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def image_text(reference: ImageReference, facts: ImageFacts) -> str:
+    """Return the same for people; what nobody says is left out."""
+    rows = [
+        ("repository", reference.repository),
+        ("digest", facts.digest),
+        ("kind", facts.kind.value),
+        ("platforms", ", ".join(facts.platforms)),
+        ("created", f"{facts.created:%Y-%m-%d %H:%M} UTC" if facts.created else None),
+        ("version", facts.version),
+        ("source", facts.source),
+        ("revision", facts.revision),
+        ("base", facts.base and " @ ".join(part for part in (facts.base.name, facts.base.digest) if part)),
+    ]
+    return "\n".join([str(reference), *(f"  {label:<11} {one_line(text)}" for label, text in rows if text)])

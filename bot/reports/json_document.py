@@ -1,0 +1,115 @@
+"""The JSON documents of `scan` and `run`: `schema: 1`, keys that scripts hold on to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from bot.model.report import SCHEMA, Failed, ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.source import Occurrence, Slot, Unsupported
+
+JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+
+def scan_document(report: RunReport) -> str:
+    """Return what `scan --format json` prints."""
+    (tree,) = report.repositories
+    return _text(
+        {
+            "schema": SCHEMA,
+            "root": tree.name,
+            "occurrences": [_occurrence(verdict) for verdict in tree.verdicts],
+            "unsupported": [_unsupported(each) for each in tree.unsupported],
+            "failed": [_failed(each) for each in report.failed],
+        }
+    )
+
+
+def run_document(report: RunReport) -> str:
+    """Return what `run --format json` prints."""
+    return _text(
+        {
+            "schema": SCHEMA,
+            "level": report.level.word,
+            "repositories": [_repository(each) for each in report.repositories],
+            "failed": [_failed(each) for each in report.failed],
+        }
+    )
+
+
+def _text(document: JsonValue) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _repository(repository: RepositoryReport) -> JsonValue:
+    return {
+        "forge": repository.forge,
+        "name": repository.name,
+        "base_branch": repository.base_branch,
+        "occurrences": [_occurrence(verdict) for verdict in repository.verdicts],
+        "unsupported": [_unsupported(each) for each in repository.unsupported],
+        "proposals": [_proposal(each) for each in repository.proposals],
+    }
+
+
+def _occurrence(verdict: Verdict) -> JsonValue:
+    place = verdict.occurrence
+    reference = place.reference
+    return {
+        "path": place.path,
+        "line": place.line_number,
+        "format": place.format,
+        "locator": place.locator,
+        "written": place.written,
+        "reference": str(reference),
+        "canonical": reference.repository,
+        "role": place.role.value,
+        "tag": reference.tag,
+        "digest": reference.digest,
+        "pinned": reference.digest is not None,
+        "platform": place.platform,
+        "digest_at": _span(place),
+        "status": verdict.status.value,
+        "reason": verdict.reason.value if verdict.reason is not None else None,
+        "new_digest": verdict.new_digest,
+    }
+
+
+def _span(place: Occurrence) -> JsonValue:
+    """Return where `sha256:…` stands or would go, in bytes; null where nothing may be written."""
+    if not isinstance(place.digest, Slot):
+        return None
+    return {"start": place.digest.span.start, "end": place.digest.span.end}
+
+
+def _unsupported(unsupported: Unsupported) -> JsonValue:
+    return {
+        "path": unsupported.path,
+        "line": unsupported.line_number,
+        "text": unsupported.text,
+        "reason": unsupported.reason.value,
+    }
+
+
+def _proposal(proposal: ProposalReport) -> JsonValue:
+    return {
+        "branch": proposal.branch,
+        "outcome": proposal.outcome.value,
+        "url": proposal.url,
+        "title": proposal.title,
+        "images": [
+            {
+                "reference": image.reference,
+                "canonical": image.canonical,
+                "tag": image.tag,
+                "old": image.old,
+                "new": image.new,
+            }
+            for image in proposal.images
+        ],
+        "files": list(proposal.files),
+    }
+
+
+def _failed(failed: Failed) -> JsonValue:
+    return {"subject": failed.subject, "stage": failed.stage.value, "error": failed.error}

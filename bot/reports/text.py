@@ -1,0 +1,155 @@
+"""What people read in a terminal or a log: plain text, one place a line, a reason beside whatever is not moved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from bot.core.compare import count_by_severity, distinct
+from bot.core.markdown import one_line
+from bot.core.view import short
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.source import FilePath, Unsupported
+from bot.model.vocabulary import Level, ProposalOutcome, Status
+
+_MARKS: dict[Status, str] = {
+    Status.UPDATE: "↑",
+    Status.UP_TO_DATE: "✓",
+    Status.REFUSED: "✗",
+    Status.SKIPPED: "·",
+    Status.UNRESOLVED: "?",
+    Status.NOT_CHECKED: "·",
+}
+
+MAX_COLUMN = 60
+"""Characters that the widest reference may push the next column to the right."""
+
+
+def scan_text(report: RunReport, written: Sequence[FilePath] | None) -> str:
+    """Return what `scan` prints; `written` has the files that `--write` changed, None where it was not asked for."""
+    (tree,) = report.repositories
+    return "\n".join(
+        [*_places(tree, report.evidence), "", _summary(report.repositories), *_written(written, tree), *_failed(report)]
+    )
+
+
+def run_text(report: RunReport) -> str:
+    """Return what `run` prints."""
+    lines: list[str] = []
+    for repository in report.repositories:
+        branch = f" ({repository.base_branch})" if repository.base_branch else ""
+        lines += [f"{repository.name}{branch}", *(f"  {line}" for line in _places(repository, report.evidence))]
+        if repository.note:
+            lines.append(f"  {repository.note}")
+        lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]
+        lines.append("")
+    lines.append(_summary(report.repositories))
+    lines += [*_proposed(report), *_failed(report)]
+    return "\n".join(lines)
+
+
+def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
+    by_path: dict[FilePath, list[Verdict | Unsupported]] = {}
+    for verdict in repository.verdicts:
+        by_path.setdefault(verdict.occurrence.path, []).append(verdict)
+    for unsupported in repository.unsupported:
+        by_path.setdefault(unsupported.path, []).append(unsupported)
+    if not by_path:
+        yield "No image references were found." if not repository.note else ""
+        return
+    width = min(MAX_COLUMN, max(len(_image(verdict)) for verdict in repository.verdicts) if repository.verdicts else 0)
+    for path in sorted(by_path):
+        yield one_line(path)
+        for found in sorted(by_path[path], key=_line_number):
+            yield _place(found, width, evidence)
+
+
+def _line_number(found: Verdict | Unsupported) -> int:
+    return found.line_number if isinstance(found, Unsupported) else found.occurrence.line_number
+
+
+def _image(verdict: Verdict) -> str:
+    reference = verdict.occurrence.reference
+    return reference.name + (f":{reference.tag}" if reference.tag else "")
+
+
+def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transition, Evidence]) -> str:
+    number = f"{_line_number(found):>5}"
+    if isinstance(found, Unsupported):
+        text = one_line(found.text, MAX_COLUMN)
+        return f"{number}  ! {text.ljust(width)}  {found.reason}: {found.reason.sentence}"
+    words = f"{found.status}"
+    if found.reason is not None:
+        words += f" ({found.reason}): {one_line(found.detail) or found.reason.sentence}"
+    if found.new_digest is not None and found.status is Status.UPDATE:
+        held = found.occurrence.reference.digest
+        words = f"{short(held) if held else 'no digest'} → {short(found.new_digest)}"
+        words += _effect(evidence.get(found.transition)) if found.transition is not None else ""
+    return f"{number}  {_MARKS[found.status]} {_image(found).ljust(width)}  {words}"
+
+
+def _effect(evidence: Evidence | None) -> str:
+    """Say in a few words what moving changes; silent where nobody wanted a scan."""
+    if evidence is None or evidence.new == NotScanned(Unscanned.NO_SCANNER):
+        return ""
+    if isinstance(evidence.new, NotScanned):
+        return f"  not scanned: {evidence.new.why.sentence}"
+    if evidence.delta is None:
+        if isinstance(evidence.old, NotScanned):
+            return f"  old image not scanned: {evidence.old.why.sentence}"
+        return f"  {distinct(evidence.new.findings)} known"
+    critical = count_by_severity(evidence.delta.fixed)[Severity.CRITICAL]
+    return (
+        f"  fixes {distinct(evidence.delta.fixed)}"
+        + (f" ({critical} critical)" if critical else "")
+        + f", {distinct(evidence.delta.introduced)} new, {distinct(evidence.delta.remaining)} remain"
+    )
+
+
+def _summary(repositories: Iterable[RepositoryReport]) -> str:
+    """Return one sentence that counts every status."""
+    statuses: Counter[Status] = Counter()
+    unsupported = 0
+    for repository in repositories:
+        statuses.update(verdict.status for verdict in repository.verdicts)
+        unsupported += len(repository.unsupported)
+    total = statuses.total()
+    words = [f"{statuses[status]} {status}" for status in Status if statuses[status]]
+    if unsupported:
+        words.append(f"{unsupported} unsupported")
+    return f"{total} image reference{'' if total == 1 else 's'}: " + (", ".join(words) or "nothing to do") + "."
+
+
+def _written(written: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:
+    if written is None:
+        if any(verdict.status is Status.UPDATE for verdict in tree.verdicts):
+            yield "Nothing was written; --write writes these digests into the files."
+        return
+    yield f"Wrote {len(written)} file{'' if len(written) == 1 else 's'}."
+
+
+def _proposal(proposal: ProposalReport) -> Iterator[str]:
+    title = proposal.title or proposal.branch
+    yield f"{proposal.outcome:>13}  {one_line(title)}"
+    for detail in (proposal.url, proposal.note):
+        if detail:
+            yield f"{'':>13}  {one_line(detail)}"
+
+
+def _proposed(report: RunReport) -> Iterator[str]:
+    outcomes = Counter(proposal.outcome for repository in report.repositories for proposal in repository.proposals)
+    if outcomes:
+        words = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in ProposalOutcome if outcomes[outcome])
+        total = outcomes.total()
+        yield f"{total} proposal{'' if total == 1 else 's'}: {words}."
+    if report.level < Level.PROPOSE and outcomes:
+        yield f"Level {report.level.word}: no request was touched; --level propose opens them."
+
+
+def _failed(report: RunReport) -> Iterator[str]:
+    if report.failed:
+        yield ""
+        yield "basebump could not do its work here:"
+        yield from (f"  {one_line(each.subject)} ({each.stage}): {one_line(each.error, 400)}" for each in report.failed)

@@ -1,0 +1,53 @@
+import pytest
+from support.values import SCANNER, finding, scan
+
+from bot.core.compare import compare, count_by_severity, distinct
+from bot.model.evidence import NotScanned, ScannerIdentity, Severity, Unscanned
+
+
+def test_what_is_gone_is_fixed_what_came_is_introduced_what_is_in_both_remains():
+    gone, came, stays = finding("CVE-2026-1"), finding("CVE-2026-2"), finding("CVE-2026-3")
+    delta = compare(scan(gone, stays), scan(stays, came)).delta
+    assert (delta.fixed, delta.introduced, delta.remaining) == ((gone,), (came,), (stays,))
+
+
+def test_the_same_hole_in_a_newer_package_remains():
+    delta = compare(scan(finding("CVE-2026-1", installed="1")), scan(finding("CVE-2026-1", installed="2"))).delta
+    assert not delta.fixed
+    assert not delta.introduced
+    assert [each.installed for each in delta.remaining] == ["2"]
+
+
+def test_the_same_hole_in_another_package_is_another_finding():
+    delta = compare(scan(finding("CVE-2026-1", package="a")), scan(finding("CVE-2026-1", package="b"))).delta
+    assert len(delta.fixed) == len(delta.introduced) == 1
+
+
+@pytest.mark.parametrize("old", [None, NotScanned(Unscanned.IMAGE_GONE)])
+def test_without_both_scans_there_is_no_delta(old):
+    assert compare(old, scan()).delta is None
+    assert compare(scan(), NotScanned(Unscanned.FAILED)).delta is None
+
+
+def test_scans_by_different_databases_are_not_compared():
+    other = ScannerIdentity(SCANNER.name, "0.60.0", None)
+    evidence = compare(scan(finding("CVE-2026-1")), scan(scanner=other))
+    assert evidence.delta is None
+    assert evidence.old == NotScanned(Unscanned.DIFFERENT_DATABASE)
+
+
+def test_vulnerabilities_are_counted_once_at_their_worst():
+    findings = [
+        finding("CVE-2026-1", Severity.LOW, package="a"),
+        finding("CVE-2026-1", Severity.CRITICAL, package="b"),
+        finding("CVE-2026-2", Severity.LOW),
+    ]
+    assert distinct(findings) == 2
+    counts = count_by_severity(findings)
+    assert (counts[Severity.CRITICAL], counts[Severity.HIGH], counts[Severity.LOW]) == (1, 0, 1)
+    assert list(counts) == sorted(Severity, reverse=True)
+
+
+def test_the_worst_comes_first():
+    low, high = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
+    assert compare(scan(low, high), scan()).delta.fixed == (high, low)

@@ -1,0 +1,273 @@
+"""Selecting, deciding, reconciling, gating: every word of the list of reasons has a place where it comes up."""
+
+import pytest
+from support.values import digest, finding, occurrence, scan, update
+
+from bot.core.decide import decide
+from bot.core.gates import gate
+from bot.core.reconcile import reconcile
+from bot.core.select import Home, may_ask, select
+from bot.core.verdict import verdict
+from bot.model.decision import NotChecked, Refused, Selected, Skip, Unknown, Update, UpToDate
+from bot.model.evidence import Evidence, NotScanned, Unscanned
+from bot.model.image import Kind, Manifest, Resolved, Unresolved
+from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
+from bot.model.reference import Line
+from bot.model.source import Closed
+from bot.model.vocabulary import REASONS, SENTENCES, UNSUPPORTED_REASONS, Reason, Role, Status
+
+HOME = Home("acme/web", "main")
+NGINX = Line("docker.io/library/nginx", "1")
+
+
+def _select(written, rulebook=Rulebook(), **more):  # noqa: B008 - a frozen value
+    return select(rulebook, HOME, occurrence(written, **more))
+
+
+def _reason(selected):
+    assert isinstance(selected, Skip), selected
+    return selected.reason
+
+
+def test_a_base_image_follows_its_tag():
+    selected = _select("nginx:1")
+    assert isinstance(selected, Selected)
+    assert selected.line == NGINX
+
+
+def test_a_reference_without_a_tag_is_left_alone_pinned_or_not():
+    assert _reason(_select("nginx")) is Reason.NO_TAG
+    assert _reason(_select(f"nginx@{digest('x')}")) is Reason.NO_TAG
+
+
+def test_a_rule_can_name_the_tag_that_an_untagged_reference_follows():
+    selected = _select("nginx", Rulebook(rules=(Rule(tag="1"),)))
+    assert isinstance(selected, Selected)
+    assert selected.line == NGINX
+
+
+def test_a_tag_in_a_rule_does_not_change_what_a_tagged_reference_follows():
+    selected = _select("nginx:1", Rulebook(rules=(Rule(tag="2"),)))
+    assert isinstance(selected, Selected)
+    assert selected.line == NGINX
+
+
+def test_an_ignored_image_is_left_alone():
+    assert _reason(_select("nginx:1", Rulebook(rules=(Rule(ignore=True),)))) is Reason.IGNORED
+
+
+def test_update_none_is_no_rule():
+    assert _reason(_select("nginx:1", Rulebook(rules=(Rule(update=UpdateMode.NONE),)))) is Reason.NO_RULE
+
+
+def test_pin_false_leaves_unpinned_images_and_still_moves_pinned_ones():
+    rulebook = Rulebook(rules=(Rule(pin=False),))
+    assert _reason(_select("nginx:1", rulebook)) is Reason.PIN_OFF
+    assert isinstance(_select(f"nginx:1@{digest('x')}", rulebook), Selected)
+
+
+def test_a_digest_that_is_not_sha256_is_read_and_never_written():
+    assert _reason(_select(f"nginx:1@sha512:{'a' * 128}")) is Reason.UNSUPPORTED_DIGEST
+
+
+def test_a_closed_place_says_why():
+    assert _reason(_select("nginx:1", digest=Closed(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
+
+
+def test_own_images_move_only_by_a_rule_that_says_role_own():
+    own = ("acme.azurecr.io/apps/**",)
+    written, place = "acme.azurecr.io/apps/shop/web:1", {"role": Role.THIRD_PARTY}
+    assert _reason(_select(written, Rulebook(own=own), **place)) is Reason.OWN
+    assert _reason(_select(written, Rulebook(own=own, rules=(Rule(pin=True),)), **place)) is Reason.OWN
+    selected = _select(written, Rulebook(own=own, rules=(Rule(match=Match(role=Role.OWN), pin=True),)), **place)
+    assert isinstance(selected, Selected)
+    assert selected.occurrence.role is Role.OWN
+
+
+def test_while_own_is_not_stated_images_of_unknown_registries_in_manifests_may_be_own():
+    place = {"role": Role.THIRD_PARTY}
+    assert _reason(_select("registry.acme.dev/web:1", **place)) is Reason.MAYBE_OWN
+    assert isinstance(_select("registry.acme.dev/web:1", Rulebook(own=()), **place), Selected)
+    assert isinstance(_select("ghcr.io/other/web:1", **place), Selected)
+    assert isinstance(_select("registry.acme.dev/base:1"), Selected)
+
+
+def test_a_base_image_is_a_base_even_where_own_matches():
+    selected = _select("acme.azurecr.io/base:1", Rulebook(own=("acme.azurecr.io/**",)))
+    assert isinstance(selected, Selected)
+    assert selected.occurrence.role is Role.BASE
+
+
+def test_maybe_own_keeps_its_role():
+    skip = _select("registry.acme.dev/web:1", role=Role.THIRD_PARTY)
+    assert skip.occurrence.role is Role.THIRD_PARTY
+
+
+def test_only_known_registries_may_be_asked():
+    listed = Rulebook(hosts=frozenset({"registry.acme.dev", "127.0.0.1:5000"}))
+    assert may_ask(listed, "docker.io")
+    assert may_ask(listed, "registry.acme.dev")
+    assert may_ask(listed, "127.0.0.1:5000")
+    assert not may_ask(listed, "127.0.0.1:5001")
+    assert not may_ask(Rulebook(), "localhost:5000")
+    assert not may_ask(Rulebook(), "docker.io.evil.example")
+
+
+# ---- policy: per key, the first rule that matches and sets it ----------------------------------------------------
+
+
+def _policy(*rules, written="nginx:1", **more) -> Policy:
+    selected = _select(written, Rulebook(rules=rules, own=()), **more)
+    assert isinstance(selected, Selected)
+    return selected.policy
+
+
+def test_each_key_is_taken_from_the_first_rule_that_sets_it():
+    policy = _policy(Rule(labels=("a",)), Rule(pin=True, labels=("b",)), Rule(require_scan=True, pin=True))
+    assert policy == Policy(labels=("a",), pin=True, require_scan=True)
+
+
+def test_a_rule_that_does_not_match_sets_nothing():
+    elsewhere = Match(image=("docker.io/library/redis",))
+    assert _policy(Rule(match=elsewhere, labels=("a",)), Rule(labels=("b",))).labels == ("b",)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        Match(image=("docker.io/library/*",)),
+        Match(image=("ghcr.io/**", "docker.io/**")),
+        Match(path=("Docker*",)),
+        Match(format=("dockerfile",)),
+        Match(role=Role.BASE),
+        Match(repository=("acme/*",)),
+        Match(base_branch=("main",)),
+    ],
+)
+def test_every_match_key_can_match(match):
+    assert _policy(Rule(match=match, labels=("hit",))).labels == ("hit",)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        Match(image=("docker.io/*",)),
+        Match(path=("deploy/**",)),
+        Match(format=("kubernetes",)),
+        Match(role=Role.THIRD_PARTY),
+        Match(repository=("*",)),
+        Match(base_branch=("release-*",)),
+        Match(image=("docker.io/**",), path=("deploy/**",)),
+    ],
+)
+def test_every_match_key_can_fail_to_match(match):
+    assert _policy(Rule(match=match, labels=("hit",))).labels == ()
+
+
+# ---- decide ------------------------------------------------------------------------------------------------------
+
+
+def _selected(written="nginx:1"):
+    selected = _select(written)
+    assert isinstance(selected, Selected)
+    return selected
+
+
+def _index(word, *children):
+    return Manifest(digest(word), Kind.INDEX, "application/vnd.oci.image.index.v1+json", (), tuple(children))
+
+
+def test_an_unpinned_place_gets_what_the_tag_points_to():
+    decision = decide(_selected(), Resolved(NGINX, digest("new")))
+    assert isinstance(decision, Update)
+    assert decision.candidates[0].digest == digest("new")
+
+
+def test_a_place_that_holds_it_is_up_to_date():
+    assert isinstance(decide(_selected(f"nginx:1@{digest('new')}"), Resolved(NGINX, digest("new"))), UpToDate)
+
+
+def test_a_pin_of_a_child_of_the_current_index_is_up_to_date():
+    resolution = Resolved(NGINX, digest("index"), _index("index", digest("amd64"), digest("arm64")))
+    assert isinstance(decide(_selected(f"nginx:1@{digest('arm64')}"), resolution), UpToDate)
+    assert isinstance(decide(_selected(f"nginx:1@{digest('older')}"), resolution), Update)
+
+
+def test_a_line_that_could_not_be_asked_is_unknown_with_its_reason():
+    decision = decide(_selected(), Unresolved(NGINX, Reason.RATE_LIMITED, "later"))
+    assert decision == Unknown(_selected(), Reason.RATE_LIMITED, "later")
+
+
+# ---- reconcile ---------------------------------------------------------------------------------------------------
+
+
+def test_places_that_share_bytes_and_agree_move_together():
+    both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "new", locator="b", at=5)]
+    assert reconcile(both) == tuple(both)
+
+
+def test_places_that_share_bytes_and_disagree_are_all_skipped():
+    both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "other", locator="b", at=5)]
+    assert [_reason(each) for each in reconcile(both)] == [Reason.CONFLICTING_EDITS] * 2
+
+
+def test_a_place_that_must_stay_holds_those_that_share_its_bytes():
+    stays = Skip(occurrence("nginx:1", locator="b", at=5), Reason.IGNORED)
+    settled = reconcile([update("nginx:1", "new", locator="a", at=5), stays])
+    assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
+
+
+def test_the_same_span_in_another_file_is_another_place():
+    both = [update("nginx:1", "new", path="a", at=5), update("nginx:1", "other", path="b", at=5)]
+    assert reconcile(both) == tuple(both)
+
+
+# ---- gates -------------------------------------------------------------------------------------------------------
+
+NOTHING_KNOWN = Evidence(None, NotScanned(Unscanned.TIMED_OUT), None)
+
+
+def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
+    wanted = update("nginx:1", "new", policy=Policy(require_scan=True))
+    refused = gate(wanted, NOTHING_KNOWN)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.NOT_SCANNED
+    assert gate(wanted, Evidence(None, scan(finding("CVE-2026-1")), None)) == wanted
+
+
+def test_without_such_a_rule_unknown_evidence_blocks_nothing():
+    wanted = update("nginx:1", "new")
+    assert gate(wanted, NOTHING_KNOWN) == wanted
+
+
+# ---- verdicts and the closed lists -------------------------------------------------------------------------------
+
+
+def test_every_decision_has_a_status_that_may_have_its_reason():
+    moved = update("nginx:1", "new")
+    decisions = [
+        moved,
+        UpToDate(moved.selected),
+        Skip(moved.occurrence, Reason.IGNORED),
+        Refused(moved, Reason.NOT_SCANNED),
+        Unknown(moved.selected, Reason.DENIED, ""),
+        NotChecked(moved.selected),
+    ]
+    verdicts = [verdict(each) for each in decisions]
+    assert {each.status for each in verdicts} == set(Status)
+    for each in verdicts:
+        assert (each.reason is None) == (not REASONS[each.status])
+        assert each.reason is None or each.reason in REASONS[each.status]
+
+
+def test_only_updates_and_refusals_offer_a_digest():
+    moved = update("nginx:1", "new")
+    assert verdict(moved).new_digest == digest("new")
+    assert verdict(Refused(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
+    assert verdict(UpToDate(moved.selected)).new_digest is None
+
+
+def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
+    placed = [reason for reasons in REASONS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
+    assert sorted(placed) == sorted(Reason)
+    assert set(SENTENCES) == set(Reason)

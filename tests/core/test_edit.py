@@ -1,0 +1,99 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import digest, occurrence
+
+from bot.core.edit import apply_edits, is_proved, write_digest
+from bot.model.errors import EditError
+from bot.model.reference import ImageReference
+from bot.model.source import Edit, FilePath, Slot, Span, Unsupported
+from bot.model.vocabulary import Reason
+
+
+def test_a_digest_replaces_exactly_the_old_one():
+    content = b"FROM a@" + digest("old").encode() + b" # \xe9\r\n"
+    slot = Slot(Span(7, 7 + 71), digest("old").encode())
+    assert apply_edits(content, [write_digest(slot, digest("new"))]) == (
+        b"FROM a@" + digest("new").encode() + b" # \xe9\r\n"
+    )
+
+
+def test_a_pin_is_inserted_with_what_goes_before_it():
+    assert apply_edits(b"FROM a:1\n", [Edit(Span(8, 8), b"", b"@x")]) == b"FROM a:1@x\n"
+
+
+def test_equal_edits_are_one_edit():
+    edit = Edit(Span(1, 1), b"", b"x")
+    assert apply_edits(b"ab", [edit, edit]) == b"axb"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (Edit(Span(0, 2), b"ab", b"x"), Edit(Span(1, 3), b"bc", b"y")),
+        (Edit(Span(1, 1), b"", b"x"), Edit(Span(1, 1), b"", b"y")),
+        (Edit(Span(1, 1), b"", b"x"), Edit(Span(1, 2), b"b", b"y")),
+        (Edit(Span(0, 1), b"a", b"x"), Edit(Span(1, 1), b"", b"y")),
+        (Edit(Span(0, 1), b"a", b"x"), Edit(Span(0, 1), b"a", b"y")),
+    ],
+)
+def test_two_different_edits_that_meet_at_a_byte_are_an_error(first, second):
+    with pytest.raises(EditError, match="meet at byte"):
+        apply_edits(b"abc", [first, second])
+    with pytest.raises(EditError, match="meet at byte"):
+        apply_edits(b"abc", [second, first])
+
+
+def test_bytes_that_are_not_those_named_are_an_error():
+    with pytest.raises(EditError, match="changed after it was read"):
+        apply_edits(b"abc", [Edit(Span(0, 1), b"z", b"x")])
+
+
+def test_a_span_outside_the_file_is_an_error():
+    with pytest.raises(EditError):
+        apply_edits(b"abc", [Edit(Span(3, 5), b"", b"x")])
+
+
+@given(st.binary(max_size=40), st.sets(st.integers(0, 40)), st.binary(min_size=1, max_size=5))
+def test_every_byte_outside_the_edits_stays(content, places, new):
+    spans = sorted(place for place in places if place <= len(content))
+    edited = apply_edits(content, [Edit(Span(place, place), b"", new) for place in spans])
+    rest = edited
+    for number, place in enumerate(spans):
+        at = place + number * len(new)
+        assert edited[at : at + len(new)] == new
+    for place in reversed(spans):
+        at = place + spans.index(place) * len(new)
+        rest = rest[:at] + rest[at + len(new) :]
+    assert rest == content
+
+
+def _found(*written: str):
+    return [occurrence(text, locator=f"stage[{number}]") for number, text in enumerate(written)]
+
+
+def test_exactly_the_planned_change_is_proved():
+    before, after = _found("a:1", "b:1"), _found(f"a:1@{digest('x')}", "b:1")
+    assert is_proved(before, after, {"stage[0]": digest("x")})
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        _found("a:1", "b:1"),
+        _found(f"a:1@{digest('y')}", "b:1"),
+        _found(f"a:1@{digest('x')}", f"b:1@{digest('x')}"),
+        _found(f"a:2@{digest('x')}", "b:1"),
+        _found(f"a:1@{digest('x')}"),
+        _found(f"a:1@{digest('x')}", "b:1", "c:1"),
+        [*_found(f"a:1@{digest('x')}", "b:1"), Unsupported(FilePath("Dockerfile"), 1, "", Reason.UNPARSABLE)],
+    ],
+)
+def test_anything_else_is_not_proved(after):
+    assert not is_proved(_found("a:1", "b:1"), after, {"stage[0]": digest("x")})
+
+
+def test_a_plan_for_a_place_that_was_not_there_is_not_proved():
+    before = _found("a:1")
+    assert not is_proved(before, before, {"stage[7]": digest("x")})
+    assert ImageReference.parse("a:1").at(digest("x")).digest == digest("x")

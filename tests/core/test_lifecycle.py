@@ -1,0 +1,182 @@
+"""The life of a proposal: every row is a claim."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.values import digest
+
+from bot.core.lifecycle import REFRESH_EVERY, next_step
+from bot.core.mark import mark
+from bot.model.proposal import (
+    Close,
+    Leave,
+    LeaveReason,
+    Open,
+    Proposal,
+    Refresh,
+    RequestState,
+    Seen,
+    Sweep,
+    Unwanted,
+)
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+TARGETS = (f"docker.io/library/python:3.12-slim@{digest('new')}",)
+INTENT, REPORT = "1" * 16, "2" * 16
+WANTED = Proposal(BRANCH, "Update python", "body", "message", (), (), TARGETS, INTENT, REPORT)
+NOT_WANTED = Unwanted("The base branch already has it.")
+
+
+def _seen(state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=False, **more) -> Seen:
+    body = "" if state is RequestState.BRANCH else f"text\n\n{mark(targets, report, withdrawn=withdrawn)}"
+    values = {"head": "c0ffee", "intent": INTENT, "number": 7, "body": body} | more
+    return Seen(BRANCH, state, **values)
+
+
+def _step(wanted=WANTED, *seen, known=True):
+    return next_step(wanted, seen, known=known, now=NOW)
+
+
+def test_wanted_and_nothing_there_opens():
+    assert _step(WANTED) == Open(WANTED)
+
+
+def test_not_wanted_and_nothing_there_is_nothing():
+    assert _step(NOT_WANTED) is None
+
+
+def test_nothing_changed_is_left():
+    assert _step(WANTED, _seen()) == Leave(BRANCH, LeaveReason.UNCHANGED, _seen())
+
+
+def test_another_intent_is_pushed_and_its_body_follows():
+    before = _seen(intent="9" * 16, report="9" * 16)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
+
+
+def test_new_evidence_alone_changes_the_body_and_no_commit():
+    before = _seen(report="9" * 16)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+
+
+def test_a_run_killed_between_push_and_amend_is_healed_by_the_amend():
+    before = _seen(report="9" * 16, targets=("other",))
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+
+
+def test_a_conflict_is_rebuilt_on_the_new_base():
+    before = _seen(conflicts=True)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+
+
+def test_a_body_whose_mark_a_person_removed_is_written_again():
+    before = _seen(body="thanks")
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+
+
+def test_not_wanted_any_more_is_closed_with_the_reason():
+    assert _step(NOT_WANTED, _seen()) == Close(_seen(), NOT_WANTED.why)
+
+
+def test_a_close_killed_after_its_mark_goes_on():
+    before = _seen(withdrawn=True)
+    assert _step(NOT_WANTED, before) == Close(before, NOT_WANTED.why)
+
+
+def test_a_close_killed_after_its_mark_is_taken_back_when_it_is_wanted_again():
+    before = _seen(withdrawn=True)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+
+
+@pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
+def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
+    edited = _seen(intent=None)
+    assert _step(wanted, edited) == Leave(BRANCH, LeaveReason.EDITED, edited, tell=True)
+    told = _seen(intent=None, told=True)
+    assert _step(wanted, told) == Leave(BRANCH, LeaveReason.EDITED, told)
+
+
+@pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
+def test_what_was_not_wholly_looked_at_is_left_exactly_as_it_is(wanted):
+    before = _seen(intent="9" * 16)
+    assert _step(wanted, before, known=False) == Leave(BRANCH, LeaveReason.UNKNOWN, before)
+
+
+def test_an_accepted_proposal_is_not_refreshed_at_once():
+    before = _seen(intent="9" * 16, accepted=True, committed=NOW - timedelta(days=1))
+    assert _step(WANTED, before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)
+
+
+def test_an_accepted_proposal_is_refreshed_when_it_is_due():
+    before = _seen(intent="9" * 16, accepted=True, committed=NOW - REFRESH_EVERY)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+
+
+def test_an_accepted_proposal_still_gets_new_evidence():
+    before = _seen(report="9" * 16, accepted=True, committed=NOW)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+
+
+def test_what_a_person_closed_is_declined():
+    closed = _seen(RequestState.CLOSED)
+    assert _step(WANTED, closed) == Leave(BRANCH, LeaveReason.DECLINED, closed)
+
+
+def test_the_next_digest_is_offered_after_a_decline():
+    assert _step(WANTED, _seen(RequestState.CLOSED, targets=("x@y",))) == Open(WANTED)
+
+
+def test_a_decline_is_equality_of_target_sets():
+    more = (*TARGETS, f"docker.io/library/redis:7@{digest('redis')}")
+    assert _step(WANTED, _seen(RequestState.CLOSED, targets=more)) == Open(WANTED)
+
+
+def test_an_older_decline_still_counts():
+    newest, older = _seen(RequestState.CLOSED, targets=("x@y",), number=9), _seen(RequestState.CLOSED)
+    assert _step(WANTED, newest, older) == Leave(BRANCH, LeaveReason.DECLINED, older)
+
+
+def test_what_we_closed_is_no_decline_and_the_new_request_names_it():
+    ours = _seen(RequestState.CLOSED, withdrawn=True)
+    assert _step(WANTED, ours) == Open(WANTED, withdrawn=ours)
+
+
+def test_a_closed_request_without_a_mark_declines_nothing():
+    assert _step(WANTED, _seen(RequestState.CLOSED, body="")) == Open(WANTED)
+
+
+def test_a_merged_request_declines_nothing():
+    assert _step(WANTED, _seen(RequestState.MERGED)) == Open(WANTED)
+
+
+def test_a_branch_without_a_request_is_opened_if_wanted():
+    branch = _seen(RequestState.BRANCH)
+    assert _step(WANTED, branch) == Open(WANTED, over=branch)
+
+
+def test_a_branch_without_a_request_is_swept_if_not_wanted():
+    branch = _seen(RequestState.BRANCH)
+    assert _step(NOT_WANTED, branch) == Sweep(branch)
+
+
+def test_a_branch_is_not_swept_when_not_all_was_looked_at():
+    branch = _seen(RequestState.BRANCH)
+    assert _step(NOT_WANTED, branch, known=False) == Leave(BRANCH, LeaveReason.UNKNOWN, branch)
+
+
+@pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
+def test_a_branch_with_a_persons_commit_is_left(wanted):
+    branch = _seen(RequestState.BRANCH, intent=None)
+    assert _step(wanted, branch) == Leave(BRANCH, LeaveReason.TAKEN, branch)
+
+
+def test_a_declined_branch_that_still_stands_is_left_for_the_person_who_may_reopen():
+    closed, branch = _seen(RequestState.CLOSED), _seen(RequestState.BRANCH)
+    assert _step(WANTED, closed, branch) == Leave(BRANCH, LeaveReason.DECLINED, closed)
+
+
+def test_an_open_request_wins_over_older_ones():
+    assert _step(WANTED, _seen(number=9), _seen(RequestState.CLOSED)) == Leave(
+        BRANCH, LeaveReason.UNCHANGED, _seen(number=9)
+    )

@@ -1,0 +1,156 @@
+"""Text from outside: whatever it says, it shows as code and does nothing."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedError
+from markdown_it import MarkdownIt
+
+from bot.core.markdown import MAX_TEXT, Link, Text, code_span, one_line, vulnerability
+from bot.core.render import ALLOWED_FILTERS, compile_template
+
+GFM = MarkdownIt("gfm-like", {"html": True, "linkify": False})
+HARMLESS = {"paragraph_open", "paragraph_close", "inline", "text", "code_inline", "softbreak"}
+
+attacks = st.one_of(
+    st.text(max_size=60),
+    st.text(alphabet="`|<>[]()!*_~#@&\\$\n -+=:/.ahtps1{}\"'", max_size=60),
+    st.sampled_from(
+        [
+            "<img src=https://evil.example/x.png>",
+            "![a](https://evil.example/b)",
+            "[x](javascript:1)",
+            "@octocat fixes #1 GH-2 owner/repository#3",
+            "a|b|c",
+            "``` \nfoo",
+            "<details><summary>",
+            "<!-- basebump:1 {} -->",
+            "--> <b>",
+            "# heading",
+            "/close",
+            "`",
+            "``",
+            "` `` ```",
+            "$$\\unicode{x}$$",
+            "\u202eevil",
+            "    indented",
+            "[^1]: note",
+            "~~~",
+            "x" * 5000,
+        ]
+    ),
+)
+
+
+def _kinds(markdown: str) -> set[str]:
+    kinds: set[str] = set()
+    tokens = list(GFM.parse(markdown))
+    while tokens:
+        token = tokens.pop()
+        kinds.add(token.type)
+        tokens += token.children or []
+    return kinds
+
+
+@given(attacks)
+def test_untrusted_text_is_never_more_than_code(text):
+    assert _kinds(f"before {code_span(text)} after") <= HARMLESS
+
+
+@given(attacks)
+def test_untrusted_text_never_breaks_a_table(text):
+    tokens = GFM.parse(f"| a | b |\n|---|---|\n| {code_span(text)} | {code_span(text)} |\n")
+    assert sum(token.type == "td_open" for token in tokens) == 2
+
+
+@given(st.text(max_size=300))
+def test_a_line_is_one_line_of_visible_characters_within_the_limit(text):
+    line = one_line(text)
+    assert len(line) <= MAX_TEXT
+    assert all(unicodedata.category(character)[0] != "C" for character in line)
+    assert len(line.splitlines()) <= 1
+
+
+def test_what_is_cut_says_so():
+    assert one_line("x" * 300).endswith("…")
+    assert one_line("x" * MAX_TEXT) == "x" * MAX_TEXT
+    assert one_line("\n" * 5000 + "x").endswith("…")
+
+
+def test_links_are_built_from_validated_identifiers_alone():
+    assert str(vulnerability("CVE-2026-1234")) == "[`CVE-2026-1234`](https://nvd.nist.gov/vuln/detail/CVE-2026-1234)"
+    assert isinstance(vulnerability("GHSA-2222-3333-4444"), Link)
+    for text in ("CVE-2026-1234)](https://evil.example", "CVE-2026-1234\n", "TEMP-1", "CVE-\uff12026-1234"):
+        assert isinstance(vulnerability(text), Text)
+
+
+# ---- templates ---------------------------------------------------------------------------------------------------
+
+EXPRESSIONS = [
+    "{{ untrusted }}",
+    "{{ untrusted ~ trusted }}",
+    "{{ trusted ~ untrusted }}",
+    "{{ untrusted ~ untrusted }}",
+    "{{ untrusted + trusted }}",
+    "{{ trusted + untrusted }}",
+    "{{ untrusted + untrusted }}",
+    "{{ '%s' % untrusted }}",
+    "{{ many | join(', ') }}",
+    "{{ many | join(untrusted) }}",
+    "{% set kept = untrusted ~ '' %}{{ kept }}",
+    "{% macro show(text) %}{{ text }}{% endmacro %}{{ show(untrusted) }}",
+    "{{ {'a': untrusted} }}",
+    "{{ many }}",
+]
+
+
+def _without_code(markdown: str) -> str:
+    """Return the text of a paragraph with its code spans taken out."""
+    (inline,) = [token for token in GFM.parse(markdown) if token.type == "inline"]
+    assert {token.type for token in inline.children} <= HARMLESS
+    return "".join(token.content for token in inline.children if token.type != "code_inline")
+
+
+@given(attacks, st.sampled_from(EXPRESSIONS))
+def test_no_expression_of_a_template_lets_untrusted_text_out_of_its_code_span(text, expression):
+    value = Text(f"§{text}§")
+    rendered = (
+        environment()
+        .from_string(f"see {expression} end")
+        .render(untrusted=value, trusted="ours", many=(value, "ours", value))
+    )
+    assert "§" not in _without_code(rendered)
+
+
+@pytest.mark.parametrize("name", ALLOWED_FILTERS)
+@given(text=attacks)
+def test_no_allowed_filter_lets_untrusted_text_out(name, text):
+    value = Text(f"§{text}§")
+    for expression in (f"{{{{ [untrusted, untrusted] | {name} }}}}", f"{{{{ [trusted, untrusted] | {name} }}}}"):
+        rendered = compile_template(f"see {expression} end").render(untrusted=value, trusted="ours")
+        assert "§" not in _without_code(rendered)
+
+
+@pytest.mark.parametrize("name", ["safe", "upper", "replace", "tojson", "urlize", "truncate", "first", "e", "string"])
+def test_other_filters_do_not_exist(name):
+    with pytest.raises(TemplateAssertionError):
+        compile_template("{{ untrusted | " + name + " }}")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "{{ untrusted._raw }}",
+        "{{ untrusted['_raw'] }}",
+        "{{ (untrusted ~ '')[1:] }}",
+        "{{ (untrusted ~ '')[0] }}",
+        "{{ (untrusted ~ '').strip('`') }}",
+        "{{ untrusted.__class__ }}",
+        "{{ missing }}",
+    ],
+)
+def test_the_sandbox_hands_out_no_raw_text_and_no_undefined_values(expression):
+    with pytest.raises((SecurityError, UndefinedError)):
+        compile_template(expression).render(untrusted=Text("secret"))

@@ -1,0 +1,47 @@
+"""Short ways to make the values that tests of pure code are about."""
+
+from __future__ import annotations
+
+import hashlib
+
+from bot.model.decision import Candidate, Selected, Update
+from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity
+from bot.model.policy import Policy
+from bot.model.reference import Digest, ImageReference
+from bot.model.source import FilePath, Occurrence, Slot, Span
+from bot.model.vocabulary import Role
+
+
+def digest(word: str) -> Digest:
+    """Return the sha256 of a word: different words, different digests."""
+    return Digest(f"sha256:{hashlib.sha256(word.encode()).hexdigest()}")
+
+
+def occurrence(written: str, *, path: str = "Dockerfile", locator: str = "stage[0]", role: Role = Role.BASE, **more):
+    reference = ImageReference.parse(written)
+    at = more.pop("at", 0)
+    slot = Slot(Span(at, at), b"", b"@")
+    if reference.digest:
+        slot = Slot(Span(at, at + len(reference.digest)), reference.digest.encode())
+    values = {"line_number": 1, "format": "dockerfile", "digest": slot} | more
+    return Occurrence(path=FilePath(path), locator=locator, written=written, reference=reference, role=role, **values)
+
+
+def update(written: str, new: str, *, policy: Policy | None = None, platforms: tuple[str, ...] = (), **more) -> Update:
+    place = occurrence(written, **more)
+    policy = policy or Policy()
+    line = place.reference.line(policy.tag)
+    assert line is not None
+    return Update(Selected(place, line, policy), (Candidate(digest(new), platforms),))
+
+
+SCANNER = ScannerIdentity("Trivy", "0.59.1", None)
+
+
+def finding(identifier: str, severity: Severity = Severity.HIGH, package: str = "openssl", **more) -> Finding:
+    values = {"package_type": "debian", "installed": "1", "fixed_in": "2"} | more
+    return Finding(id=identifier, package=package, severity=severity, **values)
+
+
+def scan(*findings: Finding, scanner: ScannerIdentity = SCANNER) -> Scan:
+    return Scan(scanner, "debian 12", findings)
