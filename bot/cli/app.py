@@ -74,7 +74,7 @@ def _say(text: str, code: ExitCode) -> int:
 
 def _end_quietly() -> int:
     """End without a word when nobody reads the result any more (`basebump scan . | head`)."""
-    sys.stdout = None  # type: ignore[assignment]  # so that the interpreter does not flush it at exit and complain
+    sys.stdout = None  # so that the interpreter does not flush it at exit and complain
     return ExitCode.DONE
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import click
 
-config = click.option(
-    "--config", "config_file", metavar="F", type=click.Path(path_type=Path), help="The config file (YAML)."
-)
-required_config = click.option(
-    "--config", "config_file", metavar="F", type=click.Path(path_type=Path), required=True, help="The config file (YAML)."
-)
+_FILE = click.Path(path_type=Path)
+_HELP = "The config file (YAML)."
+
+config = click.option("--config", "config_file", metavar="F", type=_FILE, help=_HELP)
+required_config = click.option("--config", "config_file", metavar="F", type=_FILE, required=True, help=_HELP)
 output_format = click.option(
     "--format",
     "output_format",

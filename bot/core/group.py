@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bot.core.branch import branch_name, line_key
 from bot.core.mark import trailer
-from bot.core.view import short
+from bot.core.transition import short
 from bot.model.decision import Update
 from bot.model.evidence import Delta, Severity
 from bot.model.proposal import ProposedImage, Target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bot.core.view import transition_of
+from bot.core.transition import transition_of
 from bot.model.decision import Decision, NotChecked, Refused, Skip, Unknown, Update, UpToDate
 from bot.model.report import Verdict
 from bot.model.vocabulary import Reason, Status

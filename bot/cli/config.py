@@ -1,0 +1,51 @@
+"""`basebump config`: what a config file may say, and whether one does."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from bot.settings import Settings, load
+
+
+@click.group("config")
+def command() -> None:
+    """Check a config file, or print its schema."""
+
+
+@command.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Say whether FILE can be used, or everything that is wrong with it.
+
+    Variables that it names and that are not set are notes, not errors: CI checks a config without its secrets.
+    """
+    settings = load(file, need_forges=False)
+    click.echo(f"{file} is valid: {_summary(settings)}")
+    for note in settings.unset(os.environ):
+        click.echo(f"note: {note}", err=True)
+
+
+@command.command()
+def schema() -> None:
+    """Print the JSON Schema of the config file, for editors."""
+    from bot.settings.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+def _summary(settings: Settings) -> str:
+    return ", ".join(
+        [
+            _count(len(settings.forges), "forge", "forges"),
+            _count(len(settings.registries), "registry", "registries"),
+            _count(len(settings.rulebook.rules), "rule", "rules"),
+        ]
+    )
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

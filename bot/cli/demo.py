@@ -1,0 +1,32 @@
+"""`basebump demo`: the whole job on loopback, with nothing installed and nothing left behind."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from bot.cli.terminal import progress
+from bot.demo.story import tell
+from bot.model.errors import UsageError
+from bot.model.vocabulary import ExitCode
+
+
+@click.command()
+@click.option(
+    "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Make the demo in FOLDER, and leave it there."
+)
+def command(keep: Path | None) -> int:
+    """Show the main job: three repositories, a registry, a scan, proposals, and a second run that does nothing."""
+    if keep is not None:
+        if keep.exists() and any(keep.iterdir()):
+            raise UsageError(f"{keep} is not empty: name a folder that does not exist yet")
+        keep.mkdir(parents=True, exist_ok=True)
+        went_well = tell(keep.resolve(), click.echo, progress())
+        click.echo(f"\nEverything is in {keep}: look with git log --all in repositories/api.")
+    else:
+        with tempfile.TemporaryDirectory(prefix="basebump-demo-") as folder:
+            went_well = tell(Path(folder), click.echo, progress())
+        click.echo("\nThe folder is gone; `basebump demo --keep FOLDER` leaves it for you to look at.")
+    return ExitCode.DONE if went_well else ExitCode.FAILED

@@ -1,0 +1,134 @@
+"""Globs over a whole value: `*` stops at `/`, `**` does not, `?` is one character; everything else is itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+_SEPARATOR = "/"
+_WILDCARDS = "*?"
+
+
+def matches(glob: str, value: str) -> bool:
+    """Say whether `glob` describes all of `value`.
+
+    `*` stands for any run of characters without `/`, `**` for any run at all, `?` for one character that is not `/`.
+    `**/` at the beginning or after a `/` stands for any number of whole folders, none included: `**/x` matches `x`.
+    There are no character classes and no escapes: brackets, braces and backslashes are themselves, since they may
+    stand in paths. Upper and lower case differ. Time grows with the length of the glob times that of the value,
+    whatever either holds.
+    """
+    automaton = _compile(glob)
+    if not automaton.wild:
+        return glob == value
+    return (
+        value.startswith(automaton.prefix)
+        and value.endswith(automaton.suffix)
+        and automaton.accepts(value, len(automaton.prefix))
+    )
+
+
+@dataclass(slots=True)
+class _Automaton:
+    """A nondeterministic automaton whose set of states is an integer, a bit for each position in the glob.
+
+    Being at a position means that everything before it has matched. No state is ever tried and taken back, which is
+    what makes backtracking matchers slow on hostile values.
+    """
+
+    prefix: str
+    """What comes before the first wildcard; positions are counted from behind it."""
+    suffix: str
+    """What comes after the last wildcard; only a quick way to say no."""
+    wild: bool
+    length: int = 0
+    moves: dict[str, int] = field(default_factory=dict)
+    """Positions that a character leads on from."""
+    moves_on_any: int = 0
+    """Positions of `?`."""
+    stays_within: int = 0
+    """Positions of `*`, which take any character but `/`."""
+    stays_across: int = 0
+    """Positions of `**`."""
+    skips: list[tuple[int, int]] = field(default_factory=list)
+    """A position, and the one that may be reached from it for nothing; ascending, so that one pass is enough."""
+
+    def accepts(self, value: str, start: int) -> bool:
+        """Say whether the positions lead from the first to behind the last over `value[start:]`."""
+        states = self._with_skips(1)
+        stays_within_or_across = self.stays_within | self.stays_across
+        for character in value[start:]:
+            moving = self.moves.get(character, 0)
+            if character == _SEPARATOR:
+                staying = self.stays_across
+            else:
+                staying = stays_within_or_across
+                moving |= self.moves_on_any
+            states = self._with_skips(((states & moving) << 1) | (states & staying))
+            if not states:
+                return False
+        return bool(states >> self.length & 1)
+
+    def _with_skips(self, states: int) -> int:
+        for position, reachable in self.skips:
+            if states & position:
+                states |= reachable
+        return states
+
+    def add_literal(self, character: str) -> None:
+        self.moves[character] = self.moves.get(character, 0) | 1 << self.length
+        self.length += 1
+
+    def add_any(self) -> None:
+        self.moves_on_any |= 1 << self.length
+        self.length += 1
+
+    def add_run(self, *, across: bool) -> None:
+        if across:
+            self.stays_across |= 1 << self.length
+        else:
+            self.stays_within |= 1 << self.length
+        self._add_skip(1)
+        self.length += 1
+
+    def add_folders(self) -> None:
+        """Add an entry from which all may be skipped, then a run that only `/` leads out of."""
+        entry = self.length
+        self._add_skip(1)
+        self._add_skip(3)
+        self.length = entry + 1
+        self.stays_across |= 1 << self.length
+        self._add_skip(1)
+        self.length += 1
+        self.add_literal(_SEPARATOR)
+
+    def _add_skip(self, distance: int) -> None:
+        self.skips.append((1 << self.length, 1 << self.length + distance))
+
+
+@lru_cache(maxsize=1024)
+def _compile(glob: str) -> _Automaton:
+    """Compile the part of `glob` that is not a plain prefix."""
+    first = next((index for index, character in enumerate(glob) if character in _WILDCARDS), len(glob))
+    last = max(glob.rfind(wildcard) for wildcard in _WILDCARDS)
+    suffix = glob[last + 1 :]
+    if glob[last - 1 : last + 1] == "**":
+        suffix = suffix.removeprefix(_SEPARATOR)  # `**/x` asks for no `/`
+    automaton = _Automaton(prefix=glob[:first], suffix=suffix, wild=first < len(glob))
+    index = first
+    while index < len(glob):
+        character = glob[index]
+        if glob.startswith("**/", index) and (index == 0 or glob[index - 1] == _SEPARATOR):
+            automaton.add_folders()
+            index += 3
+        elif character == "*":
+            end = index + len(glob[index:]) - len(glob[index:].lstrip("*"))
+            automaton.add_run(across=end - index > 1)
+            index = end
+        else:
+            if character == "?":
+                automaton.add_any()
+            else:
+                automaton.add_literal(character)
+            index += 1
+    return automaton

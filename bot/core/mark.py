@@ -1,0 +1,99 @@
+"""What basebump writes into commits and bodies to remember by, and how it reads that back.
+
+Both are text that anybody with write access can change, so both are read strictly and believed only together with the
+branch: who made the commit is for the forge to say.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.model.proposal import Target
+
+MAX_MARK = 65_536
+"""Characters of a mark that is read back: the longest body that GitHub keeps. Some 500 targets fit."""
+MAX_TARGET = 1_400
+"""Characters of one target: a reference has at most 1024, a digest 135."""
+
+_OPENING = "<!-- basebump:1 "
+_CLOSING = " -->"
+_REPORT = re.compile(r"[0-9a-f]{16}", re.ASCII)
+
+_TRAILER = "Basebump-Intent"
+_INTENT = re.compile(rf"{_TRAILER}: 1 ([0-9a-f]{{16}})", re.ASCII)
+_ANY_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*", re.ASCII)
+"""https://git-scm.com/docs/git-interpret-trailers, without its leniency for folded and mixed paragraphs."""
+
+
+def trailer(intent: str) -> str:
+    """Return the last paragraph of a commit message that carries `intent`, 16 hexadecimal digits."""
+    return f"{_TRAILER}: 1 {intent}"
+
+
+def intent_of(message: str) -> str | None:
+    """Return the intent that a commit message carries: in its last paragraph, among trailers only, once; else None."""
+    paragraphs = message.rstrip().rpartition("\n\n")
+    lines = paragraphs[2].split("\n")
+    if not paragraphs[1] or not all(_ANY_TRAILER.fullmatch(line) for line in lines):
+        return None
+    claims = [line for line in lines if line.startswith(f"{_TRAILER}:")]
+    found = _INTENT.fullmatch(claims[0]) if len(claims) == 1 else None
+    return found[1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a body remembers; one that cannot be read knows nothing."""
+
+    targets: tuple[Target, ...] = ()
+    report: str | None = None
+    withdrawn: bool = False
+    """Whether we took the request back ourselves, so that its being closed is no decline."""
+
+
+def mark(targets: Iterable[Target], report: str | None, *, withdrawn: bool) -> str:
+    """Return a comment, invisible in rendered Markdown, that `memory` reads back."""
+    content = json.dumps({"targets": list(targets), "report": report, "withdrawn": withdrawn}, separators=(",", ":"))
+    # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
+    # begin another; inside JSON they stand only in strings, where escapes mean the same.
+    escaped = content.replace("<", r"\u003c").replace(">", r"\u003e").replace("--", r"-\u002d")
+    return f"{_OPENING}{escaped}{_CLOSING}"
+
+
+def memory(body: str) -> Memory:
+    """Return what the last mark of a body says; nothing where there is none, or where it is not as `mark` writes it."""
+    start = body.rfind(_OPENING)
+    return _parse(_content(body, start)) if start >= 0 else Memory()
+
+
+def with_withdrawn(body: str) -> str:
+    """Return the body with its mark saying that we took the request back; a mark is added where none can be read."""
+    remembered = memory(body)
+    if remembered == Memory():
+        return f"{body}\n\n{mark((), None, withdrawn=True)}\n" if body else mark((), None, withdrawn=True)
+    start = body.rfind(_OPENING)
+    end = start + len(_OPENING) + len(_content(body, start)) + len(_CLOSING)
+    return body[:start] + mark(remembered.targets, remembered.report, withdrawn=True) + body[end:]
+
+
+def _content(body: str, start: int) -> str:
+    """Return what stands in the mark that begins at `start`; nothing where it has no end within MAX_MARK."""
+    inside = start + len(_OPENING)
+    end = body.find(_CLOSING, inside, start + MAX_MARK)
+    return body[inside:end] if end >= 0 else ""
+
+
+def _parse(content: str) -> Memory:
+    try:
+        read = json.loads(content)
+    except (ValueError, RecursionError):
+        return Memory()
+    match read:
+        case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
+            is_sound = all(isinstance(target, str) and len(target) <= MAX_TARGET for target in targets)
+            if is_sound and (report is None or _REPORT.fullmatch(report)):
+                return Memory(tuple(targets), report, withdrawn)
+    return Memory()

@@ -1,0 +1,102 @@
+"""The images that the demo's registry serves: each as it was last month, and rebuilt since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.demo.database import Advisory, Vulnerability, VulnerabilityDatabase, fictional_id
+from bot.demo.images import Image, ImageStore, Index, Package, alpine_root, debian_root, image, index, layer
+from bot.model.evidence import Severity
+from bot.model.reference import Digest
+
+DATABASE = ("trivy-db", "2")
+"""Repository and tag of the vulnerability database that the registry serves beside the images."""
+_LAST_MONTH = timedelta(days=34)
+_YESTERDAY = timedelta(days=1)
+
+_Versions = Mapping[str, tuple[str, str]]
+"""Source package to its version last month and now."""
+
+_DEBIAN: _Versions = {
+    "openssl": ("3.0.15-1", "3.0.17-1"),
+    "glibc": ("2.36-9", "2.36-10"),
+    "zlib": ("1.2.13-1", "1.2.13-1"),
+}
+_ALPINE: _Versions = {
+    "openssl": ("3.3.2-r0", "3.3.5-r0"),
+    "musl": ("1.2.5-r0", "1.2.5-r1"),
+    "busybox": ("1.36.1-r29", "1.36.1-r29"),
+}
+
+_VULNERABILITIES = (
+    Vulnerability(fictional_id(1), "openssl: a made-up overflow, for this demo", Severity.CRITICAL),
+    Vulnerability(fictional_id(2), "glibc: a made-up race, for this demo", Severity.HIGH),
+    Vulnerability(fictional_id(3), "musl: a made-up overread, for this demo", Severity.HIGH),
+    Vulnerability(fictional_id(4), "openssl: a made-up timing leak, for this demo", Severity.MEDIUM),
+    Vulnerability(fictional_id(5), "zlib: a made-up crash without a fix, for this demo", Severity.LOW),
+    Vulnerability(fictional_id(6), "busybox: a made-up crash without a fix, for this demo", Severity.MEDIUM),
+)
+_ADVISORIES = (
+    Advisory("debian 12", "openssl", fictional_id(1), "3.0.16-1"),
+    Advisory("debian 12", "openssl", fictional_id(4), "3.0.17-1"),
+    Advisory("debian 12", "glibc", fictional_id(2), "2.36-10"),
+    Advisory("debian 12", "zlib", fictional_id(5)),
+    Advisory("alpine 3.20", "openssl", fictional_id(1), "3.3.4-r0"),
+    Advisory("alpine 3.20", "musl", fictional_id(3), "1.2.5-r1"),
+    Advisory("alpine 3.20", "busybox", fictional_id(6)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """One tag, with the digest it had and the digest it has."""
+
+    repository: str
+    """On Docker Hub: `library/python`."""
+    tag: str
+    last_month: Digest
+    today: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What the registry serves."""
+
+    store: ImageStore
+    python: Rebuilt
+    node: Rebuilt
+    nginx: Rebuilt
+    redis: Rebuilt
+
+
+def stock(now: datetime) -> Library:
+    """Build every image as it was and as it is, and the database that knows what the rebuilds fixed."""
+    store = ImageStore()
+    database = VulnerabilityDatabase(_VULNERABILITIES, _ADVISORIES, now - timedelta(hours=5))
+    store.tag(*DATABASE, database.image())
+
+    def rebuilt(repository: str, tag: str, versions: _Versions) -> Rebuilt:
+        old = store.tag(repository, tag, _index(tag, versions, 0, now - _LAST_MONTH))
+        new = store.tag(repository, tag, _index(tag, versions, 1, now - _YESTERDAY))
+        return Rebuilt(repository, tag, old, new)
+
+    return Library(
+        store,
+        python=rebuilt("library/python", "3.12-slim", _DEBIAN),
+        node=rebuilt("library/node", "22-alpine", _ALPINE),
+        nginx=rebuilt("library/nginx", "1.27", _DEBIAN),
+        redis=rebuilt("library/redis", "7", _ALPINE),
+    )
+
+
+def _index(tag: str, versions: _Versions, age: int, created: datetime) -> Index:
+    return index([_image(tag, versions, age, created, platform) for platform in ("linux/amd64", "linux/arm64")])
+
+
+def _image(tag: str, versions: _Versions, age: int, created: datetime, platform: str) -> Image:
+    packages = [Package(source, version[age]) for source, version in versions.items()]
+    root = alpine_root("3.20.3", packages) if versions is _ALPINE else debian_root("12.7", packages)
+    labels = {"org.opencontainers.image.version": tag}
+    return image([layer(root)], platform=platform, labels=labels, created=created)

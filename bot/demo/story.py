@@ -1,0 +1,86 @@
+"""The demo, told: a run that proposes, one proposal as its reviewer sees it, and a run that has nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bot import wiring
+from bot.demo.fleet import REPOSITORIES, git, make_repositories, write_config
+from bot.demo.library import stock
+from bot.demo.registry import LoopbackRegistry
+from bot.model.report import ProposalReport, RepositoryReport, RunReport
+from bot.model.vocabulary import Level, ProposalOutcome
+from bot.pipeline.run import run
+from bot.ports import Progress
+from bot.reports.text import run_text
+
+Say = Callable[[str], None]
+
+_RULE = "─" * 78
+_SHOWN = "api"
+"""The repository whose first proposal is shown."""
+
+
+def tell(folder: Path, say: Say, progress: Progress) -> bool:
+    """Run the whole job in `folder` on loopback alone; say whether it went as told."""
+    clock = wiring.SystemClock()
+    library = stock(clock.now())
+    make_repositories(folder, library)
+    with LoopbackRegistry(library.store) as registry:
+        config = write_config(folder, registry.host)
+        say(f"A registry on {registry.host} serves four images; every one was rebuilt since last month.")
+        say(f"Three git repositories in {folder / 'repositories'} pin what was current then.")
+        _head(say, "First run: basebump run --config basebump.yaml --level propose")
+        first = _run(config, progress)
+        say(run_text(first))
+        _show(folder, first, say)
+        before = _refs(folder)
+        _head(say, "Second run: the same command again")
+        second = _run(config, progress)
+        say(run_text(second))
+        is_quiet = _refs(folder) == before and _all(second, ProposalOutcome.UNCHANGED)
+    _head(say, "What happened")
+    count = sum(len(repository.proposals) for repository in first.repositories)
+    say(f"The first run opened {count} proposals, each a branch with one commit.")
+    if is_quiet:
+        say("The second run had nothing to do and did nothing: no branch, no proposal, no commit moved.")
+    else:
+        say("The second run changed something, which it should not have: that is a bug.")
+    return is_quiet and _all(first, ProposalOutcome.OPENED) and not first.failed and not second.failed
+
+
+def _run(config: Path, progress: Progress) -> RunReport:
+    with wiring.fleet_world(config, Level.PROPOSE, frozenset(), progress) as (fleets, world, orders):
+        return run(fleets, world, orders)
+
+
+def _head(say: Say, title: str) -> None:
+    say(f"\n{_RULE}\n{title}\n{_RULE}")
+
+
+def _show(folder: Path, report: RunReport, say: Say) -> None:
+    repository, proposal = _first_of(_SHOWN, report)
+    _head(say, f"One of them, as its reviewer reads it: {proposal.branch}")
+    say(f"# {proposal.title}\n\n{proposal.body.partition('<!--')[0].strip()}")
+    _head(say, f"Its whole diff: git diff {repository.base_branch}...{proposal.branch}")
+    place = folder / "repositories" / repository.name
+    say(git(place, "diff", f"{repository.base_branch}...{proposal.branch}").rstrip())
+
+
+def _first_of(name: str, report: RunReport) -> tuple[RepositoryReport, ProposalReport]:
+    return next(
+        (repository, proposal)
+        for repository in report.repositories
+        if repository.name == name
+        for proposal in repository.proposals
+    )
+
+
+def _refs(folder: Path) -> tuple[str, ...]:
+    return tuple(git(folder / "repositories" / name, "for-each-ref") for name in REPOSITORIES)
+
+
+def _all(report: RunReport, outcome: ProposalOutcome) -> bool:
+    outcomes = {proposal.outcome for repository in report.repositories for proposal in repository.proposals}
+    return outcomes == {outcome}

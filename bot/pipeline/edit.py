@@ -1,0 +1,70 @@
+"""Edit: make the edits of a tree's files, and read each file again before anything is believed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.edit import apply_edits, is_proved, write_digest
+from bot.model.decision import Skip, Update
+from bot.model.errors import EditError
+from bot.model.proposal import Change
+from bot.model.reference import Digest
+from bot.model.source import FilePath, Slot, SourceFile
+from bot.model.vocabulary import Reason
+from bot.pipeline.survey import Reading, Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """Changes that were proved, and the updates that could not be."""
+
+    changes: tuple[Change, ...]
+    made: tuple[Update, ...]
+    unproved: tuple[Skip, ...]
+
+
+def edit(survey: Survey, updates: Iterable[Update]) -> Edited:
+    """Make the edits of `updates`, file by file; a file whose edits cannot be proved stays as it is."""
+    by_path: dict[FilePath, list[Update]] = defaultdict(list)
+    for update in updates:
+        by_path[update.occurrence.path].append(update)
+    changes: list[Change] = []
+    made: list[Update] = []
+    unproved: list[Skip] = []
+    for path in sorted(by_path):
+        readings = [reading for reading in survey.readings if reading.file.path == path]
+        try:
+            content = _edited(readings, by_path[path])
+        except EditError as error:
+            unproved += [Skip(each.occurrence, Reason.NOT_PROVED, str(error)) for each in by_path[path]]
+            continue
+        changes.append(Change(path, content))
+        made += by_path[path]
+    return Edited(tuple(changes), tuple(made), tuple(unproved))
+
+
+def _edited(readings: Sequence[Reading], updates: Sequence[Update]) -> bytes:
+    """Return the edited content of one file. Raises EditError when it does not show exactly what was planned."""
+    file = readings[0].file
+    edits = [
+        write_digest(update.occurrence.digest, update.candidates[0].digest)
+        for update in updates
+        if isinstance(update.occurrence.digest, Slot)
+    ]
+    content = apply_edits(file.content, edits)
+    for reading in readings:
+        planned = _planned(reading, updates)
+        found = tuple(reading.file_format.extract(SourceFile(file.path, content)))
+        if not is_proved(reading.found, found, planned):
+            raise EditError("reading the edited file again did not show exactly the planned change")
+    return content
+
+
+def _planned(reading: Reading, updates: Iterable[Update]) -> Mapping[str, Digest]:
+    return {
+        update.occurrence.locator: update.candidates[0].digest
+        for update in updates
+        if update.occurrence.format == reading.file_format.name
+    }

@@ -1,0 +1,88 @@
+"""Judge: select, resolve, decide, reconcile, assess, gate; each for all surveys before the next begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.decide import decide
+from bot.core.gates import gate
+from bot.core.reconcile import reconcile
+from bot.core.select import Home, may_ask, select
+from bot.core.transition import transition_of
+from bot.model.decision import Decision, NotChecked, Selected, Skip, Transition, Update
+from bot.model.evidence import Evidence
+from bot.model.policy import Rulebook
+from bot.model.report import Failed
+from bot.model.vocabulary import Reason
+from bot.pipeline.assess import assess
+from bot.pipeline.pool import NETWORK, SCANS
+from bot.pipeline.resolve import Answers, resolve
+from bot.pipeline.survey import Survey
+from bot.ports import Clock, FileFormat, Progress, Registry, Scanner
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """All of the world that a run asks."""
+
+    formats: Sequence[FileFormat]
+    registry: Registry | None
+    """None where no registry may be asked."""
+    scanner: Scanner
+    clock: Clock
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was decided, on what evidence, and what could not be asked."""
+
+    decisions: tuple[tuple[Decision, ...], ...]
+    """For each survey, in its order."""
+    evidence: Mapping[Transition, Evidence]
+    failed: tuple[Failed, ...]
+
+
+def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged:
+    """Return what is to be done at every place of `surveys`, and the evidence for it."""
+    selections = [_select(surveyed, rulebook, asks=world.registry is not None) for surveyed in surveys]
+    answers = _resolve([place for places in selections for place in places], world)
+    decisions = [reconcile([_decide(place, answers) for place in places]) for places in selections]
+    moves = {transition_of(each) for places in decisions for each in places if isinstance(each, Update)}
+    evidence = assess(moves, world.scanner, SCANS, world.progress)
+    gated = [reconcile([_gate(each, evidence) for each in places]) for places in decisions]
+    return Judged(tuple(gated), evidence, answers.failed)
+
+
+def _select(surveyed: Survey, rulebook: Rulebook, *, asks: bool) -> list[Selected | Skip]:
+    home = Home(surveyed.repository.name, surveyed.repository.base_branch or "")
+    selected = [select(rulebook, home, occurrence) for occurrence in surveyed.occurrences]
+    if not asks:
+        return selected
+    return [
+        Skip(place.occurrence, Reason.UNKNOWN_REGISTRY)
+        if isinstance(place, Selected) and not may_ask(rulebook, place.line.host)
+        else place
+        for place in selected
+    ]
+
+
+def _resolve(places: Iterable[Selected | Skip], world: World) -> Answers:
+    if world.registry is None:
+        return Answers({}, ())
+    selected = [place for place in places if isinstance(place, Selected)]
+    return resolve(selected, world.registry, NETWORK, world.progress)
+
+
+def _decide(place: Selected | Skip, answers: Answers) -> Decision:
+    if isinstance(place, Skip):
+        return place
+    resolution = answers.resolutions.get(place.line)
+    return NotChecked(place) if resolution is None else decide(place, resolution)
+
+
+def _gate(decision: Decision, evidence: Mapping[Transition, Evidence]) -> Decision:
+    if not isinstance(decision, Update):
+        return decision
+    return gate(decision, evidence[transition_of(decision)])

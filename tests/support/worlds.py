@@ -1,0 +1,94 @@
+"""Whole runs in tests: a registry whose tags move, a scanner that says what it is told, a clock that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from support.parts import ROOT
+
+from bot.cli.terminal import NoProgress
+from bot.demo.images import ImageStore, Package, debian_root, image, index, layer
+from bot.demo.registry import LoopbackRegistry
+from bot.formats import all_formats
+from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.policy import Rulebook
+from bot.model.reference import Digest
+from bot.model.report import RunReport
+from bot.model.vocabulary import Level
+from bot.pipeline.judge import World
+from bot.pipeline.run import Orders, run
+from bot.ports import Fleet
+from bot.registries.access import RegistryEntry
+from bot.registries.oci import OciRegistry
+from bot.scanners.none import NoScanner
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+BODY_TEMPLATE = (ROOT / "templates" / "body.md.j2").read_text(encoding="utf-8")
+
+
+class StandingClock:
+    """Always NOW."""
+
+    def now(self) -> datetime:
+        return NOW
+
+
+class ToldScanner:
+    """Knows the findings of the digests it is told of, and of no others."""
+
+    def __init__(self, findings: dict[Digest, tuple[Finding, ...]]) -> None:
+        self.findings = findings
+        self.asked: list[Subject] = []
+
+    def scan(self, subject: Subject) -> ScanOutcome:
+        self.asked.append(subject)
+        if subject.digest not in self.findings:
+            return NotScanned(Unscanned.IMAGE_GONE)
+        return Scan(ScannerIdentity("Told", "1", NOW), "debian 12", self.findings[subject.digest])
+
+
+def build(content: str):
+    """Return an index of two platforms whose digest depends on `content`."""
+    root = layer(debian_root("12.7", [Package("base-files", content)]))
+    return index([image([root]), image([root], platform="linux/arm64")])
+
+
+@dataclass
+class Loopback:
+    """A registry on loopback that plays Docker Hub, and what else a run needs."""
+
+    registry: LoopbackRegistry
+    store: ImageStore
+    rulebook: Rulebook = field(default_factory=lambda: Rulebook(own=(), hosts=frozenset({"docker.io"})))
+    scanner: NoScanner | ToldScanner = field(default_factory=NoScanner)
+    entries: tuple[RegistryEntry, ...] = ()
+
+    def move(self, repository: str, tag: str, content: str) -> Digest:
+        """Point a tag to what `content` builds."""
+        return self.store.tag(f"library/{repository}", tag, build(content))
+
+    def world(self) -> World:
+        entries = self.entries or (RegistryEntry("docker.io", mirror=self.registry.host, insecure=True),)
+        registry = OciRegistry(entries, environment={}, sleep=lambda _: None)
+        return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress())
+
+    def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
+        wanted = Orders(self.rulebook, level, body_template=BODY_TEMPLATE, **orders)
+        return run(tuple(fleets), self.world(), wanted)
+
+
+def outcomes(report: RunReport) -> list[str]:
+    """Return what became of the proposals, in the report's order."""
+    return [proposal.outcome.value for repository in report.repositories for proposal in repository.proposals]
+
+
+def write_tree(folder: Path, files: dict[str, str | bytes]) -> Path:
+    """Write files into a folder."""
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
