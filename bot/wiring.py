@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from bot.formats import all_formats
+from bot.model.errors import UsageError
+from bot.model.policy import Rulebook
+from bot.model.reference import ImageReference
+from bot.model.vocabulary import Level
+from bot.pipeline.judge import World
+from bot.ports import Fleet, Progress, Registry, Scanner
+from bot.scanners.none import MissingScanner, NoScanner
+from bot.settings import (
+    ForgeSettings,
+    GithubSettings,
+    LocalSettings,
+    RegistryAuth,
+    RegistrySettings,
+    ScannerKind,
+    ScannerSettings,
+    Settings,
+    load,
+)
 
 if TYPE_CHECKING:
-    pass
+    from bot.pipeline.run import Orders
+    from bot.registries.access import RegistryEntry
+    from bot.registries.oci import OciRegistry
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
+TRIVY_ENVIRONMENTS = (PROJECT / ".venv-trivy",)
 
 
 class SystemClock:
@@ -15,3 +46,164 @@ class SystemClock:
     def now(self) -> datetime:
         """Return it, in UTC."""
         return datetime.now(UTC)
+
+
+def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World, Rulebook]:
+    """Return what a scan of one folder needs; offline there is no registry and no scanner."""
+    settings = _settings(config_file, need_forges=False)
+    if offline:
+        return World(all_formats(), None, NoScanner(), SystemClock(), progress), settings.rulebook
+    registry = _registry(settings)
+    scanner = _scanner(settings, registry, None)
+    return World(all_formats(), registry, scanner, SystemClock(), progress), settings.rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """What a run over a fleet needs."""
+
+    fleets: tuple[Fleet, ...]
+    world: World
+    orders: Orders
+
+
+def fleet_world(
+    config_file: Path, level: Level, only: frozenset[str], progress: Progress, cache: Path | None = None
+) -> Wired:
+    """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
+    from bot import resources
+    from bot.pipeline.run import Orders
+
+    settings = _settings(config_file, need_forges=True)
+    registry = _registry(settings)
+    orders = Orders(
+        rulebook=settings.rulebook,
+        level=level,
+        only=only,
+        branch_prefix=settings.branch_prefix,
+        body_template=resources.template("body.md.j2"),
+    )
+    return Wired(
+        fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),
+        world=World(all_formats(), registry, _scanner(settings, registry, cache), SystemClock(), progress),
+        orders=orders,
+    )
+
+
+def registry_for(config_file: Path | None, host: str) -> Registry:
+    """Return the registries of a config. Raises UsageError when `host` is none of them."""
+    from bot.core.select import may_ask
+
+    settings = _settings(config_file, need_forges=False)
+    if not may_ask(settings.rulebook, host):
+        raise UsageError(
+            f"{host} is no well-known registry, so it is not contacted: list it under `registries:` in a config file, "
+            "and name that with --config"
+        )
+    return _registry(settings)
+
+
+def decline(config_file: Path, name: str, branch: str) -> bool:
+    """Decline a proposal of a local forge; say whether its branch is gone, too. Raises UsageError and ForgeError."""
+    from bot.forges.local import LocalFleet
+
+    settings = _settings(config_file, need_forges=True)
+    for forge in settings.forges:
+        if isinstance(forge, LocalSettings) and (forge.repositories is None or name in forge.repositories):
+            return LocalFleet(forge.folder, forge.repositories or ()).decline(name, branch)
+    raise UsageError(f"{config_file} has no local forge with a repository {name}; close requests of others there")
+
+
+def _settings(config_file: Path | None, *, need_forges: bool) -> Settings:
+    return Settings() if config_file is None else load(config_file, need_forges=need_forges)
+
+
+# ---- registries --------------------------------------------------------------------------------------------------
+
+
+def _registry(settings: Settings) -> OciRegistry:
+    from bot.registries.oci import OciRegistry
+
+    return OciRegistry([_entry(settings, registry) for registry in settings.registries])
+
+
+def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
+    from bot.registries.access import RegistryEntry
+
+    def secret(variable: str | None) -> str | None:
+        return settings.secret(variable, os.environ) if variable is not None else None
+
+    return RegistryEntry(
+        host=registry.host,
+        mirror=registry.mirror,
+        insecure=registry.insecure,
+        username=secret(registry.username_env),
+        password=secret(registry.password_env),
+        anonymous=registry.auth is RegistryAuth.ANONYMOUS,
+        ca=str(registry.ca) if registry.ca is not None else None,
+        trusted_realms=registry.trusted_realms,
+    )
+
+
+# ---- scanners ----------------------------------------------------------------------------------------------------
+
+
+def _scanner(settings: Settings, registry: OciRegistry, cache: Path | None) -> Scanner:
+    """Return the scanner that the config names first; without one, nothing is scanned."""
+    if not settings.scanners:
+        return NoScanner()
+    chosen = settings.scanners[0]
+    match chosen.kind:
+        case ScannerKind.NONE:
+            return NoScanner()
+        case ScannerKind.AUTO | ScannerKind.TRIVY:
+            return _trivy(chosen, registry, cache or _cache_folder())
+        case _:
+            assert_never(chosen.kind)
+
+
+def _trivy(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
+    from bot.scanners.trivy import TrivyScanner, find_trivy
+
+    binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
+    if binary is None:
+        return NoScanner() if chosen.kind is ScannerKind.AUTO else MissingScanner(chosen.binary or "trivy")
+    database = registry.named_address(ImageReference.parse(chosen.database)) if chosen.database else None
+    return TrivyScanner(
+        binary,
+        registry.pull_address,
+        cache / _cache_name(chosen.database),
+        now=SystemClock().now,
+        database=database,
+        timeout=chosen.timeout.total_seconds(),
+    )
+
+
+def _cache_folder() -> Path:
+    """Return where a scanner's database outlives a run (https://specifications.freedesktop.org/basedir-spec/)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump" / "trivy"
+
+
+def _cache_name(database: str | None) -> str:
+    """Return a name for the cache of one database: what one database does not know, another may."""
+    return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]
+
+
+# ---- forges ------------------------------------------------------------------------------------------------------
+
+
+def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
+    match forge:
+        case LocalSettings():
+            from bot.forges.local import LocalFleet
+
+            yield LocalFleet(forge.folder, forge.repositories or ())
+        case GithubSettings():
+            yield from _github_fleets(settings, forge)
+        case _:
+            assert_never(forge)
+
+
+def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
+    """Yield one fleet for what is named and one for what is selected: they differ in their pace."""
+    return iter(())

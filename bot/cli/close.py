@@ -16,5 +16,7 @@ from bot.cli import options
 @options.required_config
 def command(name: str, branch: str, config_file: Path) -> None:
     """Decline the proposal on BRANCH of the local repository NAME: exactly this is not proposed again."""
-    wiring.decline(config_file, name, branch)
-    click.echo(f"Declined {branch} of {name}; the next digest will be proposed again.")
+    is_gone = wiring.decline(config_file, name, branch)
+    click.echo(f"Declined {branch} of {name}: exactly this is not proposed again, the next digest is.")
+    if not is_gone:
+        click.echo("Its branch stays: somebody else committed to it, or has it checked out.", err=True)

@@ -32,8 +32,8 @@ def command(image: str, config_file: Path | None, output_format: str) -> None:
 
 
 def _facts(reference: ImageReference, config_file: Path | None) -> ImageFacts:
-    with wiring.registry(config_file, reference.host) as registry:
-        line = Line(reference.repository, reference.tag or DEFAULT_TAG)
-        follows_tag = reference.tag is not None or reference.digest is None
-        digest = registry.head(line).digest if follows_tag or not reference.digest else reference.digest
-        return registry.describe(line, registry.fetch(line, digest))
+    registry = wiring.registry_for(config_file, reference.host)
+    line = Line(reference.repository, reference.tag or DEFAULT_TAG)
+    is_pin_alone = reference.tag is None and reference.digest is not None
+    digest = reference.digest if is_pin_alone and reference.digest else registry.head(line).digest
+    return registry.describe(line, registry.fetch(line, digest))

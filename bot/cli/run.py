@@ -29,7 +29,6 @@ from bot.reports.text import run_text
 def command(config_file: Path, level: str, only: tuple[str, ...], output_format: str) -> int:
     """Look at the repositories of the config, and propose what is worth it."""
     wired = wiring.fleet_world(config_file, Level[level.upper()], frozenset(only), progress())
-    with wired as (fleets, world, orders):
-        report = run(fleets, world, orders)
+    report = run(wired.fleets, wired.world, wired.orders)
     click.echo(run_document(report) if output_format == "json" else run_text(report))
     return ExitCode.FAILED if report.failed else ExitCode.DONE

@@ -35,8 +35,8 @@ def command(path: Path, config_file: Path | None, output_format: str, offline: b
     if write and offline:
         raise UsageError("--write needs to ask registries: leave out --offline")
     tree = WorkTree(path)
-    with wiring.scan_world(config_file, offline=offline, progress=progress()) as (world, rulebook):
-        scanned = scan(tree, str(path), world, rulebook)
+    world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress())
+    scanned = scan(tree, str(path), world, rulebook)
     written, failed = _write(tree, scanned) if write else (None, ())
     report = scanned.report.with_failures(failed)
     click.echo(scan_document(report) if output_format == "json" else scan_text(report, written))

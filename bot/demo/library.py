@@ -43,9 +43,9 @@ _ADVISORIES = (
     Advisory("debian 12", "openssl", fictional_id(4), "3.0.17-1"),
     Advisory("debian 12", "glibc", fictional_id(2), "2.36-10"),
     Advisory("debian 12", "zlib", fictional_id(5)),
-    Advisory("alpine 3.20", "openssl", fictional_id(1), "3.3.4-r0"),
-    Advisory("alpine 3.20", "musl", fictional_id(3), "1.2.5-r1"),
-    Advisory("alpine 3.20", "busybox", fictional_id(6)),
+    Advisory("alpine 3.22", "openssl", fictional_id(1), "3.3.4-r0"),
+    Advisory("alpine 3.22", "musl", fictional_id(3), "1.2.5-r1"),
+    Advisory("alpine 3.22", "busybox", fictional_id(6)),
 )
 
 
@@ -97,6 +97,6 @@ def _index(tag: str, versions: _Versions, age: int, created: datetime) -> Index:
 
 def _image(tag: str, versions: _Versions, age: int, created: datetime, platform: str) -> Image:
     packages = [Package(source, version[age]) for source, version in versions.items()]
-    root = alpine_root("3.20.3", packages) if versions is _ALPINE else debian_root("12.7", packages)
+    root = alpine_root("3.22.1", packages) if versions is _ALPINE else debian_root("12.7", packages)
     labels = {"org.opencontainers.image.version": tag}
     return image([layer(root)], platform=platform, labels=labels, created=created)

@@ -51,8 +51,8 @@ def tell(folder: Path, say: Say, progress: Progress) -> bool:
 
 
 def _run(config: Path, progress: Progress) -> RunReport:
-    with wiring.fleet_world(config, Level.PROPOSE, frozenset(), progress) as (fleets, world, orders):
-        return run(fleets, world, orders)
+    wired = wiring.fleet_world(config, Level.PROPOSE, frozenset(), progress, cache=config.parent / "cache")
+    return run(wired.fleets, wired.world, wired.orders)
 
 
 def _head(say: Say, title: str) -> None:

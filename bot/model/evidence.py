@@ -42,6 +42,7 @@ class Unscanned(StrEnum):
     """Why there are no numbers. None of these is zero."""
 
     NO_SCANNER = "no-scanner"
+    SCANNER_MISSING = "scanner-missing"
     FAILED = "failed"
     TIMED_OUT = "timed-out"
     OS_UNKNOWN = "os-unknown"
@@ -60,6 +61,7 @@ class Unscanned(StrEnum):
 
 _SENTENCES: dict[Unscanned, str] = {
     Unscanned.NO_SCANNER: "no scanner is configured or installed",
+    Unscanned.SCANNER_MISSING: "the scanner that the config names is not installed",
     Unscanned.FAILED: "the scanner failed",
     Unscanned.TIMED_OUT: "the scanner ran out of time",
     Unscanned.OS_UNKNOWN: "the scanner did not recognise its operating system",

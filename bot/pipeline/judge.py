@@ -50,9 +50,9 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     answers = _resolve([place for places in selections for place in places], world)
     decisions = [reconcile([_decide(place, answers) for place in places]) for places in selections]
     moves = {transition_of(each) for places in decisions for each in places if isinstance(each, Update)}
-    evidence = assess(moves, world.scanner, SCANS, world.progress)
-    gated = [reconcile([_gate(each, evidence) for each in places]) for places in decisions]
-    return Judged(tuple(gated), evidence, answers.failed)
+    assessed = assess(moves, world.scanner, SCANS, world.progress)
+    gated = [reconcile([_gate(each, assessed.evidence) for each in places]) for places in decisions]
+    return Judged(tuple(gated), assessed.evidence, (*answers.failed, *assessed.failed))
 
 
 def _select(surveyed: Survey, rulebook: Rulebook, *, asks: bool) -> list[Selected | Skip]:

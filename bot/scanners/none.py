@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
 
 
 class NoScanner:
-    """Answers every question with `no-scanner`."""
+    """Nobody asked for a scan, or `auto` found nothing to scan with."""
 
     def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
         return NotScanned(Unscanned.NO_SCANNER)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingScanner:
+    """The config names a scanner, and it is not here: basebump cannot do what it was asked to."""
+
+    program: str
+
+    def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
+        """Return NotScanned, whatever the image."""
+        how = f"{self.program} is not on this machine: install it, or say `kind: auto` to go without"
+        return NotScanned(Unscanned.SCANNER_MISSING, how)

@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def find_docker_registry() -> str | None:
-    return shutil.which("docker-registry")
+    """Return Debian's registry: the one on PATH, or the one that `make` unpacked."""
+    unpacked = ROOT / ".parts" / "usr" / "bin" / "docker-registry"
+    return shutil.which("docker-registry") or (str(unpacked) if unpacked.exists() else None)
 
 
 def find_trivy() -> str | None:

@@ -1,0 +1,164 @@
+"""Writes files of bbolt, the key-value store that Trivy keeps its vulnerability database in.
+
+The format is version 2 of https://github.com/etcd-io/bbolt (internal/common: page.go, meta.go, bucket.go): pages of one
+size; two meta pages that name the root bucket and the free list; every bucket a B+tree of leaf and branch pages, with
+its elements sorted by key. All numbers are little-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+PAGE_SIZE: Final = 4096
+"""Bytes; what bbolt takes on machines with pages of that size. A reader learns it from the meta page."""
+MAGIC: Final = 0xED0CDAED
+VERSION: Final = 2
+
+_PAGE_HEADER = struct.Struct("<QHHI")  # page, kind, number of elements, number of pages that follow as one with it
+_LEAF_ELEMENT = struct.Struct("<IIII")  # flags, distance to the key, size of the key, size of the value
+_BRANCH_ELEMENT = struct.Struct("<IIQ")  # distance to the key, size of the key, page of the child
+_BUCKET = struct.Struct("<QQ")  # root page, sequence
+_META = struct.Struct("<IIIIQQQQQ")  # magic, version, page size, flags, root bucket, free list, page count, transaction
+_CHECKSUM = struct.Struct("<Q")
+
+_BRANCH_PAGE, _LEAF_PAGE, _META_PAGE, _FREE_LIST_PAGE = 0x01, 0x02, 0x04, 0x10
+_IS_BUCKET = 0x01
+_META_PAGES = (0, 1)
+_FREE_LIST = 2
+_FIRST_FREE = 3
+
+Bucket = Mapping[str, "bytes | Bucket"]
+"""Keys to values, and to buckets inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One element of a leaf page."""
+
+    key: bytes
+    value: bytes
+    flags: int = 0
+
+    @property
+    def size(self) -> int:
+        return _LEAF_ELEMENT.size + len(self.key) + len(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """One element of a branch page: a page, and the first key in it."""
+
+    key: bytes
+    page: int
+
+    @property
+    def size(self) -> int:
+        return _BRANCH_ELEMENT.size + len(self.key)
+
+
+_Element = TypeVar("_Element", _Item, _Child)
+
+
+def encode(root: Bucket) -> bytes:
+    """Return the bytes of a database that holds `root`."""
+    writer = _Writer()
+    return writer.finish(writer.bucket(root))
+
+
+class _Writer:
+    """Lays out pages from the leaves up, so that every page is known before the one that points to it."""
+
+    def __init__(self) -> None:
+        self._pages = bytearray(_FIRST_FREE * PAGE_SIZE)
+
+    def bucket(self, content: Bucket) -> int:
+        """Write a bucket, with those inside it; return its root page."""
+        items = [self._item(key.encode(), content[key]) for key in sorted(content, key=str.encode)]
+        level = [
+            _Child(group[0].key if group else b"", self._page(_LEAF_PAGE, len(group), _leaf(group)))
+            for group in _pagefuls(items) or [[]]
+        ]
+        while len(level) > 1:
+            level = [
+                _Child(group[0].key, self._page(_BRANCH_PAGE, len(group), _branch(group))) for group in _pagefuls(level)
+            ]
+        return level[0].page
+
+    def finish(self, root: int) -> bytes:
+        """Write the pages that say where everything is; return the whole file."""
+        count = len(self._pages) // PAGE_SIZE
+        self._put(_FREE_LIST, _PAGE_HEADER.pack(_FREE_LIST, _FREE_LIST_PAGE, 0, 0))
+        for transaction in _META_PAGES:
+            meta = _META.pack(MAGIC, VERSION, PAGE_SIZE, 0, root, 0, _FREE_LIST, count, transaction)
+            header = _PAGE_HEADER.pack(transaction, _META_PAGE, 0, 0)
+            self._put(transaction, header + meta + _CHECKSUM.pack(fnv_1a(meta)))
+        return bytes(self._pages)
+
+    def _item(self, key: bytes, value: bytes | Bucket) -> _Item:
+        if isinstance(value, bytes):
+            return _Item(key, value)
+        return _Item(key, _BUCKET.pack(self.bucket(value), 0), _IS_BUCKET)
+
+    def _page(self, kind: int, elements: int, body: bytes) -> int:
+        """Append one page, with as many behind it as `body` needs; return its number."""
+        number = len(self._pages) // PAGE_SIZE
+        needed = -(-(_PAGE_HEADER.size + len(body)) // PAGE_SIZE)
+        self._pages += bytes(needed * PAGE_SIZE)
+        self._put(number, _PAGE_HEADER.pack(number, kind, elements, needed - 1) + body)
+        return number
+
+    def _put(self, number: int, content: bytes) -> None:
+        start = number * PAGE_SIZE
+        self._pages[start : start + len(content)] = content
+
+
+def _pagefuls(elements: Sequence[_Element]) -> list[list[_Element]]:
+    """Split `elements` into runs that fit a page; two at least, or a tree of long keys would never get narrower."""
+    groups: list[list[_Element]] = []
+    room = 0
+    for element in elements:
+        if not groups or (element.size > room and len(groups[-1]) > 1):
+            groups.append([])
+            room = PAGE_SIZE - _PAGE_HEADER.size
+        groups[-1].append(element)
+        room -= element.size
+    return groups
+
+
+def _leaf(items: Sequence[_Item]) -> bytes:
+    return _body(
+        [item.key + item.value for item in items],
+        lambda number, distance: _LEAF_ELEMENT.pack(
+            items[number].flags, distance, len(items[number].key), len(items[number].value)
+        ),
+    )
+
+
+def _branch(children: Sequence[_Child]) -> bytes:
+    return _body(
+        [child.key for child in children],
+        lambda number, distance: _BRANCH_ELEMENT.pack(distance, len(children[number].key), children[number].page),
+    )
+
+
+def _body(contents: Sequence[bytes], element: Callable[[int, int], bytes]) -> bytes:
+    """Return the elements of a page, each with the distance from its own start to its content, then the contents."""
+    return b"".join([*_elements(contents, element), *contents])
+
+
+def _elements(contents: Sequence[bytes], element: Callable[[int, int], bytes]) -> Iterator[bytes]:
+    distance = _LEAF_ELEMENT.size * len(contents)
+    for number, content in enumerate(contents):
+        yield element(number, distance)
+        distance += len(content) - _LEAF_ELEMENT.size
+
+
+def fnv_1a(content: bytes) -> int:
+    """Return the 64-bit FNV-1a hash, the checksum of a meta page."""
+    value = 0xCBF29CE484222325
+    for byte in content:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return value

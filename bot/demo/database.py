@@ -1,0 +1,137 @@
+"""Vulnerability databases made by hand, in the schema that Trivy downloads: known advisories give known numbers.
+
+The schema is version 2 of https://github.com/aquasecurity/trivy-db: a bucket for each release of a distribution, in it
+one for each source package, in that an advisory for each vulnerability; and one bucket with what is known of each
+vulnerability everywhere.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from bot.demo.bolt import Bucket, encode
+from bot.demo.images import Image, Layer, artifact, pack
+from bot.model.evidence import Severity
+
+SCHEMA: Final = 2
+TAG: Final = str(SCHEMA)
+"""Trivy pulls `<repository>:2`."""
+UPDATE_INTERVAL: Final = timedelta(days=1)
+"""How long after it was built the next one is expected."""
+
+_ARTIFACT = "application/vnd.aquasec.trivy.config.v1+json"
+_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
+_NEVER = "0001-01-01T00:00:00Z"
+_FICTION = 1900
+"""The list of CVE ids begins with the year 1999."""
+
+
+class Status(IntEnum):
+    """What a distribution says about a vulnerability in one of its packages; the numbers are those of the schema."""
+
+    AFFECTED = 2
+    FIXED = 3
+    WILL_NOT_FIX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Vulnerability:
+    """What is known of a vulnerability, whatever the distribution."""
+
+    id: str
+    title: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Advisory:
+    """What one release of a distribution says about a vulnerability in one source package."""
+
+    release: str
+    """As the database writes it: `debian 12`, `alpine 3.20`."""
+    package: str
+    vulnerability: str
+    fixed_in: str | None = None
+    status: Status = Status.FIXED
+    severity: Severity | None = None
+    """Where the distribution rates it otherwise."""
+    vendor_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VulnerabilityDatabase:
+    """A database as it was built at one time."""
+
+    vulnerabilities: Sequence[Vulnerability]
+    advisories: Sequence[Advisory]
+    built: datetime
+    releases: Sequence[str] = ()
+    """Releases that it knows without an advisory for them."""
+
+    def content(self) -> bytes:
+        """Return the file that Trivy keeps as `db/trivy.db`."""
+        return encode(self._buckets())
+
+    def metadata(self) -> bytes:
+        """Return the file that Trivy keeps as `db/metadata.json`."""
+        times = {
+            "NextUpdate": _timestamp(self.built + UPDATE_INTERVAL),
+            "UpdatedAt": _timestamp(self.built),
+            "DownloadedAt": _NEVER,
+        }
+        return json.dumps({"Version": SCHEMA, **times}).encode()
+
+    def image(self) -> Image:
+        """Return the artifact that Trivy pulls; to be tagged TAG."""
+        archive = gzip.compress(pack({"trivy.db": self.content(), "metadata.json": self.metadata()}), mtime=0)
+        title = {"org.opencontainers.image.title": "db.tar.gz"}
+        return artifact(_ARTIFACT, [Layer(archive, _LAYER, title)])
+
+    def _buckets(self) -> Bucket:
+        releases = sorted({*self.releases, *(advisory.release for advisory in self.advisories)})
+        return {
+            **{release: self._release(release) for release in releases},
+            "data-source": {release: _source(release) for release in releases},
+            "vulnerability": {known.id: _known(known) for known in self.vulnerabilities},
+        }
+
+    def _release(self, release: str) -> Bucket:
+        packages: dict[str, dict[str, bytes]] = {}
+        for advisory in self.advisories:
+            if advisory.release == release:
+                packages.setdefault(advisory.package, {})[advisory.vulnerability] = _advisory(advisory)
+        return packages
+
+
+def fictional_id(number: int) -> str:
+    """Return an id that has the form of a CVE's and can never be that of a real one."""
+    return f"CVE-{_FICTION}-{number:04}"
+
+
+def _advisory(advisory: Advisory) -> bytes:
+    fields: dict[str, object] = {
+        "FixedVersion": advisory.fixed_in,
+        "Status": None if advisory.fixed_in else int(advisory.status),
+        "Severity": None if advisory.severity is None else int(advisory.severity),
+        "VendorIDs": list(advisory.vendor_ids) or None,
+    }
+    return json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
+
+
+def _known(vulnerability: Vulnerability) -> bytes:
+    return json.dumps({"Title": vulnerability.title, "Severity": vulnerability.severity.name}).encode()
+
+
+def _source(release: str) -> bytes:
+    """Say who made the advisories: nobody's security team."""
+    return json.dumps({"ID": release.partition(" ")[0], "Name": "made by hand"}).encode()
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

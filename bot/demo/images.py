@@ -1,0 +1,309 @@
+"""Images made by hand: tiny roots that scanners recognise, packed as OCI or Docker images and held in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from bot.model.reference import Digest
+
+OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
+OCI_CONFIG: Final = "application/vnd.oci.image.config.v1+json"
+OCI_LAYER: Final = "application/vnd.oci.image.layer.v1.tar"
+DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER: Final = "application/vnd.docker.image.rootfs.diff.tar"
+
+DEFAULT_CREATED: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+Files = Mapping[str, bytes]
+"""The regular files of a root: path without a leading slash, and content."""
+
+
+def digest_of(content: bytes) -> Digest:
+    """Return the name that registries give to `content`."""
+    return Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One installed package of a distribution."""
+
+    name: str
+    version: str
+    source: str = ""
+    """The source package it was built from, where that has another name."""
+
+    @property
+    def source_name(self) -> str:
+        return self.source or self.name
+
+
+def debian_root(release: str, packages: Iterable[Package], *, architecture: str = "amd64") -> dict[str, bytes]:
+    """Return what tells a scanner that this is Debian `release` (`12.11`), and what is installed in it."""
+    major = release.partition(".")[0]
+    names = f'PRETTY_NAME="Debian GNU/Linux {major}"\nNAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="{major}"\n'
+    return {
+        "etc/debian_version": f"{release}\n".encode(),
+        "etc/os-release": names.encode(),
+        "var/lib/dpkg/status": "\n".join(_dpkg_entry(package, architecture) for package in packages).encode(),
+    }
+
+
+def _dpkg_entry(package: Package, architecture: str) -> str:
+    """Return one paragraph of dpkg's status file (deb822, see `man 5 deb-control`)."""
+    fields = {
+        "Package": package.name,
+        "Status": "install ok installed",
+        "Maintainer": "basebump demo <demo@example.invalid>",
+        "Architecture": architecture,
+        "Version": package.version,
+        "Source": package.source,
+        "Description": "a package of a hand-made image",
+    }
+    return "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
+
+
+def alpine_root(release: str, packages: Iterable[Package], *, architecture: str = "x86_64") -> dict[str, bytes]:
+    """Return what tells a scanner that this is Alpine `release` (`3.20.3`), and what is installed in it."""
+    names = f'NAME="Alpine Linux"\nID=alpine\nVERSION_ID={release}\nPRETTY_NAME="Alpine Linux v{release}"\n'
+    return {
+        "etc/alpine-release": f"{release}\n".encode(),
+        "etc/os-release": names.encode(),
+        "lib/apk/db/installed": "".join(_apk_entry(package, architecture) for package in packages).encode(),
+    }
+
+
+def _apk_entry(package: Package, architecture: str) -> str:
+    """Return one entry of apk's database (https://wiki.alpinelinux.org/wiki/Apk_spec)."""
+    return f"P:{package.name}\nV:{package.version}\nA:{architecture}\no:{package.source_name}\nL:MIT\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer; not compressed, so that its digest does not depend on the version of a compressor."""
+
+    content: bytes
+    media_type: str = OCI_LAYER
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(self.content)
+
+
+def layer(files: Files) -> Layer:
+    """Pack `files` and the folders above them into a tar that is the same every time."""
+    return Layer(pack(files))
+
+
+def pack(files: Files) -> bytes:
+    """Return `files` and the folders above them as a tar, sorted, without times and owners."""
+    folders = {"/".join(parts[:end]) for path in files for parts in [path.split("/")] for end in range(1, len(parts))}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in sorted(folders | set(files)):
+            member = tarfile.TarInfo(path)
+            if path in folders:
+                member.type, member.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(member)
+            else:
+                member.size, member.mode = len(files[path]), 0o644
+                archive.addfile(member, io.BytesIO(files[path]))
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A manifest and the blobs that it names."""
+
+    content: bytes
+    media_type: str
+    blobs: tuple[bytes, ...]
+    platform: str | None = None
+    """`os/architecture[/variant]`; None for an artifact, which has none."""
+    descriptor_annotations: Mapping[str, str] = field(default_factory=dict)
+    """What an index says beside it."""
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A list of images, one for each platform."""
+
+    content: bytes
+    media_type: str
+    children: tuple[Image, ...]
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(self.content)
+
+
+def image(
+    layers: Sequence[Layer],
+    *,
+    platform: str = "linux/amd64",
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    created: datetime | None = DEFAULT_CREATED,
+    docker: bool = False,
+) -> Image:
+    """Make an image for `platform`: by the OCI image specification, or as Docker's schema 2."""
+    config: dict[str, object] = {
+        **({"created": _timestamp(created)} if created else {}),
+        **_platform(platform),
+        "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Labels": dict(labels or {})},
+        "rootfs": {"type": "layers", "diff_ids": [item.digest for item in layers]},
+        "history": [{"created_by": "made by hand"} for _ in layers],
+    }
+    blob = _json(config)
+    manifest: dict[str, object] = {
+        "schemaVersion": 2,
+        "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
+        "config": _descriptor(DOCKER_CONFIG if docker else OCI_CONFIG, blob),
+        "layers": [_descriptor(DOCKER_LAYER if docker else item.media_type, item.content) for item in layers],
+        **({"annotations": dict(annotations)} if annotations else {}),
+    }
+    blobs = (blob, *(item.content for item in layers))
+    return Image(_json(manifest), str(manifest["mediaType"]), blobs, platform)
+
+
+def artifact(artifact_type: str, layers: Sequence[Layer], annotations: Mapping[str, str] | None = None) -> Image:
+    """Make a manifest for something that is no image: a database, an attestation."""
+    empty = b"{}"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": artifact_type,
+        "config": _descriptor(artifact_type, empty),
+        "layers": [_descriptor(item.media_type, item.content, item.annotations) for item in layers],
+        **({"annotations": dict(annotations)} if annotations else {}),
+    }
+    return Image(_json(manifest), OCI_MANIFEST, (empty, *(item.content for item in layers)))
+
+
+def attestation(subject: Image) -> Image:
+    """Make what BuildKit puts beside an image: a child of the index that nothing can run.
+
+    https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
+    """
+    statement = _json({"_type": "https://in-toto.io/Statement/v0.1", "subject": [], "predicate": {}})
+    made = artifact("application/vnd.in-toto+json", [Layer(statement, "application/vnd.in-toto+json")])
+    beside = {
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": subject.digest,
+    }
+    return Image(made.content, made.media_type, made.blobs, "unknown/unknown", beside)
+
+
+def index(children: Sequence[Image], *, annotations: Mapping[str, str] | None = None, docker: bool = False) -> Index:
+    """List `children`: as an OCI image index, or as Docker's manifest list."""
+    media_type = DOCKER_INDEX if docker else OCI_INDEX
+    content = {
+        "schemaVersion": 2,
+        "mediaType": media_type,
+        "manifests": [
+            {
+                **_descriptor(child.media_type, child.content, child.descriptor_annotations),
+                **({"platform": _platform(child.platform)} if child.platform else {}),
+            }
+            for child in children
+        ],
+        **({"annotations": dict(annotations)} if annotations else {}),
+    }
+    return Index(_json(content), media_type, tuple(children))
+
+
+def _descriptor(media_type: str, content: bytes, annotations: Mapping[str, str] | None = None) -> dict[str, object]:
+    return {
+        "mediaType": media_type,
+        "digest": digest_of(content),
+        "size": len(content),
+        **({"annotations": dict(annotations)} if annotations else {}),
+    }
+
+
+def _platform(platform: str) -> dict[str, str]:
+    return dict(zip(("os", "architecture", "variant"), platform.split("/"), strict=False))
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """A manifest or an index as a registry serves it."""
+
+    content: bytes
+    media_type: str
+
+    @property
+    def digest(self) -> Digest:
+        return digest_of(self.content)
+
+
+class ImageStore:
+    """What a registry holds, in memory; what a tag no longer points to stays until it is removed."""
+
+    def __init__(self) -> None:
+        self._manifests: dict[tuple[str, str], StoredManifest] = {}
+        self._blobs: dict[tuple[str, str], bytes] = {}
+        self._tags: dict[tuple[str, str], Digest] = {}
+
+    def put(self, repository: str, item: Image | Index) -> Digest:
+        """Hold `item`, and the children of an index, under their digests."""
+        for child in item.children if isinstance(item, Index) else (item,):
+            self._manifests[repository, child.digest] = StoredManifest(child.content, child.media_type)
+            self._blobs.update({(repository, digest_of(blob)): blob for blob in child.blobs})
+        self._manifests[repository, item.digest] = StoredManifest(item.content, item.media_type)
+        return item.digest
+
+    def tag(self, repository: str, tag: str, item: Image | Index) -> Digest:
+        """Hold `item` and point `tag` to it, wherever it pointed before; return its digest."""
+        digest = self.put(repository, item)
+        self._tags[repository, tag] = digest
+        return digest
+
+    def remove(self, repository: str, digest: Digest) -> None:
+        """Forget the manifest of that digest, and every tag that points to it."""
+        self._manifests.pop((repository, digest), None)
+        for key in [key for key, target in list(self._tags.items()) if key[0] == repository and target == digest]:
+            del self._tags[key]
+
+    def manifest(self, repository: str, reference: str) -> StoredManifest | None:
+        """Return what a tag or a digest names, or None."""
+        return self._manifests.get((repository, self._tags.get((repository, reference), reference)))
+
+    def blob(self, repository: str, digest: str) -> bytes | None:
+        return self._blobs.get((repository, digest))
+
+    def manifests(self) -> dict[str, tuple[StoredManifest, ...]]:
+        """Return what every repository holds; children before the index that lists them."""
+        held: dict[str, tuple[StoredManifest, ...]] = {}
+        for (repository, _), manifest in list(self._manifests.items()):
+            held[repository] = (*held.get(repository, ()), manifest)
+        return held
+
+    def blobs(self, repository: str) -> tuple[bytes, ...]:
+        return tuple(blob for (holder, _), blob in list(self._blobs.items()) if holder == repository)
+
+    def tags(self, repository: str) -> dict[str, Digest]:
+        """Return where each tag of the repository points, sorted by tag."""
+        return {tag: digest for (holder, tag), digest in sorted(self._tags.items()) if holder == repository}

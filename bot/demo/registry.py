@@ -1,0 +1,175 @@
+"""A small read-only registry on loopback over an ImageStore: what `basebump demo` asks instead of the internet.
+
+It answers the pull half of https://github.com/opencontainers/distribution-spec/blob/main/spec.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sys
+import threading
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from bot.demo.images import ImageStore, digest_of
+
+IDLE_TIMEOUT: Final = 30
+"""Seconds that a connection may wait for its next request."""
+
+_NAMED = re.compile(r"/v2/(?P<repository>[a-z0-9._/-]+)/(?P<kind>manifests|blobs)/(?P<reference>[A-Za-z0-9._:-]+)")
+_TAGS = re.compile(r"/v2/(?P<repository>[a-z0-9._/-]+)/tags/list")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One request that was answered."""
+
+    method: str
+    path: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: HTTPStatus
+    content: bytes
+    media_type: str = "application/json"
+    digest: str = ""
+
+
+class LoopbackRegistry:
+    """Serves `store` from `with` to the end of it; what changes in the store is seen at once."""
+
+    def __init__(self, store: ImageStore) -> None:
+        self._server = _Server(store)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def host(self) -> str:
+        """`127.0.0.1:PORT`; plain http."""
+        return f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def served(self) -> tuple[Served, ...]:
+        """What was answered so far."""
+        return tuple(self._server.served)
+
+
+class _Server(ThreadingHTTPServer):
+    def __init__(self, store: ImageStore) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.store = store
+        self.served: list[Served] = []
+        self._open: set[socket.socket] = set()
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        if isinstance(request, socket.socket):
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that hang up; what else goes wrong is a bug, to be seen."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type] # typeshed's alias is private
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in list(self._open):  # kept alive by clients; their threads would wait for another request
+            self.shutdown_request(connection)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "basebump-demo"
+    disable_nagle_algorithm = True  # or every answer waits for the client's delayed acknowledgement
+    wbufsize = -1  # headers and content leave together
+    timeout = IDLE_TIMEOUT
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._send(self._answer())
+
+    def do_HEAD(self) -> None:
+        self._send(self._answer())
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name in http.server
+        """Say nothing: the terminal belongs to the demo."""
+
+    def _answer(self) -> _Answer:
+        path = urlsplit(self.path).path
+        if path in {"/v2", "/v2/"}:
+            return _Answer(HTTPStatus.OK, b"{}")
+        if tags := _TAGS.fullmatch(path):
+            return self._tags(tags["repository"])
+        named = _NAMED.fullmatch(path)
+        if named is None:
+            return _error("NAME_INVALID", "this registry knows manifests, blobs and tags")
+        if named["kind"] == "manifests":
+            return self._manifest(named["repository"], named["reference"])
+        return self._blob(named["repository"], named["reference"])
+
+    def _manifest(self, repository: str, reference: str) -> _Answer:
+        stored = self.server.store.manifest(repository, reference)
+        if stored is None:
+            return _error("MANIFEST_UNKNOWN", "there is no such tag or digest")
+        if not self._accepts(stored.media_type):
+            return _error("MANIFEST_UNKNOWN", f"it is {stored.media_type}, which the client does not accept")
+        if self.headers.get("If-None-Match") == f'"{stored.digest}"':
+            return _Answer(HTTPStatus.NOT_MODIFIED, b"", stored.media_type, stored.digest)
+        return _Answer(HTTPStatus.OK, stored.content, stored.media_type, stored.digest)
+
+    def _blob(self, repository: str, digest: str) -> _Answer:
+        content = self.server.store.blob(repository, digest)
+        if content is None:
+            return _error("BLOB_UNKNOWN", "there is no such blob")
+        return _Answer(HTTPStatus.OK, content, "application/octet-stream", digest_of(content))
+
+    def _tags(self, repository: str) -> _Answer:
+        tags = list(self.server.store.tags(repository))
+        if not tags:
+            return _error("NAME_UNKNOWN", "there is no such repository")
+        return _Answer(HTTPStatus.OK, json.dumps({"name": repository, "tags": tags}).encode())
+
+    def _accepts(self, media_type: str) -> bool:
+        """Say whether the client accepts `media_type`; a client that says nothing accepts everything."""
+        ranges = ",".join(self.headers.get_all("Accept", [])).split(",")
+        accepted = {item.partition(";")[0].strip() for item in ranges} - {""}
+        return not accepted or not accepted.isdisjoint({media_type, "*/*", "application/*"})
+
+    def _send(self, answer: _Answer) -> None:
+        self.server.served.append(Served(self.command, self.path, answer.status))
+        self.send_response(answer.status)
+        self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
+        if answer.digest:
+            self.send_header("Docker-Content-Digest", answer.digest)
+            self.send_header("ETag", f'"{answer.digest}"')
+        if answer.status != HTTPStatus.NOT_MODIFIED:
+            self.send_header("Content-Type", answer.media_type)
+            self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.content)
+
+
+def _error(code: str, message: str) -> _Answer:
+    """Return an error as the specification words it; all that can go wrong here is that something is not there."""
+    return _Answer(HTTPStatus.NOT_FOUND, json.dumps({"errors": [{"code": code, "message": message}]}).encode())

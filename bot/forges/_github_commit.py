@@ -1,0 +1,92 @@
+"""One commit by the Git Data API, made before any branch points to it.
+
+https://docs.github.com/en/rest/git: a branch that is moved to a finished commit never equals its base, not even for a
+moment, which would make GitHub close its pull request for good.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+
+from github.GitTree import GitTree
+from github.InputGitTreeElement import InputGitTreeElement
+
+from bot.forges._github_connection import Remote
+from bot.forges._github_errors import CONTENTS_WRITE, WORKFLOWS_WRITE
+from bot.forges._github_tree import RegularFile, list_files
+from bot.model.errors import ForgeError
+from bot.model.proposal import Change
+from bot.model.source import FilePath
+
+MAX_INLINE = 256 * 1024
+"""Bytes of one file that are sent as text inside the tree; more, and what is no text, goes up as a blob of its own."""
+_WORKFLOWS = ".github/workflows/"
+
+
+def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: str) -> str:
+    """Make a commit on `base` in which only `changes` differ, and return it. Raises ForgeError.
+
+    Neither author nor committer is sent: GitHub fills in the token's own, and signs for Apps
+    (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
+    """
+    parent = remote.read(f"read the commit {base}", lambda repository: repository.get_git_commit(base))
+    files = list_files(remote, parent.tree.sha).files
+    expected = {change.path: _changed(remote, change, files.get(change.path)) for change in changes}
+    if all(files[path].oid == file.oid for path, file in expected.items()):
+        raise ForgeError(f"nothing would change in {remote.name}: its base branch already holds what is proposed")
+    needs = WORKFLOWS_WRITE if any(path.startswith(_WORKFLOWS) for path in expected) else CONTENTS_WRITE
+    elements = [_element(remote, change, expected[change.path]) for change in changes]
+    tree = remote.write(
+        "store the changed files", lambda repository: repository.create_git_tree(elements, parent.tree), needs
+    )
+    _check(remote, tree, expected)
+    commit = remote.write(
+        "store a commit", lambda repository: repository.create_git_commit(message, tree, [parent]), needs
+    )
+    return commit.sha
+
+
+def _changed(remote: Remote, change: Change, before: RegularFile | None) -> RegularFile:
+    """Return the file as it will be: its mode stays."""
+    if before is None:
+        raise ForgeError(f"{change.path} is no regular file in the base branch of {remote.name}; run basebump again")
+    return RegularFile(before.mode, _blob_name(change.content), len(change.content))
+
+
+def _element(remote: Remote, change: Change, file: RegularFile) -> InputGitTreeElement:
+    text = _text(change.content)
+    if text is not None:
+        return InputGitTreeElement(change.path, file.mode, "blob", content=text)
+    encoded = base64.b64encode(change.content).decode("ascii")
+    remote.write(
+        f"store {change.path}", lambda repository: repository.create_git_blob(encoded, "base64"), CONTENTS_WRITE
+    )
+    return InputGitTreeElement(change.path, file.mode, "blob", sha=file.oid)
+
+
+def _text(content: bytes) -> str | None:
+    """Return the content as text if JSON surely carries it as it is."""
+    if len(content) > MAX_INLINE or b"\0" in content:
+        return None
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _check(remote: Remote, tree: GitTree, expected: dict[FilePath, RegularFile]) -> None:
+    """Read back what GitHub stored: bytes that went through JSON and a server are believed only then."""
+    stored = list_files(remote, tree.sha)
+    for path, file in expected.items():
+        found = stored.files.get(path)
+        if found is None and not stored.complete:
+            continue
+        if found is None or (found.mode, found.oid) != (file.mode, file.oid):
+            raise ForgeError(f"GitHub stored {path} of {remote.name} other than it was sent, so nothing was pushed")
+
+
+def _blob_name(content: bytes) -> str:
+    """Return the name that git gives a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()

@@ -1,0 +1,140 @@
+"""What GitHub's refusals mean, and what to do about each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from github import GithubException
+
+from bot.model.errors import ForgeError
+from bot.net.text import plain
+
+CONTENTS_READ = "contents: read"
+CONTENTS_WRITE = "contents: write"
+WORKFLOWS_WRITE = "workflows: write"
+PULLS_READ = "pull requests: read"
+PULLS_WRITE = "pull requests: write"
+METADATA_READ = "metadata: read"
+"""Permissions as the settings of an App or of a fine-grained token call them.
+
+https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
+"""
+
+SECONDARY_WAIT = 60.0
+"""Seconds to wait where a secondary limit does not say how long: what GitHub's documentation asks for.
+
+https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+"""
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, INVALID, TOO_MANY = 401, 403, 404, 409, 410, 422, 429
+_SERVER_ERROR = 500
+_LIMITED = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.IGNORECASE)
+_GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMITED": TOO_MANY}
+"""What an answer 200 of GraphQL would have been in REST."""
+
+
+class Refusal(ForgeError):
+    """GitHub did not do what it was asked; the text says what that means and what to do next."""
+
+    def __init__(self, what: str, *, status: int | None, words: str = "", wait: float | None = None) -> None:
+        self.status = status
+        """None where there was no answer."""
+        self.words = words
+        """GitHub's own, for those who know what they mean in their place."""
+        self.wait = wait
+        """Seconds after which the same request may pass, where a rate limit refused it."""
+        super().__init__(what)
+
+    @property
+    def may_have_worked(self) -> bool:
+        """Whether GitHub may have done it all the same: it failed, or its answer was lost."""
+        return self.status is None or self.status >= _SERVER_ERROR
+
+
+def explain(error: Exception, action: str, needs: str, *, secret: str | None, now: datetime) -> Refusal:
+    """Return what `error`, raised while GitHub was asked to do `action`, means; `needs` is the permission for it."""
+    if not isinstance(error, GithubException):
+        reason = plain(str(error), [secret or ""])
+        what = f"GitHub could not be asked to {action}: {reason}; check the network and the URL of its API"
+        return Refusal(what, status=None)
+    headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
+    status = _status(error)
+    words = plain("; ".join(_messages(error)), [secret or ""])
+    wait = _wait(status, words, headers, now)
+    if wait is not None:
+        meaning = f"the limit of requests is used up until {_time(now + timedelta(seconds=wait))}; run basebump then"
+    else:
+        permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or needs
+        meaning = _meaning(status, words, plain(permission))
+    return Refusal(f"GitHub refused to {action}: {meaning}", status=status, words=words, wait=wait)
+
+
+def _meaning(status: int, words: str, needs: str) -> str:
+    match status:
+        case 401:
+            return "it does not know the token; make a new one and set the variable that `token_env` names to it"
+        case 403 if "is not permitted to create or approve pull requests" in words:
+            return (
+                "the token of GitHub Actions may not open pull requests here; let it in the settings, Actions, General: "
+                '"Allow GitHub Actions to create and approve pull requests", or use the token of an App'
+            )
+        case 403 if "archived" in words:
+            return "the repository is archived; unarchive it, or remove it from the config"
+        case 403 if "SAML" in words or "SSO" in words:
+            return f"{words}; let the token in by authorizing it for the organization's single sign-on"
+        case 403:
+            return f"{words or 'forbidden'}; give the token the permission `{needs}`"
+        case 404:
+            return f"there is no such thing, or the token may not see it; check the name, and give it `{needs}`"
+        case 410:
+            return f"{words or 'it is gone'}; let the feature be on in the settings of the repository"
+        case _ if status >= _SERVER_ERROR:
+            return f"it failed with status {status}; run basebump again later"
+    return words or f"it answered with status {status}"
+
+
+def _status(error: GithubException) -> int:
+    for problem in _problems(error):
+        status = _GRAPHQL_STATUSES.get(str(problem.get("type", "")))
+        if status is not None:
+            return status
+    return error.status
+
+
+def _messages(error: GithubException) -> Iterator[str]:
+    """Yield what GitHub says, the details of a 422 included.
+
+    https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
+    """
+    if isinstance(error.data, Mapping) and isinstance(error.data.get("message"), str):
+        yield error.data["message"]
+    for problem in _problems(error):
+        if problem.get("message"):
+            yield str(problem["message"])
+        elif problem.get("code"):
+            yield " ".join(str(problem[key]) for key in ("resource", "field", "code") if problem.get(key))
+
+
+def _problems(error: GithubException) -> list[Mapping[str, Any]]:
+    listed = error.data.get("errors") if isinstance(error.data, Mapping) else None
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+
+
+def _wait(status: int, words: str, headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return how long a rate limit lasts, None where it was none that refused."""
+    if status not in (FORBIDDEN, TOO_MANY):
+        return None
+    after = headers.get("retry-after", "")
+    if after.isdecimal():
+        return float(after)
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
+        return max(float(reset) - now.timestamp(), 0.0) + 1.0  # it says the second, not when in it
+    return SECONDARY_WAIT if status == TOO_MANY or _LIMITED.search(words) else None
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,164 @@
+"""Branches on GitHub, moved only from the commit that they are believed to point to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from github.GithubException import GithubException
+from github.Repository import Repository
+
+from bot.forges._github_connection import Remote
+from bot.forges._github_errors import CONFLICT, CONTENTS_WRITE, INVALID, METADATA_READ, NOT_FOUND, Refusal
+from bot.model.errors import ForgeError
+
+BRANCHES = "refs/heads/"
+_NO_COMMIT = "0" * 40
+"""How `updateRefs` writes that a ref shall not be there."""
+
+
+class _TooOldError(Exception):
+    """The server has no GraphQL, or not the mutation that we need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """The branches of one repository, read fresh by every question. Every method raises ForgeError."""
+
+    remote: Remote
+
+    def heads(self, prefix: str) -> dict[str, str]:
+        """Return every branch that begins with `prefix`, and its commit.
+
+        https://docs.github.com/en/rest/git/refs#list-matching-references
+        """
+        try:
+            found = self.remote.read(
+                f"list the branches {prefix}*",
+                lambda repository: [
+                    (each.ref, each.object.sha) for each in repository.get_git_matching_refs(f"heads/{prefix}")
+                ],
+            )
+        except Refusal as refusal:
+            if refusal.status == CONFLICT:  # the repository is empty
+                return {}
+            raise
+        return {ref.removeprefix(BRANCHES): commit for ref, commit in found if ref.startswith(BRANCHES + prefix)}
+
+    def head(self, branch: str) -> str | None:
+        """Return the commit of a branch, None where there is no such branch."""
+        try:
+            return self.remote.read(
+                f"read the branch {branch}", lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha
+            )
+        except Refusal as refusal:
+            if refusal.status in (NOT_FOUND, CONFLICT):
+                return None
+            raise
+
+    def create(self, branch: str, commit: str) -> None:
+        """Make a branch that must not exist."""
+        try:
+            self.remote.write(
+                f"create the branch {branch}",
+                lambda repository: repository.create_git_ref(BRANCHES + branch, commit),
+                CONTENTS_WRITE,
+            )
+        except Refusal as refusal:
+            exists = refusal.status == INVALID and "already exists" in refusal.words
+            if not exists and not refusal.may_have_worked:
+                raise
+            head = self._head_after(branch, refusal)
+            if head == commit:
+                return
+            if head is None:
+                raise
+            raise self._moved(branch) from refusal
+
+    def swap(self, branch: str, before: str, after: str | None) -> None:
+        """Make a branch point from `before` to `after`; None deletes it, and one that is gone is deleted.
+
+        One request by GraphQL that compares and swaps. A server without it is asked where the branch points and then
+        told to move it, whatever happens in between: REST has nothing better.
+        """
+        connection = self.remote.connection
+        if connection.can_compare_and_swap:
+            try:
+                self._settle(branch, before, after, self._compare_and_swap)
+            except _TooOldError:
+                connection.can_compare_and_swap = False
+            else:
+                return
+        head = self.head(branch)
+        if head == after:
+            return
+        if head != before:
+            raise self._moved(branch)
+        self._settle(branch, before, after, self._force)
+
+    def _settle(
+        self, branch: str, before: str, after: str | None, move: Callable[[str, str, str | None], None]
+    ) -> None:
+        """Move a branch; where that is refused, where the branch points says what became of it."""
+        try:
+            move(branch, before, after)
+        except Refusal as refusal:
+            head = self._head_after(branch, refusal)
+            if head == after:
+                return
+            if head != before:
+                raise self._moved(branch) from refusal
+            raise
+
+    def _compare_and_swap(self, branch: str, before: str, after: str | None) -> None:
+        """Use the mutation that compares: https://docs.github.com/en/graphql/reference/mutations#updaterefs."""
+        node = self.remote.node or self.remote.read(
+            "look up the id", lambda repository: repository.node_id, METADATA_READ
+        )
+        update = {"name": BRANCHES + branch, "beforeOid": before, "afterOid": after or _NO_COMMIT, "force": True}
+        change = {"repositoryId": node, "refUpdates": [update]}
+        self.remote.write(_action(branch, after), lambda repository: _update_refs(repository, change), CONTENTS_WRITE)
+
+    def _force(self, branch: str, _before: str, after: str | None) -> None:
+        """Use REST directly: PyGithub's `GitRef` knows the address to write to only once it was read."""
+        address = f"/git/refs/heads/{quote(branch)}"
+        verb, body = ("DELETE", None) if after is None else ("PATCH", {"sha": after, "force": True})
+        self.remote.write(
+            _action(branch, after),
+            lambda repository: repository.requester.requestJsonAndCheck(verb, repository.url + address, input=body),
+            CONTENTS_WRITE,
+        )
+
+    def _head_after(self, branch: str, refusal: Refusal) -> str | None:
+        """Return where a branch points after a write to it was refused; the refusal stands where nobody can say."""
+        try:
+            return self.head(branch)
+        except Refusal:
+            raise refusal from None
+
+    def _moved(self, branch: str) -> ForgeError:
+        return ForgeError(f"the branch {branch} of {self.remote.name} moved since basebump looked; run basebump again")
+
+
+def _action(branch: str, after: str | None) -> str:
+    return f"delete the branch {branch}" if after is None else f"move the branch {branch}"
+
+
+def _update_refs(repository: Repository, change: dict[str, Any]) -> None:
+    try:
+        repository.requester.graphql_named_mutation("updateRefs", change, "clientMutationId")
+    except GithubException as error:
+        if _is_too_old(error):
+            raise _TooOldError from error
+        raise
+
+
+def _is_too_old(error: GithubException) -> bool:
+    """Say whether there is no GraphQL at this address, or a schema that does not know the mutation."""
+    problems = error.data.get("errors") if isinstance(error.data, Mapping) else None
+    if not isinstance(problems, list):
+        return error.status == NOT_FOUND
+    words = " ".join(str(each.get("message", "")) for each in problems if isinstance(each, Mapping))
+    return "doesn't exist on type 'Mutation'" in words or "UpdateRefsInput isn't a defined input type" in words

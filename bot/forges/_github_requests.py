@@ -1,0 +1,215 @@
+"""Pull requests of ours and the commits behind them, as GitHub shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from github.Commit import Commit
+from github.PullRequest import PullRequest
+from github.Repository import Repository
+
+from bot.core.mark import intent_of
+from bot.forges._github_connection import Account, Remote
+from bot.forges._github_errors import PULLS_READ
+from bot.model.proposal import RequestState, Seen
+
+MAX_ENDED = 100
+"""Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
+MAX_COMMENTS = 500
+"""Comments of one request in which ours is looked for; it stands near a person's first commit, among the first."""
+AMENDED_AFTER = timedelta(seconds=5)
+"""GitHub dates author and committer at once; a commit whose committer is later than that was made anew by somebody."""
+MERGE_CHECK = 2.0
+"""Seconds in which GitHub finds out whether a request can be merged, which it does only once it is asked."""
+
+TOLD = "<!-- basebump:told -->"
+"""Hidden in our one comment."""
+
+_WEB_FLOW = "web-flow"
+"""Who commits what GitHub itself signs, for an App: https://github.com/web-flow."""
+_CONFLICTED = "dirty"
+"""https://docs.github.com/en/graphql/reference/enums#mergestatestatus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The commit of one branch."""
+
+    parents: tuple[str, ...]
+    intent: str | None
+    """None when the commit is not ours."""
+    committed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a list of pull requests tells of one."""
+
+    number: int
+    branch: str
+    state: RequestState
+    url: str
+    title: str
+    body: str
+    accepted: bool
+    closed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The pull requests of one repository. Every method raises ForgeError."""
+
+    remote: Remote
+
+    def seen(self, heads: Mapping[str, str], wanted: frozenset[str], base: str | None) -> tuple[Seen, ...]:
+        """Return what there is of the branches in `heads` (and their commits), and the ended requests of `wanted`.
+
+        `base` is the commit of the base branch: what stands on it cannot conflict with it.
+        """
+        # A pull request whose branch is deleted is closed by that: without branches none can be open.
+        requests = [each for each in self._open() if each.branch in heads] if heads else []
+        open_branches = {each.branch for each in requests}
+        ended = [each for branch in sorted(wanted - open_branches) for each in self._ended(branch)]
+        commits = {branch: self._head(commit) for branch, commit in sorted(heads.items())}
+        conflicted = self._conflicted([each.number for each in requests if commits[each.branch].parents != (base,)])
+        newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
+        return (
+            *(self._of_request(each, heads, commits, conflicted) for each in newest_first),
+            *(_of_branch(branch, heads[branch], commits[branch]) for branch in sorted(heads.keys() - open_branches)),
+        )
+
+    def open_number(self, branch: str) -> int | None:
+        """Return the number of the newest open request of a branch."""
+        found = self._list(f"look for the pull request of {branch}", "open", branch)
+        return max((each.number for each in found), default=None)
+
+    def _open(self) -> list[_Request]:
+        return self._list("list the open pull requests", "open")
+
+    def _ended(self, branch: str) -> list[_Request]:
+        return self._list(f"list the closed pull requests of {branch}", "closed", branch)
+
+    def _list(self, action: str, state: str, branch: str | None = None) -> list[_Request]:
+        """List requests from the repository's own branches: https://docs.github.com/en/rest/pulls/pulls#list-pull-requests.
+
+        With a branch at most MAX_ENDED of it, newest first.
+        """
+
+        def ask(repository: Repository) -> list[_Request]:
+            if branch is None:
+                found: Iterable[PullRequest] = repository.get_pulls(state=state)
+            else:
+                own = f"{self.remote.owner}:{branch}"
+                newest = repository.get_pulls(state=state, sort="created", direction="desc", head=own)
+                found = islice(newest, MAX_ENDED)
+            return [_request(each) for each in found if _is_own(each)]
+
+        return self.remote.read(action, ask, PULLS_READ)
+
+    def _head(self, commit: str) -> Head:
+        account = self.remote.connection.account()
+        return self.remote.read(
+            f"read the commit {commit}",
+            lambda repository: _as_head(repository.get_commit(commit, commit_files_per_page=1), account),
+        )
+
+    def _conflicted(self, numbers: list[int]) -> frozenset[int]:
+        """Return which requests GitHub knows to conflict; the first question makes it find out, the second is told."""
+        states = {number: self._merge_state(number) for number in numbers}
+        unknown = [number for number, (is_known, _) in states.items() if not is_known]
+        if unknown:
+            self.remote.connection.pause(MERGE_CHECK)
+            states |= {number: self._merge_state(number) for number in unknown}
+        return frozenset(number for number, (_, conflicts) in states.items() if conflicts)
+
+    def _merge_state(self, number: int) -> tuple[bool, bool]:
+        """Return whether GitHub knows already, and whether there are conflicts."""
+
+        def ask(repository: Repository) -> tuple[bool, bool]:
+            pull = repository.get_pull(number)
+            return pull.mergeable is not None, pull.mergeable_state == _CONFLICTED
+
+        return self.remote.read(f"read pull request #{number}", ask, PULLS_READ)
+
+    def _is_told(self, number: int) -> bool:
+        def ask(repository: Repository) -> bool:
+            comments = repository.get_issue(number).get_comments()
+            return any(TOLD in (comment.body or "") for comment in islice(comments, MAX_COMMENTS))
+
+        return self.remote.read(f"read the comments on pull request #{number}", ask, PULLS_READ)
+
+    def _of_request(
+        self, request: _Request, heads: Mapping[str, str], commits: Mapping[str, Head], conflicted: frozenset[int]
+    ) -> Seen:
+        commit = commits.get(request.branch)
+        is_foreign = request.state is RequestState.OPEN and commit is not None and commit.intent is None
+        return Seen(
+            branch=request.branch,
+            state=request.state,
+            head=heads.get(request.branch),
+            intent=commit.intent if commit else None,
+            number=request.number,
+            url=request.url,
+            title=request.title,
+            body=request.body,
+            conflicts=request.number in conflicted,
+            told=is_foreign and self._is_told(request.number),
+            accepted=request.accepted,
+            committed=commit.committed if commit else None,
+            closed=request.closed,
+        )
+
+
+def _of_branch(branch: str, commit: str, head: Head) -> Seen:
+    return Seen(branch, RequestState.BRANCH, commit, head.intent, committed=head.committed)
+
+
+def _is_own(pull: PullRequest) -> bool:
+    """Say whether a request comes from a branch of the repository itself; a deleted fork has no repository."""
+    source = pull.head.repo
+    return source is not None and source.id == pull.base.repo.id
+
+
+def _request(pull: PullRequest) -> _Request:
+    state = RequestState.OPEN
+    if pull.state != "open":
+        state = RequestState.MERGED if pull.merged_at else RequestState.CLOSED
+    return _Request(
+        number=pull.number,
+        branch=pull.head.ref,
+        state=state,
+        url=pull.html_url,
+        title=pull.title,
+        body=pull.body or "",
+        accepted=bool(pull.auto_merge),
+        closed=pull.closed_at,
+    )
+
+
+def _as_head(commit: Commit, account: Account) -> Head:
+    intent = intent_of(commit.commit.message) if _is_ours(commit, account) else None
+    return Head(tuple(parent.sha for parent in commit.parents), intent, commit.commit.committer.date)
+
+
+def _is_ours(commit: Commit, account: Account) -> bool:
+    """Say whether the token's account made this commit itself, and nobody made it anew since.
+
+    An App commits through GitHub, which signs for it. Whoever amends a commit keeps its author, and becomes its
+    committer; the account's own person, who is both, is given away by the dates.
+    """
+    author, committer = commit.author, commit.committer
+    if len(commit.parents) != 1 or author is None or committer is None:
+        return False
+    if account.login is None:
+        is_account = author.type == "Bot"
+    else:
+        is_account = author.login.lower() == account.login.lower()
+    git = commit.commit
+    return (
+        is_account
+        and committer.login in (author.login, _WEB_FLOW)
+        and abs(git.committer.date - git.author.date) <= AMENDED_AFTER
+    )

@@ -1,0 +1,106 @@
+"""The files of one commit on GitHub."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from github.GitTree import GitTree
+
+from bot.forges._github_connection import Remote
+from bot.forges._github_errors import Refusal
+from bot.model.errors import TreeError
+from bot.model.source import FilePath
+from bot.ports import Entry
+
+REGULAR, EXECUTABLE = "100644", "100755"
+MAX_TREE_REQUESTS = 200
+"""For one commit. One is enough up to 100,000 entries; this many list some million files."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegularFile:
+    """One regular file of a tree."""
+
+    mode: str
+    oid: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The regular files of a tree."""
+
+    files: Mapping[FilePath, RegularFile]
+    complete: bool
+
+
+class GitHubTree:
+    """One commit of a repository, read by its name only."""
+
+    def __init__(self, remote: Remote, commit: str) -> None:
+        self._remote = remote
+        self._commit = commit
+        self._listing: Listing | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether `entries` gave all files: GitHub cuts large trees short. Raises TreeError."""
+        return self._list().complete
+
+    def entries(self) -> Iterable[Entry]:
+        """Return the regular files; no links, no submodules. Raises TreeError."""
+        return [Entry(path, file.size, file.oid) for path, file in self._list().files.items()]
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the content. Raises TreeError."""
+        oid = entry.oid
+        if oid is None:
+            raise TreeError(f"{entry.path} is no entry of this tree")
+        try:
+            blob = self._remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
+            return base64.b64decode(blob.content)
+        except Refusal as refusal:
+            raise TreeError(str(refusal)) from refusal
+        except binascii.Error as error:
+            raise TreeError(f"GitHub sent {entry.path} in an encoding that is none; run basebump again") from error
+
+    def _list(self) -> Listing:
+        if self._listing is None:
+            try:
+                self._listing = list_files(self._remote, self._commit)
+            except Refusal as refusal:
+                raise TreeError(str(refusal)) from refusal
+        return self._listing
+
+
+def list_files(remote: Remote, tree: str) -> Listing:
+    """Return the regular files of `tree`, which may be named by a commit. Raises Refusal.
+
+    One request where GitHub gives all of it, else its folders one by one
+    (https://docs.github.com/en/rest/git/trees#get-a-tree says when it does not).
+    """
+    files: dict[FilePath, RegularFile] = {}
+    complete = True
+    pending = [("", tree)]
+    requests = 0
+    while pending:
+        folder, oid = pending.pop()
+        requests += 2
+        if requests > MAX_TREE_REQUESTS:
+            return Listing(files, complete=False)
+        found = _get_tree(remote, oid, recursive=True)
+        if found.truncated:
+            found = _get_tree(remote, oid, recursive=False)
+            complete = complete and not found.truncated
+            pending += [(f"{folder}{each.path}/", each.sha) for each in found.tree if each.type == "tree"]
+        for each in found.tree:
+            if each.type == "blob" and each.mode in (REGULAR, EXECUTABLE):
+                files[FilePath(folder + each.path)] = RegularFile(each.mode, each.sha, each.size)
+    return Listing(files, complete)
+
+
+def _get_tree(remote: Remote, oid: str, *, recursive: bool) -> GitTree:
+    return remote.read("list the files", lambda repository: repository.get_git_tree(oid, recursive=recursive))

@@ -1,0 +1,199 @@
+"""The repositories of one GitHub: github.com or an Enterprise Server, by PyGithub."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from github import Github
+from github.PaginatedList import PaginatedList
+from github.Repository import Repository
+
+from bot.core.globs import matches
+from bot.forges._github_connection import Connection, Remote
+from bot.forges._github_errors import METADATA_READ, NOT_FOUND, Refusal
+from bot.forges._github_forge import GitHubForge
+from bot.forges._github_refs import Branches
+from bot.forges._github_tree import GitHubTree
+from bot.model.errors import TreeError
+from bot.model.report import Failed
+from bot.model.vocabulary import Stage
+from bot.ports import GitRepository
+
+KIND = "github"
+API = "https://api.github.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Repositories of one owner; empty conditions hold for all of them.
+
+    Archived, disabled and empty repositories and forks are never among them: nobody merges what is proposed to those.
+    """
+
+    owner: str
+    """An organization or a user."""
+    include: tuple[str, ...] = ()
+    """Globs over the name without the owner; one must match."""
+    exclude: tuple[str, ...] = ()
+    """The same; none may match."""
+    topics: tuple[str, ...] = ()
+    """One of these must be on the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One repository as GitHub describes it."""
+
+    name: str
+    node: str
+    default_branch: str
+    topics: tuple[str, ...]
+    is_dead: bool
+    """Whether nothing can or should be proposed to it."""
+
+
+class GitHubFleet:
+    """The repositories that a config names one by one or by owner, on one GitHub.
+
+    May be used from several threads: each has a client of its own.
+    """
+
+    def __init__(
+        self,
+        url: str = API,
+        token: str | None = None,
+        *,
+        names: Sequence[str] = (),
+        selections: Sequence[Selection] = (),
+        ca: Path | None = None,
+        seconds_between_writes: float = 0.0,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Offer the repositories in `names` (`owner/name`), then those of the `selections`.
+
+        `url` is that of the REST API (`https://HOST/api/v3` on an Enterprise Server), `ca` a file of certificates to
+        trust instead of the usual ones, `pause` what waits.
+        """
+        self._names = tuple(names)
+        self._selections = tuple(selections)
+        self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._nodes: dict[str, str] = {}
+
+    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        """Yield what the config selects, or of that only the names in `only` when it is not empty.
+
+        GitHub does not tell upper from lower case in names, so neither does this. Each repository is yielded once, as
+        GitHub spells it.
+        """
+        wanted = frozenset(name.lower() for name in only)
+        done: set[str] = set()
+        for found in self._find(wanted):
+            key = (found.subject if isinstance(found, Failed) else found.name).lower()
+            if key not in done:
+                done.add(key)
+                yield found
+
+    def tree(self, repository: GitRepository) -> GitHubTree:
+        """Return the tree of the base branch's commit. Raises TreeError."""
+        if repository.commit is None:
+            raise TreeError(f"{repository.name} has no commit on its default branch")
+        return GitHubTree(self._remote(repository.name), repository.commit)
+
+    def forge(self, repository: GitRepository) -> GitHubForge:
+        """Return the verbs for one repository."""
+        return GitHubForge(self._remote(repository.name), repository)
+
+    def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        for name in self._names:
+            if not wanted or name.lower() in wanted:
+                yield self._named(name)
+        for selection in self._selections:
+            yield from self._selected(selection, wanted)
+
+    def _named(self, name: str) -> GitRepository | Failed:
+        try:
+            return self._look(self._describe(name))
+        except Refusal as refusal:
+            return Failed(name, Stage.SURVEY, str(refusal))
+
+    def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        prefix = f"{selection.owner}/".lower()
+        names = sorted(name for name in wanted if name.startswith(prefix))
+        if wanted and not names:
+            return
+        try:
+            listed = [self._describe(name) for name in names] if wanted else self._owned(selection.owner)
+        except Refusal as refusal:
+            if not (wanted and refusal.status == NOT_FOUND):  # a name that was asked for, not one that was configured
+                yield Failed(selection.owner, Stage.SURVEY, str(refusal))
+            return
+        for each in listed:
+            if not _is_selected(each, selection):
+                continue
+            try:
+                repository = self._look(each)
+            except Refusal as refusal:
+                yield Failed(each.name, Stage.SURVEY, str(refusal))
+                continue
+            if repository.commit is not None:
+                yield repository
+
+    def _look(self, listed: _Listed) -> GitRepository:
+        """Return a repository as it stands: its base branch is the default branch. Raises Refusal."""
+        self._nodes[listed.name] = listed.node
+        commit = Branches(self._remote(listed.name)).head(listed.default_branch)
+        return GitRepository(KIND, listed.name, listed.default_branch if commit else None, commit)
+
+    def _describe(self, name: str) -> _Listed:
+        return self._connection.read(f"find the repository {name}", lambda client: _listed(client.get_repo(name)))
+
+    def _owned(self, owner: str) -> list[_Listed]:
+        """Return every repository of an owner, by name. Raises Refusal."""
+
+        def ask(client: Github) -> list[_Listed]:
+            return [_listed(each) for each in self._list(client, owner) if each.full_name.lower().startswith(prefix)]
+
+        prefix = f"{owner}/".lower()
+        found = self._connection.read(f"list the repositories of {owner}", ask, METADATA_READ)
+        return sorted(found, key=lambda each: each.name.lower())
+
+    def _list(self, client: Github, owner: str) -> PaginatedList[Repository]:
+        """List what the token sees of an owner: of a user's private repositories only the user's own token sees any.
+
+        https://docs.github.com/en/rest/repos/repos, https://docs.github.com/en/rest/apps/installations
+        """
+        user = client.get_user(owner)
+        if user.type == "Organization":
+            return client.get_organization(owner).get_repos()
+        login = self._connection.account().login
+        if login is None:
+            return PaginatedList(Repository, client.requester, "/installation/repositories", list_item="repositories")
+        if login.lower() == owner.lower():
+            return client.get_user().get_repos(affiliation="owner")
+        return user.get_repos()
+
+    def _remote(self, name: str) -> Remote:
+        return Remote(self._connection, name, self._nodes.get(name))
+
+
+def _listed(repository: Repository) -> _Listed:
+    return _Listed(
+        name=repository.full_name,
+        node=repository.node_id,
+        default_branch=repository.default_branch,
+        topics=tuple(repository.topics or ()),
+        is_dead=repository.archived or repository.disabled or repository.fork,
+    )
+
+
+def _is_selected(listed: _Listed, selection: Selection) -> bool:
+    short = listed.name.partition("/")[2]
+    return (
+        not listed.is_dead
+        and (not selection.include or any(matches(glob, short) for glob in selection.include))
+        and not any(matches(glob, short) for glob in selection.exclude)
+        and (not selection.topics or bool(set(selection.topics) & set(listed.topics)))
+    )

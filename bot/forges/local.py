@@ -1,0 +1,357 @@
+"""Git repositories in a folder: a forge without a server, whose only memory are refs.
+
+A proposal is a branch, and the ref `refs/basebump/proposals/<branch>` to a blob of JSON `{title, body, state}`; what we
+told people about it is the blob of `refs/basebump/told/<branch>`. Each verb is one transaction of refs, so a process
+that dies leaves either what was before or what comes after. A person declines with `basebump close`; deleting the
+branch is no decline, the proposal is then made anew.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from bot.forges._commit import make_commit, regular_files
+from bot.forges._git import Git, Identity, Move, encode
+from bot.forges._refs import BRANCHES, MAX_BODY, MAX_TITLE, PROPOSALS, TOLD, Head, Refs, Request, Saved
+from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
+from bot.model.proposal import Change, Proposal, RequestState, Seen
+from bot.model.report import Failed
+from bot.model.vocabulary import Stage
+from bot.ports import Entry, ForgeLimits, GitRepository, Opened
+
+KIND = "local"
+BOT = Identity("basebump", "basebump@localhost")
+"""Who makes our commits, unless the operator names somebody else."""
+
+_CLEAN, _CONFLICTED = 0, 1
+"""What `git merge-tree` ends with (https://git-scm.com/docs/git-merge-tree#_exit_status)."""
+
+
+class LocalFleet:
+    """The git repositories of one folder; `x` names the folder `x`, or the bare repository `x.git`."""
+
+    def __init__(self, root: Path, names: tuple[str, ...] = (), identity: Identity = BOT) -> None:
+        """Offer the repositories in `names`, or, where there are none, every one that lies directly in `root`.
+
+        Links and linked worktrees are not found by themselves: they would show a repository twice.
+        """
+        self._root = root.resolve()
+        self._names = names
+        self._identity = identity
+
+    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        """Yield what the config selects, or of that only the names in `only` when it is not empty."""
+        try:
+            names = self._names or self._found()
+        except OSError as error:
+            what = f"it could not be listed: {error.strerror}; name a folder that holds git repositories"
+            yield Failed(str(self._root), Stage.SURVEY, what)
+            return
+        if not names:
+            what = "no git repository lies directly in it; name the folder that holds them, or each of them"
+            yield Failed(str(self._root), Stage.SURVEY, what)
+        for name in names:
+            if only and name not in only:
+                continue
+            try:
+                yield self.look(name)
+            except ForgeError as error:
+                yield Failed(name, Stage.SURVEY, str(error))
+
+    def look(self, name: str) -> GitRepository:
+        """Return one repository as it stands: its base branch is what HEAD names. Raises ForgeError."""
+        with _raising(ForgeError):
+            git = self._git(name)
+            self._refuse_outside(name, git)
+            head = git.ask("symbolic-ref", "--quiet", "HEAD").output.decode("utf-8", "surrogateescape").strip()
+            found = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{head}^{{commit}}")
+            if not head.startswith(BRANCHES) or found.status:
+                return GitRepository(KIND, name, None, None)
+            base = head.removeprefix(BRANCHES)
+            request = Refs(git).requests(base).get(base)
+            if request is not None and request.state is Saved.OPEN:
+                raise ForgeError(f"its HEAD is {base}, which is a proposal of basebump's; switch to the base branch")
+            return GitRepository(KIND, name, base, found.output.decode("ascii").strip())
+
+    def tree(self, repository: GitRepository) -> LocalTree:
+        """Return the tree of the base branch's commit. Raises TreeError."""
+        if repository.commit is None:
+            raise TreeError(f"{repository.name} has no commit on a branch that HEAD names")
+        try:
+            return LocalTree(self._git(repository.name), repository.commit)
+        except ForgeError as error:
+            raise TreeError(str(error)) from error
+
+    def forge(self, repository: GitRepository) -> LocalForge:
+        """Return the verbs for one repository. Raises ForgeError when it is gone."""
+        return LocalForge(self._git(repository.name), repository)
+
+    def decline(self, name: str, branch: str) -> bool:
+        """Close an open proposal as a person does; say whether its branch was deleted, too. Raises ForgeError."""
+        return self.forge(self.look(name)).decline(branch)
+
+    def _found(self) -> tuple[str, ...]:
+        folders = sorted(entry for entry in self._root.iterdir() if entry.is_dir() and not entry.is_symlink())
+        names = {entry.name for entry in folders}
+        return tuple(
+            short if entry.suffix == ".git" and (short := entry.name.removesuffix(".git")) not in names else entry.name
+            for entry in folders
+            if entry.name != ".git" and _may_be_repository(entry)
+        )
+
+    def _git(self, name: str) -> Git:
+        """Return git in the folder of a repository, which is inside ours. Raises ForgeError."""
+        path = PurePosixPath(name)
+        if "\0" in name or path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ForgeError(f"{name!r} names no repository; give the name of a folder in {self._root}")
+        try:
+            beside = self._root / f"{name}.git"
+            folder = (self._root / name if (self._root / name).exists() else beside).resolve()
+            is_folder = folder.is_dir()
+        except (OSError, RuntimeError) as error:  # RuntimeError is how pathlib tells of links that go in circles
+            raise ForgeError(f"{name} could not be looked at: {error}; correct its name in the config") from error
+        if not folder.is_relative_to(self._root):
+            raise ForgeError(f"{name} is a link that leads out of {self._root}; put the repository itself there")
+        if not is_folder:
+            raise ForgeError(f"there is no folder {name} or {name}.git in {self._root}; correct its name in the config")
+        return Git(folder, self._identity)
+
+    def _refuse_outside(self, name: str, git: Git) -> None:
+        """A worktree may belong to a repository that lies elsewhere."""
+        common = git.directory / git.line("rev-parse", "--git-common-dir")
+        if not common.resolve().is_relative_to(self._root):
+            raise ForgeError(f"{name} keeps its repository outside of {self._root}, in {common}; name that one instead")
+
+
+class LocalTree:
+    """One commit of a repository."""
+
+    complete = True
+
+    def __init__(self, git: Git, commit: str) -> None:
+        self._git = git
+        self._commit = commit
+
+    def entries(self) -> Iterable[Entry]:
+        """Return the regular files; no links, no submodules. Raises TreeError."""
+        with _raising(TreeError):
+            files = regular_files(self._git, self._commit)
+        return [Entry(path, file.size, file.oid) for path, file in files.items()]
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the content as it is stored, untouched by filters. Raises TreeError."""
+        if entry.oid is None:
+            raise TreeError(f"{entry.path} is no entry of this tree")
+        with _raising(TreeError):
+            return self._git.read_blob(entry.oid)
+
+
+class LocalForge:
+    """Verbs for one repository; every verb raises ForgeError."""
+
+    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE)
+
+    def __init__(self, git: Git, repository: GitRepository) -> None:
+        self._git = git
+        self._refs = Refs(git)
+        self._repository = repository
+
+    def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
+        """Return our branches and open proposals under `prefix`, and the ended proposals of the `wanted` branches.
+
+        A branch whose proposal has ended stands there without one, so it is there twice. A proposal that is open but
+        whose branch somebody deleted is not there at all, and neither is one whose blob is not as we write it.
+        """
+        with _raising(ForgeError):
+            heads = self._refs.heads(prefix)
+            requests = self._refs.requests(prefix)
+            told = self._refs.told(prefix)
+            merged = self._refs.merged(prefix, self._base)
+            found: list[Seen] = []
+            for branch in sorted(heads.keys() | requests.keys()):
+                head, request = heads.get(branch), requests.get(branch)
+                state = _state(head, request, is_merged=branch in merged)
+                if request is not None and (state is RequestState.OPEN or (state is not None and branch in wanted)):
+                    found.append(self._seen(branch, state, head, request, told=branch in told))
+                if head is not None and state is not RequestState.OPEN:
+                    found.append(_seen_branch(branch, head))
+            return tuple(found)
+
+    def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
+        """Make one commit on the base's commit and point `branch` to it; return the commit.
+
+        `over` is the commit that the branch must point to, None where it must not exist: otherwise ForgeError.
+        """
+        with _raising(ForgeError):
+            self._refuse_in_use(branch)
+            commit = make_commit(self._git, self._base, changes, message)
+            moves = [Move(BRANCHES + branch, over, commit)]
+            if over is None:  # a new life: what was told in the last one, whose branch somebody deleted, is void
+                moves.append(Move(TOLD + branch, self._refs.blob(TOLD + branch), None))
+            self._git.move(moves, "basebump: push")
+            return commit
+
+    def open(self, proposal: Proposal) -> Opened:
+        """Make the proposal for a branch that exists; one that is already open is amended instead."""
+        with _raising(ForgeError):
+            branch = proposal.branch
+            head = self._refs.head(branch)
+            if head is None:
+                raise ForgeError(f"there is no branch {branch} to propose; push it first")
+            before = self._refs.request(branch)
+            self._save(branch, before, proposal.title, proposal.body, Move(BRANCHES + branch, head.oid, head.oid))
+        return Opened(number=None, url=None)
+
+    def amend(self, seen: Seen, title: str, body: str) -> None:
+        """Change title and body of an open proposal."""
+        with _raising(ForgeError):
+            self._save(seen.branch, self._open_request(seen.branch), title, body)
+
+    def close(self, seen: Seen) -> None:
+        """Close an open proposal and delete its branch, which must still point to `seen.head`."""
+        with _raising(ForgeError):
+            self._refuse_in_use(seen.branch)
+            head = self._refs.head(seen.branch)
+            self._end(seen.branch, delete=seen.head if head is not None else None)
+
+    def tell(self, seen: Seen, text: str) -> None:
+        """Comment on an open proposal; the last comment is the one that is kept."""
+        with _raising(ForgeError):
+            request = self._open_request(seen.branch)
+            ref = TOLD + seen.branch
+            comment = self._git.write_blob(encode(text))
+            still_open = Move(PROPOSALS + seen.branch, request.blob, request.blob)
+            self._git.move([still_open, Move(ref, self._refs.blob(ref), comment)], "basebump: tell")
+
+    def drop(self, seen: Seen) -> None:
+        """Delete the branch if it still points to `seen.head`, with an open proposal of it; one that is gone is done."""
+        with _raising(ForgeError):
+            branch = seen.branch
+            if self._refs.head(branch) is None:
+                return
+            self._refuse_in_use(branch)
+            moves = [
+                Move(BRANCHES + branch, seen.head, None),
+                Move(TOLD + branch, self._refs.blob(TOLD + branch), None),
+            ]
+            request = self._refs.requests(branch).get(branch)  # what is broken is no reason to keep the branch
+            if request is not None and request.state is Saved.OPEN:
+                moves.append(Move(PROPOSALS + branch, request.blob, None))
+            self._git.move(moves, "basebump: drop")
+
+    def decline(self, branch: str) -> bool:
+        """Close an open proposal as a person does: its mark stays, so that a later run reads it as a decline.
+
+        Its branch is deleted, unless somebody else committed to it or has it checked out. Return whether it is gone.
+        Raises ForgeError.
+        """
+        with _raising(ForgeError):
+            head = self._refs.head(branch)
+            is_ours = head is not None and head.intent is not None and branch not in self._refs.checked_out()
+            self._end(branch, delete=head.oid if head is not None and is_ours else None)
+            return head is None or is_ours
+
+    @property
+    def _base(self) -> str:
+        if self._repository.commit is None:
+            raise ForgeError(f"{self._repository.name} has no base branch; let its HEAD name one that has a commit")
+        return self._repository.commit
+
+    def _open_request(self, branch: str) -> Request:
+        request = self._refs.request(branch)
+        if request is None or request.state is not Saved.OPEN:
+            raise ForgeError(
+                f"{branch} of {self._repository.name} has no open proposal; run basebump to see what it has"
+            )
+        return request
+
+    def _save(self, branch: str, before: Request | None, title: str, body: str, *also: Move) -> None:
+        """Let the proposal's ref point to an open proposal of these words."""
+        if len(title) > MAX_TITLE or len(body) > MAX_BODY:
+            raise ForgeError(f"a title takes {MAX_TITLE} characters and a body {MAX_BODY}; let the template say less")
+        saved = self._refs.save(Request("", title, body, Saved.OPEN))
+        self._git.move(
+            [*also, Move(PROPOSALS + branch, before.blob if before is not None else None, saved.blob)],
+            "basebump: propose",
+        )
+
+    def _end(self, branch: str, delete: str | None) -> None:
+        """Close the open proposal, and delete its branch where that points to `delete`: both or neither."""
+        request = self._open_request(branch)
+        saved = self._refs.save(replace(request, state=Saved.CLOSED))
+        self._git.move(
+            [
+                Move(BRANCHES + branch, delete, None),
+                Move(PROPOSALS + branch, request.blob, saved.blob),
+                Move(TOLD + branch, self._refs.blob(TOLD + branch), None),
+            ],
+            "basebump: close",
+        )
+
+    def _refuse_in_use(self, branch: str) -> None:
+        """Raise ForgeError for a branch under a worktree, whose files would look like a person's changes if it moved."""
+        if branch == self._repository.base_branch:
+            raise ForgeError(f"{branch} is the base branch; choose a branch prefix of basebump's own")
+        place = self._refs.checked_out().get(branch)
+        if place is not None:
+            raise ForgeError(f"{branch} is checked out in {place}; switch that to another branch, or remove it")
+
+    def _seen(self, branch: str, state: RequestState, head: Head | None, request: Request, *, told: bool) -> Seen:
+        seen = Seen(branch, state, None, None, title=request.title, body=request.body, told=told)
+        if head is None:
+            return seen
+        conflicts = state is RequestState.OPEN and self._conflicts(head)
+        return replace(seen, head=head.oid, intent=head.intent, committed=head.committed, conflicts=conflicts)
+
+    def _conflicts(self, head: Head) -> bool:
+        """Say whether git could not merge a branch by itself; what it makes while trying is thrown away."""
+        if head.parents == (self._base,):
+            return False
+        objects = self._git.directory / self._git.line("rev-parse", "--git-path", "objects")
+        with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:
+            aside = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
+            merge = self._git.ask("merge-tree", "--write-tree", self._base, head.oid, environment=aside)
+        if merge.status in (_CLEAN, _CONFLICTED):
+            return merge.status == _CONFLICTED
+        if "unrelated histories" in merge.errors:
+            return True
+        raise ForgeError(f"git could not try to merge {head.oid}, which takes git 2.38 or newer: {merge.errors}")
+
+
+def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> RequestState | None:
+    """Return what a proposal shows as; None where there is none, or its branch was deleted while it was open."""
+    if request is None:
+        return None
+    if request.state is Saved.CLOSED:
+        return RequestState.CLOSED
+    if head is None:
+        return None
+    return RequestState.MERGED if is_merged else RequestState.OPEN
+
+
+def _seen_branch(branch: str, head: Head) -> Seen:
+    return Seen(branch, RequestState.BRANCH, head.oid, head.intent, committed=head.committed)
+
+
+def _may_be_repository(folder: Path) -> bool:
+    """Say whether a folder looks like a checkout or a bare repository, or does not let us look.
+
+    https://git-scm.com/docs/gitrepository-layout
+    """
+    try:
+        return (folder / ".git").is_dir() or all((folder / part).exists() for part in ("HEAD", "objects", "refs"))
+    except OSError:
+        return True
+
+
+@contextmanager
+def _raising(kind: type[BasebumpError]) -> Iterator[None]:
+    """Turn what git could not do into the error of a seam."""
+    try:
+        yield
+    except ProcessError as error:
+        raise kind(str(error)) from error

@@ -1,0 +1,300 @@
+"""The instructions of a Dockerfile as BuildKit reads them, each with the way back from its text to the file's bytes.
+
+What a line, a comment, a continuation, a directive, a heredoc and a flag are follows frontend/dockerfile/parser of
+moby/buildkit (parser.go, directives.go, split_command.go). What BuildKit refuses to build is read as far as it makes
+sense; it is never an error here. Everything is bytes: a Dockerfile has no encoding.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.formats._heredocs import Heredoc, heredocs_of
+
+BOM = b"\xef\xbb\xbf"
+
+# Go's unicode.IsSpace in UTF-8; an invalid byte is no space.
+_SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
+_LEADING_SPACE = re.compile(rb"%b*" % _SPACE)
+_TRAILING_SPACE = re.compile(rb"%b+\Z" % _SPACE)
+_NEVER_SPACE = frozenset(range(0x21, 0x80))
+"""Bytes that are a character of their own and no space; nearly all that is looked at."""
+_WORD = re.compile(rb"[^\t\v\f\r ]+")
+"""The keyword and the words of an instruction are separated by less than what Go takes for space (reWhitespace)."""
+_FLAG_SPACE = frozenset(b"\t\n\v\f\r \x85\xa0")
+"""Flags are read byte by byte, so two bytes that are halves of other characters are spaces (extractBuilderFlags)."""
+_QUOTES = frozenset(b"'\"")
+_DASH = ord("-")
+_DIRECTIVE = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
+_DIRECTIVES = frozenset({b"syntax", b"escape", b"check"})
+_ESCAPES = frozenset({b"\\", b"`"})
+_TAKES_HEREDOCS = frozenset({"add", "copy", "run"})
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of bytes of an instruction's text that stands in the file as it is."""
+
+    start: int
+    """In the text."""
+    file_start: int
+    line_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A part of an instruction after quotes and escapes are gone."""
+
+    value: bytes
+    origins: Sequence[int]
+    """For each byte of `value`, where in the instruction's text it stands."""
+
+    def part(self, start: int, end: int | None = None) -> Word:
+        return Word(self.value[start:end], self.origins[start:end])
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction: its lines joined, comments and line breaks gone."""
+
+    keyword: str
+    """In lower case; empty for an instruction without any text."""
+    text: bytes
+    arguments_start: int
+    """Where in `text` the flags begin."""
+    pieces: tuple[Piece, ...]
+    escape: int
+    """The escape character of the file."""
+
+    @cached_property
+    def _flags_and_end(self) -> tuple[tuple[Word, ...], int]:
+        return _split_flags(self.text, self.arguments_start, self.escape)
+
+    @property
+    def flags(self) -> tuple[Word, ...]:
+        """The words that begin with `--` before anything else."""
+        return self._flags_and_end[0]
+
+    @cached_property
+    def rest(self) -> Word:
+        """What follows the flags, without the space around it; quotes and escapes are still there."""
+        return self._slice(*_strip(self.text, self._flags_and_end[1]))
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        """The same, split at blanks."""
+        start, end = _strip(self.text, self._flags_and_end[1])
+        return tuple(self._slice(*match.span()) for match in _WORD.finditer(self.text, start, end))
+
+    def onbuild(self) -> Instruction:
+        """Return the instruction that an ONBUILD holds."""
+        start, end = _strip(self.text, self._flags_and_end[1])
+        return _instruction(self.text[:end], start, self.pieces, self.escape)
+
+    def file_start(self, word: Word) -> int | None:
+        """Return the byte of the file that `word` starts at, None where it does not stand there in one piece."""
+        if not word.value:
+            return None
+        first, last = (self._file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
+        return first if last - first == len(word.value) - 1 else None
+
+    def line_number(self, word: Word) -> int:
+        """Return the line that `word` begins on, from 1."""
+        return self._piece(word.origins[0] if word.value else self.arguments_start).line_number
+
+    def _slice(self, start: int, end: int) -> Word:
+        return Word(self.text[start:end], range(start, end))
+
+    def _file_offset(self, origin: int) -> int:
+        piece = self._piece(origin)
+        return piece.file_start + origin - piece.start
+
+    def _piece(self, origin: int) -> Piece:
+        return self.pieces[max(bisect_right(self.pieces, origin, key=lambda piece: piece.start) - 1, 0)]
+
+
+def read_instructions(content: bytes) -> Iterator[Instruction]:
+    """Yield the instructions of a Dockerfile in order; never raises."""
+    return _Reader(content).instructions()
+
+
+class _Reader:
+    """Goes through a file line by line."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = len(BOM) if content.startswith(BOM) else 0
+        self._line_number = 0
+        self._escape = ord("\\")
+        self._directives: set[bytes] | None = set()
+        """Those seen; None once something else came, after which there are none."""
+
+    def instructions(self) -> Iterator[Instruction]:
+        while (line := self._next_line()) is not None:
+            start, end = line
+            start = _skip_space(self._content, start, end)
+            is_comment = self._content.startswith(b"#", start, end)
+            if self._directives is not None:
+                self._read_directive(start, end, is_comment=is_comment)
+            if is_comment or start == end:
+                continue
+            text, pieces = self._join(start, end)
+            start, end = _strip(text, 0)
+            instruction = _instruction(text[:end], start, pieces, self._escape)
+            yield instruction
+            for heredoc in _heredocs(instruction):
+                self._skip(heredoc)
+
+    def _next_line(self) -> tuple[int, int] | None:
+        """Return start and end of the next line, without its line break."""
+        start = self._at
+        if start >= len(self._content):
+            return None
+        end = self._content.find(b"\n", start)
+        end = len(self._content) if end < 0 else end
+        self._at = end + 1
+        self._line_number += 1
+        while end > start and self._content[end - 1] in b"\r":
+            end -= 1
+        return start, end
+
+    def _join(self, start: int, end: int) -> tuple[bytes, tuple[Piece, ...]]:
+        """Join the lines of the instruction whose first line is given."""
+        body_end = self._continued(start, end)
+        pieces = [Piece(0, start, self._line_number)]
+        if body_end is None:
+            return self._content[start:end], tuple(pieces)
+        text = [self._content[start:body_end]]
+        length = body_end - start
+        while body_end is not None and (line := self._next_line()) is not None:
+            start, end = line
+            first = _skip_space(self._content, start, end)
+            if first == end or self._content.startswith(b"#", first):  # blank lines and comments may stand in between
+                continue
+            body_end = self._continued(start, end)
+            piece = self._content[start : end if body_end is None else body_end]
+            pieces.append(Piece(length, start, self._line_number))
+            text.append(piece)
+            length += len(piece)
+        return b"".join(text), tuple(pieces)
+
+    def _continued(self, start: int, end: int) -> int | None:
+        """Return where the body of a line ends that the next one continues, else None."""
+        content = self._content
+        while end > start and content[end - 1] in b" \t":
+            end -= 1
+        last = end - 1
+        if last < start or content[last] != self._escape:
+            return None
+        return None if last > start and content[last - 1] == self._escape else last
+
+    def _read_directive(self, start: int, end: int, *, is_comment: bool) -> None:
+        match = None
+        if is_comment:
+            line = self._content[start + 1 : end]
+            match = _DIRECTIVE.fullmatch(line, _skip_space(line, 0, len(line)))
+        key = match[1].lower() if match else b""
+        if self._directives is None or match is None or key not in _DIRECTIVES:
+            self._directives = None
+        elif key not in self._directives:
+            self._directives.add(key)
+            if key == b"escape" and match[2] in _ESCAPES:
+                self._escape = match[2][0]
+
+    def _skip(self, heredoc: Heredoc) -> None:
+        """Skip the body of a heredoc; without its last line it goes on to the end of the file."""
+        while (line := self._next_line()) is not None:
+            if heredoc.ends_at(self._content[slice(*line)]):
+                return
+
+
+def _instruction(text: bytes, start: int, pieces: tuple[Piece, ...], escape: int) -> Instruction:
+    """Split off the keyword of the instruction that begins at `start` of `text`."""
+    match = _WORD.match(text, start)
+    if match is None:
+        return Instruction("", text, len(text), pieces, escape)
+    keyword = match[0].lower().decode(errors="replace")
+    return Instruction(keyword, text, match.end(), pieces, escape)
+
+
+def _heredocs(instruction: Instruction) -> tuple[Heredoc, ...]:
+    if b"<<" not in instruction.text:
+        return ()
+    holder = instruction.onbuild() if instruction.keyword == "onbuild" else instruction
+    if holder.keyword not in _TAKES_HEREDOCS or _is_json(holder):
+        return ()
+    return heredocs_of(instruction.text)
+
+
+def _is_json(instruction: Instruction) -> bool:
+    """Say whether the arguments are a JSON array of strings, as in `RUN ["sh", "-c", "cat <<x"]`."""
+    text = instruction.rest.value
+    if not text.startswith(b"["):
+        return False
+    try:
+        array = json.loads(text.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(array, list) and all(isinstance(item, str) for item in array)
+
+
+def _skip_space(text: bytes, start: int, end: int) -> int:
+    if start < end and text[start] in _NEVER_SPACE:
+        return start
+    match = _LEADING_SPACE.match(text, start, end)
+    return match.end() if match else start
+
+
+def _strip(text: bytes, start: int) -> tuple[int, int]:
+    """Return start and end of `text` from `start` on without the space around it."""
+    end = len(text)
+    while end > start and text[end - 1] not in _NEVER_SPACE:
+        match = _TRAILING_SPACE.search(text, max(start, end - 3), end)
+        if match is None:
+            break
+        end = match.start()
+    return _skip_space(text, start, end), end
+
+
+def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[Word, ...], int]:
+    """Return the flags that `text` begins with from `start` on, and where they end."""
+    flags: list[Word] = []
+    while True:
+        while start < len(text) and text[start] in _FLAG_SPACE:
+            start += 1
+        if not text.startswith(b"--", start):
+            return tuple(flags), start
+        flag, start = _read_flag(text, start, escape)
+        if flag.value == b"--":
+            return tuple(flags), start
+        flags.append(flag)
+
+
+def _read_flag(text: bytes, start: int, escape: int) -> tuple[Word, int]:
+    """Read the one flag at `start`: quotes group, the escape character takes the next byte as it is."""
+    origins: list[int] = []
+    quote: int | None = None
+    at = start
+    while at < len(text):
+        byte = text[at]
+        if byte == quote:
+            quote = None
+        elif byte == escape:
+            at += 1
+            if at < len(text):
+                origins.append(at)
+        elif quote is not None:
+            origins.append(at)
+        elif byte in _FLAG_SPACE:
+            break
+        elif byte in _QUOTES:
+            quote = byte
+        else:
+            origins.append(at)
+        at += 1
+    return Word(bytes(text[origin] for origin in origins), tuple(origins)), min(at, len(text))

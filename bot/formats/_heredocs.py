@@ -1,0 +1,181 @@
+r"""Which heredocs a line of a Dockerfile opens: BuildKit's word splitting, as far as that question needs it.
+
+Rules: `heredocsFromLine` in frontend/dockerfile/parser/parser.go and frontend/dockerfile/shell/lex.go of moby/buildkit.
+BuildKit splits the whole line into shell words, with `\` as escape whatever the file's own escape character is; every
+word that reads `[0-9]*<<[-]word` opens a heredoc. A line that cannot be split opens none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_NESTING = 50
+"""Of `${a:-${b:-…}}` in one word; nobody nests three."""
+
+_HEREDOC = re.compile(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)")
+_NAME = re.compile(r"[0-9]+|[@*#?$!-]|\w+")
+_SPACES = re.compile("[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+")
+"""What Go's unicode.IsSpace takes for space."""
+_BLANKS = re.compile(r"[\t\r ]*")
+_ESCAPE = "\\"
+
+
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """Lines that follow an instruction, up to one that is `terminator`."""
+
+    terminator: bytes
+    strips_tabs: bool
+    """Written `<<-`: tabs before the terminator do not count."""
+
+    def ends_at(self, line: bytes) -> bool:
+        """Say whether `line`, without its line break, is the last of this heredoc."""
+        return (line.lstrip(b"\t") if self.strips_tabs else line) == self.terminator
+
+
+def heredocs_of(instruction: bytes) -> tuple[Heredoc, ...]:
+    """Return the heredocs that the text of one instruction opens, in order."""
+    text = instruction.decode(errors="surrogateescape")
+    try:
+        words = _Words(text, keeps_marks=True).split()
+        return tuple(heredoc for word in words if (heredoc := _read(word)))
+    except _UnsplittableError:
+        return ()
+
+
+def _read(word: str) -> Heredoc | None:
+    match = _HEREDOC.fullmatch(word)
+    if match is None or not match[2]:
+        return None
+    names = _Words(match[2], keeps_marks=False).split()
+    if len(names) != 1:
+        return None
+    return Heredoc(names[0].encode(errors="surrogateescape"), strips_tabs=bool(match[1]))
+
+
+class _UnsplittableError(Exception):
+    """The text has an open quote or a broken substitution."""
+
+
+class _Words:
+    """Splits a text into shell words in which every variable is unset and stays as written."""
+
+    def __init__(self, text: str, *, keeps_marks: bool) -> None:
+        self._text = text
+        self._at = 0
+        self._open_braces = 0
+        self._keeps_marks = keeps_marks
+        """Whether quotes and escapes stay in the words."""
+
+    def split(self) -> list[str]:
+        words: list[str] = []
+        word = ""
+        while character := self._peek():
+            if spaces := _SPACES.match(self._text, self._at):
+                self._at = spaces.end()
+                words += [word] if word else []
+                word = ""
+            elif character == "$":
+                # Of what a substitution leaves behind, spaces split words too.
+                first, *more = _SPACES.split(self._dollar())
+                word += first
+                for piece in more:
+                    words += [word] if word else []
+                    word = piece
+            else:
+                word += self._next_piece()
+        return [*words, word] if word else words
+
+    def _peek(self) -> str:
+        return self._text[self._at : self._at + 1]
+
+    def _take(self) -> str:
+        character = self._peek()
+        self._at += 1
+        return character
+
+    def _next_piece(self) -> str:
+        """Take a quoted text, a `<<` with the blanks behind it, an escaped character, or a plain one."""
+        match self._take():
+            case "'":
+                return self._single_quoted()
+            case '"':
+                return self._double_quoted()
+            case "<" if self._peek() == "<":
+                blanks = _BLANKS.match(self._text, self._at + 1)
+                start, self._at = self._at, blanks.end() if blanks else self._at + 1
+                return "<" + self._text[start : self._at]
+            case "\\":
+                return (_ESCAPE if self._keeps_marks else "") + self._take()
+            case character:
+                return character
+
+    def _single_quoted(self) -> str:
+        end = self._text.find("'", self._at)
+        if end < 0:
+            raise _UnsplittableError
+        inner, self._at = self._text[self._at : end], end + 1
+        return f"'{inner}'" if self._keeps_marks else inner
+
+    def _double_quoted(self) -> str:
+        inner = ""
+        while character := self._peek():
+            if character == "$":
+                inner += self._dollar()
+                continue
+            self._at += 1
+            if character == '"':
+                return f'"{inner}"' if self._keeps_marks else inner
+            if character == _ESCAPE:
+                inner += _ESCAPE if self._keeps_marks else ""
+                if not self._peek():
+                    break
+                if self._peek() in ('"', "$", _ESCAPE):
+                    character = self._take()
+            inner += character
+        raise _UnsplittableError
+
+    def _dollar(self) -> str:
+        """Take `$name` or `${…}` and return it as written: nothing is set."""
+        start = self._at
+        self._at += 1
+        if self._peek() != "{":
+            self._skip_name()
+            return self._text[start : self._at]
+        self._at += 1
+        self._open_braces += 1
+        if self._open_braces > MAX_NESTING or self._peek() in ("", "{", "}", ":"):
+            raise _UnsplittableError
+        self._skip_name()
+        operator = self._take()
+        if operator == ":":
+            if self._take() in ("#", "%"):
+                raise _UnsplittableError
+            self._skip_until("}")
+        elif operator == "/":
+            self._at += self._peek() == "/"
+            self._skip_until("/")
+            self._skip_until("}")
+        elif operator in ("+", "-", "?", "#", "%"):
+            self._skip_until("}")
+        elif operator != "}":
+            raise _UnsplittableError
+        self._open_braces -= 1
+        return self._text[start : self._at]
+
+    def _skip_name(self) -> None:
+        name = _NAME.match(self._text, self._at)
+        if name is not None:
+            self._at = name.end()
+
+    def _skip_until(self, stop: str) -> None:
+        while character := self._peek():
+            if character == stop:
+                self._at += 1
+                return
+            if character == "$":
+                self._dollar()
+            else:
+                self._next_piece()
+        raise _UnsplittableError

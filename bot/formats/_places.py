@@ -1,0 +1,61 @@
+"""What every format ends in: a text at a place becomes an occurrence, or is unsupported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import Digest, ImageReference, parse_sha256
+from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+MAX_SHOWN_TEXT = 200
+"""Characters of an unsupported text that are kept: more than any real reference, short enough for a table."""
+
+
+def shown(text: str) -> str:
+    """Return `text` on one line, at most MAX_SHOWN_TEXT characters of it."""
+    line = " ".join(text[: 2 * MAX_SHOWN_TEXT].split())
+    return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a file a reference is expected."""
+
+    path: FilePath
+    format: str
+    role: Role
+    line_number: int
+    locator: str
+    platform: str | None = None
+
+    def read(self, text: str, start: int) -> Occurrence | Unsupported:
+        """Return the reference that `text` is, whose bytes stand in the file as they are, from byte `start`."""
+        try:
+            reference = ImageReference.parse(text)
+        except InvalidReferenceError:
+            return self.unsupported(text, Reason.MALFORMED)
+        return Occurrence(
+            path=self.path,
+            line_number=self.line_number,
+            format=self.format,
+            locator=self.locator,
+            written=text,
+            reference=reference,
+            role=self.role,
+            digest=_digest_slot(reference.digest, start + len(text)),  # a reference is ASCII
+            platform=self.platform,
+        )
+
+    def unsupported(self, text: str, reason: Reason) -> Unsupported:
+        return Unsupported(self.path, self.line_number, shown(text), reason)
+
+
+def _digest_slot(digest: Digest | None, end: int) -> Slot | Closed:
+    """Return where the digest of a reference that ends at byte `end` stands, or would."""
+    if digest is None:
+        return Slot(Span(end, end), b"", before=b"@")
+    if parse_sha256(digest) is None:
+        return Closed(Reason.UNSUPPORTED_DIGEST)
+    return Slot(Span(end - len(digest), end), digest.encode())

@@ -1,0 +1,183 @@
+"""Kubernetes manifests: the images of containers and image volumes in the built-in kinds that have pods."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from bot.formats._places import Place, shown
+from bot.formats._yaml_nodes import (
+    EACH,
+    Broken,
+    Document,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    TooDeepError,
+    read_documents,
+)
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Role
+from bot.ports import FileFormat
+
+_Path = tuple[str, ...]
+
+_TEMPLATED_POD: _Path = ("spec", "template", "spec")
+_POD_SPECS: dict[str, _Path] = {
+    "Pod": ("spec",),
+    "PodTemplate": ("template", "spec"),
+    "ReplicationController": _TEMPLATED_POD,
+    "ReplicaSet": _TEMPLATED_POD,
+    "Deployment": _TEMPLATED_POD,
+    "StatefulSet": _TEMPLATED_POD,
+    "DaemonSet": _TEMPLATED_POD,
+    "Job": _TEMPLATED_POD,
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+"""By kind: where its PodSpec is. https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/"""
+_IMAGES: tuple[_Path, ...] = (
+    ("initContainers", EACH, "image"),
+    ("containers", EACH, "image"),
+    ("ephemeralContainers", EACH, "image"),
+    ("volumes", EACH, "image", "reference"),
+)
+"""Where a PodSpec names images. (`volumes[].rbd.image` is a disk of Ceph's.)"""
+_BUILT_IN = re.compile(r"v1|(?:apps|batch|extensions)/v[0-9a-z]+", re.ASCII)
+"""The apiVersions of those kinds, old ones too; a Deployment of another group is somebody's own resource."""
+MAX_LISTS = 4
+"""Lists inside lists; kubectl writes one."""
+
+_MARKS = re.compile(r"\{|\$|%|<<")
+"""What templates leave in a value; none of it can be in a reference."""
+_WORDS = (b"image", b"kind", b"apiVersion")
+_ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
+"""The escapes of double quotes that can make a letter, or join what stands on two lines."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_UTF_16_WORD = b"i\0m\0a\0g\0e"
+_CLAIMS = tuple(re.compile(rb"^[\"']?%b[\"']?[ \t]*:" % key, re.MULTILINE) for key in (b"apiVersion", b"kind"))
+_IMAGE_LINE = re.compile(rb"^[ \t-]*[\"']?image[\"']?[ \t]*:[ \t]*([^\r\n]*)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kubernetes:
+    name: str = "kubernetes"
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return [path for path in paths if path.lower().endswith((".yaml", ".yml"))]
+
+    def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
+        if file.content.startswith(_UTF_16):
+            if _UTF_16_WORD in file.content:
+                yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
+            return
+        if not _may_name_images(file.content):
+            return
+        for document in read_documents(file.content, _may_name_images):
+            match document:
+                case Document():
+                    yield from _read_document(document, file.path)
+                case Broken():
+                    yield from _read_broken(document, file.path)
+                case _:
+                    assert_never(document)
+
+
+def _may_name_images(content: bytes) -> bool:
+    """Say whether there may be an object with an image in these bytes; a no is certain.
+
+    An object has the keys `apiVersion` and `kind`, and its images are under `image`. A key's letters stand in the file
+    one after another, unless escapes write some of them.
+    """
+    return all(word in content for word in _WORDS) or (b"\\" in content and _ESCAPE.search(content) is not None)
+
+
+def _read_document(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
+    """Read all of a document, or, where it goes too deep, nothing of it."""
+    try:
+        found = [
+            each
+            for locator, node in _image_nodes(document)
+            if (each := _read_image(document, path, locator, node)) is not None
+        ]
+    except TooDeepError:
+        yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
+        return
+    yield from sorted(found, key=lambda each: each.line_number)
+
+
+def _image_nodes(document: Document) -> Iterator[tuple[str, Node]]:
+    """Yield what stands where images are named, with locators. Raises TooDeepError."""
+    for locator, kind, node in _objects(document, document.root, str(document.index)):
+        for pod_locator, pod in document.walk(node, _POD_SPECS[kind], locator):
+            for image in _IMAGES:
+                yield from document.walk(pod, image, pod_locator)
+
+
+def _objects(
+    document: Document, node: Node, locator: str, of_list: tuple[str, str] = ("", ""), depth: int = 0
+) -> Iterator[tuple[str, str, Node]]:
+    """Yield locator, kind and node of every object of a kind with pods, in lists too. Raises TooDeepError.
+
+    `of_list` is apiVersion and kind of the items of the list that `node` is in: kubectl gives them to those without.
+    """
+    version = document.text(node, "apiVersion") or of_list[0]
+    kind = document.text(node, "kind") or of_list[1]
+    if not version or not kind:
+        return
+    if kind in _POD_SPECS and _BUILT_IN.fullmatch(version):
+        yield locator, kind, node
+    elif kind.endswith("List"):
+        if depth == MAX_LISTS:
+            raise TooDeepError(0)
+        of_items = (version, kind.removesuffix("List"))
+        for item_locator, item in document.walk(node, ("items", EACH), locator):
+            yield from _objects(document, item, item_locator, of_items, depth + 1)
+
+
+def _read_image(document: Document, path: FilePath, locator: str, node: Node) -> Occurrence | Unsupported | None:
+    """Say what the value of an `image` is; None where there is none."""
+    place = Place(path, FORMAT.name, Role.THIRD_PARTY, document.line_number(node), locator)
+    match node:
+        case None:
+            return None
+        case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
+            text = document.source_of(node)
+            return place.unsupported(text, Reason.TEMPLATED if "{{" in text else Reason.MALFORMED)
+        case Scalar():
+            return _read_scalar(document, place, node)
+        case _:
+            assert_never(node)
+
+
+def _read_scalar(document: Document, place: Place, scalar: Scalar) -> Occurrence | Unsupported | None:
+    text = scalar.value.strip() if scalar.is_block else scalar.value
+    if scalar.is_null or not text:
+        return None
+    if _MARKS.search(text):
+        return place.unsupported(text, Reason.TEMPLATED)
+    start = document.literal_start(scalar) if scalar.is_string else None
+    if start is None:
+        return place.unsupported(text, Reason.MALFORMED)
+    # The text may begin on a later line than its anchor, its tag or the `|` of a block.
+    return replace(place, line_number=document.source.line_number(start)).read(text, start)
+
+
+def _read_broken(broken: Broken, path: FilePath) -> Iterator[Unsupported]:
+    """Report what could not be read, where it claims to be a Kubernetes object."""
+    if broken.reason is Reason.UNPARSABLE:
+        if not all(claim.search(broken.source.raw) for claim in _CLAIMS):
+            return
+        lines = [(match.start(1), match[1]) for match in _IMAGE_LINE.finditer(broken.source.raw)]
+        templated = [(start, text) for start, text in lines if b"{{" in text]
+        for start, text in templated:
+            line_number = broken.source.line_number(broken.source.start + start)
+            yield Unsupported(path, line_number, shown(text.decode(errors="replace")), Reason.TEMPLATED)
+        if templated and len(templated) == len(lines):
+            return
+    yield Unsupported(path, broken.line_number, shown(broken.line), broken.reason)
+
+
+FORMAT: FileFormat = _Kubernetes()

@@ -1,0 +1,23 @@
+"""The only door for HTTP that repository content can steer: guarded, bounded, patient, and discreet."""
+
+from bot.net.client import HttpClient, Response
+from bot.net.errors import BlockedError, HttpError, OversizedError, UnreachableError
+from bot.net.guard import Guard, HostTrust, is_public
+from bot.net.proxy import Proxy
+from bot.net.text import plain
+from bot.net.url import Url
+
+__all__ = [
+    "BlockedError",
+    "Guard",
+    "HostTrust",
+    "HttpClient",
+    "HttpError",
+    "OversizedError",
+    "Proxy",
+    "Response",
+    "UnreachableError",
+    "Url",
+    "is_public",
+    "plain",
+]

@@ -1,0 +1,234 @@
+"""Asking over HTTP: one session per thread, redirects by hand, few and bounded retries, bodies cut off at a limit."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+from urllib3.exceptions import HTTPError as TransportError
+
+from bot import __version__
+from bot.net.errors import BlockedError, HttpError, OversizedError, UnreachableError
+from bot.net.guard import Guard, HostTrust, Resolve, resolve
+from bot.net.proxy import Proxy
+from bot.net.text import plain
+from bot.net.transport import GuardedAdapter
+from bot.net.url import Url
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds; two lost SYN packets are waited for (1 + 2 + 4)."""
+READ_TIMEOUT = 30.0
+"""Seconds without a byte; a registry that has to ask its upstream takes some seconds."""
+BODY_TIMEOUT = 120.0
+"""Seconds for a whole body, so that one byte now and then does not hold a run forever."""
+MAX_REDIRECTS = 5
+"""registry.k8s.io takes one, blobs behind a mirror take two."""
+MAX_TRIES = 3
+"""As go-containerregistry does."""
+PAUSES = (1.0, 3.0)
+"""Seconds before the second and the third try, where the server does not say."""
+MAX_PAUSE = 30.0
+"""Seconds; a server that wants to be left alone for longer is told of in the report, not waited for."""
+RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, whatever its status; `body` has at most the bytes that were asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case; a header that came twice is joined by `, `."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What stays the same from hop to hop."""
+
+    method: str
+    body: bytes | None
+    limit: int
+    redirects: int
+
+
+class HttpClient:
+    """Sends requests that repository content may have steered; safe to share between threads."""
+
+    def __init__(
+        self,
+        listed: Mapping[str, HostTrust] | None = None,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        resolve: Resolve = resolve,
+    ) -> None:
+        """Take the hosts that the operator listed, as `host[:port]`; only these may be private or insecure.
+
+        Of the environment HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read. Raises ValueError when a host is none.
+        """
+        self._guard = Guard(listed or {}, resolve)
+        self._proxy = Proxy.from_environment(environment)
+        self._ca = environment.get("SSL_CERT_FILE") or None
+        self._sleep = sleep
+        self._now = now
+        self._of_thread = threading.local()
+        self._exhausted: set[str] = set()
+        """Hosts whose every try was used up lately: until they answer again they get one try, not three."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        limit: int,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        redirects: int = MAX_REDIRECTS,
+    ) -> Response:
+        """Send a request and return its answer, after retries; `limit` is in bytes of the body.
+
+        It is followed over at most `redirects` redirects; where that is 0, a redirect is an answer like any other.
+        The Authorization header goes to the origin of `url` only.
+        Raises BlockedError, UnreachableError, OversizedError.
+        """
+        question = _Question(method, body, limit, redirects)
+        target = Url.parse(url)
+        tries = 1 if target.authority in self._exhausted else MAX_TRIES
+        pauses = iter(PAUSES[: tries - 1])
+        while True:
+            pause = next(pauses, None)
+            try:
+                response = self._follow(question, target, headers or {})
+            except UnreachableError as error:
+                if pause is None or error.lasting:
+                    self._exhausted.add(target.authority)
+                    raise
+            else:
+                if response.status not in RETRIED_STATUSES:
+                    self._exhausted.discard(target.authority)
+                    return response
+                if pause is None:
+                    self._exhausted.add(target.authority)
+                    return response
+                pause = self._asked_pause(response, pause)
+            self._sleep(pause)
+
+    def _asked_pause(self, response: Response, otherwise: float) -> float:
+        """Return the seconds that Retry-After asks for (RFC 9110, 10.2.3), bounded."""
+        asked = response.headers.get("retry-after", "").strip()
+        if asked.isascii() and asked.isdigit():
+            return min(float(asked[:10]), MAX_PAUSE)
+        try:
+            moment = parsedate_to_datetime(asked)
+        except ValueError:
+            return otherwise
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - self._now()).total_seconds()
+        return min(max(seconds, 0.0), MAX_PAUSE)
+
+    def _follow(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:
+        remaining = question.redirects
+        while True:
+            response = self._exchange(question, target, headers)
+            location = response.headers.get("location")
+            if response.status not in REDIRECTS or not location or not question.redirects:
+                return response
+            if not remaining:
+                raise BlockedError(f"{target.shown} redirects more than {question.redirects} times")
+            remaining -= 1
+            following = Url.parse(location, base=target)
+            if following.origin != target.origin:
+                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            target = following
+
+    def _exchange(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:
+        self._guard.admit(target)
+        by_proxy = self._proxy.serves(target)
+        if by_proxy:
+            self._guard.admit_by_proxy(target)
+        trust = self._guard.trust(target)
+        try:
+            with self._session().request(
+                question.method,
+                str(target),
+                headers=dict(headers),
+                data=question.body,
+                stream=True,
+                allow_redirects=False,
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                verify=(trust and trust.ca) or self._ca or True,
+                proxies={"https": self._proxy.url} if by_proxy and self._proxy.url else {},
+            ) as response:
+                content = b"" if question.method == "HEAD" else _read(response, target, question.limit)
+                lowered = {name.lower(): value for name, value in response.headers.items()}
+                return Response(response.status_code, lowered, content)
+        except HttpError:
+            raise
+        except (OSError, TransportError) as error:
+            cause, lasting = _cause(error)
+            raise UnreachableError(f"{target.shown} did not answer: {cause}", lasting=lasting) from error
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._of_thread, "session", None)
+        if session is None:
+            session = requests.Session()
+            # ~/.netrc would replace our Authorization header, and variables nobody meant for us would choose a proxy.
+            session.trust_env = False
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            # A digest is over the bytes as they are stored, so they are asked for as they are stored.
+            session.headers.update({"User-Agent": f"basebump/{__version__}", "Accept-Encoding": "identity"})
+            adapter = GuardedAdapter(self._guard)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            self._of_thread.session = session
+        return session
+
+
+def _read(response: requests.Response, target: Url, limit: int) -> bytes:
+    """Return the body, however slowly it comes. Raises OversizedError, UnreachableError."""
+    deadline = time.monotonic() + BODY_TIMEOUT
+    content = bytearray()
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        content += chunk
+        if len(content) > limit:
+            raise OversizedError(f"{target.shown} has more than {limit} bytes; it is not read")
+        if time.monotonic() > deadline:
+            raise UnreachableError(f"{target.shown} took more than {BODY_TIMEOUT:g} seconds to send its answer")
+    return bytes(content)
+
+
+def _cause(error: BaseException) -> tuple[str, bool]:
+    """Name what broke without the library's own words, which hold the query, and say whether it is lasting."""
+    for link in _chain(error):
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({plain(link.verify_message)}); set `ca` for it", True
+        if isinstance(link, ssl.SSLError):
+            return f"TLS failed ({plain(link.reason or 'no reason given')})", False
+        if isinstance(link, TimeoutError):
+            return "it took too long", False
+        if isinstance(link, OSError) and link.strerror:
+            return plain(str(link.strerror)), False
+    if isinstance(error, OSError) and "TLS CA certificate bundle" in str(error):
+        return "the file of CA certificates configured for it is not there", True
+    return plain(type(error).__name__), False
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the innermost cause first: what the operating system said."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or link.__context__
+    yield from reversed(links)

@@ -1,0 +1,128 @@
+"""What may be asked: which URLs, and which addresses behind their names.
+
+An address is judged when it is connected to, and the connection goes to the address that was judged, so a name that
+answers differently the next moment gains nothing. `ipaddress.is_global` is not enough: it lets through Azure's wire
+server and every way of writing an IPv4 address inside an IPv6 one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.net.errors import BlockedError
+from bot.net.url import DEFAULT_PORTS, Url, split_authority
+
+MAX_ADDRESSES = 4
+"""Addresses of one name that are tried: both families of two machines; more would only add up their timeouts."""
+
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that IANA has handed out of IPv6; whatever lies outside (NAT64, IPv4-compatible, site-local) is special."""
+_DENIED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "168.63.129.16/32",  # Azure's wire server, which hands out secrets and looks public
+        "192.0.0.0/24",  # IETF protocol assignments, some of which count as global
+        "192.88.99.0/24",  # 6to4 relays
+        "2001::/23",  # IETF protocol assignments: Teredo and others
+        "2002::/16",  # 6to4
+        "3fff::/20",  # documentation, which older Pythons take for global
+    )
+)
+
+_INTERNAL_NAMES = (".internal", ".local", ".localhost", ".home.arpa")
+"""Names that never mean a public host (RFC 6761, 6762, 8375; ICANN reserved `.internal`)."""
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""From a host name and a port to all its addresses; raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostTrust:
+    """What the operator allows a host by naming it: any port, any address."""
+
+    insecure: bool = False
+    """Plain http too."""
+    ca: str | None = None
+    """A file of CA certificates, which replaces those of the machine for this host."""
+
+
+def is_public(address: str) -> bool:
+    """Say whether `address` is one that anybody on the internet could reach, and a single machine."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            parsed = parsed.ipv4_mapped
+        elif parsed not in _GLOBAL_UNICAST:
+            return False
+    denied = any(parsed.version == network.version and parsed in network for network in _DENIED)
+    return parsed.is_global and not parsed.is_multicast and not denied
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """Return every address of `host`, in the order of the system's resolver. Raises OSError when there is none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Guard:
+    """Lets out what the operator listed, and of the rest only https on its own port to public addresses."""
+
+    def __init__(self, listed: Mapping[str, HostTrust], resolve: Resolve = resolve) -> None:
+        """Take the hosts that the operator named, as `host[:port]`. Raises ValueError when one is no such thing."""
+        self._resolve = resolve
+        self._listed: dict[tuple[str, int], HostTrust] = {}
+        for authority, trust in listed.items():
+            host, port = split_authority(authority)
+            for default in DEFAULT_PORTS.values() if port is None else (port,):
+                self._listed[host, default] = trust
+
+    def trust(self, url: Url) -> HostTrust | None:
+        """Return what the operator said of the URL's host and port, None where nothing."""
+        return self._listed.get((url.host, url.port))
+
+    def admit(self, url: Url) -> None:
+        """Judge a URL before anything is sent. Raises BlockedError."""
+        trust = self.trust(url)
+        if url.scheme != "https" and not (trust and trust.insecure):
+            raise BlockedError(
+                f"{url.shown} is plain http; list {url.authority} under `registries:` with `insecure: true` to allow it"
+            )
+        if trust is None and url.port != DEFAULT_PORTS["https"]:
+            raise BlockedError(f"{url.shown} is on an unusual port; list {url.authority} under `registries:` to ask it")
+
+    def addresses(self, host: str, port: int) -> Sequence[str]:
+        """Return where to connect for `host`, at most MAX_ADDRESSES.
+
+        Raises BlockedError when one of all its addresses is not public and the operator did not list the host, and
+        OSError when it has none.
+        """
+        host = host.lower().rstrip(".")
+        found = self._resolve(host.strip("[]"), port)
+        bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        if (bracketed, port) not in self._listed:
+            for address in found:
+                if not is_public(address):
+                    raise BlockedError(
+                        f"{host} is at {address}, which is not a public address; "
+                        f"list {host} under `registries:` if it is a registry of yours"
+                    )
+        return found[:MAX_ADDRESSES]
+
+    def admit_by_proxy(self, url: Url) -> None:
+        """Judge a name that the proxy will resolve: by its form, and by its addresses where this machine knows any.
+
+        Raises BlockedError.
+        """
+        is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
+        if is_internal and self.trust(url) is None:
+            raise BlockedError(f"{url.host} is an internal name; list it under `registries:` if it is one of yours")
+        try:
+            self.addresses(url.host, url.port)
+        except OSError:
+            return  # unknown here, as is usual where only the proxy looks outside

@@ -1,0 +1,49 @@
+"""The operator's proxy, read from the environment by us, because the HTTP library's own reading is switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.net.url import Url, split_authority
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy for https. Plain http is only spoken with hosts that the operator listed, and those are asked directly.
+
+    https://everything.curl.dev/usingcurl/proxies/env.html
+    """
+
+    url: str | None = field(default=None, repr=False)
+    """May hold a password, hence unseen."""
+    exceptions: tuple[str, ...] = ()
+    """Hosts, domains (with or without a leading dot) or `*`, each with an optional port."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Proxy:
+        """Read `https_proxy` and `no_proxy`, in lower case first as curl does."""
+
+        def read(variable: str) -> str:
+            return environment.get(variable) or environment.get(variable.upper()) or ""
+
+        exceptions = (entry.strip().lower() for entry in read("no_proxy").split(","))
+        return cls(read("https_proxy") or None, tuple(filter(None, exceptions)))
+
+    def serves(self, url: Url) -> bool:
+        """Say whether `url` is to be asked through the proxy."""
+        if self.url is None or url.scheme != "https":
+            return False
+        return not any(_covers(entry, url) for entry in self.exceptions)
+
+
+def _covers(entry: str, url: Url) -> bool:
+    """Say whether one entry of NO_PROXY covers `url`."""
+    if entry == "*":
+        return True
+    try:
+        host, port = split_authority(entry.lstrip("*").lstrip("."))
+    except ValueError:
+        return False
+    named = url.host == host or url.host.endswith(f".{host}")
+    return named and port in {None, url.port}

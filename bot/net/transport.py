@@ -1,0 +1,69 @@
+"""Connections of `requests` that go only where the guard says."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
+
+from bot.net.guard import Guard
+
+
+class GuardedAdapter(HTTPAdapter):
+    """An adapter whose direct connections are judged by address.
+
+    Connections to the operator's proxy are not: the proxy stands in the private network, and it is the proxy that
+    resolves names (see `bot.net.client`).
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:  # noqa: FBT001, FBT002 - the signature of HTTPAdapter
+        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard)
+
+
+def _guarded_pools(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
+    """Bind urllib3's connections to one guard; `_new_conn` is where its own SOCKS support hooks in too."""
+
+    class Connection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, guard)
+
+    class SecureConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connect(self, guard)
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Connection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": Pool, "https": SecurePool}
+
+
+def _connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
+    """Connect to the first judged address that answers; TLS and the Host header still speak of the name."""
+    try:
+        addresses = guard.addresses(connection.host, connection.port)
+    except OSError as error:
+        raise NameResolutionError(connection.host, connection, socket.gaierror(*error.args)) from error
+    failure: OSError = OSError("it has no address")
+    for address in addresses:
+        try:
+            return create_connection(
+                (address, connection.port), connection.timeout, socket_options=connection.socket_options
+            )
+        except OSError as error:
+            failure = error
+    if isinstance(failure, TimeoutError):
+        raise ConnectTimeoutError(connection, "the connection timed out") from failure
+    raise NewConnectionError(connection, str(failure)) from failure

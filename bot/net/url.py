@@ -1,0 +1,87 @@
+"""URLs taken apart once, strictly, and put together again: nobody else's parser sees another host than ours."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from bot.net.errors import BlockedError
+from bot.net.text import plain
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_URL_LENGTH = 8192
+"""Characters; signed storage URLs take some two thousand."""
+
+_HOST_GRAMMAR = r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]"
+_HOST = re.compile(_HOST_GRAMMAR)
+_AUTHORITY = re.compile(rf"({_HOST_GRAMMAR})\.?(?::([0-9]{{1,5}}))?")
+_TARGET = re.compile(r"/[!-\[\]-~]*")
+"""Printable ASCII without the backslash, which some parsers take for a slash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An absolute http or https URL without user or fragment."""
+
+    scheme: str
+    host: str
+    """Lower case; an IPv6 address stands in brackets."""
+    port: int
+    target: str
+    """Path and query, as they go on the wire."""
+
+    @classmethod
+    def parse(cls, text: str, base: Url | None = None) -> Url:
+        """Read `text`, relative to `base` where there is one. Raises BlockedError when it is nothing we would ask."""
+        if len(text) > MAX_URL_LENGTH:
+            raise BlockedError(f"a URL has more than {MAX_URL_LENGTH} characters; it is not followed")
+        try:
+            parts = urlsplit(urljoin(str(base), text) if base else text)
+            port = parts.port
+        except ValueError:
+            raise BlockedError(f"{shown(text)} is no URL; it is not followed") from None
+        if parts.scheme not in DEFAULT_PORTS:
+            raise BlockedError(f"{shown(text)} is neither https nor http; it is not followed")
+        if "@" in parts.netloc or parts.fragment:
+            raise BlockedError(f"{shown(text)} carries a user or a fragment; it is not followed")
+        host = (parts.hostname or "").rstrip(".")
+        host = f"[{host}]" if ":" in host else host
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        if not _HOST.fullmatch(host) or not _TARGET.fullmatch(target):
+            raise BlockedError(f"{shown(text)} has a host or path that is not plain ASCII; it is not followed")
+        return cls(parts.scheme, host, DEFAULT_PORTS[parts.scheme] if port is None else port, target)
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What an Authorization header is bound to (https://fetch.spec.whatwg.org/#concept-http-redirect-fetch)."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def authority(self) -> str:
+        """`host`, and `:port` where it is not the scheme's own."""
+        return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """The URL for people, without its query."""
+        return plain(f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}")
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+
+def split_authority(text: str) -> tuple[str, int | None]:
+    """Split `host[:port]`, in any case, into the host as Url has it and the port. Raises ValueError when it is none."""
+    found = _AUTHORITY.fullmatch(text.lower())
+    if found is None:
+        raise ValueError(f"{plain(text)!r} is no host[:port]")
+    host, port = found.groups()
+    return host, int(port) if port else None
+
+
+def shown(text: str) -> str:
+    """Return an untrusted URL fit for a message: no user, no query, no fragment."""
+    bare = re.split(r"[?#]", text, maxsplit=1)[0]
+    scheme, separator, rest = bare.partition("://")
+    return repr(plain(f"{scheme}{separator}{rest.rpartition('@')[2]}"))

@@ -1,0 +1,60 @@
+"""What an answer that is no image means: the one table from statuses to reasons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from bot.model.errors import RegistryError
+from bot.model.vocabulary import Reason
+from bot.net import HttpError, OversizedError, Response, plain
+from bot.registries.access import Endpoint
+
+MAX_COMPLAINTS = 3
+"""Errors of one answer that are passed on; registries send one."""
+
+
+def refusal(
+    endpoint: Endpoint, asked: str, response: Response, *, has_credential: bool, hide: Iterable[str] = ()
+) -> RegistryError:
+    """Return the error for an answer that is neither 200 nor to be retried.
+
+    `asked` names what was asked for; `hide` are the secrets that went with the question.
+    """
+    said = complaint(response, hide)
+    answered = f"{endpoint.host} answered {response.status} for {asked}" + (f" ({said})" if said else "")
+    match response.status:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if has_credential:
+            reason, is_failure = Reason.DENIED, True
+            advice = f"the credential configured for {endpoint.account} does not open it; check it, or its rights"
+        case HTTPStatus.NOT_FOUND | HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            reason, is_failure = Reason.NOT_FOUND_OR_DENIED, False
+            advice = "it is not there, or needs a credential that may see it"
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            reason, is_failure = Reason.RATE_LIMITED, True
+            advice = f"configure a credential or a mirror for {endpoint.registry}, or run less often"
+        case _:
+            reason, is_failure = Reason.REGISTRY_ERROR, True
+            advice = "try again later; if it stays so, ask who runs it"
+    return RegistryError(endpoint.registry, reason, f"{answered}: {advice}", is_failure=is_failure)
+
+
+def unanswered(endpoint: Endpoint, error: HttpError) -> RegistryError:
+    """Return the error for a question that got no answer at all."""
+    if isinstance(error, OversizedError):
+        return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, str(error), is_failure=False)
+    return RegistryError(endpoint.registry, Reason.UNREACHABLE, str(error), is_failure=True)
+
+
+def complaint(response: Response, hide: Iterable[str] = ()) -> str:
+    """Return what a registry says is wrong, fit for a message.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+    """
+    try:
+        errors = json.loads(response.body)["errors"][:MAX_COMPLAINTS]
+        said = "; ".join(f"{error['code']}: {error.get('message') or ''}".rstrip(": ") for error in errors)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""  # a page for browsers says nothing that its status does not
+    return plain(said, hide)

@@ -1,0 +1,52 @@
+"""What a 401 asks for: the WWW-Authenticate header, taken apart (RFC 9110, 11.6.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+MAX_HEADER = 8192
+"""Characters; a challenge has some two hundred, and nothing longer is meant well."""
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - the grammar's word for a word
+_PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
+_SCHEME = re.compile(rf"({_TOKEN})(?:[ \t]+|$|(?=,))")
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
+_SEPARATOR = re.compile(r"[ \t,]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """One way to authenticate that a server offers."""
+
+    scheme: str
+    """In lower case: `bearer`, `basic`."""
+    parameters: Mapping[str, str]
+    """Names in lower case; of a name that comes twice the first counts."""
+
+
+def parse_challenges(header: str) -> tuple[Challenge, ...]:
+    """Return the challenges of a header, several headers joined by commas included, as far as it is readable."""
+    header = header[:MAX_HEADER]
+    found: list[Challenge] = []
+    position = _skip(header, 0)
+    while scheme := _SCHEME.match(header, position):
+        position = scheme.end()
+        parameters: dict[str, str] = {}
+        if not _PARAMETER.match(header, position) and (blob := _TOKEN68.match(header, position)):
+            position = blob.end()
+        while parameter := _PARAMETER.match(header, position):
+            name, quoted, word = parameter.groups()
+            value = word if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            parameters.setdefault(name.lower(), value)
+            position = _skip(header, parameter.end())
+        found.append(Challenge(scheme[1].lower(), MappingProxyType(parameters)))
+        position = _skip(header, position)
+    return tuple(found)
+
+
+def _skip(header: str, position: int) -> int:
+    separator = _SEPARATOR.match(header, position)
+    return separator.end() if separator else position

@@ -1,0 +1,224 @@
+"""The client of the OCI distribution API: what a tag points to, and what is behind a digest.
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import quote
+
+from bot.model.errors import RegistryError
+from bot.model.image import Claim, ImageFacts, Kind, Manifest, PullAddress
+from bot.model.reference import Digest, ImageReference, Line, parse_sha256
+from bot.model.vocabulary import Reason
+from bot.net import HttpClient, Response
+from bot.net.guard import Resolve, resolve
+from bot.registries import facts
+from bot.registries.access import Access, Endpoint, RegistryEntry
+from bot.registries.answers import refusal
+from bot.registries.auth import Authenticator, Question
+from bot.registries.keychain import Keychain, Login
+from bot.registries.manifest import (
+    ACCEPT,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    Child,
+    Document,
+    NotAnImageError,
+    media_type,
+    parse_document,
+)
+
+MAX_MANIFEST = 4 * 1024 * 1024
+"""Bytes; what the specification asks registries to take."""
+MAX_CONFIG = 8 * 1024 * 1024
+"""Bytes; configs hold a line of history for each layer, and some tools put whole inventories into labels."""
+MAX_DOCUMENTS = 512
+"""Parsed manifests that are kept, so that describing an image does not fetch again what was just fetched."""
+PREFERRED_PLATFORM = "linux/amd64"
+"""Whose image speaks for an index: nearly every one has it."""
+
+
+class OciRegistry:
+    """Implements `bot.ports.Registry` for every registry that speaks the distribution API; safe to share by threads."""
+
+    def __init__(
+        self,
+        entries: Iterable[RegistryEntry] = (),
+        *,
+        environment: Mapping[str, str] = os.environ,
+        sleep: Callable[[float], None] = time.sleep,
+        resolve: Resolve = resolve,
+    ) -> None:
+        """Take what the operator listed. Of the environment: proxy, CA file, and where Docker keeps its logins."""
+        self._access = Access(entries)
+        http = HttpClient(self._access.listed(), environment=environment, sleep=sleep, resolve=resolve)
+        self._keychain = Keychain(self._access, environment)
+        self._authenticator = Authenticator(http, self._keychain)
+        self._lock = threading.Lock()
+        self._documents: dict[Digest, Document] = {}
+
+    def head(self, line: Line) -> Claim:
+        """Return what the registry says that the tag points to: one HEAD, which Docker Hub does not count as a pull.
+
+        Where the answer has no usable digest, the manifest is fetched and hashed. Raises RegistryError.
+        """
+        place = self._place(line)
+        question = place.manifest(quote(line.tag, safe=""), method="HEAD")
+        response = self._authenticator.ask(place.endpoint, question)
+        if response.status == HTTPStatus.OK:
+            digest = parse_sha256(response.headers.get("docker-content-digest", ""))
+            declared = media_type(response.headers.get("content-type", ""))
+            if digest is not None and declared in {*INDEX_TYPES, *MANIFEST_TYPES}:
+                return Claim(digest, declared)
+        elif response.status not in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
+            raise place.refusal(response, question)
+        manifest = self._document(place, line.tag, None).manifest
+        return Claim(manifest.digest, manifest.media_type)
+
+    def fetch(self, line: Line, digest: Digest) -> Manifest:
+        """Fetch `digest` under the name that stands in the file, and hash it. Raises RegistryError."""
+        return self._document(self._place(line), digest, digest).manifest
+
+    def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
+        """Return what the image says of itself; an index through its linux/amd64 image, else through its first.
+
+        The image is only fetched for what the index leaves open. Raises RegistryError.
+        """
+        place = self._place(line)
+        document = self._known(place, manifest.digest)
+        said: list[facts.Statements] = [dict(document.manifest.annotations)]
+        image = document if manifest.kind is Kind.MANIFEST else None
+        if child := _speaker(document.children):
+            said.append(dict(child.annotations))
+            if not _is_told(said):
+                image = self._known(place, child.digest)
+                said.append(dict(image.manifest.annotations))
+        config = self._config(place, image.config) if image and image.config else None
+        all_said = [*said, config.labels] if config else said
+        own_platform = (config.platform,) if config and config.platform and manifest.kind is Kind.MANIFEST else ()
+        return ImageFacts(
+            digest=manifest.digest,
+            kind=manifest.kind,
+            platforms=manifest.platforms or own_platform,
+            created=facts.created(said, config),
+            source=facts.first("source", all_said),
+            version=facts.first("version", all_said),
+            revision=facts.first("revision", all_said),
+            base=facts.base_image(all_said),
+        )
+
+    def pull_address(self, line: Line, digest: Digest) -> PullAddress:
+        """Return where another program pulls the image from: same mirror, same credential. Raises RegistryError.
+
+        Docker Hub keeps its canonical name, which every tool knows. Identity tokens are not handed over: they are no
+        password to anybody but Docker.
+        """
+        place = self._place(line)
+        return self._address(place.endpoint, f"{place.path}@{digest}")
+
+    def named_address(self, reference: ImageReference) -> PullAddress:
+        """Return where another program pulls what the operator named himself, such as a scanner's database.
+
+        Naming it is leave to contact its host; it may be a mirror that is listed only as one.
+        """
+        endpoint = self._access.named_endpoint(reference.host)
+        path = endpoint.prefix + reference.repository.partition("/")[2]
+        return self._address(endpoint, f"{path}:{reference.tag}" if reference.tag else path)
+
+    def _address(self, endpoint: Endpoint, path: str) -> PullAddress:
+        login = self._keychain.credential(endpoint.account)
+        username, password = (login.username, login.password) if isinstance(login, Login) else (None, None)
+        return PullAddress(f"{endpoint.account}/{path}", endpoint.insecure, username, password, endpoint.ca)
+
+    def _place(self, line: Line) -> _Place:
+        endpoint = self._access.endpoint(line.host)
+        if endpoint is None:
+            message = f"{line.host} is no registry that is well known; list it under `registries:` to have it asked"
+            raise RegistryError(line.host, Reason.UNREACHABLE, message, is_failure=True)
+        return _Place(endpoint, line)
+
+    def _known(self, place: _Place, digest: Digest) -> Document:
+        with self._lock:
+            known = self._documents.get(digest)
+        return known or self._document(place, digest, digest)
+
+    def _document(self, place: _Place, reference: str, digest: Digest | None) -> Document:
+        """Fetch and read the manifest of a tag or a digest; one that was asked for by digest must have it."""
+        question = place.manifest(quote(reference, safe=":"))
+        response = self._authenticator.ask(place.endpoint, question)
+        if response.status != HTTPStatus.OK:
+            raise place.refusal(response, question)
+        found = self._proved(place, question, response, digest)
+        try:
+            document = parse_document(found, response.body, response.headers.get("content-type", ""))
+        except NotAnImageError as error:
+            raise place.not_an_image(question, error) from error
+        with self._lock:
+            if len(self._documents) >= MAX_DOCUMENTS:
+                self._documents.clear()
+            self._documents[found] = document
+        return document
+
+    def _config(self, place: _Place, digest: Digest) -> facts.Config:
+        question = place.blob(digest)
+        response = self._authenticator.ask(place.endpoint, question)
+        if response.status != HTTPStatus.OK:
+            raise place.refusal(response, question)
+        self._proved(place, question, response, digest)
+        try:
+            return facts.parse_config(response.body)
+        except NotAnImageError as error:
+            raise place.not_an_image(question, error) from error
+
+    def _proved(self, place: _Place, question: Question, response: Response, digest: Digest | None) -> Digest:
+        """Return the digest of the body, after comparing it with the one that was asked for, if any."""
+        found = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
+        if digest is not None and found != digest:
+            message = f"{place.endpoint.host} served {found} for {question.path}; do not use it, and tell who runs it"
+            raise RegistryError(place.endpoint.registry, Reason.DIGEST_MISMATCH, message, is_failure=True)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One repository at the endpoint that answers for it."""
+
+    endpoint: Endpoint
+    line: Line
+
+    @property
+    def path(self) -> str:
+        return self.endpoint.prefix + self.line.path
+
+    def manifest(self, reference: str, method: str = "GET") -> Question:
+        path = f"/v2/{quote(self.path)}/manifests/{reference}"
+        return Question(method, path, self.path, MAX_MANIFEST, ACCEPT)
+
+    def blob(self, digest: Digest) -> Question:
+        return Question("GET", f"/v2/{quote(self.path)}/blobs/{digest}", self.path, MAX_CONFIG)
+
+    def refusal(self, response: Response, question: Question) -> RegistryError:
+        return refusal(self.endpoint, question.path.removeprefix("/v2/"), response, has_credential=False)
+
+    def not_an_image(self, question: Question, error: NotAnImageError) -> RegistryError:
+        message = f"what {self.endpoint.host} has at {question.path.removeprefix('/v2/')} is no image: {error}"
+        return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
+
+
+def _speaker(children: tuple[Child, ...]) -> Child | None:
+    preferred = (child for child in children if child.platform == PREFERRED_PLATFORM)
+    return next(preferred, None) or next(iter(children), None)
+
+
+def _is_told(said: list[facts.Statements]) -> bool:
+    """Say whether nothing is left to ask for, so that a pull less counts against the operator's limit."""
+    words = ("source", "version", "revision", "base.name")
+    return facts.created(said, None) is not None and all(facts.first(word, said) for word in words)

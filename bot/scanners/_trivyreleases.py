@@ -1,0 +1,80 @@
+"""Which bucket of its database Trivy reads for a release of a distribution.
+
+A release whose bucket is missing gets a report with no findings and no warning, so somebody has to look. The names are
+those of trivy-db (pkg/vulnsrc/bucket/bucket.go), the ways to cut a version those of Trivy's detectors
+(pkg/detector/ospkg); Trivy 0.59 and 0.74 agree in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+
+def _whole(release: str) -> str:
+    return release
+
+
+def _major(release: str) -> str:
+    return release.partition(".")[0]
+
+
+def _minor(release: str) -> str:
+    return ".".join(release.split(".")[:2])
+
+
+def _amazon(release: str) -> str:
+    """`2 (Karoo)` is 2; the first Amazon Linux was named by years, as 2018.03."""
+    major = _major(release.partition(" ")[0])
+    return "1" if major.isdecimal() and _FIRST_AMAZON[0] <= int(major) <= _FIRST_AMAZON[1] else major
+
+
+_FIRST_AMAZON: Final = (2011, 2018)
+
+_WITHOUT_RELEASE: Final = {
+    "bottlerocket": "bottlerocket",
+    "chainguard": "chainguard",
+    "echo": "echo",
+    "minimos": "minimos",
+    "opensuse-tumbleweed": "openSUSE Tumbleweed",
+    "wolfi": "wolfi",
+}
+"""Distributions that roll: one bucket for all of it."""
+
+_WITH_RELEASE: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
+    "alma": ("alma", _major),
+    "alpine": ("alpine", _minor),
+    "amazon": ("amazon linux", _amazon),
+    "azurelinux": ("Azure Linux", _minor),
+    "cbl-mariner": ("CBL-Mariner", _minor),
+    "debian": ("debian", _major),
+    "opensuse-leap": ("openSUSE Leap", _whole),
+    "oracle": ("Oracle Linux", _major),
+    "photon": ("Photon OS", _whole),
+    "rocky": ("rocky", _major),
+    "slem": ("SUSE Linux Enterprise Micro", _whole),
+    "sles": ("SUSE Linux Enterprise", _whole),
+    "ubuntu": ("ubuntu", _whole),
+}
+
+_RED_HAT: Final = "Red Hat"
+_RED_HAT_RELEASES: Final = {
+    "centos": frozenset({"6", "7", "8"}),
+    "redhat": frozenset({"6", "7", "8", "9"}),
+}
+"""One bucket holds all releases; Trivy picks from it by package repositories that it knows for these releases only."""
+
+
+def bucket_of(family: str, release: str, *, extended: bool = False) -> str | None:
+    """Return the bucket for a release as Trivy's report names it, or None where Trivy does not support it.
+
+    `extended` is Ubuntu's support beyond the regular end, which has buckets of its own.
+    """
+    if family in _RED_HAT_RELEASES:
+        return _RED_HAT if _major(release) in _RED_HAT_RELEASES[family] else None
+    if family in _WITHOUT_RELEASE:
+        return _WITHOUT_RELEASE[family]
+    if family not in _WITH_RELEASE or not release:
+        return None
+    prefix, cut = _WITH_RELEASE[family]
+    return f"{prefix} {cut(release)}{'-ESM' if extended else ''}"

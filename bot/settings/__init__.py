@@ -1,0 +1,49 @@
+"""The config file, and the frozen settings that the rest of the program reads; pydantic only where there is a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.settings.values import (
+    DEFAULT_BRANCH_PREFIX,
+    DEFAULT_SCAN_TIMEOUT,
+    GITHUB_API,
+    OWNER_WRITE_DELAY,
+    ForgeSettings,
+    GithubSettings,
+    LocalSettings,
+    OwnerSelection,
+    RegistryAuth,
+    RegistrySettings,
+    ScannerKind,
+    ScannerSettings,
+    Settings,
+)
+
+__all__ = [
+    "DEFAULT_BRANCH_PREFIX",
+    "DEFAULT_SCAN_TIMEOUT",
+    "GITHUB_API",
+    "OWNER_WRITE_DELAY",
+    "ForgeSettings",
+    "GithubSettings",
+    "LocalSettings",
+    "OwnerSelection",
+    "RegistryAuth",
+    "RegistrySettings",
+    "ScannerKind",
+    "ScannerSettings",
+    "Settings",
+    "load",
+]
+
+
+def load(path: Path, *, need_forges: bool) -> Settings:
+    """Read a config file; a relative path in it is relative to its folder.
+
+    `need_forges` asks for at least one forge. Raises ConfigError with everything that is wrong with the file; whether
+    the variables that it names are set is another question: `Settings.unset`.
+    """
+    from bot.settings import file  # noqa: PLC0415 - a start without a config imports neither pydantic nor YAML
+
+    return file.load(path, need_forges=need_forges)

@@ -1,0 +1,106 @@
+"""What keys must be to each other; read from the document itself, so that it is said together with all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.model.errors import ConfigProblem
+from bot.settings import fields
+from bot.settings.document import Document
+from bot.settings.problems import EMPTY, Location, written_path
+
+Check = Iterator[ConfigProblem]
+
+
+def problems_between(document: Document, *, need_forges: bool) -> Check:
+    """Yield what is wrong between keys that may each be right."""
+    yield from _empty_values(document, ())
+    if need_forges and document.get("forges", []) == []:
+        yield ConfigProblem("forges", "names no forge: say where the git repositories are")
+    for where, forge in _mappings(document, "forges"):
+        yield from _named_twice(where, forge)
+    yield from _hosts_listed_twice(document)
+    for where, registry in _mappings(document, "registries"):
+        yield from _credentials(where, registry)
+        yield from _connection(where, registry)
+    for where, rule in _mappings(document, "policy"):
+        yield from _rule(where, rule, own_is_stated="own" in document)
+
+
+def _mappings(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    entries = document.get(key)
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if isinstance(entry, dict):
+            yield f"{key}[{index}]", entry
+
+
+def _empty_values(value: object, location: Location) -> Check:
+    """Yield every key without a value: whether nothing or everything was meant cannot be told."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from _empty_values(inner, (*location, key))
+        case list():
+            for index, inner in enumerate(value):
+                yield from _empty_values(inner, (*location, index))
+        case None:
+            yield ConfigProblem(written_path(location), EMPTY)
+
+
+def _named_twice(where: str, forge: dict[str, Any]) -> Check:
+    named: set[str] = set()
+    repositories = forge.get("repositories")
+    for index, each in enumerate(repositories if isinstance(repositories, list) else ()):
+        if isinstance(each, str):
+            if each.lower() in named:
+                yield ConfigProblem(f"{where}.repositories[{index}]", f"names `{each}` a second time")
+            named.add(each.lower())
+
+
+def _hosts_listed_twice(document: Document) -> Check:
+    listed: dict[str, str] = {}
+    for where, registry in _mappings(document, "registries"):
+        host = _host(registry.get("host"))
+        if host in listed:
+            yield ConfigProblem(f"{where}.host", f"`{host}` is already listed, by {listed[host]}; write it once")
+        elif host is not None:
+            listed[host] = where
+
+
+def _host(value: object) -> str | None:
+    try:
+        host: str = _HOST.validate_python(value)
+    except ValidationError:
+        return None
+    return host
+
+
+_HOST: TypeAdapter[str] = TypeAdapter(fields.Host)
+
+
+def _credentials(where: str, registry: dict[str, Any]) -> Check:
+    named = [key for key in ("username_env", "password_env") if key in registry]
+    if len(named) == 1:
+        (other,) = {"username_env", "password_env"} - set(named)
+        yield ConfigProblem(f"{where}.{named[0]}", f"needs `{other}` beside it")
+    if named and "auth" in registry:
+        yield ConfigProblem(f"{where}.auth", f"contradicts `{named[0]}`: leave one of them out")
+
+
+def _connection(where: str, registry: dict[str, Any]) -> Check:
+    if registry.get("insecure") is True and "ca" in registry:
+        yield ConfigProblem(f"{where}.ca", "has no use with `insecure: true`: plain http shows no certificate")
+    mirror = registry.get("mirror")
+    if isinstance(mirror, str) and _host(mirror) is not None and _host(mirror) == _host(registry.get("host")):
+        yield ConfigProblem(f"{where}.mirror", "is the registry itself: leave it out")
+
+
+def _rule(where: str, rule: dict[str, Any], *, own_is_stated: bool) -> Check:
+    if not rule.keys() - {"match"}:
+        yield ConfigProblem(where, "sets nothing: say what holds where it matches, or remove it")
+    match = rule.get("match")
+    if isinstance(match, dict) and match.get("role") == "own" and not own_is_stated:
+        yield ConfigProblem(f"{where}.match.role", "matches nothing: say under `own` which images are your own builds")

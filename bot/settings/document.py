@@ -1,0 +1,153 @@
+"""A config file as a tree of plain values: YAML, bounded, without duplicate keys, and without surprises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.model.errors import ConfigError, ConfigProblem
+
+MAX_BYTES = 256 * 1024
+"""A rule takes some two hundred bytes: room for a thousand of them."""
+MAX_DEPTH = 20
+"""The deepest key of the schema lies six levels down."""
+MAX_VALUES = 50_000
+"""Values after all anchors are followed; a thousand rules have some twenty each."""
+
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+
+Document = dict[str, Any]
+
+
+def read_document(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]]:
+    """Return the mapping that the file holds, and what is wrong with its keys but does not stop the reading.
+
+    Raises ConfigError when there is no file, or no mapping to be had from it.
+    """
+    text = _text(path)
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is not None:
+            _measure(node)
+        document = None if node is None else loader.construct_document(node)
+    except _Refused as error:
+        raise _unusable(path, str(error), error.line) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = ", ".join(part for part in (error.context, error.problem) if part)
+        raise _unusable(path, f"is no YAML that can be read: {what}", mark.line + 1 if mark else None) from None
+    except yaml.YAMLError as error:
+        raise _unusable(path, f"is no YAML that can be read: {error}") from None
+    except ValueError as error:  # PyYAML passes on what int() and datetime() say of numbers and dates
+        raise _unusable(path, f"holds a number or a date that is none: {error}") from None
+    finally:
+        loader.dispose()
+    if not isinstance(document, dict):
+        raise _unusable(path, "the top level must be a mapping that begins with `schema: 1`")
+    return document, tuple(loader.problems)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unusable(path, f"could not be read: {error.strerror}") from None
+    if len(content) > MAX_BYTES:
+        raise _unusable(path, f"has more than {MAX_BYTES} bytes; shorten the policy with globs")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _unusable(path, "is not UTF-8 text; save it as UTF-8", line) from None
+    control = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if control:
+        line = text.count("\n", 0, control.start()) + 1
+        raise _unusable(path, f"holds the control character U+{ord(control[0]):04X}; remove it", line)
+    return text
+
+
+def _unusable(path: Path, what: str, line: int | None = None) -> ConfigError:
+    return ConfigError(str(path), (ConfigProblem(f"line {line}" if line else "", what),))
+
+
+class _Refused(yaml.YAMLError):
+    """YAML that is right and still not read."""
+
+    def __init__(self, node: yaml.Node, what: str) -> None:
+        self.line: int = node.start_mark.line + 1
+        super().__init__(what)
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes no deeper than MAX_DEPTH, and notes keys that stand twice or are no text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.problems: list[ConfigProblem] = []
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=f"nests deeper than {MAX_DEPTH} levels", problem_mark=self.get_mark())
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        known: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == _MERGE:
+                continue
+            if key.tag != _TEXT:
+                raise _Refused(key, f"the key {_shown(key)} is not text to YAML; put it in quotes")
+            if key.value in known:
+                line = key.start_mark.line + 1
+                self.problems.append(ConfigProblem(f"line {line}", f"the key {_shown(key)} stands here a second time"))
+            known.add(key.value)
+        return node
+
+
+def _shown(key: yaml.Node) -> str:
+    return f"`{key.value}`" if isinstance(key, yaml.ScalarNode) else "that is a list or a mapping"
+
+
+def _measure(root: yaml.Node) -> None:
+    """Refuse what is small as text and huge once its anchors are followed.
+
+    Aliases are the same node again, so that every node is measured once; the recursion goes no deeper than the text
+    nests, because an anchor stands before its aliases.
+    """
+    measured: dict[int, tuple[int, int]] = {}
+    open_nodes: set[int] = set()
+
+    def measure(node: yaml.Node) -> tuple[int, int]:
+        if id(node) in open_nodes:
+            raise _Refused(node, "an anchor contains itself")
+        if id(node) not in measured:
+            open_nodes.add(id(node))
+            inside = [measure(child) for child in _children(node)]
+            size = 1 + sum(child_size for child_size, _ in inside)
+            height = 1 + max((child_height for _, child_height in inside), default=0)
+            if size > MAX_VALUES or height > MAX_DEPTH:
+                raise _Refused(node, "holds more, or deeper, than basebump reads once its anchors are followed")
+            open_nodes.remove(id(node))
+            measured[id(node)] = size, height
+        return measured[id(node)]
+
+    measure(root)
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        yield from node.value
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield key
+            yield value

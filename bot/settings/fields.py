@@ -1,0 +1,247 @@
+"""The kinds of values that keys of the config file take: each is checked by itself and says what it wants."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from bot.core.globs import matches
+from bot.formats import all_formats
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
+from bot.settings.suggest import suggestion
+
+MAX_GLOB = 512
+"""Characters; a canonical repository has at most 255 and its host."""
+MAX_LABEL = 50
+"""Characters: what GitHub takes for the name of a label."""
+MAX_PREFIX = 100
+"""Characters; with slug and hash a branch stays below the 255 bytes of a file name, which git makes of it."""
+MAX_DURATION = timedelta(days=1)
+"""Longer waits inside one run are mistakes."""
+
+_HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
+"""Network addresses of Docker Hub that people write for `docker.io`."""
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+_TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
+_PATH_SEGMENT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
+# What git refuses in the name of a branch: https://git-scm.com/docs/git-check-ref-format
+_NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _glob(value: str) -> str:
+    if len(_text(value)) > MAX_GLOB:
+        raise ValueError(f"must not have more than {MAX_GLOB} characters")
+    return value
+
+
+def _image_glob(value: str) -> str:
+    """Refuse what can match no canonical repository, which is `host/path` without tag and digest."""
+    first, slash, rest = _glob(value).partition("/")
+    if "**" in first:
+        return value
+    if not slash:
+        full = f"{DOCKER_HUB}/library/{first}" if first.strip("*?") else "**"
+        raise ValueError(f"matches no image: globs see the whole name with its registry; write `{full}`")
+    if ":" in rest or "@" in rest:
+        raise ValueError("matches no image: globs see the name without tag and digest; leave out what follows it")
+    is_host = "." in first or ":" in first or first == "localhost" or "*" in first or "?" in first
+    if not is_host:
+        raise ValueError(f"matches no image: `{first}` is no registry; write `{DOCKER_HUB}/{value}`")
+    if first == "index.docker.io":
+        raise ValueError(f"matches no image: its canonical registry is {DOCKER_HUB}; write `{DOCKER_HUB}/{rest}`")
+    return value
+
+
+def _path_glob(value: str) -> str:
+    if _glob(value).startswith(("/", "./", "../")):
+        raise ValueError("matches no file: paths begin at the top of the repository, without `/` or `./`")
+    return value
+
+
+def _format_glob(value: str) -> str:
+    known = [file_format.name for file_format in all_formats()]
+    if not any(matches(value, name) for name in known):
+        raise ValueError(f"`{_glob(value)}` is no file format{suggestion(value, known)}; they are {', '.join(known)}")
+    return value
+
+
+def _tag(value: str) -> str:
+    if not is_tag(value):
+        raise ValueError("is no tag: at most 128 letters, digits, `_`, `.` and `-`, the first no `.` or `-`")
+    return value
+
+
+def _label(value: str) -> str:
+    if len(_text(value)) > MAX_LABEL:
+        raise ValueError(f"must not have more than {MAX_LABEL} characters, which is what GitHub takes")
+    return value
+
+
+def _variable(value: str) -> str:
+    """Take upper-case names only: a secret that somebody wrote here by mistake is caught, and never shown."""
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError(
+            "must be the name of an environment variable in upper case, such as `REGISTRY_TOKEN`; "
+            "never the secret itself (if it was one, it has leaked: replace it)"
+        )
+    return value
+
+
+def _host(value: str) -> str:
+    """Return `host[:port]` as it stands in canonical references."""
+    lowered = value.strip().lower()
+    if lowered.startswith("http://"):
+        raise ValueError("must be a host without a scheme; plain http is what `insecure: true` says")
+    lowered = lowered.removeprefix("https://").rstrip("/")
+    if lowered in _HUB_SERVERS:
+        return DOCKER_HUB
+    try:
+        reference = ImageReference.parse(f"{lowered}/any/any")
+    except InvalidReferenceError:
+        reference = None
+    if reference is None or "/" in lowered or reference.repository != f"{reference.host}/any/any":
+        raise ValueError("is no registry: write a host such as `registry.example.com` or `localhost:5000`")
+    return reference.host
+
+
+def _mirror(value: str) -> str:
+    """Return `host[:port][/prefix]`."""
+    scheme, separator, rest = value.strip().rpartition("://")
+    host, _, prefix = rest.strip("/").partition("/")
+    normalised = _host(scheme + separator + host)
+    if prefix and not all(_PATH_SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
+        raise ValueError("is no mirror: what follows the host must be lower-case words, as in `host/proxy/dockerhub`")
+    return f"{normalised}/{prefix}" if prefix else normalised
+
+
+def _api(value: str) -> str:
+    """Return the URL of a GitHub API without a slash at the end; a token goes there, so https unless on loopback."""
+    try:
+        parts = urlsplit(_text(value))
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        raise ValueError("is no URL") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host or "")):
+        raise ValueError("must begin with https://, because a token is sent to it")
+    if not host or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be a plain URL: no user, no query, no fragment")
+    if host in {"github.com", "www.github.com"}:
+        raise ValueError("is where people look; the API of github.com is https://api.github.com")
+    return value.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(what)
+        return value
+
+    return check
+
+
+def _inner_path(value: str) -> str:
+    parts = _text(value).rstrip("/").split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ValueError("must be the path of a repository inside the folder, without `..`")
+    return "/".join(parts)
+
+
+def _duration(value: object) -> object:
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("must be a whole number and a unit, such as `500ms`, `10s`, `10m` or `1h`")
+    duration = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if duration > MAX_DURATION:
+        raise ValueError(f"must not be longer than {MAX_DURATION / timedelta(hours=1):g}h")
+    return duration
+
+
+def written_duration(duration: timedelta) -> str:
+    """Return a duration as the file has it, in the largest unit that is exact."""
+    for unit in ("h", "m", "s"):
+        whole, rest = divmod(duration, timedelta(**{_UNITS[unit]: 1}))
+        if not rest:
+            return f"{whole}{unit}"
+    return f"{duration // timedelta(milliseconds=1)}ms"
+
+
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+def _database(value: str) -> str:
+    try:
+        ImageReference.parse(value)
+    except InvalidReferenceError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def _prefix(value: str) -> str:
+    if not value.endswith("/") or value == "/":
+        raise ValueError("must end in `/`, as in `basebump/`, so that no branch of yours begins with it by chance")
+    if _NOT_IN_REF.search(value) or value.startswith(("/", ".", "-", "refs/")):
+        raise ValueError("git takes no such name for a branch; use letters, digits, `-` and `_`")
+    if len(value) > MAX_PREFIX:
+        raise ValueError(f"must not have more than {MAX_PREFIX} characters")
+    return value
+
+
+def _schema(title: str, pattern: re.Pattern[str]) -> WithJsonSchema:
+    """Tell editors what a text looks like; the title stands in the documentation."""
+    return WithJsonSchema({"title": title, "type": "string", "pattern": f"^(?:{pattern.pattern})$"})
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Glob = Annotated[str, AfterValidator(_glob)]
+ImageGlob = Annotated[str, AfterValidator(_image_glob)]
+PathGlob = Annotated[str, AfterValidator(_path_glob)]
+FormatGlob = Annotated[str, AfterValidator(_format_glob)]
+Tag = Annotated[str, AfterValidator(_tag)]
+Label = Annotated[str, AfterValidator(_label)]
+Variable = Annotated[str, AfterValidator(_variable), _schema("variable", _VARIABLE)]
+Host = Annotated[str, AfterValidator(_host)]
+Mirror = Annotated[str, AfterValidator(_mirror)]
+Api = Annotated[str, AfterValidator(_api)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), _schema("duration", _DURATION)]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+Database = Annotated[str, AfterValidator(_database)]
+BranchPrefix = Annotated[str, AfterValidator(_prefix)]
+RepositoryName = Annotated[
+    str,
+    AfterValidator(_matching(_REPOSITORY, "must be `owner/name`; for all of one owner write `{owner: NAME}`")),
+    _schema("owner/name", _REPOSITORY),
+]
+Owner = Annotated[
+    str, AfterValidator(_matching(_OWNER, "must be the name of a person or an organisation")), _schema("owner", _OWNER)
+]
+Topic = Annotated[
+    str, AfterValidator(_matching(_TOPIC, "is no topic: lower-case letters, digits and `-`")), _schema("topic", _TOPIC)
+]
+InnerPath = Annotated[str, AfterValidator(_inner_path)]

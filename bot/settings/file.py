@@ -1,0 +1,113 @@
+"""From a config file to settings: read, validate, check, convert."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bot.model.errors import ConfigError, ConfigProblem
+from bot.model.policy import Match, Rule, Rulebook
+from bot.settings import schema, values
+from bot.settings.checks import problems_between
+from bot.settings.document import Document, read_document
+from bot.settings.problems import problems_of
+
+
+def load(path: Path, *, need_forges: bool) -> values.Settings:
+    """Read a config file. Raises ConfigError with everything that is wrong with it."""
+    document, doubled = read_document(path)
+    config, problems = config_of(document, need_forges=need_forges)
+    if config is None or doubled or problems:
+        raise ConfigError(str(path), (*doubled, *problems))
+    return _settings(config, path)
+
+
+def config_of(document: Document, *, need_forges: bool) -> tuple[schema.Config | None, tuple[ConfigProblem, ...]]:
+    """Return what a document says, None where a key has no value that can be used, and all its problems."""
+    config: schema.Config | None = None
+    invalid: tuple[ConfigProblem, ...] = ()
+    try:
+        config = schema.Config.model_validate(document)
+    except ValidationError as error:
+        invalid = tuple(problems_of(document, error))
+    places = {problem.where for problem in invalid}
+    between = (each for each in problems_between(document, need_forges=need_forges) if each.where not in places)
+    return config, (*invalid, *between)
+
+
+def _settings(config: schema.Config, path: Path) -> values.Settings:
+    folder = path.absolute().parent  # not resolved: a mounted config is a link into a folder of its own
+    registries = tuple(_registry(each, folder) for each in config.registries)
+    return values.Settings(
+        forges=tuple(_forge(each, folder) for each in config.forges),
+        registries=registries,
+        rulebook=Rulebook(
+            rules=tuple(_rule(each) for each in config.policy),
+            own=config.own,
+            hosts=frozenset(each.host for each in registries),
+        ),
+        scanners=tuple(_scanner(each, folder) for each in config.scanners),
+        branch_prefix=config.proposals.branch_prefix,
+        write_delay=config.proposals.write_delay,
+        source=str(path),
+    )
+
+
+def _forge(forge: schema.Github | schema.Local, folder: Path) -> values.ForgeSettings:
+    if isinstance(forge, schema.Local):
+        return values.LocalSettings(folder / forge.url, forge.repositories)
+    return values.GithubSettings(
+        url=forge.url,
+        token_env=forge.token_env,
+        ca=folder / forge.ca if forge.ca else None,
+        repositories=tuple(each for each in forge.repositories if isinstance(each, str)),
+        owners=tuple(_owner(each) for each in forge.repositories if isinstance(each, schema.Owner)),
+    )
+
+
+def _owner(owner: schema.Owner) -> values.OwnerSelection:
+    return values.OwnerSelection(owner.owner, owner.include or (), owner.exclude or (), owner.topics or ())
+
+
+def _registry(registry: schema.Registry, folder: Path) -> values.RegistrySettings:
+    return values.RegistrySettings(
+        host=registry.host,
+        mirror=registry.mirror,
+        insecure=registry.insecure,
+        username_env=registry.username_env,
+        password_env=registry.password_env,
+        auth=registry.auth,
+        ca=folder / registry.ca if registry.ca else None,
+        trusted_realms=registry.trusted_realms,
+    )
+
+
+def _rule(rule: schema.Rule) -> Rule:
+    match = rule.match
+    return Rule(
+        match=Match(
+            image=match.image or (),
+            path=match.path or (),
+            format=match.format or (),
+            role=match.role,
+            repository=match.repository or (),
+            base_branch=match.base_branch or (),
+        ),
+        update=rule.update,
+        pin=rule.pin,
+        tag=rule.tag,
+        ignore=rule.ignore,
+        labels=rule.labels,
+        require_scan=rule.require.scan if rule.require else None,
+    )
+
+
+def _scanner(scanner: schema.Scanner, folder: Path) -> values.ScannerSettings:
+    binary = scanner.binary
+    return values.ScannerSettings(
+        kind=scanner.kind,
+        database=scanner.database,
+        binary=str(folder / binary) if binary and "/" in binary else binary,
+        timeout=scanner.timeout,
+    )

@@ -1,0 +1,173 @@
+"""What pydantic says of a document, as problems that a person can act on: where, in the words of the file, and what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from bot.model.errors import ConfigProblem
+from bot.settings.document import Document
+from bot.settings.schema import FORGE_KINDS, VARIANTS, json_schema
+from bot.settings.suggest import suggestion
+
+MAX_SHOWN = 60
+"""Characters of a word of the file that are repeated in a message."""
+LATER_FORGES = frozenset({"gitlab"})
+"""Kinds that are planned: they are named, so that nobody looks for a spelling mistake."""
+
+EMPTY = "is empty: give a value, or leave the key out"
+
+Location = tuple[int | str, ...]
+Shape = dict[str, Any]
+
+
+def problems_of(document: Document, error: ValidationError) -> Iterator[ConfigProblem]:
+    """Yield everything that `error` says of `document`."""
+    for detail in error.errors(include_url=False, include_input=False):
+        location = _location(document, detail["loc"])
+        if detail["type"] == "too_short" and _value_at(document, location):
+            continue  # pydantic counts only the valid ones, and says of the others what is wrong with them
+        yield ConfigProblem(written_path(location), _sentence(document, location, detail))
+
+
+def written_path(location: Location) -> str:
+    """Return a place in the words of the file: `policy[0].match.image`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_SHOWN]}" for step in location)
+    return "".join(steps).removeprefix(".")
+
+
+def _location(document: Document, steps: Location) -> Location:
+    """Return pydantic's location as the file has it: no names of variants, no list around a text that stands alone."""
+    location: Location = ()
+    for step in steps:
+        value = _value_at(document, location)
+        if not isinstance(value, dict | list):
+            break
+        if step not in VARIANTS or step in value:
+            location = (*location, step)
+    return location
+
+
+def _value_at(document: object, location: Location) -> Any:
+    """Return what the document holds at a place, None where there is nothing."""
+    for step in location:
+        match document, step:
+            case dict(), str():
+                document = document.get(step)
+            case list(), int() if step < len(document):
+                document = document[step]
+            case _:
+                return None
+    return document
+
+
+def _sentence(document: Document, location: Location, detail: ErrorDetails) -> str:
+    value = _value_at(document, location)
+    match detail["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return _unknown_key(document, location)
+        case "value_error":
+            return str(detail["ctx"]["error"])
+        case "union_tag_invalid" | "union_tag_not_found":
+            return _unknown_kind(value)
+        case "enum" | "literal_error":
+            return _unknown_choice(document, location)
+        case "string_type":
+            return f"must be text{_misread(value)}"
+        case kind if kind in _WANTED:
+            return f"must be {_WANTED[kind]}" if value is not None else EMPTY
+        case _:
+            return detail["msg"]
+
+
+_WANTED = {
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "model_type": "a mapping of keys",
+    "too_short": "a list with something in it, or left out",
+}
+"""What is wanted, by what pydantic calls the lack of it."""
+
+
+def _misread(value: object) -> str:
+    """Return what YAML made of nothing, or of a word that was meant as text."""
+    match value:
+        case None:
+            return f", and {EMPTY}"
+        case str() | list() | dict():
+            return ""
+        case bool():
+            return f"; YAML reads it as {str(value).lower()}: put it in quotes to mean the word"
+        case _:
+            return "; YAML reads it as a number or a date: put it in quotes"
+
+
+def _unknown_kind(forge: object) -> str:
+    if not isinstance(forge, dict):
+        return "must be a mapping of keys"
+    if forge.get("kind") is None:
+        return f"needs a `kind`: {' or '.join(FORGE_KINDS)}"
+    kind = str(forge["kind"])
+    if kind in LATER_FORGES:
+        return f"the kind `{kind}` comes with a later release; this one knows {' and '.join(FORGE_KINDS)}"
+    return f"the kind {_shown(kind)} is none of {', '.join(FORGE_KINDS)}{suggestion(kind, FORGE_KINDS)}"
+
+
+def _unknown_key(document: Document, location: Location) -> str:
+    known = tuple(_properties(_shape_at(document, location[:-1])))
+    guess = suggestion(str(location[-1]), known)
+    return f"is no key here{guess}" if guess else f"is no key here; there are {', '.join(known)}"
+
+
+def _unknown_choice(document: Document, location: Location) -> str:
+    value, shape = _value_at(document, location), _shape_at(document, location)
+    if "const" in shape:
+        return f"must be {shape['const']}, the only one that this release reads"
+    known = shape["enum"]
+    return f"{_shown(value)} is none of {', '.join(known)}{suggestion(str(value), known)}"
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return f"`{text[:MAX_SHOWN]}…`" if len(text) > MAX_SHOWN else f"`{text}`"
+
+
+@cache
+def _schema() -> Shape:
+    return json_schema()
+
+
+def _shape_at(document: Document, location: Location) -> Shape:
+    """Return the part of the JSON Schema that describes a place."""
+    shape = _schema()
+    for depth, step in enumerate(location, start=1):
+        shape = shape["items"] if isinstance(step, int) else _properties(shape)[step]
+        shape = _variant(_resolved(shape), _value_at(document, location[:depth]))
+    return shape
+
+
+def _variant(shape: Shape, value: object) -> Shape:
+    """Choose among the shapes that a place may have: those of a text and of a mapping, or those of several kinds."""
+    kind = value.get("kind") if isinstance(value, dict) else None
+    for each in map(_resolved, shape.get("oneOf", ())):
+        expected = _properties(each).get("kind")
+        if _properties(each) and (expected is None or expected["const"] == kind):
+            return each
+    return shape
+
+
+def _resolved(shape: Shape) -> Shape:
+    definition = shape.get("$ref", "").rpartition("/")[2]
+    resolved: Shape = _schema()["$defs"][definition] if definition else shape
+    return resolved
+
+
+def _properties(shape: Shape) -> Shape:
+    properties: Shape = shape.get("properties", {})
+    return properties

@@ -1,0 +1,231 @@
+"""The config file as people write it: every key, what it takes, and the sentence that documents it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool
+from pydantic import Tag as Variant
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from bot.model.policy import Policy, UpdateMode
+from bot.model.vocabulary import Role
+from bot.settings import fields, values
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+Item = TypeVar("Item")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+SomeOf = Annotated[tuple[Item, ...], Field(min_length=1)]
+"""A list that is left out rather than empty: an empty one would look like nothing and mean everything."""
+OneOrMore = Annotated[
+    tuple[Item, ...],
+    Field(min_length=1),
+    BeforeValidator(_listed, json_schema_input_type=str | SomeOf[str]),
+]
+"""The same, where one may stand without a list."""
+
+
+class Section(BaseModel):
+    """What every mapping of the file has in common; the docstring below a key is its documentation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+class Owner(Section):
+    """Repositories of one owner."""
+
+    owner: fields.Owner
+    """A person or an organisation."""
+    include: OneOrMore[fields.Glob] | None = None
+    """Globs over the name without the owner: one of them must match. Absent: all do."""
+    exclude: OneOrMore[fields.Glob] | None = None
+    """Globs over the name without the owner: none of them may match."""
+    topics: SomeOf[fields.Topic] | None = None
+    """One of these topics must be on the repository. Absent: any will do."""
+
+
+def _variant_of_repository(value: object) -> str:
+    return "(owner)" if isinstance(value, dict) else "(name)"
+
+
+NameOrOwner = Annotated[
+    Annotated[fields.RepositoryName, Variant("(name)")] | Annotated[Owner, Variant("(owner)")],
+    Discriminator(_variant_of_repository),
+]
+
+
+class Github(Section):
+    """Repositories on github.com or on a GitHub Enterprise Server."""
+
+    kind: Literal["github"]
+    """Which forge this is."""
+    url: fields.Api = values.GITHUB_API
+    """The address of the API; for an Enterprise Server `https://HOST/api/v3`."""
+    token_env: fields.Variable | None = None
+    """The name of the environment variable that holds the token. Needed for everything but reading public ones."""
+    ca: fields.Text | None = None
+    """A file of CA certificates to trust for this forge; relative to this file."""
+    repositories: SomeOf[NameOrOwner]
+    """Repositories one by one as `owner/name`, or those of an owner."""
+
+
+class Local(Section):
+    """Git repositories in a folder of this machine."""
+
+    kind: Literal["local"]
+    """Which forge this is."""
+    url: fields.Text
+    """The folder; relative to this file."""
+    repositories: SomeOf[fields.InnerPath] | None = None
+    """Paths of repositories inside the folder. Absent: every git repository in it."""
+
+
+def _variant_of_forge(value: object) -> str | None:
+    return f"({value.get('kind')})" if isinstance(value, dict) else None
+
+
+Forge = Annotated[
+    Annotated[Github, Variant("(github)")] | Annotated[Local, Variant("(local)")], Discriminator(_variant_of_forge)
+]
+FORGE_KINDS = ("github", "local")
+VARIANTS = frozenset({"(name)", "(owner)", "(github)", "(local)"})
+"""Steps in pydantic's locations that are not in the file; the brackets keep them apart from keys."""
+
+
+class Registry(Section):
+    """One registry, named in order to be asked, to be authenticated to, or to be reached another way."""
+
+    host: fields.Host
+    """`host[:port]` as it stands in references; `docker.io` for Docker Hub."""
+    mirror: fields.Mirror | None = None
+    """`host[:port][/prefix]` that is asked instead. Its credential is that of its own entry under `registries`."""
+    insecure: StrictBool = False
+    """Plain http, for the mirror if there is one."""
+    username_env: fields.Variable | None = None
+    """The name of the environment variable that holds the user; only together with `password_env`."""
+    password_env: fields.Variable | None = None
+    """The name of the environment variable that holds the password or token."""
+    auth: values.RegistryAuth = values.RegistryAuth.DOCKER_CONFIG
+    """Where the credential comes from when no variables are named: what `docker login` keeps, or nowhere."""
+    ca: fields.Text | None = None
+    """A file of CA certificates to trust, for the mirror if there is one; relative to this file."""
+    trusted_realms: tuple[fields.Host, ...] = ()
+    """`host[:port]` of token servers on other hosts that may be shown the credential."""
+
+
+class Match(Section):
+    """Which places a rule is about; all keys must match, and for a list one of its globs."""
+
+    image: OneOrMore[fields.ImageGlob] | None = None
+    """Globs over the canonical repository: `docker.io/library/*`."""
+    path: OneOrMore[fields.PathGlob] | None = None
+    """Globs over the path of the file in its repository: `**/Dockerfile`."""
+    format: OneOrMore[fields.FormatGlob] | None = None
+    """Globs over the name of the file format: `dockerfile`."""
+    role: Role | None = None
+    """What the image is to the repository: what it builds on, what others built, or its owner's own build."""
+    repository: OneOrMore[fields.Glob] | None = None
+    """Globs over the name of the git repository: `acme/*`."""
+    base_branch: OneOrMore[fields.Glob] | None = None
+    """Globs over the branch that proposals are made to."""
+
+
+class Require(Section):
+    """What must be there before an update is proposed."""
+
+    scan: StrictBool = Policy().require_scan
+    """Whether an image that could not be scanned is refused."""
+
+
+class Rule(Section):
+    """What holds where `match` matches; for each key the first rule that matches and sets it wins."""
+
+    match: Match = Match()
+    """Which places this rule is about. Absent: all of them."""
+    update: UpdateMode | None = None
+    """How far an image may move: `digest` follows its tag, `none` leaves it. Where no rule says: `digest`."""
+    pin: StrictBool | None = None
+    """Whether a reference without a digest gets one. Where no rule says: `true`."""
+    tag: fields.Tag | None = None
+    """The tag that a reference without a tag follows. Where no rule says: it is left alone."""
+    ignore: StrictBool | None = None
+    """Whether the place is left alone. Where no rule says: `false`."""
+    labels: tuple[fields.Label, ...] | None = None
+    """Labels for the proposal. Where no rule says: none."""
+    require: Require | None = None
+    """What is asked of an update before it is proposed. Where no rule says: nothing."""
+
+
+class Scanner(Section):
+    """Who looks for vulnerabilities, and how."""
+
+    kind: values.ScannerKind
+    """`auto` is Trivy where it is installed; `trivy` must be there; `none` scans nothing."""
+    database: fields.Database | None = None
+    """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Absent: the scanner's own."""
+    binary: fields.Text | None = None
+    """The scanner's program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
+    timeout: fields.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    """How long the scan of one image may take."""
+
+
+class Proposals(Section):
+    """How proposals are made."""
+
+    branch_prefix: fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
+    """What the names of all our branches begin with. Changing it orphans what is open."""
+    write_delay: fields.Duration | None = None
+    """The least time between two writes to a forge. Absent: `1s` for repositories selected by owner, else none."""
+
+
+class Config(Section):
+    """The config file of basebump."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    """The version of this file's shape."""
+    forges: tuple[Forge, ...] = ()
+    """Where the git repositories are that `run` looks at."""
+    registries: tuple[Registry, ...] = ()
+    """Registries besides the well-known public ones, which need no entry; others are never contacted."""
+    own: tuple[fields.ImageGlob, ...] | None = None
+    """Globs over the canonical repositories of your own builds; those move only by a rule that says `role: own`."""
+    policy: tuple[Rule, ...] = ()
+    """Rules, the most particular first."""
+    scanners: tuple[Scanner, ...] = ()
+    """Scanners; in this release the first one scans."""
+    proposals: Proposals = Proposals()
+    """Their branches, and the pace at which they are written."""
+
+
+class _Shape(GenerateJsonSchema):
+    """Says no more than the file may hold: no null, which means nothing here, and no titles, which repeat the keys."""
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
+        return False
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        shown = super().default_schema(schema)
+        if isinstance(schema.get("default"), BaseModel | NoneType):
+            shown.pop("default", None)
+        return shown
+
+    def encode_default(self, dft: Any) -> Any:
+        return fields.written_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the file, for editors (https://json-schema.org/draft/2020-12/schema)."""
+    return {"$schema": DIALECT, **Config.model_json_schema(schema_generator=_Shape)}

@@ -1,0 +1,162 @@
+"""What a config file says, as frozen values for the rest of the program; standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from bot.model.errors import ConfigError, ConfigProblem
+from bot.model.policy import Rulebook
+
+GITHUB_API = "https://api.github.com"
+DEFAULT_BRANCH_PREFIX = "basebump/"
+DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
+"""Pulling and reading an image of several gigabytes takes minutes; more means that something hangs."""
+OWNER_WRITE_DELAY = timedelta(seconds=1)
+"""Between writes to repositories that are selected by owner: GitHub asks for a second between writes.
+
+https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+"""
+
+
+class RegistryAuth(StrEnum):
+    """Where the credential of a registry comes from when no environment variable is named."""
+
+    DOCKER_CONFIG = "docker-config"
+    ANONYMOUS = "anonymous"
+
+
+class ScannerKind(StrEnum):
+    """Who looks for vulnerabilities."""
+
+    AUTO = "auto"
+    """Trivy where it is installed, else nobody."""
+    TRIVY = "trivy"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerSelection:
+    """Repositories of one owner; empty conditions hold for all of them."""
+
+    owner: str
+    include: tuple[str, ...] = ()
+    """Globs over the name without the owner; one must match."""
+    exclude: tuple[str, ...] = ()
+    """The same; none may match."""
+    topics: tuple[str, ...] = ()
+    """One of these must be on the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class GithubSettings:
+    """One GitHub: github.com or an Enterprise Server."""
+
+    url: str = GITHUB_API
+    """Of the API, without a slash at the end."""
+    token_env: str | None = None
+    ca: Path | None = None
+    repositories: tuple[str, ...] = ()
+    """`owner/name`, named one by one."""
+    owners: tuple[OwnerSelection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """Git repositories in a folder."""
+
+    folder: Path
+    repositories: tuple[str, ...] | None = None
+    """Paths inside the folder; None for every git repository in it."""
+
+
+ForgeSettings = GithubSettings | LocalSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """One registry that the operator listed."""
+
+    host: str
+    """`host[:port]` as in canonical references."""
+    mirror: str | None = None
+    """`host[:port][/prefix]`, asked instead of `host`."""
+    insecure: bool = False
+    """Plain http, for the mirror if there is one."""
+    username_env: str | None = None
+    password_env: str | None = None
+    """Named together with `username_env` or not at all."""
+    auth: RegistryAuth = RegistryAuth.DOCKER_CONFIG
+    """Counts where no variables are named."""
+    ca: Path | None = None
+    trusted_realms: tuple[str, ...] = ()
+    """`host[:port]` of token servers elsewhere that may see the credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSettings:
+    """One scanner."""
+
+    kind: ScannerKind = ScannerKind.AUTO
+    database: str | None = None
+    """The reference of its database; None for the scanner's own choice."""
+    binary: str | None = None
+    """An absolute path, or a plain name to be found on PATH; None for the scanner's own name."""
+    timeout: timedelta = DEFAULT_SCAN_TIMEOUT
+    """For one image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that the operator said; without a config file, the defaults."""
+
+    forges: tuple[ForgeSettings, ...] = ()
+    registries: tuple[RegistrySettings, ...] = ()
+    rulebook: Rulebook = field(default_factory=Rulebook)
+    scanners: tuple[ScannerSettings, ...] = ()
+    """In this release the first is the one that scans."""
+    branch_prefix: str = DEFAULT_BRANCH_PREFIX
+    write_delay: timedelta | None = None
+    """None where it is not stated; `delay_between_writes` says what then holds."""
+    source: str = ""
+    """The config file, as messages call it."""
+
+    def delay_between_writes(self, *, selected_by_owner: bool) -> timedelta:
+        """Return the least time from one write to the next, for repositories selected one way or the other."""
+        if self.write_delay is not None:
+            return self.write_delay
+        return OWNER_WRITE_DELAY if selected_by_owner else timedelta()
+
+    def secret(self, variable: str, environment: Mapping[str, str]) -> str:
+        """Return the value of a variable that these settings name.
+
+        Raises ConfigError when it is not set or empty; the message names the variable and where it is named.
+        """
+        value = environment.get(variable)
+        if not value:
+            named = (where for where, name in self._variables() if name == variable)
+            raise ConfigError(self.source, tuple(_unset(where, variable) for where in named))
+        return value
+
+    def unset(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
+        """Return where a variable is named that is not set: no mistake in the file, and it fails only when used."""
+        named = self._variables()
+        return tuple(_unset(where, variable) for where, variable in named if not environment.get(variable))
+
+    def _variables(self) -> Iterator[tuple[str, str]]:
+        """Yield every variable that the file names, behind the path of its key."""
+        for index, forge in enumerate(self.forges):
+            if isinstance(forge, GithubSettings) and forge.token_env is not None:
+                yield f"forges[{index}].token_env", forge.token_env
+        for index, registry in enumerate(self.registries):
+            if registry.username_env is not None:
+                yield f"registries[{index}].username_env", registry.username_env
+            if registry.password_env is not None:
+                yield f"registries[{index}].password_env", registry.password_env
+
+
+def _unset(where: str, variable: str) -> ConfigProblem:
+    return ConfigProblem(where, f"the environment variable {variable} is not set; set it to the secret")

@@ -1,0 +1,38 @@
+import pytest
+from support.worlds import Loopback
+
+from bot.cli.app import main
+from bot.demo.images import ImageStore
+from bot.demo.registry import LoopbackRegistry
+
+
+@pytest.fixture
+def loopback():
+    store = ImageStore()
+    with LoopbackRegistry(store) as registry:
+        yield Loopback(registry, store)
+
+
+@pytest.fixture
+def basebump(capsys):
+    """Run the command line in this process; return exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def config(tmp_path, loopback):
+    """Write a config that asks the loopback registry for Docker Hub; return its path."""
+
+    def write(more: str = "") -> str:
+        path = tmp_path / "basebump.yaml"
+        registries = f'registries:\n  - {{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}\n'
+        path.write_text(f"schema: 1\n{registries}own: []\n{more}", encoding="utf-8")
+        return str(path)
+
+    return write

@@ -1,0 +1,128 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from support.parts import ROOT
+from support.values import digest
+from support.worlds import write_tree
+
+POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
+
+
+def test_offline_asks_nobody_needs_no_config_and_says_so(tmp_path, basebump):
+    write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
+    code, out, err = basebump("scan", tmp_path, "--offline", "--format", "json")
+    (place,) = json.loads(out)["occurrences"]
+    assert (code, err) == (0, "")
+    assert (place["status"], place["reason"]) == ("not-checked", "offline")
+
+
+def test_offline_still_names_what_would_be_left_alone(tmp_path, basebump):
+    write_tree(tmp_path, {"Dockerfile": "FROM python\n", "pod.yaml": POD.format(image="registry.acme.dev/web:1")})
+    _, out, _ = basebump("scan", tmp_path, "--offline", "--format", "json")
+    assert [place["reason"] for place in json.loads(out)["occurrences"]] == ["no-tag", "maybe-own"]
+
+
+def test_the_result_is_one_document_and_findings_are_no_failure(tmp_path, basebump, config, loopback):
+    now = loopback.move("python", "3.12", "now")
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:3.12@{digest('old')}\nFROM gone:1\n"})
+    code, out, _ = basebump("scan", folder, "--config", config(), "--format", "json")
+    assert code == 0
+    assert [place["new_digest"] for place in json.loads(out)["occurrences"]] == [now, None]
+
+
+def test_nothing_is_written_without_write(tmp_path, basebump, config, loopback):
+    loopback.move("python", "3.12", "now")
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
+    basebump("scan", folder, "--config", config())
+    assert (folder / "Dockerfile").read_text() == "FROM python:3.12\n"
+
+
+def test_write_writes_the_proved_edits_and_a_second_time_nothing(tmp_path, basebump, config, loopback):
+    now = loopback.move("python", "3.12", "now")
+    files = {"Dockerfile": "FROM python:3.12\r\n", "pod.yaml": POD.format(image="'python:3.12' # base")}
+    folder = write_tree(tmp_path / "tree", files)
+    code, out, _ = basebump("scan", folder, "--config", config(), "--write")
+    assert code == 0
+    assert "Wrote 2 files." in out
+    assert (folder / "Dockerfile").read_bytes() == f"FROM python:3.12@{now}\r\n".encode()
+    assert (folder / "pod.yaml").read_text() == POD.format(image=f"'python:3.12@{now}' # base")
+    _, out, _ = basebump("scan", folder, "--config", config(), "--write")
+    assert "Wrote 0 files." in out
+
+
+def test_a_registry_that_is_down_is_exit_1_and_failed_says_where(tmp_path, basebump):
+    config = tmp_path / "down.yaml"
+    config.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\nown: []\n')
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
+    code, out, _ = basebump("scan", folder, "--config", config, "--format", "json")
+    document = json.loads(out)
+    assert code == 1
+    assert [place["reason"] for place in document["occurrences"]] == ["unreachable"]
+    assert [failed["subject"] for failed in document["failed"]] == ["docker.io"]
+
+
+def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path, basebump):
+    code, out, err = basebump("scan", tmp_path / "nowhere", "--offline")
+    assert (code, out) == (2, "")
+    assert "is no folder" in err
+
+
+def test_write_and_offline_exclude_each_other(tmp_path, basebump):
+    code, _, err = basebump("scan", tmp_path, "--offline", "--write")
+    assert code == 2
+    assert "leave out --offline" in err
+
+
+@pytest.mark.parametrize("arguments", [["scan"], ["nonsense"], ["scan", ".", "--format", "xml"], ["run"]])
+def test_wrong_words_are_exit_2(basebump, arguments):
+    code, out, err = basebump(*arguments)
+    assert (code, out) == (2, "")
+    assert err
+
+
+def test_a_bug_is_exit_3_with_what_to_paste(tmp_path, basebump, monkeypatch):
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr("bot.cli.scan.scan", broken)
+    code, _, err = basebump("scan", tmp_path, "--offline")
+    assert code == 3
+    assert "basebump has a bug" in err
+    assert "ZeroDivisionError: boom" in err
+
+
+def test_an_interrupt_is_exit_130(tmp_path, basebump, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bot.cli.scan.scan", interrupted)
+    code, _, err = basebump("scan", tmp_path, "--offline")
+    assert (code, err.strip()) == (130, "Interrupted.")
+
+
+def test_offline_without_a_config_imports_no_network_library_and_no_pydantic(tmp_path):
+    write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n", "pod.yaml": POD.format(image="python:3.12")})
+    program = (
+        "import sys\nfrom bot.cli.app import main\n"
+        f"code = main(['scan', {str(tmp_path)!r}, '--offline'])\n"
+        "heavy = {'requests', 'urllib3', 'pydantic', 'github', 'jinja2', 'ssl', 'http.client'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_python_m_bot_is_the_same_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("basebump, version ")
+
+
+def test_a_reader_that_goes_away_is_no_bug(tmp_path):
+    write_tree(tmp_path, {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(500)})
+    command = f"{sys.executable} -m bot scan {tmp_path} --offline | head -1"
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, shell=True)
+    assert (done.returncode, done.stderr) == (0, "")

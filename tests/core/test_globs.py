@@ -1,0 +1,113 @@
+"""Globs."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.core.globs import matches
+
+
+@pytest.mark.parametrize(
+    ("glob", "value"),
+    [
+        ("docker.io/library/nginx", "docker.io/library/nginx"),
+        ("docker.io/library/*", "docker.io/library/nginx"),
+        ("docker.io/*/nginx", "docker.io/library/nginx"),
+        ("docker.io/**", "docker.io/library/nginx"),
+        ("docker.io/lib**nx", "docker.io/library/nginx"),
+        ("**/nginx", "docker.io/library/nginx"),
+        ("**", "docker.io/library/nginx"),
+        ("**", ""),
+        ("*", ""),
+        ("*", "main"),
+        ("release-?.?", "release-1.2"),
+        ("**/Dockerfile", "Dockerfile"),
+        ("**/Dockerfile", "a/Dockerfile"),
+        ("**/Dockerfile", "a/b/Dockerfile"),
+        ("a/**/b", "a/b"),
+        ("a/**/b", "a/x/y/b"),
+        ("**/**/b", "b"),
+        ("a/**/**/b", "a/b"),
+        ("**/*.yaml", "x.yaml"),
+        ("**/*.yaml", "deploy/x.yaml"),
+        ("a***", "a/b/c"),
+        ("[ab]{c}\\", "[ab]{c}\\"),
+        ("caf?", "café"),
+    ],
+)
+def test_a_glob_matches(glob, value):
+    assert matches(glob, value)
+
+
+@pytest.mark.parametrize(
+    ("glob", "value"),
+    [
+        ("nginx", "docker.io/library/nginx"),
+        ("docker.io/*", "docker.io/library/nginx"),
+        ("*", "a/b"),
+        ("*", "/"),
+        ("?", "/"),
+        ("?", ""),
+        ("", "a"),
+        ("a", ""),
+        ("**/Dockerfile", "xDockerfile"),
+        ("**/Dockerfile", "a/xDockerfile"),
+        ("a/**/b", "a/xb"),
+        ("a/**/b", "ab"),
+        ("a/**", "a"),
+        ("a**/b", "ab"),
+        ("ab*ba", "aba"),
+        ("[ab]", "a"),
+        ("{a,b}", "a"),
+        ("MAIN", "main"),
+        ("a.c", "abc"),
+        ("main", "main\n"),
+        ("*.yaml", "x.yaml\n"),
+    ],
+)
+def test_a_glob_does_not_match(glob, value):
+    assert not matches(glob, value)
+
+
+def reference(glob: str, value: str, at_segment: bool = True) -> bool:
+    """The rules, said once more in the plainest way, however slow."""
+    if not glob:
+        return not value
+    if glob.startswith("**/") and at_segment:
+        starts = [0, *(index + 1 for index, character in enumerate(value) if character == "/")]
+        return any(reference(glob[3:], value[start:], at_segment=True) for start in starts)
+    if glob.startswith("*"):
+        rest = glob.lstrip("*")
+        across = len(glob) - len(rest) > 1
+        ends = range(len(value) + 1)
+        return any((across or "/" not in value[:end]) and reference(rest, value[end:], False) for end in ends)
+    fits = value[:1] == glob[0] if glob[0] != "?" else bool(value) and value[0] != "/"
+    return fits and reference(glob[1:], value[1:], glob[0] == "/")
+
+
+@given(st.text("ab/*?", max_size=8), st.text("ab/", max_size=8))
+@example("**/a", "b/a")
+@example("a/**/**b", "a/b/b")
+@example("***/b", "a/b")
+def test_every_glob_means_what_the_plain_rules_say(glob, value):
+    assert matches(glob, value) is reference(glob, value)
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_a_glob_without_wildcards_is_equality(glob, value):
+    plain = glob.replace("*", "").replace("?", "")
+    assert matches(plain, value) is (plain == value)
+    assert matches(plain, plain)
+
+
+@pytest.mark.parametrize("glob", ["*a" * 100 + "b", "**a" * 100 + "b", "**/*a" * 50 + "?b", "*?" * 100 + "/b"])
+def test_a_hostile_value_costs_no_more_than_its_length(glob):
+    """A backtracking matcher would need longer than the universe has."""
+    hostile = "a" * 5000 + "cb"
+    began = time.perf_counter()
+    assert not matches(glob, hostile)
+    assert time.perf_counter() - began < 5

@@ -1,0 +1,39 @@
+"""Where a forge joins the contract: one line in STANDS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+from pathlib import Path
+
+import pytest
+from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File
+from support.stands import LocalStand, Stand
+
+STANDS: Mapping[str, Callable[[Path, Mapping[str, Content]], Stand]] = {
+    "local": LocalStand,
+}
+"""Each makes a forge with one repository that holds the files given, in a folder of its own."""
+
+FILES: Mapping[str, Content] = {
+    "Dockerfile": "FROM python:3.12-slim\n",
+    "app/Dockerfile": "FROM node:22\r\nRUN true",
+    "app/build.sh": File(b"#!/bin/sh\ndocker build .\n", EXECUTABLE),
+    "größe/Dockerfile": b"\xef\xbb\xbfFROM alpine\n",
+    "README.md": "Nothing to see.\n",
+    "current": File(b"app/Dockerfile", LINK),
+    "vendor": File(b"5" * 40, SUBMODULE),
+}
+"""What the repository of a stand holds at first."""
+
+
+@pytest.fixture(params=STANDS)
+def new_stand(request, tmp_path):
+    """Return what makes a stand, each in a folder of its own."""
+    numbers = count()
+    return lambda: STANDS[request.param](tmp_path / f"forge-{next(numbers)}", FILES)
+
+
+@pytest.fixture
+def stand(new_stand):
+    return new_stand()

@@ -1,0 +1,164 @@
+"""References are read as Go's distribution/reference reads them, and keep the spelling of who wrote them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import MAX_PATH_LENGTH, Digest, ImageReference, Line, is_tag, parse_sha256
+
+VECTORS = json.loads((Path(__file__).parent.parent / "contracts" / "image_references_go.json").read_text())
+VALID = {text: parts for text, parts in VECTORS.items() if isinstance(parts, dict)}
+INVALID = [text for text, parts in VECTORS.items() if isinstance(parts, str)]
+SHA256 = "sha256:" + "a" * 64
+
+
+def canonical(reference: ImageReference) -> str:
+    """Write a reference as Go's String() does."""
+    return str(ImageReference(reference.repository, reference.tag, reference.digest))
+
+
+def test_both_kinds_of_vectors_are_there():
+    assert (len(VALID), len(INVALID)) == (32, 16)
+
+
+@pytest.mark.parametrize("text", VALID)
+def test_what_go_reads_is_read_alike(text):
+    parts = VALID[text]
+    reference = ImageReference.parse(text)
+    assert (reference.host, reference.tag, reference.digest) == (parts["domain"], parts.get("tag"), parts.get("digest"))
+    assert reference.repository == f"{parts['domain']}/{parts['path']}"
+    assert canonical(reference) == parts["str"]
+    assert str(reference) == text, "the spelling stays"
+
+
+@pytest.mark.parametrize("text", INVALID)
+def test_what_go_refuses_is_refused(text):
+    with pytest.raises(InvalidReferenceError):
+        ImageReference.parse(text)
+
+
+# Cases that the tests of distribution/reference and go-containerregistry make, beside those above.
+ALSO_VALID = {
+    "docker.io/debian": ("docker.io/library/debian", None, None),
+    "index.docker.io/debian": ("docker.io/library/debian", None, None),
+    "Docker/docker": ("Docker/docker", None, None),
+    "LOCALDOMAIN/debian": ("LOCALDOMAIN/debian", None, None),
+    "localhost/x": ("localhost/x", None, None),
+    "127.0.0.1:5000/debian": ("127.0.0.1:5000/debian", None, None),
+    "[fc00::1]:5000/docker": ("[fc00::1]:5000/docker", None, None),
+    "192.168.0.1": ("docker.io/library/192.168.0.1", None, None),
+    "192.168.0.1:80": ("docker.io/library/192.168.0.1", "80", None),
+    "test.com:5000": ("docker.io/library/test.com", "5000", None),
+    f"test.com:5000/repo:tag@{SHA256}": ("test.com:5000/repo", "tag", SHA256),
+    "foo/foo_bar.com:8080": ("docker.io/foo/foo_bar.com", "8080", None),
+    "lowercase:Uppercase": ("docker.io/library/lowercase", "Uppercase", None),
+    "xn--n3h.com/myimage:xn--n3h": ("xn--n3h.com/myimage", "xn--n3h", None),
+    "docker---rules/docker": ("docker.io/docker---rules/docker", None, None),
+    "dock__er/docker": ("docker.io/dock__er/docker", None, None),
+    "doc/docker": ("docker.io/doc/docker", None, None),
+    "a": ("docker.io/library/a", None, None),
+    "a/" + "b" * (MAX_PATH_LENGTH - 2): ("docker.io/a/" + "b" * (MAX_PATH_LENGTH - 2), None, None),
+}
+ALSO_INVALID = [
+    "docker/Docker",
+    "Uppercase:tag",
+    "-docker",
+    "_docker/_docker",
+    "____/____",
+    "dock..er",
+    "dock_.er",
+    "docker///docker",
+    "docker/",
+    "/docker",
+    "https://github.com/docker/docker",
+    "[fc00::1]",
+    "[fe80::1%eth0]:5000/debian",
+    ":justtag",
+    f"@{SHA256}",
+    "library/ubuntu:",
+    "library/nginx:@" + SHA256,
+    "repo@sha256:" + "a" * 34,
+    "repo@rot13:" + "a" * 64,
+    "repo@" + SHA256 + "@" + SHA256,
+    "aa/asdf$$^/aa",
+    "a" * (MAX_PATH_LENGTH + 1),
+    "a" * 64,
+    "a\n",
+    "a:1\n",
+    "\u0660:1",
+    "x" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", ALSO_VALID)
+def test_a_corner_of_the_grammar_is_read(text):
+    reference = ImageReference.parse(text)
+    assert (reference.repository, reference.tag, reference.digest) == ALSO_VALID[text]
+    assert str(reference) == text
+
+
+@pytest.mark.parametrize("text", ALSO_INVALID)
+def test_a_text_outside_the_grammar_is_no_reference(text):
+    with pytest.raises(InvalidReferenceError, match="is no image reference"):
+        ImageReference.parse(text)
+
+
+HOSTS = st.sampled_from(["", "ghcr.io/", "localhost/", "127.0.0.1:5000/", "[::1]:5000/", "index.docker.io/", "ACME/"])
+PATHS = st.from_regex(r"[a-z0-9]+((\.|_|__|-{1,3})[a-z0-9]+){0,2}(/[a-z0-9]+(-[a-z0-9]+)?){0,2}", fullmatch=True)
+TAGS = st.from_regex(r"(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,20})?", fullmatch=True)
+DIGESTS = st.from_regex(r"(@sha256:[0-9a-f]{64})?", fullmatch=True)
+
+
+@given(HOSTS, PATHS, TAGS, DIGESTS)
+def test_a_reference_survives_being_written_and_read(host, path, tag, digest):
+    text = host + path + tag + digest
+    reference = ImageReference.parse(text)
+    assert str(reference) == text
+    assert ImageReference.parse(str(reference)) == reference
+    again = ImageReference.parse(canonical(reference))
+    assert (again.repository, again.tag, again.digest) == (reference.repository, reference.tag, reference.digest)
+
+
+@given(st.text(alphabet="abAB01:/@.-_[]\n sha256", max_size=40))
+def test_any_text_is_a_reference_or_is_refused(text):
+    try:
+        reference = ImageReference.parse(text)
+    except InvalidReferenceError:
+        return
+    assert str(reference) == text
+
+
+def test_a_line_is_the_tag_or_the_one_that_a_rule_names():
+    assert ImageReference.parse("node:22").line() == Line("docker.io/library/node", "22")
+    assert ImageReference.parse("node:22").line("20") == Line("docker.io/library/node", "22")
+    assert ImageReference.parse("node").line("20") == Line("docker.io/library/node", "20")
+    assert ImageReference.parse("node").line() is None
+
+
+def test_a_line_knows_its_host_and_path():
+    line = Line("127.0.0.1:5000/team/base", "1")
+    assert (line.host, line.path, str(line)) == ("127.0.0.1:5000", "team/base", "127.0.0.1:5000/team/base:1")
+
+
+def test_another_digest_changes_nothing_else():
+    moved = ImageReference.parse(f"node:22@{SHA256}").at(Digest("sha256:" + "b" * 64))
+    assert str(moved) == "node:22@sha256:" + "b" * 64
+
+
+@pytest.mark.parametrize("text", [SHA256.upper(), SHA256 + "a", SHA256[:-1], SHA256 + "\n", "sha512:" + "a" * 128, ""])
+def test_only_a_sha256_digest_is_one(text):
+    assert parse_sha256(text) is None
+    assert parse_sha256(SHA256) == SHA256
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"), [("1.27-alpine", True), ("_a", True), ("-a", False), (".a", False), ("", False)]
+)
+def test_a_tag_is_known_by_its_form(text, is_one):
+    assert is_tag(text) is is_one

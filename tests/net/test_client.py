@@ -1,0 +1,324 @@
+"""Asking over HTTP: redirects, retries, limits, and what never leaves."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from support.listener import Listener, Received, Reply
+from support.registry import Certificate
+
+from bot.net import BlockedError, HostTrust, HttpClient, OversizedError, UnreachableError
+from bot.net.client import MAX_PAUSE, MAX_REDIRECTS, MAX_TRIES, PAUSES
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+SECRET = "Bearer very-secret"
+
+
+def client(*listeners: Listener, pauses: list[float] | None = None, **options) -> HttpClient:
+    listed = {listener.host: HostTrust(insecure=True) for listener in listeners}
+    options.setdefault("environment", {})
+    return HttpClient(listed, sleep=(pauses if pauses is not None else []).append, now=lambda: NOW, **options)
+
+
+def in_turn(*replies: Reply):
+    """Answer each request with the next reply; the last one stays."""
+    remaining = list(replies)
+
+    def answer(received: Received) -> Reply:
+        return remaining.pop(0) if len(remaining) > 1 else remaining[0]
+
+    return answer
+
+
+def by_path(**replies: Reply):
+    return lambda received: replies[received.path.strip("/").partition("?")[0]]
+
+
+def test_an_answer_is_its_status_its_headers_and_its_body():
+    with Listener(lambda received: Reply(404, b"gone", {"X-Word": "a"})) as server:
+        response = client(server).request("GET", f"{server.url}/v2/", limit=4)
+    assert (response.status, response.headers["x-word"], response.body) == (404, "a", b"gone")
+
+
+def test_a_body_of_the_limit_is_read_and_one_byte_more_is_not():
+    with Listener(lambda received: Reply(body=b"x" * 1000)) as server:
+        assert len(client(server).request("GET", server.url, limit=1000).body) == 1000
+        with pytest.raises(OversizedError, match="999 bytes"):
+            client(server).request("GET", server.url, limit=999)
+
+
+def test_a_body_without_a_length_is_limited_too():
+    chunked = Reply(body=b"3e8\r\n" + b"x" * 1000 + b"\r\n0\r\n\r\n", headers={"Transfer-Encoding": "chunked"})
+    with Listener(lambda received: chunked) as server:
+        assert client(server).request("GET", server.url, limit=1000).body == b"x" * 1000
+        with pytest.raises(OversizedError):
+            client(server).request("GET", server.url, limit=999)
+
+
+def test_a_compressed_body_is_limited_by_what_it_unfolds_to():
+    bomb = Reply(body=gzip.compress(b"\0" * 10_000_000), headers={"Content-Encoding": "gzip"})
+    with Listener(lambda received: bomb) as server, pytest.raises(OversizedError):
+        client(server).request("GET", server.url, limit=100_000)
+
+
+def test_a_body_that_ends_early_is_no_answer():
+    half = Reply(body=b"half", headers={"Content-Length": "8", "Connection": "close"})
+    with Listener(lambda received: half) as server, pytest.raises(UnreachableError):
+        client(server).request("GET", server.url, limit=100)
+
+
+def test_the_bytes_are_asked_for_as_they_are_stored():
+    with Listener(lambda received: Reply()) as server:
+        client(server).request("GET", server.url, limit=1)
+    assert server.received[0].headers["accept-encoding"] == "identity"
+    assert server.received[0].headers["user-agent"].startswith("basebump/")
+
+
+def test_no_file_and_no_variable_adds_to_a_request(a_home_of_its_own, monkeypatch):
+    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    for variable in ("ALL_PROXY", "HTTP_PROXY", "http_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1/nowhere")
+    with Listener(lambda received: Reply()) as server:
+        shared = client(server)
+        shared.request("GET", server.url, limit=1)
+        shared.request("GET", server.url, limit=1, headers={"Authorization": SECRET})
+    assert [received.headers.get("authorization") for received in server.received] == [None, SECRET]
+
+
+def test_a_cookie_is_not_kept():
+    with Listener(lambda received: Reply(headers={"Set-Cookie": "a=b; Path=/"})) as server:
+        shared = client(server)
+        shared.request("GET", server.url, limit=1)
+        shared.request("GET", server.url, limit=1)
+    assert "cookie" not in server.received[1].headers
+
+
+# Redirects
+
+
+def test_a_redirect_on_the_same_origin_keeps_the_authorization():
+    with Listener(by_path(a=Reply(307, headers={"Location": "/b"}), b=Reply(body=b"here"))) as server:
+        response = client(server).request("GET", f"{server.url}/a", limit=9, headers={"Authorization": SECRET})
+    assert response.body == b"here"
+    assert [received.headers.get("authorization") for received in server.received] == [SECRET, SECRET]
+
+
+def test_a_redirect_to_another_port_loses_the_authorization_and_a_way_back_does_not_regain_it():
+    with Listener(lambda received: Reply(302, headers={"Location": f"{first.url}/b"})) as second:
+        answers = by_path(a=Reply(307, headers={"Location": f"{second.url}/x"}), b=Reply(body=b"here"))
+        with Listener(answers) as first:
+            headers = {"authorization": SECRET, "Accept": "a/b"}
+            client(first, second).request("GET", f"{first.url}/a", limit=9, headers=headers)
+    sent = [received.headers.get("authorization") for received in (*first.received, *second.received)]
+    assert sent == [SECRET, None, None]
+    assert {received.headers["accept"] for received in (*first.received, *second.received)} == {"a/b"}
+
+
+def test_a_head_stays_a_head_over_a_redirect():
+    with Listener(by_path(a=Reply(303, headers={"Location": "/b"}), b=Reply())) as server:
+        client(server).request("HEAD", f"{server.url}/a", limit=1)
+    assert server.asked == ["HEAD /a", "HEAD /b"]
+
+
+def test_redirects_have_an_end():
+    again = Listener(lambda received: Reply(302, headers={"Location": "/again"}))
+    with again as server, pytest.raises(BlockedError, match=f"more than {MAX_REDIRECTS} times"):
+        client(server).request("GET", server.url, limit=1)
+    assert len(server.received) == MAX_REDIRECTS + 1
+
+
+def test_where_no_redirect_is_allowed_it_is_an_answer():
+    with Listener(lambda received: Reply(302, headers={"Location": "/again"})) as server:
+        assert client(server).request("GET", server.url, limit=1, redirects=0).status == 302
+    assert len(server.received) == 1
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.1:1/",
+        "https://127.0.0.1/latest/meta-data",
+        "https://169.254.169.254/latest/meta-data",
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://[::ffff:127.0.0.1]/",
+        "http://ghcr.io/",
+        "file:///etc/passwd",
+        "https://user@ghcr.io/",
+    ],
+)
+def test_every_hop_is_judged_again(location):
+    with Listener(lambda received: Reply(302, headers={"Location": location})) as server, pytest.raises(BlockedError):
+        client(server).request("GET", server.url, limit=1)
+    assert len(server.received) == 1
+
+
+# The guard at work
+
+
+def test_a_name_is_connected_to_at_the_address_that_was_judged():
+    asked = []
+
+    def resolve(host, port):
+        asked.append((host, port))
+        return ["127.0.0.1"]
+
+    with Listener(lambda received: Reply()) as server:
+        listed = {f"registry.test:{server.port}": HostTrust(insecure=True)}
+        http = HttpClient(listed, environment={}, resolve=resolve)
+        http.request("GET", f"http://registry.test:{server.port}/v2/", limit=1)
+    assert asked == [("registry.test", server.port)]
+    assert server.received[0].headers["host"] == f"registry.test:{server.port}"
+
+
+def test_a_name_that_leads_inside_is_not_connected_to():
+    with Listener(lambda received: Reply()) as server:
+        http = HttpClient(environment={}, resolve=lambda host, port: ["8.8.8.8", "127.0.0.1"])
+        with pytest.raises(BlockedError, match=r"ghcr\.io is at 127\.0\.0\.1"):
+            http.request("GET", "https://ghcr.io/", limit=1)
+    assert not server.received
+
+
+def test_an_address_that_does_not_answer_is_followed_by_the_next():
+    with Listener(lambda received: Reply()) as server:
+        listed = {f"registry.test:{server.port}": HostTrust(insecure=True)}
+        http = HttpClient(listed, environment={}, resolve=lambda host, port: ["::1", "127.0.0.1"])
+        assert http.request("GET", f"http://registry.test:{server.port}/", limit=1).status == 200
+
+
+# TLS
+
+
+def test_a_certificate_is_trusted_only_where_its_ca_was_named(tmp_path):
+    certificate = Certificate.make(tmp_path)
+    with Listener(lambda received: Reply(), tls=certificate) as server:
+        trusting = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
+        assert trusting.request("GET", server.url, limit=1).status == 200
+        pauses: list[float] = []
+        doubting = HttpClient({server.host: HostTrust()}, environment={}, sleep=pauses.append)
+        with pytest.raises(UnreachableError, match=r"its certificate is not trusted .*set `ca`"):
+            doubting.request("GET", server.url, limit=1)
+    assert not pauses, "a certificate does not become better by waiting"
+
+
+def test_the_machines_own_ca_file_is_honoured(tmp_path):
+    certificate = Certificate.make(tmp_path)
+    with Listener(lambda received: Reply(), tls=certificate) as server:
+        http = HttpClient({server.host: HostTrust()}, environment={"SSL_CERT_FILE": str(certificate.path)})
+        assert http.request("GET", server.url, limit=1).status == 200
+
+
+def test_a_ca_file_that_is_not_there_is_said():
+    http = HttpClient({"127.0.0.1:1": HostTrust(ca="/nowhere/ca.pem")}, environment={})
+    with pytest.raises(UnreachableError, match="CA certificates configured for it is not there"):
+        http.request("GET", "https://127.0.0.1:1/", limit=1)
+
+
+# Retries
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_passing_trouble_is_tried_again(status):
+    pauses: list[float] = []
+    with Listener(in_turn(Reply(status), Reply(status), Reply(body=b"ok"))) as server:
+        assert client(server, pauses=pauses).request("GET", server.url, limit=9).body == b"ok"
+    assert pauses == list(PAUSES)
+
+
+@pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 405, 501])
+def test_an_answer_that_will_stay_so_is_not_asked_for_again(status):
+    with Listener(lambda received: Reply(status)) as server:
+        assert client(server).request("GET", server.url, limit=9).status == status
+    assert len(server.received) == 1
+
+
+def test_after_the_last_try_the_trouble_is_the_answer():
+    with Listener(lambda received: Reply(503)) as server:
+        assert client(server).request("GET", server.url, limit=9).status == 503
+    assert len(server.received) == MAX_TRIES
+
+
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("86400", MAX_PAUSE),
+        ("9" * 400, MAX_PAUSE),
+        (format_datetime(NOW + timedelta(seconds=9), usegmt=True), 9.0),
+        (format_datetime(NOW - timedelta(hours=1), usegmt=True), 0.0),
+        (format_datetime(NOW + timedelta(days=9), usegmt=True), MAX_PAUSE),
+        ("soon", PAUSES[0]),
+        ("-5", PAUSES[0]),
+        ("", PAUSES[0]),
+    ],
+)
+def test_retry_after_is_honoured_within_bounds(asked, pause):
+    pauses: list[float] = []
+    with Listener(in_turn(Reply(429, headers={"Retry-After": asked}), Reply())) as server:
+        assert client(server, pauses=pauses).request("GET", server.url, limit=9).status == 200
+    assert pauses == [pause]
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_no_connection_is_tried_again_and_then_said_without_the_query():
+    pauses: list[float] = []
+    host = f"127.0.0.1:{unused_port()}"
+    http = HttpClient({host: HostTrust(insecure=True)}, environment={}, sleep=pauses.append)
+    with pytest.raises(UnreachableError) as caught:
+        http.request("GET", f"http://{host}/token?password=secret", limit=1, headers={"Authorization": SECRET})
+    assert str(caught.value) == f"http://{host}/token did not answer: Connection refused"
+    assert pauses == list(PAUSES)
+
+
+def test_a_name_that_does_not_resolve_is_said():
+    def unknown(host, port):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    http = HttpClient(environment={}, sleep=lambda seconds: None, resolve=unknown)
+    with pytest.raises(UnreachableError, match="did not answer: Name or service not known"):
+        http.request("GET", "https://nowhere.example/", limit=1)
+
+
+def test_a_host_that_used_up_its_tries_gets_one_until_it_answers():
+    trouble = [True]
+    with Listener(lambda received: Reply(503 if trouble[0] else 200)) as server:
+        shared = client(server)
+        shared.request("GET", server.url, limit=1)
+        shared.request("GET", server.url, limit=1)
+        assert len(server.received) == MAX_TRIES + 1
+        trouble[0] = False
+        shared.request("GET", server.url, limit=1)
+        trouble[0] = True
+        shared.request("GET", server.url, limit=1)
+        assert len(server.received) == MAX_TRIES + 1 + 1 + MAX_TRIES
+
+
+# Threads
+
+
+def test_one_client_serves_many_threads():
+    with Listener(lambda received: Reply(body=received.path.encode())) as server:
+        shared = client(server)
+        answers: dict[int, bytes] = {}
+
+        def ask(number: int) -> None:
+            for _ in range(5):
+                answers[number] = shared.request("GET", f"{server.url}/{number}", limit=99).body
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert answers == {number: f"/{number}".encode() for number in range(8)}

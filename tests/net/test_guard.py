@@ -1,0 +1,131 @@
+"""Which addresses and URLs may be asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.net import BlockedError, Guard, HostTrust, Url, is_public
+
+PUBLIC = ["8.8.8.8", "1.1.1.1", "140.82.112.33", "2606:4700:4700::1111", "2001:4860:4860::8888", "::ffff:8.8.8.8"]
+SPECIAL = {
+    "unspecified": ["0.0.0.0", "::"],
+    "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
+    "private": ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fd00:ec2::254"],
+    "link-local": ["169.254.169.254", "169.254.170.2", "fe80::1", "fe80::1%eth0"],
+    "carrier NAT": ["100.64.0.1", "100.100.100.200"],
+    "Azure's wire server": ["168.63.129.16"],
+    "multicast": ["224.0.0.1", "239.255.255.255", "ff02::1", "ff0e::1"],
+    "reserved": ["240.0.0.1", "255.255.255.255", "192.0.0.1", "192.0.0.9", "192.0.0.10"],
+    "benchmarking": ["198.18.0.1", "2001:2::1"],
+    "documentation": ["192.0.2.1", "198.51.100.1", "203.0.113.5", "2001:db8::1", "3fff::1"],
+    "IPv4 inside IPv6": ["::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:168.63.129.16", "::127.0.0.1"],
+    "translated": ["::ffff:0:10.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1"],
+    "6to4": ["2002:a9fe:a9fe::", "192.88.99.1"],
+    "Teredo": ["2001:0:4136:e378:8000:63bf:3fff:fdd2"],
+    "site-local": ["fec0::1"],
+    "no address": ["", "localhost", "2130706433", "0x7f.1", "127.1"],
+}
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_an_address_of_the_internet_may_be_asked(address):
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(("kind", "address"), [(kind, one) for kind, many in SPECIAL.items() for one in many])
+def test_a_special_address_may_not_be_asked(kind, address):
+    assert not is_public(address), kind
+
+
+def guard(addresses: list[str], **listed: HostTrust) -> Guard:
+    return Guard(
+        {name.replace("__", ":").replace("_", "."): trust for name, trust in listed.items()},
+        lambda host, port: addresses,
+    )
+
+
+def test_a_name_with_public_addresses_is_connected_to_at_those():
+    assert guard(["8.8.8.8", "1.1.1.1"]).addresses("ghcr.io", 443) == ["8.8.8.8", "1.1.1.1"]
+
+
+@pytest.mark.parametrize("answers", [["10.0.0.1", "8.8.8.8"], ["8.8.8.8", "10.0.0.1"]])
+def test_one_bad_address_among_the_answers_blocks_the_name(answers):
+    with pytest.raises(BlockedError, match=r"ghcr\.io is at 10\.0\.0\.1"):
+        guard(answers).addresses("ghcr.io", 443)
+
+
+def test_a_bad_address_behind_those_that_would_be_tried_blocks_the_name_too():
+    with pytest.raises(BlockedError):
+        guard(["8.8.8.8"] * 9 + ["10.0.0.1"]).addresses("ghcr.io", 443)
+
+
+def test_a_listed_host_may_be_private_on_the_port_that_was_listed_only():
+    listed = guard(["10.0.0.1"], registry_corp__5000=HostTrust())
+    assert listed.addresses("registry.corp", 5000) == ["10.0.0.1"]
+    with pytest.raises(BlockedError):
+        listed.addresses("registry.corp", 443)
+    with pytest.raises(BlockedError):
+        listed.addresses("other.corp", 5000)
+
+
+def test_a_host_that_is_listed_without_a_port_is_listed_for_its_schemes_own():
+    listed = guard(["10.0.0.1"], registry_corp=HostTrust())
+    assert listed.addresses("registry.corp", 443) == ["10.0.0.1"]
+    with pytest.raises(BlockedError):
+        listed.addresses("registry.corp", 5000)
+
+
+def test_an_ipv6_literal_can_be_listed():
+    listed = Guard({"[::1]:5000": HostTrust()}, lambda host, port: [host])
+    assert listed.addresses("[::1]", 5000) == ["::1"]
+    assert listed.addresses("::1", 5000) == ["::1"]
+    assert listed.trust(Url.parse("https://[::1]:5000/v2/")) == HostTrust()
+
+
+def test_case_and_a_final_dot_do_not_make_another_host():
+    listed = guard(["10.0.0.1"], registry_corp=HostTrust())
+    assert listed.addresses("REGISTRY.corp.", 443) == ["10.0.0.1"]
+
+
+@pytest.mark.parametrize("url", ["http://ghcr.io/v2/", "https://ghcr.io:8443/v2/", "http://ghcr.io:443/v2/"])
+def test_what_is_not_listed_is_asked_by_https_on_its_own_port_only(url):
+    with pytest.raises(BlockedError, match="registries:"):
+        guard([]).admit(Url.parse(url))
+
+
+def test_https_on_its_own_port_is_let_out():
+    guard([]).admit(Url.parse("https://ghcr.io/v2/"))
+
+
+def test_a_listed_host_is_asked_on_its_port_and_by_http_only_if_it_is_insecure():
+    guard([], registry_corp__5000=HostTrust()).admit(Url.parse("https://registry.corp:5000/"))
+    guard([], registry_corp__5000=HostTrust(insecure=True)).admit(Url.parse("http://registry.corp:5000/"))
+    with pytest.raises(BlockedError, match="insecure: true"):
+        guard([], registry_corp__5000=HostTrust()).admit(Url.parse("http://registry.corp:5000/"))
+
+
+def test_a_listed_text_that_is_no_host_is_an_error():
+    with pytest.raises(ValueError, match="host"):
+        Guard({"https://registry.corp": HostTrust()})
+
+
+@pytest.mark.parametrize("host", ["localhost", "db", "metadata.google.internal", "printer.local", "a.localhost"])
+def test_an_internal_name_is_not_handed_to_the_proxy(host):
+    def unknown(host, port):
+        raise OSError
+
+    with pytest.raises(BlockedError, match="internal name"):
+        Guard({}, unknown).admit_by_proxy(Url.parse(f"https://{host}/"))
+    Guard({host: HostTrust()}, unknown).admit_by_proxy(Url.parse(f"https://{host}/"))
+
+
+def test_a_name_that_is_private_here_is_not_handed_to_the_proxy():
+    with pytest.raises(BlockedError):
+        guard(["10.0.0.1"]).admit_by_proxy(Url.parse("https://registry.corp/"))
+
+
+def test_a_name_that_only_the_proxy_knows_is_handed_to_it():
+    def unknown(host, port):
+        raise OSError
+
+    Guard({}, unknown).admit_by_proxy(Url.parse("https://ghcr.io/"))

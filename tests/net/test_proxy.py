@@ -1,0 +1,49 @@
+"""The operator's proxy, and nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+from support.listener import Listener, Reply
+
+from bot.net import HttpClient, Proxy, UnreachableError, Url
+
+GHCR = Url.parse("https://ghcr.io/v2/")
+
+
+def test_https_proxy_is_read_in_lower_case_first():
+    assert Proxy.from_environment({"https_proxy": "http://a", "HTTPS_PROXY": "http://b"}).url == "http://a"
+    assert Proxy.from_environment({"HTTPS_PROXY": "http://b"}).url == "http://b"
+
+
+def test_other_variables_choose_no_proxy():
+    assert Proxy.from_environment({"ALL_PROXY": "http://a", "HTTP_PROXY": "http://b", "http_proxy": "http://c"}) == (
+        Proxy()
+    )
+
+
+def test_a_password_in_the_proxys_url_is_not_shown():
+    assert "secret" not in repr(Proxy("http://user:secret@proxy.corp:3128"))
+
+
+@pytest.mark.parametrize("entry", ["*", "ghcr.io", ".io", "io", "*.io", "GHCR.io", "ghcr.io:443", "x, ghcr.io ,y"])
+def test_no_proxy_makes_exceptions(entry):
+    assert not Proxy.from_environment({"HTTPS_PROXY": "http://p", "NO_PROXY": entry}).serves(GHCR)
+
+
+@pytest.mark.parametrize("entry", ["", "hcr.io", "ghcr.io:8443", "a.ghcr.io", "https://ghcr.io", "cr.i"])
+def test_no_proxy_makes_no_other_exceptions(entry):
+    assert Proxy.from_environment({"HTTPS_PROXY": "http://p", "NO_PROXY": entry}).serves(GHCR)
+
+
+def test_plain_http_is_never_asked_by_proxy():
+    assert not Proxy("http://p").serves(Url.parse("http://127.0.0.1:5000/"))
+
+
+def test_a_request_goes_to_the_proxy_by_name():
+    with Listener(lambda received: Reply(403)) as proxy:
+        client = HttpClient(
+            environment={"HTTPS_PROXY": proxy.url}, sleep=lambda seconds: None, resolve=lambda host, port: ["8.8.8.8"]
+        )
+        with pytest.raises(UnreachableError, match=r"https://ghcr\.io/v2/ did not answer"):
+            client.request("GET", "https://ghcr.io/v2/?secret=1", limit=1)
+    assert set(proxy.asked) == {"CONNECT ghcr.io:443"}

@@ -1,0 +1,99 @@
+"""URLs of strangers: read strictly or not at all, and shown without what is secret in them."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.net import BlockedError, Url
+from bot.net.url import MAX_URL_LENGTH, split_authority
+
+
+def test_a_url_is_put_together_as_it_was():
+    assert str(Url.parse("https://Auth.Docker.io:443/token?service=a&scope=b")) == (
+        "https://auth.docker.io/token?service=a&scope=b"
+    )
+    assert str(Url.parse("http://127.0.0.1:5000")) == "http://127.0.0.1:5000/"
+
+
+def test_a_location_is_read_relative_to_where_it_came_from():
+    base = Url.parse("https://registry.k8s.io/v2/pause/manifests/3.9?a=b")
+    assert str(Url.parse("/v2/x", base=base)) == "https://registry.k8s.io/v2/x"
+    assert str(Url.parse("latest", base=base)) == "https://registry.k8s.io/v2/pause/manifests/latest"
+    assert str(Url.parse("//evil.example/x", base=base)) == "https://evil.example/x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ghcr.io/token",
+        "ftp://ghcr.io/",
+        "file:///etc/passwd",
+        "https://",
+        "https:///token",
+        "https://user:secret@ghcr.io/token",
+        "https://ghcr.io@evil.example/token",
+        "https://ghcr.io/token#fragment",
+        "https://ghcr.io:port/",
+        "https://ghcr.io:99999/",
+        "https://gh\\cr.io/",
+        "https://ghcr.io\\@evil.example/",
+        "https://ghcr.io/to\\ken",
+        "https://ghcr.io/with space",
+        "https://ghcr.io%00.evil.example/",
+        "https://ghcr。io/",
+        "https://ghcr.io/tökén",
+        "https://[::1/",
+        "https://[fe80::1%25eth0]/",
+        "https://a.example/" + "x" * MAX_URL_LENGTH,
+    ],
+)
+def test_a_url_with_a_second_reading_is_refused(text):
+    with pytest.raises(BlockedError):
+        Url.parse(text)
+
+
+@given(st.text(alphabet="htps:/@\\?#[]%.ab1 \t\r\né", max_size=40).map(lambda rest: f"https://{rest}"))
+def test_requests_never_sees_another_host_than_we_do(text):
+    try:
+        url = Url.parse(text)
+    except BlockedError:
+        return
+    seen = requests.Request("GET", str(url)).prepare()
+    assert Url.parse(str(seen.url)).origin == url.origin
+
+
+def test_what_is_shown_has_no_query():
+    assert Url.parse("https://s3.example/blob?X-Signature=secret").shown == "https://s3.example/blob"
+
+
+@pytest.mark.parametrize(
+    "text", ["gopher://user:secret@a.example/b?secret#secret", "https://secret@b.example/", "https://b:x/?secret"]
+)
+def test_an_error_shows_no_user_and_no_query(text):
+    with pytest.raises(BlockedError) as caught:
+        Url.parse(text)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("ghcr.io", ("ghcr.io", None)),
+        ("Ghcr.io.", ("ghcr.io", None)),
+        ("127.0.0.1:5000", ("127.0.0.1", 5000)),
+        ("[::1]:5000", ("[::1]", 5000)),
+        ("[::1]", ("[::1]", None)),
+    ],
+)
+def test_an_authority_is_host_and_port(text, parts):
+    assert split_authority(text) == parts
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a:b", "https://a", "a/b", "é.example", ":5000", "a:5000:1", "a:\u0665"])
+def test_what_is_no_authority_is_an_error(text):
+    with pytest.raises(ValueError, match="is no host"):
+        split_authority(text)

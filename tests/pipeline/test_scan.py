@@ -1,0 +1,166 @@
+"""`scan` over one tree: every status comes up, in the documents that scripts and people read."""
+
+import json
+
+import pytest
+from support.values import digest
+from support.worlds import Loopback, build, write_tree
+
+from bot.model.policy import Match, Rule, Rulebook
+from bot.model.vocabulary import Role
+from bot.pipeline.scan import scan
+from bot.pipeline.survey import MAX_FILE_BYTES
+from bot.registries.access import RegistryEntry
+from bot.reports.json_document import scan_document
+from bot.reports.text import scan_text
+from bot.worktree import WorkTree
+
+POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
+
+
+def _scan(tmp_path, loopback: Loopback, files, **more):
+    tree = WorkTree(write_tree(tmp_path / "tree", files))
+    return scan(tree, "tree", loopback.world(), more.pop("rulebook", loopback.rulebook))
+
+
+def _places(scanned):
+    document = json.loads(scan_document(scanned.report))
+    return {(place["path"], place["line"]): place for place in document["occurrences"]}
+
+
+def test_a_stale_pin_a_fresh_one_and_one_that_is_missing(tmp_path, loopback):
+    now = loopback.move("python", "3.12", "now")
+    files = {
+        "Dockerfile": f"FROM python:3.12@{digest('old')} AS a\nFROM python:3.12@{now}\nFROM missing:1\n",
+    }
+    scanned = _scan(tmp_path, loopback, files)
+    stale, fresh, missing = (_places(scanned)["Dockerfile", line] for line in (1, 2, 3))
+    start = len("FROM python:3.12@")
+    assert stale == {
+        "path": "Dockerfile",
+        "line": 1,
+        "format": "dockerfile",
+        "locator": "stage[0]",
+        "written": f"python:3.12@{digest('old')}",
+        "reference": f"python:3.12@{digest('old')}",
+        "canonical": "docker.io/library/python",
+        "role": "base",
+        "tag": "3.12",
+        "digest": digest("old"),
+        "pinned": True,
+        "platform": None,
+        "digest_at": {"start": start, "end": start + 71},
+        "status": "update",
+        "reason": None,
+        "new_digest": now,
+    }
+    assert (fresh["status"], fresh["new_digest"]) == ("up-to-date", None)
+    assert (missing["status"], missing["reason"]) == ("unresolved", "not-found-or-denied")
+    assert missing["digest_at"] == {"start": missing_end(files["Dockerfile"]), "end": missing_end(files["Dockerfile"])}
+    assert scanned.report.failed == ()
+
+
+def missing_end(content: str) -> int:
+    return content.index("missing:1") + len("missing:1")
+
+
+def test_the_document_has_exactly_its_keys(tmp_path, loopback):
+    loopback.move("python", "3.12", "now")
+    scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM $X\n"})
+    document = json.loads(scan_document(scanned.report))
+    assert list(document) == ["schema", "root", "occurrences", "unsupported", "failed"]
+    assert (document["schema"], document["root"], document["failed"]) == (1, "tree", [])
+    assert document["unsupported"] == [{"path": "Dockerfile", "line": 2, "text": "$X", "reason": "unresolved-argument"}]
+
+
+def test_the_edited_file_is_proved_and_nothing_else_in_it_changes(tmp_path, loopback):
+    now = loopback.move("python", "3.12", "now")
+    before = f"\ufeff# caf\u00e9\r\nFROM python:3.12@{digest('old')} AS a\r\nCOPY --from=python:3.12 /a /b"
+    scanned = _scan(tmp_path, loopback, {"Dockerfile": before})
+    (change,) = scanned.edited.changes
+    expected = before.replace(digest("old"), now).replace("--from=python:3.12 ", f"--from=python:3.12@{now} ")
+    assert change.content == expected.encode()
+
+
+def test_a_file_without_any_move_is_no_change(tmp_path, loopback):
+    now = loopback.move("python", "3.12", "now")
+    scanned = _scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{now}\n"})
+    assert scanned.edited.changes == ()
+
+
+def test_an_unlisted_registry_is_never_contacted(tmp_path, loopback):
+    files = {"Dockerfile": "FROM registry.unlisted.example/base:1\n", "pod.yaml": POD.format(image="127.0.0.1:1/x:1")}
+    places = _places(_scan(tmp_path, loopback, files))
+    assert {place["reason"] for place in places.values()} == {"unknown-registry"}
+    assert loopback.registry.served == ()
+
+
+def test_one_line_is_asked_once_whatever_the_number_of_places(tmp_path, loopback):
+    now = loopback.move("python", "3.12", "now")
+    files = {f"service-{number}/Dockerfile": f"FROM python:3.12@{now}\n" for number in range(20)}
+    scanned = _scan(tmp_path, loopback, files | {"pod.yaml": POD.format(image=f"python:3.12@{now}")})
+    assert len(_places(scanned)) == 21
+    assert [request.method for request in loopback.registry.served] == ["HEAD"]
+
+
+def test_what_moved_costs_one_more_request(tmp_path, loopback):
+    loopback.move("python", "3.12", "now")
+    _scan(tmp_path, loopback, {"a/Dockerfile": "FROM python:3.12\n", "b/Dockerfile": "FROM python:3.12\n"})
+    assert [request.method for request in loopback.registry.served] == ["HEAD", "GET"]
+
+
+def test_a_pin_of_one_platform_of_the_current_index_is_up_to_date(tmp_path, loopback):
+    loopback.move("python", "3.12", "now")
+    child = build("now").children[1].digest
+    places = _places(_scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{child}\n"}))
+    assert places["Dockerfile", 1]["status"] == "up-to-date"
+
+
+def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loopback):
+    now = loopback.move("python", "3.12", "now")
+    loopback.entries = (
+        RegistryEntry("docker.io", mirror=loopback.registry.host, insecure=True),
+        RegistryEntry("127.0.0.1:9", insecure=True),
+    )
+    loopback.rulebook = Rulebook(own=(), hosts=frozenset({"docker.io", "127.0.0.1:9"}))
+    files = {"Dockerfile": "FROM 127.0.0.1:9/a:1\nFROM 127.0.0.1:9/b:1\nFROM python:3.12\n"}
+    scanned = _scan(tmp_path, loopback, files)
+    places = _places(scanned)
+    assert [places["Dockerfile", line]["reason"] for line in (1, 2)] == ["unreachable"] * 2
+    assert places["Dockerfile", 3]["new_digest"] == now
+    (failed,) = scanned.report.failed
+    assert (failed.subject, failed.stage) == ("127.0.0.1:9", "resolve")
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (Rule(ignore=True), "ignored"),
+        (Rule(pin=False), "pin-off"),
+        (Rule(match=Match(role=Role.BASE), ignore=True), "ignored"),
+    ],
+)
+def test_a_rule_skips_with_its_reason_and_asks_nobody(tmp_path, loopback, rule, reason):
+    rulebook = Rulebook(own=(), hosts=frozenset({"docker.io"}), rules=(rule,))
+    places = _places(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
+    assert places["Dockerfile", 1]["reason"] == reason
+    assert loopback.registry.served == ()
+
+
+def test_a_file_that_is_too_large_is_said_and_not_read(tmp_path, loopback):
+    scanned = _scan(tmp_path, loopback, {"Dockerfile": b"#" * (MAX_FILE_BYTES + 1), "b/Dockerfile": "FROM scratch\n"})
+    document = json.loads(scan_document(scanned.report))
+    assert document["unsupported"] == [{"path": "Dockerfile", "line": 1, "text": "", "reason": "too-large"}]
+    assert document["failed"] == []
+
+
+def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
+    loopback.move("python", "3.12", "now")
+    files = {"Dockerfile": f"FROM python:3.12@{digest('old')}\nFROM python\nFROM $X\n"}
+    text = scan_text(_scan(tmp_path, loopback, files).report, None)
+    old, new = digest("old")[7:19], build("now").digest[7:19]
+    assert f"{old} → {new}" in text
+    assert "skipped (no-tag): It names no tag" in text
+    assert "unresolved-argument" in text
+    assert "2 image references: 1 update, 1 skipped, 1 unsupported." in text
+    assert "--write" in text

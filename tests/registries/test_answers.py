@@ -1,0 +1,244 @@
+"""Registries that misbehave, or are not registries: what each answer means to the run."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+from support.listener import Listener, Received, Reply
+
+from bot.demo import images
+from bot.model.errors import RegistryError
+from bot.model.image import Claim
+from bot.model.reference import Digest, Line
+from bot.model.vocabulary import Reason
+from bot.net.client import MAX_TRIES
+from bot.registries.access import RegistryEntry
+from bot.registries.manifest import ACCEPT
+from bot.registries.oci import MAX_CONFIG, MAX_MANIFEST, OciRegistry
+
+IMAGE = images.image([images.layer({"a": b"b"})])
+OTHER = images.image([images.layer({"a": b"c"})])
+CONFIG = IMAGE.blobs[0]
+SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+
+
+def client(*hosts: str, pauses: list[float] | None = None) -> OciRegistry:
+    entries = [RegistryEntry(host, insecure=True) for host in hosts]
+    return OciRegistry(entries, environment={}, sleep=(pauses if pauses is not None else []).append)
+
+
+def line(server: Listener) -> Line:
+    return Line(f"{server.host}/a/b", "1")
+
+
+def serve(item: images.Image | images.Index, **headers: str) -> Reply:
+    return Reply(200, item.content, {"Content-Type": item.media_type} | headers)
+
+
+def claimed(item: images.Image | images.Index) -> Reply:
+    return serve(item, **{"Docker-Content-Digest": item.digest})
+
+
+def test_every_question_about_a_manifest_accepts_all_four_types_in_one_header():
+    with Listener(lambda received: claimed(IMAGE)) as server:
+        oci = client(server.host)
+        oci.head(line(server))
+        oci.fetch(line(server), IMAGE.digest)
+    assert [received.headers["accept"] for received in server.received] == [ACCEPT, ACCEPT]
+
+
+# A claim that is none
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        serve(IMAGE),
+        serve(IMAGE, **{"Docker-Content-Digest": ""}),
+        serve(IMAGE, **{"Docker-Content-Digest": "sha256:abc"}),
+        serve(IMAGE, **{"Docker-Content-Digest": "sha512:" + "a" * 128}),
+        serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest, "Content-Type": "text/html"}),
+        serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest, "Content-Type": SCHEMA1}),
+        Reply(405),
+        Reply(501),
+    ],
+)
+def test_where_a_head_claims_nothing_usable_the_manifest_is_fetched_and_hashed(head):
+    with Listener(lambda received: head if received.method == "HEAD" else serve(IMAGE)) as server:
+        assert client(server.host).head(line(server)) == Claim(IMAGE.digest, IMAGE.media_type)
+    assert server.asked == ["HEAD /v2/a/b/manifests/1", "GET /v2/a/b/manifests/1"]
+
+
+def test_a_header_that_contradicts_the_body_is_not_believed():
+    answers = {"HEAD": serve(IMAGE), "GET": serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest})}
+    with Listener(lambda received: answers[received.method]) as server:
+        assert client(server.host).head(line(server)).digest == IMAGE.digest
+
+
+def test_bytes_that_do_not_have_the_digest_are_a_failure():
+    reply = serve(OTHER, **{"Docker-Content-Digest": IMAGE.digest})
+    with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=OTHER.digest) as caught:
+        client(server.host).fetch(line(server), IMAGE.digest)
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.DIGEST_MISMATCH, True)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "said"),
+    [
+        (b'{"schemaVersion": 1, "fsLayers": []}', SCHEMA1, "schema 1"),
+        (b"<html>Welcome to the guest network</html>", "text/html", "not JSON"),
+        (IMAGE.content, images.DOCKER_MANIFEST, "contradict"),
+    ],
+)
+def test_what_is_no_image_is_a_finding_and_no_failure(body, content_type, said):
+    reply = Reply(200, body, {"Content-Type": content_type})
+    with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=said) as caught:
+        client(server.host).head(line(server))
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
+
+
+def test_a_manifest_without_a_type_is_sniffed():
+    untyped = json.dumps({key: value for key, value in json.loads(IMAGE.content).items() if key != "mediaType"})
+    with Listener(lambda received: Reply(200, untyped.encode())) as server:
+        claim = client(server.host).head(line(server))
+    assert claim == Claim(images.digest_of(untyped.encode()), images.OCI_MANIFEST)
+
+
+# Too large
+
+
+def test_a_manifest_beyond_the_limit_is_not_read():
+    reply = Reply(200, b" " * (MAX_MANIFEST + 1))
+    with (
+        Listener(lambda received: reply) as server,
+        pytest.raises(RegistryError, match=f"more than {MAX_MANIFEST} bytes") as caught,
+    ):
+        client(server.host).fetch(line(server), IMAGE.digest)
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
+
+
+def by_kind(manifest: Reply, blob: Reply):
+    return lambda received: blob if "/blobs/" in received.path else manifest
+
+
+@pytest.mark.parametrize(
+    ("blob", "reason"),
+    [
+        (Reply(200, b" " * (MAX_CONFIG + 1)), Reason.REGISTRY_ERROR),
+        (Reply(200, CONFIG + b" "), Reason.DIGEST_MISMATCH),
+        (Reply(404), Reason.NOT_FOUND_OR_DENIED),
+    ],
+)
+def test_a_config_is_bounded_and_hashed_too(blob, reason):
+    with Listener(by_kind(serve(IMAGE), blob)) as server:
+        oci = client(server.host)
+        manifest = oci.fetch(line(server), IMAGE.digest)
+        with pytest.raises(RegistryError) as caught:
+            oci.describe(line(server), manifest)
+    assert caught.value.reason is reason
+
+
+# Elsewhere
+
+
+def test_manifests_and_configs_are_followed_to_where_they_are_kept():
+    def storage(received: Received) -> Reply:
+        assert "authorization" not in received.headers
+        return Reply(200, CONFIG) if received.path == "/config" else serve(IMAGE)
+
+    with Listener(storage) as store:
+        moved = by_kind(
+            Reply(307, headers={"Location": f"{store.url}/manifest"}),
+            Reply(307, headers={"Location": f"{store.url}/config"}),
+        )
+        with Listener(moved) as server:
+            oci = client(server.host, store.host)
+            manifest = oci.fetch(line(server), IMAGE.digest)
+            assert oci.describe(line(server), manifest).created == images.DEFAULT_CREATED
+
+
+def test_a_redirect_inside_is_refused():
+    reply = Reply(302, headers={"Location": "https://169.254.169.254/latest"})
+    with (
+        Listener(lambda received: reply) as server,
+        pytest.raises(RegistryError, match=r"169\.254\.169\.254") as caught,
+    ):
+        client(server.host).head(line(server))
+    assert caught.value.reason is Reason.UNREACHABLE
+
+
+# Trouble
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (429, Reason.RATE_LIMITED),
+        (500, Reason.REGISTRY_ERROR),
+        (503, Reason.REGISTRY_ERROR),
+        (400, Reason.REGISTRY_ERROR),
+        (302, Reason.REGISTRY_ERROR),
+    ],
+)
+def test_trouble_that_stays_is_a_failure_of_the_host(status, reason):
+    reply = Reply(status)
+    with (
+        Listener(lambda received: reply) as server,
+        pytest.raises(RegistryError, match=f"answered {status} for a/b/manifests/1") as caught,
+    ):
+        client(server.host).head(line(server))
+    assert (caught.value.reason, caught.value.is_failure, caught.value.host) == (reason, True, server.host)
+
+
+def test_a_registry_that_says_when_is_asked_again_then():
+    replies = [Reply(429, headers={"Retry-After": "11"}), claimed(IMAGE)]
+    pauses: list[float] = []
+    with Listener(lambda received: replies.pop(0)) as server:
+        assert client(server.host, pauses=pauses).head(line(server)).digest == IMAGE.digest
+    assert pauses == [11.0]
+
+
+def test_tries_are_few():
+    with Listener(lambda received: Reply(503)) as server, pytest.raises(RegistryError):
+        client(server.host).head(line(server))
+    assert len(server.received) == MAX_TRIES
+
+
+def test_no_connection_is_a_failure_of_the_host():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{probe.getsockname()[1]}"
+    with pytest.raises(RegistryError, match="did not answer: Connection refused") as caught:
+        client(host).head(Line(f"{host}/a/b", "1"))
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
+
+
+def test_the_words_of_a_registry_are_one_short_line_in_a_message():
+    word = "line\nbreak \x1b[31mred\u202e " + "x" * 10_000
+    said = json.dumps({"errors": [{"code": "TOOMANY", "message": word}] * 9}).encode()
+    with Listener(lambda received: Reply(400, said)) as server, pytest.raises(RegistryError) as caught:
+        client(server.host).fetch(line(server), IMAGE.digest)
+    message = str(caught.value)
+    assert "TOOMANY: line break [31mred x" in message
+    assert message.isprintable()
+    assert len(message) < 500
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b'{"errors": 1}', b'{"errors": {}}', b'{"errors": [1]}', b'{"errors": [{}]}']
+)
+def test_words_that_are_none_leave_the_status(body):
+    reply = Reply(404, body)
+    with (
+        Listener(lambda received: reply) as server,
+        pytest.raises(RegistryError, match=r"answered 404 for a/b/manifests/sha256:[0-9a-f]+: it is not there"),
+    ):
+        client(server.host).fetch(line(server), IMAGE.digest)
+
+
+def test_a_digest_of_another_algorithm_is_a_mismatch_and_no_crash():
+    with Listener(lambda received: serve(IMAGE)) as server, pytest.raises(RegistryError) as caught:
+        client(server.host).fetch(line(server), Digest("sha512:" + "a" * 128))
+    assert caught.value.reason is Reason.DIGEST_MISMATCH

@@ -1,0 +1,437 @@
+"""Challenges: who gets which token, and who never sees a credential."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+
+import pytest
+import responses
+from support.listener import Listener, Received, Reply
+from support.registry import DockerRegistry
+from support.tokens import TokenServer
+
+from bot.demo import images
+from bot.model.errors import RegistryError
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+from bot.net import HttpClient, Url
+from bot.registries.access import Access, Endpoint, RegistryEntry
+from bot.registries.auth import KNOWN_REALMS, Authenticator, Question, may_see_credential, parse_token
+from bot.registries.keychain import Keychain
+from bot.registries.oci import OciRegistry
+
+IMAGE = images.image([images.layer({"a": b"b"})])
+BASIC = "Basic " + base64.b64encode(b"user:right").decode()
+real = pytest.mark.real("docker-registry")
+
+
+def client(*entries: RegistryEntry, environment: dict[str, str] | None = None) -> OciRegistry:
+    return OciRegistry(entries, environment=environment or {}, sleep=lambda seconds: None)
+
+
+def challenge(realm: str) -> Reply:
+    return Reply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",service="s",scope="repository:x:push"'})
+
+
+def token(text: str = "abc", **fields: object) -> Reply:
+    return Reply(200, json.dumps({"token": text} | fields).encode())
+
+
+def manifest() -> Reply:
+    headers = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
+    return Reply(200, IMAGE.content, headers)
+
+
+def guarded(realm: str, accepted: str = "abc"):
+    """Answer as a registry that wants the token `accepted` of `realm`."""
+
+    def answer(received: Received) -> Reply:
+        return manifest() if received.headers.get("authorization") == f"Bearer {accepted}" else challenge(realm)
+
+    return answer
+
+
+# A real registry and its token server
+
+
+@pytest.fixture
+def stand(tmp_path):
+    """Start a registry behind a token server that knows one user."""
+
+    def start(repositories: tuple[str, ...] = ("a/b",), **options) -> tuple[DockerRegistry, TokenServer]:
+        tokens = TokenServer(tmp_path, {"user": "right"}, **options)
+        opened.append(tokens.__enter__())
+        registry = DockerRegistry(token=tokens.block, folder=tmp_path)
+        opened.append(registry.__enter__())
+        for repository in repositories:
+            registry.push(IMAGE, repository, "1", authorization=tokens.bearer(repository))
+        registry.forget()
+        return registry, tokens
+
+    opened: list[DockerRegistry | TokenServer] = []
+    yield start
+    for server in reversed(opened):
+        server.__exit__()
+
+
+def listed(registry: DockerRegistry, tokens: TokenServer, **entry) -> RegistryEntry:
+    return RegistryEntry(registry.host, insecure=True, trusted_realms=(tokens.host,), **entry)
+
+
+@real
+def test_anybody_gets_a_token_for_what_is_public(stand):
+    registry, tokens = stand()
+    oci = client(listed(registry, tokens))
+    assert oci.head(Line(f"{registry.host}/a/b", "1")).digest == IMAGE.digest
+    assert tokens.scopes == ["repository:a/b:pull"]
+    assert "authorization" not in tokens.received[0].headers
+
+
+@real
+def test_one_token_for_a_repository_and_one_challenge_for_a_host(stand):
+    registry, tokens = stand(("a/b", "c"))
+    oci = client(listed(registry, tokens, username="user", password="right"))
+    for repository in ("a/b", "a/b", "c", "c"):
+        line = Line(f"{registry.host}/{repository}", "1")
+        oci.fetch(line, oci.head(line).digest)
+    assert tokens.scopes == ["repository:a/b:pull", "repository:c:pull"]
+    assert [request.status for request in registry.requests()] == [401] + [200] * 8
+
+
+@real
+def test_one_token_serves_many_threads(stand):
+    registry, tokens = stand()
+    oci = client(listed(registry, tokens))
+    line = Line(f"{registry.host}/a/b", "1")
+    threads = [threading.Thread(target=oci.head, args=(line,)) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tokens.scopes == ["repository:a/b:pull"]
+    assert sorted(request.status for request in registry.requests()) == [200] * 12 + [401]
+
+
+@real
+def test_a_private_repository_opens_for_a_login_and_for_an_identity_token(stand, tmp_path):
+    registry, tokens = stand(public=False, identity_token="refresh")
+    line = Line(f"{registry.host}/a/b", "1")
+    assert client(listed(registry, tokens, username="user", password="right")).head(line).digest == IMAGE.digest
+    config = {"auths": {registry.host: {"identitytoken": "refresh"}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    oci = client(listed(registry, tokens), environment={"DOCKER_CONFIG": str(tmp_path)})
+    assert oci.head(line).digest == IMAGE.digest
+    assert [received.method for received in tokens.received] == ["GET", "POST"]
+    assert oci.pull_address(line, IMAGE.digest).password is None
+
+
+@real
+def test_a_private_repository_without_a_login_is_a_finding(stand):
+    registry, tokens = stand(public=False)
+    with pytest.raises(RegistryError) as caught:
+        client(listed(registry, tokens)).head(Line(f"{registry.host}/a/b", "1"))
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
+
+
+@real
+def test_a_wrong_password_is_refused_by_the_token_server_and_not_repeated_in_the_message(stand):
+    registry, tokens = stand()
+    with pytest.raises(RegistryError, match=r"\[hidden\].*credential configured for") as caught:
+        client(listed(registry, tokens, username="user", password="f4ls3")).head(Line(f"{registry.host}/a/b", "1"))
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
+    assert "f4ls3" not in str(caught.value)
+
+
+@real
+def test_the_registry_refuses_what_is_not_there_even_to_a_token(stand):
+    registry, tokens = stand()
+    with pytest.raises(RegistryError) as caught:
+        client(listed(registry, tokens)).head(Line(f"{registry.host}/a/b", "2"))
+    assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
+
+
+# Realms that are not trusted
+
+
+def test_a_realm_elsewhere_never_sees_the_credential():
+    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+        # The realm may be asked, since the operator listed it as a registry; that alone makes it no token server.
+        entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
+        oci = client(*entries, RegistryEntry(realm.host, insecure=True))
+        assert oci.head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest, "a token for anybody is enough here"
+    assert [received.headers.get("authorization") for received in realm.received] == [None]
+    assert all(received.headers.get("authorization") != BASIC for received in server.received)
+
+
+def test_where_anybodys_token_is_not_enough_the_message_names_the_realm():
+    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
+        entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
+        with pytest.raises(RegistryError, match=f"{realm.host}.*trusted_realms") as caught:
+            client(*entries, RegistryEntry(realm.host, insecure=True)).head(Line(f"{server.host}/a", "1"))
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
+
+
+def test_a_realm_that_the_operator_trusts_sees_it():
+    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+        entry = RegistryEntry(
+            server.host, insecure=True, username="user", password="right", trusted_realms=(realm.host,)
+        )
+        assert client(entry).head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest
+    assert [received.headers.get("authorization") for received in realm.received] == [BASIC]
+
+
+def test_a_realm_on_the_registrys_own_origin_sees_it():
+    def answer(received: Received) -> Reply:
+        return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?a=b")(received)
+
+    with Listener(answer) as server:
+        entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
+        assert client(entry).head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest
+    (asked,) = [received for received in server.received if received.path.startswith("/token")]
+    assert asked.path == "/token?a=b&service=s&scope=repository%3Aa%3Apull", "the scope is ours, never the challenge's"
+    assert asked.headers["authorization"] == BASIC
+
+
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "http://127.0.0.1:1/token",
+        "https://169.254.169.254/token",
+        "https://user@auth.example/token",
+        "file:///etc/passwd",
+        "https://2130706433/",
+        "nonsense",
+    ],
+)
+def test_a_realm_that_leads_inside_is_not_asked(realm):
+    with Listener(lambda received: challenge(realm)) as server:
+        entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
+        with pytest.raises(RegistryError) as caught:
+            client(entry).head(Line(f"{server.host}/a", "1"))
+    assert caught.value.reason is Reason.UNREACHABLE
+    assert len(server.received) == 1
+
+
+def test_a_token_server_that_redirects_is_not_followed():
+    elsewhere = Reply(307, headers={"Location": "/elsewhere"})
+    with Listener(lambda received: elsewhere) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+        entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
+        with pytest.raises(RegistryError, match="answered 307"):
+            client(entry).head(Line(f"{server.host}/a", "1"))
+    assert len(realm.received) == 1
+
+
+ENDPOINTS = {
+    "docker.io": "https://auth.docker.io/token",
+    "registry.gitlab.com": "https://gitlab.com/jwt/auth",
+    "nvcr.io": "https://authn.nvidia.com/token",
+    "docker.elastic.co": "https://docker-auth.elastic.co/auth",
+    "ghcr.io": "https://ghcr.io/token",
+    "quay.io": "https://quay.io/v2/auth",
+}
+
+
+@pytest.mark.parametrize("host", ENDPOINTS)
+def test_a_public_registrys_own_token_server_may_see_its_credential_and_no_other(host):
+    endpoint = Access().endpoint(host)
+    assert endpoint is not None
+    for other, realm in ENDPOINTS.items():
+        assert may_see_credential(endpoint, Url.parse(realm)) == (other == host), (host, realm)
+
+
+def test_every_built_in_realm_is_of_a_host_that_is_asked():
+    assert {endpoint.host for host in ENDPOINTS if (endpoint := Access().endpoint(host))} >= set(KNOWN_REALMS)
+
+
+@pytest.mark.parametrize(
+    "realm", ["http://r.corp:5000/", "https://r.corp/", "https://r.corp:5001/", "https://x.r.corp:5000/"]
+)
+def test_another_scheme_port_or_label_is_another_origin(realm):
+    endpoint = Endpoint("r.corp:5000", "r.corp:5000", "r.corp:5000")
+    assert not may_see_credential(endpoint, Url.parse(realm))
+    assert may_see_credential(endpoint, Url.parse("https://r.corp:5000/token"))
+
+
+# Mirrors
+
+
+def test_the_upstreams_credential_never_reaches_its_mirror():
+    def answer(received: Received) -> Reply:
+        return token() if received.path.startswith("/token") else guarded(f"{server.url}/token")(received)
+
+    with Listener(answer) as server:
+        hub = RegistryEntry("docker.io", mirror=server.host, insecure=True, username="hub", password="right")
+        line = Line("docker.io/library/nginx", "1")
+        assert client(hub).head(line).digest == IMAGE.digest
+        assert client(hub).pull_address(line, IMAGE.digest).username is None
+        sent = {received.headers.get("authorization") for received in server.received}
+        assert sent == {None, "Bearer abc"}
+        own = RegistryEntry(server.host, username="user", password="right")
+        assert client(hub, own).head(line).digest == IMAGE.digest
+        assert client(hub, own).pull_address(line, IMAGE.digest).username == "user"
+    assert BASIC in {received.headers.get("authorization") for received in server.received}
+
+
+# Docker Hub, by its public names
+
+
+@responses.activate
+def test_docker_hub_is_asked_at_its_api_and_its_token_server_with_the_hubs_credential():
+    url = "https://registry-1.docker.io/v2/library/nginx/manifests/1.27"
+    realm = "https://auth.docker.io/token"
+    wanted = {"WWW-Authenticate": f'Bearer realm="{realm}",service="registry.docker.io",scope="x"'}
+    responses.head(url, status=401, headers=wanted)
+    query = {"service": "registry.docker.io", "scope": "repository:library/nginx:pull"}
+    granted = [
+        responses.matchers.query_param_matcher(query),
+        responses.matchers.header_matcher({"Authorization": BASIC}),
+    ]
+    responses.get(realm, json={"token": "abc", "expires_in": 300}, match=granted)
+    bearer = responses.matchers.header_matcher({"Authorization": "Bearer abc"})
+    headers = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
+    responses.head(url, headers=headers, match=[bearer])
+    oci = client(RegistryEntry("docker.io", username="user", password="right"))
+    assert oci.head(Line("docker.io/library/nginx", "1.27")).digest == IMAGE.digest
+    assert len(responses.calls) == 3
+
+
+# Tokens in time
+
+
+def authenticator(server: Listener, clock: list[float], **entry) -> tuple[Authenticator, Endpoint, Question]:
+    access = Access([RegistryEntry(server.host, insecure=True, **entry)])
+    endpoint = access.endpoint(server.host)
+    assert endpoint is not None
+    http = HttpClient(access.listed(), environment={}, sleep=lambda seconds: None)
+    question = Question("GET", "/v2/a/manifests/1", "a", 10_000)
+    return Authenticator(http, Keychain(access, {}), now=lambda: clock[0]), endpoint, question
+
+
+def test_a_token_is_used_for_nine_tenths_of_its_life():
+    with Listener(lambda received: token(expires_in=1000)) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+        clock = [0.0]
+        asks, endpoint, question = authenticator(server, clock, trusted_realms=(realm.host,))
+        for moment, tokens in ((0.0, 1), (899.0, 1), (901.0, 2)):
+            clock[0] = moment
+            assert asks.ask(endpoint, question).status == 200
+            assert len(realm.received) == tokens
+
+
+def test_a_token_that_was_revoked_is_replaced_once():
+    words = ["abc"]
+
+    def answer(received: Received) -> Reply:
+        return guarded(f"{realm.url}/token", words[0])(received)
+
+    with Listener(lambda received: token(words[0])) as realm, Listener(answer) as server:
+        asks, endpoint, question = authenticator(server, [0.0], trusted_realms=(realm.host,))
+        assert asks.ask(endpoint, question).status == 200
+        words[0] = "def"
+        assert asks.ask(endpoint, question).status == 200
+    sent = [received.headers.get("authorization") for received in server.received]
+    assert sent == [None, "Bearer abc", "Bearer abc", None, "Bearer def"]
+    assert len(realm.received) == 2
+
+
+def test_a_fresh_token_that_does_not_open_the_door_ends_the_question():
+    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
+        asks, endpoint, question = authenticator(server, [0.0], trusted_realms=(realm.host,))
+        with pytest.raises(RegistryError):
+            asks.ask(endpoint, question)
+    assert len(server.received) == 2
+    assert len(realm.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "lifetime"),
+    [
+        ({"token": "a"}, 60.0),
+        ({"access_token": "a", "expires_in": 300}, 300.0),
+        ({"token": "a", "access_token": "b", "expires_in": 1}, 60.0),
+        ({"token": "a", "expires_in": -5}, 60.0),
+        ({"token": "a", "expires_in": 10**9}, 3600.0),
+        ({"token": "a", "expires_in": "300"}, 60.0),
+        ({"token": "a", "expires_in": True}, 60.0),
+        ({"token": "a", "expires_in": None}, 60.0),
+    ],
+)
+def test_a_lifetime_is_read_within_bounds(fields, lifetime):
+    assert parse_token(json.dumps(fields).encode()) == ("a", lifetime)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"secret", b"{}", b'{"token": ""}', b'{"token": 1}', b'{"token": "sec\\r\\nret"}', b"[" * 100_000],
+)
+def test_what_is_no_token_is_said_without_repeating_it(body):
+    with pytest.raises(ValueError, match="it ") as caught:
+        parse_token(body)
+    assert "sec" not in str(caught.value)
+
+
+def test_a_token_servers_nonsense_is_a_failure_of_the_registry():
+    with Listener(lambda received: Reply(200, b"<html>")) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+        entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
+        with pytest.raises(RegistryError, match="answered no token: it is not JSON") as caught:
+            client(entry).head(Line(f"{server.host}/a", "1"))
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
+
+
+# Basic
+
+
+def test_bearer_is_preferred_where_both_are_offered():
+    def answer(received: Received) -> Reply:
+        if received.headers.get("authorization") == "Bearer abc":
+            return manifest()
+        return Reply(401, headers={"WWW-Authenticate": f'Basic realm="x", Bearer realm="{realm.url}/token"'})
+
+    with Listener(lambda received: token()) as realm, Listener(answer) as server:
+        entry = RegistryEntry(
+            server.host, insecure=True, username="user", password="right", trusted_realms=(realm.host,)
+        )
+        assert client(entry).head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest
+    assert BASIC not in {received.headers.get("authorization") for received in server.received}
+
+
+def test_a_challenge_without_a_service_is_for_the_realms_host():
+    def answer(received: Received) -> Reply:
+        if received.headers.get("authorization"):
+            return manifest()
+        return Reply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm.url}/token"'})
+
+    with Listener(lambda received: token()) as realm, Listener(answer) as server:
+        client(RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))).head(
+            Line(f"{server.host}/a", "1")
+        )
+    assert realm.asked == ["GET /token?service=127.0.0.1&scope=repository%3Aa%3Apull"]
+
+
+@pytest.mark.parametrize("offered", ["", "Negotiate", "Bearer", "Digest realm=x"])
+def test_a_challenge_that_cannot_be_met_ends_the_question(offered):
+    headers = {"WWW-Authenticate": offered} if offered else {}
+    with Listener(lambda received: Reply(401, headers=headers)) as server, pytest.raises(RegistryError) as caught:
+        client(RegistryEntry(server.host, insecure=True)).head(Line(f"{server.host}/a", "1"))
+    assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
+    assert len(server.received) == 1
+
+
+def test_a_registry_that_repeats_the_password_does_not_bring_it_into_a_message():
+    said = json.dumps({"errors": [{"code": "DENIED", "message": f"{BASIC} user:right"}]}).encode()
+    basic = Reply(401, said, {"WWW-Authenticate": "Basic"})
+    with Listener(lambda received: basic) as server:
+        entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
+        with pytest.raises(RegistryError, match=r"DENIED: Basic \[hidden\] user:\[hidden\]"):
+            client(entry).fetch(Line(f"{server.host}/a", "1"), IMAGE.digest)
+    assert len(server.received) == 2
+
+
+def test_an_identity_token_is_no_password(tmp_path):
+    with Listener(lambda received: Reply(401, headers={"WWW-Authenticate": "Basic"})) as server:
+        (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: {"identitytoken": "refresh"}}}))
+        oci = client(RegistryEntry(server.host, insecure=True), environment={"DOCKER_CONFIG": str(tmp_path)})
+        with pytest.raises(RegistryError, match="wants a password") as caught:
+            oci.head(Line(f"{server.host}/a", "1"))
+    assert caught.value.reason is Reason.DENIED

@@ -1,0 +1,89 @@
+"""What images say of themselves."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.model.image import BaseImage
+from bot.registries import facts
+from bot.registries.manifest import NotAnImageError
+
+PREFIX = "org.opencontainers.image."
+DIGEST = "sha256:" + "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-01T10:00:00Z", datetime(2026, 11, 1, 10, tzinfo=UTC)),
+        ("2026-11-01T12:00:00.123456789+02:00", datetime(2026, 11, 1, 10, 0, 0, 123456, tzinfo=UTC)),
+        ("2026-11-01T10:00:00", datetime(2026, 11, 1, 10, tzinfo=UTC)),
+        ("1970-01-01T00:00:00Z", None),
+        ("1980-01-01T00:00:01Z", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("yesterday", None),
+        ("", None),
+        (1761991200, None),
+        (None, None),
+    ],
+)
+def test_a_time_is_read_unless_it_means_nothing(text, moment):
+    assert facts.parse_time(text) == moment
+
+
+def test_the_first_speaker_who_knows_a_word_is_believed():
+    said = [{}, {f"{PREFIX}version": ""}, {f"{PREFIX}version": "1"}, {f"{PREFIX}version": "2"}]
+    assert facts.first("version", said) == "1"
+    assert facts.first("source", said) is None
+
+
+def test_a_word_is_one_bounded_line():
+    said = [{f"{PREFIX}source": "https://a\n\x1b[31m" + "x" * 10_000}]
+    source = facts.first("source", said)
+    assert source is not None
+    assert source.isprintable()
+    assert len(source) == facts.MAX_WORD
+
+
+def test_name_and_digest_of_the_base_come_from_one_speaker():
+    said = [{}, {f"{PREFIX}base.digest": DIGEST}, {f"{PREFIX}base.name": "debian:12"}]
+    assert facts.base_image(said) == BaseImage(None, DIGEST)
+    assert facts.base_image([{f"{PREFIX}base.name": "a", f"{PREFIX}base.digest": "sha256:x"}]) == BaseImage("a", None)
+    assert facts.base_image([{}]) is None
+
+
+def config(created: str | None, labels: object) -> facts.Config:
+    return facts.parse_config(json.dumps({"created": created, "config": {"Labels": labels}}).encode())
+
+
+def test_an_inherited_label_does_not_make_an_image_older_than_its_config_says():
+    built = config("2026-11-01T10:00:00Z", {f"{PREFIX}created": "2020-01-01T00:00:00Z"})
+    assert facts.created([{}], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert facts.created([{f"{PREFIX}created": "2026-11-02T00:00:00Z"}], built) == datetime(2026, 11, 2, tzinfo=UTC)
+
+
+def test_a_label_dates_an_image_that_was_built_reproducibly():
+    built = config("1970-01-01T00:00:00Z", {f"{PREFIX}created": "2026-11-01T10:00:00Z"})
+    assert facts.created([], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert facts.created([], config("1970-01-01T00:00:00Z", None)) is None
+    assert facts.created([], None) is None
+
+
+@pytest.mark.parametrize("labels", [None, [], "x", {"a": 1, "b": None}])
+def test_labels_that_are_none_are_none(labels):
+    assert config(None, labels).labels == {}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"[" * 100_000, b"{"])
+def test_a_config_that_is_none_is_said(body):
+    with pytest.raises(NotAnImageError, match="config is not"):
+        facts.parse_config(body)
+
+
+def test_a_config_without_a_runtime_part_is_one():
+    assert facts.parse_config(b'{"os": "linux", "architecture": "arm64", "variant": "v8"}') == facts.Config(
+        None, "linux/arm64/v8", {}
+    )

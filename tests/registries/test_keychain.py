@@ -1,0 +1,213 @@
+"""Whose credential a registry sees."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.model.errors import RegistryError
+from bot.model.vocabulary import Reason
+from bot.registries.access import Access, RegistryEntry
+from bot.registries.keychain import HUB_KEY, MAX_CONFIG_SIZE, IdentityToken, Keychain, Login, parse_docker_config
+
+USER = base64.b64encode(b"user:pass:word").decode()
+
+
+def keychain(home: Path, document: object = None, *entries: RegistryEntry, **environment: str) -> Keychain:
+    """Return the keychain of somebody whose `docker login` left `document` behind."""
+    if document is not None:
+        folder = home / ".docker"
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text(document if isinstance(document, str) else json.dumps(document))
+    return Keychain(Access(entries), environment)
+
+
+@pytest.fixture
+def helper(tmp_path, monkeypatch):
+    """Install a credential helper `docker-credential-<name>` that runs `body`, and return the log of what it saw."""
+
+    def install(name: str, body: str) -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        log = tmp_path / f"{name}.log"
+        program = folder / f"docker-credential-{name}"
+        program.write_text(
+            f"#!{sys.executable}\nimport json, os, sys\nserver = sys.stdin.read()\n"
+            f"with open({str(log)!r}, 'a') as log:\n"
+            f"    print(json.dumps([sys.argv[1:], server, dict(os.environ)]), file=log)\n{body}\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+        return log
+
+    return install
+
+
+def answers(username: str, secret: str) -> str:
+    return f"print(json.dumps({{'ServerURL': server, 'Username': {username!r}, 'Secret': {secret!r}}}))"
+
+
+def test_nobody_who_never_logged_in_has_a_credential(a_home_of_its_own):
+    assert keychain(a_home_of_its_own).credential("docker.io") is None
+
+
+def test_the_entrys_own_credential_comes_first(a_home_of_its_own):
+    entry = RegistryEntry("ghcr.io", username="own", password="word")
+    chain = keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"auth": USER}}}, entry)
+    assert chain.credential("ghcr.io") == Login("own", "word")
+
+
+def test_an_anonymous_entry_looks_for_nothing(a_home_of_its_own):
+    entry = RegistryEntry("ghcr.io", anonymous=True)
+    assert keychain(a_home_of_its_own, "{broken", entry).credential("ghcr.io") is None
+
+
+def test_docker_config_says_where_the_file_is(tmp_path, a_home_of_its_own):
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {"ghcr.io": {"auth": USER}}}))
+    chain = keychain(a_home_of_its_own, {"auths": {}}, DOCKER_CONFIG=str(tmp_path))
+    assert chain.credential("ghcr.io") == Login("user", "pass:word")
+
+
+@pytest.mark.parametrize(
+    ("key", "account"),
+    [
+        (HUB_KEY, "docker.io"),
+        ("index.docker.io", "docker.io"),
+        ("docker.io", "docker.io"),
+        ("ghcr.io", "ghcr.io"),
+        ("GHCR.io", "ghcr.io"),
+        ("https://ghcr.io", "ghcr.io"),
+        ("https://ghcr.io/", "ghcr.io"),
+        ("http://127.0.0.1:5000/v2/", "127.0.0.1:5000"),
+    ],
+)
+def test_a_key_is_a_host_however_docker_wrote_it(key, account):
+    assert parse_docker_config(json.dumps({"auths": {key: {"auth": USER}}}).encode()).logins == {
+        account: Login("user", "pass:word")
+    }
+
+
+def test_a_key_for_less_than_a_host_is_no_credential_of_the_host():
+    assert not parse_docker_config(json.dumps({"auths": {"quay.io/org": {"auth": USER}}}).encode()).logins
+
+
+def test_the_exact_key_comes_before_its_other_spellings(a_home_of_its_own):
+    auths = {
+        "https://ghcr.io/v2/": {"username": "a", "password": "a"},
+        "ghcr.io": {"username": "b", "password": "b"},
+        "http://ghcr.io": {"username": "c", "password": "c"},
+    }
+    assert keychain(a_home_of_its_own, {"auths": auths}).credential("ghcr.io") == Login("b", "b")
+
+
+@pytest.mark.parametrize("host", ["hcr.io", "a.ghcr.io", "ghcr.io:5000", "ghcr.io.evil.example"])
+def test_a_credential_is_for_exactly_its_host(host, a_home_of_its_own):
+    assert keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"auth": USER}}}).credential(host) is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "credential"),
+    [
+        ({"auth": USER}, Login("user", "pass:word")),
+        ({"auth": base64.b64encode(b"user:word\0\0").decode()}, Login("user", "word")),
+        ({"username": "user", "password": "word"}, Login("user", "word")),
+        ({"auth": USER, "identitytoken": "token"}, IdentityToken("token")),
+        ({}, None),
+        ({"email": "user@example.org"}, None),
+    ],
+)
+def test_an_entry_holds_a_login_or_an_identity_token(entry, credential):
+    assert parse_docker_config(json.dumps({"auths": {"a.io": entry}}).encode()).logins.get("a.io") == credential
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{secret",
+        "[" * 100_000,
+        '["secret"]',
+        '{"auths": ["secret"]}',
+        '{"auths": {"a.io": "secret"}}',
+        '{"auths": {"a.io": {"auth": "secret!"}}}',
+        json.dumps({"auths": {"a.io": {"auth": base64.b64encode(b"secret").decode()}}}),
+        '{"credHelpers": "secret"}',
+        '"' + "x" * MAX_CONFIG_SIZE + '"',
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said_without_its_content(content, a_home_of_its_own):
+    with pytest.raises(RegistryError, match=r"config\.json cannot be used: .*anonymous") as caught:
+        keychain(a_home_of_its_own, content).credential("a.io")
+    assert caught.value.reason is Reason.DENIED
+    assert caught.value.is_failure
+    assert "secret" not in str(caught.value)
+
+
+def test_secrets_are_not_shown():
+    assert "secret" not in repr([Login("user", "secret"), IdentityToken("secret")])
+
+
+def test_a_helper_is_asked_for_its_host_only(helper, a_home_of_its_own):
+    log = helper("tool", answers("user", "word"))
+    chain = keychain(a_home_of_its_own, {"credHelpers": {"ghcr.io": "tool"}, "auths": {"quay.io": {"auth": USER}}})
+    assert chain.credential("ghcr.io") == Login("user", "word")
+    assert chain.credential("quay.io") == Login("user", "pass:word")
+    arguments, server, _ = json.loads(log.read_text())
+    assert (arguments, server) == (["get"], "ghcr.io")
+
+
+def test_the_store_is_asked_for_all_the_others_and_each_once(helper, a_home_of_its_own):
+    log = helper("desktop", answers("<token>", "refresh"))
+    chain = keychain(a_home_of_its_own, {"credsStore": "desktop", "auths": {HUB_KEY: {}}})
+    assert [chain.credential("docker.io") for _ in range(3)] == [IdentityToken("refresh")] * 3
+    assert [json.loads(line)[1] for line in log.read_text().splitlines()] == [HUB_KEY]
+
+
+def test_a_helper_that_has_none_leaves_it_to_the_file(helper, a_home_of_its_own):
+    helper("desktop", "print('credentials not found in native keychain'); sys.exit(1)")
+    chain = keychain(a_home_of_its_own, {"credsStore": "desktop", "auths": {"ghcr.io": {"auth": USER}}})
+    assert chain.credential("ghcr.io") == Login("user", "pass:word")
+    assert chain.credential("quay.io") is None
+
+
+def test_a_helper_sees_what_clouds_need_and_none_of_our_tokens(helper, a_home_of_its_own, monkeypatch):
+    log = helper("ecr-login", answers("AWS", "word"))
+    monkeypatch.setenv("GITHUB_TOKEN", "secret")
+    chain = keychain(
+        a_home_of_its_own, {"credsStore": "ecr-login"}, AWS_PROFILE="prod", GITHUB_TOKEN="secret", OTHER="secret"
+    )
+    chain.credential("docker.io")
+    environment = json.loads(log.read_text())[2]
+    assert environment["AWS_PROFILE"] == "prod"
+    assert "secret" not in environment.values()
+
+
+@pytest.mark.parametrize("name", ["../evil", "a b", "-x", "a/b", "$(x)"])
+def test_a_helpers_name_is_a_name(name, a_home_of_its_own):
+    with pytest.raises(RegistryError, match="no name of a credential helper"):
+        keychain(a_home_of_its_own, {"credsStore": name}).credential("docker.io")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("print('secret'); sys.exit(1)", "failed with status 1"),
+        ("print('secret')", "something else than a credential"),
+        ("print('[]')", "something else than a credential"),
+        ("print('x' * 100000)", "more than"),
+    ],
+)
+def test_a_helper_that_fails_is_said_without_its_words(body, said, helper, a_home_of_its_own):
+    helper("tool", body)
+    with pytest.raises(RegistryError, match=said) as caught:
+        keychain(a_home_of_its_own, {"credsStore": "tool"}).credential("docker.io")
+    assert caught.value.is_failure
+    assert "secret" not in str(caught.value)
+
+
+def test_a_helper_that_is_missing_is_said(a_home_of_its_own):
+    with pytest.raises(RegistryError, match="docker-credential-nowhere could not be started"):
+        keychain(a_home_of_its_own, {"credsStore": "nowhere"}).credential("docker.io")

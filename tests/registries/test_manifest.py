@@ -1,0 +1,145 @@
+"""Reading manifests: what is an image, and what only looks like one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.demo import images
+from bot.model.image import Kind, Manifest
+from bot.registries.manifest import ACCEPT, NotAnImageError, media_type, parse_document
+
+AMD64 = images.image([images.layer({"a": b"amd64"})])
+ARM = images.image([images.layer({"a": b"arm"})], platform="linux/arm/v7")
+
+
+def read(item, content_type: str | None = None):
+    return parse_document(item.digest, item.content, item.media_type if content_type is None else content_type)
+
+
+def changed(item, **changes) -> bytes:
+    """Return the content of `item` with some keys set, or removed where the value is None."""
+    document = json.loads(item.content) | changes
+    return json.dumps({key: value for key, value in document.items() if value is not None}).encode()
+
+
+def test_all_four_types_are_asked_for_in_one_header():
+    types = {images.OCI_INDEX, images.DOCKER_INDEX, images.OCI_MANIFEST, images.DOCKER_MANIFEST}
+    assert set(ACCEPT.split(", ")) == types
+
+
+@pytest.mark.parametrize("docker", [False, True])
+def test_a_manifest_is_of_one_platform(docker):
+    image = images.image([images.layer({"a": b"b"})], docker=docker, annotations={"a": "b"})
+    document = read(image)
+    assert document.manifest == Manifest(image.digest, Kind.MANIFEST, image.media_type, (), (), (("a", "b"),))
+    assert document.config == images.digest_of(image.blobs[0])
+
+
+@pytest.mark.parametrize("docker", [False, True])
+def test_an_index_has_its_children_in_its_order_without_attestations(docker):
+    index = images.index([ARM, AMD64, images.attestation(AMD64)], docker=docker, annotations={"a": "b"})
+    assert read(index).manifest == Manifest(
+        index.digest,
+        Kind.INDEX,
+        index.media_type,
+        ("linux/arm/v7", "linux/amd64"),
+        (ARM.digest, AMD64.digest),
+        (("a", "b"),),
+    )
+
+
+@pytest.mark.parametrize("sign", ["annotation", "platform"])
+def test_either_sign_makes_a_child_an_attestation(sign):
+    platform = {"os": "unknown", "architecture": "unknown"} if sign == "platform" else {"os": "linux"}
+    annotations = {"vnd.docker.reference.type": "attestation-manifest"} if sign == "annotation" else {}
+    children = [{"digest": AMD64.digest, "platform": platform, "annotations": annotations}]
+    body = json.dumps({"manifests": children}).encode()
+    assert parse_document(AMD64.digest, body, images.OCI_INDEX).manifest.children == ()
+
+
+def test_a_child_without_a_platform_is_a_child():
+    body = json.dumps({"manifests": [{"digest": AMD64.digest}]}).encode()
+    manifest = parse_document(AMD64.digest, body, images.OCI_INDEX).manifest
+    assert (manifest.children, manifest.platforms) == ((AMD64.digest,), ())
+
+
+@pytest.mark.parametrize("os", ["linux`@everyone", "", "a" * 65, 7, None, ["linux"]])
+def test_a_platform_that_is_no_word_is_none(os):
+    body = json.dumps({"manifests": [{"digest": AMD64.digest, "platform": {"os": os, "architecture": "amd64"}}]})
+    assert parse_document(AMD64.digest, body.encode(), images.OCI_INDEX).manifest.platforms == ()
+
+
+@pytest.mark.parametrize("content_type", ["", "application/json", "application/octet-stream", "text/plain"])
+@pytest.mark.parametrize(("item", "kind"), [(AMD64, Kind.MANIFEST), (images.index([AMD64]), Kind.INDEX)])
+def test_a_document_without_a_type_is_known_by_its_shape(content_type, item, kind):
+    document = parse_document(item.digest, changed(item, mediaType=None), content_type)
+    assert (document.manifest.kind, document.manifest.media_type) == (kind, item.media_type)
+
+
+def test_parameters_and_case_of_the_header_do_not_count():
+    assert media_type("Application/JSON; charset=utf-8") == "application/json"
+    assert read(AMD64, f"{images.OCI_MANIFEST.upper()}; charset=utf-8").manifest.media_type == images.OCI_MANIFEST
+
+
+INDEX = images.index([AMD64])
+REFUSED = {
+    "no JSON": (b"<html>", "text/html", "not JSON"),
+    "too deep": (b"[" * 100_000, "", "not JSON"),
+    "a list": (b"[]", "", "not a JSON object"),
+    "a page": (AMD64.content, "text/html", "type text/html"),
+    "schema 1 by header": (
+        b'{"fsLayers": []}',
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+        "schema 1 manifest",
+    ),
+    "schema 1 by body": (b'{"schemaVersion": 1, "fsLayers": []}', "application/json", "schema 1 manifest"),
+    "schema 1 by both, in disguise": (changed(AMD64, schemaVersion=1), images.OCI_MANIFEST, "schema 1 manifest"),
+    "a contradiction": (AMD64.content, images.DOCKER_MANIFEST, "contradict"),
+    "an index called a manifest": (changed(INDEX, mediaType=None), images.OCI_MANIFEST, "does not look like one"),
+    "a manifest called an index": (changed(AMD64, mediaType=None), images.OCI_INDEX, "does not look like one"),
+    "two in one": (changed(AMD64, manifests=[]), images.OCI_MANIFEST, "index and manifest"),
+    "neither": (b"{}", "", "neither"),
+    "an unknown type inside": (changed(AMD64, mediaType="a/b"), images.OCI_MANIFEST, "type a/b"),
+    "a type that is no text": (changed(AMD64, mediaType=["a/b"]), images.OCI_MANIFEST, "mediaType is no text"),
+    "a list that is none": (changed(INDEX, manifests={}), images.OCI_INDEX, "no list"),
+    "a descriptor that is none": (changed(INDEX, manifests=["a"]), images.OCI_INDEX, "no object"),
+    "a child without a digest": (changed(INDEX, manifests=[{}]), images.OCI_INDEX, "no sha256 digest"),
+    "a digest that is a path": (
+        changed(INDEX, manifests=[{"digest": "sha256:../../x"}]),
+        images.OCI_INDEX,
+        "no sha256 digest",
+    ),
+    "no config": (changed(AMD64, config=None), images.OCI_MANIFEST, "no `config`"),
+    "a chart": (
+        images.artifact("application/vnd.cncf.helm.config.v1+json", []).content,
+        images.OCI_MANIFEST,
+        r"helm\.config\.v1.*no image has",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_image_is_said(case):
+    body, content_type, said = REFUSED[case]
+    with pytest.raises(NotAnImageError, match=said):
+        parse_document(images.digest_of(body), body, content_type)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+KEYS = st.sampled_from(["schemaVersion", "mediaType", "config", "layers", "manifests", "annotations"])
+
+
+@given(st.dictionaries(KEYS, JSON, max_size=5), st.sampled_from(["", images.OCI_INDEX, images.OCI_MANIFEST, "x"]))
+def test_any_document_is_an_image_or_is_said_to_be_none(document, content_type):
+    body = json.dumps(document).encode()
+    with contextlib.suppress(NotAnImageError):
+        assert parse_document(images.digest_of(body), body, content_type).manifest.kind in Kind

@@ -1,0 +1,94 @@
+"""The names of the outermost buckets of a database file, whatever its shape and whatever its damage."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.demo.bolt import PAGE_SIZE, encode, fnv_1a
+from bot.scanners._boltbuckets import MAX_PAGES, BrokenDatabaseError, bucket_names
+
+FEW = {"debian 12": {"openssl": {"CVE-1900-0001": b"{}"}}, "debian 13": {}, "plain": b"value"}
+
+
+@pytest.fixture
+def names(tmp_path):
+    def read(content: bytes) -> frozenset[str]:
+        path = tmp_path / "trivy.db"
+        path.write_bytes(content)
+        return bucket_names(path)
+
+    return read
+
+
+def patched(content: bytes, offset: int, layout: str, *values: int) -> bytes:
+    written = struct.pack(layout, *values)
+    return content[:offset] + written + content[offset + len(written) :]
+
+
+def test_buckets_are_named_and_values_are_not(names):
+    assert names(encode(FEW)) == {"debian 12", "debian 13"}
+
+
+def test_an_empty_database_has_none(names):
+    assert names(encode({})) == set()
+
+
+@pytest.mark.parametrize("count", [100, 1000, 20_000])
+def test_a_root_of_many_pages_is_walked_to_its_leaves(names, count):
+    wanted = {f"release {number:06}" for number in range(count)}
+    assert names(encode(dict.fromkeys(wanted, b"") | {f"{name} bucket": {} for name in list(wanted)[:50]})) == {
+        f"{name} bucket" for name in list(wanted)[:50]
+    }
+
+
+def test_a_value_longer_than_a_page_is_stepped_over(names):
+    assert names(encode({"a": b"x" * 3 * PAGE_SIZE, "b": {}})) == {"b"}
+
+
+def test_the_newer_of_two_meta_pages_counts(names):
+    content = encode(FEW)
+    stale_root = patched(content, 16 + 16, "<Q", 2)[16 : 16 + 56]
+    older = patched(content, 16 + 16, "<Q", 2)
+    assert names(patched(older, 16 + 56, "<Q", fnv_1a(stale_root))) == {"debian 12", "debian 13"}
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_one_damaged_meta_page_is_made_up_for_by_the_other(names, damaged):
+    assert names(patched(encode(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {"debian 12", "debian 13"}
+
+
+def test_two_damaged_meta_pages_are_no_database(names):
+    content = encode(FEW)
+    for number in (0, 1):
+        content = patched(content, number * PAGE_SIZE + 16, "<I", 7)
+    with pytest.raises(BrokenDatabaseError, match="no meta page"):
+        names(content)
+
+
+@pytest.mark.parametrize("length", [0, 10, 100, 2 * PAGE_SIZE, 3 * PAGE_SIZE])
+def test_a_file_that_was_cut_off_is_refused(names, length):
+    with pytest.raises(BrokenDatabaseError):
+        names(encode(FEW)[:length])
+
+
+def test_a_tree_that_leads_back_to_itself_ends(names, tmp_path):
+    content = encode({f"release {number:06}": {} for number in range(1000)})
+    (root,) = struct.unpack_from("<Q", content, 16 + 16)
+    header = root * PAGE_SIZE + 16
+    with pytest.raises(BrokenDatabaseError, match=str(MAX_PAGES)):
+        names(patched(content, header + 8, "<Q", root))
+
+
+@given(st.integers(0, 5 * PAGE_SIZE - 1), st.binary(min_size=1, max_size=8))
+def test_damage_anywhere_is_refused_or_does_not_matter(tmp_path_factory, offset, written):
+    content = encode(FEW)
+    path = tmp_path_factory.mktemp("bolt") / "trivy.db"
+    path.write_bytes((content[:offset] + written + content[offset + len(written) :])[: len(content)])
+    try:
+        assert all(isinstance(name, str) for name in bucket_names(path))
+    except BrokenDatabaseError as refusal:
+        assert str(refusal)

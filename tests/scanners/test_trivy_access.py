@@ -1,0 +1,167 @@
+"""What the real Trivy may see and use: one credential, one CA, no file of ours or of those who are scanned."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support.parts import find_trivy
+from support.registry import Certificate, DockerRegistry
+from support.trivy import (
+    ALPINE_RELEASE,
+    DEBIAN_RELEASE,
+    NEW,
+    OLD,
+    TrivyStand,
+    database,
+    debian,
+    expected,
+    findings,
+    why,
+)
+
+from bot.demo.database import TAG
+from bot.model.evidence import Subject, Unscanned
+from bot.model.reference import Line
+from bot.scanners._boltbuckets import bucket_names
+
+pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
+
+PASSWORDS = ("simple", "with,comma and space", "Zü$'\"\\%")
+
+
+@pytest.fixture(scope="module", params=PASSWORDS)
+def closed(request):
+    """A registry behind a login, its password, and an image in it."""
+    with DockerRegistry(htpasswd={"robot": request.param}) as registry:
+        digest = registry.push(debian(OLD), "library/test", "tag")
+        line = Line(f"{registry.host}/library/test", "tag")
+        yield Subject(line, digest, "linux/amd64"), request.param
+
+
+class TestCredentials:
+    def test_the_right_password_opens(self, stand, closed):
+        subject, password = closed
+        scanner = stand.scanner(pull=self._pull(stand, password))
+        assert findings(scanner.scan(subject)) == expected(OLD, DEBIAN_RELEASE)
+
+    def test_a_wrong_password_fails_and_is_not_repeated(self, stand, closed):
+        subject, password = closed
+        wrong = f"wrong-{password}"
+        outcome = stand.scanner(pull=self._pull(stand, wrong)).scan(subject)
+        assert why(outcome) is Unscanned.FAILED
+        assert "UNAUTHORIZED" in outcome.detail
+        assert wrong not in outcome.detail
+
+    def test_the_database_may_be_behind_a_login_of_its_own(self, stand, closed, tmp_path):
+        _, password = closed
+        with DockerRegistry(htpasswd={"robot": password}) as registry:
+            registry.push(database().image(), "trivy-db", TAG)
+            place = stand.address(f"{registry.host}/trivy-db:{TAG}", username="robot", password=password)
+            outcome = stand.scanner(database=place, cache=tmp_path).scan(stand.subject(debian(OLD)))
+        assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
+
+    @staticmethod
+    def _pull(stand, password):
+        return lambda line, digest: stand.address(f"{line.repository}@{digest}", username="robot", password=password)
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    certificate = Certificate.make(tmp_path_factory.mktemp("certificate"))
+    with DockerRegistry(tls=certificate) as registry:
+        digest = registry.push(debian(OLD), "library/test", "tag")
+        yield Subject(Line(f"{registry.host}/library/test", "tag"), digest, "linux/amd64"), certificate
+
+
+class TestTls:
+    def test_a_ca_of_the_registry_is_trusted(self, stand, secured):
+        subject, certificate = secured
+        outcome = stand.scanner(pull=self._pull(stand, str(certificate.path))).scan(subject)
+        assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
+
+    def test_without_it_the_registry_is_not(self, stand, secured):
+        subject, _ = secured
+        outcome = stand.scanner(pull=self._pull(stand, None)).scan(subject)
+        assert why(outcome) is Unscanned.FAILED
+        assert "certificate" in outcome.detail
+
+    @staticmethod
+    def _pull(stand, ca):
+        return lambda line, digest: stand.address(f"{line.repository}@{digest}", insecure=False, ca=ca)
+
+
+class TestIsolation:
+    def test_ignore_files_where_we_run_silence_nothing(self, stand, tmp_path, monkeypatch, a_home_of_its_own):
+        ignored = "\n".join(finding.id for finding in expected(OLD, DEBIAN_RELEASE))
+        config = f"severity: [CRITICAL]\nignorefile: {tmp_path}/.trivyignore\n"
+        for folder in (tmp_path, a_home_of_its_own):
+            (folder / ".trivyignore").write_text(ignored)
+            (folder / "trivy.yaml").write_text(config)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("TRIVY_IGNOREFILE", str(tmp_path / ".trivyignore"))
+        monkeypatch.setenv("TRIVY_SEVERITY", "CRITICAL")
+        assert findings(stand.scanner().scan(stand.subject(debian(OLD)))) == expected(OLD, DEBIAN_RELEASE)
+
+    def test_our_secrets_do_not_reach_it(self, stand, program, tmp_path, monkeypatch):
+        seen = tmp_path / "seen"
+        monkeypatch.setenv("BASEBUMP_TEST_TOKEN", "our-own-secret")
+        monkeypatch.setenv("GITHUB_TOKEN", "our-own-secret")
+        watched = program("exit 1", always=f'{{ env; ls -A; echo "$@"; cat "$DOCKER_CONFIG/config.json"; }} >> {seen}')
+
+        def pull(line, digest):
+            return stand.address(f"{line.repository}@{digest}", username="robot", password="s3cret")
+
+        stand.scanner(binary=watched, pull=pull).scan(stand.subject(debian(OLD)))
+        text = seen.read_text()
+        assert "TRIVY_DISABLE_TELEMETRY=true" in text
+        assert "our-own-secret" not in text
+        assert "s3cret" not in text
+        assert re.findall(r'"auth":', text) == ['"auth":'], "the credential is for the scan alone"
+
+    def test_proxies_reach_it(self, stand, program, tmp_path):
+        seen = tmp_path / "seen"
+        watched = program("exit 1", always=f"env >> {seen}")
+        proxies = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1"}
+        stand.scanner(binary=watched, proxies=proxies).scan(stand.subject(debian(OLD)))
+        assert seen.read_text().count("HTTPS_PROXY=http://127.0.0.1:1\n") == len(["download", "version", "scan"])
+
+    def test_a_relative_cache_and_a_relative_binary_are_found(self, stand, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        binary = os.path.relpath(find_trivy())
+        outcome = stand.scanner(binary=binary, cache=Path("cache")).scan(stand.subject(debian(OLD)))
+        assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
+        assert (tmp_path / "cache" / "db" / "trivy.db").exists()
+
+    def test_nothing_stays_behind_in_the_temporary_folder(self, stand, tmp_path, monkeypatch):
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        stand.scanner().scan(stand.subject(debian(OLD)))
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestConcurrency:
+    def test_four_scans_at_once_work_with_one_download_and_one_scan_of_each(self, tmp_path):
+        with DockerRegistry() as registry, ThreadPoolExecutor(4) as threads:
+            stand = TrivyStand(registry, tmp_path)
+            roots = [OLD, NEW, OLD[:3], NEW[:3]]
+            subjects = [stand.subject(debian(packages)) for packages in roots]
+            registry.forget()
+            scanner = stand.scanner()
+            outcomes = list(threads.map(scanner.scan, subjects * 3))
+            requests = registry.requests()
+        assert [findings(outcome) for outcome in outcomes] == [expected(root, DEBIAN_RELEASE) for root in roots] * 3
+        assert len({outcome.scanner for outcome in outcomes}) == 1
+        blobs = [request.path for request in requests if request.path.startswith("/v2/trivy-db/blobs/")]
+        assert len(blobs) == len(set(blobs)) > 0
+        for subject in subjects:
+            asked = [request for request in requests if request.path.endswith(f"/manifests/{subject.digest}")]
+            assert [request.method for request in asked] == ["GET"]
+
+
+def test_the_buckets_that_we_read_are_those_that_trivy_downloaded(stand):
+    stand.scanner().scan(stand.subject(debian(OLD)))
+    names = bucket_names(stand.cache / "db" / "trivy.db")
+    assert {DEBIAN_RELEASE, ALPINE_RELEASE, "vulnerability", "data-source"} <= names

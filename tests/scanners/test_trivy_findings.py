@@ -1,0 +1,122 @@
+"""The real Trivy with a database in which every number is known: what is found, and what is not zero."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.registry import DockerRegistry
+from support.trivy import (
+    ALPINE_PACKAGES,
+    ALPINE_RELEASE,
+    DEBIAN,
+    DEBIAN_RELEASE,
+    ENDED_DEBIAN,
+    NEW,
+    OLD,
+    UNLISTED_DEBIAN,
+    TrivyStand,
+    alpine,
+    database,
+    debian,
+    expected,
+    findings,
+    why,
+    without_packages,
+    without_system,
+)
+
+from bot.demo.database import TAG
+from bot.demo.images import index
+from bot.model.evidence import NotScanned, Scan, Unscanned
+from bot.scanners.trivy import MAX_DATABASE_AGE
+
+pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
+
+
+class TestFindings:
+    @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
+    def test_of_debian_are_those_of_the_advisories_for_its_packages(self, stand, docker):
+        outcome = stand.scanner().scan(stand.subject(debian(OLD, docker=docker)))
+        assert findings(outcome) == expected(OLD, DEBIAN_RELEASE) != set()
+        assert outcome.os == f"debian {DEBIAN}"
+
+    def test_of_alpine_are_those_of_the_advisories_for_its_packages(self, stand):
+        outcome = stand.scanner().scan(stand.subject(alpine()))
+        assert findings(outcome) == expected(ALPINE_PACKAGES, ALPINE_RELEASE) != set()
+
+    def test_of_old_and_new_differ_by_what_the_move_changes(self, stand):
+        scanner = stand.scanner()
+        old, new = (scanner.scan(stand.subject(debian(packages))) for packages in (OLD, NEW))
+        wanted_old, wanted_new = (expected(packages, DEBIAN_RELEASE) for packages in (OLD, NEW))
+        assert findings(old) - findings(new) == wanted_old - wanted_new != set()
+        assert findings(new) - findings(old) == wanted_new - wanted_old != set()
+        assert findings(old) & findings(new) == wanted_old & wanted_new != set()
+        assert old.scanner == new.scanner
+
+    def test_of_an_index_are_those_of_the_platform_that_was_asked_for(self, stand):
+        both = index([debian(OLD), debian(NEW, platform="linux/arm64/v8")])
+        scanner = stand.scanner()
+        for platform, packages in (("linux/amd64", OLD), ("linux/arm64", NEW), ("linux/arm64/v8", NEW)):
+            assert findings(scanner.scan(stand.subject(both, platform))) == expected(packages, DEBIAN_RELEASE)
+
+    def test_may_be_none_where_everything_was_looked_at(self, stand):
+        packages = [package for package in NEW if package.source_name == "openssl"]
+        assert expected(packages, DEBIAN_RELEASE) == set()
+        assert findings(stand.scanner().scan(stand.subject(debian(packages)))) == set()
+
+    def test_come_with_the_scanner_and_the_day_of_its_database(self, stand, tmp_path):
+        with DockerRegistry() as registry:
+            built = TrivyStand(registry, tmp_path)
+            outcome = built.scanner().scan(built.subject(debian(OLD)))
+        assert isinstance(outcome, Scan)
+        assert outcome.scanner.name == "trivy"
+        assert outcome.scanner.version
+        assert abs(datetime.now(UTC) - timedelta(hours=1) - outcome.scanner.database) < timedelta(minutes=5)
+
+
+class TestFalseClean:
+    """Images for which Trivy exits with 0 and reports nothing."""
+
+    def test_an_image_without_an_operating_system_is_not_clean(self, stand):
+        outcome = stand.scanner().scan(stand.subject(without_system()))
+        assert why(outcome) is Unscanned.OS_UNKNOWN
+
+    def test_an_image_without_a_list_of_packages_is_not_clean(self, stand):
+        outcome = stand.scanner().scan(stand.subject(without_packages()))
+        assert why(outcome) is Unscanned.OS_UNKNOWN
+        assert DEBIAN in outcome.detail
+
+    def test_a_release_that_the_database_does_not_have_is_not_clean(self, stand):
+        outcome = stand.scanner().scan(stand.subject(debian(OLD, UNLISTED_DEBIAN)))
+        assert why(outcome) is Unscanned.OS_UNSUPPORTED
+        assert UNLISTED_DEBIAN in outcome.detail
+
+    def test_packages_from_an_alpine_that_the_database_does_not_have_are_not_clean(self, stand):
+        mixed = alpine("https://example.invalid/alpine/v3.98/main\n")
+        assert why(stand.scanner().scan(stand.subject(mixed))) is Unscanned.OS_UNSUPPORTED
+
+    def test_packages_from_the_alpine_that_it_says_it_is_are_scanned(self, stand):
+        same = alpine("https://example.invalid/alpine/v3.99/main\n")
+        assert findings(stand.scanner().scan(stand.subject(same))) == expected(ALPINE_PACKAGES, ALPINE_RELEASE)
+
+    def test_a_release_out_of_support_is_not_clean(self, stand):
+        assert why(stand.scanner().scan(stand.subject(debian(OLD, ENDED_DEBIAN)))) is Unscanned.END_OF_LIFE
+
+    @pytest.mark.parametrize("platform", ["linux/arm64", "windows/amd64"])
+    def test_a_manifest_of_another_platform_is_not_scanned_in_its_place(self, stand, platform):
+        outcome = stand.scanner().scan(stand.subject(debian(OLD), platform))
+        assert outcome == NotScanned(Unscanned.PLATFORM_MISSING, "it is linux/amd64")
+
+    def test_an_old_database_finds_nothing_new(self, stand, tmp_path):
+        built = datetime.now(UTC) - MAX_DATABASE_AGE - timedelta(hours=1)
+        stand.registry.push(database(datetime.now(UTC) - built).image(), "trivy-db-old", TAG)
+        old = stand.address(f"{stand.registry.host}/trivy-db-old:{TAG}")
+        outcome = stand.scanner(database=old, cache=tmp_path).scan(stand.subject(debian(OLD)))
+        assert outcome == NotScanned(Unscanned.DATABASE_STALE, f"it was built on {built:%Y-%m-%d}")
+
+    def test_a_database_within_the_limit_is_used(self, stand, tmp_path):
+        stand.registry.push(database(MAX_DATABASE_AGE - timedelta(hours=1)).image(), "trivy-db-young", TAG)
+        young = stand.address(f"{stand.registry.host}/trivy-db-young:{TAG}")
+        outcome = stand.scanner(database=young, cache=tmp_path).scan(stand.subject(debian(OLD)))
+        assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)

@@ -1,0 +1,65 @@
+"""The bucket of a release is the one that Trivy reads; a release that Trivy does not support has none."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.scanners._trivyreleases import bucket_of
+
+
+@pytest.mark.parametrize(
+    ("family", "release", "bucket"),
+    [
+        ("alma", "9.4", "alma 9"),
+        ("alpine", "3.20.3", "alpine 3.20"),
+        ("alpine", "edge", "alpine edge"),
+        ("amazon", "2 (Karoo)", "amazon linux 2"),
+        ("amazon", "2018.03", "amazon linux 1"),
+        ("amazon", "2023.5.20240805 (Amazon Linux)", "amazon linux 2023"),
+        ("amazon", "2027", "amazon linux 2027"),
+        ("azurelinux", "3.0.20240824", "Azure Linux 3.0"),
+        ("bottlerocket", "1.22.0", "bottlerocket"),
+        ("cbl-mariner", "2.0.20240123", "CBL-Mariner 2.0"),
+        ("centos", "7.9.2009", "Red Hat"),
+        ("chainguard", "20230214", "chainguard"),
+        ("debian", "12.11", "debian 12"),
+        ("debian", "14", "debian 14"),
+        ("echo", "1", "echo"),
+        ("minimos", "20241031", "minimos"),
+        ("opensuse-leap", "15.6", "openSUSE Leap 15.6"),
+        ("opensuse-tumbleweed", "20240805", "openSUSE Tumbleweed"),
+        ("oracle", "9.4", "Oracle Linux 9"),
+        ("photon", "5.0", "Photon OS 5.0"),
+        ("redhat", "9.4", "Red Hat"),
+        ("rocky", "9.4", "rocky 9"),
+        ("slem", "5.5", "SUSE Linux Enterprise Micro 5.5"),
+        ("sles", "15.6", "SUSE Linux Enterprise 15.6"),
+        ("ubuntu", "24.04", "ubuntu 24.04"),
+        ("wolfi", "20230201", "wolfi"),
+    ],
+)
+def test_a_release_has_its_bucket(family, release, bucket):
+    assert bucket_of(family, release) == bucket
+
+
+def test_extended_support_has_a_bucket_of_its_own():
+    assert bucket_of("ubuntu", "20.04", extended=True) == "ubuntu 20.04-ESM"
+
+
+@pytest.mark.parametrize(
+    ("family", "release"),
+    [
+        ("fedora", "42"),
+        ("centos-stream", "9"),
+        ("centos", "9"),
+        ("redhat", "10.0"),
+        ("opensuse", "15.6"),
+        ("coreos", "42"),
+        ("activestate", "1"),
+        ("arch", ""),
+        ("debian", ""),
+        ("", ""),
+    ],
+)
+def test_what_trivy_does_not_support_has_none(family, release):
+    assert bucket_of(family, release) is None

@@ -1,0 +1,160 @@
+"""What Trivy's reports say, from recorded ones and from small ones by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.trivy import (
+    ALPINE_PACKAGES,
+    ALPINE_RELEASE,
+    DEBIAN,
+    DEBIAN_RELEASE,
+    ENDED_DEBIAN,
+    OLD,
+    RECORDED,
+    expected,
+)
+
+from bot.model.evidence import Severity
+from bot.scanners._trivyreport import MAX_TITLE, OperatingSystem, UnreadableReportError, parse_report
+
+FOLDER = Path(__file__).parent / "recorded"
+
+
+def recorded(name: str):
+    return parse_report((FOLDER / f"{name}.json").read_bytes())
+
+
+def report(*results: dict, **metadata: object):
+    return parse_report(json.dumps({"SchemaVersion": 2, "Metadata": metadata, "Results": results}).encode())
+
+
+def result(*vulnerabilities: dict, **fields: object) -> dict:
+    whole = {"VulnerabilityID": "CVE-1900-0001", "PkgName": "left-pad", "InstalledVersion": "1.0"}
+    return {"Class": "lang-pkgs", "Type": "npm", "Vulnerabilities": [whole | item for item in vulnerabilities]} | fields
+
+
+@pytest.mark.parametrize(
+    ("name", "packages", "release"),
+    [("debian", OLD, DEBIAN_RELEASE), ("alpine", ALPINE_PACKAGES, ALPINE_RELEASE)],
+)
+def test_findings_are_named_after_source_packages(name, packages, release):
+    read = recorded(name)
+    assert set(read.findings) == expected(packages, release)
+    assert read.os_packages == len(packages)
+
+
+def test_the_operating_system_and_the_platform_are_those_of_the_image():
+    assert recorded("debian").system == OperatingSystem("debian", DEBIAN, extended=False, end_of_life=False)
+    assert recorded("debian").platform == "linux/amd64"
+    assert recorded("end-of-life").system == OperatingSystem("debian", ENDED_DEBIAN, extended=False, end_of_life=True)
+
+
+@pytest.mark.parametrize("name", ["without-system", "without-packages", "unlisted"])
+def test_no_findings_come_with_what_makes_them_worthless(name):
+    read = recorded(name)
+    assert read.findings == ()
+    assert (read.system is None) == (name == "without-system")
+    assert (read.os_packages == 0) == (name != "unlisted")
+
+
+def test_packages_without_a_distribution_are_no_operating_system():
+    assert report(OS={"Family": "none"}).system is None
+
+
+def test_extended_support_is_seen():
+    assert report(OS={"Family": "ubuntu", "Name": "20.04", "extended": True}).system.extended
+
+
+def test_every_recorded_report_is_one_that_can_be_recorded():
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(RECORDED)
+
+
+@pytest.mark.real("trivy")
+@pytest.mark.real("docker-registry")
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_trivy_of_this_machine_says_what_was_recorded(name, stand):
+    assert parse_report(stand.report(RECORDED[name]())) == recorded(name)
+
+
+@pytest.mark.parametrize(
+    ("given_id", "vendor_ids", "wanted"),
+    [
+        ("CVE-1900-0002", ["CVE-1900-0003"], "CVE-1900-0002"),
+        ("GHSA-aaaa-bbbb-cccc", ["X-1", "CVE-1900-0003"], "CVE-1900-0003"),
+        ("DSA-1-1", ["CVE-1900-0003", "CVE-1900-0004"], "DSA-1-1"),
+        ("GHSA-aaaa-bbbb-cccc", None, "GHSA-aaaa-bbbb-cccc"),
+        ("GHSA-aaaa-bbbb-cccc", ["see CVE-1900-0003"], "GHSA-aaaa-bbbb-cccc"),
+    ],
+)
+def test_a_finding_is_called_by_the_one_cve_that_it_is_about(given_id, vendor_ids, wanted):
+    (finding,) = report(result({"VulnerabilityID": given_id, "VendorIDs": vendor_ids})).findings
+    assert finding.id == wanted
+
+
+def test_one_vulnerability_in_one_package_is_one_finding_the_worst():
+    mild, bad = {"Severity": "LOW", "InstalledVersion": "1.0"}, {"Severity": "HIGH", "InstalledVersion": "2.0"}
+    (finding,) = report(result(mild, bad), result(mild)).findings
+    assert (finding.severity, finding.installed) == (Severity.HIGH, "2.0")
+
+
+def test_the_same_name_in_two_ecosystems_is_two_packages():
+    assert len(report(result({}), result({}, Type="gem")).findings) == 2
+
+
+@pytest.mark.parametrize("word", ["", "NEGLIGIBLE", "critical"])
+def test_a_severity_that_nobody_knows_is_unknown(word):
+    (finding,) = report(result({"Severity": word})).findings
+    assert finding.severity is Severity.UNKNOWN
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_every_severity_is_read(severity):
+    (finding,) = report(result({"Severity": severity.name})).findings
+    assert finding.severity is severity
+
+
+def test_a_title_is_one_bounded_line():
+    (finding,) = report(result({"Title": "one\n two\t" + "x" * 1000})).findings
+    assert finding.title.startswith("one two x")
+    assert len(finding.title) == MAX_TITLE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"[" * 100_000,
+        b"null",
+        b"{}",
+        b'{"SchemaVersion": 1}',
+        b'{"SchemaVersion": 2, "Results": {}}',
+        b'{"SchemaVersion": 2, "Results": [3]}',
+        b'{"SchemaVersion": 2, "Metadata": {"OS": {"Family": 3}}}',
+        b'{"SchemaVersion": 2, "Results": [{"Vulnerabilities": [{"PkgName": "bash"}]}]}',
+        b'{"SchemaVersion": 2, "Results": [{"Vulnerabilities": [{"VulnerabilityID": "CVE-1900-0001"}]}]}',
+    ],
+)
+def test_what_is_no_report_is_refused_rather_than_read_as_clean(content):
+    with pytest.raises(UnreadableReportError, match="Trivy's report"):
+        parse_report(content)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.fixed_dictionaries({"SchemaVersion": st.just(2)}, optional={"Metadata": json_values, "Results": json_values}))
+def test_any_json_is_read_or_refused(value):
+    try:
+        parse_report(json.dumps(value).encode())
+    except UnreadableReportError as refusal:
+        assert "Trivy's report" in str(refusal)

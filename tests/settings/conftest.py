@@ -1,0 +1,42 @@
+"""A config file for every test."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from bot.model.errors import ConfigError
+from bot.settings import load
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a config file, with `schema: 1` before the text."""
+
+    def _write(text: str, *, schema: bool = True):
+        path = tmp_path / "basebump.yaml"
+        path.write_text(("schema: 1\n" if schema else "") + textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    return _write
+
+
+@pytest.fixture
+def settings_of(write):
+    def _settings_of(text: str):
+        return load(write(text), need_forges=False)
+
+    return _settings_of
+
+
+@pytest.fixture
+def problems_of(write):
+    """Return what is wrong with a text, a sentence for each place."""
+
+    def _problems_of(text: str, *, schema: bool = True, need_forges: bool = False):
+        with pytest.raises(ConfigError) as raised:
+            load(write(text, schema=schema), need_forges=need_forges)
+        return {problem.where: problem.what for problem in raised.value.problems}
+
+    return _problems_of

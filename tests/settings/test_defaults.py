@@ -1,0 +1,164 @@
+"""One truth: the program, config/default.yaml, the schema and the documentation have the same defaults and keys."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from support import config_reference
+from support.parts import ROOT
+
+from bot.model.policy import Match, Policy, Rule
+from bot.settings import OWNER_WRITE_DELAY, GithubSettings, RegistrySettings, ScannerSettings, Settings, load
+from bot.settings.schema import json_schema
+
+DEFAULT = ROOT / "config" / "default.yaml"
+FILES = [DEFAULT, *sorted((ROOT / "config" / "examples").glob("*.yaml"))]
+
+
+def unhidden(text: str) -> str:
+    """Return the annotated file with every hidden key shown; a shown list replaces the empty one before it."""
+    shown = re.sub(r"^#(?! \S)", "", text, flags=re.MULTILINE)
+    return re.sub(r"^(\w+): \[\]\n(?=\1:)", "", shown, flags=re.MULTILINE)
+
+
+@pytest.fixture
+def everything(tmp_path) -> Path:
+    path = tmp_path / "everything.yaml"
+    path.write_text(unhidden(DEFAULT.read_text(encoding="utf-8")), encoding="utf-8")
+    return path
+
+
+def test_the_annotated_file_as_it_is_says_what_no_file_says():
+    assert replace(load(DEFAULT, need_forges=False), source="") == Settings()
+
+
+def test_the_annotated_file_shows_every_key_with_its_default(everything):
+    schema = json_schema()
+    shown = dict(_keys(yaml.safe_load(everything.read_text(encoding="utf-8")), schema, schema["$defs"]))
+    for name, shape in [("Config", schema), *schema["$defs"].items()]:
+        for key, value in shape.get("properties", {}).items():
+            assert (name, key) in shown, f"config/default.yaml does not show {key} of {name}"
+            if "default" in value and value["default"] != []:
+                assert value["default"] in shown[name, key]
+
+
+def _keys(value, shape: dict, definitions: dict):
+    """Yield every (definition, key) that a document uses, with all values that it is given."""
+    found: dict[tuple[str, str], list] = {}
+
+    def walk(value, shape: dict, name: str) -> None:
+        reference = shape.get("$ref", "").rpartition("/")[2]
+        if reference:
+            walk(value, definitions[reference], reference)
+        elif "oneOf" in shape and isinstance(value, dict):
+            for each in shape["oneOf"]:
+                variant = definitions.get(each.get("$ref", "").rpartition("/")[2], {})
+                kind = variant.get("properties", {}).get("kind", {}).get("const")
+                if variant and kind == value.get("kind"):
+                    walk(value, each, name)
+        elif isinstance(value, list):
+            for each in value:
+                walk(each, shape.get("items", {}), name)
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                found.setdefault((name, key), []).append(inner)
+                walk(inner, shape["properties"][key], name)
+
+    walk(value, shape, "Config")
+    return found.items()
+
+
+def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_program(everything):
+    settings = load(everything, need_forges=True)
+    github, _ = settings.forges
+    assert github.url == GithubSettings().url
+    registry, _ = settings.registries
+    assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
+    (scanner,) = settings.scanners
+    assert replace(scanner, database=None, binary=None) == ScannerSettings()
+    assert settings.write_delay == OWNER_WRITE_DELAY
+    built_in, default = settings.rulebook.rules[0], Policy()
+    assert built_in == Rule(
+        match=Match(),
+        update=default.update,
+        pin=default.pin,
+        tag=default.tag,
+        ignore=default.ignore,
+        labels=default.labels,
+        require_scan=default.require_scan,
+    )
+
+
+def test_the_schema_that_ships_is_the_schema_of_the_program():
+    shipped = (ROOT / "config" / "schema.json").read_text(encoding="utf-8")
+    assert shipped == json.dumps(json_schema(), indent=2) + "\n", "basebump config schema > config/schema.json"
+
+
+def test_the_schema_is_one_and_documents_every_key():
+    schema = json_schema()
+    Draft202012Validator.check_schema(schema)
+    keys = [
+        (name, key, value)
+        for name, shape in [("Config", schema), *schema["$defs"].items()]
+        for key, value in shape.get("properties", {}).items()
+    ]
+    assert len(keys) > 30
+    assert [(name, key) for name, key, value in keys if not value.get("description", "").endswith(".")] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everything):
+    validator = Draft202012Validator(json_schema())
+    for each in (path, everything):
+        validator.validate(yaml.safe_load(each.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "own: []",
+        "{schema: 2}",
+        "{schema: 1, limits: {}}",
+        "{schema: 1, own: null}",
+        "{schema: 1, policy: [{tag: 3.10}]}",
+        "{schema: 1, policy: [{pin: true, match: {image: []}}]}",
+        "{schema: 1, forges: [{kind: gitlab}]}",
+        "{schema: 1, forges: [{kind: github, repositories: []}]}",
+        "{schema: 1, forges: [{kind: github, repositories: [acme]}]}",
+        "{schema: 1, registries: [{host: ghcr.io, password_env: s3cr3t}]}",
+        "{schema: 1, proposals: {write_delay: 10}}",
+    ],
+)
+def test_editors_find_what_is_wrong_with_a_single_value(problems_of, text):
+    assert problems_of(text, schema=False)
+    assert not Draft202012Validator(json_schema()).is_valid(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_file_tells_editors_where_the_schema_is(path):
+    named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert named
+    assert (path.parent / named[1]).resolve() == ROOT / "config" / "schema.json"
+
+
+def test_the_reference_in_the_documentation_is_that_of_the_schema():
+    text = config_reference.PAGE.read_text(encoding="utf-8")
+    assert config_reference.page(text) == text, "python tests/support/config_reference.py"
+    assert all(f"| `{key}` |" in text for key in json_schema()["properties"])
+
+
+def test_the_settings_without_a_file_need_neither_pydantic_nor_yaml():
+    program = (
+        "import sys, bot.settings; bot.settings.Settings();"
+        "print([name for name in ('pydantic', 'yaml', 'requests', 'difflib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

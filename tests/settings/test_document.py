@@ -1,0 +1,123 @@
+"""YAML, bounded."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bot.model.errors import ConfigError
+from bot.settings import load
+from bot.settings.document import MAX_BYTES, MAX_DEPTH
+
+
+@pytest.fixture
+def refusal(tmp_path):
+    """Return what is said of a file of these bytes."""
+
+    def _refusal(content: bytes) -> str:
+        path = tmp_path / "basebump.yaml"
+        path.write_bytes(content)
+        with pytest.raises(ConfigError) as raised:
+            load(path, need_forges=False)
+        (problem,) = raised.value.problems
+        return str(problem)
+
+    return _refusal
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "must be a mapping"),
+        (b"# nothing\n", "must be a mapping"),
+        (b"- schema: 1\n", "must be a mapping"),
+        (b"schema 1\n", "must be a mapping"),
+        (b"schema: 1\nown: [\n", "line 3: is no YAML that can be read"),
+        (b"schema: 1\nown: 'x\n", "line 3: is no YAML that can be read"),
+        (b"schema: 1\n\town: []\n", "line 2: is no YAML that can be read"),
+        (b"schema: 1\nown: *nobody\n", "line 2: is no YAML that can be read"),
+        (b"schema: 1\n---\nschema: 1\n", "line 2: is no YAML that can be read"),
+        (b"schema: 1\nown: !!python/object/apply:os.getcwd []\n", "line 2: is no YAML that can be read"),
+        (b"schema: 1\nown: !secret x\n", "line 2: is no YAML that can be read"),
+        (b"schema: 1\n<<: 3\n", "line 2: is no YAML that can be read"),
+        (b"schema: 2026-13-45\n", "holds a number or a date that is none"),
+        (b"schema: !!int one\n", "holds a number or a date that is none"),
+        (b"schema: " + b"1" * 5000, "holds a number or a date that is none"),
+        (b"schema: 1\nown: [\xff]\n", "line 2: is not UTF-8 text"),
+        (b"schema: 1\n# \x1b[31m\n", "line 2: holds the control character U+001B"),
+        (b"schema: 1\non: x\n", "line 2: the key `on` is not text to YAML"),
+        (b"schema: 1\n1: x\n", "line 2: the key `1` is not text to YAML"),
+        (b"schema: 1\n? [a]\n: x\n", "line 2: the key that is a list or a mapping is not text"),
+    ],
+)
+def test_what_is_no_config_is_refused_with_its_line(refusal, content, said):
+    assert said in refusal(content)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    for path in (tmp_path / "nowhere.yaml", tmp_path):
+        with pytest.raises(ConfigError, match="could not be read") as raised:
+            load(path, need_forges=False)
+        assert str(path) in str(raised.value)
+
+
+def test_a_key_that_stands_twice_is_said_with_its_line_and_with_the_other_problems(problems_of):
+    problems = problems_of("own: []\nproposals: {branch_prefix: a/, branch_prefix: b/}\nown: []\nlimit: 1")
+    assert problems.keys() == {"line 3", "line 4", "limit"}
+    assert "`branch_prefix` stands here a second time" in problems["line 3"]
+    assert "`own` stands here a second time" in problems["line 4"]
+
+
+def test_anchors_and_merge_keys_work_and_a_key_beside_a_merge_is_no_second_one(settings_of):
+    settings = settings_of(
+        """
+        own: &ours [registry.example.com/acme/**]
+        policy:
+          - &quiet {match: {image: *ours}, pin: false, labels: [quiet]}
+          - {<<: *quiet, labels: [loud]}
+        """
+    )
+    first, second = settings.rulebook.rules
+    assert first.match == second.match
+    assert (first.labels, second.labels) == (("quiet",), ("loud",))
+
+
+def test_a_file_has_a_size_limit(refusal):
+    comment = b"#" * (MAX_BYTES - len(b"schema: x\n"))
+    assert "the only one that this release reads" in refusal(b"schema: x\n" + comment)
+    assert f"more than {MAX_BYTES} bytes" in refusal(b"schema: x\n#" + comment)
+
+
+@pytest.mark.parametrize("bracket", [b"[", b"{a: ", b"- "])
+def test_depth_is_bounded(refusal, bracket):
+    began = time.perf_counter()
+    assert f"nests deeper than {MAX_DEPTH} levels" in refusal(b"own: " * (bracket != b"- ") + bracket * 40_000)
+    assert time.perf_counter() - began < 5
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "[" + ", ".join(["*{before}"] * 10) + "]",
+        "{{a: *{before}, b: *{before}, c: *{before}, d: *{before}}}",
+        "{{<<: [" + ", ".join(["*{before}"] * 10) + "]}}",
+    ],
+    ids=["lists", "mappings", "merges"],
+)
+def test_a_bomb_of_anchors_is_defused_before_it_is_built(refusal, step):
+    lines = ["a0: &a0 {x: y}"]
+    lines += [f"a{level}: &a{level} " + step.format(before=f"a{level - 1}") for level in range(1, 15)]
+    began = time.perf_counter()
+    assert "once its anchors are followed" in refusal("\n".join(lines).encode())
+    assert time.perf_counter() - began < 5
+
+
+def test_anchors_do_not_lead_deeper_than_text_may(refusal):
+    lines = ["a0: &a0 [x]", *(f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 2000))]
+    assert "once its anchors are followed" in refusal("\n".join(lines).encode())
+
+
+@pytest.mark.parametrize("content", [b"own: &a [*a]\n", b"own: &a {b: [*a]}\n", b"&a x: 1\nown: &b {<<: *b}\n"])
+def test_an_anchor_that_contains_itself_is_refused(refusal, content):
+    assert "an anchor contains itself" in refusal(content)

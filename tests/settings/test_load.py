@@ -1,0 +1,201 @@
+"""What a right file becomes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.parts import ROOT
+
+from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
+from bot.model.vocabulary import Role
+from bot.settings import (
+    GithubSettings,
+    LocalSettings,
+    OwnerSelection,
+    RegistryAuth,
+    RegistrySettings,
+    ScannerKind,
+    ScannerSettings,
+    Settings,
+    load,
+)
+
+EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
+
+
+def test_a_file_with_nothing_but_its_version_is_the_defaults(write):
+    path = write("")
+    assert load(path, need_forges=False) == Settings(source=str(path))
+
+
+def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_owner(settings_of, tmp_path):
+    settings = settings_of(
+        """
+        forges:
+          - kind: github
+            url: https://github.example.com/api/v3/
+            token_env: TOKEN
+            ca: company.pem
+            repositories:
+              - acme/web
+              - {owner: acme, include: "*-service", exclude: [old-*], topics: [production]}
+              - legal/site
+          - {kind: local, url: ../repositories}
+          - {kind: local, url: /srv/git, repositories: [web, tools/builder/]}
+        """
+    )
+    assert settings.forges == (
+        GithubSettings(
+            url="https://github.example.com/api/v3",
+            token_env="TOKEN",
+            ca=tmp_path / "company.pem",
+            repositories=("acme/web", "legal/site"),
+            owners=(OwnerSelection("acme", ("*-service",), ("old-*",), ("production",)),),
+        ),
+        LocalSettings(tmp_path / "../repositories", None),
+        LocalSettings(Path("/srv/git"), ("web", "tools/builder")),
+    )
+
+
+def test_registries_are_normalised_and_known_to_the_rulebook(settings_of, tmp_path):
+    settings = settings_of(
+        """
+        registries:
+          - host: https://Index.Docker.io/
+            mirror: Mirror.example.com:5000/proxy/docker_hub/
+            username_env: USER_NAME
+            password_env: PASSWORD
+          - host: LOCALHOST:5000
+            insecure: true
+            auth: anonymous
+          - host: "[::1]:5000"
+            ca: ca.pem
+            trusted_realms: [Auth.example.com]
+        """
+    )
+    assert settings.registries == (
+        RegistrySettings(
+            "docker.io",
+            mirror="mirror.example.com:5000/proxy/docker_hub",
+            username_env="USER_NAME",
+            password_env="PASSWORD",
+        ),
+        RegistrySettings("localhost:5000", insecure=True, auth=RegistryAuth.ANONYMOUS),
+        RegistrySettings("[::1]:5000", ca=tmp_path / "ca.pem", trusted_realms=("auth.example.com",)),
+    )
+    assert settings.rulebook.hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
+
+
+def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of):
+    settings = settings_of(
+        """
+        policy:
+          - match:
+              image: docker.io/library/*
+              path: [deploy/**, "**/Dockerfile"]
+              format: "*"
+              role: base
+              repository: acme/*
+              base_branch: main
+            update: none
+            tag: "3.10"
+          - {pin: false, ignore: true, labels: [docker, "on"], require: {scan: true}}
+          - {match: {}, update: digest, require: {}}
+        """
+    )
+    match = Match(
+        image=("docker.io/library/*",),
+        path=("deploy/**", "**/Dockerfile"),
+        format=("*",),
+        role=Role.BASE,
+        repository=("acme/*",),
+        base_branch=("main",),
+    )
+    assert settings.rulebook == Rulebook(
+        rules=(
+            Rule(match, update=UpdateMode.NONE, tag="3.10"),
+            Rule(pin=False, ignore=True, labels=("docker", "on"), require_scan=True),
+            Rule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan),
+        )
+    )
+
+
+def test_own_images_that_are_not_stated_differ_from_none(settings_of):
+    assert settings_of("").rulebook.own is None
+    assert settings_of("own: []").rulebook.own == ()
+    assert settings_of("own: [registry.example.com/**]").rulebook.own == ("registry.example.com/**",)
+
+
+def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_not(settings_of, tmp_path):
+    settings = settings_of(
+        """
+        scanners:
+          - {kind: trivy, database: "127.0.0.1:5000/trivy-db:2", binary: trivy, timeout: 90s}
+          - {kind: auto, binary: bin/trivy}
+          - {kind: none, binary: /opt/trivy}
+        """
+    )
+    assert settings.scanners == (
+        ScannerSettings(ScannerKind.TRIVY, "127.0.0.1:5000/trivy-db:2", "trivy", timedelta(seconds=90)),
+        ScannerSettings(ScannerKind.AUTO, binary=str(tmp_path / "bin/trivy")),
+        ScannerSettings(ScannerKind.NONE, binary="/opt/trivy"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("500ms", timedelta(milliseconds=500)),
+        ("0s", timedelta()),
+        ("10m", timedelta(minutes=10)),
+        ("24h", timedelta(days=1)),
+    ],
+)
+def test_durations_have_a_unit(settings_of, written, expected):
+    assert settings_of(f"proposals: {{write_delay: {written}}}").write_delay == expected
+
+
+def test_a_write_delay_that_is_not_stated_spares_repositories_that_are_named_one_by_one(settings_of):
+    unstated = settings_of("")
+    assert unstated.delay_between_writes(selected_by_owner=True) == timedelta(seconds=1)
+    assert unstated.delay_between_writes(selected_by_owner=False) == timedelta()
+    for written, expected in [("3s", timedelta(seconds=3)), ("0s", timedelta())]:
+        stated = settings_of(f"proposals: {{write_delay: {written}}}")
+        assert stated.delay_between_writes(selected_by_owner=True) == expected
+        assert stated.delay_between_writes(selected_by_owner=False) == expected
+
+
+def test_a_prefix_of_branches_may_have_folders(settings_of):
+    assert settings_of("proposals: {branch_prefix: bots/base-images/}").branch_prefix == "bots/base-images/"
+
+
+def test_a_relative_config_file_gives_absolute_paths(write, tmp_path, monkeypatch):
+    write("forges: [{kind: local, url: repositories}]")
+    monkeypatch.chdir(tmp_path)
+    (forge,) = load(Path("basebump.yaml"), need_forges=True).forges
+    assert forge == LocalSettings(tmp_path / "repositories")
+
+
+def test_paths_are_relative_to_where_a_linked_config_file_is_named(write, tmp_path):
+    """Kubernetes mounts a config map as links into a folder that comes and goes."""
+    (tmp_path / "mounted").mkdir()
+    link = tmp_path / "mounted" / "config.yaml"
+    link.symlink_to(write("forges: [{kind: local, url: repositories}]"))
+    assert load(link, need_forges=True).forges == (LocalSettings(tmp_path / "mounted" / "repositories"),)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path):
+    path = tmp_path / "basebump.yaml"
+    path.write_bytes(b"\xef\xbb\xbfschema: 1\r\nown: []\r\n")
+    assert load(path, need_forges=False).rulebook.own == ()
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 2
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_can_be_used_as_it_is(path):
+    assert load(path, need_forges=True).forges

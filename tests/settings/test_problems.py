@@ -1,0 +1,237 @@
+"""What is said of a wrong file: everything, with its place, and what to do."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.model.errors import ConfigError
+from bot.settings import load
+from bot.settings.file import config_of
+
+WRONG = [
+    # keys
+    ("limits: {}", "limits", "is no key here; there are schema, forges"),
+    ("regestries: []", "regestries", "did you mean `registries`?"),
+    ("proposals: {branch-prefix: x/}", "proposals.branch-prefix", "did you mean `branch_prefix`?"),
+    ("proposals: {branchPrefix: x/}", "proposals.branchPrefix", "did you mean `branch_prefix`?"),
+    ("policy: [{update: none, min_age: 3d}]", "policy[0].min_age", "is no key here"),
+    ("policy: [{update: none, match: {images: x}}]", "policy[0].match.images", "did you mean `image`?"),
+    ("scanners: [{kind: auto, match: {}}]", "scanners[0].match", "is no key here"),
+    ("registries: [{mirror: a.example.com}]", "registries[0].host", "is required"),
+    # types
+    ("forges: {}", "forges", "must be a list"),
+    ("policy: [none]", "policy[0]", "must be a mapping"),
+    ("own: docker.io/**", "own", "must be a list"),
+    ("policy: [{pin: 'yes'}]", "policy[0].pin", "must be true or false"),
+    ("policy: [{pin: 1}]", "policy[0].pin", "must be true or false"),
+    ("policy: [{tag: 3.10}]", "policy[0].tag", "YAML reads it as a number or a date: put it in quotes"),
+    ("policy: [{tag: 2026-11-25}]", "policy[0].tag", "YAML reads it as a number or a date: put it in quotes"),
+    ("policy: [{tag: on}]", "policy[0].tag", "YAML reads it as true: put it in quotes"),
+    ("policy: [{labels: [no]}]", "policy[0].labels[0]", "YAML reads it as false"),
+    ("own:", "own", "is empty: give a value, or leave the key out"),
+    ("policy: [{update: }]", "policy[0].update", "is empty"),
+    ("policy: [{pin: true}, ]\nproposals:", "proposals", "is empty"),
+    ("own: [~]", "own[0]", "is empty"),
+    # forges
+    ("forges: [{kind: gitlab}]", "forges[0]", "comes with a later release"),
+    ("forges: [{kind: gihub}]", "forges[0]", "did you mean `github`?"),
+    ("forges: [{kind: [github]}]", "forges[0]", "is none of github, local"),
+    ("forges: [{repositories: [a/b]}]", "forges[0]", "needs a `kind`: github or local"),
+    ("forges: [github]", "forges[0]", "must be a mapping"),
+    ("forges: [{kind: github}]", "forges[0].repositories", "is required"),
+    ("forges: [{kind: github, repositories: []}]", "forges[0].repositories", "with something in it"),
+    ("forges: [{kind: github, repositories: [acme]}]", "forges[0].repositories[0]", "write `{owner: NAME}`"),
+    ("forges: [{kind: github, repositories: [a/b, A/B]}]", "forges[0].repositories[1]", "a second time"),
+    ("forges: [{kind: github, repositories: [{owner: a/b}]}]", "forges[0].repositories[0].owner", "the name of a"),
+    (
+        "forges: [{kind: github, repositories: [{owner: a, excludes: x}]}]",
+        "forges[0].repositories[0].excludes",
+        "did you mean `exclude`?",
+    ),
+    (
+        "forges: [{kind: github, repositories: [{owner: a, include: []}]}]",
+        "forges[0].repositories[0].include",
+        "with something in it",
+    ),
+    (
+        "forges: [{kind: github, repositories: [{owner: a, topics: [Big Topic]}]}]",
+        "forges[0].repositories[0].topics[0]",
+        "is no topic",
+    ),
+    ("forges: [{kind: github, repositories: [a/b], app: {}}]", "forges[0].app", "is no key here"),
+    ("forges: [{kind: github, repositories: [a/b], token: x}]", "forges[0].token", "did you mean `token_env`?"),
+    ("forges: [{kind: github, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
+    ("forges: [{kind: github, repositories: [a/b], url: 'https://a:b@x.example'}]", "forges[0].url", "no user"),
+    ("forges: [{kind: github, repositories: [a/b], url: 'https://x.example:port'}]", "forges[0].url", "is no URL"),
+    ("forges: [{kind: github, repositories: [a/b], url: 'https://'}]", "forges[0].url", "a plain URL"),
+    ("forges: [{kind: github, repositories: [a/b], url: 'https://github.com'}]", "forges[0].url", "api.github.com"),
+    ("forges: [{kind: local}]", "forges[0].url", "is required"),
+    ("forges: [{kind: local, url: x, token_env: X}]", "forges[0].token_env", "there are kind, url, repositories"),
+    ("forges: [{kind: local, url: x, repositories: [../y]}]", "forges[0].repositories[0]", "without `..`"),
+    ("forges: [{kind: local, url: x, repositories: [/y]}]", "forges[0].repositories[0]", "inside the folder"),
+    # registries
+    ("registries: [{host: nginx}]", "registries[0].host", "is no registry"),
+    ("registries: [{host: a.example.com/b}]", "registries[0].host", "is no registry"),
+    ("registries: [{host: 'http://a.example.com'}]", "registries[0].host", "`insecure: true`"),
+    ("registries: [{host: ghcr.io}, {host: GHCR.io}]", "registries[1].host", "already listed, by registries[0]"),
+    ("registries: [{host: docker.io}, {host: index.docker.io}]", "registries[1].host", "already listed"),
+    ("registries: [{host: docker.io}, {host: registry-1.docker.io}]", "registries[1].host", "already listed"),
+    ("registries: [{host: ghcr.io, mirror: ghcr.io}]", "registries[0].mirror", "is the registry itself"),
+    ("registries: [{host: ghcr.io, mirror: a.example.com/B}]", "registries[0].mirror", "lower-case words"),
+    ("registries: [{host: ghcr.io, username_env: U}]", "registries[0].username_env", "needs `password_env`"),
+    ("registries: [{host: ghcr.io, password_env: P}]", "registries[0].password_env", "needs `username_env`"),
+    (
+        "registries: [{host: ghcr.io, username_env: U, password_env: P, auth: anonymous}]",
+        "registries[0].auth",
+        "contradicts `username_env`",
+    ),
+    ("registries: [{host: ghcr.io, auth: docker}]", "registries[0].auth", "did you mean `docker-config`?"),
+    ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "is none of docker-config, anonymous"),
+    ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "shows no certificate"),
+    ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is no registry"),
+    # policy
+    ("policy: [{match: {image: '**'}}]", "policy[0]", "sets nothing"),
+    ("policy: [{pin: true, match: {image: nginx}}]", "policy[0].match.image", "`docker.io/library/nginx`"),
+    ("policy: [{pin: true, match: {image: '*'}}]", "policy[0].match.image", "write `**`"),
+    ("policy: [{pin: true, match: {image: [a/b]}}]", "policy[0].match.image[0]", "write `docker.io/a/b`"),
+    ("policy: [{pin: true, match: {image: 'ghcr.io/a:1'}}]", "policy[0].match.image", "without tag and digest"),
+    ("policy: [{pin: true, match: {image: index.docker.io/a/b}}]", "policy[0].match.image", "`docker.io/a/b`"),
+    ("policy: [{pin: true, match: {image: []}}]", "policy[0].match.image", "with something in it"),
+    ("policy: [{pin: true, match: {image: ['']}}]", "policy[0].match.image[0]", "must not be empty"),
+    ("policy: [{pin: true, match: {path: ./Dockerfile}}]", "policy[0].match.path", "matches no file"),
+    ("policy: [{pin: true, match: {format: dockrfile}}]", "policy[0].match.format", "did you mean `dockerfile`?"),
+    ("policy: [{pin: true, match: {role: owned}}]", "policy[0].match.role", "did you mean `own`?"),
+    ("policy: [{pin: true, match: {role: own}}]", "policy[0].match.role", "say under `own`"),
+    (f"policy: [{{pin: true, match: {{path: {'x' * 600}}}}}]", "policy[0].match.path", "more than 512 characters"),
+    ("policy: [{update: minor}]", "policy[0].update", "is none of none, digest"),
+    ("policy: [{tag: '-x'}]", "policy[0].tag", "is no tag"),
+    (f"policy: [{{labels: [{'x' * 51}]}}]", "policy[0].labels[0]", "more than 50 characters"),
+    ("policy: [{require: {scans: true}}]", "policy[0].require.scans", "did you mean `scan`?"),
+    ("own: [acme/**]", "own[0]", "write `docker.io/acme/**`"),
+    # scanners and proposals
+    ("scanners: [{kind: grype}]", "scanners[0].kind", "is none of auto, trivy, none"),
+    ("scanners: [{kind: auto, timeout: 10}]", "scanners[0].timeout", "a whole number and a unit"),
+    ("scanners: [{kind: auto, timeout: 0s}]", "scanners[0].timeout", "longer than nothing"),
+    ("scanners: [{kind: auto, timeout: 25h}]", "scanners[0].timeout", "not be longer than 24h"),
+    ("scanners: [{kind: auto, timeout: 999999999h}]", "scanners[0].timeout", "not be longer than 24h"),
+    ("scanners: [{kind: auto, database: 'X y'}]", "scanners[0].database", "is no image reference"),
+    *(
+        (f"proposals: {{branch_prefix: '{prefix}'}}", "proposals.branch_prefix", sentence)
+        for prefix, sentence in [
+            ("", "must end in `/`"),
+            ("/", "must end in `/`"),
+            ("basebump", "must end in `/`"),
+            ("base bump/", "git takes no such name"),
+            ("a..b/", "git takes no such name"),
+            ("a//", "git takes no such name"),
+            (".a/", "git takes no such name"),
+            ("a/.b/", "git takes no such name"),
+            ("a.lock/", "git takes no such name"),
+            ("-a/", "git takes no such name"),
+            ("/a/", "git takes no such name"),
+            ("a@{b/", "git takes no such name"),
+            ("refs/heads/", "git takes no such name"),
+            ("a*/", "git takes no such name"),
+            ("x" * 100 + "/", "more than 100 characters"),
+        ]
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
+def test_a_problem_is_named_with_its_place_and_nothing_else_is(problems_of, text, where, sentence):
+    problems = problems_of(text)
+    assert sentence in problems.pop(where)
+    assert problems == {}
+
+
+@pytest.mark.parametrize("schema", ["", "schema: 2", "schema: '1'", "schema:"])
+def test_another_version_of_the_shape_is_not_read(problems_of, schema):
+    problems = problems_of(f"{schema}\nown: []", schema=False)
+    assert list(problems) == ["schema"]
+
+
+def test_all_problems_are_said_at_once(problems_of):
+    problems = problems_of(
+        """
+        limit: 1
+        own:
+        forges:
+          - {kind: github, token: x}
+          - {kind: gitlab}
+        registries:
+          - {host: nginx, username_env: A}
+          - {host: ghcr.io, password_env: B, insecure: maybe}
+        policy:
+          - {match: {role: own}}
+          - {updat: digest, updat: none}
+        """
+    )
+    assert set(problems) == {
+        "line 13",
+        "limit",
+        "own",
+        "forges[0].token",
+        "forges[0].repositories",
+        "forges[1]",
+        "registries[0].host",
+        "registries[0].username_env",
+        "registries[1].password_env",
+        "registries[1].insecure",
+        "policy[0]",
+        "policy[1].updat",
+    }
+
+
+def test_the_message_has_a_line_for_the_file_and_one_for_each_problem(write):
+    path = write("limit: 1\nowned: []")
+    with pytest.raises(ConfigError) as raised:
+        load(path, need_forges=False)
+    first, *others = str(raised.value).splitlines()
+    assert first == f"{path} cannot be used:"
+    assert [line.partition(":")[0] for line in others] == ["  limit", "  owned"]
+
+
+def test_a_run_needs_a_forge(problems_of):
+    for text in ("", "forges: []"):
+        assert "names no forge" in problems_of(text, need_forges=True)["forges"]
+
+
+@pytest.mark.parametrize("key", ["username_env", "password_env"])
+def test_a_secret_that_stands_where_its_name_should_is_caught_and_not_repeated(write, key):
+    with pytest.raises(ConfigError) as raised:
+        load(write(f"registries: [{{host: ghcr.io, username_env: U, {key}: ghp_s3cr3t}}]"), need_forges=False)
+    assert "never the secret itself" in str(raised.value)
+    assert "s3cr3t" not in str(raised.value)
+
+
+def test_the_value_of_an_unknown_key_is_not_repeated(write):
+    with pytest.raises(ConfigError) as raised:
+        load(write("registries: [{host: ghcr.io, password: s3cr3t}]"), need_forges=False)
+    assert "password_env" in str(raised.value)
+    assert "s3cr3t" not in str(raised.value)
+
+
+def test_http_is_taken_for_a_forge_on_this_machine_alone(settings_of):
+    for url in ("http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"):
+        (forge,) = settings_of(f"forges: [{{kind: github, repositories: [a/b], url: '{url}'}}]").forges
+        assert forge.url == url
+
+
+WORDS = st.sampled_from(
+    ["schema", "forges", "kind", "github", "local", "url", "repositories", "owner", "registries", "host", "ghcr.io",
+     "policy", "match", "image", "role", "own", "update", "scanners", "proposals", "branch_prefix", "(owner)", ""]
+)  # fmt: skip
+LEAVES = st.none() | st.booleans() | st.integers(-1, 2) | st.floats() | WORDS | st.dates()
+TREES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5), max_leaves=25
+)
+
+
+@given(st.dictionaries(WORDS, TREES, max_size=6))
+def test_whatever_the_document_holds_it_is_a_config_or_has_problems(document):
+    config, problems = config_of(document, need_forges=False)
+    assert config is not None or problems
+    assert all(problem.what for problem in problems)

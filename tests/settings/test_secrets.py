@@ -1,0 +1,38 @@
+"""Secrets are named in the file and read when they are needed."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.model.errors import ConfigError
+
+TEXT = """
+forges:
+  - {kind: local, url: x}
+  - {kind: github, repositories: [a/b], token_env: FORGE_TOKEN}
+registries:
+  - {host: ghcr.io, username_env: SHARED, password_env: FORGE_TOKEN}
+  - {host: quay.io}
+"""
+
+
+def test_a_variable_that_is_set_gives_its_value(settings_of):
+    assert settings_of(TEXT).secret("FORGE_TOKEN", {"FORGE_TOKEN": "s3cr3t"}) == "s3cr3t"
+
+
+@pytest.mark.parametrize("environment", [{}, {"FORGE_TOKEN": "", "SHARED": "s3cr3t"}])
+def test_a_variable_that_is_not_set_is_an_error_that_says_everywhere_it_is_named(settings_of, environment):
+    settings = settings_of(TEXT)
+    with pytest.raises(ConfigError) as raised:
+        settings.secret("FORGE_TOKEN", environment)
+    assert [problem.where for problem in raised.value.problems] == ["forges[1].token_env", "registries[0].password_env"]
+    assert all("FORGE_TOKEN is not set" in problem.what for problem in raised.value.problems)
+    assert settings.source in str(raised.value)
+    assert "s3cr3t" not in str(raised.value)
+
+
+def test_all_variables_that_are_not_set_are_known_without_reading_any(settings_of):
+    settings = settings_of(TEXT)
+    assert [problem.where for problem in settings.unset({"FORGE_TOKEN": "x"})] == ["registries[0].username_env"]
+    assert settings.unset({"FORGE_TOKEN": "x", "SHARED": "y"}) == ()
+    assert len(settings.unset({})) == 3

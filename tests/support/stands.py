@@ -1,0 +1,276 @@
+"""Stands: one forge with one repository on it, as basebump sees it, as people see it, and as it breaks.
+
+`tests/forges/test_forge_contract.py` runs every claim about forges over each stand; the tests of a whole run use them
+too. A new forge joins by a class that has what `Stand` asks for, and one line in `tests/forges/conftest.py`. Where its
+repositories are git repositories on this machine (or its fake keeps them so), `GitStand` gives it most of that.
+
+How a test goes:
+
+    stand.forge().push(branch, changes, message, None)     # basebump, in a run of its own
+    stand.commit(branch, {"app/Dockerfile": "FROM x"})     # a person
+    stand.forge().seen("basebump/", frozenset({branch}))   # the next run
+
+`fleet()` and `forge()` return new ones each time, as a new process would have them: nothing is remembered in memory,
+and `forge()` looks at the base branch as it stands when it is called.
+
+Writes: everything that changes the forge, one word and the branch each, is appended to `writes` as it happens.
+`die_before(n)` lets the n-th write from now (counted from 1) raise Killed instead of happening, as if the process had
+been killed; it counts once. A forge whose verb takes several requests counts each of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from support.git import Commit, Content, File, Git
+
+from bot.forges.local import LocalFleet
+from bot.model.proposal import Change, Proposal, RequestState, Seen
+from bot.model.report import Failed
+from bot.ports import Fleet, Forge, ForgeLimits, GitRepository, Opened, Tree
+
+
+class Killed(BaseException):
+    """The process ends here: no handler of Exception may see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as a person sees it in the forge."""
+
+    branch: str
+    state: RequestState
+    title: str
+    body: str
+    comments: tuple[str, ...] = ()
+
+
+class Stand(Protocol):
+    """One forge with one repository `name` on it; its base branch is `main`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def writes(self) -> list[str]: ...
+
+    def die_before(self, write: int) -> None: ...
+
+    def fleet(self) -> Fleet: ...
+
+    def forge(self) -> Forge: ...
+
+    # What people do.
+
+    def commit(self, branch: str, files: Mapping[str, Content], message: str = ...) -> str:
+        """Commit on a branch (made from the base where it does not exist); on `main` this moves the base."""
+        ...
+
+    def amend_commit(self, branch: str, files: Mapping[str, Content]) -> str:
+        """Amend the branch's last commit: message and author stay."""
+        ...
+
+    def delete_branch(self, branch: str) -> None: ...
+
+    def close_request(self, branch: str) -> None:
+        """Close the open request of a branch without merging: a decline."""
+        ...
+
+    def merge_request(self, branch: str) -> None:
+        """Merge the open request of a branch into the base."""
+        ...
+
+    def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
+        """Do what a stranger can do to put a branch of this very name in front of the repository."""
+        ...
+
+    def refuse_writes(self, branch: str) -> None:
+        """From now on the forge refuses every write that concerns the branch, in the way it really would."""
+        ...
+
+    # What people see.
+
+    def branches(self) -> dict[str, str]:
+        """Return every branch and the commit it points to."""
+        ...
+
+    def files(self, branch: str) -> dict[str, File]:
+        """Return the files of a branch with their modes."""
+        ...
+
+    def commits(self, branch: str) -> list[Commit]:
+        """Return the commits of a branch that the base does not have, newest first."""
+        ...
+
+    def requests(self) -> list[Request]:
+        """Return the requests from the repository's own branches, newest first."""
+        ...
+
+
+class Writes:
+    """Counts the writes of a stand, and ends the process before one of them."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self._fatal: int | None = None
+
+    def die_before(self, write: int) -> None:
+        """Raise Killed instead of the `write`-th write from now, once."""
+        self._fatal = len(self.done) + write
+
+    def about_to(self, write: str) -> None:
+        """Count a write that is about to happen. Raises Killed."""
+        if self._fatal == len(self.done) + 1:
+            self._fatal = None
+            raise Killed(write)
+        self.done.append(write)
+
+
+class GitStand:
+    """What stands have in common whose repository is a real git repository on this machine."""
+
+    def __init__(self, git: Git, name: str) -> None:
+        self.git = git
+        self.name = name
+        self.counter = Writes()
+
+    @property
+    def writes(self) -> list[str]:
+        return self.counter.done
+
+    def die_before(self, write: int) -> None:
+        self.counter.die_before(write)
+
+    def fleet(self) -> Fleet:
+        raise NotImplementedError
+
+    def forge(self) -> Forge:
+        fleet = self.fleet()
+        (repository,) = fleet.repositories(frozenset({self.name}))
+        assert isinstance(repository, GitRepository), repository
+        return fleet.forge(repository)
+
+    def commit(self, branch: str, files: Mapping[str, Content], message: str = "A person's work") -> str:
+        return self.git.commit(branch, files, message)
+
+    def amend_commit(self, branch: str, files: Mapping[str, Content]) -> str:
+        return self.git.amend(branch, files)
+
+    def delete_branch(self, branch: str) -> None:
+        self.git.delete(branch)
+
+    def branches(self) -> dict[str, str]:
+        return self.git.branches()
+
+    def files(self, branch: str) -> dict[str, File]:
+        return self.git.files(f"refs/heads/{branch}")
+
+    def commits(self, branch: str) -> list[Commit]:
+        return self.git.log(f"refs/heads/{branch}", without="refs/heads/main")
+
+
+class LocalStand(GitStand):
+    """A git repository in a folder; every writing verb of its forge is one atomic update of refs."""
+
+    def __init__(self, root: Path, files: Mapping[str, Content], *, bare: bool = True) -> None:
+        name = "acme"
+        super().__init__(Git.create(root / (f"{name}.git" if bare else name), files, bare=bare), name)
+        self._root = root
+
+    def fleet(self) -> Fleet:
+        return CountedFleet(LocalFleet(self._root), self.counter)
+
+    def close_request(self, branch: str) -> None:
+        LocalFleet(self._root).decline(self.name, branch)
+
+    def merge_request(self, branch: str) -> None:
+        self.git.merge(branch, "main")
+
+    def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
+        commit = self.git.make_commit([self.git.need("main")], files, "A stranger's work")
+        self.git.run("update-ref", f"refs/remotes/stranger/{branch}", commit)
+
+    def refuse_writes(self, branch: str) -> None:
+        """Leave the locks that a git process leaves when it is killed."""
+        common = self.git.directory / self.git.run("rev-parse", "--git-common-dir").decode().strip()
+        for kind in ("refs/heads", "refs/basebump/proposals", "refs/basebump/told"):
+            lock = common / kind / f"{branch}.lock"
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            lock.touch()
+
+    def requests(self) -> list[Request]:
+        """Read what `docs` promise to people: blobs of JSON, and what git says is merged."""
+        merged = self.git.run("branch", "--merged", "main", "--format=%(refname:short)").decode().splitlines()
+        told = self.git.refs("refs/basebump/told/")
+        requests = []
+        for ref, oid in self.git.refs("refs/basebump/proposals/").items():
+            branch = ref.removeprefix("refs/basebump/proposals/")
+            written = json.loads(self.git.run("cat-file", "blob", oid))
+            state = RequestState.MERGED if branch in merged else RequestState(written["state"])
+            comments = [
+                self.git.run("cat-file", "blob", comment).decode()
+                for ref, comment in told.items()
+                if ref == f"refs/basebump/told/{branch}"
+            ]
+            requests.append(Request(branch, state, written["title"], written["body"], tuple(comments)))
+        return requests
+
+
+@dataclass(frozen=True, slots=True)
+class CountedForge:
+    """A forge whose every writing verb is one write."""
+
+    forge: Forge
+    counter: Writes
+
+    @property
+    def limits(self) -> ForgeLimits:
+        return self.forge.limits
+
+    def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
+        return self.forge.seen(prefix, wanted)
+
+    def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
+        self.counter.about_to(f"push {branch}")
+        return self.forge.push(branch, changes, message, over)
+
+    def open(self, proposal: Proposal) -> Opened:
+        self.counter.about_to(f"open {proposal.branch}")
+        return self.forge.open(proposal)
+
+    def amend(self, seen: Seen, title: str, body: str) -> None:
+        self.counter.about_to(f"amend {seen.branch}")
+        self.forge.amend(seen, title, body)
+
+    def close(self, seen: Seen) -> None:
+        self.counter.about_to(f"close {seen.branch}")
+        self.forge.close(seen)
+
+    def tell(self, seen: Seen, text: str) -> None:
+        self.counter.about_to(f"tell {seen.branch}")
+        self.forge.tell(seen, text)
+
+    def drop(self, seen: Seen) -> None:
+        self.counter.about_to(f"drop {seen.branch}")
+        self.forge.drop(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedFleet:
+    """A fleet whose forges count."""
+
+    fleet: Fleet
+    counter: Writes
+
+    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        return self.fleet.repositories(only)
+
+    def tree(self, repository: GitRepository) -> Tree:
+        return self.fleet.tree(repository)
+
+    def forge(self, repository: GitRepository) -> Forge:
+        return CountedForge(self.fleet.forge(repository), self.counter)
