@@ -22,7 +22,8 @@ bench: .venv/development .parts/ready
 # What is generated and kept: a test holds each equal to its source.
 docs: .venv/development
 	$(VENV)/basebump config schema > config/schema.json
-	$(VENV)/python docs/generate.py
+	$(VENV)/python tests/support/config_reference.py
+	$(VENV)/python tests/support/vocabulary_reference.py
 
 # Needs uv. Universal: one lock for every Python and platform that basebump runs on.
 lock:

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from bot.forges._commit import make_commit, regular_files
-from bot.forges._git import Git, Identity, Move, encode
-from bot.forges._refs import BRANCHES, MAX_BODY, MAX_TITLE, PROPOSALS, TOLD, Head, Refs, Request, Saved
+from bot.forges._local_commit import make_commit, regular_files
+from bot.forges._local_git import Git, Identity, Move, encode
+from bot.forges._local_refs import BRANCHES, MAX_BODY, MAX_TITLE, PROPOSALS, TOLD, Head, Refs, Request, Saved
 from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
 from bot.model.proposal import Change, Proposal, RequestState, Seen
 from bot.model.report import Failed
@@ -228,7 +228,7 @@ class LocalForge:
             self._git.move([still_open, Move(ref, self._refs.blob(ref), comment)], "basebump: tell")
 
     def drop(self, seen: Seen) -> None:
-        """Delete the branch if it still points to `seen.head`, with an open proposal of it; one that is gone is done."""
+        """Delete the branch if it still points to `seen.head`, with its open proposal; one that is gone is done."""
         with _raising(ForgeError):
             branch = seen.branch
             if self._refs.head(branch) is None:
@@ -293,7 +293,7 @@ class LocalForge:
         )
 
     def _refuse_in_use(self, branch: str) -> None:
-        """Raise ForgeError for a branch under a worktree, whose files would look like a person's changes if it moved."""
+        """Raise ForgeError where moving the branch would make a worktree look as if a person had changed its files."""
         if branch == self._repository.base_branch:
             raise ForgeError(f"{branch} is the base branch; choose a branch prefix of basebump's own")
         place = self._refs.checked_out().get(branch)

@@ -28,7 +28,7 @@ EACH = "*"
 """In a path: every item of a sequence."""
 _BOM = b"\xef\xbb\xbf"
 _MERGE = "<<"
-_NO_KEY = ""
+_NO_KEY = "\0"
 """Stands for keys that no path can name."""
 _STRING = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
@@ -48,15 +48,40 @@ class TooDeepError(Exception):
 
 
 @dataclass(slots=True)
-class Scalar:
-    """A text, or what YAML makes of it; `start` and `end` are characters, anchor, tag and quotes included."""
+class Mapping:
+    """Values by key, in order."""
 
-    value: str
-    style: str
-    """The quote, `|`, `>`, or nothing for a plain scalar."""
-    start: int
-    end: int
-    has_tag: bool
+    first: Any
+    """The event that began it; `last` is the one that ended it."""
+    last: Any = None
+    values: dict[str, _Raw] = field(default_factory=dict)
+    hidden: list[tuple[str, _Raw]] = field(default_factory=list)
+    """Values whose key comes again later."""
+
+
+@dataclass(slots=True)
+class Sequence:
+    """Items in order."""
+
+    first: Any
+    last: Any = None
+    items: list[_Raw] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A text, or what YAML makes of it."""
+
+    event: yaml.ScalarEvent
+
+    @property
+    def value(self) -> str:
+        return str(self.event.value)
+
+    @property
+    def style(self) -> str:
+        """The quote, `|`, `>`, or nothing for a plain scalar."""
+        return self.event.style or ""
 
     @property
     def is_block(self) -> bool:
@@ -73,46 +98,31 @@ class Scalar:
 
     @property
     def _tag(self) -> str:
-        if self.style or self.has_tag:
-            return _STRING
-        return _resolve(yaml.ScalarNode, self.value, (True, False))
+        is_plain = not self.style and self.event.tag is None
+        return _resolve(yaml.ScalarNode, self.value, (True, False)) if is_plain else _STRING
 
 
-@dataclass(slots=True)
-class Mapping:
-    """Values by key, in order; a key that is there twice has both."""
-
-    start: int
-    end: int = 0
-    values: dict[str, list[Node]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Sequence:
-    """Items in order."""
-
-    start: int
-    end: int = 0
-    items: list[Node] = field(default_factory=list)
-
-
-Node = Scalar | Mapping | Sequence | None
+_Raw = Mapping | Sequence | yaml.ScalarEvent | None
+"""A node as it is kept: most scalars are never looked at, so they stay the events they were."""
+Node = Mapping | Sequence | Scalar | None
 """None is an alias to nothing."""
 
 
-class _Source:
-    """The text of one stretch of the file, and the way from its characters to the file's bytes and lines."""
+class Source:
+    """One stretch of a file, and the way from the characters of its text to the file's bytes and lines."""
 
     def __init__(self, content: bytes, start: int, end: int) -> None:
         self._content = content
         self.start = start
         """The byte of the file that it begins at."""
         self.raw = content[start:end]
+        self.text = ""
+        """Of `raw`, once it has been decoded."""
 
-    @cached_property
-    def text(self) -> str:
-        """Raises UnicodeDecodeError."""
-        return self.raw.decode()
+    def decode(self) -> str:
+        """Decode `raw` into `text`, and return it. Raises UnicodeDecodeError."""
+        self.text = self.raw.decode()
+        return self.text
 
     def offset(self, position: int) -> int:
         """Return the byte of the file at which the character `position` of the text begins."""
@@ -146,7 +156,7 @@ class Document:
     index: int
     """From 0, in its file."""
     root: Node
-    source: _Source
+    source: Source
     _visits: int = 0
 
     def walk(self, node: Node, path: tuple[str, ...], locator: str) -> Iterator[tuple[str, Node]]:
@@ -155,7 +165,7 @@ class Document:
         A value that is there twice under one key is yielded twice, the second as `key#1`.
         Raises TooDeepError when the document's budget of visits is used up.
         """
-        self._visit(node)
+        self._visit(1)
         if not path:
             yield locator, node
         elif path[0] != EACH:
@@ -164,26 +174,29 @@ class Document:
                 yield from self.walk(value, path[1:], f"{locator}/{key}")
         elif isinstance(node, Sequence):
             for index, item in enumerate(node.items):
-                yield from self.walk(item, path[1:], f"{locator}/{index}")
+                yield from self.walk(_node(item), path[1:], f"{locator}/{index}")
 
     def values(self, node: Node, key: str) -> list[Node]:
-        """Return the values of `key` in a mapping, or of the first of the mappings merged into it that has the key.
+        """Return the values of `key` in a mapping, or that of the first of the mappings merged into it that has the key.
 
         Raises TooDeepError as `walk` does.
         """
+        if isinstance(node, Mapping) and key in node.values:
+            earlier = [_node(value) for hidden, value in node.hidden if hidden == key]
+            return [*earlier, _node(node.values[key])]
         seen: set[int] = set()
-        pending = [node]
+        pending: list[Node | _Raw] = [node]
         while pending:
             mapping = pending.pop()
             if not isinstance(mapping, Mapping) or id(mapping) in seen:
                 continue
             if key in mapping.values:
-                return mapping.values[key] if not seen else mapping.values[key][-1:]
+                return [_node(mapping.values[key])]
             seen.add(id(mapping))
-            for merged in reversed(mapping.values.get(_MERGE, [])):
-                mappings = merged.items if isinstance(merged, Sequence) else [merged]
-                self._visit(merged, len(mappings))
-                pending += reversed(mappings)
+            merged = mapping.values.get(_MERGE)
+            mappings = merged.items if isinstance(merged, Sequence) else [merged]
+            self._visit(len(mappings))
+            pending += reversed(mappings)
         return []
 
     def text(self, node: Node, key: str) -> str | None:
@@ -197,10 +210,11 @@ class Document:
     def literal_start(self, scalar: Scalar) -> int | None:
         """Return the byte of the file where the text of `scalar` stands as it is.
 
-        None where escapes, folding or line breaks make the source differ from the text. The line breaks at the end of
-        a block scalar are not part of its text here.
+        None where escapes, folding or line breaks make the source differ from the text. The line breaks around the
+        text of a block scalar are not part of it here.
         """
-        source = self.source.text[scalar.start : scalar.end]
+        start, end = _extent(scalar)
+        source = self.source.text[start:end]
         value = scalar.value
         match scalar.style:
             case "'" | '"' as quote:
@@ -213,20 +227,35 @@ class Document:
             case _:
                 at = len(source) - len(value)
                 is_literal = source.endswith(value)
-        return self.source.offset(scalar.start + at) if is_literal else None
+        return self.source.offset(start + at) if is_literal else None
 
-    def line_number(self, node: Node) -> int:
-        """Return the line that `node` begins on, with its anchor and tag."""
-        return self.source.line_number(self.source.offset(node.start if node else 0))
+    def start(self, node: Node) -> int:
+        """Return the byte of the file at which `node` begins, with its anchor and tag."""
+        return self.source.offset(_extent(node)[0])
 
-    def source_of(self, node: Mapping | Sequence) -> str:
-        """Return the text of the file that a collection was read from."""
-        return self.source.text[node.start : node.end]
+    def source_of(self, node: Node) -> str:
+        """Return the text of the file that `node` was read from."""
+        return self.source.text[slice(*_extent(node))]
 
-    def _visit(self, node: Node, count: int = 1) -> None:
+    def _visit(self, count: int) -> None:
         self._visits += count
         if self._visits > MAX_VISITS:
-            raise TooDeepError(node.start if node else 0)
+            raise TooDeepError(0)
+
+
+def _node(raw: _Raw) -> Node:
+    return Scalar(raw) if isinstance(raw, yaml.ScalarEvent) else raw
+
+
+def _extent(node: Node) -> tuple[int, int]:
+    """Return start and end of `node` in characters; anchor, tag and quotes are in it."""
+    match node:
+        case None:
+            return 0, 0
+        case Scalar(event):
+            return event.start_mark.index, event.end_mark.index
+        case _:
+            return node.first.start_mark.index, node.last.end_mark.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +264,7 @@ class Broken:
 
     reason: Reason
     line_number: int
-    source: _Source
+    source: Source
 
     @property
     def line(self) -> str:
@@ -249,12 +278,12 @@ def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterat
     """Yield the documents of a file whose bytes are wanted, and what could not be read of those; never raises."""
     index = 0
     for start, end in _split(content):
-        source = _Source(content, start, end)
+        source = Source(content, start, end)
         if not is_wanted(source.raw):
             index += not _is_blank(source.raw)
             continue
         try:
-            for root in _roots(source.text):
+            for root in _roots(source.decode()):
                 yield Document(index, root, source)
                 index += 1
         except UnicodeDecodeError as error:
@@ -305,72 +334,50 @@ def _position(error: Exception) -> int:
 def _roots(text: str) -> Iterator[Node]:
     """Yield the root of each document. Raises YAMLError, TooDeepError."""
     next_event: Callable[[], Any] = _LOADER(text).get_event
-    builder = _Builder()
     while (event := next_event()) is not None:
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
-            builder.add_scalar(event)
+        if type(event) is yaml.DocumentStartEvent:
+            yield _root(next_event)
+
+
+def _root(next_event: Callable[[], Any]) -> Node:
+    """Build the tree of one document out of its events. Most of the time of a run is spent in this loop."""
+    anchors: dict[str, _Raw] = {}
+    top = parent = Sequence(None)
+    key: str | None = None
+    enclosing: list[tuple[Any, str | None]] = []
+    while (kind := type(event := next_event())) is not yaml.DocumentEndEvent:
+        node: Any = event
+        if kind is yaml.AliasEvent:
+            node = anchors.get(event.anchor)
         elif kind is yaml.MappingStartEvent:
-            builder.open(Mapping(event.start_mark.index), event.anchor)
+            node = Mapping(event)
         elif kind is yaml.SequenceStartEvent:
-            builder.open(Sequence(event.start_mark.index), event.anchor)
-        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-            builder.close(event.end_mark.index)
-        elif kind is yaml.AliasEvent:
-            builder.add(builder.anchors.get(event.anchor))
-        elif kind is yaml.DocumentStartEvent:
-            builder = _Builder()
-        elif kind is yaml.DocumentEndEvent:
-            yield builder.root
-
-
-class _Builder:
-    """Makes a tree of the events of one document."""
-
-    def __init__(self) -> None:
-        self.anchors: dict[str, Node] = {}
-        self._top = Sequence(0)
-        self._open: list[Mapping | Sequence] = [self._top]
-        self._keys: list[str | None] = [None]
-        """For each open collection: the key that waits for its value."""
-
-    @property
-    def root(self) -> Node:
-        return self._top.items[0] if self._top.items else None
-
-    def add_scalar(self, event: Any) -> None:
-        if event.anchor is None and self._keys[-1] is None and type(self._open[-1]) is Mapping:
-            is_quoted_merge = event.value == _MERGE and event.style
-            self._keys[-1] = _NO_KEY if is_quoted_merge else event.value
-            return
-        start, end = event.start_mark.index, event.end_mark.index
-        scalar = Scalar(event.value, event.style or "", start, end, has_tag=event.tag is not None)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = scalar
-        self.add(scalar)
-
-    def add(self, node: Node) -> None:
-        """Put `node` where the next one goes: as an item, a key, or the value of the last key."""
-        parent = self._open[-1]
-        if isinstance(parent, Sequence):
+            node = Sequence(event)
+        elif kind is not yaml.ScalarEvent:
+            parent.last = event
+            parent, key = enclosing.pop()
+            continue
+        if kind is not yaml.AliasEvent and event.anchor is not None:
+            anchors[event.anchor] = node
+        if type(parent) is Sequence:
             parent.items.append(node)
-            return
-        key = self._keys[-1]
-        if key is None:
-            self._keys[-1] = node.value if isinstance(node, Scalar) else _NO_KEY
-            return
-        self._keys[-1] = None
-        parent.values.setdefault(key, []).append(node)
+        elif key is None:
+            key = _key(node)
+        else:
+            if key in parent.values:
+                parent.hidden.append((key, parent.values[key]))
+            parent.values[key] = node
+            key = None
+        if node is not event and kind is not yaml.AliasEvent:
+            enclosing.append((parent, key))
+            parent, key = node, None
+            if len(enclosing) > MAX_NESTING:
+                raise TooDeepError(event.start_mark.index)
+    return _node(top.items[0]) if top.items else None
 
-    def open(self, collection: Mapping | Sequence, anchor: str | None) -> None:
-        if anchor is not None:
-            self.anchors[anchor] = collection
-        self.add(collection)
-        self._open.append(collection)
-        self._keys.append(None)
-        if len(self._open) > MAX_NESTING:
-            raise TooDeepError(collection.start)
 
-    def close(self, end: int) -> None:
-        self._open.pop().end = end
-        self._keys.pop()
+def _key(node: _Raw) -> str:
+    """Return what `node` is as a key of a mapping; a quoted `<<` merges nothing."""
+    if not isinstance(node, yaml.ScalarEvent) or (node.value == _MERGE and node.style):
+        return _NO_KEY
+    return str(node.value)

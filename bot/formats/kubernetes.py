@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from bot.formats._places import Place, shown
@@ -52,7 +52,6 @@ MAX_LISTS = 4
 
 _MARKS = re.compile(r"\{|\$|%|<<")
 """What templates leave in a value; none of it can be in a reference."""
-_WORDS = (b"image", b"kind", b"apiVersion")
 _ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
 """The escapes of double quotes that can make a letter, or join what stands on two lines."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -91,7 +90,9 @@ def _may_name_images(content: bytes) -> bool:
     An object has the keys `apiVersion` and `kind`, and its images are under `image`. A key's letters stand in the file
     one after another, unless escapes write some of them.
     """
-    return all(word in content for word in _WORDS) or (b"\\" in content and _ESCAPE.search(content) is not None)
+    if b"image" in content and b"kind" in content and b"apiVersion" in content:
+        return True
+    return b"\\" in content and _ESCAPE.search(content) is not None
 
 
 def _read_document(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
@@ -103,7 +104,7 @@ def _read_document(document: Document, path: FilePath) -> Iterator[Occurrence | 
             if (each := _read_image(document, path, locator, node)) is not None
         ]
     except TooDeepError:
-        yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
+        yield Unsupported(path, document.source.line_number(document.start(document.root)), "", Reason.TOO_DEEP)
         return
     yield from sorted(found, key=lambda each: each.line_number)
 
@@ -139,30 +140,25 @@ def _objects(
 
 def _read_image(document: Document, path: FilePath, locator: str, node: Node) -> Occurrence | Unsupported | None:
     """Say what the value of an `image` is; None where there is none."""
-    place = Place(path, FORMAT.name, Role.THIRD_PARTY, document.line_number(node), locator)
     match node:
         case None:
             return None
-        case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
-            text = document.source_of(node)
-            return place.unsupported(text, Reason.TEMPLATED if "{{" in text else Reason.MALFORMED)
         case Scalar():
-            return _read_scalar(document, place, node)
+            text = node.value.strip() if node.is_block else node.value
+            if node.is_null or not text:
+                return None
+            start = document.literal_start(node) if node.is_string else None
+            is_templated = _MARKS.search(text) is not None
+        case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
+            text, start = document.source_of(node), None
+            is_templated = "{{" in text
         case _:
             assert_never(node)
-
-
-def _read_scalar(document: Document, place: Place, scalar: Scalar) -> Occurrence | Unsupported | None:
-    text = scalar.value.strip() if scalar.is_block else scalar.value
-    if scalar.is_null or not text:
-        return None
-    if _MARKS.search(text):
+    line_number = document.source.line_number(document.start(node) if start is None else start)
+    place = Place(path, FORMAT.name, Role.THIRD_PARTY, line_number, locator)
+    if is_templated:
         return place.unsupported(text, Reason.TEMPLATED)
-    start = document.literal_start(scalar) if scalar.is_string else None
-    if start is None:
-        return place.unsupported(text, Reason.MALFORMED)
-    # The text may begin on a later line than its anchor, its tag or the `|` of a block.
-    return replace(place, line_number=document.source.line_number(start)).read(text, start)
+    return place.unsupported(text, Reason.MALFORMED) if start is None else place.read(text, start)
 
 
 def _read_broken(broken: Broken, path: FilePath) -> Iterator[Unsupported]:

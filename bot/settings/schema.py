@@ -202,7 +202,7 @@ class Config(Section):
     policy: tuple[Rule, ...] = ()
     """Rules, the most particular first."""
     scanners: tuple[Scanner, ...] = ()
-    """Scanners; in this release the first one scans."""
+    """Scanners; in this release the first one scans. Absent: nothing is scanned."""
     proposals: Proposals = Proposals()
     """Their branches, and the pace at which they are written."""
 

@@ -25,6 +25,7 @@ TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64,)
 NEW = b"FROM python:3.12-slim@sha256:" + b"a" * 64 + b"\n"
 NEWER = NEW.replace(b"a", b"b")
 CHANGES = (Change(FilePath("Dockerfile"), NEW),)
+NEWER_CHANGES = (Change(FilePath("Dockerfile"), NEWER),)
 BODY = f"Moves python.\n\n{mark(TARGETS, REPORT, withdrawn=False)}\n"
 
 
@@ -98,7 +99,7 @@ def test_a_push_keeps_its_message(stand):
 
 def test_a_push_over_the_head_it_saw_replaces_the_commit(stand):
     old = _push(stand)
-    new = _push(stand, changes=[Change(FilePath("Dockerfile"), NEWER)], message=_message("3" * 16), over=old)
+    new = _push(stand, changes=NEWER_CHANGES, message=_message("3" * 16), over=old)
     assert [commit.oid for commit in stand.commits(BRANCH)] == [new]
     assert stand.files(BRANCH)["Dockerfile"].content == NEWER
 
@@ -116,7 +117,7 @@ def test_a_push_over_a_branch_that_moved_is_refused(stand):
     old = _push(stand)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="again"):
-        _push(stand, over=old)
+        _push(stand, changes=NEWER_CHANGES, over=old)
     assert stand.branches()[BRANCH] == moved
 
 
@@ -124,7 +125,7 @@ def test_a_push_over_a_branch_that_is_gone_is_refused(stand):
     old = _push(stand)
     stand.delete_branch(BRANCH)
     with pytest.raises(ForgeError, match="again"):
-        _push(stand, over=old)
+        _push(stand, changes=NEWER_CHANGES, over=old)
     assert BRANCH not in stand.branches()
 
 
@@ -256,7 +257,7 @@ def test_amending_changes_the_words_and_nothing_else(stand):
 
 def test_a_push_to_an_open_request_keeps_it_open(stand):
     seen = _propose(stand)
-    head = _push(stand, changes=[Change(FilePath("Dockerfile"), NEWER)], message=_message("3" * 16), over=seen.head)
+    head = _push(stand, changes=NEWER_CHANGES, message=_message("3" * 16), over=seen.head)
     after = _open(stand)
     assert (after.head, after.intent, after.number) == (head, "3" * 16, seen.number)
 
@@ -370,7 +371,7 @@ def test_a_merged_branch_that_stands_can_be_proposed_anew(stand):
     _propose(stand)
     stand.merge_request(BRANCH)
     branch = _one(stand, RequestState.BRANCH)
-    _push(stand, changes=[Change(FilePath("Dockerfile"), NEWER)], over=branch.head)
+    _push(stand, changes=NEWER_CHANGES, over=branch.head)
     stand.forge().open(_proposal(title="Update python again"))
     assert _one(stand, RequestState.OPEN).title == "Update python again"
 
@@ -461,7 +462,7 @@ def test_a_refused_write_is_an_error_that_says_what_to_do(stand, verb):
     stand.refuse_writes(BRANCH)
     forge = stand.forge()
     writes = {
-        "push": lambda: _push(stand, changes=[Change(FilePath("Dockerfile"), NEWER)], over=seen.head),
+        "push": lambda: _push(stand, changes=NEWER_CHANGES, over=seen.head),
         "open": lambda: forge.open(_proposal(title="Other words")),
         "amend": lambda: forge.amend(seen, "Other words", seen.body),
         "close": lambda: forge.close(seen),

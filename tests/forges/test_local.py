@@ -13,7 +13,7 @@ from support.git import Git, Person
 
 from bot.core.lifecycle import next_step
 from bot.core.mark import mark, trailer
-from bot.forges._refs import MAX_PROPOSAL
+from bot.forges._local_refs import MAX_PROPOSAL
 from bot.forges.local import BOT, LocalFleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.proposal import Change, Leave, LeaveReason, Proposal, RequestState
@@ -409,13 +409,12 @@ def test_a_ref_that_holds_no_proposal_costs_no_other_and_is_not_overwritten(git,
 
 
 def test_a_symbolic_branch_is_a_persons_and_never_followed(git):
-    base = git.head("main")
-    git.run("symbolic-ref", HEAD_REF, "refs/heads/main")
+    ours = _propose(git, OTHER)
+    git.run("symbolic-ref", HEAD_REF, f"refs/heads/{OTHER}")
     (seen,) = _seen(git)
-    assert (seen.head, seen.intent) == (base, None)
-    _forge(git).push(BRANCH, CHANGES, MESSAGE, base)
-    assert git.head("main") == base
-    assert git.head(BRANCH) != base
+    assert (seen.head, seen.intent) == (ours, None)
+    moved = _forge(git).push(BRANCH, [Change(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, ours)
+    assert (git.head(BRANCH), git.head(OTHER)) == (moved, ours)
 
 
 def test_a_base_without_a_common_past_is_a_conflict(git):

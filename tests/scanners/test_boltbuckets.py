@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 
 import pytest
@@ -39,10 +40,9 @@ def test_an_empty_database_has_none(names):
 
 @pytest.mark.parametrize("count", [100, 1000, 20_000])
 def test_a_root_of_many_pages_is_walked_to_its_leaves(names, count):
-    wanted = {f"release {number:06}" for number in range(count)}
-    assert names(encode(dict.fromkeys(wanted, b"") | {f"{name} bucket": {} for name in list(wanted)[:50]})) == {
-        f"{name} bucket" for name in list(wanted)[:50]
-    }
+    buckets = {f"release {number:06}": {} for number in range(0, count, count // 20)}
+    values = {f"value {number:06}": b"" for number in range(count)}
+    assert names(encode(buckets | values)) == set(buckets)
 
 
 def test_a_value_longer_than_a_page_is_stepped_over(names):
@@ -88,7 +88,5 @@ def test_damage_anywhere_is_refused_or_does_not_matter(tmp_path_factory, offset,
     content = encode(FEW)
     path = tmp_path_factory.mktemp("bolt") / "trivy.db"
     path.write_bytes((content[:offset] + written + content[offset + len(written) :])[: len(content)])
-    try:
+    with contextlib.suppress(BrokenDatabaseError):
         assert all(isinstance(name, str) for name in bucket_names(path))
-    except BrokenDatabaseError as refusal:
-        assert str(refusal)

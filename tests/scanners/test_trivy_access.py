@@ -129,6 +129,15 @@ class TestIsolation:
         stand.scanner(binary=watched, proxies=proxies).scan(stand.subject(debian(OLD)))
         assert seen.read_text().count("HTTPS_PROXY=http://127.0.0.1:1\n") == len(["download", "version", "scan"])
 
+    @pytest.mark.parametrize("insecure", [True, False])
+    def test_only_a_registry_that_is_listed_as_insecure_is_asked_without_tls(self, stand, program, tmp_path, insecure):
+        seen = tmp_path / "seen"
+        watched = program(f'echo "$@" >> {seen}; exit 1')
+        stand.scanner(
+            binary=watched, pull=lambda line, digest: stand.address(f"{line.repository}@{digest}", insecure=insecure)
+        ).scan(stand.subject(debian(OLD)))
+        assert ("--insecure" in seen.read_text().split()) == insecure
+
     def test_a_relative_cache_and_a_relative_binary_are_found(self, stand, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         binary = os.path.relpath(find_trivy())

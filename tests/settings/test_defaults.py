@@ -155,6 +155,14 @@ def test_the_reference_in_the_documentation_is_that_of_the_schema():
     assert all(f"| `{key}` |" in text for key in json_schema()["properties"])
 
 
+def test_the_examples_in_the_documentation_can_be_used(settings_of):
+    text = config_reference.PAGE.read_text(encoding="utf-8")
+    examples = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) >= 3
+    for example in examples:
+        assert settings_of(example.removeprefix("schema: 1\n")) != settings_of("")
+
+
 def test_the_settings_without_a_file_need_neither_pydantic_nor_yaml():
     program = (
         "import sys, bot.settings; bot.settings.Settings();"

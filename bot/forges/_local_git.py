@@ -92,8 +92,8 @@ class Git:
         return decode(self.read(*arguments, stdin=stdin, environment=environment)).rstrip("\n")
 
     def write_blob(self, content: bytes) -> str:
-        """Store a blob as it is, past every filter of the repository; return its name."""
-        return self.line("hash-object", "-w", "--no-filters", "--stdin", stdin=content)
+        """Store a blob as it is, since filters look at paths and it has none; return its name."""
+        return self.line("hash-object", "-w", "--stdin", stdin=content)
 
     def read_blob(self, oid: str) -> bytes:
         """Return a blob as it is, past every filter of the repository."""

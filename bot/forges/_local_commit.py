@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.forges._git import Git, decode, encode
+from bot.forges._local_git import Git, decode, encode
 from bot.model.errors import ForgeError
 from bot.model.proposal import Change
 from bot.model.source import FilePath

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from bot.core.mark import intent_of
-from bot.forges._git import Git, Identity, decode, encode
+from bot.forges._local_git import Git, Identity, decode, encode
 from bot.model.errors import ForgeError
 
 BRANCHES = "refs/heads/"

@@ -1,0 +1,158 @@
+"""Images by hand are what registries take, and the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from support.registry import DockerRegistry
+
+from bot.demo.images import (
+    DOCKER_INDEX,
+    DOCKER_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Image,
+    ImageStore,
+    Package,
+    alpine_root,
+    attestation,
+    debian_root,
+    digest_of,
+    image,
+    index,
+    layer,
+)
+
+PACKAGES = (Package("libssl3", "3.0.1-1", "openssl"), Package("bash", "5.2-1"))
+
+
+def sample(platform: str = "linux/amd64", **options) -> Image:
+    return image([layer(debian_root("12.11", PACKAGES))], platform=platform, **options)
+
+
+def config_of(made: Image) -> dict:
+    return json.loads(made.blobs[0])
+
+
+def test_a_layer_holds_the_files_and_their_folders_in_order():
+    packed = layer({"etc/os-release": b"ID=x\n", "a": b"1"})
+    with tarfile.open(fileobj=io.BytesIO(packed.content)) as archive:
+        assert [(member.name, member.isdir()) for member in archive] == [
+            ("a", False),
+            ("etc", True),
+            ("etc/os-release", False),
+        ]
+        assert archive.extractfile("etc/os-release").read() == b"ID=x\n"
+
+
+def test_the_same_content_is_the_same_image():
+    assert sample() == sample()
+    assert layer({"a": b"1", "b": b"2"}) == layer({"b": b"2", "a": b"1"})
+
+
+@pytest.mark.parametrize("docker", [False, True])
+def test_a_manifest_names_its_blobs_by_digest_and_size(docker):
+    made = sample(docker=docker)
+    manifest = json.loads(made.content)
+    descriptors = [manifest["config"], *manifest["layers"]]
+    assert [(item["digest"], item["size"]) for item in descriptors] == [
+        (digest_of(blob), len(blob)) for blob in made.blobs
+    ]
+    assert made.media_type == manifest["mediaType"] == (DOCKER_MANIFEST if docker else OCI_MANIFEST)
+    assert config_of(made)["rootfs"]["diff_ids"] == [item["digest"] for item in manifest["layers"]]
+
+
+def test_what_an_image_says_of_itself_is_in_its_config_and_its_annotations():
+    east = datetime(2026, 2, 3, 5, tzinfo=timezone(timedelta(hours=1)))
+    made = sample("linux/arm64/v8", labels={"version": "1"}, annotations={"source": "x"}, created=east)
+    config = config_of(made)
+    assert (config["os"], config["architecture"], config["variant"]) == ("linux", "arm64", "v8")
+    assert config["config"]["Labels"] == {"version": "1"}
+    assert config["created"] == "2026-02-03T04:00:00Z"
+    assert json.loads(made.content)["annotations"] == {"source": "x"}
+
+
+def test_a_date_may_be_missing():
+    assert "created" not in config_of(sample(created=None))
+
+
+@pytest.mark.parametrize("docker", [False, True])
+def test_an_index_lists_its_children_with_their_platforms(docker):
+    children = [sample("linux/amd64", docker=docker), sample("linux/arm64/v8", docker=docker)]
+    made = index(children, docker=docker)
+    listed = json.loads(made.content)
+    assert [item["digest"] for item in listed["manifests"]] == [child.digest for child in children]
+    assert [item["platform"] for item in listed["manifests"]] == [
+        {"os": "linux", "architecture": "amd64"},
+        {"os": "linux", "architecture": "arm64", "variant": "v8"},
+    ]
+    assert made.media_type == listed["mediaType"] == (DOCKER_INDEX if docker else OCI_INDEX)
+
+
+def test_an_attestation_is_a_child_that_nothing_can_run():
+    subject = sample()
+    (entry,) = json.loads(index([attestation(subject)]).content)["manifests"]
+    assert entry["platform"] == {"os": "unknown", "architecture": "unknown"}
+    assert entry["annotations"]["vnd.docker.reference.digest"] == subject.digest
+
+
+def test_roots_say_what_they_are_and_what_is_in_them():
+    debian, alpine = debian_root("12.11", PACKAGES), alpine_root("3.20.3", PACKAGES)
+    assert b'VERSION_ID="12"' in debian["etc/os-release"]
+    assert debian["etc/debian_version"] == b"12.11\n"
+    first, second = debian["var/lib/dpkg/status"].decode().split("\n\n")
+    assert {"Package: libssl3", "Version: 3.0.1-1", "Source: openssl"} <= set(first.splitlines())
+    assert "Source" not in second
+    assert b"VERSION_ID=3.20.3" in alpine["etc/os-release"]
+    assert b"P:bash\nV:5.2-1\nA:x86_64\no:bash\n" in alpine["lib/apk/db/installed"]
+
+
+class TestStore:
+    def test_a_tag_moves_and_the_old_digest_stays(self):
+        store, old, new = ImageStore(), sample(), sample(created=datetime(2026, 2, 1, tzinfo=UTC))
+        store.tag("library/debian", "12", old)
+        assert store.tag("library/debian", "12", new) == new.digest
+        assert store.manifest("library/debian", "12").digest == new.digest
+        assert store.manifest("library/debian", old.digest).content == old.content
+
+    def test_children_of_an_index_are_there_with_their_blobs(self):
+        store, child = ImageStore(), sample()
+        store.put("library/debian", index([child]))
+        assert store.manifest("library/debian", child.digest).content == child.content
+        assert all(store.blob("library/debian", digest_of(blob)) == blob for blob in child.blobs)
+
+    def test_what_is_removed_takes_its_tags_along(self):
+        store, made = ImageStore(), sample()
+        store.tag("library/debian", "12", made)
+        store.tag("library/debian", "latest", made)
+        store.tag("library/other", "12", made)
+        store.remove("library/debian", made.digest)
+        assert store.manifest("library/debian", "12") is None
+        assert store.manifest("library/debian", made.digest) is None
+        assert store.tags("library/debian") == {}
+        assert store.tags("library/other") == {"12": made.digest}
+
+    def test_repositories_do_not_share(self):
+        store, made = ImageStore(), sample()
+        store.tag("library/debian", "12", made)
+        assert store.manifest("library/other", "12") is None
+        assert store.blob("library/other", digest_of(made.blobs[0])) is None
+
+
+@pytest.mark.real("docker-registry")
+@pytest.mark.parametrize("docker", [False, True])
+def test_a_real_registry_takes_all_of_it_under_the_same_digests(docker):
+    store = ImageStore()
+    both = index([sample(docker=docker), sample("linux/arm64", docker=docker)], docker=docker)
+    store.tag("library/debian", "12", both)
+    store.tag("library/debian", "alone", sample(docker=docker))
+    with DockerRegistry() as registry:
+        registry.push_store(store)
+        registry.forget()
+        assert registry.push(both, "library/debian", "12") == both.digest
+        uploads = [request for request in registry.requests() if request.method == "POST"]
+    assert uploads == [], "the blobs were there"

@@ -1,0 +1,162 @@
+"""The embedded registry answers as registries do, and follows its store."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageStore, Package, debian_root, digest_of, image, index, layer
+from bot.demo.registry import LoopbackRegistry, Served
+
+ACCEPT = {"Accept": f"{OCI_INDEX}, {OCI_MANIFEST}"}
+CHILD = image([layer(debian_root("12.11", [Package("bash", "5.2-1")]))])
+BOTH = index([CHILD])
+
+
+@pytest.fixture
+def store():
+    held = ImageStore()
+    held.tag("library/debian", "12", BOTH)
+    return held
+
+
+@pytest.fixture
+def registry(store):
+    with LoopbackRegistry(store) as running:
+        yield running
+
+
+@pytest.fixture
+def client(registry):
+    class Client(requests.Session):
+        def request(self, method, url, **options):
+            return super().request(method, f"http://{registry.host}{url}", timeout=5, **options)
+
+    with Client() as session:
+        session.trust_env = False
+        yield session
+
+
+def test_it_is_on_loopback_alone(registry):
+    assert registry.host.startswith("127.0.0.1:")
+
+
+def test_the_base_answers(client):
+    assert client.get("/v2/").json() == {}
+
+
+@pytest.mark.parametrize("reference", ["12", BOTH.digest])
+def test_a_manifest_comes_with_its_type_and_digest(client, reference):
+    answer = client.get(f"/v2/library/debian/manifests/{reference}", headers=ACCEPT)
+    assert answer.content == BOTH.content
+    assert answer.headers["Content-Type"] == OCI_INDEX
+    assert answer.headers["Docker-Content-Digest"] == BOTH.digest
+    assert answer.headers["ETag"] == f'"{BOTH.digest}"'
+
+
+def test_a_head_says_the_same_without_content(client):
+    whole = client.get("/v2/library/debian/manifests/12", headers=ACCEPT)
+    head = client.head("/v2/library/debian/manifests/12", headers=ACCEPT)
+    assert head.content == b""
+    for header in ("Content-Length", "Content-Type", "Docker-Content-Digest", "ETag"):
+        assert head.headers[header] == whole.headers[header]
+
+
+def test_a_manifest_that_is_known_is_not_sent_again(client):
+    known = ACCEPT | {"If-None-Match": f'"{BOTH.digest}"'}
+    answer = client.get("/v2/library/debian/manifests/12", headers=known)
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        (OCI_INDEX, 200),
+        (f"{OCI_MANIFEST}, {OCI_INDEX};q=0.5", 200),
+        ("*/*", 200),
+        (None, 200),
+        (OCI_MANIFEST, 404),
+        ("application/json", 404),
+    ],
+)
+def test_an_index_is_for_those_who_accept_one(client, accept, status):
+    assert client.get("/v2/library/debian/manifests/12", headers={"Accept": accept}).status_code == status
+
+
+def test_blobs_are_served_by_digest(client):
+    for blob in CHILD.blobs:
+        answer = client.get(f"/v2/library/debian/blobs/{digest_of(blob)}")
+        assert answer.content == blob
+
+
+def test_tags_are_listed(client, store):
+    store.tag("library/debian", "11", CHILD)
+    assert client.get("/v2/library/debian/tags/list").json() == {"name": "library/debian", "tags": ["11", "12"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/v2/library/debian/manifests/none", "MANIFEST_UNKNOWN"),
+        ("/v2/library/none/manifests/12", "MANIFEST_UNKNOWN"),
+        ("/v2/library/debian/blobs/sha256:0", "BLOB_UNKNOWN"),
+        ("/v2/library/none/tags/list", "NAME_UNKNOWN"),
+        ("/v2/library/../secret", "NAME_INVALID"),
+        ("/", "NAME_INVALID"),
+    ],
+)
+def test_what_is_not_there_is_an_error_as_the_specification_words_it(client, path, code):
+    answer = client.get(path, headers=ACCEPT)
+    assert answer.status_code == 404
+    assert [error["code"] for error in answer.json()["errors"]] == [code]
+
+
+def test_nothing_can_be_written(client):
+    for method in ("PUT", "POST", "PATCH", "DELETE"):
+        assert client.request(method, "/v2/library/debian/manifests/12").status_code == 501
+
+
+def test_a_tag_that_moves_is_seen_at_once(client, store):
+    store.tag("library/debian", "12", CHILD)
+    head = client.head("/v2/library/debian/manifests/12", headers=ACCEPT)
+    assert head.headers["Docker-Content-Digest"] == CHILD.digest
+
+
+def test_requests_are_remembered_in_order(client, registry):
+    client.get("/v2/")
+    client.head("/v2/library/debian/manifests/none")
+    assert registry.served == (Served("GET", "/v2/", 200), Served("HEAD", "/v2/library/debian/manifests/none", 404))
+
+
+def test_a_hundred_requests_on_one_connection_do_not_wait_for_each_other(client):
+    before = time.monotonic()
+    for _ in range(100):
+        client.get("/v2/library/debian/manifests/12")
+    assert time.monotonic() - before < 100 * 0.04, "forty milliseconds is a delayed acknowledgement"
+
+
+def test_many_clients_are_served_at_once(registry):
+    def ask(_):
+        return requests.get(f"http://{registry.host}/v2/library/debian/manifests/12", headers=ACCEPT, timeout=5).content
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(ask, range(32))) == {BOTH.content}
+
+
+def test_a_connection_that_is_kept_open_does_not_outlive_it(store):
+    with requests.Session() as session:
+        session.trust_env = False
+        with LoopbackRegistry(store) as registry:
+            host = registry.host
+            assert session.get(f"http://{host}/v2/", timeout=5).ok
+        with pytest.raises(requests.ConnectionError):
+            session.get(f"http://{host}/v2/", timeout=5)
+
+
+def test_it_says_nothing_on_the_terminal(client, capfd):
+    client.get("/v2/")
+    client.get("/nowhere")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,82 @@
+"""What the pages say is true."""
+
+import re
+
+import click
+import pytest
+from support import vocabulary_reference
+from support.parts import ROOT
+
+from bot.cli.app import basebump
+from bot.model.vocabulary import ExitCode
+from bot.settings import load
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+RELEASED_LATER = {ExitCode.FOUND}
+"""In the closed list already, for commands that are not there yet."""
+
+
+def _commands(group: click.Group, words: tuple[str, ...] = ("basebump",)):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*words, name))
+        else:
+            yield (*words, name), command
+
+
+COMMANDS = dict(_commands(basebump))
+
+
+def test_the_vocabulary_page_is_made_from_the_model():
+    page = vocabulary_reference.PAGE.read_text(encoding="utf-8")
+    assert page == vocabulary_reference.page().rstrip() + "\n", "python tests/support/vocabulary_reference.py"
+
+
+def test_the_readme_names_every_command():
+    table = README.partition("## Commands")[2].partition("##")[0]
+    named = set(re.findall(r"`(basebump (?:config )?[a-z]+)", table))
+    assert named == {" ".join(words) for words in COMMANDS}
+
+
+def test_every_option_in_the_pages_exists():
+    options = {option for command in COMMANDS.values() for each in command.params for option in each.opts}
+    known = options | {"--help", "--version"}
+    for page in PAGES:
+        for line in page.read_text(encoding="utf-8").splitlines():
+            if "basebump" in line or line.startswith("|"):
+                foreign = {"--from", "--mount", "--platform", "--strict"}
+                unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", line)) - known - foreign
+                assert not unknown, f"{page.name}: {line}"
+
+
+def test_every_command_and_option_has_help():
+    for words, command in COMMANDS.items():
+        assert command.help, words
+        for parameter in command.params:
+            assert isinstance(parameter, click.Argument) or parameter.help, (words, parameter.name)
+
+
+def test_the_readme_names_every_exit_code():
+    named = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    assert named == {code.value for code in ExitCode if code not in RELEASED_LATER}
+
+
+def test_the_readmes_config_is_a_valid_one(tmp_path):
+    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    path = tmp_path / "basebump.yaml"
+    path.write_text(example, encoding="utf-8")
+    load(path, need_forges=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_that_a_page_names_is_there(page):
+    text = page.read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:bot|config|docs|templates|tests|bench)/[\w./-]*)`", text):
+        assert (ROOT / path).exists(), f"{page.name} names {path}"
+
+
+def test_the_changelog_has_what_is_not_released_yet():
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

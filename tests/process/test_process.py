@@ -1,0 +1,100 @@
+"""Child processes see what they may, and end when they must."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from bot.model.errors import ProcessError
+from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_TEXT, run
+
+
+def python(script: str, **options):
+    return run([sys.executable, "-c", script], **options)
+
+
+def test_output_status_and_complaint_are_returned():
+    completed = python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
+    assert (completed.status, completed.output, completed.errors) == (3, b"out\n", "err")
+
+
+def test_an_environment_variable_that_is_not_allowed_stays_out(monkeypatch):
+    monkeypatch.setenv("BASEBUMP_SECRET", "ours")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    names = python("import os; print(*os.environ)").output.decode().split()
+    assert "BASEBUMP_SECRET" not in names
+    assert "LC_ALL" in names
+    assert set(names) <= {*ALLOWED_ENVIRONMENT, "LC_CTYPE"}, "Python itself may add LC_CTYPE"
+
+
+def test_what_is_handed_over_by_name_arrives_and_wins(monkeypatch):
+    monkeypatch.setenv("LANG", "C")
+    script = "import os; print(os.environ['TOKEN'], os.environ['LANG'])"
+    assert python(script, environment={"TOKEN": "handed", "LANG": "C.UTF-8"}).output == b"handed C.UTF-8\n"
+
+
+def test_arguments_are_no_shell():
+    assert run([sys.executable, "-c", "import sys; print(sys.argv[1])", "$(id); *"]).output == b"$(id); *\n"
+
+
+def test_it_runs_in_the_folder_that_is_named(tmp_path):
+    assert python("import os; print(os.getcwd())", cwd=tmp_path).output.decode().strip() == str(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+def test_input_of_any_size_comes_back_whole(size):
+    content = b"x" * size
+    echoed = python("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())", stdin=content)
+    assert echoed.output == content
+
+
+def test_a_child_that_does_not_read_its_input_is_no_error():
+    assert python("pass", stdin=b"x" * 3_000_000).status == 0
+
+
+def test_both_streams_may_be_large_at_once():
+    completed = python("import sys\nfor _ in range(300): sys.stdout.write('o' * 9999); sys.stderr.write('e' * 9999)")
+    assert len(completed.output) == 300 * 9999
+
+
+def test_of_a_long_complaint_the_end_is_kept():
+    completed = python("import sys; sys.stderr.write('x' * 100000 + 'the reason')")
+    assert completed.errors.endswith("the reason")
+    assert len(completed.errors) == MAX_ERROR_TEXT
+
+
+def test_a_complaint_that_is_no_text_is_still_shown():
+    assert python("import sys; sys.stderr.buffer.write(b'bad \\xff')").errors == "bad \N{REPLACEMENT CHARACTER}"
+
+
+def test_a_program_that_is_missing_says_so():
+    with pytest.raises(ProcessError, match="basebump-no-such-program") as raised:
+        run(["basebump-no-such-program"])
+    assert raised.value.missing
+
+
+def test_a_program_that_may_not_be_run_is_not_missing(tmp_path):
+    with pytest.raises(ProcessError, match="could not be started") as raised:
+        run([str(tmp_path)])
+    assert not raised.value.missing
+
+
+def test_a_child_that_hangs_is_ended():
+    before = time.monotonic()
+    with pytest.raises(ProcessError, match=r"0\.2 seconds") as raised:
+        python("import time; time.sleep(60)", timeout=0.2)
+    assert raised.value.timed_out
+    assert time.monotonic() - before < 30
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_child_that_says_too_much_is_ended(stream):
+    endless = f"import sys\nwhile True: sys.{stream}.write('x' * 9999)"
+    with pytest.raises(ProcessError, match="more than 100000 bytes"):
+        python(endless, max_output=100_000, timeout=30)
+
+
+def test_output_up_to_the_limit_is_not_too_much():
+    assert len(python("print('x' * 99, end='')", max_output=99).output) == 99

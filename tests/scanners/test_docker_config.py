@@ -1,0 +1,30 @@
+"""The credential that is written for Trivy belongs to one host, under the name that Docker's config has for it."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from bot.model.image import PullAddress
+from bot.scanners.trivy import _docker_config
+
+
+@pytest.mark.parametrize(
+    ("reference", "key"),
+    [
+        ("ghcr.io/acme/base@sha256:0", "ghcr.io"),
+        ("127.0.0.1:5000/acme/base@sha256:0", "127.0.0.1:5000"),
+        ("docker.io/library/debian@sha256:0", "https://index.docker.io/v1/"),
+        ("index.docker.io/library/debian@sha256:0", "https://index.docker.io/v1/"),
+    ],
+)
+def test_a_credential_is_bound_to_its_host(reference, key):
+    config = _docker_config(PullAddress(reference, insecure=False, username="robot", password="a:b c,d"))
+    assert list(config["auths"]) == [key]
+    assert base64.b64decode(config["auths"][key]["auth"]) == b"robot:a:b c,d"
+
+
+@pytest.mark.parametrize("half", [{}, {"username": "robot"}, {"password": "secret"}])
+def test_without_a_whole_credential_there_is_none(half):
+    assert _docker_config(PullAddress("ghcr.io/acme/base@sha256:0", insecure=False, **half)) == {}
