@@ -30,8 +30,8 @@ _BOM = b"\xef\xbb\xbf"
 _MERGE = "<<"
 _NO_KEY = "\0"
 """Stands for keys that no path can name."""
-_STRING = "tag:yaml.org,2002:str"
-_NULL = "tag:yaml.org,2002:null"
+STRING = "tag:yaml.org,2002:str"
+NULL = "tag:yaml.org,2002:null"
 _resolve: Callable[..., str] = yaml.resolver.Resolver().resolve
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser, or the pure one where PyYAML was built without it."""
@@ -88,18 +88,10 @@ class Scalar:
         return self.style in {"|", ">"}
 
     @property
-    def is_null(self) -> bool:
-        return self._tag == _NULL
-
-    @property
-    def is_string(self) -> bool:
-        """Whether it is text, and not a number, a truth value, a date or nothing."""
-        return self._tag == _STRING
-
-    @property
-    def _tag(self) -> str:
+    def tag(self) -> str:
+        """What YAML takes it for; whatever has quotes or a tag of its own is a STRING here."""
         is_plain = not self.style and self.event.tag is None
-        return _resolve(yaml.ScalarNode, self.value, (True, False)) if is_plain else _STRING
+        return _resolve(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
 
 
 _Raw = Mapping | Sequence | yaml.ScalarEvent | None
@@ -177,7 +169,7 @@ class Document:
                 yield from self.walk(_node(item), path[1:], f"{locator}/{index}")
 
     def values(self, node: Node, key: str) -> list[Node]:
-        """Return the values of `key` in a mapping, or that of the first of the mappings merged into it that has the key.
+        """Return the values of `key` in a mapping, else that of the first mapping merged into it.
 
         Raises TooDeepError as `walk` does.
         """
@@ -202,7 +194,7 @@ class Document:
     def text(self, node: Node, key: str) -> str | None:
         """Return the text that a mapping has under `key`; of several, the last."""
         match self.values(node, key)[-1:]:
-            case [Scalar() as scalar] if scalar.is_string:
+            case [Scalar() as scalar] if scalar.tag == STRING:
                 return scalar.value
             case _:
                 return None
@@ -340,25 +332,19 @@ def _roots(text: str) -> Iterator[Node]:
 
 
 def _root(next_event: Callable[[], Any]) -> Node:
-    """Build the tree of one document out of its events. Most of the time of a run is spent in this loop."""
+    """Build the tree of one document out of its events. Reading YAML spends its time here, so it is one loop."""
     anchors: dict[str, _Raw] = {}
-    top = parent = Sequence(None)
+    parent: Any = Sequence(None)
+    top = parent.items
     key: str | None = None
     enclosing: list[tuple[Any, str | None]] = []
     while (kind := type(event := next_event())) is not yaml.DocumentEndEvent:
-        node: Any = event
-        if kind is yaml.AliasEvent:
-            node = anchors.get(event.anchor)
-        elif kind is yaml.MappingStartEvent:
-            node = Mapping(event)
-        elif kind is yaml.SequenceStartEvent:
-            node = Sequence(event)
-        elif kind is not yaml.ScalarEvent:
+        make = _NODE_OF.get(kind)
+        if make is None:  # the end of a collection
             parent.last = event
             parent, key = enclosing.pop()
             continue
-        if kind is not yaml.AliasEvent and event.anchor is not None:
-            anchors[event.anchor] = node
+        node = make(event, anchors)
         if type(parent) is Sequence:
             parent.items.append(node)
         elif key is None:
@@ -368,12 +354,12 @@ def _root(next_event: Callable[[], Any]) -> Node:
                 parent.hidden.append((key, parent.values[key]))
             parent.values[key] = node
             key = None
-        if node is not event and kind is not yaml.AliasEvent:
+        if kind in _BEGINNINGS:
             enclosing.append((parent, key))
             parent, key = node, None
             if len(enclosing) > MAX_NESTING:
                 raise TooDeepError(event.start_mark.index)
-    return _node(top.items[0]) if top.items else None
+    return _node(top[0]) if top else None
 
 
 def _key(node: _Raw) -> str:

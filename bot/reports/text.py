@@ -117,9 +117,10 @@ def _summary(repositories: Iterable[RepositoryReport]) -> str:
         unsupported += len(repository.unsupported)
     total = statuses.total()
     words = [f"{statuses[status]} {status}" for status in Status if statuses[status]]
+    sentence = f"{total} image reference{'' if total == 1 else 's'}" + (f": {', '.join(words)}." if words else ".")
     if unsupported:
-        words.append(f"{unsupported} unsupported")
-    return f"{total} image reference{'' if total == 1 else 's'}: " + (", ".join(words) or "nothing to do") + "."
+        sentence += f" {unsupported} place{'' if unsupported == 1 else 's'} could not be read, see the marks `!`."
+    return sentence
 
 
 def _written(written: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:

@@ -72,6 +72,23 @@ def test_a_body_that_ends_early_is_no_answer():
         client(server).request("GET", server.url, limit=100)
 
 
+def test_a_body_that_comes_byte_by_byte_is_not_waited_for_forever(monkeypatch):
+    monkeypatch.setattr("bot.net.client.BODY_TIMEOUT", 0.05)
+    with (
+        Listener(lambda received: Reply(body=b"x" * 100, drip=0.01)) as server,
+        pytest.raises(UnreachableError) as caught,
+    ):
+        client(server).request("GET", server.url, limit=100)
+    assert "took more than" in str(caught.value)
+
+
+def test_a_server_that_falls_silent_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("bot.net.client.READ_TIMEOUT", 0.05)
+    with Listener(lambda received: Reply(body=b"x", drip=0.3)) as server:
+        with pytest.raises(UnreachableError, match="did not answer: it took too long"):
+            client(server).request("GET", server.url, limit=100)
+
+
 def test_the_bytes_are_asked_for_as_they_are_stored():
     with Listener(lambda received: Reply()) as server:
         client(server).request("GET", server.url, limit=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.listener import Listener, Reply
 
-from bot.net import HttpClient, Proxy, UnreachableError, Url
+from bot.net import BlockedError, HttpClient, Proxy, UnreachableError, Url
 
 GHCR = Url.parse("https://ghcr.io/v2/")
 
@@ -47,3 +47,11 @@ def test_a_request_goes_to_the_proxy_by_name():
         with pytest.raises(UnreachableError, match=r"https://ghcr\.io/v2/ did not answer"):
             client.request("GET", "https://ghcr.io/v2/?secret=1", limit=1)
     assert set(proxy.asked) == {"CONNECT ghcr.io:443"}
+
+
+def test_a_name_that_leads_inside_does_not_reach_the_proxy():
+    with Listener(lambda received: Reply(403)) as proxy:
+        client = HttpClient(environment={"HTTPS_PROXY": proxy.url}, resolve=lambda host, port: ["10.0.0.1"])
+        with pytest.raises(BlockedError):
+            client.request("GET", "https://ghcr.io/", limit=1)
+    assert not proxy.received

@@ -162,5 +162,5 @@ def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
     assert f"{old} → {new}" in text
     assert "skipped (no-tag): It names no tag" in text
     assert "unresolved-argument" in text
-    assert "2 image references: 1 update, 1 skipped, 1 unsupported." in text
+    assert "2 image references: 1 update, 1 skipped. 1 place could not be read" in text
     assert "--write" in text

@@ -140,6 +140,31 @@ def test_a_config_is_bounded_and_hashed_too(blob, reason):
     assert caught.value.reason is reason
 
 
+def test_a_config_that_is_none_is_a_finding():
+    blob = b"no config"
+    manifest = json.loads(IMAGE.content)
+    manifest["config"]["digest"] = images.digest_of(blob)
+    body = json.dumps(manifest).encode()
+    with Listener(by_kind(Reply(200, body), Reply(200, blob))) as server:
+        oci = client(server.host)
+        fetched = oci.fetch(line(server), images.digest_of(body))
+        with pytest.raises(RegistryError, match="its config is not JSON") as caught:
+            oci.describe(line(server), fetched)
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
+
+
+def test_what_is_remembered_of_manifests_is_bounded(monkeypatch):
+    monkeypatch.setattr("bot.registries.oci.MAX_DOCUMENTS", 1)
+    stored = {item.digest: serve(item) for item in (IMAGE, OTHER)}
+    blobs = {images.digest_of(item.blobs[0]): Reply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
+    with Listener(lambda received: (stored | blobs)[received.path.rpartition("/")[2]]) as server:
+        oci = client(server.host)
+        first = oci.fetch(line(server), IMAGE.digest)
+        oci.fetch(line(server), OTHER.digest)
+        assert oci.describe(line(server), first).created == images.DEFAULT_CREATED
+    assert server.asked.count(f"GET /v2/a/b/manifests/{IMAGE.digest}") == 2
+
+
 # Elsewhere
 
 

@@ -152,6 +152,31 @@ def test_the_registry_refuses_what_is_not_there_even_to_a_token(stand):
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
 
 
+def test_a_token_is_fetched_by_one_thread_while_the_others_wait():
+    slow = Reply(200, token().body, drip=0.005)
+    with Listener(lambda received: slow) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+        oci = client(RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,)))
+        oci.head(Line(f"{server.host}/first", "1"))
+        threads = [threading.Thread(target=oci.head, args=(Line(f"{server.host}/second", "1"),)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(realm.received) == 2
+    assert len(server.received) == 2 + 8
+
+
+@real
+def test_an_identity_token_that_is_refused_is_a_failure(stand, tmp_path):
+    registry, tokens = stand(identity_token="refresh")
+    (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"identitytoken": "st4le"}}}))
+    oci = client(listed(registry, tokens), environment={"DOCKER_CONFIG": str(tmp_path)})
+    with pytest.raises(RegistryError, match="credential configured for") as caught:
+        oci.head(Line(f"{registry.host}/a/b", "1"))
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
+    assert "st4le" not in str(caught.value)
+
+
 # Realms that are not trusted
 
 

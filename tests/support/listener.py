@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,6 +32,8 @@ class Reply:
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    drip: float = 0.0
+    """Seconds before every byte of the body."""
 
 
 class Listener:
@@ -58,8 +61,15 @@ class Listener:
                 for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(reply.body)
+                if self.command == "HEAD":
+                    return
+                step = 1 if reply.drip else len(reply.body) or 1
+                for start in range(0, len(reply.body), step):
+                    time.sleep(reply.drip)
+                    try:
+                        self.wfile.write(reply.body[start : start + step])
+                    except OSError:
+                        return  # whoever asked has gone
 
             do_HEAD = do_POST = do_CONNECT = do_GET  # noqa: N815 - the names that http.server looks for
 

@@ -1,0 +1,181 @@
+"""What GitHub says of its things: each function returns the JSON of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from support.git import Git
+from support.github.contract import answer
+from support.github.state import WEB_FLOW, Account, Comment, Pull, Repository, World
+
+
+def moment(when: datetime | None) -> str | None:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
+
+
+class Shapes:
+    """The JSON of one GitHub, whose addresses begin with `root`."""
+
+    def __init__(self, root: str, world: World) -> None:
+        self._root = root
+        self._world = world
+
+    def account(self, account: Account, schema: str = "simple-user") -> dict[str, Any]:
+        url = f"{self._root}/users/{account.login}"
+        return answer(schema, login=account.login, id=account.id, type=account.kind, url=url)
+
+    def repository(self, repository: Repository, schema: str) -> dict[str, Any]:
+        return answer(
+            schema,
+            id=repository.id,
+            node_id=repository.node,
+            name=repository.short_name,
+            full_name=repository.name,
+            owner=self.account(repository.owner),
+            private=repository.private,
+            fork=repository.fork,
+            archived=repository.archived,
+            disabled=repository.disabled,
+            topics=list(repository.topics),
+            default_branch=repository.default_branch,
+            url=self._of(repository),
+        )
+
+    def reference(self, repository: Repository, name: str, commit: str) -> dict[str, Any]:
+        url = f"{self._of(repository)}/git/{name}"
+        target = {"type": "commit", "sha": commit, "url": f"{self._of(repository)}/git/commits/{commit}"}
+        return answer("git-ref", ref=name, url=url, object=target)
+
+    def tree(self, repository: Repository, oid: str, *, recursive: bool) -> dict[str, Any]:
+        """List a tree; the trees on the way are entries, too."""
+        options = ["-r", "-t"] if recursive else []
+        listed = repository.git.run("ls-tree", "-z", "--long", "--full-tree", *options, oid)
+        entries = []
+        for line in listed.decode(errors="replace").split("\0")[:-1]:
+            attributes, _, path = line.partition("\t")
+            mode, kind, blob, size = attributes.split()
+            url = f"{self._of(repository)}/git/{kind}s/{blob}"
+            entry: dict[str, Any] = {"path": path, "mode": mode, "type": kind, "sha": blob, "url": url}
+            entries.append(entry | ({"size": int(size)} if kind == "blob" else {}))
+        limit = repository.truncate_at
+        is_cut = recursive and limit is not None and len(entries) > limit
+        return answer("git-tree", sha=oid, truncated=is_cut, tree=entries[:limit] if is_cut else entries)
+
+    def git_commit(self, repository: Repository, oid: str) -> dict[str, Any]:
+        """Return a commit as the Git Data API shows it."""
+        read = _read_commit(repository.git, oid)
+        url = f"{self._of(repository)}/git/commits/{oid}"
+        tree = {"sha": read["tree"], "url": f"{self._of(repository)}/git/trees/{read['tree']}"}
+        parents = [{"sha": each, "url": f"{self._of(repository)}/git/commits/{each}", "html_url": url} for each in read["parents"]]
+        return answer(
+            "git-commit",
+            sha=oid,
+            url=url,
+            author=read["author"],
+            committer=read["committer"],
+            message=read["message"],
+            tree=tree,
+            parents=parents,
+        )
+
+    def commit(self, repository: Repository, oid: str) -> dict[str, Any]:
+        """Return a commit as the repository shows it: with the accounts that its addresses belong to."""
+        read = _read_commit(repository.git, oid)
+        url = f"{self._of(repository)}/commits/{oid}"
+        tree = {"sha": read["tree"], "url": f"{self._of(repository)}/git/trees/{read['tree']}"}
+        inner = {key: read[key] for key in ("author", "committer", "message")}
+        return answer(
+            "commit",
+            sha=oid,
+            url=url,
+            commit=inner | {"tree": tree, "url": url, "comment_count": 0},
+            author=self._known(read["author"]["email"]),
+            committer=self._known(read["committer"]["email"]),
+            parents=[{"sha": each, "url": f"{self._of(repository)}/commits/{each}"} for each in read["parents"]],
+        )
+
+    def pull(self, repository: Repository, pull: Pull, schema: str) -> dict[str, Any]:
+        url = f"{self._of(repository)}/pulls/{pull.number}"
+        issue = f"{self._of(repository)}/issues/{pull.number}"
+        base = repository.git.head(pull.base) or pull.head
+        auto_merge = answer_auto_merge(self.account(pull.account)) if pull.auto_merge else None
+        known = {
+            "number": pull.number,
+            "url": url,
+            "issue_url": issue,
+            "html_url": f"{self._root}/{repository.name}/pull/{pull.number}",
+            "state": pull.state,
+            "title": pull.title,
+            "body": pull.body,
+            "user": self.account(pull.account),
+            "created_at": moment(pull.created),
+            "closed_at": moment(pull.closed),
+            "merged_at": moment(pull.merged),
+            "auto_merge": auto_merge,
+            "labels": [self.label(repository, each) for each in pull.labels],
+            "head": self._end(pull.source, pull.branch, pull.head),
+            "base": self._end(repository, pull.base, base),
+        }
+        return answer(schema, **known)
+
+    def merge_state(self, repository: Repository, pull: Pull) -> dict[str, Any]:
+        """Return whether it can be merged: null for who asks first, since that is what makes GitHub find out."""
+        if pull.state != "open":
+            return {"merged": pull.merged is not None, "mergeable": None, "mergeable_state": "unknown"}
+        asked = (repository.git.branches()[pull.base], pull.head)
+        if pull.merge_checked != asked:
+            pull.merge_checked = asked
+            return {"merged": False, "mergeable": None, "mergeable_state": "unknown"}
+        conflicts = repository.conflicts(pull)
+        return {"merged": False, "mergeable": not conflicts, "mergeable_state": "dirty" if conflicts else "clean"}
+
+    def label(self, repository: Repository, name: str) -> dict[str, Any]:
+        return answer("label", name=name, url=f"{self._of(repository)}/labels/{name}", color="ededed")
+
+    def comment(self, repository: Repository, pull: Pull, comment: Comment) -> dict[str, Any]:
+        issue = f"{self._of(repository)}/issues/{pull.number}"
+        return answer(
+            "issue-comment",
+            id=comment.id,
+            body=comment.body,
+            user=self.account(comment.account),
+            issue_url=issue,
+            url=f"{self._of(repository)}/issues/comments/{comment.id}",
+        )
+
+    def _of(self, repository: Repository) -> str:
+        return f"{self._root}/repos/{repository.name}"
+
+    def _end(self, repository: Repository, branch: str, commit: str) -> dict[str, Any]:
+        return {
+            "label": f"{repository.owner.login}:{branch}",
+            "ref": branch,
+            "sha": commit,
+            "user": self.account(repository.owner),
+            "repo": self.repository(repository, "repository"),
+        }
+
+    def _known(self, email: str) -> dict[str, Any] | None:
+        account = self._world.who(email)
+        return self.account(account) if account else None
+
+
+def answer_auto_merge(enabled_by: dict[str, Any]) -> dict[str, Any]:
+    return {"enabled_by": enabled_by, "merge_method": "squash", "commit_title": "", "commit_message": ""}
+
+
+def _read_commit(git: Git, oid: str) -> dict[str, Any]:
+    form = "%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
+    tree, parents, *people, message = git.run("show", "--no-patch", f"--format={form}", oid).decode().split("\0")
+    author, committer = _git_user(*people[:3]), _git_user(*people[3:])
+    return {"tree": tree, "parents": parents.split(), "author": author, "committer": committer, "message": message.rstrip("\n")}
+
+
+def _git_user(name: str, email: str, seconds: str) -> dict[str, str | None]:
+    return {"name": name, "email": email, "date": moment(datetime.fromtimestamp(int(seconds), UTC))}
+
+
+def committer_of(account: Account, *, is_app: bool):
+    """Return who commits for an account: for an App GitHub does, and signs."""
+    return WEB_FLOW if is_app else account.person

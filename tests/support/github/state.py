@@ -1,0 +1,233 @@
+"""What a GitHub holds: accounts, tokens, repositories, and pull requests that follow their branches."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from support.git import ADA, Content, Git, Person
+
+WEB_FLOW = Person("GitHub", "noreply@github.com")
+"""Who commits what GitHub itself signs."""
+
+
+@dataclass
+class Account:
+    """A user, an organization or the bot of an App."""
+
+    login: str
+    id: int
+    kind: str = "User"
+    emails: tuple[str, ...] = ()
+    """Addresses that its commits are known by, besides the one that GitHub gives to everybody."""
+
+    @property
+    def person(self) -> Person:
+        """Who it is in commits made by the API."""
+        return Person(self.login, f"{self.id}+{self.login}@users.noreply.github.com")
+
+
+@dataclass
+class Token:
+    """What somebody may do with one secret."""
+
+    account: Account
+    is_app: bool = False
+    """Whether it is an installation's: `account` is then the App's bot, and GET /user is not for it."""
+    can_write: bool = True
+    can_write_workflows: bool = True
+    can_propose: bool = True
+    """Off, it is the token of GitHub Actions where the setting does not let it open pull requests."""
+    can_label: bool = True
+
+
+@dataclass
+class Comment:
+    """A comment on a pull request."""
+
+    id: int
+    account: Account
+    body: str
+
+
+@dataclass
+class Pull:
+    """A pull request; `head` is the last commit of its branch that GitHub saw."""
+
+    number: int
+    account: Account
+    source: Repository
+    branch: str
+    base: str
+    head: str
+    title: str
+    body: str | None
+    state: str = "open"
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    closed: datetime | None = None
+    merged: datetime | None = None
+    is_spent: bool = False
+    """Whether it can never be opened again: its branch came to hold nothing that the base does not."""
+    auto_merge: bool = False
+    labels: list[str] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    merge_checked: tuple[str, str] | None = None
+    """Base and head for which GitHub has found out whether they can be merged."""
+
+    def close(self, *, merged: bool = False) -> None:
+        self.state = "closed"
+        self.closed = datetime.now(UTC)
+        self.merged = self.closed if merged else None
+
+
+@dataclass
+class Repository:
+    """One repository, and what is proposed to it."""
+
+    id: int
+    owner: Account
+    short_name: str
+    git: Git
+    private: bool = False
+    archived: bool = False
+    disabled: bool = False
+    fork: bool = False
+    topics: tuple[str, ...] = ()
+    default_branch: str = "main"
+    members: set[str] = field(default_factory=set)
+    """Logins that see it where it is private, besides its owner's."""
+    pulls: list[Pull] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    last_base: str | None = None
+    truncate_at: int | None = None
+    """How many entries a recursive tree shows at most."""
+    adds_missing_labels: bool = True
+    """Whether a label that does not exist is made when it is added, as GitHub does."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.owner.login}/{self.short_name}"
+
+    @property
+    def node(self) -> str:
+        return f"R_{self.id}"
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.git.branches()
+
+    def seen_by(self, account: Account | None) -> bool:
+        return not self.private or (account is not None and account.login in {self.owner.login, *self.members})
+
+    def open_pull(self, branch: str) -> Pull:
+        """Return the open pull request of a branch of the repository's own."""
+        (pull,) = [each for each in self.pulls if each.state == "open" and each.branch == branch and each.source is self]
+        return pull
+
+    def settle(self) -> None:
+        """Let every open pull request follow its branch, as GitHub does after each push.
+
+        A branch that is deleted, or that holds nothing the base does not, closes it, for good in the latter case
+        even if it lasts only a moment; a base that comes to hold all of the branch has merged it.
+        """
+        branches = self.git.branches()
+        base_moved = branches.get(self.default_branch) != self.last_base
+        self.last_base = branches.get(self.default_branch)
+        for pull in self.pulls:
+            if pull.state != "open":
+                continue
+            head, base = pull.source.git.head(pull.branch), branches.get(pull.base)
+            if head is None or base is None:
+                pull.close()
+                continue
+            if head != pull.head or base_moved:
+                head_moved, pull.head = head != pull.head, head
+                self.fetch(pull)
+                if self.has(base, head):
+                    pull.is_spent = head_moved
+                    pull.close(merged=not head_moved)
+
+    def fetch(self, pull: Pull) -> None:
+        """Take the commits of a pull request over, as GitHub does under `refs/pull/`."""
+        self.git.run("fetch", "--quiet", str(pull.source.git.directory), f"+{pull.head}:refs/pull/{pull.number}/head")
+
+    def has(self, commit: str, ancestor: str) -> bool:
+        """Say whether `commit` holds all of `ancestor`."""
+        return self.ask("merge-base", "--is-ancestor", ancestor, commit) == 0
+
+    def conflicts(self, pull: Pull) -> bool:
+        base = self.git.branches()[pull.base]
+        return self.ask("merge-tree", "--write-tree", base, pull.head) != 0
+
+    def ask(self, *arguments: str) -> int:
+        """Return how git ends, where that is the answer."""
+        return subprocess.run(
+            ["git", *arguments], cwd=self.git.directory, capture_output=True, check=False
+        ).returncode
+
+
+class World:
+    """Everything on one GitHub."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last_id = 100
+        self.accounts: dict[str, Account] = {}
+        self.tokens: dict[str, Token] = {}
+        self.repositories: dict[str, Repository] = {}
+        self.add_account("web-flow", emails=(WEB_FLOW.email,))
+        self.add_account("ada", emails=(ADA.email,))
+
+    def next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def add_account(self, login: str, kind: str = "User", emails: tuple[str, ...] = ()) -> Account:
+        return self.accounts.setdefault(login, Account(login, self.next_id(), kind, emails))
+
+    def add_token(self, secret: str, login: str, *, is_app: bool = False) -> Token:
+        """Give `login` a token; where it is an App, to its installation, whose commits are those of its bot."""
+        account = self.add_account(f"{login}[bot]", "Bot") if is_app else self.add_account(login)
+        self.tokens[secret] = Token(account, is_app=is_app)
+        return self.tokens[secret]
+
+    def add_repository(
+        self, name: str, files: Mapping[str, Content] | None, *, owner: str = "Organization", **more: object
+    ) -> Repository:
+        """Make a repository with one commit on `main`, or none where there are no files."""
+        login, _, short_name = name.partition("/")
+        account = self.add_account(login, owner)
+        git = Git.create(self._folder / login / f"{short_name}.git", files)
+        repository = Repository(self.next_id(), account, short_name, git, **more)  # type: ignore[arg-type]
+        self.repositories[name.lower()] = repository
+        repository.settle()
+        return repository
+
+    def fork(self, repository: Repository, login: str) -> Repository:
+        """Copy a repository to somebody else."""
+        name = f"{login}/{repository.short_name}"
+        if name.lower() not in self.repositories:
+            copy = self.add_repository(name, None, owner="User", fork=True)
+            copy.git.run("fetch", "--quiet", str(repository.git.directory), "refs/heads/main:refs/heads/main")
+        return self.repositories[name.lower()]
+
+    def propose(
+        self, repository: Repository, source: Repository, branch: str, account: Account, **words: str | None
+    ) -> Pull:
+        """Open a pull request without asking whether GitHub would."""
+        head = source.git.branches()[branch]
+        title, body = words.get("title") or "A change", words.get("body")
+        base = words.get("base") or repository.default_branch
+        number = 1 + len(repository.pulls)
+        pull = Pull(number, account, source, branch, base, head, title, body)
+        repository.pulls.append(pull)
+        repository.fetch(pull)
+        return pull
+
+    def who(self, email: str) -> Account | None:
+        """Return the account that a commit's address belongs to."""
+        known = (each for each in self.accounts.values() if email in (each.person.email, *each.emails))
+        return next(known, None)
