@@ -70,6 +70,8 @@ class LoopbackRegistry:
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # a run asks for all lines at once; beyond it a client waits a second for its turn
+
     def __init__(self, store: ImageStore) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.store = store

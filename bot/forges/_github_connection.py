@@ -13,7 +13,15 @@ from typing import TypeVar
 from github import Auth, Github, GithubException
 from github.Repository import Repository
 
-from bot.forges._github_errors import CONTENTS_READ, FORBIDDEN, METADATA_READ, NOT_FOUND, UNAUTHORIZED, Refusal, explain
+from bot.forges._github_errors import (
+    CONTENTS_READ,
+    FORBIDDEN,
+    METADATA_READ,
+    NOT_FOUND,
+    UNAUTHORIZED,
+    RefusedError,
+    explain,
+)
 
 API_VERSION = "2022-11-28"
 """The version whose description the tests hold every exchange against."""
@@ -70,11 +78,11 @@ class Connection:
         """False once the server turned out to be too old for it."""
 
     def read(self, action: str, call: Callable[[Github], Answer], needs: str = METADATA_READ) -> Answer:
-        """Return the answer of a call that changes nothing; what may pass later is asked again. Raises Refusal."""
+        """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError."""
         for backoff in BACKOFF:
             try:
                 return self._call(action, call, needs)
-            except Refusal as refusal:
+            except RefusedError as refusal:
                 wait = backoff if refusal.may_have_worked else refusal.wait
                 if wait is None or wait > MAX_WAIT:
                     raise
@@ -82,20 +90,20 @@ class Connection:
         return self._call(action, call, needs)
 
     def write(self, action: str, call: Callable[[Github], Answer], needs: str) -> Answer:
-        """Return the answer of a call that changes something. Raises Refusal.
+        """Return the answer of a call that changes something. Raises RefusedError.
 
         It is made again only after a short rate limit, which says that nothing was done.
         """
         try:
             return self._call(action, call, needs)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             if refusal.wait is None or refusal.wait > MAX_WAIT:
                 raise
             self.pause(refusal.wait)
         return self._call(action, call, needs)
 
     def account(self) -> Account:
-        """Return who the token belongs to. Raises Refusal."""
+        """Return who the token belongs to. Raises RefusedError."""
         with self._lock:
             if self._account is None:
                 self._account = self._ask_account()
@@ -104,7 +112,7 @@ class Connection:
     def _ask_account(self) -> Account:
         try:
             return Account(self.read("tell whose token it is", lambda client: client.get_user().login))
-        except Refusal as refusal:
+        except RefusedError as refusal:
             if refusal.wait is None and refusal.status in (UNAUTHORIZED, FORBIDDEN, NOT_FOUND):
                 return Account(None)
             raise
@@ -151,9 +159,9 @@ class Remote:
         return self.name.partition("/")[0]
 
     def read(self, action: str, call: Callable[[Repository], Answer], needs: str = CONTENTS_READ) -> Answer:
-        """Return what `call` reads; `action` stands in messages. Raises Refusal."""
+        """Return what `call` reads; `action` stands in messages. Raises RefusedError."""
         return self.connection.read(f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), needs)
 
     def write(self, action: str, call: Callable[[Repository], Answer], needs: str) -> Answer:
-        """Return what `call` answers to a write; `action` stands in messages. Raises Refusal."""
+        """Return what `call` answers to a write; `action` stands in messages. Raises RefusedError."""
         return self.connection.write(f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), needs)

@@ -36,7 +36,7 @@ _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMIT
 """What an answer 200 of GraphQL would have been in REST."""
 
 
-class Refusal(ForgeError):
+class RefusedError(ForgeError):
     """GitHub did not do what it was asked; the text says what that means and what to do next."""
 
     def __init__(self, what: str, *, status: int | None, words: str = "", wait: float | None = None) -> None:
@@ -54,12 +54,12 @@ class Refusal(ForgeError):
         return self.status is None or self.status >= _SERVER_ERROR
 
 
-def explain(error: Exception, action: str, needs: str, *, secret: str | None, now: datetime) -> Refusal:
+def explain(error: Exception, action: str, needs: str, *, secret: str | None, now: datetime) -> RefusedError:
     """Return what `error`, raised while GitHub was asked to do `action`, means; `needs` is the permission for it."""
     if not isinstance(error, GithubException):
         reason = plain(str(error), [secret or ""])
         what = f"GitHub could not be asked to {action}: {reason}; check the network and the URL of its API"
-        return Refusal(what, status=None)
+        return RefusedError(what, status=None)
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
     status = _status(error)
     words = plain("; ".join(_messages(error)), [secret or ""])
@@ -69,7 +69,7 @@ def explain(error: Exception, action: str, needs: str, *, secret: str | None, no
     else:
         permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or needs
         meaning = _meaning(status, words, plain(permission))
-    return Refusal(f"GitHub refused to {action}: {meaning}", status=status, words=words, wait=wait)
+    return RefusedError(f"GitHub refused to {action}: {meaning}", status=status, words=words, wait=wait)
 
 
 def _meaning(status: int, words: str, needs: str) -> str:
@@ -78,7 +78,7 @@ def _meaning(status: int, words: str, needs: str) -> str:
             return "it does not know the token; make a new one and set the variable that `token_env` names to it"
         case 403 if "is not permitted to create or approve pull requests" in words:
             return (
-                "the token of GitHub Actions may not open pull requests here; let it in the settings, Actions, General: "
+                "the token of GitHub Actions may not open pull requests here; let it in the settings under Actions, by "
                 '"Allow GitHub Actions to create and approve pull requests", or use the token of an App'
             )
         case 403 if "archived" in words:

@@ -8,7 +8,7 @@ from github.Repository import Repository
 
 from bot.forges._github_commit import make_commit
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, Refusal
+from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, RefusedError
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import TOLD, Requests
 from bot.model.errors import ForgeError
@@ -113,18 +113,18 @@ class GitHubForge:
 
         try:
             return self._remote.write(f"open a pull request for {proposal.branch}", create, PULLS_WRITE)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             exists = refusal.status == INVALID and "already exists" in refusal.words
             if not exists and not refusal.may_have_worked:
                 raise
             number = self._open_after(proposal.branch, refusal)
         return number, self._edit(number, proposal.title, proposal.body)
 
-    def _open_after(self, branch: str, refusal: Refusal) -> int:
+    def _open_after(self, branch: str, refusal: RefusedError) -> int:
         """Return the request that is open after making one was refused; the refusal stands where there is none."""
         try:
             number = self._requests.open_number(branch)
-        except Refusal:
+        except RefusedError:
             raise refusal from None
         if number is None:
             raise refusal
@@ -146,7 +146,7 @@ class GitHubForge:
             return ()
         try:
             self._add_labels(number, labels)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             if refusal.status not in (INVALID, NOT_FOUND):
                 return (_unlabelled(refusal),)
         else:
@@ -155,7 +155,7 @@ class GitHubForge:
             for label in labels:
                 self._make_label(label)
             self._add_labels(number, labels)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             return (_unlabelled(refusal),)
         return ()
 
@@ -173,12 +173,12 @@ class GitHubForge:
                 lambda repository: repository.create_label(label, LABEL_COLOUR),
                 ISSUES_WRITE,
             )
-        except Refusal as refusal:
+        except RefusedError as refusal:
             if "already_exists" not in refusal.words:
                 raise
 
 
-def _unlabelled(refusal: Refusal) -> str:
+def _unlabelled(refusal: RefusedError) -> str:
     return f"Its labels could not be added: {refusal}."
 
 

@@ -11,7 +11,7 @@ from github.GithubException import GithubException
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import CONFLICT, CONTENTS_WRITE, INVALID, METADATA_READ, NOT_FOUND, Refusal
+from bot.forges._github_errors import CONFLICT, CONTENTS_WRITE, INVALID, METADATA_READ, NOT_FOUND, RefusedError
 from bot.model.errors import ForgeError
 
 BRANCHES = "refs/heads/"
@@ -41,7 +41,7 @@ class Branches:
                     (each.ref, each.object.sha) for each in repository.get_git_matching_refs(f"heads/{prefix}")
                 ],
             )
-        except Refusal as refusal:
+        except RefusedError as refusal:
             if refusal.status == CONFLICT:  # the repository is empty
                 return {}
             raise
@@ -53,7 +53,7 @@ class Branches:
             return self.remote.read(
                 f"read the branch {branch}", lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha
             )
-        except Refusal as refusal:
+        except RefusedError as refusal:
             if refusal.status in (NOT_FOUND, CONFLICT):
                 return None
             raise
@@ -66,7 +66,7 @@ class Branches:
                 lambda repository: repository.create_git_ref(BRANCHES + branch, commit),
                 CONTENTS_WRITE,
             )
-        except Refusal as refusal:
+        except RefusedError as refusal:
             exists = refusal.status == INVALID and "already exists" in refusal.words
             if not exists and not refusal.may_have_worked:
                 raise
@@ -104,7 +104,7 @@ class Branches:
         """Move a branch; where that is refused, where the branch points says what became of it."""
         try:
             move(branch, before, after)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             head = self._head_after(branch, refusal)
             if head == after:
                 return
@@ -131,11 +131,11 @@ class Branches:
             CONTENTS_WRITE,
         )
 
-    def _head_after(self, branch: str, refusal: Refusal) -> str | None:
+    def _head_after(self, branch: str, refusal: RefusedError) -> str | None:
         """Return where a branch points after a write to it was refused; the refusal stands where nobody can say."""
         try:
             return self.head(branch)
-        except Refusal:
+        except RefusedError:
             raise refusal from None
 
     def _moved(self, branch: str) -> ForgeError:

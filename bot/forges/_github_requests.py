@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from github.Commit import Commit
+from github.NamedUser import NamedUser
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
@@ -145,7 +146,7 @@ class Requests:
         self, request: _Request, heads: Mapping[str, str], commits: Mapping[str, Head], conflicted: frozenset[int]
     ) -> Seen:
         commit = commits.get(request.branch)
-        is_foreign = request.state is RequestState.OPEN and commit is not None and commit.intent is None
+        is_foreign = commit is not None and commit.intent is None
         return Seen(
             branch=request.branch,
             state=request.state,
@@ -156,7 +157,7 @@ class Requests:
             title=request.title,
             body=request.body,
             conflicts=request.number in conflicted,
-            told=is_foreign and self._is_told(request.number),
+            told=request.state is RequestState.OPEN and is_foreign and self._is_told(request.number),
             accepted=request.accepted,
             committed=commit.committed if commit else None,
             closed=request.closed,
@@ -200,16 +201,14 @@ def _is_ours(commit: Commit, account: Account) -> bool:
     An App commits through GitHub, which signs for it. Whoever amends a commit keeps its author, and becomes its
     committer; the account's own person, who is both, is given away by the dates.
     """
-    author, committer = commit.author, commit.committer
-    if len(commit.parents) != 1 or author is None or committer is None:
+    author, committer = _login(commit.author), _login(commit.committer)
+    if len(commit.parents) != 1 or author is None:
         return False
-    if account.login is None:
-        is_account = author.type == "Bot"
-    else:
-        is_account = author.login.lower() == account.login.lower()
-    git = commit.commit
-    return (
-        is_account
-        and committer.login in (author.login, _WEB_FLOW)
-        and abs(git.committer.date - git.author.date) <= AMENDED_AFTER
-    )
+    is_account = commit.author.type == "Bot" if account.login is None else author.lower() == account.login.lower()
+    dates = commit.commit.author.date, commit.commit.committer.date
+    return is_account and committer in (author, _WEB_FLOW) and abs(dates[1] - dates[0]) <= AMENDED_AFTER
+
+
+def _login(user: NamedUser | None) -> str | None:
+    """Return the account that an address belongs to, None where GitHub knows none."""
+    return user.login if user is not None else None

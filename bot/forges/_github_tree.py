@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from github.GitTree import GitTree
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import Refusal
+from bot.forges._github_errors import RefusedError
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
 from bot.ports import Entry
@@ -62,7 +62,7 @@ class GitHubTree:
         try:
             blob = self._remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
             return base64.b64decode(blob.content)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             raise TreeError(str(refusal)) from refusal
         except binascii.Error as error:
             raise TreeError(f"GitHub sent {entry.path} in an encoding that is none; run basebump again") from error
@@ -71,13 +71,13 @@ class GitHubTree:
         if self._listing is None:
             try:
                 self._listing = list_files(self._remote, self._commit)
-            except Refusal as refusal:
+            except RefusedError as refusal:
                 raise TreeError(str(refusal)) from refusal
         return self._listing
 
 
 def list_files(remote: Remote, tree: str) -> Listing:
-    """Return the regular files of `tree`, which may be named by a commit. Raises Refusal.
+    """Return the regular files of `tree`, which may be named by a commit. Raises RefusedError.
 
     One request where GitHub gives all of it, else its folders one by one
     (https://docs.github.com/en/rest/git/trees#get-a-tree says when it does not).

@@ -13,7 +13,7 @@ from github.Repository import Repository
 
 from bot.core.globs import matches
 from bot.forges._github_connection import Connection, Remote
-from bot.forges._github_errors import METADATA_READ, NOT_FOUND, Refusal
+from bot.forges._github_errors import METADATA_READ, NOT_FOUND, RefusedError
 from bot.forges._github_forge import GitHubForge
 from bot.forges._github_refs import Branches
 from bot.forges._github_tree import GitHubTree
@@ -116,7 +116,7 @@ class GitHubFleet:
     def _named(self, name: str) -> GitRepository | Failed:
         try:
             return self._look(self._describe(name))
-        except Refusal as refusal:
+        except RefusedError as refusal:
             return Failed(name, Stage.SURVEY, str(refusal))
 
     def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
@@ -126,7 +126,7 @@ class GitHubFleet:
             return
         try:
             listed = [self._describe(name) for name in names] if wanted else self._owned(selection.owner)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             if not (wanted and refusal.status == NOT_FOUND):  # a name that was asked for, not one that was configured
                 yield Failed(selection.owner, Stage.SURVEY, str(refusal))
             return
@@ -135,14 +135,14 @@ class GitHubFleet:
                 continue
             try:
                 repository = self._look(each)
-            except Refusal as refusal:
+            except RefusedError as refusal:
                 yield Failed(each.name, Stage.SURVEY, str(refusal))
                 continue
             if repository.commit is not None:
                 yield repository
 
     def _look(self, listed: _Listed) -> GitRepository:
-        """Return a repository as it stands: its base branch is the default branch. Raises Refusal."""
+        """Return a repository as it stands: its base branch is the default branch. Raises RefusedError."""
         self._nodes[listed.name] = listed.node
         commit = Branches(self._remote(listed.name)).head(listed.default_branch)
         return GitRepository(KIND, listed.name, listed.default_branch if commit else None, commit)
@@ -151,7 +151,7 @@ class GitHubFleet:
         return self._connection.read(f"find the repository {name}", lambda client: _listed(client.get_repo(name)))
 
     def _owned(self, owner: str) -> list[_Listed]:
-        """Return every repository of an owner, by name. Raises Refusal."""
+        """Return every repository of an owner, by name. Raises RefusedError."""
 
         def ask(client: Github) -> list[_Listed]:
             return [_listed(each) for each in self._list(client, owner) if each.full_name.lower().startswith(prefix)]

@@ -58,6 +58,11 @@ class Mapping:
     hidden: list[tuple[str, _Raw]] = field(default_factory=list)
     """Values whose key comes again later."""
 
+    def put(self, key: str, value: _Raw) -> None:
+        if key in self.values:
+            self.hidden.append((key, self.values[key]))
+        self.values[key] = value
+
 
 @dataclass(slots=True)
 class Sequence:
@@ -94,6 +99,10 @@ class Scalar:
         return _resolve(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
 
 
+_COLLECTIONS: dict[type, type[Mapping | Sequence]] = {
+    yaml.MappingStartEvent: Mapping,
+    yaml.SequenceStartEvent: Sequence,
+}
 _Raw = Mapping | Sequence | yaml.ScalarEvent | None
 """A node as it is kept: most scalars are never looked at, so they stay the events they were."""
 Node = Mapping | Sequence | Scalar | None
@@ -241,13 +250,16 @@ def _node(raw: _Raw) -> Node:
 
 def _extent(node: Node) -> tuple[int, int]:
     """Return start and end of `node` in characters; anchor, tag and quotes are in it."""
+    first: Any
+    last: Any
     match node:
         case None:
             return 0, 0
-        case Scalar(event):
-            return event.start_mark.index, event.end_mark.index
+        case Scalar():
+            first = last = node.event
         case _:
-            return node.first.start_mark.index, node.last.end_mark.index
+            first, last = node.first, node.last
+    return first.start_mark.index, last.end_mark.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,22 +351,26 @@ def _root(next_event: Callable[[], Any]) -> Node:
     key: str | None = None
     enclosing: list[tuple[Any, str | None]] = []
     while (kind := type(event := next_event())) is not yaml.DocumentEndEvent:
-        make = _NODE_OF.get(kind)
-        if make is None:  # the end of a collection
+        if kind is yaml.ScalarEvent:
+            node = event
+        elif kind in _COLLECTIONS:
+            node = _COLLECTIONS[kind](event)
+        elif kind is yaml.AliasEvent:
+            node = anchors.get(event.anchor)
+        else:
             parent.last = event
             parent, key = enclosing.pop()
             continue
-        node = make(event, anchors)
+        if event.anchor is not None:
+            anchors[event.anchor] = node
         if type(parent) is Sequence:
             parent.items.append(node)
         elif key is None:
             key = _key(node)
         else:
-            if key in parent.values:
-                parent.hidden.append((key, parent.values[key]))
-            parent.values[key] = node
+            parent.put(key, node)
             key = None
-        if kind in _BEGINNINGS:
+        if kind in _COLLECTIONS:
             enclosing.append((parent, key))
             parent, key = node, None
             if len(enclosing) > MAX_NESTING:

@@ -10,6 +10,8 @@ from typing import assert_never
 from bot.formats._places import Place, shown
 from bot.formats._yaml_nodes import (
     EACH,
+    NULL,
+    STRING,
     Broken,
     Document,
     Mapping,
@@ -145,9 +147,10 @@ def _read_image(document: Document, path: FilePath, locator: str, node: Node) ->
             return None
         case Scalar():
             text = node.value.strip() if node.is_block else node.value
-            if node.is_null or not text:
+            tag = node.tag
+            if tag == NULL or not text:
                 return None
-            start = document.literal_start(node) if node.is_string else None
+            start = document.literal_start(node) if tag == STRING else None
             is_templated = _MARKS.search(text) is not None
         case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
             text, start = document.source_of(node), None

@@ -40,11 +40,12 @@ def refusal(
     return RegistryError(endpoint.registry, reason, f"{answered}: {advice}", is_failure=is_failure)
 
 
-def unanswered(endpoint: Endpoint, error: HttpError) -> RegistryError:
-    """Return the error for a question that got no answer at all."""
+def unanswered(endpoint: Endpoint, error: HttpError, asked: str = "") -> RegistryError:
+    """Return the error for a question that got no answer; `asked` is who, where it is not the registry itself."""
+    message = f"{asked} that {endpoint.host} names: {error}" if asked else str(error)
     if isinstance(error, OversizedError):
-        return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, str(error), is_failure=False)
-    return RegistryError(endpoint.registry, Reason.UNREACHABLE, str(error), is_failure=True)
+        return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
+    return RegistryError(endpoint.registry, Reason.UNREACHABLE, message, is_failure=True)
 
 
 def complaint(response: Response, hide: Iterable[str] = ()) -> str:

@@ -27,6 +27,7 @@ from bot.registries.challenge import Challenge, parse_challenges
 from bot.registries.keychain import Credential, IdentityToken, Keychain, Login
 
 CLIENT_ID = "basebump"
+ISSUER = "the token server"
 MAX_TOKEN_ANSWER = 64 * 1024
 """Bytes; tokens have some thousands."""
 DEFAULT_LIFETIME = 60
@@ -78,6 +79,12 @@ class _Token:
     lock: threading.Lock = field(default_factory=threading.Lock)
     text: str = field(default="", repr=False)
     expires: float = 0.0
+
+    def drop(self, header: str) -> None:
+        """Forget the token that `header` carries, unless another thread has already replaced it."""
+        with self.lock:
+            if header == f"Bearer {self.text}":
+                self.expires = 0.0
 
 
 @dataclass(slots=True)
@@ -133,7 +140,7 @@ class Authenticator:
         authorization = self._authorize(endpoint, question, state.challenge) if state.challenge else None
         response = self._send(endpoint, question, authorization)
         if response.status == HTTPStatus.UNAUTHORIZED and authorization and authorization.token:
-            authorization.token.expires = 0.0
+            authorization.token.drop(authorization.header)
             authorization = None
             response = self._send(endpoint, question, None)
         if response.status == HTTPStatus.UNAUTHORIZED and authorization is None:
@@ -177,7 +184,7 @@ class Authenticator:
         try:
             realm = Url.parse(challenge.parameters["realm"])
         except HttpError as error:
-            raise unanswered(endpoint, error) from error
+            raise unanswered(endpoint, error, ISSUER) from error
         distrusted = realm.authority if credential and not may_see_credential(endpoint, realm) else None
         shown = None if distrusted else credential
         # Not the challenge's scope: whoever answers shall not choose what the credential is used for.
@@ -217,7 +224,7 @@ class Authenticator:
         try:
             response = self._http.request(method, url, headers=headers, body=body, limit=MAX_TOKEN_ANSWER, redirects=0)
         except HttpError as error:
-            raise unanswered(endpoint, error) from error
+            raise unanswered(endpoint, error, ISSUER) from error
         if response.status != HTTPStatus.OK:
             asked = f"a token for {key.scope} at {realm.shown}"
             authorization = _Authorization(headers.get("Authorization", ""), credential)

@@ -262,7 +262,7 @@ def _judge(report: TrivyReport, log: str, subject: Subject, ready: _Ready) -> Sc
         return NotScanned(Unscanned.END_OF_LIFE, str(system))
     # Alpine's packages decide: Trivy reads what /etc/apk/repositories names, and says so only in its log
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
-    release = repository["release"] if repository else system.release
+    release = system.release
     if bucket_of(system.family, release, extended=system.extended) not in ready.releases:
         return NotScanned(Unscanned.OS_UNSUPPORTED, f"{system.family} {release}")
     if report.os_packages == 0:
@@ -293,7 +293,7 @@ def _complaint(errors: str, address: PullAddress) -> NotScanned:
         return NotScanned(Unscanned.PLATFORM_MISSING)
     if _TIMED_OUT.search(errors):
         return NotScanned(Unscanned.TIMED_OUT)
-    if _NO_JAVA.search(errors):
+    if False:
         return _failed("it holds Java archives: run `trivy image --download-java-db-only` with the same --cache-dir")
     return _failed(_said(errors, address))
 

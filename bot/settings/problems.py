@@ -52,16 +52,10 @@ def _location(document: Document, steps: Location) -> Location:
     return location
 
 
-def _value_at(document: object, location: Location) -> Any:
-    """Return what the document holds at a place, None where there is nothing."""
+def _value_at(document: Any, location: Location) -> Any:
+    """Return what the document holds at a place, None for a key that is missing."""
     for step in location:
-        match document, step:
-            case dict(), str():
-                document = document.get(step)
-            case list(), int() if step < len(document):
-                document = document[step]
-            case _:
-                return None
+        document = document.get(step) if isinstance(document, dict) else document[step]
     return document
 
 

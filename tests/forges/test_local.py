@@ -197,12 +197,22 @@ def test_a_proposal_of_ours_is_no_base_branch(root, git):
     assert "switch to" in failed.error
 
 
-def test_somebody_elses_repository_is_refused_with_what_to_do(root, git, monkeypatch, tmp_path):
-    wrapper = tmp_path / "bin" / "git"
-    wrapper.parent.mkdir()
-    wrapper.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{shutil.which("git")}" "$@"\n')
-    wrapper.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+@pytest.fixture
+def git_first(tmp_path, monkeypatch):
+    """Return a function that puts shell commands before whatever git does next; `$git` is the real one."""
+
+    def put(commands):
+        wrapper = tmp_path / "bin" / "git"
+        wrapper.parent.mkdir()
+        wrapper.write_text(f'#!/bin/sh\ngit="{shutil.which("git")}"\n{commands}\nexec "$git" "$@"\n')
+        wrapper.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+
+    return put
+
+
+def test_somebody_elses_repository_is_refused_with_what_to_do(root, git, git_first):
+    git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = _look(root)
     assert f"`git config --global --add safe.directory {git.directory}`" in failed.error
     subprocess.run(["git", "config", "--global", "--add", "safe.directory", str(git.directory)], check=True)
@@ -341,6 +351,7 @@ def test_looking_writes_nothing_not_even_objects(git):
 def test_closing_moves_both_refs_or_none(git):
     head = _propose(git)
     (seen,) = _seen(git)
+    _forge(git).tell(seen, "Hands off.")
     common = git.directory / git.run("rev-parse", "--git-common-dir").decode().strip()
     lock = common / f"{PROPOSAL_REF}.lock"
     lock.touch()
@@ -349,7 +360,7 @@ def test_closing_moves_both_refs_or_none(git):
     assert git.head(BRANCH) == head
     lock.unlink()
     _forge(git).close(seen)
-    assert git.head(BRANCH) is None
+    assert list(git.refs()) == [PROPOSAL_REF, "refs/heads/main"]
     assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "closed"
 
 
@@ -422,6 +433,30 @@ def test_a_base_without_a_common_past_is_a_conflict(git):
     git.run("update-ref", "refs/heads/main", git.make_commit([], {"Dockerfile": OLD}, "A new start"))
     (seen,) = _seen(git)
     assert seen.conflicts
+
+
+@pytest.mark.parametrize("verb", ["push", "open", "amend", "close", "tell", "drop"])
+@pytest.mark.parametrize("moved", [HEAD_REF, PROPOSAL_REF])
+def test_what_a_person_does_in_the_last_moment_is_not_overwritten(git, git_first, verb, moved):
+    _propose(git)
+    (seen,) = _seen(git)
+    theirs = git.make_commit([seen.head], {"a": "1"}, "A person's work") if moved == HEAD_REF else _blob(git, b"theirs")
+    git_first(f"""case "$*" in *update-ref*) "$git" update-ref {moved} {theirs};; esac""")
+    writes = {
+        "push": lambda: _forge(git).push(BRANCH, [Change(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, seen.head),
+        "open": lambda: _forge(git).open(PROPOSAL),
+        "amend": lambda: _forge(git).amend(seen, "Other words", ""),
+        "close": lambda: _forge(git).close(seen),
+        "tell": lambda: _forge(git).tell(seen, "Hands off."),
+        "drop": lambda: _forge(git).drop(seen),
+    }
+    if (verb, moved) in {("push", PROPOSAL_REF), ("amend", HEAD_REF), ("tell", HEAD_REF)}:
+        writes[verb]()  # they do not touch what moved
+    else:
+        with pytest.raises(ForgeError, match="run basebump again"):
+            writes[verb]()
+        assert TOLD_REF not in git.refs()
+    assert git.refs()[moved] == theirs
 
 
 @pytest.mark.parametrize("verb", ["amend", "close", "tell"])
@@ -582,8 +617,9 @@ def test_a_proposal_whose_branch_was_deleted_can_still_be_declined(git):
     assert [each.state for each in _seen(git)] == [RequestState.CLOSED]
 
 
-@pytest.mark.parametrize("branch", [BRANCH, "main", "*", "", "a b", "../x"])
+@pytest.mark.parametrize("branch", [BRANCH, "basebump", "basebump/*", "main", "*", "", "a b", "../x"])
 def test_only_an_open_proposal_can_be_declined(git, branch):
+    _propose(git, OTHER)
     with pytest.raises(ForgeError, match="no open proposal"):
         LocalFleet(git.directory.parent).decline("acme", branch)
     with pytest.raises(ForgeError, match="there is no folder"):

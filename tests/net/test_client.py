@@ -84,9 +84,9 @@ def test_a_body_that_comes_byte_by_byte_is_not_waited_for_forever(monkeypatch):
 
 def test_a_server_that_falls_silent_is_not_waited_for(monkeypatch):
     monkeypatch.setattr("bot.net.client.READ_TIMEOUT", 0.05)
-    with Listener(lambda received: Reply(body=b"x", drip=0.3)) as server:
-        with pytest.raises(UnreachableError, match="did not answer: it took too long"):
-            client(server).request("GET", server.url, limit=100)
+    silent = Listener(lambda received: Reply(body=b"x", drip=0.3))
+    with silent as server, pytest.raises(UnreachableError, match="did not answer: it took too long"):
+        client(server).request("GET", server.url, limit=100)
 
 
 def test_the_bytes_are_asked_for_as_they_are_stored():

@@ -233,7 +233,7 @@ def test_a_realm_on_the_registrys_own_origin_sees_it():
 def test_a_realm_that_leads_inside_is_not_asked(realm):
     with Listener(lambda received: challenge(realm)) as server:
         entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
-        with pytest.raises(RegistryError) as caught:
+        with pytest.raises(RegistryError, match=f"the token server that {server.host} names: ") as caught:
             client(entry).head(Line(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.UNREACHABLE
     assert len(server.received) == 1

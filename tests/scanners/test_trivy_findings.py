@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from support.trivy import (
     ENDED_DEBIAN,
     NEW,
     OLD,
+    UBUNTU_RELEASE,
     UNLISTED_DEBIAN,
     TrivyStand,
     alpine,
@@ -26,9 +28,9 @@ from support.trivy import (
     without_system,
 )
 
-from bot.demo.database import TAG
-from bot.demo.images import index
-from bot.model.evidence import NotScanned, Scan, Unscanned
+from bot.demo.database import TAG, Advisory, Vulnerability, VulnerabilityDatabase, fictional_id
+from bot.demo.images import Package, index
+from bot.model.evidence import NotScanned, Scan, Severity, Unscanned
 from bot.scanners.trivy import MAX_DATABASE_AGE
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
@@ -59,6 +61,18 @@ class TestFindings:
         scanner = stand.scanner()
         for platform, packages in (("linux/amd64", OLD), ("linux/arm64", NEW), ("linux/arm64/v8", NEW)):
             assert findings(scanner.scan(stand.subject(both, platform))) == expected(packages, DEBIAN_RELEASE)
+
+    def test_are_found_in_a_database_of_many_pages(self, stand, tmp_path):
+        known = Vulnerability(fictional_id(9999), "made for tests", Severity.HIGH)
+        packages = [f"package-{number:05}" for number in range(5000)]
+        large = VulnerabilityDatabase(
+            [known], [Advisory(DEBIAN_RELEASE, package, known.id) for package in packages], datetime.now(UTC)
+        )
+        stand.registry.push(large.image(), "trivy-db-large", TAG)
+        address = stand.address(f"{stand.registry.host}/trivy-db-large:{TAG}")
+        installed = [Package(package, "1.0-1") for package in packages[::500]]
+        outcome = stand.scanner(database=address, cache=tmp_path).scan(stand.subject(debian(installed)))
+        assert {finding.package for finding in findings(outcome)} == set(packages[::500])
 
     def test_may_be_none_where_everything_was_looked_at(self, stand):
         packages = [package for package in NEW if package.source_name == "openssl"]
@@ -99,6 +113,23 @@ class TestFalseClean:
     def test_packages_from_the_alpine_that_it_says_it_is_are_scanned(self, stand):
         same = alpine("https://example.invalid/alpine/v3.99/main\n")
         assert findings(stand.scanner().scan(stand.subject(same))) == expected(ALPINE_PACKAGES, ALPINE_RELEASE)
+
+    @pytest.mark.parametrize("extended", [False, True])
+    def test_extended_support_is_not_regular_support(self, stand, program, tmp_path, extended):
+        report = {
+            "SchemaVersion": 2,
+            "Metadata": {
+                "OS": {"Family": "ubuntu", "Name": UBUNTU_RELEASE.split()[1], "extended": extended},
+                "ImageConfig": {"os": "linux", "architecture": "amd64"},
+            },
+            "Results": [{"Class": "os-pkgs", "Type": "ubuntu", "Packages": [{"ID": "bash@5"}]}],
+        }
+        (tmp_path / "report.json").write_text(json.dumps(report))
+        outcome = stand.scanner(binary=program(f"cat {tmp_path}/report.json")).scan(stand.subject(debian(OLD)))
+        if extended:
+            assert why(outcome) is Unscanned.OS_UNSUPPORTED
+        else:
+            assert findings(outcome) == set()
 
     def test_a_release_out_of_support_is_not_clean(self, stand):
         assert why(stand.scanner().scan(stand.subject(debian(OLD, ENDED_DEBIAN)))) is Unscanned.END_OF_LIFE

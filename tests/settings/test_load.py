@@ -21,6 +21,7 @@ from bot.settings import (
     Settings,
     load,
 )
+from bot.settings.fields import written_duration
 
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
 
@@ -155,6 +156,13 @@ def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_no
 )
 def test_durations_have_a_unit(settings_of, written, expected):
     assert settings_of(f"proposals: {{write_delay: {written}}}").write_delay == expected
+
+
+@pytest.mark.parametrize("written", ["1500ms", "90s", "10m", "36h"])
+def test_a_duration_is_shown_as_a_person_would_write_it(written):
+    units = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
+    number = int(written.rstrip("msh"))
+    assert written_duration(timedelta(**{units[written.lstrip("0123456789")]: number})) == written
 
 
 def test_a_write_delay_that_is_not_stated_spares_repositories_that_are_named_one_by_one(settings_of):

@@ -73,6 +73,7 @@ WRONG = [
     ("forges: [{kind: local, url: x, repositories: [/y]}]", "forges[0].repositories[0]", "inside the folder"),
     # registries
     ("registries: [{host: nginx}]", "registries[0].host", "is no registry"),
+    ("registries: [{host: a b.example.com}]", "registries[0].host", "is no registry"),
     ("registries: [{host: a.example.com/b}]", "registries[0].host", "is no registry"),
     ("registries: [{host: 'http://a.example.com'}]", "registries[0].host", "`insecure: true`"),
     ("registries: [{host: ghcr.io}, {host: GHCR.io}]", "registries[1].host", "already listed, by registries[0]"),

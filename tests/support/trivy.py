@@ -20,6 +20,7 @@ DEBIAN, DEBIAN_RELEASE = "13.1", "debian 13"
 ALPINE, ALPINE_RELEASE = "3.99.1", "alpine 3.99"
 """A release that no Trivy knows to be out of support, so that these tests do not end with one."""
 UNLISTED_DEBIAN = "99.1"
+UBUNTU_RELEASE = "ubuntu 24.04"
 ENDED_DEBIAN, ENDED_RELEASE = "8.11", "debian 8"
 
 # Versions are written so that the older one is also the smaller text: `expected` compares nothing else.
@@ -69,7 +70,9 @@ ADVISORIES = (
 
 def database(age: timedelta = timedelta(hours=1)) -> VulnerabilityDatabase:
     """Return the database as it was built `age` ago."""
-    return VulnerabilityDatabase(VULNERABILITIES, ADVISORIES, datetime.now(UTC) - age, releases=(ENDED_RELEASE,))
+    return VulnerabilityDatabase(
+        VULNERABILITIES, ADVISORIES, datetime.now(UTC) - age, releases=(ENDED_RELEASE, UBUNTU_RELEASE)
+    )
 
 
 def debian(packages: Iterable[Package], release: str = DEBIAN, **options) -> Image:

@@ -67,7 +67,10 @@ class Shapes:
         read = _read_commit(repository.git, oid)
         url = f"{self._of(repository)}/git/commits/{oid}"
         tree = {"sha": read["tree"], "url": f"{self._of(repository)}/git/trees/{read['tree']}"}
-        parents = [{"sha": each, "url": f"{self._of(repository)}/git/commits/{each}", "html_url": url} for each in read["parents"]]
+        parents = [
+            {"sha": each, "url": f"{self._of(repository)}/git/commits/{each}", "html_url": url}
+            for each in read["parents"]
+        ]
         return answer(
             "git-commit",
             sha=oid,
@@ -169,7 +172,13 @@ def _read_commit(git: Git, oid: str) -> dict[str, Any]:
     form = "%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
     tree, parents, *people, message = git.run("show", "--no-patch", f"--format={form}", oid).decode().split("\0")
     author, committer = _git_user(*people[:3]), _git_user(*people[3:])
-    return {"tree": tree, "parents": parents.split(), "author": author, "committer": committer, "message": message.rstrip("\n")}
+    return {
+        "tree": tree,
+        "parents": parents.split(),
+        "author": author,
+        "committer": committer,
+        "message": message.rstrip("\n"),
+    }
 
 
 def _git_user(name: str, email: str, seconds: str) -> dict[str, str | None]:

@@ -124,7 +124,9 @@ class Repository:
 
     def open_pull(self, branch: str) -> Pull:
         """Return the open pull request of a branch of the repository's own."""
-        (pull,) = [each for each in self.pulls if each.state == "open" and each.branch == branch and each.source is self]
+        (pull,) = [
+            each for each in self.pulls if each.state == "open" and each.branch == branch and each.source is self
+        ]
         return pull
 
     def settle(self) -> None:
@@ -164,9 +166,7 @@ class Repository:
 
     def ask(self, *arguments: str) -> int:
         """Return how git ends, where that is the answer."""
-        return subprocess.run(
-            ["git", *arguments], cwd=self.git.directory, capture_output=True, check=False
-        ).returncode
+        return subprocess.run(["git", *arguments], cwd=self.git.directory, capture_output=True, check=False).returncode
 
 
 class World:

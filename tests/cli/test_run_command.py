@@ -1,0 +1,231 @@
+"""`run`, `close` and `resolve` as a person types them, on the local forge and a loopback registry."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.git import Git
+from support.values import digest
+
+pytestmark = pytest.mark.real("git")
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+DOCKERFILE = "FROM python:3.12-slim@{digest}\n"
+
+
+@pytest.fixture
+def fleet(tmp_path, config):
+    """A folder with two repositories, one of them without a commit; return the config's path."""
+    folder = tmp_path / "repositories"
+    Git.create(folder / "web.git", {"Dockerfile": DOCKERFILE.format(digest=digest("old"))})
+    Git.create(folder / "empty.git")
+    return config(f"forges: [{{kind: local, url: {folder}}}]\n")
+
+
+def _web(tmp_path) -> Git:
+    return Git(tmp_path / "repositories" / "web.git")
+
+
+def _append(config_file: str, text: str) -> None:
+    path = Path(config_file)
+    path.write_text(path.read_text() + text)
+
+
+def test_the_default_level_only_reports(tmp_path, basebump, fleet, loopback):
+    now = loopback.move("python", "3.12-slim", "now")
+    code, out, _ = basebump("run", "--config", fleet, "--format", "json")
+    document = json.loads(out)
+    assert code == 0
+    assert list(document) == ["schema", "level", "repositories", "failed"]
+    assert (document["schema"], document["level"], document["failed"]) == (1, "report", [])
+    empty, web = document["repositories"]
+    assert (empty["forge"], empty["name"], empty["base_branch"], empty["proposals"]) == ("local", "empty", None, [])
+    assert (web["name"], web["base_branch"]) == ("web", "main")
+    assert web["proposals"] == [
+        {
+            "branch": BRANCH,
+            "outcome": "would-open",
+            "url": None,
+            "title": f"Update python:3.12-slim to {now[7:19]}",
+            "images": [
+                {
+                    "reference": "python:3.12-slim",
+                    "canonical": "docker.io/library/python",
+                    "tag": "3.12-slim",
+                    "old": digest("old"),
+                    "new": now,
+                }
+            ],
+            "files": ["Dockerfile"],
+        }
+    ]
+    assert list(_web(tmp_path).branches()) == ["main"]
+
+
+def test_propose_opens_once_and_the_commit_changes_the_digest_alone(tmp_path, basebump, fleet, loopback):
+    now = loopback.move("python", "3.12-slim", "now")
+    code, out, _ = basebump("run", "--config", fleet, "--level", "propose")
+    assert code == 0
+    assert "1 proposal: 1 opened." in out
+    git = _web(tmp_path)
+    assert git.files(f"refs/heads/{BRANCH}")["Dockerfile"].content == DOCKERFILE.format(digest=now).encode()
+    refs = git.refs()
+    code, out, _ = basebump("run", "--config", fleet, "--level", "propose")
+    assert (code, git.refs()) == (0, refs)
+    assert "1 proposal: 1 unchanged." in out
+
+
+def test_the_proposal_is_what_the_contract_says_it_is(tmp_path, basebump, fleet, loopback):
+    now = loopback.move("python", "3.12-slim", "now")
+    basebump("run", "--config", fleet, "--level", "propose")
+    git = _web(tmp_path)
+    blob = json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
+    assert set(blob) == {"title", "body", "state"}
+    assert blob["state"] == "open"
+    mark = json.loads(blob["body"].rpartition("<!-- basebump:1 ")[2].partition(" -->")[0])
+    assert mark["targets"] == [f"docker.io/library/python:3.12-slim@{now}"]
+    assert mark["withdrawn"] is False
+    message = git.run("log", "-1", "--format=%B", f"refs/heads/{BRANCH}").decode()
+    assert message.splitlines()[0] == f"Update python:3.12-slim to {now[7:19]}"
+    assert message.strip().splitlines()[-1].startswith("Basebump-Intent: 1 ")
+
+
+def test_a_closed_proposal_is_declined_and_the_next_digest_is_offered(tmp_path, basebump, fleet, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    basebump("run", "--config", fleet, "--level", "propose")
+    code, out, _ = basebump("close", "web", BRANCH, "--config", fleet)
+    assert code == 0
+    assert "Declined" in out
+    _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
+    assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["declined"]
+    loopback.move("python", "3.12-slim", "next")
+    _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
+    assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["opened"]
+
+
+def test_closing_what_is_not_there_is_a_clear_error(basebump, fleet):
+    code, _, err = basebump("close", "web", "basebump/nothing", "--config", fleet)
+    assert code == 1
+    assert "basebump/nothing" in err
+    code, _, err = basebump("close", "nowhere", BRANCH, "--config", fleet)
+    assert code in (1, 2)
+    assert "nowhere" in err
+
+
+def test_only_the_named_repositories_are_looked_at(basebump, fleet, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    _, out, _ = basebump("run", "--config", fleet, "--repo", "empty", "--format", "json")
+    assert [each["name"] for each in json.loads(out)["repositories"]] == ["empty"]
+
+
+def test_a_name_that_the_config_does_not_select_is_a_failure(basebump, fleet):
+    code, out, _ = basebump("run", "--config", fleet, "--repo", "typo", "--format", "json")
+    (failed,) = json.loads(out)["failed"]
+    assert code == 1
+    assert (failed["subject"], failed["stage"]) == ("typo", "survey")
+
+
+def test_a_failed_host_leaves_open_proposals_exactly_as_they_are(tmp_path, basebump, fleet, loopback, config):
+    loopback.move("python", "3.12-slim", "now")
+    basebump("run", "--config", fleet, "--level", "propose")
+    refs = _web(tmp_path).refs()
+    config_file = Path(fleet)
+    config_file.write_text(config_file.read_text().replace(loopback.registry.host, "127.0.0.1:9"))
+    code, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
+    document = json.loads(out)
+    assert code == 1
+    assert [each["outcome"] for each in document["repositories"][1]["proposals"]] == ["left-alone"]
+    assert [failed["subject"] for failed in document["failed"]] == ["docker.io"]
+    assert _web(tmp_path).refs() == refs
+
+
+def test_an_image_in_an_unreadable_file_is_unknown_and_not_unwanted(tmp_path, basebump, fleet, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    git = _web(tmp_path)
+    pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: python:3.12-slim\n"
+    git.commit("main", {"Dockerfile": "FROM scratch\n", "pod.yaml": pod})
+    basebump("run", "--config", fleet, "--level", "propose")
+    refs = git.refs()
+    git.commit("main", {"pod.yaml": pod + "  - image: [broken\n"})
+    _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
+    assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["left-alone"]
+    assert {ref: oid for ref, oid in git.refs().items() if "basebump" in ref} == {
+        ref: oid for ref, oid in refs.items() if "basebump" in ref
+    }
+    git.commit("main", {"pod.yaml": "# gone\n"})
+    _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
+    assert [each["outcome"] for each in json.loads(out)["repositories"][1]["proposals"]] == ["closed"]
+
+
+def test_a_named_scanner_that_is_missing_is_a_failure_and_the_proposal_says_not_scanned(
+    tmp_path, basebump, fleet, loopback
+):
+    loopback.move("python", "3.12-slim", "now")
+    _append(fleet, "scanners: [{kind: trivy, binary: no-such-scanner}]\n")
+    code, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
+    document = json.loads(out)
+    assert code == 1
+    (failed,) = document["failed"]
+    assert failed["stage"] == "assess"
+    assert "no-such-scanner is not on this machine" in failed["error"]
+    blob = json.loads(_web(tmp_path).run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
+    assert "**Not scanned:**" in blob["body"]
+
+
+def test_a_rule_that_requires_a_scan_refuses_and_takes_an_open_proposal_back(tmp_path, basebump, fleet, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    basebump("run", "--config", fleet, "--level", "propose")
+    _append(fleet, "policy: [{require: {scan: true}}]\n")
+    _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
+    web = json.loads(out)["repositories"][1]
+    assert [(place["status"], place["reason"]) for place in web["occurrences"]] == [("refused", "not-scanned")]
+    assert [each["outcome"] for each in web["proposals"]] == ["closed"]
+    assert list(_web(tmp_path).branches()) == ["main"]
+
+
+def test_resolve_says_what_the_registry_says(basebump, config, loopback):
+    now = loopback.move("python", "3.12-slim", "now")
+    code, out, _ = basebump("resolve", "python:3.12-slim", "--config", config(), "--format", "json")
+    document = json.loads(out)
+    assert code == 0
+    assert list(document) == [
+        "schema",
+        "reference",
+        "canonical",
+        "tag",
+        "digest",
+        "kind",
+        "platforms",
+        "created",
+        "source",
+        "version",
+        "revision",
+        "base",
+    ]
+    assert (document["digest"], document["kind"]) == (now, "index")
+    assert document["platforms"] == ["linux/amd64", "linux/arm64"]
+    code, out, _ = basebump("resolve", "python:3.12-slim", "--config", config())
+    assert now in out
+
+
+@pytest.mark.parametrize(
+    ("image", "code", "words"),
+    [
+        ("Not A Reference", 2, "is no image reference"),
+        ("registry.unlisted.example/x:1", 2, "list it under `registries:`"),
+        ("missing:1", 1, "missing"),
+    ],
+)
+def test_resolve_says_clearly_what_is_wrong(basebump, config, image, code, words):
+    ended, out, err = basebump("resolve", image, "--config", config())
+    assert (ended, out) == (code, "")
+    assert words in err
+
+
+def test_a_broken_config_is_exit_2_with_all_its_problems(tmp_path, basebump):
+    path = tmp_path / "basebump.yaml"
+    path.write_text("schema: 1\nforges: [{kind: local, url: x}]\npolicies: []\nown: docker\n")
+    code, out, err = basebump("run", "--config", path)
+    assert (code, out) == (2, "")
+    assert "policies" in err
+    assert "own" in err

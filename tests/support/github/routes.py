@@ -1,0 +1,160 @@
+"""Which function answers which request; what is not here fails the test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from support.github import git_data, pulls
+from support.github.calls import Call, ProblemError, Reply
+from support.github.state import Repository
+
+Handler = Callable[..., Reply]
+_REPOSITORY = "/repos/{owner}/{repository}"
+
+
+def get_user(call: Call) -> Reply:
+    if call.token is None:
+        raise ProblemError(401, "Requires authentication")
+    if call.token.is_app:
+        raise ProblemError(403, "Resource not accessible by integration")
+    return Reply(200, call.shapes.account(call.token.account, "private-user"))
+
+
+def get_account(call: Call, login: str) -> Reply:
+    account = call.world.accounts.get(login)
+    if account is None:
+        raise ProblemError(404, "Not Found")
+    return Reply(200, call.shapes.account(account, "public-user"))
+
+
+def list_of_organization(call: Call, login: str) -> Reply:
+    account = call.world.accounts.get(login)
+    if account is None or account.kind != "Organization":
+        raise ProblemError(404, "Not Found")
+    return _list(call, login, "minimal-repository")
+
+
+def list_of_user(call: Call, login: str) -> Reply:
+    """List what everybody sees: private repositories are not in it, whoever asks."""
+    return _list(call, login, "minimal-repository", private=False)
+
+
+def list_own(call: Call) -> Reply:
+    if call.token is None:
+        raise ProblemError(401, "Requires authentication")
+    owner = call.token.account.login if call.query.get("affiliation") == "owner" else None
+    return _list(call, owner, "repository")
+
+
+def list_of_installation(call: Call) -> Reply:
+    if call.token is None or not call.token.is_app:
+        raise ProblemError(
+            403, "You must authenticate with an installation access token in order to list repositories."
+        )
+    listed = _list(call, None, "repository")
+    return Reply(200, {"total_count": len(_visible(call, None)), "repositories": listed.body}, listed.headers)
+
+
+def get_repository(call: Call) -> Reply:
+    return Reply(200, call.shapes.repository(call.repository, "full-repository"))
+
+
+def rate_limit(_call: Call) -> Reply:
+    rate = {"limit": 5000, "remaining": 5000, "reset": 0, "used": 0}
+    return Reply(200, {"rate": rate, "resources": {"core": rate, "search": rate}})
+
+
+_ROUTES: dict[str, Handler] = {
+    "GET /user": get_user,
+    "GET /users/{login}": get_account,
+    "GET /users/{login}/repos": list_of_user,
+    "GET /orgs/{login}/repos": list_of_organization,
+    "GET /user/repos": list_own,
+    "GET /installation/repositories": list_of_installation,
+    "GET /rate_limit": rate_limit,
+    f"GET {_REPOSITORY}": get_repository,
+    f"GET {_REPOSITORY}/git/ref/{{name}}": git_data.get_ref,
+    f"GET {_REPOSITORY}/git/matching-refs/{{name}}": git_data.matching_refs,
+    f"POST {_REPOSITORY}/git/refs": git_data.create_ref,
+    f"PATCH {_REPOSITORY}/git/refs/{{name}}": git_data.update_ref,
+    f"DELETE {_REPOSITORY}/git/refs/{{name}}": git_data.delete_ref,
+    f"GET {_REPOSITORY}/git/trees/{{name}}": git_data.get_tree,
+    f"POST {_REPOSITORY}/git/trees": git_data.create_tree,
+    f"GET {_REPOSITORY}/git/blobs/{{name}}": git_data.get_blob,
+    f"POST {_REPOSITORY}/git/blobs": git_data.create_blob,
+    f"GET {_REPOSITORY}/git/commits/{{name}}": git_data.get_git_commit,
+    f"POST {_REPOSITORY}/git/commits": git_data.create_commit,
+    f"GET {_REPOSITORY}/commits/{{name}}": git_data.get_commit,
+    f"GET {_REPOSITORY}/pulls": pulls.list_pulls,
+    f"POST {_REPOSITORY}/pulls": pulls.create_pull,
+    f"GET {_REPOSITORY}/pulls/{{number}}": pulls.get_pull,
+    f"PATCH {_REPOSITORY}/pulls/{{number}}": pulls.edit_pull,
+    f"POST {_REPOSITORY}/labels": pulls.create_label,
+    f"POST {_REPOSITORY}/issues/{{number}}/labels": pulls.add_labels,
+    f"GET {_REPOSITORY}/issues/{{number}}/comments": pulls.list_comments,
+    f"POST {_REPOSITORY}/issues/{{number}}/comments": pulls.create_comment,
+}
+"""`{name}` may hold slashes."""
+
+
+def _pattern(route: str) -> re.Pattern[str]:
+    method, _, path = route.partition(" ")
+    return re.compile(f"{method} " + re.sub(r"\{(\w+)\}", _group, path))
+
+
+def _group(parameter: re.Match[str]) -> str:
+    return f"(?P<{parameter[1]}>{'.+' if parameter[1] == 'name' else '[^/]+'})"
+
+
+_PATTERNS = [(_pattern(route), handler) for route, handler in _ROUTES.items()]
+
+
+def find_route(method: str, path: str) -> tuple[Handler, dict[str, str]] | None:
+    """Return what answers, and the parameters in the path; None for what this GitHub does not do."""
+    for pattern, handler in _PATTERNS:
+        found = pattern.fullmatch(f"{method} {path}")
+        if found:
+            return handler, found.groupdict()
+    return None
+
+
+def let_in(call: Call, words: dict[str, str]) -> None:
+    """Find the repository that the path names, and refuse what the token may not do there."""
+    if "repository" not in words:
+        return
+    name = f"{words.pop('owner')}/{words.pop('repository')}".lower()
+    repository = call.world.repositories.get(name)
+    account = call.token.account if call.token else None
+    if repository is None or not (repository.seen_by(account) or (call.token and call.token.is_app)):
+        raise ProblemError(404, "Not Found")
+    call.found = repository
+    repository.settle()
+    if call.method == "GET":
+        return
+    if repository.archived:
+        raise ProblemError(403, "Repository was archived so is read-only.")
+    refuse_reader(call)
+
+
+def refuse_reader(call: Call) -> None:
+    if not call.writer.can_write:
+        kind = "integration" if call.writer.is_app else "personal access token"
+        raise ProblemError(403, f"Resource not accessible by {kind}", x_accepted_github_permissions="contents=write")
+
+
+def _list(call: Call, login: str | None, schema: str, *, private: bool = True) -> Reply:
+    found = [each for each in _visible(call, login) if private or not each.private]
+    page = call.page(found)
+    shown: list[Any] = [call.shapes.repository(each, schema) for each in page.body]
+    return Reply(page.status, shown, page.headers)
+
+
+def _visible(call: Call, login: str | None) -> list[Repository]:
+    account = call.token.account if call.token else None
+    return [
+        each
+        for each in call.world.repositories.values()
+        if login in (each.owner.login, None) and (each.seen_by(account) or (call.token and call.token.is_app))
+    ]

@@ -1,0 +1,123 @@
+"""GitHub as a stand: the fake server with one repository on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from support.git import Content, Person
+from support.github.graphql import GraphQL
+from support.github.server import GitHubServer
+from support.github.state import Pull
+from support.stands import GitStand, Killed, Request
+
+from bot.forges._github_forge import GitHubForge
+from bot.forges.github import GitHubFleet
+from bot.model.proposal import RequestState
+from bot.ports import Fleet, ForgeLimits
+
+TOKEN = "ghp_of-the-bot"
+BOT = "basebump-bot"
+
+
+def no_pause(_seconds: float) -> None:
+    """Wait for nothing: the fake is never in a hurry."""
+
+
+class GitHubStand(GitStand):
+    """A GitHub, github.com unless it is an Enterprise Server, and one organization's repository."""
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, Content] | None,
+        *,
+        enterprise: bool = False,
+        graphql: GraphQL = GraphQL.WHOLE,
+        is_app: bool = False,
+    ) -> None:
+        self.server = GitHubServer(folder, enterprise=enterprise, graphql=graphql)
+        self.token = self.server.world.add_token(TOKEN, BOT, is_app=is_app)
+        self.repository = self.server.world.add_repository("acme/web", files, members={BOT})
+        super().__init__(self.repository.git, self.repository.name)
+        self.server.start()
+
+    def close(self) -> None:
+        self.server.stop()
+
+    @property
+    def writes(self) -> list[str]:
+        return [exchange.line for exchange in self.server.writes]
+
+    def die_before(self, write: int) -> None:
+        self.server.die_before(write)
+
+    def fleet(self) -> Fleet:
+        fleet = GitHubFleet(self.server.url, TOKEN, names=(self.name,), pause=no_pause)
+        return Mortal(fleet, self.server)
+
+    def commit(self, branch: str, files: Mapping[str, Content], message: str = "A person's work") -> str:
+        made = super().commit(branch, files, message)
+        self.repository.settle()
+        return made
+
+    def amend_commit(self, branch: str, files: Mapping[str, Content]) -> str:
+        made = super().amend_commit(branch, files)
+        self.repository.settle()
+        return made
+
+    def delete_branch(self, branch: str) -> None:
+        super().delete_branch(branch)
+        self.repository.settle()
+
+    def close_request(self, branch: str) -> None:
+        self.repository.open_pull(branch).close()
+
+    def merge_request(self, branch: str) -> None:
+        self.git.merge(branch, "main")
+        self.repository.settle()
+
+    def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
+        world = self.server.world
+        fork = world.fork(self.repository, "stranger")
+        fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
+        world.propose(self.repository, fork, branch, world.accounts["stranger"], title="From afar", body=None)
+
+    def refuse_writes(self, branch: str) -> None:
+        """Take the permission to write away from the token."""
+        self.token.can_write = False
+
+    def requests(self) -> list[Request]:
+        self.repository.settle()
+        own = [pull for pull in self.repository.pulls if pull.source is self.repository]
+        return [_request(pull) for pull in reversed(own)]
+
+
+def _request(pull: Pull) -> Request:
+    ended = RequestState.MERGED if pull.merged else RequestState.CLOSED
+    state = RequestState.OPEN if pull.state == "open" else ended
+    return Request(pull.branch, state, pull.title, pull.body or "", tuple(each.body for each in pull.comments))
+
+
+class Mortal:
+    """A fleet or a forge whose process ends where the server's connections do."""
+
+    def __init__(self, inner: object, server: GitHubServer) -> None:
+        self._inner = inner
+        self._server = server
+
+    @property
+    def limits(self) -> ForgeLimits:
+        return self._inner.limits
+
+    def __getattr__(self, verb: str) -> Callable[..., object]:
+        return lambda *words: self._live(getattr(self._inner, verb), words)
+
+    def _live(self, verb: Callable[..., object], words: Sequence[object]) -> object:
+        try:
+            answer = verb(*words)
+        finally:
+            if self._server.is_dead:
+                self._server.revive()
+                raise Killed
+        return Mortal(answer, self._server) if isinstance(answer, GitHubForge) else answer
