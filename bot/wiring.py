@@ -205,5 +205,28 @@ def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 
 
 def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
-    """Yield one fleet for what is named and one for what is selected: they differ in their pace."""
-    return iter(())
+    """Yield one fleet for what is named and one for what is selected by owner: they differ in their pace.
+
+    What is named is not selected again.
+    """
+    from bot.forges.github import GitHubFleet, Selection
+
+    token = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
+    if forge.repositories:
+        delay = settings.delay_between_writes(selected_by_owner=False).total_seconds()
+        yield GitHubFleet(forge.url, token, names=forge.repositories, ca=forge.ca, seconds_between_writes=delay)
+    if forge.owners:
+        delay = settings.delay_between_writes(selected_by_owner=True).total_seconds()
+        selections = [
+            Selection(each.owner, each.include, (*each.exclude, *_named(forge, each.owner)), each.topics)
+            for each in forge.owners
+        ]
+        yield GitHubFleet(forge.url, token, selections=selections, ca=forge.ca, seconds_between_writes=delay)
+
+
+def _named(forge: GithubSettings, owner: str) -> Iterator[str]:
+    """Yield the repositories of an owner that are named one by one, without the owner."""
+    for full in forge.repositories:
+        of, _, short = full.partition("/")
+        if of.lower() == owner.lower():
+            yield short

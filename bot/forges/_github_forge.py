@@ -160,9 +160,13 @@ class GitHubForge:
         return ()
 
     def _add_labels(self, number: int, labels: Sequence[str]) -> None:
+        """Add labels in the form that GitHub recommends; PyGithub sends a bare list, which its description forbids."""
+        body = {"labels": list(labels)}
         self._remote.write(
             f"label pull request #{number}",
-            lambda repository: repository.get_issue(number).add_to_labels(*labels),
+            lambda repository: repository.requester.requestJsonAndCheck(
+                "POST", f"{repository.url}/issues/{number}/labels", input=body
+            ),
             ISSUES_WRITE,
         )
 

@@ -75,7 +75,7 @@ class Requests:
         open_branches = {each.branch for each in requests}
         ended = [each for branch in sorted(wanted - open_branches) for each in self._ended(branch)]
         commits = {branch: self._head(commit) for branch, commit in sorted(heads.items())}
-        conflicted = self._conflicted([each.number for each in requests if commits[each.branch].parents != (base,)])
+        conflicted = self._conflicted([each.number for each in requests if _may_conflict(commits[each.branch], base)])
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
             *(self._of_request(each, heads, commits, conflicted) for each in newest_first),
@@ -164,14 +164,22 @@ class Requests:
         )
 
 
+def _may_conflict(head: Head, base: str | None) -> bool:
+    """Say whether it is worth asking: what a person committed is left alone anyway."""
+    return head.intent is not None and head.parents != (base,)
+
+
 def _of_branch(branch: str, commit: str, head: Head) -> Seen:
     return Seen(branch, RequestState.BRANCH, commit, head.intent, committed=head.committed)
 
 
 def _is_own(pull: PullRequest) -> bool:
     """Say whether a request comes from a branch of the repository itself; a deleted fork has no repository."""
-    source = pull.head.repo
-    return source is not None and source.id == pull.base.repo.id
+    return _id(pull.head.repo) == pull.base.repo.id
+
+
+def _id(repository: Repository | None) -> int | None:
+    return repository.id if repository is not None else None
 
 
 def _request(pull: PullRequest) -> _Request:

@@ -120,15 +120,10 @@ class GitHubFleet:
             return Failed(name, Stage.SURVEY, str(refusal))
 
     def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        prefix = f"{selection.owner}/".lower()
-        names = sorted(name for name in wanted if name.startswith(prefix))
-        if wanted and not names:
-            return
         try:
-            listed = [self._describe(name) for name in names] if wanted else self._owned(selection.owner)
+            listed = list(self._wanted(selection.owner, wanted)) if wanted else self._owned(selection.owner)
         except RefusedError as refusal:
-            if not (wanted and refusal.status == NOT_FOUND):  # a name that was asked for, not one that was configured
-                yield Failed(selection.owner, Stage.SURVEY, str(refusal))
+            yield Failed(selection.owner, Stage.SURVEY, str(refusal))
             return
         for each in listed:
             if not _is_selected(each, selection):
@@ -140,6 +135,16 @@ class GitHubFleet:
                 continue
             if repository.commit is not None:
                 yield repository
+
+    def _wanted(self, owner: str, wanted: frozenset[str]) -> Iterator[_Listed]:
+        """Yield those of the `wanted` repositories that the owner has. Raises RefusedError."""
+        for name in sorted(wanted):
+            if name.startswith(f"{owner}/".lower()):
+                try:
+                    yield self._describe(name)
+                except RefusedError as refusal:
+                    if refusal.status != NOT_FOUND:  # what is not there is not selected, either
+                        raise
 
     def _look(self, listed: _Listed) -> GitRepository:
         """Return a repository as it stands: its base branch is the default branch. Raises RefusedError."""

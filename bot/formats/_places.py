@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bot.model.errors import InvalidReferenceError
@@ -12,10 +13,13 @@ from bot.model.vocabulary import Reason, Role
 MAX_SHOWN_TEXT = 200
 """Characters of an unsupported text that are kept: more than any real reference, short enough for a table."""
 
+_SPACES = re.compile(r"\s+")
+
 
 def shown(text: str) -> str:
-    """Return `text` on one line, at most MAX_SHOWN_TEXT characters of it."""
-    line = " ".join(text[: 2 * MAX_SHOWN_TEXT].split())
+    """Return `text` on one line and printable, at most MAX_SHOWN_TEXT characters of it."""
+    line = _SPACES.sub(" ", text[: 2 * MAX_SHOWN_TEXT])
+    line = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
 
 

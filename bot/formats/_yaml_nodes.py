@@ -35,6 +35,8 @@ NULL = "tag:yaml.org,2002:null"
 _resolve: Callable[..., str] = yaml.resolver.Resolver().resolve
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser, or the pure one where PyYAML was built without it."""
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
+"""It looks ahead further than the events it has given."""
 _CHECKPOINT = 4096
 """Characters from one remembered byte offset to the next."""
 
@@ -293,11 +295,8 @@ def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterat
         except UnicodeDecodeError as error:
             yield Broken(Reason.UNDECODABLE, source.line_number(start + error.start), source)
             index += 1
-        except TooDeepError as error:
-            yield Broken(Reason.TOO_DEEP, source.line_number(source.offset(error.position)), source)
-            index += 1
-        except (yaml.YAMLError, ValueError, OverflowError) as error:  # the pure parser lets the last two out
-            yield Broken(Reason.UNPARSABLE, source.line_number(source.offset(_position(error))), source)
+        except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:  # the last two of the pure parser
+            yield Broken(_reason(error), source.line_number(source.offset(_position(error, source.text))), source)
             index += 1
 
 
@@ -330,9 +329,18 @@ def _is_blank(raw: bytes) -> bool:
     return all(not line or line.startswith(b"#") for line in map(bytes.strip, raw.split(b"\n")))
 
 
-def _position(error: Exception) -> int:
-    mark = getattr(error, "problem_mark", None)
-    return int(mark.index if mark else getattr(error, "position", 0))
+def _reason(error: Exception) -> Reason:
+    is_too_deep = isinstance(error, TooDeepError) or getattr(error, "problem", None) == _LIBYAML_TOO_DEEP
+    return Reason.TOO_DEEP if is_too_deep else Reason.UNPARSABLE
+
+
+def _position(error: Exception, text: str) -> int:
+    """Return the character at which an error began: what is still open at the end was opened earlier."""
+    problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if problem is None:
+        return int(getattr(error, "position", 0))
+    is_at_end = problem.index >= len(text.rstrip())
+    return int(context.index if is_at_end and context is not None else problem.index)
 
 
 def _roots(text: str) -> Iterator[Node]:

@@ -16,7 +16,7 @@ from bot.ports import FileFormat
 _FILE_NAME = re.compile(r"(?:Dockerfile|Containerfile)(?:\..+)?|.+\.[Dd]ockerfile", re.DOTALL)
 _OTHER_FILES = (
     # What stands beside a Dockerfile under its name.
-    *(".dockerignore", ".containerignore", ".md", ".rst", ".adoc", ".json", ".yaml", ".yml", ".sh", ".py"),
+    *(".dockerignore", ".containerignore", ".md", ".rst", ".adoc", ".txt", ".json", ".yaml", ".yml", ".sh", ".py"),
     # What a template engine reads first; its output is what gets built.
     *(".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".template", ".gotmpl", ".erb", ".ejs", ".hbs", ".mustache"),
     # What editors and patches leave behind.
@@ -193,9 +193,9 @@ def _read(use: _Use, place: Place) -> Occurrence | Unsupported | None:
 
 
 def _stage_name(instruction: Instruction) -> str | None:
-    """Return the name that a FROM gives its stage, in lower case."""
+    """Return the name that a FROM gives its stage, in lower case; templates may leave many words before it."""
     match instruction.words:
-        case (_, Word(b"as" | b"AS" | b"As" | b"aS"), name):
+        case (_, *_, Word(b"as" | b"AS" | b"As" | b"aS"), name):
             lowered = name.value.lower()
             return lowered.decode() if _STAGE_NAME.fullmatch(lowered) else None
         case _:

@@ -124,11 +124,12 @@ def _objects(
 ) -> Iterator[tuple[str, str, Node]]:
     """Yield locator, kind and node of every object of a kind with pods, in lists too. Raises TooDeepError.
 
-    `of_list` is apiVersion and kind of the items of the list that `node` is in: kubectl gives them to those without.
+    `of_list` is apiVersion and kind of the items of the list that `node` is in: kubectl gives both to those without a kind.
     """
-    version = document.text(node, "apiVersion") or of_list[0]
-    kind = document.text(node, "kind") or of_list[1]
-    if not version or not kind:
+    version, kind = document.text(node, "apiVersion"), document.text(node, "kind")
+    if not kind:
+        version, kind = of_list
+    if not version:
         return
     if kind in _POD_SPECS and _BUILT_IN.fullmatch(version):
         yield locator, kind, node
@@ -161,22 +162,33 @@ def _read_image(document: Document, path: FilePath, locator: str, node: Node) ->
     place = Place(path, FORMAT.name, Role.THIRD_PARTY, line_number, locator)
     if is_templated:
         return place.unsupported(text, Reason.TEMPLATED)
-    return place.unsupported(text, Reason.MALFORMED) if start is None else place.read(text, start)
+    if start is None:
+        return place.unsupported(document.source_of(node), Reason.MALFORMED)
+    return place.read(text, start)
 
 
 def _read_broken(broken: Broken, path: FilePath) -> Iterator[Unsupported]:
     """Report what could not be read, where it claims to be a Kubernetes object."""
-    if broken.reason is Reason.UNPARSABLE:
-        if not all(claim.search(broken.source.raw) for claim in _CLAIMS):
-            return
-        lines = [(match.start(1), match[1]) for match in _IMAGE_LINE.finditer(broken.source.raw)]
-        templated = [(start, text) for start, text in lines if b"{{" in text]
-        for start, text in templated:
-            line_number = broken.source.line_number(broken.source.start + start)
-            yield Unsupported(path, line_number, shown(text.decode(errors="replace")), Reason.TEMPLATED)
-        if templated and len(templated) == len(lines):
-            return
-    yield Unsupported(path, broken.line_number, shown(broken.line), broken.reason)
+    whole = Unsupported(path, broken.line_number, shown(broken.line.strip()), broken.reason)
+    if broken.reason is not Reason.UNPARSABLE:
+        yield whole
+        return
+    source = broken.source
+    if not all(claim.search(source.raw) for claim in _CLAIMS):
+        return
+    images = list(_IMAGE_LINE.finditer(source.raw))
+    templated = [
+        Unsupported(
+            path,
+            source.line_number(source.start + image.start(1)),
+            shown(image[1].strip().decode(errors="replace")),
+            Reason.TEMPLATED,
+        )
+        for image in images
+        if b"{{" in image[1]
+    ]
+    found = templated if templated and len(templated) == len(images) else [*templated, whole]
+    yield from sorted(found, key=lambda each: each.line_number)
 
 
 FORMAT: FileFormat = _Kubernetes()

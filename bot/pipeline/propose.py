@@ -12,6 +12,7 @@ from bot.core.mark import memory
 from bot.model.decision import Decision, Refused, Skip, Unknown, UpToDate
 from bot.model.errors import ForgeError
 from bot.model.proposal import Proposal, Seen, Unwanted
+from bot.model.reference import Line
 from bot.model.report import Failed, ProposalReport
 from bot.model.vocabulary import Level, Stage
 from bot.pipeline.perform import Performer, failed
@@ -49,11 +50,12 @@ class Proposing:
             seen = self._seen(frozenset(wanted))
         except ForgeError as error:
             return Proposed(failed=(Failed(subject, Stage.PROPOSE, str(error)),))
+        places = self._places_by_branch()
         reports: list[ProposalReport] = []
         failures: list[Failed] = []
         for branch in sorted(wanted.keys() | seen.keys()):
             try:
-                report = self._step(branch, wanted.get(branch), seen.get(branch, ()))
+                report = self._step(wanted.get(branch), places.get(branch, ()), seen.get(branch, ()))
             except ForgeError as error:
                 report = failed(wanted.get(branch) or Unwanted(""), branch, str(error))
                 failures.append(Failed(f"{subject} {branch}", Stage.PROPOSE, str(error)))
@@ -67,21 +69,21 @@ class Proposing:
             by_branch[each.branch].append(each)
         return by_branch
 
-    def _step(self, branch: str, proposal: Proposal | None, seen: Sequence[Seen]) -> ProposalReport | None:
-        places = [each for each in self.plan.decisions if self._branch_of(each) == branch]
+    def _step(
+        self, proposal: Proposal | None, places: Sequence[Decision], seen: Sequence[Seen]
+    ) -> ProposalReport | None:
         wanted = proposal or Unwanted(_why_not(places))
         known = self._is_known(proposal, places, seen)
         step = next_step(wanted, seen, known=known, now=self.clock.now())
         return None if step is None else Performer(self.forge, self.level).perform(step, wanted)
 
-    def _branch_of(self, decision: Decision) -> str | None:
-        if isinstance(decision, Skip):
-            line = decision.occurrence.reference.line()
-        elif isinstance(decision, Refused):
-            line = decision.update.selected.line
-        else:
-            line = decision.selected.line
-        return branch_for(self.branch_prefix, line) if line is not None else None
+    def _places_by_branch(self) -> Mapping[str, Sequence[Decision]]:
+        places: dict[Line, list[Decision]] = defaultdict(list)
+        for decision in self.plan.decisions:
+            line = _line_of(decision)
+            if line is not None:
+                places[line].append(decision)
+        return {branch_for(self.branch_prefix, line): decisions for line, decisions in places.items()}
 
     def _is_known(self, proposal: Proposal | None, places: Sequence[Decision], seen: Sequence[Seen]) -> bool:
         """Say whether all that the branch depends on was looked at: its registry, and every file that may name it."""
@@ -93,6 +95,16 @@ class Proposing:
         for each in seen:
             repositories |= {target.rpartition("@")[0].rpartition(":")[0] for target in memory(each.body).targets}
         return not any(self.survey.may_hide(repository) for repository in repositories or {""})
+
+
+def _line_of(decision: Decision) -> Line | None:
+    match decision:
+        case Skip(occurrence=occurrence):
+            return occurrence.reference.line()
+        case Refused(update=update):
+            return update.selected.line
+        case _:
+            return decision.selected.line
 
 
 def _why_not(places: Sequence[Decision]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.verdict import verdict
@@ -94,11 +94,16 @@ def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders) -> _Lo
     looked = NETWORK.map(look, chosen)
     world.progress.done()
     visits = [each for each in looked if isinstance(each, Visit)]
-    unknown = orders.only - {visit.repository.name for visit in visits}
     failed = [each for each in looked if isinstance(each, Failed)]
-    named = {failure.subject for failure in failed}
-    failed += [Failed(each, Stage.SURVEY, "the config selects no such repository") for each in sorted(unknown - named)]
+    failed += _not_selected(orders.only, {visit.repository.name for visit in visits}, failed)
     return _Looked(tuple(visits), tuple(failed))
+
+
+def _not_selected(only: frozenset[str], found: Iterable[str], failed: Iterable[Failed]) -> list[Failed]:
+    """Return a failure for each name that was asked for and is nowhere; forges do not mind upper and lower case."""
+    known = {name.lower() for name in (*found, *(failure.subject for failure in failed))}
+    missing = sorted(name for name in only if name.lower() not in known)
+    return [Failed(name, Stage.SURVEY, "the config selects no such repository") for name in missing]
 
 
 def _visit(fleet: Fleet, repository: GitRepository, world: World) -> Visit | Failed:

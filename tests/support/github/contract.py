@@ -90,7 +90,7 @@ def _of_request(name: str, operation: Mapping[str, Any], request: object) -> Ite
         return
     schema = _resolve(operation["requestBody"])["content"]["application/json"]["schema"]
     for error in _validator(OAS30WriteValidator, f"{name} request", json.dumps(schema)).iter_errors(request):
-        yield f"{_path(error)}: {error.message[:200]}"
+        yield f"{_path(error)}: {_shortened(error.message)}"
     known = _resolve(schema).get("properties")
     if known and isinstance(request, dict):
         yield from (f"{key} is not described" for key in request if key not in known)
@@ -109,11 +109,16 @@ def _of_response(name: str, operation: Mapping[str, Any], status: int, response:
         return
     for error in _validator(OAS30ReadValidator, f"{name} {status}", json.dumps(schema)).iter_errors(response):
         if not _is_known(name, _path(error)):
-            yield f"{_path(error)}: {error.message[:200]}"
+            yield f"{_path(error)}: {_shortened(error.message)}"
 
 
 def _is_known(name: str, path: str) -> bool:
     return any(re.search(operation, name) and re.search(place, path) for operation, place in _KNOWN_ERRORS)
+
+
+def _shortened(message: str) -> str:
+    """Return both ends: what is wrong stands behind the value that is."""
+    return message if len(message) < 300 else f"{message[:100]} … {message[-200:]}"
 
 
 def _path(error: Any) -> str:

@@ -23,7 +23,8 @@ class Shapes:
 
     def account(self, account: Account, schema: str = "simple-user") -> dict[str, Any]:
         url = f"{self._root}/users/{account.login}"
-        return answer(schema, login=account.login, id=account.id, type=account.kind, url=url)
+        view = {"user_view_type": schema.partition("-")[0]} if schema in ("private-user", "public-user") else {}
+        return answer(schema, login=account.login, id=account.id, type=account.kind, url=url, **view)
 
     def repository(self, repository: Repository, schema: str) -> dict[str, Any]:
         return answer(
@@ -134,7 +135,8 @@ class Shapes:
         return {"merged": False, "mergeable": not conflicts, "mergeable_state": "dirty" if conflicts else "clean"}
 
     def label(self, repository: Repository, name: str) -> dict[str, Any]:
-        return answer("label", name=name, url=f"{self._of(repository)}/labels/{name}", color="ededed")
+        url = f"{self._of(repository)}/labels/{name}"
+        return answer("label", name=name, url=url, color="ededed", description="")
 
     def comment(self, repository: Repository, pull: Pull, comment: Comment) -> dict[str, Any]:
         issue = f"{self._of(repository)}/issues/{pull.number}"

@@ -42,7 +42,7 @@ class GitHubStand(GitStand):
         super().__init__(self.repository.git, self.repository.name)
         self.server.start()
 
-    def close(self) -> None:
+    def end(self) -> None:
         self.server.stop()
 
     @property
