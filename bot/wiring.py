@@ -39,6 +39,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 """Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
 TRIVY_ENVIRONMENTS = (PROJECT / ".venv-trivy",)
 
+PROXIES = ("HTTPS_PROXY", "NO_PROXY")
+"""What a scanner is told of the way out; our own requests read the same two."""
+
 
 class SystemClock:
     """The time of this machine."""
@@ -176,6 +179,7 @@ def _trivy(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scann
         now=SystemClock().now,
         database=database,
         timeout=chosen.timeout.total_seconds(),
+        proxies={name: os.environ[name] for name in PROXIES if name in os.environ},
     )
 
 

@@ -50,4 +50,4 @@ def _key(followed: str, folder: str | None, base: str | None) -> str:
 
 def _slug(text: str) -> str:
     plain = _RUN.sub(r"\1", _FOREIGN.sub("-", text.lower()))
-    return plain.strip(".-")[:MAX_SLUG].strip(".-")
+    return plain[:MAX_SLUG].strip(".-")

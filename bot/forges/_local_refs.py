@@ -24,7 +24,7 @@ MAX_PROPOSAL = 8 * 1024 * 1024
 """Bytes of a blob that is read back: MAX_TITLE and MAX_BODY as JSON, where a character takes at most six."""
 
 _OBJECT_FIELDS = ("refname", "objectname")
-_BLOB_FIELDS = ("refname", "objectname", "objecttype", "objectsize")
+_BLOB_FIELDS = ("refname", "objectname", "objectsize")
 _HEAD_FIELDS = (
     *("refname", "objectname", "symref", "objecttype", "parent", "committerdate:unix"),
     *("authorname", "authoremail:trim", "committername", "committeremail:trim", "contents"),
@@ -135,9 +135,9 @@ class Refs:
         """Read the proposals that refs point to; None is what is not as `save` writes it."""
         requests: dict[str, Request | None] = {}
         oids: dict[str, str] = {}
-        for ref, oid, kind, size in records:
+        for ref, oid, size in records:
             requests[ref] = None
-            if kind == "blob" and int(size) <= MAX_PROPOSAL:
+            if int(size) <= MAX_PROPOSAL:
                 oids[ref] = oid
         for (ref, oid), content in zip(oids.items(), self.git.read_blobs(oids.values()), strict=True):
             requests[ref] = _parse(oid, content)

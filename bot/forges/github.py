@@ -36,7 +36,7 @@ class Selection:
     owner: str
     """An organization or a user."""
     include: tuple[str, ...] = ()
-    """Globs over the name without the owner; one must match."""
+    """Globs over the name without the owner; one must match. Upper and lower case are the same, as to GitHub."""
     exclude: tuple[str, ...] = ()
     """The same; none may match."""
     topics: tuple[str, ...] = ()
@@ -153,7 +153,9 @@ class GitHubFleet:
         return GitRepository(KIND, listed.name, listed.default_branch if commit else None, commit)
 
     def _describe(self, name: str) -> _Listed:
-        return self._connection.read(f"find the repository {name}", lambda client: _listed(client.get_repo(name)))
+        return self._connection.read(
+            f"find the repository {name}", lambda client: _listed(client.get_repo(name).complete())
+        )
 
     def _owned(self, owner: str) -> list[_Listed]:
         """Return every repository of an owner, by name. Raises RefusedError."""
@@ -195,10 +197,10 @@ def _listed(repository: Repository) -> _Listed:
 
 
 def _is_selected(listed: _Listed, selection: Selection) -> bool:
-    short = listed.name.partition("/")[2]
+    short = listed.name.partition("/")[2].lower()
     return (
         not listed.is_dead
-        and (not selection.include or any(matches(glob, short) for glob in selection.include))
-        and not any(matches(glob, short) for glob in selection.exclude)
+        and (not selection.include or any(matches(glob.lower(), short) for glob in selection.include))
+        and not any(matches(glob.lower(), short) for glob in selection.exclude)
         and (not selection.topics or bool(set(selection.topics) & set(listed.topics)))
     )

@@ -16,6 +16,9 @@ from functools import cached_property
 
 from bot.formats._heredocs import Heredoc, heredocs_of
 
+MAX_SHIFTS = 20
+"""Times that the rest of a file is searched in vain for the end of what may be a heredoc or a shift: after so many, the
+file has shifts."""
 BOM = b"\xef\xbb\xbf"
 
 # Go's unicode.IsSpace in UTF-8; an invalid byte is no space.
@@ -133,6 +136,8 @@ class _Reader:
         self._escape = ord("\\")
         self._directives: set[bytes] | None = set()
         """Those seen; None once something else came, after which there are none."""
+        self._shifts = 0
+        """How many times what looked like a heredoc was none."""
 
     def instructions(self) -> Iterator[Instruction]:
         while (line := self._next_line()) is not None:
@@ -148,7 +153,8 @@ class _Reader:
             instruction = _instruction(text[:end], start, pieces, self._escape)
             yield instruction
             for heredoc in _heredocs(instruction):
-                self._skip(heredoc)
+                if not heredoc.is_spaced or self._shifts < MAX_SHIFTS:
+                    self._skip(heredoc)
 
     def _next_line(self) -> tuple[int, int] | None:
         """Return start and end of the next line, without its line break."""
@@ -207,10 +213,14 @@ class _Reader:
                 self._escape = match[2][0]
 
     def _skip(self, heredoc: Heredoc) -> None:
-        """Skip the body of a heredoc; without its last line it goes on to the end of the file."""
+        """Skip the body of a heredoc. Without its last line it goes on to the end of the file, or it is none."""
+        start = self._at, self._line_number
         while (line := self._next_line()) is not None:
             if heredoc.ends_at(self._content[slice(*line)]):
                 return
+        if heredoc.is_spaced:
+            self._at, self._line_number = start
+            self._shifts += 1
 
 
 def _instruction(text: bytes, start: int, pieces: tuple[Piece, ...], escape: int) -> Instruction:

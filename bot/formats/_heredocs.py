@@ -13,7 +13,7 @@ from dataclasses import dataclass
 MAX_NESTING = 50
 """Of `${a:-${b:-…}}` in one word; nobody nests three."""
 
-_HEREDOC = re.compile(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)")
+_HEREDOC = re.compile(r"[0-9]*<<(-?)([\t\n\f\r ]*)([^<]*)")
 _NAME = re.compile(r"[0-9]+|[@*#?$!-]|\w+")
 _SPACES = re.compile("[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+")
 """What Go's unicode.IsSpace takes for space."""
@@ -28,6 +28,8 @@ class Heredoc:
     terminator: bytes
     strips_tabs: bool
     """Written `<<-`: tabs before the terminator do not count."""
+    is_spaced: bool
+    """Written `<< word`, as the shift in `$((1 << 3))` is too, which older releases of BuildKit take for no heredoc."""
 
     def ends_at(self, line: bytes) -> bool:
         """Say whether `line`, without its line break, is the last of this heredoc."""
@@ -46,12 +48,13 @@ def heredocs_of(instruction: bytes) -> tuple[Heredoc, ...]:
 
 def _read(word: str) -> Heredoc | None:
     match = _HEREDOC.fullmatch(word)
-    if match is None or not match[2]:
+    if match is None or not match[3]:
         return None
-    names = _Words(match[2], keeps_marks=False).split()
+    names = _Words(match[3], keeps_marks=False).split()
     if len(names) != 1:
         return None
-    return Heredoc(names[0].encode(errors="surrogateescape"), strips_tabs=bool(match[1]))
+    terminator = names[0].encode(errors="surrogateescape")
+    return Heredoc(terminator, strips_tabs=bool(match[1]), is_spaced=bool(match[2]))
 
 
 class _UnsplittableError(Exception):

@@ -21,8 +21,8 @@ from bot.model.vocabulary import Reason
 MAX_NESTING = 200
 """Levels of collections: schemas inside CustomResourceDefinitions nest some 60 deep, libyaml itself stops at 1000."""
 MAX_VISITS = 50_000
-"""Nodes looked at in one document, those behind aliases counted each time: more than a megabyte of manifests has when
-it does not repeat itself, and a fraction of a second of work."""
+"""Items, merged mappings and repeated keys looked at in one document, those behind aliases counted each time: more than
+a megabyte of manifests has when it does not repeat itself, and a fraction of a second of work."""
 
 EACH = "*"
 """In a path: every item of a sequence."""
@@ -114,11 +114,11 @@ Node = Mapping | Sequence | Scalar | None
 class Source:
     """One stretch of a file, and the way from the characters of its text to the file's bytes and lines."""
 
-    def __init__(self, content: bytes, start: int, end: int) -> None:
-        self._content = content
+    def __init__(self, raw: bytes, start: int, lines_before: int) -> None:
+        self._lines_before = lines_before
         self.start = start
         """The byte of the file that it begins at."""
-        self.raw = content[start:end]
+        self.raw = raw
         self.text = ""
         """Of `raw`, once it has been decoded."""
 
@@ -136,16 +136,12 @@ class Source:
 
     def line_number(self, offset: int) -> int:
         """Return the line of the file that the byte `offset` of the file is on, from 1."""
-        return self._first_line + bisect_right(self._line_starts, offset - self.start)
+        return self._lines_before + bisect_right(self._line_starts, offset - self.start)
 
     @cached_property
     def _checkpoints(self) -> list[int]:
         pieces = (self.text[at : at + _CHECKPOINT] for at in range(0, len(self.text), _CHECKPOINT))
         return [0, *accumulate(len(piece.encode()) for piece in pieces)]
-
-    @cached_property
-    def _first_line(self) -> int:
-        return self._content.count(b"\n", 0, self.start)
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -168,7 +164,6 @@ class Document:
         A value that is there twice under one key is yielded twice, the second as `key#1`.
         Raises TooDeepError when the document's budget of visits is used up.
         """
-        self._visit(1)
         if not path:
             yield locator, node
         elif path[0] != EACH:
@@ -177,6 +172,7 @@ class Document:
                 yield from self.walk(value, path[1:], f"{locator}/{key}")
         elif isinstance(node, Sequence):
             for index, item in enumerate(node.items):
+                self._visit(1)
                 yield from self.walk(_node(item), path[1:], f"{locator}/{index}")
 
     def values(self, node: Node, key: str) -> list[Node]:
@@ -185,6 +181,7 @@ class Document:
         Raises TooDeepError as `walk` does.
         """
         if isinstance(node, Mapping) and key in node.values:
+            self._visit(len(node.hidden))
             earlier = [_node(value) for hidden, value in node.hidden if hidden == key]
             return [*earlier, _node(node.values[key])]
         seen: set[int] = set()
@@ -196,10 +193,11 @@ class Document:
             if key in mapping.values:
                 return [_node(mapping.values[key])]
             seen.add(id(mapping))
-            merged = mapping.values.get(_MERGE)
-            mappings = merged.items if isinstance(merged, Sequence) else [merged]
-            self._visit(len(mappings))
-            pending += reversed(mappings)
+            if _MERGE in mapping.values:
+                merged = mapping.values[_MERGE]
+                mappings = merged.items if isinstance(merged, Sequence) else [merged]
+                self._visit(len(mappings))
+                pending += reversed(mappings)
         return []
 
     def text(self, node: Node, key: str) -> str | None:
@@ -282,12 +280,15 @@ class Broken:
 
 def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
     """Yield the documents of a file whose bytes are wanted, and what could not be read of those; never raises."""
-    index = 0
+    index = lines_before = counted = 0
     for start, end in _split(content):
-        source = Source(content, start, end)
-        if not is_wanted(source.raw):
-            index += not _is_blank(source.raw)
+        raw = content[start:end]
+        if not is_wanted(raw):
+            index += not _is_blank(raw)
             continue
+        lines_before += content.count(b"\n", counted, start)
+        counted = start
+        source = Source(raw, start, lines_before)
         try:
             for root in _roots(source.decode()):
                 yield Document(index, root, source)

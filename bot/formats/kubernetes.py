@@ -124,7 +124,7 @@ def _objects(
 ) -> Iterator[tuple[str, str, Node]]:
     """Yield locator, kind and node of every object of a kind with pods, in lists too. Raises TooDeepError.
 
-    `of_list` is apiVersion and kind of the items of the list that `node` is in: kubectl gives both to those without a kind.
+    `of_list` is apiVersion and kind of the items of the list that `node` is in; kubectl gives it to those without kind.
     """
     version, kind = document.text(node, "apiVersion"), document.text(node, "kind")
     if not kind:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from bot.core.build_time import build_time
 from bot.model.image import BaseImage
 from bot.model.reference import parse_sha256
 from bot.net import plain
@@ -17,8 +18,6 @@ PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 MAX_WORD = 512
 """Characters of one statement; the longest are URLs with a commit and a folder."""
-FIRST_YEAR = 2013
-"""Docker's first; reproducible builds write 1970, and some of them 1980, which means nothing."""
 
 Statements = Mapping[str, str]
 
@@ -46,7 +45,7 @@ def parse_config(body: bytes) -> Config:
     runtime: Any = document.get("config")
     labels: Any = runtime.get("Labels") if isinstance(runtime, dict) else None
     texts = {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
-    return Config(parse_time(document.get("created")), platform_of(document), texts)
+    return Config(build_time(document.get("created")), platform_of(document), texts)
 
 
 def first(word: str, said: Sequence[Statements]) -> str | None:
@@ -73,18 +72,6 @@ def created(said: Sequence[Statements], config: Config | None) -> datetime | Non
     Annotations are this build's own. Labels come last, after the config's own time: FROM hands them down, so that a
     child without its own shows when its base was built.
     """
-    annotated = (parse_time(statements.get(f"{PREFIX}created")) for statements in said)
-    labelled = parse_time(config.labels.get(f"{PREFIX}created")) if config else None
+    annotated = (build_time(statements.get(f"{PREFIX}created")) for statements in said)
+    labelled = build_time(config.labels.get(f"{PREFIX}created")) if config else None
     return next(filter(None, annotated), None) or (config and config.created) or labelled
-
-
-def parse_time(text: Any) -> datetime | None:
-    """Read an RFC 3339 time; None where it is missing, malformed or older than container images are."""
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.year >= FIRST_YEAR else None

@@ -6,9 +6,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from bot.core.build_time import build_time
 from bot.model.evidence import Finding, Severity
 
 SCHEMA: Final = 2
@@ -48,6 +50,8 @@ class TrivyReport:
     os_packages: int
     """How many packages of the distribution were found in it."""
     findings: tuple[Finding, ...]
+    created: datetime | None
+    """When the image was built, as its config says."""
 
 
 def parse_report(content: bytes) -> TrivyReport:
@@ -67,6 +71,7 @@ def parse_report(content: bytes) -> TrivyReport:
         platform=_platform(_mapping(metadata.get("ImageConfig"))),
         os_packages=sum(map(len, packages)),
         findings=tuple(next(same) for _, same in groupby(found, key=_identity)),
+        created=build_time(_mapping(metadata.get("ImageConfig")).get("created")),
     )
 
 

@@ -57,6 +57,7 @@ def test_a_key_says_what_a_branch_stands_for(key, text):
         ("a@{b}", "a-b"),
         ("x" * 50, "x" * MAX_SLUG),
         ("x" * (MAX_SLUG - 1) + ".y", "x" * (MAX_SLUG - 1)),
+        ("." + "x" * 50, "x" * (MAX_SLUG - 1)),
         ("基础", None),
         ("", None),
     ],

@@ -158,7 +158,7 @@ def test_a_folder_without_repositories_is_one_failure(root):
 @pytest.mark.parametrize("name", ["loop", "x" * 300])
 def test_a_name_that_the_file_system_refuses_is_a_failure(root, name):
     root.mkdir()
-    (root / "loop").symlink_to(root / "loop")
+    (root / "loop.git").symlink_to(root / "loop.git")
     (failed,) = _look(root, name)
     assert "correct its name" in failed.error
 

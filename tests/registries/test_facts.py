@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.core.build_time import build_time
 from bot.model.image import BaseImage
 from bot.registries import facts
 from bot.registries.manifest import NotAnImageError
@@ -31,7 +32,7 @@ DIGEST = "sha256:" + "a" * 64
     ],
 )
 def test_a_time_is_read_unless_it_means_nothing(text, moment):
-    assert facts.parse_time(text) == moment
+    assert build_time(text) == moment
 
 
 def test_the_first_speaker_who_knows_a_word_is_believed():

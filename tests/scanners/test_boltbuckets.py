@@ -77,10 +77,33 @@ def test_a_file_that_was_cut_off_is_refused(names, length):
 
 def test_a_tree_that_leads_back_to_itself_ends(names, tmp_path):
     content = encode({f"release {number:06}": {} for number in range(1000)})
-    (root,) = struct.unpack_from("<Q", content, 16 + 16)
-    header = root * PAGE_SIZE + 16
+    start = root_page(content)
     with pytest.raises(BrokenDatabaseError, match=str(MAX_PAGES)):
-        names(patched(content, header + 8, "<Q", root))
+        names(patched(content, start + 16 + 8, "<Q", start // PAGE_SIZE))
+
+
+def root_page(content: bytes) -> int:
+    """Return where the root page of the newest meta page begins."""
+    (root,) = struct.unpack_from("<Q", content, PAGE_SIZE + 16 + 16)
+    return root * PAGE_SIZE
+
+
+def test_a_page_that_belongs_elsewhere_is_refused(names):
+    content = encode(FEW)
+    with pytest.raises(BrokenDatabaseError, match="not where it should be"):
+        names(patched(content, root_page(content), "<Q", 77))
+
+
+def test_a_page_that_claims_too_many_others_is_refused_before_they_are_read(names):
+    content = encode(FEW)
+    with pytest.raises(BrokenDatabaseError, match="not where it should be"):
+        names(patched(content, root_page(content) + 12, "<I", 2**31))
+
+
+def test_a_key_outside_its_page_is_refused(names):
+    content = encode(FEW)
+    with pytest.raises(BrokenDatabaseError, match="outside its page"):
+        names(patched(content, root_page(content) + 16 + 8, "<I", 2**31))
 
 
 @given(st.integers(0, 5 * PAGE_SIZE - 1), st.binary(min_size=1, max_size=8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -106,7 +107,7 @@ class TestIsolation:
         monkeypatch.setenv("TRIVY_SEVERITY", "CRITICAL")
         assert findings(stand.scanner().scan(stand.subject(debian(OLD)))) == expected(OLD, DEBIAN_RELEASE)
 
-    def test_our_secrets_do_not_reach_it(self, stand, program, tmp_path, monkeypatch):
+    def test_our_secrets_do_not_reach_it(self, stand, program, tmp_path, monkeypatch, a_home_of_its_own):
         seen = tmp_path / "seen"
         monkeypatch.setenv("BASEBUMP_TEST_TOKEN", "our-own-secret")
         monkeypatch.setenv("GITHUB_TOKEN", "our-own-secret")
@@ -119,6 +120,7 @@ class TestIsolation:
         text = seen.read_text()
         assert "TRIVY_DISABLE_TELEMETRY=true" in text
         assert "our-own-secret" not in text
+        assert str(a_home_of_its_own) not in text, "there are logins and settings in it"
         assert "s3cret" not in text
         assert re.findall(r'"auth":', text) == ['"auth":'], "the credential is for the scan alone"
 
@@ -152,6 +154,14 @@ class TestIsolation:
 
 
 class TestConcurrency:
+    def test_the_cache_that_belongs_to_one_process_at_a_time_is_not_used(self, stand, tmp_path):
+        layers = tmp_path / "fanal" / "fanal.db"
+        layers.parent.mkdir()
+        with layers.open("wb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            outcome = stand.scanner(cache=tmp_path).scan(stand.subject(debian(OLD)))
+        assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
+
     def test_four_scans_at_once_work_with_one_download_and_one_scan_of_each(self, tmp_path):
         with DockerRegistry() as registry, ThreadPoolExecutor(4) as threads:
             stand = TrivyStand(registry, tmp_path)

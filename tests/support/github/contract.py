@@ -19,8 +19,10 @@ _NAME = "urn:github"
 _COMPONENTS = "#/components/"
 _MANY_SEGMENTS = ("ref", "branch")
 """Parameters of a path that may hold slashes."""
-_ALWAYS_POSSIBLE = frozenset({"401", "403", "404", "429", "500", "502", "503"})
-"""Statuses that every operation may answer, whether its description says so or not; their body is a basic error."""
+_ALWAYS_POSSIBLE = frozenset({"401", "403", "404", "429", "500", "502", "503", "504"})
+"""Statuses that every operation may answer, whether its description says so or not."""
+_REFUSED = 400
+"""From here on an answer whose body is not described has that of a basic error."""
 
 _KNOWN_ERRORS = (
     # The description says an object, but the real server answers null where no account has that address.
@@ -98,11 +100,11 @@ def _of_request(name: str, operation: Mapping[str, Any], request: object) -> Ite
 
 def _of_response(name: str, operation: Mapping[str, Any], status: int, response: object) -> Iterator[str]:
     described = operation["responses"].get(str(status))
-    if described is None:
-        if str(status) not in _ALWAYS_POSSIBLE:
-            yield "a status that is not described"
-        described = {"content": {"application/json": {"schema": {"$ref": f"{_COMPONENTS}schemas/basic-error"}}}}
-    schema = _resolve(described).get("content", {}).get("application/json", {}).get("schema")
+    if described is None and str(status) not in _ALWAYS_POSSIBLE:
+        yield "a status that is not described"
+    schema = _resolve(described or {}).get("content", {}).get("application/json", {}).get("schema")
+    if schema is None and status >= _REFUSED:
+        schema = {"$ref": f"{_COMPONENTS}schemas/basic-error"}
     if schema is None:
         if response is not None:
             yield "has a body, and none is described"

@@ -95,8 +95,8 @@ class GitHubServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        assert self.unhandled == []
-        assert list(self.violations()) == []
+        wrong = [*self.unhandled, *self.violations()]
+        assert not wrong, "\n".join(wrong)
 
     def __enter__(self) -> Self:
         self.start()
@@ -121,6 +121,25 @@ class GitHubServer:
     def fail(self, request: str, reply: Reply | None, *, works: bool = False, times: int = 1) -> None:
         """Let the next requests that `request` (a pattern over `METHOD target`) matches end with `reply`."""
         self._faults.append(Fault(re.compile(request), reply, works, times))
+
+    def problem(self, status: int, message: str, **headers: str) -> Reply:
+        """Return a refusal in GitHub's form."""
+        return ProblemError(status, message, **headers).reply
+
+    def reply(self, body: object) -> Reply:
+        """Return an answer 200, for `fail`."""
+        return Reply(200, body)
+
+    def reply_of(self, path: str) -> Reply:
+        """Return what the server would answer a GET, without anybody asking."""
+        world, shapes = self.world, Shapes(self.url, self.world)
+        token = next(iter(world.tokens.values()))
+        call = Call("GET", path, {}, None, token, world, shapes, self.url)
+        route = find_route("GET", path)
+        assert route is not None
+        handler, words = route
+        let_in(call, words)
+        return handler(call, *words.values())
 
     def die_before(self, write: int) -> None:
         """Let the connection of the `write`-th write from now end before it is carried out, and all that follow."""

@@ -9,6 +9,9 @@ from support.git import Git
 from support.github.contract import answer
 from support.github.state import WEB_FLOW, Account, Comment, Pull, Repository, World
 
+_NOBODY = {"repo": None, "user": None, "label": None}
+"""The head of a pull request whose fork was deleted."""
+
 
 def moment(when: datetime | None) -> str | None:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if when else None
@@ -118,7 +121,7 @@ class Shapes:
             "merged_at": moment(pull.merged),
             "auto_merge": auto_merge,
             "labels": [self.label(repository, each) for each in pull.labels],
-            "head": self._end(pull.source, pull.branch, pull.head),
+            "head": self._end(pull.source, pull.branch, pull.head) | (_NOBODY if pull.is_orphaned else {}),
             "base": self._end(repository, pull.base, base),
         }
         return answer(schema, **known)

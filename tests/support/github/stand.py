@@ -53,7 +53,7 @@ class GitHubStand(GitStand):
         self.server.die_before(write)
 
     def fleet(self) -> Fleet:
-        fleet = GitHubFleet(self.server.url, TOKEN, names=(self.name,), pause=no_pause)
+        fleet = GitHubFleet(self.server.url, TOKEN, names=[self.name], pause=no_pause)
         return Mortal(fleet, self.server)
 
     def commit(self, branch: str, files: Mapping[str, Content], message: str = "A person's work") -> str:

@@ -72,6 +72,8 @@ class Pull:
     is_spent: bool = False
     """Whether it can never be opened again: its branch came to hold nothing that the base does not."""
     auto_merge: bool = False
+    is_orphaned: bool = False
+    """Whether the fork that it came from was deleted."""
     labels: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     merge_checked: tuple[str, str] | None = None

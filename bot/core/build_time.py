@@ -1,0 +1,20 @@
+"""When an image says that it was built."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+FIRST_YEAR = 2013
+"""When container images came up. Reproducible builds write 1970, buildpacks 1980: that is nobody's time."""
+
+
+def build_time(text: object) -> datetime | None:
+    """Read an RFC 3339 time, in UTC; None where it is missing, malformed or older than container images are."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.year >= FIRST_YEAR else None

@@ -1,0 +1,227 @@
+"""The GitHub that the tests talk to says no where the real one does, and notices what no GitHub would take."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+import requests
+from support.git import ADA
+from support.github.contract import violations
+from support.github.server import GitHubServer
+
+BRANCH = "feature"
+
+
+@pytest.fixture
+def server(tmp_path):
+    with GitHubServer(tmp_path) as server:
+        server.world.add_token("secret", "bot")
+        server.world.add_repository("acme/web", {"Dockerfile": "FROM x\n"})
+        yield server
+
+
+@pytest.fixture
+def git(server):
+    return server.world.repositories["acme/web"].git
+
+
+def _ask(server, method, path, body=None, token="secret"):
+    headers = {"Authorization": f"token {token}"} if token else {}
+    return requests.request(method, f"{server.url}/repos/acme/web{path}", json=body, headers=headers, timeout=10)
+
+
+def _propose(server, branch=BRANCH, **words):
+    body = {"title": "A change", "head": branch, "base": "main"} | words
+    return _ask(server, "POST", "/pulls", body)
+
+
+def _why(answer):
+    """Return status and the first words of a refusal."""
+    problem = answer.json()
+    first = problem.get("errors", [{}])[0]
+    return answer.status_code, first.get("message") or first.get("code") or problem["message"]
+
+
+def test_a_request_that_it_does_not_know_fails_the_test(tmp_path):
+    server = GitHubServer(tmp_path)
+    server.start()
+    server.world.add_repository("acme/web", {"Dockerfile": "FROM x\n"})
+    assert _ask(server, "GET", "/topics", token=None).status_code == 599
+    with pytest.raises(AssertionError, match="no such route"):
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        pytest.param({"title": "A change", "base": "main", "head": 5}, "5 is not of type", id="type"),
+        pytest.param({"title": "A change", "base": "main"}, "'head' is a required", id="required"),
+        pytest.param({"base": "main", "head": "x", "label": "x"}, "label is not described", id="unknown"),
+    ],
+)
+def test_a_request_that_breaks_the_description_is_noticed(body, complaint):
+    found = list(violations("POST", "/repos/acme/web/pulls", body, 403, {"message": "No"}, has_body=True))
+    assert any(complaint in each for each in found)
+
+
+def test_an_answer_that_breaks_the_description_is_noticed(server):
+    url = f"{server.url}/git/refs/heads/main"
+    target = {"type": "commit", "sha": "a" * 39, "url": url}
+    body = {"ref": "refs/heads/main", "node_id": "x", "url": url, "object": target}
+    found = list(violations("GET", "/repos/acme/web/git/ref/heads/main", None, 200, body, has_body=False))
+    assert len(found) == 1
+    assert "object/sha" in found[0]
+
+
+def test_a_status_and_a_parameter_that_are_not_described_are_noticed():
+    body = {"message": "Teapot"}
+    found = list(violations("GET", "/repos/acme/web/pulls?colour=red", None, 418, body, has_body=False))
+    assert [each.rpartition(": ")[2] for each in found] == [
+        "parameter colour is not described",
+        "a status that is not described",
+    ]
+
+
+def test_it_knows_who_asks(server):
+    server.world.repositories["acme/web"].private = True
+    assert _why(_ask(server, "GET", "", token="wrong")) == (401, "Bad credentials")
+    assert _why(_ask(server, "GET", "", token=None)) == (404, "Not Found")
+    assert _why(_ask(server, "GET", "")) == (404, "Not Found")
+    server.world.repositories["acme/web"].members.add("bot")
+    assert _ask(server, "GET", "").json()["full_name"] == "acme/web"
+
+
+def test_it_refuses_requests_that_github_refuses(server, git):
+    assert _why(_propose(server)) == (422, "invalid")
+    git.run("update-ref", f"refs/heads/{BRANCH}", git.need("main"))
+    assert _why(_propose(server)) == (422, f"No commits between main and {BRANCH}")
+    git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
+    assert _why(_propose(server, base="nowhere")) == (422, "invalid")
+    assert _why(_propose(server, body="x" * 65_537)) == (422, "body is too long (maximum is 65536 characters)")
+    assert _why(_propose(server, title="x" * 257)) == (422, "title is too long (maximum is 256 characters)")
+    assert _propose(server, body="ü" * 65_536).status_code == 201
+    assert _why(_propose(server)) == (422, f"A pull request already exists for acme:{BRANCH}.")
+
+
+def test_a_request_follows_its_branch_and_ends_with_it(server, git):
+    git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
+    _propose(server)
+    head = git.commit(BRANCH, {"Dockerfile": "FROM z\n"})
+    pull = _ask(server, "GET", "/pulls/1").json()
+    assert (pull["state"], pull["head"]["sha"]) == ("open", head)
+    assert _ask(server, "DELETE", f"/git/refs/heads/{BRANCH}").status_code == 204
+    assert _ask(server, "GET", "/pulls/1").json()["state"] == "closed"
+
+
+def test_a_request_whose_branch_was_its_base_for_a_moment_cannot_be_opened_again(server, git):
+    head = git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
+    _propose(server)
+    for commit in (git.need("main"), head):
+        assert _ask(server, "PATCH", f"/git/refs/heads/{BRANCH}", {"sha": commit, "force": True}).status_code == 200
+    pull = _ask(server, "GET", "/pulls/1").json()
+    assert (pull["state"], pull["merged"]) == ("closed", False)
+    refused = _ask(server, "PATCH", "/pulls/1", {"state": "open"})
+    assert _why(refused) == (422, "state cannot be changed. The pull request cannot be reopened.")
+
+
+def test_a_request_that_a_person_closed_can_be_opened_again(server, git):
+    git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
+    _propose(server)
+    assert _ask(server, "PATCH", "/pulls/1", {"state": "closed"}).json()["state"] == "closed"
+    assert _ask(server, "PATCH", "/pulls/1", {"state": "open"}).json()["state"] == "open"
+
+
+def test_a_base_that_holds_the_branch_has_merged_it(server, git):
+    git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
+    _propose(server)
+    git.merge(BRANCH, "main")
+    pull = _ask(server, "GET", "/pulls/1").json()
+    assert (pull["state"], pull["merged"]) == ("closed", True)
+
+
+def test_it_finds_out_whether_a_request_conflicts_once_it_is_asked(server, git):
+    git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
+    _propose(server)
+    git.commit("main", {"Dockerfile": "FROM z\n"})
+    states = [_ask(server, "GET", "/pulls/1").json() for _ in range(2)]
+    assert [(state["mergeable"], state["mergeable_state"]) for state in states] == [(None, "unknown"), (False, "dirty")]
+
+
+def test_refs_are_as_strict_as_githubs(server, git):
+    first, second = git.need("main"), git.commit("main", {"Dockerfile": "FROM y\n"})
+    create = {"ref": f"refs/heads/{BRANCH}", "sha": second}
+    assert _why(_ask(server, "POST", "/git/refs", create | {"sha": "0" * 40})) == (422, "Object does not exist")
+    assert _why(_ask(server, "POST", "/git/refs", create | {"ref": "main"}))[0] == 422
+    assert _ask(server, "POST", "/git/refs", create).status_code == 201
+    assert _why(_ask(server, "POST", "/git/refs", create)) == (422, "Reference already exists")
+    backwards = _ask(server, "PATCH", f"/git/refs/heads/{BRANCH}", {"sha": first})
+    assert _why(backwards) == (422, "Update is not a fast forward")
+    assert _why(_ask(server, "DELETE", "/git/refs/heads/nowhere")) == (422, "Reference does not exist")
+
+
+def test_a_repository_without_commits_has_nothing_to_show(server):
+    server.world.add_repository("acme/empty", None)
+    url = f"{server.url}/repos/acme/empty/git/ref/heads/main"
+    assert _why(requests.get(url, timeout=10)) == (409, "Git Repository is empty.")
+
+
+def test_a_tree_is_made_from_its_base_and_keeps_every_byte(server, git):
+    base = git.run("rev-parse", "main^{tree}").decode().strip()
+    blob = _ask(
+        server, "POST", "/git/blobs", {"content": base64.b64encode(b"\0\xff").decode(), "encoding": "base64"}
+    ).json()
+    entries = [
+        {"path": "a/b", "mode": "100755", "type": "blob", "content": "x\r\n"},
+        {"path": "binary", "mode": "100644", "type": "blob", "sha": blob["sha"]},
+    ]
+    made = _ask(server, "POST", "/git/trees", {"base_tree": base, "tree": entries}).json()
+    files = git.files(made["sha"])
+    assert {path: (file.content, file.mode) for path, file in files.items()} == {
+        "Dockerfile": (b"FROM x\n", "100644"),
+        "a/b": (b"x\r\n", "100755"),
+        "binary": (b"\0\xff", "100644"),
+    }
+
+
+def test_labels_are_unique(server):
+    assert _ask(server, "POST", "/labels", {"name": "docker"}).status_code == 201
+    assert _why(_ask(server, "POST", "/labels", {"name": "Docker"})) == (422, "already_exists")
+
+
+def test_an_archived_repository_takes_no_writes(server):
+    server.world.repositories["acme/web"].archived = True
+    assert _why(_ask(server, "POST", "/labels", {"name": "x"})) == (403, "Repository was archived so is read-only.")
+    assert _ask(server, "GET", "").json()["archived"]
+
+
+def test_lists_have_pages(server, git):
+    git.commit(BRANCH, {"Dockerfile": "FROM y\n"})
+    repository = server.world.repositories["acme/web"]
+    for _ in range(5):
+        server.world.propose(repository, repository, BRANCH, server.world.accounts["ada"])
+    first = _ask(server, "GET", "/pulls?per_page=2")
+    assert [pull["number"] for pull in first.json()] == [5, 4]
+    assert set(first.links) == {"next", "last"}
+    last = requests.get(first.links["last"]["url"], timeout=10)
+    assert [pull["number"] for pull in last.json()] == [1]
+    assert set(last.links) == {"prev", "first"}
+
+
+def test_commits_carry_the_accounts_that_their_addresses_belong_to(server, git):
+    known = git.commit("main", {"Dockerfile": "FROM y\n"})
+    unknown = git.commit("main", {"Dockerfile": "FROM z\n"}, who=replace(ADA, email="nobody@example.org"))
+    assert _ask(server, "GET", f"/commits/{known}").json()["author"]["login"] == "ada"
+    assert _ask(server, "GET", f"/commits/{unknown}").json()["author"] is None
+
+
+def test_after_its_death_nothing_is_answered_until_it_is_revived(server):
+    server.die_before(2)
+    assert _ask(server, "POST", "/labels", {"name": "one"}).status_code == 201
+    for method, path in (("POST", "/labels"), ("GET", "")):
+        with pytest.raises(requests.ConnectionError):
+            _ask(server, method, path, {"name": "two"} if method == "POST" else None)
+    server.revive()
+    assert server.world.repositories["acme/web"].labels == ["one"]
+    assert [exchange.request for exchange in server.writes] == [{"name": "one"}]

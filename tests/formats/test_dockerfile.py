@@ -1,0 +1,233 @@
+"""Dockerfiles: BuildKit's own parser is the witness of where instructions begin, end and what their flags are."""
+
+from __future__ import annotations
+
+import time
+
+import dockerfile as buildkit
+import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
+
+from bot.formats._dockerfile_lexer import read_instructions
+from bot.formats._heredocs import MAX_NESTING, heredocs_of
+from bot.formats.dockerfile import FORMAT
+from bot.model.source import FilePath, SourceFile
+
+BREAKS = st.sampled_from(["\n", "\n", "\n", "\r\n"])
+BLANKS = st.sampled_from([" ", " ", "\t", "  ", "\v", "\f "])
+WORDS = st.sampled_from(
+    [
+        *(
+            "a",
+            "alpine:3",
+            "FROM",
+            "#",
+            "# x",
+            "ü",
+            "a\\",
+            "\\\\",
+            "`",
+            "``",
+            "'",
+            '"',
+            "'a b'",
+            '"a b"',
+            "$X",
+            "${X:-a b}",
+        ),
+        *(
+            "<<EOF",
+            "<<-EOF",
+            "<<'EOF'",
+            '<<"E F"',
+            "3<<EOF",
+            "<<<EOF",
+            "<<EOF>x",
+            "a<<EOF",
+            "$((1<<3))",
+        ),
+        *('["a","b"]', '["a', "[1]", "${", "${}", "${x+<<EOF}", "\\'", "<<\\EOF", "<<E'O'F", "&&", "\u00a0"),
+    ]
+)
+FLAGS = st.sampled_from(
+    [
+        *("--from=x", "--from='x y'", '--from="x y"', "--mount=type=bind,from=x", '--mount="a=b c",from=x', "--link"),
+        *(
+            "--",
+            "---",
+            "-a",
+            '"--from=x"',
+            "--from=",
+            "--fr'o'm=x",
+            "--chown=ü",
+            "--a='",
+        ),
+    ]
+)
+KEYWORDS = st.sampled_from(
+    ["FROM", "from", "RUN", "Run", "COPY", "ADD", "ONBUILD RUN", "ONBUILD COPY", "CMD", "NOTHING"]
+)
+CONTINUATIONS = st.sampled_from(["\\", "\\ ", "\\\t", "`", "` ", "\\\\", "``", "\\\v"])
+BETWEEN = st.sampled_from(["", "# comment", "  # comment \\", "\t", "#escape=`", "#syntax=x", "# escape=\\", "#"])
+BODIES = st.sampled_from(
+    ["EOF", "\tEOF", " EOF", "E F", "EOF ", "3", "FROM evil", "RUN <<EOF", "", "EOF>x", "RUN a \\"]
+)
+
+
+@st.composite
+def instructions(draw):
+    text = draw(st.sampled_from(["", "", " ", "\t"])) + draw(KEYWORDS)
+    for part in draw(st.lists(FLAGS, max_size=2)) + draw(st.lists(WORDS, max_size=4)):
+        text += draw(BLANKS)
+        if draw(st.integers(0, 4)) == 0:
+            text += draw(CONTINUATIONS) + draw(BREAKS)
+            if draw(st.booleans()):
+                text += draw(BETWEEN) + draw(BREAKS)
+        text += part
+    return text
+
+
+@st.composite
+def files(draw):
+    lines = draw(st.lists(BETWEEN, max_size=3))
+    for instruction in draw(st.lists(instructions(), min_size=1, max_size=5)):
+        lines.append(instruction)
+        lines += draw(st.lists(BODIES | BETWEEN, max_size=3))
+        # What may have been opened is closed, or else most files would be refused.
+        lines += ["EOF", "E F", "3", "EOF"] if "<<" in instruction else []
+    text = "".join(line + draw(BREAKS) for line in lines)
+    return draw(st.sampled_from(["", "", "\ufeff"])) + text[: draw(st.sampled_from([len(text), len(text), -1, -2]))]
+
+
+@given(text=files())
+def test_instructions_are_those_that_buildkit_sees(text):
+    try:
+        witness = buildkit.parse_string(text)
+    except buildkit.GoParseError:
+        reject()
+    ours = [
+        (
+            instruction.keyword,
+            instruction.pieces[0].line_number,
+            tuple(flag.value.decode("latin-1") for flag in instruction.flags),  # BuildKit reads flags byte by byte
+            instruction.text.decode(),
+        )
+        for instruction in read_instructions(text.encode())
+    ]
+    theirs = [
+        (command.cmd.lower(), command.start_line, command.flags, command.original.partition("\n")[0].rstrip())
+        for command in witness
+    ]
+    assert ours == theirs
+
+
+@given(text=files())
+def test_the_text_of_an_instruction_is_in_the_file_where_it_says(text):
+    content = text.encode()
+    for instruction in read_instructions(content):
+        ends = [*(piece.start for piece in instruction.pieces[1:]), len(instruction.text)]
+        for piece, end in zip(instruction.pieces, ends, strict=True):
+            here = instruction.text[piece.start : end]
+            assert content[piece.file_start : piece.file_start + len(here)] == here
+            assert content.count(b"\n", 0, piece.file_start) + 1 == piece.line_number
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "Dockerfile",
+            "a/b/Dockerfile",
+            "Dockerfile.prod",
+            "a/Dockerfile.alpine-3.20",
+            "web.Dockerfile",
+            "web.dockerfile",
+        ),
+        *("Containerfile", "Containerfile.ci", "a b/Dockerfile", "Dockerfile.Dockerfile"),
+    ],
+)
+def test_dockerfiles_are_selected(path):
+    assert FORMAT.selects([FilePath(path)]) == [path]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("dockerfile", "DOCKERFILE", "Dockerfile.dockerignore", "Dockerfile.md", "Dockerfile.j2", "Dockerfile.tpl"),
+        *(
+            "Dockerfile-alpine",
+            "MyDockerfile",
+            "Dockerfile/README",
+            "web.Dockerfile.template",
+            ".dockerfile",
+            "Dockerfile.",
+        ),
+        *("docker-compose.yml", "web.DOCKERFILE", "Dockerfile.J2", "Dockerfile~", "Containerfile.md"),
+    ],
+)
+def test_other_files_are_not_selected(path):
+    assert FORMAT.selects([FilePath(path)]) == []
+
+
+@pytest.mark.parametrize("escape", ["\\", "`"])
+def test_the_escape_character_of_the_file_takes_the_next_byte_of_a_flag(escape):
+    text = f"# escape={escape}\nRUN --a=b{escape} c --d='e{escape}'f' --g={escape}{escape}h true\n"
+    (instruction,) = read_instructions(text.encode())
+    assert [flag.value.decode() for flag in instruction.flags] == ["--a=b c", "--d=e'f", f"--g={escape}h"]
+
+
+def test_a_keyword_has_its_words_split_where_buildkit_splits_them():
+    (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM\x0b\x0calpine:3.20\x0bAS\x0cone"))
+    assert found.written == "alpine:3.20"
+
+
+@pytest.mark.parametrize(
+    ("line", "terminators"),
+    [
+        ("RUN cat <<A <<-B 3<<C", ["A", "B", "C"]),
+        ("RUN cat <<'A B' <<\"C D\" <<E\\ F <<G'H'", ["A B", "C D", "E F", "GH"]),
+        ("RUN cat << A <<\t-B <<- C", ["A", "-B", "C"]),
+        ('RUN "<<A" \'<<B\' \\<<C x<<D <<<E <<"" <<', []),
+        ('RUN "a $X ${X:-"<<Y"} \\" \\$" <<A', ["A"]),
+        ("RUN $X $ $1 $@ ${X} ${X:-<<Y} ${X+a b} ${X?'}'} <<A", ["A"]),
+        ("RUN ${X#a} ${X%%${Y:-b}} ${X/a/b} ${X//<<a/$b} ${X:x} <<A", ["A"]),
+        ("RUN ${X-a <<B} <<A", ["B}", "A"]),
+        *(
+            (f"RUN {broken} <<A", [])
+            for broken in ("'", '"', '"\\', "${", "${}", "${:a}", "${{a}}", "${X", "${X.}", "${X:#a}")
+        ),
+        *((f"RUN {broken} <<A", []) for broken in ("${X/a}", "${X/a", "${X-'}", '"${X"', "${X-${Y}")),
+        ("RUN cat <<'A", []),
+    ],
+)
+def test_the_heredocs_of_a_line_are_those_of_buildkits_shell_words(line, terminators):
+    assert [heredoc.terminator.decode() for heredoc in heredocs_of(line.encode())] == terminators
+
+
+def test_a_shift_is_no_heredoc():
+    content = (
+        b"FROM alpine:3.20\nRUN echo $((1 << 3))\nFROM golang:1.23\nRUN cat << EOF\nFROM evil:1\nEOF\nFROM node:22\n"
+    )
+    found = FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))
+    assert [each.written for each in found] == ["alpine:3.20", "golang:1.23", "node:22"]
+
+
+def test_many_shifts_do_not_make_reading_slow():
+    shifts = "".join(f"RUN echo $((1 << {number}))\n" for number in range(5_000))
+    began = time.process_time()
+    found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{shifts}FROM alpine:3.20\n".encode())))
+    assert time.process_time() - began < 3
+    assert [each.written for each in found] == ["alpine:3.20"]
+
+
+def test_substitutions_nest_only_so_deep():
+    word = "${a:-" * (MAX_NESTING + 1) + "}" * (MAX_NESTING + 1)
+    assert heredocs_of(f"RUN {word} <<EOF".encode()) == ()
+    assert len(heredocs_of(f"RUN {word[5:-1]} <<EOF".encode())) == 1
+
+
+@pytest.mark.parametrize("text", ["${a:-" * 50_000, '"${a:-' * 50_000, "<<" * 50_000, "'" * 99_999, "[" * 99_999])
+def test_lines_made_to_exhaust_are_read(text):
+    content = f"RUN {text} <<EOF\nCMD x\nFROM alpine:3.20\n".encode()
+    assert [each.locator for each in FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))] in ([], ["stage[0]"])

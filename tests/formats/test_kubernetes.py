@@ -1,0 +1,187 @@
+"""Kubernetes manifests: PyYAML's own loader is the witness of what they say, where it can read them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats import _yaml_nodes
+from bot.formats.kubernetes import FORMAT, _read_document
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+
+PATH = FilePath("pod.yaml")
+IMAGES = ["nginx", "nginx:1.27", "ghcr.io/acme/web:v2", f"redis:7@sha256:{'a' * 64}", "localhost:5000/x"]
+NAMES = st.sampled_from(
+    ["web", "größe", "日本語 🐳", "image: evil:1", "# no comment", "'", '"', "a\nb\n", "", "{{ x }}"]
+)
+POD_SPECS = {
+    "Pod": ("v1", ["spec"]),
+    "PodTemplate": ("v1", ["template", "spec"]),
+    "Deployment": ("apps/v1", ["spec", "template", "spec"]),
+    "Job": ("batch/v1", ["spec", "template", "spec"]),
+    "CronJob": ("batch/v1", ["spec", "jobTemplate", "spec", "template", "spec"]),
+    "Service": ("v1", ["spec"]),
+}
+
+
+def containers():
+    container = st.fixed_dictionaries(
+        {"name": NAMES},
+        optional={"image": st.sampled_from(IMAGES), "env": st.lists(st.fixed_dictionaries({"image": NAMES}))},
+    )
+    return st.lists(container, max_size=3)
+
+
+@st.composite
+def objects(draw):
+    kind = draw(st.sampled_from(sorted(POD_SPECS)))
+    version, path = POD_SPECS[kind]
+    pod = draw(st.fixed_dictionaries({}, optional={"containers": containers(), "initContainers": containers()}))
+    if "containers" in pod and draw(st.booleans()):
+        pod["ephemeralContainers"] = pod["containers"]  # dumped as an alias
+    for image in draw(st.lists(st.sampled_from(IMAGES), max_size=2)):
+        pod.setdefault("volumes", []).append({"name": "x", "image": {"reference": image}, "rbd": {"image": "evil"}})
+    for key in reversed(path):
+        pod = {key: pod, "image": "evil:1"}
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": draw(NAMES)}, **pod}
+
+
+@st.composite
+def manifests(draw):
+    documents = draw(st.lists(objects(), min_size=1, max_size=3))
+    if draw(st.booleans()):
+        documents.append({"apiVersion": "v1", "kind": "List", "items": documents[:2]})
+    text = yaml.safe_dump_all(
+        documents,
+        default_style=draw(st.sampled_from([None, "'", '"', "|", ">"])),
+        default_flow_style=draw(st.booleans()),
+        allow_unicode=draw(st.booleans()),
+        width=draw(st.sampled_from([1000, 20])),
+        indent=draw(st.sampled_from([2, 4, 9])),
+        line_break=draw(st.sampled_from(["\n", "\r\n"])),
+        explicit_end=draw(st.booleans()),
+        version=draw(st.sampled_from([None, (1, 1)])),
+        sort_keys=draw(st.booleans()),
+    )
+    return draw(st.sampled_from(["", "\ufeff", "# ü\n"])) + text
+
+
+def images_of(document, locator):
+    """Yield what is at the places of images, by plain dictionaries."""
+    if document["kind"] == "List":
+        for index, item in enumerate(document["items"]):
+            yield from images_of(item, f"{locator}/items/{index}")
+        return
+    if document["kind"] == "Service":
+        return
+    pod = document
+    for key in POD_SPECS[document["kind"]][1]:
+        pod, locator = pod[key], f"{locator}/{key}"
+    for key in ("containers", "initContainers", "ephemeralContainers"):
+        for index, container in enumerate(pod.get(key, [])):
+            if "image" in container:
+                yield f"{locator}/{key}/{index}/image", container["image"]
+    for index, volume in enumerate(pod.get("volumes", [])):
+        yield f"{locator}/volumes/{index}/image/reference", volume["image"]["reference"]
+
+
+@given(text=manifests())
+def test_what_is_read_is_what_the_loader_says(text):
+    expected = {
+        locator: image
+        for index, document in enumerate(yaml.safe_load_all(text))
+        for locator, image in images_of(document, str(index))
+    }
+    found = list(FORMAT.extract(SourceFile(PATH, text.encode())))
+    assert {each.locator: each.written for each in found} == expected
+
+
+@given(text=manifests(), word=st.sampled_from(["image", "kind", "apiVersion"]), escape=st.sampled_from(["x", "u", "U"]))
+def test_the_gate_lets_everything_through_that_holds_an_image(text, word, escape):
+    width = {"x": 2, "u": 4, "U": 8}[escape]
+    escaped = f'"\\{escape}{ord(word[0]):0{width}x}{word[1:]}"'
+    for content in (text.encode(), text.replace(f'"{word}"', escaped).encode()):
+        ungated = [
+            each
+            for document in _yaml_nodes.read_documents(content, lambda _: True)
+            if isinstance(document, _yaml_nodes.Document)
+            for each in _read_document(document, PATH)
+        ]
+        assert list(FORMAT.extract(SourceFile(PATH, content))) == ungated
+
+
+def test_files_are_selected_by_their_extension():
+    paths = [
+        FilePath(path) for path in ("a.yaml", "b/c.yml", "D.YAML", "e.Yml", ".yaml", "f.json", "yaml", "g.yaml.j2")
+    ]
+    assert FORMAT.selects(paths) == paths[:5]
+
+
+def pod(image: str) -> bytes:
+    return f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n".encode()
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="the pure parser takes no tab there")
+def test_a_tab_may_stand_before_a_comment():
+    (found,) = FORMAT.extract(SourceFile(PATH, pod("nginx:1.27\t# web")))
+    assert found.written == "nginx:1.27"
+
+
+def bomb_of_lists() -> str:
+    text = "apiVersion: v1\nkind: List\nx0: &x0 [{apiVersion: v1, kind: Pod, spec: {containers: [{image: 'a:1'}]}}]\n"
+    for level in range(1, 9):
+        item = f"{{apiVersion: v1, kind: List, items: *x{level - 1}}}"
+        text += f"x{level}: &x{level} [{', '.join([item] * 10)}]\n"
+    return f"{text}items: *x8\n"
+
+
+def bomb_of_containers() -> str:
+    aliases = ", ".join(["*c"] * 50_000)
+    return f"apiVersion: v1\nkind: Pod\nx: &c {{image: 'a:1'}}\nspec: {{containers: [{aliases}, *c]}}\n"
+
+
+def bomb_of_merges() -> str:
+    text = "apiVersion: v1\nkind: Pod\nx0: &x0 {no: image}\n"
+    for level in range(1, 200):
+        text += f"x{level}: &x{level} {{<<: [{', '.join([f'*x{level - 1}'] * 50)}]}}\n"
+    aliases = ", ".join(["*x199"] * 1000)
+    return f"{text}spec: {{containers: [{aliases}]}}\n"
+
+
+def bomb_of_keys() -> str:
+    keys = ", ".join(["image: 'a:1'"] * 10_000)
+    aliases = ", ".join(["*c"] * 10_000)
+    return f"apiVersion: v1\nkind: Pod\nx: &c {{{keys}}}\nspec: {{containers: [{aliases}]}}\n"
+
+
+@pytest.mark.parametrize("bomb", [bomb_of_lists, bomb_of_containers, bomb_of_merges, bomb_of_keys])
+def test_a_document_that_repeats_itself_too_much_is_refused_whole_and_soon(bomb):
+    content = bomb().encode() + b"---\n" + pod("nginx:1.27")
+    began = time.process_time()
+    refused, read = FORMAT.extract(SourceFile(PATH, content))
+    assert time.process_time() - began < 2
+    assert isinstance(refused, Unsupported)
+    assert refused.reason is Reason.TOO_DEEP
+    assert isinstance(read, Occurrence)
+
+
+def test_a_megabyte_that_does_not_repeat_itself_is_within_the_budget():
+    items = "".join(
+        f"- {{apiVersion: v1, kind: Pod, spec: {{containers: [{{image: 'a:{index}'}}]}}}}\n" for index in range(15_000)
+    )
+    found = list(FORMAT.extract(SourceFile(PATH, f"apiVersion: v1\nkind: List\nitems:\n{items}".encode())))
+    assert [each.written for each in found] == [f"a:{index}" for index in range(15_000)]
+
+
+def test_many_documents_are_read_in_one_go():
+    content = b"---\n".join(pod(f"a:{index}") for index in range(10_000))
+    began = time.process_time()
+    found = list(FORMAT.extract(SourceFile(PATH, content)))
+    assert time.process_time() - began < 6
+    assert [each.line_number for each in found] == list(range(5, 60_000, 6))
+    assert found[-1].locator == "9999/spec/containers/0/image"
