@@ -78,13 +78,14 @@ def _text(content: bytes) -> str | None:
 
 def _check(remote: Remote, tree: GitTree, expected: dict[FilePath, RegularFile]) -> None:
     """Read back what GitHub stored: bytes that went through JSON and a server are believed only then."""
-    stored = list_files(remote, tree.sha)
+    stored = list_files(remote, tree.sha).files
     for path, file in expected.items():
-        found = stored.files.get(path)
-        if found is None and not stored.complete:
-            continue
+        found = stored.get(path)
         if found is None or (found.mode, found.oid) != (file.mode, file.oid):
-            raise ForgeError(f"GitHub stored {path} of {remote.name} other than it was sent, so nothing was pushed")
+            raise ForgeError(
+                f"GitHub stored {path} of {remote.name} other than it was sent, so nothing was pushed; "
+                "run basebump again, and report it if that does not help"
+            )
 
 
 def _blob_name(content: bytes) -> str:

@@ -29,7 +29,7 @@ SECONDARY_WAIT = 60.0
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, INVALID, TOO_MANY = 401, 403, 404, 409, 410, 422, 429
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID, TOO_MANY = 401, 403, 404, 409, 422, 429
 _SERVER_ERROR = 500
 _LIMITED = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.IGNORECASE)
 _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMITED": TOO_MANY}

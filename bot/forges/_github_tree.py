@@ -87,12 +87,13 @@ def list_files(remote: Remote, tree: str) -> Listing:
     pending = [("", tree)]
     requests = 0
     while pending:
-        folder, oid = pending.pop()
-        requests += 2
-        if requests > MAX_TREE_REQUESTS:
+        if requests >= MAX_TREE_REQUESTS:
             return Listing(files, complete=False)
+        folder, oid = pending.pop()
+        requests += 1
         found = _get_tree(remote, oid, recursive=True)
         if found.truncated:
+            requests += 1
             found = _get_tree(remote, oid, recursive=False)
             complete = complete and not found.truncated
             pending += [(f"{folder}{each.path}/", each.sha) for each in found.tree if each.type == "tree"]

