@@ -57,7 +57,8 @@ def make_up(folder: Path) -> None:
         service.mkdir()
         (service / "Dockerfile").write_text(
             f"FROM --platform=$BUILDPLATFORM golang:1.{number % 30} AS build\nWORKDIR /src\nCOPY . .\n"
-            "RUN go build -o /app \\\n    ./cmd/app\n\nFROM gcr.io/distroless/static:nonroot\nCOPY --from=build /app /\n"
+            "RUN go build -o /app \\\n    ./cmd/app\n\n"
+            "FROM gcr.io/distroless/static:nonroot\nCOPY --from=build /app /\n"
         )
         (service / "deploy.yaml").write_text(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: app}\nspec:\n  template:\n    spec:\n"
