@@ -90,6 +90,8 @@ def measure_extraction(folder: Path) -> None:
     chosen = [(by_name[reading.file_format.name], file) for reading, file in zip(found.readings, read, strict=True)]
     extraction = best(lambda: [list(file_format.extract(file)) for file_format, file in chosen])
     events = best(parse_events)
+    of_yaml = [(file_format, file) for file_format, file in chosen if file.path.lower().endswith((".yaml", ".yml"))]
+    yaml_extraction = best(lambda: [list(file_format.extract(file)) for file_format, file in of_yaml])
     print(f"extraction: {len(files)} files listed, {len(chosen)} with references, {len(found.occurrences)} references")
     print(f"  list, read and extract: {everything:.2f} s, {len(files) / everything:,.0f} files/s")
     print(f"  extraction of the files with references: {extraction:.2f} s")

@@ -45,7 +45,9 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
     if declined is not None:
         return Leave(wanted.branch, LeaveReason.DECLINED, declined)
     withdrawn = ended[0] if ended and memory(ended[0].body).withdrawn else None
-    return Open(wanted, over=branch, withdrawn=withdrawn)
+    was_merged = any(each.state is RequestState.MERGED for each in seen)
+    is_ready = branch is not None and branch.intent == wanted.intent and not branch.conflicts and not was_merged
+    return Open(wanted, push=not is_ready, over=branch, withdrawn=withdrawn)
 
 
 def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: datetime) -> Step:

@@ -94,9 +94,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Make the request, and the branch unless it already holds the intent."""
+    """Make the request, and first the branch where `push` says so."""
 
     proposal: Proposal
+    push: bool
+    """Whether the branch is missing, holds something else, or was merged before."""
     over: Seen | None = None
     """A branch of ours that stands there without a request."""
     withdrawn: Seen | None = None

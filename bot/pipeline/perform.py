@@ -52,8 +52,7 @@ class Performer:
 
     def _open(self, step: Open) -> ProposalReport:
         proposal = step.proposal
-        is_there = step.over is not None and step.over.intent == proposal.intent and not step.over.conflicts
-        if self.level >= Level.PUSH and not is_there:
+        if self.level >= Level.PUSH and step.push:
             self._push(proposal, step.over)
         if self.level < Level.PROPOSE:
             return _of_wanted(proposal, ProposalOutcome.WOULD_OPEN)

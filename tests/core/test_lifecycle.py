@@ -39,7 +39,7 @@ def _step(wanted=WANTED, *seen, known=True):
 
 
 def test_wanted_and_nothing_there_opens():
-    assert _step(WANTED) == Open(WANTED)
+    assert _step(WANTED) == Open(WANTED, push=True)
 
 
 def test_not_wanted_and_nothing_there_is_nothing():
@@ -124,12 +124,12 @@ def test_what_a_person_closed_is_declined():
 
 
 def test_the_next_digest_is_offered_after_a_decline():
-    assert _step(WANTED, _seen(RequestState.CLOSED, targets=("x@y",))) == Open(WANTED)
+    assert _step(WANTED, _seen(RequestState.CLOSED, targets=("x@y",))) == Open(WANTED, push=True)
 
 
 def test_a_decline_is_equality_of_target_sets():
     more = (*TARGETS, f"docker.io/library/redis:7@{digest('redis')}")
-    assert _step(WANTED, _seen(RequestState.CLOSED, targets=more)) == Open(WANTED)
+    assert _step(WANTED, _seen(RequestState.CLOSED, targets=more)) == Open(WANTED, push=True)
 
 
 def test_an_older_decline_still_counts():
@@ -139,20 +139,31 @@ def test_an_older_decline_still_counts():
 
 def test_what_we_closed_is_no_decline_and_the_new_request_names_it():
     ours = _seen(RequestState.CLOSED, withdrawn=True)
-    assert _step(WANTED, ours) == Open(WANTED, withdrawn=ours)
+    assert _step(WANTED, ours) == Open(WANTED, push=True, withdrawn=ours)
 
 
 def test_a_closed_request_without_a_mark_declines_nothing():
-    assert _step(WANTED, _seen(RequestState.CLOSED, body="")) == Open(WANTED)
+    assert _step(WANTED, _seen(RequestState.CLOSED, body="")) == Open(WANTED, push=True)
 
 
 def test_a_merged_request_declines_nothing():
-    assert _step(WANTED, _seen(RequestState.MERGED)) == Open(WANTED)
+    assert _step(WANTED, _seen(RequestState.MERGED)) == Open(WANTED, push=True)
 
 
 def test_a_branch_without_a_request_is_opened_if_wanted():
     branch = _seen(RequestState.BRANCH)
-    assert _step(WANTED, branch) == Open(WANTED, over=branch)
+    assert _step(WANTED, branch) == Open(WANTED, push=False, over=branch)
+
+
+@pytest.mark.parametrize("more", [{"intent": "9" * 16}, {"conflicts": True}])
+def test_a_branch_that_holds_something_else_or_conflicts_is_pushed_first(more):
+    branch = _seen(RequestState.BRANCH, **more)
+    assert _step(WANTED, branch) == Open(WANTED, push=True, over=branch)
+
+
+def test_a_branch_that_was_merged_and_is_wanted_again_is_pushed_anew():
+    merged, branch = _seen(RequestState.MERGED), _seen(RequestState.BRANCH)
+    assert _step(WANTED, merged, branch) == Open(WANTED, push=True, over=branch)
 
 
 def test_a_branch_without_a_request_is_swept_if_not_wanted():

@@ -20,7 +20,7 @@ from bot.model.proposal import Change, Leave, LeaveReason, Proposal, RequestStat
 from bot.model.report import Failed
 from bot.model.source import FilePath
 from bot.model.vocabulary import Stage
-from bot.ports import GitRepository
+from bot.ports import Entry, GitRepository
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OTHER = "basebump/node-22-5e7a1fd3"
@@ -183,6 +183,13 @@ def test_an_empty_or_detached_repository_has_no_base_branch(root):
             LocalFleet(root).forge(repository).seen("basebump/", frozenset())
 
 
+def test_a_head_that_names_no_branch_is_no_base_branch(root):
+    git = Git.create(root / "acme.git", {"a": "1"})
+    git.run("update-ref", "refs/remotes/origin/main", "main")
+    git.run("symbolic-ref", "HEAD", "refs/remotes/origin/main")
+    assert _look(root) == [GitRepository("local", "acme", None, None)]
+
+
 def test_the_base_branch_is_what_head_names_whatever_it_is_called(root):
     git = Git.create(root / "acme.git", {"a": "1"})
     git.commit("release/1.0", {"a": "2"})
@@ -258,6 +265,8 @@ def test_a_tree_that_cannot_be_read_is_an_error(root, git):
         list(LocalFleet(root).tree(gone).entries())
     with pytest.raises(TreeError, match="missing"):
         LocalFleet(root).tree(GitRepository("local", "missing", "main", "5" * 40))
+    with pytest.raises(TreeError, match="no entry"):
+        LocalFleet(root).tree(gone).read(Entry(FilePath("Dockerfile"), None))
 
 
 # Whose commit it is

@@ -69,6 +69,9 @@ class Scene:
     def person_merges(self) -> None:
         self.stand.merge_request(BRANCH)
 
+    def person_reverts(self) -> None:
+        self.stand.commit("main", PYTHON)
+
     def person_deletes(self) -> None:
         self.stand.delete_branch(BRANCH)
 
@@ -109,6 +112,7 @@ SCENES: dict[str, list[Act]] = {
     ],
     "a person's commit": [RUN, Scene.person_commits, lambda scene: scene.moves("newer"), RUN, RUN],
     "merged": [RUN, Scene.person_merges, RUN],
+    "merged and reverted": [RUN, Scene.person_merges, Scene.person_reverts, RUN, RUN],
     "the branch was deleted": [RUN, Scene.person_deletes, RUN],
     "the base has it already": [RUN, lambda scene: scene.base_moves_to(NEW), RUN],
     "no file names it any more": [RUN, Scene.image_goes, RUN],

@@ -1,0 +1,193 @@
+"""What a run sees of its own on GitHub, whose commits are whose, and how few requests that takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.git import ADA, EXECUTABLE, File
+from support.github.stand import BOT, TOKEN, GitHubStand
+
+from bot.core.mark import trailer
+from bot.forges._github_requests import MERGE_CHECK
+from bot.forges.github import GitHubFleet
+from bot.model.proposal import Change, Proposal, RequestState
+from bot.model.source import FilePath
+
+PREFIX = "basebump/"
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+INTENT = "1" * 16
+MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
+FILES = {
+    "Dockerfile": "FROM python:3.12-slim\n",
+    "app/Dockerfile": "FROM node:22\r\n",
+    "app/deep/build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
+}
+CHANGE = Change(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
+
+
+@pytest.fixture
+def github(tmp_path):
+    """Return github.com with one repository on it."""
+    stand = GitHubStand(tmp_path / "github", FILES)
+    yield stand
+    stand.end()
+
+
+@pytest.fixture
+def make_stand(tmp_path):
+    stands = []
+
+    def make(**more):
+        stands.append(GitHubStand(tmp_path / f"github-{len(stands)}", FILES, **more))
+        return stands[-1]
+
+    yield make
+    for stand in stands:
+        stand.end()
+
+
+def _proposal(**words):
+    values = {"branch": BRANCH, "title": "Update python", "body": "Moves python.\n", "message": MESSAGE}
+    rest = {"changes": (CHANGE,), "images": (), "targets": (), "intent": INTENT, "report": "2" * 16}
+    return Proposal(**(values | rest | words))
+
+
+def _propose(stand, **words):
+    forge = stand.forge()
+    forge.push(BRANCH, [CHANGE], MESSAGE, None)
+    return forge.open(_proposal(**words))
+
+
+def _seen(stand, wanted=(BRANCH,)):
+    return stand.forge().seen(PREFIX, frozenset(wanted))
+
+
+# What a run asks when nothing changed
+
+
+def test_a_repository_without_branches_of_ours_takes_one_request_and_one_for_each_wanted_branch(github):
+    forge = github.forge()
+    with github.server.watched() as lines:
+        assert forge.seen(PREFIX, frozenset()) == ()
+    assert [line.partition("?")[0] for line in lines] == ["GET /repos/acme/web/git/matching-refs/heads/basebump/"]
+    with github.server.watched() as lines:
+        assert forge.seen(PREFIX, frozenset({BRANCH, "basebump/other-1"})) == ()
+    assert len(lines) == 3
+
+
+def test_an_open_request_on_the_current_base_takes_three_requests(github):
+    _propose(github)
+    fleet = github.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    forge = fleet.forge(repository)
+    forge.seen(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
+    with github.server.watched() as lines:
+        forge.seen(PREFIX, frozenset({BRANCH}))
+    assert [line.partition("?")[0].rpartition("/")[0] for line in lines] == [
+        "GET /repos/acme/web/git/matching-refs/heads/basebump",
+        "GET /repos/acme/web",
+        "GET /repos/acme/web/commits",
+    ]
+
+
+def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_knows(tmp_path):
+    stand = GitHubStand(tmp_path / "github", FILES)
+    _propose(stand)
+    stand.commit("main", {"Dockerfile": "FROM python:3.13\n"})
+    pauses = []
+    fleet = GitHubFleet(stand.server.url, TOKEN, names=["acme/web"], pause=pauses.append)
+    (repository,) = fleet.repositories(frozenset())
+    with stand.server.watched() as lines:
+        (seen,) = fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
+    assert seen.conflicts
+    assert [line for line in lines if line.endswith("/pulls/1")] == ["GET /repos/acme/web/pulls/1"] * 2
+    assert pauses == [MERGE_CHECK]
+    stand.end()
+
+
+def test_every_page_of_open_requests_is_read(github):
+    github.git.commit("feature", {"README.md": "A person's.\n"})
+    ada = github.server.world.accounts["ada"]
+    _propose(github)
+    for _ in range(101):
+        github.server.world.propose(github.repository, github.repository, "feature", ada)
+    assert [(seen.number, seen.state) for seen in _seen(github)] == [(1, RequestState.OPEN)]
+
+
+def test_a_request_whose_fork_was_deleted_is_not_ours(github):
+    _propose(github)
+    github.propose_from_fork(BRANCH, {"Dockerfile": "FROM evil\n"})
+    github.repository.pulls[-1].is_orphaned = True
+    assert [seen.number for seen in _seen(github)] == [1]
+
+
+def test_a_request_that_is_set_to_merge_by_itself_is_accepted(github):
+    _propose(github)
+    github.repository.open_pull(BRANCH).auto_merge = True
+    (seen,) = _seen(github)
+    assert seen.accepted
+
+
+def test_ended_requests_come_newest_first(github):
+    for _ in range(3):
+        _propose(github)
+        (seen,) = _seen(github)
+        github.forge().close(seen)
+        github.forge().drop(seen)
+    assert [seen.number for seen in _seen(github)] == [3, 2, 1]
+    assert all(seen.closed is not None for seen in _seen(github))
+
+
+# Whose commit it is
+
+
+def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(github):
+    head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
+    person = github.token.account.person
+    tree = github.git.run("rev-parse", f"{head}^{{tree}}").decode().strip()
+    written = github.git.run("show", "--no-patch", "--format=%at", head).decode().strip()
+    later = {"GIT_AUTHOR_DATE": f"{written} +0000", "GIT_COMMITTER_DATE": f"{int(written) + 60} +0000"}
+    amended = github.git.run(
+        "commit-tree", tree, "-p", f"{head}^", stdin=MESSAGE.encode(), who=person, environment=later
+    )
+    github.git.run("update-ref", f"refs/heads/{BRANCH}", amended.decode().strip())
+    (seen,) = _seen(github)
+    assert (seen.head, seen.intent) == (amended.decode().strip(), None)
+
+
+def test_a_commit_of_a_person_who_copied_the_message_is_not_ours(github):
+    github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
+    (seen,) = _seen(github)
+    assert seen.intent is None
+
+
+def test_a_merge_of_the_base_is_no_commit_of_ours(github):
+    _propose(github)
+    github.commit("main", {"README.md": "Moved on.\n"})
+    github.git.merge("main", BRANCH, who=github.token.account.person)
+    (seen,) = _seen(github)
+    assert seen.intent is None
+
+
+def test_an_app_knows_its_commits_though_github_signs_and_commits_them(make_stand):
+    stand = make_stand(is_app=True)
+    _propose(stand)
+    (commit,) = stand.commits(BRANCH)
+    assert (commit.author.name, commit.committer.name) == (f"{BOT}[bot]", "GitHub")
+    (seen,) = _seen(stand)
+    assert seen.intent == INTENT
+
+
+def test_an_app_takes_no_persons_commit_for_its_own(make_stand):
+    stand = make_stand(is_app=True)
+    stand.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
+    (seen,) = _seen(stand)
+    assert seen.intent is None
+
+
+def test_a_commit_of_nobody_that_github_knows_is_not_ours(github):
+    stranger = replace(ADA, email="nobody@example.org")
+    github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=stranger)
+    (seen,) = _seen(github)
+    assert seen.intent is None
