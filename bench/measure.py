@@ -96,9 +96,8 @@ def measure_extraction(folder: Path) -> None:
     print(f"  list, read and extract: {everything:.2f} s, {len(files) / everything:,.0f} files/s")
     print(f"  extraction of the files with references: {extraction:.2f} s")
     if events:
-        print(
-        print(f"  of their YAML: {yaml_extraction:.2f} s, {yaml_extraction / events:.1f} times the bare C event stream")
-        )
+        ratio = yaml_extraction / events
+        print(f"  of their YAML: {yaml_extraction:.2f} s, {ratio:.1f} times the bare C event stream")
     print("  Renovate is not installed here, so there is no ratio to it.")
     reasons = Counter(each.reason.value for each in found.unsupported)
     print(f"  unsupported: {dict(sorted(reasons.items())) or 'none'}")
