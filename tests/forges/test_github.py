@@ -79,7 +79,7 @@ def test_a_commit_is_sent_without_author_and_committer_so_that_github_can_sign_i
 
 
 def test_text_goes_into_the_tree_and_other_bytes_into_blobs_of_their_own(github):
-    binary = Change(FilePath("app/deep/build.sh"), b"\xff\xfe\r\n\0")
+    binary = Change(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
     latin = Change(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
     long = Change(FilePath("app/Dockerfile"), b"# \r\n" * 100_000)
     github.commit("main", {latin.path: b"FROM x\n"})

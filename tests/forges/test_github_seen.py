@@ -162,12 +162,13 @@ def test_a_commit_of_a_person_who_copied_the_message_is_not_ours(github):
     assert seen.intent is None
 
 
-def test_a_merge_of_the_base_is_no_commit_of_ours(github):
-    _propose(github)
-    github.commit("main", {"README.md": "Moved on.\n"})
-    github.git.merge("main", BRANCH, who=github.token.account.person)
+def test_a_merge_is_no_commit_of_ours_whatever_its_message(github):
+    head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
+    moved = github.commit("main", {"README.md": "Moved on.\n"})
+    merge = github.git.make_commit([head, moved], {}, MESSAGE, who=github.token.account.person)
+    github.git.run("update-ref", f"refs/heads/{BRANCH}", merge)
     (seen,) = _seen(github)
-    assert seen.intent is None
+    assert (seen.head, seen.intent) == (merge, None)
 
 
 def test_an_app_knows_its_commits_though_github_signs_and_commits_them(make_stand):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.model.errors import InvalidReferenceError
@@ -117,6 +117,7 @@ DIGESTS = st.from_regex(r"(@sha256:[0-9a-f]{64})?", fullmatch=True)
 
 @given(HOSTS, PATHS, TAGS, DIGESTS)
 def test_a_reference_survives_being_written_and_read(host, path, tag, digest):
+    assume(host or "/" not in path or "." not in path.partition("/")[0])  # its first part would be a host
     text = host + path + tag + digest
     reference = ImageReference.parse(text)
     assert str(reference) == text

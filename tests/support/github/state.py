@@ -156,7 +156,11 @@ class Repository:
 
     def fetch(self, pull: Pull) -> None:
         """Take the commits of a pull request over, as GitHub does under `refs/pull/`."""
-        self.git.run("fetch", "--quiet", str(pull.source.git.directory), f"+{pull.head}:refs/pull/{pull.number}/head")
+        kept = f"refs/pull/{pull.number}/head"
+        if pull.source is self:
+            self.git.run("update-ref", kept, pull.head)
+        else:
+            self.git.run("fetch", "--quiet", str(pull.source.git.directory), f"+{pull.head}:{kept}")
 
     def has(self, commit: str, ancestor: str) -> bool:
         """Say whether `commit` holds all of `ancestor`."""
