@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.model.errors import TreeError
 from bot.model.evidence import ScanOutcome, Subject
 from bot.model.image import Claim, ImageFacts, Manifest
 from bot.model.proposal import Change, Proposal, Seen
@@ -53,8 +54,8 @@ class Tree(Protocol):
         """Return the regular files; no links, no submodules. Raises TreeError."""
         ...
 
-    def read(self, entry: Entry) -> bytes:
-        """Return the content. Raises TreeError."""
+    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry, in their order, or why it could not be read."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bot import process
@@ -34,14 +34,13 @@ class WorkTree:
             if found is not None:
                 yield Entry(path, found.st_size)
 
-    def read(self, entry: Entry) -> bytes:
-        """Return the content. Raises TreeError."""
-        try:
-            descriptor = os.open(self._root / entry.path, os.O_RDONLY | os.O_NOFOLLOW)
-            with os.fdopen(descriptor, "rb") as file:
-                return file.read()
-        except OSError as error:
-            raise TreeError(f"it could not be read: {error.strerror}") from error
+    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry, in their order, or why it could not be read."""
+        for entry in entries:
+            try:
+                yield self._content(entry.path)
+            except TreeError as error:
+                yield error
 
     def write(self, path: FilePath, old: bytes, new: bytes) -> None:
         """Replace the content in one step, keeping the mode.
@@ -49,7 +48,7 @@ class WorkTree:
         Raises TreeError when the file no longer holds `old`, or cannot be written.
         """
         target = self._root / path
-        if self.read(Entry(path, None)) != old:
+        if self._content(path) != old:
             raise TreeError("it changed while basebump was looking; run it again")
         try:
             with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".basebump-", delete=False) as beside:
@@ -62,6 +61,14 @@ class WorkTree:
                 raise
         except OSError as error:
             raise TreeError(f"it could not be written: {error.strerror}") from error
+
+    def _content(self, path: FilePath) -> bytes:
+        try:
+            descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NOFOLLOW)
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise TreeError(f"it could not be read: {error.strerror}") from error
 
     def _status(self, path: FilePath) -> os.stat_result | None:
         """Return what the file system says of a regular file that is reached through no link, else None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from github.GitTree import GitTree
@@ -54,18 +54,21 @@ class GitHubTree:
         """Return the regular files; no links, no submodules. Raises TreeError."""
         return [Entry(path, file.size, file.oid) for path, file in self._list().files.items()]
 
-    def read(self, entry: Entry) -> bytes:
-        """Return the content. Raises TreeError."""
+    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry, in their order, or why it could not be read."""
+        return map(self._read, entries)
+
+    def _read(self, entry: Entry) -> bytes | TreeError:
         oid = entry.oid
         if oid is None:
-            raise TreeError(f"{entry.path} is no entry of this tree")
+            return TreeError(f"{entry.path} is no entry of this tree")
         try:
             blob = self._remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
             return base64.b64decode(blob.content)
         except RefusedError as refusal:
-            raise TreeError(str(refusal)) from refusal
-        except binascii.Error as error:
-            raise TreeError(f"GitHub sent {entry.path} in an encoding that is none; run basebump again") from error
+            return TreeError(str(refusal))
+        except binascii.Error:
+            return TreeError(f"GitHub sent {entry.path} in an encoding that is none; run basebump again")
 
     def _list(self) -> Listing:
         if self._listing is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from bot.model.errors import ProcessError
 
 TIMEOUT = 120.0
 """Seconds; the slowest question (a merge of two trees of a hundred thousand files) takes some seconds."""
+
+_BATCH_FIELDS = 3
+"""Of the line before each blob: object, type, size; one that is missing has fewer."""
 
 _GIT = (
     "git",
@@ -99,14 +102,22 @@ class Git:
         """Return a blob as it is, past every filter of the repository."""
         return self.read("cat-file", "blob", oid)
 
-    def read_blobs(self, oids: Iterable[str]) -> Iterator[bytes]:
-        """Yield many blobs in their order, by one process (https://git-scm.com/docs/git-cat-file#_batch_output)."""
+    def read_blobs(self, oids: Iterable[str]) -> list[bytes]:
+        """Return many blobs in their order, by one process (https://git-scm.com/docs/git-cat-file#_batch_output).
+
+        Raises ProcessError when one of them is missing.
+        """
         output = self.read("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode("ascii"))
+        blobs: list[bytes] = []
         start = 0
         while start < len(output):
             content = output.index(b"\n", start) + 1
-            start = content + int(output[start:content].split(b" ")[2]) + 1
-            yield output[content : start - 1]
+            head = output[start : content - 1].split(b" ")
+            if len(head) != _BATCH_FIELDS:
+                raise ProcessError(f"git has no object {decode(head[0])}")
+            start = content + int(head[2]) + 1
+            blobs.append(output[content : start - 1])
+        return blobs
 
     def records(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
         """Return the fields of every ref that matches `pattern` (https://git-scm.com/docs/git-for-each-ref)."""

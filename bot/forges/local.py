@@ -27,6 +27,8 @@ KIND = "local"
 BOT = Identity("basebump", "basebump@localhost")
 """Who makes our commits, unless the operator names somebody else."""
 
+MAX_BATCH = 64 * 1024 * 1024
+"""Bytes of files that one git process hands over at once."""
 _CLEAN, _CONFLICTED = 0, 1
 """What `git merge-tree` ends with (https://git-scm.com/docs/git-merge-tree#_exit_status)."""
 
@@ -142,12 +144,35 @@ class LocalTree:
             files = regular_files(self._git, self._commit)
         return [Entry(path, file.size, file.oid) for path, file in files.items()]
 
-    def read(self, entry: Entry) -> bytes:
-        """Return the content as it is stored, untouched by filters. Raises TreeError."""
+    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry as it is stored, untouched by filters, or why it could not be read."""
+        for batch in _batches(entries):
+            try:
+                yield from self._git.read_blobs([entry.oid or "" for entry in batch])
+            except ProcessError:  # one by one, each with its own reason
+                yield from map(self._read, batch)
+
+    def _read(self, entry: Entry) -> bytes | TreeError:
         if entry.oid is None:
-            raise TreeError(f"{entry.path} is no entry of this tree")
-        with _raising(TreeError):
+            return TreeError(f"{entry.path} is no entry of this tree")
+        try:
             return self._git.read_blob(entry.oid)
+        except ProcessError as error:
+            return TreeError(str(error))
+
+
+def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Split entries so that no batch has more than MAX_BATCH bytes, unless one entry alone has."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        size += entry.size or 0
+        if batch and size > MAX_BATCH:
+            yield batch
+            batch, size = [], entry.size or 0
+        batch.append(entry)
+    if batch:
+        yield batch
 
 
 class LocalForge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.model.errors import TreeError
@@ -61,21 +61,20 @@ class Survey:
 
 def survey(repository: GitRepository, tree: Tree, formats: Sequence[FileFormat]) -> Survey:
     """Read the files that any format selects. Raises TreeError when the tree cannot be listed."""
-    entries = {entry.path: entry for entry in tree.entries()}
+    selected = _selected({entry.path: entry for entry in tree.entries()}, formats)
     readings: list[Reading] = []
-    unread: list[Unsupported] = []
+    unread = [Unsupported(each.entry.path, 1, "", Reason.TOO_LARGE) for each in selected if each.is_too_large]
     failed: list[Failed] = []
-    for path, selecting in _selected(entries.keys(), formats):
-        try:
-            content = _content(tree, entries[path])
-        except TreeError as error:
-            failed.append(Failed(_subject(repository, path), Stage.SURVEY, str(error)))
-            continue
-        if content is None:
+    wanted = [each for each in selected if not each.is_too_large]
+    for chosen, content in zip(wanted, tree.read([each.entry for each in wanted]), strict=True):
+        path = chosen.entry.path
+        if isinstance(content, TreeError):
+            failed.append(Failed(_subject(repository, path), Stage.SURVEY, str(content)))
+        elif len(content) > MAX_FILE_BYTES:
             unread.append(Unsupported(path, 1, "", Reason.TOO_LARGE))
-            continue
-        file = SourceFile(path, content)
-        readings += [reading for file_format in selecting if (reading := _read(file, file_format)).found]
+        else:
+            file = SourceFile(path, content)
+            readings += [reading for file_format in chosen.formats if (reading := _read(file, file_format)).found]
     is_blind = not tree.complete or bool(unread) or bool(failed)
     return Survey(repository, tuple(readings), tuple(unread), tuple(failed), is_blind)
 
@@ -84,21 +83,24 @@ def _is_unread(found: Occurrence | Unsupported) -> bool:
     return isinstance(found, Unsupported) and found.reason in WHOLE_FILE
 
 
-def _selected(paths: Iterable[FilePath], formats: Sequence[FileFormat]) -> list[tuple[FilePath, list[FileFormat]]]:
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """A file, and the formats that read it."""
+
+    entry: Entry
+    formats: tuple[FileFormat, ...]
+
+    @property
+    def is_too_large(self) -> bool:
+        return self.entry.size is not None and self.entry.size > MAX_FILE_BYTES
+
+
+def _selected(entries: Mapping[FilePath, Entry], formats: Sequence[FileFormat]) -> list[_Selected]:
     selecting: dict[FilePath, list[FileFormat]] = {}
-    every_path = frozenset(paths)
     for file_format in formats:
-        for path in file_format.selects(every_path):
+        for path in file_format.selects(entries.keys()):
             selecting.setdefault(path, []).append(file_format)
-    return sorted(selecting.items(), key=lambda item: item[0])
-
-
-def _content(tree: Tree, entry: Entry) -> bytes | None:
-    """Return the content, or None when there is more than basebump reads."""
-    if entry.size is not None and entry.size > MAX_FILE_BYTES:
-        return None
-    content = tree.read(entry)
-    return content if len(content) <= MAX_FILE_BYTES else None
+    return [_Selected(entries[path], tuple(selecting[path])) for path in sorted(selecting)]
 
 
 def _read(file: SourceFile, file_format: FileFormat) -> Reading:

@@ -11,11 +11,12 @@ from support.stands import Killed
 
 from bot.core.lifecycle import next_step
 from bot.core.mark import mark, memory, trailer, with_withdrawn
-from bot.model.errors import ForgeError
+from bot.model.errors import ForgeError, TreeError
 from bot.model.proposal import Change, Proposal, RequestState, Seen, Unwanted
 from bot.model.source import FilePath
 from bot.model.vocabulary import Level
 from bot.pipeline.perform import Performer
+from bot.ports import Entry
 
 PREFIX = "basebump/"
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
@@ -523,7 +524,8 @@ def test_a_tree_is_the_regular_files_of_the_base(stand):
     (repository,) = fleet.repositories(frozenset({stand.name}))
     assert (repository.base_branch, repository.commit) == ("main", stand.branches()["main"])
     tree = fleet.tree(repository)
-    read = {entry.path: tree.read(entry) for entry in tree.entries()}
+    entries = list(tree.entries())
+    read = dict(zip([entry.path for entry in entries], tree.read(entries), strict=True))
     expected = {path: file.content for path, file in stand.files("main").items() if file.mode in (REGULAR, EXECUTABLE)}
     assert tree.complete
     assert read == expected
@@ -535,7 +537,20 @@ def test_a_tree_knows_the_sizes_of_its_files(stand):
     fleet = stand.fleet()
     (repository,) = fleet.repositories(frozenset())
     tree = fleet.tree(repository)
-    assert all(entry.size in (None, len(tree.read(entry))) for entry in tree.entries())
+    entries = list(tree.entries())
+    for entry, content in zip(entries, tree.read(entries), strict=True):
+        assert entry.size in (None, len(content))
+
+
+def test_a_file_that_is_not_there_costs_no_other(stand):
+    fleet = stand.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    (first, *_) = tree.entries()
+    missing = Entry(FilePath("missing"), 1, "0" * 40)
+    before, error, after = tree.read([first, missing, first])
+    assert isinstance(error, TreeError)
+    assert before == after == stand.files("main")[first.path].content
 
 
 def test_only_the_named_repositories_are_looked_at(stand):

@@ -203,7 +203,7 @@ def test_a_tree_takes_one_request_and_one_for_each_file_that_is_read(github):
         tree = fleet.tree(repository)
         entries = {entry.path: entry for entry in tree.entries()}
         assert tree.complete
-        assert tree.read(entries["app/Dockerfile"]) == b"FROM node:22\r\n"
+        assert list(tree.read([entries["app/Dockerfile"]])) == [b"FROM node:22\r\n"]
     assert entries["app/Dockerfile"].size == 14
     assert len(lines) == 2
 
@@ -231,10 +231,11 @@ def test_an_entry_of_another_tree_cannot_be_read(github):
     fleet = github.fleet()
     (repository,) = fleet.repositories(frozenset())
     tree = fleet.tree(repository)
-    with pytest.raises(TreeError, match="no entry"):
-        tree.read(Entry(FilePath("Dockerfile"), 1))
-    with pytest.raises(TreeError, match="Dockerfile"):
-        tree.read(Entry(FilePath("Dockerfile"), 1, "0" * 40))
+    foreign, missing = tree.read([Entry(FilePath("Dockerfile"), 1), Entry(FilePath("Dockerfile"), 1, "0" * 40)])
+    assert isinstance(foreign, TreeError)
+    assert "no entry" in str(foreign)
+    assert isinstance(missing, TreeError)
+    assert "Dockerfile" in str(missing)
 
 
 def test_several_threads_read_at_once(server):
@@ -245,7 +246,7 @@ def test_several_threads_read_at_once(server):
 
     def read(repository):
         tree = fleet.tree(repository)
-        return [tree.read(entry).decode() for entry in tree.entries()]
+        return [content.decode() for content in tree.read(list(tree.entries()))]
 
     with ThreadPoolExecutor(4) as pool:
         contents = list(pool.map(read, fleet.repositories(frozenset())))
