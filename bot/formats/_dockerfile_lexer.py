@@ -7,7 +7,6 @@ sense; it is never an error here. Everything is bytes: a Dockerfile has no encod
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -31,6 +30,8 @@ _WORD = re.compile(rb"[^\t\v\f\r ]+")
 """The keyword and the words of an instruction are separated by less than what Go takes for space (reWhitespace)."""
 _FLAG_SPACE = frozenset(b"\t\n\v\f\r \x85\xa0")
 """Flags are read byte by byte, so two bytes that are halves of other characters are spaces (extractBuilderFlags)."""
+_PLAIN_FLAG = re.compile(rb"--[!#-&(-\[\]-_a-~]*(?=[\t-\r ]|\Z)")
+"""A flag without quotes and escapes, as nearly all are."""
 _QUOTES = frozenset(b"'\"")
 _DASH = ord("-")
 _DIRECTIVE = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
@@ -234,21 +235,8 @@ def _heredocs(instruction: Instruction) -> tuple[Heredoc, ...]:
     if b"<<" not in instruction.text:
         return ()
     holder = instruction.onbuild() if instruction.keyword == "onbuild" else instruction
-    if holder.keyword not in _TAKES_HEREDOCS or _is_json(holder):
-        return ()
-    return heredocs_of(instruction.text)
-
-
-def _is_json(instruction: Instruction) -> bool:
-    """Say whether the arguments are a JSON array of strings, as in `RUN ["sh", "-c", "cat <<x"]`."""
-    text = instruction.rest.value
-    if not text.startswith(b"["):
-        return False
-    try:
-        array = json.loads(text.decode(errors="replace"))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(array, list) and all(isinstance(item, str) for item in array)
+    # BuildKit excepts arguments that are a JSON array, but in one everything is in double quotes and opens nothing.
+    return heredocs_of(instruction.text) if holder.keyword in _TAKES_HEREDOCS else ()
 
 
 def _skip_space(text: bytes, start: int, end: int) -> int:
@@ -285,6 +273,9 @@ def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[Word, ...]
 
 def _read_flag(text: bytes, start: int, escape: int) -> tuple[Word, int]:
     """Read the one flag at `start`: quotes group, the escape character takes the next byte as it is."""
+    plain = _PLAIN_FLAG.match(text, start)
+    if plain is not None:
+        return Word(plain[0], range(start, plain.end())), plain.end()
     origins: list[int] = []
     quote: int | None = None
     at = start

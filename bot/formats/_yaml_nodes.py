@@ -220,7 +220,7 @@ class Document:
         match scalar.style:
             case "'" | '"' as quote:
                 at = len(source) - len(value) - len(quote)
-                is_literal = source.endswith(value + quote) and at > 0 and source[at - 1] == quote
+                is_literal = source.endswith(value + quote)
             case "|" | ">" as indicator:
                 header_end = source.find("\n", source.find(indicator))
                 at = source.find(value.strip(), header_end)

@@ -61,6 +61,7 @@ FLAGS = st.sampled_from(
             "--from=",
             "--fr'o'm=x",
             "--chown=ü",
+            "--a=à",
             "--a='",
         ),
     ]
