@@ -28,6 +28,8 @@ EACH = "*"
 """In a path: every item of a sequence."""
 _BOM = b"\xef\xbb\xbf"
 _MERGE = "<<"
+_KEPT = "x-"
+"""How keys of fragments begin (https://docs.docker.com/reference/compose-file/extension/)."""
 _NO_KEY = "\0"
 """Stands for keys that no path can name."""
 STRING = "tag:yaml.org,2002:str"
@@ -109,6 +111,8 @@ _Raw = Mapping | Sequence | yaml.ScalarEvent | None
 """A node as it is kept: most scalars are never looked at, so they stay the events they were."""
 Node = Mapping | Sequence | Scalar | None
 """None is an alias to nothing."""
+_Place = tuple[int, str | None]
+"""A collection, as its `id`, and the key in it."""
 
 
 class Source:
@@ -156,6 +160,10 @@ class Document:
     """From 0, in its file."""
     root: Node
     source: Source
+    places: dict[int, set[_Place]]
+    """Of every scalar with an anchor, by the `id` of its event: where it stands, itself and by its aliases."""
+    _followed: set[_Place] = field(default_factory=set)
+    """Where paths have led."""
     _visits: int = 0
 
     def walk(self, node: Node, path: tuple[str, ...], locator: str) -> Iterator[tuple[str, Node]]:
@@ -181,6 +189,7 @@ class Document:
         Raises TooDeepError as `walk` does.
         """
         if isinstance(node, Mapping) and key in node.values:
+            self._followed.add((id(node), key))
             self._visit(len(node.hidden))
             earlier = [_node(value) for hidden, value in node.hidden if hidden == key]
             return [*earlier, _node(node.values[key])]
@@ -191,6 +200,7 @@ class Document:
             if not isinstance(mapping, Mapping) or id(mapping) in seen:
                 continue
             if key in mapping.values:
+                self._followed.add((id(mapping), key))
                 return [_node(mapping.values[key])]
             seen.add(id(mapping))
             if _MERGE in mapping.values:
@@ -207,6 +217,14 @@ class Document:
                 return scalar.value
             case _:
                 return None
+
+    def is_shared(self, scalar: Scalar) -> bool:
+        """Say whether `scalar` also stands, by an alias, where no path has led so far.
+
+        A key `x-…` is where people keep what they name again; nothing else reads it.
+        """
+        places = self.places.get(id(scalar.event), ())
+        return any(place not in self._followed and not (place[1] or "").startswith(_KEPT) for place in places)
 
     def literal_start(self, scalar: Scalar) -> int | None:
         """Return the byte of the file where the text of `scalar` stands as it is.
@@ -290,8 +308,8 @@ def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterat
         counted = start
         source = Source(raw, start, lines_before)
         try:
-            for root in _roots(source.decode()):
-                yield Document(index, root, source)
+            for root, places in _roots(source.decode()):
+                yield Document(index, root, source, places)
                 index += 1
         except UnicodeDecodeError as error:
             yield Broken(Reason.UNDECODABLE, source.line_number(start + error.start), source)
@@ -344,17 +362,17 @@ def _position(error: Exception, text: str) -> int:
     return int(context.index if is_at_end and context is not None else problem.index)
 
 
-def _roots(text: str) -> Iterator[Node]:
-    """Yield the root of each document. Raises YAMLError, TooDeepError."""
+def _roots(text: str) -> Iterator[tuple[Node, dict[int, set[_Place]]]]:
+    """Yield the root of each document, and where its anchored scalars stand. Raises YAMLError, TooDeepError."""
     next_event: Callable[[], Any] = _LOADER(text).get_event
     while (event := next_event()) is not None:
         if type(event) is yaml.DocumentStartEvent:
             yield _root(next_event)
 
 
-def _root(next_event: Callable[[], Any]) -> Node:
+def _root(next_event: Callable[[], Any]) -> tuple[Node, dict[int, set[_Place]]]:
     """Build the tree of one document out of its events. Reading YAML spends its time here, so it is one loop."""
-    anchors: dict[str, _Raw] = {}
+    anchors = _Anchors()
     parent: Any = Sequence(None)
     top = parent.items
     key: str | None = None
@@ -365,13 +383,13 @@ def _root(next_event: Callable[[], Any]) -> Node:
         elif kind in _COLLECTIONS:
             node = _COLLECTIONS[kind](event)
         elif kind is yaml.AliasEvent:
-            node = anchors.get(event.anchor)
+            node = anchors.nodes.get(event.anchor)
         else:
             parent.last = event
             parent, key = enclosing.pop()
             continue
         if event.anchor is not None:
-            anchors[event.anchor] = node
+            anchors.note(event.anchor, node, (id(parent), key))
         if type(parent) is Sequence:
             parent.items.append(node)
         elif key is None:
@@ -384,7 +402,21 @@ def _root(next_event: Callable[[], Any]) -> Node:
             parent, key = node, None
             if len(enclosing) > MAX_NESTING:
                 raise TooDeepError(event.start_mark.index)
-    return _node(top[0]) if top else None
+    return (_node(top[0]) if top else None), anchors.places
+
+
+@dataclass(slots=True)
+class _Anchors:
+    """What the anchors of one document name now."""
+
+    nodes: dict[str, _Raw] = field(default_factory=dict)
+    places: dict[int, set[_Place]] = field(default_factory=dict)
+
+    def note(self, anchor: str, node: _Raw, place: _Place) -> None:
+        """Remember a node with an anchor, or one that an alias names again, and where it stands."""
+        self.nodes[anchor] = node
+        if isinstance(node, yaml.ScalarEvent):
+            self.places.setdefault(id(node), set()).add(place)
 
 
 def _key(node: _Raw) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.formats._places import Place, shown
@@ -21,7 +21,7 @@ from bot.formats._yaml_nodes import (
     TooDeepError,
     read_documents,
 )
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import Closed, FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
 
@@ -100,11 +100,8 @@ def _may_name_images(content: bytes) -> bool:
 def _read_document(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
     """Read all of a document, or, where it goes too deep, nothing of it."""
     try:
-        found = [
-            each
-            for locator, node in _image_nodes(document)
-            if (each := _read_image(document, path, locator, node)) is not None
-        ]
+        nodes = list(_image_nodes(document))  # all of them, so that it is known what else shares their bytes
+        found = [each for place in nodes if (each := _read_image(document, path, *place)) is not None]
     except TooDeepError:
         yield Unsupported(path, document.source.line_number(document.start(document.root)), "", Reason.TOO_DEEP)
         return
@@ -164,7 +161,10 @@ def _read_image(document: Document, path: FilePath, locator: str, node: Node) ->
         return place.unsupported(text, Reason.TEMPLATED)
     if start is None:
         return place.unsupported(document.source_of(node), Reason.MALFORMED)
-    return place.read(text, start)
+    found = place.read(text, start)
+    if isinstance(found, Occurrence) and isinstance(node, Scalar) and document.is_shared(node):
+        return replace(found, digest=Closed(Reason.CONFLICTING_EDITS))  # with it an `env` or a label would move
+    return found
 
 
 def _read_broken(broken: Broken, path: FilePath) -> Iterator[Unsupported]:
