@@ -7,15 +7,13 @@ are followed only when somebody looks, and within a budget.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import accumulate
 from typing import Any
 
 import yaml
 
+from bot.formats._yaml_source import Source, is_blank, split
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 200
@@ -26,7 +24,6 @@ a megabyte of manifests has when it does not repeat itself, and a fraction of a 
 
 EACH = "*"
 """In a path: every item of a sequence."""
-_BOM = b"\xef\xbb\xbf"
 _MERGE = "<<"
 _KEPT = "x-"
 """How keys of fragments begin (https://docs.docker.com/reference/compose-file/extension/)."""
@@ -39,8 +36,6 @@ _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader",
 """libyaml's parser, or the pure one where PyYAML was built without it."""
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 """It looks ahead further than the events it has given."""
-_CHECKPOINT = 4096
-"""Characters from one remembered byte offset to the next."""
 
 
 class TooDeepError(Exception):
@@ -113,43 +108,6 @@ Node = Mapping | Sequence | Scalar | None
 """None is an alias to nothing."""
 _Place = tuple[int, str | None]
 """A collection, as its `id`, and the key in it."""
-
-
-class Source:
-    """One stretch of a file, and the way from the characters of its text to the file's bytes and lines."""
-
-    def __init__(self, raw: bytes, start: int, lines_before: int) -> None:
-        self._lines_before = lines_before
-        self.start = start
-        """The byte of the file that it begins at."""
-        self.raw = raw
-        self.text = ""
-        """Of `raw`, once it has been decoded."""
-
-    def decode(self) -> str:
-        """Decode `raw` into `text`, and return it. Raises UnicodeDecodeError."""
-        self.text = self.raw.decode()
-        return self.text
-
-    def offset(self, position: int) -> int:
-        """Return the byte of the file at which the character `position` of the text begins."""
-        if self.text.isascii():
-            return self.start + position
-        whole = min(position, len(self.text)) // _CHECKPOINT
-        return self.start + self._checkpoints[whole] + len(self.text[whole * _CHECKPOINT : position].encode())
-
-    def line_number(self, offset: int) -> int:
-        """Return the line of the file that the byte `offset` of the file is on, from 1."""
-        return self._lines_before + bisect_right(self._line_starts, offset - self.start)
-
-    @cached_property
-    def _checkpoints(self) -> list[int]:
-        pieces = (self.text[at : at + _CHECKPOINT] for at in range(0, len(self.text), _CHECKPOINT))
-        return [0, *accumulate(len(piece.encode()) for piece in pieces)]
-
-    @cached_property
-    def _line_starts(self) -> list[int]:
-        return [0, *accumulate(len(line) + 1 for line in self.raw.split(b"\n"))]
 
 
 @dataclass(slots=True)
@@ -299,10 +257,10 @@ class Broken:
 def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
     """Yield the documents of a file whose bytes are wanted, and what could not be read of those; never raises."""
     index = lines_before = counted = 0
-    for start, end in _split(content):
+    for start, end in split(content):
         raw = content[start:end]
         if not is_wanted(raw):
-            index += not _is_blank(raw)
+            index += not is_blank(raw)
             continue
         lines_before += content.count(b"\n", counted, start)
         counted = start
@@ -317,35 +275,6 @@ def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterat
         except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:  # the last two of the pure parser
             yield Broken(_reason(error), source.line_number(source.offset(_position(error, source.text))), source)
             index += 1
-
-
-def _split(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each stretch between markers: `---` in the first column, which is a marker anywhere.
-
-    A marker and the directives above it belong to what follows.
-    """
-    start = len(_BOM) if content.startswith(_BOM) else 0
-    at = start
-    while (line_break := content.find(b"\n---", at)) >= 0:
-        marker = line_break + 1
-        at = marker + 3
-        if content[at : at + 1] not in (b"", b" ", b"\t", b"\r", b"\n"):
-            continue
-        while marker > start and content[(line := _line_before(content, start, marker)) : line + 1] == b"%":
-            marker = line
-        if marker > start:
-            yield start, marker
-        start = marker
-    yield start, len(content)
-
-
-def _line_before(content: bytes, start: int, line: int) -> int:
-    return max(content.rfind(b"\n", start, line - 1) + 1, start)
-
-
-def _is_blank(raw: bytes) -> bool:
-    """Say whether there is no document: no marker, and nothing but blank lines and comments."""
-    return all(not line or line.startswith(b"#") for line in map(bytes.strip, raw.split(b"\n")))
 
 
 def _reason(error: Exception) -> Reason:

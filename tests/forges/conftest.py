@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File
+from support.github import scene
 from support.github.stand import GitHubStand
 from support.stands import LocalStand, Stand
 
@@ -47,3 +48,23 @@ def new_stand(request, tmp_path):
 @pytest.fixture
 def stand(new_stand):
     return new_stand()
+
+
+@pytest.fixture
+def make_stand(tmp_path):
+    """Return what makes a GitHub with one repository on it, of whatever kind."""
+    numbers = count()
+    with ExitStack() as stands:
+
+        def make(**more):
+            stand = GitHubStand(tmp_path / f"github-{next(numbers)}", scene.FILES, **more)
+            stands.callback(stand.end)
+            return stand
+
+        yield make
+
+
+@pytest.fixture
+def github(make_stand):
+    """Return github.com with one repository on it."""
+    return make_stand()

@@ -7,62 +7,15 @@ from dataclasses import replace
 import pytest
 from support.git import EXECUTABLE, File
 from support.github.graphql import GraphQL
-from support.github.stand import TOKEN, GitHubStand
+from support.github.scene import BRANCH, CHANGE, MESSAGE, look, proposal, propose
+from support.github.stand import TOKEN
 
-from bot.core.mark import trailer
 from bot.forges import _github_tree
 from bot.model.errors import ForgeError
-from bot.model.proposal import Change, Proposal
+from bot.model.proposal import Change
 from bot.model.source import FilePath
 
-PREFIX = "basebump/"
-BRANCH = "basebump/python-3.12-slim-06e5bb43"
-INTENT = "1" * 16
-MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
-FILES = {
-    "Dockerfile": "FROM python:3.12-slim\n",
-    "app/Dockerfile": "FROM node:22\r\n",
-    "app/deep/build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
-}
-CHANGE = Change(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
 NEWER = replace(CHANGE, content=b"FROM python:3.12-slim@sha256:2\n")
-
-
-@pytest.fixture
-def github(tmp_path):
-    """Return github.com with one repository on it."""
-    stand = GitHubStand(tmp_path / "github", FILES)
-    yield stand
-    stand.end()
-
-
-@pytest.fixture
-def make_stand(tmp_path):
-    stands = []
-
-    def make(**more):
-        stands.append(GitHubStand(tmp_path / f"github-{len(stands)}", FILES, **more))
-        return stands[-1]
-
-    yield make
-    for stand in stands:
-        stand.end()
-
-
-def _proposal(**words):
-    values = {"branch": BRANCH, "title": "Update python", "body": "Moves python.\n", "message": MESSAGE}
-    rest = {"changes": (CHANGE,), "images": (), "targets": (), "intent": INTENT, "report": "2" * 16}
-    return Proposal(**(values | rest | words))
-
-
-def _propose(stand, **words):
-    forge = stand.forge()
-    forge.push(BRANCH, [CHANGE], MESSAGE, None)
-    return forge.open(_proposal(**words))
-
-
-def _seen(stand, wanted=(BRANCH,)):
-    return stand.forge().seen(PREFIX, frozenset(wanted))
 
 
 # Pushing
@@ -120,16 +73,16 @@ def test_a_branch_is_moved_by_the_one_request_that_compares(github):
 
 def test_a_branch_is_deleted_by_the_same_request(github):
     head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
-    (seen,) = _seen(github)
+    (seen,) = look(github)
     github.forge().drop(seen)
     (update,) = _sent(github, "POST /graphql")["variables"]["input"]["refUpdates"]
     assert (update["beforeOid"], update["afterOid"]) == (head, "0" * 40)
 
 
 def test_an_open_request_never_sees_its_branch_equal_to_the_base(github):
-    _propose(github)
+    propose(github)
     github.commit("main", {"README.md": "Moved on.\n"})
-    (seen,) = _seen(github)
+    (seen,) = look(github)
     github.forge().push(BRANCH, [NEWER], MESSAGE, seen.head)
     (pull,) = github.repository.pulls
     assert (pull.state, pull.head) == ("open", github.branches()[BRANCH])
@@ -137,7 +90,7 @@ def test_an_open_request_never_sees_its_branch_equal_to_the_base(github):
 
 def test_this_github_closes_for_good_what_equals_its_base_for_a_moment(github):
     """The trap that a reset before a commit falls into; without it, the claim above would prove nothing."""
-    _propose(github)
+    propose(github)
     github.git.run("update-ref", f"refs/heads/{BRANCH}", github.git.need("main"))
     github.repository.settle()
     (pull,) = github.repository.pulls
@@ -176,12 +129,12 @@ def test_an_older_server_moves_nothing_that_moved_before(enterprise):
 
 def test_an_older_server_deletes_a_branch_unless_it_moved(enterprise):
     enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
-    (seen,) = _seen(enterprise)
+    (seen,) = look(enterprise)
     moved = enterprise.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="again"):
         enterprise.forge().drop(seen)
     assert enterprise.branches()[BRANCH] == moved
-    (seen,) = _seen(enterprise)
+    (seen,) = look(enterprise)
     enterprise.forge().drop(seen)
     enterprise.forge().drop(seen)
     assert BRANCH not in enterprise.branches()
@@ -201,7 +154,7 @@ def test_an_older_server_is_asked_for_what_it_does_not_have_once_in_a_run(enterp
 
 
 def test_labels_are_added_and_github_makes_those_that_are_missing(github):
-    opened = _propose(github, labels=("dependencies", "docker"))
+    opened = propose(github, labels=("dependencies", "docker"))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
@@ -209,7 +162,7 @@ def test_labels_are_added_and_github_makes_those_that_are_missing(github):
 def test_labels_are_made_where_the_server_does_not(github):
     github.repository.adds_missing_labels = False
     github.repository.labels.append("docker")
-    opened = _propose(github, labels=("dependencies", "docker"))
+    opened = propose(github, labels=("dependencies", "docker"))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
@@ -218,7 +171,7 @@ def test_labels_are_made_where_the_server_does_not(github):
 def test_a_refused_label_is_a_note_beside_an_open_request(github, adds_missing):
     github.repository.adds_missing_labels = adds_missing
     github.token.can_label = False
-    opened = _propose(github, labels=("dependencies",))
+    opened = propose(github, labels=("dependencies",))
     (note,) = opened.notes
     assert "issues: write" in note
     assert github.repository.open_pull(BRANCH).number == opened.number
@@ -228,7 +181,7 @@ def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(g
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     ada = github.server.world.accounts["ada"]
     github.server.world.propose(github.repository, github.repository, BRANCH, ada, title="Mine", body=None)
-    assert github.forge().open(_proposal()).number == 1
+    assert github.forge().open(proposal()).number == 1
     (request,) = github.requests()
     assert request.title == "Update python"
 
@@ -239,7 +192,7 @@ def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(g
 def test_where_actions_may_not_open_requests_the_setting_is_named(github):
     github.token.can_propose = False
     with pytest.raises(ForgeError, match="Allow GitHub Actions to create and approve pull requests"):
-        _propose(github)
+        propose(github)
 
 
 def test_an_archived_repository_says_so(github):
@@ -269,8 +222,8 @@ def test_a_workflow_file_needs_a_permission_of_its_own(make_stand, is_app):
     ],
 )
 def test_a_refusal_is_explained(github, status, words, advice):
-    _propose(github)
-    (seen,) = _seen(github)
+    propose(github)
+    (seen,) = look(github)
     github.server.fail("POST .*/comments", github.server.problem(status, words))
     with pytest.raises(ForgeError, match=advice) as refused:
         github.forge().tell(seen, "Hands off.")
@@ -288,5 +241,5 @@ def test_no_message_holds_the_token_whatever_the_server_says(github):
     reply = github.server.problem(403, f"Token {TOKEN} may not do that")
     github.server.fail(r"POST .*/pulls", reply)
     with pytest.raises(ForgeError, match="hidden") as refused:
-        _propose(github)
+        propose(github)
     assert TOKEN not in str(refused.value)

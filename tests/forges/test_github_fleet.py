@@ -7,35 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import responses
-from support.git import EXECUTABLE, File
+from support.github.scene import BRANCH, CHANGE, FILES, PREFIX
 from support.github.server import GitHubServer
-from support.github.stand import BOT, TOKEN, GitHubStand, no_pause
+from support.github.stand import BOT, TOKEN, no_pause
 
 from bot.forges import _github_tree
 from bot.forges.github import GitHubFleet, Selection
 from bot.model.errors import ForgeError, TreeError
-from bot.model.proposal import Change, Proposal
+from bot.model.proposal import Proposal
 from bot.model.report import Failed
 from bot.model.source import FilePath
 from bot.model.vocabulary import Stage
 from bot.ports import Entry, GitRepository
-
-PREFIX = "basebump/"
-BRANCH = "basebump/python-3.12-slim-06e5bb43"
-FILES = {
-    "Dockerfile": "FROM python:3.12-slim\n",
-    "app/Dockerfile": "FROM node:22\r\n",
-    "app/deep/build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
-}
-CHANGE = Change(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
-
-
-@pytest.fixture
-def github(tmp_path):
-    """Return github.com with one repository on it."""
-    stand = GitHubStand(tmp_path / "github", FILES)
-    yield stand
-    stand.end()
 
 
 @pytest.fixture

@@ -4,64 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-from support.git import ADA, EXECUTABLE, File
+from support.git import ADA
+from support.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, PREFIX, look, propose
 from support.github.stand import BOT, TOKEN, GitHubStand
 
-from bot.core.mark import trailer
 from bot.forges._github_requests import MERGE_CHECK
 from bot.forges.github import GitHubFleet
-from bot.model.proposal import Change, Proposal, RequestState
-from bot.model.source import FilePath
-
-PREFIX = "basebump/"
-BRANCH = "basebump/python-3.12-slim-06e5bb43"
-INTENT = "1" * 16
-MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
-FILES = {
-    "Dockerfile": "FROM python:3.12-slim\n",
-    "app/Dockerfile": "FROM node:22\r\n",
-    "app/deep/build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
-}
-CHANGE = Change(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
-
-
-@pytest.fixture
-def github(tmp_path):
-    """Return github.com with one repository on it."""
-    stand = GitHubStand(tmp_path / "github", FILES)
-    yield stand
-    stand.end()
-
-
-@pytest.fixture
-def make_stand(tmp_path):
-    stands = []
-
-    def make(**more):
-        stands.append(GitHubStand(tmp_path / f"github-{len(stands)}", FILES, **more))
-        return stands[-1]
-
-    yield make
-    for stand in stands:
-        stand.end()
-
-
-def _proposal(**words):
-    values = {"branch": BRANCH, "title": "Update python", "body": "Moves python.\n", "message": MESSAGE}
-    rest = {"changes": (CHANGE,), "images": (), "targets": (), "intent": INTENT, "report": "2" * 16}
-    return Proposal(**(values | rest | words))
-
-
-def _propose(stand, **words):
-    forge = stand.forge()
-    forge.push(BRANCH, [CHANGE], MESSAGE, None)
-    return forge.open(_proposal(**words))
-
-
-def _seen(stand, wanted=(BRANCH,)):
-    return stand.forge().seen(PREFIX, frozenset(wanted))
-
+from bot.model.proposal import RequestState
 
 # What a run asks when nothing changed
 
@@ -77,7 +26,7 @@ def test_a_repository_without_branches_of_ours_takes_one_request_and_one_for_eac
 
 
 def test_an_open_request_on_the_current_base_takes_three_requests(github):
-    _propose(github)
+    propose(github)
     fleet = github.fleet()
     (repository,) = fleet.repositories(frozenset())
     forge = fleet.forge(repository)
@@ -93,7 +42,7 @@ def test_an_open_request_on_the_current_base_takes_three_requests(github):
 
 def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_knows(tmp_path):
     stand = GitHubStand(tmp_path / "github", FILES)
-    _propose(stand)
+    propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     pauses = []
     fleet = GitHubFleet(stand.server.url, TOKEN, names=["acme/web"], pause=pauses.append)
@@ -109,34 +58,34 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_k
 def test_every_page_of_open_requests_is_read(github):
     github.git.commit("feature", {"README.md": "A person's.\n"})
     ada = github.server.world.accounts["ada"]
-    _propose(github)
+    propose(github)
     for _ in range(101):
         github.server.world.propose(github.repository, github.repository, "feature", ada)
-    assert [(seen.number, seen.state) for seen in _seen(github)] == [(1, RequestState.OPEN)]
+    assert [(seen.number, seen.state) for seen in look(github)] == [(1, RequestState.OPEN)]
 
 
 def test_a_request_whose_fork_was_deleted_is_not_ours(github):
-    _propose(github)
+    propose(github)
     github.propose_from_fork(BRANCH, {"Dockerfile": "FROM evil\n"})
     github.repository.pulls[-1].is_orphaned = True
-    assert [seen.number for seen in _seen(github)] == [1]
+    assert [seen.number for seen in look(github)] == [1]
 
 
 def test_a_request_that_is_set_to_merge_by_itself_is_accepted(github):
-    _propose(github)
+    propose(github)
     github.repository.open_pull(BRANCH).auto_merge = True
-    (seen,) = _seen(github)
+    (seen,) = look(github)
     assert seen.accepted
 
 
 def test_ended_requests_come_newest_first(github):
     for _ in range(3):
-        _propose(github)
-        (seen,) = _seen(github)
+        propose(github)
+        (seen,) = look(github)
         github.forge().close(seen)
         github.forge().drop(seen)
-    assert [seen.number for seen in _seen(github)] == [3, 2, 1]
-    assert all(seen.closed is not None for seen in _seen(github))
+    assert [seen.number for seen in look(github)] == [3, 2, 1]
+    assert all(seen.closed is not None for seen in look(github))
 
 
 # Whose commit it is
@@ -152,13 +101,13 @@ def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(github):
         "commit-tree", tree, "-p", f"{head}^", stdin=MESSAGE.encode(), who=person, environment=later
     )
     github.git.run("update-ref", f"refs/heads/{BRANCH}", amended.decode().strip())
-    (seen,) = _seen(github)
+    (seen,) = look(github)
     assert (seen.head, seen.intent) == (amended.decode().strip(), None)
 
 
 def test_a_commit_of_a_person_who_copied_the_message_is_not_ours(github):
     github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
-    (seen,) = _seen(github)
+    (seen,) = look(github)
     assert seen.intent is None
 
 
@@ -167,28 +116,28 @@ def test_a_merge_is_no_commit_of_ours_whatever_its_message(github):
     moved = github.commit("main", {"README.md": "Moved on.\n"})
     merge = github.git.make_commit([head, moved], {}, MESSAGE, who=github.token.account.person)
     github.git.run("update-ref", f"refs/heads/{BRANCH}", merge)
-    (seen,) = _seen(github)
+    (seen,) = look(github)
     assert (seen.head, seen.intent) == (merge, None)
 
 
 def test_an_app_knows_its_commits_though_github_signs_and_commits_them(make_stand):
     stand = make_stand(is_app=True)
-    _propose(stand)
+    propose(stand)
     (commit,) = stand.commits(BRANCH)
     assert (commit.author.name, commit.committer.name) == (f"{BOT}[bot]", "GitHub")
-    (seen,) = _seen(stand)
+    (seen,) = look(stand)
     assert seen.intent == INTENT
 
 
 def test_an_app_takes_no_persons_commit_for_its_own(make_stand):
     stand = make_stand(is_app=True)
     stand.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
-    (seen,) = _seen(stand)
+    (seen,) = look(stand)
     assert seen.intent is None
 
 
 def test_a_commit_of_nobody_that_github_knows_is_not_ours(github):
     stranger = replace(ADA, email="nobody@example.org")
     github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=stranger)
-    (seen,) = _seen(github)
+    (seen,) = look(github)
     assert seen.intent is None

@@ -1,0 +1,78 @@
+"""The stretches of a YAML file: where its documents begin, and which byte and line a character of them is."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import accumulate
+
+_BOM = b"\xef\xbb\xbf"
+_CHECKPOINT = 4096
+"""Characters from one remembered byte offset to the next."""
+
+
+class Source:
+    """One stretch of a file, and the way from the characters of its text to the file's bytes and lines."""
+
+    def __init__(self, raw: bytes, start: int, lines_before: int) -> None:
+        self._lines_before = lines_before
+        self.start = start
+        """The byte of the file that it begins at."""
+        self.raw = raw
+        self.text = ""
+        """Of `raw`, once it has been decoded."""
+
+    def decode(self) -> str:
+        """Decode `raw` into `text`, and return it. Raises UnicodeDecodeError."""
+        self.text = self.raw.decode()
+        return self.text
+
+    def offset(self, position: int) -> int:
+        """Return the byte of the file at which the character `position` of the text begins."""
+        if self.text.isascii():
+            return self.start + position
+        whole = min(position, len(self.text)) // _CHECKPOINT
+        return self.start + self._checkpoints[whole] + len(self.text[whole * _CHECKPOINT : position].encode())
+
+    def line_number(self, offset: int) -> int:
+        """Return the line of the file that the byte `offset` of the file is on, from 1."""
+        return self._lines_before + bisect_right(self._line_starts, offset - self.start)
+
+    @cached_property
+    def _checkpoints(self) -> list[int]:
+        pieces = (self.text[at : at + _CHECKPOINT] for at in range(0, len(self.text), _CHECKPOINT))
+        return [0, *accumulate(len(piece.encode()) for piece in pieces)]
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *accumulate(len(line) + 1 for line in self.raw.split(b"\n"))]
+
+
+def split(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each stretch between markers: `---` in the first column, which is a marker anywhere.
+
+    A marker and the directives above it belong to what follows.
+    """
+    start = len(_BOM) if content.startswith(_BOM) else 0
+    at = start
+    while (line_break := content.find(b"\n---", at)) >= 0:
+        marker = line_break + 1
+        at = marker + 3
+        if content[at : at + 1] not in (b"", b" ", b"\t", b"\r", b"\n"):
+            continue
+        while marker > start and content[(line := _line_before(content, start, marker)) : line + 1] == b"%":
+            marker = line
+        if marker > start:
+            yield start, marker
+        start = marker
+    yield start, len(content)
+
+
+def _line_before(content: bytes, start: int, line: int) -> int:
+    return max(content.rfind(b"\n", start, line - 1) + 1, start)
+
+
+def is_blank(raw: bytes) -> bool:
+    """Say whether there is no document: no marker, and nothing but blank lines and comments."""
+    return all(not line or line.startswith(b"#") for line in map(bytes.strip, raw.split(b"\n")))

@@ -1,0 +1,38 @@
+"""What the tests of GitHub begin with: one repository, one change to propose, and short words for both."""
+
+from __future__ import annotations
+
+from support.git import EXECUTABLE, File
+
+from bot.core.mark import trailer
+from bot.forges._github_forge import GitHubForge
+from bot.model.proposal import Change, Proposal, Seen
+from bot.model.source import FilePath
+from bot.ports import Opened
+
+PREFIX = "basebump/"
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+INTENT = "1" * 16
+MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
+FILES = {
+    "Dockerfile": "FROM python:3.12-slim\n",
+    "app/Dockerfile": "FROM node:22\r\n",
+    "app/deep/build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
+}
+CHANGE = Change(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
+
+
+def proposal(**words) -> Proposal:
+    values = {"branch": BRANCH, "title": "Update python", "body": "Moves python.\n", "message": MESSAGE}
+    rest = {"changes": (CHANGE,), "images": (), "targets": (), "intent": INTENT, "report": "2" * 16}
+    return Proposal(**(values | rest | words))
+
+
+def propose(stand, **words) -> Opened:
+    forge: GitHubForge = stand.forge()
+    forge.push(BRANCH, [CHANGE], MESSAGE, None)
+    return forge.open(proposal(**words))
+
+
+def look(stand, wanted=(BRANCH,)) -> tuple[Seen, ...]:
+    return stand.forge().seen(PREFIX, frozenset(wanted))
