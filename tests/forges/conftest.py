@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
 import pytest
-from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File
+from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File, Git
 from support.github import scene
 from support.github.stand import GitHubStand
+from support.local_scene import OLD
 from support.stands import LocalStand, Stand
 
 STANDS: Mapping[str, Callable[[Path, Mapping[str, Content]], Stand]] = {
@@ -68,3 +70,30 @@ def make_stand(tmp_path):
 def github(make_stand):
     """Return github.com with one repository on it."""
     return make_stand()
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return the folder of a local forge."""
+    return tmp_path / "fleet"
+
+
+@pytest.fixture(params=["bare", "checked-out"])
+def git(request, root):
+    """Return a repository in it, of either kind."""
+    is_bare = request.param == "bare"
+    return Git.create(root / ("acme.git" if is_bare else "acme"), {"Dockerfile": OLD}, bare=is_bare)
+
+
+@pytest.fixture
+def git_first(tmp_path, monkeypatch):
+    """Return a function that puts shell commands before whatever git does next; `$git` is the real one."""
+
+    def put(commands):
+        wrapper = tmp_path / "bin" / "git"
+        wrapper.parent.mkdir()
+        wrapper.write_text(f'#!/bin/sh\ngit="{shutil.which("git")}"\n{commands}\nexec "$git" "$@"\n')
+        wrapper.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+
+    return put

@@ -1,0 +1,42 @@
+"""What the tests of the local forge begin with: one proposal, and short words for making and seeing it."""
+
+from __future__ import annotations
+
+from bot.core.mark import mark, trailer
+from bot.forges.local import LocalFleet
+from bot.model.proposal import Change, Proposal
+from bot.model.source import FilePath
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+OTHER = "basebump/node-22-5e7a1fd3"
+HEAD_REF, PROPOSAL_REF, TOLD_REF = (
+    f"refs/{kind}/{BRANCH}" for kind in ("heads", "basebump/proposals", "basebump/told")
+)
+INTENT, REPORT = "1" * 16, "2" * 16
+TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64,)
+OLD, NEW = b"FROM python:3.12-slim\n", b"FROM python:3.12-slim@sha256:" + b"a" * 64 + b"\n"
+CHANGES = (Change(FilePath("Dockerfile"), NEW),)
+MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
+PROPOSAL = Proposal(
+    BRANCH, "Update python", mark(TARGETS, REPORT, withdrawn=False), MESSAGE, CHANGES, (), TARGETS, INTENT, REPORT
+)
+
+
+def repositories_of(root, *names, only=()):
+    return list(LocalFleet(root, names).repositories(frozenset(only)))
+
+
+def forge_of(git):
+    fleet = LocalFleet(git.directory.parent)
+    (repository,) = fleet.repositories(frozenset({"acme"}))
+    return fleet.forge(repository)
+
+
+def propose(git, branch=BRANCH):
+    head = forge_of(git).push(branch, CHANGES, MESSAGE, None)
+    forge_of(git).open(Proposal(branch, *(getattr(PROPOSAL, name) for name in Proposal.__slots__[1:])))
+    return head
+
+
+def look(git, branch=BRANCH):
+    return [each for each in forge_of(git).seen("basebump/", frozenset({branch})) if each.branch == branch]
