@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,6 +22,8 @@ MAX_OUTPUT = 256 * 1024 * 1024
 """Bytes on one stream; the report of a large image takes some ten megabytes."""
 MAX_ERROR_TEXT = 2000
 """Characters of a child's complaint that are passed on."""
+GRACE = 2.0
+"""Seconds for reading what is left of a child's output once it has ended."""
 _CHUNK = 64 * 1024
 
 
@@ -56,6 +60,7 @@ def run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,  # so that whatever it starts can be ended with it
         )
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
@@ -67,16 +72,30 @@ def run(
         try:
             status = child.wait(timeout)
         except subprocess.TimeoutExpired as error:
-            child.kill()
+            _kill(child)
             raise ProcessError(f"{program} took longer than {timeout:g} seconds", timed_out=True) from error
         finally:
-            for reader in readers:
-                reader.join()
-            feeder.join()
+            _finish(child, (*readers, feeder))
     output, errors = readers
     if output.overflowed or errors.overflowed:
         raise ProcessError(f"{program} wrote more than {max_output} bytes and was stopped")
     return Completed(status, output.read, errors.read.decode(errors="replace").strip()[-MAX_ERROR_TEXT:])
+
+
+def _finish(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:
+    """Wait for the streams of a child that ended; what it left behind may hold them open, and is ended then."""
+    for thread in threads:
+        thread.join(GRACE)
+    if any(thread.is_alive() for thread in threads):
+        _kill(child)
+        for thread in threads:
+            thread.join()
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End the child and all that it started; those that are gone are gone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -109,7 +128,7 @@ class _Reader(threading.Thread):
             size += len(chunk)
             if size > self._limit:
                 self.overflowed = True
-                self._child.kill()
+                _kill(self._child)
                 break
             self._chunks.append(chunk)
 

@@ -62,6 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _say(f"basebump: {error}", ExitCode.FAILED)
     except BrokenPipeError:
         return _end_quietly()
+    except OSError as error:
+        return _say(
+            f"basebump: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", ExitCode.FAILED
+        )
     except Exception:  # noqa: BLE001 - whatever else escapes is a bug, and is said so
         return _say(_bug_report(), ExitCode.BUG)
     return ended if isinstance(ended, int) else ExitCode.DONE

@@ -20,11 +20,12 @@ from bot.model.vocabulary import ExitCode
 def command(keep: Path | None) -> int:
     """Show the main job: three repositories, a registry, a scan, proposals, and a second run that does nothing."""
     if keep is not None:
-        if keep.exists() and any(keep.iterdir()):
-            raise UsageError(f"{keep} is not empty: name a folder that does not exist yet")
+        if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+            raise UsageError(f"{keep} is not an empty folder: name one that does not exist yet")
         keep.mkdir(parents=True, exist_ok=True)
         went_well = tell(keep.resolve(), click.echo, progress())
-        click.echo(f"\nEverything is in {keep}: look with git log --all in repositories/api.")
+        click.echo(f"\nEverything but the registry is in {keep}. Look with `git log -p --all` in its repositories/api;")
+        click.echo("take a proposal with `git merge BRANCH`.")
     else:
         with tempfile.TemporaryDirectory(prefix="basebump-demo-") as folder:
             went_well = tell(Path(folder), click.echo, progress())

@@ -82,7 +82,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.UNRESOLVED_ARGUMENT: "It depends on a build argument that is not resolved.",
     Reason.MALFORMED: "A reference is expected here, and this is none.",
     Reason.UNPARSABLE: "The file cannot be parsed as what its name says it is.",
-    Reason.TOO_LARGE: "The file is larger than basebump reads.",
+    Reason.TOO_LARGE: "The file is larger than the 8 MiB that basebump reads.",
     Reason.UNDECODABLE: "The file is not UTF-8 text.",
     Reason.TOO_DEEP: "The file nests or repeats itself deeper than basebump follows.",
 }

@@ -123,19 +123,22 @@ class HttpClient:
                     self._exhausted.add(target.authority)
                     return response
                 pause = self._asked_pause(response, pause)
+                if pause > MAX_PAUSE:  # asking again while told not to is no help to anybody
+                    self._exhausted.add(target.authority)
+                    return response
             self._sleep(pause)
 
     def _asked_pause(self, response: Response, otherwise: float) -> float:
-        """Return the seconds that Retry-After asks for (RFC 9110, 10.2.3), bounded."""
+        """Return the seconds that Retry-After asks for (RFC 9110, 10.2.3)."""
         asked = response.headers.get("retry-after", "").strip()
         if asked.isascii() and asked.isdigit():
-            return min(float(asked[:10]), MAX_PAUSE)
+            return float(asked[:10])
         try:
             moment = parsedate_to_datetime(asked)
         except ValueError:
             return otherwise
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - self._now()).total_seconds()
-        return min(max(seconds, 0.0), MAX_PAUSE)
+        return max(seconds, 0.0)
 
     def _follow(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:
         remaining = question.redirects
@@ -150,7 +153,17 @@ class HttpClient:
             following = Url.parse(location, base=target)
             if following.origin != target.origin:
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+                self._admit_redirect(target, following)
             target = following
+
+    def _admit_redirect(self, origin: Url, target: Url) -> None:
+        """Refuse in words that do not invite anybody to list a host that only a redirect speaks of."""
+        try:
+            self._guard.admit(target)
+        except BlockedError:
+            raise BlockedError(
+                f"{origin.shown} redirects to {target.shown}, which is neither https on its usual port nor listed"
+            ) from None
 
     def _exchange(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:
         self._guard.admit(target)

@@ -55,7 +55,7 @@ class Performer:
         if self.level >= Level.PUSH and step.push:
             self._push(proposal, step.over)
         if self.level < Level.PROPOSE:
-            return _of_wanted(proposal, ProposalOutcome.WOULD_OPEN)
+            return _of_wanted(proposal, ProposalOutcome.WOULD_OPEN, note=self._pushed(push=step.push))
         opened = self.forge.open(_following(proposal, step.withdrawn))
         return _of_wanted(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
@@ -64,7 +64,7 @@ class Performer:
         if self.level >= Level.PUSH and step.push:
             self._push(proposal, step.seen)
         if self.level < Level.PROPOSE:
-            return _of_wanted(proposal, ProposalOutcome.WOULD_REFRESH, step.seen.url)
+            return _of_wanted(proposal, ProposalOutcome.WOULD_REFRESH, step.seen.url, self._pushed(push=step.push))
         if step.amend:
             self.forge.amend(step.seen, proposal.title, proposal.body)
         return _of_wanted(proposal, ProposalOutcome.REFRESHED, step.seen.url)
@@ -95,6 +95,11 @@ class Performer:
             return _of_wanted(wanted, outcome, url, note)
         title = step.seen.title if step.seen is not None else ""
         return ProposalReport(step.branch, outcome, title, url=url, note=note)
+
+    def _pushed(self, *, push: bool) -> str:
+        if self.level < Level.PUSH:
+            return ""
+        return "Its branch was pushed." if push else "Its branch is there already."
 
     def _push(self, proposal: Proposal, over: Seen | None) -> None:
         self.forge.push(proposal.branch, proposal.changes, proposal.message, over.head if over is not None else None)

@@ -33,7 +33,9 @@ def refusal(
             advice = "it is not there, or needs a credential that may see it"
         case HTTPStatus.TOO_MANY_REQUESTS:
             reason, is_failure = Reason.RATE_LIMITED, True
-            advice = f"configure a credential or a mirror for {endpoint.registry}, or run less often"
+            wait = plain(response.headers.get("retry-after", ""))
+            asks = f"it asks to wait {wait}{' seconds' if wait.isdigit() else ''}; " if wait else ""
+            advice = f"{asks}configure a credential for {endpoint.account}, or run less often"
         case _:
             reason, is_failure = Reason.REGISTRY_ERROR, True
             advice = "try again later; if it stays so, ask who runs it"

@@ -45,6 +45,10 @@ class NotAnImageError(Exception):
     """Bytes that are no image; the text says why, and is fit for a message."""
 
 
+class NotARegistryError(NotAnImageError):
+    """The answer is of no kind that a registry gives: a login page, a proxy's apology."""
+
+
 @dataclass(frozen=True, slots=True)
 class Child:
     """One image of an index."""
@@ -74,9 +78,9 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> Document:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise NotAnImageError("it is not JSON") from None
+        raise NotARegistryError("it is not JSON") from None
     if not isinstance(document, dict):
-        raise NotAnImageError("it is not a JSON object")
+        raise NotARegistryError("it is not a JSON object")
     kind, named = _kind(document, media_type(content_type))
     if kind is Kind.MANIFEST:
         manifest = Manifest(digest, kind, named, (), (), _annotations(document))

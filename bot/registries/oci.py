@@ -32,6 +32,7 @@ from bot.registries.manifest import (
     Child,
     Document,
     NotAnImageError,
+    NotARegistryError,
     media_type,
     parse_document,
 )
@@ -210,7 +211,8 @@ class _Place:
 
     def not_an_image(self, question: Question, error: NotAnImageError) -> RegistryError:
         message = f"what {self.endpoint.host} has at {question.path.removeprefix('/v2/')} is no image: {error}"
-        return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
+        is_failure = isinstance(error, NotARegistryError)
+        return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
 
 
 def _speaker(children: tuple[Child, ...]) -> Child | None:

@@ -37,6 +37,7 @@ def image_text(reference: ImageReference, facts: ImageFacts) -> str:
     rows = [
         ("repository", reference.repository),
         ("digest", facts.digest),
+        ("pinned", _pin(reference, facts)),
         ("kind", facts.kind.value),
         ("platforms", ", ".join(facts.platforms)),
         ("created", f"{facts.created:%Y-%m-%d %H:%M} UTC" if facts.created else None),
@@ -46,3 +47,10 @@ def image_text(reference: ImageReference, facts: ImageFacts) -> str:
         ("base", facts.base and " @ ".join(part for part in (facts.base.name, facts.base.digest) if part)),
     ]
     return "\n".join([str(reference), *(f"  {label:<11} {one_line(text)}" for label, text in rows if text)])
+
+
+def _pin(reference: ImageReference, facts: ImageFacts) -> str | None:
+    """Say where the reference holds another digest than its tag points to."""
+    if reference.digest is None or reference.digest == facts.digest:
+        return None
+    return f"{reference.digest}, which is not what the tag points to"

@@ -38,7 +38,8 @@ def run_document(report: RunReport) -> str:
 
 
 def _text(document: JsonValue) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    """Return UTF-8 text whatever is in it: a path that is none keeps its bytes as escapes (PEP 383)."""
+    return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _repository(repository: RepositoryReport) -> JsonValue:

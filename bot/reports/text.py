@@ -31,7 +31,14 @@ def scan_text(report: RunReport, written: Sequence[FilePath] | None) -> str:
     """Return what `scan` prints; `written` has the files that `--write` changed, None where it was not asked for."""
     (tree,) = report.repositories
     return "\n".join(
-        [*_places(tree, report.evidence), "", _summary(report.repositories), *_written(written, tree), *_failed(report)]
+        [
+            *_places(tree, report.evidence),
+            "",
+            _summary(report.repositories),
+            *_written(written, tree),
+            *_unscanned(report),
+            *_failed(report),
+        ]
     )
 
 
@@ -46,7 +53,7 @@ def run_text(report: RunReport) -> str:
         lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]
         lines.append("")
     lines.append(_summary(report.repositories))
-    lines += [*_proposed(report), *_failed(report)]
+    lines += [*_proposed(report), *_unscanned(report), *_failed(report)]
     return "\n".join(lines)
 
 
@@ -91,7 +98,7 @@ def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transitio
 
 
 def _effect(evidence: Evidence | None) -> str:
-    """Say in a few words what moving changes; silent where nobody wanted a scan."""
+    """Say in a few words what moving changes; that there is no scanner at all is said once, at the end."""
     if evidence is None or evidence.new == NotScanned(Unscanned.NO_SCANNER):
         return ""
     if isinstance(evidence.new, NotScanned):
@@ -99,7 +106,8 @@ def _effect(evidence: Evidence | None) -> str:
     if evidence.delta is None:
         if isinstance(evidence.old, NotScanned):
             return f"  old image not scanned: {evidence.old.why.sentence}"
-        return f"  {distinct(evidence.new.findings)} known"
+        count = distinct(evidence.new.findings)
+        return f"  has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
     critical = count_by_severity(evidence.delta.fixed)[Severity.CRITICAL]
     return (
         f"  fixes {distinct(evidence.delta.fixed)}"
@@ -147,6 +155,12 @@ def _proposed(report: RunReport) -> Iterator[str]:
         yield f"{total} proposal{'' if total == 1 else 's'}: {words}."
     if report.level < Level.PROPOSE and outcomes:
         yield f"Level {report.level.word}: no request was touched; --level propose opens them."
+
+
+def _unscanned(report: RunReport) -> Iterator[str]:
+    """Say it once where there is nobody to scan anything."""
+    if any(evidence.new == NotScanned(Unscanned.NO_SCANNER) for evidence in report.evidence.values()):
+        yield f"Nothing was scanned: {Unscanned.NO_SCANNER.sentence}."
 
 
 def _failed(report: RunReport) -> Iterator[str]:

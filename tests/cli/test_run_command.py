@@ -229,3 +229,34 @@ def test_a_broken_config_is_exit_2_with_all_its_problems(tmp_path, basebump):
     assert (code, out) == (2, "")
     assert "policies" in err
     assert "own" in err
+
+
+def test_a_pushed_branch_is_said(tmp_path, basebump, fleet, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    _, out, _ = basebump("run", "--config", fleet, "--level", "push")
+    assert "Its branch was pushed." in out
+    _, out, _ = basebump("run", "--config", fleet, "--level", "push")
+    assert "Its branch is there already." in out
+
+
+def test_auto_without_a_scanner_says_that_nothing_was_scanned(basebump, fleet, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    _append(fleet, "scanners: [{kind: auto, binary: no-such-scanner}]\n")
+    code, out, _ = basebump("run", "--config", fleet)
+    assert code == 0
+    assert "Nothing was scanned: no scanner is configured or installed." in out
+
+
+def test_resolve_says_where_a_pin_differs_from_its_tag(basebump, config, loopback):
+    now = loopback.move("python", "3.12-slim", "now")
+    _, out, _ = basebump("resolve", f"python:3.12-slim@{digest('old')}", "--config", config())
+    assert now in out
+    assert f"{digest('old')}, which is not what the tag points to" in out
+
+
+def test_a_demo_that_cannot_be_kept_there_is_wrong_usage(tmp_path, basebump):
+    place = tmp_path / "file"
+    place.write_text("mine")
+    code, _, err = basebump("demo", "--keep", place)
+    assert code == 2
+    assert "is not an empty folder" in err

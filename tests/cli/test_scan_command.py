@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -126,3 +127,24 @@ def test_a_reader_that_goes_away_is_no_bug(tmp_path):
     command = f"{sys.executable} -m bot scan {tmp_path} --offline | head -1"
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, shell=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_path_that_is_no_utf8_is_still_a_document_in_utf8(tmp_path):
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - pathlib has no paths of bytes
+    with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same
+        file.write("FROM python:3.12\n")
+    command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline", "--format", "json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    (place,) = json.loads(done.stdout)["occurrences"]
+    assert os.fsencode(place["path"]) == b"caf\xe9/Dockerfile"
+
+
+def test_a_full_disk_is_a_failure_and_no_bug(tmp_path):
+    write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
+    command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline"]
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - not a file of ours
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr

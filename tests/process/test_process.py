@@ -69,6 +69,20 @@ def test_a_complaint_that_is_no_text_is_still_shown():
     assert python("import sys; sys.stderr.buffer.write(b'bad \\xff')").errors == "bad \N{REPLACEMENT CHARACTER}"
 
 
+def test_a_timeout_ends_what_the_child_started_too():
+    start = time.monotonic()
+    with pytest.raises(ProcessError, match="longer than") as raised:
+        run(["sh", "-c", "sleep 60; true"], timeout=0.3)
+    assert raised.value.timed_out
+    assert time.monotonic() - start < 30
+
+
+def test_what_a_child_leaves_behind_does_not_hold_us():
+    start = time.monotonic()
+    assert run(["sh", "-c", "sleep 60 & echo done"]).output == b"done\n"
+    assert time.monotonic() - start < 30
+
+
 def test_a_program_that_is_missing_says_so():
     with pytest.raises(ProcessError, match="basebump-no-such-program") as raised:
         run(["basebump-no-such-program"])

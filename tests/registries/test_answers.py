@@ -88,7 +88,6 @@ def test_bytes_that_do_not_have_the_digest_are_a_failure():
     ("body", "content_type", "said"),
     [
         (b'{"schemaVersion": 1, "fsLayers": []}', SCHEMA1, "schema 1"),
-        (b"<html>Welcome to the guest network</html>", "text/html", "not JSON"),
         (IMAGE.content, images.DOCKER_MANIFEST, "contradict"),
     ],
 )
@@ -97,6 +96,13 @@ def test_what_is_no_image_is_a_finding_and_no_failure(body, content_type, said):
     with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=said) as caught:
         client(server.host).head(line(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
+
+
+def test_a_page_for_browsers_is_no_registrys_answer_and_a_failure():
+    reply = Reply(200, b"<html>Welcome to the guest network</html>", {"Content-Type": "text/html"})
+    with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match="not JSON") as caught:
+        client(server.host).head(line(server))
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
 def test_a_manifest_without_a_type_is_sniffed():
