@@ -15,7 +15,10 @@ from bot.cli import options
 @click.argument("branch")
 @options.required_config
 def command(name: str, branch: str, config_file: Path) -> None:
-    """Decline the proposal on BRANCH of the local repository NAME: exactly this is not proposed again."""
+    """Decline a proposal of the local forge.
+
+    NAME is the repository, BRANCH the proposal's. Exactly this is not proposed again.
+    """
     is_gone = wiring.decline(config_file, name, branch)
     click.echo(f"Declined {branch} of {name}: exactly this is not proposed again, the next digest is.")
     if not is_gone:

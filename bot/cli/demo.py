@@ -18,7 +18,10 @@ from bot.model.vocabulary import ExitCode
     "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Make the demo in FOLDER, and leave it there."
 )
 def command(keep: Path | None) -> int:
-    """Show the main job: three repositories, a registry, a scan, proposals, and a second run that does nothing."""
+    """Show the whole job on this machine alone.
+
+    Three repositories, a registry, a scan, proposals, and a second run that does nothing.
+    """
     if keep is not None:
         if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
             raise UsageError(f"{keep} is not an empty folder: name one that does not exist yet")

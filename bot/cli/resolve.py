@@ -22,7 +22,7 @@ DEFAULT_TAG = "latest"
 @options.config
 @options.output_format
 def command(image: str, config_file: Path | None, output_format: str) -> None:
-    """Ask the registry what IMAGE is now: its digest, platforms, age and source."""
+    """Say what the registry has for IMAGE now."""
     try:
         reference = ImageReference.parse(image)
     except InvalidReferenceError as error:

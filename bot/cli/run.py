@@ -27,7 +27,7 @@ from bot.reports.text import run_text
 @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
 @options.output_format
 def command(config_file: Path, level: str, only: tuple[str, ...], output_format: str) -> int:
-    """Look at the repositories of the config, and propose what is worth it."""
+    """Propose newer images to the repositories of a config."""
     wired = wiring.fleet_world(config_file, Level[level.upper()], frozenset(only), progress())
     report = run(wired.fleets, wired.world, wired.orders)
     click.echo(run_document(report) if output_format == "json" else run_text(report))

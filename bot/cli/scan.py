@@ -26,7 +26,7 @@ from bot.worktree import WorkTree
 @click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
 @click.option("--write", is_flag=True, help="Write the proved edits into the files.")
 def command(path: Path, config_file: Path | None, output_format: str, offline: bool, write: bool) -> int:
-    """Find the images in the folder PATH, and what their tags point to now.
+    """Find the images in a folder, and what is newer.
 
     In a git checkout untracked files are read and ignored ones are not. Nothing is written without --write.
     """

@@ -18,6 +18,9 @@ from bot.pipeline.survey import Survey, survey
 from bot.ports import Fleet, GitRepository
 
 
+NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names no branch with a commit."
+
+
 @dataclass(frozen=True, slots=True)
 class Orders:
     """What the operator wants of a run."""
@@ -58,7 +61,7 @@ def _report(visit: Visit, planned: Plan, proposed: Proposed) -> RepositoryReport
         verdicts=tuple(verdict(decision) for decision in planned.decisions),
         unsupported=visit.survey.unsupported,
         proposals=proposed.reports,
-        note="" if repository.base_branch else "It has no default branch, so there is nothing to read.",
+        note="" if repository.base_branch else NO_BRANCH,
     )
 
 

@@ -47,7 +47,7 @@ def run_text(report: RunReport) -> str:
     lines: list[str] = []
     for repository in report.repositories:
         branch = f" ({repository.base_branch})" if repository.base_branch else ""
-        lines += [f"{repository.name}{branch}", *(f"  {line}" for line in _places(repository, report.evidence))]
+        lines += [f"{repository.name}{branch}", *(f"  {line}" for line in _places(repository, report.evidence) if line)]
         if repository.note:
             lines.append(f"  {repository.note}")
         lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]

@@ -18,10 +18,13 @@ Check = Iterator[ConfigProblem]
 def problems_between(document: Document, *, need_forges: bool) -> Check:
     """Yield what is wrong between keys that may each be right."""
     yield from _empty_values(document, ())
+    if isinstance(document.get("schema"), bool):  # which Python takes for a number
+        yield ConfigProblem("schema", "must be 1, the only one that this release reads")
     if need_forges and document.get("forges", []) == []:
         yield ConfigProblem("forges", "names no forge: say where the git repositories are")
     for where, forge in _mappings(document, "forges"):
         yield from _named_twice(where, forge)
+    yield from _repositories_in_two_forges(document)
     yield from _hosts_listed_twice(document)
     for where, registry in _mappings(document, "registries"):
         yield from _credentials(where, registry)
@@ -58,6 +61,25 @@ def _named_twice(where: str, forge: dict[str, Any]) -> Check:
             if each.lower() in named:
                 yield ConfigProblem(f"{where}.repositories[{index}]", f"names `{each}` a second time")
             named.add(each.lower())
+
+
+def _repositories_in_two_forges(document: Document) -> Check:
+    """Yield what two entries of `forges` both offer: it would be proposed to twice in one run."""
+    offered: dict[tuple[str, str], str] = {}
+    for where, forge in _mappings(document, "forges"):
+        for key, what in _offers(forge):
+            if offered.setdefault(key, where) != where:
+                yield ConfigProblem(where, f"offers {what}, as {offered[key]} does; write it once")
+
+
+def _offers(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    kind, url, repositories = str(forge.get("kind")), str(forge.get("url", "")), forge.get("repositories")
+    place = f"{kind} {url.rstrip('/')}"
+    for each in repositories if isinstance(repositories, list) else ():
+        if isinstance(each, str):
+            yield (place, each.lower()), f"`{each}`"
+    if kind == "local" and repositories is None:
+        yield (place, ""), f"all of `{url}`"
 
 
 def _hosts_listed_twice(document: Document) -> Check:

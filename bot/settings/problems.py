@@ -19,6 +19,13 @@ MAX_SHOWN = 60
 LATER_FORGES = frozenset({"gitlab"})
 """Kinds that are planned: they are named, so that nobody looks for a spelling mistake."""
 
+LATER_KEYS = frozenset(
+    {"enrichment", "limits", "rollout", "state", "trust", "app", "upstream", "templates", "platforms", "group"}
+    | {"split_by", "reviewers", "schedule", "on_close", "refresh", "rebase", "allow_introduced", "open_when", "min_age"}
+    | {"when_unknown", "bypass_min_age_for", "automerge", "mandatory"}
+)
+"""The same for keys, wherever they stand."""
+
 EMPTY = "is empty: give a value, or leave the key out"
 
 Location = tuple[int | str, ...]
@@ -114,6 +121,8 @@ def _unknown_kind(forge: object) -> str:
 
 
 def _unknown_key(document: Document, location: Location) -> str:
+    if location[-1] in LATER_KEYS:
+        return "comes with a later release: this one does not know it, so leave it out"
     known = tuple(_properties(_shape_at(document, location[:-1])))
     guess = suggestion(str(location[-1]), known)
     return f"is no key here{guess}" if guess else f"is no key here; there are {', '.join(known)}"

@@ -12,13 +12,20 @@ from bot.settings.file import config_of
 
 WRONG = [
     # keys
-    ("limits: {}", "limits", "is no key here; there are schema, forges"),
+    ("speed: {}", "speed", "is no key here; there are schema, forges"),
+    ("limits: {}", "limits", "comes with a later release"),
     ("regestries: []", "regestries", "did you mean `registries`?"),
     ("proposals: {branch-prefix: x/}", "proposals.branch-prefix", "did you mean `branch_prefix`?"),
     ("proposals: {branchPrefix: x/}", "proposals.branchPrefix", "did you mean `branch_prefix`?"),
-    ("policy: [{update: none, min_age: 3d}]", "policy[0].min_age", "is no key here"),
+    ("policy: [{update: none, min_age: 3d}]", "policy[0].min_age", "comes with a later release"),
     ("policy: [{update: none, match: {images: x}}]", "policy[0].match.images", "did you mean `image`?"),
     ("scanners: [{kind: auto, match: {}}]", "scanners[0].match", "is no key here"),
+    ("forges: [{kind: local, url: x}, {kind: local, url: x/}]", "forges[1]", "all of `x/`, as forges[0] does"),
+    (
+        "forges: [{kind: github, repositories: [a/b]}, {kind: github, repositories: [A/B]}]",
+        "forges[1]",
+        "offers `A/B`, as forges[0] does",
+    ),
     ("registries: [{mirror: a.example.com}]", "registries[0].host", "is required"),
     # types
     ("forges: {}", "forges", "must be a list"),
@@ -60,7 +67,7 @@ WRONG = [
         "forges[0].repositories[0].topics[0]",
         "is no topic",
     ),
-    ("forges: [{kind: github, repositories: [a/b], app: {}}]", "forges[0].app", "is no key here"),
+    ("forges: [{kind: github, repositories: [a/b], app: {}}]", "forges[0].app", "comes with a later release"),
     ("forges: [{kind: github, repositories: [a/b], token: x}]", "forges[0].token", "did you mean `token_env`?"),
     ("forges: [{kind: github, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
     ("forges: [{kind: github, repositories: [a/b], url: 'https://a:b@x.example'}]", "forges[0].url", "no user"),
@@ -148,7 +155,7 @@ def test_a_problem_is_named_with_its_place_and_nothing_else_is(problems_of, text
     assert problems == {}
 
 
-@pytest.mark.parametrize("schema", ["", "schema: 2", "schema: '1'", "schema:"])
+@pytest.mark.parametrize("schema", ["", "schema: 2", "schema: '1'", "schema: true", "schema:"])
 def test_another_version_of_the_shape_is_not_read(problems_of, schema):
     problems = problems_of(f"{schema}\nown: []", schema=False)
     assert list(problems) == ["schema"]
