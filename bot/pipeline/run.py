@@ -17,7 +17,6 @@ from bot.pipeline.propose import Proposed, Proposing
 from bot.pipeline.survey import Survey, survey
 from bot.ports import Fleet, GitRepository
 
-
 NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names no branch with a commit."
 
 
