@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from bot.core.fingerprint import is_outdated
 from bot.core.mark import memory
 from bot.model.proposal import (
     Close,
@@ -60,11 +61,17 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
     push = request.intent != wanted.intent or request.conflicts
     if push and request.accepted and not _is_due(request, now):
         return Leave(wanted.branch, LeaveReason.ACCEPTED, request)
-    remembered = memory(request.body)
-    amend = remembered.report != wanted.report or remembered.withdrawn
+    amend = _is_to_be_amended(request, wanted)
     if push or amend:
         return Refresh(request, wanted, push=push, amend=amend)
     return Leave(wanted.branch, LeaveReason.UNCHANGED, request)
+
+
+def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
+    remembered = memory(request.body)
+    if remembered.withdrawn or remembered.report is None:
+        return True
+    return is_outdated(remembered.report, wanted.report, is_uncertain=wanted.is_uncertain)
 
 
 def _is_due(request: Seen, now: datetime) -> bool:

@@ -5,11 +5,8 @@ Templates of other people build on these names: they are added to, and never ren
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from enum import Enum
+from dataclasses import dataclass
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import Link, Text, vulnerability
@@ -129,23 +126,6 @@ def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
         pins_only=all(each.old is None for each in moved),
     )
-
-
-def fingerprint(view: ProposalView) -> str:
-    """Return 16 hexadecimal digits over all that matters in a view: dates and the scanner's version do not."""
-    plain = _plain(view, without=frozenset({"database", "scanner_version", "built"}))
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _plain(value: object, without: frozenset[str]) -> object:
-    if isinstance(value, Text | Link):
-        return str(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in fields(value) if field.name not in without]
-        return {name: _plain(getattr(value, name), without) for name in names}
-    if isinstance(value, tuple):
-        return [_plain(each, without) for each in value]
-    return value.value if isinstance(value, Enum) else value
 
 
 def _transition(transition: Transition, update: Update, evidence: Evidence, rows: int) -> TransitionView:

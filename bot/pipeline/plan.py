@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.core.fingerprint import fingerprint
 from bot.core.group import branch_for, group, images_of, intent_of, labels_of, message, targets_of, title
 from bot.core.mark import mark
 from bot.core.render import render_body
 from bot.core.transition import transition_of
-from bot.core.view import ProposalView, build_view, fingerprint
+from bot.core.view import ProposalView, build_view
 from bot.model.decision import Decision, Skip, Transition, Update
-from bot.model.evidence import Evidence
+from bot.model.evidence import Evidence, NotScanned
 from bot.model.proposal import Proposal
 from bot.pipeline.edit import Edited, edit
 from bot.pipeline.survey import Survey
@@ -81,4 +82,9 @@ def _propose(branch: str, edited: Edited, evidence: Mapping[Transition, Evidence
         intent=intent_of(updates),
         report=report,
         labels=labels_of(updates),
+        is_uncertain=any(_is_uncertain(evidence[move]) for move in moves),
     )
+
+
+def _is_uncertain(evidence: Evidence) -> bool:
+    return isinstance(evidence.new, NotScanned) or isinstance(evidence.old, NotScanned)

@@ -1,5 +1,6 @@
 """The life of a proposal: every row is a claim."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,6 +59,19 @@ def test_another_intent_is_pushed_and_its_body_follows():
 def test_new_evidence_alone_changes_the_body_and_no_commit():
     before = _seen(report="9" * 16)
     assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+
+
+def test_unknown_evidence_never_replaces_known_for_the_same_move():
+    before, uncertain = _seen(report=f"{REPORT[:8]}{'9' * 8}"), replace(WANTED, is_uncertain=True)
+    assert _step(uncertain, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+
+
+def test_unknown_evidence_of_another_move_is_said():
+    uncertain = replace(WANTED, is_uncertain=True)
+    moving, killed = _seen(intent="9" * 16, report="9" * 16), _seen(report="9" * 16)
+    assert _step(uncertain, moving) == Refresh(moving, uncertain, push=True, amend=True)
+    assert _step(uncertain, killed) == Refresh(killed, uncertain, push=False, amend=True)
 
 
 def test_a_run_killed_between_push_and_amend_is_healed_by_the_amend():

@@ -1,0 +1,186 @@
+"""What a proposal says: its view, its body, its title, and when that is out of date."""
+
+import typing
+from dataclasses import fields, is_dataclass, replace
+from datetime import UTC, datetime
+
+import pytest
+from markdown_it import MarkdownIt
+from support.values import SCANNER, digest, finding, scan, update
+from support.worlds import BODY_TEMPLATE
+
+from bot.core import view
+from bot.core.compare import compare
+from bot.core.fingerprint import HALF, fingerprint, is_outdated
+from bot.core.group import headline, intent_of, message, title
+from bot.core.mark import intent_of as intent_in
+from bot.core.render import BodyTooLongError, render_body
+from bot.core.transition import transition_of
+from bot.core.view import ProposalView, build_view
+from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.vocabulary import Role
+
+MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
+PIN = update("python:3.12-slim", "new", path="deploy/web.yaml", role=Role.THIRD_PARTY, line_number=7)
+CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.LOW)
+
+
+def evidence(old=None, new=None, *updates):
+    old = old if old is not None else scan(CRITICAL, LOW)
+    new = new if new is not None else scan(LOW)
+    moves = [transition_of(each) for each in updates or (MOVE,)]
+    return {move: compare(old if move.old else None, new) for move in moves}
+
+
+def body(updates=(MOVE,), known=None, limit=60_000):
+    known = known or evidence(None, None, *updates)
+    return render_body(BODY_TEMPLATE, lambda rows: build_view(updates, known, rows), limit)
+
+
+def test_the_first_sentence_says_what_moved_and_what_that_changes():
+    first = body().strip().splitlines()[0]
+    assert first == (
+        "**`python:3.12-slim` was rebuilt: 1 known vulnerability goes away (1 critical), none are new, 1 remains.**"
+    )
+
+
+def test_a_pin_says_that_nothing_changes_today():
+    text = body((PIN,))
+    assert "**`python:3.12-slim` gets the digest that its tag points to today.**" in text
+    assert "It has 1 known vulnerability." in text
+    assert "`deploy/web.yaml`, line 7: merging restarts what it deploys" in text
+
+
+def test_the_table_has_counts_of_both_sides():
+    assert "| 1 → 0 | 0 → 0 | 0 → 0 | 1 → 1 |" in body()
+
+
+@pytest.mark.parametrize("why", Unscanned)
+def test_what_was_not_scanned_is_said_and_never_a_number(why):
+    text = body(known=evidence(NotScanned(why), NotScanned(why)))
+    assert f"> **Not scanned:** `python:3.12-slim`: {why.sentence}." in text
+    assert "What that fixes is not known." in text
+    assert "| 0 |" not in text
+    assert "Scanned by" not in text
+
+
+def test_an_old_image_that_is_gone_leaves_the_numbers_of_the_new_one():
+    text = body(known=evidence(NotScanned(Unscanned.IMAGE_GONE)))
+    assert "| ? → 0 | ? → 0 | ? → 0 | ? → 1 |" in text
+    assert "the old image of `python:3.12-slim`: the registry no longer has it." in text
+
+
+def test_a_body_fits_by_leaving_rows_out_and_says_how_many():
+    many = scan(*(finding(f"CVE-1900-{number:04}") for number in range(300)))
+    whole = body(known=evidence(many, scan()), limit=200_000)
+    cut = body(known=evidence(many, scan()), limit=8_000)
+    assert "100 more rows do not fit here." in whole
+    assert len(cut) <= 8_000
+    shown = cut.count("nvd.nist.gov")
+    assert 0 < shown < 200
+    assert f"{300 - shown} more rows do not fit here." in cut
+
+
+def test_a_limit_that_nothing_fits_into_is_an_error():
+    with pytest.raises(BodyTooLongError):
+        body(limit=100)
+
+
+def test_the_body_is_markdown_whose_tables_hold():
+    tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body((MOVE, PIN)))
+    assert sum(token.type == "table_open" for token in tokens) == 3
+    assert [token.tag for token in tokens if token.type == "heading_open"] == ["h3", "h3"]
+
+
+def test_no_field_of_the_view_is_plain_text():
+    for shape in vars(view).values():
+        if is_dataclass(shape) and shape.__module__ == view.__name__:
+            hints = typing.get_type_hints(shape)
+            for field in fields(shape):
+                assert str not in _leaves(hints[field.name]), f"{shape.__name__}.{field.name}"
+
+
+def _leaves(hint):
+    inner = typing.get_args(hint)
+    return {hint} if not inner else set().union(*(_leaves(each) for each in inner))
+
+
+# ---- fingerprints ------------------------------------------------------------------------------------------------
+
+
+def _fingerprint(updates=(MOVE,), known=None):
+    return fingerprint(build_view(updates, known or evidence(None, None, *updates), 100))
+
+
+def test_dates_and_versions_do_not_make_a_report_another():
+    later = replace(SCANNER, version="0.60", database=datetime(2026, 12, 1, tzinfo=UTC))
+    old, new = (
+        replace(each, scanner=later, created=datetime(2026, 1, 1, tzinfo=UTC))
+        for each in (scan(CRITICAL, LOW), scan(LOW))
+    )
+    assert _fingerprint(known=evidence(old, new)) == _fingerprint()
+
+
+def test_another_finding_changes_the_half_that_is_known_and_not_what_is_proposed():
+    other = _fingerprint(known=evidence(scan(CRITICAL), scan()))
+    assert other[:HALF] == _fingerprint()[:HALF]
+    assert other[HALF:] != _fingerprint()[HALF:]
+
+
+def test_another_place_changes_what_is_proposed():
+    assert _fingerprint((MOVE, PIN))[:HALF] != _fingerprint()[:HALF]
+
+
+@pytest.mark.parametrize(
+    ("before", "is_uncertain", "outdated"),
+    [
+        ("aaaaaaaabbbbbbbb", False, False),
+        ("aaaaaaaacccccccc", False, True),
+        ("aaaaaaaacccccccc", True, False),
+        ("ccccccccbbbbbbbb", True, True),
+    ],
+)
+def test_unknown_replaces_known_only_where_something_else_is_proposed(before, is_uncertain, outdated):
+    assert is_outdated(before, "aaaaaaaabbbbbbbb", is_uncertain=is_uncertain) is outdated
+
+
+# ---- transitions, titles, messages -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("platform", "offered", "expected"),
+    [
+        (None, (), "linux/amd64"),
+        (None, ("linux/arm64", "linux/amd64"), "linux/amd64"),
+        (None, ("linux/arm64", "linux/s390x"), "linux/arm64"),
+        ("linux/arm64", ("linux/amd64", "linux/arm64"), "linux/arm64"),
+    ],
+)
+def test_the_platform_is_the_places_else_amd64_else_the_images_first(platform, offered, expected):
+    assert transition_of(update("nginx:1", "new", platforms=offered, platform=platform)).platform == expected
+
+
+def test_a_title_says_what_moves_and_what_is_fixed_where_that_is_known():
+    short = digest("new")[7:19]
+    delta = evidence()[transition_of(MOVE)].delta
+    assert headline((PIN,)) == f"Pin python:3.12-slim to {short}"
+    assert title((MOVE, PIN), [delta]) == f"Update python:3.12-slim to {short}, fixes 1 (1 critical)"
+    assert title((MOVE,), [None]) == f"Update python:3.12-slim to {short}"
+
+
+def test_the_commit_carries_the_intent_and_every_move():
+    text = message((MOVE, PIN))
+    assert intent_in(text) == intent_of((PIN, MOVE))
+    assert f"from {digest('old')}" in text
+    assert "from no digest" in text
+
+
+def test_an_intent_depends_on_place_and_value_alone():
+    assert intent_of((MOVE,)) == intent_of((replace(MOVE, candidates=MOVE.candidates),))
+    assert intent_of((MOVE,)) != intent_of((update(f"python:3.12-slim@{digest('old')}", "newer"),))
+    assert intent_of((MOVE,)) != intent_of((update(f"python:3.12-slim@{digest('old')}", "new", locator="stage[1]"),))
+
+
+def test_the_views_version_is_what_templates_are_told():
+    assert build_view((MOVE,), evidence(), 1).version == view.VERSION == 1
+    assert isinstance(build_view((MOVE,), evidence(), 1), ProposalView)
