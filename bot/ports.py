@@ -50,6 +50,11 @@ class Tree(Protocol):
         """Whether `entries` gave all files (forges truncate large trees)."""
         ...
 
+    @property
+    def unlisted(self) -> Sequence[tuple[FilePath, TreeError]]:
+        """Folders that `entries` could not look into, and why; known once its last entry was taken."""
+        ...
+
     def entries(self) -> Iterable[Entry]:
         """Return the regular files; no links, no submodules. Raises TreeError."""
         ...

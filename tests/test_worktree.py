@@ -1,15 +1,42 @@
+import json
+import os
+import shutil
 import subprocess
+import sys
 
 import pytest
+from support.parts import ROOT
 from support.worlds import write_tree
 
+from bot import worktree
 from bot.model.errors import TreeError
 from bot.ports import Entry
 from bot.worktree import WorkTree
 
+IS_ROOT = os.geteuid() == 0
+
 
 def _paths(folder):
     return [entry.path for entry in WorkTree(folder).entries()]
+
+
+def _without(capabilities, *arguments):
+    """Run Python as this user, and where that is root without its power over files."""
+    dropped = ",".join(f"-{capability}" for capability in capabilities)
+    confined = ["setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}"] if IS_ROOT else []
+    command = [*confined, sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def _scan(folder, capabilities=("dac_override", "dac_read_search")):
+    """Scan as somebody whom the file system may refuse; return exit code, what was found, what failed, and stderr."""
+    done = _without(capabilities, "-m", "bot", "scan", folder, "--offline", "--format", "json")
+    if not done.stdout:
+        return done.returncode, [], [], done.stderr
+    document = json.loads(done.stdout)
+    found = [place["path"] for place in document["occurrences"]]
+    failed = [(each["subject"], each["stage"], each["error"]) for each in document["failed"]]
+    return done.returncode, found, failed, done.stderr
 
 
 def _git(folder, *arguments):
@@ -40,6 +67,165 @@ def test_a_folder_inside_a_checkout_is_a_tree_of_its_own(checkout):
 def test_a_tracked_file_that_was_deleted_is_not_there(checkout):
     (checkout / "Dockerfile").unlink()
     assert _paths(checkout) == [".gitignore"]
+
+
+@pytest.mark.real("git")
+def test_a_checkout_that_git_cannot_read_is_an_error_and_its_ignored_files_are_not_read(checkout):
+    (checkout / ".git" / "index").write_bytes(b"no index")
+    with pytest.raises(TreeError, match=r"only git knows what it ignores: fatal: .*index"):
+        _paths(checkout)
+
+
+@pytest.mark.real("git")
+def test_a_git_file_that_leads_nowhere_is_an_error(checkout):
+    shutil.rmtree(checkout / ".git")
+    (checkout / ".git").write_text("gitdir: /nowhere/.git/worktrees/x\n")
+    with pytest.raises(TreeError, match="not a git repository: /nowhere"):
+        _paths(checkout)
+
+
+@pytest.mark.real("git")
+@pytest.mark.parametrize("inside", [".", "sub"])
+def test_somebody_elses_checkout_is_an_error_with_what_to_do(checkout, tmp_path_factory, monkeypatch, inside):
+    write_tree(checkout, {"sub/Dockerfile": "FROM c\n"})
+    programs = tmp_path_factory.mktemp("programs")
+    git = f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{shutil.which("git")}" "$@"\n'
+    (write_tree(programs, {"git": git}) / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    with pytest.raises(TreeError) as refused:
+        _paths(checkout / inside)
+    command = f"git config --global --add safe.directory {checkout}"
+    assert f"`{command}`" in str(refused.value)
+    subprocess.run(command.split(), check=True)
+    assert "Dockerfile" in _paths(checkout / inside)
+
+
+@pytest.mark.real("git")
+def test_a_bare_repository_is_any_folder(tmp_path):
+    _git(tmp_path, "init", "--quiet", "--bare")
+    assert "HEAD" in _paths(tmp_path)
+    _git(tmp_path, "config", "--global", "safe.bareRepository", "explicit")
+    assert "HEAD" in _paths(tmp_path)
+
+
+def test_without_git_a_checkout_is_any_folder(checkout, monkeypatch):
+    monkeypatch.setenv("PATH", str(checkout / "nothing"))
+    assert _paths(checkout) == [".gitignore", "Dockerfile", "build/Dockerfile"]
+
+
+# Folders that another checkout ignores, and checkouts inside of others
+
+
+@pytest.mark.real("git")
+@pytest.mark.parametrize("inside", ["build", "build/deep"])
+def test_a_folder_that_the_checkout_around_it_ignores_is_any_folder(checkout, inside):
+    write_tree(checkout, {"build/deep/Dockerfile": "FROM d\n"})
+    assert _paths(checkout / inside) == (["Dockerfile", "deep/Dockerfile"] if inside == "build" else ["Dockerfile"])
+
+
+@pytest.mark.real("git")
+def test_an_empty_folder_that_nobody_ignores_is_empty(checkout):
+    (checkout / "empty").mkdir()
+    assert _paths(checkout / "empty") == []
+
+
+def _clone(folder):
+    write_tree(folder, {".gitignore": "*.yaml\n", "Dockerfile": "FROM d\n", "ignored.yaml": ""})
+    _git(folder, "init", "--quiet")
+
+
+CLONED = [".gitignore", "Dockerfile"]
+
+
+@pytest.mark.real("git")
+def test_checkouts_inside_of_a_checkout_are_read_by_their_own_rules(checkout):
+    for folder in ("sub", "new/deep", "sub/sub", "build/ignored"):
+        _clone(checkout / folder)
+    nested = [f"{folder}/{path}" for folder in ("new/deep", "sub", "sub/sub") for path in CLONED]
+    assert _paths(checkout) == sorted([*CLONED, *nested])
+    assert _paths(checkout / "new") == [f"deep/{path}" for path in CLONED]
+
+
+@pytest.mark.real("git")
+def test_checkouts_inside_of_any_folder_are_read_by_their_own_rules(tmp_path, checkout):
+    _clone(checkout / "build" / "clone")
+    assert _paths(checkout / "build") == ["Dockerfile", *(f"clone/{path}" for path in CLONED)]
+
+
+@pytest.mark.real("git")
+def test_a_submodule_belongs_to_its_own_repository(tmp_path, checkout):
+    _clone(checkout / "sub")
+    author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+    _git(checkout / "sub", *author, "commit", "--quiet", "--allow-empty", "--message=Start")
+    _git(checkout, "add", "sub")
+    assert _paths(checkout) == [".gitignore", "Dockerfile"]
+
+
+@pytest.mark.real("git")
+def test_a_checkout_inside_that_git_cannot_read_costs_only_itself(checkout):
+    _clone(checkout / "sub")
+    _git(checkout / "sub", "add", "Dockerfile")
+    (checkout / "sub" / ".git" / "index").write_bytes(b"no index")
+    tree = WorkTree(checkout)
+    assert [entry.path for entry in tree.entries()] == CLONED
+    ((folder, why),) = tree.unlisted
+    assert folder == "sub"
+    assert "only git knows" in str(why)
+
+
+@pytest.mark.real("git")
+def test_the_number_of_checkouts_in_a_folder_is_bounded_and_what_is_left_out_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(worktree, "MAX_CHECKOUTS", 3)
+    for number in range(4):
+        _clone(tmp_path / f"clone-{number}")
+    tree = WorkTree(tmp_path)
+    assert len(list(tree.entries())) == 2 * len(CLONED)
+    assert len(tree.unlisted) == 2
+    assert all("scan it by itself" in str(why) for _, why in tree.unlisted)
+
+
+# Folders that cannot be looked into
+
+
+@pytest.mark.real("git")
+@pytest.mark.parametrize("mode", [0o000, 0o400])
+@pytest.mark.parametrize("kind", ["folder", "checkout", "tracked"])
+def test_a_folder_that_cannot_be_read_costs_only_itself(tmp_path, kind, mode):
+    write_tree(tmp_path, dict.fromkeys(["s/Dockerfile", "s/no/Dockerfile", "s/yes/Dockerfile"], "FROM a:1\n"))
+    if kind != "folder":
+        _git(tmp_path, "init", "--quiet")
+    if kind == "tracked":
+        _git(tmp_path, "add", ".")
+    (tmp_path / "s" / "no").chmod(mode)
+    for root, inside in ((tmp_path, "s/"), (tmp_path / "s", "")):
+        code, found, failed, _ = _scan(root)
+        ((subject, stage, error),) = failed
+        assert (code, found) == (1, [f"{inside}Dockerfile", f"{inside}yes/Dockerfile"])
+        assert (subject, stage) == (f"{inside}no", "survey")
+        assert error.startswith(f"{tmp_path / 's' / 'no'} could not be listed: Permission denied")
+    (tmp_path / "s" / "no").chmod(0o700)
+
+
+def test_a_root_that_cannot_be_read_is_the_end(tmp_path):
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM a:1\n"})
+    folder.chmod(0o400)
+    code, found, failed, errors = _scan(folder)
+    folder.chmod(0o700)
+    assert (code, found, failed) == (1, [], [])
+    assert f"{folder} could not be listed: " in errors
+
+
+def test_what_could_not_be_read_is_forgotten_by_the_next_look(tmp_path):
+    folder = write_tree(tmp_path, {"no/Dockerfile": "FROM a:1\n"})
+    program = (
+        "import os, sys; from pathlib import Path; from bot.worktree import WorkTree\n"
+        "tree = WorkTree(Path(sys.argv[1])); locked = Path(sys.argv[1], 'no')\n"
+        "for mode in (0, 0o700):\n"
+        "    locked.chmod(mode)\n"
+        "    print(len(list(tree.entries())), len(tree.unlisted))\n"
+    )
+    done = _without(("dac_override", "dac_read_search"), "-c", program, folder)
+    assert (done.stdout.split(), done.stderr) == (["0", "1", "1", "0"], "")
 
 
 def test_any_folder_is_a_tree(tmp_path):
@@ -81,6 +267,46 @@ def test_what_is_written_keeps_its_mode(tmp_path):
     assert (tmp_path / "run.sh").read_bytes() == b"new\r\n"
     assert (tmp_path / "run.sh").stat().st_mode & 0o777 == 0o750
     assert [path.name for path in tmp_path.iterdir()] == ["run.sh"]
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")
+def test_what_is_written_keeps_its_owner_its_group_and_its_special_bits(tmp_path):
+    file = write_tree(tmp_path, {"run.sh": "old"}) / "run.sh"
+    os.chown(file, 1234, 5678)
+    file.chmod(0o6755)
+    WorkTree(tmp_path).write("run.sh", b"old", b"new")
+    status = file.stat()
+    assert (file.read_bytes(), status.st_uid, status.st_gid, status.st_mode & 0o7777) == (b"new", 1234, 5678, 0o6755)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root gives files away")
+def test_a_file_whose_owner_cannot_be_kept_is_not_written(tmp_path):
+    file = write_tree(tmp_path, {"Dockerfile": "old"}) / "Dockerfile"
+    os.chown(file, 1234, 5678)
+    program = (
+        "import sys; from pathlib import Path; from bot.worktree import WorkTree\n"
+        "WorkTree(Path(sys.argv[1])).write('Dockerfile', b'old', b'new')"
+    )
+    done = _without(("chown",), "-c", program, tmp_path)
+    assert "TreeError: it belongs to user 1234 and group 5678, which basebump cannot keep" in done.stderr
+    assert (file.read_text(), file.stat().st_uid) == ("old", 1234)
+    assert [path.name for path in tmp_path.iterdir()] == ["Dockerfile"]
+
+
+@pytest.mark.parametrize("new", [b"newer than old", b"new"])
+def test_a_file_with_two_names_is_written_under_both(tmp_path, new):
+    write_tree(tmp_path, {"Dockerfile": "old old"})
+    (tmp_path / "other").hardlink_to(tmp_path / "Dockerfile")
+    WorkTree(tmp_path).write("Dockerfile", b"old old", new)
+    assert (tmp_path / "other").read_bytes() == (tmp_path / "Dockerfile").read_bytes() == new
+    assert (tmp_path / "other").samefile(tmp_path / "Dockerfile")
+
+
+def test_a_file_with_one_name_is_replaced_in_one_step(tmp_path):
+    write_tree(tmp_path, {"Dockerfile": "old"})
+    with (tmp_path / "Dockerfile").open() as reader:
+        WorkTree(tmp_path).write("Dockerfile", b"old", b"new")
+        assert reader.read() == "old"
 
 
 def test_a_file_that_changed_in_between_is_not_written(tmp_path):

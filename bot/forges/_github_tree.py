@@ -40,6 +40,8 @@ class Listing:
 class GitHubTree:
     """One commit of a repository, read by its name only."""
 
+    unlisted = ()
+
     def __init__(self, remote: Remote, commit: str) -> None:
         self._remote = remote
         self._commit = commit

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import process
+from bot.core.distrust import explain_distrust
 from bot.model.errors import ProcessError
 
 TIMEOUT = 120.0
@@ -156,11 +157,8 @@ def encode(text: str) -> bytes:
 
 def _explain(errors: str, directory: Path) -> str:
     """Say what git's complaint means and what to do about it."""
-    if "dubious ownership" in errors:
-        return (
-            f"{directory} belongs to another user, so git does not trust its configuration; if you do, run "
-            f"`git config --global --add safe.directory {directory}` as the user that runs basebump"
-        )
+    if (distrust := explain_distrust(errors)) is not None:
+        return distrust
     if "not a git repository" in errors:
         return f"{directory} is no git repository, or a broken one; look at it with `git -C {directory} status`"
     if "transport" in errors and "not allowed" in errors:

@@ -14,8 +14,11 @@ from bot.model.errors import ForgeError
 
 BRANCHES = "refs/heads/"
 PROPOSALS = "refs/basebump/proposals/"
+DECLINED = "refs/basebump/declined/"
 TOLD = "refs/basebump/told/"
 
+BLOB_DIGITS = 16
+"""Of a declined proposal's blob, in the name of its ref: few enough to read, enough that no two are the same."""
 MAX_TITLE = 1_000
 """Characters; nothing in git needs a limit, and the titles of forges end far below."""
 MAX_BODY = 1_000_000
@@ -97,6 +100,15 @@ class Refs:
             )
         return request
 
+    def declined(self, prefix: str, wanted: frozenset[str]) -> Mapping[str, list[Request]]:
+        """Return what people declined, before the last proposal, of the `wanted` branches that begin with `prefix`."""
+        records = self._under(DECLINED + prefix, _BLOB_FIELDS)
+        found: dict[str, list[Request]] = {}
+        for ref, request in self._requests(record for record in records if _declined_on(record[0]) in wanted).items():
+            if request is not None:
+                found.setdefault(_declined_on(ref), []).append(request)
+        return found
+
     def told(self, prefix: str) -> frozenset[str]:
         """Return the branches that begin with `prefix` about which people were told something."""
         return frozenset(ref.removeprefix(TOLD) for ref, _ in self._under(TOLD + prefix, _OBJECT_FIELDS))
@@ -157,6 +169,15 @@ class Refs:
 
     def _at(self, ref: str, fields: Sequence[str]) -> list[str] | None:
         return next((record for record in self.git.records(fields, ref) if record[0] == ref), None)
+
+
+def declined_ref(branch: str, request: Request) -> str:
+    """Return where a declined proposal is kept once another takes its place."""
+    return f"{DECLINED}{branch}/{request.blob[:BLOB_DIGITS]}"
+
+
+def _declined_on(ref: str) -> str:
+    return ref.removeprefix(DECLINED).rpartition("/")[0]
 
 
 def _parse(oid: str, content: bytes) -> Request | None:

@@ -3,32 +3,44 @@
 A proposal is a branch, and the ref `refs/basebump/proposals/<branch>` to a blob of JSON `{title, body, state}`; what we
 told people about it is the blob of `refs/basebump/told/<branch>`. Each verb is one transaction of refs, so a process
 that dies leaves either what was before or what comes after. A person declines with `basebump close`; deleting the
-branch is no decline, the proposal is then made anew.
+branch is no decline, the proposal is then made anew. What was declined is kept for good: once another proposal takes
+its place, at `refs/basebump/declined/<branch>/<the first digits of its blob>`.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from bot.forges._local_commit import make_commit, regular_files
+from bot.core.mark import memory
+from bot.forges._local_commit import make_commit
 from bot.forges._local_git import Git, Identity, Move, encode
-from bot.forges._local_refs import BRANCHES, MAX_BODY, MAX_TITLE, PROPOSALS, TOLD, Head, Refs, Request, Saved
+from bot.forges._local_refs import (
+    BRANCHES,
+    MAX_BODY,
+    MAX_TITLE,
+    PROPOSALS,
+    TOLD,
+    Head,
+    Refs,
+    Request,
+    Saved,
+    declined_ref,
+)
+from bot.forges._local_tree import LocalTree
 from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
 from bot.model.proposal import Change, Proposal, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
-from bot.ports import Entry, ForgeLimits, GitRepository, Opened
+from bot.ports import ForgeLimits, GitRepository, Opened
 
 KIND = "local"
 BOT = Identity("basebump", "basebump@localhost")
 """Who makes our commits, unless the operator names somebody else."""
 
-MAX_BATCH = 64 * 1024 * 1024
-"""Bytes of files that one git process hands over at once."""
 _CLEAN, _CONFLICTED = 0, 1
 """What `git merge-tree` ends with (https://git-scm.com/docs/git-merge-tree#_exit_status)."""
 
@@ -54,8 +66,7 @@ class LocalFleet:
             yield Failed(str(self._root), Stage.SURVEY, what)
             return
         if not names:
-            what = "no git repository lies directly in it; name the folder that holds them, or each of them"
-            yield Failed(str(self._root), Stage.SURVEY, what)
+            yield Failed(str(self._root), Stage.SURVEY, _explain_none(self._root))
         for name in names:
             if only and name not in only:
                 continue
@@ -129,52 +140,6 @@ class LocalFleet:
             raise ForgeError(f"{name} keeps its repository outside of {self._root}, in {common}; name that one instead")
 
 
-class LocalTree:
-    """One commit of a repository."""
-
-    complete = True
-
-    def __init__(self, git: Git, commit: str) -> None:
-        self._git = git
-        self._commit = commit
-
-    def entries(self) -> Iterable[Entry]:
-        """Return the regular files; no links, no submodules. Raises TreeError."""
-        with _raising(TreeError):
-            files = regular_files(self._git, self._commit)
-        return [Entry(path, file.size, file.oid) for path, file in files.items()]
-
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry as it is stored, untouched by filters, or why it could not be read."""
-        for batch in _batches(entries):
-            try:
-                yield from self._git.read_blobs([entry.oid or "" for entry in batch])
-            except ProcessError:  # one by one, each with its own reason
-                yield from map(self._read, batch)
-
-    def _read(self, entry: Entry) -> bytes | TreeError:
-        if entry.oid is None:
-            return TreeError(f"{entry.path} is no entry of this tree")
-        try:
-            return self._git.read_blob(entry.oid)
-        except ProcessError as error:
-            return TreeError(str(error))
-
-
-def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Split entries so that no batch has more than MAX_BATCH bytes, unless one entry alone has."""
-    batch: list[Entry] = []
-    size = 0
-    for entry in entries:
-        size += entry.size or 0
-        if batch and size > MAX_BATCH:
-            yield batch
-            batch, size = [], entry.size or 0
-        batch.append(entry)
-    if batch:
-        yield batch
-
-
 class LocalForge:
     """Verbs for one repository; every verb raises ForgeError."""
 
@@ -189,19 +154,23 @@ class LocalForge:
         """Return our branches and open proposals under `prefix`, and the ended proposals of the `wanted` branches.
 
         A branch whose proposal has ended stands there without one, so it is there twice. A proposal that is open but
-        whose branch somebody deleted is not there at all, and neither is one whose blob is not as we write it.
+        whose branch somebody deleted is not there at all, and neither is one whose blob is not as we write it. What was
+        declined before the last proposal follows it, in no order: refs have no dates.
         """
         with _raising(ForgeError):
             heads = self._refs.heads(prefix)
             requests = self._refs.requests(prefix)
+            declined = self._refs.declined(prefix, wanted)
             told = self._refs.told(prefix)
             merged = self._refs.merged(prefix, self._base)
             found: list[Seen] = []
-            for branch in sorted(heads.keys() | requests.keys()):
+            for branch in sorted(heads.keys() | requests.keys() | declined.keys()):
                 head, request = heads.get(branch), requests.get(branch)
                 state = _state(head, request, is_merged=branch in merged)
                 if request is not None and (state is RequestState.OPEN or (state is not None and branch in wanted)):
                     found.append(self._seen(branch, state, head, request, told=branch in told))
+                earlier = declined.get(branch, ())
+                found += [self._seen(branch, RequestState.CLOSED, head, each, told=False) for each in earlier]
                 if head is not None and state is not RequestState.OPEN:
                     found.append(_seen_branch(branch, head))
             return tuple(found)
@@ -228,7 +197,11 @@ class LocalForge:
             if head is None:
                 raise ForgeError(f"there is no branch {branch} to propose; push it first")
             before = self._refs.request(branch)
-            self._save(branch, before, proposal.title, proposal.body, Move(BRANCHES + branch, head.oid, head.oid))
+            moves = [Move(BRANCHES + branch, head.oid, head.oid)]
+            if before is not None and before.state is Saved.CLOSED and not memory(before.body).withdrawn:
+                kept = declined_ref(branch, before)
+                moves.append(Move(kept, self._refs.blob(kept), before.blob))
+            self._save(branch, before, proposal.title, proposal.body, *moves)
         return Opened(number=None, url=None)
 
     def amend(self, seen: Seen, title: str, body: str) -> None:
@@ -360,6 +333,16 @@ def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> Re
 
 def _seen_branch(branch: str, head: Head) -> Seen:
     return Seen(branch, RequestState.BRANCH, head.oid, head.intent, committed=head.committed)
+
+
+def _explain_none(root: Path) -> str:
+    """Say what to do where no git repository lies directly in a folder."""
+    if _may_be_repository(root):
+        return (
+            f"this is a git repository itself; let `url` name the folder that holds it, {root.parent}, "
+            f"and `repositories` name {root.name}"
+        )
+    return "no git repository lies directly in it; name the folder that holds them, or each of them"
 
 
 def _may_be_repository(folder: Path) -> bool:

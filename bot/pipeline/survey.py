@@ -64,7 +64,7 @@ def survey(repository: GitRepository, tree: Tree, formats: Sequence[FileFormat])
     selected = _selected({entry.path: entry for entry in tree.entries()}, formats)
     readings: list[Reading] = []
     unread = [Unsupported(each.entry.path, 1, "", Reason.TOO_LARGE) for each in selected if each.is_too_large]
-    failed: list[Failed] = []
+    failed = [Failed(_subject(repository, folder), Stage.SURVEY, str(why)) for folder, why in tree.unlisted]
     wanted = [each for each in selected if not each.is_too_large]
     for chosen, content in zip(wanted, tree.read([each.entry for each in wanted]), strict=True):
         path = chosen.entry.path

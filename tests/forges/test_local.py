@@ -1,4 +1,4 @@
-"""What only a forge without a server has: refs that anybody can write, worktrees, a decline by command."""
+"""What only a forge without a server has: refs that anybody can write, and worktrees."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ from support.local_scene import (
     propose,
 )
 
-from bot.core.lifecycle import next_step
 from bot.forges._local_refs import MAX_PROPOSAL
 from bot.forges.local import BOT, LocalFleet
 from bot.model.errors import ForgeError
-from bot.model.proposal import Change, Leave, LeaveReason, RequestState
+from bot.model.proposal import Change, RequestState
 from bot.model.source import FilePath
 
 # Whose commit it is
@@ -270,49 +269,3 @@ def test_the_base_branch_is_never_ours_to_move(git):
     with pytest.raises(ForgeError, match="base branch"):
         forge_of(git).push("main", CHANGES, MESSAGE, git.head("main"))
     assert git.files("main")["Dockerfile"].content == OLD
-
-
-# A person declines
-
-
-def _decline(git):
-    return LocalFleet(git.directory.parent).decline("acme", BRANCH)
-
-
-def test_a_decline_closes_deletes_our_branch_and_is_remembered(git):
-    propose(git)
-    assert _decline(git)
-    assert git.head(BRANCH) is None
-    (seen,) = look(git)
-    assert next_step(PROPOSAL, [seen], known=True, now=datetime.now(UTC)) == Leave(BRANCH, LeaveReason.DECLINED, seen)
-
-
-def test_a_decline_keeps_a_branch_that_holds_a_persons_work(git):
-    propose(git)
-    head = git.commit(BRANCH, {"a": "1"})
-    assert not _decline(git)
-    assert git.head(BRANCH) == head
-    assert [each.state for each in look(git)] == [RequestState.CLOSED, RequestState.BRANCH]
-
-
-def test_a_decline_keeps_a_branch_that_is_checked_out(git, worktree):
-    assert not _decline(git)
-    assert git.head(BRANCH) is not None
-    assert {each.state for each in look(git)} == {RequestState.CLOSED, RequestState.BRANCH}
-
-
-def test_a_proposal_whose_branch_was_deleted_can_still_be_declined(git):
-    propose(git)
-    git.delete(BRANCH)
-    assert look(git) == []
-    assert _decline(git)
-    assert [each.state for each in look(git)] == [RequestState.CLOSED]
-
-
-@pytest.mark.parametrize("branch", [BRANCH, "basebump", "basebump/*", "main", "*", "", "a b", "../x"])
-def test_only_an_open_proposal_can_be_declined(git, branch):
-    propose(git, OTHER)
-    with pytest.raises(ForgeError, match="no open proposal"):
-        LocalFleet(git.directory.parent).decline("acme", branch)
-    with pytest.raises(ForgeError, match="there is no folder"):
-        LocalFleet(git.directory.parent).decline("missing", branch)

@@ -102,9 +102,17 @@ def test_a_folder_that_is_missing_is_one_failure(root):
 
 
 def test_a_folder_without_repositories_is_one_failure(root):
-    Git.create(root, {"a": "1"}, bare=False)
+    Git.create(root / "too" / "deep", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root)
     assert "no git repository lies directly in it" in failed.error
+
+
+@pytest.mark.parametrize("is_bare", [True, False])
+def test_a_folder_that_is_a_repository_itself_is_told_how_to_name_it(root, is_bare):
+    Git.create(root / "acme", {"a": "1"}, bare=is_bare)
+    (failed,) = repositories_of(root / "acme")
+    assert f"`url` name the folder that holds it, {root}, and `repositories` name acme" in failed.error
+    assert [each.base_branch for each in repositories_of(root, "acme")] == ["main"]
 
 
 @pytest.mark.parametrize("name", ["loop", "x" * 300])
@@ -163,6 +171,14 @@ def test_somebody_elses_repository_is_refused_with_what_to_do(root, git, git_fir
     subprocess.run(["git", "config", "--global", "--add", "safe.directory", str(git.directory)], check=True)
     (repository,) = repositories_of(root)
     assert repository.base_branch == "main"
+
+
+def test_what_to_do_about_somebody_elses_repository_can_be_pasted_into_a_shell(root, git_first):
+    git = Git.create(root / "our acme", {"a": "1"})
+    git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
+    (failed,) = repositories_of(root)
+    subprocess.run(failed.error.split("`")[1], shell=True, check=True)
+    assert repositories_of(root) == [GitRepository("local", "our acme", "main", git.head("main"))]
 
 
 # Trees

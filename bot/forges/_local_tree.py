@@ -1,0 +1,62 @@
+"""The files of one commit of a local repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bot.forges._local_commit import regular_files
+from bot.forges._local_git import Git
+from bot.model.errors import ProcessError, TreeError
+from bot.ports import Entry
+
+MAX_BATCH = 64 * 1024 * 1024
+"""Bytes of files that one git process hands over at once."""
+
+
+class LocalTree:
+    """One commit of a repository."""
+
+    complete = True
+    unlisted = ()
+
+    def __init__(self, git: Git, commit: str) -> None:
+        self._git = git
+        self._commit = commit
+
+    def entries(self) -> Iterable[Entry]:
+        """Return the regular files; no links, no submodules. Raises TreeError."""
+        try:
+            files = regular_files(self._git, self._commit)
+        except ProcessError as error:
+            raise TreeError(str(error)) from error
+        return [Entry(path, file.size, file.oid) for path, file in files.items()]
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry as it is stored, untouched by filters, or why it could not be read."""
+        for batch in _batches(entries):
+            try:
+                yield from self._git.read_blobs([entry.oid or "" for entry in batch])
+            except ProcessError:  # one by one, each with its own reason
+                yield from map(self._read, batch)
+
+    def _read(self, entry: Entry) -> bytes | TreeError:
+        if entry.oid is None:
+            return TreeError(f"{entry.path} is no entry of this tree")
+        try:
+            return self._git.read_blob(entry.oid)
+        except ProcessError as error:
+            return TreeError(str(error))
+
+
+def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Split entries so that no batch has more than MAX_BATCH bytes, unless one entry alone has."""
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        size += entry.size or 0
+        if batch and size > MAX_BATCH:
+            yield batch
+            batch, size = [], entry.size or 0
+        batch.append(entry)
+    if batch:
+        yield batch
