@@ -112,8 +112,10 @@ def decline(config_file: Path, name: str, branch: str) -> bool:
 
     settings = _settings(config_file, need_forges=True)
     for forge in settings.forges:
-        if isinstance(forge, LocalSettings) and (forge.repositories is None or name in forge.repositories):
-            return LocalFleet(forge.folder, forge.repositories or ()).decline(name, branch)
+        if isinstance(forge, LocalSettings):
+            fleet = LocalFleet(forge.folder, forge.repositories or ())
+            if any(each for each in fleet.repositories(frozenset({name}))):
+                return fleet.decline(name, branch)
     raise UsageError(f"{config_file} has no local forge with a repository {name}; close requests of others there")
 
 

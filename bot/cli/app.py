@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
         ended = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         return _say("Interrupted.", ExitCode.INTERRUPTED)
     except KeyboardInterrupt:
@@ -63,9 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return _end_quietly()
     except OSError as error:
-        return _say(
-            f"basebump: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", ExitCode.FAILED
-        )
+        _end_quietly()
+        return _say(f"basebump: {error}", ExitCode.FAILED)
     except Exception:  # noqa: BLE001 - whatever else escapes is a bug, and is said so
         return _say(_bug_report(), ExitCode.BUG)
     return ended if isinstance(ended, int) else ExitCode.DONE
@@ -83,7 +83,7 @@ def _end_quietly() -> int:
 
 
 def _bug_report() -> str:
-    """Return Markdown that a person can paste into an issue; a traceback holds code, not values."""
+    """Return Markdown that a person can paste into an issue, once they have looked at what the error itself says."""
     return "\n".join(
         [
             "basebump has a bug. Please open an issue with the following, after a look that nothing in it is private:",

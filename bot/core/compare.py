@@ -47,4 +47,4 @@ def _key(finding: Finding) -> tuple[str, str, str]:
 
 
 def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(findings, key=lambda finding: (-finding.severity, finding.id, finding.package)))
+    return tuple(sorted(findings, key=lambda finding: (-finding.severity, *_key(finding))))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bot.model.decision import Candidate, Decision, Selected, Unknown, Update, UpToDate
-from bot.model.image import Manifest, Resolution, Resolved, Unresolved
+from bot.core.platforms import is_same_platform
+from bot.model.decision import Candidate, Decision, Held, Selected, Unknown, Update, UpToDate
+from bot.model.image import Resolution, Resolved, Unresolved
+from bot.model.vocabulary import Reason
 
 
 def decide(selected: Selected, resolution: Resolution) -> Decision:
@@ -20,9 +22,9 @@ def decide(selected: Selected, resolution: Resolution) -> Decision:
             held = selected.occurrence.reference.digest
             if held == digest or (manifest is not None and held in manifest.children):
                 return UpToDate(selected)
-            return Update(selected, (Candidate(digest, _platforms(manifest)),))
+            offered = manifest.platforms if manifest is not None else ()
+            wanted = selected.occurrence.platform
+            if wanted is not None and offered and not any(is_same_platform(each, wanted) for each in offered):
+                return Held(selected, Reason.PLATFORM_LOST, f"{digest} has no {wanted}")
+            return Update(selected, (Candidate(digest, offered),))
     assert_never(resolution)
-
-
-def _platforms(manifest: Manifest | None) -> tuple[str, ...]:
-    return manifest.platforms if manifest is not None else ()

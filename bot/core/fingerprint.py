@@ -1,43 +1,53 @@
-"""Fingerprints of proposals: whether what is open still says what a run would say now."""
+"""Fingerprints of proposals: whether what is open still says what a run would say now.
+
+A report is 16 hexadecimal digits: 8 over what is proposed, 7 over what is known of it, and one that counts the images
+about which nothing is known.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
-from bot.core.markdown import Link, Text
 from bot.core.view import ProposalView
+from bot.model.evidence import Evidence, NotScanned
 
-HALF = 8
-"""Hexadecimal digits: the first of a report are over what is proposed, the rest over what is known of it."""
+PROPOSED = 8
+"""Digits over what is proposed."""
+_KNOWN_END = 15
+_MOST_UNKNOWN = 0xF
 
 _KNOWN = frozenset({"before", "after", "delta", "scanner"})
-_VOLATILE = frozenset({"database", "scanner_version", "built"})
+_VOLATILE = frozenset({"database", "scanner_version", "built", "title", "line_numbers"})
+"""What may change without anybody having to read it again."""
 
 
-def fingerprint(view: ProposalView) -> str:
-    """Return 16 hexadecimal digits over all that matters in a view: dates and the scanner's version do not."""
-    return _hash(_plain(view, _VOLATILE | _KNOWN)) + _hash(_plain(view, _VOLATILE))
+def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
+    """Return the report of a view that was built from `evidence`."""
+    outcomes = [outcome for each in evidence.values() for outcome in (each.old, each.new)]
+    unknown = min(sum(isinstance(outcome, NotScanned) for outcome in outcomes), _MOST_UNKNOWN)
+    proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
+    return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{unknown:x}"
 
 
-def is_outdated(report: str, wanted: str, *, is_uncertain: bool) -> bool:
-    """Say whether a text with the fingerprint `report` is to be replaced by one with `wanted`.
+def is_outdated(report: str, wanted: str) -> bool:
+    """Say whether a text with one report is to be replaced by a text with another.
 
-    While both propose the same, unknown never replaces known: `is_uncertain` says that `wanted` may know less.
+    While both propose the same, a text that knows of fewer images never replaces one that knows of more.
     """
-    proposes_other = report[:HALF] != wanted[:HALF]
-    return proposes_other or (report != wanted and not is_uncertain)
+    if report[:PROPOSED] != wanted[:PROPOSED]:
+        return True
+    return report != wanted and wanted[_KNOWN_END:] <= report[_KNOWN_END:]
 
 
 def _hash(plain: object) -> str:
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:HALF]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: object, without: frozenset[str]) -> object:
-    if isinstance(value, Text | Link):
-        return str(value)
     if is_dataclass(value) and not isinstance(value, type):
         names = [field.name for field in fields(value) if field.name not in without]
         return {name: _plain(getattr(value, name), without) for name in names}

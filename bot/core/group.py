@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from bot.core.branch import branch_name, line_key
+from bot.core.compare import count_by_severity, distinct
 from bot.core.mark import trailer
 from bot.core.transition import short
 from bot.model.decision import Update
@@ -74,13 +75,11 @@ def headline(updates: Sequence[Update]) -> str:
 
 def title(updates: Sequence[Update], deltas: Iterable[Delta | None]) -> str:
     """Return the headline, and what it fixes where that is known."""
-    fixed: Mapping[str, Severity] = {
-        finding.id: finding.severity for delta in deltas if delta is not None for finding in delta.fixed
-    }
+    fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
     if not fixed:
         return headline(updates)
-    critical = sum(severity is Severity.CRITICAL for severity in fixed.values())
-    return f"{headline(updates)}, fixes {len(fixed)}" + (f" ({critical} critical)" if critical else "")
+    critical = count_by_severity(fixed)[Severity.CRITICAL]
+    return f"{headline(updates)}, fixes {distinct(fixed)}" + (f" ({critical} critical)" if critical else "")
 
 
 def message(updates: Sequence[Update]) -> str:

@@ -59,7 +59,7 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
     if isinstance(wanted, Unwanted):
         return Close(request, wanted.why)
     push = request.intent != wanted.intent or request.conflicts
-    if push and request.accepted and not _is_due(request, now):
+    if push and request.accepted and not request.conflicts and not _is_due(request, now):
         return Leave(wanted.branch, LeaveReason.ACCEPTED, request)
     amend = _is_to_be_amended(request, wanted)
     if push or amend:
@@ -71,7 +71,7 @@ def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     remembered = memory(request.body)
     if remembered.withdrawn or remembered.report is None:
         return True
-    return is_outdated(remembered.report, wanted.report, is_uncertain=wanted.is_uncertain)
+    return is_outdated(remembered.report, wanted.report)
 
 
 def _is_due(request: Seen, now: datetime) -> bool:

@@ -27,6 +27,17 @@ def one_line(text: str, limit: int = MAX_TEXT) -> str:
     return line if is_whole else line[: limit - 1] + "…"
 
 
+def console_line(text: str, limit: int = MAX_TEXT) -> str:
+    """Return `text` as one line for a terminal or a log, in which no CI service finds a command.
+
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, and Azure's `##[command]`.
+    """
+    line = one_line(text, limit)
+    if line.startswith("::"):
+        line = f": {line[1:]}"
+    return line.replace("##[", "## [").replace("##vso[", "## vso[")
+
+
 def code_span(text: str, limit: int = MAX_TEXT) -> str:
     """Return `text` as a Markdown code span that nothing in it can end, safe in a table cell."""
     content = one_line(text, limit).replace("|", "¦") or "-"

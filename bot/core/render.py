@@ -11,19 +11,20 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.view import ProposalView
+from bot.model.errors import BasebumpError
 from bot.model.evidence import Severity
 
 ALLOWED_FILTERS = ("length", "join")
 """Filters that show a value whole or not at all. One that cuts or rewrites text could open a code span."""
 
 _ROWS = (200, 100, 50, 25, 10, 5, 2, 1, 0)
-"""How many findings a list may show, tried in turn until the body fits."""
+"""How many rows a list may show, tried in turn until the body fits."""
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-class BodyTooLongError(ValueError):
-    """Even without any finding the body does not fit the forge."""
+class BodyTooLongError(BasebumpError):
+    """Even cut to the bone the body does not fit the forge."""
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -56,7 +57,7 @@ def compile_template(source: str) -> Template:
 
 
 def render_body(source: str, view_with: Callable[[int], ProposalView], limit: int) -> str:
-    """Render the template `source` with as many findings as fit into `limit` characters.
+    """Render the template `source` with as many rows as fit into `limit` characters.
 
     `view_with` builds the view for a number of rows. Raises BodyTooLongError when no number is small enough.
     """
@@ -65,4 +66,4 @@ def render_body(source: str, view_with: Callable[[int], ProposalView], limit: in
         body = _BLANK_LINES.sub("\n\n", template.render(proposal=view_with(rows)))
         if len(body) <= limit:
             return body
-    raise BodyTooLongError(f"the body has {len(body)} characters, and the forge takes {limit}")
+    raise BodyTooLongError(f"its text has {len(body)} characters without any list, and the forge takes {limit}")

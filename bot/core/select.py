@@ -29,10 +29,10 @@ def select(rulebook: Rulebook, home: Home, occurrence: Occurrence) -> Selected |
     role = role_of(rulebook, occurrence)
     occurrence = replace(occurrence, role=role)
     policy = policy_for(rulebook, Place(occurrence, role, home.repository, home.base_branch))
+    line = occurrence.reference.line(policy.tag)
     reason = _why_not(rulebook, policy, occurrence)
     if reason is not None:
-        return Skip(occurrence, reason)
-    line = occurrence.reference.line(policy.tag)
+        return Skip(occurrence, reason, line)
     if line is None:
         return Skip(occurrence, Reason.NO_TAG)
     return Selected(occurrence, line, policy)

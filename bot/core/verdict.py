@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from bot.core.transition import transition_of
-from bot.model.decision import Decision, NotChecked, Refused, Skip, Unknown, Update, UpToDate
+from bot.model.decision import Decision, Held, NotChecked, Refused, Skip, Unknown, Update, UpToDate
 from bot.model.report import Verdict
 from bot.model.vocabulary import Reason, Status
 
@@ -22,6 +22,8 @@ def verdict(decision: Decision) -> Verdict:
         case Refused(update=update, reason=reason, detail=detail):
             moved = transition_of(update)
             return Verdict(place, Status.REFUSED, reason, detail, update.candidates[0].digest, moved)
+        case Held(reason=reason, detail=detail):
+            return Verdict(place, Status.HELD, reason, detail)
         case Skip(reason=reason, detail=detail):
             return Verdict(place, Status.SKIPPED, reason, detail)
         case Unknown(reason=reason, detail=detail):

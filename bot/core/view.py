@@ -16,6 +16,8 @@ from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanO
 from bot.model.vocabulary import Role
 
 VERSION = 1
+MAX_LINES = 20
+"""Line numbers that are shown of one file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class FileView:
 
     path: Text
     line_numbers: tuple[int, ...]
+    """The first MAX_LINES of them."""
     deploys: bool
     """Whether it deploys something, which then restarts; else it builds something."""
 
@@ -101,6 +104,8 @@ class ProposalView:
     version: int
     transitions: tuple[TransitionView, ...]
     files: tuple[FileView, ...]
+    files_cut: int
+    """How many were left out."""
     scanner: Text | None
     scanner_version: Text | None
     database: Text | None
@@ -110,17 +115,19 @@ class ProposalView:
 
 
 def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence], rows: int) -> ProposalView:
-    """Return the view of one proposal; each list of findings has at most `rows` rows."""
+    """Return the view of one proposal; each list has at most `rows` rows."""
     by_transition: dict[Transition, Update] = {}
     for update in updates:
         by_transition.setdefault(transition_of(update), update)
-    moved = sorted(by_transition, key=lambda each: (each.line, each.old is None, each.old or "", each.platform))
+    moved = sorted(by_transition, key=lambda each: each.order)
     scans = [scan for each in moved for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
     scanner = scans[0].scanner if scans else None
+    files = tuple(_files(updates))
     return ProposalView(
         version=VERSION,
         transitions=tuple(_transition(each, by_transition[each], evidence[each], rows) for each in moved),
-        files=tuple(_files(updates)),
+        files=files[:rows],
+        files_cut=max(0, len(files) - rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
@@ -194,4 +201,4 @@ def _files(updates: Iterable[Update]) -> Iterable[FileView]:
         if occurrence.role is not Role.BASE:
             deploying.add(occurrence.path)
     for path in sorted(lines):
-        yield FileView(Text(path), tuple(sorted(lines[path])), path in deploying)
+        yield FileView(Text(path), tuple(sorted(lines[path])[:MAX_LINES]), path in deploying)

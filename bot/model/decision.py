@@ -57,6 +57,8 @@ class Skip:
 
     occurrence: Occurrence
     reason: Reason
+    line: Line | None = None
+    """What it would follow, where that is known."""
     detail: str = ""
 
 
@@ -71,6 +73,19 @@ class Refused:
     @property
     def occurrence(self) -> Occurrence:
         return self.update.occurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """There is something newer, and it is not plainly better."""
+
+    selected: Selected
+    reason: Reason
+    detail: str
+
+    @property
+    def occurrence(self) -> Occurrence:
+        return self.selected.occurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +112,10 @@ class NotChecked:
         return self.selected.occurrence
 
 
-Decision = Update | UpToDate | Skip | Refused | Unknown | NotChecked
+Decision = Update | UpToDate | Held | Skip | Refused | Unknown | NotChecked
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Transition:
     """The unit of evidence: assessed once in a run, whatever the number of places."""
 
@@ -110,3 +125,8 @@ class Transition:
     new: Digest
     platform: str
     """On which both are scanned."""
+
+    @property
+    def order(self) -> tuple[Line, bool, str, str, str]:
+        """What transitions are sorted by; those from a digest come first."""
+        return self.line, self.old is None, self.old or "", self.new, self.platform

@@ -47,10 +47,8 @@ class Proposal:
     intent: str
     """16 hexadecimal digits over (path, locator, value): decides pushes."""
     report: str
-    """16 hexadecimal digits over the view without ages and dates: decides body edits."""
+    """16 hexadecimal digits, see `core.fingerprint`: decides body edits."""
     labels: tuple[str, ...] = ()
-    is_uncertain: bool = False
-    """Whether some image was not scanned, so that its report may know less than the one before."""
 
 
 @dataclass(frozen=True, slots=True)

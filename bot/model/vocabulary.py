@@ -13,6 +13,7 @@ class Status(StrEnum):
 
     UP_TO_DATE = "up-to-date"
     UPDATE = "update"
+    HELD = "held"
     REFUSED = "refused"
     SKIPPED = "skipped"
     UNRESOLVED = "unresolved"
@@ -22,6 +23,8 @@ class Status(StrEnum):
 class Reason(StrEnum):
     """Why an image is not moved, or why a text is not ours to touch."""
 
+    # held
+    PLATFORM_LOST = "platform-lost"
     # refused
     NOT_SCANNED = "not-scanned"
     # skipped
@@ -60,6 +63,7 @@ class Reason(StrEnum):
 
 
 SENTENCES: dict[Reason, str] = {
+    Reason.PLATFORM_LOST: "The newer image does not have the platform that the file asks for.",
     Reason.NOT_SCANNED: "A rule requires a scan, and there is none.",
     Reason.IGNORED: "A rule says to ignore it.",
     Reason.NO_RULE: "The policy says `update: none` for it.",
@@ -90,6 +94,7 @@ SENTENCES: dict[Reason, str] = {
 REASONS: dict[Status, tuple[Reason, ...]] = {
     Status.UP_TO_DATE: (),
     Status.UPDATE: (),
+    Status.HELD: (Reason.PLATFORM_LOST,),
     Status.REFUSED: (Reason.NOT_SCANNED,),
     Status.SKIPPED: (
         Reason.IGNORED,

@@ -27,7 +27,7 @@ class Assessment:
 
 def assess(transitions: Iterable[Transition], scanner: Scanner, pool: Pool, progress: Progress) -> Assessment:
     """Scan and compare."""
-    wanted = sorted(set(transitions), key=lambda move: (move.line, move.old or "", move.new, move.platform))
+    wanted = sorted(set(transitions), key=lambda move: move.order)
     subjects = sorted({subject for move in wanted for subject in _subjects(move)}, key=repr)
     progress.phase("Scanning images", len(subjects))
 

@@ -34,11 +34,12 @@ def edit(survey: Survey, updates: Iterable[Update]) -> Edited:
     made: list[Update] = []
     unproved: list[Skip] = []
     for path in sorted(by_path):
-        readings = [reading for reading in survey.readings if reading.file.path == path]
         try:
-            content = _edited(readings, by_path[path])
+            content = _edited(survey.readings_of(path), by_path[path])
         except EditError as error:
-            unproved += [Skip(each.occurrence, Reason.NOT_PROVED, str(error)) for each in by_path[path]]
+            unproved += [
+                Skip(each.occurrence, Reason.NOT_PROVED, each.selected.line, str(error)) for each in by_path[path]
+            ]
             continue
         changes.append(Change(path, content))
         made += by_path[path]

@@ -61,7 +61,7 @@ def _select(surveyed: Survey, rulebook: Rulebook, *, asks: bool) -> list[Selecte
     if not asks:
         return selected
     return [
-        Skip(place.occurrence, Reason.UNKNOWN_REGISTRY)
+        Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place.line)
         if isinstance(place, Selected) and not may_ask(rulebook, place.line.host)
         else place
         for place in selected

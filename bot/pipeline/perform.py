@@ -60,11 +60,12 @@ class Performer:
         return _of_wanted(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
     def _refresh(self, step: Refresh) -> ProposalReport:
+        """Move branch and text together or not at all: a text must not prove something else than what gets merged."""
         proposal = step.proposal
-        if self.level >= Level.PUSH and step.push:
-            self._push(proposal, step.seen)
         if self.level < Level.PROPOSE:
-            return _of_wanted(proposal, ProposalOutcome.WOULD_REFRESH, step.seen.url, self._pushed(push=step.push))
+            return _of_wanted(proposal, ProposalOutcome.WOULD_REFRESH, step.seen.url)
+        if step.push:
+            self._push(proposal, step.seen)
         if step.amend:
             self.forge.amend(step.seen, proposal.title, proposal.body)
         return _of_wanted(proposal, ProposalOutcome.REFRESHED, step.seen.url)

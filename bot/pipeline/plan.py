@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from bot.core.fingerprint import fingerprint
 from bot.core.group import branch_for, group, images_of, intent_of, labels_of, message, targets_of, title
 from bot.core.mark import mark
+from bot.core.markdown import one_line
 from bot.core.render import render_body
 from bot.core.transition import transition_of
 from bot.core.view import ProposalView, build_view
 from bot.model.decision import Decision, Skip, Transition, Update
-from bot.model.evidence import Evidence, NotScanned
+from bot.model.evidence import Evidence
 from bot.model.proposal import Proposal
 from bot.pipeline.edit import Edited, edit
 from bot.pipeline.survey import Survey
@@ -62,7 +63,8 @@ def plan(
 def _propose(branch: str, edited: Edited, evidence: Mapping[Transition, Evidence], wording: Wording) -> Proposal:
     updates = edited.made
     targets = targets_of(updates)
-    report = fingerprint(build_view(updates, evidence, MANY_ROWS))
+    moves = sorted({transition_of(update) for update in updates}, key=lambda move: move.order)
+    report = fingerprint(build_view(updates, evidence, MANY_ROWS), {move: evidence[move] for move in moves})
     remembered = mark(targets, report, withdrawn=False)
 
     def view_with(rows: int) -> ProposalView:
@@ -70,10 +72,9 @@ def _propose(branch: str, edited: Edited, evidence: Mapping[Transition, Evidence
 
     space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
     body = render_body(wording.body_template, view_with, space)
-    moves = {transition_of(update) for update in updates}
     return Proposal(
         branch=branch,
-        title=title(updates, (evidence[move].delta for move in moves))[: wording.limits.title_characters],
+        title=one_line(title(updates, [evidence[move].delta for move in moves]), wording.limits.title_characters),
         body=f"{body.rstrip()}\n\n{remembered}\n",
         message=message(updates),
         changes=edited.changes,
@@ -82,9 +83,4 @@ def _propose(branch: str, edited: Edited, evidence: Mapping[Transition, Evidence
         intent=intent_of(updates),
         report=report,
         labels=labels_of(updates),
-        is_uncertain=any(_is_uncertain(evidence[move]) for move in moves),
     )
-
-
-def _is_uncertain(evidence: Evidence) -> bool:
-    return isinstance(evidence.new, NotScanned) or isinstance(evidence.old, NotScanned)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from bot.core.group import branch_for
 from bot.core.lifecycle import next_step
 from bot.core.mark import memory
-from bot.model.decision import Decision, Refused, Skip, Unknown, UpToDate
+from bot.model.decision import Decision, Held, Refused, Skip, Unknown, UpToDate
 from bot.model.errors import ForgeError
 from bot.model.proposal import Proposal, Seen, Unwanted
 from bot.model.reference import Line
 from bot.model.report import Failed, ProposalReport
-from bot.model.vocabulary import Level, Stage
+from bot.model.vocabulary import Level, Reason, Stage
 from bot.pipeline.perform import Performer, failed
 from bot.pipeline.plan import Plan
 from bot.pipeline.survey import Survey
@@ -87,10 +87,10 @@ class Proposing:
 
     def _is_known(self, proposal: Proposal | None, places: Sequence[Decision], seen: Sequence[Seen]) -> bool:
         """Say whether all that the branch depends on was looked at: its registry, and every file that may name it."""
-        if any(isinstance(place, Unknown) for place in places):
+        if any(map(_is_unknown, places)):
             return False
         if proposal is not None:
-            return True
+            return not self.survey.failed
         repositories = {place.occurrence.reference.repository for place in places}
         for each in seen:
             repositories |= {target.rpartition("@")[0].rpartition(":")[0] for target in memory(each.body).targets}
@@ -99,17 +99,22 @@ class Proposing:
 
 def _line_of(decision: Decision) -> Line | None:
     match decision:
-        case Skip(occurrence=occurrence):
-            return occurrence.reference.line()
+        case Skip(line=line):
+            return line
         case Refused(update=update):
             return update.selected.line
         case _:
             return decision.selected.line
 
 
+def _is_unknown(place: Decision) -> bool:
+    """Say whether a registry or a scanner could not say what is to be done at a place."""
+    return isinstance(place, Unknown) or (isinstance(place, Refused) and place.reason is Reason.NOT_SCANNED)
+
+
 def _why_not(places: Sequence[Decision]) -> str:
     """Say why nothing is wanted where the image stands now."""
-    reasons = [place.reason.sentence for place in places if isinstance(place, Skip | Refused)]
+    reasons = [place.reason.sentence for place in places if isinstance(place, Skip | Refused | Held)]
     if reasons:
         return reasons[0]
     if any(isinstance(place, UpToDate) for place in places):

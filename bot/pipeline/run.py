@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.verdict import verdict
-from bot.model.errors import ForgeError, TreeError
+from bot.model.decision import Decision
+from bot.model.errors import BasebumpError, ForgeError, TreeError
 from bot.model.policy import Rulebook
 from bot.model.report import Failed, RepositoryReport, RunReport
 from bot.model.vocabulary import Level, Stage
-from bot.pipeline.judge import World, judge
+from bot.pipeline.judge import Judged, World, judge
 from bot.pipeline.plan import Plan, Wording, plan
 from bot.pipeline.pool import NETWORK
 from bot.pipeline.propose import Proposed, Proposing
@@ -25,11 +26,11 @@ class Orders:
     """What the operator wants of a run."""
 
     rulebook: Rulebook
+    branch_prefix: str
+    body_template: str
     level: Level = Level.REPORT
     only: frozenset[str] = frozenset()
     """Names of repositories; empty for all."""
-    branch_prefix: str = "basebump/"
-    body_template: str = ""
 
 
 def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
@@ -40,15 +41,27 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     failures = [*looked.failed, *judged.failed]
     world.progress.phase("Proposing", len(looked.visits))
     for visit, decisions in zip(looked.visits, judged.decisions, strict=True):
-        forge = visit.fleet.forge(visit.repository)
-        wording = Wording(orders.branch_prefix, orders.body_template, forge.limits)
-        planned = plan(visit.survey, decisions, judged.evidence, wording)
-        proposed = Proposing(forge, visit.survey, planned, orders.branch_prefix, orders.level, world.clock).proceed()
-        reports.append(_report(visit, planned, proposed))
-        failures += [*visit.survey.failed, *proposed.failed]
+        report, failed = _propose(visit, decisions, judged, world, orders)
+        reports.append(report)
+        failures += [*visit.survey.failed, *failed]
         world.progress.step()
     world.progress.done()
     return RunReport(orders.level, tuple(reports), dict(judged.evidence), tuple(failures))
+
+
+def _propose(
+    visit: Visit, decisions: Sequence[Decision], judged: Judged, world: World, orders: Orders
+) -> tuple[RepositoryReport, Sequence[Failed]]:
+    """Plan and take the steps of one repository; one that breaks costs no other."""
+    try:
+        forge = visit.fleet.forge(visit.repository)
+        wording = Wording(orders.branch_prefix, orders.body_template, forge.limits)
+        planned = plan(visit.survey, decisions, judged.evidence, wording)
+    except BasebumpError as error:
+        failed = Failed(visit.repository.name, Stage.PROPOSE, str(error))
+        return _report(visit, Plan(tuple(decisions), ()), Proposed()), (failed,)
+    proposed = Proposing(forge, visit.survey, planned, orders.branch_prefix, orders.level, world.clock).proceed()
+    return _report(visit, planned, proposed), proposed.failed
 
 
 def _report(visit: Visit, planned: Plan, proposed: Proposed) -> RepositoryReport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class Survey:
 
     repository: GitRepository
     readings: tuple[Reading, ...] = ()
+    """In the order of their paths."""
     unread: tuple[Unsupported, ...] = ()
     """Files that were not even opened."""
     failed: tuple[Failed, ...] = ()
@@ -46,12 +48,21 @@ class Survey:
     def may_hide(self, repository: str) -> bool:
         """Say whether an image may stand somewhere that was not read, so that it is not gone though no place shows it.
 
-        A file that could not be parsed hides only images whose last path part its bytes hold.
+        A file that could not be read as a whole hides only images whose last path part its bytes hold, in any encoding.
         """
-        name = repository.rpartition("/")[2].encode()
+        name = repository.rpartition("/")[2]
+        spellings = [name.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
         return self.is_blind or any(
-            name in reading.file.content for reading in self.readings if any(map(_is_unread, reading.found))
+            spelling in reading.file.content
+            for reading in self.readings
+            if any(map(_is_unread, reading.found))
+            for spelling in spellings
         )
+
+    def readings_of(self, path: FilePath) -> Sequence[Reading]:
+        """Return one file as each format read it."""
+        first = bisect_left(self.readings, path, key=_path_of)
+        return self.readings[first : bisect_right(self.readings, path, key=_path_of)]
 
     @property
     def unsupported(self) -> tuple[Unsupported, ...]:
@@ -77,6 +88,10 @@ def survey(repository: GitRepository, tree: Tree, formats: Sequence[FileFormat])
             readings += [reading for file_format in chosen.formats if (reading := _read(file, file_format)).found]
     is_blind = not tree.complete or bool(unread) or bool(failed)
     return Survey(repository, tuple(readings), tuple(unread), tuple(failed), is_blind)
+
+
+def _path_of(reading: Reading) -> FilePath:
+    return reading.file.path
 
 
 def _is_unread(found: Occurrence | Unsupported) -> bool:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
-from bot.core.markdown import one_line
+from bot.core.markdown import console_line
 from bot.model.image import ImageFacts
 from bot.model.reference import ImageReference
 from bot.model.report import SCHEMA
+from bot.reports.json_document import json_text
 
 
 def image_document(reference: ImageReference, facts: ImageFacts) -> str:
     """Return what `resolve --format json` prints."""
-    return json.dumps(
+    return json_text(
         {
             "schema": SCHEMA,
             "reference": str(reference),
@@ -26,9 +25,7 @@ def image_document(reference: ImageReference, facts: ImageFacts) -> str:
             "version": facts.version,
             "revision": facts.revision,
             "base": {"name": facts.base.name, "digest": facts.base.digest} if facts.base else None,
-        },
-        indent=2,
-        ensure_ascii=False,
+        }
     )
 
 
@@ -46,7 +43,7 @@ def image_text(reference: ImageReference, facts: ImageFacts) -> str:
         ("revision", facts.revision),
         ("base", facts.base and " @ ".join(part for part in (facts.base.name, facts.base.digest) if part)),
     ]
-    return "\n".join([str(reference), *(f"  {label:<11} {one_line(text)}" for label, text in rows if text)])
+    return "\n".join([str(reference), *(f"  {label:<11} {console_line(text)}" for label, text in rows if text)])
 
 
 def _pin(reference: ImageReference, facts: ImageFacts) -> str | None:

@@ -14,7 +14,7 @@ JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "Json
 def scan_document(report: RunReport) -> str:
     """Return what `scan --format json` prints."""
     (tree,) = report.repositories
-    return _text(
+    return json_text(
         {
             "schema": SCHEMA,
             "root": tree.name,
@@ -27,7 +27,7 @@ def scan_document(report: RunReport) -> str:
 
 def run_document(report: RunReport) -> str:
     """Return what `run --format json` prints."""
-    return _text(
+    return json_text(
         {
             "schema": SCHEMA,
             "level": report.level.word,
@@ -37,9 +37,9 @@ def run_document(report: RunReport) -> str:
     )
 
 
-def _text(document: JsonValue) -> str:
-    """Return UTF-8 text whatever is in it: a path that is none keeps its bytes as escapes (PEP 383)."""
-    return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+def json_text(document: JsonValue) -> str:
+    """Return a document in ASCII: nothing in it can act on a terminal, and a path that is no text keeps its bytes."""
+    return json.dumps(document, indent=2)
 
 
 def _repository(repository: RepositoryReport) -> JsonValue:

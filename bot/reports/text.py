@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.core.compare import count_by_severity, distinct
-from bot.core.markdown import one_line
+from bot.core.markdown import console_line
 from bot.core.transition import short
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
@@ -17,6 +17,7 @@ from bot.model.vocabulary import Level, ProposalOutcome, Status
 _MARKS: dict[Status, str] = {
     Status.UPDATE: "↑",
     Status.UP_TO_DATE: "✓",
+    Status.HELD: "‖",
     Status.REFUSED: "✗",
     Status.SKIPPED: "·",
     Status.UNRESOLVED: "?",
@@ -47,7 +48,10 @@ def run_text(report: RunReport) -> str:
     lines: list[str] = []
     for repository in report.repositories:
         branch = f" ({repository.base_branch})" if repository.base_branch else ""
-        lines += [f"{repository.name}{branch}", *(f"  {line}" for line in _places(repository, report.evidence) if line)]
+        lines += [
+            console_line(f"{repository.name}{branch}"),
+            *(f"  {line}" for line in _places(repository, report.evidence) if line),
+        ]
         if repository.note:
             lines.append(f"  {repository.note}")
         lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]
@@ -68,7 +72,7 @@ def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence
         return
     width = min(MAX_COLUMN, max(len(_image(verdict)) for verdict in repository.verdicts) if repository.verdicts else 0)
     for path in sorted(by_path):
-        yield one_line(path)
+        yield console_line(path)
         for found in sorted(by_path[path], key=_line_number):
             yield _place(found, width, evidence)
 
@@ -85,11 +89,11 @@ def _image(verdict: Verdict) -> str:
 def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transition, Evidence]) -> str:
     number = f"{_line_number(found):>5}"
     if isinstance(found, Unsupported):
-        text = one_line(found.text, MAX_COLUMN)
+        text = console_line(found.text, MAX_COLUMN)
         return f"{number}  ! {text.ljust(width)}  {found.reason}: {found.reason.sentence}"
     words = f"{found.status}"
     if found.reason is not None:
-        words += f" ({found.reason}): {one_line(found.detail) or found.reason.sentence}"
+        words += f" ({found.reason}): {console_line(found.detail) or found.reason.sentence}"
     if found.new_digest is not None and found.status is Status.UPDATE:
         held = found.occurrence.reference.digest
         words = f"{short(held) if held else 'no digest'} → {short(found.new_digest)}"
@@ -141,10 +145,10 @@ def _written(written: Sequence[FilePath] | None, tree: RepositoryReport) -> Iter
 
 def _proposal(proposal: ProposalReport) -> Iterator[str]:
     title = proposal.title or proposal.branch
-    yield f"{proposal.outcome:>13}  {one_line(title)}"
+    yield f"{proposal.outcome:>13}  {console_line(title)}"
     for detail in (proposal.url, proposal.note):
         if detail:
-            yield f"{'':>13}  {one_line(detail)}"
+            yield f"{'':>13}  {console_line(detail)}"
 
 
 def _proposed(report: RunReport) -> Iterator[str]:
@@ -167,4 +171,6 @@ def _failed(report: RunReport) -> Iterator[str]:
     if report.failed:
         yield ""
         yield "basebump could not do its work here:"
-        yield from (f"  {one_line(each.subject)} ({each.stage}): {one_line(each.error, 400)}" for each in report.failed)
+        yield from (
+            f"  {console_line(each.subject)} ({each.stage}): {console_line(each.error, 400)}" for each in report.failed
+        )

@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
+from bot.core.platforms import is_same_platform
 from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
@@ -252,7 +253,9 @@ def _token(address: PullAddress) -> str:
 
 def _judge(report: TrivyReport, log: str, subject: Subject, ready: _Ready) -> ScanOutcome:
     """Say whether the findings of a report mean something, and return them if they do."""
-    if not _same_platform(report.platform, subject.platform):  # of a manifest that stands alone, whatever was asked for
+    if not is_same_platform(
+        report.platform, subject.platform
+    ):  # of a manifest that stands alone, whatever was asked for
         return NotScanned(Unscanned.PLATFORM_MISSING, f"it is {report.platform or 'of no platform'}")
     system = report.system
     if system is None:
@@ -267,13 +270,6 @@ def _judge(report: TrivyReport, log: str, subject: Subject, ready: _Ready) -> Sc
     if report.os_packages == 0:
         return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but there is no list of installed packages in it")
     return Scan(ready.scanner, str(system), report.findings, report.created)
-
-
-def _same_platform(scanned: str, wanted: str) -> bool:
-    """Say whether both name the same system and architecture, and no two different variants."""
-    return "/" in scanned and all(
-        one == other for one, other in zip(scanned.split("/"), wanted.split("/"), strict=False)
-    )
 
 
 def _identity(asked: Completed) -> ScannerIdentity | None:

@@ -172,15 +172,17 @@ def test_a_named_scanner_that_is_missing_is_a_failure_and_the_proposal_says_not_
     assert "**Not scanned:**" in blob["body"]
 
 
-def test_a_rule_that_requires_a_scan_refuses_and_takes_an_open_proposal_back(tmp_path, basebump, fleet, loopback):
+def test_a_rule_that_requires_a_scan_refuses_and_leaves_an_open_proposal_until_there_is_one(
+    tmp_path, basebump, fleet, loopback
+):
     loopback.move("python", "3.12-slim", "now")
     basebump("run", "--config", fleet, "--level", "propose")
     _append(fleet, "policy: [{require: {scan: true}}]\n")
     _, out, _ = basebump("run", "--config", fleet, "--level", "propose", "--format", "json")
     web = json.loads(out)["repositories"][1]
     assert [(place["status"], place["reason"]) for place in web["occurrences"]] == [("refused", "not-scanned")]
-    assert [each["outcome"] for each in web["proposals"]] == ["closed"]
-    assert list(_web(tmp_path).branches()) == ["main"]
+    assert [each["outcome"] for each in web["proposals"]] == ["left-alone"]
+    assert BRANCH in _web(tmp_path).branches()
 
 
 def test_resolve_says_what_the_registry_says(basebump, config, loopback):

@@ -1,5 +1,7 @@
 """Selecting, deciding, reconciling, gating: every word of the list of reasons has a place where it comes up."""
 
+from dataclasses import replace
+
 import pytest
 from support.values import digest, finding, occurrence, scan, update
 
@@ -8,7 +10,7 @@ from bot.core.gates import gate
 from bot.core.reconcile import reconcile
 from bot.core.select import Home, may_ask, select
 from bot.core.verdict import verdict
-from bot.model.decision import NotChecked, Refused, Selected, Skip, Unknown, Update, UpToDate
+from bot.model.decision import Held, NotChecked, Refused, Selected, Skip, Unknown, Update, UpToDate
 from bot.model.evidence import Evidence, NotScanned, Unscanned
 from bot.model.image import Kind, Manifest, Resolved, Unresolved
 from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
@@ -193,6 +195,16 @@ def test_a_pin_of_a_child_of_the_current_index_is_up_to_date():
     assert isinstance(decide(_selected(f"nginx:1@{digest('older')}"), resolution), Update)
 
 
+@pytest.mark.parametrize(("offered", "held"), [("linux/arm64/v8", False), ("linux/amd64", True), (None, False)])
+def test_an_image_that_lost_the_platform_which_the_file_asks_for_is_held(offered, held):
+    selected = _select("nginx:1", platform="linux/arm64")
+    platforms = (offered,) if offered else ()
+    manifest = replace(_index("new"), platforms=platforms)
+    decision = decide(selected, Resolved(NGINX, digest("new"), manifest))
+    assert isinstance(decision, Held if held else Update)
+    assert not held or decision.reason is Reason.PLATFORM_LOST
+
+
 def test_a_line_that_could_not_be_asked_is_unknown_with_its_reason():
     decision = decide(_selected(), Unresolved(NGINX, Reason.RATE_LIMITED, "later"))
     assert decision == Unknown(_selected(), Reason.RATE_LIMITED, "later")
@@ -252,6 +264,7 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
         Refused(moved, Reason.NOT_SCANNED),
         Unknown(moved.selected, Reason.DENIED, ""),
         NotChecked(moved.selected),
+        Held(moved.selected, Reason.PLATFORM_LOST, ""),
     ]
     verdicts = [verdict(each) for each in decisions]
     assert {each.status for each in verdicts} == set(Status)

@@ -24,7 +24,7 @@ from bot.model.proposal import (
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 TARGETS = (f"docker.io/library/python:3.12-slim@{digest('new')}",)
-INTENT, REPORT = "1" * 16, "2" * 16
+INTENT, REPORT = "1" * 16, "2" * 15 + "0"
 WANTED = Proposal(BRANCH, "Update python", "body", "message", (), (), TARGETS, INTENT, REPORT)
 NOT_WANTED = Unwanted("The base branch already has it.")
 
@@ -52,30 +52,29 @@ def test_nothing_changed_is_left():
 
 
 def test_another_intent_is_pushed_and_its_body_follows():
-    before = _seen(intent="9" * 16, report="9" * 16)
+    before = _seen(intent="9" * 16, report="9" * 15 + "0")
     assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
 
 
 def test_new_evidence_alone_changes_the_body_and_no_commit():
-    before = _seen(report="9" * 16)
+    before = _seen(report="9" * 15 + "0")
     assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
 
 
-def test_unknown_evidence_never_replaces_known_for_the_same_move():
-    before, uncertain = _seen(report=f"{REPORT[:8]}{'9' * 8}"), replace(WANTED, is_uncertain=True)
+def test_evidence_that_knows_less_never_replaces_what_is_known_of_the_same_move():
+    before, uncertain = _seen(report=f"{REPORT[:8]}99999990"), replace(WANTED, report=f"{REPORT[:15]}1")
     assert _step(uncertain, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
-    assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
-
-
-def test_unknown_evidence_of_another_move_is_said():
-    uncertain = replace(WANTED, is_uncertain=True)
-    moving, killed = _seen(intent="9" * 16, report="9" * 16), _seen(report="9" * 16)
-    assert _step(uncertain, moving) == Refresh(moving, uncertain, push=True, amend=True)
+    killed = _seen(report="9" * 15 + "0")
     assert _step(uncertain, killed) == Refresh(killed, uncertain, push=False, amend=True)
 
 
+def test_an_accepted_proposal_that_conflicts_is_rebuilt_at_once():
+    before = _seen(conflicts=True, accepted=True, committed=NOW)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+
+
 def test_a_run_killed_between_push_and_amend_is_healed_by_the_amend():
-    before = _seen(report="9" * 16, targets=("other",))
+    before = _seen(report="9" * 15 + "0", targets=("other",))
     assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
 
 
@@ -128,7 +127,7 @@ def test_an_accepted_proposal_is_refreshed_when_it_is_due():
 
 
 def test_an_accepted_proposal_still_gets_new_evidence():
-    before = _seen(report="9" * 16, accepted=True, committed=NOW)
+    before = _seen(report="9" * 15 + "0", accepted=True, committed=NOW)
     assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedError
 from markdown_it import MarkdownIt
 
-from bot.core.markdown import MAX_TEXT, Link, Text, code_span, one_line, vulnerability
+from bot.core.markdown import MAX_TEXT, Link, Text, code_span, console_line, one_line, vulnerability
 from bot.core.render import ALLOWED_FILTERS, compile_template
 
 GFM = MarkdownIt("gfm-like", {"html": True, "linkify": False})
@@ -77,6 +77,21 @@ def test_what_is_cut_says_so():
     assert one_line("x" * 300).endswith("…")
     assert one_line("x" * MAX_TEXT) == "x" * MAX_TEXT
     assert one_line("\n" * 5000 + "x").endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::pwned/Dockerfile", ": :error::pwned/Dockerfile"),
+        ("\n ::set-output name=x::y", ": :set-output name=x::y"),
+        ("a ##[command]ls", "a ## [command]ls"),
+        ("##vso[task.setvariable]x", "## vso[task.setvariable]x"),
+        ("[::1]:5000/base", "[::1]:5000/base"),
+        ("\x1b[31mred\u202e", "[31mred"),
+    ],
+)
+def test_no_text_is_a_command_to_a_ci_service_or_a_terminal(text, shown):
+    assert console_line(text) == shown
 
 
 def test_links_are_built_from_validated_identifiers_alone():

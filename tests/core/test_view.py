@@ -11,7 +11,7 @@ from support.worlds import BODY_TEMPLATE
 
 from bot.core import view
 from bot.core.compare import compare
-from bot.core.fingerprint import HALF, fingerprint, is_outdated
+from bot.core.fingerprint import PROPOSED, fingerprint, is_outdated
 from bot.core.group import headline, intent_of, message, title
 from bot.core.mark import intent_of as intent_in
 from bot.core.render import BodyTooLongError, render_body
@@ -81,6 +81,13 @@ def test_a_body_fits_by_leaving_rows_out_and_says_how_many():
     assert f"{300 - shown} more rows do not fit here." in cut
 
 
+def test_a_body_of_very_many_files_fits_too():
+    updates = tuple(update("python:3.12-slim", "new", path=f"service-{number:05}/Dockerfile") for number in range(3000))
+    text = body(updates, limit=20_000)
+    assert len(text) <= 20_000
+    assert "- and 2900 more" in text or "- and 2800 more" in text
+
+
 def test_a_limit_that_nothing_fits_into_is_an_error():
     with pytest.raises(BodyTooLongError):
         body(limit=100)
@@ -109,7 +116,8 @@ def _leaves(hint):
 
 
 def _fingerprint(updates=(MOVE,), known=None):
-    return fingerprint(build_view(updates, known or evidence(None, None, *updates), 100))
+    known = known or evidence(None, None, *updates)
+    return fingerprint(build_view(updates, known, 100), known)
 
 
 def test_dates_and_versions_do_not_make_a_report_another():
@@ -123,25 +131,38 @@ def test_dates_and_versions_do_not_make_a_report_another():
 
 def test_another_finding_changes_the_half_that_is_known_and_not_what_is_proposed():
     other = _fingerprint(known=evidence(scan(CRITICAL), scan()))
-    assert other[:HALF] == _fingerprint()[:HALF]
-    assert other[HALF:] != _fingerprint()[HALF:]
+    assert other[:PROPOSED] == _fingerprint()[:PROPOSED]
+    assert other[PROPOSED:] != _fingerprint()[PROPOSED:]
 
 
 def test_another_place_changes_what_is_proposed():
-    assert _fingerprint((MOVE, PIN))[:HALF] != _fingerprint()[:HALF]
+    assert _fingerprint((MOVE, PIN))[:PROPOSED] != _fingerprint()[:PROPOSED]
+
+
+def test_titles_and_line_numbers_do_not_make_a_report_another():
+    moved = update(f"python:3.12-slim@{digest('old')}", "new", line_number=9)
+    retold = [replace(each, title="told anew") for each in (CRITICAL, LOW)]
+    assert _fingerprint((moved,), evidence(scan(*retold), scan(retold[1]))) == _fingerprint()
+
+
+def test_a_report_counts_what_is_not_known():
+    assert _fingerprint()[-1] == "0"
+    assert _fingerprint(known=evidence(NotScanned(Unscanned.IMAGE_GONE)))[-1] == "1"
+    assert _fingerprint(known=evidence(*[NotScanned(Unscanned.TIMED_OUT)] * 2))[-1] == "2"
 
 
 @pytest.mark.parametrize(
-    ("before", "is_uncertain", "outdated"),
+    ("before", "outdated"),
     [
-        ("aaaaaaaabbbbbbbb", False, False),
-        ("aaaaaaaacccccccc", False, True),
-        ("aaaaaaaacccccccc", True, False),
-        ("ccccccccbbbbbbbb", True, True),
+        ("aaaaaaaabbbbbbb1", False),
+        ("aaaaaaaaccccccc1", True),
+        ("aaaaaaaaccccccc2", True),
+        ("aaaaaaaaccccccc0", False),
+        ("ccccccccbbbbbbb0", True),
     ],
 )
-def test_unknown_replaces_known_only_where_something_else_is_proposed(before, is_uncertain, outdated):
-    assert is_outdated(before, "aaaaaaaabbbbbbbb", is_uncertain=is_uncertain) is outdated
+def test_a_text_that_knows_less_replaces_one_only_where_something_else_is_proposed(before, outdated):
+    assert is_outdated(before, "aaaaaaaabbbbbbb1") is outdated
 
 
 # ---- transitions, titles, messages -------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ PAGE = ROOT / "docs" / "vocabulary.md"
 _STATUSES = {
     Status.UP_TO_DATE: "The file holds what the tag points to.",
     Status.UPDATE: "There is a newer digest, and it is proposed (or written, by `scan --write`).",
+    Status.HELD: "There is a newer digest, and it is not plainly better.",
     Status.REFUSED: "There is a newer digest, and a rule refuses it.",
     Status.SKIPPED: "It is left alone, by your policy, by what the file says, or because it is not ours to move.",
     Status.UNRESOLVED: "The registry could not say.",

@@ -76,7 +76,7 @@ class Loopback:
         return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress())
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
-        wanted = Orders(self.rulebook, level, body_template=BODY_TEMPLATE, **orders)
+        wanted = Orders(self.rulebook, "basebump/", BODY_TEMPLATE, level, **orders)
         return run(tuple(fleets), self.world(), wanted)
 
 
