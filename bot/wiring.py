@@ -39,8 +39,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 """Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
 TRIVY_ENVIRONMENTS = (PROJECT / ".venv-trivy",)
 
-PROXIES = ("HTTPS_PROXY", "NO_PROXY")
-"""What a scanner is told of the way out; our own requests read the same two."""
+PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+"""What a scanner is told of the way out; our own requests read the same, lower case first."""
 
 
 class SystemClock:
@@ -181,7 +181,7 @@ def _trivy(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scann
         now=SystemClock().now,
         database=database,
         timeout=chosen.timeout.total_seconds(),
-        proxies={name: os.environ[name] for name in PROXIES if name in os.environ},
+        proxies={name.upper(): os.environ[name] for name in PROXIES if name in os.environ},
     )
 
 

@@ -103,6 +103,8 @@ class ProposalView:
 
     version: int
     transitions: tuple[TransitionView, ...]
+    transitions_cut: int
+    """How many were left out."""
     files: tuple[FileView, ...]
     files_cut: int
     """How many were left out."""
@@ -123,9 +125,11 @@ def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence
     scans = [scan for each in moved for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
     scanner = scans[0].scanner if scans else None
     files = tuple(_files(updates))
+    shown = moved[: max(rows, 1)]
     return ProposalView(
         version=VERSION,
-        transitions=tuple(_transition(each, by_transition[each], evidence[each], rows) for each in moved),
+        transitions=tuple(_transition(each, by_transition[each], evidence[each], rows) for each in shown),
+        transitions_cut=len(moved) - len(shown),
         files=files[:rows],
         files_cut=max(0, len(files) - rows),
         scanner=Text(scanner.name) if scanner else None,

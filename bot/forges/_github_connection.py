@@ -18,6 +18,7 @@ from bot.forges._github_errors import (
     FORBIDDEN,
     METADATA_READ,
     NOT_FOUND,
+    ODD,
     UNAUTHORIZED,
     RefusedError,
     explain,
@@ -40,6 +41,7 @@ _BROKEN = (
     AssertionError,  # how PyGithub refuses to follow a link to another host
     RuntimeError,  # the same for a redirect
     ValueError,  # an answer that is no JSON
+    *ODD,  # an answer that is JSON, and not GitHub's
 )
 
 Answer = TypeVar("Answer")

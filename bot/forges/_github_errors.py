@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from github import GithubException
+from github import BadAttributeException, GithubException
 
 from bot.model.errors import ForgeError
 from bot.net.text import plain
 
+LONGEST_WAIT = 10 * 365 * 86_400.0
+"""Seconds that a message can name; more is no time of anybody's."""
 CONTENTS_READ = "contents: read"
 CONTENTS_WRITE = "contents: write"
 WORKFLOWS_WRITE = "workflows: write"
@@ -54,10 +57,24 @@ class RefusedError(ForgeError):
         return self.status is None or self.status >= _SERVER_ERROR
 
 
+ODD = (BadAttributeException, AttributeError, KeyError, TypeError)
+"""What PyGithub raises when an answer has another shape than GitHub's: a redirect to a login, somebody else's JSON."""
+
+
+@contextmanager
+def understood(name: str) -> Iterator[None]:
+    """Turn an answer that is none of GitHub's into a RefusedError, wherever its parts are read."""
+    try:
+        yield
+    except ODD as error:
+        what = f"what was answered for {name} is not what GitHub answers; check the URL of its API"
+        raise RefusedError(what, status=None) from error
+
+
 def explain(error: Exception, action: str, needs: str, *, secret: str | None, now: datetime) -> RefusedError:
     """Return what `error`, raised while GitHub was asked to do `action`, means; `needs` is the permission for it."""
     if not isinstance(error, GithubException):
-        reason = plain(str(error), [secret or ""])
+        reason = "its answer is not GitHub's" if isinstance(error, ODD) else plain(str(error), [secret or ""])
         what = f"GitHub could not be asked to {action}: {reason}; check the network and the URL of its API"
         return RefusedError(what, status=None)
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
@@ -65,7 +82,8 @@ def explain(error: Exception, action: str, needs: str, *, secret: str | None, no
     words = plain("; ".join(_messages(error)), [secret or ""])
     wait = _wait(status, words, headers, now)
     if wait is not None:
-        meaning = f"the limit of requests is used up until {_time(now + timedelta(seconds=wait))}; run basebump then"
+        until = _time(now + timedelta(seconds=min(wait, LONGEST_WAIT)))
+        meaning = f"the limit of requests is used up until {until}; run basebump then"
     else:
         permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or needs
         meaning = _meaning(status, words, plain(permission))

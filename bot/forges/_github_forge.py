@@ -8,7 +8,7 @@ from github.Repository import Repository
 
 from bot.forges._github_commit import make_commit
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, RefusedError
+from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, RefusedError, understood
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import TOLD, Requests
 from bot.model.errors import ForgeError
@@ -43,14 +43,16 @@ class GitHubForge:
         branch's commit, and one for each wanted branch without an open request. A pull request whose base moved on is
         asked whether it conflicts, one that somebody committed to whether we told them.
         """
-        return self._requests.seen(self._branches.heads(prefix), wanted, self._repository.commit)
+        with understood(self._remote.name):
+            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository.commit)
 
     def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
         """Make one commit on the base's commit and point `branch` to it; return the commit.
 
         `over` is the commit that the branch must point to, None where it must not exist: otherwise ForgeError.
         """
-        commit = make_commit(self._remote, self._base, changes, message)
+        with understood(self._remote.name):
+            commit = make_commit(self._remote, self._base, changes, message)
         if over is None:
             self._branches.create(branch, commit)
         else:

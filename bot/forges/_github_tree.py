@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from github.GitTree import GitTree
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import RefusedError
+from bot.forges._github_errors import RefusedError, understood
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
 from bot.ports import Entry
@@ -65,8 +65,9 @@ class GitHubTree:
         if oid is None:
             return TreeError(f"{entry.path} is no entry of this tree")
         try:
-            blob = self._remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
-            return base64.b64decode(blob.content)
+            with understood(self._remote.name):
+                blob = self._remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
+                return base64.b64decode(blob.content)
         except RefusedError as refusal:
             return TreeError(str(refusal))
         except binascii.Error:
@@ -75,7 +76,8 @@ class GitHubTree:
     def _list(self) -> Listing:
         if self._listing is None:
             try:
-                self._listing = list_files(self._remote, self._commit)
+                with understood(self._remote.name):
+                    self._listing = list_files(self._remote, self._commit)
             except RefusedError as refusal:
                 raise TreeError(str(refusal)) from refusal
         return self._listing

@@ -135,9 +135,9 @@ class HttpClient:
             return float(asked[:10])
         try:
             moment = parsedate_to_datetime(asked)
-        except ValueError:
+            seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - self._now()).total_seconds()
+        except (ValueError, OverflowError):
             return otherwise
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - self._now()).total_seconds()
         return max(seconds, 0.0)
 
     def _follow(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:

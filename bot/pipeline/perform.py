@@ -13,7 +13,7 @@ from bot.ports import Forge
 
 HANDS_OFF = (
     "Somebody else committed to this branch, so basebump leaves it alone from now on: it neither pushes nor closes. "
-    "Delete the branch to have it made anew."
+    "What comes after it is proposed again once this is merged or closed."
 )
 
 _SWEEP_NOTE = "Its branch has no request and is not wanted."

@@ -8,6 +8,7 @@ with a database that is years old. Every one of these is a NotScanned here.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import shutil
@@ -186,7 +187,11 @@ class TrivyScanner:
         try:
             return _Ready(identity, bucket_names(self._file), _stamp(self._file))
         except (BrokenDatabaseError, OSError) as error:
-            return _failed(f"Trivy's database cannot be read: {error}")
+            with contextlib.suppress(OSError):  # without it Trivy downloads the database anew
+                self._file.with_name("metadata.json").unlink()
+            return _failed(
+                f"Trivy's database in {self._cache} cannot be read: {error}; it is downloaded anew next time"
+            )
 
     def _download(self) -> NotScanned | None:
         """Have Trivy download the database; return what went wrong."""

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from support.github.graphql import GraphQL
+from support.github.server import GitHubServer
 from support.github.stand import TOKEN, GitHubStand
 from support.listener import Listener, Reply
 
@@ -15,6 +16,7 @@ from bot.forges._github_errors import SECONDARY_WAIT
 from bot.forges.github import GitHubFleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.proposal import Change, Proposal, RequestState
+from bot.model.report import Failed
 from bot.model.source import FilePath
 from bot.ports import GitRepository
 
@@ -383,3 +385,36 @@ def test_graphql_without_the_permission_names_it(github):
     github.server.fail("POST /graphql", github.server.reply({"data": {"updateRefs": None}, "errors": errors}))
     with pytest.raises(ForgeError, match="give the token the permission `contents: write`"):
         github.push(NEWER, over=old)
+
+
+ODD_ANSWERS = [{}, [], "text", None, {"object": None, "tree": None, "sha": None}]
+ASKED = ["/repos/acme/web$", "/git/ref/", "/git/trees/", "/git/blobs/", "/matching-refs/", "/pulls"]
+
+
+@pytest.mark.parametrize("body", ODD_ANSWERS)
+@pytest.mark.parametrize("path", ASKED)
+def test_an_answer_that_is_not_githubs_is_a_failure_and_no_bug(github, path, body, monkeypatch):
+    monkeypatch.setattr(GitHubServer, "violations", lambda _: iter(()))  # they are what this is about
+    github.push()
+    github.server.fail(f"GET .*{path}", github.server.reply(body), times=9)
+    errors = []
+    try:
+        fleet = github.fleet()
+        (repository,) = fleet.repositories(frozenset())
+        if isinstance(repository, Failed):
+            errors.append(repository.error)
+        else:
+            tree = fleet.tree(repository)
+            errors += [content for content in tree.read(list(tree.entries())) if isinstance(content, TreeError)]
+            fleet.forge(repository).seen("basebump/", frozenset({BRANCH}))
+    except (ForgeError, TreeError) as error:
+        errors.append(error)
+    assert all(str(error) for error in errors)
+
+
+def test_a_reset_in_milliseconds_is_still_a_message(github):
+    limited = github.server.problem(403, "API rate limit exceeded", **{"X-RateLimit-Reset": "1795600000000"})
+    limited.headers["X-RateLimit-Remaining"] = "0"
+    github.server.fail("GET /repos/acme/web", limited, times=9)
+    (failed,) = github.fleet().repositories(frozenset())
+    assert "limit of requests is used up" in failed.error

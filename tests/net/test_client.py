@@ -269,6 +269,8 @@ def test_after_the_last_try_the_trouble_is_the_answer():
         (format_datetime(NOW + timedelta(seconds=9), usegmt=True), 9.0),
         (format_datetime(NOW - timedelta(hours=1), usegmt=True), 0.0),
         ("soon", PAUSES[0]),
+        ("Wed, 21 Oct 2026 07:28:00 +99999999999999", PAUSES[0]),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", PAUSES[0]),
         ("-5", PAUSES[0]),
         ("", PAUSES[0]),
     ],
