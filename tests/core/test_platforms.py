@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.scanners.trivy import _same_platform
+from bot.core.platforms import is_same_platform
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from bot.scanners.trivy import _same_platform
     ],
 )
 def test_a_variant_that_only_one_of_them_names_does_not_matter(scanned, wanted):
-    assert _same_platform(scanned, wanted)
+    assert is_same_platform(scanned, wanted)
 
 
 @pytest.mark.parametrize(
@@ -31,4 +31,4 @@ def test_a_variant_that_only_one_of_them_names_does_not_matter(scanned, wanted):
     ],
 )
 def test_another_system_architecture_or_variant_does(scanned, wanted):
-    assert not _same_platform(scanned, wanted)
+    assert not is_same_platform(scanned, wanted)
