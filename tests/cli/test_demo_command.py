@@ -1,0 +1,45 @@
+"""`demo`: the whole job on loopback, nothing left behind, nothing done twice."""
+
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+from support.git import Git
+
+pytestmark = pytest.mark.real("git")
+
+
+def test_the_demo_proposes_and_a_second_run_does_nothing(basebump, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code, out, _ = basebump("demo")
+    assert code == 0
+    assert "6 proposals: 6 opened." in out
+    assert "6 proposals: 6 unchanged." in out
+    assert "had nothing to do and did nothing" in out
+    assert re.search(r"^\+FROM python:3\.12-slim@sha256:[0-9a-f]{64}$", out, re.MULTILINE)
+    assert not list(Path(tmp_path).glob("basebump-demo-*"))
+
+
+def test_a_demo_that_is_kept_can_be_looked_at(basebump, tmp_path):
+    code, out, _ = basebump("demo", "--keep", tmp_path / "kept")
+    assert code == 0
+    assert "Everything but the registry is in" in out
+    api = Git(tmp_path / "kept" / "repositories" / "api")
+    assert len(api.branches()) == 3
+    assert (tmp_path / "kept" / "basebump.yaml").exists()
+
+
+@pytest.mark.real("trivy")
+def test_the_demo_shows_a_real_comparison(basebump):
+    _, out, _ = basebump("demo")
+    assert "3 known vulnerabilities go away (1 critical), none are new, 1 remains." in out
+    assert "Scanned by `trivy`" in out
+
+
+def test_without_a_scanner_the_demo_says_not_scanned(basebump, monkeypatch):
+    monkeypatch.setattr("bot.wiring.TRIVY_ENVIRONMENTS", ())
+    monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
+    code, out, _ = basebump("demo")
+    assert code == 0
+    assert "**Not scanned:** `python:3.12-slim`: no scanner is configured or installed." in out

@@ -1,0 +1,43 @@
+"""What a person sees while a run lasts, and a log does not."""
+
+import sys
+
+from bot.cli.terminal import Bar, NoProgress, progress
+
+
+def test_a_log_gets_no_bar(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    assert isinstance(progress(), NoProgress)
+
+
+def test_a_terminal_gets_one(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert isinstance(progress(), Bar)
+
+
+def test_the_bar_counts_its_steps_and_is_gone_at_the_end(capsys):
+    bar = Bar()
+    bar.phase("Asking registries", 4)
+    bar.step()
+    bar.step()
+    bar.done()
+    out, err = capsys.readouterr()
+    frames = err.split("\r\x1b[K")
+    assert out == ""
+    assert [frame.rpartition(" ")[2] for frame in frames if frame] == ["0/4", "1/4", "2/4"]
+    assert frames[3].count("█") == frames[3].count("░")
+    assert frames[-1] == ""
+
+
+def test_a_phase_of_nothing_draws_nothing(capsys):
+    bar = Bar()
+    bar.phase("Scanning images", 0)
+    assert capsys.readouterr().err == ""
+
+
+def test_silence_is_silent(capsys):
+    silent = NoProgress()
+    silent.phase("Scanning images", 3)
+    silent.step()
+    silent.done()
+    assert capsys.readouterr().err == ""
