@@ -99,3 +99,16 @@ def test_a_token_that_is_refused_is_exit_1_and_never_shown(basebump, config_file
     assert code == 1
     assert failed["subject"] == "acme/web"
     assert "ghp_wrong" not in out + err
+
+
+def test_repositories_of_an_owner_are_selected_and_named_ones_only_once(basebump, config, github, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    github.server.world.add_repository("acme/api", FILES)
+    github.server.world.add_repository("acme/old-archive", FILES)
+    selection = 'acme/web, {owner: acme, exclude: ["*-archive"]}'
+    config_file = config(
+        f'forges: [{{kind: github, url: "{github.server.url}", token_env: ACME_TOKEN, repositories: [{selection}]}}]\n'
+    )
+    code, out, _ = basebump("run", "--config", config_file, "--format", "json")
+    assert code == 0
+    assert [each["name"] for each in json.loads(out)["repositories"]] == ["acme/web", "acme/api"]

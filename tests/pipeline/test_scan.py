@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.stands import LocalStand
 from support.values import digest
 from support.worlds import Loopback, build, write_tree
 
@@ -10,6 +11,7 @@ from bot.model.policy import Match, Rule, Rulebook
 from bot.model.vocabulary import Role
 from bot.pipeline.scan import scan
 from bot.pipeline.survey import MAX_FILE_BYTES
+from bot.ports import ForgeLimits
 from bot.registries.access import RegistryEntry
 from bot.reports.json_document import scan_document
 from bot.reports.text import scan_text
@@ -164,3 +166,16 @@ def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
     assert "unresolved-argument" in text
     assert "2 image references: 1 update, 1 skipped. 1 place could not be read" in text
     assert "--write" in text
+
+
+def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback, monkeypatch):
+    loopback.move("python", "3.12", "now")
+    stands = [LocalStand(tmp_path / name, {"Dockerfile": "FROM python:3.12\n"}) for name in ("first", "second")]
+    fleets = [stand.fleet() for stand in stands]
+    cramped = ForgeLimits(body_characters=600, title_characters=80)
+    monkeypatch.setattr(type(stands[0].forge().forge), "limits", cramped)
+    report = loopback.run(fleets)
+    assert [failed.stage for failed in report.failed] == ["propose", "propose"]
+    assert all("the forge takes" in failed.error for failed in report.failed)
+    assert [repository.name for repository in report.repositories] == ["acme", "acme"]
+    assert all(stand.requests() == [] for stand in stands)
