@@ -112,8 +112,6 @@ class ProposalView:
     scanner_version: Text | None
     database: Text | None
     """The day the scanner's database was built."""
-    pins_only: bool
-    """Whether nothing had a digest before, so that what is built and run stays the same today."""
 
 
 def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence], rows: int) -> ProposalView:
@@ -135,7 +133,6 @@ def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
-        pins_only=all(each.old is None for each in moved),
     )
 
 
