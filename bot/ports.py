@@ -12,8 +12,9 @@ from bot.model.evidence import ScanOutcome, Subject
 from bot.model.image import Claim, ImageFacts, Manifest
 from bot.model.proposal import Change, Proposal, Seen
 from bot.model.reference import Digest, Line
+from bot.model.remark import Found
 from bot.model.report import Failed
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, SourceFile
 
 
 class FileFormat(Protocol):
@@ -22,12 +23,20 @@ class FileFormat(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def has_line_end_comments(self) -> bool:
+        """Whether a comment may follow something on its line."""
+        ...
+
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return those of `paths` that this format reads."""
         ...
 
-    def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
-        """Yield every place of `file`, in its order; never raises, whatever the bytes."""
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        """Yield every place of `file`, in its order, and what it says of places elsewhere.
+
+        Never raises, whatever the bytes.
+        """
         ...
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from bot.model.errors import EditError
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import Edit, Occurrence, Slot, Unsupported
+from bot.model.source import Edit, FilePath, Occurrence, Slot, Unsupported
+
+Identity = tuple[FilePath, str, str]
+
+
+def identity(occurrence: Occurrence) -> Identity:
+    """Return what an occurrence is known by, whatever the edits: its path, its format and its locator."""
+    return occurrence.path, occurrence.format, occurrence.locator
 
 
 def write_digest(slot: Slot, digest: Digest) -> Edit:
@@ -45,18 +52,18 @@ def _meet(first: Edit, second: Edit) -> bool:
 def is_proved(
     before: Iterable[Occurrence | Unsupported],
     after: Iterable[Occurrence | Unsupported],
-    planned: Mapping[str, Digest],
+    planned: Mapping[Identity, Digest],
 ) -> bool:
-    """Say whether exactly the planned locators changed, to exactly the planned digests.
+    """Say whether exactly the planned places changed, to exactly the planned digests.
 
-    `before` and `after` are what one format read out of the file before and after the edit.
+    `before` and `after` are what was read before and after the edit.
     """
     expected = _places(before)
-    for locator, digest in planned.items():
-        place = expected.get(locator)
+    for identity, digest in planned.items():
+        place = expected.get(identity)
         if not isinstance(place, ImageReference):
             return False
-        expected[locator] = place.at(digest)
+        expected[identity] = place.at(digest)
     return expected == _places(after)
 
 
@@ -65,7 +72,7 @@ def _places(found: Iterable[Occurrence | Unsupported]) -> dict[object, ImageRefe
     for place in found:
         match place:
             case Occurrence():
-                places[place.locator] = place.reference
+                places[identity(place)] = place.reference
             case Unsupported():
-                places[place.line_number, place.text, place.reason] = None
+                places[place.path, place.line_number, place.text, place.reason] = None
     return places

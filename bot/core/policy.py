@@ -35,6 +35,7 @@ def policy_for(rulebook: Rulebook, place: Place) -> Policy:
         ignore=_first((rule.ignore for rule in rules), default.ignore),
         labels=_first((rule.labels for rule in rules), default.labels),
         require_scan=_first((rule.require_scan for rule in rules), default.require_scan),
+        allow=_first((rule.allow for rule in rules), default.allow),
         names_own=any(rule.match.role is Role.OWN for rule in rules),
     )
 

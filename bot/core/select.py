@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
+from bot.core.closing import allow
 from bot.core.policy import Place, policy_for, role_of
 from bot.model.decision import Selected, Skip
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.policy import Policy, Rulebook, UpdateMode
 from bot.model.reference import parse_sha256
-from bot.model.source import Closed, Occurrence
+from bot.model.source import Closed, IgnoreComment, Occurrence
 from bot.model.vocabulary import Reason, Role
+
+_OF_OTHERS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
+"""Why the image that is written is not the one that runs, or not ours to write; nothing else about it matters then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +26,21 @@ class Home:
     base_branch: str
 
 
-def select(rulebook: Rulebook, home: Home, occurrence: Occurrence) -> Selected | Skip:
+def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) -> Selected | Skip:
     """Return the line that a place follows and the policy it is under, or the first reason why it is left alone.
 
     Whether its registry may be asked is another question: `may_ask`.
     """
     role = role_of(rulebook, occurrence)
-    occurrence = replace(occurrence, role=role)
     policy = policy_for(rulebook, Place(occurrence, role, home.repository, home.base_branch))
+    occurrence = allow(replace(occurrence, role=role), policy.allow)
     line = occurrence.reference.line(policy.tag)
+    comment = occurrence.comment
+    if comment is not None:
+        if comment.until is None or today <= comment.until:
+            return Skip(occurrence, Reason.IGNORED, line, _says(comment))
+        expired = f"The comment on line {comment.line_number} to ignore it held until {comment.until}."
+        occurrence = replace(occurrence, notes=(*occurrence.notes, expired))
     reason = _why_not(rulebook, policy, occurrence)
     if reason is not None:
         return Skip(occurrence, reason, line)
@@ -43,10 +54,19 @@ def may_ask(rulebook: Rulebook, host: str) -> bool:
     return host in PUBLIC_HOSTS or host in rulebook.hosts
 
 
+def _says(comment: IgnoreComment) -> str:
+    until = f" until {comment.until}" if comment.until else ""
+    reason = f": {comment.reason}" if comment.reason else "."
+    return f"The comment on line {comment.line_number} says so{until}{reason}"
+
+
 def _why_not(rulebook: Rulebook, policy: Policy, occurrence: Occurrence) -> Reason | None:
     reference = occurrence.reference
     if policy.ignore:
         return Reason.IGNORED
+    closed = occurrence.digest if isinstance(occurrence.digest, Closed) else None
+    if closed is not None and closed.reason in _OF_OTHERS:
+        return closed.reason
     if occurrence.role is Role.OWN and not policy.names_own:
         return Reason.OWN
     if occurrence.role is Role.THIRD_PARTY and rulebook.own is None and reference.host not in PUBLIC_HOSTS:
@@ -57,6 +77,4 @@ def _why_not(rulebook: Rulebook, policy: Policy, occurrence: Occurrence) -> Reas
         return Reason.UNSUPPORTED_DIGEST
     if reference.digest is None and not policy.pin:
         return Reason.PIN_OFF
-    if isinstance(occurrence.digest, Closed):
-        return occurrence.digest.reason
-    return None
+    return closed.reason if closed is not None else None

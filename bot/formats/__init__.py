@@ -1,4 +1,4 @@
-"""One file per file format; modules that begin with `_` are shared tokenisers."""
+"""One file per file format; `_syntax` has the tokenisers they share."""
 
 from __future__ import annotations
 

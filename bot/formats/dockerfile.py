@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bot.formats._dockerfile_lexer import Instruction, Word, read_instructions
-from bot.formats._places import Place
+from bot.formats._syntax.dockerfile_lexer import Instruction, Word, read_instructions
+from bot.formats._syntax.places import Place
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
@@ -38,6 +38,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i38
 @dataclass(frozen=True, slots=True)
 class _Dockerfile:
     name: str = "dockerfile"
+    has_line_end_comments: bool = False
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if _FILE_NAME.fullmatch(path.rpartition("/")[2]) and not _is_other(path)]

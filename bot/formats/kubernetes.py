@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
-from bot.formats._places import Place, shown
-from bot.formats._yaml_nodes import (
+from bot.formats._syntax.places import shown
+from bot.formats._syntax.yaml_images import ImageReader
+from bot.formats._syntax.yaml_nodes import (
     EACH,
-    NULL,
-    STRING,
     Broken,
     Document,
-    Mapping,
     Node,
-    Scalar,
-    Sequence,
     TooDeepError,
     read_documents,
 )
-from bot.model.source import Closed, FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
 
@@ -52,8 +48,6 @@ _BUILT_IN = re.compile(r"v1|(?:apps|batch|extensions)/v[0-9a-z]+", re.ASCII)
 MAX_LISTS = 4
 """Lists inside lists; kubectl writes one."""
 
-_MARKS = re.compile(r"\{|\$|%|<<")
-"""What templates leave in a value; none of it can be in a reference."""
 _ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
 """The escapes of double quotes that can make a letter, or join what stands on two lines."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -65,6 +59,7 @@ _IMAGE_LINE = re.compile(rb"^[ \t-]*[\"']?image[\"']?[ \t]*:[ \t]*([^\r\n]*)", r
 @dataclass(frozen=True, slots=True)
 class _Kubernetes:
     name: str = "kubernetes"
+    has_line_end_comments: bool = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if path.lower().endswith((".yaml", ".yml"))]
@@ -99,9 +94,10 @@ def _may_name_images(content: bytes) -> bool:
 
 def _read_document(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
     """Read all of a document, or, where it goes too deep, nothing of it."""
+    images = ImageReader(document, path, FORMAT.name, Role.THIRD_PARTY)
     try:
         nodes = list(_image_nodes(document))  # all of them, so that it is known what else shares their bytes
-        found = [each for place in nodes if (each := _read_image(document, path, *place)) is not None]
+        found = [each for place in nodes if (each := images.read(*place)) is not None]
     except TooDeepError:
         yield Unsupported(path, document.source.line_number(document.start(document.root)), "", Reason.TOO_DEEP)
         return
@@ -136,35 +132,6 @@ def _objects(
         of_items = (version, kind.removesuffix("List"))
         for item_locator, item in document.walk(node, ("items", EACH), locator):
             yield from _objects(document, item, item_locator, of_items, depth + 1)
-
-
-def _read_image(document: Document, path: FilePath, locator: str, node: Node) -> Occurrence | Unsupported | None:
-    """Say what the value of an `image` is; None where there is none."""
-    match node:
-        case None:
-            return None
-        case Scalar():
-            text = node.value.strip() if node.is_block else node.value
-            tag = node.tag
-            if tag == NULL or not text:
-                return None
-            start = document.literal_start(node) if tag == STRING else None
-            is_templated = _MARKS.search(text) is not None
-        case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
-            text, start = document.source_of(node), None
-            is_templated = "{{" in text
-        case _:
-            assert_never(node)
-    line_number = document.source.line_number(document.start(node) if start is None else start)
-    place = Place(path, FORMAT.name, Role.THIRD_PARTY, line_number, locator)
-    if is_templated:
-        return place.unsupported(text, Reason.TEMPLATED)
-    if start is None:
-        return place.unsupported(document.source_of(node), Reason.MALFORMED)
-    found = place.read(text, start)
-    if isinstance(found, Occurrence) and isinstance(node, Scalar) and document.is_shared(node):
-        return replace(found, digest=Closed(Reason.CONFLICTING_EDITS))  # with it an `env` or a label would move
-    return found
 
 
 def _read_broken(broken: Broken, path: FilePath) -> Iterator[Unsupported]:

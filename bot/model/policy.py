@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.model.vocabulary import Role
+from bot.model.vocabulary import Reason, Role
 
 
 class UpdateMode(StrEnum):
@@ -40,6 +40,7 @@ class Rule:
     ignore: bool | None = None
     labels: tuple[str, ...] | None = None
     require_scan: bool | None = None
+    allow: tuple[Reason, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Policy:
     ignore: bool = False
     labels: tuple[str, ...] = ()
     require_scan: bool = False
+    allow: tuple[Reason, ...] = ()
+    """Warnings that do not hold: places closed for one of these reasons are open."""
     names_own: bool = False
     """Whether a matching rule says `role: own`, without which own images are left alone."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import NewType
 
 from bot.model.reference import ImageReference
@@ -39,9 +40,21 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nothing may be written here, because of what the file says."""
+    """Nothing may be written here, because of what the file, or another one, says."""
 
     reason: Reason
+    slot: Slot | None = None
+    """Where it would be written all the same, by a rule that allows what the reason warns of."""
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreComment:
+    """A person's `# basebump: ignore [until=DATE] [reason]` at a place."""
+
+    line_number: int
+    until: date | None = None
+    """The last day on which it holds; None for all of them."""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +73,18 @@ class Occurrence:
     """What it means, in the user's spelling."""
     role: Role
     digest: Slot | Closed
+    """Where its digest stands or would go."""
+    tag: Slot | Closed
+    """Where its tag stands or would go."""
     platform: str | None = None
     """`os/architecture[/variant]` when the place says so literally."""
+    variables: tuple[str, ...] = ()
+    """The build arguments or variables that decide what it means."""
+    also_lines: tuple[int, ...] = ()
+    """Other lines where what it is part of begins or ends; an ignore comment there is about it."""
+    comment: IgnoreComment | None = None
+    notes: tuple[str, ...] = ()
+    """Sentences on what else bears on it: who overrides an argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,9 @@ class Unsupported:
     line_number: int
     text: str
     reason: Reason
+    variables: tuple[str, ...] = ()
+    """The build arguments or variables that would decide what it means."""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

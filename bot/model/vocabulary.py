@@ -34,6 +34,15 @@ class Reason(StrEnum):
     NO_TAG = "no-tag"
     CONFLICTING_EDITS = "conflicting-edits"
     NOT_PROVED = "not-proved"
+    SHARED_ARGUMENT = "shared-argument"
+    COMPOSED_TAG = "composed-tag"
+    TAG_IS_LABEL = "tag-is-label"
+    CHART_UNKNOWN = "chart-unknown"
+    EMBEDDED = "embedded"
+    IMMUTABLE_JOB = "immutable-job"
+    REPLACED_BY_KUSTOMIZE = "replaced-by-kustomize"
+    OTHER_WRITER = "other-writer"
+    NOT_AN_IMAGE = "not-an-image"
     OWN = "own"
     MAYBE_OWN = "maybe-own"
     UNKNOWN_REGISTRY = "unknown-registry"
@@ -65,7 +74,7 @@ class Reason(StrEnum):
 SENTENCES: dict[Reason, str] = {
     Reason.PLATFORM_LOST: "The newer image does not have the platform that the file asks for.",
     Reason.NOT_SCANNED: "A rule requires a scan, and there is none.",
-    Reason.IGNORED: "A rule says to ignore it.",
+    Reason.IGNORED: "A rule or a comment says to ignore it.",
     Reason.NO_RULE: "The policy says `update: none` for it.",
     Reason.PIN_OFF: "It has no digest, and the policy says not to pin it.",
     Reason.NO_TAG: "It names no tag, and no rule says which tag it follows.",
@@ -75,6 +84,15 @@ SENTENCES: dict[Reason, str] = {
     Reason.MAYBE_OWN: "It may be one of your own builds: it is on no public registry, and `own:` is not stated.",
     Reason.UNKNOWN_REGISTRY: "Its registry is neither well known nor listed under `registries:`; it is not contacted.",
     Reason.UNSUPPORTED_DIGEST: "It is pinned by a digest that is not sha256; basebump writes only those.",
+    Reason.SHARED_ARGUMENT: "It ends in an argument that is used for something else, too.",
+    Reason.COMPOSED_TAG: "Its tag is put together around an argument, which a digest would silently freeze.",
+    Reason.TAG_IS_LABEL: "The chart uses this tag outside of images, where a digest is not allowed.",
+    Reason.CHART_UNKNOWN: "No template of its chart is here to show that this tag may hold a digest.",
+    Reason.EMBEDDED: "It stands in a text inside the file; what reads that text is not known.",
+    Reason.IMMUTABLE_JOB: "A Job that exists cannot be changed, and nothing here says to replace it.",
+    Reason.REPLACED_BY_KUSTOMIZE: "A kustomization puts another image in its place.",
+    Reason.OTHER_WRITER: "Another tool writes this image; two would fight over it.",
+    Reason.NOT_AN_IMAGE: "It is a scheme that a build tool resolves, not an image in a registry.",
     Reason.NOT_FOUND_OR_DENIED: "The registry does not have it, or does not show it without a credential.",
     Reason.DENIED: "The registry refused the configured credential.",
     Reason.RATE_LIMITED: "The registry said to come back later.",
@@ -107,6 +125,15 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.CONFLICTING_EDITS,
         Reason.NOT_PROVED,
         Reason.UNSUPPORTED_DIGEST,
+        Reason.SHARED_ARGUMENT,
+        Reason.COMPOSED_TAG,
+        Reason.TAG_IS_LABEL,
+        Reason.CHART_UNKNOWN,
+        Reason.EMBEDDED,
+        Reason.IMMUTABLE_JOB,
+        Reason.REPLACED_BY_KUSTOMIZE,
+        Reason.OTHER_WRITER,
+        Reason.NOT_AN_IMAGE,
     ),
     Status.UNRESOLVED: (
         Reason.NOT_FOUND_OR_DENIED,
@@ -119,6 +146,9 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
     Status.NOT_CHECKED: (Reason.OFFLINE,),
 }
 """Which reasons a status can have; the rest are reasons of unsupported text."""
+
+ALLOWABLE: tuple[Reason, ...] = (Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB)
+"""Which warnings a rule can overrule; the others are facts."""
 
 UNSUPPORTED_REASONS: tuple[Reason, ...] = (
     Reason.TEMPLATED,

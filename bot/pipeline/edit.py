@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.core.edit import apply_edits, is_proved, write_digest
+from bot.core.edit import apply_edits, identity, is_proved, write_digest
 from bot.model.decision import Skip, Update
 from bot.model.errors import EditError
 from bot.model.proposal import Change
-from bot.model.reference import Digest
+from bot.model.remark import Places
 from bot.model.source import FilePath, Slot, SourceFile
 from bot.model.vocabulary import Reason
-from bot.pipeline.survey import Reading, Survey
+from bot.pipeline.survey import Reading, Survey, read, related
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def edit(survey: Survey, updates: Iterable[Update]) -> Edited:
     unproved: list[Skip] = []
     for path in sorted(by_path):
         try:
-            content = _edited(survey.readings_of(path), by_path[path])
+            content = _edited(survey, path, by_path[path])
         except EditError as error:
             unproved += [
                 Skip(each.occurrence, Reason.NOT_PROVED, each.selected.line, str(error)) for each in by_path[path]
@@ -46,26 +46,25 @@ def edit(survey: Survey, updates: Iterable[Update]) -> Edited:
     return Edited(tuple(changes), tuple(made), tuple(unproved))
 
 
-def _edited(readings: Sequence[Reading], updates: Sequence[Update]) -> bytes:
+def _edited(survey: Survey, path: FilePath, updates: Sequence[Update]) -> bytes:
     """Return the edited content of one file. Raises EditError when it does not show exactly what was planned."""
-    file = readings[0].file
+    readings = survey.readings_of(path)
     edits = [
         write_digest(update.occurrence.digest, update.candidates[0].digest)
         for update in updates
         if isinstance(update.occurrence.digest, Slot)
     ]
-    content = apply_edits(file.content, edits)
-    for reading in readings:
-        planned = _planned(reading, updates)
-        found = tuple(reading.file_format.extract(SourceFile(file.path, content)))
-        if not is_proved(reading.found, found, planned):
-            raise EditError("reading the edited file again did not show exactly the planned change")
-    return content
+    file = SourceFile(path, apply_edits(readings[0].file.content, edits))
+    again = [read(file, reading.file_format) for reading in readings]
+    planned = {identity(update.occurrence): update.candidates[0].digest for update in updates}
+    if any(before.remarks != after.remarks for before, after in zip(readings, again, strict=True)):
+        unproved = not is_proved(survey.places, related(survey.readings_with(again)), planned)
+    else:  # then no place elsewhere can have changed
+        unproved = not is_proved(_places(readings), _places(again), planned)
+    if unproved:
+        raise EditError("reading the edited file again did not show exactly the planned change")
+    return file.content
 
 
-def _planned(reading: Reading, updates: Iterable[Update]) -> Mapping[str, Digest]:
-    return {
-        update.occurrence.locator: update.candidates[0].digest
-        for update in updates
-        if update.occurrence.format == reading.file_format.name
-    }
+def _places(readings: Sequence[Reading]) -> Places:
+    return tuple(place for reading in readings for place in reading.places)

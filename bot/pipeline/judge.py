@@ -46,7 +46,7 @@ class Judged:
 
 def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged:
     """Return what is to be done at every place of `surveys`, and the evidence for it."""
-    selections = [_select(surveyed, rulebook, asks=world.registry is not None) for surveyed in surveys]
+    selections = [_select(surveyed, rulebook, world) for surveyed in surveys]
     answers = _resolve([place for places in selections for place in places], world)
     decisions = [reconcile([_decide(place, answers) for place in places]) for places in selections]
     moves = {transition_of(each) for places in decisions for each in places if isinstance(each, Update)}
@@ -55,10 +55,11 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     return Judged(tuple(gated), assessed.evidence, (*answers.failed, *assessed.failed))
 
 
-def _select(surveyed: Survey, rulebook: Rulebook, *, asks: bool) -> list[Selected | Skip]:
+def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected | Skip]:
     home = Home(surveyed.repository.name, surveyed.repository.base_branch or "")
-    selected = [select(rulebook, home, occurrence) for occurrence in surveyed.occurrences]
-    if not asks:
+    today = world.clock.now().date()
+    selected = [select(rulebook, home, occurrence, today) for occurrence in surveyed.occurrences]
+    if world.registry is None:
         return selected
     return [
         Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place.line)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bot.core.ignore import comment_at, lines_of
+from bot.core.relate import relate
 from bot.model.errors import TreeError
+from bot.model.remark import Places, Remark
 from bot.model.report import Failed
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Stage
@@ -25,7 +28,9 @@ class Reading:
 
     file: SourceFile
     file_format: FileFormat
-    found: tuple[Occurrence | Unsupported, ...]
+    places: Places
+    remarks: tuple[Remark, ...] = ()
+    """What the file says of places in others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Survey:
     repository: GitRepository
     readings: tuple[Reading, ...] = ()
     """In the order of their paths."""
+    places: Places = ()
+    """What the readings found, each place as the remarks of all files leave it."""
     unread: tuple[Unsupported, ...] = ()
     """Files that were not even opened."""
     failed: tuple[Failed, ...] = ()
@@ -43,7 +50,7 @@ class Survey:
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
-        return tuple(each for reading in self.readings for each in reading.found if isinstance(each, Occurrence))
+        return tuple(each for each in self.places if isinstance(each, Occurrence))
 
     def may_hide(self, repository: str) -> bool:
         """Say whether an image may stand somewhere that was not read, so that it is not gone though no place shows it.
@@ -55,7 +62,7 @@ class Survey:
         return self.is_blind or any(
             spelling in reading.file.content
             for reading in self.readings
-            if any(map(_is_unread, reading.found))
+            if any(map(_is_unread, reading.places))
             for spelling in spellings
         )
 
@@ -64,9 +71,16 @@ class Survey:
         first = bisect_left(self.readings, path, key=_path_of)
         return self.readings[first : bisect_right(self.readings, path, key=_path_of)]
 
+    def readings_with(self, again: Sequence[Reading]) -> Sequence[Reading]:
+        """Return all readings, with those of one file replaced."""
+        path = again[0].file.path
+        first = bisect_left(self.readings, path, key=_path_of)
+        last = bisect_right(self.readings, path, key=_path_of)
+        return (*self.readings[:first], *again, *self.readings[last:])
+
     @property
     def unsupported(self) -> tuple[Unsupported, ...]:
-        found = [each for reading in self.readings for each in reading.found if isinstance(each, Unsupported)]
+        found = [each for each in self.places if isinstance(each, Unsupported)]
         return tuple(sorted([*found, *self.unread], key=lambda each: (each.path, each.line_number)))
 
 
@@ -85,9 +99,44 @@ def survey(repository: GitRepository, tree: Tree, formats: Sequence[FileFormat])
             unread.append(Unsupported(path, 1, "", Reason.TOO_LARGE))
         else:
             file = SourceFile(path, content)
-            readings += [reading for file_format in chosen.formats if (reading := _read(file, file_format)).found]
+            read_by_each = (read(file, file_format) for file_format in chosen.formats)
+            readings += [reading for reading in read_by_each if reading.places or reading.remarks]
     is_blind = not tree.complete or bool(unread) or bool(failed)
-    return Survey(repository, tuple(readings), tuple(unread), tuple(failed), is_blind)
+    return Survey(repository, tuple(readings), related(readings), tuple(unread), tuple(failed), is_blind)
+
+
+def read(file: SourceFile, file_format: FileFormat) -> Reading:
+    """Read one file as one format does, and the comments of people at its places."""
+    places: list[Occurrence | Unsupported] = []
+    remarks: list[Remark] = []
+    for found in file_format.extract(file):
+        if isinstance(found, Occurrence | Unsupported):
+            places.append(found)
+        else:
+            remarks.append(found)
+    return Reading(file, file_format, tuple(places), tuple(remarks))
+
+
+def related(readings: Sequence[Reading]) -> Places:
+    """Return the places of a tree as the remarks of all its files and the comments of people leave them."""
+    remarks = [remark for reading in readings for remark in reading.remarks]
+    places = relate((reading.places for reading in readings), remarks)
+    commented = {
+        reading.file.path: (lines, reading.file_format.has_line_end_comments)
+        for reading in readings
+        if (lines := lines_of(reading.file.content)) is not None
+    }
+    return tuple(_commented(place, commented) for place in places) if commented else places
+
+
+def _commented(
+    place: Occurrence | Unsupported, commented: Mapping[FilePath, tuple[Sequence[bytes], bool]]
+) -> Occurrence | Unsupported:
+    if isinstance(place, Unsupported) or place.path not in commented:
+        return place
+    lines, at_line_end = commented[place.path]
+    numbers = (place.line_number, *place.also_lines)
+    return replace(place, comment=comment_at(lines, numbers, at_line_end=at_line_end))
 
 
 def _path_of(reading: Reading) -> FilePath:
@@ -116,10 +165,6 @@ def _selected(entries: Mapping[FilePath, Entry], formats: Sequence[FileFormat]) 
         for path in file_format.selects(entries.keys()):
             selecting.setdefault(path, []).append(file_format)
     return [_Selected(entries[path], tuple(selecting[path])) for path in sorted(selecting)]
-
-
-def _read(file: SourceFile, file_format: FileFormat) -> Reading:
-    return Reading(file, file_format, tuple(file_format.extract(file)))
 
 
 def _subject(repository: GitRepository, path: FilePath) -> str:

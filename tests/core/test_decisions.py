@@ -1,6 +1,7 @@
 """Selecting, deciding, reconciling, gating: every word of the list of reasons has a place where it comes up."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from support.values import digest, finding, occurrence, scan, update
@@ -18,12 +19,13 @@ from bot.model.reference import Line
 from bot.model.source import Closed
 from bot.model.vocabulary import REASONS, SENTENCES, UNSUPPORTED_REASONS, Reason, Role, Status
 
+TODAY = date(2027, 1, 15)
 HOME = Home("acme/web", "main")
 NGINX = Line("docker.io/library/nginx", "1")
 
 
 def _select(written, rulebook=Rulebook(), **more):  # noqa: B008 - a frozen value
-    return select(rulebook, HOME, occurrence(written, **more))
+    return select(rulebook, HOME, occurrence(written, **more), TODAY)
 
 
 def _reason(selected):

@@ -72,9 +72,13 @@ def _found(*written: str):
     return [occurrence(text, locator=f"stage[{number}]") for number, text in enumerate(written)]
 
 
+def _at(locator: str):
+    return FilePath("Dockerfile"), "dockerfile", locator
+
+
 def test_exactly_the_planned_change_is_proved():
     before, after = _found("a:1", "b:1"), _found(f"a:1@{digest('x')}", "b:1")
-    assert is_proved(before, after, {"stage[0]": digest("x")})
+    assert is_proved(before, after, {_at("stage[0]"): digest("x")})
 
 
 @pytest.mark.parametrize(
@@ -90,10 +94,10 @@ def test_exactly_the_planned_change_is_proved():
     ],
 )
 def test_anything_else_is_not_proved(after):
-    assert not is_proved(_found("a:1", "b:1"), after, {"stage[0]": digest("x")})
+    assert not is_proved(_found("a:1", "b:1"), after, {_at("stage[0]"): digest("x")})
 
 
 def test_a_plan_for_a_place_that_was_not_there_is_not_proved():
     before = _found("a:1")
-    assert not is_proved(before, before, {"stage[7]": digest("x")})
+    assert not is_proved(before, before, {_at("stage[7]"): digest("x")})
     assert ImageReference.parse("a:1").at(digest("x")).digest == digest("x")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from bot.formats._dockerfile_lexer import read_instructions
-from bot.formats._heredocs import MAX_NESTING, heredocs_of
+from bot.formats._syntax.dockerfile_lexer import read_instructions
+from bot.formats._syntax.heredocs import MAX_NESTING, heredocs_of
 from bot.formats.dockerfile import FORMAT
 from bot.model.source import FilePath, SourceFile
 

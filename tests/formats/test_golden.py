@@ -8,16 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from bot.core.edit import apply_edits, is_proved, write_digest
-from bot.formats import _yaml_nodes, all_formats
+from bot.core.edit import apply_edits, identity, is_proved, write_digest
+from bot.formats import all_formats
+from bot.formats._syntax import yaml_nodes
 from bot.model.reference import Digest, ImageReference
+from bot.model.remark import Places
 from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.pipeline.survey import Reading, read, related
 from bot.ports import FileFormat
 
 HERE = Path(__file__).parent
@@ -32,15 +35,24 @@ class Case:
     file_format: FileFormat
     folder: Path
 
-    def extract(self, path: FilePath, content: bytes) -> list[Occurrence | Unsupported]:
-        return list(self.file_format.extract(SourceFile(path, content)))
+    def read(self, files: Contents) -> list[Reading]:
+        """Read what each format selects of `files`, as a survey does."""
+        chosen = [(path, each) for each in all_formats() for path in each.selects(files.keys())]
+        return [read(SourceFile(path, files[path]), file_format) for path, file_format in chosen]
 
-    def slots(self, path: FilePath, content: bytes) -> dict[str, tuple[Slot, ImageReference]]:
-        return {
-            each.locator: (each.digest, each.reference)
-            for each in self.extract(path, content)
-            if isinstance(each, Occurrence) and isinstance(each.digest, Slot)
-        }
+    def places(self, files: Contents) -> Places:
+        """Return what this case's format finds, as the remarks of all formats leave it."""
+        readings = [
+            reading if reading.file_format is self.file_format else replace(reading, places=())
+            for reading in self.read(files)
+        ]
+        return related(readings)
+
+    def occurrences(self, files: Contents) -> list[Occurrence]:
+        return [each for each in self.places(files) if isinstance(each, Occurrence)]
+
+    def open(self, files: Contents) -> list[tuple[Occurrence, Slot]]:
+        return [(each, each.digest) for each in self.occurrences(files) if isinstance(each.digest, Slot)]
 
 
 CASES = [
@@ -67,22 +79,29 @@ def digest_for(reference: ImageReference) -> Digest:
 
 def moved(case: Case, files: Contents) -> Contents:
     """Return `files` with every open slot at the digest of its line."""
-    return {path: apply_edits(content, edits_of(case, path, content)) for path, content in files.items()}
+    edits: dict[FilePath, list[Edit]] = {path: [] for path in files}
+    for place, slot in case.open(files):
+        edits[place.path].append(write_digest(slot, digest_for(place.reference)))
+    return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
-def edits_of(case: Case, path: FilePath, content: bytes) -> list[Edit]:
-    return [write_digest(slot, digest_for(reference)) for slot, reference in case.slots(path, content).values()]
+def retagged(case: Case, files: Contents, tag: str) -> Contents:
+    """Return `files` with `tag` in every open slot of a tag."""
+    edits: dict[FilePath, list[Edit]] = {path: [] for path in files}
+    for place in case.occurrences(files):
+        if isinstance(place.tag, Slot):
+            edits[place.path].append(Edit(place.tag.span, place.tag.old, place.tag.before + tag.encode()))
+    return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
 def described(case: Case, files: Contents) -> list[dict[str, object]]:
-    return [
-        {"path": path, **describe(found)} for path, content in files.items() for found in case.extract(path, content)
-    ]
+    return [{"path": found.path, **describe(found)} for found in case.places(files)]
 
 
 def describe(found: Occurrence | Unsupported) -> dict[str, object]:
+    notes: dict[str, object] = {"notes": list(found.notes)} if found.notes else {}
     if isinstance(found, Unsupported):
-        return {"line": found.line_number, "unsupported": found.reason.value, "text": found.text}
+        return {"line": found.line_number, "unsupported": found.reason.value, "text": found.text, **notes}
     told: dict[str, object] = {
         "line": found.line_number,
         "locator": found.locator,
@@ -99,15 +118,23 @@ def describe(found: Occurrence | Unsupported) -> dict[str, object]:
             told["digest_at"] = [span.start, span.end]
         case Closed(reason):
             told["closed"] = reason.value
-    return told
+    match found.tag:
+        case Slot(span, old):
+            if old.decode() != (found.reference.tag or ""):
+                told["tag_at"] = [span.start, span.end]
+        case Closed(reason):
+            if found.digest != found.tag:
+                told["tag_closed"] = reason.value
+    return told | notes
 
 
-def without_slots(case: Case, path: FilePath, content: bytes, inserted: set[str]) -> bytes:
-    """Return what of `content` is outside its slots; with a slot that was inserted goes the `@` before it."""
-    kept = bytearray(content)
+def without_slots(case: Case, path: FilePath, files: Contents, inserted: Mapping[str, int]) -> bytes:
+    """Return what of a file is outside its slots; with a slot that was inserted goes what was put before it."""
+    kept = bytearray(files[path])
     spans = {
-        (slot.span.start - (locator in inserted), slot.span.end)
-        for locator, (slot, _) in case.slots(path, content).items()
+        (slot.span.start - inserted.get(place.locator, 0), slot.span.end)
+        for place, slot in case.open(files)
+        if place.path == path
     }
     for start, end in sorted(spans, reverse=True):
         del kept[start:end]
@@ -117,7 +144,7 @@ def without_slots(case: Case, path: FilePath, content: bytes, inserted: set[str]
 @pytest.fixture(params=["libyaml", "pure"])
 def yaml_parser(request, monkeypatch):
     if request.param == "pure":
-        monkeypatch.setattr(_yaml_nodes, "_LOADER", yaml.SafeLoader)
+        monkeypatch.setattr(yaml_nodes, "_LOADER", yaml.SafeLoader)
     elif not yaml.__with_libyaml__:
         pytest.skip("PyYAML was built without libyaml")
 
@@ -133,10 +160,10 @@ def test_what_is_read_is_what_the_case_says(case):
 
 
 def test_every_open_slot_holds_the_bytes_it_names(case):
-    for path, content in contents(case.folder / "before").items():
-        for slot, reference in case.slots(path, content).values():
-            assert content[slot.span.start : slot.span.end] == slot.old
-            assert slot.old.decode() == (reference.digest or "")
+    files = contents(case.folder / "before")
+    for place, slot in case.open(files):
+        assert files[place.path][slot.span.start : slot.span.end] == slot.old
+        assert slot.old.decode() == (place.reference.digest or "")
 
 
 def test_moving_every_digest_gives_exactly_the_files_after(case):
@@ -145,16 +172,29 @@ def test_moving_every_digest_gives_exactly_the_files_after(case):
 
 def test_no_byte_outside_the_slots_changes(case):
     before, after = contents(case.folder / "before"), contents(case.folder / "after")
-    for path, content in before.items():
-        inserted = {locator for locator, (slot, _) in case.slots(path, content).items() if not slot.old}
-        assert without_slots(case, path, after[path], inserted) == without_slots(case, path, content, set())
+    for path in before:
+        inserted = {
+            place.locator: len(slot.before)
+            for place, slot in case.open(before)
+            if place.path == path and slot.span.start == slot.span.end
+        }
+        assert without_slots(case, path, after, inserted) == without_slots(case, path, before, {})
 
 
 def test_reading_the_files_after_shows_exactly_the_planned_digests(case):
     before, after = contents(case.folder / "before"), contents(case.folder / "after")
-    for path, content in before.items():
-        planned = {locator: digest_for(reference) for locator, (_, reference) in case.slots(path, content).items()}
-        assert is_proved(case.extract(path, content), case.extract(path, after[path]), planned)
+    planned = {identity(place): digest_for(place.reference) for place, _ in case.open(before)}
+    assert is_proved(case.places(before), case.places(after), planned)
+
+
+def test_moving_every_tag_moves_the_open_ones_and_nothing_else(case):
+    files = contents(case.folder / "before")
+    tags = {
+        identity(place): "9.8-moved" if isinstance(place.tag, Slot) else place.reference.tag
+        for place in case.occurrences(files)
+    }
+    retagged_places = case.occurrences(retagged(case, files, "9.8-moved"))
+    assert {identity(place): place.reference.tag for place in retagged_places} == tags
 
 
 def test_moving_again_changes_nothing(case):
@@ -162,9 +202,8 @@ def test_moving_again_changes_nothing(case):
     assert moved(case, after) == after
 
 
-def test_the_format_selects_the_files_of_its_cases(case):
-    paths = list(contents(case.folder / "before"))
-    assert list(case.file_format.selects(paths)) == paths
+def test_the_format_selects_a_file_of_its_cases(case):
+    assert list(case.file_format.selects(list(contents(case.folder / "before"))))
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formats import _yaml_nodes
+from bot.formats._syntax import yaml_nodes
 from bot.formats.kubernetes import FORMAT, _read_document
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
@@ -108,8 +108,8 @@ def test_the_gate_lets_everything_through_that_holds_an_image(text, word, escape
     for content in (text.encode(), text.replace(f'"{word}"', escaped).encode()):
         ungated = [
             each
-            for document in _yaml_nodes.read_documents(content, lambda _: True)
-            if isinstance(document, _yaml_nodes.Document)
+            for document in yaml_nodes.read_documents(content, lambda _: True)
+            if isinstance(document, yaml_nodes.Document)
             for each in _read_document(document, PATH)
         ]
         assert list(FORMAT.extract(SourceFile(PATH, content))) == ungated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,17 +11,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.edit import apply_edits, is_proved, write_digest
+from bot.core.edit import apply_edits, identity, is_proved, write_digest
 from bot.formats import all_formats
 from bot.model.reference import Digest
-from bot.model.source import FilePath, Occurrence, Slot, SourceFile
+from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
 
 HERE = Path(__file__).parent
-SAMPLES = {
-    file_format.name: sorted(path for path in (HERE / file_format.name).rglob("before/**/*") if path.is_file())
-    for file_format in all_formats()
-}
+
+
+def samples_of(file_format):
+    """Return the files of a format's cases that it selects, each by its path in its case."""
+    samples = []
+    for before in sorted((HERE / file_format.name).glob("*/before")):
+        files = {FilePath(path.relative_to(before).as_posix()): path for path in before.rglob("*") if path.is_file()}
+        samples += [(path, files[path].read_bytes()) for path in sorted(file_format.selects(files.keys()))]
+    return samples
+
+
+SAMPLES = {file_format.name: samples_of(file_format) for file_format in all_formats()}
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
+TAG = "9.8-moved"
 FRAGMENTS = [
     *(
         b"\n",
@@ -56,9 +66,10 @@ ALL_FORMATS = pytest.mark.parametrize("file_format", all_formats(), ids=lambda f
 
 
 @st.composite
-def damaged(draw, paths):
+def damaged(draw, samples):
     """Return a file of the cases after a few cuts, insertions and repetitions."""
-    content = draw(st.sampled_from(paths)).read_bytes()[:4000]
+    path, content = draw(st.sampled_from(samples))
+    content = content[:4000]
     for _ in range(draw(st.integers(1, 6))):
         start = draw(st.integers(0, len(content)))
         end = min(start + draw(st.integers(0, 40)), len(content))
@@ -73,55 +84,73 @@ def damaged(draw, paths):
                 ]
             )
         )
-    return content
+    return path, content
 
 
-def check(file_format, content):
-    """Read `content`, move all its digests, and check all that must hold of both."""
-    path = FilePath("file")
-    found = list(file_format.extract(SourceFile(path, content)))
+def places_of(file_format, path, content):
+    found = file_format.extract(SourceFile(path, content))
+    return [each for each in found if isinstance(each, Occurrence | Unsupported)]
+
+
+def check(file_format, path, content):
+    """Read `content`, move all its digests, then all its tags, and check all that must hold."""
+    found = places_of(file_format, path, content)
     occurrences = [each for each in found if isinstance(each, Occurrence)]
     for each in found:
         assert each.path == path
         assert 1 <= each.line_number <= content.count(b"\n") + 1
     locators = [each.locator for each in occurrences]
     assert len(set(locators)) == len(locators)
-    slots = {each.locator: each.digest for each in occurrences if isinstance(each.digest, Slot)}
+    slots = {identity(each): each.digest for each in occurrences if isinstance(each.digest, Slot)}
+    tags = {identity(each): each.tag for each in occurrences if isinstance(each.tag, Slot)}
     for each in occurrences:
         assert each.format == file_format.name
-        if isinstance(each.digest, Slot):
-            check_slot(content, each, each.digest)
+        check_slot(content, each.digest, each.reference.digest)
+        check_slot(content, each.tag, each.reference.tag)
+        check_written(content, each)
     for first, second in pairwise(sorted({slot.span for slot in slots.values()})):
         assert first.end <= second.start
     edits = [write_digest(slot, DIGEST) for slot in slots.values()]
-    edited = list(file_format.extract(SourceFile(path, apply_edits(content, edits))))
+    edited = places_of(file_format, path, apply_edits(content, edits))
     assert is_proved(found, edited, dict.fromkeys(slots, DIGEST))
+    edits = [Edit(slot.span, slot.old, slot.before + TAG.encode()) for slot in tags.values()]
+    edited = places_of(file_format, path, apply_edits(content, edits))
+    moved = {identity(each): replace(each.reference, tag=TAG) for each in occurrences if identity(each) in tags}
+    kept = {identity(each): each.reference for each in occurrences}
+    assert {identity(each): each.reference for each in edited if isinstance(each, Occurrence)} == kept | moved
 
 
-def check_slot(content, occurrence, slot):
-    start, end = slot.span.start, slot.span.end
-    assert 0 <= start <= end <= len(content)
-    assert content[start:end] == slot.old == (occurrence.reference.digest or "").encode()
+def check_slot(content, slot, value):
+    if isinstance(slot, Slot):
+        assert 0 <= slot.span.start <= slot.span.end <= len(content)
+        assert content[slot.span.start : slot.span.end] == slot.old == (value or "").encode()
+
+
+def check_written(content, occurrence):
+    """Check that a reference which stands in the file as it is stands on the line and before the slot it names."""
+    if occurrence.written != str(occurrence.reference) or not isinstance(occurrence.digest, Slot):
+        return
     written = occurrence.written.encode()
-    assert content[end - len(written) : end] == written == str(occurrence.reference).encode()
-    assert occurrence.line_number == content.count(b"\n", 0, end - len(written)) + 1
+    end = occurrence.digest.span.end
+    if content[end - len(written) : end] == written:
+        assert occurrence.line_number == content.count(b"\n", 0, end - len(written)) + 1
 
 
 @ALL_FORMATS
-@given(content=st.binary(max_size=300))
-def test_any_bytes_are_read_without_a_word(file_format, content):
-    check(file_format, content)
+@given(data=st.data())
+def test_any_bytes_are_read_without_a_word(file_format, data):
+    path, _ = data.draw(st.sampled_from(SAMPLES[file_format.name]))
+    check(file_format, path, data.draw(st.binary(max_size=300)))
 
 
 @ALL_FORMATS
 @given(data=st.data())
 def test_damaged_files_are_read_and_edited_as_they_are(file_format, data):
-    check(file_format, data.draw(damaged(SAMPLES[file_format.name])))
+    check(file_format, *data.draw(damaged(SAMPLES[file_format.name])))
 
 
 @ALL_FORMATS
 def test_a_file_may_end_anywhere(file_format):
-    for path in SAMPLES[file_format.name]:
-        content = path.read_bytes()
+    for path, content in SAMPLES[file_format.name]:
         for end in range(0, len(content), 1 + len(content) // 100):
-            check(file_format, content[:end])
+            check(file_format, path, content[:end])

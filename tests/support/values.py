@@ -23,7 +23,8 @@ def occurrence(written: str, *, path: str = "Dockerfile", locator: str = "stage[
     slot = Slot(Span(at, at), b"", b"@")
     if reference.digest:
         slot = Slot(Span(at, at + len(reference.digest)), reference.digest.encode())
-    values = {"line_number": 1, "format": "dockerfile", "digest": slot} | more
+    tag = Slot(Span(at, at), b"", b":")
+    values = {"line_number": 1, "format": "dockerfile", "digest": slot, "tag": tag} | more
     return Occurrence(path=FilePath(path), locator=locator, written=written, reference=reference, role=role, **values)
 
 

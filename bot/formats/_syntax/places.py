@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import Digest, ImageReference, parse_sha256
+from bot.model.reference import ImageReference, parse_sha256
 from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
 from bot.model.vocabulary import Reason, Role
 
@@ -33,6 +33,7 @@ class Place:
     line_number: int
     locator: str
     platform: str | None = None
+    also_lines: tuple[int, ...] = ()
 
     def read(self, text: str, start: int) -> Occurrence | Unsupported:
         """Return the reference that `text` is, whose bytes stand in the file as they are, from byte `start`."""
@@ -48,18 +49,48 @@ class Place:
             written=text,
             reference=reference,
             role=self.role,
-            digest=_digest_slot(reference.digest, start + len(text)),  # a reference is ASCII
+            digest=_digest_slot(reference, start),
+            tag=_tag_slot(reference, start),
             platform=self.platform,
+            also_lines=self.also_lines,
+        )
+
+    def closed(self, text: str, reason: Reason) -> Occurrence:
+        """Return what `text` says where no image is meant, or nobody knows how to write one."""
+        closed = Closed(reason)
+        reference = ImageReference(text[:MAX_SHOWN_TEXT], None, None)
+        return Occurrence(
+            path=self.path,
+            line_number=self.line_number,
+            format=self.format,
+            locator=self.locator,
+            written=text[:MAX_SHOWN_TEXT],
+            reference=reference,
+            role=self.role,
+            digest=closed,
+            tag=closed,
+            platform=self.platform,
+            also_lines=self.also_lines,
         )
 
     def unsupported(self, text: str, reason: Reason) -> Unsupported:
         return Unsupported(self.path, self.line_number, shown(text), reason)
 
 
-def _digest_slot(digest: Digest | None, end: int) -> Slot | Closed:
-    """Return where the digest of a reference that ends at byte `end` stands, or would."""
+def _digest_slot(reference: ImageReference, start: int) -> Slot | Closed:
+    """Return where the digest of a reference that stands at byte `start` is, or would be; a reference is ASCII."""
+    digest = reference.digest
+    end = start + len(str(reference))
     if digest is None:
         return Slot(Span(end, end), b"", before=b"@")
     if parse_sha256(digest) is None:
         return Closed(Reason.UNSUPPORTED_DIGEST)
     return Slot(Span(end - len(digest), end), digest.encode())
+
+
+def _tag_slot(reference: ImageReference, start: int) -> Slot:
+    """Return where the tag of a reference that stands at byte `start` is, or would be."""
+    end = start + len(reference.name)
+    if reference.tag is None:
+        return Slot(Span(end, end), b"", before=b":")
+    return Slot(Span(end + 1, end + 1 + len(reference.tag)), reference.tag.encode())

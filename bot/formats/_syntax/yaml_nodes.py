@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from bot.formats._yaml_source import Source, is_blank, split
+from bot.formats._syntax.yaml_source import Source, is_blank, split
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 200
@@ -24,6 +24,8 @@ a megabyte of manifests has when it does not repeat itself, and a fraction of a 
 
 EACH = "*"
 """In a path: every item of a sequence."""
+EVERY = "{}"
+"""In a path: every value of a mapping."""
 _MERGE = "<<"
 _KEPT = "x-"
 """How keys of fragments begin (https://docs.docker.com/reference/compose-file/extension/)."""
@@ -132,6 +134,9 @@ class Document:
         """
         if not path:
             yield locator, node
+        elif path[0] == EVERY:
+            for key in self.keys(node):
+                yield from self.walk(node, (key, *path[1:]), locator)
         elif path[0] != EACH:
             for index, value in enumerate(self.values(node, path[0])):
                 key = f"{path[0]}#{index}" if index else path[0]
@@ -140,6 +145,19 @@ class Document:
             for index, item in enumerate(node.items):
                 self._visit(1)
                 yield from self.walk(_node(item), path[1:], f"{locator}/{index}")
+
+    def keys(self, node: Node) -> list[str]:
+        """Return the keys of a mapping, in order, and after them those that are merged into it; none of other nodes.
+
+        Raises TooDeepError as `walk` does.
+        """
+        keys: dict[str, None] = {}
+        for mapping in self._with_merged(node):
+            self._visit(len(mapping.values))
+            keys |= dict.fromkeys(mapping.values)
+        keys.pop(_NO_KEY, None)
+        keys.pop(_MERGE, None)
+        return list(keys)
 
     def values(self, node: Node, key: str) -> list[Node]:
         """Return the values of `key` in a mapping, else that of the first mapping merged into it.
@@ -151,22 +169,27 @@ class Document:
             self._visit(len(node.hidden))
             earlier = [_node(value) for hidden, value in node.hidden if hidden == key]
             return [*earlier, _node(node.values[key])]
+        for mapping in self._with_merged(node):
+            if key in mapping.values:
+                self._followed.add((id(mapping), key))
+                return [_node(mapping.values[key])]
+        return []
+
+    def _with_merged(self, node: Node) -> Iterator[Mapping]:
+        """Yield a mapping and those that are merged into it, each before what it overrules."""
         seen: set[int] = set()
         pending: list[Node | _Raw] = [node]
         while pending:
             mapping = pending.pop()
             if not isinstance(mapping, Mapping) or id(mapping) in seen:
                 continue
-            if key in mapping.values:
-                self._followed.add((id(mapping), key))
-                return [_node(mapping.values[key])]
+            yield mapping
             seen.add(id(mapping))
             if _MERGE in mapping.values:
                 merged = mapping.values[_MERGE]
                 mappings = merged.items if isinstance(merged, Sequence) else [merged]
                 self._visit(len(mappings))
                 pending += reversed(mappings)
-        return []
 
     def text(self, node: Node, key: str) -> str | None:
         """Return the text that a mapping has under `key`; of several, the last."""
@@ -209,6 +232,16 @@ class Document:
     def start(self, node: Node) -> int:
         """Return the byte of the file at which `node` begins, with its anchor and tag."""
         return self.source.offset(_extent(node)[0])
+
+    def rest_of_line(self, node: Node) -> str:
+        """Return what follows `node` on the line that it ends on: nothing, or a comment, in block style."""
+        _, end = _extent(node)
+        line_end = self.source.text.find("\n", end)
+        return self.source.text[end : line_end if line_end >= 0 else None]
+
+    def line_number(self, node: Node) -> int:
+        """Return the line that `node` begins on, from 1."""
+        return self.source.line_number(self.start(node))
 
     def source_of(self, node: Node) -> str:
         """Return the text of the file that `node` was read from."""

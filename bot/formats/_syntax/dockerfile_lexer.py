@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.formats._heredocs import Heredoc, heredocs_of
+from bot.formats._syntax.heredocs import Heredoc, heredocs_of
 
 MAX_SHIFTS = 20
 """Times that the rest of a file is searched in vain for the end of what may be a heredoc or a shift: after so many, the

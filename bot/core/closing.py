@@ -1,0 +1,32 @@
+"""Closing what a file leaves open, and opening what a rule allows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from bot.model.source import Closed, Occurrence, Slot
+from bot.model.vocabulary import ALLOWABLE, Reason
+
+
+def close(occurrence: Occurrence, reason: Reason) -> Occurrence:
+    """Return `occurrence` with nothing to be written, unless a rule allows what `reason` warns of.
+
+    What nothing can open stays closed for the reason it has.
+    """
+    return replace(occurrence, digest=_closed(occurrence.digest, reason), tag=_closed(occurrence.tag, reason))
+
+
+def allow(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
+    """Return `occurrence` with what is closed for one of `reasons` opened."""
+    return replace(occurrence, digest=_allowed(occurrence.digest, reasons), tag=_allowed(occurrence.tag, reasons))
+
+
+def _closed(slot: Slot | Closed, reason: Reason) -> Closed:
+    if isinstance(slot, Slot):
+        return Closed(reason, slot if reason in ALLOWABLE else None)
+    return slot if slot.slot is None or reason in ALLOWABLE else Closed(reason)
+
+
+def _allowed(slot: Slot | Closed, reasons: Collection[Reason]) -> Slot | Closed:
+    return slot.slot if isinstance(slot, Closed) and slot.slot is not None and slot.reason in reasons else slot

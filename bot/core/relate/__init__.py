@@ -1,0 +1,23 @@
+"""What files say about places in others, brought to those places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from bot.core.relate.arguments import note_set_arguments
+from bot.core.relate.writers import close_written_elsewhere
+from bot.model.remark import Places, Remark
+
+_RELATIONS: tuple[Callable[[Places, Sequence[Remark]], Places], ...] = (
+    note_set_arguments,
+    close_written_elsewhere,
+)
+
+
+def relate(places: Iterable[Places], remarks: Sequence[Remark]) -> Places:
+    """Return the places of a tree as its remarks leave them, in the order of their paths and lines."""
+    related: Places = tuple(place for of_file in places for place in of_file)
+    if remarks:
+        for relation in _RELATIONS:
+            related = relation(related, remarks)
+    return tuple(sorted(related, key=lambda place: (place.path, place.line_number)))

@@ -1,0 +1,63 @@
+"""A value of a YAML file that is an image: the occurrence it is, or why it is none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import assert_never
+
+from bot.core.closing import close
+from bot.formats._syntax.places import Place
+from bot.formats._syntax.yaml_nodes import NULL, STRING, Document, Mapping, Node, Scalar, Sequence
+from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+TEMPLATE_MARKS = re.compile(r"\{|\$|%|<<")
+"""What templates leave in a value; none of it can be in a reference."""
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReader:
+    """Reads the images of one document for one format."""
+
+    document: Document
+    path: FilePath
+    format: str
+    role: Role
+    marks: re.Pattern[str] = TEMPLATE_MARKS
+
+    def read(self, locator: str, node: Node, platform: str | None = None) -> Occurrence | Unsupported | None:
+        """Return the occurrence that `node` is, or why it is none; None where there is no text at all.
+
+        What also stands where no path has led so far is closed: with it an `env` or a label would move. So ask for
+        images only when all paths of the document have been walked.
+        """
+        document = self.document
+        match node:
+            case None:
+                return None
+            case Scalar():
+                text = node.value.strip() if node.is_block else node.value
+                tag = node.tag
+                if tag == NULL or not text:
+                    return None
+                start = document.literal_start(node) if tag == STRING else None
+                is_templated = self.marks.search(text) is not None
+            case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
+                text, start = document.source_of(node), None
+                is_templated = "{{" in text
+            case _:
+                assert_never(node)
+        line_number = document.source.line_number(document.start(node) if start is None else start)
+        place = Place(self.path, self.format, self.role, line_number, locator, platform)
+        if is_templated:
+            return place.unsupported(text, Reason.TEMPLATED)
+        if start is None:
+            return place.unsupported(document.source_of(node), Reason.MALFORMED)
+        if _SCHEME.match(text):
+            return place.closed(text, Reason.NOT_AN_IMAGE)
+        found = place.read(text, start)
+        if isinstance(found, Occurrence) and isinstance(node, Scalar) and document.is_shared(node):
+            return close(found, Reason.CONFLICTING_EDITS)
+        return found
