@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from bot.formats import all_formats
+from bot.formats import formats_with
 from bot.model.errors import UsageError
 from bot.model.policy import Rulebook
 from bot.model.reference import ImageReference
@@ -54,11 +54,12 @@ class SystemClock:
 def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World, Rulebook]:
     """Return what a scan of one folder needs; offline there is no registry and no scanner."""
     settings = _settings(config_file, need_forges=False)
+    formats = formats_with(dict(settings.files))
     if offline:
-        return World(all_formats(), None, NoScanner(), SystemClock(), progress), settings.rulebook
+        return World(formats, None, NoScanner(), SystemClock(), progress), settings.rulebook
     registry = _registry(settings)
     scanner = _scanner(settings, registry, None)
-    return World(all_formats(), registry, scanner, SystemClock(), progress), settings.rulebook
+    return World(formats, registry, scanner, SystemClock(), progress), settings.rulebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ def fleet_world(
 
     settings = _settings(config_file, need_forges=True)
     registry = _registry(settings)
+    scanner = _scanner(settings, registry, cache)
     orders = Orders(
         rulebook=settings.rulebook,
         level=level,
@@ -88,7 +90,7 @@ def fleet_world(
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),
-        world=World(all_formats(), registry, _scanner(settings, registry, cache), SystemClock(), progress),
+        world=World(formats_with(dict(settings.files)), registry, scanner, SystemClock(), progress),
         orders=orders,
     )
 

@@ -37,9 +37,11 @@ def comment_at(lines: Sequence[bytes], places: Sequence[int], *, at_line_end: bo
 
 
 def _comment_lines(lines: Sequence[bytes], place: int, *, at_line_end: bool) -> Iterator[int]:
-    if at_line_end and place <= len(lines):
+    if place > len(lines):
+        return
+    if at_line_end:
         yield place
-    for number in range(min(place, len(lines) + 1) - 1, max(place - 1 - MAX_COMMENT_LINES, 0), -1):
+    for number in range(place - 1, max(place - 1 - MAX_COMMENT_LINES, 0), -1):
         if not _COMMENT.match(lines[number - 1]):
             return
         yield number

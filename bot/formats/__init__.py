@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
+from bot.core.globs import matches
+from bot.model.remark import Found
+from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 
@@ -15,3 +20,36 @@ def all_formats() -> tuple[FileFormat, ...]:
     names = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     formats: list[FileFormat] = [import_module(f"{__name__}.{name}").FORMAT for name in names]
     return tuple(sorted(formats, key=lambda file_format: file_format.name))
+
+
+def formats_with(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileFormat, ...]:
+    """Return all formats; those named also read the files that their globs match."""
+    return tuple(
+        _Widened(file_format, globs[file_format.name]) if file_format.name in globs else file_format
+        for file_format in all_formats()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Widened:
+    """A format that also reads files by whose names nobody could tell."""
+
+    file_format: FileFormat
+    globs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.file_format.name
+
+    @property
+    def has_line_end_comments(self) -> bool:
+        return self.file_format.has_line_end_comments
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        """Return what the format selects, and what a glob matches."""
+        chosen = dict.fromkeys(self.file_format.selects(paths))
+        return [path for path in paths if path in chosen or any(matches(glob, path) for glob in self.globs)]
+
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        """Yield what the format finds."""
+        return self.file_format.extract(file)

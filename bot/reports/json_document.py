@@ -73,7 +73,13 @@ def _occurrence(verdict: Verdict) -> JsonValue:
         "status": verdict.status.value,
         "reason": verdict.reason.value if verdict.reason is not None else None,
         "new_digest": verdict.new_digest,
+        **_notes(place.notes),
     }
+
+
+def _notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:
+    """Return the key `notes` where there are any: what else bears on a place, in sentences."""
+    return {"notes": list(notes)} if notes else {}
 
 
 def _span(place: Occurrence) -> JsonValue:
@@ -89,6 +95,7 @@ def _unsupported(unsupported: Unsupported) -> JsonValue:
         "line": unsupported.line_number,
         "text": unsupported.text,
         "reason": unsupported.reason.value,
+        **_notes(unsupported.notes),
     }
 
 

@@ -24,6 +24,8 @@ _MARKS: dict[Status, str] = {
     Status.NOT_CHECKED: "·",
 }
 
+MAX_NOTE = 300
+"""Characters of what else bears on a place: a path and a sentence."""
 MAX_COLUMN = 60
 """Characters that the widest reference may push the next column to the right."""
 
@@ -75,6 +77,11 @@ def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence
         yield console_line(path)
         for found in sorted(by_path[path], key=_line_number):
             yield _place(found, width, evidence)
+            yield from (f"{'':>7} {console_line(note, MAX_NOTE)}" for note in _notes(found))
+
+
+def _notes(found: Verdict | Unsupported) -> Sequence[str]:
+    return found.notes if isinstance(found, Unsupported) else found.occurrence.notes
 
 
 def _line_number(found: Verdict | Unsupported) -> int:

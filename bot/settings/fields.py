@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
@@ -15,6 +15,7 @@ from bot.core.globs import matches
 from bot.formats import all_formats
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
+from bot.model.vocabulary import Reason
 from bot.settings.suggest import suggestion
 
 MAX_GLOB = 512
@@ -79,6 +80,13 @@ def _format_glob(value: str) -> str:
     known = [file_format.name for file_format in all_formats()]
     if not any(matches(value, name) for name in known):
         raise ValueError(f"`{_glob(value)}` is no file format{suggestion(value, known)}; they are {', '.join(known)}")
+    return value
+
+
+def _format_name(value: str) -> str:
+    known = [file_format.name for file_format in all_formats()]
+    if value not in known:
+        raise ValueError(f"`{_text(value)}` is no file format{suggestion(value, known)}; they are {', '.join(known)}")
     return value
 
 
@@ -222,6 +230,9 @@ Text = Annotated[str, AfterValidator(_text)]
 Glob = Annotated[str, AfterValidator(_glob)]
 ImageGlob = Annotated[str, AfterValidator(_image_glob)]
 PathGlob = Annotated[str, AfterValidator(_path_glob)]
+Allowable = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB]
+"""`vocabulary.ALLOWABLE`, as a type."""
+FormatName = Annotated[str, AfterValidator(_format_name)]
 FormatGlob = Annotated[str, AfterValidator(_format_glob)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Label = Annotated[str, AfterValidator(_label)]

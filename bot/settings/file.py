@@ -47,6 +47,7 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
             own=config.own,
             hosts=frozenset(each.host for each in registries),
         ),
+        files=_files(config.files),
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
@@ -99,8 +100,16 @@ def _rule(rule: schema.Rule) -> Rule:
         tag=rule.tag,
         ignore=rule.ignore,
         labels=rule.labels,
+        allow=rule.allow,
         require_scan=rule.require.scan if rule.require else None,
     )
+
+
+def _files(entries: tuple[schema.Files, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    globs: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        globs[entry.format] = (*globs.get(entry.format, ()), *entry.path)
+    return tuple(globs.items())
 
 
 def _scanner(scanner: schema.Scanner, folder: Path) -> values.ScannerSettings:

@@ -162,8 +162,19 @@ class Rule(Section):
     """Whether the place is left alone. Where no rule says: `false`."""
     labels: tuple[fields.Label, ...] | None = None
     """Labels for the proposal. Where no rule says: none."""
+    allow: tuple[fields.Allowable, ...] | None = None
+    """Reasons that do not hold here: places that are skipped for one of them move. Where no rule says: none."""
     require: Require | None = None
     """What is asked of an update before it is proposed. Where no rule says: nothing."""
+
+
+class Files(Section):
+    """Files that are read as a format though their names do not say so."""
+
+    format: fields.FormatName
+    """The format that reads them; `text` finds what is already pinned, in anything: `name:tag@sha256:…`."""
+    path: OneOrMore[fields.PathGlob]
+    """Globs over their paths in a repository."""
 
 
 class Scanner(Section):
@@ -199,6 +210,8 @@ class Config(Section):
     """Registries besides the well-known public ones, which need no entry; others are never contacted."""
     own: tuple[fields.ImageGlob, ...] | None = None
     """Globs over the canonical repositories of your own builds; those move only by a rule that says `role: own`."""
+    files: tuple[Files, ...] = ()
+    """Files besides those that the formats know by their names."""
     policy: tuple[Rule, ...] = ()
     """Rules, the most particular first."""
     scanners: tuple[Scanner, ...] = ()

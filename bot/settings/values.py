@@ -116,6 +116,8 @@ class Settings:
     forges: tuple[ForgeSettings, ...] = ()
     registries: tuple[RegistrySettings, ...] = ()
     rulebook: Rulebook = field(default_factory=Rulebook)
+    files: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """By the name of a format: globs over paths of more files that it reads."""
     scanners: tuple[ScannerSettings, ...] = ()
     """In this release the first is the one that scans."""
     branch_prefix: str = DEFAULT_BRANCH_PREFIX

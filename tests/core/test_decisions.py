@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from support.values import digest, finding, occurrence, scan, update
 
+from bot.core.closing import close
 from bot.core.decide import decide
 from bot.core.gates import gate
 from bot.core.reconcile import reconcile
@@ -16,7 +17,7 @@ from bot.model.evidence import Evidence, NotScanned, Unscanned
 from bot.model.image import Kind, Manifest, Resolved, Unresolved
 from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
 from bot.model.reference import Line
-from bot.model.source import Closed
+from bot.model.source import Closed, IgnoreComment, Slot, Span
 from bot.model.vocabulary import REASONS, SENTENCES, UNSUPPORTED_REASONS, Reason, Role, Status
 
 TODAY = date(2027, 1, 15)
@@ -76,6 +77,50 @@ def test_a_digest_that_is_not_sha256_is_read_and_never_written():
 
 def test_a_closed_place_says_why():
     assert _reason(_select("nginx:1", digest=Closed(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
+
+
+@pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
+def test_what_is_not_ours_to_know_or_write_is_said_before_whose_it_is(reason):
+    place = {"role": Role.THIRD_PARTY, "digest": Closed(reason)}
+    assert _reason(_select("registry.acme.dev/web:1", **place)) is reason
+
+
+def test_a_rule_opens_what_it_allows_and_nothing_else():
+    slot = Slot(Span(7, 7), b"", b"@")
+    place = {"digest": Closed(Reason.EMBEDDED, slot), "tag": Closed(Reason.EMBEDDED, slot)}
+    assert _reason(_select("nginx:1", **place)) is Reason.EMBEDDED
+    assert (
+        _reason(_select("nginx:1", Rulebook(rules=(Rule(allow=(Reason.IMMUTABLE_JOB,)),)), **place)) is Reason.EMBEDDED
+    )
+    opened = _select("nginx:1", Rulebook(rules=(Rule(allow=(Reason.EMBEDDED,)),)), **place)
+    assert isinstance(opened, Selected)
+    assert (opened.occurrence.digest, opened.occurrence.tag) == (slot, slot)
+
+
+@pytest.mark.parametrize("until", [None, TODAY, date(2027, 1, 16)])
+def test_a_comment_ignores_to_the_end_of_its_last_day(until):
+    skip = _select("nginx:1", comment=IgnoreComment(3, until, "ABC-12"))
+    assert _reason(skip) is Reason.IGNORED
+    assert "line 3" in skip.detail
+    assert "ABC-12" in skip.detail
+    assert until is None or str(until) in skip.detail
+
+
+def test_an_expired_comment_no_longer_ignores_and_is_reported():
+    selected = _select("nginx:1", comment=IgnoreComment(3, date(2027, 1, 14)))
+    assert isinstance(selected, Selected)
+    (note,) = selected.occurrence.notes
+    assert "line 3" in note
+    assert "2027-01-14" in note
+
+
+def test_closing_keeps_what_cannot_be_opened_closed():
+    slot = Slot(Span(7, 7), b"", b"@")
+    warned = close(occurrence("nginx:1", digest=slot), Reason.EMBEDDED)
+    assert warned.digest == Closed(Reason.EMBEDDED, slot)
+    assert close(warned, Reason.IMMUTABLE_JOB).digest == Closed(Reason.EMBEDDED, slot)
+    assert close(warned, Reason.OTHER_WRITER).digest == Closed(Reason.OTHER_WRITER)
+    assert close(close(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest == Closed(Reason.OTHER_WRITER)
 
 
 def test_own_images_move_only_by_a_rule_that_says_role_own():

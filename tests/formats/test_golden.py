@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.case_formats import CASE_FORMATS
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
-from bot.formats import all_formats
 from bot.formats._syntax import yaml_nodes
 from bot.model.reference import Digest, ImageReference
 from bot.model.remark import Places
@@ -24,7 +24,7 @@ from bot.pipeline.survey import Reading, read, related
 from bot.ports import FileFormat
 
 HERE = Path(__file__).parent
-FORMATS = {file_format.name: file_format for file_format in all_formats()}
+FORMATS = {file_format.name: file_format for file_format in CASE_FORMATS}
 MANDATORY = {"crlf", "bom", "no-final-newline", "already-pinned", "unparsable"}
 
 Contents = Mapping[FilePath, bytes]
@@ -37,7 +37,7 @@ class Case:
 
     def read(self, files: Contents) -> list[Reading]:
         """Read what each format selects of `files`, as a survey does."""
-        chosen = [(path, each) for each in all_formats() for path in each.selects(files.keys())]
+        chosen = [(path, each) for each in CASE_FORMATS for path in each.selects(files.keys())]
         return [read(SourceFile(path, files[path]), file_format) for path, file_format in chosen]
 
     def places(self, files: Contents) -> Places:
@@ -57,7 +57,7 @@ class Case:
 
 CASES = [
     Case(file_format, folder)
-    for file_format in all_formats()
+    for file_format in CASE_FORMATS
     for folder in sorted((HERE / file_format.name).iterdir())
     if folder.is_dir()
 ]

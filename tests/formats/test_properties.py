@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.case_formats import CASE_FORMATS
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
-from bot.formats import all_formats
 from bot.model.reference import Digest
 from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
 
@@ -28,7 +28,7 @@ def samples_of(file_format):
     return samples
 
 
-SAMPLES = {file_format.name: samples_of(file_format) for file_format in all_formats()}
+SAMPLES = {file_format.name: samples_of(file_format) for file_format in CASE_FORMATS}
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"
 FRAGMENTS = [
@@ -62,7 +62,7 @@ FRAGMENTS = [
         b"@",
     ),
 ]
-ALL_FORMATS = pytest.mark.parametrize("file_format", all_formats(), ids=lambda file_format: file_format.name)
+ALL_FORMATS = pytest.mark.parametrize("file_format", CASE_FORMATS, ids=lambda file_format: file_format.name)
 
 
 @st.composite

@@ -1,12 +1,14 @@
 """`scan` over one tree: every status comes up, in the documents that scripts and people read."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.stands import LocalStand
 from support.values import digest
 from support.worlds import Loopback, build, write_tree
 
+from bot.formats import formats_with
 from bot.model.policy import Match, Rule, Rulebook
 from bot.model.vocabulary import Role
 from bot.pipeline.scan import scan
@@ -179,3 +181,33 @@ def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback
     assert all("the forge takes" in failed.error for failed in report.failed)
     assert [repository.name for repository in report.repositories] == ["acme", "acme"]
     assert all(stand.requests() == [] for stand in stands)
+
+
+def test_a_comment_of_a_person_leaves_a_place_alone_until_its_day(tmp_path, loopback):
+    loopback.move("python", "3.12", "now")
+    files = {
+        "Dockerfile": "# basebump: ignore until=2026-11-25 ABC-12\nFROM python:3.12\n"
+        "# basebump: ignore until=2026-11-24\nFROM python:3.12\nFROM python:3.12 # basebump: ignore\n",
+        "pod.yaml": POD.format(image="python:3.12 # basebump: ignore"),
+    }
+    scanned = _scan(tmp_path, loopback, files)
+    places = _places(scanned)
+    assert (places["Dockerfile", 2]["status"], places["Dockerfile", 2]["reason"]) == ("skipped", "ignored")
+    assert places["Dockerfile", 4]["status"] == "update"
+    (note,) = places["Dockerfile", 4]["notes"]
+    assert note == "The comment on line 3 to ignore it held until 2026-11-24."
+    assert places["pod.yaml", 5]["reason"] == "ignored"
+    text = scan_text(scanned.report, None)
+    assert note in text
+    assert "The comment on line 1 says so until 2026-11-25: ABC-12" in text
+
+
+def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
+    loopback.move("python", "3.12", "now")
+    tree = WorkTree(write_tree(tmp_path / "tree", {"build/base.docker": "FROM python:3.12\n", "other": "FROM a:1\n"}))
+    world = replace(loopback.world(), formats=formats_with({"dockerfile": ("build/*.docker",)}))
+    scanned = scan(tree, "tree", world, loopback.rulebook)
+    assert [(path, place["status"]) for (path, _), place in _places(scanned).items()] == [
+        ("build/base.docker", "update")
+    ]
+    assert len(scanned.edited.changes) == 1

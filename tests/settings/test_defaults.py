@@ -94,6 +94,7 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         ignore=default.ignore,
         labels=default.labels,
         require_scan=default.require_scan,
+        allow=default.allow,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from support.parts import ROOT
 
 from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
-from bot.model.vocabulary import Role
+from bot.model.vocabulary import ALLOWABLE, Role
 from bot.settings import (
     GithubSettings,
     LocalSettings,
@@ -19,6 +20,7 @@ from bot.settings import (
     ScannerKind,
     ScannerSettings,
     Settings,
+    fields,
     load,
 )
 from bot.settings.fields import written_duration
@@ -121,6 +123,24 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of)
             Rule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan),
         )
     )
+
+
+def test_a_rule_may_allow_exactly_what_the_vocabulary_lets_it(settings_of):
+    assert get_args(fields.Allowable) == ALLOWABLE
+    written = ", ".join(ALLOWABLE)
+    assert settings_of(f"policy: [{{allow: [{written}]}}]").rulebook.rules == (Rule(allow=ALLOWABLE),)
+
+
+def test_more_files_of_a_format_add_up(settings_of):
+    settings = settings_of(
+        """
+        files:
+          - {format: dockerfile, path: build/*.docker}
+          - {format: kubernetes, path: [deploy/*.txt]}
+          - {format: dockerfile, path: [images/**]}
+        """
+    )
+    assert dict(settings.files) == {"dockerfile": ("build/*.docker", "images/**"), "kubernetes": ("deploy/*.txt",)}
 
 
 def test_own_images_that_are_not_stated_differ_from_none(settings_of):
