@@ -1,0 +1,269 @@
+"""The tokens of HCL as hclsyntax/scan_tokens.rl of hashicorp/hcl has them; texts know their bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.model.vocabulary import Reason
+
+MAX_NESTING = 100
+"""Blocks, objects, tuples, and braces and quotes inside interpolations: Terraform's own modules nest some ten."""
+
+BOM = b"\xef\xbb\xbf"
+END = "end"
+IDENTIFIER = "identifier"
+NEWLINE = "newline"
+NUMBER = "number"
+TEMPLATE = "template"
+
+_NAME = rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff-]*"
+_TOKEN = re.compile(
+    rb"""
+      (?P<space>[ \t\r]+)
+    | (?P<newline>\n)
+    | (?P<comment>\#[^\n]*|//[^\n]*)
+    | (?P<block_comment>/\*)
+    | (?P<heredoc><<(?P<flush>-?)(?P<marker>%b)\r?\n)
+    | (?P<identifier>%b)
+    | (?P<string>"(?P<plain>[^"\\$%%\r\n]*)")
+    | (?P<quote>")
+    | (?P<number>[0-9][0-9A-Za-z.]*)
+    | (?P<symbol>[=!<>]=|=>|&&|\|\||::|\.\.\.|.)
+    """
+    % (_NAME, _NAME),
+    re.VERBOSE | re.DOTALL,
+)
+_IN_QUOTES = re.compile(rb'\\[^\r\n]|(?:\$\$|%%)\{|[$%]\{|["\r\n]')
+_IN_HEREDOC = re.compile(rb"(?:\$\$|%%)\{|[$%]\{|\n")
+_IN_BRACES = re.compile(rb'["{}]|#[^\n]*|//[^\n]*|/\*')
+_ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
+_UNICODE_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
+_LAST_CODE_POINT = 0x10FFFF
+_OPENS = (b"${", b"%{")
+
+
+class HclError(Exception):
+    """The bytes at `offset` are no HCL, or more of it than we follow."""
+
+    def __init__(self, offset: int, reason: Reason = Reason.UNPARSABLE) -> None:
+        self.offset = offset
+        self.reason = reason
+        super().__init__(offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A run of a template's text."""
+
+    value: bytes
+    start: int | None
+    """The byte of the file where `value` stands as it is; None for an escape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolation:
+    """`${…}` or `%{…}` in a template."""
+
+    start: int
+    end: int
+    expression: bytes
+    """What stands between the braces, without the space around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text, in quotes or as a heredoc."""
+
+    start: int
+    """Of its quote, or of `<<`."""
+    end: int
+    parts: tuple[Literal | Interpolation, ...]
+    """Of a heredoc, at least one for each line, without the indentation that `<<-` takes away."""
+    is_heredoc: bool = False
+
+    @property
+    def value(self) -> bytes | None:
+        """The text; None where something is interpolated."""
+        literals = [part.value for part in self.parts if isinstance(part, Literal)]
+        return b"".join(literals) if len(literals) == len(self.parts) else None
+
+    @property
+    def value_start(self) -> int | None:
+        """The byte of the file where all of `value` stands as it is; None where it does not."""
+        match self.parts:
+            case (Literal(_, start),):
+                return start
+            case _:
+                return None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token; spaces and comments are none."""
+
+    kind: str
+    """IDENTIFIER, NUMBER, NEWLINE, TEMPLATE, END, or the symbol itself."""
+    start: int
+    end: int
+    template: Template | None = None
+
+
+def read_tokens(content: bytes) -> Iterator[Token]:
+    """Yield the tokens of a file, the last of them END. Raises HclError."""
+    at = len(BOM) if content.startswith(BOM) else 0
+    while match := _TOKEN.match(content, at):
+        at = match.end()
+        match match.lastgroup:
+            case "space" | "comment":
+                continue
+            case "block_comment":
+                at = _after_comment(content, match.start())
+            case "heredoc":
+                heredoc = _heredoc(content, match)
+                at = heredoc.end
+                yield Token(TEMPLATE, heredoc.start, heredoc.end, heredoc)
+            case "string":
+                plain = Template(match.start(), at, (Literal(match["plain"], match.start("plain")),))
+                yield Token(TEMPLATE, plain.start, at, plain)
+            case "quote":
+                quoted = _quoted(content, match.start())
+                at = quoted.end
+                yield Token(TEMPLATE, quoted.start, at, quoted)
+            case "symbol":
+                yield Token(match[0].decode(errors="replace"), match.start(), at)
+            case kind:
+                yield Token(str(kind), match.start(), at)
+    yield Token(END, at, at)
+
+
+def _after_comment(content: bytes, start: int) -> int:
+    end = content.find(b"*/", start + 2)
+    if end < 0:
+        raise HclError(start)
+    return end + 2
+
+
+def _quoted(content: bytes, start: int) -> Template:
+    """Read the template whose opening quote stands at `start`."""
+    parts: list[Literal | Interpolation] = []
+    at = start + 1
+    while match := _IN_QUOTES.search(content, at):
+        stop = match[0]
+        if match.start() > at or (stop == b'"' and not parts):
+            parts.append(Literal(content[at : match.start()], at))
+        at = match.end()
+        if stop == b'"':
+            return Template(start, at, tuple(parts))
+        if stop in b"\r\n":
+            break
+        if stop in _OPENS:
+            at = _after_interpolation(content, match.start())
+            parts.append(_interpolation(content, match.start(), at))
+        elif stop.startswith(b"\\"):
+            value, at = _escape(content, match.start())
+            parts.append(Literal(value, None))
+        else:
+            parts.append(Literal(stop[1:], None))
+    raise HclError(start)
+
+
+def _escape(content: bytes, start: int) -> tuple[bytes, int]:
+    """Return what the escape at `start` stands for, and where it ends."""
+    unicode = _UNICODE_ESCAPE.match(content, start)
+    if unicode is not None:
+        code_point = int(unicode[1] or unicode[2], 16)
+        if code_point > _LAST_CODE_POINT:
+            raise HclError(start)
+        return chr(code_point).encode(errors="replace"), unicode.end()
+    value = _ESCAPES.get(content[start + 1 : start + 2])
+    if value is None:
+        raise HclError(start)
+    return value, start + 2
+
+
+def _heredoc(content: bytes, introducer: re.Match[bytes]) -> Template:
+    """Read the heredoc whose first line follows `introducer`."""
+    lines: list[list[Literal | Interpolation]] = []
+    at = introducer.end()
+    while (line_end := content.find(b"\n", at)) >= 0 or at < len(content):
+        line_end = line_end if line_end >= 0 else len(content)
+        if content[at:line_end].strip() == introducer["marker"]:
+            parts = [part for line in (_flushed(lines) if introducer["flush"] else lines) for part in line]
+            return Template(introducer.start(), line_end, tuple(parts), is_heredoc=True)
+        line, at = _heredoc_line(content, at)
+        lines.append(line)
+    raise HclError(introducer.start())
+
+
+def _heredoc_line(content: bytes, start: int) -> tuple[list[Literal | Interpolation], int]:
+    """Read one line with its line break, and what an interpolation goes on over; return where the next one begins."""
+    parts: list[Literal | Interpolation] = []
+    at = start
+    while match := _IN_HEREDOC.search(content, at):
+        stop = match[0]
+        end = match.end() if stop == b"\n" else match.start()
+        if end > at:
+            parts.append(Literal(content[at:end], at))
+        at = match.end()
+        if stop == b"\n":
+            return parts, at
+        if stop in _OPENS:
+            at = _after_interpolation(content, match.start())
+            parts.append(_interpolation(content, match.start(), at))
+        else:
+            parts.append(Literal(stop[1:], None))
+    raise HclError(start)
+
+
+def _flushed(lines: list[list[Literal | Interpolation]]) -> list[list[Literal | Interpolation]]:
+    """Take away the indentation of all lines but blank ones (flushHeredocTemplateParts in parser_template.go)."""
+    indents = [_indent(line[0]) for line in lines if not _is_blank(line)]
+    indent = min(indents, default=0)
+    return [line if _is_blank(line) else [*_without(line[0], indent), *line[1:]] for line in lines]
+
+
+def _is_blank(line: list[Literal | Interpolation]) -> bool:
+    return len(line) == 1 and isinstance(line[0], Literal) and not line[0].value.strip()
+
+
+def _indent(part: Literal | Interpolation) -> int:
+    return len(part.value) - len(part.value.lstrip()) if isinstance(part, Literal) else 0
+
+
+def _without(part: Literal | Interpolation, indent: int) -> list[Literal | Interpolation]:
+    if not isinstance(part, Literal) or part.start is None or not indent:
+        return [part]
+    rest = Literal(part.value[indent:], part.start + indent)
+    return [rest] if rest.value else []
+
+
+def _interpolation(content: bytes, start: int, end: int) -> Interpolation:
+    return Interpolation(start, end, content[start + 2 : end - 1].strip(b"~ \t\r\n"))
+
+
+def _after_interpolation(content: bytes, start: int) -> int:
+    """Return where the `${…}` at `start` ends; there may be templates in it, and interpolations in those."""
+    enclosing = [_IN_BRACES]
+    at = start + 2
+    while match := enclosing[-1].search(content, at):
+        stop = match[0]
+        at = match.end()
+        if stop == b'"' and enclosing[-1] is _IN_QUOTES:
+            enclosing.pop()
+        elif stop == b'"':
+            enclosing.append(_IN_QUOTES)
+        elif stop == b"{" or stop in _OPENS:
+            enclosing.append(_IN_BRACES)
+        elif stop == b"}":
+            enclosing.pop()
+            if not enclosing:
+                return at
+        elif stop == b"/*":
+            at = _after_comment(content, match.start())
+        elif stop in b"\r\n":
+            break
+        if len(enclosing) > MAX_NESTING:
+            raise HclError(match.start(), Reason.TOO_DEEP)
+    raise HclError(start)

@@ -1,0 +1,269 @@
+"""HCL: what its trees hold, and where."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats._syntax.hcl import Block, BrokenHcl, Computed, Hcl, Object, Tuple, read_hcl
+from bot.formats._syntax.hcl_tokens import MAX_NESTING, Interpolation, Literal, Template
+from bot.model.vocabulary import Reason
+
+
+def body(text: str):
+    read = read_hcl(text.encode())
+    assert isinstance(read, Hcl), read
+    return read.body
+
+
+def value(text: str, name: str = "a"):
+    return body(text).value(name)
+
+
+def plain(text: str) -> str:
+    template = value(text)
+    assert isinstance(template, Template)
+    return (template.value or b"").decode()
+
+
+def broken(text: str) -> BrokenHcl:
+    read = read_hcl(text.encode())
+    assert isinstance(read, BrokenHcl)
+    return read
+
+
+def test_a_text_in_quotes_knows_its_bytes():
+    content = '# ü\n\na = "nginx:1.27" // evil\n'.encode()
+    read = read_hcl(content)
+    assert isinstance(read, Hcl)
+    template = read.body.value("a")
+    assert isinstance(template, Template)
+    assert template.value == b"nginx:1.27"
+    assert template.value_start == content.index(b"nginx")
+    assert read.line_number(template.value_start) == 3
+    assert read.source_of(template) == '"nginx:1.27"'
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (r'"a\nb"', "a\nb"),
+        (r'"a\"b"', 'a"b'),
+        (r'"a\u00fcb"', "aüb"),
+        (r'"\U0001F433"', "🐳"),
+        ('"$${a}"', "${a}"),
+        ('"%%{a}"', "%{a}"),
+        ('"$a %b $"', "$a %b $"),
+        ('""', ""),
+    ],
+)
+def test_escapes_stand_for_other_text(source, text):
+    assert plain(f"a = {source}\n") == text
+
+
+@pytest.mark.parametrize("source", [r'"b\u0061"', r'"\u0061b"', '"$${a}"', r'"a\\b"'])
+def test_a_text_with_an_escape_is_nowhere_as_it_is(source):
+    template = value(f"a = {source}\n")
+    assert isinstance(template, Template)
+    assert template.value_start is None
+
+
+def test_an_interpolation_is_a_part_with_its_expression():
+    template = value('a = "nginx:${ TAG }-${x("}")}"\n')
+    assert isinstance(template, Template)
+    assert template.value is None
+    assert template.parts == (
+        Literal(b"nginx:", 5),
+        Interpolation(11, 19, b"TAG"),
+        Literal(b"-", 19),
+        Interpolation(20, 29, b'x("}")'),
+    )
+
+
+@pytest.mark.parametrize("inner", ['"}"', '{ b = "}" }', '"${"}"}"', "/* } */ b", 'b ? "c" : "d"'])
+def test_an_interpolation_ends_at_its_own_brace(inner):
+    template = value(f'a = "${{{inner}}}!"\n')
+    assert isinstance(template, Template)
+    assert template.parts[-1] == Literal(b"!", 8 + len(inner))
+
+
+def test_a_heredoc_is_text_without_escapes():
+    assert plain('a = <<EOF\n  b\\n "c"\n\nEOF\n') == '  b\\n "c"\n\n'
+
+
+def test_a_heredoc_ends_at_its_word_whatever_the_space_around_it():
+    assert body("a = <<-EOF\n  b\n  EOF \nc = 1\n").attributes[1].name == "c"
+
+
+def test_a_flush_heredoc_loses_the_indentation_of_its_lines_but_not_of_blank_ones():
+    template = value("a = <<-EOF\n    b\n  \n      c\n    EOF\n")
+    assert isinstance(template, Template)
+    assert template.parts == (Literal(b"b\n", 15), Literal(b"  \n", 17), Literal(b"  c\n", 24))
+
+
+def test_a_line_that_begins_with_an_interpolation_has_no_indentation_to_lose():
+    template = value("a = <<-EOF\n  b\n${c}\nEOF\n")
+    assert isinstance(template, Template)
+    assert template.parts[0] == Literal(b"  b\n", 11)
+
+
+def test_the_last_line_of_a_heredoc_does_not_stand_inside_an_interpolation():
+    template = value("a = <<EOF\n${\nEOF\n}\nEOF\n")
+    assert isinstance(template, Template)
+    assert [type(part) for part in template.parts] == [Interpolation, Literal]
+
+
+def test_blocks_have_labels_and_bodies():
+    (block,) = body('resource "docker_image" web {\n  name = "a"\n  inner {}\n}\n').blocks
+    assert isinstance(block, Block)
+    assert (block.type, block.labels) == ("resource", ("docker_image", "web"))
+    assert [each.name for each in block.body.attributes] == ["name"]
+    assert [each.type for each in block.body.blocks_of("inner")] == ["inner"]
+
+
+def test_a_block_may_stand_on_one_line():
+    assert [block.type for block in body('variable "a" { default = "b" }\nc {}').blocks] == ["variable", "c"]
+
+
+def test_objects_have_keys_in_every_spelling():
+    value_of = value('a = { b = 1, "c" : 2\n d = 3\n (e) = 4, f.g = 5, 6 = 7 }\n')
+    assert isinstance(value_of, Object)
+    assert [item.name for item in value_of.items] == ["b", "c", "d", None, None, "6"]
+
+
+def test_tuples_go_on_over_lines():
+    items = value('a = [\n  "b", # evil\n  "c"\n  ,\n  {}, []\n]\n')
+    assert isinstance(items, Tuple)
+    assert [type(item) for item in items.items] == [Template, Template, Object, Tuple]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "b",
+        "1.5",
+        '"b" == "c"',
+        '"b".c',
+        "[for x in y : x]",
+        '{ for k, v in y : k => "v" }',
+        "f(\n  1,\n  2\n)",
+        '{ b = "c" }["b"]',
+        '["b"][0]',
+        "(\n 1\n)",
+        'b ? "c" : "d"',
+    ],
+)
+def test_any_other_expression_is_its_bytes(source):
+    content = f"a = {source}\nb = 1\n".encode()
+    read = read_hcl(content)
+    assert isinstance(read, Hcl)
+    computed = read.body.value("a")
+    assert isinstance(computed, Computed)
+    assert read.source_of(computed) == source
+    assert [each.name for each in read.body.attributes] == ["a", "b"]
+
+
+def test_of_several_attributes_the_last_counts():
+    assert plain('a = "b"\na = "c"\n') == "c"
+
+
+@pytest.mark.parametrize("comment", ["# evil", "// evil", "/* evil\n}{ */"])
+def test_comments_are_nothing(comment):
+    assert plain(f'{comment}\na = "b" {comment}\n') == "b"
+
+
+def test_bom_and_carriage_returns_are_no_part_of_anything():
+    read = read_hcl(b'\xef\xbb\xbfa = "b"\r\nc {\r\n}\r\n')
+    assert isinstance(read, Hcl)
+    template = read.body.value("a")
+    assert isinstance(template, Template)
+    assert (template.value, template.value_start) == (b"b", 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "line_number"),
+    [
+        ('a = "b\n', 1),
+        ("a = <<EOF\nb\n", 1),
+        ("a = {\n", 2),
+        ("\na =\n", 2),
+        ("\na b\n", 2),
+        ("a {\n", 2),
+        ("}\n", 1),
+        ("/* b\n", 1),
+        ('a = "${"\n', 1),
+        ("a = [1 2}\n", 1),
+        (r'a = "\q"', 1),
+        (r'a = "\UFFFFFFFF"', 1),
+        ("\n{{ evil }}\n", 2),
+    ],
+)
+def test_what_is_no_hcl_is_broken_and_says_where(text, line_number):
+    assert (broken(text).reason, broken(text).line_number) == (Reason.UNPARSABLE, line_number)
+
+
+def test_what_is_no_utf_8_is_undecodable():
+    read = read_hcl(b'a = "b"\nc = "\xff"\n')
+    assert isinstance(read, BrokenHcl)
+    assert (read.reason, read.line_number) == (Reason.UNDECODABLE, 2)
+
+
+DEEP = MAX_NESTING * 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a = " + "[" * DEEP, "a = " + "{b=" * DEEP, "a = " + "(" * DEEP, "a {\n" * DEEP, 'a = "' + '${"' * DEEP],
+    ids=["tuples", "objects", "parentheses", "blocks", "templates"],
+)
+def test_what_nests_too_deep_is_refused(text):
+    assert broken(text).reason is Reason.TOO_DEEP
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["/*", '"', "<<A\n", '"${', "a = <<-A\n", "a = [\n", "${", "\\", 'a = "$${\n', "a {\n}\n", 'a = "b${c}d"\n'],
+)
+def test_reading_takes_time_in_line_with_the_size(unit):
+    content = (unit * (1_000_000 // len(unit))).encode()
+    began = time.process_time()
+    read_hcl(content)
+    assert time.process_time() - began < 6
+
+
+PIECES = [*"a={}[],#()\\\n\"", " = ", "${", "<<-A\n", "A\n", "/*", "*/", "for "]
+    "a",
+    " = ",
+    '"',
+    "${",
+    "}",
+    "{",
+    "[",
+    "]",
+    ",",
+    "\n",
+    "<<-A\n",
+    "A\n",
+    "#",
+    "/*",
+    "*/",
+    "\\",
+    "for ",
+    "(",
+    ")",
+]
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=40))
+def test_any_text_is_read_without_a_word_and_literals_stand_where_they_say(pieces):
+    content = "".join(pieces).encode()
+    read = read_hcl(content)
+    if isinstance(read, Hcl):
+        for attribute in read.body.attributes:
+            if isinstance(attribute.value, Template):
+                for part in attribute.value.parts:
+                    if isinstance(part, Literal) and part.start is not None:
+                        assert content[part.start : part.start + len(part.value)] == part.value
