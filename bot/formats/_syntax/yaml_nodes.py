@@ -1,23 +1,52 @@
-"""YAML as trees whose scalars know their bytes; a document that is broken costs no other.
+"""YAML documents whose scalars know their bytes; one that is broken costs no other.
 
-The trees are built from the parser's events and not composed: Kubernetes accepts duplicate anchors and keys where
-PyYAML's composer raises, and an alias without its anchor should lose one value and not a file. Aliases and merge keys
-are followed only when somebody looks, and within a budget.
+Aliases and merge keys are followed only when somebody looks, and within a budget.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import yaml
 
 from bot.formats._syntax.yaml_source import Source, is_blank, split
+from bot.formats._syntax.yaml_trees import (
+    MERGE,
+    NO_KEY,
+    NULL,
+    STRING,
+    Mapping,
+    Node,
+    Raw,
+    Scalar,
+    Sequence,
+    StandsAt,
+    TooDeepError,
+    Tree,
+    node_of,
+    read_trees,
+)
 from bot.model.vocabulary import Reason
 
-MAX_NESTING = 200
-"""Levels of collections: schemas inside CustomResourceDefinitions nest some 60 deep, libyaml itself stops at 1000."""
+__all__ = [
+    "EACH",
+    "EVERY",
+    "NULL",
+    "STRING",
+    "Broken",
+    "Document",
+    "Mapping",
+    "Node",
+    "Scalar",
+    "Sequence",
+    "TooDeepError",
+    "read_documents",
+]
+
 MAX_VISITS = 50_000
 """Items, merged mappings and repeated keys looked at in one document, those behind aliases counted each time: more than
 a megabyte of manifests has when it does not repeat itself, and a fraction of a second of work."""
@@ -26,90 +55,10 @@ EACH = "*"
 """In a path: every item of a sequence."""
 EVERY = "{}"
 """In a path: every value of a mapping."""
-_MERGE = "<<"
 _KEPT = "x-"
 """How keys of fragments begin (https://docs.docker.com/reference/compose-file/extension/)."""
-_NO_KEY = "\0"
-"""Stands for keys that no path can name."""
-STRING = "tag:yaml.org,2002:str"
-NULL = "tag:yaml.org,2002:null"
-_resolve: Callable[..., str] = yaml.resolver.Resolver().resolve
-_LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's parser, or the pure one where PyYAML was built without it."""
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 """It looks ahead further than the events it has given."""
-
-
-class TooDeepError(Exception):
-    """A document nests or repeats itself more than we follow; `position` is the character where that showed."""
-
-    def __init__(self, position: int) -> None:
-        self.position = position
-        super().__init__(position)
-
-
-@dataclass(slots=True)
-class Mapping:
-    """Values by key, in order."""
-
-    first: Any
-    """The event that began it; `last` is the one that ended it."""
-    last: Any = None
-    values: dict[str, _Raw] = field(default_factory=dict)
-    hidden: list[tuple[str, _Raw]] = field(default_factory=list)
-    """Values whose key comes again later."""
-
-    def put(self, key: str, value: _Raw) -> None:
-        if key in self.values:
-            self.hidden.append((key, self.values[key]))
-        self.values[key] = value
-
-
-@dataclass(slots=True)
-class Sequence:
-    """Items in order."""
-
-    first: Any
-    last: Any = None
-    items: list[_Raw] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A text, or what YAML makes of it."""
-
-    event: yaml.ScalarEvent
-
-    @property
-    def value(self) -> str:
-        return str(self.event.value)
-
-    @property
-    def style(self) -> str:
-        """The quote, `|`, `>`, or nothing for a plain scalar."""
-        return self.event.style or ""
-
-    @property
-    def is_block(self) -> bool:
-        return self.style in {"|", ">"}
-
-    @property
-    def tag(self) -> str:
-        """What YAML takes it for; whatever has quotes or a tag of its own is a STRING here."""
-        is_plain = not self.style and self.event.tag is None
-        return _resolve(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
-
-
-_COLLECTIONS: dict[type, type[Mapping | Sequence]] = {
-    yaml.MappingStartEvent: Mapping,
-    yaml.SequenceStartEvent: Sequence,
-}
-_Raw = Mapping | Sequence | yaml.ScalarEvent | None
-"""A node as it is kept: most scalars are never looked at, so they stay the events they were."""
-Node = Mapping | Sequence | Scalar | None
-"""None is an alias to nothing."""
-_Place = tuple[int, str | None]
-"""A collection, as its `id`, and the key in it."""
 
 
 @dataclass(slots=True)
@@ -120,9 +69,9 @@ class Document:
     """From 0, in its file."""
     root: Node
     source: Source
-    places: dict[int, set[_Place]]
+    stands_at: dict[int, set[StandsAt]]
     """Of every scalar with an anchor, by the `id` of its event: where it stands, itself and by its aliases."""
-    _followed: set[_Place] = field(default_factory=set)
+    _followed: set[StandsAt] = field(default_factory=set)
     """Where paths have led."""
     _visits: int = 0
 
@@ -144,7 +93,7 @@ class Document:
         elif isinstance(node, Sequence):
             for index, item in enumerate(node.items):
                 self._visit(1)
-                yield from self.walk(_node(item), path[1:], f"{locator}/{index}")
+                yield from self.walk(node_of(item), path[1:], f"{locator}/{index}")
 
     def keys(self, node: Node) -> list[str]:
         """Return the keys of a mapping, in order, and after them those that are merged into it; none of other nodes.
@@ -155,8 +104,8 @@ class Document:
         for mapping in self._with_merged(node):
             self._visit(len(mapping.values))
             keys |= dict.fromkeys(mapping.values)
-        keys.pop(_NO_KEY, None)
-        keys.pop(_MERGE, None)
+        keys.pop(NO_KEY, None)
+        keys.pop(MERGE, None)
         return list(keys)
 
     def values(self, node: Node, key: str) -> list[Node]:
@@ -166,27 +115,44 @@ class Document:
         """
         if isinstance(node, Mapping) and key in node.values:
             self._followed.add((id(node), key))
-            self._visit(len(node.hidden))
-            earlier = [_node(value) for hidden, value in node.hidden if hidden == key]
-            return [*earlier, _node(node.values[key])]
+            earlier = node.hidden or ()
+            self._visit(len(earlier))
+            return [*(node_of(value) for hidden, value in earlier if hidden == key), node_of(node.values[key])]
         for mapping in self._with_merged(node):
             if key in mapping.values:
                 self._followed.add((id(mapping), key))
-                return [_node(mapping.values[key])]
+                return [node_of(mapping.values[key])]
         return []
+
+    def look(self, node: Node) -> Iterator[tuple[str, Node]]:
+        """Yield what is directly in a collection: by key, also what is merged into it, or by the number of the item.
+
+        It only looks: no path has led there by that. Raises TooDeepError as `walk` does.
+        """
+        if isinstance(node, Sequence):
+            self._visit(len(node.items))
+            yield from ((str(index), node_of(item)) for index, item in enumerate(node.items))
+            return
+        seen = {NO_KEY, MERGE}
+        for mapping in self._with_merged(node):
+            self._visit(len(mapping.values))
+            for key, value in mapping.values.items():
+                if key not in seen:
+                    seen.add(key)
+                    yield key, node_of(value)
 
     def _with_merged(self, node: Node) -> Iterator[Mapping]:
         """Yield a mapping and those that are merged into it, each before what it overrules."""
         seen: set[int] = set()
-        pending: list[Node | _Raw] = [node]
+        pending: list[Node | Raw] = [node]
         while pending:
             mapping = pending.pop()
             if not isinstance(mapping, Mapping) or id(mapping) in seen:
                 continue
             yield mapping
             seen.add(id(mapping))
-            if _MERGE in mapping.values:
-                merged = mapping.values[_MERGE]
+            if MERGE in mapping.values:
+                merged = mapping.values[MERGE]
                 mappings = merged.items if isinstance(merged, Sequence) else [merged]
                 self._visit(len(mappings))
                 pending += reversed(mappings)
@@ -204,7 +170,7 @@ class Document:
 
         A key `x-…` is where people keep what they name again; nothing else reads it.
         """
-        places = self.places.get(id(scalar.event), ())
+        places = self.stands_at.get(id(scalar.event), ())
         return any(place not in self._followed and not (place[1] or "").startswith(_KEPT) for place in places)
 
     def literal_start(self, scalar: Scalar) -> int | None:
@@ -253,10 +219,6 @@ class Document:
             raise TooDeepError(0)
 
 
-def _node(raw: _Raw) -> Node:
-    return Scalar(raw) if isinstance(raw, yaml.ScalarEvent) else raw
-
-
 def _extent(node: Node) -> tuple[int, int]:
     """Return start and end of `node` in characters; anchor, tag and quotes are in it."""
     first: Any
@@ -288,26 +250,60 @@ class Broken:
 
 
 def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
-    """Yield the documents of a file whose bytes are wanted, and what could not be read of those; never raises."""
-    index = lines_before = counted = 0
-    for start, end in split(content):
-        raw = content[start:end]
-        if not is_wanted(raw):
-            index += not is_blank(raw)
+    """Yield the documents of a file whose bytes are wanted, and what could not be read of those; never raises.
+
+    What was parsed of a file is kept until this thread reads another, so that several formats can read it.
+    """
+    index = 0
+    for stretch in _stretches(content):
+        source = stretch.source
+        if not is_wanted(source.raw):
+            index += not is_blank(source.raw)
             continue
-        lines_before += content.count(b"\n", counted, start)
-        counted = start
-        source = Source(raw, start, lines_before)
+        for tree in stretch.trees:
+            yield Document(index, tree.root, source, tree.stands_at)
+            index += 1
+        if stretch.broken is not None:
+            yield stretch.broken
+            index += 1
+
+
+@dataclass
+class _Stretch:
+    """A part of a file from one marker of documents to the next; parsed when somebody wants it."""
+
+    source: Source
+    broken: Broken | None = None
+    """What stopped the parser, once it ran."""
+
+    @cached_property
+    def trees(self) -> list[Tree]:
+        trees: list[Tree] = []
+        source = self.source
         try:
-            for root, places in _roots(source.decode()):
-                yield Document(index, root, source, places)
-                index += 1
+            trees += read_trees(source.decode())  # those before an error are kept
         except UnicodeDecodeError as error:
-            yield Broken(Reason.UNDECODABLE, source.line_number(start + error.start), source)
-            index += 1
+            self.broken = Broken(Reason.UNDECODABLE, source.line_number(source.start + error.start), source)
         except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:  # the last two of the pure parser
-            yield Broken(_reason(error), source.line_number(source.offset(_position(error, source.text))), source)
-            index += 1
+            line_number = source.line_number(source.offset(_position(error, source.text)))
+            self.broken = Broken(_reason(error), line_number, source)
+        return trees
+
+
+_kept = threading.local()
+
+
+def _stretches(content: bytes) -> list[_Stretch]:
+    if getattr(_kept, "content", None) != content:
+        lines_before = counted = 0
+        stretches: list[_Stretch] = []
+        for start, end in split(content):
+            lines_before += content.count(b"\n", counted, start)
+            counted = start
+            stretches.append(_Stretch(Source(content[start:end], start, lines_before)))
+        _kept.content, _kept.stretches = content, stretches
+    kept: list[_Stretch] = _kept.stretches
+    return kept
 
 
 def _reason(error: Exception) -> Reason:
@@ -322,67 +318,3 @@ def _position(error: Exception, text: str) -> int:
         return int(getattr(error, "position", 0))
     is_at_end = problem.index >= len(text.rstrip())
     return int(context.index if is_at_end and context is not None else problem.index)
-
-
-def _roots(text: str) -> Iterator[tuple[Node, dict[int, set[_Place]]]]:
-    """Yield the root of each document, and where its anchored scalars stand. Raises YAMLError, TooDeepError."""
-    next_event: Callable[[], Any] = _LOADER(text).get_event
-    while (event := next_event()) is not None:
-        if type(event) is yaml.DocumentStartEvent:
-            yield _root(next_event)
-
-
-def _root(next_event: Callable[[], Any]) -> tuple[Node, dict[int, set[_Place]]]:
-    """Build the tree of one document out of its events. Reading YAML spends its time here, so it is one loop."""
-    anchors = _Anchors()
-    parent: Any = Sequence(None)
-    top = parent.items
-    key: str | None = None
-    enclosing: list[tuple[Any, str | None]] = []
-    while (kind := type(event := next_event())) is not yaml.DocumentEndEvent:
-        if kind is yaml.ScalarEvent:
-            node = event
-        elif kind in _COLLECTIONS:
-            node = _COLLECTIONS[kind](event)
-        elif kind is yaml.AliasEvent:
-            node = anchors.nodes.get(event.anchor)
-        else:
-            parent.last = event
-            parent, key = enclosing.pop()
-            continue
-        if event.anchor is not None:
-            anchors.note(event.anchor, node, (id(parent), key))
-        if type(parent) is Sequence:
-            parent.items.append(node)
-        elif key is None:
-            key = _key(node)
-        else:
-            parent.put(key, node)
-            key = None
-        if kind in _COLLECTIONS:
-            enclosing.append((parent, key))
-            parent, key = node, None
-            if len(enclosing) > MAX_NESTING:
-                raise TooDeepError(event.start_mark.index)
-    return (_node(top[0]) if top else None), anchors.places
-
-
-@dataclass(slots=True)
-class _Anchors:
-    """What the anchors of one document name now."""
-
-    nodes: dict[str, _Raw] = field(default_factory=dict)
-    places: dict[int, set[_Place]] = field(default_factory=dict)
-
-    def note(self, anchor: str, node: _Raw, place: _Place) -> None:
-        """Remember a node with an anchor, or one that an alias names again, and where it stands."""
-        self.nodes[anchor] = node
-        if isinstance(node, yaml.ScalarEvent):
-            self.places.setdefault(id(node), set()).add(place)
-
-
-def _key(node: _Raw) -> str:
-    """Return what `node` is as a key of a mapping; a quoted `<<` merges nothing."""
-    if not isinstance(node, yaml.ScalarEvent) or (node.value == _MERGE and node.style):
-        return _NO_KEY
-    return str(node.value)
