@@ -27,8 +27,12 @@ class ImageReader:
     role: Role
     marks: re.Pattern[str] = TEMPLATE_MARKS
 
-    def read(self, locator: str, node: Node, platform: str | None = None) -> Occurrence | Unsupported | None:
+    def read(
+        self, locator: str, node: Node, platform: str | None = None, scheme: str = ""
+    ) -> Occurrence | Unsupported | None:
         """Return the occurrence that `node` is, or why it is none; None where there is no text at all.
+
+        With a `scheme`, as `docker://`, only what begins with it is an image: what follows it.
 
         What also stands where no path has led so far is closed: with it an `env` or a label would move. So ask for
         images only when all paths of the document have been walked.
@@ -40,10 +44,14 @@ class ImageReader:
             case Scalar():
                 text = node.value.strip() if node.is_block else node.value
                 tag = node.tag
-                if tag == NULL or not text:
+                if tag == NULL or not text or not text.startswith(scheme):
                     return None
+                text = text.removeprefix(scheme)
                 start = document.literal_start(node) if tag == STRING else None
+                start = None if start is None else start + len(scheme)
                 is_templated = self.marks.search(text) is not None
+            case Mapping() | Sequence() if scheme:
+                return None
             case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
                 text, start = document.source_of(node), None
                 is_templated = "{{" in text

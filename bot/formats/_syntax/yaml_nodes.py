@@ -91,6 +91,7 @@ class Document:
                 key = f"{path[0]}#{index}" if index else path[0]
                 yield from self.walk(value, path[1:], f"{locator}/{key}")
         elif isinstance(node, Sequence):
+            self._followed.add((id(node), None))
             for index, item in enumerate(node.items):
                 self._visit(1)
                 yield from self.walk(node_of(item), path[1:], f"{locator}/{index}")
