@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import yaml
 from support.case_formats import CASE_FORMATS
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
-from bot.formats._syntax import yaml_nodes
+from bot.formats._syntax import yaml_nodes, yaml_trees
 from bot.model.reference import Digest, ImageReference
 from bot.model.remark import Places
 from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
@@ -144,7 +145,8 @@ def without_slots(case: Case, path: FilePath, files: Contents, inserted: Mapping
 @pytest.fixture(params=["libyaml", "pure"])
 def yaml_parser(request, monkeypatch):
     if request.param == "pure":
-        monkeypatch.setattr(yaml_nodes, "_LOADER", yaml.SafeLoader)
+        monkeypatch.setattr(yaml_trees, "_LOADER", yaml.SafeLoader)
+        monkeypatch.setattr(yaml_nodes, "_kept", threading.local())  # what the other parser read
     elif not yaml.__with_libyaml__:
         pytest.skip("PyYAML was built without libyaml")
 

@@ -1,0 +1,175 @@
+"""Trees of YAML documents, built from the events of the parser.
+
+They are not composed: Kubernetes accepts duplicate anchors and keys where PyYAML's composer raises, and an alias
+without its anchor should lose one value and not a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+MAX_NESTING = 200
+"""Levels of collections: schemas inside CustomResourceDefinitions nest some 60 deep, libyaml itself stops at 1000."""
+
+MERGE = "<<"
+NO_KEY = "\0"
+"""Stands for keys that no path can name."""
+STRING = "tag:yaml.org,2002:str"
+NULL = "tag:yaml.org,2002:null"
+_resolve: Callable[..., str] = yaml.resolver.Resolver().resolve
+_LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser, or the pure one where PyYAML was built without it."""
+
+
+class TooDeepError(Exception):
+    """A document nests or repeats itself more than we follow; `position` is the character where that showed."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        super().__init__(position)
+
+
+class Mapping:
+    """Values by key, in order."""
+
+    __slots__ = ("first", "hidden", "last", "values")
+
+    def __init__(self, first: Any) -> None:
+        self.first = first
+        """The event that began it; `last` is the one that ended it."""
+        self.last: Any = None
+        self.values: dict[str, Raw] = {}
+        self.hidden: list[tuple[str, Raw]] | None = None
+        """Values whose key comes again later."""
+
+
+class Sequence:
+    """Items in order."""
+
+    __slots__ = ("first", "items", "last")
+
+    def __init__(self, first: Any) -> None:
+        self.first = first
+        self.last: Any = None
+        self.items: list[Raw] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A text, or what YAML makes of it."""
+
+    event: yaml.ScalarEvent
+
+    @property
+    def value(self) -> str:
+        return str(self.event.value)
+
+    @property
+    def style(self) -> str:
+        """The quote, `|`, `>`, or nothing for a plain scalar."""
+        return self.event.style or ""
+
+    @property
+    def is_block(self) -> bool:
+        return self.style in {"|", ">"}
+
+    @property
+    def tag(self) -> str:
+        """What YAML takes it for; whatever has quotes or a tag of its own is a STRING here."""
+        is_plain = not self.style and self.event.tag is None
+        return _resolve(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
+
+
+Raw = Mapping | Sequence | yaml.ScalarEvent | None
+"""A node as it is kept: most scalars are never looked at, so they stay the events they were."""
+Node = Mapping | Sequence | Scalar | None
+"""None is an alias to nothing."""
+StandsAt = tuple[int, str | None]
+"""A collection, as its `id`, and the key in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One document; nothing in it changes once it is built."""
+
+    root: Node
+    stands_at: dict[int, set[StandsAt]]
+    """Of every scalar with an anchor, by the `id` of its event: where it stands, itself and by its aliases."""
+
+
+def node_of(raw: Raw) -> Node:
+    """Return a node as it is looked at."""
+    return Scalar(raw) if isinstance(raw, yaml.ScalarEvent) else raw
+
+
+def read_trees(text: str) -> Iterator[Tree]:
+    """Yield the documents of `text`. Raises YAMLError and TooDeepError; the pure parser also other ValueErrors."""
+    next_event: Callable[[], Any] = _LOADER(text).get_event
+    while (event := next_event()) is not None:
+        if type(event) is yaml.DocumentStartEvent:
+            yield _tree(next_event)
+
+
+def _tree(next_event: Callable[[], Any]) -> Tree:  # noqa: C901, PLR0912 - reading YAML spends its time here: one loop
+    """Build the tree of one document out of its events."""
+    anchors = _Anchors()
+    parent: Any = Sequence(None)
+    top = items = parent.items
+    values: Any = None
+    key: str | None = None
+    enclosing: list[tuple[Any, str | None]] = []
+    while True:
+        event: Any = next_event()
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            node = event
+        elif kind is yaml.MappingStartEvent:
+            node = Mapping(event)
+        elif kind is yaml.SequenceStartEvent:
+            node = Sequence(event)
+        elif kind is yaml.AliasEvent:
+            node = anchors.nodes.get(event.anchor)
+        elif kind is yaml.DocumentEndEvent:
+            return Tree(node_of(top[0]) if top else None, anchors.stands_at)
+        else:
+            parent.last = event
+            parent, key = enclosing.pop()
+            items, values = (parent.items, None) if type(parent) is Sequence else (None, parent.values)
+            continue
+        if event.anchor is not None:
+            anchors.note(event.anchor, node, (id(parent), key))
+        if items is not None:
+            items.append(node)
+        elif key is None:
+            is_named = type(node) is yaml.ScalarEvent and (node.value != MERGE or not node.style)
+            key = node.value if is_named else NO_KEY  # a quoted `<<` merges nothing
+        else:
+            if key in values:
+                parent.hidden = parent.hidden or []
+                parent.hidden.append((key, values[key]))
+            values[key] = node
+            key = None
+        if kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            enclosing.append((parent, key))
+            if len(enclosing) > MAX_NESTING:
+                raise TooDeepError(event.start_mark.index)
+            parent, key = node, None
+            items, values = (node.items, None) if kind is yaml.SequenceStartEvent else (None, node.values)
+
+
+@dataclass(slots=True)
+class _Anchors:
+    """What the anchors of one document name now."""
+
+    nodes: dict[str, Raw] = field(default_factory=dict)
+    stands_at: dict[int, set[StandsAt]] = field(default_factory=dict)
+
+    def note(self, anchor: str, node: Raw, stands_at: StandsAt) -> None:
+        """Remember a node with an anchor, or one that an alias names again, and where it stands."""
+        self.nodes[anchor] = node
+        if isinstance(node, yaml.ScalarEvent):
+            self.stands_at.setdefault(id(node), set()).add(stands_at)
