@@ -1,0 +1,117 @@
+"""Extraction inside one process: what it finds, and how its time compares to that of the YAML parser alone."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from bot.cli.app import collect_rarely
+from bot.formats import all_formats
+from bot.formats._syntax import yaml_nodes
+from bot.model.source import Closed, FilePath, SourceFile
+from bot.pipeline.survey import Survey, survey
+from bot.ports import FileFormat, GitRepository
+from bot.worktree import WorkTree
+
+TRIES = 3
+HERE = GitRepository("", "", None, None)
+Reads = list[tuple[FileFormat, SourceFile]]
+
+
+def best(work: Callable[[], object]) -> float:
+    """Return the seconds of the fastest of a few tries."""
+    times = []
+    for _ in range(TRIES):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def measure_extraction(folder: Path) -> None:
+    collect_rarely()
+    tree = WorkTree(folder)
+    formats = all_formats()
+    surveyed = survey(HERE, tree, formats)
+    seconds = best(lambda: survey(HERE, tree, formats))
+    entries = list(tree.entries())
+    print(f"extraction: {len(entries)} files listed, {len(surveyed.occurrences)} references, {seconds:.2f} s")
+    parsed, texts = parsed_yaml(tree, formats)
+    reading, events = best(lambda: extract(parsed)), best(lambda: parse_events(texts))
+    if events:
+        files = len({file.path for _, file in parsed})
+        print(f"  {files} YAML files have to be parsed: {reading:.3f} s, {reading / events:.2f} times the event stream")
+    dockerfiles = [(each, file) for each, file in selected(tree, formats) if each.name == "dockerfile"]
+    if dockerfiles:
+        reading = best(lambda: extract(dockerfiles))
+        print(f"  {len(dockerfiles)} Dockerfiles: {reading:.3f} s, {reading / len(dockerfiles) * 1e6:.0f} µs each")
+    describe(surveyed)
+
+
+def selected(tree: WorkTree, formats: tuple[FileFormat, ...]) -> Reads:
+    """Return what every format reads, file by file."""
+    entries = {entry.path: entry for entry in tree.entries()}
+    reads: dict[FilePath, list[FileFormat]] = {}
+    for file_format in formats:
+        for path in file_format.selects(entries.keys()):
+            reads.setdefault(path, []).append(file_format)
+    contents = tree.read([entries[path] for path in reads])
+    return [
+        (file_format, SourceFile(path, content))
+        for path, content in zip(reads, contents, strict=True)
+        if isinstance(content, bytes)
+        for file_format in reads[path]
+    ]
+
+
+def parsed_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> tuple[Reads, list[str]]:
+    """Return the reads in which YAML is parsed, and the texts that the parser then gets."""
+    texts: list[str] = []
+    parsed: Reads = []
+    read_trees = yaml_nodes.read_trees
+
+    def noting(text: str) -> object:
+        texts.append(text)
+        return read_trees(text)
+
+    yaml_nodes.read_trees = noting
+    try:
+        reads = selected(tree, formats)
+        with_yaml: set[FilePath] = set()
+        for file_format, file in reads:
+            count = len(texts)
+            list(file_format.extract(file))
+            if len(texts) > count:
+                with_yaml.add(file.path)
+        parsed = [(file_format, file) for file_format, file in reads if file.path in with_yaml]
+    finally:
+        yaml_nodes.read_trees = read_trees
+    return parsed, texts
+
+
+def extract(reads: Reads) -> None:
+    for file_format, file in reads:
+        for _ in file_format.extract(file):
+            pass
+
+
+def parse_events(texts: list[str]) -> None:
+    for text in texts:
+        try:
+            for _ in yaml.parse(text, Loader=yaml.CSafeLoader):
+                pass
+        except yaml.YAMLError:
+            pass
+
+
+def describe(surveyed: Survey) -> None:
+    by_format = Counter(each.format for each in surveyed.occurrences)
+    closed = Counter(each.digest.reason.value for each in surveyed.occurrences if isinstance(each.digest, Closed))
+    unsupported = Counter(each.reason.value for each in surveyed.unsupported)
+    print(f"  references: {dict(sorted(by_format.items())) or 'none'}")
+    print(f"  of these not to be written: {dict(sorted(closed.items())) or 'none'}")
+    print(f"  unsupported: {dict(sorted(unsupported.items())) or 'none'}")
