@@ -196,6 +196,11 @@ class Document:
                 is_literal = source.endswith(value)
         return self.source.offset(start + at) if is_literal else None
 
+    def extent(self, node: Node) -> tuple[int, int]:
+        """Return the bytes of the file at which `node` begins and ends, with its anchor and tag."""
+        start, end = _extent(node)
+        return self.source.offset(start), self.source.offset(end)
+
     def start(self, node: Node) -> int:
         """Return the byte of the file at which `node` begins, with its anchor and tag."""
         return self.source.offset(_extent(node)[0])

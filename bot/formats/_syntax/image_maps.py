@@ -1,0 +1,294 @@
+"""Images among the values of a Helm chart: texts, and mappings of registry, repository, tag and digest.
+
+What is an image is a convention (https://helm.sh/docs/chart_best_practices/values/), so the shape has to say it:
+
+- a mapping with a `repository`: under a key that ends in `image`; inside such a key or one that ends in `images` with a
+  tag or a digest; anywhere else with a tag or a digest and a word that only images have;
+- a text with a tag or a digest: under a key that ends in `image`, or inside one that ends in `images`;
+- a text without either: under the key `image` itself, beside a tag of its own (`imageTag`), or where it names a host.
+
+Pictures, disks, paths and addresses on the web are none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from bot.formats._syntax import yaml_nodes
+from bot.formats._syntax.places import Place
+from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
+from bot.formats._syntax.yaml_nodes import STRING, Document, Mapping, Node, Scalar, TooDeepError
+from bot.formats._syntax.yaml_parts import Part, Parts, before_on_line, shared_scalars
+from bot.formats._syntax.yaml_trees import MAX_NESTING
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import DOCKER_HUB, ImageReference, is_tag, parse_sha256
+from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+_TAG_KEYS = ("tag", "version")
+_HEX_DIGEST = "sha"
+"""A digest without its algorithm, as the charts of Grafana and Prometheus have it."""
+_ONLY_IMAGES_HAVE = frozenset(
+    {"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"}
+)
+_GLOBAL_REGISTRY = ("global", "imageRegistry")
+"""Overrides the registry of every image (common.images.image in github.com/bitnami/charts)."""
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
+_WEB = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
+"""Where pictures, disks and sources are; other schemes, such as `ko`, name images."""
+_NO_REFERENCE = re.compile(
+    r".*\.(?:png|jpe?g|gif|svg|webp|ico|bmp|tiff?|avif|iso|img|qcow2|vmdk|vhdx?|ova)(?:[?#].*)?|data:.*|[./#].*",
+    re.IGNORECASE | re.DOTALL,
+)
+_LOOSE_TAGS = ("imageTag", "image_tag", "tag")
+"""Keys beside the key `image` that hold its tag; another key's tag is named after it: `initImageTag`."""
+
+MAX_COMMENT_LINES = 100
+"""Lines between a key and its mapping that are looked at, as above a place."""
+_ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
+"""So that no two ways through a document have one locator."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueImage:
+    """What reads like an image among values, before its document has been walked to the end."""
+
+    locator: str
+    line_number: int
+    parts: Parts
+    tag_value: str
+    """The value that holds its tag, from where the values begin: `controller.image.tag`."""
+    is_text: bool
+    """Whether one text is all of it."""
+    is_certain: bool
+    """Whether something is wrong when it is no reference."""
+    also_lines: tuple[int, ...]
+    hex_digest: str = ""
+
+
+class _Context(Enum):
+    """What the keys around something say of it."""
+
+    NOTHING = auto()
+    IMAGE = auto()
+    IMAGES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A collection on the way through the values."""
+
+    node: Node
+    keys: tuple[str, ...] = ()
+    context: _Context = _Context.NOTHING
+
+
+def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueImage]:
+    """Yield what reads like an image below `root`, the mapping of values. Raises TooDeepError.
+
+    Read it only when all paths of the document have been walked: what shares its bytes is known only then.
+    """
+    search = _Search(document, locator, _registry_of_all(document, root))
+    pending = [_Step(root)]
+    while pending:
+        step = pending.pop()
+        if len(step.keys) > MAX_NESTING:  # an alias to what it is inside of
+            raise TooDeepError(0)
+        below: list[_Step] = []
+        for key, value in document.look(step.node):
+            found = search.image(step, key, value)
+            if found is not None:
+                yield found
+            if not isinstance(value, Scalar):
+                below.append(_Step(value, (*step.keys, key), _context(step, key)))
+        pending += reversed(below)
+
+
+def read_values(
+    images: Sequence[ValueImage], path: FilePath, format_name: str, role: Role
+) -> Iterator[Occurrence | Unsupported]:
+    """Yield the occurrences of one document's values, or why they are none.
+
+    A digest that would go behind a tag is closed as `chart-unknown`: only the chart's templates can say that it may.
+    """
+    shared = shared_scalars(image.parts for image in images)
+    for image in images:
+        place = Place(path, format_name, role, image.line_number, image.locator, also_lines=image.also_lines)
+        found = _read(image, place, shared)
+        if found is not None:
+            yield found
+
+
+def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence | Unsupported | None:
+    text = image.parts.text
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        return None if scheme[1].lower() in _WEB else place.closed(text, Reason.NOT_AN_IMAGE)
+    if TEMPLATE_MARKS.search(text):
+        return place.unsupported(text, Reason.TEMPLATED)
+    found = image.parts.read(place, shared)
+    if isinstance(found, Unsupported):
+        return found if image.is_certain else None
+    digest = parse_sha256(f"sha256:{image.hex_digest}")
+    if digest is not None:
+        return replace(found, reference=found.reference.at(digest), digest=Closed(Reason.UNSUPPORTED_DIGEST))
+    slot = found.digest
+    if image.is_text or not isinstance(slot, Slot) or slot.before != b"@":
+        return found
+    return replace(found, digest=Closed(Reason.CHART_UNKNOWN, slot), variables=(image.tag_value,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Says what of the values of one document reads like an image."""
+
+    document: Document
+    locator: str
+    registry_of_all: str
+
+    def image(self, step: _Step, key: str, value: Node) -> ValueImage | None:
+        """Return the image that `value` reads like, which stands under `key`."""
+        match value:
+            case Mapping():
+                return self._mapping(step, key, value)
+            case Scalar() if value.tag == STRING:
+                return self._scalar(step, key, value)
+            case _:
+                return None
+
+    def _mapping(self, step: _Step, key: str, value: Mapping) -> ValueImage | None:
+        inside = dict(self.document.look(value))
+        tag_key = next((each for each in _TAG_KEYS if isinstance(inside.get(each), Scalar)), None)
+        if not _text(inside.get("repository")) or not self._is_image(step, key, inside, has_tag=tag_key is not None):
+            return None
+        name = self._part(value, "repository")
+        if name is None:
+            return None
+        registry = self._part(value, "registry")
+        own = registry.text.removesuffix("/") if registry is not None else ""
+        tag, digest = self._part(value, tag_key), self._part(value, "digest")
+        first = registry if registry is not None and own else name
+        others = [part.line_number for part in (registry, name, tag, digest) if part is not None]
+        return ValueImage(
+            locator=self._locate(step, key),
+            line_number=first.line_number,
+            parts=Parts(name, self._prefix(own, name.text, has_own=registry is not None), tag, digest),
+            tag_value=".".join((*step.keys, key, tag_key or _TAG_KEYS[0])),
+            is_text=False,
+            is_certain=True,
+            also_lines=tuple(dict.fromkeys([_key_line(self.document, value), *others])),
+            hex_digest=_text(inside.get(_HEX_DIGEST)),
+        )
+
+    @staticmethod
+    def _is_image(step: _Step, key: str, inside: dict[str, Node], *, has_tag: bool) -> bool:
+        within = _context(step, key)
+        if within is _Context.IMAGE:
+            return True
+        is_among_images = within is _Context.IMAGES or step.context is not _Context.NOTHING
+        return (has_tag or "digest" in inside) and (is_among_images or not _ONLY_IMAGES_HAVE.isdisjoint(inside))
+
+    def _scalar(self, step: _Step, key: str, value: Scalar) -> ValueImage | None:
+        is_named = isinstance(step.node, Mapping) and key.lower().endswith("image")
+        text = _text(value)
+        if not (is_named or step.context is _Context.IMAGES) or not text or _NO_REFERENCE.fullmatch(text):
+            return None
+        tag_key = self._tag_beside(step.node, key, text) if is_named else None
+        is_exact = is_named and key.lower() == "image"
+        if tag_key is None and not _is_image_text(text, is_named=is_named, is_exact=is_exact):
+            return None
+        name = self._part(step.node, key) if isinstance(step.node, Mapping) else Part(self.document, value)
+        tag = self._part(step.node, tag_key)
+        if name is None:
+            return None
+        return ValueImage(
+            locator=self._locate(step, key),
+            line_number=name.line_number,
+            parts=Parts(name, self._prefix("", text, has_own=False), tag),
+            tag_value=".".join((*step.keys, tag_key or key)),
+            is_text=tag is None,
+            is_certain=is_exact,
+            also_lines=() if tag is None else (tag.line_number,),
+        )
+
+    def _tag_beside(self, node: Node, key: str, text: str) -> str | None:
+        """Return the key beside `key` that holds the tag of an image without one."""
+        if ":" in text.rpartition("/")[2] or "@" in text:
+            return None
+        beside = dict(self.document.look(node))
+        keys = _LOOSE_TAGS if key == "image" else (f"{key}Tag", f"{key}_tag")
+        return next((each for each in keys if is_tag(_written(beside.get(each)).partition("@")[0])), None)
+
+    def _part(self, node: Node, key: str | None) -> Part | None:
+        """Return what stands under `key` of a mapping, as a place that a path has led to."""
+        if key is None:
+            return None
+        return next((Part.of(self.document, value) for value in self.document.values(node, key)[-1:]), None)
+
+    def _prefix(self, own: str, name: str, *, has_own: bool) -> str:
+        """Return the registry of a name; the one for all images is meant for those that name none themselves."""
+        is_bare = has_own or ImageReference(name, None, None).host == DOCKER_HUB
+        return self.registry_of_all if self.registry_of_all and is_bare else own
+
+    def _locate(self, step: _Step, key: str) -> str:
+        return "/".join((self.locator, *(each.translate(_ESCAPES) for each in (*step.keys, key))))
+
+
+def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
+    if TEMPLATE_MARKS.search(text) or _SCHEME.match(text):
+        return is_named
+    try:
+        reference = ImageReference.parse(text)
+    except InvalidReferenceError:
+        return is_exact
+    if reference.tag is not None or reference.digest is not None:
+        return True
+    return is_exact or (is_named and reference.host != DOCKER_HUB)
+
+
+def _registry_of_all(document: Document, root: Node) -> str:
+    node = root
+    for key in _GLOBAL_REGISTRY:
+        node = dict(document.look(node)).get(key)
+    return _text(node).removesuffix("/")
+
+
+def _written(node: Node) -> str:
+    return node.value if isinstance(node, Scalar) else ""
+
+
+def _text(node: Node) -> str:
+    """Return the text that a node is; what YAML takes for a number or nothing is none."""
+    if not isinstance(node, Scalar) or node.tag != STRING:
+        return ""
+    return node.value.strip() if node.is_block else node.value
+
+
+def _context(step: _Step, key: str) -> _Context:
+    """Return what a key says of what stands under it; the items of a list are what the list is."""
+    if isinstance(step.node, yaml_nodes.Sequence):
+        return step.context
+    word = key.lower()
+    if word.endswith("images"):
+        return _Context.IMAGES
+    return _Context.IMAGE if word.endswith("image") else _Context.NOTHING
+
+
+def _key_line(document: Document, mapping: Mapping) -> int:
+    """Return the line of the key that a mapping stands under: its own, or the next above that is not blank."""
+    source, start = document.source, document.start(mapping)
+    before = before_on_line(source, start)
+    number = source.line_number(start)
+    if before.strip(b" \t-"):
+        return number
+    end = start - len(before) - source.start
+    for above in range(1, MAX_COMMENT_LINES + 1):
+        end, line_end = source.raw.rfind(b"\n", 0, max(end - 1, 0)) + 1, end
+        line = source.raw[end:line_end].strip()
+        if not line_end or (line and not line.startswith(b"#")):
+            return number - above if line_end else number
+    return number
