@@ -45,6 +45,7 @@ __all__ = [
     "Sequence",
     "TooDeepError",
     "read_documents",
+    "read_inner_documents",
 ]
 
 MAX_VISITS = 50_000
@@ -85,16 +86,19 @@ class Document:
             yield locator, node
         elif path[0] == EVERY:
             for key in self.keys(node):
-                yield from self.walk(node, (key, *path[1:]), locator)
+                yield from self._walk_key(node, key, path[1:], locator)
         elif path[0] != EACH:
-            for index, value in enumerate(self.values(node, path[0])):
-                key = f"{path[0]}#{index}" if index else path[0]
-                yield from self.walk(value, path[1:], f"{locator}/{key}")
+            yield from self._walk_key(node, path[0], path[1:], locator)
         elif isinstance(node, Sequence):
             self._followed.add((id(node), None))
             for index, item in enumerate(node.items):
                 self._visit(1)
                 yield from self.walk(node_of(item), path[1:], f"{locator}/{index}")
+
+    def _walk_key(self, node: Node, key: str, path: tuple[str, ...], locator: str) -> Iterator[tuple[str, Node]]:
+        """Walk on below a key; one that is spelled like `EACH` or `EVERY` is a key all the same."""
+        for index, value in enumerate(self.values(node, key)):
+            yield from self.walk(value, path, f"{locator}/{key}#{index}" if index else f"{locator}/{key}")
 
     def keys(self, node: Node) -> list[str]:
         """Return the keys of a mapping, in order, and after them those that are merged into it; none of other nodes.
@@ -260,8 +264,17 @@ def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterat
 
     What was parsed of a file is kept until this thread reads another, so that several formats can read it.
     """
+    return _documents(_stretches(content), is_wanted)
+
+
+def read_inner_documents(text: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
+    """Yield the same of a text inside a file; what is kept of the file stays."""
+    return _documents(_split(text), is_wanted)
+
+
+def _documents(stretches: list[_Stretch], is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
     index = 0
-    for stretch in _stretches(content):
+    for stretch in stretches:
         source = stretch.source
         if not is_wanted(source.raw):
             index += not is_blank(source.raw)
@@ -301,15 +314,19 @@ _kept = threading.local()
 
 def _stretches(content: bytes) -> list[_Stretch]:
     if getattr(_kept, "content", None) != content:
-        lines_before = counted = 0
-        stretches: list[_Stretch] = []
-        for start, end in split(content):
-            lines_before += content.count(b"\n", counted, start)
-            counted = start
-            stretches.append(_Stretch(Source(content[start:end], start, lines_before)))
-        _kept.content, _kept.stretches = content, stretches
+        _kept.content, _kept.stretches = content, _split(content)
     kept: list[_Stretch] = _kept.stretches
     return kept
+
+
+def _split(content: bytes) -> list[_Stretch]:
+    lines_before = counted = 0
+    stretches: list[_Stretch] = []
+    for start, end in split(content):
+        lines_before += content.count(b"\n", counted, start)
+        counted = start
+        stretches.append(_Stretch(Source(content[start:end], start, lines_before)))
+    return stretches
 
 
 def _reason(error: Exception) -> Reason:
