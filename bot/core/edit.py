@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from bot.model.errors import EditError
@@ -67,12 +68,14 @@ def is_proved(
     return expected == _places(after)
 
 
-def _places(found: Iterable[Occurrence | Unsupported]) -> dict[object, ImageReference | None]:
-    places: dict[object, ImageReference | None] = {}
+def _places(found: Iterable[Occurrence | Unsupported]) -> dict[object, ImageReference | int]:
+    """Return occurrences by their identity, and how often each unsupported text is there: edits may add lines."""
+    places: dict[object, ImageReference | int] = {}
+    texts: Counter[object] = Counter()
     for place in found:
         match place:
             case Occurrence():
                 places[identity(place)] = place.reference
             case Unsupported():
-                places[place.path, place.line_number, place.text, place.reason] = None
-    return places
+                texts[place.path, place.text, place.reason] += 1
+    return {**places, **texts}

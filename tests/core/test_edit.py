@@ -101,3 +101,12 @@ def test_a_plan_for_a_place_that_was_not_there_is_not_proved():
     before = _found("a:1")
     assert not is_proved(before, before, {_at("stage[7]"): digest("x")})
     assert ImageReference.parse("a:1").at(digest("x")).digest == digest("x")
+
+
+def test_an_edit_may_add_lines_above_what_nobody_can_read_but_no_text_may_come_or_go():
+    def templated(*lines: int):
+        return [Unsupported(FilePath("Dockerfile"), line, "{{ x }}", Reason.TEMPLATED) for line in lines]
+
+    assert is_proved(templated(3, 4), templated(4, 5), {})
+    assert not is_proved(templated(3, 4), templated(4), {})
+    assert not is_proved(templated(3), templated(4, 5), {})
