@@ -1,0 +1,104 @@
+"""Kustomizations: the images that they put in the place of those in manifests, and what they gather.
+
+https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ has the fields.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from bot.formats._syntax.kustomize_images import ImageEntry, find_entries, read_entries
+from bot.formats._syntax.places import shown
+from bot.formats._syntax.yaml_nodes import EACH, STRING, Document, Scalar, TooDeepError, read_documents
+from bot.model.remark import Found, Kustomization
+from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Role
+from bot.ports import FileFormat
+
+_FILE_NAME = re.compile(r"(?:.+/)?(?:kustomization\.ya?ml|Kustomization)", re.DOTALL)
+_GROUP = "kustomize.config.k8s.io/"
+"""Of the apiVersion, which may be left out; other groups have kinds of the same names (Flux)."""
+
+_GATHERED: tuple[tuple[str, ...], ...] = (
+    ("resources", EACH),
+    ("bases", EACH),
+    ("patches", EACH, "path"),
+    ("patchesStrategicMerge", EACH),
+    ("patchesJson6902", EACH, "path"),
+)
+"""Where it names files and folders whose images it replaces."""
+_COMPONENTS = ("components", EACH)
+_REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
+"""Beginnings of what is not in this tree (api/internal/git/repospec.go of kustomize)."""
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kustomize:
+    name: str = "kustomize"
+    has_line_end_comments: bool = True
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        if file.content.startswith(_UTF_16):
+            yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
+            return
+        for document in read_documents(file.content, bool):
+            match document:
+                case Document() if _is_kustomization(document):
+                    yield from _read(document, file.path)
+                case Document():
+                    pass
+                case _:
+                    yield Unsupported(file.path, document.line_number, shown(document.line.strip()), document.reason)
+
+
+def _is_kustomization(document: Document) -> bool:
+    return (document.text(document.root, "apiVersion") or _GROUP).startswith(_GROUP)
+
+
+def _read(document: Document, path: FilePath) -> Iterator[Found]:
+    """Read all of a document, or, where it goes too deep, nothing of it."""
+    locator = str(document.index)
+    try:
+        entries = [
+            entry
+            for images_locator, images in document.walk(document.root, ("images",), locator)
+            for entry in find_entries(document, images, images_locator)
+        ]
+        remark = _remark(document, path, entries)
+    except TooDeepError:
+        yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
+        return
+    found = read_entries(entries, path, FORMAT.name, Role.THIRD_PARTY)
+    yield from sorted(found, key=lambda each: each.line_number)
+    yield remark
+
+
+def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:
+    gathered = dict.fromkeys(each for way in _GATHERED for each in _paths(document, way, path))
+    return Kustomization(
+        path,
+        names=frozenset(entry.name for entry in entries if entry.name and entry.image is not None),
+        gathers=tuple(gathered),
+        components=tuple(_paths(document, _COMPONENTS, path)),
+    )
+
+
+def _paths(document: Document, way: tuple[str, ...], path: FilePath) -> Iterator[FilePath]:
+    """Yield the files and folders of this tree that a field names."""
+    folder = posixpath.dirname(path)
+    for _, node in document.walk(document.root, way, ""):
+        if not isinstance(node, Scalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):
+            continue
+        named = posixpath.normpath(posixpath.join(folder, node.value))
+        if named != ".." and not named.startswith(("../", "/")):
+            yield FilePath("" if named == "." else named)
+
+
+FORMAT: FileFormat = _Kustomize()
