@@ -90,7 +90,8 @@ class Document:
         elif path[0] != EACH:
             yield from self._walk_key(node, path[0], path[1:], locator)
         elif isinstance(node, Sequence):
-            self._followed.add((id(node), None))
+            if not path[1:]:
+                self._followed.add((id(node), None))
             for index, item in enumerate(node.items):
                 self._visit(1)
                 yield from self.walk(node_of(item), path[1:], f"{locator}/{index}")
