@@ -1,0 +1,66 @@
+"""Azure Pipelines: the container resources, and the containers and services of jobs that name images themselves."""
+
+from __future__ import annotations
+
+import re
+
+from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
+from bot.formats._syntax.yaml_nodes import EACH, EVERY, Document, Mapping, Node, Scalar
+from bot.formats._syntax.yaml_paths import Images, Path, YamlPaths, or_under
+from bot.ports import FileFormat
+
+_FILES = re.compile(
+    r"""
+    (?:.*/)?[^/]*azure-?pipelines?[^/]*\.ya?ml
+    | (?:.*/)?\.?azure-?pipelines?/.+\.ya?ml
+    | (?:.*/)?\.(?:azuredevops|ado|azdo|pipelines|vsts)/.+\.ya?ml
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+"""A pipeline may be any file; these are the names that people give them and their templates."""
+
+_JOBS: tuple[Path, ...] = (
+    (),  # a pipeline of one job
+    ("jobs", EACH),
+    ("stages", EACH, "jobs", EACH),
+    ("extends", "parameters", "jobs", EACH),
+    ("extends", "parameters", "stages", EACH, "jobs", EACH),
+)
+"""https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs; the last two are what templates are given."""
+
+_image_of = or_under("image")
+
+
+def _image_of_resource(document: Document, node: Node) -> Node:
+    """Return the image of a container resource, unless the agent has built it itself.
+
+    One of `type: ACR` may have none: then whoever starts the run chooses a tag.
+    https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/resources-containers-container
+    """
+    for local in document.values(node, "localImage"):
+        if isinstance(local, Scalar) and local.value.lower() == "true":
+            return None
+    return _image_of(document, node) if isinstance(node, Mapping) else None
+
+
+def _image_or_alias(document: Document, node: Node) -> Node:
+    """Return the image of a job's container or service, unless its text is the alias of a resource.
+
+    Without a colon it is one (Phase.ResolveContainerResource of Microsoft.TeamFoundation.DistributedTask.Pipelines);
+    the resource may be in the file that includes this one.
+    """
+    if isinstance(node, Scalar) and ":" not in node.value and not TEMPLATE_MARKS.search(node.value):
+        return None
+    return _image_of(document, node)
+
+
+FORMAT: FileFormat = YamlPaths(
+    name="azure-pipelines",
+    files=_FILES,
+    images=(
+        Images(("resources", "containers", EACH), _image_of_resource),
+        *(Images((*job, "container"), _image_or_alias) for job in _JOBS),
+        *(Images((*job, "services", EVERY), _image_or_alias) for job in _JOBS),
+    ),
+    conditions="${{",  # https://learn.microsoft.com/azure/devops/pipelines/process/template-expressions
+)

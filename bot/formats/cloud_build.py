@@ -1,0 +1,16 @@
+"""Google Cloud Build: the builder images of steps; what is under `images` and `artifacts` is what a build puts out."""
+
+from __future__ import annotations
+
+import re
+
+from bot.formats._syntax.yaml_nodes import EACH
+from bot.formats._syntax.yaml_paths import Images, YamlPaths
+from bot.ports import FileFormat
+
+FORMAT: FileFormat = YamlPaths(
+    name="cloud-build",
+    files=re.compile(r"(?:.*/)?(?:[^/]*[-_.])?cloudbuild[^/]*\.(?:ya?ml|json)", re.DOTALL),
+    # https://docs.cloud.google.com/build/docs/build-config-file-schema
+    images=(Images(("steps", EACH, "name")),),
+)

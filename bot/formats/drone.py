@@ -1,0 +1,23 @@
+"""Drone: the images of steps and services, as version 1 writes them and as the versions before it did."""
+
+from __future__ import annotations
+
+import re
+
+from bot.formats._syntax.yaml_nodes import EACH, EVERY
+from bot.formats._syntax.yaml_paths import Images, YamlPaths
+from bot.ports import FileFormat
+
+FORMAT: FileFormat = YamlPaths(
+    name="drone",
+    files=re.compile(r"(?:.*/)?[^/]*\.drone\.ya?ml", re.DOTALL),
+    images=(
+        # https://docs.drone.io/pipeline/docker/syntax/
+        Images(("steps", EACH, "image")),
+        Images(("services", EACH, "image")),
+        # https://0-8-0.docs.drone.io/pipelines/
+        Images(("pipeline", EVERY, "image")),
+        Images(("services", EVERY, "image")),
+        Images(("clone", EVERY, "image")),
+    ),
+)

@@ -1,0 +1,34 @@
+"""GitHub Actions: the containers, services and `docker://` actions of workflows, and the images of actions."""
+
+from __future__ import annotations
+
+import re
+
+from bot.formats._syntax.yaml_nodes import EACH, EVERY
+from bot.formats._syntax.yaml_paths import Images, YamlPaths, or_under
+from bot.ports import FileFormat
+
+_FILES = re.compile(
+    r"""
+    (?:.*/)?\.(?:github|gitea|forgejo)/workflows/[^/]+\.ya?ml
+    | (?:.*/)?workflow-templates/[^/]+\.ya?ml
+    | (?:.*/)?action\.ya?ml
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""Gitea's and Forgejo's runners read the same files. An action's own file has its name wherever it is."""
+_DOCKER = "docker://"
+
+FORMAT: FileFormat = YamlPaths(
+    name="github-actions",
+    files=_FILES,
+    images=(
+        # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+        Images(("jobs", EVERY, "container"), or_under("image")),
+        Images(("jobs", EVERY, "services", EVERY, "image")),
+        Images(("jobs", EVERY, "steps", EACH, "uses"), scheme=_DOCKER),
+        # https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-syntax
+        Images(("runs", "image"), scheme=_DOCKER),
+        Images(("runs", "steps", EACH, "uses"), scheme=_DOCKER),
+    ),
+)

@@ -1,0 +1,19 @@
+"""Woodpecker: the images of steps, services and clone steps; each is a list, or a mapping by name."""
+
+from __future__ import annotations
+
+import re
+
+from bot.formats._syntax.yaml_nodes import EACH, EVERY
+from bot.formats._syntax.yaml_paths import Images, YamlPaths
+from bot.ports import FileFormat
+
+_HOLDERS = ("steps", "services", "clone", "pipeline")
+"""https://woodpecker-ci.org/docs/usage/workflow-syntax; `pipeline` was the name of `steps` before version 1."""
+
+FORMAT: FileFormat = YamlPaths(
+    name="woodpecker",
+    files=re.compile(r"(?:.*/)?\.woodpecker(?:/.+)?\.ya?ml", re.DOTALL),
+    images=tuple(Images((holder, each, "image")) for holder in _HOLDERS for each in (EACH, EVERY)),
+    kept=(("variables", EACH), ("variables", EVERY)),  # https://woodpecker-ci.org/docs/usage/advanced-usage
+)
