@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.model.source import FilePath, Occurrence, Slot, Span, Unsupported
+from bot.model.source import FilePath, Occurrence, Span, Unsupported
+from bot.model.vocabulary import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +60,19 @@ class VariableUse:
     """A variable in a text: `${NAME}`, `${NAME:-default}`."""
 
     variable: str
-    default: Text | None = None
-    """Of the default's own pieces; None where there is none."""
-    takes_empty: bool = False
-    """Whether an empty value counts as one: `${NAME-default}`."""
+    operator: str = ""
+    """`-`, `+` or `?`, as shells have them; with a `:` before it an empty value counts as none."""
+    operand: Text = ()
+    """What follows the operator: a default, a replacement or a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A text that stands in its file as it is."""
+    """A text in a file."""
 
     text: str
-    span: Span
+    span: Span | None
+    """The bytes where it stands as it is; None where escapes make them differ from it."""
 
 
 Text = tuple[Literal | VariableUse, ...]
@@ -78,14 +80,19 @@ Text = tuple[Literal | VariableUse, ...]
 
 @dataclass(frozen=True, slots=True)
 class Interpolated:
-    """An image in a compose file that the variables of its environment decide."""
+    """An image in a compose file, written with variables of its environment."""
 
     path: FilePath
+    format: str
     line_number: int
     locator: str
     written: str
     text: Text
+    role: Role
     platform: str | None = None
+    also_lines: tuple[int, ...] = ()
+    is_shared: bool = False
+    """Whether the same bytes also stand where no image is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +100,18 @@ class EnvironmentUse:
     """A compose file uses a variable for something that is no image."""
 
     path: FilePath
-    variable: str
+    variable: str | None
+    """None for all of the `.env` beside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
-    """A variable of an `.env` file."""
+    """An assignment in an `.env` file; of several to one variable the last counts."""
 
     path: FilePath
     line_number: int
     variable: str
-    value: str
-    slot: Slot | None
-    """The bytes of the whole value; None where quotes or escapes make them differ from it."""
+    value: Text
 
 
 Remark = ArgumentSet | Kustomization | OtherWriter | ChartTemplate | Interpolated | EnvironmentUse | EnvironmentVariable

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bot.core.relate.arguments import note_set_arguments
+from bot.core.relate.environment import add_interpolated
 from bot.core.relate.writers import close_written_elsewhere
 from bot.model.remark import Places, Remark
 
 _RELATIONS: tuple[Callable[[Places, Sequence[Remark]], Places], ...] = (
+    add_interpolated,
     note_set_arguments,
     close_written_elsewhere,
 )

@@ -6,11 +6,9 @@ as it makes sense.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 
 from bot.formats._syntax.hcl_tokens import (
     END,
@@ -24,6 +22,7 @@ from bot.formats._syntax.hcl_tokens import (
     Token,
     read_tokens,
 )
+from bot.formats._syntax.lines import Lines
 from bot.model.vocabulary import Reason
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -105,12 +104,13 @@ class Hcl:
     body: Body
 
     @cached_property
-    def _line_starts(self) -> list[int]:
-        return [0, *accumulate(len(line) + 1 for line in self.content.split(b"\n"))]
+    def lines(self) -> Lines:
+        """Its lines, to be counted."""
+        return Lines(self.content)
 
     def line_number(self, offset: int) -> int:
         """Return the line that the byte `offset` is on, from 1."""
-        return bisect_right(self._line_starts, offset)
+        return self.lines.number(offset)
 
     def source_of(self, expression: Expression) -> str:
         """Return the text of the file that `expression` was read from."""

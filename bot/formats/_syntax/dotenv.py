@@ -1,0 +1,71 @@
+"""The assignments of an `.env` file.
+
+Rules: dotenv/parser.go of https://github.com/compose-spec/compose-go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_BOM = b"\xef\xbb\xbf"
+_BLANK = rb"[\t\v\f\r ]"
+_SKIPPED = re.compile(rb"(?:\s|#[^\n]*)*")
+_EXPORT = re.compile(rb"export\s%b*" % _BLANK)
+_KEY = re.compile(rb"([^\s=:#'\"$%%&*,;<>?@\\^`{|}~()+!/]*)%b*([=:\n]|\Z)%b*" % (_BLANK, _BLANK))
+"""A name and what ends it; `[`, `]`, `.` and `-` may be in it, and letters of any alphabet."""
+_UNQUOTED = re.compile(rb"[^\n]*")
+_COMMENT = b" #"
+_QUOTED = re.compile(rb"(['\"])((?:\\.|(?!\1)[^\\])*+)\1", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`NAME=value`."""
+
+    name: str
+    value: bytes
+    """As written, without its quotes."""
+    start: int
+    """The byte of the file where `value` stands."""
+    quote: str
+    """`'`, `"` or nothing; inside `'` there are no variables."""
+
+
+class BrokenDotenvError(Exception):
+    """Compose would refuse the file for what stands at `offset`."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        super().__init__(offset)
+
+
+def read_assignments(content: bytes) -> Iterator[Assignment]:
+    """Yield the assignments in order. Raises BrokenDotenvError."""
+    at = len(_BOM) if content.startswith(_BOM) else 0
+    while (at := _end(_SKIPPED, content, at)) < len(content):
+        at = _end(_EXPORT, content, at)
+        key = _KEY.match(content, at)
+        if key is None:
+            raise BrokenDotenvError(at)
+        at = key.end()
+        if key[2] not in (b"=", b":"):
+            at = key.end(2)
+            continue
+        name = key[1].decode(errors="replace")
+        if content[at : at + 1] in (b"'", b'"'):
+            quoted = _QUOTED.match(content, at)
+            if quoted is None:
+                raise BrokenDotenvError(at)
+            yield Assignment(name, quoted[2], quoted.start(2), quoted[1].decode())
+            at = quoted.end()
+        else:
+            line = content[at : _end(_UNQUOTED, content, at)]
+            yield Assignment(name, line.partition(_COMMENT)[0].rstrip(), at, "")
+            at += len(line)
+
+
+def _end(pattern: re.Pattern[bytes], content: bytes, at: int) -> int:
+    match = pattern.match(content, at)
+    return match.end() if match else at

@@ -1,0 +1,104 @@
+"""Variables in a text, as compose files and `.env` files have them: `$NAME`, `${NAME}`, `${NAME:-default}`, `$$`.
+
+Rules: template/template.go of https://github.com/compose-spec/compose-go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.model.remark import Literal, Text, VariableUse
+from bot.model.source import Span
+
+MAX_NESTING = 20
+"""Of `${A:-${B:-…}}`; nobody nests four."""
+
+MAX_LENGTH = 8192
+"""Characters of a text that is split; a reference has at most a thousand, with all its variables."""
+
+_NAMES = re.compile(r"\$(?:\$|\{?([a-z_][a-z0-9_]*))", re.ASCII | re.IGNORECASE)
+_DOLLAR = re.compile(r"\$(?:(\$)|([a-z_][a-z0-9_]*)|\{(?:([a-z_][a-z0-9_]*)(?=\}|:?[-+?]))?)", re.ASCII | re.IGNORECASE)
+"""An escaped dollar, a bare name, or the beginning of braces with the name in them; without one they are invalid."""
+_OPERATOR = re.compile(r":?[-+?]")
+_BRACE = re.compile(r"\{.?|\}", re.DOTALL)
+"""An opening one takes the next character with it: compose-go looks at none of `{}` and `{{` twice."""
+
+
+class InvalidInterpolationError(Exception):
+    """Compose would refuse the text."""
+
+
+def parse_text(text: str, start: int | None) -> Text:
+    """Split `text` into literals and uses of variables.
+
+    `start` is the byte of the file where `text` stands as it is, None where it does not: then no literal has a span.
+    What is too long to be a reference is not split; the variables in it follow it.
+    Raises InvalidInterpolationError.
+    """
+    if "$" not in text:
+        return tuple(_literal(text, start, 0, len(text)))
+    if len(text) > MAX_LENGTH:
+        return Literal(text, None), *map(VariableUse, names_in(text))
+    return _parse(text, start, 0)
+
+
+def names_in(text: str) -> Iterator[str]:
+    """Yield the name of every variable that may be used in `text`, however long and whether valid or not."""
+    return (match[1] for match in _NAMES.finditer(text) if match[1])
+
+
+def _parse(text: str, start: int | None, depth: int) -> Text:
+    if depth > MAX_NESTING:
+        raise InvalidInterpolationError
+    parts: list[Literal | VariableUse] = []
+    at = 0
+    while match := _DOLLAR.search(text, at):
+        parts += _literal(text, start, at, match.start())
+        escaped, bare, name = match.groups()
+        at = match.end()
+        if escaped:
+            parts.append(Literal("$", None))
+        elif bare:
+            parts.append(VariableUse(bare))
+        elif name:
+            end = _closing_brace(text, match.start())
+            parts.append(_use(name, text, start, (at, end), depth))
+            at = end + 1
+        else:
+            raise InvalidInterpolationError
+    return (*parts, *_literal(text, start, at, len(text)))
+
+
+def _use(name: str, text: str, start: int | None, rest: tuple[int, int], depth: int) -> VariableUse:
+    """Read what stands between a name and its closing brace."""
+    begin, end = rest
+    operator = _OPERATOR.match(text, begin, end)
+    if operator is None:
+        return VariableUse(name)
+    begin = operator.end()
+    if "\n" in text[begin:end]:
+        raise InvalidInterpolationError
+    operand = _parse(text[begin:end], _moved(text, start, begin), depth + 1)
+    return VariableUse(name, operator[0], operand or tuple(_literal(text, start, begin, end, keeps_empty=True)))
+
+
+def _closing_brace(text: str, dollar: int) -> int:
+    """Return where the brace closes that `dollar` opens (getFirstBraceClosingIndex)."""
+    depth = 0
+    for brace in _BRACE.finditer(text, dollar):
+        depth += 1 if brace[0] != "}" else -1
+        if depth == 0:
+            return brace.start()
+    raise InvalidInterpolationError
+
+
+def _literal(text: str, start: int | None, begin: int, end: int, *, keeps_empty: bool = False) -> Iterator[Literal]:
+    if begin < end or keeps_empty:
+        offset = _moved(text, start, begin)
+        span = None if offset is None else Span(offset, offset + len(text[begin:end].encode()))
+        yield Literal(text[begin:end], span)
+
+
+def _moved(text: str, start: int | None, position: int) -> int | None:
+    return None if start is None else start + len(text[:position].encode())

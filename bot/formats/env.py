@@ -1,0 +1,61 @@
+"""`.env` files beside compose files: the variables that compose puts into images."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from bot.formats._syntax.compose_files import folder_of, is_compose_file
+from bot.formats._syntax.dotenv import Assignment, BrokenDotenvError, read_assignments
+from bot.formats._syntax.interpolation import InvalidInterpolationError, parse_text
+from bot.formats._syntax.lines import Lines
+from bot.model.remark import EnvironmentVariable, Literal, Text
+from bot.model.source import FilePath, SourceFile, Span, Unsupported
+from bot.model.vocabulary import Reason
+from bot.ports import FileFormat
+
+_FILE_NAME = ".env"
+
+
+@dataclass(frozen=True, slots=True)
+class _Env:
+    name: str = "env"
+    has_line_end_comments: bool = True
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        environments = [path for path in paths if path.rpartition("/")[2] == _FILE_NAME]
+        if not environments:
+            return []
+        folders = {folder_of(path) for path in paths if is_compose_file(path)}
+        return [path for path in environments if folder_of(path) in folders]
+
+    def extract(self, file: SourceFile) -> Iterator[EnvironmentVariable | Unsupported]:
+        """Yield every variable, or, as compose does, none of a file that is broken somewhere."""
+        lines = Lines(file.content)
+        try:
+            yield from [
+                EnvironmentVariable(file.path, lines.number(each.start), each.name, _text(each))
+                for each in read_assignments(file.content)
+            ]
+        except BrokenDotenvError as error:
+            # The line itself may hold a secret.
+            yield Unsupported(file.path, lines.number(error.offset), "", Reason.UNPARSABLE)
+
+
+def _text(assignment: Assignment) -> Text:
+    """Return what a value is made of. Raises BrokenDotenvError."""
+    try:
+        text = assignment.value.decode()
+    except UnicodeDecodeError:
+        return (Literal(assignment.value.decode(errors="replace"), None),)
+    if "\\" in text and assignment.quote:  # an escape of some kind: no reference has one
+        return (Literal(text, None),)
+    if assignment.quote == "'":
+        return (Literal(text, Span(assignment.start, assignment.start + len(assignment.value))),)
+    try:
+        return parse_text(text, assignment.start)
+    except InvalidInterpolationError:
+        raise BrokenDotenvError(assignment.start) from None
+
+
+FORMAT: FileFormat = _Env()
