@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from bot.model.errors import TreeError
-from bot.model.evidence import ScanOutcome, Subject
-from bot.model.image import Claim, ImageFacts, Manifest
-from bot.model.proposal import Change, Proposal, Seen
-from bot.model.reference import Digest, Line
-from bot.model.remark import Found
-from bot.model.report import Failed
-from bot.model.source import FilePath, SourceFile
+if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from bot.model.errors import TreeError
+    from bot.model.evidence import ScanOutcome, Subject
+    from bot.model.image import Claim, ImageFacts, Manifest
+    from bot.model.proposal import Proposal, Seen
+    from bot.model.reference import Digest, Line
+    from bot.model.remark import Found
+    from bot.model.report import Failed
+    from bot.model.source import Change, FilePath, SourceFile
 
 
 class FileFormat(Protocol):

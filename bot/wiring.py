@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -194,6 +193,8 @@ def _cache_folder() -> Path:
 
 def _cache_name(database: str | None) -> str:
     """Return a name for the cache of one database: what one database does not know, another may."""
+    import hashlib
+
     return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]
 
 

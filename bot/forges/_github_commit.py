@@ -17,8 +17,7 @@ from bot.forges._github_connection import Remote
 from bot.forges._github_errors import CONTENTS_WRITE, WORKFLOWS_WRITE
 from bot.forges._github_tree import RegularFile, list_files
 from bot.model.errors import ForgeError
-from bot.model.proposal import Change
-from bot.model.source import FilePath
+from bot.model.source import Change, FilePath
 
 MAX_INLINE = 256 * 1024
 """Bytes of one file that are sent as text inside the tree; more, and what is no text, goes up as a blob of its own."""

@@ -12,7 +12,8 @@ from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, RefusedEr
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import TOLD, Requests
 from bot.model.errors import ForgeError
-from bot.model.proposal import Change, Proposal, Seen
+from bot.model.proposal import Proposal, Seen
+from bot.model.source import Change
 from bot.ports import ForgeLimits, GitRepository, Opened
 
 MAX_BODY = 65_536

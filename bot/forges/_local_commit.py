@@ -9,8 +9,7 @@ from pathlib import Path
 
 from bot.forges._local_git import Git, decode, encode
 from bot.model.errors import ForgeError
-from bot.model.proposal import Change
-from bot.model.source import FilePath
+from bot.model.source import Change, FilePath
 
 REGULAR_MODES = frozenset({"100644", "100755", "100664"})
 """Modes of regular files; the last is what early versions of git wrote for group-writable ones."""

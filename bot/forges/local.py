@@ -32,8 +32,9 @@ from bot.forges._local_refs import (
 )
 from bot.forges._local_tree import LocalTree
 from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
-from bot.model.proposal import Change, Proposal, RequestState, Seen
+from bot.model.proposal import Proposal, RequestState, Seen
 from bot.model.report import Failed
+from bot.model.source import Change
 from bot.model.vocabulary import Stage
 from bot.ports import ForgeLimits, GitRepository, Opened
 

@@ -6,18 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.model.source import FilePath
-
 Target = str
 """`line@digest`: what a person declines by closing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One file as it will be."""
-
-    path: FilePath
-    content: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,3 +107,11 @@ class Edit:
     span: Span
     old: bytes
     new: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file as it will be."""
+
+    path: FilePath
+    content: bytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -23,6 +22,8 @@ class Pool:
         workers = min(self.workers, len(work))
         if workers <= 1:
             return [function(item) for item in work]
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a scan that asks nobody needs no threads
+
         with ThreadPoolExecutor(workers, thread_name_prefix="basebump") as threads:
             return list(threads.map(function, work))
 

@@ -12,8 +12,7 @@ from support.github.stand import TOKEN
 
 from bot.forges import _github_tree
 from bot.model.errors import ForgeError
-from bot.model.proposal import Change
-from bot.model.source import FilePath
+from bot.model.source import Change, FilePath
 
 NEWER = replace(CHANGE, content=b"FROM python:3.12-slim@sha256:2\n")
 

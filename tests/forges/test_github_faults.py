@@ -15,9 +15,9 @@ from bot.forges._github_connection import BACKOFF, MAX_WAIT
 from bot.forges._github_errors import SECONDARY_WAIT
 from bot.forges.github import GitHubFleet
 from bot.model.errors import ForgeError, TreeError
-from bot.model.proposal import Change, Proposal, RequestState
+from bot.model.proposal import Proposal, RequestState
 from bot.model.report import Failed
-from bot.model.source import FilePath
+from bot.model.source import Change, FilePath
 from bot.ports import GitRepository
 
 PREFIX = "basebump/"

@@ -27,8 +27,8 @@ from support.local_scene import (
 from bot.forges._local_refs import MAX_PROPOSAL
 from bot.forges.local import BOT, LocalFleet
 from bot.model.errors import ForgeError
-from bot.model.proposal import Change, RequestState
-from bot.model.source import FilePath
+from bot.model.proposal import RequestState
+from bot.model.source import Change, FilePath
 
 # Whose commit it is
 

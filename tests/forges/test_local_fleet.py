@@ -11,9 +11,8 @@ from support.local_scene import BRANCH, HEAD_REF, INTENT, MESSAGE, NEW, OLD, loo
 
 from bot.forges.local import LocalFleet
 from bot.model.errors import ForgeError, TreeError
-from bot.model.proposal import Change
 from bot.model.report import Failed
-from bot.model.source import FilePath
+from bot.model.source import Change, FilePath
 from bot.model.vocabulary import Stage
 from bot.ports import Entry, GitRepository
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.core.mark import mark, trailer
-from bot.model.proposal import Change, Proposal, RequestState, Seen
-from bot.model.source import FilePath
+from bot.model.proposal import Proposal, RequestState, Seen
+from bot.model.source import Change, FilePath
 
 PREFIX = "basebump/"
 BRANCH = "basebump/python-3.12-slim-06e5bb43"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.core.mark import mark, trailer
 from bot.forges.local import LocalFleet
-from bot.model.proposal import Change, Proposal
-from bot.model.source import FilePath
+from bot.model.proposal import Proposal
+from bot.model.source import Change, FilePath
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OTHER = "basebump/node-22-5e7a1fd3"

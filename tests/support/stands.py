@@ -29,8 +29,9 @@ from typing import Protocol
 from support.git import Commit, Content, File, Git
 
 from bot.forges.local import LocalFleet
-from bot.model.proposal import Change, Proposal, RequestState, Seen
+from bot.model.proposal import Proposal, RequestState, Seen
 from bot.model.report import Failed
+from bot.model.source import Change
 from bot.ports import Fleet, Forge, ForgeLimits, GitRepository, Opened, Tree
 
 

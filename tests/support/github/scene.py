@@ -6,8 +6,8 @@ from support.git import EXECUTABLE, File
 
 from bot.core.mark import trailer
 from bot.forges._github_forge import GitHubForge
-from bot.model.proposal import Change, Proposal, Seen
-from bot.model.source import FilePath
+from bot.model.proposal import Proposal, Seen
+from bot.model.source import Change, FilePath
 from bot.ports import Opened
 
 PREFIX = "basebump/"
