@@ -31,12 +31,29 @@ class Kustomization:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherWriter:
-    """Another tool writes the images of these files, or those of these names wherever they stand."""
+class Application:
+    """An Argo CD Application, and the folders of its repository that it deploys."""
 
     path: FilePath
-    files: frozenset[FilePath] = frozenset()
-    names: frozenset[str] = frozenset()
+    name: str
+    locator: str
+    """Of the object in its file: what an Application names itself has it before `/spec/`."""
+    folders: tuple[str, ...]
+    """As it writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWriter:
+    """Argo CD Image Updater writes images of some applications."""
+
+    path: FilePath
+    applications: str
+    """A name, or a pattern of names with `*`, `?` and `[…]`."""
+    repositories: frozenset[str]
+    """The canonical ones that it follows."""
+    target: str
+    """What it writes into, as its `writeBackTarget`: `kustomization[:FOLDER]`, `helmvalues[:FILE]`; else a file of its
+    own beside what the application deploys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +131,16 @@ class EnvironmentVariable:
     value: Text
 
 
-Remark = ArgumentSet | Kustomization | OtherWriter | ChartTemplate | Interpolated | EnvironmentUse | EnvironmentVariable
+Remark = (
+    Application
+    | ArgumentSet
+    | Kustomization
+    | OtherWriter
+    | ChartTemplate
+    | Interpolated
+    | EnvironmentUse
+    | EnvironmentVariable
+)
 Found = Occurrence | Unsupported | Remark
 """What a format finds in a file."""
 Places = tuple[Occurrence | Unsupported, ...]

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formats._syntax import yaml_nodes
-from bot.formats.kubernetes import FORMAT, _read_document
+from bot.formats._syntax.kubernetes_objects import ObjectReader
+from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 
@@ -106,20 +106,18 @@ def test_the_gate_lets_everything_through_that_holds_an_image(text, word, escape
     width = {"x": 2, "u": 4, "U": 8}[escape]
     escaped = f'"\\{escape}{ord(word[0]):0{width}x}{word[1:]}"'
     for content in (text.encode(), text.replace(f'"{word}"', escaped).encode()):
-        ungated = [
-            each
-            for document in yaml_nodes.read_documents(content, lambda _: True)
-            if isinstance(document, yaml_nodes.Document)
-            for each in _read_document(document, PATH)
-        ]
+        ungated = list(ObjectReader(PATH, FORMAT.name).read(content, is_wanted=lambda _: True))
         assert list(FORMAT.extract(SourceFile(PATH, content))) == ungated
 
 
-def test_files_are_selected_by_their_extension():
-    paths = [
-        FilePath(path) for path in ("a.yaml", "b/c.yml", "D.YAML", "e.Yml", ".yaml", "f.json", "yaml", "g.yaml.j2")
+def test_files_are_selected_by_their_names():
+    read = ["a.yaml", "b/c.yml", "D.YAML", "e.Yml", ".yaml", "f.json", "deploy/manifest.json", "b/package.yaml"]
+    others = [
+        *("yaml", "g.yaml.j2", "json", "package.json", "web/package-lock.json", "tsconfig.json", "tsconfig.build.json"),
+        *("composer.json", ".vscode/settings.json", "crd.schema.json", "main.min.json", "chart.yaml.bak"),
     ]
-    assert FORMAT.selects(paths) == paths[:5]
+    paths = [FilePath(path) for path in (*read, *others)]
+    assert FORMAT.selects(paths) == paths[: len(read)]
 
 
 def pod(image: str) -> bytes:
@@ -146,7 +144,7 @@ def bomb_of_containers() -> str:
 
 
 def bomb_of_merges() -> str:
-    text = "apiVersion: v1\nkind: Pod\nx0: &x0 {no: image}\n"
+    text = "apiVersion: v1\nkind: Pod\nx0: &x0 {no: {image: none}}\n"
     for level in range(1, 200):
         text += f"x{level}: &x{level} {{<<: [{', '.join([f'*x{level - 1}'] * 50)}]}}\n"
     aliases = ", ".join(["*x199"] * 1000)

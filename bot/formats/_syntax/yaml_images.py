@@ -14,7 +14,9 @@ from bot.model.vocabulary import Reason, Role
 
 TEMPLATE_MARKS = re.compile(r"\{|\$|%|<<")
 """What templates leave in a value; none of it can be in a reference."""
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
+SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
+"""The comment behind a value that Flux writes (https://fluxcd.io/flux/guides/image-update/#configure-image-updates)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,21 @@ class ImageReader:
             return place.unsupported(text, Reason.TEMPLATED)
         if start is None:
             return place.unsupported(document.source_of(node), Reason.MALFORMED)
-        if _SCHEME.match(text):
+        if SCHEME.match(text):
             return place.closed(text, Reason.NOT_AN_IMAGE)
         found = place.read(text, start)
-        if isinstance(found, Occurrence) and isinstance(node, Scalar) and document.is_shared(node):
-            return close(found, Reason.CONFLICTING_EDITS)
-        return found
+        reason = _why_closed(document, node)
+        return close(found, reason) if reason is not None and isinstance(found, Occurrence) else found
+
+
+def _why_closed(document: Document, node: Node) -> Reason | None:
+    if not isinstance(node, Scalar):
+        return None
+    if is_set_by_flux(document, node):
+        return Reason.OTHER_WRITER
+    return Reason.CONFLICTING_EDITS if document.is_shared(node) else None
+
+
+def is_set_by_flux(document: Document, scalar: Scalar) -> bool:
+    """Say whether Flux's image automation writes `scalar`, or a part of it."""
+    return not scalar.is_block and SET_BY_FLUX.search(document.rest_of_line(scalar)) is not None

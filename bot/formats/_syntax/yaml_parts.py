@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from bot.core.closing import close
 from bot.formats._syntax.places import Place
+from bot.formats._syntax.yaml_images import is_set_by_flux
 from bot.formats._syntax.yaml_nodes import NULL, Document, Node, Scalar
 from bot.formats._syntax.yaml_source import Source
 from bot.model.reference import ImageReference, parse_sha256
@@ -112,7 +114,11 @@ class Parts:
         if any(slot == _NOT_LITERAL for _, slot in slots):
             return place.unsupported(self.name.document.source_of(self._last.scalar), Reason.MALFORMED)
         digest, tag = (_unless_shared(*each, shared) for each in slots)
-        return replace(found, digest=digest, tag=tag)
+        found = replace(found, digest=digest, tag=tag)
+        parts = (part for part in (self.name, self.tag, self.digest) if part is not None)
+        if any(is_set_by_flux(part.document, part.scalar) for part in parts):
+            return close(found, Reason.OTHER_WRITER)
+        return found
 
     @property
     def _last(self) -> Part:

@@ -1,0 +1,76 @@
+"""Whether there may be an object with an image in some bytes; a no is certain, and costs no parsing.
+
+An object has the keys `apiVersion` and `kind`, and on the way to each of its images is one of the keys SPELLINGS. What
+an object holds as a text has all of that in the text. The letters of a key stand in the file one after another, and a
+colon follows, unless
+
+- escapes in double quotes write some of the letters, or join what stands on two lines;
+- the key has a `?` before it: then a comment may come between;
+- the key is an alias, and its letters stand at the anchor.
+
+An Application of Argo CD's is wanted without images, too: for what it deploys. A definition of a resource is the one object that is full of such keys and never has an image.
+"""
+
+from __future__ import annotations
+
+import re
+
+_KEY = re.compile(
+    rb"(?:[iI]mage(?:s|Name)?|reference|values(?:Object|Content)?)[\\\"' \tt\r\n\xc2\x85\xe2\x80\xa8\xa9]*:"
+)
+"""A key of SPELLINGS, and its colon. Inside a text that has quotes itself, `"` is written `\\"`, `'` is `''` and a tab
+may be `\\t`; a line break, in any of YAML's spellings, is a space there."""
+_ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
+"""The escapes of double quotes that can make a letter, or join what stands on two lines."""
+_EXPLICIT_KEY = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
+_ALIAS_AS_KEY = re.compile(rb"\*[^\s,\[\]{}]+?[ \t]*:")
+
+_DEFINITION = b"CustomResourceDefinition"
+_OTHER_LINE = re.compile(rb"^(?![A-Za-z]+:|[ \t\r\n#]|---[ \t]*(?:#.*)?\r?$|\Z)", re.MULTILINE)
+"""A line in the first column that is neither a plain key nor a comment nor a bare marker."""
+_FIRST_LINE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*([A-Za-z]+:)?")
+_KIND_LINE = re.compile(rb"^kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?$", re.MULTILINE)
+_OTHER_BREAK = re.compile(rb"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")
+"""What YAML takes for the end of a line beside the usual."""
+
+
+def may_hold_images(raw: bytes) -> bool:
+    """Say whether an object in one stretch of a file may name an image."""
+    return may_name_images(raw) and not is_definition(raw)
+
+
+def may_name_images(raw: bytes) -> bool:
+    """Say whether the keys that lead to an image may be in these bytes."""
+    if b"apiVersion" in raw and b"kind" in raw and (_has_image_key(raw) or _speaks_of_applications(raw)):
+        return True
+    return b"\\" in raw and _ESCAPE.search(raw) is not None
+
+
+def _speaks_of_applications(raw: bytes) -> bool:
+    return b"argoproj.io" in raw and (b"Application" in raw or b"ImageUpdater" in raw)
+
+
+def _has_image_key(raw: bytes) -> bool:
+    if _KEY.search(raw):
+        return True
+    has_word = any(word in raw for word in (b"mage", b"reference", b"values"))
+    return has_word and (_EXPLICIT_KEY.search(raw) is not None or _ALIAS_AS_KEY.search(raw) is not None)
+
+
+def is_definition(raw: bytes) -> bool:
+    """Say whether a stretch of a file is nothing but the definition of a resource (a CRD); a yes is certain.
+
+    Its first line of content is a plain key in the first column, so its root is a mapping in block style and every key
+    of that begins a line. All lines that begin in the first column are plain keys, and only one of them is `kind`.
+    Then it is the kind of the object, or it is part of a text and the object has none.
+    """
+    if _DEFINITION not in raw or raw.count(b"\nkind:") + raw.startswith(b"kind:") != 1:
+        return False
+    first = _FIRST_LINE.match(raw)
+    return (
+        first is not None
+        and first[1] is not None
+        and _KIND_LINE.search(raw) is not None
+        and _OTHER_LINE.search(raw, first.start(1)) is None
+        and _OTHER_BREAK.search(raw) is None
+    )

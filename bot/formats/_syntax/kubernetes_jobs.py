@@ -1,0 +1,54 @@
+"""Jobs: the template of one that exists cannot be changed, so it has to be replaced.
+
+https://kubernetes.io/docs/concepts/workloads/controllers/job/ (Job pods are immutable). What replaces it says so in
+annotations, or makes a new one each time:
+
+- Flux deletes and creates what has `kustomize.toolkit.fluxcd.io/force: enabled` (also as a label; ssa/utils/meta.go of
+  fluxcd/pkg does not mind capitals);
+- Argo CD replaces by the options `Replace=true` and `Force=true` (docs/user-guide/sync-options.md of argoproj/argo-cd);
+- a hook of Argo CD's or Helm's is deleted before its next run unless its policy says otherwise (docs/user-guide/
+  resource_hooks.md there; https://helm.sh/docs/topics/charts_hooks/#hook-deletion-policies), and after success with
+  that policy;
+- an object with `generateName` and no name is never applied again, only created.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_FLUX_FORCE = "kustomize.toolkit.fluxcd.io/force"
+_ARGO_OPTIONS = "argocd.argoproj.io/sync-options"
+_REPLACES = frozenset({"replace=true", "force=true"})
+_HOOKS = (
+    ("argocd.argoproj.io/hook", "argocd.argoproj.io/hook-delete-policy"),
+    ("helm.sh/hook", "helm.sh/hook-delete-policy"),
+)
+_DELETES = frozenset({"beforehookcreation", "hooksucceeded", "before-hook-creation", "hook-succeeded"})
+_NO_HOOK = frozenset({"", "skip"})
+
+
+def is_job(group: str, kind: str) -> bool:
+    return (group, kind) == ("batch", "Job")
+
+
+def is_replaced(metadata: Mapping[str, str], labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
+    """Say whether what is applied takes the place of the Job that exists."""
+    if "generateName" in metadata and "name" not in metadata:
+        return True
+    if any(each.get(_FLUX_FORCE, "").lower() == "enabled" for each in (labels, annotations)):
+        return True
+    if _words(annotations.get(_ARGO_OPTIONS, "")) & _REPLACES:
+        return True
+    return any(
+        _words(annotations.get(hook, "")) - _NO_HOOK and _is_deleted(annotations.get(policy, ""))
+        for hook, policy in _HOOKS
+    )
+
+
+def _is_deleted(policy: str) -> bool:
+    return not policy or bool(_words(policy) & _DELETES)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(re.split(r"[,\s]+", text.lower().strip()))

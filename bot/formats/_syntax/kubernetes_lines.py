@@ -1,0 +1,196 @@
+"""Manifests that are no YAML because a template engine goes over them first: their lines with images, one by one.
+
+Only the indentation is believed. A line `image: …` is read where the keys above it, each less indented than the one
+below, lead to a place of the object's kind, or to an item of a list of containers. Lines of block scalars are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bot.core.closing import close
+from bot.formats._syntax.kubernetes_jobs import is_job, is_replaced
+from bot.formats._syntax.kubernetes_kinds import KINDS, POD_IMAGES, Path, Shape, group_of
+from bot.formats._syntax.places import Place
+from bot.formats._syntax.yaml_images import SCHEME, SET_BY_FLUX, TEMPLATE_MARKS
+from bot.formats._syntax.yaml_nodes import EACH, Broken
+from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.vocabulary import Reason
+
+MAX_VALUE = 2000
+"""Bytes of a value that are looked at: a reference has at most 1024, and a comment may follow."""
+
+_TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
+"""Where Go, Jinja, ERB and Terraform begin to speak."""
+_TEMPLATE_LINE = re.compile(rb"[ \t]*(?:\{\{.*\}\}|\{%.*%\}|<%.*%>|%\{.*\})[ \t]*")
+_LINE = re.compile(
+    rb"(?P<dashes>[ ]*(?:-[ ]+)*)"
+    rb"(?P<quote>[\"']?)(?P<key>[A-Za-z0-9_][A-Za-z0-9_./-]*)(?P=quote)[ ]*:(?:[ \t]+(?P<value>.*))?"
+)
+_ITEM = re.compile(rb"(?P<dashes>[ ]*(?:-(?:[ ]+|\Z))+)")
+_VALUE = re.compile(rb"(?P<quote>[\"']?)(?P<text>[^\"']*?)(?P=quote)(?P<rest>[ \t]*(?:[ \t]#.*)?)")
+_BLOCK = re.compile(rb"(?:[&!]\S+[ \t]+)*[|>][-+0-9]*[ \t]*(?:#.*)?")
+_IMAGE_KEY = re.compile(rb"(?<![\w./-])[\"']?image[\"']?[ \t]*:")
+_CLAIMS = tuple(re.compile(rb"^[\"']?%b[\"']?[ \t]*:" % key, re.MULTILINE) for key in (b"apiVersion", b"kind"))
+_CLAIMS_OF_JSON = tuple(re.compile(rb"\"%b\"\s*:" % key) for key in (b"apiVersion", b"kind"))
+_POD_ENDINGS: tuple[Path, ...] = tuple(use.path for use in POD_IMAGES if use.path[-1] == "image")
+_METADATA = "metadata"
+
+
+@dataclass(slots=True)
+class _Image:
+    """A line that names an image."""
+
+    value_start: int
+    """The byte in the stretch at which its value begins."""
+    value: bytes
+    path: Path
+
+
+@dataclass(slots=True)
+class _Lines:
+    """What the lines of a stretch say by their indentation."""
+
+    root: dict[str, str] = field(default_factory=dict)
+    metadata: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
+    """Of the object itself, by the way there: its own fields, its labels and its annotations."""
+    images: list[_Image] = field(default_factory=list)
+    is_whole: bool = True
+    """Whether no line has an image's key in a way that is not understood."""
+    _way: list[tuple[int, str]] = field(default_factory=list)
+    """Column and key of what is open; an item of a list has EACH for a key."""
+
+    def read(self, raw: bytes) -> None:
+        at = 0
+        block_column: int | None = None
+        is_in_template = False
+        for line in raw.split(b"\n"):
+            start, at = at, at + len(line) + 1
+            text = line.removesuffix(b"\r")
+            was_in_template = is_in_template
+            is_in_template = text.rfind(b"{{") > text.rfind(b"}}") or (was_in_template and b"}}" not in text)
+            stripped = text.strip()
+            if was_in_template or not stripped or _TEMPLATE_LINE.fullmatch(text):
+                continue
+            if block_column is not None and len(text) - len(text.lstrip(b" ")) > block_column:
+                continue
+            block_column = None
+            if not stripped.startswith(b"#"):
+                block_column = self._line(text, start)
+
+    def _line(self, text: bytes, start: int) -> int | None:
+        """Take one line; return the column of its key when a block scalar begins behind it."""
+        match = _LINE.fullmatch(text)
+        if match is None:
+            item = _ITEM.match(text)
+            if item is not None:
+                self._open_items(item["dashes"])
+            self.is_whole = self.is_whole and _IMAGE_KEY.search(text) is None
+            return None
+        self._open_items(match["dashes"])
+        column, key, value = match.start("quote"), match["key"].decode(), match["value"] or b""
+        if len(value) > MAX_VALUE:
+            self.is_whole = self.is_whole and key != "image" and _IMAGE_KEY.search(value) is None
+            value = b""
+        self._close(column)
+        path = (*(each for _, each in self._way), key)
+        self._way.append((column, key))
+        if _BLOCK.fullmatch(value):
+            self.is_whole = self.is_whole and key != "image"
+            return column
+        if key == "image" and value:
+            self.images.append(_Image(start + match.start("value"), value, path))
+        elif _IMAGE_KEY.search(value):
+            self.is_whole = False
+        self._note(path, value)
+        return None
+
+    def _open_items(self, dashes: bytes) -> None:
+        for column, character in enumerate(dashes):
+            if character == ord("-"):
+                while self._way and (self._way[-1][0] > column or self._way[-1] == (column, EACH)):
+                    self._way.pop()
+                self._way.append((column, EACH))
+
+    def _close(self, column: int) -> None:
+        while self._way and self._way[-1][0] >= column:
+            self._way.pop()
+
+    def _note(self, path: Path, value: bytes) -> None:
+        match = _VALUE.fullmatch(value)
+        text = match["text"].decode(errors="replace") if match is not None else ""
+        if len(path) == 1:
+            self.root[path[0]] = text
+        elif path[0] == _METADATA and len(path) <= len(("metadata", "annotations", "key")):
+            self.metadata.setdefault(path[:-1], {})[path[-1]] = text
+
+    @property
+    def group_kind(self) -> tuple[str, str]:
+        return group_of(self.root.get("apiVersion", "")), self.root.get("kind", "")
+
+    @property
+    def is_immutable(self) -> bool:
+        own, labels, annotations = (
+            self.metadata.get(way, {}) for way in ((_METADATA,), (_METADATA, "labels"), (_METADATA, "annotations"))
+        )
+        return is_job(*self.group_kind) and not is_replaced(own, labels, annotations)
+
+
+def claims_an_object(raw: bytes, path: FilePath) -> bool:
+    """Say whether bytes that cannot be parsed have the keys of an object, where an object has them."""
+    claims = _CLAIMS_OF_JSON if path.lower().endswith(".json") else _CLAIMS
+    return all(claim.search(raw) for claim in claims)
+
+
+def read_lines(broken: Broken, place: Place) -> Iterator[Occurrence | Unsupported]:
+    """Yield the images that the lines of a template name, and the stretch itself unless they are all understood.
+
+    `place` is that of the stretch: its line is the one that shows the damage, and the locators of the images begin with
+    its own. The n-th line that begins with the key `image` is `…/image[n]`, whatever it names.
+    """
+    source = broken.source
+    whole = place.unsupported(broken.line.strip(), broken.reason)
+    if _TEMPLATE.search(source.raw) is None:
+        yield whole
+        return
+    lines = _Lines()
+    lines.read(source.raw)
+    found: list[Occurrence | Unsupported] = []
+    is_whole = lines.is_whole
+    for index, image in enumerate(lines.images):
+        line_number = source.line_number(source.start + image.value_start)
+        at = Place(place.path, place.format, place.role, line_number, f"{place.locator}/image[{index}]")
+        each = _read(image, at, source.start, lines.group_kind)
+        if each is None:
+            is_whole = False
+            continue
+        if isinstance(each, Occurrence) and lines.is_immutable:
+            each = close(each, Reason.IMMUTABLE_JOB)
+        found.append(each)
+    if not is_whole:
+        found.append(whole)
+    yield from sorted(found, key=lambda each: each.line_number)
+
+
+def _read(image: _Image, place: Place, start: int, group_kind: tuple[str, str]) -> Occurrence | Unsupported | None:
+    """Return what a line names; None for what nobody can say without the template's output."""
+    match = _VALUE.fullmatch(image.value)
+    text = (match["text"] if match is not None else image.value).decode(errors="replace")
+    if TEMPLATE_MARKS.search(text):
+        return place.unsupported(text, Reason.TEMPLATED)
+    if match is None or not _is_place(image.path, group_kind):
+        return None
+    if SCHEME.match(text):
+        return place.closed(text, Reason.NOT_AN_IMAGE)
+    found = place.read(text, start + image.value_start + match.start("text"))
+    if isinstance(found, Occurrence) and SET_BY_FLUX.search(match["rest"].decode(errors="replace")):
+        return close(found, Reason.OTHER_WRITER)
+    return found
+
+
+def _is_place(path: Path, group_kind: tuple[str, str]) -> bool:
+    if any(path == use.path and use.shape is Shape.IMAGE for use in KINDS.get(group_kind, ())):
+        return True
+    return any(path[-len(ending) :] == ending for ending in _POD_ENDINGS)

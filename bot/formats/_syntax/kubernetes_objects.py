@@ -1,0 +1,248 @@
+"""Kubernetes objects in YAML: the images that they name, whatever the file or the text that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import assert_never
+
+from bot.core.closing import close
+from bot.formats._syntax.embedded import EmbeddedText
+from bot.formats._syntax.image_maps import find_values, read_values
+from bot.formats._syntax.kubernetes_gate import is_definition, may_hold_images
+from bot.formats._syntax.kubernetes_jobs import is_job, is_replaced
+from bot.formats._syntax.kubernetes_kinds import KINDS, OF_ALL_KINDS, POD_IMAGES, Shape, Use, Uses, group_of
+from bot.formats._syntax.kubernetes_lines import claims_an_object, read_lines
+from bot.formats._syntax.kubernetes_shapes import find_by_shape, may_be_custom
+from bot.formats._syntax.kubernetes_writers import remarks_of
+from bot.formats._syntax.kustomize_images import find_entries, read_entries
+from bot.formats._syntax.places import Place
+from bot.formats._syntax.yaml_images import ImageReader
+from bot.formats._syntax.yaml_nodes import (
+    EACH,
+    STRING,
+    Broken,
+    Document,
+    Mapping,
+    Node,
+    Scalar,
+    TooDeepError,
+    read_documents,
+    read_inner_documents,
+)
+from bot.model.remark import Found, Remark
+from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+MAX_DEPTH = 4
+"""Lists inside lists, objects inside objects; kubectl writes one."""
+
+_WHOLE_TEXT = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
+"""What is wrong with a text inside a file as a whole: who reads it takes it for something else, then."""
+
+_Found = Occurrence | Unsupported
+_Later = Callable[[], Iterable[_Found]]
+"""Reads a place, when all paths of its document have been walked: what shares its bytes is known only then."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReader:
+    """Reads objects for one format. Nothing here raises, whatever the bytes."""
+
+    path: FilePath
+    format: str
+    is_inside: bool = False
+    """Whether it reads a text inside a file; texts inside of that are not looked at."""
+    uses: Uses | None = None
+    """The places of such a text from its top, where it holds something else than objects."""
+
+    def read(self, content: bytes, *, is_wanted: Callable[[bytes], bool] = may_hold_images) -> Iterator[Found]:
+        """Yield what the objects of a file name and say."""
+        return self._read(read_documents(content, is_wanted))
+
+    def read_embedded(
+        self, document: Document, scalar: Scalar, locator: str, uses: Uses | None = None
+    ) -> Iterator[_Found]:
+        """Yield what the text of `scalar` names, in the bytes of its file and closed as `embedded`.
+
+        It holds objects, whole or in part as a patch has them, or else what is at `uses` from its top. Read it only
+        when all paths of the document have been walked.
+        """
+        text = EmbeddedText.of(document, scalar)
+        if text is None:
+            return
+        inside = replace(self, is_inside=True, uses=uses)
+        documents = read_inner_documents(text.content, may_hold_images if uses is None else bool)
+        found = [
+            each
+            for each in inside._read(documents)  # noqa: SLF001 - of the same class
+            if isinstance(each, Occurrence) or (isinstance(each, Unsupported) and each.reason not in _WHOLE_TEXT)
+        ]
+        yield from text.tell(found, locator, is_shared=document.is_shared(scalar))
+
+    def _read(self, documents: Iterable[Document | Broken]) -> Iterator[Found]:
+        count = 0
+        last: Document | None = None
+        for document in documents:
+            match document:
+                case Document():
+                    last = document
+                    yield from self._document(document)
+                case Broken(source=source):
+                    yield from self._broken(document, count, has_documents=last is not None and last.source is source)
+                    count += 1
+                case _:
+                    assert_never(document)
+
+    def _document(self, document: Document) -> Iterator[Found]:
+        """Read all of a document, or, where it goes too deep, nothing of it."""
+        search = _Search(self, document)
+        try:
+            if self.uses is None:
+                search.objects(document.root, str(document.index))
+            else:
+                search.uses(document.root, self.uses, str(document.index))
+        except TooDeepError:
+            yield Unsupported(self.path, document.line_number(document.root), "", Reason.TOO_DEEP)
+            return
+        yield from sorted(search.found(), key=lambda each: each.line_number)
+        yield from search.remarks
+
+    def _broken(self, broken: Broken, index: int, *, has_documents: bool) -> Iterator[_Found]:
+        """Report what could not be read, where it claims to be an object that may have images."""
+        place = Place(self.path, self.format, Role.THIRD_PARTY, broken.line_number, f"broken[{index}]")
+        raw = broken.source.raw
+        if is_definition(raw):
+            return
+        if broken.reason is not Reason.UNPARSABLE:
+            yield place.unsupported(broken.line.strip(), broken.reason)
+        elif claims_an_object(raw, self.path):
+            if has_documents:
+                yield place.unsupported(broken.line.strip(), broken.reason)
+            else:
+                yield from read_lines(broken, place)
+
+
+@dataclass(slots=True)
+class _Search:
+    """Goes through the objects of one document."""
+
+    reader: ObjectReader
+    document: Document
+    remarks: list[Remark] = field(default_factory=list)
+    _places: list[tuple[_Later, Reason | None]] = field(default_factory=list)
+    """What is to be read, and why it is closed."""
+    _images: ImageReader = field(init=False)
+    _of_all_kinds: Uses = ()
+    _may_have_shape: bool = False
+
+    def __post_init__(self) -> None:
+        raw = self.document.source.raw
+        has_escapes = b"\\" in raw
+        self._images = ImageReader(self.document, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+        if has_escapes or b"function" in raw:
+            self._of_all_kinds = OF_ALL_KINDS
+        self._may_have_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
+
+    def found(self) -> Iterator[_Found]:
+        """Yield what is at the places that were found."""
+        for later, reason in self._places:
+            for each in later():
+                yield close(each, reason) if reason is not None and isinstance(each, Occurrence) else each
+
+    def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", ""), depth: int = 0) -> None:
+        """Find the places of an object, and of the objects in it. Raises TooDeepError.
+
+        `of_list` is apiVersion and kind of the items of the list that `node` is in; kubectl gives it to those without
+        a kind.
+        """
+        document = self.document
+        if depth > MAX_DEPTH:
+            raise TooDeepError(0)
+        version, kind = document.text(node, "apiVersion"), document.text(node, "kind")
+        if not kind:
+            version, kind = of_list
+        if not version:
+            return
+        self.uses(node, self._of_all_kinds, locator)
+        if (group_of(version), kind) in KINDS:
+            self._known(node, group_of(version), kind, locator)
+        elif kind.endswith("List") and document.values(node, "items"):
+            of_items = (version, kind.removesuffix("List"))
+            for item_locator, item in document.walk(node, ("items", EACH), locator):
+                self.objects(item, item_locator, of_items, depth + 1)
+        elif self._may_have_shape and may_be_custom(version, kind):
+            for place, found, is_object in find_by_shape(document, node, locator):
+                if is_object:
+                    self.objects(found, place, depth=depth + 1)
+                else:
+                    self.uses(found, POD_IMAGES, place)
+
+    def _known(self, node: Node, group: str, kind: str, locator: str) -> None:
+        self.uses(node, KINDS[group, kind], locator, self._why_closed(node, group, kind))
+        if not self.reader.is_inside:
+            self.remarks += remarks_of(self.document, node, (group, kind), locator, self.reader.path)
+
+    def uses(self, node: Node, uses: Uses, locator: str, reason: Reason | None = None) -> None:
+        for use in uses:
+            for place, found in self.document.walk(node, use.path, locator):
+                later = _FINDERS[use.shape](self, place, found)
+                if later is not None:
+                    self._places.append((later, reason))
+
+    def _why_closed(self, node: Node, group: str, kind: str) -> Reason | None:
+        if not is_job(group, kind):
+            return None
+        metadata = self._look(node).get("metadata")
+        fields = self._look(metadata)
+        own, labels, annotations = (
+            {key: value.value for key, value in self._look(each).items() if isinstance(value, Scalar)}
+            for each in (metadata, fields.get("labels"), fields.get("annotations"))
+        )
+        return None if is_replaced(own, labels, annotations) else Reason.IMMUTABLE_JOB
+
+    def _look(self, node: Node) -> dict[str, Node]:
+        """Return what is in a mapping; nobody claims it by that."""
+        return dict(self.document.look(node)) if isinstance(node, Mapping) else {}
+
+    def image(self, locator: str, node: Node) -> _Later:
+        return partial(self._image, locator, node)
+
+    def _image(self, locator: str, node: Node, prefix: str = "") -> Iterator[_Found]:
+        found = self._images.read(locator, node, scheme=prefix)
+        if found is not None:
+            yield found
+
+    def override(self, locator: str, node: Node) -> _Later:
+        old, equals, _ = node.value.partition("=") if isinstance(node, Scalar) else ("", "", "")
+        return partial(self._image, locator, node, f"{old}=" if equals else "")
+
+    def entries(self, locator: str, node: Node) -> _Later:
+        entries = list(find_entries(self.document, node, locator))
+        return partial(read_entries, entries, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+
+    def values(self, locator: str, node: Node) -> _Later:
+        images = list(find_values(self.document, node, locator))
+        return partial(read_values, images, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+
+    def object(self, locator: str, node: Node) -> None:
+        self.objects(node, locator, depth=1)
+
+    def text(self, locator: str, node: Node, uses: Uses | None) -> _Later | None:
+        if not isinstance(node, Scalar) or node.tag != STRING or self.reader.is_inside:
+            return None
+        return partial(self.reader.read_embedded, self.document, node, locator, uses)
+
+
+_FINDERS: dict[Shape, Callable[[_Search, str, Node], _Later | None]] = {
+    Shape.IMAGE: _Search.image,
+    Shape.OVERRIDE: _Search.override,
+    Shape.ENTRIES: _Search.entries,
+    Shape.VALUES: _Search.values,
+    Shape.OBJECT: _Search.object,
+    Shape.OBJECTS_TEXT: partial(_Search.text, uses=None),
+    Shape.VALUES_TEXT: partial(_Search.text, uses=(Use((), Shape.VALUES),)),
+    Shape.FUNCTION_TEXT: partial(_Search.text, uses=(Use(("container", "image"), Shape.IMAGE),)),
+}
+"""By what stands at a place: how it is found, or why there is nothing to be read later."""
