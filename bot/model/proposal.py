@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from bot.model.source import Change, FilePath
+
 Target = str
 """`line@digest`: what a person declines by closing."""
 
