@@ -20,10 +20,10 @@ MAX_SHIFTS = 20
 file has shifts."""
 BOM = b"\xef\xbb\xbf"
 
-# Go's unicode.IsSpace in UTF-8; an invalid byte is no space.
-_SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
-_LEADING_SPACE = re.compile(rb"%b*" % _SPACE)
-_TRAILING_SPACE = re.compile(rb"%b+\Z" % _SPACE)
+SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
+"""Go's unicode.IsSpace in UTF-8; an invalid byte is no space."""
+_LEADING_SPACE = re.compile(rb"%b*" % SPACE)
+_TRAILING_SPACE = re.compile(rb"%b+\Z" % SPACE)
 _NEVER_SPACE = frozenset(range(0x21, 0x80))
 """Bytes that are a character of their own and no space; nearly all that is looked at."""
 _WORD = re.compile(rb"[^\t\v\f\r ]+")
@@ -34,8 +34,8 @@ _PLAIN_FLAG = re.compile(rb"--[!#-&(-\[\]-_a-~]*(?=[\t-\r ]|\Z)")
 """A flag without quotes and escapes, as nearly all are."""
 _QUOTES = frozenset(b"'\"")
 _DASH = ord("-")
-_DIRECTIVE = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
-_DIRECTIVES = frozenset({b"syntax", b"escape", b"check"})
+DIRECTIVE = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
+DIRECTIVES = frozenset({b"syntax", b"escape", b"check"})
 _ESCAPES = frozenset({b"\\", b"`"})
 _TAKES_HEREDOCS = frozenset({"add", "copy", "run"})
 
@@ -85,25 +85,42 @@ class Instruction:
         return self._flags_and_end[0]
 
     @cached_property
+    def rest_span(self) -> tuple[int, int]:
+        """Where in the text it stands what follows the flags, without the space around it."""
+        return _strip(self.text, self._flags_and_end[1])
+
+    @property
     def rest(self) -> Word:
-        """What follows the flags, without the space around it; quotes and escapes are still there."""
-        return self._slice(*_strip(self.text, self._flags_and_end[1]))
+        """What follows the flags; quotes and escapes are still there."""
+        return self._slice(*self.rest_span)
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
         """The same, split at blanks."""
-        start, end = _strip(self.text, self._flags_and_end[1])
+        start, end = self.rest_span
         return tuple(self._slice(*match.span()) for match in _WORD.finditer(self.text, start, end))
 
     def onbuild(self) -> Instruction:
         """Return the instruction that an ONBUILD holds."""
-        start, end = _strip(self.text, self._flags_and_end[1])
+        start, end = self.rest_span
         return _instruction(self.text[:end], start, self.pieces, self.escape)
 
     def file_start(self, word: Word) -> int | None:
         """Return the byte of the file that `word`, not empty, starts at; None where it is not there in one piece."""
         first, last = (self._file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
         return first if last - first == len(word.value) - 1 else None
+
+    def pieces_of(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+        """Yield the bytes of the text from `start` to `end`, with the byte and the line of the file they stand at."""
+        index = self._piece_index(start)
+        while start < end:
+            piece = self.pieces[index]
+            index += 1
+            piece_end = self.pieces[index].start if index < len(self.pieces) else len(self.text)
+            stop = min(end, piece_end)
+            if start < stop:
+                yield self.text[start:stop], piece.file_start + start - piece.start, piece.line_number
+            start = max(start, stop)
 
     def line_number(self, word: Word) -> int:
         """Return the line that `word` begins on, from 1."""
@@ -117,7 +134,12 @@ class Instruction:
         return piece.file_start + origin - piece.start
 
     def _piece(self, origin: int) -> Piece:
-        return self.pieces[max(bisect_right(self.pieces, origin, key=lambda piece: piece.start) - 1, 0)]
+        return self.pieces[self._piece_index(origin)]
+
+    def _piece_index(self, origin: int) -> int:
+        if len(self.pieces) == 1:
+            return 0
+        return max(bisect_right(self.pieces, origin, key=lambda piece: piece.start) - 1, 0)
 
 
 def read_instructions(content: bytes) -> Iterator[Instruction]:
@@ -202,9 +224,9 @@ class _Reader:
         match = None
         if is_comment:
             line = self._content[start + 1 : end]
-            match = _DIRECTIVE.fullmatch(line, _skip_space(line, 0, len(line)))
+            match = DIRECTIVE.fullmatch(line, _skip_space(line, 0, len(line)))
         key = match[1].lower() if match else b""
-        if self._directives is None or match is None or key not in _DIRECTIVES:
+        if self._directives is None or match is None or key not in DIRECTIVES:
             self._directives = None
         elif key not in self._directives:
             self._directives.add(key)

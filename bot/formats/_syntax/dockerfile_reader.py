@@ -1,27 +1,36 @@
-"""What a Dockerfile's text says of images: the words of its instructions, as BuildKit understands them."""
+"""What a Dockerfile's text says of images, as BuildKit understands it, wherever the text stands."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import dropwhile, pairwise, takewhile
 
-from bot.formats._syntax.dockerfile_lexer import Instruction, Word, read_instructions
-from bot.formats._syntax.places import Place
+from bot.formats._syntax.dockerfile_arguments import global_scope, names_taken
+from bot.formats._syntax.dockerfile_directives import find_syntax
+from bot.formats._syntax.dockerfile_expansion import Expansion, How, Scope, Use, WordError, located
+from bot.formats._syntax.dockerfile_lexer import Instruction, read_instructions
+from bot.formats._syntax.dockerfile_mentions import Mention, Stages, mentions_of
+from bot.formats._syntax.dockerfile_slots import Claims, Composed, compose
+from bot.formats._syntax.dockerfile_words import expand
+from bot.formats._syntax.places import Place, shown
 from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason, Role
 
+MAX_STAGES_COMPARED = 100
+"""Names of stages that a name with `TARGETARCH` or the like in it is held against: no build has so many."""
+
+_READ = frozenset({"arg", "from", "copy", "run", "onbuild"})
 _SCRATCH = "scratch"
 """No image: the name for starting with nothing."""
-_STAGE_NAME = re.compile(rb"[a-z][a-z0-9_.-]*")
 _STAGE_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_TEMPLATE_MARKS = (b"{{", b"<%", b"%%")
+_TEMPLATE = re.compile(rb"\{\{|\{%|<%|\$\(|(?<![\w}])%%\w|@[A-Za-z_]\w*@")
+"""What template engines replace before anything is built; no reference has it, and no expansion."""
+_AS_IT_IS = re.compile(rb"[A-Za-z0-9._/:@+\[\]-]*")
+"""A word that expands to itself."""
+_NAME_USED = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(rb"([\"'])([^\"']*)\1")
-_CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
-_PLATFORM = re.compile(r"([a-z0-9]+)/([a-z0-9_-]+)(/[a-z0-9.]+)?", re.ASCII)
-_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
-"""Names that builders take for another (normalizeArch of github.com/containerd/platforms)."""
 
 
 def read_dockerfile(
@@ -32,176 +41,179 @@ def read_dockerfile(
     Spans and line numbers count from the start of `content`, wherever it stands; every slot lies inside one line of it.
     Locators are unique in it.
     """
-    instructions = [each for each in read_instructions(content) if each.keyword in _USES]
-    froms = (each for each in instructions if each.keyword == "from")
-    stages = _Stages(frozenset(name for each in froms if (name := _stage_name(each))))
-    for instruction in instructions:
-        for use in _USES[instruction.keyword](instruction, stages):
-            place = Place(path, format_name, role, use.line_number, use.locator, use.platform)
-            found = _read(use, place)
-            if found is not None:
-                yield found
+    syntax = find_syntax(content)
+    if syntax is not None:
+        place = Place(path, format_name, role, syntax.line_number, "syntax")
+        if _TEMPLATE.search(syntax.text):
+            yield place.unsupported(_decoded(syntax.text), Reason.TEMPLATED)
+        else:
+            yield place.read(_decoded(syntax.image), syntax.start)
+    instructions = [each for each in read_instructions(content) if each.keyword in _READ]
+    yield from _Reader(instructions, path, format_name, role).places()
 
 
-@dataclass(slots=True)
-class _Stages:
-    """The stages of one file while it is gone through, and what the current one has had so far."""
+class _Reader:
+    """Goes through the instructions of one file."""
 
-    all_names: frozenset[str]
-    """In lower case. `COPY` and mounts may name any stage (findStateByName in dockerfile2llb/convert.go)."""
-    names: set[str] = field(default_factory=set)
-    """Those above the current instruction; only they hide an image from `FROM`."""
-    count: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
+    def __init__(self, instructions: Sequence[Instruction], path: FilePath, format_name: str, role: Role) -> None:
+        self._instructions = instructions
+        self._path = path
+        self._format_name = format_name
+        self._role = role
+        self._stages = Stages(instructions)
+        self._global_scope: Scope | None = None
+        self._claims = Claims()
 
-    def begin(self, name: str | None) -> None:
-        self.count += 1
-        self.seen.clear()
-        if name:
-            self.names.add(name)
-
-    def locate(self, keyword: str) -> str:
-        """Return the locator of the next instruction of its kind in the current stage."""
-        index = self.seen[keyword]
-        self.seen[keyword] += 1
-        stage = f"stage[{self.count - 1}]" if self.count else "preamble"
-        return f"{stage}.{keyword}[{index}]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """A word that names an image, or a stage."""
-
-    instruction: Instruction
-    word: Word
-    locator: str
-    stages: Collection[str]
-    """Names that are no images here, in lower case."""
-    takes_numbers: bool = True
-    """Whether a number is a stage."""
-    platform: str | None = None
+    def places(self) -> Iterator[Occurrence | Unsupported]:
+        found = [
+            place
+            for instruction in self._instructions
+            for mention in mentions_of(instruction, self._stages)
+            if (place := self._read(mention)) is not None
+        ]
+        if self._global_scope is not None:
+            self._note_other_uses()
+        for place in found:
+            yield self._claims.settle(place, self._global_scope) if isinstance(place, Composed) else place
 
     @property
-    def line_number(self) -> int:
-        return self.instruction.line_number(self.word)
+    def _scope(self) -> Scope:
+        if self._global_scope is None:
+            above = takewhile(lambda each: each.keyword != "from", self._instructions)
+            self._global_scope = global_scope(each for each in above if each.keyword == "arg")
+        return self._global_scope
 
+    def _read(self, mention: Mention) -> Occurrence | Unsupported | Composed | None:
+        """Say what a word is; None for a stage and for no text at all."""
+        word = mention.word
+        if _TEMPLATE.search(word.value):
+            return self._unsupported(mention, Reason.TEMPLATED)
+        if _AS_IT_IS.fullmatch(word.value):
+            text = word.value.decode()
+            if self._is_no_image(text, mention):
+                return None
+            start = mention.instruction.file_start(word)
+            if start is not None:
+                return self._place(mention).read(text, start)
+        if mention.is_broken:
+            self._spoil_named(word.value)
+            return self._unsupported(mention, Reason.MALFORMED)
+        if mention.is_from:
+            return self._read_expanded(mention)
+        names = _names_used(word.value)
+        if names:
+            return self._unsupported(mention, Reason.UNRESOLVED_ARGUMENT, names)
+        try:
+            return self._composed(mention, located(mention.instruction, word.origins))
+        except WordError:
+            return self._unsupported(mention, Reason.MALFORMED)
 
-def _uses_of_from(instruction: Instruction, stages: _Stages) -> Iterator[_Use]:
-    locator = f"stage[{stages.count}]"
-    earlier = frozenset(stages.names)
-    stages.begin(_stage_name(instruction))
-    match instruction.words:
-        case (image,):
-            word = _unquoted(image)
-        case (image, Word(b"as" | b"AS" | b"As" | b"aS"), _):
-            word = _unquoted(image)
-        case _:  # BuildKit builds nothing else; shown as a whole, it is no reference
-            word = instruction.rest
-    yield _Use(instruction, word, locator, earlier, takes_numbers=False, platform=_platform(instruction))
+    def _read_expanded(self, mention: Mention) -> Occurrence | Unsupported | Composed | None:
+        origins = mention.word.origins
+        try:
+            expansion = expand(mention.instruction, origins[0], origins[-1] + 1, self._scope)
+        except WordError as error:
+            self._spoil_named(mention.word.value)
+            return self._unsupported(mention, error.reason, _names_used(mention.word.value))
+        found = self._composed(mention, expansion)
+        if isinstance(found, Composed):
+            self._claims.claim(found)
+        else:
+            self._claims.spoil(expansion.uses)
+        return found
 
-
-def _uses_of_copy(instruction: Instruction, stages: _Stages) -> Iterator[_Use]:
-    return _copied(instruction, stages.locate("copy"), stages.all_names)
-
-
-def _uses_of_run(instruction: Instruction, stages: _Stages) -> Iterator[_Use]:
-    return _mounted(instruction, stages.locate("run"), stages.all_names)
-
-
-def _uses_of_onbuild(instruction: Instruction, stages: _Stages) -> Iterator[_Use]:
-    """Yield what will be used in another build, whose stages are unknown: a name of ours is taken for one of its."""
-    locator = stages.locate("onbuild")
-    inner = instruction.onbuild()
-    if inner.keyword == "copy":
-        yield from _copied(inner, f"{locator}.copy", stages.all_names)
-    elif inner.keyword == "run":
-        yield from _mounted(inner, f"{locator}.run", stages.all_names)
-
-
-_USES: dict[str, Callable[[Instruction, _Stages], Iterator[_Use]]] = {
-    "from": _uses_of_from,
-    "copy": _uses_of_copy,
-    "run": _uses_of_run,
-    "onbuild": _uses_of_onbuild,
-}
-"""By keyword: what of an instruction names images."""
-
-
-def _copied(instruction: Instruction, locator: str, stages: Collection[str]) -> Iterator[_Use]:
-    for word in _flag_values(instruction, b"from")[-1:]:
-        yield _Use(instruction, word, locator, stages)
-
-
-def _mounted(instruction: Instruction, locator: str, stages: Collection[str]) -> Iterator[_Use]:
-    for index, mount in enumerate(_flag_values(instruction, b"mount")):
-        word = _mount_source(mount)
-        if word is not None:
-            yield _Use(instruction, word, f"{locator}.mount[{index}]", stages)
-
-
-def _mount_source(mount: Word) -> Word | None:
-    """Return the value of the last `from` among the comma-separated options of a mount.
-
-    What is no such list is returned whole when it speaks of a source, and is no reference then. BuildKit reads them in
-    frontend/dockerfile/instructions/commands_runmount.go.
-    """
-    source = None
-    at = 0
-    while at < len(mount.value):
-        match = _CSV_FIELD.match(mount.value, at)
-        if match is None:
-            return mount if b"from=" in mount.value.lower() else None
-        option = mount.part(*match.span(2 if match[1] is None else 1))
-        key, equals, _ = option.value.partition(b"=")
-        if equals and key.lower() == b"from":
-            source = option.part(len(key) + 1)
-        at = match.end()
-    return source
-
-
-def _read(use: _Use, place: Place) -> Occurrence | Unsupported | None:
-    """Say what a word is; None for a stage and for no text at all."""
-    value = use.word.value
-    text = value.decode(errors="replace")
-    if any(mark in value for mark in _TEMPLATE_MARKS):
-        return place.unsupported(text, Reason.TEMPLATED)
-    if b"$" in value:
-        return place.unsupported(text, Reason.UNRESOLVED_ARGUMENT)
-    if not text or text == _SCRATCH or (use.takes_numbers and _STAGE_NUMBER.fullmatch(text)):
-        return None
-    if text.lower() in use.stages:  # an image's name has no capitals, so nothing is lost where BuildKit minds them
-        return None
-    start = use.instruction.file_start(use.word)
-    if start is None:  # escapes, quotes or a line break inside: there are no bytes to put a digest behind
-        return place.unsupported(text, Reason.MALFORMED)
-    return place.read(text, start)
-
-
-def _stage_name(instruction: Instruction) -> str | None:
-    """Return the name that a FROM gives its stage, in lower case; templates may leave many words before it."""
-    match instruction.words:
-        case (_, *_, Word(b"as" | b"AS" | b"As" | b"aS"), name):
-            lowered = name.value.lower()
-            return lowered.decode() if _STAGE_NAME.fullmatch(lowered) else None
-        case _:
+    def _composed(self, mention: Mention, expansion: Expansion) -> Unsupported | Composed | None:
+        """Say what a word is that became something else, or that the file has in pieces."""
+        text = _decoded(expansion.text)
+        if _TEMPLATE.search(expansion.text):
+            return self._unsupported(mention, Reason.TEMPLATED, expansion.variables)
+        if expansion.unknown:
+            if self._may_be_stage(mention, expansion):
+                return None
+            return self._unsupported(mention, Reason.UNRESOLVED_ARGUMENT, expansion.variables)
+        if not text and expansion.uses:
+            return self._unsupported(mention, Reason.UNRESOLVED_ARGUMENT, expansion.variables)
+        if self._is_no_image(text, mention):
             return None
+        found = self._place(mention).read(text, 0)
+        if isinstance(found, Unsupported):
+            return self._unsupported(mention, found.reason, expansion.variables)
+        written = shown(_decoded(_unquoted(mention.word.value)))
+        return compose(replace(found, written=written, variables=expansion.variables), expansion)
+
+    def _is_no_image(self, text: str, mention: Mention) -> bool:
+        if not text or text == _SCRATCH or (not mention.is_from and _STAGE_NUMBER.fullmatch(text)):
+            return True
+        number = self._stages.first.get(
+            text.lower()
+        )  # no image has capitals: nothing is lost where BuildKit minds them
+        return number is not None and (mention.stage is None or number < mention.stage)
+
+    def _may_be_stage(self, mention: Mention, expansion: Expansion) -> bool:
+        """Say whether what the builder sets, whatever it is, makes the word the name of a stage that is there."""
+        if any(use.how is not How.PREDEFINED for use in expansion.unknown):
+            return False
+        cuts = [0, *sorted(use.start for use in expansion.unknown), len(expansion.text)]
+        text = expansion.text.lower()
+        first, *others, last = (_decoded(text[start:end]) for start, end in pairwise(cuts))
+        names = [name for name, number in self._stages.first.items() if mention.stage is None or number < mention.stage]
+        return any(_fits(name, first, others, last) for name in names[:MAX_STAGES_COMPARED])
+
+    def _place(self, mention: Mention) -> Place:
+        instruction = mention.instruction
+        line_number = instruction.line_number(mention.word)
+        first_line = instruction.pieces[0].line_number
+        also_lines = () if first_line == line_number else (first_line,)
+        return Place(
+            self._path, self._format_name, self._role, line_number, mention.locator, mention.platform, also_lines
+        )
+
+    def _unsupported(self, mention: Mention, reason: Reason, variables: tuple[str, ...] = ()) -> Unsupported:
+        found = self._place(mention).unsupported(_decoded(_unquoted(mention.word.value)), reason)
+        return replace(found, variables=variables) if variables else found
+
+    def _note_other_uses(self) -> None:
+        """Note what arguments are used for besides references: platforms, and whatever stages do that take them."""
+        in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
+        for instruction in (each.onbuild() if each.keyword == "onbuild" else each for each in in_stages):
+            if instruction.keyword == "arg":
+                for name in names_taken([instruction]):
+                    self._spoil(name)
+            else:
+                for flag in instruction.flags:
+                    self._spoil_named(flag.value)
+
+    def _spoil_named(self, text: bytes) -> None:
+        for name in _NAME_USED.findall(text):
+            self._spoil(name)
+
+    def _spoil(self, name: bytes) -> None:
+        argument = self._scope.arguments.get(name)
+        if argument is not None:
+            self._claims.spoil((Use(name, argument.index, How.VALUE, 0, 0), *argument.value.uses))
 
 
-def _platform(instruction: Instruction) -> str | None:
-    for word in _flag_values(instruction, b"platform")[-1:]:
-        match = _PLATFORM.fullmatch(word.value.decode(errors="replace").lower())
-        if match:
-            system, architecture, variant = match.groups(default="")
-            return f"{system}/{_ARCHITECTURES.get(architecture, architecture)}{variant}"
-    return None
+def _fits(name: str, first: str, others: Sequence[str], last: str) -> bool:
+    """Say whether `name` is `first`, anything, each of `others` with anything behind it, and `last`."""
+    at = len(first)
+    if not name.startswith(first) or len(name) < at + len(last) or not name.endswith(last):
+        return False
+    for text in others:
+        found = name.find(text, at, len(name) - len(last))
+        if found < 0:
+            return False
+        at = found + len(text)
+    return True
 
 
-def _flag_values(instruction: Instruction, name: bytes) -> list[Word]:
-    prefix = b"--" + name + b"="
-    return [flag.part(len(prefix)) for flag in instruction.flags if flag.value.startswith(prefix)]
+def _names_used(text: bytes) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.decode() for name in _NAME_USED.findall(text)))
 
 
-def _unquoted(word: Word) -> Word:
-    """Return what is inside the quotes of `word`; quotes elsewhere stay, and make it no reference."""
-    match = _QUOTED.fullmatch(word.value)
-    return word.part(*match.span(2)) if match else word
+def _unquoted(text: bytes) -> bytes:
+    match = _QUOTED.fullmatch(text)
+    return match[2] if match else text
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(errors="replace")

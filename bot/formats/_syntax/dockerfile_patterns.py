@@ -1,0 +1,110 @@
+r"""Shell patterns as a Dockerfile has them in `${V#p}`, `${V%p}` and `${V/p/r}`: `*`, `?`, and `\` before either.
+
+What they match follows `convertShellPatternToRegex`, `trimPrefix` and `trimSuffix` in frontend/dockerfile/shell/lex.go
+of moby/buildkit. There a pattern becomes a regular expression of RE2; here it is a list of texts that follow each other
+with anything in between, so that no pattern takes more than a few passes over the value.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ANY_CHARACTER = "?"
+_ESCAPE_OR_CHARACTER = re.compile(r"\\.|.", re.DOTALL)
+_TOKEN = re.compile(r"\\(?P<bare>[}/])|\\(?P<escaped>[*?\\])|(?P<wrong>\\)|(?P<star>\*)|(?P<plain>[^\\*])", re.DOTALL)
+
+
+class PatternError(ValueError):
+    """BuildKit refuses the pattern, or what it does with it is an accident of Go's regular expressions."""
+
+
+def trim_start(pattern: str, value: str, *, longest: bool) -> str:
+    """Return `value` without the match it begins with. Raises PatternError."""
+    end = _Pattern(pattern).match_at(value, 0, longest=longest)
+    return value if end is None else value[end:]
+
+
+def trim_end(pattern: str, value: str, *, longest: bool) -> str:
+    """Return `value` without the match it ends with. Raises PatternError."""
+    backwards = "".join(reversed(_ESCAPE_OR_CHARACTER.findall(pattern)))
+    return trim_start(backwards, value[::-1], longest=longest)[::-1]
+
+
+def replace_first(pattern: str, value: str, replacement: str) -> str:
+    """Return `value` with its first match replaced. Raises PatternError."""
+    found = _Pattern(pattern).search(value, 0)
+    return value if found is None else value[: found[0]] + replacement + value[found[1] :]
+
+
+def replace_all(pattern: str, value: str, replacement: str) -> str:
+    """Return `value` with all its matches replaced. Raises PatternError."""
+    wanted = _Pattern(pattern)
+    if wanted.may_match_nothing or "$" in replacement:
+        raise PatternError(pattern)
+    pieces: list[str] = []
+    at = 0
+    while (found := wanted.search(value, at)) is not None:
+        pieces += [value[at : found[0]], replacement]
+        at = found[1]
+    return "".join([*pieces, value[at:]])
+
+
+class _Pattern:
+    """The texts between the stars of a pattern; `None` in one stands for any character."""
+
+    def __init__(self, text: str) -> None:
+        r"""Read a pattern. Raises PatternError where a backslash stands before anything but `* ? \ } /`."""
+        self._texts: list[list[str | None]] = [[]]
+        for token in _TOKEN.finditer(text):
+            match token.lastgroup:
+                case "wrong":
+                    raise PatternError(text)
+                case "star":
+                    self._texts.append([])
+                case "plain" if token[0] == _ANY_CHARACTER:
+                    self._texts[-1].append(None)
+                case group:
+                    self._texts[-1].append(token[group or 0])
+
+    @property
+    def may_match_nothing(self) -> bool:
+        return not any(self._texts)
+
+    def match_at(self, value: str, start: int, *, longest: bool) -> int | None:
+        """Return where the match ends that begins at `start`, None where there is none."""
+        first, *others = self._texts
+        if not _stands_at(first, value, start):
+            return None
+        at = start + len(first)
+        for index, text in enumerate(others):
+            is_last = index == len(others) - 1
+            found = _last(text, value, at) if longest and is_last else _first(text, value, at)
+            if found is None:
+                return None
+            at = found + len(text)
+        return at
+
+    def search(self, value: str, start: int) -> tuple[int, int] | None:
+        """Return start and end of the first match from `start` on, the longest of those that begin there.
+
+        What follows the first text can only have less room further right: if it does not fit there, it fits nowhere.
+        """
+        begin = _first(self._texts[0], value, start)
+        if begin is None:
+            return None
+        end = self.match_at(value, begin, longest=True)
+        return None if end is None else (begin, end)
+
+
+def _stands_at(text: list[str | None], value: str, start: int) -> bool:
+    if start + len(text) > len(value):
+        return False
+    return all(wanted in (None, value[start + index]) for index, wanted in enumerate(text))
+
+
+def _first(text: list[str | None], value: str, start: int) -> int | None:
+    return next((at for at in range(start, len(value) - len(text) + 1) if _stands_at(text, value, at)), None)
+
+
+def _last(text: list[str | None], value: str, start: int) -> int | None:
+    return next((at for at in range(len(value) - len(text), start - 1, -1) if _stands_at(text, value, at)), None)
