@@ -10,6 +10,7 @@ from functools import cache
 from typing import assert_never
 
 from bot.formats._syntax.places import shown
+from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.yaml_images import ImageReader
 from bot.formats._syntax.yaml_nodes import (
     EACH,
@@ -37,7 +38,6 @@ _CORE_TAG = "tag:yaml.org,2002:"
 _ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
 """The escapes of double quotes that can make a letter, or join what stands on two lines."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
 """What may stand between a key and its mapping: comments, an anchor, a tag."""
 
@@ -146,6 +146,8 @@ class YamlPaths:
         for images in self.images:
             for locator, node in self._walk(document, document.root, images.path, str(document.index)):
                 image = images.reads(document, node)
+                if _has_own_tag(image):
+                    continue
                 platform = _platform(document, node, images.platform)
                 seen[locator] += 1
                 unique = f"{locator}~{seen[locator] - 1}" if seen[locator] > 1 else locator  # a key may hold a `/`
@@ -232,8 +234,8 @@ def _line_of_key(document: Document, node: Node, key: str) -> int:
 def _platform(document: Document, node: Node, path: Path) -> str | None:
     """Return the platform that a mapping says its image is for."""
     for _, found in document.walk(node, path, "") if path else ():
-        if isinstance(found, Scalar) and _PLATFORM.fullmatch(found.value):
-            return found.value
+        if isinstance(found, Scalar):
+            return read_platform(found.value)
     return None
 
 

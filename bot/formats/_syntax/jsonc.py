@@ -1,0 +1,218 @@
+"""JSON with comments and with commas after the last item, as editors read it; texts know their bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.formats._syntax.lines import Lines
+from bot.model.vocabulary import Reason
+
+MAX_NESTING = 100
+"""Objects and arrays inside each other: the settings of editors nest some ten."""
+
+_BOM = b"\xef\xbb\xbf"
+_TOKEN = re.compile(
+    rb"""
+      (?P<space>[ \t\r\n]++|//[^\n]*+)
+    | (?P<comment>/\*)
+    | (?P<string>"(?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+")
+    | (?P<word>[-+.0-9A-Za-z]++)
+    | (?P<symbol>[{}\[\]:,])
+    """,
+    re.VERBOSE,
+)
+_STRING = "string"
+_END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string."""
+
+    value: str
+    start: int
+    """The byte of the file after its quote."""
+    is_literal: bool
+    """Whether the value stands there as it is, without escapes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A number, `true`, `false` or `null`."""
+
+    value: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Values in order."""
+
+    start: int
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """Values by key, in order."""
+
+    start: int
+    items: tuple[tuple[Text, Value], ...]
+
+    def values(self, key: str) -> Iterator[Value]:
+        """Yield the values of `key`; readers of JSON take the last."""
+        return (value for name, value in self.items if name.value == key)
+
+
+Value = Text | Word | Array | Object
+
+
+@dataclass(frozen=True)
+class Json:
+    """One file."""
+
+    content: bytes
+    root: Value
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Its lines, to be counted."""
+        return Lines(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenJson:
+    """A file that is no JSON, or more of it than we follow."""
+
+    reason: Reason
+    line_number: int
+    line: str
+    """The text of that line, as far as it is text."""
+
+
+def read_json(content: bytes) -> Json | BrokenJson:
+    """Read a file; never raises."""
+    try:
+        content.decode()
+        return Json(content, _Parser(content).file())
+    except UnicodeDecodeError as error:
+        reason, offset = Reason.UNDECODABLE, error.start
+    except _JsonError as error:
+        reason, offset = error.reason, error.offset
+    line_start = content.rfind(b"\n", 0, offset) + 1
+    line_end = content.find(b"\n", line_start)
+    line = content[line_start : line_end if line_end >= 0 else None].decode(errors="replace").strip()
+    return BrokenJson(reason, content.count(b"\n", 0, offset) + 1, line)
+
+
+class _JsonError(Exception):
+    """The bytes at `offset` are no JSON, or more of it than we follow."""
+
+    def __init__(self, offset: int, reason: Reason = Reason.UNPARSABLE) -> None:
+        self.offset = offset
+        self.reason = reason
+        super().__init__(offset)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    """`string`, `word`, `end`, or the symbol itself."""
+    start: int
+    source: bytes
+
+
+def _tokens(content: bytes) -> Iterator[_Token]:
+    """Yield the tokens of a file, the last of them `end`. Raises _JsonError."""
+    at = len(_BOM) if content.startswith(_BOM) else 0
+    while at < len(content):
+        match = _TOKEN.match(content, at)
+        if match is None:
+            raise _JsonError(at)
+        at = match.end()
+        match match.lastgroup:
+            case "space":
+                continue
+            case "comment":
+                end = content.find(b"*/", at)
+                if end < 0:
+                    raise _JsonError(match.start())
+                at = end + 2
+            case "symbol":
+                yield _Token(match[0].decode(), match.start(), match[0])
+            case kind:
+                yield _Token(str(kind), match.start(), match[0])
+    yield _Token(_END, at, b"")
+
+
+class _Parser:
+    """Reads the tokens of one file, one ahead. Every method raises _JsonError."""
+
+    def __init__(self, content: bytes) -> None:
+        self._tokens = _tokens(content)
+        self._next = next(self._tokens)
+
+    def file(self) -> Value:
+        value = self._value(0)
+        self._take(_END)
+        return value
+
+    def _value(self, depth: int) -> Value:
+        if depth > MAX_NESTING:
+            raise _JsonError(self._next.start, Reason.TOO_DEEP)
+        token = self._advance()
+        match token.kind:
+            case "string":
+                return _text(token)
+            case "word":
+                return Word(token.source.decode(), token.start)
+            case "[":
+                return Array(token.start, tuple(self._items(depth + 1)))
+            case "{":
+                return Object(token.start, tuple(self._members(depth + 1)))
+            case _:
+                raise _JsonError(token.start)
+
+    def _items(self, depth: int) -> Iterator[Value]:
+        while self._next.kind != "]":
+            yield self._value(depth)
+            self._separate("]")
+        self._advance()
+
+    def _members(self, depth: int) -> Iterator[tuple[Text, Value]]:
+        while self._next.kind != "}":
+            key = _text(self._take(_STRING))
+            self._take(":")
+            yield key, self._value(depth)
+            self._separate("}")
+        self._advance()
+
+    def _separate(self, closing: str) -> None:
+        """Take the comma between two items; there may be one after the last."""
+        if self._next.kind != closing:
+            self._take(",")
+
+    def _take(self, kind: str) -> _Token:
+        if self._next.kind != kind:
+            raise _JsonError(self._next.start)
+        return self._advance()
+
+    def _advance(self) -> _Token:
+        token = self._next
+        if token.kind != _END:
+            self._next = next(self._tokens)
+        return token
+
+
+def _text(token: _Token) -> Text:
+    if b"\\" not in token.source:
+        return Text(token.source[1:-1].decode(), token.start + 1, is_literal=True)
+    try:
+        value: str = json.loads(token.source)
+    except ValueError:
+        raise _JsonError(token.start) from None
+    return Text(value, token.start + 1, is_literal=False)

@@ -1,0 +1,171 @@
+"""Terraform: the images of Docker, Kubernetes, Cloud Run, Container Apps and ECS resources, where they are literal.
+
+What an expression computes is somebody else's: the place that its parts are written at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from bot.formats._syntax.hcl import Block, Body, BrokenHcl, Computed, Expression, Hcl, Object, Tuple, read_hcl
+from bot.formats._syntax.hcl_tokens import Literal, Template
+from bot.formats._syntax.places import Place, shown
+from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Role
+from bot.ports import FileFormat
+
+_FILES = (".tf", ".tofu")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_JSONENCODE = re.compile(rb"jsonencode[ \t]*\((?P<argument>.*)\)", re.DOTALL)
+_ATTRIBUTE = b"v = "
+"""What makes a file of an expression."""
+_KUBERNETES = frozenset({"container", "init_container"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """Where a resource of some types names images."""
+
+    types: re.Pattern[str]
+    kinds: frozenset[str] = frozenset({"resource"})
+    attribute: str = ""
+    """Of the resource itself."""
+    blocks: frozenset[str] = frozenset()
+    """Blocks at any depth whose attribute `image` is one."""
+    encoded: str = ""
+    """An attribute that is a list of containers, encoded as JSON."""
+
+
+_RESOURCES = (
+    # https://registry.terraform.io/providers/kreuzwerker/docker/latest/docs
+    _Resource(re.compile("docker_image"), frozenset({"resource", "data"}), attribute="name"),
+    _Resource(re.compile("docker_container"), attribute="image"),
+    _Resource(re.compile("docker_service"), blocks=frozenset({"container_spec"})),
+    # https://registry.terraform.io/providers/hashicorp/kubernetes/latest/docs
+    _Resource(re.compile("kubernetes_.+"), blocks=_KUBERNETES),
+    # https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/cloud_run_v2_service
+    _Resource(re.compile("google_cloud_run_.+"), blocks=frozenset({"containers"})),
+    # https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs/resources/container_app
+    _Resource(re.compile("azurerm_container_(?:app|app_job|group)"), blocks=_KUBERNETES),
+    # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_task_definition
+    _Resource(re.compile("aws_ecs_task_definition"), encoded="container_definitions"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terraform:
+    name: str = "terraform"
+    has_line_end_comments: bool = True
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return [path for path in paths if path.endswith(_FILES)]
+
+    def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
+        if not _may_name_images(file.content):
+            return
+        match read_hcl(file.content):
+            case Hcl() as read:
+                yield from sorted(_Reader(read, file.path).images(), key=lambda found: found.line_number)
+            case BrokenHcl(reason, line_number, line):
+                yield Unsupported(file.path, line_number, shown(line), reason)
+            case broken:
+                assert_never(broken)
+
+
+def _may_name_images(content: bytes) -> bool:
+    """Say whether there may be an image in these bytes; a no is certain.
+
+    Types, blocks and attributes with images have the word in their names, unless escapes write some of the letters.
+    """
+    return b"image" in content or b"\\u" in content or b"\\U" in content or content.startswith(_UTF_16)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads the images of one file."""
+
+    file: Hcl
+    path: FilePath
+    _seen: Counter[str] = field(default_factory=Counter)
+
+    def images(self) -> Iterator[Occurrence | Unsupported]:
+        for block in self.file.body.blocks:
+            for resource in _RESOURCES:
+                if block.type in resource.kinds and block.labels and resource.types.fullmatch(block.labels[0]):
+                    yield from self._of_resource(resource, block)
+
+    def _of_resource(self, resource: _Resource, block: Block) -> Iterator[Occurrence | Unsupported]:
+        locator = ".".join((block.type, *block.labels))
+        body = block.body
+        is_built = any(body.blocks_of("build"))  # then the name is what the build puts out
+        if resource.attribute and not is_built:
+            platform = read_platform(_text_of(body.value("platform")))
+            yield from self._image(f"{locator}.{resource.attribute}", body.value(resource.attribute), platform)
+        for at, inner in _blocks_below(body, resource.blocks, locator):
+            yield from self._image(f"{at}.image", inner.value("image"))
+        if resource.encoded:
+            yield from self._encoded(f"{locator}.{resource.encoded}", body.value(resource.encoded))
+
+    def _encoded(self, locator: str, value: Expression | None) -> Iterator[Occurrence | Unsupported]:
+        """Yield the images of `jsonencode([{ image = "…" }])`."""
+        if not isinstance(value, Computed):
+            return
+        call = _JSONENCODE.fullmatch(self.file.content[value.start : value.end])
+        if call is None:
+            return
+        shift = value.start + call.start("argument") - len(_ATTRIBUTE)
+        argument = read_hcl(_ATTRIBUTE + call["argument"].rstrip(b" \t\r\n,"))
+        containers = argument.body.attributes[0].value if isinstance(argument, Hcl) else None
+        for index, container in enumerate(containers.items if isinstance(containers, Tuple) else ()):
+            for item in container.items if isinstance(container, Object) else ():
+                if item.name == "image":
+                    yield from self._image(f"{locator}[{index}].image", item.value, shift=shift)
+
+    def _image(
+        self, locator: str, value: Expression | None, platform: str | None = None, shift: int = 0
+    ) -> Iterator[Occurrence | Unsupported]:
+        """Yield what `value` is, whose bytes stand `shift` bytes later in the file than it says."""
+        if not isinstance(value, Template):
+            return
+        self._seen[locator] += 1
+        unique = f"{locator}#{self._seen[locator] - 1}" if self._seen[locator] > 1 else locator
+        start = value.start + shift
+        place = Place(self.path, FORMAT.name, Role.THIRD_PARTY, self.file.line_number(start), unique, platform)
+        source = self.file.content[start : value.end + shift].decode().strip('"')
+        text = _text_of(value)
+        if text is None:
+            if any(isinstance(part, Literal) for part in value.parts):  # else it is an expression in quotes
+                yield place.unsupported(source, Reason.TEMPLATED)
+        elif TEMPLATE_MARKS.search(text):
+            yield place.unsupported(source, Reason.TEMPLATED)
+        elif value.value_start is None and text:
+            yield place.unsupported(source, Reason.MALFORMED)
+        elif value.value_start is not None and text:
+            yield place.read(text, value.value_start + shift)
+
+
+def _text_of(value: Expression | None) -> str | None:
+    """Return the text that an expression is; None where it is none, or something is interpolated."""
+    text = value.value if isinstance(value, Template) else None
+    return None if text is None else text.decode(errors="replace")
+
+
+def _blocks_below(body: Body, types: frozenset[str], locator: str) -> Iterator[tuple[str, Body]]:
+    """Yield the bodies of blocks of `types` at any depth, also those that are made by `dynamic` blocks."""
+    for block in body.blocks if types else ():
+        is_dynamic = block.type == "dynamic"
+        kind = block.labels[0] if is_dynamic and block.labels else block.type
+        at = f"{locator}/{kind}"
+        for inner in [each.body for each in block.body.blocks_of("content")] if is_dynamic else [block.body]:
+            if kind in types:
+                yield at, inner
+            yield from _blocks_below(inner, types, at)
+
+
+FORMAT: FileFormat = _Terraform()

@@ -1,0 +1,4 @@
+resource "docker_image" "web" {
+  # why
+  name = "nginx:1.27"
+}

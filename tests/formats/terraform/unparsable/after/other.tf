@@ -1,0 +1,2 @@
+resource "docker_image" "web" {
+  name = "nginx:1.27"

@@ -1,0 +1,61 @@
+"""Azure Pipelines: what is the alias of a resource, and what is an image."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.formats.azure_pipelines import FORMAT
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+
+
+def read(content):
+    return list(FORMAT.extract(SourceFile(FilePath("azure-pipelines.yml"), content.encode())))
+
+
+def images_in(content):
+    return [str(each.reference) for each in read(content) if isinstance(each, Occurrence)]
+
+
+@pytest.mark.parametrize("place", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
+def test_a_text_without_a_colon_is_an_alias(place):
+    """Also where no resource of the file has it: a template's resources are in the file that includes it."""
+    assert images_in(place.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
+    assert images_in(place.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
+    assert read(place.format("ubuntu")) == []
+
+
+@pytest.mark.parametrize("value", ["${{ parameters.image }}", "$[ variables.image ]", "$(image)"])
+def test_an_expression_is_templated_and_no_alias(value):
+    (found,) = read(f"container: {value}\n")
+    assert isinstance(found, Unsupported)
+
+
+@pytest.mark.parametrize(("local", "images"), [("true", []), ("True", []), ("false", ["acme/x:1"]), ("", ["acme/x:1"])])
+def test_an_image_of_the_agent_s_own_is_no_base(local, images):
+    content = f"resources:\n  containers:\n    - container: x\n      image: acme/x:1\n      localImage: {local}\n"
+    assert images_in(content) == images
+
+
+def test_a_mapping_with_an_alias_names_no_image():
+    assert read("container: {alias: evil}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "is_selected"),
+    [
+        ("azure-pipelines.yml", True),
+        ("ci/Azure-Pipelines-release.yaml", True),
+        ("azurepipelines.yml", True),
+        (".azure-pipelines/templates/jobs.yml", True),
+        ("azure-pipelines/jobs.yml", True),
+        (".azuredevops/ci.yml", True),
+        (".AzureDevOps/ci.yml", True),
+        (".pipelines/ci.yml", True),
+        ("pipelines/ci.yml", False),
+        ("azure.yml", False),
+        ("azure-pipelines.json", False),
+        ("azure-pipelines.yml/readme", False),
+    ],
+)
+def test_pipelines_are_known_by_the_names_people_give_them(path, is_selected):
+    assert bool(list(FORMAT.selects([FilePath(path)]))) is is_selected

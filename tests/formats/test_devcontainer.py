@@ -1,0 +1,65 @@
+"""Development containers."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.formats.devcontainer import FORMAT
+from bot.model.remark import ArgumentSet
+from bot.model.source import FilePath, SourceFile
+
+PATH = FilePath("web/.devcontainer/devcontainer.json")
+
+
+def read(content, path=PATH):
+    return list(FORMAT.extract(SourceFile(path, content)))
+
+
+def sets(dockerfile, *arguments):
+    return [ArgumentSet(PATH, line_number, FilePath(dockerfile), name) for line_number, name in arguments]
+
+
+@pytest.mark.parametrize(
+    ("content", "dockerfile"),
+    [
+        (b'{"build": {"dockerfile": "Dockerfile", "args": {"V": "1"}}}', "web/.devcontainer/Dockerfile"),
+        (b'{"build": {"dockerfile": "../Dockerfile.dev", "args": {"V": "1"}}}', "web/Dockerfile.dev"),
+        (b'{"build": {"dockerfile": "x", "context": "../..", "args": {"V": "1"}}}', "web/.devcontainer/x"),
+        (b'{"dockerFile": "x", "build": {"args": {"V": "1"}}}', "web/.devcontainer/x"),
+        (b'{"build": {"dockerfile": "x", "args": {"V": "${localEnv:V}"}}}', "web/.devcontainer/x"),
+        (b'{"build": {"args": {"V": "1"}, "dockerfile": "y", "dockerfile": "x"}}', "web/.devcontainer/x"),
+    ],
+)
+def test_the_arguments_of_a_build_are_told_to_its_dockerfile(content, dockerfile):
+    assert read(content) == sets(dockerfile, (1, "V"))
+
+
+def test_every_argument_is_told_with_its_line():
+    content = b'{"build": {\n"dockerfile": "D",\n"args": {\n"A": "1", // why\n"B": "2",\n}}}'
+    assert read(content) == sets("web/.devcontainer/D", (4, "A"), (5, "B"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"build": {"args": {"V": "1"}}}',
+        b'{"build": {"dockerfile": "../../../x", "args": {"V": "1"}}}',
+        b'{"build": {"dockerfile": "${localWorkspaceFolder}/x", "args": {"V": "1"}}}',
+        b'{"build": {"dockerfile": ["x"], "args": {"V": "1"}}}',
+        b'{"build": {"dockerfile": "x", "args": ["V=1"]}}',
+        b'{"build": {"dockerfile": "x"}}',
+        b'{"build": "x"}',
+        b'{"other": {"build": {"dockerfile": "x", "args": {"V": "1"}}}}',
+    ],
+)
+def test_a_build_of_which_no_dockerfile_is_known_tells_nothing(content):
+    assert read(content) == []
+
+
+def test_a_key_with_an_escape_is_the_same_key():
+    (found,) = read(b'{"im\\u0061ge": "node:22"}')
+    assert str(found.reference) == "node:22"
+
+
+def test_a_file_that_names_no_image_is_never_parsed():
+    assert read(b'{"name": ') == []

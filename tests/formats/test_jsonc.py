@@ -1,0 +1,130 @@
+"""JSON with comments: the standard library's reader is the witness of what it says, once the comments are gone."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats._syntax.jsonc import MAX_NESTING, Array, BrokenJson, Json, Object, Text, Word, read_json
+from bot.model.vocabulary import Reason
+
+SPACES = st.sampled_from(["", " ", "\t", "\r\n", "\n", "// } é\n", "/* { \n ] */", "/**/", "//\n//\n"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@st.composite
+def written(draw, value):
+    """Return JSON that says `value`, with spaces, comments and last commas wherever they may be."""
+
+    def space():
+        return draw(SPACES)
+
+    def write(node):
+        match node:
+            case dict():
+                inner = ",".join(f"{space()}{write(key)}{space()}:{write(each)}" for key, each in node.items())
+                text = "{" + inner + (draw(st.sampled_from(["", ","])) if node else "") + space() + "}"
+            case list():
+                inner = ",".join(map(write, node))
+                text = "[" + inner + (draw(st.sampled_from(["", ","])) if node else "") + space() + "]"
+            case _:
+                text = json.dumps(node, ensure_ascii=draw(st.booleans()))
+        return space() + text + space()
+
+    return draw(st.sampled_from(["", "\ufeff"])) + write(value)
+
+
+def plain(value):
+    match value:
+        case Object(_, items):
+            return {name.value: plain(each) for name, each in items}
+        case Array(_, items):
+            return [plain(each) for each in items]
+        case Text(text):
+            return text
+        case Word(text):
+            return json.loads(text)
+
+
+def texts(value):
+    match value:
+        case Object(_, items):
+            for name, each in items:
+                yield name
+                yield from texts(each)
+        case Array(_, items):
+            for each in items:
+                yield from texts(each)
+        case Text():
+            yield value
+
+
+@given(st.data(), VALUES)
+def test_it_says_what_json_says(data, value):
+    content = data.draw(written(value)).encode()
+    read = read_json(content)
+    assert isinstance(read, Json)
+    assert plain(read.root) == value
+    for text in texts(read.root):
+        assert content[text.start - 1 : text.start] == b'"'
+        if text.is_literal:
+            assert content[text.start :].startswith(text.value.encode() + b'"')
+
+
+@given(st.binary(max_size=60) | st.text('{}[]:,"\\/* \n1tn', max_size=60).map(str.encode))
+def test_what_json_reads_is_read_the_same(content):
+    read = read_json(content)
+    try:
+        expected = json.loads(content.decode())
+    except (ValueError, RecursionError):
+        return
+    if b"NaN" not in content and b"Infinity" not in content:
+        assert isinstance(read, Json)
+        assert plain(read.root) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "line_number", "reason"),
+    [
+        (b"", 1, Reason.UNPARSABLE),
+        (b"{\n", 2, Reason.UNPARSABLE),
+        (b'{"a": 1\n"b": 2}', 2, Reason.UNPARSABLE),
+        (b"[1,,]", 1, Reason.UNPARSABLE),
+        (b"[,]", 1, Reason.UNPARSABLE),
+        (b"{,}", 1, Reason.UNPARSABLE),
+        (b'{"a"}', 1, Reason.UNPARSABLE),
+        (b"{a: 1}", 1, Reason.UNPARSABLE),
+        (b"[1]\n[2]", 2, Reason.UNPARSABLE),
+        (b'["a\nb"]', 1, Reason.UNPARSABLE),
+        (b"[1]\n/* never closed", 2, Reason.UNPARSABLE),
+        (b"[1] / 2", 1, Reason.UNPARSABLE),
+        (b'["\\x41"]', 1, Reason.UNPARSABLE),
+        (b"[\n'a']", 2, Reason.UNPARSABLE),
+        (b'[\n"\xff"]', 2, Reason.UNDECODABLE),
+        (b"[" * (MAX_NESTING + 2), 1, Reason.TOO_DEEP),
+    ],
+)
+def test_what_is_no_json_says_so_and_where(content, line_number, reason):
+    read = read_json(content)
+    assert isinstance(read, BrokenJson)
+    assert (read.line_number, read.reason) == (line_number, reason)
+
+
+def test_all_values_of_a_key_are_there():
+    read = read_json(b'{"a": 1, "b": 2, "a": 3}')
+    assert [value.value for value in read.root.values("a")] == ["1", "3"]
+
+
+@pytest.mark.parametrize("piece", [b"[", b'{"a":', b'"', b"/*", b"//", b"\\", b'"\\"', b"[1,", b"1", b" "])
+def test_a_hostile_file_ends_at_once(piece):
+    started = time.perf_counter()
+    read_json(b"[" + piece * 400_000)
+    assert time.perf_counter() - started < 2

@@ -1,0 +1,123 @@
+"""Terraform: images are read where they are literal, with their bytes, and nowhere else."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bot.formats.terraform import FORMAT
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+PATH = FilePath("main.tf")
+
+
+def read(content):
+    return list(FORMAT.extract(SourceFile(PATH, content.encode() if isinstance(content, str) else content)))
+
+
+def images_in(content):
+    return [str(each.reference) for each in read(content) if isinstance(each, Occurrence)]
+
+
+def task(definitions):
+    return f'resource "aws_ecs_task_definition" "x" {{\n  container_definitions = {definitions}\n}}\n'
+
+
+@pytest.mark.parametrize(
+    "definitions",
+    [
+        'jsonencode([{ image = "nginx:1.27" }])',
+        'jsonencode ( [{ "image" : "nginx:1.27", }, ], )',
+        'jsonencode([\n  # größe\n  { name = "é", image = "nginx:1.27" /* ] */ },\n])',
+        'jsonencode([merge(var.x, { image = "evil:1" }), { image = "nginx:1.27" }])',
+        'jsonencode([{ image = var.x }, { image = "nginx:1.27" }])',
+    ],
+)
+def test_the_images_of_encoded_containers_have_the_bytes_of_the_file(definitions):
+    content = task(definitions).encode()
+    (found,) = read(content)
+    assert found.written == "nginx:1.27"
+    assert found.role is Role.THIRD_PARTY
+    assert content[: found.digest.span.start].endswith(b"nginx:1.27")
+    assert found.line_number == content[: found.digest.span.start].count(b"\n") + 1
+
+
+@pytest.mark.parametrize(
+    "definitions",
+    [
+        '"[{\\"image\\": \\"evil:1\\"}]"',
+        "jsonencode(local.containers)",
+        'jsonencode({ image = "evil:1" })',
+        'jsonencode(["evil:1"])',
+        'jsonencode([{ images = ["evil:1"], other = { image = "evil:1" } }])',
+        'jsonencode([{ image = "evil:1" }]) == jsonencode([])',
+        'other([{ image = "evil:1" }])',
+        '[{ image = "evil:1" }]',
+        "jsonencode()",
+    ],
+)
+def test_what_is_not_encoded_in_sight_is_left_alone(definitions):
+    assert read(task(definitions)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ('"nginx:${var.tag}"', Reason.TEMPLATED),
+        ('"${var.registry}/nginx:1.27"', Reason.TEMPLATED),
+        ('"{{ image }}"', Reason.TEMPLATED),
+        ('"nginx\\u003a1.27"', Reason.MALFORMED),
+        ('"Nginx 1.27"', Reason.MALFORMED),
+    ],
+)
+def test_a_text_that_is_no_reference_says_why(value, reason):
+    (found,) = read(f'resource "docker_image" "x" {{\n  name = {value}\n}}\n')
+    assert isinstance(found, Unsupported)
+    assert (found.reason, found.line_number) == (reason, 2)
+
+
+@pytest.mark.parametrize(
+    "value", ["var.x", '"${var.x}"', '"${var.x}${var.y}"', '""', '["evil:1"]', 'f("evil:1")', "null"]
+)
+def test_an_expression_is_somebody_else_s(value):
+    assert read(f'resource "docker_image" "x" {{\n  name = {value}\n}}\n') == []
+
+
+def test_an_image_that_is_built_is_no_base():
+    built = 'resource "docker_image" "x" {\n  name = "evil:1"\n  build {\n    context = "."\n  }\n}\n'
+    assert read(built) == []
+    assert images_in(built.replace("build", "triggers").replace("evil", "nginx")) == ["nginx:1"]
+
+
+def test_a_platform_that_is_literal_is_the_image_s():
+    (found,) = read('resource "docker_image" "x" {\n  name = "nginx:1"\n  platform = "linux/aarch64"\n}\n')
+    assert found.platform == "linux/arm64"
+    (found,) = read('resource "docker_image" "x" {\n  name = "nginx:1"\n  platform = var.platform\n}\n')
+    assert found.platform is None
+
+
+def test_no_escape_hides_a_type_from_the_prefilter():
+    assert images_in('resource "docker_imag\\u0065" "x" {\n  name = "nginx:1"\n}\n') == ["nginx:1"]
+
+
+def test_a_file_without_the_word_is_never_parsed():
+    assert read('resource "x" {') == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        task(f"jsonencode([{'{ image = var.x },' * 50_000}])"),
+        task("jsonencode([])") * 20_000,
+        'resource "kubernetes_pod" "image" {\n' + "spec {\n" * 90 + "}\n" * 91,
+        'resource "kubernetes_pod" "image" {\n' + 'container {\nimage = "nginx:1"\n}\n' * 20_000 + "}\n",
+    ],
+)
+def test_a_hostile_file_ends_at_once(content):
+    started = time.perf_counter()
+    found = read(content)
+    assert time.perf_counter() - started < 5
+    locators = [each.locator for each in found]
+    assert len(set(locators)) == len(locators)

@@ -1,0 +1,129 @@
+"""Any text: what is pinned with a tag is found wherever it stands, and what only looks like it never."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.edit import apply_edits, write_digest
+from bot.formats.text import FORMAT
+from bot.model.reference import MAX_REFERENCE_LENGTH, Digest
+from bot.model.source import FilePath, SourceFile
+from bot.model.vocabulary import Role
+
+A, B = (f"sha256:{letter * 64}" for letter in "ab")
+
+
+def read(content):
+    return list(
+        FORMAT.extract(SourceFile(FilePath("run.sh"), content.encode() if isinstance(content, str) else content))
+    )
+
+
+def written(content):
+    return [each.written for each in read(content)]
+
+
+def test_it_selects_nothing_by_itself():
+    assert list(FORMAT.selects([FilePath("Makefile"), FilePath("run.sh")])) == []
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "nginx:1.27",
+        "library/nginx:latest",
+        "docker.io/library/nginx:1.27-alpine",
+        "ghcr.io/acme/a__b.c-d---e/f:V_1.0-x",
+        "localhost:5000/x:1",
+        "127.0.0.1:5000/a/b/c:1",
+        "Registry.Example.COM/x:1",
+        "x:" + "t" * 128,
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ""),
+        ("image: ", "\n"),
+        ('"', '"'),
+        ("'", "'"),
+        ("X=", " "),
+        ("X:=", ";"),
+        ("(", ")"),
+        ("[", "]"),
+        ("${X:-", "}"),
+        ("docker://", ""),
+        ("docker-image://", ","),
+        ("<", ">"),
+        ("`", "`"),
+        ("\t", "\t"),
+        ("é ", " é"),
+        ("--image=", "\\"),
+    ],
+)
+def test_it_finds_what_is_pinned_with_a_tag_wherever_it_stands(reference, before, after):
+    text = f"{before}{reference}@{A}{after}"
+    (found,) = read(text)
+    assert found.written == f"{reference}@{A}"
+    assert found.role is Role.BASE
+    span = found.digest.span
+    assert text.encode()[span.start : span.end].decode() == A
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"nginx@{A}",
+        "nginx:1.27",
+        f"nginx:1.27@{A[:-1]}",
+        f"nginx:1.27@{A}0",
+        f"nginx:1.27@sha512:{'a' * 128}",
+        f"$X/nginx:1.27@{A}",
+        f"${{X}}nginx:1.27@{A}",
+        f"nginx:$V@{A}",
+        f"oci://x/nginx:1.27@{A}",
+        f"\\nginx:1.27@{A}",
+        f"NGINX:1.27@{A}",
+        f"{'x' * MAX_REFERENCE_LENGTH}:1@{A}",
+        f"x:{'t' * 129}@{A}",
+    ],
+)
+def test_it_leaves_alone_what_is_not(text):
+    assert read(text) == []
+
+
+def test_a_file_with_a_nul_is_no_text():
+    assert written(f"nginx:1.27@{A}\n") == [f"nginx:1.27@{A}"]
+    assert read(f"nginx:1.27@{A}\n\0") == []
+
+
+def test_a_mention_keeps_its_place_when_digests_and_tags_move():
+    text = f"nginx:1.27@{A} redis:7@{A} nginx:1.28@{B}\n"
+    locators = [each.locator for each in read(text)]
+    assert locators == ["nginx#1", "redis#1", "nginx#2"]
+    assert [each.locator for each in read(text.replace(A, B).replace("1.28", "1.29"))] == locators
+
+
+@given(
+    st.lists(st.sampled_from(["nginx:1.27@" + A, "redis:7@" + B, "a@" + A, A, "x", "@", ":", "/", "-", " ", "\n", "é"]))
+)
+def test_moving_all_digests_moves_what_was_found_and_nothing_else(pieces):
+    content = "".join(pieces).encode()
+    found = read(content)
+    new = Digest(f"sha256:{'c' * 64}")
+    edited = apply_edits(content, [write_digest(each.digest, new) for each in found])
+    assert [(each.locator, each.reference) for each in read(edited)] == [
+        (each.locator, each.reference.at(new)) for each in found
+    ]
+    assert edited.count(new.encode()) == len(found)
+
+
+@pytest.mark.parametrize("piece", ["a", "a-", "a:-", "a/", "a.", "-", ":", "a:-a/", "a__", "(a:1", "docker://"])
+def test_a_hostile_file_ends_at_once(piece):
+    started = time.perf_counter()
+    read(f"{(piece * MAX_REFERENCE_LENGTH)[-MAX_REFERENCE_LENGTH:]}@{A}\n" * 1000)
+    assert time.perf_counter() - started < 2

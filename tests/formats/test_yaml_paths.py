@@ -1,0 +1,210 @@
+"""Formats that are a table of paths in YAML: every path of every table is read, and nothing else is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+
+from bot.formats import (
+    azure_pipelines,
+    bitbucket_pipelines,
+    circleci,
+    cloud_build,
+    drone,
+    github_actions,
+    gitlab_ci,
+    ko,
+    woodpecker,
+)
+from bot.formats._syntax.yaml_nodes import EACH, EVERY
+from bot.formats._syntax.yaml_paths import MAX_CONDITIONS
+from bot.model.source import FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+MODULES = [
+    azure_pipelines,
+    bitbucket_pipelines,
+    circleci,
+    cloud_build,
+    drone,
+    github_actions,
+    gitlab_ci,
+    ko,
+    woodpecker,
+]
+ENTRIES = [(module.FORMAT, images) for module in MODULES for images in module.FORMAT.images]
+EVERY_ENTRY = pytest.mark.parametrize(
+    ("file_format", "images"), ENTRIES, ids=lambda each: getattr(each, "name", None) or "/".join(each.path)
+)
+IMAGE = "ghcr.io/acme/base:1.2"
+PATH = FilePath("ci.yml")
+
+
+def document_for(images, value):
+    """Return the smallest document in which `value` stands at a path."""
+    for element in reversed(images.path):
+        value = [value] if element == EACH else {"of-my-own" if element == EVERY else element: value}
+    return value
+
+
+def value_for(file_format, images):
+    """Return what names IMAGE where a path of a table ends."""
+    if images.path[-1] == EACH and file_format.name == "azure-pipelines":
+        return {"container": "alias", "image": IMAGE}
+    return images.scheme + IMAGE
+
+
+def read(file_format, content):
+    return list(file_format.extract(SourceFile(PATH, content)))
+
+
+def images_in(file_format, content):
+    return [str(each.reference) for each in read(file_format, content) if isinstance(each, Occurrence)]
+
+
+def escaped(text):
+    """Return a flow mapping with the first letter of every key as an escape."""
+    start, *rest = text.split('{"')
+    return start + "".join(f'{{"\\x{ord(each[0]):02x}{each[1:]}' for each in rest)
+
+
+@EVERY_ENTRY
+@pytest.mark.parametrize("style", [{}, {"default_style": '"'}, {"default_flow_style": True}, {"line_break": "\r\n"}])
+def test_every_path_of_a_table_is_read(file_format, images, style):
+    content = yaml.safe_dump(document_for(images, value_for(file_format, images)), **style).encode()
+    (found,) = read(file_format, content)
+    assert str(found.reference) == IMAGE
+    assert found.role is Role.BASE
+    assert isinstance(found.digest, Slot)
+    assert content[: found.digest.span.start].endswith(IMAGE.encode())
+
+
+@EVERY_ENTRY
+def test_no_escape_hides_a_key_from_the_prefilter(file_format, images):
+    text = yaml.safe_dump(
+        document_for(images, value_for(file_format, images)), default_style='"', default_flow_style=True, width=10_000
+    )
+    assert images_in(file_format, text.encode()) == images_in(file_format, escaped(text).encode()) == [IMAGE]
+
+
+@EVERY_ENTRY
+def test_only_a_file_with_the_keys_of_a_path_is_parsed(file_format, images):
+    keys = " ".join(element for element in images.path if element not in (EACH, EVERY))
+    (found,) = read(file_format, f"# {keys} {images.scheme}\n? [never closed\n".encode())
+    assert found.reason is Reason.UNPARSABLE
+    assert read(file_format, f"# {keys.upper()}\n? [never closed\n".encode()) == []
+
+
+@EVERY_ENTRY
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_that_names_images_is_undecodable(file_format, images, encoding):
+    text = "\ufeff" + yaml.safe_dump(document_for(images, value_for(file_format, images)))
+    assert read(file_format, text.encode(encoding)) == [Unsupported(PATH, 1, "", Reason.UNDECODABLE)]
+    assert read(file_format, "\ufeffon: push\n".encode(encoding)) == []
+
+
+@EVERY_ENTRY
+def test_a_value_with_a_tag_of_the_file_s_own_is_no_image(file_format, images):
+    content = yaml.safe_dump(document_for(images, value_for(file_format, images)), default_style='"').encode()
+    value = (images.scheme + IMAGE).encode()
+    assert images_in(file_format, content.replace(b'"%b"' % value, b'!!str "%b"' % value)) == [IMAGE]
+    assert read(file_format, content.replace(b'"%b"' % value, b'!secret "%b"' % value)) == []
+
+
+def test_a_list_with_a_tag_of_the_file_s_own_is_no_list_of_images():
+    assert images_in(gitlab_ci.FORMAT, b"a:\n  services: !reference [.b, services]\n") == []
+    assert images_in(gitlab_ci.FORMAT, b"a:\n  services: !!seq [services]\n") == ["services"]
+    assert images_in(gitlab_ci.FORMAT, b"a:\n  image: {name: !reference [.b, image]}\n") == []
+
+
+def test_keys_that_spell_the_same_way_have_places_of_their_own():
+    content = b'pipelines:\n  a/b: [{step: {image: "node:22"}}]\n  a: {b: [{step: {image: "node:20"}}]}\n'
+    found = read(bitbucket_pipelines.FORMAT, content)
+    assert [(each.locator, str(each.reference)) for each in found] == [
+        ("0/pipelines/a/b/0/step/image", "node:22"),
+        ("0/pipelines/a/b/0/step/image~1", "node:20"),
+    ]
+
+
+def test_a_key_that_is_spelled_like_a_part_of_a_path_is_a_key():
+    assert images_in(github_actions.FORMAT, b'jobs: {"*": {container: "a:1"}, "{}": {container: "b:1"}}') == [
+        "a:1",
+        "b:1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        b"build:\n  image:\n    name: node:22\n",
+        b"build:\n  image: # basebump\n    # why\n\n    name: node:22\n",
+        b"build:\n  image: &a !!map\n    name: node:22\n",
+        b'build:\n  "image" :\r\n    name: node:22\r\n',
+        b"build:\n  image: {entrypoint: [''], name: node:22}\n",
+    ],
+)
+def test_a_comment_above_the_key_of_a_mapping_is_about_its_image(around):
+    (found,) = read(gitlab_ci.FORMAT, around)
+    assert found.also_lines == (2,)
+
+
+def test_an_item_of_a_list_begins_where_its_mapping_does():
+    (found,) = read(gitlab_ci.FORMAT, b"build:\n  services:\n    - alias: db\n      name: node:22\n")
+    assert (found.line_number, found.also_lines) == (4, (3,))
+
+
+def test_an_image_without_a_mapping_has_no_other_lines():
+    (found,) = read(gitlab_ci.FORMAT, b"image: node:22\n")
+    assert found.also_lines == ()
+
+
+def test_the_key_of_a_mapping_behind_an_alias_is_the_place_of_its_anchor():
+    found = read(gitlab_ci.FORMAT, b"image: &a\n  name: node:22\nbuild:\n  image: *a\n")
+    assert [each.also_lines for each in found] == [(1,), (1,)]
+
+
+def test_what_an_anchor_names_moves_only_where_nothing_else_is_done_with_it():
+    kept = b".images:\n  - &a node:22\nbuild:\n  image: *a\n"
+    used = b"variables:\n  X: &a node:22\nbuild:\n  image: *a\n"
+    in_a_script = b"other:\n  script: [&a node:22]\nbuild:\n  image: *a\n"
+    reasons = [read(gitlab_ci.FORMAT, each)[0].digest for each in (kept, used, in_a_script)]
+    assert isinstance(reasons[0], Slot)
+    assert [each.reason for each in reasons[1:]] == [Reason.CONFLICTING_EDITS] * 2
+
+
+def test_conditions_inside_conditions_end():
+    def nested(depth):
+        text = "container: node:22"
+        for level in range(depth):
+            text = f'"${{{{ if {level} }}}}": {{{text}}}'
+        return f"{{{text}}}".encode()
+
+    assert images_in(azure_pipelines.FORMAT, nested(MAX_CONDITIONS)) == ["node:22"]
+    (found,) = read(azure_pipelines.FORMAT, nested(MAX_CONDITIONS + 2))
+    assert found == Unsupported(PATH, 1, "", Reason.TOO_DEEP)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'&a\n"${{ if x }}": *a\ncontainer: node:22\n',
+        b'container: node:22\njobs: &a\n  - *a\n  - "${{ if x }}": *a\n',
+        b"container: x\n"
+        + b"".join(b'a%d: &a%d {"${{ a }}": %s}\n' % (i, i, b"*a%d" % (i - 1) if i else b"1") for i in range(500)),
+    ],
+)
+def test_conditions_that_hold_themselves_end_at_once(content):
+    started = time.perf_counter()
+    found = read(azure_pipelines.FORMAT, content)
+    assert all(isinstance(each, Occurrence) or each.reason is Reason.TOO_DEEP for each in found)
+    assert time.perf_counter() - started < 2
+
+
+def test_many_images_behind_one_anchor_end_at_once():
+    steps = b"jobs:\n  a: &a\n    steps: [" + b"{uses: 'docker://node:22'}," * 400 + b"]\n"
+    content = steps + b"".join(b"  b%d: *a\n" % number for number in range(2000))
+    started = time.perf_counter()
+    assert [each.reason for each in read(github_actions.FORMAT, content)] == [Reason.TOO_DEEP]
+    assert time.perf_counter() - started < 2

@@ -1,0 +1,5 @@
+#!/bin/sh
+image="${IMAGE:-nginx:1.27@sha256:6965a10c15290ad0b29ca7fd1866de1850408b3cb15fb11a3bbbbc2fddb158bd}"
+again=nginx:1.28@sha256:ea4d2b91e6d9b1398185d82060722371db0cc48d5682b99d818461232ca5d88a,nginx:1.28@sha256:ea4d2b91e6d9b1398185d82060722371db0cc48d5682b99d818461232ca5d88a
+docker pull docker://alpine:3.20@sha256:75be9c490b21b793193f47be0daf1e1ba283c3a002c8e84091e2c871cc49f219
+skopeo copy docker-image://docker.io/library/alpine:3.20@sha256:75be9c490b21b793193f47be0daf1e1ba283c3a002c8e84091e2c871cc49f219
