@@ -1,0 +1,104 @@
+"""Unit files as Podman reads them: sections, and in them keys with values, over as many lines as backslashes join.
+
+Rules: pkg/systemd/parser/unitfile.go of https://github.com/containers/podman.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_BOM = b"\xef\xbb\xbf"
+_COMMENTS = (b"#", b";")
+_SECTION = re.compile(rb"\[([^\[\]]+)\][ \t]*")
+_SETTING = re.compile(rb"([^=]*[^=\s])\s*=\s*(.*?)\s*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A key and its value."""
+
+    section: str
+    key: str
+    line_number: int
+    """Of the key, from 1."""
+    value: str
+    """Without the double quotes around it."""
+    value_start: int | None
+    """The byte of the file where `value` stands; None where a line break is inside."""
+    value_line_number: int
+
+
+class BrokenUnitError(Exception):
+    """Podman would refuse the unit for a line that is neither a section nor a setting nor a comment."""
+
+    def __init__(self, line_number: int, line: bytes) -> None:
+        self.line_number = line_number
+        self.line = line.decode(errors="replace")
+        super().__init__(line_number)
+
+
+def read_settings(content: bytes) -> Iterator[Setting]:
+    """Yield the settings in order; of several with one key the last counts. Raises BrokenUnitError."""
+    section: str | None = None
+    for line in _joined_lines(content):
+        text = line.text
+        header = _SECTION.fullmatch(text)
+        setting = _SETTING.fullmatch(text)
+        if header is not None:
+            section = header[1].decode(errors="replace")
+        elif setting is not None and section is not None:
+            start, end = setting.span(2)
+            if end - start > 1 and text[start : start + 1] == text[end - 1 : end] == b'"':
+                start, end = start + 1, end - 1
+            offset, line_number = line.locate(start, end)
+            key, value = (part.decode(errors="replace") for part in (setting[1], text[start:end]))
+            yield Setting(section, key, line.line_number, value, offset, line_number)
+        else:
+            raise BrokenUnitError(line.line_number, text)
+
+
+@dataclass(slots=True)
+class _JoinedLine:
+    """What backslashes make one line of."""
+
+    line_number: int
+    """Of its first, from 1."""
+    _texts: list[bytes] = field(default_factory=list)
+    _pieces: list[tuple[int, int, int]] = field(default_factory=list)
+    """Where in the text each line begins, where in the file, and its number."""
+    _length: int = 0
+
+    def add(self, text: bytes, offset: int, line_number: int) -> None:
+        self._texts.append(text)
+        self._pieces.append((self._length, offset, line_number))
+        self._length += len(text)
+
+    @property
+    def text(self) -> bytes:
+        return b"".join(self._texts)
+
+    def locate(self, start: int, end: int) -> tuple[int | None, int]:
+        """Return the byte of the file where a part of the text stands in one piece, and the line it begins on."""
+        first = max(piece for piece in self._pieces if piece[0] <= start)
+        last = max(piece for piece in self._pieces if piece[0] < max(end, 1))
+        return (first[1] + start - first[0] if first >= last else None), first[2]
+
+
+def _joined_lines(content: bytes) -> Iterator[_JoinedLine]:
+    """Yield what is neither blank nor a comment; comments may stand between lines that are joined."""
+    at = len(_BOM) if content.startswith(_BOM) else 0
+    joined: _JoinedLine | None = None
+    for line_number, line in enumerate(content[at:].split(b"\n"), 1):
+        text = line.strip()
+        if text and not text.startswith(_COMMENTS):
+            is_continued = text.endswith(b"\\")
+            joined = joined or _JoinedLine(line_number)
+            joined.add(text.removesuffix(b"\\"), at + line.index(text), line_number)
+            if not is_continued:
+                yield joined
+                joined = None
+        at += len(line) + 1
+    if joined is not None:
+        yield joined

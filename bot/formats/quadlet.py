@@ -1,0 +1,86 @@
+"""Quadlet units of Podman: the `Image=` of containers, images and volumes.
+
+https://docs.podman.io/en/latest/markdown/podman-systemd.unit.5.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from bot.formats._syntax.places import Place, shown
+from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.units import BrokenUnitError, Setting, read_settings
+from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Role
+from bot.ports import FileFormat
+
+_FILE_NAME = re.compile(r"(?:.*/)?[^/]+\.(container|image|volume)(?:\.d/[^/]+\.conf)?", re.DOTALL)
+"""Units, and the drop-ins that change them."""
+_IMAGE = "Image"
+_OTHER_UNITS = (".image", ".build")
+"""How the names of units end that bring the image."""
+_TRANSPORT = re.compile(
+    r"docker://.*|(?:docker-archive|docker-daemon|oci|oci-archive|dir|ostree|containers-storage|sif)(?::.*)?", re.DOTALL
+)
+"""What is no image in a registry (containers-transports(5)), or one that takes no digest beside a tag: `docker://`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Quadlet:
+    name: str = "quadlet"
+    has_line_end_comments: bool = False
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+
+    def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
+        kind = _FILE_NAME.fullmatch(file.path)
+        section = kind[1].capitalize() if kind is not None else ""
+        if f"[{section}]".encode() not in file.content or _IMAGE.encode() not in file.content:
+            return
+        try:
+            settings = {each.key: each for each in read_settings(file.content) if each.section == section}
+        except BrokenUnitError as error:
+            yield Unsupported(file.path, error.line_number, shown(error.line), Reason.UNPARSABLE)
+            return
+        if _IMAGE in settings:
+            found = _read(file.path, settings[_IMAGE], _platform(settings))
+            if found is not None:
+                yield found
+
+
+def _platform(settings: dict[str, Setting]) -> str | None:
+    """Return the platform that an image unit asks for."""
+    system, architecture, variant = (
+        settings[key].value if key in settings else default
+        for key, default in (("OS", "linux"), ("Arch", ""), ("Variant", ""))
+    )
+    return read_platform("/".join(filter(None, (system, architecture, variant)))) if architecture else None
+
+
+def _read(path: FilePath, setting: Setting, platform: str | None) -> Occurrence | Unsupported | None:
+    text = setting.value
+    if not text or text.endswith(_OTHER_UNITS):
+        return None
+    place = Place(
+        path,
+        FORMAT.name,
+        Role.THIRD_PARTY,
+        setting.value_line_number,
+        f"{setting.section}/{setting.key}",
+        platform,
+        also_lines=() if setting.line_number == setting.value_line_number else (setting.line_number,),
+    )
+    if TEMPLATE_MARKS.search(text):
+        return place.unsupported(text, Reason.TEMPLATED)
+    if _TRANSPORT.fullmatch(text):
+        return place.closed(text, Reason.NOT_AN_IMAGE)
+    if setting.value_start is None:
+        return place.unsupported(text, Reason.MALFORMED)
+    return place.read(text, setting.value_start)
+
+
+FORMAT: FileFormat = _Quadlet()

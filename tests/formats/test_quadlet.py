@@ -1,0 +1,90 @@
+"""Quadlet units: what a setting is, and where its value stands."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats._syntax.units import BrokenUnitError, read_settings
+from bot.formats.quadlet import FORMAT
+from bot.model.source import FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+
+
+def read(text: str, path: str = "web.container"):
+    return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
+
+
+def test_units_and_their_drop_ins_are_selected():
+    chosen = ["web.container", "a/web.image", "web.volume", "web.container.d/10-x.conf", "web@.container"]
+    others = ["web.kube", "web.build", "web.pod", "web.network", ".container", "web.container.j2", "a/web.conf"]
+    paths = [FilePath(path) for path in (*chosen, *others)]
+    assert FORMAT.selects(paths) == chosen
+
+
+@pytest.mark.parametrize(
+    ("path", "section"),
+    [("a.container", "Container"), ("a.image", "Image"), ("a.volume", "Volume"), ("a.image.d/b.conf", "Image")],
+)
+def test_each_kind_of_unit_has_its_own_section(path, section):
+    sections = "".join(f"[{each}]\nImage={each.lower()}:1\n" for each in ("Container", "Image", "Volume"))
+    (found,) = read(sections, path)
+    assert found.written == f"{section.lower()}:1"
+    assert found.locator == f"{section}/Image"
+
+
+@pytest.mark.parametrize("value", ["docker:27", "dir/app:1", "oci/app:1", "ostreeer:1"])
+def test_an_image_may_be_called_like_a_transport(value):
+    (found,) = read(f"[Container]\nImage={value}\n")
+    assert isinstance(found, Occurrence)
+    assert isinstance(found.digest, Slot)
+
+
+def test_a_comment_above_the_continued_line_is_about_the_image():
+    (found,) = read("[Container]\nImage=\\\n nginx:1.27\n")
+    assert (found.line_number, found.also_lines) == (3, (2,))
+
+
+def test_a_platform_is_what_an_image_unit_asks_for():
+    (found,) = read("[Image]\nImage=nginx:1.27\nOS=windows\nArch=amd64\n", "web.image")
+    assert found.platform == "windows/amd64"
+    (found,) = read("[Image]\nImage=nginx:1.27\nOS=windows\n", "web.image")
+    assert found.platform is None
+
+
+@pytest.mark.parametrize("line", ["[Container", "[a]b", "nonsense", "=x", "[]"])
+def test_a_line_that_is_nothing_makes_the_unit_unparsable(line):
+    (found,) = read(f"[Container]\nImage=nginx:1.27\n{line}\n")
+    assert isinstance(found, Unsupported)
+    assert (found.reason, found.line_number, found.text) == (Reason.UNPARSABLE, 3, line)
+
+
+WORDS = st.text("abc=:/. \t\"'äß", max_size=8)
+
+
+@given(values=st.lists(st.tuples(WORDS, st.sampled_from(["", "  ", "\t"])), min_size=1, max_size=4))
+def test_the_value_of_joined_lines_is_their_text_and_stands_where_it_says(values):
+    pieces = [f"{margin}{word.strip()}" for word, margin in values]
+    content = ("[S]\nkey=" + "\\\n# comment\n".join(pieces) + "\n").encode()
+    (setting,) = read_settings(content)
+    expected = "".join([pieces[0].lstrip(), *(piece.strip() for piece in pieces[1:])]).strip()
+    if len(expected) > 1 and expected[0] == expected[-1] == '"':
+        expected = expected[1:-1]
+    assert setting.value == expected
+    if setting.value_start is not None:
+        raw = setting.value.encode()
+        assert content[setting.value_start : setting.value_start + len(raw)] == raw
+        assert content.count(b"\n", 0, setting.value_start) + 1 == setting.value_line_number or not raw
+
+
+@pytest.mark.parametrize("unit", ["a=b\\\n", "a=\\\n", "a=b\n", "[a]\n", "# a\\\n", "a=" + " \\\n"])
+def test_reading_takes_time_in_line_with_the_size(unit):
+    content = b"[Container]\n" + unit.encode() * (1_000_000 // len(unit))
+    began = time.process_time()
+    with suppress(BrokenUnitError):
+        list(read_settings(content))
+    assert time.process_time() - began < 5
