@@ -69,17 +69,19 @@ def run(
         readers = [_Reader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream]
         feeder = threading.Thread(target=_feed, args=(child.stdin, stdin), daemon=True)
         feeder.start()
-        try:
-            status = child.wait(timeout)
-        except subprocess.TimeoutExpired as error:
+        waiter = threading.Thread(target=child.wait, daemon=True)  # `wait` with a timeout sleeps past the end
+        waiter.start()
+        waiter.join(timeout)
+        timed_out = waiter.is_alive()
+        if timed_out:
             _kill(child)
-            raise ProcessError(f"{program} took longer than {timeout:g} seconds", timed_out=True) from error
-        finally:
-            _finish(child, (*readers, feeder))
+        _finish(child, (waiter, *readers, feeder))
+        if timed_out:
+            raise ProcessError(f"{program} took longer than {timeout:g} seconds", timed_out=True)
     output, errors = readers
     if output.overflowed or errors.overflowed:
         raise ProcessError(f"{program} wrote more than {max_output} bytes and was stopped")
-    return Completed(status, output.read, errors.read.decode(errors="replace").strip()[-MAX_ERROR_TEXT:])
+    return Completed(child.returncode, output.read, errors.read.decode(errors="replace").strip()[-MAX_ERROR_TEXT:])
 
 
 def _finish(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:

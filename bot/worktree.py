@@ -47,10 +47,12 @@ class WorkTree:
     def entries(self) -> Iterable[Entry]:
         """Return the regular files below the folder, in the order of their paths. Raises TreeError."""
         self._unlisted.clear()
+        folders: dict[str, bool] = {"": True}
         for path in sorted(self._listed()):
-            found = self._status(path)
-            if found is not None:
-                yield Entry(path, found.st_size)
+            if self._is_folder(path.rpartition("/")[0], folders):
+                found = self._status(path)
+                if found is not None and stat.S_ISREG(found.st_mode):
+                    yield Entry(path, found.st_size)
 
     def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry, in their order, or why it could not be read."""
@@ -80,27 +82,29 @@ class WorkTree:
 
     def _content(self, path: FilePath) -> bytes:
         try:
-            descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_NOFOLLOW)
             with os.fdopen(descriptor, "rb") as file:
                 return file.read()
         except OSError as error:
             raise TreeError(f"it could not be read: {error.strerror}") from error
 
-    def _status(self, path: FilePath) -> os.stat_result | None:
-        """Return what the file system says of a regular file that is reached through no link, else None."""
-        current = self._root
-        for part in path.split("/"):
-            folder, current = current, current / part
-            try:
-                found = current.lstat()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            except OSError as error:
-                self._miss(folder.relative_to(self._root).as_posix(), _unlistable(folder, error.strerror))
-                return None
-            if stat.S_ISLNK(found.st_mode):
-                return None
-        return found if stat.S_ISREG(found.st_mode) else None
+    def _is_folder(self, path: str, known: dict[str, bool]) -> bool:
+        """Say whether `path` is a folder that is reached through no link; `known` is what has been found out so far."""
+        if path not in known:
+            found = self._status(path) if self._is_folder(path.rpartition("/")[0], known) else None
+            known[path] = found is not None and stat.S_ISDIR(found.st_mode)
+        return known[path]
+
+    def _status(self, path: str) -> os.stat_result | None:
+        """Return what the file system says of a path itself, None where there is nothing or nothing can be seen."""
+        try:
+            return os.lstat(f"{self._root}/{path}")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            folder = path.rpartition("/")[0]
+            self._miss(folder, _unlistable(self._root / folder, error.strerror))
+            return None
 
     def _miss(self, folder: str, why: TreeError) -> None:
         """Remember a folder that could not be looked into; without the root there is no tree. Raises TreeError."""

@@ -211,3 +211,12 @@ def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
         ("build/base.docker", "update")
     ]
     assert len(scanned.edited.changes) == 1
+
+
+def test_an_entry_of_the_document_takes_one_line(tmp_path, loopback):
+    scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM missing:1\nFROM missing:2\nFROM $X\n"})
+    lines = scan_document(scanned.report).splitlines()
+    entries = [json.loads(line.rstrip(",")) for line in lines if line.startswith("    {")]
+    document = json.loads("\n".join(lines))
+    assert entries == [*document["occurrences"], *document["unsupported"], *document["failed"]]
+    assert len(entries) == 3
