@@ -8,7 +8,8 @@ colon follows, unless
 - the key has a `?` before it: then a comment may come between;
 - the key is an alias, and its letters stand at the anchor.
 
-An Application of Argo CD's is wanted without images, too: for what it deploys. A definition of a resource is the one object that is full of such keys and never has an image.
+An Application of Argo CD's is wanted without images, too, for what it deploys. The definition of a resource is the one
+object that is full of such keys and never has an image.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Manifests that are no YAML because a template engine goes over them first: their lines with images, one by one.
 
 Only the indentation is believed. A line `image: …` is read where the keys above it, each less indented than the one
-below, lead to a place of the object's kind, or to an item of a list of containers. Lines of block scalars are text.
+below, lead to a place of the object's kind or to one of a PodSpec. Lines of block scalars are text.
 """
 
 from __future__ import annotations
@@ -35,13 +35,16 @@ _BLOCK = re.compile(rb"(?:[&!]\S+[ \t]+)*[|>][-+0-9]*[ \t]*(?:#.*)?")
 _IMAGE_KEY = re.compile(rb"(?<![\w./-])[\"']?image[\"']?[ \t]*:")
 _CLAIMS = tuple(re.compile(rb"^[\"']?%b[\"']?[ \t]*:" % key, re.MULTILINE) for key in (b"apiVersion", b"kind"))
 _CLAIMS_OF_JSON = tuple(re.compile(rb"\"%b\"\s*:" % key) for key in (b"apiVersion", b"kind"))
-_POD_ENDINGS: tuple[Path, ...] = tuple(use.path for use in POD_IMAGES if use.path[-1] == "image")
+_POD_PLACES = tuple(use.path for use in POD_IMAGES)
+_KEYS = frozenset(use.path[-1] for uses in KINDS.values() for use in uses if use.shape is Shape.IMAGE)
+"""What the values of those places stand behind; without its place such a key means anything."""
+_IMAGE = "image"
 _METADATA = "metadata"
 
 
 @dataclass(slots=True)
 class _Image:
-    """A line that names an image."""
+    """A line that may name an image."""
 
     value_start: int
     """The byte in the stretch at which its value begins."""
@@ -92,15 +95,15 @@ class _Lines:
         self._open_items(match["dashes"])
         column, key, value = match.start("quote"), match["key"].decode(), match["value"] or b""
         if len(value) > MAX_VALUE:
-            self.is_whole = self.is_whole and key != "image" and _IMAGE_KEY.search(value) is None
+            self.is_whole = self.is_whole and key not in _KEYS and _IMAGE_KEY.search(value) is None
             value = b""
         self._close(column)
         path = (*(each for _, each in self._way), key)
         self._way.append((column, key))
         if _BLOCK.fullmatch(value):
-            self.is_whole = self.is_whole and key != "image"
+            self.is_whole = self.is_whole and key != _IMAGE
             return column
-        if key == "image" and value:
+        if key in _KEYS and value:
             self.images.append(_Image(start + match.start("value"), value, path))
         elif _IMAGE_KEY.search(value):
             self.is_whole = False
@@ -148,7 +151,7 @@ def read_lines(broken: Broken, place: Place) -> Iterator[Occurrence | Unsupporte
     """Yield the images that the lines of a template name, and the stretch itself unless they are all understood.
 
     `place` is that of the stretch: its line is the one that shows the damage, and the locators of the images begin with
-    its own. The n-th line that begins with the key `image` is `…/image[n]`, whatever it names.
+    its own. The n-th line that begins with such a key is `…/image[n]`, whatever it names.
     """
     source = broken.source
     whole = place.unsupported(broken.line.strip(), broken.reason)
@@ -164,7 +167,7 @@ def read_lines(broken: Broken, place: Place) -> Iterator[Occurrence | Unsupporte
         at = Place(place.path, place.format, place.role, line_number, f"{place.locator}/image[{index}]")
         each = _read(image, at, source.start, lines.group_kind)
         if each is None:
-            is_whole = False
+            is_whole = is_whole and image.path[-1] != _IMAGE
             continue
         if isinstance(each, Occurrence) and lines.is_immutable:
             each = close(each, Reason.IMMUTABLE_JOB)
@@ -178,9 +181,10 @@ def _read(image: _Image, place: Place, start: int, group_kind: tuple[str, str]) 
     """Return what a line names; None for what nobody can say without the template's output."""
     match = _VALUE.fullmatch(image.value)
     text = (match["text"] if match is not None else image.value).decode(errors="replace")
-    if TEMPLATE_MARKS.search(text):
+    is_place = _is_place(image.path, group_kind)
+    if TEMPLATE_MARKS.search(text) and (is_place or image.path[-1] == _IMAGE):
         return place.unsupported(text, Reason.TEMPLATED)
-    if match is None or not _is_place(image.path, group_kind):
+    if match is None or not is_place:
         return None
     if SCHEME.match(text):
         return place.closed(text, Reason.NOT_AN_IMAGE)
@@ -193,4 +197,4 @@ def _read(image: _Image, place: Place, start: int, group_kind: tuple[str, str]) 
 def _is_place(path: Path, group_kind: tuple[str, str]) -> bool:
     if any(path == use.path and use.shape is Shape.IMAGE for use in KINDS.get(group_kind, ())):
         return True
-    return any(path[-len(ending) :] == ending for ending in _POD_ENDINGS)
+    return any(path[-len(ending) :] == ending for ending in _POD_PLACES)
