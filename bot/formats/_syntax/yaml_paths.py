@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 from typing import assert_never
 
 from bot.formats._syntax.places import shown
@@ -32,7 +32,7 @@ Path = tuple[str, ...]
 MAX_CONDITIONS = 30
 """Conditions inside conditions; people write two or three."""
 MAX_BEFORE_MAPPING = 200
-"""Characters from a key to its mapping, in which the key is looked for: an anchor, a tag, a comment."""
+"""Bytes from a key to its mapping, in which the key is looked for: an anchor, a tag, a comment."""
 
 _CORE_TAG = "tag:yaml.org,2002:"
 _ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
@@ -74,7 +74,7 @@ class Images:
     """Below the path: where the image's platform is said."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class YamlPaths:
     """A format whose images stand at fixed paths."""
 
@@ -112,9 +112,11 @@ class YamlPaths:
                 case _:
                     assert_never(document)
 
-    @property
+    @cached_property
     def _words(self) -> frozenset[frozenset[bytes]]:
-        return _words_of(self.images)
+        """Sets of words; a file with an image holds all words of one of them."""
+        keys = (({*each.path, each.scheme.rstrip(":/")} - {EACH, EVERY, ""}) for each in self.images)
+        return frozenset(frozenset(key.encode() for key in words) for words in keys)
 
     def _may_name_images(self, content: bytes) -> bool:
         """Say whether there may be an image in these bytes; a no is certain.
@@ -256,10 +258,3 @@ def _has_own_tag(node: Node) -> bool:
         case _:
             assert_never(node)
     return tag not in (None, "!") and not str(tag).startswith(_CORE_TAG)
-
-
-@cache
-def _words_of(images: tuple[Images, ...]) -> frozenset[frozenset[bytes]]:
-    """Return sets of words; a file with an image holds all words of one of them."""
-    names = (([key for key in each.path if key not in (EACH, EVERY)], each.scheme.rstrip(":/")) for each in images)
-    return frozenset(frozenset(word.encode() for word in (*keys, scheme) if word) for keys, scheme in names)
