@@ -300,6 +300,11 @@ SPELLINGS: Path = ("image", "images", "imageName", "reference", "values", "value
 """One of these keys, or one that ends in `Image`, is on the way to every place above."""
 
 
+NO_GROUP = "/"
+"""What no group is called."""
+
+
 def group_of(version: str) -> str:
-    """Return the group of an `apiVersion`; the core group has no name."""
-    return version.rpartition("/")[0]
+    """Return the group of an `apiVersion`; the core group has no name, and `v1` for its only version."""
+    group, slash, _ = version.rpartition("/")
+    return group if slash or version == "v1" else NO_GROUP

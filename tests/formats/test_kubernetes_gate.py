@@ -1,0 +1,152 @@
+"""The gate: a no is certain."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from bot.formats._syntax.kubernetes_gate import is_definition, may_hold_images, may_name_images
+from bot.formats._syntax.kubernetes_objects import ObjectReader
+from bot.formats.kubernetes import FORMAT
+from bot.model.source import FilePath, Unsupported
+from bot.pipeline.survey import WHOLE_FILE
+
+PATH = FilePath("pod.yaml")
+POD = 'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "nginx:1.27"}]}\n'
+IN_SINGLE_QUOTES = (
+    "apiVersion: v1\nkind: ConfigMap\ndata:\n"
+    "  x: 'apiVersion: v1\n\n    kind: Pod\n\n    spec: {containers: [{''image'': nginx:1.27}]}'\n"
+)
+PIECES = st.sampled_from(
+    [
+        *(
+            "apiVersion: v1\n",
+            "kind: Pod\n",
+            "kind: CustomResourceDefinition\n",
+            "kind:  CustomResourceDefinition # x\n",
+        ),
+        *('"kind": Pod\n', "? kind\n: Pod\n", "&k kind: Pod\n", "*k : Pod\n", "<<: {kind: Pod}\n", "kind : Pod\n"),
+        *("spec:\n", "  containers:\n", "  - image: a:1\n", "  - 'image': a:1\n", "  - ? image # x\n    : a:1\n"),
+        *("spec: {containers: [{image: a:1}]}\n", "spec: {containers: [{&i image : a:1}]}\n"),
+        *("x: &i image\n", "spec: {containers: [{*i : a:1}]}\n", 'spec: {containers: [{"im\\x61ge": a:1}]}\n'),
+        *("---\n", "--- # x\n", "...\n", "%YAML 1.1\n", "# image: a:1\n", "\n", "  ", '"', "'", "{", "}", "|\n", "\r"),
+        *("x: '\n", 'x: "\n', "x: |\n", "x: {\n", "\ufeff", "\x85", "\u2028", "metadata: {name: image}\n"),
+    ]
+)
+
+
+def places(content, **gate):
+    """Return what is read, but for what cannot be read as a whole: without a key in it that is nobody's loss."""
+    found = ObjectReader(PATH, FORMAT.name).read(content, **gate)
+    return [each for each in found if not (isinstance(each, Unsupported) and each.reason in WHOLE_FILE)]
+
+
+def read_without(content):
+    return places(content, is_wanted=lambda _: True)
+
+
+@given(st.lists(PIECES, max_size=14).map("".join))
+@example('apiVersion: v1\nx: "\nkind: CustomResourceDefinition\n"\nkind: Pod\nspec: {containers: [{image: a:1}]}\n')
+@example("  apiVersion: v1\n  kind: Pod\n  spec: {containers: [{image: 'a\nkind: CustomResourceDefinition\n'}]}\n")
+@example("{apiVersion: v1, kind: Pod, spec: {containers: [{image: a:1}]}, x: {\nkind: CustomResourceDefinition\n}}")
+@example("apiVersion: v1\nkind: CustomResourceDefinition\r\x85kind: Pod\nspec: {containers: [{image: a:1}]}\n")
+@example("apiVersion: v1\nx: |\nkind: CustomResourceDefinition\n---\napiVersion: v1\n" + POD)
+def test_what_the_gate_turns_away_names_nothing(text):
+    content = text.encode()
+    assert places(content) == read_without(content)
+    if not may_name_images(content):
+        assert read_without(content) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        POD,
+        POD.replace("image", '"image"'),
+        POD.replace("image:", "image :"),
+        POD.replace("{image:", "{? image\n :"),
+        POD.replace("{image:", "{? image # x\n :"),
+        POD.replace("{image:", "{*i :").replace("kind", "x: &i image\nkind"),
+        POD.replace("image", '"im\\u0061ge"'),
+        POD.replace("kind", '"\\x6bind"'),
+        json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD}}),
+        json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD.replace("image", '"image"')}}),
+        IN_SINGLE_QUOTES,
+    ],
+)
+def test_however_a_key_is_written_the_gate_sees_it(content):
+    assert len(read_without(content.encode())) == 1
+    assert may_hold_images(content.encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "apiVersion: v1\nkind: Service\nmetadata: {name: image}\n",
+        "apiVersion: v1\nkind: Deployment\nspec: {imagePullPolicy: Always, imagePullSecrets: []}\n",
+        "kind: x\nimage: a:1\n",
+        "apiVersion: v1\nimage: a:1\n",
+        "# images are not here\napiVersion: v1\nkind: ConfigMap\n",
+    ],
+)
+def test_what_cannot_name_an_image_is_never_parsed(content):
+    assert not may_hold_images(content.encode())
+
+
+DEFINITION = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nspec:\n  image: evil:1\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        DEFINITION,
+        f"---\n{DEFINITION}",
+        f"# comment\n\n--- # x\n# more\n{DEFINITION}",
+        DEFINITION.replace("\n", "\r\n"),
+        DEFINITION.replace("Definition\n", "Definition # x\n"),
+        f"{DEFINITION}status:\n  x: y\n\n# end\n",
+    ],
+)
+def test_a_definition_is_never_parsed(content):
+    assert is_definition(content.encode())
+    assert not may_hold_images(content.encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        POD,
+        DEFINITION.replace("kind:", "kind: Pod\nkind:"),
+        f'{DEFINITION}"kind": Pod\n',
+        f"{DEFINITION}? kind\n: Pod\n",
+        f"{DEFINITION}<<: *x\n",
+        f"{DEFINITION}...\n{POD}",
+        DEFINITION.replace("kind: Custom", "kind: MyCustom"),
+        DEFINITION.replace("apiVersion", "  apiVersion"),
+        f"{{\n{DEFINITION}}}",
+        f"{DEFINITION}\rkind: Pod\n",
+        f"{DEFINITION}\u2028kind: Pod\n",
+        f"- x\n{DEFINITION}",
+    ],
+)
+def test_what_may_be_something_else_is_no_definition(content):
+    assert not is_definition(content.encode())
+
+
+def test_the_gate_is_soon_through_with_large_files():
+    words = b"apiVersion kind image values reference ? * \\ "
+    for content in (
+        words * 100_000,
+        b" " * 4_000_000,
+        b"image" + b" " * 4_000_000,
+        b"*" * 4_000_000,
+        b"*a " * 1_000_000,
+    ):
+        began = time.process_time()
+        may_hold_images(b"apiVersion kind CustomResourceDefinition " + content)
+        is_definition(b"CustomResourceDefinition\nkind:" + content)
+        assert time.process_time() - began < 2

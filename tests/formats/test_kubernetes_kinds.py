@@ -1,0 +1,99 @@
+"""The table of kinds: every row is read where it says, in its group alone, and passes the gate."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bot.formats._syntax.kubernetes_gate import may_hold_images
+from bot.formats._syntax.kubernetes_kinds import KINDS, NO_GROUP, OF_ALL_KINDS, SPELLINGS, Shape, group_of
+from bot.formats._syntax.yaml_nodes import EACH, EVERY
+from bot.formats.kubernetes import FORMAT
+from bot.model.source import FilePath, Occurrence, SourceFile
+
+PATH = FilePath("object.yaml")
+POD = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}
+STANDING = {
+    Shape.IMAGE: "nginx:1.27",
+    Shape.OVERRIDE: "web=nginx:1.27",
+    Shape.ENTRIES: [{"name": "web", "newName": "nginx", "newTag": "1.27"}],
+    Shape.VALUES: {"image": {"repository": "nginx", "tag": "1.27"}},
+    Shape.OBJECT: POD,
+    Shape.VALUES_TEXT: json.dumps({"image": {"repository": "nginx", "tag": "1.27"}}),
+    Shape.OBJECTS_TEXT: json.dumps(POD),
+    Shape.FUNCTION_TEXT: json.dumps({"container": {"image": "nginx:1.27"}}),
+}
+"""By shape, something that names one image."""
+ROWS = [
+    pytest.param(group, kind, use, id=f"{group or 'core'}/{kind}/{'.'.join(use.path)}")
+    for (group, kind), uses in KINDS.items()
+    for use in uses
+]
+
+
+def object_with(group, kind, use):
+    standing = STANDING[use.shape]
+    for key in reversed(use.path):
+        standing = [standing] if key == EACH else {"key" if key == EVERY else key: standing}
+    version = f"{group}/v1" if group else "v1"
+    return {"apiVersion": version, "kind": kind, "metadata": {"generateName": "x"}} | standing
+
+
+def read(root):
+    content = json.dumps(root).encode()
+    return [each for each in FORMAT.extract(SourceFile(PATH, content)) if isinstance(each, Occurrence)]
+
+
+@pytest.mark.parametrize(("group", "kind", "use"), ROWS)
+def test_what_a_row_says_is_read(group, kind, use):
+    (found,) = read(object_with(group, kind, use))
+    assert str(found.reference) == "nginx:1.27"
+
+
+@pytest.mark.parametrize(("group", "kind", "use"), ROWS)
+def test_the_same_kind_in_another_group_is_somebody_elses(group, kind, use):
+    other = object_with("stranger.example.com", kind, use)
+    is_object_inside = use.shape is Shape.OBJECT
+    assert len(read(other)) == is_object_inside
+
+
+@pytest.mark.parametrize(("group", "kind", "use"), ROWS)
+def test_every_version_of_a_group_has_the_same_places(group, kind, use):
+    found = object_with(group, kind, use) | {"apiVersion": f"{group}/v2beta3" if group else "v1"}
+    assert len(read(found)) == 1
+
+
+@pytest.mark.parametrize(("group", "kind", "use"), ROWS)
+def test_a_key_that_the_gate_looks_for_is_on_the_way_to_every_place(group, kind, use):
+    texts = (Shape.OBJECT, Shape.OBJECTS_TEXT, Shape.FUNCTION_TEXT)
+    ways = use.path if use.shape not in texts else ("image",)
+    assert any(key in SPELLINGS or key.endswith("Image") for key in ways)
+    assert may_hold_images(json.dumps(object_with(group, kind, use)).encode())
+
+
+@pytest.mark.parametrize("use", OF_ALL_KINDS, ids=lambda use: use.path[-1])
+def test_the_function_that_an_object_configures_is_read_for_every_kind(use):
+    for version, kind in (("v1", "ConfigMap"), ("example.com/v1", "Anything"), ("v1", "Unknown")):
+        root: dict[str, object] = {"text": STANDING[use.shape]}
+        annotations = {use.path[-1]: root.pop("text")}
+        (found,) = read({"apiVersion": version, "kind": kind, "metadata": {"annotations": annotations}})
+        assert found.written == "nginx:1.27"
+
+
+def test_no_row_says_a_place_twice():
+    for uses in KINDS.values():
+        assert len(set(uses)) == len(uses)
+
+
+@pytest.mark.parametrize(
+    ("version", "group"), [("v1", ""), ("apps/v1", "apps"), ("argoproj.io/v1alpha1", "argoproj.io"), ("2.1", NO_GROUP)]
+)
+def test_the_group_of_a_version_is_what_stands_before_it(version, group):
+    assert group_of(version) == group
+
+
+def test_what_a_build_writes_is_no_base_of_anything():
+    spec = {"image": "nginx:1.27", "build": {"output": {"type": "docker", "image": "evil:1"}}}
+    found = read({"apiVersion": "kafka.strimzi.io/v1beta2", "kind": "KafkaConnect", "spec": spec})
+    assert [each.written for each in found] == ["nginx:1.27"]

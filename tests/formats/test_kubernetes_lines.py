@@ -1,0 +1,155 @@
+"""Templates of manifests, which are no YAML: what their lines name, by the indentation alone."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats.kubernetes import FORMAT
+from bot.model.source import Closed, FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+
+PATH = FilePath("templates/pod.yaml")
+HEAD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ .Release.Name }}-x\n"
+
+
+def read(text, path=PATH):
+    return list(FORMAT.extract(SourceFile(path, text.encode())))
+
+
+def written(text):
+    return [each.written for each in read(text) if isinstance(each, Occurrence)]
+
+
+def reasons(text):
+    return [each.reason for each in read(text) if isinstance(each, Unsupported)]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "spec:\n  containers:\n    - image: a:1\n",
+        "spec:\n  containers:\n  - image: a:1\n",
+        "spec:\n  containers:\n  -   name: x\n      image: a:1\n",
+        "spec:\n  containers:\n    -\n      image: a:1\n",
+        "spec:\n  'containers':\n    - \"image\": 'a:1'\n",
+        "spec:\n  initContainers: # first\n    - name: x\n\n      # why\n      image : a:1 # the image\n",
+        "spec:\n  containers:\n    - env:\n        - name: x\n      image: a:1\n",
+        "spec:\n{{ if .x }}\n  containers:\n{{ end }}\n    - name: x\n{{- if .y }}\n      image: a:1\n{{ end }}",
+        "spec:\n  containers:\n    - args:\n        - |\n          image: evil:1\n        - x\n      image: a:1\n",
+    ],
+)
+def test_a_line_is_read_where_the_keys_above_it_lead_to_a_container(lines):
+    assert written(HEAD + lines) == ["a:1"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "spec:\n  image: evil:1\n",
+        "spec:\n  volumes:\n    - rbd:\n        image: evil:1\n",
+        "spec:\n  containers:\n    image: evil:1\n",
+        "spec:\n  containers:\n    - env:\n        image: evil:1\n",
+        "spec:\n  containers:\n    - x\nimage: evil:1\n",
+        "data:\n  text: |\n    containers:\n      - image: evil:1\n",
+        "data:\n  text: >-\n\n    containers:\n      - image: evil:1\n",
+        "# containers:\n#   - image: evil:1\n",
+        "{{/*\nspec:\n  containers:\n    - image: evil:1\n*/}}\n",
+        "spec:\n  containers:\n    {{- range .x }}\n    - {name: a, image: evil:1}\n",
+        "spec:\n  containers:\n    - image: 'evil:1\n",
+        "spec:\n  containers:\n    - image: &a evil:1\n",
+    ],
+)
+def test_a_line_that_may_be_anything_else_is_not_read(lines):
+    assert written(HEAD + lines) == []
+
+
+def test_what_is_not_understood_is_told():
+    container = "spec:\n  containers:\n    - image: a:1\n"
+    assert reasons(HEAD + container) == []
+    assert reasons(f"{HEAD}{container}    - {{name: b, image: 'evil:1'}}\n") == [Reason.UNPARSABLE]
+    assert reasons(f"{HEAD}{container}  image: evil:1\n") == [Reason.UNPARSABLE]
+    assert reasons(f"{HEAD}{container}    - image: |\n        evil:1\n") == [Reason.UNPARSABLE]
+
+
+def test_a_line_with_a_placeholder_is_templated():
+    lines = "spec:\n  containers:\n    - image: nginx:{{ .tag }}\n    - image: {{ .image }}\n    - image: '%s'\n"
+    assert reasons(HEAD + lines) == [Reason.TEMPLATED] * 3
+
+
+def test_damage_that_no_template_made_is_left_alone():
+    text = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: evil:1\n   bad: indent\n"
+    assert (written(text), reasons(text)) == ([], [Reason.UNPARSABLE])
+
+
+def test_a_stretch_that_is_no_object_is_nobodys():
+    assert read("image: evil:1\nname: {{ x }}-y\nkind: x\ncontainers:\n  - image: evil:1\n") == []
+
+
+def test_one_broken_document_costs_no_other():
+    whole = "---\napiVersion: v1\nkind: Pod\nspec: {containers: [{image: b:1}]}\n"
+    lines = "spec:\n  containers:\n    - image: a:1\n"
+    found = read(f"{HEAD}{lines}{whole}---\n{HEAD}{lines}{whole}")
+    assert [(each.locator, each.written) for each in found] == [
+        ("broken[0]/image[0]", "a:1"),
+        ("1/spec/containers/0/image", "b:1"),
+        ("broken[1]/image[0]", "a:1"),
+        ("3/spec/containers/0/image", "b:1"),
+    ]
+
+
+@pytest.mark.parametrize(("annotation", "is_closed"), [("", True), ("argocd.argoproj.io/hook: Sync", False)])
+def test_a_job_is_a_job_in_a_template_too(annotation, is_closed):
+    text = f"apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {{{{ x }}}}-y\n  annotations:\n    {annotation}\n"
+    (found,) = read(f"{text}spec:\n  template:\n    spec:\n      containers:\n        - image: a:1\n")
+    assert isinstance(found.digest, Closed) is is_closed
+
+
+def names():
+    return st.lists(st.sampled_from(["a:1", "ghcr.io/acme/b:2", "c@sha256:" + "a" * 64]), min_size=1, max_size=3)
+
+
+@given(containers=names(), others=names(), indent=st.sampled_from([2, 4]), is_sorted=st.booleans())
+def test_lines_say_the_same_as_the_yaml_that_they_would_be(containers, others, indent, is_sorted):
+    root = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "x", "image": "evil:1"},
+        "spec": {
+            "image": "evil:1",
+            "template": {
+                "spec": {
+                    "initContainers": [{"name": "x", "env": [{"image": "evil:1"}], "image": each} for each in others],
+                    "containers": [{"image": each, "args": ["- image: evil:1"]} for each in containers],
+                }
+            },
+        },
+    }
+    text = yaml.safe_dump(root, indent=indent, sort_keys=is_sorted)
+    broken = text.replace("name: x", "name: {{ x }}-y", 1)
+    plain, lines = written(text), written(broken)
+    assert sorted(plain) == sorted(lines) == sorted([*containers, *others])
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "image: a" + " " * 3_000_000 + "b\n",
+        "- " * 1_500_000 + "image: a:1\n",
+        "{{ }} " * 500_000 + "\n",
+        "".join(f"{' ' * depth}k:\n" for depth in range(2_000)) + "image: a:1\n",
+        "".join(f"{' ' * (depth % 7)}- image: a:{depth}\n" for depth in range(100_000)),
+        "image: " + "'\"" * 1_000_000 + "\n",
+        "x: " + "&a " * 1_000_000 + "\n",
+        "{{\n" * 500_000,
+    ],
+    ids=range(8),
+)
+def test_hostile_lines_are_soon_through(lines):
+    began = time.process_time()
+    read(HEAD + lines)
+    assert time.process_time() - began < 4

@@ -1,0 +1,135 @@
+"""Texts inside manifests: closed as `embedded`, and exact to the byte when a rule opens them."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.closing import allow
+from bot.core.edit import apply_edits, write_digest
+from bot.formats._syntax.embedded import MAX_TEXT_BYTES
+from bot.formats.kubernetes import FORMAT
+from bot.model.reference import Digest
+from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile
+from bot.model.vocabulary import Reason
+
+PATH = FilePath("config.yaml")
+DIGEST = Digest(f"sha256:{'b' * 64}")
+POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: nginx:1.27\n    - image: 'redis:7'\n"
+
+
+def read(content):
+    found = list(FORMAT.extract(SourceFile(PATH, content)))
+    assert all(isinstance(each, Occurrence) for each in found)
+    return found
+
+
+def config_map(text, header="|"):
+    lines = "".join(f"    {line}\n" if line else "\n" for line in text.split("\n"))
+    return f"apiVersion: v1\nkind: ConfigMap\ndata:\n  größe: x\n  pod.yaml: {header}\n{lines}".encode()
+
+
+def moved(content, reasons=(Reason.EMBEDDED,)):
+    """Return `content` with every slot that a rule opens at a new digest."""
+    opened = [allow(each, reasons).digest for each in read(content)]
+    return apply_edits(content, [write_digest(slot, DIGEST) for slot in opened if isinstance(slot, Slot)])
+
+
+def test_a_text_is_closed_as_embedded():
+    for found in read(config_map(POD)):
+        assert isinstance(found.digest, Closed)
+        assert found.digest.reason is Reason.EMBEDDED
+
+
+def test_a_rule_that_allows_it_opens_exactly_the_bytes_in_the_block():
+    content = config_map(f"# größe 🐳\n{POD}")
+    expected = content.replace(b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode())
+    expected = expected.replace(b"redis:7", b"redis:7@" + DIGEST.encode())
+    assert moved(content) == expected
+    assert [each.reference.digest for each in read(expected)] == [DIGEST, DIGEST]
+
+
+def test_other_rules_do_not_open_it():
+    content = config_map(POD)
+    assert moved(content, (Reason.CHART_UNKNOWN, Reason.IMMUTABLE_JOB)) == content
+
+
+def test_a_text_in_crlf_is_exact_too():
+    content = config_map(POD).replace(b"\n", b"\r\n")
+    assert moved(content) == config_map(POD).replace(b"redis:7", b"redis:7@" + DIGEST.encode()).replace(
+        b"nginx:1.27", b"nginx:1.27@" + DIGEST.encode()
+    ).replace(b"\n", b"\r\n")
+
+
+@pytest.mark.parametrize("header", ["|", "|-", "|+", "|4", "|4-", "| # comment", "&a |", "!!str |-", "&a !x |"])
+def test_every_header_of_a_literal_block_is_read(header):
+    content = config_map(POD, header)
+    if "4" in header:  # counted from the key, whose own two are there already
+        content = content.replace(b"    ", b"      ")
+    assert moved(content).count(DIGEST.encode()) == 2
+
+
+def test_blank_lines_before_and_inside_of_a_text_count():
+    content = config_map(f"\n\n{POD}".replace("spec:", "\n\nspec:"))
+    assert [each.line_number for each in read(content)] == [14, 15]
+    assert moved(content).count(DIGEST.encode()) == 2
+
+
+@pytest.mark.parametrize("style", ['"', "'", ">"])
+def test_a_text_whose_lines_are_not_those_of_the_file_is_shown_and_never_opened(style):
+    content = yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD}}, default_style=style)
+    assert [each.written for each in read(content.encode())] == ["nginx:1.27", "redis:7"]
+    assert moved(content.encode()) == content.encode()
+
+
+def test_what_something_else_warns_of_too_is_opened_by_no_single_rule():
+    job = POD.replace("v1", "batch/v1").replace("Pod", "Job").replace("spec:", "spec: {template: {spec: {containers: [")
+    job = job.split("containers: [", maxsplit=1)[0] + 'containers: [{image: "nginx:1.27"}]}}}\n'
+    content = config_map(job)
+    (found,) = read(content)
+    assert found.digest == Closed(Reason.IMMUTABLE_JOB)
+    assert moved(content, (Reason.EMBEDDED, Reason.IMMUTABLE_JOB)) == content
+
+
+def test_a_text_in_a_text_is_not_looked_at():
+    assert read(config_map(config_map(POD).decode().replace("größe: x\n  ", ""))) == []
+
+
+def test_a_text_that_is_no_object_is_nobodys():
+    assert read(config_map(POD.replace("kind: Pod\n", ""))) == []
+    assert read(config_map("image: evil:1\napiVersion and kind: none")) == []
+    assert read(config_map("apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'evil:1'")) == []
+
+
+def test_a_text_that_is_too_long_is_not_read():
+    filler = f"# {'x' * 97}\n" * (MAX_TEXT_BYTES // 100 - 1)
+    assert len(read(config_map(filler + POD))) == 2
+    assert read(config_map(f"{filler}# {'x' * 200}\n{POD}")) == []
+
+
+def test_the_text_of_an_anchor_that_stands_elsewhere_too_is_never_opened():
+    content = config_map(POD, "&text |") + b"metadata: {annotations: {copy: *text}}\n"
+    assert len(read(content)) == 2
+    assert moved(content) == content
+
+
+@given(
+    text=st.text(alphabet=" \t\n#-:é🐳|>'\"\\x", max_size=60),
+    indent=st.integers(1, 6),
+    chomping=st.sampled_from(["", "-", "+"]),
+    line_break=st.sampled_from(["\n", "\r\n"]),
+)
+def test_whatever_stands_around_it_an_opened_slot_is_true(text, indent, chomping, line_break):
+    body = "".join(f"{' ' * (2 + indent)}{line}\n" for line in f"#{text}".replace("\n", "\n#").split("\n"))
+    pod = "".join(f"{' ' * (2 + indent)}{line}\n" for line in POD.splitlines())
+    head = f"apiVersion: v1\nkind: ConfigMap\ndata:\n  x: |{indent}{chomping}\n"
+    content = f"{head}{body}{pod}".replace("\n", line_break).encode()
+    for found in FORMAT.extract(SourceFile(PATH, content)):
+        assert isinstance(found, Occurrence)
+        slot = allow(found, (Reason.EMBEDDED,)).digest
+        if isinstance(slot, Slot):
+            end = slot.span.end
+            assert content[end - len(found.written) : end] == found.written.encode()
+            assert content.count(b"\n", 0, end) + 1 == found.line_number
