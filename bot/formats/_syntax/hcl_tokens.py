@@ -197,6 +197,27 @@ def _heredoc(content: bytes, introducer: re.Match[bytes]) -> Template:
     raise HclError(introducer.start())
 
 
+def read_template(text: bytes, start: int | None) -> tuple[Literal | Interpolation, ...]:
+    """Return the parts of a template without quotes and escapes, as strings of HCL's JSON syntax are. Raises HclError.
+
+    `start` is the byte of the file where `text` stands as it is.
+    """
+    parts: list[Literal | Interpolation] = []
+    at = 0
+    while at < len(text):
+        line, at = _heredoc_line(text, at)
+        parts += line
+    return tuple(_moved(part, start) for part in parts)
+
+
+def _moved(part: Literal | Interpolation, by: int | None) -> Literal | Interpolation:
+    match part:
+        case Literal(value, start):
+            return Literal(value, None if start is None or by is None else start + by)
+        case Interpolation(start, end, expression):
+            return Interpolation(start + (by or 0), end + (by or 0), expression)
+
+
 def _heredoc_line(content: bytes, start: int) -> tuple[list[Literal | Interpolation], int]:
     """Read one line with its line break, and what an interpolation goes on over; return where the next one begins."""
     parts: list[Literal | Interpolation] = []
@@ -214,7 +235,9 @@ def _heredoc_line(content: bytes, start: int) -> tuple[list[Literal | Interpolat
             parts.append(_interpolation(content, match.start(), at))
         else:
             parts.append(Literal(stop[1:], None))
-    raise HclError(start)
+    if at < len(content):
+        parts.append(Literal(content[at:], at))
+    return parts, len(content)
 
 
 def _flushed(lines: list[list[Literal | Interpolation]]) -> list[list[Literal | Interpolation]]:

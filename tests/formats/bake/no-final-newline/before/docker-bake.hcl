@@ -1,0 +1,3 @@
+target "app" {
+  contexts = { a = "docker-image://alpine:3.20" }
+}

@@ -1,0 +1,1 @@
+target "x" { contexts = { a = "docker-image://evil:1" } }

@@ -1,0 +1,2 @@
+# grüße
+target "app" { contexts = { a = "docker-image://alpine:3.20" } }

@@ -1,0 +1,1 @@
+target "app" { contexts = { a = "docker-image://Alpine:3.20" } }

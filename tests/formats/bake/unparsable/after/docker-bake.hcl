@@ -1,0 +1,2 @@
+target "app" {
+  contexts = { a = "docker-image://alpine:3.20"

@@ -1,0 +1,170 @@
+"""Bake files: which Dockerfile gets which arguments, and what the golden cases cannot show."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats.bake import FORMAT
+from bot.model.remark import ArgumentSet
+from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+
+
+def read(text: str, path: str = "docker-bake.hcl"):
+    return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
+
+
+def arguments(text: str, path: str = "docker-bake.hcl"):
+    return [
+        (each.dockerfile, each.argument, each.line_number) for each in read(text, path) if isinstance(each, ArgumentSet)
+    ]
+
+
+def test_files_are_selected_by_their_names():
+    chosen = ["docker-bake.hcl", "a/docker-bake.json", "docker-bake.override.hcl", "docker-bake-ci.json"]
+    others = ["bake.hcl", "docker-bake.hcl.j2", "my-docker-bake.hcl", "docker-bake/x.hcl", "docker-bake.yaml"]
+    paths = [FilePath(path) for path in (*chosen, *others)]
+    assert FORMAT.selects(paths) == chosen
+
+
+def test_arguments_belong_to_the_dockerfile_of_their_target():
+    text = """
+target "app" {
+  context = "app"
+  dockerfile = "build/Dockerfile.prod"
+  args = {
+    NODE = "22"
+    "GO" = null
+  }
+}
+target "here" { args = { A = "" } }
+"""
+    assert arguments(text, "ci/docker-bake.hcl") == [
+        ("ci/app/build/Dockerfile.prod", "NODE", 6),
+        ("ci/app/build/Dockerfile.prod", "GO", 7),
+        ("ci/Dockerfile", "A", 10),
+    ]
+
+
+def test_a_target_has_what_it_inherits():
+    text = """
+target "base" { args = { A = "1" } }
+target "other" { context = "other" }
+target "app" { inherits = ["base", "other", "missing", "app"] }
+"""
+    assert arguments(text) == [("Dockerfile", "A", 2), ("other/Dockerfile", "A", 2)]
+
+
+def test_what_a_target_says_itself_comes_before_what_it_inherits():
+    text = """
+target "base" { context = "base" }
+target "app" {
+  inherits = ["base"]
+  context = "app"
+  args = { A = "1" }
+}
+"""
+    assert arguments(text) == [("app/Dockerfile", "A", 6)]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        'context = "https://github.com/acme/app.git"',
+        'context = "../../outside"',
+        'context = "/srv"',
+        'context = "${DIR}"',
+        "context = DIR",
+        'dockerfile-inline = "FROM scratch"',
+    ],
+)
+def test_arguments_of_what_is_not_in_the_tree_are_dropped(where):
+    assert arguments(f'target "app" {{\n  {where}\n  args = {{ A = "1" }}\n}}\n') == []
+
+
+def test_an_image_that_ends_in_a_variable_is_also_at_its_line():
+    (found,) = read(
+        'variable "TAG" { default = "3" }\n\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
+    )
+    assert isinstance(found, Occurrence)
+    assert (found.line_number, found.also_lines, found.variables) == (3, (1,), ("TAG",))
+
+
+USES = ["TAG", '"${TAG}"', 'TAG == "" ? 1 : 2', "[TAG]", "{ (TAG) = 1 }", 'f("x", TAG)', "{ a = { b = TAG } }"]
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("where", ["x = {}", 'target "b" {{ tags = {} }}', 'variable "B" {{ default = {} }}'])
+def test_a_variable_that_is_used_for_something_else_takes_no_digest(use, where):
+    text = 'variable "TAG" { default = "3" }\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
+    (alone,) = read(text)
+    (shared,) = read(text + where.format(use) + "\n")
+    assert isinstance(alone.digest, Slot)
+    assert shared.digest == Closed(Reason.SHARED_ARGUMENT)
+
+
+NAMES = st.sampled_from(["a", "größe", "日本", "x y", '"', "\\", "/", "\n"])
+IMAGES = st.sampled_from(
+    ["alpine:3", "ghcr.io/acme/web:v2", "${TAG}", "alpine:${TAG}", "Evil", "", "x:$${A}", "größe:1", "a\tb"]
+)
+
+
+@given(
+    contexts=st.dictionaries(NAMES, IMAGES, max_size=4),
+    tag=st.sampled_from(["3.20", "alpine:3", "", "ü"]),
+    is_ascii=st.booleans(),
+)
+def test_both_syntaxes_say_the_same(contexts, tag, is_ascii):
+    values = {key: f"docker-image://{image}" for key, image in contexts.items()}
+    as_json = json.dumps(
+        {"variable": {"TAG": {"default": tag}}, "target": {"app": {"contexts": values}}}, ensure_ascii=is_ascii
+    )
+    items = "".join(f"{quoted(key)} = {quoted(value)}\n" for key, value in values.items())
+    as_hcl = f'variable "TAG" {{ default = {quoted(tag)} }}\ntarget "app" {{\ncontexts = {{\n{items}}}\n}}\n'
+    told = [
+        sorted(map(describe, read(text, f"docker-bake.{kind}"))) for text, kind in ((as_json, "json"), (as_hcl, "hcl"))
+    ]
+    assert told[0] == told[1]
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def describe(found):
+    if isinstance(found, Unsupported):
+        return (found.reason.value, "", "")
+    return (
+        found.locator,
+        str(found.reference),
+        "open" if isinstance(found.digest, Slot) else found.digest.reason.value,
+    )
+
+
+def bomb_of_inheritance() -> str:
+    names = ", ".join(f'"t{index}"' for index in range(500))
+    return "".join(f'target "t{index}" {{\n  inherits = [{names}]\n  args = {{ A = 1 }}\n}}\n' for index in range(500))
+
+
+def bomb_of_variables() -> str:
+    lines = "".join(f'variable "v{index + 1}" {{ default = "${{v{index}}}${{v{index}}}" }}\n' for index in range(5_000))
+    return (
+        f'variable "v0" {{ default = "a" }}\n{lines}target "x" {{ contexts = {{ a = "docker-image://${{v4999}}" }} }}\n'
+    )
+
+
+def bomb_of_targets() -> str:
+    return 'target "x" { contexts = { a = "docker-image://alpine:3" } }\n' * 20_000
+
+
+@pytest.mark.parametrize("bomb", [bomb_of_inheritance, bomb_of_variables, bomb_of_targets])
+def test_a_file_that_repeats_itself_is_read_soon(bomb):
+    content = bomb()
+    began = time.process_time()
+    read(content)
+    assert time.process_time() - began < 4
