@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from bot.formats._syntax.dockerfile_expansion import Argument, Expansion, How, Scope, Use, WordError
-from bot.formats._syntax.dockerfile_lexer import SPACE, Instruction
+from bot.formats._syntax.dockerfile_lexer import Instruction
+from bot.formats._syntax.dockerfile_lines import SPACE
 from bot.formats._syntax.dockerfile_words import expand
 
 _WORDS = {
@@ -34,7 +35,7 @@ def global_scope(instructions: Iterable[Instruction]) -> Scope:
         except WordError:  # BuildKit builds nothing then; here only what depends on it is not read
             expansion = Expansion((), (Use(name, None, How.UNSET, 0, 0),))
         scope.arguments[name] = Argument(index, expansion)
-        scope.lines[index] = instruction.pieces[0].line_number
+        scope.lines[index] = instruction.first_line
     return scope
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from bot.formats._syntax.dockerfile_lexer import BOM, DIRECTIVE, DIRECTIVES, SPACE
+from bot.formats._syntax.dockerfile_lines import BOM, DIRECTIVE, DIRECTIVES, SPACE
 
 _LEADING_SPACE = re.compile(rb"%b*" % SPACE)
 _IN_JSON = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')

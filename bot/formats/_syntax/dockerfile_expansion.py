@@ -166,9 +166,9 @@ class Assembly:
         start = self.length
         for run in expansion.runs:
             self._add(run, len(run.text))
-        self.note(replace(use, start=start, end=self.length))
+        self.note(Use(use.name, use.argument, use.how, start, self.length))
         for inner in expansion.uses:
-            self.note(replace(inner, start=inner.start + start, end=inner.end + start))
+            self.note(Use(inner.name, inner.argument, inner.how, inner.start + start, inner.end + start))
 
     def set_aside(self, expansion: Expansion) -> None:
         """Note the variables in a text that was not chosen."""

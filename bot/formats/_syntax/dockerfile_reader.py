@@ -48,8 +48,7 @@ def read_dockerfile(
             yield place.unsupported(_decoded(syntax.text), Reason.TEMPLATED)
         else:
             yield place.read(_decoded(syntax.image), syntax.start)
-    instructions = [each for each in read_instructions(content) if each.keyword in _READ]
-    yield from _Reader(instructions, path, format_name, role).places()
+    yield from _Reader(list(read_instructions(content, _READ)), path, format_name, role).places()
 
 
 class _Reader:
@@ -138,8 +137,7 @@ class _Reader:
         found = self._place(mention).read(text, 0)
         if isinstance(found, Unsupported):
             return self._unsupported(mention, found.reason, expansion.variables)
-        written = shown(_decoded(_unquoted(mention.word.value)))
-        return compose(replace(found, written=written, variables=expansion.variables), expansion)
+        return compose(found, expansion, shown(_decoded(_unquoted(mention.word.value))))
 
     def _is_no_image(self, text: str, mention: Mention) -> bool:
         if not text or text == _SCRATCH or (not mention.is_from and _STAGE_NUMBER.fullmatch(text)):
@@ -162,7 +160,7 @@ class _Reader:
     def _place(self, mention: Mention) -> Place:
         instruction = mention.instruction
         line_number = instruction.line_number(mention.word)
-        first_line = instruction.pieces[0].line_number
+        first_line = instruction.first_line
         also_lines = () if first_line == line_number else (first_line,)
         return Place(
             self._path, self._format_name, self._role, line_number, mention.locator, mention.platform, also_lines

@@ -35,24 +35,24 @@ class Composed:
 
     occurrence: Occurrence
     """Its slots count from the start of the reference's text."""
-    uses: tuple[Use, ...]
+    expansion: Expansion
+    written: str
     digest: _Home | Closed
     tag: _Home | Closed
 
 
-def compose(occurrence: Occurrence, expansion: Expansion) -> Composed:
+def compose(occurrence: Occurrence, expansion: Expansion, written: str) -> Composed:
     """Find the places in the file for the slots of an occurrence that was read from an expansion's text."""
     reference = occurrence.reference
-    digest, tag = (_find(each, expansion) for each in (occurrence.digest, occurrence.tag))
-    if isinstance(digest, _Home):
-        digest = replace(digest, key=(*digest.key[:2], reference.repository, reference.tag))
-        if reference.digest is None and _is_frozen(reference, expansion, len(expansion.text)):
-            digest = Closed(Reason.COMPOSED_TAG)
-    if isinstance(tag, _Home):
-        tag = replace(tag, key=(*tag.key[:2], reference.repository, None))
-        if _has_open_end(reference, expansion):
-            tag = Closed(Reason.COMPOSED_TAG)
-    return Composed(occurrence, expansion.uses, digest, tag)
+    if reference.digest is None and _is_frozen(reference, expansion, len(expansion.text)):
+        digest: _Home | Closed = Closed(Reason.COMPOSED_TAG)
+    else:
+        digest = _find(occurrence.digest, expansion, reference.repository, reference.tag)
+    if _has_open_end(reference, expansion):
+        tag: _Home | Closed = Closed(Reason.COMPOSED_TAG)
+    else:
+        tag = _find(occurrence.tag, expansion, reference.repository, None)
+    return Composed(occurrence, expansion, written, digest, tag)
 
 
 class Claims:
@@ -65,7 +65,7 @@ class Claims:
 
     def claim(self, place: Composed) -> None:
         """Note what a place wants."""
-        for use in place.uses:
+        for use in place.expansion.uses:
             if use.argument is not None:
                 is_value = use.how is How.VALUE
                 _agree(self._digests, use.argument, place.digest if is_value else None)
@@ -87,7 +87,14 @@ class Claims:
             if scope is not None and run.argument is not None:
                 lines.append(scope.lines[run.argument])
         also_lines = tuple(line for line in dict.fromkeys(lines) if line != place.occurrence.line_number)
-        return replace(place.occurrence, digest=digest, tag=tag, also_lines=also_lines)
+        return replace(
+            place.occurrence,
+            written=place.written,
+            digest=digest,
+            tag=tag,
+            variables=place.expansion.variables,
+            also_lines=also_lines,
+        )
 
 
 def _agree(claims: dict[int, _Key | None], argument: int, wanted: _Home | Closed | None) -> None:
@@ -105,7 +112,7 @@ def _settled(found: _Home | Closed, claims: dict[int, _Key | None]) -> Slot | Cl
     return Closed(Reason.SHARED_ARGUMENT)
 
 
-def _find(wanted: Slot | Closed, expansion: Expansion) -> _Home | Closed:
+def _find(wanted: Slot | Closed, expansion: Expansion, repository: str, tag: str | None) -> _Home | Closed:
     """Return where in the file a slot is whose span counts from the start of the text."""
     if isinstance(wanted, Closed):
         return wanted
@@ -117,7 +124,7 @@ def _find(wanted: Slot | Closed, expansion: Expansion) -> _Home | Closed:
     if run.argument is not None and sum(run is each for each in expansion.runs) > 1:
         return Closed(Reason.SHARED_ARGUMENT)
     span = Span(file_start, file_start + end - start)
-    return _Home(Slot(span, wanted.old, wanted.before), run, (span.start, span.end, "", None))
+    return _Home(Slot(span, wanted.old, wanted.before), run, (span.start, span.end, repository, tag))
 
 
 def _is_frozen(reference: ImageReference, expansion: Expansion, end: int) -> bool:
