@@ -30,7 +30,7 @@ from bot.formats._syntax.yaml_nodes import (
     TooDeepError,
     read_documents,
 )
-from bot.model.remark import ArgumentSet, EnvironmentUse, Found, Interpolated, Literal, VariableUse
+from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Found, Interpolated, Literal, VariableUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
@@ -101,6 +101,7 @@ def _read_document(document: Document, path: FilePath) -> Iterator[Found]:
         arguments = [remark for service in services for remark in _arguments_of(service, path)]
         events = {id(image.node.event) for image in images if isinstance(image.node, Scalar)}
         uses = dict.fromkeys(environment_uses(document, services, events)) if services else {}
+        outputs = frozenset(name for service in services if (name := service.output))
     except TooDeepError:
         yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
         return
@@ -114,6 +115,8 @@ def _read_document(document: Document, path: FilePath) -> Iterator[Found]:
     yield from sorted(found, key=lambda each: each.line_number)
     yield from arguments
     yield from (EnvironmentUse(path, variable) for variable in uses)
+    if outputs:
+        yield BuildOutput(path, outputs)
 
 
 def _images_of(service: Service) -> Iterator[_Image]:

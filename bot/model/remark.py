@@ -73,6 +73,16 @@ class ChartTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildOutput:
+    """A build tool builds images of these names; what is pulled under them was built there."""
+
+    path: FilePath
+    images: frozenset[str]
+    everywhere: bool = False
+    """Whether they are names, with any tag and in all files; else they are as written, in this folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class VariableUse:
     """A variable in a text: `${NAME}`, `${NAME:-default}`."""
 
@@ -134,6 +144,7 @@ class EnvironmentVariable:
 Remark = (
     Application
     | ArgumentSet
+    | BuildOutput
     | Kustomization
     | OtherWriter
     | ChartTemplate

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bot.core.relate.arguments import note_set_arguments
 from bot.core.relate.environment import add_interpolated
+from bot.core.relate.outputs import close_build_outputs
 from bot.core.relate.writers import close_written_elsewhere
 from bot.model.remark import Places, Remark
 
 _RELATIONS: tuple[Callable[[Places, Sequence[Remark]], Places], ...] = (
     add_interpolated,
     note_set_arguments,
+    close_build_outputs,
     close_written_elsewhere,
 )
 

@@ -41,6 +41,14 @@ class Service:
                 return None
 
     @property
+    def output(self) -> str | None:
+        """The image that is built of it, as it is written; no path has led there."""
+        if self.build is None:
+            return None
+        image = dict(self.document.look(self.node)).get("image")
+        return image.value if isinstance(image, Scalar) else None
+
+    @property
     def platform(self) -> str | None:
         return self.document.text(self.node, "platform")
 

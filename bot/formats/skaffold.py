@@ -1,0 +1,103 @@
+"""Skaffold: the images that it builds and tests with, and the names of those that it builds.
+
+https://skaffold.dev/docs/references/yaml/, and pkg/skaffold/schema/latest/config.go of
+https://github.com/GoogleContainerTools/skaffold. Profiles say the same as the top of the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from bot.formats._syntax.build_files import dockerfile_of
+from bot.formats._syntax.yaml_nodes import EACH, Broken, Document, Node, Scalar, TooDeepError, read_documents
+from bot.formats._syntax.yaml_paths import Images, Path, YamlPaths
+from bot.model.remark import ArgumentSet, BuildOutput, Found
+from bot.model.source import FilePath, SourceFile
+from bot.ports import FileFormat
+
+_PIPELINES: tuple[Path, ...] = ((), ("profiles", EACH))
+_ARTIFACTS: Path = ("build", "artifacts", EACH)
+_CLOUD_BUILD: Path = ("build", "googleCloudBuild")
+_IMAGES: tuple[Path, ...] = (
+    (*_ARTIFACTS, "buildpacks", "builder"),
+    (*_ARTIFACTS, "buildpacks", "runImage"),
+    (*_ARTIFACTS, "kaniko", "image"),
+    (*_ARTIFACTS, "kaniko", "initImage"),
+    (*_ARTIFACTS, "ko", "fromImage"),
+    (*_ARTIFACTS, "jib", "fromImage"),
+    *((*_CLOUD_BUILD, f"{tool}Image") for tool in ("docker", "kaniko", "maven", "gradle", "pack", "ko")),
+    (*_CLOUD_BUILD, "platformEmulatorInstallStep", "image"),
+    ("verify", EACH, "container", "image"),
+    ("customActions", EACH, "containers", EACH, "image"),
+)
+"""Where a pipeline names images that it does not build."""
+_BUILDERS = ("docker", "kaniko")
+"""What builds Dockerfiles."""
+_API = "skaffold/"
+_PATHS = YamlPaths(
+    name="skaffold",
+    files=re.compile(r"(?:.*/)?skaffold[^/]*\.ya?ml", re.DOTALL),
+    images=tuple(Images((*pipeline, *image)) for pipeline in _PIPELINES for image in _IMAGES),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Skaffold:
+    name: str = _PATHS.name
+    has_line_end_comments: bool = _PATHS.has_line_end_comments
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return _PATHS.selects(paths)
+
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        documents = [each for each in read_documents(file.content, lambda _: True) if _is_ours(each)]
+        if not documents:
+            return
+        yield from _PATHS.extract(file)
+        for document in documents:
+            if isinstance(document, Document):
+                yield from _remarks(document, file.path)
+
+
+def _is_ours(document: Document | Broken) -> bool:
+    match document:
+        case Document():
+            return (document.text(document.root, "apiVersion") or "").startswith(_API)
+        case Broken():
+            return _API.encode() in document.source.raw
+
+
+def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | ArgumentSet]:
+    """Yield what a document builds and with which arguments; nothing of one that goes too deep."""
+    try:
+        root = document.root
+        paths = [(*pipeline, *_ARTIFACTS) for pipeline in _PIPELINES]
+        artifacts = [artifact for path in paths for _, artifact in document.walk(root, path, "")]
+        names = frozenset(name for artifact in artifacts if (name := document.text(artifact, "image")))
+        arguments = [remark for artifact in artifacts for remark in _arguments_of(document, artifact, file)]
+    except TooDeepError:
+        return
+    if names:
+        yield BuildOutput(file, names, everywhere=True)
+    yield from arguments
+
+
+def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterator[ArgumentSet]:
+    """Yield the arguments of an artifact, those that name what it requires included."""
+    context = document.text(artifact, "context")
+    builders = [(name, node) for name in _BUILDERS for node in document.values(artifact, name)]
+    for _, builder in builders or [("", None)]:
+        dockerfile = dockerfile_of(path, context, document.text(builder, "dockerfile"))
+        if dockerfile is None:
+            continue
+        for _, node in document.walk(builder, ("buildArgs",), ""):
+            for name, value in document.look(node):
+                yield ArgumentSet(path, document.line_number(value), dockerfile, name)
+        for _, alias in document.walk(artifact, ("requires", EACH, "alias"), ""):
+            if isinstance(alias, Scalar):
+                yield ArgumentSet(path, document.line_number(alias), dockerfile, alias.value)
+
+
+FORMAT: FileFormat = _Skaffold()
