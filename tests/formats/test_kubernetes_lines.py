@@ -86,6 +86,19 @@ def test_damage_that_no_template_made_is_left_alone():
     assert (written(text), reasons(text)) == ([], [Reason.UNPARSABLE])
 
 
+@pytest.mark.parametrize(
+    "first", ["{{ if .x }}", "{{ if .x }}\n# why", "---\n{{ if .x }}", "{{- if .x }}", "{a: b}\n..."]
+)
+def test_a_first_line_that_is_yaml_for_itself_hides_nothing(first):
+    text = f"{first}\n{HEAD}spec:\n  containers:\n    - image: a:1\n"
+    assert [(each.written, each.line_number) for each in read(text)] == [("a:1", text.count("\n"))]
+
+
+def test_a_definition_has_no_images_when_it_is_a_template_either():
+    text = HEAD.replace("kind: Pod", "kind: CustomResourceDefinition")
+    assert read(f"{text}spec:\n  containers:\n    - image: evil:1\n") == []
+
+
 def test_a_stretch_that_is_no_object_is_nobodys():
     assert read("image: evil:1\nname: {{ x }}-y\nkind: x\ncontainers:\n  - image: evil:1\n") == []
 

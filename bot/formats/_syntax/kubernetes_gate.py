@@ -27,11 +27,12 @@ _EXPLICIT_KEY = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
 _ALIAS_AS_KEY = re.compile(rb"\*[^\s,\[\]{}]+?[ \t]*:")
 
 _DEFINITION = b"CustomResourceDefinition"
-_OTHER_LINE = re.compile(rb"^(?![A-Za-z]+:|[ \t\r\n#]|---[ \t]*(?:#.*)?\r?$|\Z)", re.MULTILINE)
+_PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*(?=[A-Za-z]+:)")
+"""Comments, directives and a bare marker, up to a plain key in the first column."""
+_OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\Z)")
 """A line in the first column that is neither a plain key nor a comment nor a bare marker."""
-_FIRST_LINE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*([A-Za-z]+:)?")
-_KIND_LINE = re.compile(rb"^kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?$", re.MULTILINE)
-_OTHER_BREAK = re.compile(rb"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")
+_KIND_LINE = re.compile(rb"kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
+_OTHER_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 """What YAML takes for the end of a line beside the usual."""
 
 
@@ -65,13 +66,13 @@ def is_definition(raw: bytes) -> bool:
     of that begins a line. All lines that begin in the first column are plain keys, and only one of them is `kind`.
     Then it is the kind of the object, or it is part of a text and the object has none.
     """
-    if _DEFINITION not in raw or raw.count(b"\nkind:") + raw.startswith(b"kind:") != 1:
+    if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
         return False
-    first = _FIRST_LINE.match(raw)
+    preamble = _PREAMBLE.match(raw)
     return (
-        first is not None
-        and first[1] is not None
-        and _KIND_LINE.search(raw) is not None
-        and _OTHER_LINE.search(raw, first.start(1)) is None
-        and _OTHER_BREAK.search(raw) is None
+        preamble is not None
+        and _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1) is not None
+        and _OTHER_LINE.search(raw, preamble.end()) is None
+        and raw.count(b"\r") == raw.count(b"\r\n")
+        and not any(each in raw for each in _OTHER_BREAKS)
     )

@@ -34,12 +34,14 @@ _VALUE = re.compile(rb"(?P<quote>[\"']?)(?P<text>[^\"']*?)(?P=quote)(?P<rest>[ \
 _BLOCK = re.compile(rb"(?:[&!]\S+[ \t]+)*[|>][-+0-9]*[ \t]*(?:#.*)?")
 _IMAGE_KEY = re.compile(rb"(?<![\w./-])[\"']?image[\"']?[ \t]*:")
 _CLAIMS = tuple(re.compile(rb"^[\"']?%b[\"']?[ \t]*:" % key, re.MULTILINE) for key in (b"apiVersion", b"kind"))
+_DEFINITION = re.compile(rb"^kind:[ \t]+CustomResourceDefinition\b", re.MULTILINE)
 _CLAIMS_OF_JSON = tuple(re.compile(rb"\"%b\"\s*:" % key) for key in (b"apiVersion", b"kind"))
 _POD_PLACES = tuple(use.path for use in POD_IMAGES)
 _KEYS = frozenset(use.path[-1] for uses in KINDS.values() for use in uses if use.shape is Shape.IMAGE)
 """What the values of those places stand behind; without its place such a key means anything."""
 _IMAGE = "image"
 _METADATA = "metadata"
+_ANNOTATION = (_METADATA, "annotations", "key")
 
 
 @dataclass(slots=True)
@@ -65,12 +67,13 @@ class _Lines:
     _way: list[tuple[int, str]] = field(default_factory=list)
     """Column and key of what is open; an item of a list has EACH for a key."""
 
-    def read(self, raw: bytes) -> None:
-        at = 0
+    def read(self, raw: bytes, start: int) -> None:
+        """Take the lines of `raw` from byte `start`."""
+        at = start
         block_column: int | None = None
         is_in_template = False
-        for line in raw.split(b"\n"):
-            start, at = at, at + len(line) + 1
+        for line in raw[start:].split(b"\n"):
+            begin, at = at, at + len(line) + 1
             text = line.removesuffix(b"\r")
             was_in_template = is_in_template
             is_in_template = text.rfind(b"{{") > text.rfind(b"}}") or (was_in_template and b"}}" not in text)
@@ -81,7 +84,7 @@ class _Lines:
                 continue
             block_column = None
             if not stripped.startswith(b"#"):
-                block_column = self._line(text, start)
+                block_column = self._line(text, begin)
 
     def _line(self, text: bytes, start: int) -> int | None:
         """Take one line; return the column of its key when a block scalar begins behind it."""
@@ -98,19 +101,25 @@ class _Lines:
             self.is_whole = self.is_whole and key not in _KEYS and _IMAGE_KEY.search(value) is None
             value = b""
         self._close(column)
-        path = (*(each for _, each in self._way), key)
         self._way.append((column, key))
         if _BLOCK.fullmatch(value):
             self.is_whole = self.is_whole and key != _IMAGE
             return column
         if key in _KEYS and value:
-            self.images.append(_Image(start + match.start("value"), value, path))
+            self.images.append(_Image(start + match.start("value"), value, self._path))
         elif _IMAGE_KEY.search(value):
             self.is_whole = False
-        self._note(path, value)
+        if len(self._way) <= len(_ANNOTATION):
+            self._note(self._path, value)
         return None
 
+    @property
+    def _path(self) -> Path:
+        return tuple(key for _, key in self._way)
+
     def _open_items(self, dashes: bytes) -> None:
+        if b"-" not in dashes:
+            return
         for column, character in enumerate(dashes):
             if character == ord("-"):
                 while self._way and (self._way[-1][0] > column or self._way[-1] == (column, EACH)):
@@ -126,7 +135,7 @@ class _Lines:
         text = match["text"].decode(errors="replace") if match is not None else ""
         if len(path) == 1:
             self.root[path[0]] = text
-        elif path[0] == _METADATA and len(path) <= len(("metadata", "annotations", "key")):
+        elif path[0] == _METADATA:
             self.metadata.setdefault(path[:-1], {})[path[-1]] = text
 
     @property
@@ -141,25 +150,29 @@ class _Lines:
         return is_job(*self.group_kind) and not is_replaced(own, labels, annotations)
 
 
-def claims_an_object(raw: bytes, path: FilePath) -> bool:
-    """Say whether bytes that cannot be parsed have the keys of an object, where an object has them."""
+def claims_an_object(raw: bytes, start: int, path: FilePath) -> bool:
+    """Say whether bytes that cannot be parsed have, from `start`, the keys of an object where an object has them.
+
+    A definition of a resource is none that is looked at.
+    """
     claims = _CLAIMS_OF_JSON if path.lower().endswith(".json") else _CLAIMS
-    return all(claim.search(raw) for claim in claims)
+    return all(claim.search(raw, start) for claim in claims) and _DEFINITION.search(raw, start) is None
 
 
-def read_lines(broken: Broken, place: Place) -> Iterator[Occurrence | Unsupported]:
+def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence | Unsupported]:
     """Yield the images that the lines of a template name, and the stretch itself unless they are all understood.
 
-    `place` is that of the stretch: its line is the one that shows the damage, and the locators of the images begin with
-    its own. The n-th line that begins with such a key is `…/image[n]`, whatever it names.
+    What is before the byte `start` of the stretch has been read. `place` is that of the stretch: its line is the one
+    that shows the damage, and the locators of the images begin with its own. The n-th line that begins with such a key
+    is `…/image[n]`, whatever it names.
     """
     source = broken.source
     whole = place.unsupported(broken.line.strip(), broken.reason)
-    if _TEMPLATE.search(source.raw) is None:
+    if _TEMPLATE.search(source.raw, start) is None:
         yield whole
         return
     lines = _Lines()
-    lines.read(source.raw)
+    lines.read(source.raw, start)
     found: list[Occurrence | Unsupported] = []
     is_whole = lines.is_whole
     for index, image in enumerate(lines.images):

@@ -90,7 +90,9 @@ class ObjectReader:
                     last = document
                     yield from self._document(document)
                 case Broken(source=source):
-                    yield from self._broken(document, count, has_documents=last is not None and last.source is source)
+                    has_begun = last is not None and last.source is source
+                    start = last.extent(last.root)[1] - source.start if last is not None and has_begun else 0
+                    yield from self._broken(document, start, f"broken[{count}]")
                     count += 1
                 case _:
                     assert_never(document)
@@ -109,19 +111,15 @@ class ObjectReader:
         yield from sorted(search.found(), key=lambda each: each.line_number)
         yield from search.remarks
 
-    def _broken(self, broken: Broken, index: int, *, has_documents: bool) -> Iterator[_Found]:
-        """Report what could not be read, where it claims to be an object that may have images."""
-        place = Place(self.path, self.format, Role.THIRD_PARTY, broken.line_number, f"broken[{index}]")
+    def _broken(self, broken: Broken, start: int, locator: str) -> Iterator[_Found]:
+        """Report what could not be read from byte `start` of a stretch, where it claims to be an object with images."""
+        place = Place(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
         raw = broken.source.raw
-        if is_definition(raw):
-            return
         if broken.reason is not Reason.UNPARSABLE:
-            yield place.unsupported(broken.line.strip(), broken.reason)
-        elif claims_an_object(raw, self.path):
-            if has_documents:
+            if not is_definition(raw):
                 yield place.unsupported(broken.line.strip(), broken.reason)
-            else:
-                yield from read_lines(broken, place)
+        elif claims_an_object(raw, start, self.path):
+            yield from read_lines(broken, start, place)
 
 
 @dataclass(slots=True)
