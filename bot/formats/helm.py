@@ -1,4 +1,4 @@
-"""Helm values: the images that a chart's `values.yaml`, and files like it, hand to its templates."""
+"""Helm charts: the images among their values, and what their templates do with those."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from bot.formats._syntax.helm_templates import read_chart_template
 from bot.formats._syntax.image_maps import find_values, read_values
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.yaml_nodes import Document, TooDeepError, read_documents
+from bot.model.remark import ChartTemplate, Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
 
 _CHART = "Chart.yaml"
+_TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
+_TEMPLATES = re.compile(r"(?:(?<=/)|\A)templates/")
 _VALUES = re.compile(
     r"(?P<chart>(?:.+/)?)(?:(?:ci/)?[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE | re.ASCII
 )
@@ -30,9 +34,13 @@ class _Helm:
     has_line_end_comments: bool = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if (match := _VALUES.fullmatch(path)) and f"{match['chart']}Chart.yaml" in paths]
+        charts = {path.removesuffix(_CHART) for path in paths if path.rpartition("/")[2] == _CHART}
+        return [path for path in paths if not charts.isdisjoint(_charts_of(path))]
 
-    def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        if _TEMPLATE.fullmatch(file.path):
+            yield from read_chart_template(file.path, file.content)
+            return
         if file.content.startswith(_UTF_16):
             yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return
@@ -42,6 +50,23 @@ class _Helm:
                     yield from _read(document, file.path)
                 case _:
                     yield Unsupported(file.path, document.line_number, shown(document.line.strip()), document.reason)
+        yield from _read_texts(file)
+
+
+def _charts_of(path: FilePath) -> Iterator[str]:
+    """Yield the folders of charts, with their `/`, that a file by its name may belong to."""
+    if _TEMPLATE.fullmatch(path):
+        yield from (path[: folder.start()] for folder in _TEMPLATES.finditer(path))
+    elif match := _VALUES.fullmatch(path):
+        yield match["chart"]
+
+
+def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
+    """Yield what texts among the values do with other values: templates may take them for templates (`tpl`)."""
+    if b".Values" in file.content:
+        for line in file.content.split(b"\n"):
+            if b".Values" in line and not line.lstrip().startswith(b"#"):
+                yield from read_chart_template(file.path, line)
 
 
 def _may_have_images(content: bytes) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bot.model.source import FilePath, Occurrence, Span, Unsupported
 from bot.model.vocabulary import Role
@@ -56,20 +57,43 @@ class OtherWriter:
     own beside what the application deploys."""
 
 
+Way = tuple[str, ...]
+"""Keys from what a template is given down to a value: `("Values", "image", "tag")`; `*` is any item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A template uses what another renders."""
+
+    template: str
+    """The other's name."""
+    given: frozenset[Way]
+    """What it may be given, from what the including template is given."""
+    named: tuple[tuple[str, frozenset[Way]], ...] = ()
+    """The same by the keys of a `dict`."""
+
+
+class ValueUse(StrEnum):
+    """What a template does with a value, or with what another template renders."""
+
+    IMAGE = "image"
+    """It ends an image's reference: a digest may stand behind it."""
+    END = "end"
+    """It ends what the template renders; who includes that decides."""
+    OTHER = "other"
+    CONDITION = "condition"
+    """Only whether it is empty matters."""
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class ChartTemplate:
-    """One template of a Helm chart, and what it uses of the values.
-
-    Keys are those of the values with dots: `image.tag`. A mapping that is used whole counts for all that is in it.
-    """
+    """What one template of a Helm chart does with values."""
 
     path: FilePath
-    chart: FilePath
-    """The chart's folder; empty at the top of the tree."""
-    in_images: frozenset[str]
-    """Values that become part of an image's reference."""
-    elsewhere: frozenset[str]
-    """Values that are used for anything else; one may be in both."""
+    template: str
+    """Its name where it is defined for others; empty for what a file renders itself."""
+    uses: frozenset[tuple[Way | Inclusion, ValueUse]]
 
 
 @dataclass(frozen=True, slots=True)

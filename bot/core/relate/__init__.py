@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from bot.core.relate.arguments import note_set_arguments
+from bot.core.relate.charts import open_what_templates_take
 from bot.core.relate.environment import add_interpolated
+from bot.core.relate.kustomize import close_replaced
 from bot.core.relate.outputs import close_build_outputs
 from bot.core.relate.writers import close_written_elsewhere
 from bot.model.remark import Places, Remark
@@ -14,6 +16,8 @@ _RELATIONS: tuple[Callable[[Places, Sequence[Remark]], Places], ...] = (
     add_interpolated,
     note_set_arguments,
     close_build_outputs,
+    open_what_templates_take,
+    close_replaced,
     close_written_elsewhere,
 )
 

@@ -1,0 +1,127 @@
+"""Images that a kustomization replaces: what the manifest says there is only a name for it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from posixpath import basename, dirname
+
+from bot.core.closing import close
+from bot.model.remark import Kustomization, Places, Remark
+from bot.model.source import Closed, FilePath, Occurrence
+from bot.model.vocabulary import Reason
+
+MAX_STEPS = 1_000_000
+"""Paths looked at, counted for each name: a thousand overlays that gather ten things and replace a hundred names, and a
+second of work. Beyond it every name counts as replaced wherever it stands."""
+
+_FILE_NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+
+
+def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
+    """Close every image of a manifest whose name, as it is written, is replaced by a kustomization that gathers it.
+
+    Where nothing in the tree gathers the manifest, it is enough that the name is replaced somewhere: nobody knows who
+    deploys it, and the name may be a private one that no public registry should be asked for. The entry in the
+    kustomization is the place that moves.
+    """
+    kustomizations = [remark for remark in remarks if isinstance(remark, Kustomization)]
+    names = {name for kustomization in kustomizations for name in kustomization.names}
+    names &= {place.reference.name for place in places if isinstance(place, Occurrence) and _is_manifest(place)}
+    if not names:
+        return places
+    tree = _Tree(kustomizations)
+    replaced = tree.replaced(names)
+
+    def is_replaced(place: Occurrence) -> bool:
+        name = place.reference.name
+        if name not in names or not _is_manifest(place):
+            return False
+        if replaced is None or not tree.gathers(place.path):
+            return True
+        return not replaced[name].isdisjoint(_path_and_folders(place.path))
+
+    return tuple(
+        close(place, Reason.REPLACED_BY_KUSTOMIZE) if isinstance(place, Occurrence) and is_replaced(place) else place
+        for place in places
+    )
+
+
+def _is_manifest(place: Occurrence) -> bool:
+    """Say whether a place is in a manifest, or in a patch inside a kustomization."""
+    if place.format == "kustomize":
+        return isinstance(place.digest, Closed) and place.digest.reason is Reason.EMBEDDED
+    return place.format == "kubernetes"
+
+
+def _path_and_folders(path: FilePath) -> Iterator[str]:
+    """Yield a path and all folders that it is in; the top of the tree has no name."""
+    yield ""
+    yield from accumulate(path.split("/"), "{}/{}".format)
+
+
+class _Tree:
+    """Which kustomization gathers what."""
+
+    def __init__(self, kustomizations: Sequence[Kustomization]) -> None:
+        self._kustomizations = kustomizations
+        self._in_folder: dict[str, list[int]] = defaultdict(list)
+        self._taken_by: dict[int, list[int]] = defaultdict(list)
+        """By component: those that list it."""
+        self._steps = 0
+        for number, each in enumerate(kustomizations):
+            if basename(each.path) in _FILE_NAMES:
+                self._in_folder[dirname(each.path)].append(number)
+        for number, each in enumerate(kustomizations):
+            for component in self._found_in(each.components):
+                self._taken_by[component].append(number)
+        self._gathered = {path for each in kustomizations for path in each.gathers if path not in self._in_folder}
+
+    def replaced(self, names: Iterable[str]) -> dict[str, frozenset[str]] | None:
+        """Return for each name all in which it is replaced: files, and folders without a kustomization.
+
+        A kustomization's own file is in it for the patches that it holds. None where there is too much to go through.
+        """
+        replacing: dict[str, list[int]] = {name: [] for name in names}
+        for number, each in enumerate(self._kustomizations):
+            for name in each.names & replacing.keys():
+                replacing[name].append(number)
+        paths = {name: self._below(self._with_takers(numbers)) for name, numbers in replacing.items()}
+        return None if self._steps > MAX_STEPS else paths
+
+    def gathers(self, path: FilePath) -> bool:
+        """Say whether any kustomization gathers a file, or is it."""
+        is_kustomization = basename(path) in _FILE_NAMES and dirname(path) in self._in_folder
+        return is_kustomization or not self._gathered.isdisjoint(_path_and_folders(path))
+
+    def _with_takers(self, numbers: Iterable[int]) -> set[int]:
+        """Add those that take a component: what it replaces, it replaces in all that they gather."""
+        return self._reached(numbers, lambda number: self._taken_by.get(number, ()))
+
+    def _below(self, numbers: Iterable[int]) -> frozenset[str]:
+        reached = self._reached(numbers, lambda number: self._found_in(self._named_by(number)))
+        named = (path for number in reached for path in self._named_by(number) if path not in self._in_folder)
+        own = (self._kustomizations[number].path for number in reached)
+        return frozenset([*named, *(path for path in own if basename(path) in _FILE_NAMES)])
+
+    def _reached(self, numbers: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
+        """Return all that can be reached from `numbers`, whatever the circles; too many steps end it early."""
+        reached: set[int] = set()
+        pending = list(numbers)
+        while pending and self._steps <= MAX_STEPS:
+            number = pending.pop()
+            if number in reached:
+                continue
+            reached.add(number)
+            following = list(onward(number))
+            self._steps += 1 + len(following) + len(self._named_by(number))
+            pending += following
+        return reached
+
+    def _named_by(self, number: int) -> tuple[FilePath, ...]:
+        kustomization = self._kustomizations[number]
+        return kustomization.gathers + kustomization.components
+
+    def _found_in(self, folders: Iterable[FilePath]) -> Iterator[int]:
+        return (number for folder in folders for number in self._in_folder.get(folder, ()))
