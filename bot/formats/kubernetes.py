@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bot.core.closing import close
 from bot.formats._syntax.kubernetes_gate import may_name_images
-from bot.formats._syntax.kubernetes_kinds import SOURCE
+from bot.formats._syntax.kubernetes_kinds import WAYS_OF_A_SOURCE
 from bot.formats._syntax.kubernetes_objects import ObjectReader
 from bot.model.remark import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
@@ -57,7 +57,7 @@ class _Kubernetes:
 
 def _overrides(file: SourceFile, *, is_written: bool) -> Iterator[Found]:
     """Yield the images of a file of parameters, closed where Image Updater writes it."""
-    reader = ObjectReader(file.path, FORMAT.name, uses=SOURCE)
+    reader = ObjectReader(file.path, FORMAT.name, ways=WAYS_OF_A_SOURCE)
     for found in reader.read(file.content, is_wanted=bool):
         yield close(found, Reason.OTHER_WRITER) if is_written and isinstance(found, Occurrence) else found
 

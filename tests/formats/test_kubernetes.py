@@ -157,7 +157,21 @@ def bomb_of_keys() -> str:
     return f"apiVersion: v1\nkind: Pod\nx: &c {{{keys}}}\nspec: {{containers: [{aliases}]}}\n"
 
 
-@pytest.mark.parametrize("bomb", [bomb_of_lists, bomb_of_containers, bomb_of_merges, bomb_of_keys])
+def bomb_of_objects() -> str:
+    head = "apiVersion: kustomize.toolkit.fluxcd.io/v1, kind: Kustomization, image: none"
+    return f"&k {{{head}, spec: {{patchesStrategicMerge: [*k, *k]}}}}\n"
+
+
+def bomb_of_strangers() -> str:
+    text = "apiVersion: example.com/v1\nkind: Many\nx0: &x0 [{containers: [{name: a, image: 'a:1'}]}]\n"
+    for level in range(1, 9):
+        text += f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 10)}]\n"
+    return text
+
+
+@pytest.mark.parametrize(
+    "bomb", [bomb_of_objects, bomb_of_strangers, bomb_of_lists, bomb_of_containers, bomb_of_merges, bomb_of_keys]
+)
 def test_a_document_that_repeats_itself_too_much_is_refused_whole_and_soon(bomb):
     content = bomb().encode() + b"---\n" + pod("nginx:1.27")
     began = time.process_time()

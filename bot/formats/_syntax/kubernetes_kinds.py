@@ -45,6 +45,24 @@ class Use:
 Uses = tuple[Use, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The places of an object as a tree, so that what several paths have in common is walked once."""
+
+    here: tuple[Shape, ...]
+    below: dict[str, Ways]
+    """By the next element of their paths."""
+
+    @classmethod
+    def of(cls, uses: Uses) -> Ways:
+        below: dict[str, list[Use]] = {}
+        for use in uses:
+            if use.path:
+                below.setdefault(use.path[0], []).append(Use(use.path[1:], use.shape))
+        here = tuple(use.shape for use in uses if not use.path)
+        return cls(here, {key: cls.of(tuple(inner)) for key, inner in below.items()})
+
+
 def _at(shape: Shape, *paths: str) -> Uses:
     return tuple(Use(tuple(path.split(".")), shape) for path in paths)
 
@@ -289,12 +307,23 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
 KINDS: dict[tuple[str, str], Uses] = {(group, kind): uses for group, kinds, uses in _ROWS for kind in kinds.split()}
 """By group and kind; a kind of the same name in another group is somebody else's."""
 
+_WAYS = {uses: Ways.of(uses) for uses in KINDS.values()}
+"""Many kinds share one."""
+WAYS: dict[tuple[str, str], Ways] = {kind: _WAYS[uses] for kind, uses in KINDS.items()}
+NOWHERE = Ways.of(())
+WAYS_OF_A_POD = Ways.of(POD_IMAGES)
+WAYS_OF_A_SOURCE = Ways.of(SOURCE)
+VALUES = Ways.of((Use((), Shape.VALUES),))
+FUNCTION = Ways.of(_images("container.image"))
+"""Of the texts that hold them."""
+
 _ANNOTATIONS = ("metadata", "annotations")
 OF_ALL_KINDS: Uses = tuple(
     Use((*_ANNOTATIONS, key), Shape.FUNCTION_TEXT)
     for key in ("config.kubernetes.io/function", "config.k8s.io/function")
 )
 """The function that an object configures (cmd/config/docs/api-conventions/functions-spec.md of kustomize)."""
+WAYS_OF_ALL_KINDS = Ways.of(OF_ALL_KINDS)
 
 SPELLINGS: Path = ("image", "images", "imageName", "reference", "values", "valuesObject", "valuesContent")
 """One of these keys, or one that ends in `Image`, is on the way to every place above."""

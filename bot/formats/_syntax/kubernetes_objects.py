@@ -12,7 +12,17 @@ from bot.formats._syntax.embedded import EmbeddedText
 from bot.formats._syntax.image_maps import find_values, read_values
 from bot.formats._syntax.kubernetes_gate import is_definition, may_hold_images
 from bot.formats._syntax.kubernetes_jobs import is_job, is_replaced
-from bot.formats._syntax.kubernetes_kinds import KINDS, OF_ALL_KINDS, POD_IMAGES, Shape, Use, Uses, group_of
+from bot.formats._syntax.kubernetes_kinds import (
+    FUNCTION,
+    NOWHERE,
+    VALUES,
+    WAYS,
+    WAYS_OF_A_POD,
+    WAYS_OF_ALL_KINDS,
+    Shape,
+    Ways,
+    group_of,
+)
 from bot.formats._syntax.kubernetes_lines import claims_an_object, read_lines
 from bot.formats._syntax.kubernetes_shapes import find_by_shape, may_be_custom
 from bot.formats._syntax.kubernetes_writers import remarks_of
@@ -35,8 +45,8 @@ from bot.model.remark import Found, Remark
 from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason, Role
 
-MAX_DEPTH = 4
-"""Lists inside lists, objects inside objects; kubectl writes one."""
+MAX_DEPTH = 5
+"""Objects inside objects, lists and their items among them; kubectl writes two."""
 
 _WHOLE_TEXT = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
 """What is wrong with a text inside a file as a whole: who reads it takes it for something else, then."""
@@ -54,32 +64,31 @@ class ObjectReader:
     format: str
     is_inside: bool = False
     """Whether it reads a text inside a file; texts inside of that are not looked at."""
-    uses: Uses | None = None
-    """The places of such a text from its top, where it holds something else than objects."""
+    ways: Ways | None = None
+    """The places of a file or a text from its top, where it holds something else than objects."""
 
     def read(self, content: bytes, *, is_wanted: Callable[[bytes], bool] = may_hold_images) -> Iterator[Found]:
         """Yield what the objects of a file name and say."""
         return self._read(read_documents(content, is_wanted))
 
     def read_embedded(
-        self, document: Document, scalar: Scalar, locator: str, uses: Uses | None = None
+        self, document: Document, scalar: Scalar, locator: str, ways: Ways | None = None
     ) -> Iterator[_Found]:
         """Yield what the text of `scalar` names, in the bytes of its file and closed as `embedded`.
 
-        It holds objects, whole or in part as a patch has them, or else what is at `uses` from its top. Read it only
+        It holds objects, whole or in part as a patch has them, or else what `ways` lead to from its top. Read it only
         when all paths of the document have been walked.
         """
         text = EmbeddedText.of(document, scalar)
-        if text is None:
-            return
-        inside = replace(self, is_inside=True, uses=uses)
-        documents = read_inner_documents(text.content, may_hold_images if uses is None else bool)
-        found = [
-            each
-            for each in inside._read(documents)  # noqa: SLF001 - of the same class
-            if isinstance(each, Occurrence) or (isinstance(each, Unsupported) and each.reason not in _WHOLE_TEXT)
-        ]
-        yield from text.tell(found, locator, is_shared=document.is_shared(scalar))
+        if text is not None:
+            found = replace(self, is_inside=True, ways=ways).read_text(text.content)
+            yield from text.tell(found, locator, is_shared=document.is_shared(scalar))
+
+    def read_text(self, content: bytes) -> Iterator[_Found]:
+        """Yield what a text inside a file names, in its own bytes."""
+        for found in self._read(read_inner_documents(content, may_hold_images if self.ways is None else bool)):
+            if isinstance(found, Occurrence) or (isinstance(found, Unsupported) and found.reason not in _WHOLE_TEXT):
+                yield found
 
     def _read(self, documents: Iterable[Document | Broken]) -> Iterator[Found]:
         count = 0
@@ -101,10 +110,10 @@ class ObjectReader:
         """Read all of a document, or, where it goes too deep, nothing of it."""
         search = _Search(self, document)
         try:
-            if self.uses is None:
+            if self.ways is None:
                 search.objects(document.root, str(document.index))
             else:
-                search.uses(document.root, self.uses, str(document.index))
+                search.go(document.root, self.ways, str(document.index))
         except TooDeepError:
             yield Unsupported(self.path, document.line_number(document.root), "", Reason.TOO_DEEP)
             return
@@ -132,7 +141,9 @@ class _Search:
     _places: list[tuple[_Later, Reason | None]] = field(default_factory=list)
     """What is to be read, and why it is closed."""
     _images: ImageReader = field(init=False)
-    _of_all_kinds: Uses = ()
+    _depth: int = 0
+    """Objects around the one that is looked at."""
+    _ways_of_all_kinds: Ways = NOWHERE
     _may_have_shape: bool = False
 
     def __post_init__(self) -> None:
@@ -140,7 +151,7 @@ class _Search:
         has_escapes = b"\\" in raw
         self._images = ImageReader(self.document, self.reader.path, self.reader.format, Role.THIRD_PARTY)
         if has_escapes or b"function" in raw:
-            self._of_all_kinds = OF_ALL_KINDS
+            self._ways_of_all_kinds = WAYS_OF_ALL_KINDS
         self._may_have_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
 
     def found(self) -> Iterator[_Found]:
@@ -149,45 +160,50 @@ class _Search:
             for each in later():
                 yield close(each, reason) if reason is not None and isinstance(each, Occurrence) else each
 
-    def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", ""), depth: int = 0) -> None:
+    def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", "")) -> None:
         """Find the places of an object, and of the objects in it. Raises TooDeepError.
 
         `of_list` is apiVersion and kind of the items of the list that `node` is in; kubectl gives it to those without
         a kind.
         """
         document = self.document
-        if depth > MAX_DEPTH:
-            raise TooDeepError(0)
         version, kind = document.text(node, "apiVersion"), document.text(node, "kind")
         if not kind:
             version, kind = of_list
         if not version:
             return
-        self.uses(node, self._of_all_kinds, locator)
-        if (group_of(version), kind) in KINDS:
+        if self._depth == MAX_DEPTH:
+            raise TooDeepError(0)
+        self._depth += 1
+        self.go(node, self._ways_of_all_kinds, locator)
+        if (group_of(version), kind) in WAYS:
             self._known(node, group_of(version), kind, locator)
         elif kind.endswith("List") and document.values(node, "items"):
             of_items = (version, kind.removesuffix("List"))
             for item_locator, item in document.walk(node, ("items", EACH), locator):
-                self.objects(item, item_locator, of_items, depth + 1)
+                self.objects(item, item_locator, of_items)
         elif self._may_have_shape and may_be_custom(version, kind):
             for place, found, is_object in find_by_shape(document, node, locator):
                 if is_object:
-                    self.objects(found, place, depth=depth + 1)
+                    self.objects(found, place)
                 else:
-                    self.uses(found, POD_IMAGES, place)
+                    self.go(found, WAYS_OF_A_POD, place)
+        self._depth -= 1
 
     def _known(self, node: Node, group: str, kind: str, locator: str) -> None:
-        self.uses(node, KINDS[group, kind], locator, self._why_closed(node, group, kind))
+        self.go(node, WAYS[group, kind], locator, self._why_closed(node, group, kind))
         if not self.reader.is_inside:
             self.remarks += remarks_of(self.document, node, (group, kind), locator, self.reader.path)
 
-    def uses(self, node: Node, uses: Uses, locator: str, reason: Reason | None = None) -> None:
-        for use in uses:
-            for place, found in self.document.walk(node, use.path, locator):
-                later = _FINDERS[use.shape](self, place, found)
-                if later is not None:
-                    self._places.append((later, reason))
+    def go(self, node: Node, ways: Ways, locator: str, reason: Reason | None = None) -> None:
+        """Find what `ways` lead to, all of it closed for `reason` if there is one. Raises TooDeepError."""
+        for shape in ways.here:
+            later = _FINDERS[shape](self, locator, node)
+            if later is not None:
+                self._places.append((later, reason))
+        for key, below in ways.below.items():
+            for place, found in self.document.walk(node, (key,), locator):
+                self.go(found, below, place, reason)
 
     def _why_closed(self, node: Node, group: str, kind: str) -> Reason | None:
         if not is_job(group, kind):
@@ -225,12 +241,12 @@ class _Search:
         return partial(read_values, images, self.reader.path, self.reader.format, Role.THIRD_PARTY)
 
     def object(self, locator: str, node: Node) -> None:
-        self.objects(node, locator, depth=1)
+        self.objects(node, locator)
 
-    def text(self, locator: str, node: Node, uses: Uses | None) -> _Later | None:
+    def text(self, locator: str, node: Node, ways: Ways | None) -> _Later | None:
         if not isinstance(node, Scalar) or node.tag != STRING or self.reader.is_inside:
             return None
-        return partial(self.reader.read_embedded, self.document, node, locator, uses)
+        return partial(self.reader.read_embedded, self.document, node, locator, ways)
 
 
 _FINDERS: dict[Shape, Callable[[_Search, str, Node], _Later | None]] = {
@@ -239,8 +255,8 @@ _FINDERS: dict[Shape, Callable[[_Search, str, Node], _Later | None]] = {
     Shape.ENTRIES: _Search.entries,
     Shape.VALUES: _Search.values,
     Shape.OBJECT: _Search.object,
-    Shape.OBJECTS_TEXT: partial(_Search.text, uses=None),
-    Shape.VALUES_TEXT: partial(_Search.text, uses=(Use((), Shape.VALUES),)),
-    Shape.FUNCTION_TEXT: partial(_Search.text, uses=(Use(("container", "image"), Shape.IMAGE),)),
+    Shape.OBJECTS_TEXT: partial(_Search.text, ways=None),
+    Shape.VALUES_TEXT: partial(_Search.text, ways=VALUES),
+    Shape.FUNCTION_TEXT: partial(_Search.text, ways=FUNCTION),
 }
 """By what stands at a place: how it is found, or why there is nothing to be read later."""
