@@ -12,6 +12,7 @@ from bot.model.errors import EditError
 from bot.model.remark import Places
 from bot.model.source import Change, FilePath, Slot, SourceFile
 from bot.model.vocabulary import Reason
+from bot.pipeline import witness
 from bot.pipeline.survey import Reading, Survey, read, related
 
 
@@ -62,6 +63,9 @@ def _edited(survey: Survey, path: FilePath, updates: Sequence[Update]) -> bytes:
         unproved = not is_proved(_places(readings), _places(again), planned)
     if unproved:
         raise EditError("reading the edited file again did not show exactly the planned change")
+    for old, new in zip(readings, again, strict=True):
+        if old.file_format.name == "dockerfile" and witness.objects(old.file, new.file, old.places, new.places):
+            raise EditError("dockerfile-parse sees another change in the edited file than the planned one")
     return file.content
 
 

@@ -1,0 +1,155 @@
+"""dockerfile-parse as the witness of edits: heard where it can read, silent where it cannot, and never a writer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import BytesIO
+
+import pytest
+from dockerfile_parse import DockerfileParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.edit import apply_edits, write_digest
+from bot.formats.dockerfile import FORMAT
+from bot.model.reference import Digest
+from bot.model.source import FilePath, Occurrence, Slot, SourceFile
+from bot.pipeline import witness
+from bot.pipeline.survey import read
+
+DIGEST = Digest(f"sha256:{'b' * 64}")
+PLAIN = b"ARG TAG=3.20\nFROM golang:1.23 AS Build\nRUN go build\nFROM alpine:${TAG}\nFROM build\nFROM scratch\n"
+
+
+def file(content):
+    return SourceFile(FilePath("Dockerfile"), content)
+
+
+def places(content):
+    return read(file(content), FORMAT).places
+
+
+def edited(content):
+    """Return `content` with every open digest moved."""
+    digests = (each.digest for each in places(content) if isinstance(each, Occurrence))
+    return apply_edits(content, [write_digest(slot, DIGEST) for slot in digests if isinstance(slot, Slot)])
+
+
+def objects(before, after, places_after=None):
+    seen = places(after) if places_after is None else places_after
+    return witness.objects(file(before), file(after), places(before), seen)
+
+
+def is_heard(content):
+    """Say whether the witness would see that one place of the file moved and we say that none did."""
+    return objects(content, edited(content), places(content))
+
+
+def test_the_witness_confirms_what_it_can_read():
+    assert not objects(PLAIN, edited(PLAIN))
+
+
+def test_the_witness_objects_to_a_change_that_is_not_the_planned_one():
+    after = edited(PLAIN)
+    other = after.replace(b"golang:1.23@", b"golang:1.24@")
+    assert objects(PLAIN, other, places(after))
+
+
+def test_the_witness_objects_to_a_change_that_we_do_not_see():
+    assert objects(PLAIN, PLAIN.replace(b"1.23", b"1.24"), places(PLAIN))
+
+
+def test_the_witness_objects_to_a_planned_change_that_is_not_there():
+    assert objects(PLAIN, PLAIN, places(edited(PLAIN)))
+
+
+def test_the_witness_objects_to_an_edit_that_it_can_no_longer_read():
+    assert objects(PLAIN, PLAIN.replace(b"TAG=3.20", b"TAG=3.20 \xff"), places(edited(PLAIN)))
+
+
+def test_stages_are_no_change_to_the_witness():
+    content = b"FROM golang:1.23 AS Build\nFROM BUILD\nFROM scratch\n"
+    assert not objects(content, edited(content))
+    assert is_heard(content)
+
+
+@pytest.mark.parametrize(
+    ("defect", "content"),
+    [
+        ("a default in a word", b"ARG V\nFROM python:${V:-3.12}\n"),
+        ("an argument in an argument", b"ARG A=3\nARG B=${A}.13\nFROM python:$B\nFROM golang:1.23\n"),
+        ("the body of a heredoc", b"FROM alpine:3.20\nRUN <<EOF\nFROM evil:1\nEOF\n"),
+        ("a byte-order mark", b"\xef\xbb\xbfFROM alpine:3.20\n"),
+        ("a blank line in an instruction", b"FROM \\\n\n alpine:3.20\n"),
+        ("an argument of the builder", b"FROM alpine:3.20\nFROM golang:${TARGETARCH}\n"),
+        ("an argument without a value in a list", b"ARG A=3.20 B\nFROM alpine:$A\n"),
+        ("bytes that are no UTF-8", b"# caf\xe9\nFROM alpine:3.20\n"),
+        ("too large a file", b"FROM alpine:3.20\n" + b"#" * witness.MAX_WITNESSED_BYTES),
+    ],
+)
+def test_the_witness_is_not_heard_where_it_misreads(defect, content):
+    assert edited(content) != content
+    assert not objects(content, edited(content)), defect
+    assert not is_heard(content), defect
+
+
+@pytest.mark.parametrize(
+    ("defect", "content"),
+    [
+        ("--platform dropped", b"FROM --platform=linux/arm64 alpine:3.20 AS one\n"),
+        ("an argument replaced by its value", b"ARG TAG=3.20\nFROM alpine:${TAG}\n"),
+        ("lines of a FROM joined", b"FROM \\\n  # a comment\n  alpine:3.20 \\\n  AS one\n"),
+        ("keywords in capitals", b"from alpine:3.20 as one\n"),
+        ("line breaks changed", b"FROM alpine:3.20\r\nRUN true\r\n"),
+        ("a line break added at the end", b"FROM alpine:3.20"),
+    ],
+)
+def test_what_its_writer_damages_is_never_written_by_it(defect, content):
+    """Its own writer is shown to damage the file, so that the claim is not empty."""
+    after = edited(content)
+    assert after.replace(f"@{DIGEST}".encode(), b"") == content
+    assert after != content
+    assert not objects(content, after), defect
+    parser = DockerfileParser(fileobj=BytesIO(content))
+    parser.baseimage = f"{parser.baseimage}@{DIGEST}"
+    assert parser.content.encode() != after, defect
+
+
+def test_the_witness_touches_no_disk(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not objects(PLAIN, edited(PLAIN))
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_witness_is_imported_only_when_a_dockerfile_is_edited():
+    code = "import sys, bot.pipeline.edit; sys.exit('dockerfile_parse' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@given(before=st.binary(max_size=200), after=st.binary(max_size=200))
+def test_whatever_the_bytes_the_witness_never_breaks(before, after):
+    assert objects(before, after) in (True, False)
+
+
+@given(
+    lines=st.lists(
+        st.sampled_from(
+            [
+                *("FROM alpine:3.20", "FROM golang:1.23 AS build", "from build", "FROM alpine:${V}", 'FROM "node:$V"'),
+                *("ARG V=22", "ARG V", "ARG W=${V}", "RUN <<EOF\nFROM evil:1\nEOF", "ENV A=b", "# FROM evil:2", ""),
+                *(
+                    "FROM --platform=$BUILDPLATFORM node:22",
+                    "FROM \\\n ruby:3.4",
+                    "COPY --from=busybox:1 /a /a",
+                    "FROM x:$",
+                ),
+            ]
+        ),
+        max_size=8,
+    ),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_the_witness_never_objects_to_a_true_edit(lines, end):
+    content = end.join(lines).encode()
+    assert not objects(content, edited(content))
