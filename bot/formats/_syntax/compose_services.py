@@ -17,6 +17,8 @@ _SERVICES = "services"
 _NO_SERVICES = frozenset({"version", "name", "include", "networks", "volumes", "configs", "secrets", "models"})
 """Keys of the top beside `services`; without that key, all others are services, as in files of 2014."""
 _FRAGMENT = "x-"
+_RESET = "!reset"
+"""Takes away what another file says (https://docs.docker.com/reference/compose-file/merge/)."""
 _ENVIRONMENT_FILE_PATHS: tuple[tuple[str, ...], ...] = (("env_file",), ("env_file", EACH), ("env_file", EACH, "path"))
 _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
@@ -33,7 +35,7 @@ class Service:
     def build(self) -> Node:
         """What it is built from, a folder or a mapping; None where it is not built."""
         match self.document.values(self.node, "build")[-1:]:
-            case [Scalar() as scalar] if scalar.event.tag == "!reset" or not scalar.value or scalar.tag == NULL:
+            case [Scalar() as scalar] if not scalar.value or scalar.event.tag == _RESET or _is_null(scalar):
                 return None
             case [node]:
                 return node
@@ -116,10 +118,14 @@ def _settings(document: Document, node: Node) -> Iterator[tuple[str, int, bool]]
     """Yield name, line and whether there is a value of `NAME=value` in a list, or `NAME: value` in a mapping."""
     for key, value in document.look(node):
         if not isinstance(node, Sequence):
-            yield key, document.line_number(value), not (isinstance(value, Scalar) and value.tag == NULL)
+            yield key, document.line_number(value), not _is_null(value)
         elif isinstance(value, Scalar):
             name, equals, _ = value.value.partition("=")
             yield name, document.line_number(value), bool(equals)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and NULL in (node.tag, node.event.tag)
 
 
 def _texts(root: Node, left_out: Collection[int]) -> Iterator[str]:

@@ -1,0 +1,293 @@
+"""Compose files: PyYAML's own loader is the witness of what they say, where it can read them."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.relate import relate
+from bot.formats._syntax import yaml_nodes
+from bot.formats._syntax.interpolation import InvalidInterpolationError, names_in, parse_text
+from bot.formats.compose import FORMAT, _read_document
+from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Interpolated, Literal, VariableUse
+from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+
+PATH = FilePath("compose.yaml")
+
+
+def extract(text: str, path: str = PATH):
+    return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
+
+
+def places(text: str):
+    found = extract(text)
+    direct = tuple(each for each in found if isinstance(each, Occurrence | Unsupported))
+    return relate([direct], [each for each in found if not isinstance(each, Occurrence | Unsupported)])
+
+
+def service(body: str) -> str:
+    return f"services:\n  app:\n{body}"
+
+
+def uses(text: str):
+    return {each.variable for each in extract(text) if isinstance(each, EnvironmentUse)}
+
+
+def test_files_are_selected_by_their_names():
+    chosen = ["compose.yaml", "a/compose.prod.yml", "docker-compose.YML", "docker-compose-ci.yaml", "docker-stack.yml"]
+    others = ["my-compose.yaml", "docker-compose.yml.j2", "compose/app.yaml", "compose.json", "stack.yml"]
+    paths = [FilePath(path) for path in (*chosen, *others)]
+    assert FORMAT.selects(paths) == chosen
+
+
+IMAGES = ["nginx", "nginx:1.27", "ghcr.io/acme/web:v2", f"redis:7@sha256:{'a' * 64}", "localhost:5000/x"]
+DEFAULTS = ["${A:-nginx:1.27}", "nginx:${TAG:-1}", "${R:-ghcr.io}/acme/app:${V-2}", "$$x", "${MISSING}"]
+TEXTS = st.sampled_from(["web", "größe", "image: evil:1", "# no comment", "a\nb\n", "", "{{ x }}", "$HOME", "${B:-$C}"])
+
+
+@st.composite
+def services(draw):
+    made = {"environment": draw(st.dictionaries(st.sampled_from(["A", "ü"]), TEXTS, max_size=2))}
+    if draw(st.booleans()):
+        made["image"] = draw(st.sampled_from(IMAGES + DEFAULTS))
+    if draw(st.booleans()):
+        made["build"] = draw(st.sampled_from([".", {"context": ".", "args": {"IMAGE": "evil:1"}}, None, {}]))
+    if draw(st.booleans()):
+        made["labels"] = [draw(TEXTS)]
+    return made
+
+
+@st.composite
+def compose_files(draw):
+    document = {
+        "services": draw(st.dictionaries(st.sampled_from(["web", "größe", "a.b", "x-y", "1"]), services(), max_size=4)),
+        "x-image": {"image": "evil:1"},
+        "volumes": {"evil": {"image": "evil:1"}},
+    }
+    if draw(st.booleans()):
+        document["services"] |= {"alias": draw(st.sampled_from(list(document["services"].values()) or [{}]))}
+    text = yaml.safe_dump(
+        document,
+        default_style=draw(st.sampled_from([None, "'", '"'])),
+        default_flow_style=draw(st.booleans()),
+        allow_unicode=draw(st.booleans()),
+        width=draw(st.sampled_from([1000, 20])),
+        indent=draw(st.sampled_from([2, 4])),
+        line_break=draw(st.sampled_from(["\n", "\r\n"])),
+        sort_keys=draw(st.booleans()),
+    )
+    return draw(st.sampled_from(["", "\ufeff", "# ü\n"])) + text
+
+
+@given(text=compose_files())
+def test_what_is_read_is_what_the_loader_says(text):
+    named = {name: each for name, each in yaml.safe_load(text)["services"].items() if each.get("image")}
+    outputs = {each["image"] for each in named.values() if each.get("build") is not None}
+    expected = {f"0/services/{name}/image": each["image"] for name, each in named.items() if each.get("build") is None}
+    found = [each for each in extract(text) if isinstance(each, Occurrence | Unsupported | Interpolated)]
+    located = {each.locator: each.written for each in found if isinstance(each, Occurrence | Interpolated)}
+    assert {**expected, **located} == expected
+    unlocated = sorted(image for locator, image in expected.items() if locator not in located)
+    assert sorted(each.text for each in found if isinstance(each, Unsupported)) == unlocated
+    assert all(image == "$$x" for image in unlocated)
+    built = [each.images for each in extract(text) if isinstance(each, BuildOutput)]
+    assert set().union(*built) == outputs
+
+
+@given(text=compose_files())
+def test_the_gate_lets_everything_through(text):
+    ungated = [
+        each
+        for document in yaml_nodes.read_documents(text.encode(), lambda _: True)
+        if isinstance(document, yaml_nodes.Document)
+        for each in _read_document(document, PATH)
+    ]
+    assert extract(text) == ungated
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"),
+    [
+        ("linux/arm64", "linux/arm64"),
+        ("Linux/AMD64", "linux/amd64"),
+        ("linux/arm/v7", "linux/arm/v7"),
+        ("linux/aarch64", "linux/arm64"),
+        ("${P:-linux/amd64}", None),
+        ("arm64", None),
+        ("[]", None),
+    ],
+)
+def test_a_platform_counts_where_it_is_said_literally(platform, expected):
+    found, *_ = extract(service(f"    image: nginx:1.27\n    platform: {platform}\n"))
+    assert found.platform == expected
+
+
+def test_arguments_belong_to_the_dockerfile_of_their_service():
+    text = """services:
+  a:
+    build:
+      context: app
+      dockerfile: build/Dockerfile
+      args:
+        NODE: "22"
+        GO:
+  b:
+    build:
+      args: [RUBY=3, "PYTHON"]
+"""
+    assert [each for each in extract(text, "x/compose.yaml") if isinstance(each, ArgumentSet)] == [
+        ArgumentSet(FilePath("x/compose.yaml"), 7, FilePath("x/app/build/Dockerfile"), "NODE"),
+        ArgumentSet(FilePath("x/compose.yaml"), 8, FilePath("x/app/build/Dockerfile"), "GO"),
+        ArgumentSet(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "RUBY"),
+        ArgumentSet(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "PYTHON"),
+    ]
+
+
+@pytest.mark.parametrize("context", ["https://x.org/a.git", "git@x.org:a.git", "github.com/a/b", "../..", "/srv", "$A"])
+def test_arguments_of_what_is_not_in_the_tree_are_dropped(context):
+    found = extract(service(f"    build: {{context: '{context}', args: {{A: 1}}}}\n"), "x/compose.yaml")
+    assert not [each for each in found if isinstance(each, ArgumentSet)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("    environment: {A: '${X}'}\n", {"X"}),
+        ("    environment: {X: }\n", {"X"}),
+        ("    environment: [X, Y=1]\n", {"X"}),
+        ("    build: {args: [X, Y=$Z]}\n", {"X", "Z"}),
+        ("    labels: ['${X:-${Y}}', '$$Z', '$$$W']\n", {"X", "Y", "W"}),
+        ("    image: acme/app:$X\n    build: .\n", {"X"}),
+        ("    image: acme/app:$X\n", set()),
+        ("    image: &a acme/app:$X\n    command: *a\n", set()),
+        ("    env_file: .env\n", {None}),
+        ("    env_file: [./.env]\n", {None}),
+        ("    env_file: [{path: .env, required: false}]\n", {None}),
+        ("    env_file: [web.env, sub/.env]\n", set()),
+        ("    $X: 1\n", set()),
+        ("    # $X\n    restart: always\n", set()),
+        ("    restart: always\nsecrets: {s: {environment: X}}\n", {"X"}),
+        ("    restart: always\nconfigs: {s: {environment: X}}\n", {"X"}),
+        ("    restart: always\nx-y: [$X]\n", {"X"}),
+    ],
+)
+def test_uses_of_variables_that_are_no_images_are_told(body, expected):
+    assert uses(service(body)) == expected
+
+
+def test_a_comment_above_the_key_of_a_block_is_about_the_image():
+    (found,) = extract(service("    # basebump: ignore\n    image: |-\n      nginx:1.27\n"))
+    assert (found.line_number, found.also_lines) == (5, (4,))
+
+
+def test_an_image_that_an_alias_also_puts_into_the_environment_is_closed():
+    (found,) = places(service("    image: &i nginx:1.27\n    environment: {IMAGE: *i}\n"))
+    assert found.digest == Closed(Reason.CONFLICTING_EDITS)
+
+
+def test_a_default_that_an_alias_also_puts_into_an_argument_is_closed():
+    text = "services: {a: {image: &i '${A:-nginx:1}'}, b: {build: {args: [*i]}}}\n"
+    (found,) = places(text)
+    assert found.digest == Closed(Reason.CONFLICTING_EDITS)
+
+
+def test_services_with_one_fragment_have_one_slot():
+    text = "x-a: &a {image: 'nginx:1.27'}\nservices: {b: {<<: *a}, c: {<<: *a}, d: *a}\n"
+    found = extract(text)
+    assert [each.locator for each in found] == [f"0/services/{name}/image" for name in "bcd"]
+    assert len({each.digest for each in found}) == 1
+    assert isinstance(found[0].digest, Slot)
+
+
+@pytest.mark.parametrize("build", ["!reset null", "", "null", "~", "''"])
+def test_a_service_whose_build_is_taken_away_is_pulled(build):
+    (found,) = extract(service(f"    image: nginx:1.27\n    build: {build}\n"))
+    assert isinstance(found.digest, Slot)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("$A", (VariableUse("A"),)),
+        ("a$$b", ("a", "$", "b")),
+        ("$1", ("$1",)),
+        ("${a_1}", (VariableUse("a_1"),)),
+        ("${A:-b}c", (VariableUse("A", ":-", ("b",)), "c")),
+        ("${A-}", (VariableUse("A", "-", ("",)),)),
+        ("${A:?b$C}", (VariableUse("A", ":?", ("b", VariableUse("C"))),)),
+        ("${A+{b}}", (VariableUse("A", "+", ("{b}",)),)),
+    ],
+)
+def test_texts_are_split_as_compose_splits_them(text, parts):
+    assert simple(parse_text(text, None)) == parts
+
+
+def simple(text):
+    return tuple(
+        part.text if isinstance(part, Literal) else VariableUse(part.variable, part.operator, simple(part.operand))
+        for part in text
+    )
+
+
+NESTED = "${A:-" * 50 + "}" * 50
+
+
+@pytest.mark.parametrize("text", ["${", "${A", "${}", "${A.b}", "${1}", "${A:b}", "${A:-${B}", "${A:-a\nb}", NESTED])
+def test_what_compose_refuses_is_refused(text):
+    with pytest.raises(InvalidInterpolationError):
+        parse_text(text, None)
+
+
+@given(text=st.text("ab$A{}:-ü\n", max_size=30), start=st.integers(0, 9))
+def test_literals_stand_where_they_say_and_no_name_is_lost(text, start):
+    try:
+        parts = parse_text(text, start)
+    except InvalidInterpolationError:
+        return
+    content = b"x" * start + text.encode()
+    pending = list(parts)
+    while pending:
+        match pending.pop():
+            case Literal(literal, span):
+                assert span is None or content[span.start : span.end].decode() == literal
+            case VariableUse(name, _, operand):
+                assert name in set(names_in(text))
+                pending += operand
+
+
+def bomb_of_aliases() -> str:
+    return (
+        "x: &s {image: 'a:1', environment: &e [A, B]}\nservices: {"
+        + ", ".join(f"s{index}: {{<<: *s, environment: *e}}" for index in range(20_000))
+        + "}\n"
+    )
+
+
+def bomb_of_fragments() -> str:
+    text = "x0: &x0 {image: 'a:1'}\n"
+    for level in range(1, 200):
+        text += f"x{level}: &x{level} {{<<: [{', '.join([f'*x{level - 1}'] * 50)}]}}\n"
+    return f"{text}services: {{{', '.join(f's{index}: *x199' for index in range(1000))}}}\n"
+
+
+def bomb_of_dockerfiles() -> str:
+    lines = "".join("        FROM a:1\n" for _ in range(5_000))
+    aliases = "".join(f"  s{index}:\n    build: *b\n" for index in range(5_000))
+    return f"services:\n  app:\n    build: &b\n      dockerfile_inline: |\n{lines}{aliases}"
+
+
+def bomb_of_variables() -> str:
+    return "services:\n" + "".join(f"  s{index}:\n    image: a:{'${A:-b}' * 50}\n" for index in range(2_000))
+
+
+@pytest.mark.parametrize("bomb", [bomb_of_aliases, bomb_of_fragments, bomb_of_dockerfiles, bomb_of_variables])
+def test_a_file_that_repeats_itself_is_read_soon(bomb):
+    content = bomb()
+    began = time.process_time()
+    places(content)
+    assert time.process_time() - began < 5

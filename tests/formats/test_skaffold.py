@@ -1,0 +1,84 @@
+"""Skaffold: what it builds, with which arguments, and what the golden cases cannot show."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.formats.skaffold import FORMAT
+from bot.model.remark import ArgumentSet, BuildOutput
+from bot.model.source import FilePath, SourceFile, Unsupported
+
+HEAD = "apiVersion: skaffold/v4beta13\nkind: Config\n"
+
+
+def extract(text: str, path: str = "skaffold.yaml"):
+    return list(FORMAT.extract(SourceFile(FilePath(path), text.encode())))
+
+
+def remarks(text: str, kind, path: str = "skaffold.yaml"):
+    return [each for each in extract(HEAD + text, path) if isinstance(each, kind)]
+
+
+def test_files_are_selected_by_their_names():
+    chosen = ["skaffold.yaml", "a/skaffold.yml", "skaffold-dev.yaml"]
+    others = ["my-skaffold.yaml", "skaffold.yaml.j2", "skaffold/app.yaml", "skaffold.json"]
+    paths = [FilePath(path) for path in (*chosen, *others)]
+    assert FORMAT.selects(paths) == chosen
+
+
+def test_the_names_that_are_built_are_told_those_of_profiles_too():
+    text = "build: {artifacts: [{image: a}, {image: b/c}, {}]}\nprofiles: [{build: {artifacts: [{image: d}]}}]\n"
+    path = FilePath("skaffold.yaml")
+    assert remarks(text, BuildOutput) == [BuildOutput(path, frozenset({"a", "b/c", "d"}), everywhere=True)]
+
+
+def test_arguments_belong_to_the_dockerfile_of_their_artifact():
+    text = """build:
+  artifacts:
+    - image: a
+      context: app
+      docker:
+        dockerfile: build/Dockerfile
+        buildArgs:
+          NODE: "22"
+          GO: "{{.GO}}"
+    - image: b
+      kaniko:
+        buildArgs: {RUBY: "3"}
+    - image: c
+      context: web
+      requires:
+        - image: a
+          alias: BASE
+        - image: b
+"""
+    assert [
+        (each.dockerfile, each.argument, each.line_number) for each in remarks(text, ArgumentSet, "x/skaffold.yaml")
+    ] == [
+        ("x/app/build/Dockerfile", "NODE", 10),
+        ("x/app/build/Dockerfile", "GO", 11),
+        ("x/Dockerfile", "RUBY", 14),
+        ("x/web/Dockerfile", "BASE", 19),
+    ]
+
+
+def test_arguments_of_what_is_not_in_the_tree_are_dropped():
+    text = "build: {artifacts: [{image: a, context: ../.., docker: {buildArgs: {A: b}}}]}\n"
+    assert remarks(text, ArgumentSet) == []
+
+
+@pytest.mark.parametrize("head", ["", "apiVersion: v1\n", "kind: Config\n", "apiVersion: skaffold\n"])
+def test_what_does_not_say_that_it_is_skaffold_is_not_read(head):
+    assert extract(f"{head}verify: [{{container: {{image: 'evil:1'}}}}]\n") == []
+
+
+def test_a_broken_document_costs_no_other():
+    good = f"{HEAD}verify: [{{container: {{image: 'nginx:1'}}}}]\n"
+    found = extract(f"{good}---\n{HEAD}verify: [image\n---\n{good}")
+    assert [isinstance(each, Unsupported) for each in found] == [False, True, False]
+
+
+def test_a_document_that_goes_too_deep_says_nothing():
+    aliases = ", ".join(["*a"] * 50_001)
+    found = extract(f"{HEAD}x: &a {{image: b}}\nbuild: {{artifacts: [{aliases}]}}\n")
+    assert [type(each) for each in found] == [Unsupported]
