@@ -74,11 +74,11 @@ def test_what_does_not_say_that_it_is_skaffold_is_not_read(head):
 
 def test_a_broken_document_costs_no_other():
     good = f"{HEAD}verify: [{{container: {{image: 'nginx:1'}}}}]\n"
-    found = extract(f"{good}---\n{HEAD}verify: [image\n---\n{good}")
+    found = extract(f"{good}---\n{HEAD}verify: [container: image\n---\n{good}")
     assert [isinstance(each, Unsupported) for each in found] == [False, True, False]
 
 
 def test_a_document_that_goes_too_deep_says_nothing():
     aliases = ", ".join(["*a"] * 50_001)
-    found = extract(f"{HEAD}x: &a {{image: b}}\nbuild: {{artifacts: [{aliases}]}}\n")
+    found = extract(f"{HEAD}x: &a {{image: b, kaniko: {{image: c}}}}\nbuild: {{artifacts: [{aliases}]}}\n")
     assert [type(each) for each in found] == [Unsupported]
