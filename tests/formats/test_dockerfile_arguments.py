@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.buildkit_oracle import ARM64, RefusedError, resolve
@@ -13,7 +14,8 @@ from bot.core.edit import apply_edits, write_digest
 from bot.formats.dockerfile import FORMAT
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile
+from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, SourceFile, Span, Unsupported
+from bot.model.vocabulary import Reason
 
 NAMES = ["V", "W", "IMG", "D", "REG", "TARGETARCH", "NONE", "A_1"]
 DIGEST = f"sha256:{'a' * 64}"
@@ -121,7 +123,8 @@ def files(draw):
             if draw(st.integers(0, 3)) == 0
             else st.just([])
         )
-    return "\n".join(lines) + draw(st.sampled_from(["\n", ""]))
+    text = "\n".join(lines) + draw(st.sampled_from(["\n", ""]))
+    return draw(st.sampled_from([text, text, f"# escape=`\n{text}".replace("\\", "`")]))
 
 
 def read(text):
@@ -135,7 +138,7 @@ def stage_of(occurrence):
 
 def resolved(text, *arguments):
     try:
-        return resolve(text, "\\", *arguments)
+        return resolve(text, "`" if text.startswith("# escape=`") else "\\", *arguments)
     except RefusedError:
         return None
 
@@ -223,3 +226,104 @@ def test_no_digest_of_ours_stays_when_an_argument_changes_the_tag(text, name, va
         if is_reference(base) and digest_for(each.reference) in base:
             changed = ImageReference.parse(base)  # another image does not have the digest, and the build says so
             assert changed.repository != each.reference.repository or changed.tag == each.reference.tag
+
+
+def only(text, **expected):
+    """Return the one place of a file; what is named must be as expected."""
+    (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode()))
+    assert {name: getattr(found, name) for name in expected} == expected
+    return found
+
+
+def test_a_place_says_what_it_depends_on_arguments_in_arguments_too():
+    text = "ARG V=3.20\nARG UNUSED=1\nARG IMAGE=alpine:${V}\nFROM ${IMAGE}\n"
+    only(text, variables=("IMAGE", "V"), written="${IMAGE}", line_number=4)
+
+
+def test_what_is_unresolved_says_what_it_would_depend_on():
+    only("ARG BASE\nARG TAG=$VERSION\nFROM ${BASE:?}:${TAG}\n", variables=("BASE", "TAG", "VERSION"))
+    only("COPY --from=golang:$V /a /a\n", variables=("V",))
+    only("FROM app:${TARGETARCH}\n", variables=("TARGETARCH",))
+
+
+def test_a_variable_in_a_text_that_is_not_chosen_decides_nothing():
+    only("ARG V=3.20\nARG OTHER=3.19\nFROM alpine:${V:-$OTHER}\n", variables=("V",))
+    only("FROM alpine:${V:-3.20}\n", variables=("V",))
+
+
+def test_an_ignore_comment_may_stand_over_all_that_a_place_is_made_of():
+    only("ARG A=1 \\\n  V=3.20\nFROM \\\n alpine:$V\n", line_number=4, also_lines=(3, 2, 1))
+    only("ARG V=3.20\nFROM alpine:$V-slim\n", line_number=2, also_lines=())
+    only("COPY --link \\\n --from=busybox:1.37 a b\n", line_number=2, also_lines=(1,))
+    only("FROM alp\\\nine:3.20\n", line_number=1, also_lines=(2,))
+
+
+def test_a_platform_that_an_argument_decides_is_none_that_the_file_asks_for():
+    only("ARG P=linux/arm64\nFROM --platform=$P alpine:3.20\n", platform=None)
+    only("FROM --platform=linux/arm64 alpine:3.20\n", platform="linux/arm64")
+
+
+@pytest.mark.parametrize(
+    "text", ["ARG V=${\nFROM alpine:$V\n", 'ARG V="3.20\nFROM alpine:$V\n', "ARG V=${A%\\x}\nFROM a:$V\n"]
+)
+def test_a_default_that_buildkit_refuses_costs_only_what_depends_on_it(text):
+    assert resolved(text) is None
+    found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{text}FROM golang:1.23\n".encode())))
+    assert [type(each) for each in found] == [Unsupported, Occurrence]
+    assert found[0].reason is Reason.UNRESOLVED_ARGUMENT
+
+
+def test_no_stage_of_any_platform_is_an_image():
+    text = (
+        "FROM a:1 AS base-amd64\nFROM b:1 AS base-arm64-v8\nFROM base-${TARGETARCH}\nFROM ${TARGETOS}-$TARGETARCH-v8\n"
+    )
+    assert set(read(text)) == {"stage[0]", "stage[1]"}
+    assert [each.reason for each in unsupported(f"{text}FROM ${{TARGETARCH}}-base")] == [Reason.UNRESOLVED_ARGUMENT]
+    assert len(unsupported(f"{text}FROM base-arm64${{TARGETARCH}}arm64-v8")) == 1
+
+
+def unsupported(text):
+    found = FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode()))
+    return [each for each in found if isinstance(each, Unsupported)]
+
+
+@pytest.mark.parametrize(
+    ("other_use", "reason"),
+    [
+        ("FROM python:$V", Reason.SHARED_ARGUMENT),
+        ("FROM ghcr.io/acme/node:$V", Reason.SHARED_ARGUMENT),
+        ("FROM node:$V-alpine", Reason.SHARED_ARGUMENT),
+        (f"FROM node:$V@{DIGEST}", Reason.SHARED_ARGUMENT),
+        ("FROM node:2$V", Reason.SHARED_ARGUMENT),
+        ("FROM node:${V%2}", Reason.SHARED_ARGUMENT),
+        ("FROM node:${V/2/3}", Reason.SHARED_ARGUMENT),
+        ("FROM node:1${V:+2}", Reason.SHARED_ARGUMENT),
+        ("FROM node:${NONE:-$V}$NONE", Reason.SHARED_ARGUMENT),
+        ("FROM node:${GIVEN:-$V}", Reason.SHARED_ARGUMENT),
+        ("FROM node:$V$V", Reason.SHARED_ARGUMENT),
+        ("FROM node:$V:$V", Reason.SHARED_ARGUMENT),
+        ("FROM node:$V # why", Reason.SHARED_ARGUMENT),
+        ("FROM alpine AS x22\nFROM x$V", Reason.SHARED_ARGUMENT),
+        ("FROM --platform=linux/$V alpine", Reason.SHARED_ARGUMENT),
+        ("FROM alpine\nARG V", Reason.SHARED_ARGUMENT),
+        ("FROM alpine\nARG A V B", Reason.SHARED_ARGUMENT),
+        ("FROM alpine\nONBUILD ARG V", Reason.SHARED_ARGUMENT),
+        ("FROM alpine\nCOPY --from=node:$V a b", Reason.SHARED_ARGUMENT),
+        ("FROM alpine\nRUN --mount=from=node:$V true", Reason.SHARED_ARGUMENT),
+        ("FROM alpine\nARG W", Reason.SHARED_ARGUMENT),
+        ("FROM $W", None),
+        ("FROM node:$V AS again", None),
+        ("FROM docker.io/library/node:${V}", None),
+        ("FROM alpine\nARG V=1", None),
+        ("FROM alpine\nARG GIVEN", None),
+        ("FROM alpine\nENV V=1", None),
+        ("FROM '$V'", None),
+    ],
+)
+def test_a_default_takes_a_digest_only_where_nothing_else_uses_it(other_use, reason):
+    text = f"ARG V=22\nARG GIVEN=1\nARG W=node:$V\nFROM node:$V\n{other_use}\nFROM $W\n"
+    place = froms(text)[0]
+    if reason is None:
+        assert place.digest == Slot(Span(8, 8), b"", b"@")
+    else:
+        assert place.digest == Closed(reason)

@@ -14,8 +14,11 @@ MAX_LENGTH = 2048
 """Bytes of a word's result: twice the longest reference."""
 MAX_PARTS = 64
 """Runs of bytes, and uses of variables, in one result: a reference put together of ten arguments has some twenty."""
-MAX_WORK = 4_000_000
-"""Steps that the words of one file may cost, so that none takes more than seconds; a real one costs some thousands."""
+MAX_WORK = 1_000_000
+"""Steps that the words of one file may cost, so that none takes more than a second or two; the dearest known file costs
+some two thousand."""
+_PART_STEPS = 8
+"""What a part of a result costs, when a byte of it costs one."""
 
 
 class WordError(Exception):
@@ -82,6 +85,11 @@ class Expansion:
     def text(self) -> bytes:
         return b"".join(run.text for run in self.runs)
 
+    @property
+    def steps(self) -> int:
+        """What it cost to make."""
+        return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
+
     @cached_property
     def variables(self) -> tuple[str, ...]:
         """The names that decide what it is, in the order of their first use."""
@@ -131,7 +139,7 @@ class Scope:
     def spend(self, steps: int) -> None:
         """Take `steps` of the work that is left. Raises WordError when there is none."""
         self.work -= steps
-        if self.work < 0:
+        if self.work <= 0:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
 
 

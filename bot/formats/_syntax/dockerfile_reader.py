@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import dropwhile, pairwise, takewhile
+from itertools import dropwhile, islice, pairwise, takewhile
 
 from bot.formats._syntax.dockerfile_arguments import global_scope, names_taken
 from bot.formats._syntax.dockerfile_directives import find_syntax
@@ -149,13 +149,13 @@ class _Reader:
 
     def _may_be_stage(self, mention: Mention, expansion: Expansion) -> bool:
         """Say whether what the builder sets, whatever it is, makes the word the name of a stage that is there."""
-        if any(use.how is not How.PREDEFINED for use in expansion.unknown):
+        if mention.stage is None or any(use.how is not How.PREDEFINED for use in expansion.unknown):
             return False
         cuts = [0, *sorted(use.start for use in expansion.unknown), len(expansion.text)]
         text = expansion.text.lower()
         first, *others, last = (_decoded(text[start:end]) for start, end in pairwise(cuts))
-        names = [name for name, number in self._stages.first.items() if mention.stage is None or number < mention.stage]
-        return any(_fits(name, first, others, last) for name in names[:MAX_STAGES_COMPARED])
+        stages = islice(self._stages.first.items(), MAX_STAGES_COMPARED)
+        return any(number < mention.stage and _fits(name, first, others, last) for name, number in stages)
 
     def _place(self, mention: Mention) -> Place:
         instruction = mention.instruction
@@ -171,7 +171,7 @@ class _Reader:
         return replace(found, variables=variables) if variables else found
 
     def _note_other_uses(self) -> None:
-        """Note what arguments are used for besides references: platforms, and whatever stages do that take them."""
+        """Note what arguments are used for besides references: platforms, whatever stages take them for, nothing yet."""
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.onbuild() if each.keyword == "onbuild" else each for each in in_stages):
             if instruction.keyword == "arg":
@@ -180,6 +180,9 @@ class _Reader:
             else:
                 for flag in instruction.flags:
                     self._spoil_named(flag.value)
+        for argument in self._scope.arguments.values():
+            if not self._claims.is_used(argument.index):
+                self._claims.spoil(argument.value.uses)
 
     def _spoil_named(self, text: bytes) -> None:
         for name in _NAME_USED.findall(text):

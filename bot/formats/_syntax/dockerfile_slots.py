@@ -77,6 +77,10 @@ class Claims:
             if use.argument is not None:
                 self._digests[use.argument] = self._tags[use.argument] = None
 
+    def is_used(self, argument: int) -> bool:
+        """Say whether anything depends on an argument."""
+        return argument in self._digests
+
     def settle(self, place: Composed, scope: Scope | None) -> Occurrence:
         """Return the occurrence of a place, once everything in its file has been noted."""
         digest, tag = _settled(place.digest, self._digests), _settled(place.tag, self._tags)

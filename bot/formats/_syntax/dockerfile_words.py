@@ -42,8 +42,9 @@ def expand(instruction: Instruction, start: int, end: int, scope: Scope, argumen
 
     Raises WordError.
     """
+    scope.spend(end - start)
     expansion = _Expander(instruction, start, end, scope, argument).expand()
-    scope.spend(len(expansion.runs) + len(expansion.uses) + len(expansion.text))
+    scope.spend(expansion.steps)
     return expansion
 
 

@@ -1,0 +1,184 @@
+"""Shell words of a Dockerfile, held against a port of BuildKit's, and how much of them is followed."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from e2b_dockerfile_utils.lexer import ShellLex
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bot.formats._syntax.dockerfile_arguments import global_scope
+from bot.formats._syntax.dockerfile_expansion import MAX_LENGTH, MAX_PARTS, MAX_WORK, How, WordError
+from bot.formats._syntax.dockerfile_lexer import read_instructions
+from bot.formats._syntax.dockerfile_words import MAX_NESTING, expand
+from bot.formats.dockerfile import FORMAT
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+
+VALUES = {"V": "1.20-a", "W": "a", "E": "", "U_1": "a.a-b/a"}
+PIECES = [
+    *(
+        "$",
+        "$V",
+        "$W",
+        "$E",
+        "$NONE",
+        "${V}",
+        "${U_1}",
+        "${NONE}",
+        "{",
+        "}",
+        "a",
+        "1",
+        "20",
+        ".",
+        "-",
+        "/",
+        ":",
+        "+",
+        "?",
+    ),
+    *('"', "'", "\\", "`", "*", "#", "%", "=", "${", "${V", "${W:-", "${NONE:-", "${E:+", "${NONE+", "${E-", "${V:?"),
+    *(
+        "${V%",
+        "${V%%",
+        "${U_1#",
+        "${U_1##",
+        "${U_1/",
+        "${U_1//",
+        "${V%-*}",
+        "${U_1//a/b}",
+        "${V/1.2?/}",
+        "\\}",
+        "\\/",
+        "é",
+    ),
+]
+
+
+def words_of(text, escape):
+    """Return an instruction whose only word is `text`, and the scope that gives it VALUES."""
+    defaults = "\n".join(f"ARG {name}={value}" for name, value in VALUES.items())
+    instructions = list(read_instructions(f"# escape={escape}\n{defaults}\nFROM {text}\n".encode()))
+    assume(len(instructions) == len(VALUES) + 1)
+    assume(len(instructions[-1].words) == 1)
+    assume(not instructions[-1].flags)
+    return instructions[-1], global_scope(instructions[:-1])
+
+
+def expanded(instruction, scope):
+    """Return what the word of an instruction becomes, or why it does not."""
+    (word,) = instruction.words
+    try:
+        return expand(instruction, word.origins[0], word.origins[-1] + 1, scope)
+    except WordError as error:
+        return error.reason
+
+
+@given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join), escape=st.sampled_from("\\`"))
+def test_a_word_becomes_what_buildkit_makes_of_it(text, escape):
+    instruction, scope = words_of(text, escape)
+    try:
+        witness = ShellLex(escape, env=VALUES, skip_unset_env=False).process_word(instruction.words[0].value.decode())
+    except ValueError:
+        witness = None
+    expansion = expanded(instruction, scope)
+    if isinstance(expansion, Reason):
+        # What Go does with matches of nothing, and with a dollar in a replacement, is not followed.
+        assert witness is None or expansion is Reason.UNRESOLVED_ARGUMENT
+    elif witness is None:
+        assert expansion.unknown  # `${NONE?}`
+    else:
+        assert expansion.text.decode() == witness
+
+
+@given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join), escape=st.sampled_from("\\`"))
+def test_what_a_word_became_is_in_the_file_where_it_says(text, escape):
+    instruction, scope = words_of(text, escape)
+    content = instruction.text  # of one line, so only its place in the file is missing
+    start = instruction.pieces[0].file_start
+    expansion = expanded(instruction, scope)
+    assume(not isinstance(expansion, Reason))
+    for run in expansion.runs:
+        if run.file_start is not None and run.argument is None:
+            assert content[run.file_start - start :].startswith(run.text)
+    for use in expansion.uses:
+        assert 0 <= use.start <= use.end <= len(expansion.text)
+        if use.how is How.VALUE and use.argument is not None:
+            assert expansion.text[use.start : use.end].decode() == VALUES[use.name.decode()]
+
+
+def found_in(text):
+    return list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
+
+
+@pytest.mark.parametrize(
+    ("limit", "text", "reason"),
+    [
+        ("nesting", "FROM " + "${a:-" * (MAX_NESTING + 1) + "x" + "}" * (MAX_NESTING + 1), Reason.UNRESOLVED_ARGUMENT),
+        ("length", f"ARG A={'a' * MAX_LENGTH}\nFROM ${{A}}a", Reason.UNRESOLVED_ARGUMENT),
+        ("runs", "FROM " + "\\a" * (MAX_PARTS + 1), Reason.UNRESOLVED_ARGUMENT),
+        ("uses", "ARG A=\nFROM a" + "$A" * (MAX_PARTS + 1), Reason.UNRESOLVED_ARGUMENT),
+        ("escapes in a flag", "COPY --from=" + "\\a" * (MAX_PARTS + 1) + " a b", Reason.MALFORMED),
+    ],
+)
+def test_what_is_beyond_the_limits_is_said_and_not_read(limit, text, reason):
+    (found,) = found_in(text)
+    assert isinstance(found, Unsupported), limit
+    assert found.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        ("nesting", "FROM " + "${a:-" * MAX_NESTING + "x" + "}" * MAX_NESTING),
+        ("runs", "FROM " + "\\a" * (MAX_PARTS - 1)),
+        ("uses", "ARG A=\nFROM a" + "$A" * MAX_PARTS),
+    ],
+)
+def test_what_is_within_the_limits_is_read(limit, text):
+    (found,) = found_in(text)
+    assert isinstance(found, Occurrence), limit
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        # A thousand million laughs.
+        "ARG A0=aaaaaaaaaa\n" + "".join(f"ARG A{n + 1}={f'$A{n}' * 10}\n" for n in range(30)) + "FROM $A30\n",
+        # Every word does as much as it may.
+        f"ARG A={'a' * 2000}\n" + f"FROM ${{A/{'*a' * 500}b/}}\n" * 1500,
+        f"ARG A={'?a' * 30}\nARG B={'a' * 1000}\n" + "FROM ${B%%$A$A}\n" * 20_000,
+        "ARG A=a\n" + "FROM " + "$A" * 60 + "\n" + f"FROM {'$A' * 60}\n" * 10_000,
+        # Long chains, and names that are used everywhere.
+        "ARG A0=a\n" + "".join(f"ARG A{n + 1}=$A{n}\n" for n in range(5_000)) + "FROM $A5000\n",
+        "ARG A=a\n" + "FROM $A\nARG A\n" * 10_000,
+        # Names of stages that any platform may make.
+        "".join(f"FROM a AS x{n}y\nFROM x$TARGETARCH-$TARGETOS-z\n" for n in range(10_000)),
+        "FROM a AS b\n" * 20_000,
+        # One line, one word, one pair of quotes that never ends.
+        "FROM " + '"' * 200_000,
+        "FROM " + "\\\n" * 200_000 + "a",
+        "FROM " + "a\\\n" * 200_000,
+        "ARG " + "a=b " * 100_000 + "\nFROM $a",
+        "ARG " + '"\\' * 200_000,
+        "FROM " + "${a:-" * 100_000,
+        "# syntax=" + " " * 300_000 + "a",
+        "{" * 300_000,
+        '{"syntax": ' * 50_000,
+    ],
+    ids=range(17),
+)
+def test_files_made_to_exhaust_are_read_in_time(content):
+    began = time.process_time()
+    found_in(content)
+    assert time.process_time() - began < 5
+
+
+def test_the_work_of_one_file_is_bounded_and_what_needs_none_is_read():
+    costly = "${A%" + "?" * (MAX_WORK // 2_000) + "}"
+    *found, last = found_in(f"ARG A={'a' * 2_000}\nARG B=3.20\nFROM {costly}\nFROM alpine:$B\nFROM alpine:3.20\n")
+    assert [each.reason for each in found] == [Reason.UNRESOLVED_ARGUMENT] * 2
+    assert isinstance(last, Occurrence)
