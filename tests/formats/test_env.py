@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.edit import apply_edits, identity, is_proved
 from bot.core.expansion import expand
+from bot.formats.compose import FORMAT as COMPOSE
 from bot.formats.env import FORMAT
+from bot.model.reference import Digest
 from bot.model.remark import EnvironmentVariable, Literal
-from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
+from bot.pipeline.survey import read, related
 
+HERE = Path(__file__).parent
 PATH = FilePath(".env")
 
 
@@ -117,3 +124,78 @@ def test_reading_takes_time_in_line_with_the_size(unit):
     began = time.process_time()
     extract(content)
     assert time.process_time() - began < 6
+
+
+FOLDERS = [
+    {path.relative_to(before).as_posix(): path.read_bytes() for path in sorted(before.rglob("*")) if path.is_file()}
+    for case in (
+        "compose/environment",
+        "compose/shared-variables",
+        "compose/defaults",
+        "env/syntax",
+        "env/already-pinned",
+    )
+    for before in [HERE / case / "before"]
+]
+FRAGMENTS = [
+    b"$",
+    b"${",
+    b"}",
+    b":-",
+    b"'",
+    b'"',
+    b"\\",
+    b"\n",
+    b"#",
+    b" #",
+    b"=",
+    b"TAG",
+    b"&a ",
+    b"*a",
+    b"|\n",
+    b"@",
+    b":",
+]
+NEW_DIGEST = Digest(f"sha256:{'b' * 64}")
+
+
+@st.composite
+def damaged_folders(draw):
+    """Return the files of a case after a few cuts and insertions."""
+    files = dict(draw(st.sampled_from(FOLDERS)))
+    for _ in range(draw(st.integers(1, 4))):
+        path = draw(st.sampled_from(sorted(files)))
+        content = files[path]
+        start = draw(st.integers(0, len(content)))
+        end = min(start + draw(st.integers(0, 20)), len(content))
+        files[path] = content[:start] + draw(st.sampled_from([b"", *FRAGMENTS])) + content[end:]
+    return files
+
+
+def places_of(files):
+    formats = (COMPOSE, FORMAT)
+    paths = [FilePath(path) for path in files]
+    return related([read(SourceFile(path, files[path]), each) for each in formats for path in each.selects(paths)])
+
+
+def edited(files, edits):
+    return {path: apply_edits(content, edits.get(path, [])) for path, content in files.items()}
+
+
+@given(files=damaged_folders())
+def test_what_environments_decide_is_edited_as_it_is_read(files):
+    found = places_of(files)
+    occurrences = [each for each in found if isinstance(each, Occurrence)]
+    assert len({identity(each) for each in occurrences}) == len(occurrences)
+    digests, tags = {}, {}
+    for each in occurrences:
+        for slot, value, edits in ((each.digest, NEW_DIGEST, digests), (each.tag, "9.8-moved", tags)):
+            if isinstance(slot, Slot):
+                assert files[each.path][slot.span.start : slot.span.end] == slot.old
+                edits.setdefault(each.path, []).append(Edit(slot.span, slot.old, slot.before + value.encode()))
+    planned = {identity(each): NEW_DIGEST for each in occurrences if isinstance(each.digest, Slot)}
+    assert is_proved(found, places_of(edited(files, digests)), planned)
+    moved = {identity(each): each.reference for each in places_of(edited(files, tags)) if isinstance(each, Occurrence)}
+    for each in occurrences:
+        expected = replace(each.reference, tag="9.8-moved") if isinstance(each.tag, Slot) else each.reference
+        assert moved[identity(each)] == expected
