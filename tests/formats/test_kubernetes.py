@@ -162,6 +162,13 @@ def bomb_of_objects() -> str:
     return f"&k {{{head}, spec: {{patchesStrategicMerge: [*k, *k]}}}}\n"
 
 
+def bomb_of_texts() -> str:
+    text = "".join(f"    # {number}\n" for number in range(50_000))
+    pod = "    apiVersion: v1\n    kind: Pod\n    spec: {containers: [{image: 'a:1'}]}\n"
+    copies = "".join(f"  key-{number}: *text\n" for number in range(20_000))
+    return f"apiVersion: v1\nkind: ConfigMap\ndata:\n  key: &text |\n{text}{pod}{copies}"
+
+
 def bomb_of_strangers() -> str:
     text = "apiVersion: example.com/v1\nkind: Many\nx0: &x0 [{containers: [{name: a, image: 'a:1'}]}]\n"
     for level in range(1, 9):
@@ -170,7 +177,16 @@ def bomb_of_strangers() -> str:
 
 
 @pytest.mark.parametrize(
-    "bomb", [bomb_of_objects, bomb_of_strangers, bomb_of_lists, bomb_of_containers, bomb_of_merges, bomb_of_keys]
+    "bomb",
+    [
+        bomb_of_texts,
+        bomb_of_objects,
+        bomb_of_strangers,
+        bomb_of_lists,
+        bomb_of_containers,
+        bomb_of_merges,
+        bomb_of_keys,
+    ],
 )
 def test_a_document_that_repeats_itself_too_much_is_refused_whole_and_soon(bomb):
     content = bomb().encode() + b"---\n" + pod("nginx:1.27")

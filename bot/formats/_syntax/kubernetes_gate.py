@@ -24,7 +24,8 @@ may be `\\t`; a line break, in any of YAML's spellings, is a space there."""
 _ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
 """The escapes of double quotes that can make a letter, or join what stands on two lines."""
 _EXPLICIT_KEY = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
-_ALIAS_AS_KEY = re.compile(rb"\*[^\s,\[\]{}]+?[ \t]*:")
+_ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
+"""Both of PyYAML's parsers take no other letters for a name."""
 
 _DEFINITION = b"CustomResourceDefinition"
 _PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*(?=[A-Za-z]+:)")

@@ -47,6 +47,8 @@ from bot.model.vocabulary import Reason, Role
 
 MAX_DEPTH = 5
 """Objects inside objects, lists and their items among them; kubectl writes two."""
+MAX_REPEATS = 4
+"""How often the texts of a document may be as long as the document: only aliases repeat them."""
 
 _WHOLE_TEXT = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
 """What is wrong with a text inside a file as a whole: who reads it takes it for something else, then."""
@@ -143,6 +145,8 @@ class _Search:
     _images: ImageReader = field(init=False)
     _depth: int = 0
     """Objects around the one that is looked at."""
+    _text_length: int = 0
+    """Characters of the texts so far."""
     _ways_of_all_kinds: Ways = NOWHERE
     _may_have_shape: bool = False
 
@@ -246,6 +250,9 @@ class _Search:
     def text(self, locator: str, node: Node, ways: Ways | None) -> _Later | None:
         if not isinstance(node, Scalar) or node.tag != STRING or self.reader.is_inside:
             return None
+        self._text_length += len(node.value)
+        if self._text_length > MAX_REPEATS * len(self.document.source.text):
+            raise TooDeepError(0)
         return partial(self.reader.read_embedded, self.document, node, locator, ways)
 
 
