@@ -47,17 +47,16 @@ def json_text(document: JsonValue) -> str:
 
 def _laid_out(value: JsonValue, indent: str) -> str:
     inner = indent + "  "
-    if isinstance(value, Mapping) and (not indent or any(_is_table(each) for each in value.values())):
+    if isinstance(value, dict) and (not indent or any(_is_table(each) for each in value.values())):
         lines = [f"{inner}{json.dumps(key)}: {_laid_out(each, inner)}" for key, each in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
-    if _is_table(value):
-        entries = value if isinstance(value, Sequence) else ()
-        return "[\n" + ",\n".join(inner + _laid_out(each, inner) for each in entries) + f"\n{indent}]"
+    if isinstance(value, list) and _is_table(value):
+        return "[\n" + ",\n".join(inner + _laid_out(each, inner) for each in value) + f"\n{indent}]"
     return json.dumps(value)
 
 
 def _is_table(value: JsonValue) -> bool:
-    return isinstance(value, Sequence) and any(isinstance(each, Mapping) for each in value)
+    return isinstance(value, list) and any(isinstance(each, dict) for each in value)
 
 
 def _repository(repository: RepositoryReport) -> JsonValue:
