@@ -18,10 +18,9 @@ from bot.ports import FileFormat
 _CHART = "Chart.yaml"
 _TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
 _TEMPLATES = re.compile(r"(?:(?<=/)|\A)templates/")
-_VALUES = re.compile(
-    r"(?P<chart>(?:.+/)?)(?:(?:ci/)?[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE | re.ASCII
-)
-"""Beside the Chart.yaml; in its `ci/`, where chart-testing has them; all of its `values/`."""
+_VALUES = re.compile(r"(?:.+/)?(?:[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE)
+_BELOW_CHART = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
+"""Where values of a chart are, if not beside its Chart.yaml: chart-testing has them in `ci/`."""
 
 _MAY_HAVE_IMAGES = re.compile(rb"image|repository|\\[xuU\r\n\xc2\xe2]", re.IGNORECASE)
 """A word that the keys of all images have, or an escape that can write its letters."""
@@ -57,8 +56,9 @@ def _charts_of(path: FilePath) -> Iterator[str]:
     """Yield the folders of charts, with their `/`, that a file by its name may belong to."""
     if _TEMPLATE.fullmatch(path):
         yield from (path[: folder.start()] for folder in _TEMPLATES.finditer(path))
-    elif match := _VALUES.fullmatch(path):
-        yield match["chart"]
+    elif _VALUES.fullmatch(path):
+        yield path[: path.rfind("/") + 1]
+        yield from (path[: below.start()] for below in _BELOW_CHART.finditer(path))
 
 
 def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:

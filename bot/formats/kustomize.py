@@ -10,11 +10,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from bot.formats._syntax.image_maps import ValueImage, find_values, read_values
+from bot.formats._syntax.kubernetes_objects import ObjectReader
 from bot.formats._syntax.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.places import shown
-from bot.formats._syntax.yaml_nodes import EACH, STRING, Document, Scalar, TooDeepError, read_documents
+from bot.formats._syntax.yaml_nodes import EACH, STRING, Document, Node, Scalar, TooDeepError, read_documents
 from bot.model.remark import Found, Kustomization
-from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
 
@@ -30,6 +32,8 @@ _GATHERED: tuple[tuple[str, ...], ...] = (
     ("patchesJson6902", EACH, "path"),
 )
 """Where it names files and folders whose images it replaces."""
+_PATCHES: tuple[tuple[str, ...], ...] = (("patches", EACH, "patch"), ("patchesStrategicMerge", EACH))
+"""Where it may hold texts that are manifests in part."""
 _COMPONENTS = ("components", EACH)
 _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
 """Beginnings of what is not in this tree (api/internal/git/repospec.go of kustomize)."""
@@ -64,20 +68,50 @@ def _is_kustomization(document: Document) -> bool:
 
 def _read(document: Document, path: FilePath) -> Iterator[Found]:
     """Read all of a document, or, where it goes too deep, nothing of it."""
-    locator = str(document.index)
     try:
-        entries = [
-            entry
-            for images_locator, images in document.walk(document.root, ("images",), locator)
-            for entry in find_entries(document, images, images_locator)
-        ]
-        remark = _remark(document, path, entries)
+        kustomization = _Kustomization.of(document)
+        remark = _remark(document, path, kustomization.entries)
     except TooDeepError:
         yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
         return
-    found = read_entries(entries, path, FORMAT.name, Role.THIRD_PARTY)
-    yield from sorted(found, key=lambda each: each.line_number)
+    yield from sorted(kustomization.read(path), key=lambda each: each.line_number)
     yield remark
+
+
+@dataclass(frozen=True, slots=True)
+class _Kustomization:
+    """Where a kustomization names images, before its document has been walked to the end."""
+
+    document: Document
+    entries: list[ImageEntry]
+    values: list[ValueImage]
+    """Of charts that it renders; what their templates do with them is not known."""
+    patches: list[tuple[str, Scalar]]
+
+    @classmethod
+    def of(cls, document: Document) -> _Kustomization:
+        """Find them. Raises TooDeepError."""
+
+        def at(*way: str) -> list[tuple[str, Node]]:
+            return list(document.walk(document.root, way, str(document.index)))
+
+        return cls(
+            document,
+            entries=[each for locator, node in at("images") for each in find_entries(document, node, locator)],
+            values=[
+                each
+                for locator, node in at("helmCharts", EACH, "valuesInline")
+                for each in find_values(document, node, locator)
+            ],
+            patches=[(locator, node) for way in _PATCHES for locator, node in at(*way) if isinstance(node, Scalar)],
+        )
+
+    def read(self, path: FilePath) -> Iterator[Occurrence | Unsupported]:
+        yield from read_entries(self.entries, path, FORMAT.name, Role.THIRD_PARTY)
+        yield from read_values(self.values, path, FORMAT.name, Role.THIRD_PARTY)
+        objects = ObjectReader(path, FORMAT.name)
+        for locator, patch in self.patches:
+            yield from objects.read_embedded(self.document, patch, locator)
 
 
 def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:

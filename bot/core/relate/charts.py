@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from posixpath import basename, dirname
 
 from bot.core.closing import allow
 from bot.model.remark import ChartTemplate, Inclusion, Places, Remark, ValueUse, Way
-from bot.model.source import Closed, FilePath, Occurrence
+from bot.model.source import Closed, FilePath, Occurrence, Span
 from bot.model.vocabulary import Reason
 
 MAX_INCLUSIONS = 20_000
@@ -23,6 +23,7 @@ MAX_KEYS = 40
 MAX_SUBCHARTS = 20
 """Charts inside charts inside charts."""
 
+_FORMAT = "helm"
 _TEMPLATES = "/templates/"
 _SUBCHARTS = "charts"
 _ANYWHERE = "/"
@@ -47,25 +48,42 @@ def open_what_templates_take(places: Places, remarks: Sequence[Remark]) -> Place
     templates = [remark for remark in remarks if isinstance(remark, ChartTemplate)]
     if not templates:
         return places
+    waiting = [place for place in places if isinstance(place, Occurrence) and _awaits_its_chart(place)]
+    values: dict[_Bytes, set[str]] = defaultdict(set)
+    for place in waiting:
+        values[_bytes_of(place)] |= set(place.variables)
     charts = _Charts(templates)
     return tuple(
-        _judged(place, charts)
-        if isinstance(place, Occurrence) and place.format == "helm" and _awaits_the_chart(place)
+        _judged(place, charts, values[_bytes_of(place)])
+        if isinstance(place, Occurrence) and _awaits_its_chart(place)
         else place
         for place in places
     )
 
 
-def _awaits_the_chart(place: Occurrence) -> bool:
-    return isinstance(place.digest, Closed) and place.digest.reason is Reason.CHART_UNKNOWN
+_Bytes = tuple[FilePath, Span | None]
 
 
-def _judged(place: Occurrence, charts: _Charts) -> Occurrence:
+def _bytes_of(place: Occurrence) -> _Bytes:
+    """Return where the digest would be written: the values of an anchor and of its aliases have it in common."""
+    slot = place.digest.slot if isinstance(place.digest, Closed) else place.digest
+    return place.path, slot.span if slot is not None else None
+
+
+def _awaits_its_chart(place: Occurrence) -> bool:
+    is_unknown = isinstance(place.digest, Closed) and place.digest.reason is Reason.CHART_UNKNOWN
+    return is_unknown and place.format == _FORMAT
+
+
+def _judged(place: Occurrence, charts: _Charts, values: Collection[str]) -> Occurrence:
+    """Open or close a place whose bytes are those of all `values`."""
     chart = charts.of(place.path)
-    uses = {use for value in place.variables for use in charts.uses(chart, value)} if chart is not None else set()
-    if ValueUse.OTHER in uses:
+    if chart is None:
+        return place
+    uses = [charts.uses(chart, value) for value in values]
+    if any(ValueUse.OTHER in each for each in uses):
         return replace(place, digest=Closed(Reason.TAG_IS_LABEL))
-    return allow(place, {Reason.CHART_UNKNOWN}) if uses == {ValueUse.IMAGE} else place
+    return allow(place, {Reason.CHART_UNKNOWN}) if all(each == {ValueUse.IMAGE} for each in uses) else place
 
 
 class _Charts:
@@ -103,7 +121,7 @@ class _Charts:
     def _definitions(self, chart: str, name: str) -> Sequence[ChartTemplate]:
         return self._defined.get((chart, name), ()) or self._defined.get((_ANYWHERE, name), ())
 
-    def uses(self, chart: str, value: str) -> Iterable[ValueUse]:
+    def uses(self, chart: str, value: str) -> set[ValueUse]:
         """Return what a chart, and those inside it, do with a value."""
         if chart not in self._known:
             self._known[chart] = _Values()

@@ -81,7 +81,7 @@ def _before(body: Body, after: _After, marks: _Marks) -> _After:
                 after = _before_text(node.text, after)
             case Output() | Template():
                 marks[id(node)] = after
-                after = _After.OTHER
+                after = _After.LINE_END if isinstance(node, Output) and _begins_a_line(node) else _After.OTHER
             case Block():
                 before = after if node.may_be_nothing else _After(0)
                 for branch in node.branches:
@@ -97,6 +97,12 @@ def _before(body: Body, after: _After, marks: _Marks) -> _After:
 
 _Marks = dict[int, _After]
 """By the `id` of an output."""
+
+
+def _begins_a_line(output: Output) -> bool:
+    """Say whether what is written begins with a line break, as `nindent` adds one."""
+    last = [token.text for token in output.tokens if token.kind in {"word", "sign"}][-1:]
+    return last == ["nindent"]
 
 
 def _begins(body: Body) -> _After:

@@ -20,7 +20,7 @@ from enum import Enum, auto
 from bot.formats._syntax import yaml_nodes
 from bot.formats._syntax.places import Place
 from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
-from bot.formats._syntax.yaml_nodes import STRING, Document, Mapping, Node, Scalar, TooDeepError
+from bot.formats._syntax.yaml_nodes import NULL, STRING, Document, Mapping, Node, Scalar, TooDeepError
 from bot.formats._syntax.yaml_parts import Part, Parts, before_on_line, shared_scalars
 from bot.formats._syntax.yaml_trees import MAX_NESTING
 from bot.model.errors import InvalidReferenceError
@@ -47,6 +47,8 @@ _NO_REFERENCE = re.compile(
 _LOOSE_TAGS = ("imageTag", "image_tag", "tag")
 """Keys beside the key `image` that hold its tag; another key's tag is named after it: `initImageTag`."""
 
+MAX_KEYS_LENGTH = 4000
+"""Characters of the keys down to one value: locators hold them all."""
 MAX_COMMENT_LINES = 100
 """Lines between a key and its mapping that are looked at, as above a place."""
 _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
@@ -82,9 +84,14 @@ class _Context(Enum):
 class _Step:
     """A collection on the way through the values."""
 
-    node: Node
+    node: Mapping | yaml_nodes.Sequence
+    inside: dict[str, Node]
     keys: tuple[str, ...] = ()
     context: _Context = _Context.NOTHING
+
+    @property
+    def is_too_far(self) -> bool:
+        return len(self.keys) > MAX_NESTING or sum(map(len, self.keys)) > MAX_KEYS_LENGTH
 
 
 def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueImage]:
@@ -92,19 +99,26 @@ def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueI
 
     Read it only when all paths of the document have been walked: what shares its bytes is known only then.
     """
-    search = _Search(document, locator, _registry_of_all(document, root))
-    pending = [_Step(root)]
+    if not isinstance(root, Mapping | yaml_nodes.Sequence):
+        return
+    first = _Step(root, dict(document.look(root)))
+    search = _Search(document, locator, _registry_of_all(document, first))
+    pending = [first]
     while pending:
         step = pending.pop()
-        if len(step.keys) > MAX_NESTING:  # an alias to what it is inside of
+        if step.is_too_far:  # an alias to what it is inside of, if nobody made it up
             raise TooDeepError(0)
         below: list[_Step] = []
-        for key, value in document.look(step.node):
-            found = search.image(step, key, value)
+        for key, value in step.inside.items():
+            found = None
+            if isinstance(value, Mapping | yaml_nodes.Sequence):
+                next_step = _Step(value, dict(document.look(value)), (*step.keys, key), _context(step, key))
+                below.append(next_step)
+                found = search.mapping(step, next_step)
+            elif isinstance(value, Scalar) and value.tag == STRING:
+                found = search.text(step, key, value)
             if found is not None:
                 yield found
-            if not isinstance(value, Scalar):
-                below.append(_Step(value, (*step.keys, key), _context(step, key)))
         pending += reversed(below)
 
 
@@ -133,9 +147,11 @@ def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence
     found = image.parts.read(place, shared)
     if isinstance(found, Unsupported):
         return found if image.is_certain else None
-    digest = parse_sha256(f"sha256:{image.hex_digest}")
-    if digest is not None:
-        return replace(found, reference=found.reference.at(digest), digest=Closed(Reason.UNSUPPORTED_DIGEST))
+    if image.hex_digest:
+        digest = parse_sha256(f"sha256:{image.hex_digest}")
+        reference = found.reference.at(digest) if digest is not None else found.reference
+        closed = Closed(Reason.UNSUPPORTED_DIGEST)
+        return replace(found, reference=reference, digest=closed, tag=closed)
     slot = found.digest
     if image.is_text or not isinstance(slot, Slot) or slot.before != b"@":
         return found
@@ -150,63 +166,56 @@ class _Search:
     locator: str
     registry_of_all: str
 
-    def image(self, step: _Step, key: str, value: Node) -> ValueImage | None:
-        """Return the image that `value` reads like, which stands under `key`."""
-        match value:
-            case Mapping():
-                return self._mapping(step, key, value)
-            case Scalar() if value.tag == STRING:
-                return self._scalar(step, key, value)
-            case _:
-                return None
-
-    def _mapping(self, step: _Step, key: str, value: Mapping) -> ValueImage | None:
-        inside = dict(self.document.look(value))
+    def mapping(self, around: _Step, step: _Step) -> ValueImage | None:
+        """Return the image that a mapping reads like, which stands in the one `around` it."""
+        inside, value = step.inside, step.node
         tag_key = next((each for each in _TAG_KEYS if isinstance(inside.get(each), Scalar)), None)
-        if not _text(inside.get("repository")) or not self._is_image(step, key, inside, has_tag=tag_key is not None):
+        if not isinstance(value, Mapping) or not _text(inside.get("repository")):
             return None
-        name = self._part(value, "repository")
+        if not self._is_image(around, step, has_tag=tag_key is not None):
+            return None
+        name, registry = self._part(value, "repository"), self._part(value, "registry")
+        tag, digest = self._part(value, tag_key), self._part(value, "digest")
         if name is None:
             return None
-        registry = self._part(value, "registry")
         own = registry.text.removesuffix("/") if registry is not None else ""
-        tag, digest = self._part(value, tag_key), self._part(value, "digest")
         first = registry if registry is not None and own else name
         others = [part.line_number for part in (registry, name, tag, digest) if part is not None]
         return ValueImage(
-            locator=self._locate(step, key),
+            locator=self._locate(step.keys),
             line_number=first.line_number,
             parts=Parts(name, self._prefix(own, name.text, has_own=registry is not None), tag, digest),
-            tag_value=".".join((*step.keys, key, tag_key or _TAG_KEYS[0])),
+            tag_value=".".join((*step.keys, tag_key or _TAG_KEYS[0])),
             is_text=False,
             is_certain=True,
             also_lines=tuple(dict.fromkeys([_key_line(self.document, value), *others])),
-            hex_digest=_text(inside.get(_HEX_DIGEST)),
+            hex_digest=_written(inside.get(_HEX_DIGEST)),
         )
 
     @staticmethod
-    def _is_image(step: _Step, key: str, inside: dict[str, Node], *, has_tag: bool) -> bool:
-        within = _context(step, key)
-        if within is _Context.IMAGE:
+    def _is_image(around: _Step, step: _Step, *, has_tag: bool) -> bool:
+        if step.context is _Context.IMAGE:
             return True
-        is_among_images = within is _Context.IMAGES or step.context is not _Context.NOTHING
-        return (has_tag or "digest" in inside) and (is_among_images or not _ONLY_IMAGES_HAVE.isdisjoint(inside))
+        is_among_images = step.context is _Context.IMAGES or around.context is not _Context.NOTHING
+        has_words = not _ONLY_IMAGES_HAVE.isdisjoint(step.inside)
+        return (has_tag or "digest" in step.inside) and (is_among_images or has_words)
 
-    def _scalar(self, step: _Step, key: str, value: Scalar) -> ValueImage | None:
+    def text(self, step: _Step, key: str, value: Scalar) -> ValueImage | None:
+        """Return the image that a text reads like, which stands under `key` of `step`."""
         is_named = isinstance(step.node, Mapping) and key.lower().endswith("image")
         text = _text(value)
         if not (is_named or step.context is _Context.IMAGES) or not text or _NO_REFERENCE.fullmatch(text):
             return None
-        tag_key = self._tag_beside(step.node, key, text) if is_named else None
+        tag_key = _tag_beside(step, key, text) if is_named else None
         is_exact = is_named and key.lower() == "image"
         if tag_key is None and not _is_image_text(text, is_named=is_named, is_exact=is_exact):
             return None
-        name = self._part(step.node, key) if isinstance(step.node, Mapping) else Part(self.document, value)
+        name = self._part(step.node, key) if isinstance(step.node, Mapping) else Part.of(self.document, value)
         tag = self._part(step.node, tag_key)
         if name is None:
             return None
         return ValueImage(
-            locator=self._locate(step, key),
+            locator=self._locate((*step.keys, key)),
             line_number=name.line_number,
             parts=Parts(name, self._prefix("", text, has_own=False), tag),
             tag_value=".".join((*step.keys, tag_key or key)),
@@ -215,27 +224,28 @@ class _Search:
             also_lines=() if tag is None else (tag.line_number,),
         )
 
-    def _tag_beside(self, node: Node, key: str, text: str) -> str | None:
-        """Return the key beside `key` that holds the tag of an image without one."""
-        if ":" in text.rpartition("/")[2] or "@" in text:
-            return None
-        beside = dict(self.document.look(node))
-        keys = _LOOSE_TAGS if key == "image" else (f"{key}Tag", f"{key}_tag")
-        return next((each for each in keys if is_tag(_written(beside.get(each)).partition("@")[0])), None)
-
     def _part(self, node: Node, key: str | None) -> Part | None:
         """Return what stands under `key` of a mapping, as a place that a path has led to."""
         if key is None:
             return None
-        return next((Part.of(self.document, value) for value in self.document.values(node, key)[-1:]), None)
+        values = self.document.values(node, key)[-1:]
+        return next((Part.of(self.document, value) for value in values if isinstance(value, Scalar)), None)
 
     def _prefix(self, own: str, name: str, *, has_own: bool) -> str:
         """Return the registry of a name; the one for all images is meant for those that name none themselves."""
         is_bare = has_own or ImageReference(name, None, None).host == DOCKER_HUB
         return self.registry_of_all if self.registry_of_all and is_bare else own
 
-    def _locate(self, step: _Step, key: str) -> str:
-        return "/".join((self.locator, *(each.translate(_ESCAPES) for each in (*step.keys, key))))
+    def _locate(self, keys: tuple[str, ...]) -> str:
+        return "/".join((self.locator, *(each.translate(_ESCAPES) for each in keys)))
+
+
+def _tag_beside(step: _Step, key: str, text: str) -> str | None:
+    """Return the key beside `key` that holds the tag of an image without one."""
+    if ":" in text.rpartition("/")[2] or "@" in text:
+        return None
+    keys = _LOOSE_TAGS if key.lower() == "image" else (f"{key}Tag", f"{key}_tag")
+    return next((each for each in keys if is_tag(_written(step.inside.get(each)).partition("@")[0])), None)
 
 
 def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
@@ -250,15 +260,14 @@ def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
     return is_exact or (is_named and reference.host != DOCKER_HUB)
 
 
-def _registry_of_all(document: Document, root: Node) -> str:
-    node = root
-    for key in _GLOBAL_REGISTRY:
-        node = dict(document.look(node)).get(key)
-    return _text(node).removesuffix("/")
+def _registry_of_all(document: Document, root: _Step) -> str:
+    above, key = _GLOBAL_REGISTRY
+    return _text(dict(document.look(root.inside.get(above))).get(key)).removesuffix("/")
 
 
 def _written(node: Node) -> str:
-    return node.value if isinstance(node, Scalar) else ""
+    """Return what is written there, whatever YAML takes it for; a null is nothing."""
+    return node.value if isinstance(node, Scalar) and node.tag != NULL else ""
 
 
 def _text(node: Node) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from bot.formats._syntax.places import Place
 from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
-from bot.formats._syntax.yaml_nodes import EACH, Document, Mapping, Node
-from bot.formats._syntax.yaml_parts import Part, Parts, shared_scalars
+from bot.formats._syntax.yaml_nodes import EACH, Document, Mapping, Node, Scalar
+from bot.formats._syntax.yaml_parts import Part, Parts, before_on_line, shared_scalars
 from bot.formats._syntax.yaml_source import Source
 from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
 from bot.model.vocabulary import Reason, Role
@@ -66,8 +66,8 @@ def find_entries(document: Document, node: Node, locator: str) -> Iterator[Image
     """
     for place, entry in document.walk(node, (EACH,), locator):
         if isinstance(entry, Mapping):
-            values = {key: document.values(entry, key)[-1:] for key in ("name", *_CHANGES)}
-            fields = {key: part for key, found in values.items() if found and (part := Part.of(document, found[0]))}
+            values = {key: value for key in ("name", *_CHANGES) for value in document.values(entry, key)}
+            fields = {key: Part.of(document, value) for key, value in values.items() if isinstance(value, Scalar)}
             yield ImageEntry(place, document, entry, fields)
 
 
@@ -109,7 +109,7 @@ def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place)
 def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
     """Return where a `digest` would go beside `newTag`: in flow style behind its value, else in a line below its own.
 
-    None where that line has more than the key and its value: `tag@digest` says the same.
+    None where that line has more than the key and its value, and in JSON: `tag@digest` says the same.
     """
     tag = image.tag
     if tag is None or not tag.text:
@@ -119,10 +119,10 @@ def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
     first, last = (at - source.start for at in document.extent(entry.mapping))
     if not first <= start < last:
         return Closed(Reason.CONFLICTING_EDITS)  # an alias: what it names stands elsewhere, too
+    before = before_on_line(source, source.start + start)
     if entry.mapping.first.flow_style:
-        return _insertion(source, end, b", digest: ")
-    line_start = source.raw.rfind(b"\n", 0, start) + 1
-    key = _TAG_LINE.fullmatch(source.raw, line_start, start)
+        return None if before.rstrip(b" \t").endswith(b'":') else _insertion(source, end, b", digest: ")
+    key = _TAG_LINE.fullmatch(before)
     rest = _REST_OF_LINE.match(source.raw, end)
     if key is None or rest is None or b"\n" in source.raw[start:end]:
         return None

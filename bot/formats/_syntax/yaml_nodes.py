@@ -52,6 +52,9 @@ MAX_VISITS = 50_000
 """Items, merged mappings and repeated keys looked at in one document, those behind aliases counted each time: more than
 a megabyte of manifests has when it does not repeat itself, and a fraction of a second of work."""
 
+MAX_REST_OF_LINE = 1000
+"""More than any comment behind a value; a file in flow style may be one line of megabytes."""
+
 EACH = "*"
 """In a path: every item of a sequence."""
 EVERY = "{}"
@@ -74,6 +77,8 @@ class Document:
     """Of every scalar with an anchor, by the `id` of its event: where it stands, itself and by its aliases."""
     _followed: set[StandsAt] = field(default_factory=set)
     """Where paths have led."""
+    _looked_at: set[int] = field(default_factory=set)
+    """Collections, as their `id`."""
     _visits: int = 0
 
     def walk(self, node: Node, path: tuple[str, ...], locator: str) -> Iterator[tuple[str, Node]]:
@@ -133,15 +138,18 @@ class Document:
     def look(self, node: Node) -> Iterator[tuple[str, Node]]:
         """Yield what is directly in a collection: by key, also what is merged into it, or by the number of the item.
 
-        It only looks: no path has led there by that. Raises TooDeepError as `walk` does.
+        It only looks: no path has led there by that. Raises TooDeepError as `walk` does; what is looked at for the
+        first time costs nothing of the budget, since a file has no more of that than it has bytes.
         """
+        is_new = id(node) not in self._looked_at
+        self._looked_at.add(id(node))
         if isinstance(node, Sequence):
-            self._visit(len(node.items))
+            self._visit(0 if is_new else len(node.items) + 1)
             yield from ((str(index), node_of(item)) for index, item in enumerate(node.items))
             return
         seen = {NO_KEY, MERGE}
         for mapping in self._with_merged(node):
-            self._visit(len(mapping.values))
+            self._visit(0 if is_new and mapping is node else len(mapping.values) + 1)
             for key, value in mapping.values.items():
                 if key not in seen:
                     seen.add(key)
@@ -211,10 +219,13 @@ class Document:
         return self.source.offset(_extent(node)[0])
 
     def rest_of_line(self, node: Node) -> str:
-        """Return what follows `node` on the line that it ends on: nothing, or a comment, in block style."""
+        """Return what follows `node` on the line that it ends on: nothing, or a comment, in block style.
+
+        At most MAX_REST_OF_LINE characters of it.
+        """
         _, end = _extent(node)
-        line_end = self.source.text.find("\n", end)
-        return self.source.text[end : line_end if line_end >= 0 else None]
+        line_end = self.source.text.find("\n", end, end + MAX_REST_OF_LINE)
+        return self.source.text[end : line_end if line_end >= 0 else end + MAX_REST_OF_LINE]
 
     def line_number(self, node: Node) -> int:
         """Return the line that `node` begins on, from 1."""

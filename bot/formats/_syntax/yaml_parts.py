@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from bot.core.closing import close
 from bot.formats._syntax.places import Place
 from bot.formats._syntax.yaml_images import is_set_by_flux
-from bot.formats._syntax.yaml_nodes import NULL, Document, Node, Scalar
+from bot.formats._syntax.yaml_nodes import NULL, Document, Scalar
 from bot.formats._syntax.yaml_source import Source
 from bot.model.reference import ImageReference, parse_sha256
 from bot.model.source import Closed, Occurrence, Slot, Span, Unsupported
 from bot.model.vocabulary import Reason
+
+MAX_BEFORE = 1000
+"""Bytes before a value on its line that are looked at: an indentation and a key."""
 
 _QUOTES = {'""', "''"}
 _NOT_LITERAL = Closed(Reason.MALFORMED)
@@ -21,9 +24,11 @@ _NOT_LITERAL = Closed(Reason.MALFORMED)
 
 
 def before_on_line(source: Source, offset: int) -> bytes:
-    """Return what stands before the byte `offset` of the file on its line."""
+    """Return what stands before the byte `offset` of the file on its line, or the last of it where it is long."""
     at = offset - source.start
-    return source.raw[source.raw.rfind(b"\n", 0, at) + 1 : at]
+    begin = max(at - MAX_BEFORE, 0)
+    line_break = source.raw.rfind(b"\n", begin, at)
+    return source.raw[line_break + 1 if line_break >= 0 else begin : at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +37,13 @@ class Part:
 
     document: Document
     scalar: Scalar
+    text: str
+    """What it says, as it is written: `1.10` is no number here; a null says nothing."""
 
     @classmethod
-    def of(cls, document: Document, node: Node) -> Part | None:
-        """Return the part that `node` is, None for what is no scalar."""
-        return cls(document, node) if isinstance(node, Scalar) else None
-
-    @property
-    def text(self) -> str:
-        """What it says, as it is written: `1.10` is no number here; a null says nothing."""
-        if self.scalar.tag == NULL:
-            return ""
-        return self.scalar.value.strip() if self.scalar.is_block else self.scalar.value
+    def of(cls, document: Document, scalar: Scalar) -> Part:
+        text = scalar.value.strip() if scalar.is_block else scalar.value
+        return cls(document, scalar, "" if scalar.tag == NULL else text)
 
     @property
     def start(self) -> int | None:
