@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from bot.formats._syntax.places import Place
 from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
-from bot.formats._syntax.yaml_nodes import EACH, Document, Mapping, Node, Scalar
+from bot.formats._syntax.yaml_nodes import EACH, STRING, Document, Mapping, Node, Scalar
 from bot.formats._syntax.yaml_parts import Part, Parts, before_on_line, shared_scalars
 from bot.formats._syntax.yaml_source import Source
 from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
@@ -109,10 +109,11 @@ def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place)
 def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
     """Return where a `digest` would go beside `newTag`: in flow style behind its value, else in a line below its own.
 
-    None where that line has more than the key and its value, and in JSON: `tag@digest` says the same.
+    None where that line has more than the key and its value, in JSON, and for a number, which kustomize refuses:
+    `tag@digest` says the same.
     """
     tag = image.tag
-    if tag is None or not tag.text:
+    if tag is None or not tag.text or tag.scalar.tag != STRING:
         return None
     document, source = entry.document, entry.document.source
     start, end = (at - source.start for at in document.extent(tag.scalar))
