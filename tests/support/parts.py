@@ -11,9 +11,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def find_docker_registry() -> str | None:
-    """Return Debian's registry: the one on PATH, or the one that `make` unpacked."""
-    unpacked = ROOT / ".parts" / "usr" / "bin" / "docker-registry"
-    return shutil.which("docker-registry") or (str(unpacked) if unpacked.exists() else None)
+    """Return Debian's registry."""
+    return _find_in_debian("docker-registry")
+
+
+def find_kustomize() -> str | None:
+    """Return Debian's kustomize."""
+    return _find_in_debian("kustomize")
+
+
+def _find_in_debian(command: str) -> str | None:
+    """Return a command: the one on PATH, or the one that `make` unpacked."""
+    unpacked = ROOT / ".parts" / "usr" / "bin" / command
+    return shutil.which(command) or (str(unpacked) if unpacked.exists() else None)
 
 
 def find_trivy() -> str | None:
@@ -30,6 +40,7 @@ def find_trivy() -> str | None:
 
 PARTS: dict[str, Callable[[], str | None]] = {
     "docker-registry": find_docker_registry,
+    "kustomize": find_kustomize,
     "trivy": find_trivy,
     "git": lambda: shutil.which("git"),
 }

@@ -1,0 +1,219 @@
+"""Kustomizations: the real kustomize is the witness of what they say, before and after they are pinned."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from support.parts import find_kustomize
+from support.values import digest
+
+from bot.core.edit import apply_edits, write_digest
+from bot.formats.kustomize import FORMAT
+from bot.model.reference import ImageReference
+from bot.model.remark import Kustomization
+from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+
+PATH = FilePath("overlays/production/kustomization.yaml")
+CASES = Path(__file__).parent / "kustomize"
+PODS = "pods.yaml"
+
+
+def found(content: bytes, path: FilePath = PATH):
+    return list(FORMAT.extract(SourceFile(path, content)))
+
+
+def occurrences(content: bytes):
+    return [each for each in found(content) if isinstance(each, Occurrence)]
+
+
+def remark_of(content: bytes, path: FilePath = PATH) -> Kustomization:
+    (remark,) = (each for each in found(content, path) if isinstance(each, Kustomization))
+    return remark
+
+
+def moved(content: bytes) -> bytes:
+    slots = [(each.digest, each.reference) for each in occurrences(content) if isinstance(each.digest, Slot)]
+    return apply_edits(content, [write_digest(slot, digest(str(reference))) for slot, reference in slots])
+
+
+def build(folder: Path, content: bytes, images: list[str]) -> list[str] | None:
+    """Return what kustomize makes of `images`, None where it refuses the kustomization."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
+    containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
+    folder.mkdir(exist_ok=True)
+    (folder / PODS).write_text(yaml.safe_dump(pod | {"spec": {"containers": containers}}), encoding="utf-8")
+    (folder / "kustomization.yaml").write_bytes(content)
+    command = [find_kustomize() or "kustomize", "build", str(folder)]
+    built = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    if built.returncode:
+        return None
+    return [container["image"] for container in yaml.safe_load(built.stdout)["spec"]["containers"]]
+
+
+def with_pods(content: bytes) -> bytes | None:
+    """Return a kustomization that also takes the pods, None for one whose form leaves no room for that."""
+    document = next(yaml.safe_load_all(content), None)
+    if not isinstance(document, dict) or "resources" in document or content.lstrip().startswith(b"{"):
+        return None
+    line_break = b"\r\n" if b"\r\n" in content else b"\n"
+    return content + line_break + b"resources: [" + PODS.encode() + b"]" + line_break
+
+
+def check_build(folder: Path, content: bytes, names: list[str]) -> None:
+    """Check that pinning changes exactly the images that it should, to exactly what it should."""
+    before, after = build(folder, content, names), build(folder, moved(content), names)
+    assert before is not None
+    assert after is not None
+    planned = {str(each.reference): each.reference for each in occurrences(content) if isinstance(each.digest, Slot)}
+    expected = [str(planned[image].at(digest(image))) if image in planned else image for image in before]
+    assert after == expected
+    assert after != before
+
+
+@pytest.mark.real("kustomize")
+@pytest.mark.parametrize("name", ["already-pinned", "bom", "crlf", "flow", "kinds", "suffixes"])
+def test_kustomize_builds_a_case_with_exactly_the_images_that_were_planned(name, tmp_path):
+    content = with_pods((CASES / name / "before" / "kustomization.yaml").read_bytes())
+    assert content is not None
+    check_build(tmp_path, content, [entry["name"] for entry in yaml.safe_load(content)["images"]])
+
+
+@pytest.mark.real("kustomize")
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "- name: web\n  newTag: v1 # a comment",
+        "- newTag: 'v1'\n  name: web",
+        "- name: web\n  newName: ghcr.io/acme/web\n  newTag: v1\n",
+        "- name: web\n  newName: ghcr.io/acme/web:v1",
+        "-   name: web\n    newTag: v1",
+        "-\n    name: web\n    newTag: v1",
+        "- {name: web, newTag: v1}",
+        '- {"name": "web", "newTag": "v1"}',
+        "- { name: web,\n    newTag: v1 # of the web\n  }",
+        "- 'name': web\n  \"newTag\": v1",
+        "- name: web\n  newTag: v1\n  digest: ''",
+        "- name: web\n  digest:\n  newTag: v1",
+        f"- name: web\n  newTag: v1@{digest('old')}",
+        f"- name: web\n  newTag: v1\n  digest: {digest('old')}",
+        f"- name: web\n  newName: acme/web:v1@{digest('old')}",
+        "- name: web\n  newTag: |-\n    v1",
+        "- name: web\n  newTag:\n    v1",
+        "- name: web\n  newTag: !!str 1.10",
+        '- name: web\n  "new\\x54ag": v1',
+        "- name: web\n  newTag: &tag v1\n- name: job\n  newName: *tag",
+        "- &web {name: web, newTag: v1}\n- *web",
+    ],
+)
+def test_kustomize_takes_a_digest_wherever_it_is_written(entry, tmp_path):
+    content = f"resources: [{PODS}]\nimages:\n{entry}\n".encode()
+    check_build(tmp_path, content, ["web", "other:1", "docker.io/library/web:1"])
+
+
+@pytest.mark.real("kustomize")
+@pytest.mark.parametrize("number", ["1.10", "0123", "2024", "2024-06-01"])
+def test_a_number_that_kustomize_refuses_is_a_text_for_it_with_a_digest_behind_it(number, tmp_path):
+    content = f"resources: [{PODS}]\nimages:\n- name: web\n  newTag: {number}\n".encode()
+    expected = [f"web:{number}@{digest(f'web:{number}')}"]
+    assert build(tmp_path, moved(content), ["web"]) == expected
+
+
+@pytest.mark.real("kustomize")
+def test_a_component_replaces_in_what_its_taker_gathers(tmp_path):
+    """So that the relation holds what kustomize does."""
+    component = tmp_path / "component"
+    component.mkdir()
+    (component / "kustomization.yaml").write_text(
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nimages: [{name: web, newTag: v2}]\n", "utf-8"
+    )
+    taker = f"resources: [{PODS}]\ncomponents: [component]\n".encode()
+    assert build(tmp_path, taker, ["web:v1", "docker.io/library/web:v1"]) == ["web:v2", "docker.io/library/web:v1"]
+
+
+def test_it_says_what_it_gathers_from_the_top_of_the_tree():
+    remark = remark_of(
+        b"""resources:
+- web.yaml
+- ./job.yaml
+- ../../base
+- ../../../outside
+- /absolute
+- https://github.com/acme/web//deploy?ref=v1
+- github.com/acme/web/deploy
+- git@github.com:acme/web.git
+- git::https://acme.com/web
+- web/?ref=v1
+- |
+  inline
+- 1
+bases: [../staging/, "."]
+patches:
+- path: patches/web.yaml
+- patch: "inline: true"
+patchesStrategicMerge: [merge.yaml, "kind: Deployment\\n"]
+patchesJson6902: [{path: json.yaml}]
+components: [../../components/tls]
+"""
+    )
+    assert remark.gathers == (
+        "overlays/production/web.yaml",
+        "overlays/production/job.yaml",
+        "base",
+        "overlays/staging",
+        "overlays/production",
+        "overlays/production/patches/web.yaml",
+        "overlays/production/merge.yaml",
+        "overlays/production/json.yaml",
+    )
+    assert remark.components == ("components/tls",)
+
+
+def test_at_the_top_of_the_tree_nothing_is_above():
+    remark = remark_of(b"resources: [., deploy, ../deploy, ..]\n", FilePath("kustomization.yaml"))
+    assert remark.gathers == ("", "deploy")
+
+
+def test_it_says_which_names_it_replaces():
+    remark = remark_of(
+        b"images:\n- {name: web, newTag: v1}\n- {name: job, newName: acme/job}\n- {name: same}\n- {newTag: v1}\n"
+        b"- {name: pinned, digest: 'sha256:'}\n- {name: suffixed, tagSuffix: -a}\n- {name: empty, newTag: ''}\n"
+    )
+    assert remark.names == {"web", "job", "pinned", "suffixed"}
+
+
+def test_an_object_of_flux_in_a_file_of_that_name_is_none():
+    assert not found(b"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec: {path: ./apps}\n")
+
+
+def test_an_alias_is_the_entry_that_it_names_as_often_as_the_budget_allows():
+    alias = b"- *web\n"
+    content = b"images:\n- &web {name: web, newTag: v1}\n"
+    assert len(occurrences(content + alias * 100)) == 101
+    (refused,) = found(content + alias * 60_000)
+    assert isinstance(refused, Unsupported)
+    assert refused.reason is Reason.TOO_DEEP
+
+
+def test_a_file_of_one_line_is_read_in_a_moment():
+    entries = b", ".join([b"{name: web, newTag: v1}"] * 20_000)
+    assert len(occurrences(b"images: [" + entries + b"]")) == 20_000
+
+
+def test_a_patch_keeps_where_it_would_be_written_for_a_rule_that_allows_it():
+    (patch,) = occurrences(
+        b"patches:\n- patch: |\n    apiVersion: v1\n    kind: Pod\n    spec: {containers: [{image: 'web:1'}]}\n"
+    )
+    assert isinstance(patch.digest, Closed)
+    assert patch.digest.reason is Reason.EMBEDDED
+    assert patch.digest.slot is not None
+    assert patch.reference == ImageReference.parse("web:1")
+
+
+def test_files_are_selected_by_their_name():
+    paths = [FilePath(path) for path in ("kustomization.yaml", "a/kustomization.yml", "a/b/Kustomization")]
+    others = [FilePath(path) for path in ("Kustomization.yaml", "my-kustomization.yaml", "kustomization.yaml/a.yaml")]
+    assert FORMAT.selects([*paths, *others]) == paths
