@@ -138,8 +138,11 @@ def _template(action: Action) -> Template:
 
 
 def _assigned(tokens: Sequence[Token]) -> tuple[list[str], Sequence[Token]]:
-    """Split `$a, $b := EXPRESSION` into its variables and the expression."""
+    """Split `$a, $b := EXPRESSION` into its variables and the expression. Raises NotUnderstoodError."""
     for at, token in enumerate(tokens[:4]):
         if token.kind == "sign" and token.text in {":=", "="}:
-            return [each.text for each in tokens[:at] if each.kind == "variable"], tokens[at + 1 :]
+            variables = [each.text for each in tokens[:at] if each.text != ","]
+            if not variables or not all(variable.startswith("$") for variable in variables):
+                raise NotUnderstoodError
+            return variables, tokens[at + 1 :]
     return [], tokens

@@ -1,0 +1,402 @@
+"""Helm charts: what templates do with values, and what among values is an image."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.relate.charts import open_what_templates_take
+from bot.formats._syntax import helm_blocks, helm_expressions
+from bot.formats.helm import FORMAT
+from bot.model.remark import ChartTemplate, Inclusion, ValueUse
+from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Span, Unsupported
+from bot.model.vocabulary import Reason
+
+TEMPLATE = FilePath("web/templates/web.yaml")
+VALUES = FilePath("web/values.yaml")
+TAG = ("Values", "image", "tag")
+IMAGE, END, OTHER = ValueUse.IMAGE, ValueUse.END, ValueUse.OTHER
+ANYTHING = {((), ValueUse.UNKNOWN)}
+
+
+def templates_of(text: str, path: FilePath = TEMPLATE) -> dict[str, ChartTemplate]:
+    found = list(FORMAT.extract(SourceFile(path, text.encode())))
+    assert all(isinstance(each, ChartTemplate) for each in found)
+    return {each.template: each for each in found}
+
+
+def uses_of_tag(text: str, template: str = "") -> set[ValueUse]:
+    return {use for source, use in templates_of(text)[template].uses if source == TAG}
+
+
+def inclusions(text: str) -> dict[Inclusion, ValueUse]:
+    return {source: use for source, use in templates_of(text)[""].uses if isinstance(source, Inclusion)}
+
+
+def images_of(text: str):
+    return [each for each in FORMAT.extract(SourceFile(VALUES, text.encode())) if isinstance(each, Occurrence)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "image: nginx:{{ .Values.image.tag }}",
+        'image: "nginx:{{ .Values.image.tag }}"',
+        "image: 'nginx:{{.Values.image.tag}}' # a comment",
+        "- image: nginx:{{ .Values.image.tag }}\r",
+        "{name: web, image: nginx:{{ .Values.image.tag }}}",
+        'sidecarImage: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"',
+        '"image": "nginx:{{ .Values.image.tag }}",',
+        "image: nginx:{{ $.Values.image.tag }}",
+        "image: nginx:{{ (.Values.image).tag }}",
+        "image: nginx:{{ ((.Values).image).tag | default .Chart.AppVersion }}",
+        'image: nginx:{{ index .Values "image" "tag" }}',
+        'image: nginx:{{ get .Values.image "tag" }}',
+        'image: {{ printf "%s:%s" .Values.image.repository .Values.image.tag }}',
+        'image: {{ printf "%s:%v" "nginx" (.Values.image.tag | toString) | quote }}',
+        'image: {{ printf "nginx:%s@%s" .Values.image.tag .Values.image.digest }}',
+        'image: {{ print "nginx:" .Values.image.tag }}',
+        'image: nginx:{{ required "a tag" .Values.image.tag }}',
+        'image: nginx:{{ coalesce .Values.other .Values.image.tag "latest" }}',
+        'image: nginx:{{ ternary .Values.image.tag "latest" .Values.pinned }}',
+        "image: nginx:{{ tpl .Values.image.tag $ }}",
+        "image: nginx:{{ .Values.image.tag }}{{ with .Values.image.digest }}@{{ . }}{{ end }}",
+        "image: nginx:{{ .Values.image.tag }}@{{ .Values.image.digest }}",
+        "image: {{ if .Values.image.tag }}nginx:{{ .Values.image.tag }}{{ else }}nginx{{ end }}",
+        "image: nginx:{{ if not (empty .Values.image.tag) }}{{ .Values.image.tag }}{{ end }}",
+        "image: nginx:{{ with .Values.image }}{{ .tag }}{{ end }}",
+        "image: nginx:{{ with $image := .Values.image }}{{ $image.tag }}{{ end }}",
+        "{{ $image := .Values.image }}{{ $tag := $image.tag }}image: nginx:{{ $tag }}",
+        '{{ $images := dict "web" .Values.image }}image: nginx:{{ $images.web.tag }}',
+        "{{ range $number, $image := list .Values.image }}\nimage: nginx:{{ $image.tag }}\n{{ end }}",
+        "image: nginx:{{ .Values.image.tag }}\n{{- with .Values.resources }}\nresources: {{ toYaml . }}\n{{- end }}",
+        "image: nginx:{{ .Values.image.tag }}\n{{- .Values.resources | toYaml | nindent 4 }}",
+        "image: nginx:{{ .Values.image.tag }}\n{{/* {{ .Values.image.tag }} */}}",
+        "checksum: {{ toYaml .Values.image.tag | sha256sum }}\nimage: nginx:{{ .Values.image.tag }}",
+        '{{ if eq .Values.image.tag "" }}{{ fail "no tag" }}{{ end }}image: nginx:{{ .Values.image.tag }}',
+    ],
+)
+def test_a_tag_that_ends_a_reference(line):
+    for text in (line, f"kind: Pod\nspec:\n  containers:\n  {line}\n  name: web\n"):
+        assert uses_of_tag(text) == {IMAGE}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "version: {{ .Values.image.tag }}",
+        "value: nginx:{{ .Values.image.tag }}",
+        "- --image=nginx:{{ .Values.image.tag }}",
+        "imageTag: {{ .Values.image.tag }}",
+        "image: nginx:{{ .Values.image.tag }}-alpine",
+        "image: nginx:{{ .Values.image.tag }} {{ .Values.more }}",
+        "image: nginx:{{ .Values.image.tag }}{{ .Values.image.suffix }}",
+        "image: nginx:{{ .Values.image.tag }}{{ if .Values.alpine }}-alpine{{ end }}",
+        "image: nginx:{{ .Values.image.tag }}{{ if .a }}@{{ .b }}{{ else }}-alpine{{ end }}",
+        "image: nginx:{{ .Values.image.tag | trunc 10 }}",
+        'image: nginx:{{ .Values.image.tag | replace "@" "-" }}',
+        "image: nginx:{{ lower .Values.image.tag }}",
+        'image: {{ printf "%s:%s-alpine" "nginx" .Values.image.tag }}',
+        'image: {{ printf "nginx:%q" .Values.image.tag }}',
+        'image: {{ printf "nginx:%.5s" .Values.image.tag }}',
+        'image: {{ printf "nginx:%s" .Values.image.tag .Values.more }}',
+        "image: {{ printf .Values.format .Values.image.tag }}",
+        'image: {{ print "nginx:" .Values.image.tag "-alpine" }}',
+        'image: nginx{{ if semverCompare ">1" .Values.image.tag }}:2{{ end }}',
+        'image: nginx{{ if eq .Values.image.tag "latest" }}:2{{ end }}',
+        "image: nginx:{{ ternary 1 2 (eq .Values.image.tag .Values.other) }}",
+        "image: {{ toYaml .Values.image.tag }}",
+        "image: {{ (dict 1 .Values.image.tag) }}",
+        "image: {{ dict 'x' .Values.image.tag }}".replace("'", '"'),
+        "image: nginx # version\nname: {{ .Values.image.tag }}",
+        "image: nginx version {{ .Values.image.tag }}",
+        "image: >-\n  nginx:{{ .Values.image.tag }}",
+        "{{ range $i, $x := .Values.list }}image: nginx:{{ $.Values.image.tag }}{{ end }}",
+        "{{ if .a }}image: {{ else }}name: {{ end }}{{ .Values.image.tag }}",
+        "{{ $x := .Values.image.tag | upper }}image: nginx:{{ $x }}",
+    ],
+)
+def test_a_tag_that_is_used_for_something_else(line):
+    assert uses_of_tag(f"{line}\n") == {OTHER}
+
+
+def test_a_condition_is_no_use():
+    assert not uses_of_tag("{{ if and .Values.image.tag (not .Values.image.tag) }}x{{ end }}")
+    assert not uses_of_tag("{{ with .Values.image.tag }}x{{ end }}{{ if hasKey .Values.image.tag `a` }}{{ end }}")
+    assert not uses_of_tag("{{ $unused := .Values.image.tag | upper }}")
+
+
+def test_both_branches_count():
+    assert uses_of_tag(
+        "{{ if .a }}image: x:{{ .Values.image.tag }}\n{{ else }}v: {{ .Values.image.tag }}{{ end }}"
+    ) == {
+        IMAGE,
+        OTHER,
+    }
+
+
+def test_what_a_definition_ends_in_is_for_who_includes_it():
+    definition = '{{ define "web.image" }}\n%s\n{{ end }}'
+    for body in (
+        "{{- .Values.image.repository }}:{{ .Values.image.tag -}}",
+        "nginx:{{ .Values.image.tag }}",
+        '"nginx:{{ .Values.image.tag }}"',
+        "{{ if .Values.image.digest }}nginx@{{ .Values.image.digest }}{{ else }}nginx:{{ .Values.image.tag }}{{ end }}",
+        "{{- $tag := .Values.image.tag | default .Chart.AppVersion -}}{{- printf `nginx:%s` $tag -}}",
+        "version: {{ .Values.image.tag }}",
+    ):
+        assert uses_of_tag(definition % body, "web.image") == {END}
+    for body in (
+        "{{ .Values.image.tag }}-alpine",
+        "a: {{ .Values.image.tag }}\nb: 1",
+        "{{ .Values.image.tag | quote | lower }}",
+    ):
+        assert uses_of_tag(definition % body, "web.image") == {OTHER}
+    assert uses_of_tag(definition % "image: nginx:{{ .Values.image.tag }}\nname: web", "web.image") == {IMAGE}
+
+
+def test_a_block_is_a_definition_and_its_use():
+    text = 'image: {{ block "web.image" . }}nginx:{{ .Values.image.tag }}{{ end }}'
+    assert uses_of_tag(text, "web.image") == {END}
+    assert inclusions(text) == {Inclusion("web.image", frozenset({()})): IMAGE}
+
+
+@pytest.mark.parametrize("call", ['include "web.image" .', 'template "web.image" .', '. | include "web.image"'])
+def test_an_inclusion_is_used_where_it_stands(call):
+    inclusion = Inclusion("web.image", frozenset({()}))
+    assert inclusions(f"image: {{{{ {call} }}}}") == {inclusion: IMAGE}
+    assert inclusions(f"name: {{{{ {call} }}}}") == {inclusion: OTHER}
+
+
+def test_an_inclusion_may_be_changed_or_tested():
+    inclusion = Inclusion("web.image", frozenset({()}))
+    assert inclusions('image: {{ include "web.image" . | trunc 5 }}') == {inclusion: OTHER}
+    assert inclusions('{{ if include "web.image" . }}{{ end }}') == {inclusion: ValueUse.CONDITION}
+    assert not inclusions('{{ include "web.image" . | sha256sum }}')
+
+
+def test_what_an_inclusion_is_given():
+    assert inclusions('image: {{ include "a" (dict "image" .Values.image "root" $ "name" "web") }}') == {
+        Inclusion(
+            "a",
+            frozenset(),
+            (("image", frozenset({("Values", "image")})), ("root", frozenset({()})), ("name", frozenset())),
+        ): IMAGE
+    }
+    assert inclusions('image: {{ include "a" (list $ .Values.image) }}') == {
+        Inclusion("a", frozenset(), (("0", frozenset({()})), ("1", frozenset({("Values", "image")})))): IMAGE
+    }
+    changed = templates_of('image: {{ include "a" (dict "tag" (upper .Values.image.tag)) }}')[""].uses
+    assert (TAG, ValueUse.UNKNOWN) in changed
+
+
+def test_the_text_of_a_whole_file_is_only_ever_hashed():
+    assert not templates_of('x: {{ include (print $.Template.BasePath "/config.yaml") . | sha256sum }}')[""].uses
+    assert templates_of('x: {{ include (print .Release.Name "-x") . }}')[""].uses == ANYTHING
+
+
+def test_texts_from_files_may_use_anything():
+    assert templates_of('x: {{ tpl (.Files.Get "x.yaml") . }}')[""].uses >= ANYTHING
+    assert templates_of("x: {{ tpl .Values.text . }}")[""].uses == {(("Values", "text"), OTHER)}
+
+
+def test_what_is_set_in_place_is_not_followed():
+    uses = templates_of('{{ $_ := set .Values "version" .Values.image.tag }}x: {{ .Values.version }}')[""].uses
+    assert (TAG, ValueUse.UNKNOWN) in uses
+    assert (("Values",), ValueUse.UNKNOWN) in uses
+
+
+def test_notes_are_for_who_installs_the_chart():
+    notes = templates_of("Version {{ .Values.image.tag }}", FilePath("web/templates/NOTES.txt"))
+    assert notes[""].uses == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ if .a }}",
+        "{{ end }}",
+        "{{ else }}",
+        "{{ .a",
+        "{{ ( }}",
+        "{{ ) }}",
+        "{{ }}",
+        "{{ | }}",
+        "{{ $undefined }}",
+        "{{ .a | }}",
+        "{{ if }}{{ end }}",
+        "{{ template }}",
+        "{{ define x }}{{ end }}",
+        "{{ .a ~ .b }}",
+        '{{ "a }}',
+        "{{ else if .a }}{{ end }}",
+        "{{ x := 1 }}",
+        "{{ if .a }}" * 60 + "{{ end }}" * 60,
+        "{{ " + "(" * 40 + ".a" + ")" * 40 + " }}",
+        "{{ .a" + ".a" * 30 + " }}",
+        "{{ coalesce " + " ".join(f".a{number}" for number in range(60)) + " }}",
+    ],
+)
+def test_what_is_not_understood_is_said_to_be_unknown(text):
+    (template,) = templates_of(text).values()
+    assert template.uses == ANYTHING
+
+
+def test_a_definition_that_is_not_understood_spoils_no_other():
+    templates = templates_of(
+        '{{ define "a" }}{{ $x }}{{ end }}{{ define "b" }}x{{ end }}image: a:{{ .Values.image.tag }}'
+    )
+    assert templates["a"].uses == ANYTHING
+    assert templates["b"].uses == set()
+    assert templates[""].uses == {(TAG, IMAGE)}
+
+
+def test_texts_without_actions_say_nothing():
+    assert not templates_of("image: evil:1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ .Values.a }}" * 20_000,
+        "{{ if .a }}" * 20_000,
+        "{{ " + "(" * 20_000,
+        '{{ "' + '\\"' * 20_000,
+        "{{" * 20_000,
+        "{{/*" * 20_000,
+        "{{ $x := dict `a` 1 }}" + "{{ $x := dict `a` $x `b` $x }}" * 2_000,
+        "{{ range .a }}x" * 40 + "{{ end }}" * 40,
+        "image: " + "-" * 300_000 + "{{ .a }}",
+        "image" * 60_000 + "{{ .a }}",
+        "x" * (helm_blocks.MAX_TEMPLATE + 1) + "{{ .a }}",
+    ],
+)
+def test_a_template_is_read_in_a_moment(text):
+    began = time.process_time()
+    templates_of(text)
+    assert time.process_time() - began < 3
+
+
+PIECES = st.sampled_from(
+    [
+        *("{{ ", " }}", "{{- ", " -}}", "{{/* ", " */}}", '"', "`", "(", ")", " | ", " := ", "$x", "$", ".", "\n", "@"),
+        *(".Values.image.tag", "image: ", "if ", "else", "end", "range ", "with ", "define ", '"a"', 'include "a" .'),
+        *('dict "a" ', "list ", "printf ", "index ", "template ", "set ", "tpl ", "eq ", "merge ", "{{ end }}"),
+    ]
+)
+
+
+@given(text=st.lists(PIECES, max_size=30).map("".join))
+def test_no_template_raises(text):
+    templates = templates_of(text)
+    open_what_templates_take((), list(templates.values()))
+
+
+def test_files_are_selected_beside_a_chart():
+    charts = ["web/Chart.yaml", "Chart.yaml", "web/charts/db/Chart.yaml"]
+    chosen = [
+        *("values.yaml", "web/values.yaml", "web/values.yml", "web/values-production.yaml", "web/my-Values.YAML"),
+        *("web/ci/test-values.yaml", "web/ci/values.yaml", "web/values/production.yaml", "web/charts/db/values.yaml"),
+        *("web/templates/web.yaml", "web/templates/deep/_helpers.tpl", "web/templates/NOTES.txt", "templates/a.yml"),
+        *("web/templates/templates/a.yaml", "web/charts/db/templates/db.yaml", "ci/x-values.yaml", "values/a.yaml"),
+    ]
+    others = [
+        *("other/values.yaml", "web/ci/test.yaml", "web/values/deep/production.yaml", "web/deep/values.yaml"),
+        *("other/templates/web.yaml", "web/templates/web.json", "web/values.json", "web/crds/crd.yaml"),
+    ]
+    paths = [FilePath(path) for path in (*charts, *chosen, *others)]
+    assert list(FORMAT.selects(paths)) == chosen
+
+
+TEXTS = st.sampled_from(["nginx:1.27", "ghcr.io/acme/web:v1.2.3", "redis:7.2", "acme/job:1"])
+TAGS = st.sampled_from(["1.27", "v1", "latest", "1.2.3-alpine"])
+KEYS = st.sampled_from(["image", "initImage", "sidecar", "controller", "x", "images", "Image"])
+
+
+@st.composite
+def value_trees(draw, depth=3):
+    """Return values, and the images among them by their ways."""
+    tree, images = {}, {}
+    for key in draw(st.lists(KEYS, unique=True, max_size=4)):
+        kind = draw(st.sampled_from(["text", "mapping", "tree", "list", "other"]))
+        if kind == "text" and key.lower().endswith("image"):
+            tree[key] = draw(TEXTS)
+            images[key] = tree[key]
+        elif kind == "mapping" and key.lower().endswith("image"):
+            tree[key] = {"repository": "acme/web", "tag": draw(TAGS), "pullPolicy": "Always"}
+            images[key] = f"acme/web:{tree[key]['tag']}"
+        elif kind == "tree" and depth:
+            tree[key], inside = draw(value_trees(depth - 1))
+            images |= {f"{key}/{way}": image for way, image in inside.items()}
+        elif kind == "list" and depth:
+            inside = draw(st.lists(value_trees(depth - 1), max_size=2))
+            tree[key] = [each for each, _ in inside]
+            images |= {f"{key}/{at}/{way}": image for at, (_, each) in enumerate(inside) for way, image in each.items()}
+        elif kind == "other":
+            tree[key] = draw(st.sampled_from([None, True, 1.5, "", "picture.png", {"name": "evil"}]))
+    return tree, images
+
+
+@given(values=value_trees(), flow=st.sampled_from([True, False, None]), line_break=st.sampled_from(["\n", "\r\n"]))
+def test_what_is_read_is_what_the_loader_says(values, flow, line_break):
+    tree, images = values
+    text = yaml.safe_dump(tree, default_flow_style=flow, line_break=line_break)
+    assert {each.locator: each.written for each in images_of(text)} == {
+        f"0/{way}": each for way, each in images.items()
+    }
+
+
+def test_a_megabyte_of_values_is_within_the_budget():
+    text = "".join(f"a{number}:\n  image:\n    repository: acme/a{number}\n    tag: v1\n" for number in range(20_000))
+    assert len(images_of(text)) == 20_000
+
+
+def test_values_that_repeat_themselves_too_much_are_refused_whole_and_soon():
+    text = "x0: &x0 {image: 'a:1'}\n"
+    for level in range(1, 9):
+        text += f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 10)}]\n"
+    began = time.process_time()
+    (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
+    assert isinstance(refused, Unsupported)
+    assert refused.reason is Reason.TOO_DEEP
+    assert time.process_time() - began < 2
+
+
+def test_keys_that_no_locator_could_hold_are_refused():
+    text = "".join(f"{' ' * level}{'k' * 500}:\n" for level in range(10)) + f"{' ' * 10}image: a:1\n"
+    (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
+    assert isinstance(refused, Unsupported)
+    assert refused.reason is Reason.TOO_DEEP
+
+
+def test_no_two_ways_have_one_locator():
+    keys = ["a/b", "a#1", "'a~1b'", "'0'"]
+    text = "a: {b: {image: 'x:1'}}\n" + "".join(f"{key}: {{image: 'x:1'}}\n" for key in keys)
+    assert len({each.locator for each in images_of(text)}) == 5
+
+
+def test_a_comment_above_the_key_of_a_mapping_is_about_its_image():
+    (image,) = images_of(
+        "a: 1\n# above\nimage:\n  # between\n\n  registry: quay.io\n  repository: acme/web\n  tag: v1\n"
+    )
+    assert image.line_number == 6
+    assert set(image.also_lines) == {3, 6, 7, 8}
+    (image,) = images_of("image: {repository: acme/web,\n  tag: v1}\n")
+    assert set(image.also_lines) == {1, 2}
+    (image,) = images_of("images:\n- # first\n  repository: acme/web\n  tag: v1\n")
+    assert 2 in image.also_lines or 3 in image.also_lines
+
+
+def test_a_digest_behind_a_tag_waits_for_the_chart():
+    (image,) = images_of("controller: {image: {repository: acme/web, tag: v1}}")
+    assert image.digest == Closed(Reason.CHART_UNKNOWN, Slot(Span(50, 50), b"", b"@"))
+    assert image.variables == ("controller.image.tag",)
+
+
+def test_the_bounds_of_templates_are_those_that_people_stay_below():
+    assert helm_expressions.MAX_WAY >= 15
+    assert helm_expressions.MAX_SOURCES >= 30
