@@ -303,6 +303,7 @@ def unsupported(text):
         ("FROM node:$V$V", Reason.SHARED_ARGUMENT),
         ("FROM node:$V:$V", Reason.SHARED_ARGUMENT),
         ("FROM node:$V # why", Reason.SHARED_ARGUMENT),
+        ("FROM {{ registry }}/node:$V", Reason.SHARED_ARGUMENT),
         ("FROM alpine AS x22\nFROM x$V", Reason.SHARED_ARGUMENT),
         ("FROM --platform=linux/$V alpine", Reason.SHARED_ARGUMENT),
         ("FROM alpine\nARG V", Reason.SHARED_ARGUMENT),
@@ -327,3 +328,23 @@ def test_a_default_takes_a_digest_only_where_nothing_else_uses_it(other_use, rea
         assert place.digest == Slot(Span(8, 8), b"", b"@")
     else:
         assert place.digest == Closed(reason)
+
+
+def test_an_argument_that_is_empty_for_want_of_another_is_not_taken_for_unset():
+    only("ARG V=${NONE}\nFROM alpine:${V:-3.20}\n", variables=("V", "NONE"), reason=Reason.UNRESOLVED_ARGUMENT)
+
+
+def test_the_names_of_stages_are_held_against_all_that_surrounds_what_the_builder_sets():
+    text = "FROM a:1 AS x-linux-y-amd64-z\n{}\n"
+    assert not unsupported(text.format("FROM x-${TARGETOS}-y-${TARGETARCH}-z"))
+    assert unsupported(text.format("FROM x-${TARGETOS}-q-${TARGETARCH}-z"))
+
+
+@pytest.mark.parametrize("text", ['{"syntax": "evil:1"', '{"a": {"syntax": "evil:1"}}', '{"syntax": 1, "a": "syntax"}'])
+def test_only_a_json_object_says_what_reads_it(text):
+    assert not list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
+
+
+@pytest.mark.parametrize("text", ['{"syntax": "a:1", "b": {"syntax": "evil:1"}}', '{"syntax": "a\\u003a1"}'])
+def test_a_json_object_that_says_it_in_another_spelling_is_left_alone(text):
+    assert not list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode())))

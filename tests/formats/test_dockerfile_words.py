@@ -59,13 +59,14 @@ PIECES = [
 
 
 def words_of(text, escape):
-    """Return an instruction whose only word is `text`, and the scope that gives it VALUES."""
+    """Return the instruction `FROM text`, and the scope that gives it VALUES."""
     defaults = "\n".join(f"ARG {name}={value}" for name, value in VALUES.items())
     instructions = list(read_instructions(f"# escape={escape}\n{defaults}\nFROM {text}\n".encode()))
-    assume(len(instructions) == len(VALUES) + 1)
-    assume(len(instructions[-1].words) == 1)
-    assume(not instructions[-1].flags)
     return instructions[-1], global_scope(instructions[:-1])
+
+
+def is_one_word(instruction):
+    return instruction.keyword == "from" and len(instruction.words) == 1 and not instruction.flags
 
 
 def expanded(instruction, scope):
@@ -80,6 +81,7 @@ def expanded(instruction, scope):
 @given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join), escape=st.sampled_from("\\`"))
 def test_a_word_becomes_what_buildkit_makes_of_it(text, escape):
     instruction, scope = words_of(text, escape)
+    assume(is_one_word(instruction))
     try:
         witness = ShellLex(escape, env=VALUES, skip_unset_env=False).process_word(instruction.words[0].value.decode())
     except ValueError:
@@ -94,9 +96,75 @@ def test_a_word_becomes_what_buildkit_makes_of_it(text, escape):
         assert expansion.text.decode() == witness
 
 
+@pytest.mark.parametrize(
+    ("word", "result"),
+    [
+        # V is 1.20-a, W is a, E is empty, U_1 is a.a-b/a, NONE is not set.
+        *(
+            ("$V", "1.20-a"),
+            ("${V}x", "1.20-ax"),
+            ("$Vx", ""),
+            ("$", "$"),
+            ("a$.", "a$."),
+            ("$1$V", "1.20-a"),
+            ("$@a", "a"),
+        ),
+        *(("\\$V", "$V"), ("a\\", "a"), ("\\'$W\\'", "'a'"), ("'$V\\'", "$V\\"), ('"$W"', "a"), ("\"'$W'\"", "'a'")),
+        *(('"\\"\\$\\\\\\a"', '"$\\\\a'), ("a`b", "a`b"), ('"a`"', "a`"), ("a}/b", "a}/b"), ("<<<a", "<<<a")),
+        *(("${V:-x}", "1.20-a"), ("${E:-x}", "x"), ("${E-x}", ""), ("${NONE-x}", "x"), ("${NONE:-${W}}", "a")),
+        *(("${V:+x}", "x"), ("${E:+x}", ""), ("${E+x}", "x"), ("${NONE+x}", ""), ("${NONE:+x}", ""), ("${V+$W}", "a")),
+        *(("${V:?x}", "1.20-a"), ("${E?x}", ""), ('${NONE:-"}\'"}', "}'"), ("${NONE:-\\}}", "}"), ("${+x}", "")),
+        *(
+            ("${U_1#*a}", ".a-b/a"),
+            ("${U_1##*a}", ""),
+            ("${U_1%a*}", "a.a-b/"),
+            ("${U_1%%.*}", "a"),
+            ("${U_1#b}", "a.a-b/a"),
+        ),
+        *(
+            ("${V#?}", ".20-a"),
+            ("${V%-?}", "1.20"),
+            ("${V%\\*}", "1.20-a"),
+            ("${V##$W}", "1.20-a"),
+            ("${V%$W}", "1.20-"),
+        ),
+        *(("${U_1/a/x}", "x.a-b/a"), ("${U_1//a/x}", "x.x-b/x"), ("${U_1/\\//x}", "a.a-bxa"), ("${U_1/a*b/}", "/a")),
+        *(("${U_1/z/x}", "a.a-b/a"), ("${U_1//?a/}", "a-b"), ("${W/*/x}", "x"), ("${W//a/}", ""), ('${W/"a"/x}', "x")),
+        *(
+            ('${NONE#"\\x"}', ""),
+            ('${V#"1\\"."}', None),
+            ("${V%\\x}", None),
+            ("${V//*/x}", None),
+            ("${V/1/$}", "$.20-a"),
+        ),
+        *(
+            (broken, None)
+            for broken in ("${", "${}", "${{V}}", "${:V}", "${V", "${V:x}", "${V:#x}", "${V!}", "${V:-", "'", '"')
+        ),
+        *(
+            (broken, None)
+            for broken in ("${V/a}", "${V/a", '"${V', '"\\', "${NONE?x}", "${NONE:?x}", "${E:?x}", "${V-'}")
+        ),
+    ],
+)
+def test_the_words_of_a_dockerfile(word, result):
+    instruction, scope = words_of(word, "\\")
+    try:
+        witness = ShellLex("\\", env=VALUES, skip_unset_env=False).process_word(word)
+    except ValueError:
+        witness = None
+    assert witness == result or word == "${V//*/x}"
+    expansion = expanded(instruction, scope)
+    if result is None:
+        assert isinstance(expansion, Reason) or expansion.unknown
+    else:
+        assert expansion.text.decode() == result
+
+
 @given(text=st.lists(st.sampled_from(PIECES), min_size=1, max_size=10).map("".join), escape=st.sampled_from("\\`"))
 def test_what_a_word_became_is_in_the_file_where_it_says(text, escape):
     instruction, scope = words_of(text, escape)
+    assume(is_one_word(instruction))
     content = instruction.text  # of one line, so only its place in the file is missing
     start = instruction.pieces[0].file_start
     expansion = expanded(instruction, scope)

@@ -86,6 +86,7 @@ class _Reader:
         """Say what a word is; None for a stage and for no text at all."""
         word = mention.word
         if _TEMPLATE.search(word.value):
+            self._spoil_named(word.value)
             return self._unsupported(mention, Reason.TEMPLATED)
         if _AS_IT_IS.fullmatch(word.value):
             text = word.value.decode()
@@ -142,9 +143,8 @@ class _Reader:
     def _is_no_image(self, text: str, mention: Mention) -> bool:
         if not text or text == _SCRATCH or (not mention.is_from and _STAGE_NUMBER.fullmatch(text)):
             return True
-        number = self._stages.first.get(
-            text.lower()
-        )  # no image has capitals: nothing is lost where BuildKit minds them
+        # BuildKit minds capitals in FROM; but no image has any, so nothing is lost.
+        number = self._stages.first.get(text.lower())
         return number is not None and (mention.stage is None or number < mention.stage)
 
     def _may_be_stage(self, mention: Mention, expansion: Expansion) -> bool:
@@ -171,7 +171,7 @@ class _Reader:
         return replace(found, variables=variables) if variables else found
 
     def _note_other_uses(self) -> None:
-        """Note what arguments are used for besides references: platforms, whatever stages take them for, nothing yet."""
+        """Note what arguments are used for besides references: platforms, what stages take them for, nothing yet."""
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.onbuild() if each.keyword == "onbuild" else each for each in in_stages):
             if instruction.keyword == "arg":

@@ -217,7 +217,7 @@ class _Expander:
         else:
             is_set = argument is not None
         choice = Use(name, argument.index if argument else None, How.CHOICE, result.length, result.length)
-        if operator == b"+" if is_set else operator == b"-":
+        if operator == (b"+" if is_set else b"-"):
             result.include(word, choice)
             return
         if is_set:
