@@ -6,7 +6,6 @@ beside has a say in it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -19,6 +18,7 @@ from bot.formats._syntax.interpolation import InvalidInterpolationError, parse_t
 from bot.formats._syntax.places import Place, shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.yaml_images import TEMPLATE_MARKS, ImageReader
+from bot.formats._syntax.yaml_keys import UTF_16, may_be_escaped
 from bot.formats._syntax.yaml_nodes import (
     EACH,
     EVERY,
@@ -37,9 +37,6 @@ from bot.ports import FileFormat
 
 _WORDS = (b"image", b"dockerfile_inline", b"args", b"$", b"environment", b"env_file")
 """Without one of them there is nothing to find: neither an image nor an argument nor a variable."""
-_ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
-"""The escapes of double quotes that can make a letter, or join what stands on two lines."""
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_16_WORD = b"i\0m\0a\0g\0e"
 _CONTEXT_SCHEME = "docker-image://"
 _TEMPLATES = ("{{", "<%", "<<")
@@ -54,7 +51,7 @@ class _Compose:
         return [path for path in paths if is_compose_file(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        if file.content.startswith(_UTF_16):
+        if file.content.startswith(UTF_16):
             if _UTF_16_WORD in file.content:
                 yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return
@@ -72,7 +69,7 @@ class _Compose:
 
 def _may_matter(content: bytes) -> bool:
     """Say whether there may be something to find in these bytes; a no is certain."""
-    return any(word in content for word in _WORDS) or (b"\\" in content and _ESCAPE.search(content) is not None)
+    return any(word in content for word in _WORDS) or may_be_escaped(content)
 
 
 @dataclass(frozen=True, slots=True)

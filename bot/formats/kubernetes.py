@@ -10,6 +10,7 @@ from bot.core.closing import close
 from bot.formats._syntax.kubernetes_gate import may_name_images
 from bot.formats._syntax.kubernetes_kinds import WAYS_OF_A_SOURCE
 from bot.formats._syntax.kubernetes_objects import ObjectReader
+from bot.formats._syntax.yaml_keys import UTF_16
 from bot.model.remark import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
@@ -27,7 +28,6 @@ _PARAMETERS = re.compile(r"(?:.*/)?\.argocd-source(-[^/]*)?\.yaml", re.DOTALL)
 """What overrides the source of an Argo CD Application, of all in a folder or of one (docs/user-guide/parameters.md of
 argoproj/argo-cd). That of one is what Argo CD Image Updater writes where nobody tells it another file."""
 
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF_16_WORD = b"i\0m\0a\0g\0e"
 _ESCAPE_OF_JSON = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD]")
@@ -43,7 +43,7 @@ class _Kubernetes:
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         content = file.content
-        if content.startswith(_UTF_16):
+        if content.startswith(UTF_16):
             if _UTF_16_WORD in content:
                 yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return

@@ -14,6 +14,7 @@ from bot.formats._syntax.image_maps import ValueImage, find_values, read_values
 from bot.formats._syntax.kubernetes_objects import ObjectReader
 from bot.formats._syntax.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.places import shown
+from bot.formats._syntax.yaml_keys import UTF_16
 from bot.formats._syntax.yaml_nodes import EACH, STRING, Document, Node, Scalar, TooDeepError, read_documents
 from bot.model.remark import Found, Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
@@ -37,7 +38,6 @@ _PATCHES: tuple[tuple[str, ...], ...] = (("patches", EACH, "patch"), ("patchesSt
 _COMPONENTS = ("components", EACH)
 _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
 """Beginnings of what is not in this tree (api/internal/git/repospec.go of kustomize)."""
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Kustomize:
         return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        if file.content.startswith(_UTF_16):
+        if file.content.startswith(UTF_16):
             yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return
         for document in read_documents(file.content, bool):

@@ -1,8 +1,8 @@
 """Whether there may be an object with an image in some bytes; a no is certain, and costs no parsing.
 
-An object has the keys `apiVersion` and `kind`, and on the way to each of its images is one of the keys SPELLINGS. What
-an object holds as a text has all of that in the text. The letters of a key stand in the file one after another, and a
-colon follows, unless
+An object has texts under the keys `apiVersion` and `kind`, and on the way to each of its images is one of the keys
+SPELLINGS. What an object holds as a text has all of that in the text. (Schemas have mappings under the same keys; there
+are many, and large ones.) The letters of a key stand in the file one after another, and a colon follows, unless
 
 - escapes in double quotes write some of the letters, or join what stands on two lines;
 - the key has a `?` before it: then a comment may come between;
@@ -16,22 +16,27 @@ from __future__ import annotations
 
 import re
 
-_KEY = re.compile(
-    rb"(?:[iI]mage(?:s|Name)?|reference|values(?:Object|Content)?)[\\\"' \tt\r\n\xc2\x85\xe2\x80\xa8\xa9]*:"
-)
-"""A key of SPELLINGS, and its colon. Inside a text that has quotes itself, `"` is written `\\"`, `'` is `''` and a tab
-may be `\\t`; a line break, in any of YAML's spellings, is a space there."""
-_ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
-"""The escapes of double quotes that can make a letter, or join what stands on two lines."""
-_EXPLICIT_KEY = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
+from bot.formats._syntax.yaml_keys import may_be_escaped
+
+_COLON = rb"[\\\"' \tt\r\n\xc2\x85\xe2\x80\xa8\xa9]*:"
+"""What ends a key. Inside a text that has quotes itself, `"` is written `\\"`, `'` is `''` and a tab may be `\\t`; a
+line break, in any of YAML's spellings, is a space there."""
+_NO_COLLECTION = rb"(?![ \t\r\n]*[{\[]|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
+"""Neither a collection in flow style nor the first key of a mapping in block style comes next."""
+_KEY = re.compile(rb"(?:[iI]mage(?:s|Name)?|reference|values(?:Object|Content)?)%b" % _COLON)
+"""A key of SPELLINGS."""
+_VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
+"""The keys of an object, with a value that may be a text."""
+_EXPLICIT_KEY = re.compile(rb"(?:\A|[\r\n\x85\xa8\xa9\"'>|{\[,:?-]|\\n)[ \t]*\?[ \t\r\n\xc2\xe2]")
+"""With what may stand before it; in prose a `?` comes after a word."""
 _ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
 """Both of PyYAML's parsers take no other letters for a name."""
 
 _DEFINITION = b"CustomResourceDefinition"
 _PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*(?=[A-Za-z]+:)")
 """Comments, directives and a bare marker, up to a plain key in the first column."""
-_OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\Z)")
-"""A line in the first column that is neither a plain key nor a comment nor a bare marker."""
+_OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\{\{|\Z)")
+"""A line in the first column that is neither a plain key nor a comment nor a bare marker; templates are never a key."""
 _KIND_LINE = re.compile(rb"kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
 _OTHER_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 """What YAML takes for the end of a line beside the usual."""
@@ -44,9 +49,16 @@ def may_hold_images(raw: bytes) -> bool:
 
 def may_name_images(raw: bytes) -> bool:
     """Say whether the keys that lead to an image may be in these bytes."""
-    if b"apiVersion" in raw and b"kind" in raw and (_has_image_key(raw) or _speaks_of_applications(raw)):
-        return True
-    return b"\\" in raw and _ESCAPE.search(raw) is not None
+    return (
+        b"apiVersion" in raw
+        and b"kind" in raw
+        and (_has_image_key(raw) or _speaks_of_applications(raw))
+        and (_has_object_keys(raw) or _has_odd_keys(raw))
+    ) or may_be_escaped(raw)
+
+
+def _has_object_keys(raw: bytes) -> bool:
+    return _VERSION.search(raw) is not None and _KIND.search(raw) is not None
 
 
 def _speaks_of_applications(raw: bytes) -> bool:
@@ -57,7 +69,11 @@ def _has_image_key(raw: bytes) -> bool:
     if _KEY.search(raw):
         return True
     has_word = any(word in raw for word in (b"mage", b"reference", b"values"))
-    return has_word and (_EXPLICIT_KEY.search(raw) is not None or _ALIAS_AS_KEY.search(raw) is not None)
+    return has_word and _has_odd_keys(raw)
+
+
+def _has_odd_keys(raw: bytes) -> bool:
+    return _EXPLICIT_KEY.search(raw) is not None or _ALIAS_AS_KEY.search(raw) is not None
 
 
 def is_definition(raw: bytes) -> bool:

@@ -12,6 +12,7 @@ from typing import assert_never
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.yaml_images import ImageReader
+from bot.formats._syntax.yaml_keys import UTF_16, may_be_escaped
 from bot.formats._syntax.yaml_nodes import (
     EACH,
     EVERY,
@@ -35,9 +36,6 @@ MAX_BEFORE_MAPPING = 200
 """Bytes from a key to its mapping, in which the key is looked for: an anchor, a tag, a comment."""
 
 _CORE_TAG = "tag:yaml.org,2002:"
-_ESCAPE = re.compile(rb"\\[xuU\r\n\xc2\xe2]")
-"""The escapes of double quotes that can make a letter, or join what stands on two lines."""
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
 """What may stand between a key and its mapping: comments, an anchor, a tag."""
 
@@ -97,7 +95,7 @@ class YamlPaths:
 
     def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
         """Yield the images in the order of their lines, and what could not be read."""
-        if file.content.startswith(_UTF_16):
+        if file.content.startswith(UTF_16):
             if any(all(_in_utf_16(word) in file.content for word in words) for words in self._words):
                 yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return
@@ -126,7 +124,7 @@ class YamlPaths:
         """
         if any(all(word in content for word in words) for words in self._words):
             return True
-        return b"\\" in content and _ESCAPE.search(content) is not None
+        return may_be_escaped(content)
 
     def _read(self, document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
         """Read all of a document, or, where it goes too deep, nothing of it."""
