@@ -10,7 +10,7 @@ from bot.formats._syntax.helm_templates import read_chart_template
 from bot.formats._syntax.image_maps import find_values, read_values
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.yaml_nodes import Document, TooDeepError, read_documents
-from bot.model.remark import ChartTemplate, Found
+from bot.model.remark import ChartTemplate, Found, ValueUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
@@ -24,6 +24,7 @@ _BELOW_CHART = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
 
 _MAY_HAVE_IMAGES = re.compile(rb"image|repository|\\[xuU\r\n\xc2\xe2]", re.IGNORECASE)
 """A word that the keys of all images have, or an escape that can write its letters."""
+_NAMED = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -62,11 +63,19 @@ def _charts_of(path: FilePath) -> Iterator[str]:
 
 
 def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
-    """Yield what texts among the values do with other values: templates may take them for templates (`tpl`)."""
-    if b".Values" in file.content:
-        for line in file.content.split(b"\n"):
-            if b".Values" in line and not line.lstrip().startswith(b"#"):
-                yield from read_chart_template(file.path, line)
+    """Yield what texts among the values do with other values: templates may take them for templates (`tpl`).
+
+    They are read line by line; nothing is known of what a line names that is not a template for itself.
+    """
+    if b".Values" not in file.content:
+        return
+    for line in file.content.split(b"\n"):
+        if b".Values" in line and not line.lstrip().startswith(b"#"):
+            named = {(*each.decode().split("."),) for each in _NAMED.findall(line)}
+            read = list(read_chart_template(file.path, line))
+            is_whole = all(((), ValueUse.UNKNOWN) not in each.uses for each in read) and b":=" not in line
+            unknown = ChartTemplate(file.path, "", frozenset((way, ValueUse.UNKNOWN) for way in named))
+            yield from read if is_whole else [unknown]
 
 
 def _may_have_images(content: bytes) -> bool:

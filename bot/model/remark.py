@@ -80,6 +80,8 @@ class ValueUse(StrEnum):
     """It ends an image's reference: a digest may stand behind it."""
     END = "end"
     """It ends what the template renders; who includes that decides."""
+    BEHIND_ALGORITHM = "behind-algorithm"
+    """It stands behind `sha256:`, so it is a digest without that."""
     OTHER = "other"
     CONDITION = "condition"
     """Only whether it is empty matters."""

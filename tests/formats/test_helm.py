@@ -124,6 +124,19 @@ def test_a_tag_that_is_used_for_something_else(line):
     assert uses_of_tag(f"{line}\n") == {OTHER}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "image: nginx@sha256:{{ .Values.image.tag }}",
+        "image: nginx{{ with .Values.image.tag }}@sha256:{{ . }}{{ end }}",
+        'image: {{ printf "nginx@sha256:%s" .Values.image.tag }}',
+        '{{ $whole := printf "sha256:%s" .Values.image.tag }}image: nginx@{{ $whole }}',
+    ],
+)
+def test_a_digest_that_stands_behind_its_algorithm(line):
+    assert uses_of_tag(f"{line}\n") == {ValueUse.BEHIND_ALGORITHM}
+
+
 def test_a_condition_is_no_use():
     assert not uses_of_tag("{{ if and .Values.image.tag (not .Values.image.tag) }}x{{ end }}")
     assert not uses_of_tag("{{ with .Values.image.tag }}x{{ end }}{{ if hasKey .Values.image.tag `a` }}{{ end }}")
@@ -272,7 +285,7 @@ def test_texts_without_actions_say_nothing():
         "{{ range .a }}x" * 40 + "{{ end }}" * 40,
         "image: " + "-" * 300_000 + "{{ .a }}",
         "image" * 60_000 + "{{ .a }}",
-        "x" * (helm_blocks.MAX_TEMPLATE + 1) + "{{ .a }}",
+        "{{ .a }}" * (helm_blocks.MAX_ACTIONS + 1),
     ],
 )
 def test_a_template_is_read_in_a_moment(text):

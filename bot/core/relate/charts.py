@@ -10,7 +10,7 @@ from posixpath import basename, dirname
 
 from bot.core.closing import allow
 from bot.model.remark import ChartTemplate, Inclusion, Places, Remark, ValueUse, Way
-from bot.model.source import Closed, FilePath, Occurrence, Span
+from bot.model.source import Closed, FilePath, Occurrence, Slot, Span
 from bot.model.vocabulary import Reason
 
 MAX_INCLUSIONS = 20_000
@@ -30,6 +30,7 @@ _ANYWHERE = "/"
 """The folder of no chart."""
 _VALUES = "Values"
 _ITEM = "*"
+_OTHER_USES = {ValueUse.OTHER, ValueUse.BEHIND_ALGORITHM}
 _GLOBAL = "global"
 """The values under it are the same for a chart and those inside it."""
 _LIBRARY = "common."
@@ -43,19 +44,20 @@ _ANYTHING: frozenset[_Use] = frozenset({((), ValueUse.UNKNOWN)})
 def open_what_templates_take(places: Places, remarks: Sequence[Remark]) -> Places:
     """Open every digest behind a tag that its chart's templates use to end references of images, and for nothing else.
 
-    What they use otherwise, too, is `tag-is-label`. What they do not use, or nobody can follow, stays as it is.
+    What they use otherwise, too, is `tag-is-label`. What they do not use, or nobody can follow, stays as it is. A place
+    for a digest that they write behind `sha256:` is closed: it takes what no registry calls a digest.
     """
     templates = [remark for remark in remarks if isinstance(remark, ChartTemplate)]
     if not templates:
         return places
-    waiting = [place for place in places if isinstance(place, Occurrence) and _awaits_its_chart(place)]
     values: dict[_Bytes, set[str]] = defaultdict(set)
-    for place in waiting:
-        values[_bytes_of(place)] |= set(place.variables)
+    for place in places:
+        if isinstance(place, Occurrence) and _asks_its_chart(place):
+            values[_bytes_of(place)] |= set(place.variables)
     charts = _Charts(templates)
     return tuple(
         _judged(place, charts, values[_bytes_of(place)])
-        if isinstance(place, Occurrence) and _awaits_its_chart(place)
+        if isinstance(place, Occurrence) and _asks_its_chart(place)
         else place
         for place in places
     )
@@ -70,9 +72,10 @@ def _bytes_of(place: Occurrence) -> _Bytes:
     return place.path, slot.span if slot is not None else None
 
 
-def _awaits_its_chart(place: Occurrence) -> bool:
-    is_unknown = isinstance(place.digest, Closed) and place.digest.reason is Reason.CHART_UNKNOWN
-    return is_unknown and place.format == _FORMAT
+def _asks_its_chart(place: Occurrence) -> bool:
+    """Say whether there is a value that a digest would go to, and none that something else forbids."""
+    is_asking = isinstance(place.digest, Slot) or place.digest.reason is Reason.CHART_UNKNOWN
+    return is_asking and place.format == _FORMAT and bool(place.variables)
 
 
 def _judged(place: Occurrence, charts: _Charts, values: Collection[str]) -> Occurrence:
@@ -81,7 +84,10 @@ def _judged(place: Occurrence, charts: _Charts, values: Collection[str]) -> Occu
     if chart is None:
         return place
     uses = [charts.uses(chart, value) for value in values]
-    if any(ValueUse.OTHER in each for each in uses):
+    if isinstance(place.digest, Slot):
+        is_half = any(ValueUse.BEHIND_ALGORITHM in each for each in uses)
+        return replace(place, digest=Closed(Reason.UNSUPPORTED_DIGEST)) if is_half else place
+    if any(each & _OTHER_USES for each in uses):
         return replace(place, digest=Closed(Reason.TAG_IS_LABEL))
     return allow(place, {Reason.CHART_UNKNOWN}) if all(each == {ValueUse.IMAGE} for each in uses) else place
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bot.formats._syntax.helm_actions import Action, NotUnderstoodError, Token, read_actions
 
-MAX_TEMPLATE = 1024 * 1024
-"""Characters of a file; Helm itself keeps a whole release, compressed, in a Secret of no more."""
+MAX_ACTIONS = 20_000
+"""Actions of a file; the longest templates of large charts have some thousand."""
 MAX_BLOCKS = 50
 """Blocks inside blocks; people stop at ten."""
 
@@ -71,7 +71,7 @@ Body = Sequence[Node]
 
 def read_blocks(text: str) -> tuple[Body, list[tuple[str, Body]]]:
     """Return what a file renders, and the templates that it defines, by name. Raises NotUnderstoodError."""
-    if len(text) > MAX_TEMPLATE:
+    if text.count("{{") > MAX_ACTIONS:
         raise NotUnderstoodError
     reader = _Reader(read_actions(text))
     body = reader.body(0)

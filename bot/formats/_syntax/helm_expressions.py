@@ -20,6 +20,7 @@ MAX_SOURCES = 50
 MAX_WAY = 20
 """Keys down to one value."""
 
+ALGORITHM = "sha256:"
 ITEM = "*"
 """In a way: any item, of a list or of a mapping."""
 
@@ -34,13 +35,15 @@ class Value:
     """What it ends in, as it is."""
     changed: _Sources = frozenset()
     """What else is in it: cut, compared, or with something behind it."""
+    behind_algorithm: _Sources = frozenset()
+    """What it ends in, behind `sha256:`."""
     named: tuple[tuple[str, Value], ...] = ()
     """What `dict` or `list` put together."""
     literal: str | None = None
 
     @property
     def sources(self) -> _Sources:
-        return self.ends.union(self.changed, *(value.sources for _, value in self.named))
+        return self.ends.union(self.changed, self.behind_algorithm, *(value.sources for _, value in self.named))
 
     @property
     def ways(self) -> frozenset[Way]:
@@ -52,27 +55,48 @@ class Value:
         return Value(changed=self.sources)
 
     @property
+    def behind_sha256(self) -> Value:
+        """What it is with an algorithm before it."""
+        return replace(self, ends=frozenset(), behind_algorithm=self.behind_algorithm | self.ends)
+
+    @property
     def tested(self) -> Value:
         """What is left where only its emptiness matters."""
-        return Value(changed=self.changed)
+        return Value(changed=self.changed | self.behind_algorithm)
 
     def or_else(self, other: Value) -> Value:
         """Return what is this or that."""
+        if NOTHING in (self, other):
+            return replace(self if other == NOTHING else other, literal=None)
         named = dict(self.named)
         for key, value in other.named:
             named[key] = named[key].or_else(value) if key in named else value
-        either = Value(self.ends | other.ends, self.changed | other.changed, tuple(named.items()))
+        either = Value(
+            self.ends | other.ends,
+            self.changed | other.changed,
+            self.behind_algorithm | other.behind_algorithm,
+            tuple(named.items()),
+        )
         if max(len(either.sources), len(either.named)) > MAX_SOURCES:
             raise NotUnderstoodError
         return either
 
     def at(self, key: str) -> Value:
         """Return what is under `key` of this; ITEM stands for any."""
-        if any(len(way) >= MAX_WAY for way in self.ways):
+        inside = [value for name, value in self.named if key in {name, ITEM}]
+        return _any([*inside, replace(self, named=()).along((key,))])
+
+    def along(self, keys: Sequence[str]) -> Value:
+        """Return what `keys`, one after another, lead to."""
+        if not self.named:
+            return Value(self._ways_along(tuple(keys)), self.sources - self.ways)
+        return reduce(Value.at, keys, self)
+
+    def _ways_along(self, keys: Way) -> frozenset[Way]:
+        ways = frozenset((*way, *keys) for way in self.ways)
+        if any(len(way) > MAX_WAY for way in ways):
             raise NotUnderstoodError
-        inside = _any([value for name, value in self.named if key in {name, ITEM}])
-        ways = frozenset((*way, key) for way in self.ways)
-        return replace(inside, ends=inside.ends | ways, changed=inside.changed | self.changed | (self.ends - self.ways))
+        return ways
 
 
 NOTHING = Value()
@@ -107,13 +131,15 @@ def _formatted(values: list[Value]) -> Value:
     verbs = [verb for verb in _VERB.finditer(template.literal) if verb["format"]]
     if len(verbs) != len(arguments):
         return _changed(values)
-    ends = [value if _is_last(verb) else value.whole for verb, value in zip(verbs, arguments, strict=True)]
-    return replace(_any(ends), named=(), literal=None)
+    written = [_written(verb, value) for verb, value in zip(verbs, arguments, strict=True)]
+    return replace(_any(written), named=(), literal=None)
 
 
-def _is_last(verb: re.Match[str]) -> bool:
-    """Say whether nothing stands behind what a verb writes as it is, or a digest does."""
-    return verb["format"] in {"s", "v"} and verb.string[verb.end() : verb.end() + 1] in {"", "@"}
+def _written(verb: re.Match[str], value: Value) -> Value:
+    """Return what a verb makes of a value: that stays an end with nothing behind it, or a digest."""
+    if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
+        return value.whole
+    return value.behind_sha256 if verb.string.endswith(ALGORITHM, 0, verb.start()) else value
 
 
 def _dictionary(values: list[Value]) -> Value:
@@ -210,7 +236,7 @@ class Evaluator:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))
             self.unknown |= frozenset() if is_file else given.sources  # a whole file's text is only ever hashed
             return NOTHING
-        self.unknown |= given.changed | (given.ends - given.ways)
+        self.unknown |= given.changed | given.behind_algorithm | (given.ends - given.ways)
         self.unknown.update(*(value.sources - value.ways for _, value in given.named))
         named = tuple((key, value.ways) for key, value in given.named)
         return Value(ends=frozenset({Inclusion(template.literal, given.ways, named)}))
@@ -282,9 +308,7 @@ class _Reader:
 
     @staticmethod
     def _fields(value: Value, token: Token) -> Value:
-        for key in token.text.split(".")[1:]:
-            value = value.at(key)
-        return value
+        return value.along(token.text.split(".")[1:])
 
     def _next(self) -> Token:
         if self.at == len(self._tokens):

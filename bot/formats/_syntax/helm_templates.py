@@ -13,7 +13,7 @@ from typing import assert_never
 
 from bot.formats._syntax.helm_actions import NotUnderstoodError
 from bot.formats._syntax.helm_blocks import Assignment, Block, Body, Output, Template, Text, read_blocks
-from bot.formats._syntax.helm_expressions import ITEM, NOTHING, ROOT, Evaluator, Value
+from bot.formats._syntax.helm_expressions import ALGORITHM, ITEM, NOTHING, ROOT, Evaluator, Value
 from bot.model.remark import ChartTemplate, Inclusion, ValueUse, Way
 from bot.model.source import FilePath
 
@@ -141,8 +141,9 @@ def _uses(body: Body, *, is_defined: bool) -> _Uses:
     _before(body, _After.END, marks)
     walk = _Walk(marks, is_defined=is_defined)
     try:
-        walk.body(body, ROOT, _Line.BLANK)  # once for the variables, which loops may use before they are set
         walk.body(body, ROOT, _Line.BLANK)
+        if walk.has_loops and walk.evaluator.variables:  # a loop may use what is set further down in it
+            walk.body(body, ROOT, _Line.BLANK)
     except NotUnderstoodError:
         return _UNKNOWN
     return frozenset(walk.uses) | {(source, ValueUse.UNKNOWN) for source in walk.evaluator.unknown}
@@ -155,6 +156,8 @@ class _Walk:
         self._marks = marks
         self._is_defined = is_defined
         self.evaluator = Evaluator()
+        self.has_loops = False
+        self._is_behind_algorithm = False
         self.uses: set[tuple[Way | Inclusion, ValueUse]] = set()
 
     def body(self, body: Body, dot: Value, line: _Line) -> _Line:
@@ -163,8 +166,12 @@ class _Walk:
             match node:
                 case Text():
                     line = _line_after(node.text, line)
+                    self._is_behind_algorithm = node.text.endswith(ALGORITHM)
                 case Output() | Template():
-                    self._note(self._value(node, dot), self._use(self._marks[id(node)], line))
+                    value = self._value(node, dot)
+                    value = value.behind_sha256 if self._is_behind_algorithm else value
+                    self._is_behind_algorithm = False
+                    self._note(value, self._use(self._marks[id(node)], line))
                     line = _Line.IMAGE if line in _IMAGE_LINES else _Line.OTHER
                 case Assignment():
                     self._assign(node.variables, self.evaluator.evaluate(node.tokens, dot))
@@ -192,6 +199,7 @@ class _Walk:
             value = NOTHING if branch.keyword == "else" else self.evaluator.evaluate(branch.tokens, dot)
             self._note(value, ValueUse.CONDITION)
             if branch.keyword == "range":
+                self.has_loops = True
                 value = value.at(ITEM)
             self._assign(branch.variables[-1:], value)
             self._assign(branch.variables[:-1], NOTHING)  # the index or the key
@@ -207,4 +215,5 @@ class _Walk:
         for source in value.ends:
             if use is not ValueUse.CONDITION or isinstance(source, Inclusion):
                 self.uses.add((source, use))
-        self.uses.update((source, ValueUse.OTHER) for source in value.sources - value.ends)
+        self.uses.update((source, ValueUse.BEHIND_ALGORITHM) for source in value.behind_algorithm)
+        self.uses.update((source, ValueUse.OTHER) for source in value.sources - value.ends - value.behind_algorithm)

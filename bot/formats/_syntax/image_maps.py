@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import partial
 
 from bot.formats._syntax import yaml_nodes
 from bot.formats._syntax.places import Place
@@ -34,18 +35,23 @@ _HEX_DIGEST = "sha"
 _ONLY_IMAGES_HAVE = frozenset(
     {"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"}
 )
-_GLOBAL_REGISTRY = ("global", "imageRegistry")
-"""Overrides the registry of every image (common.images.image in github.com/bitnami/charts)."""
+_REGISTRY_OF_ALL = ("global", "imageRegistry")
+"""Stands before the registry of every image (common.images.image in github.com/bitnami/charts)."""
+_REGISTRIES_OF_OTHERS = (("global", "image", "registry"), ("global", "registry"), ("imageRegistry",))
+"""Where charts have the registry of images that name none: without it, a name would mean one on Docker Hub."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
+_HOST = re.compile(r"[^/]*[.:][^/]*/|localhost/")
+"""What makes the beginning of a name a host."""
 _WEB = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
 """Where pictures, disks and sources are; other schemes, such as `ko`, name images."""
 _NO_REFERENCE = re.compile(
     r".*\.(?:png|jpe?g|gif|svg|webp|ico|bmp|tiff?|avif|iso|img|qcow2|vmdk|vhdx?|ova)(?:[?#].*)?|data:.*|[./#].*",
     re.IGNORECASE | re.DOTALL,
 )
-_LOOSE_TAGS = ("imageTag", "image_tag", "tag")
-"""Keys beside the key `image` that hold its tag; another key's tag is named after it: `initImageTag`."""
+_BESIDE = {"imageTag": "imageDigest", "image_tag": "image_digest", "tag": "digest"}
+"""Keys beside the key `image` that hold its tag, and those of the digest then; `initImageTag` is for `initImage`."""
+_SUFFIXES = (("Tag", "Digest"), ("_tag", "_digest"))
 
 MAX_KEYS_LENGTH = 4000
 """Characters of the keys down to one value: locators hold them all."""
@@ -64,6 +70,8 @@ class ValueImage:
     parts: Parts
     tag_value: str
     """The value that holds its tag, from where the values begin: `controller.image.tag`."""
+    digest_value: str
+    """The same of its digest."""
     is_text: bool
     """Whether one text is all of it."""
     is_certain: bool
@@ -102,7 +110,9 @@ def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueI
     if not isinstance(root, Mapping | yaml_nodes.Sequence):
         return
     first = _Step(root, dict(document.look(root)))
-    search = _Search(document, locator, _registry_of_all(document, first))
+    of_all = _registry_at(document, first, _REGISTRY_OF_ALL)
+    of_others = (_registry_at(document, first, keys) for keys in _REGISTRIES_OF_OTHERS)
+    search = _Search(document, locator, of_all, of_all or next(filter(None, of_others), ""))
     pending = [first]
     while pending:
         step = pending.pop()
@@ -128,6 +138,7 @@ def read_values(
     """Yield the occurrences of one document's values, or why they are none.
 
     A digest that would go behind a tag is closed as `chart-unknown`: only the chart's templates can say that it may.
+    What is to be asked of them is the value that the digest would go to.
     """
     shared = shared_scalars(image.parts for image in images)
     for image in images:
@@ -153,8 +164,10 @@ def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence
         closed = Closed(Reason.UNSUPPORTED_DIGEST)
         return replace(found, reference=reference, digest=closed, tag=closed)
     slot = found.digest
-    if image.is_text or not isinstance(slot, Slot) or slot.before != b"@":
+    if image.is_text or not isinstance(slot, Slot) or slot.old:
         return found
+    if slot.before != b"@":
+        return replace(found, variables=(image.digest_value,))
     return replace(found, digest=Closed(Reason.CHART_UNKNOWN, slot), variables=(image.tag_value,))
 
 
@@ -165,16 +178,18 @@ class _Search:
     document: Document
     locator: str
     registry_of_all: str
+    registry_of_others: str
 
     def mapping(self, around: _Step, step: _Step) -> ValueImage | None:
         """Return the image that a mapping reads like, which stands in the one `around` it."""
         inside, value = step.inside, step.node
         tag_key = next((each for each in _TAG_KEYS if isinstance(inside.get(each), Scalar)), None)
-        if not isinstance(value, Mapping) or not _text(inside.get("repository")):
+        name_key = "repository" if _text(inside.get("repository")) or not _text(inside.get("registry")) else "name"
+        if not isinstance(value, Mapping) or not _text(inside.get(name_key)):
             return None
         if not self._is_image(around, step, has_tag=tag_key is not None):
             return None
-        name, registry = self._part(value, "repository"), self._part(value, "registry")
+        name, registry = self._part(value, name_key), self._part(value, "registry")
         tag, digest = self._part(value, tag_key), self._part(value, "digest")
         if name is None:
             return None
@@ -184,8 +199,9 @@ class _Search:
         return ValueImage(
             locator=self._locate(step.keys),
             line_number=first.line_number,
-            parts=Parts(name, self._prefix(own, name.text, has_own=registry is not None), tag, digest),
+            parts=Parts(name, self._prefix(own, name.text), tag, digest),
             tag_value=".".join((*step.keys, tag_key or _TAG_KEYS[0])),
+            digest_value=".".join((*step.keys, "digest")),
             is_text=False,
             is_certain=True,
             also_lines=tuple(dict.fromkeys([_key_line(self.document, value), *others])),
@@ -206,22 +222,25 @@ class _Search:
         text = _text(value)
         if not (is_named or step.context is _Context.IMAGES) or not text or _NO_REFERENCE.fullmatch(text):
             return None
-        tag_key = _tag_beside(step, key, text) if is_named else None
+        keys = _keys_beside(step, key, text) if is_named else None
         is_exact = is_named and key.lower() == "image"
-        if tag_key is None and not _is_image_text(text, is_named=is_named, is_exact=is_exact):
+        if keys is None and not _is_image_text(text, is_named=is_named, is_exact=is_exact):
             return None
         name = self._part(step.node, key) if isinstance(step.node, Mapping) else Part.of(self.document, value)
-        tag = self._part(step.node, tag_key)
+        tag, digest, registry = map(partial(self._part, step.node), (*keys, "registry") if keys else (None, None, None))
         if name is None:
             return None
+        own = registry.text.removesuffix("/") if registry is not None else ""
+        others = [part.line_number for part in (tag, digest, registry) if part is not None]
         return ValueImage(
             locator=self._locate((*step.keys, key)),
             line_number=name.line_number,
-            parts=Parts(name, self._prefix("", text, has_own=False), tag),
-            tag_value=".".join((*step.keys, tag_key or key)),
-            is_text=tag is None,
+            parts=Parts(name, self._prefix(own, text), tag, digest),
+            tag_value=".".join((*step.keys, keys[0] if keys else key)),
+            digest_value=".".join((*step.keys, keys[1] if keys else key)),
+            is_text=keys is None,
             is_certain=is_exact,
-            also_lines=() if tag is None else (tag.line_number,),
+            also_lines=tuple(dict.fromkeys(others)),
         )
 
     def _part(self, node: Node, key: str | None) -> Part | None:
@@ -231,21 +250,22 @@ class _Search:
         values = self.document.values(node, key)[-1:]
         return next((Part.of(self.document, value) for value in values if isinstance(value, Scalar)), None)
 
-    def _prefix(self, own: str, name: str, *, has_own: bool) -> str:
-        """Return the registry of a name; the one for all images is meant for those that name none themselves."""
-        is_bare = has_own or ImageReference(name, None, None).host == DOCKER_HUB
-        return self.registry_of_all if self.registry_of_all and is_bare else own
+    def _prefix(self, own: str, name: str) -> str:
+        """Return the registry of a name."""
+        if own:
+            return self.registry_of_all or own
+        return "" if _HOST.match(name) else self.registry_of_others
 
     def _locate(self, keys: tuple[str, ...]) -> str:
         return "/".join((self.locator, *(each.translate(_ESCAPES) for each in keys)))
 
 
-def _tag_beside(step: _Step, key: str, text: str) -> str | None:
-    """Return the key beside `key` that holds the tag of an image without one."""
+def _keys_beside(step: _Step, key: str, text: str) -> tuple[str, str] | None:
+    """Return the keys beside `key` that hold the tag of an image without one, and its digest."""
     if ":" in text.rpartition("/")[2] or "@" in text:
         return None
-    keys = _LOOSE_TAGS if key.lower() == "image" else (f"{key}Tag", f"{key}_tag")
-    return next((each for each in keys if is_tag(_written(step.inside.get(each)).partition("@")[0])), None)
+    keys = _BESIDE if key.lower() == "image" else {f"{key}{tag}": f"{key}{digest}" for tag, digest in _SUFFIXES}
+    return next((each for each in keys.items() if is_tag(_written(step.inside.get(each[0])).partition("@")[0])), None)
 
 
 def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
@@ -260,9 +280,11 @@ def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
     return is_exact or (is_named and reference.host != DOCKER_HUB)
 
 
-def _registry_of_all(document: Document, root: _Step) -> str:
-    above, key = _GLOBAL_REGISTRY
-    return _text(dict(document.look(root.inside.get(above))).get(key)).removesuffix("/")
+def _registry_at(document: Document, root: _Step, keys: tuple[str, ...]) -> str:
+    node = root.inside.get(keys[0])
+    for key in keys[1:]:
+        node = dict(document.look(node)).get(key)
+    return _text(node).removesuffix("/")
 
 
 def _written(node: Node) -> str:

@@ -229,6 +229,16 @@ def test_places_that_share_their_bytes_are_open_only_together():
     assert [place.digest for place in both] == [SLOT, SLOT]
 
 
+def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
+    """`sha256:sha256:…` is none."""
+    place = value("image.digest", digest=Slot(Span(5, 5), b"", b""))
+    digest = ("Values", "image", "digest")
+    assert verdict(template((digest, IMAGE)), place=place) == "unknown"
+    assert verdict(template((digest, OTHER)), place=place) == "unknown"
+    assert verdict(template((digest, ValueUse.BEHIND_ALGORITHM)), place=place) == "unsupported-digest"
+    assert verdict(template((TAG, IMAGE), (TAG, ValueUse.BEHIND_ALGORITHM))) == "tag-is-label"
+
+
 def test_nothing_else_is_opened():
     closed = Closed(Reason.TAG_IS_LABEL)
     assert verdict(template((TAG, IMAGE)), place=value(digest=closed)) == "unknown"
