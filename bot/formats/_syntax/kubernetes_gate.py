@@ -27,8 +27,11 @@ _KEY = re.compile(rb"(?:[iI]mage(?:s|Name)?|reference|values(?:Object|Content)?)
 """A key of SPELLINGS."""
 _VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
-_EXPLICIT_KEY = re.compile(rb"(?:\A|[\r\n\x85\xa8\xa9\"'>|{\[,:?-]|\\n)[ \t]*\?[ \t\r\n\xc2\xe2]")
-"""With what may stand before it; in prose a `?` comes after a word."""
+_QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
+_BEFORE_A_KEY = (*(bytes([each]) for each in b"\r\n\x85\xa8\xa9\"'>|{[,:?-"), b"\\n", b"\\r")
+"""How what stands before an explicit key may end; in prose a `?` comes after a word."""
+MAX_INDENT = 100
+"""Blanks before a `?`; where there are more, it is taken for a key."""
 _ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
 """Both of PyYAML's parsers take no other letters for a name."""
 
@@ -52,8 +55,8 @@ def may_name_images(raw: bytes) -> bool:
     return (
         b"apiVersion" in raw
         and b"kind" in raw
-        and (_has_image_key(raw) or _speaks_of_applications(raw))
         and (_has_object_keys(raw) or _has_odd_keys(raw))
+        and (_has_image_key(raw) or _speaks_of_applications(raw))
     ) or may_be_escaped(raw)
 
 
@@ -73,7 +76,11 @@ def _has_image_key(raw: bytes) -> bool:
 
 
 def _has_odd_keys(raw: bytes) -> bool:
-    return _EXPLICIT_KEY.search(raw) is not None or _ALIAS_AS_KEY.search(raw) is not None
+    return _ALIAS_AS_KEY.search(raw) is not None or any(
+        not before or before.endswith(_BEFORE_A_KEY)
+        for mark in _QUESTION_MARK.finditer(raw)
+        for before in [raw[max(mark.start() - MAX_INDENT, 0) : mark.start()].rstrip(b" \t")]
+    )
 
 
 def is_definition(raw: bytes) -> bool:
