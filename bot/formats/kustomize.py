@@ -115,10 +115,12 @@ class _Kustomization:
 
 
 def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:
+    changing = [entry for entry in entries if entry.name and entry.image is not None]
     gathered = dict.fromkeys(each for way in _GATHERED for each in _paths(document, way, path))
     return Kustomization(
         path,
-        names=frozenset(entry.name for entry in entries if entry.name and entry.image is not None),
+        names=frozenset(entry.name for entry in changing),
+        renamed=frozenset(entry.name for entry in changing if entry.is_renamed),
         gathers=tuple(gathered),
         components=tuple(_paths(document, _COMPONENTS, path)),
     )

@@ -25,6 +25,8 @@ class Kustomization:
 
     path: FilePath
     names: frozenset[str]
+    renamed: frozenset[str] = frozenset()
+    """Those of the names that it gives another: there need be no image that is called so."""
     gathers: tuple[FilePath, ...] = ()
     """Files and folders, from the top of the tree; what is elsewhere is not among them."""
     components: tuple[FilePath, ...] = ()

@@ -11,11 +11,13 @@ from support.parts import find_kustomize
 from support.values import digest
 
 from bot.core.edit import apply_edits, write_digest
+from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
 from bot.model.reference import ImageReference
 from bot.model.remark import Kustomization
 from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
+from bot.pipeline.survey import read, related
 
 PATH = FilePath("overlays/production/kustomization.yaml")
 CASES = Path(__file__).parent / "kustomize"
@@ -177,12 +179,47 @@ def test_at_the_top_of_the_tree_nothing_is_above():
     assert remark.gathers == ("", "deploy")
 
 
-def test_it_says_which_names_it_replaces():
+def test_it_says_which_names_it_replaces_and_which_it_gives_another():
     remark = remark_of(
-        b"images:\n- {name: web, newTag: v1}\n- {name: job, newName: acme/job}\n- {name: same}\n- {newTag: v1}\n"
-        b"- {name: pinned, digest: 'sha256:'}\n- {name: suffixed, tagSuffix: -a}\n- {name: empty, newTag: ''}\n"
+        b"""\
+images:
+- {name: web, newTag: v1}
+- {name: job, newName: acme/job}
+- {name: kept, newName: kept, newTag: v1}
+- {name: pinned, digest: "sha256:"}
+- {name: suffixed, tagSuffix: -a}
+- {name: same}
+- {name: empty, newTag: ""}
+- {newTag: v1}
+"""
     )
-    assert remark.names == {"web", "job", "pinned", "suffixed"}
+    assert remark.names == {"web", "job", "kept", "pinned", "suffixed"}
+    assert remark.renamed == {"job"}
+
+
+def test_overlays_components_and_manifests_are_brought_together():
+    manifest = b"{apiVersion: v1, kind: Pod, spec: {containers: [{image: 'web:1'}, {image: 'nginx:1'}]}}"
+    files = {
+        "base/kustomization.yaml": b"resources: [pod.yaml]",
+        "base/pod.yaml": manifest,
+        "images/kustomization.yaml": b"kind: Component\nimages: [{name: web, newName: acme/web, newTag: v1}]",
+        "production/kustomization.yaml": b"resources: [../base]\ncomponents: [../images]",
+        "loose/pod.yaml": manifest,
+    }
+    readings = [
+        read(SourceFile(FilePath(path), content), file_format)
+        for path, content in files.items()
+        for file_format in (FORMAT, KUBERNETES)
+        if FilePath(path) in file_format.selects([FilePath(path)])
+    ]
+    places = [each for each in related(readings) if isinstance(each, Occurrence)]
+    assert [(each.path, str(each.reference), isinstance(each.digest, Slot)) for each in places] == [
+        ("base/pod.yaml", "web:1", False),
+        ("base/pod.yaml", "nginx:1", True),
+        ("images/kustomization.yaml", "acme/web:v1", True),
+        ("loose/pod.yaml", "web:1", False),
+        ("loose/pod.yaml", "nginx:1", True),
+    ]
 
 
 def test_an_object_of_flux_in_a_file_of_that_name_is_none():

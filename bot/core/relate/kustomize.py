@@ -22,8 +22,8 @@ _FILE_NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomizati
 def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
     """Close every image of a manifest whose name, as it is written, is replaced by a kustomization that gathers it.
 
-    Where nothing in the tree gathers the manifest, it is enough that the name is replaced somewhere: nobody knows who
-    deploys it, and the name may be a private one that no public registry should be asked for. The entry in the
+    Where nothing in the tree gathers the manifest, it is enough that somewhere the name is given another: nobody knows
+    who deploys it, and the name may be a private one that no public registry should be asked for. The entry in the
     kustomization is the place that moves.
     """
     kustomizations = [remark for remark in remarks if isinstance(remark, Kustomization)]
@@ -31,6 +31,7 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
     names &= {place.reference.name for place in places if isinstance(place, Occurrence) and _is_manifest(place)}
     if not names:
         return places
+    renamed = {name for kustomization in kustomizations for name in kustomization.renamed}
     tree = _Tree(kustomizations)
     replaced = tree.replaced(names)
 
@@ -38,8 +39,10 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
         name = place.reference.name
         if name not in names or not _is_manifest(place):
             return False
-        if replaced is None or not tree.gathers(place.path):
+        if replaced is None:
             return True
+        if not tree.gathers(place.path):
+            return name in renamed
         return not replaced[name].isdisjoint(_path_and_folders(place.path))
 
     return tuple(

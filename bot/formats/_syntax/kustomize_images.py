@@ -45,6 +45,11 @@ class ImageEntry:
         return self.text("name")
 
     @property
+    def is_renamed(self) -> bool:
+        """Whether the image is called otherwise in the end."""
+        return self.text("newName") not in {"", self.name}
+
+    @property
     def image(self) -> Parts | None:
         """What takes its place; None where the entry changes nothing."""
         if not any(self.text(key) for key in _CHANGES):

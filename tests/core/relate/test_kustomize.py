@@ -20,11 +20,11 @@ def manifest(written="web:1", path="base/web.yaml", **more):
     return occurrence(written, path=path, **({"format": "kubernetes"} | more))
 
 
-def kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml"):
+def kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", renamed=()):
     path = FilePath(f"{folder}/{name}" if folder else name)
     paths = (tuple(map(FilePath, each)) for each in (gathers, components))
     gathered, taken = paths
-    return Kustomization(path, frozenset(names), gathered, taken)
+    return Kustomization(path, frozenset(names), frozenset(renamed), gathered, taken)
 
 
 def is_replaced(place, *kustomizations):
@@ -92,16 +92,17 @@ def test_what_a_component_gathers_is_replaced_by_its_takers():
     assert is_replaced(manifest(path="component/web.yaml"), component, taker)
 
 
-def test_a_name_that_is_replaced_somewhere_is_closed_in_files_that_nothing_gathers():
+def test_a_name_that_is_given_another_somewhere_is_closed_in_files_that_nothing_gathers():
     """It may be a private name that no registry of the world should hear of."""
-    other = kustomization("other", ["other/web.yaml"], ["web"])
+    other = kustomization("other", ["other/web.yaml"], ["web", "nginx"], renamed=["web"])
     assert is_replaced(manifest(path="loose/web.yaml"), other)
     assert not is_replaced(manifest("nginx:1", path="loose/web.yaml"), other)
+    assert not is_replaced(manifest("redis:1", path="loose/web.yaml"), other)
 
 
 def test_a_folder_without_a_kustomization_is_gathered_with_all_that_is_below():
     """Flux makes a kustomization for such a folder; its own object is in no folder that could be gathered."""
-    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), (FilePath("apps"),))
+    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), gathers=(FilePath("apps"),))
     assert is_replaced(manifest(path="apps/deep/web.yaml"), flux)
     assert not is_replaced(manifest(path="apps/deep/web.yaml"), replace(flux, names=frozenset()))
     elsewhere = kustomization("x", ["clusters/web.yaml", "other/web.yaml"])
@@ -111,7 +112,7 @@ def test_a_folder_without_a_kustomization_is_gathered_with_all_that_is_below():
 
 def test_a_folder_with_a_kustomization_is_gathered_as_that_says():
     inner = kustomization("apps", ["apps/web.yaml"])
-    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), (FilePath("apps"),))
+    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), gathers=(FilePath("apps"),))
     elsewhere = kustomization("x", ["apps/other.yaml"])
     assert is_replaced(manifest(path="apps/web.yaml"), inner, flux, elsewhere)
     assert not is_replaced(manifest(path="apps/other.yaml"), inner, flux, elsewhere)
