@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.model.source import Change, FilePath
+from bot.model.source import Change
 
 Target = str
 """`line@digest`: what a person declines by closing."""
