@@ -4,11 +4,12 @@ import re
 
 import click
 import pytest
-from support import vocabulary_reference
+from support import kinds_reference, vocabulary_reference
 from support.parts import ROOT
 
 from bot.cli.app import basebump
-from bot.model.vocabulary import ExitCode
+from bot.formats import all_formats
+from bot.model.vocabulary import ExitCode, Reason
 from bot.settings import load
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,6 +34,26 @@ COMMANDS = dict(_commands(basebump))
 def test_the_vocabulary_page_is_made_from_the_model():
     page = vocabulary_reference.PAGE.read_text(encoding="utf-8")
     assert page == vocabulary_reference.page().rstrip() + "\n", "python tests/support/vocabulary_reference.py"
+
+
+def test_the_page_of_files_has_the_kinds_of_the_table():
+    page = kinds_reference.PAGE.read_text(encoding="utf-8")
+    assert page == kinds_reference.page(page), "python tests/support/kinds_reference.py"
+
+
+def test_the_page_of_files_names_every_format():
+    table = kinds_reference.PAGE.read_text(encoding="utf-8").partition("\n\nOther names")[0]
+    named = {
+        name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([\w-]+)`", row)
+    }
+    assert named == {file_format.name for file_format in all_formats()}
+
+
+def test_the_page_of_files_speaks_only_of_reasons_that_there_are():
+    words = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", kinds_reference.PAGE.read_text(encoding="utf-8")))
+    formats = {file_format.name for file_format in all_formats()}
+    known = {reason.value for reason in Reason} | formats | {"dockerfile-inline", "docker-compose"}
+    assert words <= known
 
 
 def test_the_readme_names_every_command():
