@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import dockerfile as buildkit
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
+from support.soon import soon
 
 from bot.formats._syntax.dockerfile_lexer import read_instructions
 from bot.formats._syntax.heredocs import MAX_NESTING, heredocs_of
@@ -224,9 +223,8 @@ def test_a_shift_is_no_heredoc():
 
 def test_many_shifts_do_not_make_reading_slow():
     shifts = "".join(f"RUN echo $((1 << {number}))\n" for number in range(5_000))
-    began = time.process_time()
-    found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{shifts}FROM alpine:3.20\n".encode())))
-    assert time.process_time() - began < 3
+    with soon(3):
+        found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{shifts}FROM alpine:3.20\n".encode())))
     assert [each.written for each in found] == ["alpine:3.20"]
 
 

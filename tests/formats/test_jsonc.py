@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.soon import soon
 
 from bot.formats._syntax.jsonc import MAX_NESTING, Array, BrokenJson, Json, Object, Text, Word, read_json
 from bot.model.vocabulary import Reason
@@ -125,6 +125,5 @@ def test_all_values_of_a_key_are_there():
 
 @pytest.mark.parametrize("piece", [b"[", b'{"a":', b'"', b"/*", b"//", b"\\", b'"\\"', b"[1,", b"1", b" "])
 def test_a_hostile_file_ends_at_once(piece):
-    started = time.perf_counter()
-    read_json(b"[" + piece * 400_000)
-    assert time.perf_counter() - started < 2
+    with soon(2):
+        read_json(b"[" + piece * 400_000)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.soon import soon
 
 from bot.formats._syntax.kubernetes_gate import is_definition, may_hold_images, may_name_images
 from bot.formats._syntax.kubernetes_objects import ObjectReader
@@ -146,7 +146,6 @@ def test_the_gate_is_soon_through_with_large_files():
         b"*" * 4_000_000,
         b"*a " * 1_000_000,
     ):
-        began = time.process_time()
-        may_hold_images(b"apiVersion kind CustomResourceDefinition image " + content)
-        is_definition(b"CustomResourceDefinition\nkind:" + content)
-        assert time.process_time() - began < 2
+        with soon(2):
+            may_hold_images(b"apiVersion kind CustomResourceDefinition image " + content)
+            is_definition(b"CustomResourceDefinition\nkind:" + content)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.soon import soon
 
 from bot.formats._syntax.units import BrokenUnitError, read_settings
 from bot.formats.quadlet import FORMAT
@@ -84,7 +84,5 @@ def test_the_value_of_joined_lines_is_their_text_and_stands_where_it_says(values
 @pytest.mark.parametrize("unit", ["a=b\\\n", "a=\\\n", "a=b\n", "[a]\n", "# a\\\n", "a=" + " \\\n"])
 def test_reading_takes_time_in_line_with_the_size(unit):
     content = b"[Container]\n" + unit.encode() * (1_000_000 // len(unit))
-    began = time.process_time()
-    with suppress(BrokenUnitError):
+    with soon(5), suppress(BrokenUnitError):
         list(read_settings(content))
-    assert time.process_time() - began < 5

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.soon import soon
 
 from bot.core.edit import apply_edits, write_digest
 from bot.formats.text import FORMAT
@@ -124,6 +123,5 @@ def test_moving_all_digests_moves_what_was_found_and_nothing_else(pieces):
 
 @pytest.mark.parametrize("piece", ["a", "a-", "a:-", "a/", "a.", "-", ":", "a:-a/", "a__", "(a:1", "docker://"])
 def test_a_hostile_file_ends_at_once(piece):
-    started = time.perf_counter()
-    read(f"{(piece * MAX_REFERENCE_LENGTH)[-MAX_REFERENCE_LENGTH:]}@{A}\n" * 1000)
-    assert time.perf_counter() - started < 2
+    with soon(2):
+        read(f"{(piece * MAX_REFERENCE_LENGTH)[-MAX_REFERENCE_LENGTH:]}@{A}\n" * 1000)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import yaml
+from support.soon import soon
 
 from bot.formats import (
     azure_pipelines,
@@ -196,15 +195,13 @@ def test_conditions_inside_conditions_end():
     ],
 )
 def test_conditions_that_hold_themselves_end_at_once(content):
-    started = time.perf_counter()
-    found = read(azure_pipelines.FORMAT, content)
-    assert all(isinstance(each, Occurrence) or each.reason is Reason.TOO_DEEP for each in found)
-    assert time.perf_counter() - started < 2
+    with soon(2):
+        found = read(azure_pipelines.FORMAT, content)
+        assert all(isinstance(each, Occurrence) or each.reason is Reason.TOO_DEEP for each in found)
 
 
 def test_many_images_behind_one_anchor_end_at_once():
     steps = b"jobs:\n  a: &a\n    steps: [" + b"{uses: 'docker://node:22'}," * 400 + b"]\n"
     content = steps + b"".join(b"  b%d: *a\n" % number for number in range(2000))
-    started = time.perf_counter()
-    assert [each.reason for each in read(github_actions.FORMAT, content)] == [Reason.TOO_DEEP]
-    assert time.perf_counter() - started < 2
+    with soon(2):
+        assert [each.reason for each in read(github_actions.FORMAT, content)] == [Reason.TOO_DEEP]
