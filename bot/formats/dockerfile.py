@@ -14,8 +14,8 @@ _FILE_NAME = re.compile(r"Dockerfile(?:\..+)?|.+\.[Dd]ockerfile|Containerfile.*"
 _OTHER_FILES = (
     # What stands beside a Dockerfile under its name.
     *(".dockerignore", ".containerignore", ".md", ".rst", ".adoc", ".txt", ".json", ".yaml", ".yml", ".sh", ".py"),
-    # What a template engine reads first; its output is what gets built.
-    *(".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".template", ".gotmpl", ".erb", ".ejs", ".hbs", ".mustache"),
+    # What a template engine reads first; its output is what gets built. (`.template` is what balena and others build.)
+    *(".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".gotmpl", ".erb", ".ejs", ".hbs", ".mustache"),
     # What editors and patches leave behind.
     *(".bak", ".orig", ".rej", ".swp", ".patch", ".diff", "~"),
 )

@@ -152,7 +152,7 @@ def test_the_text_of_an_instruction_is_in_the_file_where_it_says(text):
             "web.Dockerfile",
             "web.dockerfile",
         ),
-        *("Containerfile", "Containerfile.ci", "a b/Dockerfile", "Dockerfile.Dockerfile"),
+        *("Containerfile", "Containerfile.ci", "Dockerfile.template", "a b/Dockerfile", "Dockerfile.Dockerfile"),
     ],
 )
 def test_dockerfiles_are_selected(path):
