@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo test lint bench docs lock clean
+.PHONY: demo test lint bench correctness docs lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
@@ -18,6 +18,9 @@ lint: .venv/development
 
 bench: .venv/development .parts/ready
 	$(VENV)/python bench/measure.py $(CORPUS)
+
+correctness: .venv/development
+	$(VENV)/python bench/correctness.py $(CORPUS)
 
 # What is generated and kept: a test holds each equal to its source.
 docs: .venv/development

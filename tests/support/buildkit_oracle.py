@@ -6,7 +6,9 @@ frontend/dockerfile/dockerfile2llb/convert.go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dockerfile
@@ -60,25 +62,129 @@ def resolve(
         raise RefusedError(str(error)) from error
 
 
+@dataclass(frozen=True)
+class Pull:
+    """An image that a build of the file pulls, or the image that reads the file."""
+
+    first_line: int
+    """Of the instruction."""
+    last_line: int
+    image: Value
+
+
+_DIRECTIVE = re.compile(r"[ \t]*(?:#|//)[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t\r]*")
+
+
+def pulls(content: str) -> list[Pull]:
+    """Return the images of every instruction that BuildKit can read; one that it refuses costs no other.
+
+    Raises RefusedError when the file has no instructions for it.
+    """
+    directives = _directives(content)
+    syntax = directives.get("syntax", (0, ""))
+    found = [Pull(syntax[0], syntax[0], Value(syntax[1].partition(" ")[0], is_open=False))] if syntax[1] else []
+    try:
+        commands = dockerfile.parse_string(content)
+        return found + list(_Pulls(directives.get("escape", (0, "\\"))[1]).of(commands))
+    except (dockerfile.GoParseError, ValueError) as error:
+        raise RefusedError(str(error)) from error
+
+
+def _directives(content: str) -> dict[str, tuple[int, str]]:
+    """Return the directives at the top, with their lines (frontend/dockerfile/parser/directives.go)."""
+    found: dict[str, tuple[int, str]] = {}
+    for number, line in enumerate(content.removeprefix("\ufeff").split("\n"), start=1):
+        if number == 1 and line.startswith("#!"):
+            continue
+        match = _DIRECTIVE.fullmatch(line)
+        if match is None or match[1].lower() not in ("syntax", "escape", "check"):
+            break
+        found.setdefault(match[1].lower(), (number, match[2]))
+    return found
+
+
+class _Pulls:
+    def __init__(self, escape: str) -> None:
+        self._build = _Build(escape, {}, AMD64)
+        self._names: set[str] = set()
+        """Of the stages so far; what is no FROM may name later ones."""
+
+    def of(self, commands: tuple[dockerfile.Command, ...]) -> Iterator[Pull]:
+        every = {command.value[2].lower() for command in commands if _is_from(command) and len(command.value) == 3}
+        for command in commands:
+            lines = command.start_line, command.end_line
+            if _is_from(command):
+                base = self._base(command)
+                if base is not None and base.text.lower() not in {*self._names, "", "scratch"}:
+                    yield Pull(*lines, base)
+                self._names |= {command.value[2].lower()} if len(command.value) == 3 else set()
+                continue
+            if command.cmd.lower() == "arg" and not self._build.resolved.bases:
+                self._define(command)
+            for text in _sources(_held(command)):
+                if text.lower() not in {*every, "", "scratch"} and not text.isdecimal():
+                    yield Pull(*lines, Value(text, is_open="$" in text))
+
+    def _base(self, command: dockerfile.Command) -> Value | None:
+        try:
+            self._build.begin(command)
+        except (RefusedError, ValueError):
+            self._build.resolved.bases.append(Value("", is_open=True))
+            return None
+        return self._build.resolved.bases[-1]
+
+    def _define(self, command: dockerfile.Command) -> None:
+        try:
+            self._build.define(command.value)
+        except ValueError:
+            return
+
+
+def _is_from(command: dockerfile.Command) -> bool:
+    return command.cmd.lower() == "from"
+
+
+def _held(command: dockerfile.Command) -> dockerfile.Command:
+    """Return what an ONBUILD holds, whose flags the parser does not show."""
+    if command.cmd.lower() != "onbuild":
+        return command
+    try:
+        return dockerfile.parse_string(command.original.split(None, 1)[1])[0]
+    except (dockerfile.GoParseError, IndexError):
+        return command
+
+
+def _sources(command: dockerfile.Command) -> Iterator[str]:
+    """Yield the value of every `from` of a COPY or RUN (instructions/commands_runmount.go)."""
+    if command.cmd.lower() == "copy":
+        yield from [flag.partition("=")[2] for flag in command.flags if flag.startswith("--from=")][-1:]
+    if command.cmd.lower() == "run":
+        for flag in command.flags:
+            if flag.startswith("--mount="):
+                options = next(csv.reader([flag.removeprefix("--mount=")]), [])
+                pairs = [option.partition("=") for option in options]
+                yield from [value for key, _, value in pairs if key.lower() == "from"][-1:]
+
+
 class _Build:
     def __init__(self, escape: str, given: Mapping[str, str], predefined: Mapping[str, str]) -> None:
         self._escape = escape
         self._given = given
         self._values = {name: Value(text, is_open=True) for name, text in predefined.items()}
-        self._resolved = Resolved()
+        self.resolved = Resolved()
 
     def run(self, content: str) -> Resolved:
         for command in dockerfile.parse_string(content):
             match (command.sub_cmd or command.cmd).lower():
                 case "from":
-                    self._from(command)
-                case "arg" if command.sub_cmd or self._resolved.bases:
+                    self.begin(command)
+                case "arg" if command.sub_cmd or self.resolved.bases:
                     self._take(command.value)
                 case "arg":
-                    self._define(command.value)
-        return self._resolved
+                    self.define(command.value)
+        return self.resolved
 
-    def _from(self, command: dockerfile.Command) -> None:
+    def begin(self, command: dockerfile.Command) -> None:
         match command.value:
             case (base,):
                 name = ""
@@ -86,12 +192,12 @@ class _Build:
                 pass
             case _:
                 raise RefusedError("FROM requires either one or three arguments")
-        self._resolved.bases.append(self._expand(base))
-        self._resolved.names.append(name.lower())
+        self.resolved.bases.append(self._expand(base))
+        self.resolved.names.append(name.lower())
         for flag in command.flags:
-            self._resolved.platforms.append(self._expand(flag.removeprefix("--platform=")).text)
+            self.resolved.platforms.append(self._expand(flag.removeprefix("--platform=")).text)
 
-    def _define(self, words: tuple[str, ...]) -> None:
+    def define(self, words: tuple[str, ...]) -> None:
         for word in words:
             name, equals, default = word.partition("=")
             if name in self._given:
@@ -102,7 +208,7 @@ class _Build:
     def _take(self, words: tuple[str, ...]) -> None:
         for word in words:
             if word in self._values:
-                self._resolved.taken.append((word, self._values[word].text))
+                self.resolved.taken.append((word, self._values[word].text))
 
     def _expand(self, word: str) -> Value:
         asked = _Asked(self._values)
