@@ -72,7 +72,8 @@ class Pull:
     image: Value
 
 
-_DIRECTIVE = re.compile(r"[ \t]*(?:#|//)[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t\r]*")
+_DIRECTIVE = re.compile(r"[ \t]*([a-zA-Z][a-zA-Z0-9]*)[ \t]*=[ \t]*(.+?)[ \t\r]*")
+_STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*")
 
 
 def pulls(content: str) -> list[Pull]:
@@ -80,23 +81,29 @@ def pulls(content: str) -> list[Pull]:
 
     Raises RefusedError when the file has no instructions for it.
     """
-    directives = _directives(content)
-    syntax = directives.get("syntax", (0, ""))
-    found = [Pull(syntax[0], syntax[0], Value(syntax[1].partition(" ")[0], is_open=False))] if syntax[1] else []
+    lines = content.removeprefix("\ufeff").split("\n")
+    escape = _directives([line.lstrip() for line in lines], "#").get("escape", (1, "\\"))[1]
     try:
         commands = dockerfile.parse_string(content)
-        return found + list(_Pulls(directives.get("escape", (0, "\\"))[1]).of(commands))
     except (dockerfile.GoParseError, ValueError) as error:
         raise RefusedError(str(error)) from error
+    return [*_syntax(lines), *_Pulls(escape).of(commands)]
 
 
-def _directives(content: str) -> dict[str, tuple[int, str]]:
-    """Return the directives at the top, with their lines (frontend/dockerfile/parser/directives.go)."""
+def _syntax(lines: list[str]) -> list[Pull]:
+    """Return the image that reads the file, without the JSON form (frontend/dockerfile/parser/directives.go)."""
+    skipped = int(lines[0].startswith("#!"))
+    found = (_directives(lines[skipped:], mark).get("syntax") for mark in ("#", "//"))
+    number, text = next((each for each in found if each), (0, ""))
+    image = Value(text.partition(" ")[0], is_open=False)
+    return [Pull(number + skipped, number + skipped, image)] if text else []
+
+
+def _directives(lines: list[str], mark: str) -> dict[str, tuple[int, str]]:
+    """Return the directives at the top, with their lines."""
     found: dict[str, tuple[int, str]] = {}
-    for number, line in enumerate(content.removeprefix("\ufeff").split("\n"), start=1):
-        if number == 1 and line.startswith("#!"):
-            continue
-        match = _DIRECTIVE.fullmatch(line)
+    for number, line in enumerate(lines, start=1):
+        match = _DIRECTIVE.fullmatch(line.removeprefix(mark)) if line.startswith(mark) else None
         if match is None or match[1].lower() not in ("syntax", "escape", "check"):
             break
         found.setdefault(match[1].lower(), (number, match[2]))
@@ -110,14 +117,15 @@ class _Pulls:
         """Of the stages so far; what is no FROM may name later ones."""
 
     def of(self, commands: tuple[dockerfile.Command, ...]) -> Iterator[Pull]:
-        every = {command.value[2].lower() for command in commands if _is_from(command) and len(command.value) == 3}
+        commands = tuple(command for command in commands if command.cmd)
+        every = {name for command in commands if _is_from(command) for name in _named(command)}
         for command in commands:
             lines = command.start_line, command.end_line
             if _is_from(command):
                 base = self._base(command)
                 if base is not None and base.text.lower() not in {*self._names, "", "scratch"}:
                     yield Pull(*lines, base)
-                self._names |= {command.value[2].lower()} if len(command.value) == 3 else set()
+                self._names.update(_named(command))
                 continue
             if command.cmd.lower() == "arg" and not self._build.resolved.bases:
                 self._define(command)
@@ -144,12 +152,20 @@ def _is_from(command: dockerfile.Command) -> bool:
     return command.cmd.lower() == "from"
 
 
+def _named(command: dockerfile.Command) -> Iterator[str]:
+    """Yield the name of the stage that a FROM begins; what a template leaves before it may be many words."""
+    match command.value:
+        case (_, *_, as_, name) if as_.lower() == "as" and _STAGE_NAME.fullmatch(name.lower()):
+            yield name.lower()
+
+
 def _held(command: dockerfile.Command) -> dockerfile.Command:
     """Return what an ONBUILD holds, whose flags the parser does not show."""
     if command.cmd.lower() != "onbuild":
         return command
     try:
-        return dockerfile.parse_string(command.original.split(None, 1)[1])[0]
+        first_line = command.original.partition("\n")[0]
+        return dockerfile.parse_string(first_line.split(None, 1)[1].replace("<<", ""))[0]
     except (dockerfile.GoParseError, IndexError):
         return command
 
