@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 
 import pytest
@@ -14,32 +15,20 @@ from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import FilePath, Occurrence, Slot, SourceFile
 
-DIGEST = Digest(f"sha256:{'b' * 64}")
 PINNED = f"redis:7@sha256:{'a' * 64}"
 DIRECTIVES = st.sampled_from(
-    [
-        *("# syntax=docker/dockerfile:1", "#syntax = docker/dockerfile:1 # x", " # syntax=evil:1", "// syntax=x/y:1"),
-        *("# check=skip=all", "#!/usr/bin/env docker", "# comment", "", "# escap=`", "# SYNTAX=docker/dockerfile"),
-    ]
+    ["# syntax=docker/dockerfile:1", "# SYNTAX = x/y:1 z", " # syntax=evil:1", "// syntax=x/y:2"] * 3
+    + ["# check=skip=all", "#!/usr/bin/env docker", "# comment", "", "# escap=`"] * 2
 )
+STAGES = ["build", "BUILD", "later"]
 IMAGES = st.sampled_from(
     [
-        *("alpine:3.20", "golang", "golang:1.23", PINNED, "localhost:5000/team/app:1", "scratch", "0", "{{ image }}"),
-        *(
-            "build",
-            "BUILD",
-            "later",
-            "node:$V",
-            "node:${V:-20}",
-            "${IMG}",
-            "node:${V}-slim",
-            "$NONE",
-            "Upper:1",
-            "a:b:c",
-        ),
+        *(*STAGES, *STAGES, "alpine:3.20", "golang", "golang:1.23", PINNED, "localhost:5000/team/app:1", "scratch"),
+        *("node:$V", "python:$V", "node:${V:-20}", "${IMG}", "node:${V}-slim", "$NONE", "{{ image }}", "A:1", "a:b:c"),
+        "0",
     ]
 )
-NAMES = st.sampled_from(["", "", " AS build", " as later", " As golang", " AS 1st", " AS a b", " # comment"])
+NAMES = st.sampled_from(["", "", *([" AS build", " as Later"] * 2), " AS golang", " AS 1st", " AS a b", " # comment"])
 ARGUMENTS = st.sampled_from(["ARG V=22", "ARG V", "ARG IMG=ruby:3.4 V=20", 'arg\tIMG="python:$V"', "ARG IMG=node:${V}"])
 BODY = ["FROM evil:1", "COPY --from=evil:2 a b", "  # FROM evil:3", "", "\tEND"]
 
@@ -88,12 +77,17 @@ def instructions(draw, escape):
 @st.composite
 def files(draw):
     escape = draw(st.sampled_from("\\\\`"))
-    lines = draw(st.lists(DIRECTIVES, max_size=2))
+    lines = draw(st.lists(DIRECTIVES, max_size=3))
     lines = ["# escape=`", *lines] if escape == "`" else lines
     lines += draw(st.lists(ARGUMENTS, max_size=2)) + ["FROM alpine:3.20"] * draw(st.integers(0, 1))
     lines += draw(st.lists(instructions(escape), min_size=1, max_size=6))
     text = "\n".join(lines) + draw(st.sampled_from(["", "\n", escape, f" {escape}\n"]))
     return draw(st.sampled_from(["", "", "\ufeff"])) + draw(st.sampled_from([text, text, text.replace("\n", "\r\n")]))
+
+
+def digest_for(reference):
+    line = f"{reference.repository}:{reference.tag}"
+    return Digest(f"sha256:{hashlib.sha256(line.encode()).hexdigest()}")
 
 
 def pulled(text):
@@ -135,11 +129,11 @@ def test_pinning_everything_changes_the_images_that_were_meant_and_no_other(text
     if witness is None:
         reject()
     slots = [place for place in places(text) if isinstance(place, Occurrence) and isinstance(place.digest, Slot)]
-    edits = [write_digest(place.digest, DIGEST) for place in slots]
+    edits = [write_digest(place.digest, digest_for(place.reference)) for place in slots]
     expected = []
     for pull in witness:
         meant = [place for place in on_its_lines(pull, slots) if str(place.reference) == pull.image.text]
-        expected.append(str(meant[0].reference.at(DIGEST)) if meant else pull.image.text)
+        expected.append(str(meant[0].reference.at(digest_for(meant[0].reference))) if meant else pull.image.text)
     assert [each.image.text for each in pulled(apply_edits(text.encode(), edits).decode())] == expected
 
 

@@ -104,9 +104,10 @@ def _directives(lines: list[str], mark: str) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(lines, start=1):
         match = _DIRECTIVE.fullmatch(line.removeprefix(mark)) if line.startswith(mark) else None
-        if match is None or match[1].lower() not in ("syntax", "escape", "check"):
+        key = match[1].lower() if match else ""
+        if match is None or key not in ("syntax", "escape", "check") or key in found:
             break
-        found.setdefault(match[1].lower(), (number, match[2]))
+        found[key] = number, match[2]
     return found
 
 
