@@ -25,7 +25,7 @@ _READ = frozenset({"arg", "from", "copy", "run", "onbuild"})
 _SCRATCH = "scratch"
 """No image: the name for starting with nothing."""
 _STAGE_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_TEMPLATE = re.compile(rb"\{\{|\{%|<%|\$\(|(?<![\w}])%%\w|@[A-Za-z_]\w*@")
+_TEMPLATE = re.compile(rb"\{\{|\{%|<%|\$\(|\$\{\w+:[A-Za-z]|(?<![\w}])%%\w|@[A-Za-z_]\w*@")
 """What template engines replace before anything is built; no reference has it, and no expansion."""
 _AS_IT_IS = re.compile(rb"[A-Za-z0-9._/:@+\[\]-]*")
 """A word that expands to itself."""
