@@ -1,14 +1,16 @@
 """Skaffold: the images that it builds and tests with, and the names of those that it builds.
 
 https://skaffold.dev/docs/references/yaml/, and pkg/skaffold/schema/latest/config.go of
-https://github.com/GoogleContainerTools/skaffold. Profiles say the same as the top of the file.
+https://github.com/GoogleContainerTools/skaffold. Profiles say the same as the top of the file, or patch it.
 """
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from bot.formats._syntax.build_files import dockerfile_of
 from bot.formats._syntax.yaml_nodes import EACH, Broken, Document, Node, Scalar, TooDeepError, read_documents
@@ -35,6 +37,19 @@ _IMAGES: tuple[Path, ...] = (
 """Where a pipeline names images that it does not build."""
 _BUILDERS = ("docker", "kaniko")
 """What builds Dockerfiles."""
+_PATCHES: Path = ("profiles", EACH, "patches", EACH)
+_DEPLOYED: tuple[Path, ...] = (
+    ("manifests", "rawYaml", EACH),
+    ("manifests", "kustomize", "paths", EACH),
+    ("manifests", "helm", "releases", EACH, "chartPath"),
+    ("deploy", "kubectl", "manifests", EACH),
+    ("deploy", "kustomize", "paths", EACH),
+    ("deploy", "helm", "releases", EACH, "chartPath"),
+)
+"""Where a pipeline names the manifests in which it writes what it builds."""
+_REQUIRED: Path = ("requires", EACH, "path")
+"""Another configuration: what that deploys and builds is deployed and built with this one."""
+_WILD = frozenset("*?[{")
 _API = "skaffold/"
 _PATHS = YamlPaths(
     name="skaffold",
@@ -72,16 +87,40 @@ def _is_ours(document: Document | Broken) -> bool:
 def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | ArgumentSet]:
     """Yield what a document builds and with which arguments; nothing of one that goes too deep."""
     try:
-        root = document.root
-        paths = [(*pipeline, *_ARTIFACTS) for pipeline in _PIPELINES]
-        artifacts = [artifact for path in paths for _, artifact in document.walk(root, path, "")]
+        artifacts = [artifact for pipeline in _PIPELINES for artifact in _at(document, (*pipeline, *_ARTIFACTS))]
+        artifacts += _patched_artifacts(document)
         names = frozenset(name for artifact in artifacts if (name := document.text(artifact, "image")))
         arguments = [remark for artifact in artifacts for remark in _arguments_of(document, artifact, file)]
+        deployed = tuple(dict.fromkeys(_deployed(document, file)))
     except TooDeepError:
         return
-    if names:
-        yield BuildOutput(file, names, everywhere=True)
+    yield BuildOutput(file, names, deployed)
     yield from arguments
+
+
+def _at(document: Document, path: Path) -> list[Node]:
+    return [node for _, node in document.walk(document.root, path, "")]
+
+
+def _patched_artifacts(document: Document) -> Iterator[Node]:
+    """Yield the artifacts that the JSON patches of profiles add."""
+    for patch in _at(document, _PATCHES):
+        if (document.text(patch, "path") or "").startswith("/build/artifacts/"):
+            yield from document.values(patch, "value")
+
+
+def _deployed(document: Document, file: FilePath) -> Iterator[FilePath]:
+    """Yield the file's own folder, below which most keep their manifests, and what it deploys from elsewhere."""
+    folder = posixpath.dirname(file)
+    yield FilePath(folder)
+    for path in (*((*pipeline, *path) for pipeline in _PIPELINES for path in _DEPLOYED), _REQUIRED):
+        for node in _at(document, path):
+            steps = node.value.split("/") if isinstance(node, Scalar) and "://" not in node.value else []
+            if ".." in steps:
+                literal = takewhile(_WILD.isdisjoint, steps)
+                named = posixpath.normpath(posixpath.join(folder, *literal))
+                if named != ".." and not named.startswith("../"):
+                    yield FilePath("" if named == "." else named)
 
 
 def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterator[ArgumentSet]:

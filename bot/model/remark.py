@@ -102,12 +102,13 @@ class ChartTemplate:
 
 @dataclass(frozen=True, slots=True)
 class BuildOutput:
-    """A build tool builds images of these names; what is pulled under them was built there."""
+    """A build tool builds images; what is pulled under their names was built there."""
 
     path: FilePath
     images: frozenset[str]
-    everywhere: bool = False
-    """Whether they are names, with any tag and in all files; else they are as written, in this folder."""
+    deploys: tuple[FilePath, ...] = ()
+    """Files and folders in which `images` are names that stand for what is built, with any tag; where there are none,
+    they are images as they are written in this folder."""
 
 
 @dataclass(frozen=True, slots=True)

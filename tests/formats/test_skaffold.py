@@ -27,9 +27,31 @@ def test_files_are_selected_by_their_names():
 
 
 def test_the_names_that_are_built_are_told_those_of_profiles_too():
-    text = "build: {artifacts: [{image: a}, {image: b/c}, {}]}\nprofiles: [{build: {artifacts: [{image: d}]}}]\n"
-    path = FilePath("skaffold.yaml")
-    assert remarks(text, BuildOutput) == [BuildOutput(path, frozenset({"a", "b/c", "d"}), everywhere=True)]
+    text = """build: {artifacts: [{image: a}, {image: b/c}, {}]}
+profiles:
+  - build: {artifacts: [{image: d}]}
+  - patches:
+      - {op: add, path: /build/artifacts/1, value: {image: e}}
+      - {op: add, path: /verify/0/container, value: {image: evil}}
+      - {op: remove, path: /build/artifacts/0}
+"""
+    path = FilePath("x/skaffold.yaml")
+    assert remarks(text, BuildOutput, path) == [BuildOutput(path, frozenset({"a", "b/c", "d", "e"}), (FilePath("x"),))]
+
+
+def test_what_it_deploys_from_other_folders_is_told():
+    text = """requires: [{path: ../base/skaffold.yaml}, {configs: [a]}]
+manifests:
+  rawYaml: [k8s/*.yaml, ../deploy/*/app.yaml, ../one.yaml, https://example.com/../a.yaml, ../../../outside.yaml, {}]
+  kustomize: {paths: ["./../overlay", "../.."]}
+profiles:
+  - deploy: {helm: {releases: [{name: a, chartPath: ../chart}, {name: b, remoteChart: c}]}}
+  - deploy: {kubectl: {manifests: [../old/**]}}
+"""
+    (output,) = remarks(text, BuildOutput, "x/y/skaffold.yaml")
+    required, deployed = ["x/base/skaffold.yaml"], ["x/deploy", "x/one.yaml", "x/overlay", "", "x/chart", "x/old"]
+    assert list(output.deploys[:1]) == ["x/y"]
+    assert set(output.deploys[1:]) == {*deployed, *required}
 
 
 def test_arguments_belong_to_the_dockerfile_of_their_artifact():
@@ -75,7 +97,8 @@ def test_what_does_not_say_that_it_is_skaffold_is_not_read(head):
 def test_a_broken_document_costs_no_other():
     good = f"{HEAD}verify: [{{container: {{image: 'nginx:1'}}}}]\n"
     found = extract(f"{good}---\n{HEAD}verify: [container: image\n---\n{good}")
-    assert [isinstance(each, Unsupported) for each in found] == [False, True, False]
+    places = [each for each in found if not isinstance(each, BuildOutput)]
+    assert [isinstance(each, Unsupported) for each in places] == [False, True, False]
 
 
 def test_a_document_that_goes_too_deep_says_nothing():

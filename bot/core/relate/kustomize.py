@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate
 from posixpath import basename, dirname
 
 from bot.core.closing import close
+from bot.core.relate.folders import path_and_folders
+from bot.model.reference import DOCKER_HUB
 from bot.model.remark import Kustomization, Places, Remark
 from bot.model.source import Closed, FilePath, Occurrence
 from bot.model.vocabulary import Reason
@@ -22,9 +23,9 @@ _FILE_NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomizati
 def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
     """Close every image of a manifest whose name, as it is written, is replaced by a kustomization that gathers it.
 
-    Where nothing in the tree gathers the manifest, it is enough that somewhere the name is given another: nobody knows
-    who deploys it, and the name may be a private one that no public registry should be asked for. The entry in the
-    kustomization is the place that moves.
+    Where nothing in the tree gathers the manifest, it is enough that somewhere a name without a registry is given
+    another: nobody knows who deploys it, and the name may be a private one that Docker Hub should not be asked for.
+    The entry in the kustomization is the place that moves.
     """
     kustomizations = [remark for remark in remarks if isinstance(remark, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
@@ -42,8 +43,8 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
         if replaced is None:
             return True
         if not tree.gathers(place.path):
-            return name in renamed
-        return not replaced[name].isdisjoint(_path_and_folders(place.path))
+            return name in renamed and place.reference.host == DOCKER_HUB
+        return not replaced[name].isdisjoint(path_and_folders(place.path))
 
     return tuple(
         close(place, Reason.REPLACED_BY_KUSTOMIZE) if isinstance(place, Occurrence) and is_replaced(place) else place
@@ -56,12 +57,6 @@ def _is_manifest(place: Occurrence) -> bool:
     if place.format == "kustomize":
         return isinstance(place.digest, Closed) and place.digest.reason is Reason.EMBEDDED
     return place.format == "kubernetes"
-
-
-def _path_and_folders(path: FilePath) -> Iterator[str]:
-    """Yield a path and all folders that it is in; the top of the tree has no name."""
-    yield ""
-    yield from accumulate(path.split("/"), "{}/{}".format)
 
 
 class _Tree:
@@ -96,7 +91,7 @@ class _Tree:
     def gathers(self, path: FilePath) -> bool:
         """Say whether any kustomization gathers a file, or is it."""
         is_kustomization = basename(path) in _FILE_NAMES and dirname(path) in self._in_folder
-        return is_kustomization or not self._gathered.isdisjoint(_path_and_folders(path))
+        return is_kustomization or not self._gathered.isdisjoint(path_and_folders(path))
 
     def _with_takers(self, numbers: Iterable[int]) -> set[int]:
         """Add those that take a component: what it replaces, it replaces in all that they gather."""

@@ -3,47 +3,61 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from bot.core.closing import close
+from bot.core.relate.folders import path_and_folders
 from bot.model.remark import BuildOutput, Places, Remark
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 
 def close_build_outputs(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Close every place that names what a build tool of the tree builds."""
-    outputs = _Outputs()
-    for remark in remarks:
-        if isinstance(remark, BuildOutput):
-            outputs.note(remark)
-    if not outputs.names and not outputs.images:
+    """Close every place that names what a build tool builds, where that tool deploys it.
+
+    Elsewhere in the tree the same name means an image like any other: an example may build its own `nginx`.
+    """
+    outputs = [remark for remark in remarks if isinstance(remark, BuildOutput)]
+    if not outputs:
         return places
+    names = _Names([output for output in outputs if output.deploys])
+    written: dict[str, set[str]] = defaultdict(set)
+    for output in outputs:
+        if not output.deploys:
+            written[_folder_of(output.path)] |= output.images
+
+    def is_built(place: Occurrence) -> bool:
+        here = written.get(_folder_of(place.path), ())
+        return place.written in here or str(replace(place.reference, digest=None)) in here or names.has(place)
+
     return tuple(
-        close(place, Reason.OTHER_WRITER) if isinstance(place, Occurrence) and outputs.has(place) else place
+        close(place, Reason.OTHER_WRITER) if isinstance(place, Occurrence) and is_built(place) else place
         for place in places
     )
 
 
-@dataclass(slots=True)
-class _Outputs:
-    names: set[str] = field(default_factory=set)
-    """Those that mean the same everywhere, with any tag."""
-    images: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """By folder: images as they are written there."""
+class _Names:
+    """Names that stand for what is built, by where."""
 
-    def note(self, output: BuildOutput) -> None:
-        if output.everywhere:
-            self.names |= output.images
-        else:
-            self.images[_folder_of(output.path)] |= output.images
+    def __init__(self, outputs: Iterable[BuildOutput]) -> None:
+        built_in: dict[FilePath, set[str]] = defaultdict(set)
+        for output in outputs:
+            for path in path_and_folders(output.path):
+                built_in[path] |= output.images
+        self._all = built_in.get(FilePath(""), set())
+        self._at: dict[FilePath, list[set[str]]] = defaultdict(list)
+        for deploys in {output.deploys for output in outputs}:
+            # With another configuration that is in there, what that builds is deployed, too.
+            built: set[str] = set().union(*(built_in.get(path, ()) for path in deploys))
+            for path in deploys:
+                self._at[path].append(built)
 
     def has(self, place: Occurrence) -> bool:
-        if place.reference.name in self.names:
-            return True
-        here = self.images.get(_folder_of(place.path), ())
-        return place.written in here or str(replace(place.reference, digest=None)) in here
+        name = place.reference.name
+        if name not in self._all:
+            return False
+        return any(name in built for path in path_and_folders(place.path) for built in self._at.get(path, ()))
 
 
 def _folder_of(path: FilePath) -> str:

@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
-from itertools import accumulate, islice
+from itertools import islice
 from posixpath import join, normpath
 
 from bot.core.closing import close
+from bot.core.relate.folders import path_and_folders
 from bot.model.remark import Application, OtherWriter, Places, Remark
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
@@ -86,7 +87,7 @@ class _Written:
         if place.role is not Role.THIRD_PARTY:  # it writes what is deployed, never what something is built from
             return False
         repository = place.reference.repository
-        return any(repository in self.folders.get(folder, ()) for folder in _folders_of(place.path))
+        return any(repository in self.folders.get(folder, ()) for folder in path_and_folders(place.path))
 
 
 def _files(target: str, folder: str) -> Iterator[str]:
@@ -108,10 +109,3 @@ def _inside(folder: str, path: str) -> str:
     whole = path if path.startswith("/") else join(folder, path)
     normal = normpath(whole.lstrip("/") or ".")
     return "" if normal == "." else normal
-
-
-def _folders_of(path: FilePath) -> Iterator[str]:
-    """Yield the folders that a file is in, the top of the tree first."""
-    yield ""
-    *folders, _ = path.split("/")
-    yield from accumulate(folders, "{}/{}".format)

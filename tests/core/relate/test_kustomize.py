@@ -93,9 +93,11 @@ def test_what_a_component_gathers_is_replaced_by_its_takers():
 
 
 def test_a_name_that_is_given_another_somewhere_is_closed_in_files_that_nothing_gathers():
-    """It may be a private name that no registry of the world should hear of."""
-    other = kustomization("other", ["other/web.yaml"], ["web", "nginx"], renamed=["web"])
+    """It may be a private name that Docker Hub should not hear of; a name with a registry is what it says."""
+    names = ["web", "nginx", "quay.io/acme/web"]
+    other = kustomization("other", ["other/web.yaml"], names, renamed=["web", "quay.io/acme/web"])
     assert is_replaced(manifest(path="loose/web.yaml"), other)
+    assert not is_replaced(manifest("quay.io/acme/web:1", path="loose/web.yaml"), other)
     assert not is_replaced(manifest("nginx:1", path="loose/web.yaml"), other)
     assert not is_replaced(manifest("redis:1", path="loose/web.yaml"), other)
 
