@@ -73,6 +73,8 @@ def test_what_the_gate_turns_away_names_nothing(text):
         POD.replace("{image:", "{*i :").replace("kind", "x: &i image\nkind"),
         POD.replace("image", '"im\\u0061ge"'),
         POD.replace("kind", '"\\x6bind"'),
+        POD.replace("v1", "{{ .x }}").replace("{image", "{name: a, image"),
+        POD.replace("Pod", "{{ .Values.kind }}").replace("{image", "{name: a, image"),
         json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD}}),
         json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "data": {"x": POD.replace("image", '"image"')}}),
         IN_SINGLE_QUOTES,

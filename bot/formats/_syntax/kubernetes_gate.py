@@ -21,8 +21,9 @@ from bot.formats._syntax.yaml_keys import may_be_escaped
 _COLON = rb"[\\\"' \tt\r\n\xc2\x85\xe2\x80\xa8\xa9]*:"
 """What ends a key. Inside a text that has quotes itself, `"` is written `\\"`, `'` is `''` and a tab may be `\\t`; a
 line break, in any of YAML's spellings, is a space there."""
-_NO_COLLECTION = rb"(?![ \t\r\n]*[{\[]|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
-"""Neither a collection in flow style nor the first key of a mapping in block style comes next."""
+_NO_COLLECTION = rb"(?![ \t\r\n]*(?:\[|\{(?![{%]))|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
+"""Neither a collection in flow style nor the first key of a mapping in block style comes next; `{{` and `{%` are what
+templates put in the place of a text."""
 _KEY = re.compile(rb"(?:[iI]mage(?:s|Name)?|reference|values(?:Object|Content)?)%b" % _COLON)
 """A key of SPELLINGS."""
 _VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))

@@ -24,7 +24,7 @@ from bot.formats._syntax.kubernetes_kinds import (
     group_of,
 )
 from bot.formats._syntax.kubernetes_lines import claims_an_object, read_lines
-from bot.formats._syntax.kubernetes_shapes import find_by_shape, may_be_custom
+from bot.formats._syntax.kubernetes_shapes import find_by_shape, may_be_custom, text_or_template
 from bot.formats._syntax.kubernetes_writers import remarks_of
 from bot.formats._syntax.kustomize_images import find_entries, read_entries
 from bot.formats._syntax.places import Place
@@ -171,7 +171,7 @@ class _Search:
         a kind.
         """
         document = self.document
-        version, kind = document.text(node, "apiVersion"), document.text(node, "kind")
+        version, kind = (text_or_template(document, node, key) for key in ("apiVersion", "kind"))
         if not kind:
             version, kind = of_list
         if not version:

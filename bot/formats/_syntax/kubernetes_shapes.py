@@ -17,19 +17,30 @@ _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2", ord(">"): "~3"}
 
 
 def may_be_custom(version: str, kind: str) -> bool:
-    """Say whether an `apiVersion` and a kind may be those of a custom resource.
+    """Say whether an `apiVersion` and a kind may be those of a custom resource, or of what a template chooses.
 
     Groups of those have a dot (ValidateCustomResourceDefinition in
     https://github.com/kubernetes/apiextensions-apiserver/blob/master/pkg/apis/apiextensions/validation/validation.go).
     """
-    return "." in group_of(version) and kind != "CustomResourceDefinition"
+    is_templated = TEMPLATE_MARKS.search(version) or TEMPLATE_MARKS.search(kind)
+    return ("." in group_of(version) or bool(is_templated)) and kind != "CustomResourceDefinition"
+
+
+def text_or_template(document: Document, node: Node, key: str) -> str:
+    """Return what a mapping has under `key`: a text, or what a template puts there, which is a mapping to YAML."""
+    value = next(reversed(document.values(node, key)), None)
+    return document.source_of(value) if _is_template(document, value) else _text(value)
+
+
+def _is_template(document: Document, node: Node) -> bool:
+    return isinstance(node, Mapping) and document.source_of(node).startswith("{{")
 
 
 def find_by_shape(document: Document, root: Node, locator: str) -> Iterator[tuple[str, Mapping, bool]]:
     """Yield locators and mappings below `root`, each with whether it is an object of a kind in KINDS, or a PodSpec.
 
     A PodSpec is a mapping with `containers`: a list of mappings that all have a `name` which a container can have and
-    of which none has an `image` that is no text, and some have one. What is inside of either is not looked at.
+    of which none has an `image` that is no text, and some have one. What is inside of an object is not looked at.
     Raises TooDeepError.
     """
     pending: list[tuple[str, Node, int]] = [(locator, root, 0)]
@@ -44,7 +55,6 @@ def find_by_shape(document: Document, root: Node, locator: str) -> Iterator[tupl
                 continue
             if _is_pod(document, inside):
                 yield place, node, False
-                continue
         below = [
             (f"{place}/{key.translate(_ESCAPES)}", value, depth + 1)
             for key, value in inside.items()
@@ -67,7 +77,7 @@ def _is_pod(document: Document, inside: dict[str, Node]) -> bool:
     return (
         len(items) == len(containers.items)
         and bool(images)
-        and all(isinstance(image, Scalar) for image in images)
+        and all(isinstance(image, Scalar) or _is_template(document, image) for image in images)
         and all(_is_container_name(_text(item.get("name"))) for item in items)
     )
 
