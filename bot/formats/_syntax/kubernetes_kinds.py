@@ -175,6 +175,18 @@ _COLLECTOR = (
     *_images("spec.image", "spec.targetAllocator.image", f"spec.additionalContainers.{EACH}.image"),
     *_images(f"spec.initContainers.{EACH}.image", f"spec.volumes.{EACH}.image.reference"),
 )
+_ENVOY = tuple(
+    use
+    for workload in ("envoyDeployment", "envoyDaemonSet")
+    for use in _below(
+        f"spec.provider.kubernetes.{workload}",
+        _images("container.image", f"initContainers.{EACH}.image", f"pod.volumes.{EACH}.image.reference"),
+    )
+)
+_MINIO = (
+    *_images("spec.image", "spec.kes.image", f"spec.initContainers.{EACH}.image"),
+    *_images(f"spec.sideCars.containers.{EACH}.image", f"spec.additionalVolumes.{EACH}.image.reference"),
+)
 _VIRTUAL_DISKS = f"volumes.{EACH}.containerDisk.image"
 
 _ROWS: tuple[tuple[str, str, Uses], ...] = (
@@ -208,6 +220,7 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
     # config of tektoncd/pipeline
     ("tekton.dev", "Task ClusterTask", _task("spec")),
     ("tekton.dev", "StepAction", _images("spec.image")),
+    ("tekton.dev", "Condition", _images("spec.check.image")),
     ("tekton.dev", "Pipeline", _pipeline("spec")),
     ("tekton.dev", "PipelineRun", _pipeline("spec.pipelineSpec")),
     ("tekton.dev", "TaskRun", _task("spec.taskSpec")),
@@ -216,6 +229,9 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
     ("serving.knative.dev", "Revision", _pods("spec")),
     ("sources.knative.dev", "ContainerSource", _TEMPLATED_POD),
     ("sinks.knative.dev", "JobSink", _pods("spec.job.spec.template.spec")),
+    # https://cloud.google.com/run/docs/reference/yaml/v1; services of Cloud Run are Knative's
+    ("run.googleapis.com", "WorkerPool", _TEMPLATED_POD),
+    ("run.googleapis.com", "Job", _pods("spec.template.spec.template.spec")),
     # config/crd of kedacore/keda
     ("keda.sh", "ScaledJob", _pods("spec.jobTargetRef.template.spec")),
     # packaging/install/cluster-operator of strimzi/strimzi-kafka-operator, and its older models. `spec.build.output`
@@ -298,6 +314,28 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
     # staging/src/kubevirt.io/api/core/v1/schema.go of kubevirt/kubevirt
     ("kubevirt.io", "VirtualMachineInstance", _images(f"spec.{_VIRTUAL_DISKS}")),
     ("kubevirt.io", "VirtualMachine VirtualMachineInstanceReplicaSet", _images(f"spec.template.spec.{_VIRTUAL_DISKS}")),
+    # api/v1alpha1 of envoyproxy/gateway
+    ("gateway.envoyproxy.io", "EnvoyProxy", _ENVOY),
+    # config/crd of rabbitmq/cluster-operator
+    (
+        "rabbitmq.com",
+        "RabbitmqCluster",
+        (*_images("spec.image"), *_pods("spec.override.statefulSet.spec.template.spec")),
+    ),
+    # pkg/apis/minio.min.io/v2 of minio/operator
+    ("minio.min.io", "Tenant", _MINIO),
+    # config/crd of kserve/kserve
+    ("serving.kserve.io", "ClusterStorageContainer", _images("spec.container.image")),
+    # pkg/operators/v1alpha1 of operator-framework/api, and its scorecard's pkg/apis/scorecard/v1alpha3
+    (
+        "operators.coreos.com",
+        "ClusterServiceVersion",
+        (
+            *_pods(f"spec.install.spec.deployments.{EACH}.spec.template.spec"),
+            *_images(f"spec.relatedImages.{EACH}.image", "metadata.annotations.containerImage"),
+        ),
+    ),
+    ("scorecard.operatorframework.io", "Configuration", _images(f"stages.{EACH}.tests.{EACH}.image")),
     # https://docs.openshift.com/container-platform/latest/rest_api/workloads_apis/deploymentconfig-apps-openshift-io-v1
     ("apps.openshift.io", "DeploymentConfig", _TEMPLATED_POD),
     # https://kind.sigs.k8s.io/docs/user/configuration/
