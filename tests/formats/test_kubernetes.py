@@ -210,3 +210,23 @@ def test_many_documents_are_read_in_one_go():
         found = list(FORMAT.extract(SourceFile(PATH, content)))
     assert [each.line_number for each in found] == list(range(5, 60_000, 6))
     assert found[-1].locator == "9999/spec/containers/0/image"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("spec:\n  containers:\n    - name: a\n      image: nginx:1\n", [(6, (5,))]),
+        ("spec:\n  containers:\n    -\n      name: a\n      image: nginx:1\n", [(7, (6,))]),
+        ("spec:\n  containers:\n    - &a\n      name: a\n      image: nginx:1\n", [(7, (5,))]),
+        ("spec: {containers: [\n  {name: a,\n   image: nginx:1}]}\n", [(5, (4,))]),
+    ],
+)
+def test_a_comment_above_a_container_is_about_its_image(text, lines):
+    found = list(FORMAT.extract(SourceFile(PATH, f"apiVersion: v1\nkind: Pod\n{text}".encode())))
+    assert [(each.line_number, each.also_lines) for each in found] == lines
+
+
+def test_a_comment_above_what_is_around_an_image_but_no_item_is_not_about_it():
+    text = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec:\n  replicas: 1\n  image: prom/prometheus:v3\n"
+    (found,) = FORMAT.extract(SourceFile(PATH, text.encode()))
+    assert found.also_lines == ()

@@ -93,6 +93,12 @@ def test_a_first_line_that_is_yaml_for_itself_hides_nothing(first):
     assert [(each.written, each.line_number) for each in read(text)] == [("a:1", text.count("\n"))]
 
 
+def test_a_comment_above_a_container_is_about_its_image():
+    container = "    - name: a\n      env:\n        - name: b\n      image: a:1\n"
+    found = read(f"{HEAD}spec:\n  containers:\n{container}    - image: b:1\n")
+    assert [(each.line_number, each.also_lines) for each in found] == [(10, (7,)), (11, (11,))]
+
+
 def test_a_definition_has_no_images_when_it_is_a_template_either():
     text = HEAD.replace("kind: Pod", "kind: CustomResourceDefinition")
     assert read(f"{text}spec:\n  containers:\n    - image: evil:1\n") == []

@@ -52,6 +52,8 @@ class _Image:
     """The byte in the stretch at which its value begins."""
     value: bytes
     path: Path
+    item_start: int | None
+    """The byte at which the line begins that opens the item of a list that it is in directly."""
 
 
 @dataclass(slots=True)
@@ -64,8 +66,8 @@ class _Lines:
     images: list[_Image] = field(default_factory=list)
     is_whole: bool = True
     """Whether no line has an image's key in a way that is not understood."""
-    _way: list[tuple[int, str]] = field(default_factory=list)
-    """Column and key of what is open; an item of a list has EACH for a key."""
+    _way: list[tuple[int, str, int]] = field(default_factory=list)
+    """Column, key and line of what is open, that by its first byte; an item of a list has EACH for a key."""
 
     def read(self, raw: bytes, start: int) -> None:
         """Take the lines of `raw` from byte `start`."""
@@ -92,21 +94,22 @@ class _Lines:
         if match is None:
             item = _ITEM.match(text)
             if item is not None:
-                self._open_items(item["dashes"])
+                self._open_items(item["dashes"], start)
             self.is_whole = self.is_whole and _IMAGE_KEY.search(text) is None
             return None
-        self._open_items(match["dashes"])
+        self._open_items(match["dashes"], start)
         column, key, value = match.start("quote"), match["key"].decode(), match["value"] or b""
         if len(value) > MAX_VALUE:
             self.is_whole = self.is_whole and key not in _KEYS and _IMAGE_KEY.search(value) is None
             value = b""
         self._close(column)
-        self._way.append((column, key))
+        self._way.append((column, key, start))
         if _BLOCK.fullmatch(value):
             self.is_whole = self.is_whole and key != _IMAGE
             return column
         if key in _KEYS and value:
-            self.images.append(_Image(start + match.start("value"), value, self._path))
+            items = [line for _, around, line in self._way[-2:-1] if around == EACH]
+            self.images.append(_Image(start + match.start("value"), value, self._path, next(iter(items), None)))
         elif _IMAGE_KEY.search(value):
             self.is_whole = False
         if len(self._way) <= len(_ANNOTATION):
@@ -115,16 +118,16 @@ class _Lines:
 
     @property
     def _path(self) -> Path:
-        return tuple(key for _, key in self._way)
+        return tuple(key for _, key, _ in self._way)
 
-    def _open_items(self, dashes: bytes) -> None:
+    def _open_items(self, dashes: bytes, start: int) -> None:
         if b"-" not in dashes:
             return
         for column, character in enumerate(dashes):
             if character == ord("-"):
-                while self._way and (self._way[-1][0] > column or self._way[-1] == (column, EACH)):
+                while self._way and (self._way[-1][0] > column or self._way[-1][:2] == (column, EACH)):
                     self._way.pop()
-                self._way.append((column, EACH))
+                self._way.append((column, EACH, start))
 
     def _close(self, column: int) -> None:
         while self._way and self._way[-1][0] >= column:
@@ -177,7 +180,9 @@ def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence 
     is_whole = lines.is_whole
     for index, image in enumerate(lines.images):
         line_number = source.line_number(source.start + image.value_start)
-        at = Place(place.path, place.format, place.role, line_number, f"{place.locator}/image[{index}]")
+        also_lines = () if image.item_start is None else (source.line_number(source.start + image.item_start),)
+        locator = f"{place.locator}/image[{index}]"
+        at = Place(place.path, place.format, place.role, line_number, locator, also_lines=also_lines)
         each = _read(image, at, source.start, lines.group_kind)
         if each is None:
             is_whole = is_whole and image.path[-1] != _IMAGE

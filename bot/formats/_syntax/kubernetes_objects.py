@@ -133,6 +133,17 @@ class ObjectReader:
             yield from read_lines(broken, start, place)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What is to be read."""
+
+    later: _Later
+    reason: Reason | None
+    """Why it is closed."""
+    item: Node
+    """The item of a list that it is, or is directly in: a comment above that is about it, too."""
+
+
 @dataclass(slots=True)
 class _Search:
     """Goes through the objects of one document."""
@@ -140,8 +151,7 @@ class _Search:
     reader: ObjectReader
     document: Document
     remarks: list[Remark] = field(default_factory=list)
-    _places: list[tuple[_Later, Reason | None]] = field(default_factory=list)
-    """What is to be read, and why it is closed."""
+    _places: list[_Place] = field(default_factory=list)
     _images: ImageReader = field(init=False)
     _depth: int = 0
     """Objects around the one that is looked at."""
@@ -160,9 +170,14 @@ class _Search:
 
     def found(self) -> Iterator[_Found]:
         """Yield what is at the places that were found."""
-        for later, reason in self._places:
-            for each in later():
-                yield close(each, reason) if reason is not None and isinstance(each, Occurrence) else each
+        for place in self._places:
+            for each in place.later():
+                yield self._as_it_stands(each, place) if isinstance(each, Occurrence) else each
+
+    def _as_it_stands(self, found: Occurrence, place: _Place) -> Occurrence:
+        if place.item is not None:
+            found = replace(found, also_lines=(*found.also_lines, self.document.line_number(place.item)))
+        return close(found, place.reason) if place.reason is not None else found
 
     def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", "")) -> None:
         """Find the places of an object, and of the objects in it. Raises TooDeepError.
@@ -199,15 +214,19 @@ class _Search:
         if not self.reader.is_inside:
             self.remarks += remarks_of(self.document, node, (group, kind), locator, self.reader.path)
 
-    def go(self, node: Node, ways: Ways, locator: str, reason: Reason | None = None) -> None:
-        """Find what `ways` lead to, all of it closed for `reason` if there is one. Raises TooDeepError."""
+    def go(self, node: Node, ways: Ways, locator: str, reason: Reason | None = None, item: Node = None) -> None:
+        """Find what `ways` lead to, all of it closed for `reason` if there is one. Raises TooDeepError.
+
+        `item` is the item of a list that `node` is, or is directly in: a container, where it is an image.
+        """
         for shape in ways.here:
             later = _FINDERS[shape](self, locator, node)
             if later is not None:
-                self._places.append((later, reason))
+                self._places.append(_Place(later, reason, item))
+        around = item if item is node else None
         for key, below in ways.below.items():
             for place, found in self.document.walk(node, (key,), locator):
-                self.go(found, below, place, reason)
+                self.go(found, below, place, reason, found if key == EACH else around)
 
     def _why_closed(self, node: Node, group: str, kind: str) -> Reason | None:
         if not is_job(group, kind):
