@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.formats._syntax.kubernetes_kinds import KINDS, group_of
+from bot.formats._syntax.kubernetes_kinds import KINDS, POD_IMAGES, group_of
 from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
 from bot.formats._syntax.yaml_nodes import STRING, Document, Mapping, Node, Scalar, Sequence
 from bot.formats._syntax.yaml_trees import MAX_NESTING, TooDeepError
 
 _CONTAINER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 """https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names: a policy's `*` is none."""
+_TEMPLATE = "{{"
+_POD_KEYS = frozenset(use.path[0] for use in POD_IMAGES)
 _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2", ord(">"): "~3"}
 """So that no two ways through a document have one locator."""
 
@@ -27,21 +29,21 @@ def may_be_custom(version: str, kind: str) -> bool:
 
 
 def text_or_template(document: Document, node: Node, key: str) -> str:
-    """Return what a mapping has under `key`: a text, or what a template puts there, which is a mapping to YAML."""
+    """Return the text that a mapping has under `key`; the beginning of a template, which is a mapping to YAML."""
     value = next(reversed(document.values(node, key)), None)
-    return document.source_of(value) if _is_template(document, value) else _text(value)
+    return _TEMPLATE if _is_template(document, value) else _text(value)
 
 
 def _is_template(document: Document, node: Node) -> bool:
-    return isinstance(node, Mapping) and document.source_of(node).startswith("{{")
+    return isinstance(node, Mapping) and document.begins_with(node, _TEMPLATE)
 
 
 def find_by_shape(document: Document, root: Node, locator: str) -> Iterator[tuple[str, Mapping, bool]]:
     """Yield locators and mappings below `root`, each with whether it is an object of a kind in KINDS, or a PodSpec.
 
     A PodSpec is a mapping with `containers`: a list of mappings that all have a `name` which a container can have and
-    of which none has an `image` that is no text, and some have one. What is inside of an object is not looked at.
-    Raises TooDeepError.
+    of which none has an `image` that is no text, and some have one. What is inside of an object, or of the containers
+    and volumes of a pod, is not looked at. Raises TooDeepError.
     """
     pending: list[tuple[str, Node, int]] = [(locator, root, 0)]
     while pending:
@@ -55,6 +57,7 @@ def find_by_shape(document: Document, root: Node, locator: str) -> Iterator[tupl
                 continue
             if _is_pod(document, inside):
                 yield place, node, False
+                inside = {key: value for key, value in inside.items() if key not in _POD_KEYS}
         below = [
             (f"{place}/{key.translate(_ESCAPES)}", value, depth + 1)
             for key, value in inside.items()

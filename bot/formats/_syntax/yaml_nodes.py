@@ -235,6 +235,10 @@ class Document:
         """Return the text of the file that `node` was read from."""
         return self.source.text[slice(*_extent(node))]
 
+    def begins_with(self, node: Node, text: str) -> bool:
+        """Say whether the text of the file that `node` was read from begins with `text`."""
+        return self.source.text.startswith(text, _extent(node)[0])
+
     def _visit(self, count: int) -> None:
         self._visits += count
         if self._visits > MAX_VISITS:
