@@ -103,7 +103,9 @@ def _span(place: Occurrence) -> JsonValue:
     """Return where `sha256:…` stands or would go, in bytes; null where nothing may be written."""
     if not isinstance(place.digest, Slot):
         return None
-    return {"start": place.digest.span.start, "end": place.digest.span.end}
+    span = place.digest.span
+    is_there = place.reference.digest is not None  # else it may go where a `null` stands
+    return {"start": span.start, "end": span.end if is_there else span.start}
 
 
 def _unsupported(unsupported: Unsupported) -> JsonValue:

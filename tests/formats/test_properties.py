@@ -123,7 +123,8 @@ def check(file_format, path, content):
 def check_slot(content, slot, value):
     if isinstance(slot, Slot):
         assert 0 <= slot.span.start <= slot.span.end <= len(content)
-        assert content[slot.span.start : slot.span.end] == slot.old == (value or "").encode()
+        assert content[slot.span.start : slot.span.end] == slot.old
+        assert slot.old.decode() == (value or "") or (value is None and slot.old.lower() in {b"null", b"~"})
 
 
 def check_written(content, occurrence):

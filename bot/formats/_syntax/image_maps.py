@@ -164,7 +164,7 @@ def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence
         closed = Closed(Reason.UNSUPPORTED_DIGEST)
         return replace(found, reference=reference, digest=closed, tag=closed)
     slot = found.digest
-    if image.is_text or not isinstance(slot, Slot) or slot.old:
+    if image.is_text or not isinstance(slot, Slot) or found.reference.digest is not None:
         return found
     if slot.before != b"@":
         return replace(found, variables=(image.digest_value,))

@@ -114,11 +114,11 @@ def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place)
 def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
     """Return where a `digest` would go beside `newTag`: in flow style behind its value, else in a line below its own.
 
-    None where that line has more than the key and its value, in JSON, and for a number, which kustomize refuses:
-    `tag@digest` says the same.
+    None where that line has more than the key and its value, in JSON, for a number, which kustomize refuses, and where
+    there is a `digest` that nothing can be written into: `tag@digest` says the same.
     """
     tag = image.tag
-    if tag is None or not tag.text or tag.scalar.tag != STRING:
+    if tag is None or not tag.text or tag.scalar.tag != STRING or image.digest is not None:
         return None
     document, source = entry.document, entry.document.source
     start, end = (at - source.start for at in document.extent(tag.scalar))

@@ -19,6 +19,7 @@ MAX_BEFORE = 1000
 """Bytes before a value on its line that are looked at: an indentation and a key."""
 
 _QUOTES = {'""', "''"}
+_NULLS = {"null", "Null", "NULL", "~"}
 _NOT_LITERAL = Closed(Reason.MALFORMED)
 """The source differs from the text: escapes, folding, line breaks."""
 
@@ -63,9 +64,9 @@ class Part:
         return Slot(Span(at + start, at + end), self.text[start:end].encode(), before)
 
     def empty_slot(self) -> Slot | None:
-        """Return where the text of an empty scalar would go: between its quotes, or behind the colon.
+        """Return where the text of an empty scalar would go: between its quotes, behind the colon, or for a `null`.
 
-        None where something else stands there: `null`, `~`, a tag.
+        None where something else stands there: a tag, an anchor; or `null` in JSON, which has no text without quotes.
         """
         written = self.document.source_of(self.scalar)
         start, end = self.document.extent(self.scalar)
@@ -73,6 +74,8 @@ class Part:
             return Slot(Span(end - 1, end - 1), b"")
         before = before_on_line(self.document.source, start)
         up_to_colon = before.rstrip(b" \t")
+        if written in _NULLS and not up_to_colon.endswith(b'":'):
+            return Slot(Span(start, end), written.encode())
         if written or not up_to_colon.endswith(b":"):
             return None
         at = start - len(before) + len(up_to_colon)
