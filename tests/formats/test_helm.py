@@ -65,6 +65,10 @@ def images_of(text: str):
         "image: nginx:{{ tpl .Values.image.tag $ }}",
         "image: nginx:{{ .Values.image.tag }}{{ with .Values.image.digest }}@{{ . }}{{ end }}",
         "image: nginx:{{ .Values.image.tag }}@{{ .Values.image.digest }}",
+        "image: docker.io/{{ .Values.image.repository }}:{{ .Values.image.tag }}",
+        'image: "{{ .Values.image.registry }}/{{ .Values.image.repository }}:{{ .Values.image.tag }}"',
+        "image: {{ with .Values.registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}:{{ .Values.image.tag }}",
+        'image: {{ printf "%s/%s:%s" .Values.image.registry .Values.image.repository .Values.image.tag }}',
         "image: {{ if .Values.image.tag }}nginx:{{ .Values.image.tag }}{{ else }}nginx{{ end }}",
         "image: nginx:{{ if not (empty .Values.image.tag) }}{{ .Values.image.tag }}{{ end }}",
         "image: nginx:{{ with .Values.image }}{{ .tag }}{{ end }}",
@@ -96,6 +100,13 @@ def test_a_tag_that_ends_a_reference(line):
         "image: nginx:{{ .Values.image.tag }}{{ .Values.image.suffix }}",
         "image: nginx:{{ .Values.image.tag }}{{ if .Values.alpine }}-alpine{{ end }}",
         "image: nginx:{{ .Values.image.tag }}{{ if .a }}@{{ .b }}{{ else }}-alpine{{ end }}",
+        "image: {{ .Values.image.repository }}:v{{ .Values.image.tag }}",
+        "image: {{ .Values.image.repository }}/app:{{ .Values.image.tag }}",
+        'image: "{{ .Values.image.repository }}-init:{{ .Values.image.tag }}"',
+        "image: {{ if .a }}{{ .b }}{{ end }}/app:{{ .Values.image.tag }}",
+        "image: quay.io/{{ .Values.image.repository }}:{{ .Values.image.tag }}",
+        'image: {{ printf "%s:v%s" .Values.image.repository .Values.image.tag }}',
+        'image: {{ printf "%s/app:%s" .Values.image.repository .Values.image.tag }}',
         "image: nginx:{{ .Values.image.tag | trunc 10 }}",
         'image: nginx:{{ .Values.image.tag | replace "@" "-" }}',
         "image: nginx:{{ lower .Values.image.tag }}",
@@ -169,6 +180,10 @@ def test_what_a_definition_ends_in_is_for_who_includes_it():
     ):
         assert uses_of_tag(definition % body, "web.image") == {OTHER}
     assert uses_of_tag(definition % "image: nginx:{{ .Values.image.tag }}\nname: web", "web.image") == {IMAGE}
+
+
+def test_a_definition_that_puts_something_before_a_tag_renders_another():
+    assert uses_of_tag('{{ define "tag" }}v{{ .Values.image.tag }}{{ end }}', "tag") == {OTHER}
 
 
 def test_a_block_is_a_definition_and_its_use():

@@ -24,6 +24,10 @@ ALGORITHM = "sha256:"
 ITEM = "*"
 """In a way: any item, of a list or of a mapping."""
 
+WRITTEN = "\0"
+"""Stands for a value in the text before another."""
+_NAME = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
+
 _Sources = frozenset[Way | Inclusion]
 
 
@@ -107,6 +111,14 @@ _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
 
 
+def is_name(before: str) -> bool:
+    """Say whether a tag behind this text is that of the image whose values stand there, and of no other.
+
+    So it is where they are all of the name (`/app:` behind them makes it another, `:v` the tag), or none of it.
+    """
+    return _NAME.fullmatch(before) is not None
+
+
 def _any(values: list[Value]) -> Value:
     return reduce(Value.or_else, values, NOTHING)
 
@@ -138,6 +150,8 @@ def _formatted(values: list[Value]) -> Value:
 def _written(verb: re.Match[str], value: Value) -> Value:
     """Return what a verb makes of a value: that stays an end with nothing behind it, or a digest."""
     if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
+        return value.whole
+    if not is_name(_VERB.sub(WRITTEN, verb.string[: verb.start()])):
         return value.whole
     return value.behind_sha256 if verb.string.endswith(ALGORITHM, 0, verb.start()) else value
 

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from bot.formats._syntax.helm_actions import NotUnderstoodError
 from bot.formats._syntax.helm_blocks import Assignment, Block, Body, Output, Template, Text, read_blocks
-from bot.formats._syntax.helm_expressions import ALGORITHM, ITEM, NOTHING, ROOT, Evaluator, Value
+from bot.formats._syntax.helm_expressions import ALGORITHM, ITEM, NOTHING, ROOT, WRITTEN, Evaluator, Value, is_name
 from bot.model.remark import ChartTemplate, Inclusion, ValueUse, Way
 from bot.model.source import FilePath
 
@@ -50,6 +50,8 @@ class _Line(Enum):
     IMAGE = auto()
     OTHER = auto()
 
+
+_UP_TO_KEY = re.compile(r".*image[\"']?\s*:", re.IGNORECASE | re.DOTALL)
 
 _IMAGE_LINES = frozenset({_Line.IMAGE, _Line.IMAGE_KEY})
 
@@ -158,6 +160,8 @@ class _Walk:
         self.evaluator = Evaluator()
         self.has_loops = False
         self._is_behind_algorithm = False
+        self._before = ""
+        """What has been written on this line."""
         self.uses: set[tuple[Way | Inclusion, ValueUse]] = set()
 
     def body(self, body: Body, dot: Value, line: _Line) -> _Line:
@@ -166,6 +170,7 @@ class _Walk:
             match node:
                 case Text():
                     line = _line_after(node.text, line)
+                    self._before = (self._before + node.text[-MAX_LINE:]).rpartition("\n")[2][-MAX_LINE:]
                     self._is_behind_algorithm = node.text.endswith(ALGORITHM)
                 case Output() | Template():
                     value = self._value(node, dot)
@@ -173,6 +178,7 @@ class _Walk:
                     self._is_behind_algorithm = False
                     self._note(value, self._use(self._marks[id(node)], line))
                     line = _Line.IMAGE if line in _IMAGE_LINES else _Line.OTHER
+                    self._before = self._before[1 - MAX_LINE :] + WRITTEN
                 case Assignment():
                     self._assign(node.variables, self.evaluator.evaluate(node.tokens, dot))
                 case Block():
@@ -188,6 +194,9 @@ class _Walk:
         return self.evaluator.include(Value(literal=node.template), given)
 
     def _use(self, after: _After, line: _Line) -> ValueUse:
+        key = _UP_TO_KEY.match(self._before)
+        if not is_name(self._before[key.end() if key else 0 :].strip(" \t\"'")):
+            return ValueUse.OTHER
         if line in _IMAGE_LINES and not after & _After.OTHER:
             return ValueUse.IMAGE
         is_end = not after & ~(_After.END | _After.DIGEST)
@@ -195,7 +204,9 @@ class _Walk:
 
     def _block(self, block: Block, dot: Value, line: _Line) -> _Line:
         lines = {line} if block.may_be_nothing else set()
+        before = self._before
         for branch in block.branches:
+            self._before = before
             value = NOTHING if branch.keyword == "else" else self.evaluator.evaluate(branch.tokens, dot)
             self._note(value, ValueUse.CONDITION)
             if branch.keyword == "range":
@@ -205,7 +216,10 @@ class _Walk:
             self._assign(branch.variables[:-1], NOTHING)  # the index or the key
             inside = value if branch.keyword in {"range", "with"} else dot
             lines.add(self.body(branch.body, inside, line))
-        return lines.pop() if len(lines) == 1 else _Line.OTHER
+        self._before = before + WRITTEN
+        if len(lines) == 1:
+            return lines.pop()
+        return _Line.IMAGE if lines <= _IMAGE_LINES else _Line.OTHER
 
     def _assign(self, variables: Sequence[str], value: Value) -> None:
         for variable in variables:
