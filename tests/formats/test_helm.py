@@ -416,6 +416,22 @@ def test_a_comment_above_the_key_of_a_mapping_is_about_its_image():
     assert 2 in image.also_lines or 3 in image.also_lines
 
 
+def test_a_name_under_another_key_has_to_say_more_than_a_word():
+    (found,) = images_of("image: {name: quay.io/acme/web, tag: v1, digest: ''}")
+    assert str(found.reference) == "quay.io/acme/web:v1"
+    assert isinstance(found.digest, Slot)
+    (found,) = images_of("proxyImage: {repo: acme/proxy, tag: 1.10}")
+    assert str(found.reference) == "acme/proxy:1.10"
+    for nothing in (
+        "image: {name: web, tag: v1}",
+        "image: {name: acme/web}",
+        "image: {repository: '', name: acme/web, tag: v1}",
+        "chart: {name: acme/web, tag: v1}",
+        "images: {web: {name: acme/web, tag: v1}}",
+    ):
+        assert images_of(nothing) == []
+
+
 def test_a_digest_behind_a_tag_waits_for_the_chart():
     (image,) = images_of("controller: {image: {repository: acme/web, tag: v1}}")
     assert image.digest == Closed(Reason.CHART_UNKNOWN, Slot(Span(50, 50), b"", b"@"))

@@ -4,6 +4,7 @@ What is an image is a convention (https://helm.sh/docs/chart_best_practices/valu
 
 - a mapping with a `repository`: under a key that ends in `image`; inside such a key or one that ends in `images` with a
   tag or a digest; anywhere else with a tag or a digest and a word that only images have;
+- under a key that ends in `image`, a mapping without one that has a `tag`, and a `name` or `repo` with a slash in it;
 - a text with a tag or a digest: under a key that ends in `image`, or inside one that ends in `images`;
 - a text without either: under the key `image` itself, beside a tag of its own (`imageTag`), or where it names a host.
 
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import partial
 
+from bot.core.closing import close
 from bot.formats._syntax import yaml_nodes
 from bot.formats._syntax.places import Place
 from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
@@ -36,7 +38,9 @@ _ONLY_IMAGES_HAVE = frozenset(
     {"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"}
 )
 _REGISTRY_OF_ALL = ("global", "imageRegistry")
-"""Stands before the registry of every image (common.images.image in github.com/bitnami/charts)."""
+"""Stands before every image, in the place of its own registry, in charts with `common.images.image`
+(github.com/bitnami/charts); in others only before some."""
+_MAY_BE_ELSEWHERE = "whether the chart puts global.imageRegistry before it is not known"
 _REGISTRIES_OF_OTHERS = (("global", "image", "registry"), ("global", "registry"), ("imageRegistry",))
 """Where charts have the registry of images that name none: without it, a name would mean one on Docker Hub."""
 
@@ -77,6 +81,8 @@ class ValueImage:
     is_certain: bool
     """Whether something is wrong when it is no reference."""
     also_lines: tuple[int, ...]
+    may_be_elsewhere: bool
+    """Whether its registry is one that stands before all images in some charts, and before a few in others."""
     hex_digest: str = ""
 
 
@@ -158,6 +164,8 @@ def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence
     found = image.parts.read(place, shared)
     if isinstance(found, Unsupported):
         return found if image.is_certain else None
+    if image.may_be_elsewhere:
+        return replace(close(found, Reason.CHART_UNKNOWN), notes=(_MAY_BE_ELSEWHERE,))
     if image.hex_digest:
         digest = parse_sha256(f"sha256:{image.hex_digest}")
         reference = found.reference.at(digest) if digest is not None else found.reference
@@ -184,8 +192,8 @@ class _Search:
         """Return the image that a mapping reads like, which stands in the one `around` it."""
         inside, value = step.inside, step.node
         tag_key = next((each for each in _TAG_KEYS if isinstance(inside.get(each), Scalar)), None)
-        name_key = "repository" if _text(inside.get("repository")) or not _text(inside.get("registry")) else "name"
-        if not isinstance(value, Mapping) or not _text(inside.get(name_key)):
+        name_key = _name_key(step)
+        if not isinstance(value, Mapping) or name_key is None:
             return None
         if not self._is_image(around, step, has_tag=tag_key is not None):
             return None
@@ -204,6 +212,7 @@ class _Search:
             digest_value=".".join((*step.keys, "digest")),
             is_text=False,
             is_certain=True,
+            may_be_elsewhere=self._may_be_elsewhere(own, name.text),
             also_lines=tuple(dict.fromkeys([_key_line(self.document, value), *others])),
             hex_digest=_written(inside.get(_HEX_DIGEST)),
         )
@@ -240,6 +249,7 @@ class _Search:
             digest_value=".".join((*step.keys, keys[1] if keys else key)),
             is_text=keys is None,
             is_certain=is_exact,
+            may_be_elsewhere=self._may_be_elsewhere(own, text),
             also_lines=tuple(dict.fromkeys(others)),
         )
 
@@ -256,8 +266,23 @@ class _Search:
             return self.registry_of_all or own
         return "" if _HOST.match(name) else self.registry_of_others
 
+    def _may_be_elsewhere(self, own: str, name: str) -> bool:
+        return self.registry_of_all not in {"", own} and not (not own and _HOST.match(name))
+
     def _locate(self, keys: tuple[str, ...]) -> str:
         return "/".join((self.locator, *(each.translate(_ESCAPES) for each in keys)))
+
+
+def _name_key(step: _Step) -> str | None:
+    """Return the key of the name in a mapping; one that is not `repository` has to say more than a word."""
+    inside = step.inside
+    if _text(inside.get("repository")):
+        return "repository"
+    if _text(inside.get("registry")):
+        return "name" if _text(inside.get("name")) else None
+    if "repository" in inside or step.context is not _Context.IMAGE or _TAG_KEYS[0] not in inside:
+        return None
+    return next((key for key in ("name", "repo") if "/" in _text(inside.get(key))), None)
 
 
 def _keys_beside(step: _Step, key: str, text: str) -> tuple[str, str] | None:
