@@ -33,3 +33,4 @@ unpack() {
 
 unpack docker-registry
 unpack kustomize
+unpack docker-compose

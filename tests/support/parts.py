@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from support.helm_oracle import find_helm
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -18,6 +20,12 @@ def find_docker_registry() -> str | None:
 def find_kustomize() -> str | None:
     """Return Debian's kustomize."""
     return _find_in_debian("kustomize")
+
+
+def find_docker_compose() -> str | None:
+    """Return Debian's docker-compose, which is a plugin of docker there."""
+    unpacked = ROOT / ".parts" / "usr" / "libexec" / "docker" / "cli-plugins" / "docker-compose"
+    return shutil.which("docker-compose") or (str(unpacked) if unpacked.exists() else None)
 
 
 def _find_in_debian(command: str) -> str | None:
@@ -39,7 +47,9 @@ def find_trivy() -> str | None:
 
 
 PARTS: dict[str, Callable[[], str | None]] = {
+    "docker-compose": find_docker_compose,
     "docker-registry": find_docker_registry,
+    "helm": find_helm,
     "kustomize": find_kustomize,
     "trivy": find_trivy,
     "git": lambda: shutil.which("git"),

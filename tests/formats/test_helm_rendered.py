@@ -1,0 +1,127 @@
+"""Charts as Helm renders them, before and after they are pinned: nothing but images changes, each to its own digest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from support.helm_oracle import render
+
+from bot.core.edit import apply_edits, write_digest
+from bot.formats.helm import FORMAT
+from bot.model.reference import Digest, ImageReference
+from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile
+from bot.pipeline.survey import read, related
+
+CASES = Path(__file__).parent / "helm"
+IMAGE = re.compile(r"(?P<key>.*[iI]mage: *\"?)(?P<image>[^\s\"]+)(?P<rest>.*)")
+
+CHART = b"apiVersion: v2\nname: web\nversion: 1.0.0\nappVersion: '9'\n"
+VALUES = b"""\
+registry: ""
+image:
+  registry: quay.io
+  repository: acme/web
+  tag: v1
+"""
+NAME = "{{ .Values.image.registry }}/{{ .Values.image.repository }}"
+TAG = "{{ .Values.image.tag }}"
+HELPER = '{{ define "web.image" }}{{ .at.registry }}/{{ .at.repository }}:{{ .at.tag }}{{ end }}'
+
+
+def digest_for(image: ImageReference) -> Digest:
+    return Digest(f"sha256:{hashlib.sha256(f'{image.repository}:{image.tag}'.encode()).hexdigest()}")
+
+
+def pin(chart: Path) -> None:
+    """Write into a chart whatever may be written."""
+    paths = [FilePath(path.relative_to(chart).as_posix()) for path in chart.rglob("*") if path.is_file()]
+    readings = [read(SourceFile(path, (chart / path).read_bytes()), FORMAT) for path in FORMAT.selects(paths)]
+    edits: dict[str, list[Edit]] = {}
+    for place in related(readings):
+        if isinstance(place, Occurrence) and isinstance(place.digest, Slot) and place.reference.tag:
+            edits.setdefault(place.path, []).append(write_digest(place.digest, digest_for(place.reference)))
+    for path, of_file in edits.items():
+        (chart / path).write_bytes(apply_edits((chart / path).read_bytes(), of_file))
+
+
+def changes(before: dict[str, list[str]], after: dict[str, list[str]]) -> int:
+    """Return how many lines changed. Every one has the image that it had, with that image's digest."""
+    assert before.keys() == after.keys()
+    pairs = [pair for path in before for pair in zip(before[path], after[path], strict=True) if pair[0] != pair[1]]
+    for old, new in pairs:
+        old_line, new_line = IMAGE.fullmatch(old), IMAGE.fullmatch(new)
+        assert old_line is not None, (old, new)
+        assert new_line is not None, (old, new)
+        assert (old_line["key"], old_line["rest"]) == (new_line["key"], new_line["rest"])
+        image, pinned = (ImageReference.parse(line["image"]) for line in (old_line, new_line))
+        assert (pinned.repository, pinned.digest) == (image.repository, digest_for(image))
+        assert pinned.tag in {image.tag, None}
+    return len(pairs)
+
+
+@pytest.mark.real("helm")
+@pytest.mark.parametrize(
+    "name",
+    ["anchors", "behind-algorithm", "keys-beside", "subcharts", "subcharts/charts/db", "templates"],
+)
+def test_helm_renders_a_case_with_nothing_but_other_images(name):
+    case, _, chart = name.partition("/")
+    before, after = (render(CASES / case / state / chart) for state in ("before", "after"))
+    assert before is not None
+    assert after is not None
+    assert bool(changes(before, after)) is (name != "templates")  # whose values are used for all but images
+
+
+def rendered_changes(folder: Path, template: str) -> int:
+    """Return how many lines of a chart with one template change when it is pinned."""
+    (folder / "templates").mkdir()
+    (folder / "Chart.yaml").write_bytes(CHART)
+    (folder / "values.yaml").write_bytes(VALUES)
+    (folder / "templates" / "web.yaml").write_text(f"{template}\n", encoding="utf-8")
+    before = render(folder)
+    pin(folder)
+    after = render(folder)
+    assert before is not None
+    assert after is not None
+    return changes(before, after)
+
+
+@pytest.mark.real("helm")
+@pytest.mark.parametrize(
+    "template",
+    [
+        f"image: {NAME}:{TAG}",
+        f'image: "{NAME}:{{{{ .Values.image.tag | default .Chart.AppVersion }}}}"',
+        f"image: {{{{ with .Values.registry }}}}{{{{ . }}}}/{{{{ end }}}}{NAME}:{TAG}",
+        'image: {{ printf "%s/%s:%s" .Values.image.registry .Values.image.repository .Values.image.tag | quote }}',
+        "{{ with .Values.image }}image: {{ .registry }}/{{ .repository }}:{{ .tag }}{{ end }}",
+        f'{HELPER}image: {{{{ include "web.image" (dict "at" .Values.image) }}}}',
+        f"image: {NAME}:{TAG}\nchecksum: {{{{ if .Values.image.tag }}}}yes{{{{ end }}}}",
+    ],
+)
+def test_a_tag_that_ends_a_reference_takes_the_digest(template, tmp_path):
+    assert rendered_changes(tmp_path, template) == 1
+
+
+@pytest.mark.real("helm")
+@pytest.mark.parametrize(
+    "template",
+    [
+        f"image: {NAME}:{TAG}\nversion: {TAG}",
+        f"image: {NAME}:{TAG}-alpine",
+        f"image: {NAME}:v{TAG}",
+        f"image: {NAME}/app:{TAG}",
+        f"image: {NAME}:{TAG}\ninitImage: {NAME}-init:{TAG}",
+        f"image: registry.acme.com/{NAME}:{TAG}",
+        'image: {{ printf "%s:v%s" .Values.image.repository .Values.image.tag }}',
+        f'image: {NAME}:{TAG}\nis: {{{{ eq .Values.image.tag "v1" }}}}',
+        f"image: {NAME}:{TAG}\n{{{{ range $key, $each := .Values.image }}}}\n{{{{ $key }}}}: {{{{ . }}}}{{{{ end }}}}",
+        f"image: {NAME}:{TAG}\nall: {{{{ toJson .Values.image }}}}",
+        f'{HELPER}name: {{{{ include "web.image" (dict "at" .Values.image) | replace "/" "-" }}}}',
+    ],
+)
+def test_a_chart_that_does_anything_else_with_a_tag_stays_as_it_is(template, tmp_path):
+    assert rendered_changes(tmp_path, template) == 0
