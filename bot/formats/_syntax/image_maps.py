@@ -41,8 +41,10 @@ _REGISTRY_OF_ALL = ("global", "imageRegistry")
 """Stands before every image, in the place of its own registry, in charts with `common.images.image`
 (github.com/bitnami/charts); in others only before some."""
 _MAY_BE_ELSEWHERE = "whether the chart puts global.imageRegistry before it is not known"
-_REGISTRIES_OF_OTHERS = (("global", "image", "registry"), ("global", "registry"), ("imageRegistry",))
+_REGISTRIES_OF_OTHERS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
 """Where charts have the registry of images that name none: without it, a name would mean one on Docker Hub."""
+_REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
+"""What it is called there."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
 _HOST = re.compile(r"[^/]*[.:][^/]*/|localhost/")
@@ -117,7 +119,7 @@ def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueI
         return
     first = _Step(root, dict(document.look(root)))
     of_all = _registry_at(document, first, _REGISTRY_OF_ALL)
-    of_others = (_registry_at(document, first, keys) for keys in _REGISTRIES_OF_OTHERS)
+    of_others = (_registry_in(document, first, keys) for keys in _REGISTRIES_OF_OTHERS)
     search = _Search(document, locator, of_all, of_all or next(filter(None, of_others), ""))
     pending = [first]
     while pending:
@@ -306,10 +308,22 @@ def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
 
 
 def _registry_at(document: Document, root: _Step, keys: tuple[str, ...]) -> str:
-    node = root.inside.get(keys[0])
-    for key in keys[1:]:
-        node = dict(document.look(node)).get(key)
-    return _text(node).removesuffix("/")
+    *around, key = keys
+    return _text(_look(document, root, around).get(key)).removesuffix("/")
+
+
+def _registry_in(document: Document, root: _Step, keys: tuple[str, ...]) -> str:
+    inside = _look(document, root, keys)
+    texts = (_text(node) for key, node in inside.items() if _REGISTRY_KEY.fullmatch(key))
+    return next(filter(None, texts), "").removesuffix("/")
+
+
+def _look(document: Document, root: _Step, keys: Sequence[str]) -> dict[str, Node]:
+    """Return what is under `keys` from the top."""
+    inside = root.inside
+    for key in keys:
+        inside = dict(document.look(inside.get(key)))
+    return inside
 
 
 def _written(node: Node) -> str:
