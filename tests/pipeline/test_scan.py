@@ -68,6 +68,15 @@ def missing_end(content: str) -> int:
     return content.index("missing:1") + len("missing:1")
 
 
+def test_a_digest_that_would_take_the_place_of_a_null_goes_to_where_that_begins(tmp_path, loopback):
+    content = "image: {repository: python, tag: '3.12', digest: null}\n"
+    files = {"web/Chart.yaml": "name: web\n", "web/values.yaml": content}
+    place = _places(_scan(tmp_path, loopback, files))["web/values.yaml", 1]
+    start = content.index("null")
+    assert place["pinned"] is False
+    assert place["digest_at"] == {"start": start, "end": start}
+
+
 def test_the_document_has_exactly_its_keys(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM $X\n"})

@@ -20,7 +20,9 @@ def note_set_arguments(places: Places, remarks: Sequence[Remark]) -> Places:
         return places
     return tuple(
         replace(place, notes=(*place.notes, *notes))
-        if (notes := [_note(each) for name in place.variables for each in sets.get((place.path, name), ())])
+        if (
+            notes := dict.fromkeys(_note(each) for name in place.variables for each in sets.get((place.path, name), ()))
+        )
         else place
         for place in places
     )

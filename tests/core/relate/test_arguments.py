@@ -28,6 +28,11 @@ def test_what_is_unsupported_for_want_of_the_argument_says_it_too():
     assert noted.notes
 
 
+def test_a_line_that_several_services_share_is_named_once():
+    (noted,) = note_set_arguments((place(),), [SET, SET])
+    assert len(noted.notes) == 1
+
+
 def test_other_files_and_other_arguments_say_nothing():
     places = (place(path=FilePath("Dockerfile")), place(variables=("OTHER",)), place(variables=()))
     assert note_set_arguments(places, [SET]) == places
