@@ -10,7 +10,7 @@ from bot.formats._syntax.helm_templates import read_chart_template
 from bot.formats._syntax.image_maps import find_values, read_values
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.yaml_nodes import Document, TooDeepError, read_documents
-from bot.model.remark import ChartTemplate, Found, ValueUse
+from bot.model.remark import ChartRegistry, ChartTemplate, Found, ValueUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
@@ -21,6 +21,9 @@ _TEMPLATES = re.compile(r"(?:(?<=/)|\A)templates/")
 _VALUES = re.compile(r"(?:.+/)?(?:[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE)
 _BELOW_CHART = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
 """Where values of a chart are, if not beside its Chart.yaml: chart-testing has them in `ci/`."""
+
+_OWN_VALUES = "values.y"
+"""How the name of the values begins that a chart has for itself; all others are laid over them."""
 
 _MAY_HAVE_IMAGES = re.compile(rb"image|repository|\\[xuU\r\n\xc2\xe2]", re.IGNORECASE)
 """A word that the keys of all images have, or an escape that can write its letters."""
@@ -82,7 +85,7 @@ def _may_have_images(content: bytes) -> bool:
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 
-def _read(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
+def _read(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported | ChartRegistry]:
     """Read all of a document, or, where it goes too deep, nothing of it."""
     try:
         images = list(find_values(document, document.root, str(document.index)))
@@ -91,6 +94,10 @@ def _read(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupport
         return
     found = read_values(images, path, FORMAT.name, Role.THIRD_PARTY)
     yield from sorted(found, key=lambda each: each.line_number)
+    if path.rpartition("/")[2].startswith(_OWN_VALUES):
+        for image in images:
+            if image.parts.prefix:
+                yield ChartRegistry(path, image.locator, image.parts.prefix, not image.may_be_elsewhere)
 
 
 FORMAT: FileFormat = _Helm()

@@ -89,6 +89,12 @@ class ImageReference:
     def host(self) -> str:
         return _split(self.name)[0]
 
+    @property
+    def names_a_registry(self) -> bool:
+        """Say whether its spelling begins with a host, so that it means the same wherever it stands."""
+        head, slash, _ = self.name.partition("/")
+        return bool(slash) and _is_host(head)
+
     def line(self, followed: str | None = None) -> Line | None:
         """Return the line that this reference follows: its tag, else the one a rule names, else None."""
         tag = self.tag or followed
@@ -105,12 +111,15 @@ class ImageReference:
 def _split(name: str) -> tuple[str, str]:
     """Split a name into host and path; Docker Hub's short forms are written out."""
     head, slash, rest = name.partition("/")
-    is_host = slash and ("." in head or ":" in head or head == "localhost" or head != head.lower())
-    if not is_host:
+    if not (slash and _is_host(head)):
         return DOCKER_HUB, name if slash else f"library/{name}"
     if head not in _HUB_ALIASES:
         return head, rest
     return DOCKER_HUB, rest if "/" in rest else f"library/{rest}"
+
+
+def _is_host(head: str) -> bool:
+    return "." in head or ":" in head or head == "localhost" or head != head.lower()
 
 
 @lru_cache(maxsize=4096)

@@ -101,6 +101,18 @@ class ChartTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class ChartRegistry:
+    """The values of a chart have the registry of an image apart from its name; values laid over them may leave it."""
+
+    path: FilePath
+    locator: str
+    """Of the image, in all files of values."""
+    registry: str
+    is_certain: bool
+    """Whether the chart is known to put it there."""
+
+
+@dataclass(frozen=True, slots=True)
 class BuildOutput:
     """A build tool builds images; what is pulled under their names was built there."""
 
@@ -174,6 +186,7 @@ Remark = (
     Application
     | ArgumentSet
     | BuildOutput
+    | ChartRegistry
     | Kustomization
     | OtherWriter
     | ChartTemplate
