@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 _ACTION = re.compile(
     r"""\{\{(?P<trims_before>-(?=\s))?
@@ -32,9 +34,8 @@ class NotUnderstoodError(Exception):
     """A template, or an expression in it, is none that we can read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word of an action."""
+class Token(NamedTuple):
+    """A word of an action; a tuple, since a large chart has tens of thousands."""
 
     kind: str
     """The name of its group in _TOKEN."""
@@ -49,10 +50,8 @@ class Action:
     """What stands between braces."""
 
     tokens: tuple[Token, ...]
-
-    @property
-    def keyword(self) -> str:
-        return self.tokens[0].text if self.tokens and self.tokens[0].kind == "word" else ""
+    keyword: str = ""
+    """The word that it begins with, if it does."""
 
 
 def read_actions(text: str) -> Iterator[str | Action]:
@@ -72,27 +71,30 @@ def read_actions(text: str) -> Iterator[str | Action]:
         if before:
             yield before
         if match["inside"] is not None:
-            yield Action(tuple(_tokens(match["inside"])))
+            yield _action(match["inside"])
         at, trims = match.end(), match["trims_after"] is not None
     rest = text[at:].lstrip() if trims else text[at:]
     if rest:
         yield rest
 
 
-def _tokens(inside: str) -> Iterator[Token]:
+@lru_cache(maxsize=4096)
+def _action(inside: str) -> Action:
+    """Read what stands between braces; three of four actions of a chart stand in it more than once."""
+    tokens: list[Token] = []
     at = 0
     while True:
         space = _SPACE.match(inside, at)
         start = space.end() if space else at
         if start == len(inside):
-            return
+            return Action(tuple(tokens), tokens[0].text if tokens and tokens[0].kind == "word" else "")
         match = _TOKEN.match(inside, start)
         if match is None:
             raise NotUnderstoodError
         kind, text = match.lastgroup or "", match[0]
         if kind == "text":
             text = text[1:-1] if text[0] == "`" else _ESCAPE.sub(_unescaped, text[1:-1])
-        yield Token(kind, text, is_attached=start == at and at > 0)
+        tokens.append(Token(kind, text, start == at and at > 0))
         at = match.end()
 
 

@@ -24,7 +24,7 @@ class Text:
 class Output:
     """An expression whose value is written."""
 
-    tokens: Sequence[Token]
+    tokens: tuple[Token, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Template:
     """What another template renders is written."""
 
     template: str
-    given: Sequence[Token]
+    given: tuple[Token, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Assignment:
     """A variable becomes what an expression says."""
 
     variables: Sequence[str]
-    tokens: Sequence[Token]
+    tokens: tuple[Token, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Branch:
     keyword: str
     """`if`, `with` or `range`; `else` for what is left."""
     variables: Sequence[str]
-    tokens: Sequence[Token]
+    tokens: tuple[Token, ...]
     body: Body
 
 
@@ -132,12 +132,12 @@ class _Reader:
 def _template(action: Action) -> Template:
     match action.tokens:
         case (_, Token("text", name), *given):
-            return Template(name, given)
+            return Template(name, tuple(given))
         case _:
             raise NotUnderstoodError
 
 
-def _assigned(tokens: Sequence[Token]) -> tuple[list[str], Sequence[Token]]:
+def _assigned(tokens: tuple[Token, ...]) -> tuple[list[str], tuple[Token, ...]]:
     """Split `$a, $b := EXPRESSION` into its variables and the expression. Raises NotUnderstoodError."""
     for at, token in enumerate(tokens[:4]):
         if token.kind == "sign" and token.text in {":=", "="}:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache, reduce
 
 from bot.formats._syntax.helm_actions import NotUnderstoodError, Token
 from bot.model.remark import Inclusion, Way
@@ -71,7 +71,8 @@ class Value:
     def or_else(self, other: Value) -> Value:
         """Return what is this or that."""
         if NOTHING in (self, other):
-            return replace(self if other == NOTHING else other, literal=None)
+            known = self if other == NOTHING else other
+            return known if known.literal is None else replace(known, literal=None)
         named = dict(self.named)
         for key, value in other.named:
             named[key] = named[key].or_else(value) if key in named else value
@@ -87,6 +88,8 @@ class Value:
 
     def at(self, key: str) -> Value:
         """Return what is under `key` of this; ITEM stands for any."""
+        if not self.named:
+            return self.along((key,))
         inside = [value for name, value in self.named if key in {name, ITEM}]
         return _any([*inside, replace(self, named=()).along((key,))])
 
@@ -222,9 +225,17 @@ class Evaluator:
         """Remember what a variable may be, beside what it was: scopes are not kept apart."""
         self.variables[variable] = self.variables.get(variable, NOTHING).or_else(value)
 
-    def evaluate(self, tokens: Sequence[Token], dot: Value) -> Value:
+    def evaluate(self, tokens: tuple[Token, ...], dot: Value) -> Value:
         """Return what an expression may be. Raises NotUnderstoodError."""
-        reader = _Reader(self, list(tokens), dot)
+        if any(token.kind == "variable" and token.text != "$" for token in tokens):
+            return self.read(tokens, dot)
+        value, unknown = _evaluated_alone(tokens, dot)
+        self.unknown |= unknown
+        return value
+
+    def read(self, tokens: tuple[Token, ...], dot: Value) -> Value:
+        """Return the same, whatever was found out of the expression before. Raises NotUnderstoodError."""
+        reader = _Reader(self, tokens, dot)
         value = reader.pipeline(0)
         if reader.at < len(tokens):
             raise NotUnderstoodError
@@ -256,10 +267,20 @@ class Evaluator:
         return Value(ends=frozenset({Inclusion(template.literal, given.ways, named)}))
 
 
+@lru_cache(maxsize=4096)
+def _evaluated_alone(tokens: tuple[Token, ...], dot: Value) -> tuple[Value, frozenset[Way | Inclusion]]:
+    """Return what an expression without variables may be, and what it uses in a way that nobody can follow.
+
+    Templates say the same things again and again.
+    """
+    alone = Evaluator()
+    return alone.read(tokens, dot), frozenset(alone.unknown)
+
+
 class _Reader:
     """Reads one expression."""
 
-    def __init__(self, evaluator: Evaluator, tokens: list[Token], dot: Value) -> None:
+    def __init__(self, evaluator: Evaluator, tokens: tuple[Token, ...], dot: Value) -> None:
         self._evaluator = evaluator
         self._tokens = tokens
         self._dot = dot

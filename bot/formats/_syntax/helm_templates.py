@@ -144,7 +144,7 @@ def _uses(body: Body, *, is_defined: bool) -> _Uses:
     walk = _Walk(marks, is_defined=is_defined)
     try:
         walk.body(body, ROOT, _Line.BLANK)
-        if walk.has_loops and walk.evaluator.variables:  # a loop may use what is set further down in it
+        if walk.sets_in_loops:  # a loop may use what is set further down in it
             walk.body(body, ROOT, _Line.BLANK)
     except NotUnderstoodError:
         return _UNKNOWN
@@ -158,7 +158,9 @@ class _Walk:
         self._marks = marks
         self._is_defined = is_defined
         self.evaluator = Evaluator()
-        self.has_loops = False
+        self.sets_in_loops = False
+        self._loops = 0
+        """Around the point where it is."""
         self._is_behind_algorithm = False
         self._before = ""
         """What has been written on this line."""
@@ -180,6 +182,7 @@ class _Walk:
                     line = _Line.IMAGE if line in _IMAGE_LINES else _Line.OTHER
                     self._before = self._before[1 - MAX_LINE :] + WRITTEN
                 case Assignment():
+                    self.sets_in_loops = self.sets_in_loops or self._loops > 0
                     self._assign(node.variables, self.evaluator.evaluate(node.tokens, dot))
                 case Block():
                     line = self._block(node, dot, line)
@@ -209,13 +212,14 @@ class _Walk:
             self._before = before
             value = NOTHING if branch.keyword == "else" else self.evaluator.evaluate(branch.tokens, dot)
             self._note(value, ValueUse.CONDITION)
-            if branch.keyword == "range":
-                self.has_loops = True
-                value = value.at(ITEM)
+            is_loop = branch.keyword == "range"
+            value = value.at(ITEM) if is_loop else value
             self._assign(branch.variables[-1:], value)
             self._assign(branch.variables[:-1], NOTHING)  # the index or the key
             inside = value if branch.keyword in {"range", "with"} else dot
+            self._loops += is_loop
             lines.add(self.body(branch.body, inside, line))
+            self._loops -= is_loop
         self._before = before + WRITTEN
         if len(lines) == 1:
             return lines.pop()
@@ -226,6 +230,8 @@ class _Walk:
             self.evaluator.assign(variable, value)
 
     def _note(self, value: Value, use: ValueUse) -> None:
+        if value is NOTHING:
+            return
         for source in value.ends:
             if use is not ValueUse.CONDITION or isinstance(source, Inclusion):
                 self.uses.add((source, use))
