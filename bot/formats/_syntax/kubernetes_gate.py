@@ -24,8 +24,12 @@ line break, in any of YAML's spellings, is a space there."""
 _NO_COLLECTION = rb"(?![ \t\r\n]*(?:\[|\{(?![{%]))|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
 """Neither a collection in flow style nor the first key of a mapping in block style comes next; `{{` and `{%` are what
 templates put in the place of a text."""
-_KEY = re.compile(rb"(?:[iI]mage(?:s|Name)?|reference|values(?:Object|Content)?)%b" % _COLON)
-"""A key of SPELLINGS."""
+_KEYS = tuple(
+    re.compile(key + _COLON)
+    for key in (rb"image(?:s|Name)?", rb"Image(?:s|Name)?", rb"reference", rb"values(?:Object|Content)?")
+)
+"""The keys of SPELLINGS; one pattern each, since one for all has no letters to look for first and takes eight times as
+long."""
 _VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
 _QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
@@ -48,7 +52,7 @@ _OTHER_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 
 def may_hold_images(raw: bytes) -> bool:
     """Say whether an object in one stretch of a file may name an image."""
-    return may_name_images(raw) and not is_definition(raw)
+    return not is_definition(raw) and may_name_images(raw)
 
 
 def may_name_images(raw: bytes) -> bool:
@@ -70,7 +74,7 @@ def _speaks_of_applications(raw: bytes) -> bool:
 
 
 def _has_image_key(raw: bytes) -> bool:
-    if _KEY.search(raw):
+    if any(key.search(raw) for key in _KEYS):
         return True
     has_word = any(word in raw for word in (b"mage", b"reference", b"values"))
     return has_word and _has_odd_keys(raw)
@@ -98,6 +102,6 @@ def is_definition(raw: bytes) -> bool:
         preamble is not None
         and _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1) is not None
         and _OTHER_LINE.search(raw, preamble.end()) is None
-        and raw.count(b"\r") == raw.count(b"\r\n")
-        and not any(each in raw for each in _OTHER_BREAKS)
+        and (b"\r" not in raw or raw.count(b"\r") == raw.count(b"\r\n"))
+        and (raw.isascii() or not any(each in raw for each in _OTHER_BREAKS))
     )

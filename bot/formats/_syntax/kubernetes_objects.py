@@ -55,7 +55,10 @@ _WHOLE_TEXT = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP}
 
 _Found = Occurrence | Unsupported
 _Later = Callable[[], Iterable[_Found]]
-"""Reads a place, when all paths of its document have been walked: what shares its bytes is known only then."""
+"""Reads a place, when all paths of its document have been walked: what shares its bytes is known only then.
+
+It does not hold the search that found it, which holds it: the tree of every document would wait for the collector.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,16 +247,11 @@ class _Search:
         return dict(self.document.look(node)) if isinstance(node, Mapping) else {}
 
     def image(self, locator: str, node: Node) -> _Later:
-        return partial(self._image, locator, node)
-
-    def _image(self, locator: str, node: Node, prefix: str = "") -> Iterator[_Found]:
-        found = self._images.read(locator, node, scheme=prefix)
-        if found is not None:
-            yield found
+        return partial(_read_image, self._images, locator, node)
 
     def override(self, locator: str, node: Node) -> _Later:
         old, equals, _ = node.value.partition("=") if isinstance(node, Scalar) else ("", "", "")
-        return partial(self._image, locator, node, f"{old}=" if equals else "")
+        return partial(_read_image, self._images, locator, node, f"{old}=" if equals else "")
 
     def entries(self, locator: str, node: Node) -> _Later:
         entries = list(find_entries(self.document, node, locator))
@@ -273,6 +271,12 @@ class _Search:
         if self._text_length > MAX_REPEATS * len(self.document.source.text):
             raise TooDeepError(0)
         return partial(self.reader.read_embedded, self.document, node, locator, ways)
+
+
+def _read_image(images: ImageReader, locator: str, node: Node, prefix: str = "") -> Iterator[_Found]:
+    found = images.read(locator, node, scheme=prefix)
+    if found is not None:
+        yield found
 
 
 _FINDERS: dict[Shape, Callable[[_Search, str, Node], _Later | None]] = {

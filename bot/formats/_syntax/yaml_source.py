@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
 
 _BOM = b"\xef\xbb\xbf"
+_CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 _CHECKPOINT = 4096
 """Characters from one remembered byte offset to the next."""
 
@@ -75,4 +77,4 @@ def _line_before(content: bytes, start: int, line: int) -> int:
 
 def is_blank(raw: bytes) -> bool:
     """Say whether there is no document: no marker, and nothing but blank lines and comments."""
-    return all(not line or line.startswith(b"#") for line in map(bytes.strip, raw.split(b"\n")))
+    return _CONTENT.search(raw) is None
