@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.helm_templates import read_chart_template
 from bot.formats._syntax.image_maps import find_values, read_values
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.yaml_nodes import Document, TooDeepError, read_documents
@@ -42,7 +41,7 @@ class _Helm:
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         if _TEMPLATE.fullmatch(file.path):
-            yield from read_chart_template(file.path, file.content)
+            yield from _read_template(file.path, file.content)
             return
         if file.content.startswith(_UTF_16):
             yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
@@ -75,10 +74,16 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
     for line in file.content.split(b"\n"):
         if b".Values" in line and not line.lstrip().startswith(b"#"):
             named = {(*each.decode().split("."),) for each in _NAMED.findall(line)}
-            read = list(read_chart_template(file.path, line))
+            read = list(_read_template(file.path, line))
             is_whole = all(((), ValueUse.UNKNOWN) not in each.uses for each in read) and b":=" not in line
             unknown = ChartTemplate(file.path, "", frozenset((way, ValueUse.UNKNOWN) for way in named))
             yield from read if is_whole else [unknown]
+
+
+def _read_template(path: FilePath, content: bytes) -> Iterator[ChartTemplate]:
+    from bot.formats._syntax.helm_templates import read_chart_template  # much to import where there is no chart
+
+    return read_chart_template(path, content)
 
 
 def _may_have_images(content: bytes) -> bool:

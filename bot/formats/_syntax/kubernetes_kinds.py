@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cache
+from typing import NamedTuple
 
 from bot.formats._syntax.yaml_nodes import EACH, EVERY
 
@@ -34,9 +36,8 @@ class Shape(Enum):
     """A text with the function that kustomize or kpt runs: `container: {image: …}`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
-    """A place in an object."""
+class Use(NamedTuple):
+    """A place in an object; a tuple, since a start makes thousands."""
 
     path: Path
     shape: Shape
@@ -345,9 +346,13 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
 KINDS: dict[tuple[str, str], Uses] = {(group, kind): uses for group, kinds, uses in _ROWS for kind in kinds.split()}
 """By group and kind; a kind of the same name in another group is somebody else's."""
 
-_WAYS = {uses: Ways.of(uses) for uses in KINDS.values()}
-"""Many kinds share one."""
-WAYS: dict[tuple[str, str], Ways] = {kind: _WAYS[uses] for kind, uses in KINDS.items()}
+
+@cache
+def ways_of(group: str, kind: str) -> Ways:
+    """Return the places of a kind in KINDS; a tree is built for the few kinds that are there."""
+    return Ways.of(KINDS[group, kind])
+
+
 NOWHERE = Ways.of(())
 WAYS_OF_A_POD = Ways.of(POD_IMAGES)
 WAYS_OF_A_SOURCE = Ways.of(SOURCE)

@@ -14,14 +14,15 @@ from bot.formats._syntax.kubernetes_gate import is_definition, may_hold_images
 from bot.formats._syntax.kubernetes_jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes_kinds import (
     FUNCTION,
+    KINDS,
     NOWHERE,
     VALUES,
-    WAYS,
     WAYS_OF_A_POD,
     WAYS_OF_ALL_KINDS,
     Shape,
     Ways,
     group_of,
+    ways_of,
 )
 from bot.formats._syntax.kubernetes_lines import claims_an_object, read_lines
 from bot.formats._syntax.kubernetes_shapes import find_by_shape, may_be_custom, text_or_template
@@ -198,7 +199,7 @@ class _Search:
             raise TooDeepError(0)
         self._depth += 1
         self.go(node, self._ways_of_all_kinds, locator)
-        if (group_of(version), kind) in WAYS:
+        if (group_of(version), kind) in KINDS:
             self._known(node, group_of(version), kind, locator)
         elif kind.endswith("List") and document.values(node, "items"):
             of_items = (version, kind.removesuffix("List"))
@@ -213,7 +214,7 @@ class _Search:
         self._depth -= 1
 
     def _known(self, node: Node, group: str, kind: str, locator: str) -> None:
-        self.go(node, WAYS[group, kind], locator, self._why_closed(node, group, kind))
+        self.go(node, ways_of(group, kind), locator, self._why_closed(node, group, kind))
         if not self.reader.is_inside:
             self.remarks += remarks_of(self.document, node, (group, kind), locator, self.reader.path)
 
