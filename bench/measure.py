@@ -1,11 +1,13 @@
-"""Measure extraction and look-ups, as ratios within one run: `python bench/measure.py [FOLDER]`.
+"""Measure extraction and look-ups, as ratios within one run: `python bench/measure.py [FOLDER …]`.
 
 Without a folder the files are made up. The machine's noise is in both sides of a ratio, so the ratios are what counts.
 Renovate is measured beside basebump where it is installed: `renovate` on PATH, or a command in the variable RENOVATE.
+It lists what git lists, so a folder should be a repository.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -34,13 +36,16 @@ def make_up(folder: Path) -> None:
             f"      containers:\n      - name: app\n        image: ghcr.io/acme/app:{number}\n        ports:\n"
             "        - containerPort: 8080\n        resources: {requests: {cpu: 10m, memory: 32Mi}}\n"
         )
+    for command in (["init", "--quiet", "--initial-branch=main"], ["add", "."]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made_up:
-        corpus = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(made_up)
         if len(sys.argv) == 1:
-            make_up(corpus)
-        measure_extraction(corpus)
-        measure_processes(corpus)
+            make_up(Path(made_up))
+        for folder in map(Path, sys.argv[1:] or [made_up]):
+            print(f"{folder}:")
+            measure_extraction(folder)
+            measure_processes(folder)
     measure_lookups()

@@ -1,4 +1,4 @@
-"""Run a command and print the seconds of processor time and the KiB of memory that it took at most.
+"""Run a command and print the seconds of processor time that it took, and the KiB of memory that it took at most.
 
 A process of its own, and a small one: a child inherits the peak of the process that starts it.
 """
