@@ -83,7 +83,7 @@ class WorkTree:
     def _content(self, path: FilePath) -> bytes:
         try:
             descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_NOFOLLOW)
-            with os.fdopen(descriptor, "rb") as file:
+            with os.fdopen(descriptor, "rb", buffering=0) as file:
                 return file.read()
         except OSError as error:
             raise TreeError(f"it could not be read: {error.strerror}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.model.vocabulary import Reason
 
@@ -99,9 +100,8 @@ class Template:
                 return None
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One token; spaces and comments are none."""
+class Token(NamedTuple):
+    """One token; spaces and comments are none. A tuple, since a large file has tens of thousands."""
 
     kind: str
     """IDENTIFIER, NUMBER, NEWLINE, TEMPLATE, END, or the symbol itself."""
