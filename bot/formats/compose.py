@@ -37,7 +37,6 @@ from bot.ports import FileFormat
 
 _WORDS = (b"image", b"dockerfile_inline", b"args", b"$", b"environment", b"env_file")
 """Without one of them there is nothing to find: neither an image nor an argument nor a variable."""
-_UTF_16_WORD = b"i\0m\0a\0g\0e"
 _CONTEXT_SCHEME = "docker-image://"
 _TEMPLATES = ("{{", "<%", "<<")
 
@@ -52,8 +51,7 @@ class _Compose:
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         if file.content.startswith(UTF_16):
-            if _UTF_16_WORD in file.content:
-                yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
+            yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return
         if not _may_matter(file.content):
             return

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from bot.formats._syntax.build_files import dockerfile_of
+from bot.formats._syntax.yaml_keys import UTF_16
 from bot.formats._syntax.yaml_nodes import EACH, Broken, Document, Node, Scalar, TooDeepError, read_documents
 from bot.formats._syntax.yaml_paths import Images, Path, YamlPaths
 from bot.model.remark import ArgumentSet, BuildOutput, Found
@@ -81,7 +82,7 @@ def _is_ours(document: Document | Broken) -> bool:
         case Document():
             return (document.text(document.root, "apiVersion") or "").startswith(_API)
         case Broken():
-            return _API.encode() in document.source.raw
+            return _API.encode() in document.source.raw or document.source.raw.startswith(UTF_16)
 
 
 def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | ArgumentSet]:
