@@ -5,30 +5,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.case_formats import CASE_FORMATS
+from support.case_samples import SAMPLES
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
 from bot.model.reference import Digest
-from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.source import Edit, Occurrence, Slot, SourceFile, Unsupported
 
-HERE = Path(__file__).parent
-
-
-def samples_of(file_format):
-    """Return the files of a format's cases that it selects, each by its path in its case."""
-    samples = []
-    for before in sorted((HERE / file_format.name).glob("*/before")):
-        files = {FilePath(path.relative_to(before).as_posix()): path for path in before.rglob("*") if path.is_file()}
-        samples += [(path, files[path].read_bytes()) for path in sorted(file_format.selects(files.keys()))]
-    return samples
-
-
-SAMPLES = {file_format.name: samples_of(file_format) for file_format in CASE_FORMATS}
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"
 FRAGMENTS = [

@@ -1,0 +1,103 @@
+"""No gate loses anything: what opens all of them, a comment with the words of the file, changes nothing."""
+
+from __future__ import annotations
+
+import gc
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.case_formats import CASE_FORMATS
+from support.case_samples import SAMPLES
+
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+from bot.pipeline.survey import WHOLE_FILE
+
+WITHOUT_A_GATE = {"dockerfile", "env", "text"}
+NO_YAML = {"bake", "devcontainer", "quadlet", "terraform"}
+GATED = [each for each in CASE_FORMATS if each.name not in WITHOUT_A_GATE]
+IN_YAML = [each for each in GATED if each.name not in NO_YAML]
+KEY = re.compile(rb"(?<![\w.$-])(\"?)([A-Za-z][A-Za-z_]+)\1(?=[ \t]*:[ \t\r\n])")
+
+
+def by_name(formats):
+    return pytest.mark.parametrize("file_format", formats, ids=lambda file_format: file_format.name)
+
+
+def documents_of(file_format):
+    """Return single documents of a format's cases in which comments may stand, each with the path of its file."""
+    return [
+        (path, document)
+        for path, content in SAMPLES[file_format.name]
+        if "templates/" not in path and not (file_format.name == "bake" and path.endswith(".json"))
+        for document in re.split(rb"^---\s", content, flags=re.MULTILINE)
+    ]
+
+
+@st.composite
+def respelled(draw, document):
+    """Return a document with some of its keys written in another way."""
+    for _ in range(draw(st.integers(1, 3))):
+        keys = list(KEY.finditer(document))
+        if not keys:
+            return document
+        key = draw(st.sampled_from(keys))
+        at = draw(st.integers(0, len(key[2]) - 1))
+        first, letter, rest = key[2][:at], key[2][at], key[2][at + 1 :]
+        escapes = [b"\\x%02x" % letter, b"\\u%04x" % letter, b"\\u%04X" % letter, b"\\U%08x" % letter]
+        escaped = [b'"%b%b%b"' % (first, escape, rest) for escape in escapes]
+        others = [b'"%b"', b"'%b'", b"!!str %b", b"! %b", b"&key %b", b"%b ", b"? %b\n"]
+        spelling = draw(st.sampled_from([*escaped, *(other % key[2] for other in others)]))
+        document = document[: key.start()] + spelling + document[key.end() :]
+    return document
+
+
+def extract(file_format, path, content):
+    return list(file_format.extract(SourceFile(path, content)))
+
+
+def seen(file_format, path, content):
+    """Return what is read, but for what cannot be read as a whole: without a word of an image it is nobody's loss."""
+    found = extract(file_format, path, content)
+    return [each for each in found if not (isinstance(each, Unsupported) and each.reason in WHOLE_FILE)]
+
+
+@by_name(GATED)
+@given(data=st.data())
+def test_a_gate_loses_nothing_however_keys_are_spelled(file_format, data):
+    path, document = data.draw(st.sampled_from(documents_of(file_format)))
+    sign = b"//" if file_format.name == "devcontainer" else b"#"
+    content = data.draw(respelled(document)).rstrip(b"\r\n") + b"\n"
+    opened = content + sign + b" " + b" ".join(document.split()) + b"\n"
+    assert seen(file_format, path, content) == seen(file_format, path, opened)
+
+
+@by_name(IN_YAML)
+def test_what_is_in_utf_16_is_never_lost_without_a_word(file_format):
+    with_images = [
+        (path, document)
+        for path, document in documents_of(file_format)
+        if b"\\" not in document
+        and any(isinstance(found, Occurrence) for found in extract(file_format, path, document))
+    ]
+    assert with_images
+    for path, document in with_images:
+        for encoding, mark in (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")):
+            found = extract(file_format, path, mark + document.decode().encode(encoding))
+            assert found == [Unsupported(path, 1, "", Reason.UNDECODABLE)], path
+
+
+@by_name(CASE_FORMATS)
+def test_nothing_of_a_file_waits_for_the_collector_once_it_was_read(file_format):
+    extract(file_format, FilePath("Dockerfile"), b"")
+    gc.collect()
+    gc.disable()
+    try:
+        for path, content in SAMPLES[file_format.name]:
+            if b"*" not in content:  # an alias may name what it is in
+                extract(file_format, path, content)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
