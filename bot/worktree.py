@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -206,6 +205,8 @@ def _overwrite(target: Path, content: bytes) -> None:
 
 def _replace(target: Path, status: os.stat_result, content: bytes) -> None:
     """Put a new file in the place of one whose `status` it takes over. Raises OSError, TreeError."""
+    import tempfile  # much to import where nothing is written
+
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".basebump-", delete=False) as file:
         beside = Path(file.name)
         file.write(content)
