@@ -24,8 +24,8 @@ FORMAT: FileFormat = YamlPaths(
     files=_FILES,
     images=(
         # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
-        Images(("jobs", EVERY, "container"), or_under("image")),
-        Images(("jobs", EVERY, "services", EVERY, "image")),
+        Images(("jobs", EVERY, "container"), or_under("image"), scheme=_DOCKER, needs_scheme=False),
+        Images(("jobs", EVERY, "services", EVERY), or_under("image"), scheme=_DOCKER, needs_scheme=False),
         Images(("jobs", EVERY, "steps", EACH, "uses"), scheme=_DOCKER),
         # https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-syntax
         Images(("runs", "image"), scheme=_DOCKER),

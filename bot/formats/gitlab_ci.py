@@ -12,7 +12,7 @@ from bot.formats._syntax.yaml_nodes import EACH, EVERY
 from bot.formats._syntax.yaml_paths import Images, Path, YamlPaths, or_under
 from bot.ports import FileFormat
 
-_FILES = re.compile(r"(?:.*/)?(?:[^/]*\.gitlab-ci\.ya?ml|\.gitlab(?:-ci)?/(?!agents/).+\.ya?ml)", re.DOTALL)
+_FILES = re.compile(r"(?:.*/)?(?:[^/]*\.gitlab-ci\.ya?ml|\.gitlab(?:-ci(?:\.d)?)?/(?!agents/).+\.ya?ml)", re.DOTALL)
 """Any file may be included; these are where people keep them. An agent's config is no pipeline."""
 _KEYWORDS = frozenset(
     {

@@ -30,11 +30,12 @@ class ImageReader:
     marks: re.Pattern[str] = TEMPLATE_MARKS
 
     def read(
-        self, locator: str, node: Node, platform: str | None = None, scheme: str = ""
+        self, locator: str, node: Node, platform: str | None = None, scheme: str = "", *, needs_scheme: bool = True
     ) -> Occurrence | Unsupported | None:
         """Return the occurrence that `node` is, or why it is none; None where there is no text at all.
 
-        With a `scheme`, as `docker://`, only what begins with it is an image: what follows it.
+        Of a text with the `scheme`, as `docker://`, the image is what follows it; one without it is an image unless it
+        `needs_scheme`.
 
         What also stands where no path has led so far is closed: with it an `env` or a label would move. So ask for
         images only when all paths of the document have been walked.
@@ -46,13 +47,14 @@ class ImageReader:
             case Scalar():
                 text = node.value.strip() if node.is_block else node.value
                 tag = node.tag
-                if tag == NULL or not text or not text.startswith(scheme):
+                if tag == NULL or not text or (needs_scheme and not text.startswith(scheme)):
                     return None
-                text = text.removeprefix(scheme)
+                skipped = len(scheme) if text.startswith(scheme) else 0
+                text = text[skipped:]
                 start = document.literal_start(node) if tag == STRING else None
-                start = None if start is None else start + len(scheme)
+                start = None if start is None else start + skipped
                 is_templated = self.marks.search(text) is not None
-            case Mapping() | Sequence() if scheme:
+            case Mapping() | Sequence() if scheme and needs_scheme:
                 return None
             case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
                 text, start = document.source_of(node), None

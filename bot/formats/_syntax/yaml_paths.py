@@ -67,7 +67,9 @@ class Images:
     reads: Callable[[Document, Node], Node] = itself
     """Return the image in what the path leads to; None where there is none."""
     scheme: str = ""
-    """What stands before the image there, as `docker://`; a text without it is none."""
+    """What stands before the image there, as `docker://`."""
+    needs_scheme: bool = True
+    """Whether a text without the scheme is no image."""
     platform: Path = ()
     """Below the path: where the image's platform is said."""
 
@@ -113,7 +115,8 @@ class YamlPaths:
     @cached_property
     def _words(self) -> frozenset[frozenset[bytes]]:
         """Sets of words; a file with an image holds all words of one of them."""
-        keys = (({*each.path, each.scheme.rstrip(":/")} - {EACH, EVERY, ""}) for each in self.images)
+        schemes = (each.scheme.rstrip(":/") if each.needs_scheme else "" for each in self.images)
+        keys = ({*each.path, scheme} - {EACH, EVERY, ""} for each, scheme in zip(self.images, schemes, strict=True))
         return frozenset(frozenset(key.encode() for key in words) for words in keys)
 
     def _may_name_images(self, content: bytes) -> bool:
@@ -216,7 +219,8 @@ class _Image:
     platform: str | None
 
     def read(self, reader: ImageReader) -> Occurrence | Unsupported | None:
-        found = reader.read(self.locator, self.node, self.platform, self.images.scheme)
+        scheme, needs_scheme = self.images.scheme, self.images.needs_scheme
+        found = reader.read(self.locator, self.node, self.platform, scheme, needs_scheme=needs_scheme)
         if isinstance(found, Occurrence) and self.around is not self.node:
             return replace(found, also_lines=(_line_of_key(reader.document, self.around, self.images.path[-1]),))
         return found
