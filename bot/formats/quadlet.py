@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from bot.core.closing import close
 from bot.formats._syntax.places import Place, shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.units import BrokenUnitError, Setting, read_settings
@@ -27,6 +28,11 @@ _TRANSPORT = re.compile(
 )
 """What is no image in a registry (containers-transports(5)), or one that takes no digest beside a tag: `docker://`."""
 
+_AUTO_UPDATE = "AutoUpdate"
+_FROM_REGISTRY = "registry"
+_AUTO_UPDATE_LABEL = re.compile(r"\bio\.containers\.autoupdate=(?:registry|image)\b")
+"""What else makes `podman auto-update` pull what a tag points to (podman-auto-update(1))."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Quadlet:
@@ -42,14 +48,29 @@ class _Quadlet:
         if f"[{section}]".encode() not in file.content or _IMAGE.encode() not in file.content:
             return
         try:
-            settings = {each.key: each for each in read_settings(file.content) if each.section == section}
+            settings = [each for each in read_settings(file.content) if each.section == section]
         except BrokenUnitError as error:
             yield Unsupported(file.path, error.line_number, shown(error.line), Reason.UNPARSABLE)
             return
-        if _IMAGE in settings:
-            found = _read(file.path, settings[_IMAGE], _platform(settings))
-            if found is not None:
-                yield found
+        last = {each.key: each for each in settings}
+        if _IMAGE not in last:
+            return
+        found = _read(file.path, last[_IMAGE], _platform(last))
+        if isinstance(found, Occurrence) and found.reference.digest is None and _is_updated_by_podman(settings):
+            found = close(found, Reason.OTHER_WRITER)
+        if found is not None:
+            yield found
+
+
+def _is_updated_by_podman(settings: Iterable[Setting]) -> bool:
+    """Say whether `podman auto-update` follows the tag; it fails at a reference that has a digest beside it."""
+    policy = ""
+    for setting in settings:
+        if setting.key == _AUTO_UPDATE:
+            policy = setting.value
+        elif setting.key == "Label" and _AUTO_UPDATE_LABEL.search(setting.value):
+            return True
+    return policy == _FROM_REGISTRY
 
 
 def _platform(settings: dict[str, Setting]) -> str | None:

@@ -11,7 +11,7 @@ from support.soon import soon
 
 from bot.formats._syntax.units import BrokenUnitError, read_settings
 from bot.formats.quadlet import FORMAT
-from bot.model.source import FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 
 
@@ -54,6 +54,28 @@ def test_a_platform_is_what_an_image_unit_asks_for():
     assert found.platform == "windows/amd64"
     (found,) = read("[Image]\nImage=nginx:1.27\nOS=windows\n", "web.image")
     assert found.platform is None
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["AutoUpdate=registry", "Label=io.containers.autoupdate=registry", 'Label="a=b" "io.containers.autoupdate=image"'],
+)
+def test_an_image_that_podman_updates_by_its_tag_takes_no_digest(setting):
+    (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27\n{setting}\n")
+    assert found.digest == found.tag == Closed(Reason.OTHER_WRITER)
+
+
+@pytest.mark.parametrize(
+    "setting", ["AutoUpdate=local", "AutoUpdate=registry\nAutoUpdate=", "Label=io.containers.autoupdate=local"]
+)
+def test_an_image_that_podman_does_not_pull_again_takes_a_digest(setting):
+    (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27\n{setting}\n")
+    assert isinstance(found.digest, Slot)
+
+
+def test_a_digest_beside_an_auto_update_that_it_stops_still_moves():
+    (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27@sha256:{'a' * 64}\nAutoUpdate=registry\n")
+    assert isinstance(found.digest, Slot)
 
 
 @pytest.mark.parametrize("line", ["[Container", "[a]b", "nonsense", "=x", "[]"])
