@@ -26,6 +26,8 @@ _JSONENCODE = re.compile(rb"jsonencode[ \t]*\((?P<argument>.*)\)", re.DOTALL)
 _ATTRIBUTE = b"v = "
 """What makes a file of an expression."""
 _KUBERNETES = frozenset({"container", "init_container"})
+_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
+"""Keys of a pod's spec that hold containers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,8 @@ class _Resource:
     """Blocks at any depth whose attribute `image` is one."""
     encoded: str = ""
     """An attribute that is a list of containers, encoded as JSON."""
+    manifest: str = ""
+    """An attribute that is an object as Kubernetes has it: lists of containers at any depth."""
 
 
 _RESOURCES = (
@@ -47,8 +51,10 @@ _RESOURCES = (
     _Resource(re.compile("docker_image"), frozenset({"resource", "data"}), attribute="name"),
     _Resource(re.compile("docker_container"), attribute="image"),
     _Resource(re.compile("docker_service"), blocks=frozenset({"container_spec"})),
+    _Resource(re.compile("docker_buildx_builder"), blocks=frozenset({"docker_container"})),
     # https://registry.terraform.io/providers/hashicorp/kubernetes/latest/docs
     _Resource(re.compile("kubernetes_.+"), blocks=_KUBERNETES),
+    _Resource(re.compile("kubernetes_manifest"), manifest="manifest"),
     # https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/cloud_run_v2_service
     _Resource(re.compile("google_cloud_run_.+"), blocks=frozenset({"containers"})),
     # https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs/resources/container_app
@@ -111,6 +117,29 @@ class _Reader:
             yield from self._image(f"{at}.image", inner.value("image"))
         if resource.encoded:
             yield from self._encoded(f"{locator}.{resource.encoded}", body.value(resource.encoded))
+        if resource.manifest:
+            yield from self._in_manifest(f"{locator}.{resource.manifest}", body.value(resource.manifest))
+
+    def _in_manifest(self, locator: str, value: Expression | None) -> Iterator[Occurrence | Unsupported]:
+        match value:
+            case Object(items=items):
+                for item in items:
+                    read = self._containers if item.name in _LISTS else self._in_manifest
+                    yield from read(f"{locator}/{item.name}", item.value)
+            case Tuple(items=values):
+                for index, each in enumerate(values):
+                    yield from self._in_manifest(f"{locator}/{index}", each)
+            case Template() | Computed() | None:
+                return
+            case _:
+                assert_never(value)
+
+    def _containers(self, locator: str, value: Expression | None, shift: int = 0) -> Iterator[Occurrence | Unsupported]:
+        """Yield the images of a list of objects."""
+        for index, container in enumerate(value.items if isinstance(value, Tuple) else ()):
+            for item in container.items if isinstance(container, Object) else ():
+                if item.name == "image":
+                    yield from self._image(f"{locator}[{index}].image", item.value, shift=shift)
 
     def _encoded(self, locator: str, value: Expression | None) -> Iterator[Occurrence | Unsupported]:
         """Yield the images of `jsonencode([{ image = "…" }])`."""
@@ -121,11 +150,8 @@ class _Reader:
             return
         shift = value.start + call.start("argument") - len(_ATTRIBUTE)
         argument = read_hcl(_ATTRIBUTE + call["argument"].rstrip(b" \t\r\n,"))
-        containers = argument.body.attributes[0].value if isinstance(argument, Hcl) else None
-        for index, container in enumerate(containers.items if isinstance(containers, Tuple) else ()):
-            for item in container.items if isinstance(container, Object) else ():
-                if item.name == "image":
-                    yield from self._image(f"{locator}[{index}].image", item.value, shift=shift)
+        if isinstance(argument, Hcl):
+            yield from self._containers(locator, argument.body.attributes[0].value, shift)
 
     def _image(
         self, locator: str, value: Expression | None, platform: str | None = None, shift: int = 0
