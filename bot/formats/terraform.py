@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from bot.core.closing import close
 from bot.formats._syntax.hcl import Block, Body, BrokenHcl, Computed, Expression, Hcl, Object, Tuple, read_hcl
 from bot.formats._syntax.hcl_tokens import Literal, Template
 from bot.formats._syntax.places import Place, shown
@@ -118,7 +119,13 @@ class _Reader:
         if resource.encoded:
             yield from self._encoded(f"{locator}.{resource.encoded}", body.value(resource.encoded))
         if resource.manifest:
-            yield from self._in_manifest(f"{locator}.{resource.manifest}", body.value(resource.manifest))
+            manifest = body.value(resource.manifest)
+            places = self._in_manifest(f"{locator}.{resource.manifest}", manifest)
+            is_job = _is_job(manifest)
+            yield from (
+                close(each, Reason.IMMUTABLE_JOB) if is_job and isinstance(each, Occurrence) else each
+                for each in places
+            )
 
     def _in_manifest(self, locator: str, value: Expression | None) -> Iterator[Occurrence | Unsupported]:
         match value:
@@ -174,6 +181,12 @@ class _Reader:
             yield place.unsupported(source, Reason.MALFORMED)
         elif value.value_start is not None and text:
             yield place.read(text, value.value_start + shift)
+
+
+def _is_job(manifest: Expression | None) -> bool:
+    """Say whether an object is a Job, whose containers cannot be changed where it runs."""
+    items = manifest.items if isinstance(manifest, Object) else ()
+    return any(item.name == "kind" and _text_of(item.value) == "Job" for item in items)
 
 
 def _text_of(value: Expression | None) -> str | None:

@@ -44,3 +44,9 @@ resource "docker_buildx_builder" "builder" {
     image = "moby/buildkit:v0.22.0@sha256:0921d30a21a1f2fed8c93f5cba5ed1d7025aa7716a40a76d7cb4ee1af9271868"
   }
 }
+resource "kubernetes_manifest" "job" {
+  manifest = {
+    kind = "Job"
+    spec = { template = { spec = { containers = [{ image = "perl:5.40" }] } } }
+  }
+}

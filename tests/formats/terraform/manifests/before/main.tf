@@ -44,3 +44,9 @@ resource "docker_buildx_builder" "builder" {
     image = "moby/buildkit:v0.22.0"
   }
 }
+resource "kubernetes_manifest" "job" {
+  manifest = {
+    kind = "Job"
+    spec = { template = { spec = { containers = [{ image = "perl:5.40" }] } } }
+  }
+}
