@@ -54,10 +54,8 @@ class _Kustomize:
             return
         for document in read_documents(file.content, bool):
             match document:
-                case Document() if _is_kustomization(document):
-                    yield from _read(document, file.path)
                 case Document():
-                    pass
+                    yield from _read(document, file.path)
                 case _:
                     yield Unsupported(file.path, document.line_number, shown(document.line.strip()), document.reason)
 
@@ -67,8 +65,10 @@ def _is_kustomization(document: Document) -> bool:
 
 
 def _read(document: Document, path: FilePath) -> Iterator[Found]:
-    """Read all of a document, or, where it goes too deep, nothing of it."""
+    """Read all of a kustomization, or, where it goes too deep, nothing of it."""
     try:
+        if not _is_kustomization(document):
+            return
         kustomization = _Kustomization.of(document)
         remark = _remark(document, path, kustomization.entries)
     except TooDeepError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -78,11 +79,10 @@ class _Skaffold:
 
 
 def _is_ours(document: Document | Broken) -> bool:
-    match document:
-        case Document():
+    if isinstance(document, Document):
+        with suppress(TooDeepError):
             return (document.text(document.root, "apiVersion") or "").startswith(_API)
-        case Broken():
-            return _API.encode() in document.source.raw or document.source.raw.startswith(UTF_16)
+    return _API.encode() in document.source.raw or document.source.raw.startswith(UTF_16)
 
 
 def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | ArgumentSet]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats._syntax.hcl import Block, BrokenHcl, Computed, Hcl, Object, Tuple, read_hcl
-from bot.formats._syntax.hcl_tokens import MAX_NESTING, Interpolation, Literal, Template
+from bot.formats._syntax.hcl_tokens import MAX_NESTING, MAX_TOKENS, Interpolation, Literal, Template
 from bot.model.vocabulary import Reason
 
 
@@ -220,6 +220,18 @@ DEEP = MAX_NESTING * 20
 )
 def test_what_nests_too_deep_is_refused(text):
     assert broken(text).reason is Reason.TOO_DEEP
+
+
+def test_a_file_of_more_tokens_than_anybody_writes_is_refused():
+    assert broken("\n" * (MAX_TOKENS + 1)).reason is Reason.TOO_DEEP
+    assert isinstance(read_hcl(b"\n" * MAX_TOKENS), Hcl)
+
+
+@pytest.mark.parametrize("unit", ["a=b\n", "a={}\n", "a {}\n", "a=<<E\nE\n"])
+def test_eight_megabytes_of_tokens_are_answered_in_a_few_seconds(unit):
+    began = time.process_time()
+    assert broken(unit * (8_000_000 // len(unit))).reason is Reason.TOO_DEEP
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.jsonc import MAX_NESTING, Array, BrokenJson, Json, Object, Text, Word, read_json
+from bot.formats._syntax.jsonc import MAX_NESTING, MAX_TOKENS, Array, BrokenJson, Json, Object, Text, Word, read_json
 from bot.model.vocabulary import Reason
 
 SPACES = st.sampled_from(["", " ", "\t", "\r\n", "\n", "// } é\n", "/* { \n ] */", "/**/", "//\n//\n"])
@@ -110,6 +110,7 @@ def test_what_json_reads_is_read_the_same(content):
         (b"[\n'a']", 2, Reason.UNPARSABLE),
         (b'[\n"\xff"]', 2, Reason.UNDECODABLE),
         (b"[" * (MAX_NESTING + 2), 1, Reason.TOO_DEEP),
+        (b"[\n" + b"1," * MAX_TOKENS, 2, Reason.TOO_DEEP),
     ],
 )
 def test_what_is_no_json_says_so_and_where(content, line_number, reason):

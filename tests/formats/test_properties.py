@@ -13,6 +13,7 @@ from support.case_formats import CASE_FORMATS
 from support.case_samples import SAMPLES
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
+from bot.formats._syntax import yaml_nodes
 from bot.model.reference import Digest
 from bot.model.source import Edit, Occurrence, Slot, SourceFile, Unsupported
 
@@ -142,3 +143,12 @@ def test_a_file_may_end_anywhere(file_format):
     for path, content in SAMPLES[file_format.name]:
         for end in range(0, len(content), 1 + len(content) // 100):
             check(file_format, path, content[:end])
+
+
+@ALL_FORMATS
+@pytest.mark.parametrize("budget", [0, 1, 4, 15, 40])
+def test_a_budget_that_is_used_up_is_said_and_not_raised(file_format, budget, monkeypatch):
+    monkeypatch.setattr(yaml_nodes, "MAX_VISITS", budget)
+    for path, content in SAMPLES[file_format.name]:
+        places_of(file_format, path, content)
+        places_of(file_format, path, content.rstrip() + b"\n" + b"again: and again\n" * 50)  # repeated keys cost visits

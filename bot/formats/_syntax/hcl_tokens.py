@@ -12,6 +12,9 @@ from bot.model.vocabulary import Reason
 MAX_NESTING = 100
 """Blocks, objects, tuples, and braces and quotes inside interpolations: Terraform's own modules nest some ten."""
 
+MAX_TOKENS = 500_000
+"""In one file: eight megabytes of modules have fewer, and so many take about a second."""
+
 BOM = b"\xef\xbb\xbf"
 END = "end"
 IDENTIFIER = "identifier"
@@ -113,7 +116,11 @@ class Token(NamedTuple):
 def read_tokens(content: bytes) -> Iterator[Token]:
     """Yield the tokens of a file, the last of them END. Raises HclError."""
     at = len(BOM) if content.startswith(BOM) else 0
+    tokens = 0
     while match := _TOKEN.match(content, at):
+        tokens += 1
+        if tokens > MAX_TOKENS:
+            raise HclError(at, Reason.TOO_DEEP)
         at = match.end()
         match match.lastgroup:
             case "space" | "comment":

@@ -14,6 +14,9 @@ from bot.model.vocabulary import Reason
 MAX_NESTING = 100
 """Objects and arrays inside each other: the settings of editors nest some ten."""
 
+MAX_TOKENS = 500_000
+"""In one file: eight megabytes that people have written have fewer, and so many take about a second."""
+
 _BOM = b"\xef\xbb\xbf"
 _TOKEN = re.compile(
     rb"""
@@ -129,10 +132,12 @@ class _Token:
 def _tokens(content: bytes) -> Iterator[_Token]:
     """Yield the tokens of a file, the last of them `end`. Raises _JsonError."""
     at = len(_BOM) if content.startswith(_BOM) else 0
+    tokens = 0
     while at < len(content):
         match = _TOKEN.match(content, at)
-        if match is None:
-            raise _JsonError(at)
+        tokens += 1
+        if match is None or tokens > MAX_TOKENS:
+            raise _JsonError(at, Reason.UNPARSABLE if match is None else Reason.TOO_DEEP)
         at = match.end()
         match match.lastgroup:
             case "space":

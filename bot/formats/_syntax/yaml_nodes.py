@@ -52,6 +52,13 @@ MAX_VISITS = 50_000
 """Items, merged mappings and repeated keys looked at in one document, those behind aliases counted each time: more than
 a megabyte of manifests has when it does not repeat itself, and a fraction of a second of work."""
 
+MAX_DOCUMENTS = 10_000
+"""In one file; what follows them is not read. The largest bundles have hundreds."""
+
+MAX_MARKS = 1_000_000
+"""Characters that may begin an item or a pair in one file: its nodes are at most twice as many. Eight megabytes that
+people have written have fewer; these are a few seconds of work."""
+
 MAX_REST_OF_LINE = 1000
 """More than any comment behind a value; a file in flow style may be one line of megabytes."""
 
@@ -61,6 +68,7 @@ EVERY = "{}"
 """In a path: every value of a mapping."""
 _KEPT = "x-"
 """How keys of fragments begin (https://docs.docker.com/reference/compose-file/extension/)."""
+_MARKS = (b":", b",", b"-", b"?", b"[", b"{")
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 """It looks ahead further than the events it has given."""
 
@@ -309,11 +317,13 @@ class _Stretch:
 
     source: Source
     broken: Broken | None = None
-    """What stopped the parser, once it ran."""
+    """What stopped the parser, once it ran, or why it will not."""
 
     @cached_property
     def trees(self) -> list[Tree]:
         trees: list[Tree] = []
+        if self.broken is not None:
+            return trees
         source = self.source
         try:
             trees += read_trees(source.decode())  # those before an error are kept
@@ -336,13 +346,23 @@ def _stretches(content: bytes) -> list[_Stretch]:
 
 
 def _split(content: bytes) -> list[_Stretch]:
+    if len(content) > MAX_MARKS and sum(map(content.count, _MARKS)) > MAX_MARKS:
+        return [_unread(content, 0, 0)]
     lines_before = counted = 0
     stretches: list[_Stretch] = []
     for start, end in split(content):
         lines_before += content.count(b"\n", counted, start)
         counted = start
+        if len(stretches) == MAX_DOCUMENTS:
+            stretches.append(_unread(content, start, lines_before))
+            break
         stretches.append(_Stretch(Source(content[start:end], start, lines_before)))
     return stretches
+
+
+def _unread(content: bytes, start: int, lines_before: int) -> _Stretch:
+    rest = Source(content[start:], start, lines_before)
+    return _Stretch(rest, Broken(Reason.TOO_DEEP, lines_before + 1, rest))
 
 
 def _reason(error: Exception) -> Reason:

@@ -1,0 +1,46 @@
+"""YAML files of more than anybody writes: they are refused in a moment, up to there as much as can be is read."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bot.formats._syntax.yaml_nodes import MAX_DOCUMENTS, MAX_MARKS, Broken, Document, read_documents
+from bot.model.vocabulary import Reason
+
+MEBIBYTE = 1024 * 1024
+
+
+def read(content):
+    return list(read_documents(content, lambda _: True))
+
+
+def test_documents_are_read_up_to_the_cap_and_the_rest_is_one_that_was_not():
+    found = read(b"a: b\n---\n" * (MAX_DOCUMENTS + 5))
+    assert [type(each) for each in found] == [Document] * MAX_DOCUMENTS + [Broken]
+    assert (found[-1].reason, found[-1].line_number) == (Reason.TOO_DEEP, 2 * MAX_DOCUMENTS)
+
+
+def test_as_many_documents_as_the_cap_are_all_read():
+    found = read(b"---\na: b\n" * MAX_DOCUMENTS)
+    assert [type(each) for each in found] == [Document] * MAX_DOCUMENTS
+
+
+def test_a_file_with_more_items_than_anybody_writes_is_not_parsed():
+    (found,) = read(b"[" + b"a," * MAX_MARKS + b"]")
+    assert (found.reason, found.line_number) == (Reason.TOO_DEEP, 1)
+
+
+def test_a_long_file_with_few_items_is_parsed():
+    (found,) = read(b"a: |\n" + b"  text\n" * (MEBIBYTE // 4))
+    assert isinstance(found, Document)
+
+
+@pytest.mark.parametrize(
+    "unit", [b"a:\n", b"- ", b"[", b"{", b"---\n", b"? ", b"&a ", b"*a ", b"- &a [*a]\n", b"a: {}\n"]
+)
+def test_eight_megabytes_of_anything_are_answered_in_a_few_seconds(unit):
+    began = time.process_time()
+    read(unit * (8 * MEBIBYTE // len(unit)))
+    assert time.process_time() - began < 6
