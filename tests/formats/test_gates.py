@@ -29,10 +29,10 @@ def by_name(formats):
 def documents_of(file_format):
     """Return single documents of a format's cases in which comments may stand, each with the path of its file."""
     return [
-        (path, document)
-        for path, content in SAMPLES[file_format.name]
-        if "templates/" not in path and not (file_format.name == "bake" and path.endswith(".json"))
-        for document in re.split(rb"^---\s", content, flags=re.MULTILINE)
+        (sample.path, document)
+        for sample in SAMPLES[file_format.name]
+        if "templates/" not in sample.path and not (file_format.name == "bake" and sample.path.endswith(".json"))
+        for document in re.split(rb"^---\s", sample.content, flags=re.MULTILINE)
     ]
 
 
@@ -95,9 +95,9 @@ def test_nothing_of_a_file_waits_for_the_collector_once_it_was_read(file_format)
     gc.collect()
     gc.disable()
     try:
-        for path, content in SAMPLES[file_format.name]:
-            if b"*" not in content:  # an alias may name what it is in
-                extract(file_format, path, content)
+        for sample in SAMPLES[file_format.name]:
+            if b"*" not in sample.content:  # an alias may name what it is in
+                extract(file_format, sample.path, sample.content)
         assert gc.collect() == 0
     finally:
         gc.enable()

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from support.case_formats import CASE_FORMATS
 from support.case_samples import SAMPLES
 
-from bot.core.edit import apply_edits, identity, is_proved, write_digest
+from bot.core.edit import apply_edits, identity, is_proved
 from bot.formats._syntax import yaml_nodes
 from bot.model.reference import Digest
-from bot.model.source import Edit, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.source import Edit, Occurrence, Slot, SourceFile
+from bot.pipeline.survey import read, related
 
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"
+MAX_SINGLE_MOVES = 4
+"""Digests of a file that are also moved one by one."""
 FRAGMENTS = [
     *(
         b"\n",
@@ -55,9 +58,9 @@ ALL_FORMATS = pytest.mark.parametrize("file_format", CASE_FORMATS, ids=lambda fi
 
 @st.composite
 def damaged(draw, samples):
-    """Return a file of the cases after a few cuts, insertions and repetitions."""
-    path, content = draw(st.sampled_from(samples))
-    content = content[:4000]
+    """Return a case of which one file had a few cuts, insertions and repetitions."""
+    sample = draw(st.sampled_from(samples))
+    content = sample.content[:4000]
     for _ in range(draw(st.integers(1, 6))):
         start = draw(st.integers(0, len(content)))
         end = min(start + draw(st.integers(0, 40)), len(content))
@@ -72,40 +75,50 @@ def damaged(draw, samples):
                 ]
             )
         )
-    return path, content
+    return sample.with_content(content)
 
 
-def places_of(file_format, path, content):
-    found = file_format.extract(SourceFile(path, content))
-    return [each for each in found if isinstance(each, Occurrence | Unsupported)]
+def places_of(file_format, files):
+    """Return what a format finds, as all files of the tree leave it."""
+    readings = [
+        read(SourceFile(path, files[path]), each) for each in CASE_FORMATS for path in each.selects(files.keys())
+    ]
+    return related([each if each.file_format is file_format else replace(each, places=()) for each in readings])
 
 
-def check(file_format, path, content):
-    """Read `content`, move all its digests, then all its tags, and check all that must hold."""
-    found = places_of(file_format, path, content)
-    occurrences = [each for each in found if isinstance(each, Occurrence)]
+def edited(files, slots, value):
+    """Return `files` with `value` in every slot."""
+    edits = {path: [] for path in files}
+    for (path, _, _), slot in slots.items():
+        edits[path].append(Edit(slot.span, slot.old, slot.before + value.encode()))
+    return {path: apply_edits(content, edits[path]) for path, content in files.items()}
+
+
+def check(file_format, files):
+    """Read all, move each digest, then all of them, then all tags, and check all that must hold."""
+    found = places_of(file_format, files)
     for each in found:
-        assert each.path == path
-        assert 1 <= each.line_number <= content.count(b"\n") + 1
-    locators = [each.locator for each in occurrences]
-    assert len(set(locators)) == len(locators)
-    slots = {identity(each): each.digest for each in occurrences if isinstance(each.digest, Slot)}
-    tags = {identity(each): each.tag for each in occurrences if isinstance(each.tag, Slot)}
-    for each in occurrences:
-        assert each.format == file_format.name
-        check_slot(content, each.digest, each.reference.digest)
-        check_slot(content, each.tag, each.reference.tag)
-        check_written(content, each)
-    for first, second in pairwise(sorted({slot.span for slot in slots.values()})):
-        assert first.end <= second.start
-    edits = [write_digest(slot, DIGEST) for slot in slots.values()]
-    edited = places_of(file_format, path, apply_edits(content, edits))
-    assert is_proved(found, edited, dict.fromkeys(slots, DIGEST))
-    edits = [Edit(slot.span, slot.old, slot.before + TAG.encode()) for slot in tags.values()]
-    edited = places_of(file_format, path, apply_edits(content, edits))
-    moved = {identity(each): replace(each.reference, tag=TAG) for each in occurrences if identity(each) in tags}
-    kept = {identity(each): each.reference for each in occurrences}
-    assert {identity(each): each.reference for each in edited if isinstance(each, Occurrence)} == kept | moved
+        assert 1 <= each.line_number <= files[each.path].count(b"\n") + 1
+    occurrences = {identity(each): each for each in found if isinstance(each, Occurrence)}
+    assert len(occurrences) == sum(isinstance(each, Occurrence) for each in found)
+    digests = {key: each.digest for key, each in occurrences.items() if isinstance(each.digest, Slot)}
+    tags = {key: each.tag for key, each in occurrences.items() if isinstance(each.tag, Slot)}
+    for each in occurrences.values():
+        check_slot(files[each.path], each.digest, each.reference.digest)
+        check_slot(files[each.path], each.tag, each.reference.tag)
+        check_written(files[each.path], each)
+    spans = {(key[0], slot.span) for slots in (digests, tags) for key, slot in slots.items()}
+    for (path, first), (other, second) in pairwise(sorted(spans)):
+        assert path != other or first.end <= second.start
+    for key, slot in list(digests.items())[:MAX_SINGLE_MOVES]:
+        sharing = {other for other, theirs in digests.items() if other[0] == key[0] and theirs == slot}
+        after = places_of(file_format, edited(files, {key: slot}, DIGEST))
+        assert is_proved(found, after, dict.fromkeys(sharing, DIGEST))
+    assert is_proved(found, places_of(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST))
+    after = places_of(file_format, edited(files, tags, TAG))
+    moved = {key: replace(each.reference, tag=TAG) for key, each in occurrences.items() if key in tags}
+    kept = {key: each.reference for key, each in occurrences.items()}
+    assert {identity(each): each.reference for each in after if isinstance(each, Occurrence)} == kept | moved
 
 
 def check_slot(content, slot, value):
@@ -128,27 +141,28 @@ def check_written(content, occurrence):
 @ALL_FORMATS
 @given(data=st.data())
 def test_any_bytes_are_read_without_a_word(file_format, data):
-    path, _ = data.draw(st.sampled_from(SAMPLES[file_format.name]))
-    check(file_format, path, data.draw(st.binary(max_size=300)))
+    sample = data.draw(st.sampled_from(SAMPLES[file_format.name]))
+    check(file_format, {sample.path: data.draw(st.binary(max_size=300))})
 
 
 @ALL_FORMATS
 @given(data=st.data())
 def test_damaged_files_are_read_and_edited_as_they_are(file_format, data):
-    check(file_format, *data.draw(damaged(SAMPLES[file_format.name])))
+    check(file_format, data.draw(damaged(SAMPLES[file_format.name])))
 
 
 @ALL_FORMATS
 def test_a_file_may_end_anywhere(file_format):
-    for path, content in SAMPLES[file_format.name]:
-        for end in range(0, len(content), 1 + len(content) // 100):
-            check(file_format, path, content[:end])
+    for sample in SAMPLES[file_format.name]:
+        for end in range(0, len(sample.content), 1 + len(sample.content) // 25):
+            check(file_format, sample.with_content(sample.content[:end]))
 
 
 @ALL_FORMATS
 @pytest.mark.parametrize("budget", [0, 1, 4, 15, 40])
 def test_a_budget_that_is_used_up_is_said_and_not_raised(file_format, budget, monkeypatch):
     monkeypatch.setattr(yaml_nodes, "MAX_VISITS", budget)
-    for path, content in SAMPLES[file_format.name]:
-        places_of(file_format, path, content)
-        places_of(file_format, path, content.rstrip() + b"\n" + b"again: and again\n" * 50)  # repeated keys cost visits
+    for sample in SAMPLES[file_format.name]:
+        places_of(file_format, sample.files)
+        repeated = b"again: and again\n" * 50  # repeated keys cost visits
+        places_of(file_format, sample.with_content(sample.content.rstrip() + b"\n" + repeated))

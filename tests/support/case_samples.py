@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from support.case_formats import CASE_FORMATS
@@ -12,12 +14,29 @@ from bot.ports import FileFormat
 CASES = Path(__file__).resolve().parent.parent / "formats"
 
 
-def _samples_of(file_format: FileFormat) -> list[tuple[FilePath, bytes]]:
-    """Return the files of a format's cases that it selects, each by its path in its case."""
+@dataclass(frozen=True)
+class Sample:
+    """The files of one case, and one among them that its format selects."""
+
+    files: Mapping[FilePath, bytes]
+    path: FilePath
+
+    @property
+    def content(self) -> bytes:
+        return self.files[self.path]
+
+    def with_content(self, content: bytes) -> Mapping[FilePath, bytes]:
+        """Return the files with that one changed."""
+        return {**self.files, self.path: content}
+
+
+def _samples_of(file_format: FileFormat) -> list[Sample]:
+    """Return the files of a format's cases that it selects, each among those of its case."""
     samples = []
     for before in sorted((CASES / file_format.name).glob("*/before")):
-        files = {FilePath(path.relative_to(before).as_posix()): path for path in before.rglob("*") if path.is_file()}
-        samples += [(path, files[path].read_bytes()) for path in sorted(file_format.selects(files.keys()))]
+        paths = {FilePath(path.relative_to(before).as_posix()): path for path in before.rglob("*") if path.is_file()}
+        files = {name: path.read_bytes() for name, path in paths.items()}
+        samples += [Sample(files, path) for path in sorted(file_format.selects(files.keys()))]
     return samples
 
 
