@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.core.closing import close
-from bot.core.expansion import Expanded, expand
+from bot.core.expansion import Expanded, Values, expand
 from bot.core.interpolated import InterpolatedImage, read_interpolated, shared_variables
 from bot.formats._syntax.bake_files import BakeFile, BakeTarget, BakeText, read_bake
 from bot.formats._syntax.bake_targets import arguments_of
@@ -90,7 +90,7 @@ def _contexts(path: FilePath, hcl: Hcl, bake: BakeFile) -> Iterator[Occurrence |
             seen[key] += 1
             number = seen[key] - 1
             at = f"{locator}/contexts/{key}" + (f"#{number}" if number else "")
-            found = _read(path, hcl, at, text)
+            found = _read(path, hcl, at, text, values)
             if isinstance(found, Interpolated):
                 images.append(read_interpolated(found, values))
             elif found is not None:
@@ -114,14 +114,17 @@ def _values(path: FilePath, hcl: Hcl, bake: BakeFile) -> dict[str, Expanded]:
     return values
 
 
-def _read(path: FilePath, hcl: Hcl, locator: str, text: BakeText) -> Occurrence | Unsupported | Interpolated | None:
+def _read(
+    path: FilePath, hcl: Hcl, locator: str, text: BakeText, values: Values
+) -> Occurrence | Unsupported | Interpolated | None:
     """Return the image that a context is; None for all other contexts."""
     place = Place(path, FORMAT.name, Role.BASE, hcl.line_number(text.start), locator)
-    if not text.is_template:
-        return place.unsupported(text.source, Reason.UNRESOLVED_ARGUMENT) if _SCHEME in text.source else None
-    written = _without_scheme(text.text)
+    written = _without_scheme(text.text) if text.is_template else None
     if written is None:
-        return None
+        is_image = expand(text.text, values).text.startswith(_SCHEME) or (
+            _SCHEME in text.source and not text.is_template
+        )
+        return place.unsupported(text.source, Reason.UNRESOLVED_ARGUMENT) if is_image else None
     match written:
         case (remark.Literal(literal, Span(start, _)),):
             return place.read(literal, start)

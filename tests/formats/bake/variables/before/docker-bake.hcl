@@ -46,3 +46,12 @@ target "app" {
     NGINX = SHARED
   }
 }
+variable "WHOLE" { default = "docker-image://busybox:1.37" }
+variable "FOLDER" { default = "../evil:1" }
+target "by-name" {
+  contexts = {
+    whole  = WHOLE
+    inside = "${WHOLE}"
+    folder = FOLDER
+  }
+}
