@@ -229,9 +229,8 @@ def test_a_file_of_more_tokens_than_anybody_writes_is_refused():
 
 @pytest.mark.parametrize("unit", ["a=b\n", "a={}\n", "a {}\n", "a=<<E\nE\n"])
 def test_eight_megabytes_of_tokens_are_answered_in_a_few_seconds(unit):
-    began = time.process_time()
-    assert broken(unit * (8_000_000 // len(unit))).reason is Reason.TOO_DEEP
-    assert time.process_time() - began < 5
+    with soon(5):
+        assert broken(unit * (8_000_000 // len(unit))).reason is Reason.TOO_DEEP
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,14 @@ def test_a_comment_above_the_key_of_a_mapping_is_about_its_image(around):
     assert found.also_lines == (2,)
 
 
+@pytest.mark.parametrize(
+    "around", [b"      db:\n        image: node:22\n", b'      "d b": # services:\n        image: node:22\n']
+)
+def test_a_comment_above_a_key_of_any_name_is_about_its_image(around):
+    (found,) = read(github_actions.FORMAT, b"jobs:\n  a:\n    services:\n" + around)
+    assert (found.line_number, found.also_lines) == (5, (4,))
+
+
 def test_an_item_of_a_list_begins_where_its_mapping_does():
     (found,) = read(gitlab_ci.FORMAT, b"build:\n  services:\n    - alias: db\n      name: node:22\n")
     assert (found.line_number, found.also_lines) == (4, (3,))

@@ -36,6 +36,7 @@ MAX_BEFORE_MAPPING = 200
 """Bytes from a key to its mapping, in which the key is looked for: an anchor, a tag, a comment."""
 
 _CORE_TAG = "tag:yaml.org,2002:"
+_ANY_KEY = rb"[^\s:\"']++"
 _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
 """What may stand between a key and its mapping: comments, an anchor, a tag."""
 
@@ -227,11 +228,15 @@ class _Image:
 
 
 def _line_of_key(document: Document, node: Node, key: str) -> int:
-    """Return the line of the key that `node` is the value of, where it stands before it, else where `node` begins."""
+    """Return the line of the key that `node` is the value of, where it stands before it, else where `node` begins.
+
+    `key` is an element of a path.
+    """
     start = document.start(node)
     at = start - document.source.start
     before = document.source.raw[max(at - MAX_BEFORE_MAPPING, 0) : at]
-    match = re.search(rb"%b[\"']?%b" % (re.escape(key.encode()), _COLON_AND_PROPERTIES), before)
+    written = _ANY_KEY if key == EVERY else re.escape(key.encode())
+    match = re.search(rb"%b[\"']?%b" % (written, _COLON_AND_PROPERTIES), before)
     return document.source.line_number(start if match is None else start - len(match[0]))
 
 
