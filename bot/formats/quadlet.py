@@ -50,7 +50,7 @@ class _Quadlet:
         try:
             settings = [each for each in read_settings(file.content) if each.section == section]
         except BrokenUnitError as error:
-            yield Unsupported(file.path, error.line_number, shown(error.line), Reason.UNPARSABLE)
+            yield Unsupported(file.path, error.line_number, shown(error.line), error.reason)
             return
         last = {each.key: each for each in settings}
         if _IMAGE not in last:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.units import BrokenUnitError, read_settings
+from bot.formats._syntax.units import MAX_LINES, BrokenUnitError, read_settings
 from bot.formats.quadlet import FORMAT
 from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
@@ -76,6 +76,12 @@ def test_an_image_that_podman_does_not_pull_again_takes_a_digest(setting):
 def test_a_digest_beside_an_auto_update_that_it_stops_still_moves():
     (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27@sha256:{'a' * 64}\nAutoUpdate=registry\n")
     assert isinstance(found.digest, Slot)
+
+
+def test_a_unit_of_more_lines_than_anybody_writes_is_refused_soon():
+    with soon(4):
+        (found,) = read("[Container]\nImage=nginx:1\n" + "a=b\n" * 2_000_000)
+    assert (found.reason, found.line_number) == (Reason.TOO_DEEP, MAX_LINES + 1)
 
 
 @pytest.mark.parametrize("line", ["[Container", "[a]b", "nonsense", "=x", "[]"])

@@ -9,6 +9,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bot.model.vocabulary import Reason
+
+MAX_LINES = 100_000
+"""Of one file, joined ones as one; units have hundreds."""
+
 _BOM = b"\xef\xbb\xbf"
 _COMMENTS = (b"#", b";")
 _SECTION = re.compile(rb"\[([^\[\]]+)\][ \t]*")
@@ -31,9 +36,13 @@ class Setting:
 
 
 class BrokenUnitError(Exception):
-    """Podman would refuse the unit for a line that is neither a section nor a setting nor a comment."""
+    """Podman would refuse the unit for a line that is neither a section nor a setting nor a comment.
 
-    def __init__(self, line_number: int, line: bytes) -> None:
+    Or it has more lines than we follow.
+    """
+
+    def __init__(self, line_number: int, line: bytes, reason: Reason = Reason.UNPARSABLE) -> None:
+        self.reason = reason
         self.line_number = line_number
         self.line = line.decode(errors="replace")
         super().__init__(line_number)
@@ -42,8 +51,10 @@ class BrokenUnitError(Exception):
 def read_settings(content: bytes) -> Iterator[Setting]:
     """Yield the settings in order; of several with one key the last counts. Raises BrokenUnitError."""
     section: str | None = None
-    for line in _joined_lines(content):
+    for count, line in enumerate(_joined_lines(content), 1):
         text = line.text
+        if count > MAX_LINES:
+            raise BrokenUnitError(line.line_number, text, Reason.TOO_DEEP)
         header = _SECTION.fullmatch(text)
         setting = _SETTING.fullmatch(text)
         if header is not None:
