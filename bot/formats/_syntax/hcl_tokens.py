@@ -42,6 +42,7 @@ _TOKEN = re.compile(
 _IN_QUOTES = re.compile(rb'\\[^\r\n]|(?:\$\$|%%)\{|[$%]\{|["\r\n]')
 _IN_HEREDOC = re.compile(rb"(?:\$\$|%%)\{|[$%]\{|\n")
 _IN_BRACES = re.compile(rb'["{}]|#[^\n]*|//[^\n]*|/\*')
+_BETWEEN_TOKENS = frozenset({"space", "comment"})
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
 _UNICODE_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
 _LAST_CODE_POINT = 0x10FFFF
@@ -118,13 +119,13 @@ def read_tokens(content: bytes) -> Iterator[Token]:
     at = len(BOM) if content.startswith(BOM) else 0
     tokens = 0
     while match := _TOKEN.match(content, at):
+        at = match.end()
+        if match.lastgroup in _BETWEEN_TOKENS:
+            continue
         tokens += 1
         if tokens > MAX_TOKENS:
-            raise HclError(at, Reason.TOO_DEEP)
-        at = match.end()
+            raise HclError(match.start(), Reason.TOO_DEEP)
         match match.lastgroup:
-            case "space" | "comment":
-                continue
             case "block_comment":
                 at = _after_comment(content, match.start())
             case "heredoc":

@@ -135,13 +135,15 @@ def _tokens(content: bytes) -> Iterator[_Token]:
     tokens = 0
     while at < len(content):
         match = _TOKEN.match(content, at)
-        tokens += 1
-        if match is None or tokens > MAX_TOKENS:
-            raise _JsonError(at, Reason.UNPARSABLE if match is None else Reason.TOO_DEEP)
+        if match is None:
+            raise _JsonError(at)
         at = match.end()
+        if match.lastgroup == "space":
+            continue
+        tokens += 1
+        if tokens > MAX_TOKENS:
+            raise _JsonError(match.start(), Reason.TOO_DEEP)
         match match.lastgroup:
-            case "space":
-                continue
             case "comment":
                 end = content.find(b"*/", at)
                 if end < 0:
