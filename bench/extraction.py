@@ -11,8 +11,8 @@ import yaml
 
 from bot.cli.app import collect_rarely
 from bot.formats import all_formats
-from bot.formats._syntax import yaml_nodes
-from bot.formats._syntax.yaml_source import split
+from bot.formats._syntax.yaml import nodes as yaml_nodes
+from bot.formats._syntax.yaml.source import split
 from bot.model.source import Closed, FilePath, SourceFile
 from bot.pipeline.survey import Survey, survey
 from bot.ports import FileFormat, GitRepository

@@ -14,12 +14,12 @@ from typing import assert_never
 from bot.core.closing import close
 from bot.core.expansion import Expanded, Values, expand
 from bot.core.interpolated import InterpolatedImage, read_interpolated, shared_variables
-from bot.formats._syntax.bake_files import BakeFile, BakeTarget, BakeText, read_bake
-from bot.formats._syntax.bake_targets import arguments_of
-from bot.formats._syntax.hcl import BrokenHcl, Hcl, read_hcl
-from bot.formats._syntax.hcl_json import read_hcl_json
-from bot.formats._syntax.hcl_tokens import Interpolation, Literal
-from bot.formats._syntax.inline_dockerfile import InlineDockerfile
+from bot.formats._syntax.bake.files import BakeFile, BakeTarget, BakeText, read_bake
+from bot.formats._syntax.bake.targets import arguments_of
+from bot.formats._syntax.dockerfile.inline import InlineDockerfile
+from bot.formats._syntax.hcl.json_syntax import read_hcl_json
+from bot.formats._syntax.hcl.reader import BrokenHcl, Hcl, read_hcl
+from bot.formats._syntax.hcl.tokens import Interpolation, Literal
 from bot.formats._syntax.places import Place, shown
 from bot.model import remark
 from bot.model.remark import ArgumentSet, EnvironmentVariable, Found, Interpolated, Text, VariableUse

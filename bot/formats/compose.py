@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.formats._syntax.build_files import dockerfile_of
-from bot.formats._syntax.compose_files import is_compose_file
-from bot.formats._syntax.compose_inline import read_inline
-from bot.formats._syntax.compose_services import Service, build_arguments, environment_uses, services_of
-from bot.formats._syntax.interpolation import InvalidInterpolationError, parse_text
-from bot.formats._syntax.places import Place, shown
+from bot.formats._syntax.compose.files import is_compose_file
+from bot.formats._syntax.compose.inline import read_inline
+from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
+from bot.formats._syntax.compose.services import Service, build_arguments, environment_uses, services_of
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
-from bot.formats._syntax.yaml_images import TEMPLATE_MARKS, ImageReader
-from bot.formats._syntax.yaml_keys import UTF_16, may_be_escaped
-from bot.formats._syntax.yaml_nodes import (
+from bot.formats._syntax.yaml.images import ImageReader
+from bot.formats._syntax.yaml.keys import UTF_16, may_be_escaped
+from bot.formats._syntax.yaml.nodes import (
     EACH,
     EVERY,
     STRING,

@@ -12,8 +12,7 @@ from typing import assert_never
 
 from bot.formats._syntax.build_files import dockerfile_of
 from bot.formats._syntax.jsonc import Array, BrokenJson, Json, Object, Text, Value, Word, read_json
-from bot.formats._syntax.places import Place, shown
-from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.model.remark import ArgumentSet, Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.dockerfile_reader import read_dockerfile
+from bot.formats._syntax.dockerfile.reader import read_dockerfile
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.ports import FileFormat
 

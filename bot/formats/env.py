@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.compose_files import folder_of, is_compose_file
-from bot.formats._syntax.dotenv import Assignment, BrokenDotenvError, read_assignments
-from bot.formats._syntax.interpolation import InvalidInterpolationError, parse_text
+from bot.formats._syntax.compose.dotenv import Assignment, BrokenDotenvError, read_assignments
+from bot.formats._syntax.compose.files import folder_of, is_compose_file
+from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.lines import Lines
 from bot.model.remark import EnvironmentVariable, Literal, Text
 from bot.model.source import FilePath, SourceFile, Span, Unsupported

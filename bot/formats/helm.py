@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.image_maps import find_values, read_values
+from bot.formats._syntax.helm.image_maps import find_values, read_values
 from bot.formats._syntax.places import shown
-from bot.formats._syntax.yaml_nodes import Document, TooDeepError, read_documents
+from bot.formats._syntax.yaml.nodes import Document, TooDeepError, read_documents
 from bot.model.remark import ChartRegistry, ChartTemplate, Found, ValueUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
@@ -81,7 +81,7 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
 
 
 def _read_template(path: FilePath, content: bytes) -> Iterator[ChartTemplate]:
-    from bot.formats._syntax.helm_templates import read_chart_template  # much to import where there is no chart
+    from bot.formats._syntax.helm.templates import read_chart_template  # much to import where there is no chart
 
     return read_chart_template(path, content)
 

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.core.closing import close
-from bot.formats._syntax.kubernetes_gate import may_name_images
-from bot.formats._syntax.kubernetes_kinds import WAYS_OF_A_SOURCE
-from bot.formats._syntax.kubernetes_objects import ObjectReader
-from bot.formats._syntax.yaml_keys import UTF_16
+from bot.formats._syntax.kubernetes.gate import may_name_images
+from bot.formats._syntax.kubernetes.kinds import WAYS_OF_A_SOURCE
+from bot.formats._syntax.kubernetes.objects import ObjectReader
+from bot.formats._syntax.yaml.keys import UTF_16
 from bot.model.remark import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason

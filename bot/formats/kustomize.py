@@ -10,12 +10,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.image_maps import ValueImage, find_values, read_values
-from bot.formats._syntax.kubernetes_objects import ObjectReader
-from bot.formats._syntax.kustomize_images import ImageEntry, find_entries, read_entries
+from bot.formats._syntax.helm.image_maps import ValueImage, find_values, read_values
+from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
+from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.places import shown
-from bot.formats._syntax.yaml_keys import UTF_16
-from bot.formats._syntax.yaml_nodes import EACH, STRING, Document, Node, Scalar, TooDeepError, read_documents
+from bot.formats._syntax.yaml.keys import UTF_16
+from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar, TooDeepError, read_documents
 from bot.model.remark import Found, Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role

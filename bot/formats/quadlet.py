@@ -10,10 +10,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.core.closing import close
-from bot.formats._syntax.places import Place, shown
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.units import BrokenUnitError, Setting, read_settings
-from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat

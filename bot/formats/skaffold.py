@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from bot.formats._syntax.build_files import dockerfile_of
-from bot.formats._syntax.yaml_keys import UTF_16
-from bot.formats._syntax.yaml_nodes import EACH, Broken, Document, Node, Scalar, TooDeepError, read_documents
-from bot.formats._syntax.yaml_paths import Images, Path, YamlPaths
+from bot.formats._syntax.yaml.keys import UTF_16
+from bot.formats._syntax.yaml.nodes import EACH, Broken, Document, Node, Scalar, TooDeepError, read_documents
+from bot.formats._syntax.yaml.paths import Images, Path, YamlPaths
 from bot.model.remark import ArgumentSet, BuildOutput, Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from bot.core.closing import close
-from bot.formats._syntax.hcl import Block, Body, BrokenHcl, Computed, Expression, Hcl, Object, Tuple, read_hcl
-from bot.formats._syntax.hcl_tokens import Literal, Template
-from bot.formats._syntax.places import Place, shown
+from bot.formats._syntax.hcl.reader import Block, Body, BrokenHcl, Computed, Expression, Hcl, Object, Tuple, read_hcl
+from bot.formats._syntax.hcl.tokens import Literal, Template
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
-from bot.formats._syntax.yaml_images import TEMPLATE_MARKS
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat

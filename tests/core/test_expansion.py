@@ -6,7 +6,7 @@ import pytest
 from support.soon import soon
 
 from bot.core.expansion import MAX_LENGTH, Expanded, Written, expand, names_in
-from bot.formats._syntax.interpolation import parse_text
+from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.reference import ImageReference
 from bot.model.remark import EnvironmentVariable, Literal, VariableUse
 from bot.model.source import Closed, FilePath, Slot, Span

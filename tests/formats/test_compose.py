@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.core.relate import relate
-from bot.formats._syntax import yaml_nodes
-from bot.formats._syntax.interpolation import InvalidInterpolationError, names_in, parse_text
+from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, names_in, parse_text
+from bot.formats._syntax.yaml import nodes as yaml_nodes
 from bot.formats.compose import FORMAT, _read_document
 from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Interpolated, Literal, VariableUse
 from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported

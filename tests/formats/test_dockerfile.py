@@ -8,8 +8,8 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.dockerfile_lexer import read_instructions
-from bot.formats._syntax.heredocs import MAX_NESTING, heredocs_of
+from bot.formats._syntax.dockerfile.heredocs import MAX_NESTING, heredocs_of
+from bot.formats._syntax.dockerfile.lexer import read_instructions
 from bot.formats.dockerfile import FORMAT
 from bot.model.source import FilePath, SourceFile
 

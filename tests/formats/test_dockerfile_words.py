@@ -8,10 +8,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.dockerfile_arguments import global_scope
-from bot.formats._syntax.dockerfile_expansion import MAX_LENGTH, MAX_PARTS, MAX_WORK, How, WordError
-from bot.formats._syntax.dockerfile_lexer import read_instructions
-from bot.formats._syntax.dockerfile_words import MAX_NESTING, expand
+from bot.formats._syntax.dockerfile.arguments import global_scope
+from bot.formats._syntax.dockerfile.expansion import MAX_LENGTH, MAX_PARTS, MAX_WORK, How, WordError
+from bot.formats._syntax.dockerfile.lexer import read_instructions
+from bot.formats._syntax.dockerfile.words import MAX_NESTING, expand
 from bot.formats.dockerfile import FORMAT
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason

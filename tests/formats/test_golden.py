@@ -17,7 +17,8 @@ import yaml
 from support.case_formats import CASE_FORMATS
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
-from bot.formats._syntax import yaml_nodes, yaml_trees
+from bot.formats._syntax.yaml import nodes as yaml_nodes
+from bot.formats._syntax.yaml import trees as yaml_trees
 from bot.model.reference import Digest, ImageReference
 from bot.model.remark import Places
 from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.hcl import Block, BrokenHcl, Computed, Hcl, Object, Tuple, read_hcl
-from bot.formats._syntax.hcl_tokens import MAX_NESTING, MAX_TOKENS, Interpolation, Literal, Template
+from bot.formats._syntax.hcl.reader import Block, BrokenHcl, Computed, Hcl, Object, Tuple, read_hcl
+from bot.formats._syntax.hcl.tokens import MAX_NESTING, MAX_TOKENS, Interpolation, Literal, Template
 from bot.model.vocabulary import Reason
 
 

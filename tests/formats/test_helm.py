@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.core.relate.charts import open_what_templates_take
-from bot.formats._syntax import helm_blocks, helm_expressions
+from bot.formats._syntax.helm import blocks as helm_blocks
+from bot.formats._syntax.helm import expressions as helm_expressions
 from bot.formats.helm import FORMAT
 from bot.model.remark import ChartTemplate, Inclusion, ValueUse
 from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Span, Unsupported

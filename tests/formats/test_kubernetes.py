@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.kubernetes_objects import ObjectReader
+from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason

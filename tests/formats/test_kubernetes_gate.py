@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.kubernetes_gate import is_definition, may_hold_images, may_name_images
-from bot.formats._syntax.kubernetes_objects import ObjectReader
+from bot.formats._syntax.kubernetes.gate import is_definition, may_hold_images, may_name_images
+from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, Unsupported
 from bot.pipeline.survey import WHOLE_FILE

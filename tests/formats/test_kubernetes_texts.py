@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.core.closing import allow
 from bot.core.edit import apply_edits, write_digest
-from bot.formats._syntax.embedded import MAX_TEXT_BYTES
+from bot.formats._syntax.kubernetes.embedded import MAX_TEXT_BYTES
 from bot.formats.kubernetes import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile

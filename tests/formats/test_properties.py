@@ -13,7 +13,7 @@ from support.case_formats import CASE_FORMATS
 from support.case_samples import SAMPLES
 
 from bot.core.edit import apply_edits, identity, is_proved
-from bot.formats._syntax import yaml_nodes
+from bot.formats._syntax.yaml import nodes as yaml_nodes
 from bot.model.reference import Digest
 from bot.model.source import Edit, Occurrence, Slot, SourceFile
 from bot.pipeline.survey import read, related

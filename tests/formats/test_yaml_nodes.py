@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.soon import soon
 
-from bot.formats._syntax.yaml_nodes import MAX_DOCUMENTS, MAX_MARKS, Broken, Document, read_documents
+from bot.formats._syntax.yaml.nodes import MAX_DOCUMENTS, MAX_MARKS, Broken, Document, read_documents
 from bot.model.vocabulary import Reason
 
 MEBIBYTE = 1024 * 1024

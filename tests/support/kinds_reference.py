@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
-from bot.formats._syntax.kubernetes_kinds import KINDS  # noqa: E402 - as a script it has to find the checkout first
+from bot.formats._syntax.kubernetes.kinds import KINDS  # noqa: E402 - as a script it has to find the checkout first
 
 PAGE = ROOT / "docs" / "files.md"
 BEGIN, END = "<!-- begin: from the table of kinds -->", "<!-- end: from the table of kinds -->"

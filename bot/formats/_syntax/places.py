@@ -15,6 +15,10 @@ MAX_SHOWN_TEXT = 200
 
 _SPACES = re.compile(r"\s+")
 
+TEMPLATE_MARKS = re.compile(r"\{|\$|%|<<")
+"""What templates leave in a value; none of it can be in a reference."""
+SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
+
 
 def shown(text: str) -> str:
     """Return `text` on one line and printable, at most MAX_SHOWN_TEXT characters of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.core.relate.environment import add_interpolated
-from bot.formats._syntax.interpolation import parse_text
+from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.remark import EnvironmentUse, EnvironmentVariable, Interpolated
 from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported
 from bot.model.vocabulary import Reason, Role

@@ -1,0 +1,1 @@
+"""Bake files: targets, variables and what they are built from."""

@@ -1,0 +1,155 @@
+"""What a bake file says: its targets and its variables (https://docs.docker.com/build/bake/reference/)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from bot.formats._syntax.hcl.reader import Attribute, Block, Body, Computed, Expression, Hcl, Object, Tuple
+from bot.formats._syntax.hcl.tokens import Interpolation, Literal, Template
+from bot.formats._syntax.places import shown
+from bot.model import remark
+from bot.model.remark import Text
+from bot.model.source import Span
+
+UNKNOWN = "${}"
+"""Stands for a path that is computed."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class BakeText:
+    """A value, or as much of it as is a text."""
+
+    start: int
+    """The byte of the file at which it begins."""
+    source: str
+    """As it is written."""
+    parts: tuple[Literal | Interpolation, ...]
+    is_template: bool = True
+    """Whether it is a text; else an expression that is computed, in one part."""
+
+    @property
+    def text(self) -> Text:
+        """What it is made of; an expression that is no name is a variable that nothing sets."""
+        return tuple(map(_part, self.parts))
+
+    @property
+    def value(self) -> str:
+        """The text, or UNKNOWN."""
+        if not all(isinstance(part, Literal) for part in self.parts):
+            return UNKNOWN
+        return b"".join(part.value for part in self.parts if isinstance(part, Literal)).decode(errors="replace")
+
+
+@dataclass(slots=True)
+class BakeTarget:
+    """One target."""
+
+    name: str
+    contexts: list[tuple[str, BakeText]] = field(default_factory=list)
+    inline: BakeText | None = None
+    """The Dockerfile, where it is not a file."""
+    arguments: list[tuple[str, int]] = field(default_factory=list)
+    """Names, and the bytes of the file at which they stand."""
+    context: str | None = None
+    dockerfile: str | None = None
+    inherits: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class BakeFile:
+    """One file."""
+
+    targets: tuple[BakeTarget, ...]
+    variables: tuple[tuple[str, BakeText], ...]
+    """Those with a default that is a text."""
+    used: frozenset[str]
+    """Names that are used for something that is no context of a target."""
+
+
+def _part(part: Literal | Interpolation) -> remark.Literal | remark.VariableUse:
+    match part:
+        case Literal(value, start):
+            span = None if start is None else Span(start, start + len(value))
+            return remark.Literal(value.decode(errors="replace"), span)
+        case Interpolation(_, _, expression):
+            return remark.VariableUse(shown(expression.decode(errors="replace")))
+
+
+def read_bake(hcl: Hcl) -> BakeFile:
+    """Return what a bake file says."""
+    body = hcl.body
+    targets = [_target(hcl, block) for block in body.blocks_of("target")]
+    defaults = [
+        (block.labels[0], value)
+        for block in body.blocks_of("variable")
+        if block.labels and (value := block.body.value("default")) is not None
+    ]
+    defaults += [(attribute.name, attribute.value) for attribute in body.attributes if attribute.name is not None]
+    variables = [(name, text) for name, value in defaults if (text := _text(hcl, value)).is_template]
+    contexts = {text.start for target in targets for _, text in target.contexts}
+    used = frozenset(name for text in _expressions(hcl, body, contexts) for name in _NAME.findall(text))
+    return BakeFile(tuple(targets), tuple(variables), used)
+
+
+def _target(hcl: Hcl, block: Block) -> BakeTarget:
+    target = BakeTarget(" ".join(block.labels))
+    for attribute in block.body.attributes:
+        value = attribute.value
+        match attribute.name, value:
+            case "contexts", Object():
+                target.contexts += [(item.name or UNKNOWN, _text(hcl, item.value)) for item in value.items]
+            case "args", Object():
+                target.arguments += [(item.name, item.start) for item in value.items if item.name is not None]
+            case "inherits", Tuple():
+                target.inherits += [_text(hcl, item).value for item in value.items]
+            case "dockerfile-inline", Template():
+                target.inline = _text(hcl, value)
+            case ("context" | "dockerfile") as name, _:
+                setattr(target, name, _text(hcl, value).value)
+            case _:
+                pass
+    return target
+
+
+def _text(hcl: Hcl, value: Expression) -> BakeText:
+    if isinstance(value, Template):
+        return BakeText(value.start, hcl.source_of(value), value.parts)
+    expression = Interpolation(value.start, value.end, hcl.source_of(value).encode())
+    return BakeText(value.start, hcl.source_of(value), (expression,), is_template=False)
+
+
+def _expressions(hcl: Hcl, body: Body, left_out: Collection[int]) -> Iterator[str]:
+    """Yield every expression in `body` in which variables may be used, but for texts that begin at `left_out`."""
+    for attribute in body.attributes:
+        yield from _in_expression(hcl, attribute.value, left_out)
+    for block in body.blocks:
+        yield from _expressions(hcl, block.body, left_out)
+
+
+def _in_expression(hcl: Hcl, value: Expression, left_out: Collection[int]) -> Iterator[str]:
+    match value:
+        case Template():
+            if value.start not in left_out:
+                yield from _interpolated(value.parts)
+        case Tuple():
+            for item in value.items:
+                yield from _in_expression(hcl, item, left_out)
+        case Object():
+            for attribute in value.items:
+                yield from _in_item(hcl, attribute, left_out)
+        case Computed():
+            yield hcl.source_of(value)
+
+
+def _in_item(hcl: Hcl, item: Attribute, left_out: Collection[int]) -> Iterator[str]:
+    if item.name is None:  # its key is computed
+        yield hcl.content[item.start : item.value.start].decode(errors="replace")
+    yield from _in_expression(hcl, item.value, left_out)
+
+
+def _interpolated(parts: Iterable[Literal | Interpolation]) -> Iterator[str]:
+    return (part.expression.decode(errors="replace") for part in parts if isinstance(part, Interpolation))

@@ -1,0 +1,47 @@
+"""Targets of a bake file that inherit from others: which Dockerfile each builds, and with which arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.formats._syntax.bake.files import BakeTarget
+from bot.formats._syntax.build_files import dockerfile_of
+from bot.model.source import FilePath
+
+MAX_VISITS = 50_000
+"""Targets looked at, with their arguments and what they inherit from, each again for every target that inherits from
+it; the largest files have hundreds."""
+
+
+def arguments_of(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
+    """Yield Dockerfile, name and byte of every argument that a target sets or inherits; not of Dockerfiles inline."""
+    by_name = {target.name: target for target in targets}
+    visits = 0
+    for target in targets:
+        context: str | None = None
+        dockerfile: str | None = None
+        arguments: dict[str, int] = {}
+        is_inline = False
+        for each in _inherited(target, by_name):
+            visits += 1 + len(each.arguments) + len(each.inherits)
+            if visits > MAX_VISITS:
+                return
+            context = each.context if context is None else context
+            dockerfile = each.dockerfile if dockerfile is None else dockerfile
+            is_inline = is_inline or each.inline is not None
+            arguments |= {name: start for name, start in each.arguments if name not in arguments}
+        built = None if is_inline else dockerfile_of(path, context, dockerfile)
+        if built is not None:
+            yield from ((built, name, start) for name, start in arguments.items())
+
+
+def _inherited(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
+    """Yield a target and those that it inherits from, each before what it overrules."""
+    seen: set[str] = set()
+    pending = [target]
+    while pending:
+        each = pending.pop()
+        if each.name not in seen:
+            seen.add(each.name)
+            yield each
+            pending += [by_name[name] for name in each.inherits if name in by_name]

@@ -1,0 +1,1 @@
+"""The text of Dockerfiles: lines, instructions, words, arguments, and what they name."""

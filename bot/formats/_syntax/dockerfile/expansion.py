@@ -1,0 +1,203 @@
+"""What a shell word of a Dockerfile becomes: its bytes, where in the file they stand, what decides on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from functools import cached_property
+
+from bot.formats._syntax.dockerfile.lexer import Instruction
+from bot.model.vocabulary import Reason
+
+MAX_LENGTH = 2048
+"""Bytes of a word's result: twice the longest reference."""
+MAX_PARTS = 64
+"""Runs of bytes, and uses of variables, in one result: a reference put together of ten arguments has some twenty."""
+MAX_WORK = 1_000_000
+"""Steps that the words of one file may cost, so that none takes more than a second or two; the dearest known file costs
+some two thousand."""
+_PART_STEPS = 8
+"""What a part of a result costs, when a byte of it costs one."""
+
+
+class WordError(Exception):
+    """A word that BuildKit refuses (`malformed`), or that costs more than is spent on one (`unresolved-argument`)."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class How(Enum):
+    """What a use of a variable does to a word."""
+
+    VALUE = auto()
+    """Its value stands there."""
+    CHOICE = auto()
+    """Whether it is set decides what stands there."""
+    PATTERN = auto()
+    """What stands there was made of its value."""
+    ASIDE = auto()
+    """It is named in a text that was not chosen."""
+    UNSET = auto()
+    """It has no value here, and whoever builds may give it one."""
+    PREDEFINED = auto()
+    """The builder gives it one, for each platform another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One use of a variable, and the part of the result that depends on it."""
+
+    name: bytes
+    argument: int | None
+    """Which of the arguments with a default; None where the name has none."""
+    how: How
+    start: int
+    end: int
+
+    def encloses(self, place: int) -> bool:
+        """Say whether what is written at `place`, behind the byte before it, is written into this use."""
+        return self.start < place <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Bytes of a result that stand in the file side by side."""
+
+    text: bytes
+    file_start: int | None
+    """None for bytes that were computed, and stand nowhere."""
+    line_number: int
+    argument: int | None
+    """The argument in whose default they stand; None for the word itself."""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """What a word becomes."""
+
+    runs: tuple[Run, ...]
+    uses: tuple[Use, ...] = ()
+
+    @cached_property
+    def text(self) -> bytes:
+        return b"".join(run.text for run in self.runs)
+
+    @property
+    def steps(self) -> int:
+        """What it cost to make."""
+        return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
+
+    @cached_property
+    def variables(self) -> tuple[str, ...]:
+        """The names that decide what it is, in the order of their first use."""
+        names = [use.name.decode(errors="replace") for use in self.uses if use.how is not How.ASIDE]
+        return tuple(dict.fromkeys(names))
+
+    @cached_property
+    def unknown(self) -> tuple[Use, ...]:
+        """The uses of variables that have no one value."""
+        return tuple(use for use in self.uses if use.how in (How.UNSET, How.PREDEFINED))
+
+    def run_at(self, start: int, end: int) -> tuple[Run, int] | None:
+        """Return the run that holds all the bytes from `start` to `end`, and where in the file they start.
+
+        An empty range is held by the run that it is at the end of. None where no run holds them, or none that stands
+        in the file.
+        """
+        run_start = 0
+        first = min(start, end - 1) if end > start else start - 1
+        for run in self.runs:
+            run_end = run_start + len(run.text)
+            if run_start <= first < run_end:
+                is_whole = end <= run_end and run.file_start is not None
+                return (run, (run.file_start or 0) + start - run_start) if is_whole else None
+            run_start = run_end
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A variable with a value: one default that an `ARG` gives."""
+
+    index: int
+    """In the file."""
+    value: Expansion
+
+
+@dataclass(slots=True)
+class Scope:
+    """The variables that words of one file see, and the work that is left for them."""
+
+    arguments: dict[bytes, Argument] = field(default_factory=dict)
+    lines: dict[int, int] = field(default_factory=dict)
+    """By argument: the first line of its instruction."""
+    work: int = MAX_WORK
+
+    def spend(self, steps: int) -> None:
+        """Take `steps` of the work that is left. Raises WordError when there is none."""
+        self.work -= steps
+        if self.work <= 0:
+            raise WordError(Reason.UNRESOLVED_ARGUMENT)
+
+
+class Assembly:
+    """An expansion while it is put together."""
+
+    def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._uses: list[Use] = []
+        self.length = 0
+
+    def finish(self) -> Expansion:
+        return Expansion(tuple(self._runs), tuple(self._uses))
+
+    def put(self, instruction: Instruction, start: int, end: int, argument: int | None) -> None:
+        """Add the bytes from `start` to `end` of the instruction's text."""
+        for text, file_start, line_number in instruction.pieces_of(start, end):
+            last = self._runs[-1] if self._runs else None
+            if last and last.argument == argument and last.file_start == file_start - len(last.text):
+                self._runs.pop()
+                self._add(Run(last.text + text, last.file_start, last.line_number, argument), len(text))
+            else:
+                self._add(Run(text, file_start, line_number, argument), len(text))
+
+    def compute(self, text: bytes) -> None:
+        """Add bytes that stand nowhere."""
+        if text:
+            self._add(Run(text, None, 0, None), len(text))
+
+    def include(self, expansion: Expansion, use: Use) -> None:
+        """Add what `use` puts here."""
+        start = self.length
+        for run in expansion.runs:
+            self._add(run, len(run.text))
+        self.note(Use(use.name, use.argument, use.how, start, self.length))
+        for inner in expansion.uses:
+            self.note(Use(inner.name, inner.argument, inner.how, inner.start + start, inner.end + start))
+
+    def set_aside(self, expansion: Expansion) -> None:
+        """Note the variables in a text that was not chosen."""
+        for use in expansion.uses:
+            self.note(replace(use, how=How.ASIDE, start=self.length, end=self.length))
+
+    def note(self, use: Use) -> None:
+        self._uses.append(use)
+        if len(self._uses) > MAX_PARTS:
+            raise WordError(Reason.UNRESOLVED_ARGUMENT)
+
+    def _add(self, run: Run, more: int) -> None:
+        self._runs.append(run)
+        self.length += more
+        if self.length > MAX_LENGTH or len(self._runs) > MAX_PARTS:
+            raise WordError(Reason.UNRESOLVED_ARGUMENT)
+
+
+def located(instruction: Instruction, origins: Iterable[int]) -> Expansion:
+    """Return the bytes at `origins` of an instruction's text as they are. Raises WordError."""
+    result = Assembly()
+    for origin in origins:
+        result.put(instruction, origin, origin + 1, None)
+    return result.finish()

@@ -1,0 +1,217 @@
+"""Which lines of a Dockerfile belong to which instruction, and what they say when they are joined.
+
+What a line, a comment, a continuation, a directive and the body of a heredoc are follows frontend/dockerfile/parser of
+moby/buildkit (parser.go, directives.go). Most instructions are only passed by: lines are joined when somebody looks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from bot.formats._syntax.dockerfile.heredocs import Heredoc
+
+MAX_SHIFTS = 20
+"""Times that the rest of a file is searched in vain for the end of what may be a heredoc or a shift: after so many, the
+file has shifts."""
+BOM = b"\xef\xbb\xbf"
+
+SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
+"""Go's unicode.IsSpace in UTF-8; an invalid byte is no space."""
+DIRECTIVE = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
+DIRECTIVES = frozenset({b"syntax", b"escape", b"check"})
+
+_SPACES_IN_LINE = rb"(?:(?!\n)%b)*+" % SPACE
+_LEADING_SPACES = re.compile(_SPACES_IN_LINE)
+_NOTHING = rb"%b(?:#[^\n]*+)?+\n" % _SPACES_IN_LINE
+"""A line that is blank or a comment."""
+_BETWEEN = re.compile(rb"(?:%b)*+%b" % (_NOTHING, _SPACES_IN_LINE))
+_TRAILING_SPACES = re.compile(rb"%b+\Z" % SPACE)
+_NEVER_SPACE = frozenset(range(0x21, 0x80))
+"""Bytes that are a character of their own and no space; nearly all that is looked at."""
+_ESCAPES = frozenset({b"\\", b"`"})
+_INSTRUCTION = {
+    escape[0]: re.compile(
+        # A line goes on when its last character is the escape, and the one before is none; then lines that say nothing.
+        rb"(?:[^\n%b]*+(?:%b(?![ \t]*+\r*+(?:\n|\Z))[^\n%b]*+)*+(?<!%b)%b[ \t]*+\r*+(?:\n|\Z)(?:%b)*+)*+[^\n]*+\n?"
+        % (*[re.escape(escape)] * 5, _NOTHING)
+    )
+    for escape in _ESCAPES
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of bytes of an instruction's text that stands in the file as it is."""
+
+    start: int
+    """In the text."""
+    file_start: int
+    line_number: int
+
+
+class Lines:
+    """The lines of one instruction, from its first character on."""
+
+    __slots__ = ("_joined", "content", "end", "escape", "line_number", "start")
+
+    def __init__(self, content: bytes, start: int, end: int, line_number: int, escape: int) -> None:
+        self.content = content
+        self.start = start
+        self.end = end
+        self.line_number = line_number
+        """Of the first."""
+        self.escape = escape
+        """The escape character of the file."""
+        self._joined: tuple[bytes, tuple[Piece, ...]] | None = None
+
+    @property
+    def joined(self) -> tuple[bytes, tuple[Piece, ...]]:
+        """The text without comments, line breaks and the space at its end, and where it stands."""
+        if self._joined is None:
+            text, pieces = self._join()
+            self._joined = text[: _end_without_space(text)], pieces
+        return self._joined
+
+    def _join(self) -> tuple[bytes, tuple[Piece, ...]]:
+        texts: list[bytes] = []
+        pieces: list[Piece] = []
+        length = 0
+        start, line_number = self.start, self.line_number
+        while True:
+            line_end = self.content.find(b"\n", start, self.end)
+            line_end = self.end if line_end < 0 else line_end
+            end, is_continued = self._body(start, line_end)
+            if not pieces or not self._says_nothing(start, line_end):
+                pieces.append(Piece(length, start, line_number))
+                texts.append(self.content[start:end])
+                length += end - start
+                if not is_continued:
+                    break
+            start, line_number = line_end + 1, line_number + 1
+            if start >= self.end:
+                break
+        return b"".join(texts), tuple(pieces)
+
+    def _body(self, start: int, end: int) -> tuple[int, bool]:
+        """Return where what a line says ends, and whether the next one goes on with it."""
+        content = self.content
+        while end > start and content[end - 1] in b"\r":
+            end -= 1
+        last = end
+        while last > start and content[last - 1] in b" \t":
+            last -= 1
+        last -= 1
+        if last < start or content[last] != self.escape or (last > start and content[last - 1] == self.escape):
+            return end, False
+        return last, True
+
+    def _says_nothing(self, start: int, end: int) -> bool:
+        spaces = _LEADING_SPACES.match(self.content, start, end)
+        first = spaces.end() if spaces else start
+        return first == end or self.content.startswith(b"#", first)
+
+
+class LineReader:
+    """Goes through a file; whoever looks at an instruction says which heredocs it opens."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._at = len(BOM) if content.startswith(BOM) else 0
+        self._counted = 0
+        """Where line breaks have been counted up to."""
+        self._line_number = 1
+        self._escape = ord("\\")
+        self._shifts = 0
+        """How many times what looked like a heredoc was none."""
+        self._read_directives()
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Yield where the lines of each instruction begin, from its first character on, and end."""
+        content = self._content
+        instruction = _INSTRUCTION[self._escape]
+        while True:
+            between = _BETWEEN.match(content, self._at)
+            start = between.end() if between else self._at
+            found = instruction.match(content, start)
+            if found is None or start == len(content) or content.startswith(b"#", start):
+                return
+            self._at = found.end()
+            yield start, self._at
+
+    def lines(self, start: int, end: int) -> Lines:
+        """Return the lines of the instruction from `start` to `end`, the last that was yielded."""
+        self._line_number += self._content.count(b"\n", self._counted, start)
+        self._counted = start
+        return Lines(self._content, start, end, self._line_number, self._escape)
+
+    def skip(self, heredocs: Iterable[Heredoc]) -> None:
+        """Skip the bodies of heredocs that the last instruction opens."""
+        for heredoc in heredocs:
+            if not heredoc.is_spaced or self._shifts < MAX_SHIFTS:
+                self._skip(heredoc)
+
+    def _skip(self, heredoc: Heredoc) -> None:
+        """Skip one body. Without its last line it goes on to the end of the file, or it is none."""
+        content = self._content
+        at = self._at
+        while at < len(content):
+            end = content.find(b"\n", at)
+            end = len(content) if end < 0 else end
+            line = content[at:end].rstrip(b"\r")
+            at = end + 1
+            if heredoc.ends_at(line):
+                self._at = min(at, len(content))
+                return
+        if heredoc.is_spaced:
+            self._shifts += 1
+        else:
+            self._at = len(content)
+
+    def _read_directives(self) -> None:
+        """Read the directives at the top, up to a line that is none."""
+        seen: set[bytes] = set()
+        content = self._content
+        start = self._at
+        while (line := self._comment(start)) is not None:
+            directive = DIRECTIVE.fullmatch(content, *line)
+            key = directive[1].lower() if directive else b""
+            if directive is None or key not in DIRECTIVES:
+                return
+            if key not in seen:
+                seen.add(key)
+                if key == b"escape" and directive[2] in _ESCAPES:
+                    self._escape = directive[2][0]
+            start = content.find(b"\n", line[1]) + 1
+            if not start:
+                return
+
+    def _comment(self, start: int) -> tuple[int, int] | None:
+        """Return where the text of a comment stands, if the line that begins at `start` is one."""
+        end = self._content.find(b"\n", start)
+        end = len(self._content) if end < 0 else end
+        while end > start and self._content[end - 1] in b"\r":
+            end -= 1
+        mark = skip_space(self._content, start, end)
+        if not self._content.startswith(b"#", mark, end):
+            return None
+        return skip_space(self._content, mark + 1, end), end
+
+
+def skip_space(text: bytes, start: int, end: int) -> int:
+    """Return the first place from `start` on where `text` has no space."""
+    if start < end and text[start] in _NEVER_SPACE:
+        return start
+    spaces = _LEADING_SPACES.match(text, start, end)
+    return spaces.end() if spaces else start
+
+
+def _end_without_space(text: bytes) -> int:
+    end = len(text)
+    while end > 0 and text[end - 1] not in _NEVER_SPACE:
+        spaces = _TRAILING_SPACES.search(text, max(0, end - 3), end)
+        if spaces is None:
+            break
+        end = spaces.start()
+    return end

@@ -1,0 +1,149 @@
+"""The words of a Dockerfile's instructions that name an image or a stage."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from bot.formats._syntax.dockerfile.lexer import Instruction, Word
+
+_STAGE_NAME = re.compile(rb"[a-z][a-z0-9_.-]*")
+_CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
+_PLATFORM = re.compile(r"([a-z0-9]+)/([a-z0-9_-]+)(/[a-z0-9.]+)?", re.ASCII)
+_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
+"""Names that builders take for another (normalizeArch of github.com/containerd/platforms)."""
+
+
+class Stages:
+    """The stages of one file, and what the current one has had so far while it is gone through."""
+
+    def __init__(self, instructions: Iterable[Instruction]) -> None:
+        froms = (each for each in instructions if each.keyword == "from")
+        self.first: dict[str, int] = {}
+        """By name, in lower case: the number of the first stage that has it."""
+        for number, instruction in enumerate(froms):
+            name = _stage_name(instruction)
+            if name is not None:
+                self.first.setdefault(name, number)
+        self._count = 0
+        self._seen: Counter[str] = Counter()
+
+    def begin(self) -> int:
+        """Return the number of the stage that begins."""
+        self._count += 1
+        self._seen.clear()
+        return self._count - 1
+
+    def locate(self, keyword: str) -> str:
+        """Return the locator of the next instruction of its kind in the current stage."""
+        index = self._seen[keyword]
+        self._seen[keyword] += 1
+        stage = f"stage[{self._count - 1}]" if self._count else "preamble"
+        return f"{stage}.{keyword}[{index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A word that names an image, or a stage."""
+
+    instruction: Instruction
+    word: Word
+    locator: str
+    stage: int | None = None
+    """The number of the stage that a FROM begins: only those before it hide an image from it.
+
+    `COPY` and mounts may name any (findStateByName in dockerfile2llb/convert.go)."""
+    platform: str | None = None
+    is_broken: bool = False
+    """Whether BuildKit refuses the instruction, and this is what is left of it."""
+
+    @property
+    def is_from(self) -> bool:
+        """Whether arguments have a say in it: nowhere else does BuildKit take any (toCommand, parseMount)."""
+        return self.stage is not None
+
+
+def mentions_of(instruction: Instruction, stages: Stages) -> Iterator[Mention]:
+    """Yield the words of one instruction, each with a locator of its own."""
+    match instruction.keyword:
+        case "from":
+            yield _begun(instruction, stages.begin())
+        case "copy":
+            yield from _copied(instruction, stages.locate("copy"))
+        case "run":
+            yield from _mounted(instruction, stages.locate("run"))
+        case "onbuild":
+            # In another build, whose stages are unknown: a name of ours is taken for one of its.
+            locator = stages.locate("onbuild")
+            inner = instruction.onbuild()
+            if inner.keyword == "copy":
+                yield from _copied(inner, f"{locator}.copy")
+            elif inner.keyword == "run":
+                yield from _mounted(inner, f"{locator}.run")
+
+
+def _begun(instruction: Instruction, stage: int) -> Mention:
+    match instruction.words:
+        case (word,) | (word, Word(b"as" | b"AS" | b"As" | b"aS"), _):
+            is_broken = False
+        case _:
+            word, is_broken = instruction.rest, True
+    return Mention(instruction, word, f"stage[{stage}]", stage, _platform(instruction), is_broken)
+
+
+def _copied(instruction: Instruction, locator: str) -> Iterator[Mention]:
+    for word in _flag_values(instruction, b"from")[-1:]:
+        yield Mention(instruction, word, locator)
+
+
+def _mounted(instruction: Instruction, locator: str) -> Iterator[Mention]:
+    for index, mount in enumerate(_flag_values(instruction, b"mount")):
+        word = _mount_source(mount)
+        if word is not None:
+            yield Mention(instruction, word, f"{locator}.mount[{index}]")
+
+
+def _mount_source(mount: Word) -> Word | None:
+    """Return the value of the last `from` among the comma-separated options of a mount.
+
+    What is no such list is returned whole when it speaks of a source, and is no reference then. BuildKit reads them in
+    frontend/dockerfile/instructions/commands_runmount.go.
+    """
+    source = None
+    at = 0
+    while at < len(mount.value):
+        match = _CSV_FIELD.match(mount.value, at)
+        if match is None:
+            return mount if b"from=" in mount.value.lower() else None
+        option = mount.part(*match.span(2 if match[1] is None else 1))
+        key, equals, _ = option.value.partition(b"=")
+        if equals and key.lower() == b"from":
+            source = option.part(len(key) + 1)
+        at = match.end()
+    return source
+
+
+def _stage_name(instruction: Instruction) -> str | None:
+    """Return the name that a FROM gives its stage, in lower case; templates may leave many words before it."""
+    match instruction.words:
+        case (_, *_, Word(b"as" | b"AS" | b"As" | b"aS"), name):
+            lowered = name.value.lower()
+            return lowered.decode() if _STAGE_NAME.fullmatch(lowered) else None
+        case _:
+            return None
+
+
+def _platform(instruction: Instruction) -> str | None:
+    for word in _flag_values(instruction, b"platform")[-1:]:
+        match = _PLATFORM.fullmatch(word.value.decode(errors="replace").lower())
+        if match:
+            system, architecture, variant = match.groups(default="")
+            return f"{system}/{_ARCHITECTURES.get(architecture, architecture)}{variant}"
+    return None
+
+
+def _flag_values(instruction: Instruction, name: bytes) -> list[Word]:
+    prefix = b"--" + name + b"="
+    return [flag.part(len(prefix)) for flag in instruction.flags if flag.value.startswith(prefix)]

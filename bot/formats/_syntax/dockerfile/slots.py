@@ -1,0 +1,154 @@
+"""Where the digest and the tag of a reference go that arguments have a part in, or why nowhere.
+
+A value goes behind, or in the place of, the bytes of the reference's text, wherever in the file they stand. In the
+default of an argument that is done only where everything that depends on the argument wants the same value in the same
+place. And it is done only where whoever overrides an argument that the tag depends on does away with the digest, too:
+else the digest would silently freeze the tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bot.formats._syntax.dockerfile.expansion import Expansion, How, Run, Scope, Use
+from bot.model.reference import ImageReference
+from bot.model.source import Closed, Occurrence, Slot, Span
+from bot.model.vocabulary import Reason
+
+_Key = tuple[int, int, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """A slot in the file, and the run of bytes that it is in."""
+
+    slot: Slot
+    run: Run
+    key: _Key
+    """Equal for places that want the same there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A place whose reference is put together, before it is known what else depends on its arguments."""
+
+    occurrence: Occurrence
+    """Its slots count from the start of the reference's text."""
+    expansion: Expansion
+    written: str
+    digest: _Home | Closed
+    tag: _Home | Closed
+
+
+def compose(occurrence: Occurrence, expansion: Expansion, written: str) -> Composed:
+    """Find the places in the file for the slots of an occurrence that was read from an expansion's text."""
+    reference = occurrence.reference
+    if reference.digest is None and _is_frozen(reference, expansion, len(expansion.text)):
+        digest: _Home | Closed = Closed(Reason.COMPOSED_TAG)
+    else:
+        digest = _find(occurrence.digest, expansion, reference.repository, reference.tag)
+    if _has_open_end(reference, expansion):
+        tag: _Home | Closed = Closed(Reason.COMPOSED_TAG)
+    else:
+        tag = _find(occurrence.tag, expansion, reference.repository, None)
+    return Composed(occurrence, expansion, written, digest, tag)
+
+
+class Claims:
+    """What every place of a file wants of the defaults of its arguments."""
+
+    def __init__(self) -> None:
+        self._digests: dict[int, _Key | None] = {}
+        """By argument: what all that depends on it wants; None for none, or different things."""
+        self._tags: dict[int, _Key | None] = {}
+
+    def claim(self, place: Composed) -> None:
+        """Note what a place wants."""
+        for use in place.expansion.uses:
+            if use.argument is not None:
+                is_value = use.how is How.VALUE
+                _agree(self._digests, use.argument, place.digest if is_value else None)
+                _agree(self._tags, use.argument, place.tag if is_value else None)
+
+    def spoil(self, uses: Iterable[Use]) -> None:
+        """Note that arguments are used for something that is no reference."""
+        for use in uses:
+            if use.argument is not None:
+                self._digests[use.argument] = self._tags[use.argument] = None
+
+    def is_used(self, argument: int) -> bool:
+        """Say whether anything depends on an argument."""
+        return argument in self._digests
+
+    def settle(self, place: Composed, scope: Scope | None) -> Occurrence:
+        """Return the occurrence of a place, once everything in its file has been noted."""
+        digest, tag = _settled(place.digest, self._digests), _settled(place.tag, self._tags)
+        lines = [*place.occurrence.also_lines]
+        if isinstance(place.digest, _Home) and isinstance(digest, Slot):
+            run = place.digest.run
+            lines.append(run.line_number)
+            if scope is not None and run.argument is not None:
+                lines.append(scope.lines[run.argument])
+        also_lines = tuple(line for line in dict.fromkeys(lines) if line != place.occurrence.line_number)
+        return replace(
+            place.occurrence,
+            written=place.written,
+            digest=digest,
+            tag=tag,
+            variables=place.expansion.variables,
+            also_lines=also_lines,
+        )
+
+
+def _agree(claims: dict[int, _Key | None], argument: int, wanted: _Home | Closed | None) -> None:
+    key = wanted.key if isinstance(wanted, _Home) else None
+    if claims.setdefault(argument, key) != key:
+        claims[argument] = None
+
+
+def _settled(found: _Home | Closed, claims: dict[int, _Key | None]) -> Slot | Closed:
+    if isinstance(found, Closed):
+        return found
+    argument = found.run.argument
+    if argument is None or claims.get(argument) == found.key:
+        return found.slot
+    return Closed(Reason.SHARED_ARGUMENT)
+
+
+def _find(wanted: Slot | Closed, expansion: Expansion, repository: str, tag: str | None) -> _Home | Closed:
+    """Return where in the file a slot is whose span counts from the start of the text."""
+    if isinstance(wanted, Closed):
+        return wanted
+    start, end = wanted.span.start, wanted.span.end
+    found = expansion.run_at(start, end)
+    if found is None:
+        return Closed(Reason.COMPOSED_TAG)
+    run, file_start = found
+    if run.argument is not None and sum(run is each for each in expansion.runs) > 1:
+        return Closed(Reason.SHARED_ARGUMENT)
+    span = Span(file_start, file_start + end - start)
+    return _Home(Slot(span, wanted.old, wanted.before), run, (span.start, span.end, repository, tag))
+
+
+def _is_frozen(reference: ImageReference, expansion: Expansion, end: int) -> bool:
+    """Say whether a digest behind the text would stay when somebody overrides what the tag depends on."""
+    name_end = len(reference.name)
+    return any(
+        use.how is not How.ASIDE and _bears_on_tag(use, name_end, end) and not use.encloses(end)
+        for use in expansion.uses
+    )
+
+
+def _bears_on_tag(use: Use, name_end: int, end: int) -> bool:
+    """Say whether something of the use may stand in the tag; what is empty may be a tag, or more of one."""
+    return use.end > name_end or use.start == use.end == end
+
+
+def _has_open_end(reference: ImageReference, expansion: Expansion) -> bool:
+    """Say whether the tag may become longer at either end by overriding an argument that is empty."""
+    start = len(reference.name) + 1 if reference.tag else len(reference.name)
+    end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
+    return any(
+        use.how is not How.ASIDE and use.start == use.end and start <= use.start <= end for use in expansion.uses
+    )

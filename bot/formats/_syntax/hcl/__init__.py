@@ -1,0 +1,1 @@
+"""HCL in both its syntaxes, with the bytes of its texts."""

@@ -1,0 +1,293 @@
+"""HCL as trees whose texts know their bytes; an expression that is computed stays the bytes it was.
+
+The native syntax of https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. What HCL would refuse is read as far
+as it makes sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.formats._syntax.hcl.tokens import (
+    END,
+    IDENTIFIER,
+    MAX_NESTING,
+    NEWLINE,
+    NUMBER,
+    TEMPLATE,
+    HclError,
+    Template,
+    Token,
+    read_tokens,
+)
+from bot.formats._syntax.lines import Lines
+from bot.model.vocabulary import Reason
+
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_ENDS_EXPRESSION = frozenset({",", ")", "]", "}", END})
+_ENDS_LINE = _ENDS_EXPRESSION | {NEWLINE}
+_ENDS_KEY = frozenset({"=", ":", END})
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """An expression that is neither a text nor a collection written out: its bytes in the file."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """Values in order: `[…]`."""
+
+    start: int
+    end: int
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """Values by key: `{…}`."""
+
+    start: int
+    end: int
+    items: tuple[Attribute, ...]
+
+
+Expression = Template | Tuple | Object | Computed
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`name = value` in a body or an object."""
+
+    name: str | None
+    """None for a key that is computed."""
+    start: int
+    value: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`type "label" { … }`."""
+
+    type: str
+    labels: tuple[str, ...]
+    start: int
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a file or a block holds, in order."""
+
+    attributes: tuple[Attribute, ...]
+    blocks: tuple[Block, ...]
+
+    def value(self, name: str) -> Expression | None:
+        """Return the value of the attribute `name`; of several, the last."""
+        return next((each.value for each in reversed(self.attributes) if each.name == name), None)
+
+    def blocks_of(self, kind: str) -> Iterator[Block]:
+        """Yield the blocks of one type."""
+        return (block for block in self.blocks if block.type == kind)
+
+
+@dataclass(frozen=True)
+class Hcl:
+    """One file."""
+
+    content: bytes
+    body: Body
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Its lines, to be counted."""
+        return Lines(self.content)
+
+    def line_number(self, offset: int) -> int:
+        """Return the line that the byte `offset` is on, from 1."""
+        return self.lines.number(offset)
+
+    def source_of(self, expression: Expression) -> str:
+        """Return the text of the file that `expression` was read from."""
+        return self.content[expression.start : expression.end].decode()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenHcl:
+    """A file that is no HCL, or more of it than we follow."""
+
+    reason: Reason
+    line_number: int
+    line: str
+    """The text of that line, as far as it is text."""
+
+
+def read_hcl(content: bytes) -> Hcl | BrokenHcl:
+    """Read a file; never raises."""
+    try:
+        content.decode()
+        return Hcl(content, _Parser(content).body(END, 0))
+    except UnicodeDecodeError as error:
+        reason, offset = Reason.UNDECODABLE, error.start
+    except HclError as error:
+        reason, offset = error.reason, error.offset
+    line_start = content.rfind(b"\n", 0, offset) + 1
+    line_end = content.find(b"\n", line_start)
+    line = content[line_start : line_end if line_end >= 0 else None].decode(errors="replace").strip()
+    return BrokenHcl(reason, content.count(b"\n", 0, offset) + 1, line)
+
+
+class _Parser:
+    """Reads the tokens of one file, one ahead. Every method raises HclError."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._tokens = read_tokens(content)
+        self._next = next(self._tokens)
+        self._last_end = 0
+
+    def body(self, closing: str, depth: int) -> Body:
+        """Read attributes and blocks up to `closing`, which stays."""
+        attributes: list[Attribute] = []
+        blocks: list[Block] = []
+        while True:
+            self._skip_newlines()
+            if self._next.kind == closing:
+                return Body(tuple(attributes), tuple(blocks))
+            first = self._take(IDENTIFIER)
+            if self._next.kind == "=":
+                self._advance()
+                value = self._expression(depth, stops_at_newline=True)
+                attributes.append(Attribute(self._text(first), first.start, value))
+            else:
+                blocks.append(self._block(first, depth + 1))
+
+    def _block(self, first: Token, depth: int) -> Block:
+        self._check(depth)
+        labels: list[str] = []
+        while self._next.kind in (IDENTIFIER, TEMPLATE):
+            labels.append(self._label(self._advance()))
+        self._take("{")
+        body = self.body("}", depth)
+        self._advance()
+        return Block(self._text(first), tuple(labels), first.start, body)
+
+    def _expression(self, depth: int, *, stops_at_newline: bool) -> Expression:
+        """Read one expression up to what ends it, which stays."""
+        self._check(depth)
+        start = self._next.start
+        value: Expression | None = None
+        match self._next.kind:
+            case "template":
+                value = self._advance().template
+            case "[":
+                value = self._tuple(depth + 1)
+            case "{":
+                value = self._object(depth + 1)
+            case _:
+                pass
+        if not stops_at_newline:
+            self._skip_newlines()
+        ends = _ENDS_LINE if stops_at_newline else _ENDS_EXPRESSION
+        if value is not None and self._next.kind in ends:
+            return value
+        self._skip_to(ends, depth)
+        if self._last_end <= start:
+            raise HclError(start)
+        return Computed(start, self._last_end)
+
+    def _tuple(self, depth: int) -> Tuple | None:
+        """Read `[…]`; None, with all of it skipped, where it is a loop."""
+        start = self._advance().start
+        items: list[Expression] = []
+        self._skip_newlines()
+        if self._is_loop():
+            self._skip_loop("]", depth)
+            return None
+        while self._next.kind != "]":
+            items.append(self._expression(depth, stops_at_newline=False))
+            if self._next.kind != "]":
+                self._take(",")
+                self._skip_newlines()
+        return Tuple(start, self._advance().end, tuple(items))
+
+    def _object(self, depth: int) -> Object | None:
+        """Read `{…}`; None, with all of it skipped, where it is a loop."""
+        start = self._advance().start
+        items: list[Attribute] = []
+        self._skip_newlines()
+        if self._is_loop():
+            self._skip_loop("}", depth)
+            return None
+        while self._next.kind != "}":
+            items.append(self._item(depth))
+            if self._next.kind not in ("}", NEWLINE):
+                self._take(",")
+            self._skip_newlines()
+        return Object(start, self._advance().end, tuple(items))
+
+    def _item(self, depth: int) -> Attribute:
+        first = self._next
+        name: str | None = None
+        if first.kind in (IDENTIFIER, NUMBER, TEMPLATE):
+            name = self._label(self._advance())
+        if self._next.kind not in _ENDS_KEY:
+            name = None
+            self._skip_to(_ENDS_KEY, depth)
+        if self._advance().kind == END:
+            raise HclError(first.start)
+        return Attribute(name, first.start, self._expression(depth, stops_at_newline=True))
+
+    def _is_loop(self) -> bool:
+        return self._next.kind == IDENTIFIER and self._text(self._next) == "for"
+
+    def _skip_loop(self, closing: str, depth: int) -> None:
+        self._skip_to(frozenset({closing}), depth)
+        self._take(closing)
+
+    def _skip_to(self, kinds: frozenset[str], depth: int) -> None:
+        """Go to the next token of one of `kinds` outside brackets."""
+        start = self._next.start
+        enclosing: list[str] = []
+        while enclosing or self._next.kind not in kinds:
+            token = self._advance()
+            if token.kind in _CLOSING:
+                enclosing.append(_CLOSING[token.kind])
+                self._check(depth + len(enclosing))
+            elif enclosing and token.kind == enclosing[-1]:
+                enclosing.pop()
+            elif token.kind == END:
+                raise HclError(start)
+
+    def _skip_newlines(self) -> None:
+        while self._next.kind == NEWLINE:
+            self._advance()
+
+    def _take(self, kind: str) -> Token:
+        if self._next.kind != kind:
+            raise HclError(self._next.start)
+        return self._advance()
+
+    def _advance(self) -> Token:
+        token = self._next
+        if token.kind != END:
+            self._next = next(self._tokens)
+        if token.kind != NEWLINE:
+            self._last_end = token.end
+        return token
+
+    def _check(self, depth: int) -> None:
+        if depth > MAX_NESTING:
+            raise HclError(self._next.start, Reason.TOO_DEEP)
+
+    def _text(self, token: Token) -> str:
+        return self._content[token.start : token.end].decode()
+
+    def _label(self, token: Token) -> str:
+        value = token.template.value if token.template is not None else None
+        return self._text(token) if value is None else value.decode(errors="replace")

@@ -1,0 +1,1 @@
+"""Helm charts: the values that are images, and what templates do with values."""

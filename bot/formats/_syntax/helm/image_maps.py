@@ -1,0 +1,363 @@
+"""Images among the values of a Helm chart: texts, and mappings of registry, repository, tag and digest.
+
+What is an image is a convention (https://helm.sh/docs/chart_best_practices/values/), so the shape has to say it:
+
+- a mapping with a `repository`: under a key that ends in `image`; inside such a key or one that ends in `images` with a
+  tag or a digest; anywhere else with a tag or a digest and a word that only images have;
+- under a key that ends in `image`, a mapping without one that has a `tag`, and a `name` or `repo` with a slash in it;
+- a text with a tag or a digest: under a key that ends in `image`, or inside one that ends in `images`;
+- a text without either: under the key `image` itself, beside a tag of its own (`imageTag`), or where it names a host.
+
+Pictures, disks, paths and addresses on the web are none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import partial
+
+from bot.core.closing import close
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place
+from bot.formats._syntax.yaml import nodes as yaml_nodes
+from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar, TooDeepError
+from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars
+from bot.formats._syntax.yaml.trees import MAX_NESTING
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import DOCKER_HUB, ImageReference, is_tag, parse_sha256
+from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+_TAG_KEYS = ("tag", "version")
+_HEX_DIGEST = "sha"
+"""A digest without its algorithm, as the charts of Grafana and Prometheus have it."""
+_ONLY_IMAGES_HAVE = frozenset(
+    {"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"}
+)
+_REGISTRY_OF_ALL = ("global", "imageRegistry")
+"""Stands before every image, in the place of its own registry, in charts with `common.images.image`
+(github.com/bitnami/charts); in others only before some."""
+_MAY_BE_ELSEWHERE = "whether the chart puts global.imageRegistry before it is not known"
+_REGISTRIES_OF_OTHERS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
+"""Where charts have the registry of images that name none: without it, a name would mean one on Docker Hub."""
+_REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
+"""What it is called there."""
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
+_HOST = re.compile(r"[^/]*[.:][^/]*/|localhost/")
+"""What makes the beginning of a name a host."""
+_WEB = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
+"""Where pictures, disks and sources are; other schemes, such as `ko`, name images."""
+_NO_REFERENCE = re.compile(
+    r".*\.(?:png|jpe?g|gif|svg|webp|ico|bmp|tiff?|avif|iso|img|qcow2|vmdk|vhdx?|ova)(?:[?#].*)?|data:.*|[./#].*",
+    re.IGNORECASE | re.DOTALL,
+)
+_BESIDE = {"imageTag": "imageDigest", "image_tag": "image_digest", "tag": "digest"}
+"""Keys beside the key `image` that hold its tag, and those of the digest then; `initImageTag` is for `initImage`."""
+_SUFFIXES = (("Tag", "Digest"), ("_tag", "_digest"))
+
+MAX_KEYS_LENGTH = 4000
+"""Characters of the keys down to one value: locators hold them all."""
+MAX_COMMENT_LINES = 100
+"""Lines between a key and its mapping that are looked at, as above a place."""
+_ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
+"""So that no two ways through a document have one locator."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueImage:
+    """What reads like an image among values, before its document has been walked to the end."""
+
+    locator: str
+    line_number: int
+    parts: Parts
+    tag_value: str
+    """The value that holds its tag, from where the values begin: `controller.image.tag`."""
+    digest_value: str
+    """The same of its digest."""
+    is_text: bool
+    """Whether one text is all of it."""
+    is_certain: bool
+    """Whether something is wrong when it is no reference."""
+    also_lines: tuple[int, ...]
+    may_be_elsewhere: bool
+    """Whether its registry is one that stands before all images in some charts, and before a few in others."""
+    hex_digest: str = ""
+
+
+class _Context(Enum):
+    """What the keys around something say of it."""
+
+    NOTHING = auto()
+    IMAGE = auto()
+    IMAGES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A collection on the way through the values."""
+
+    node: Mapping | yaml_nodes.Sequence
+    inside: dict[str, Node]
+    keys: tuple[str, ...] = ()
+    context: _Context = _Context.NOTHING
+
+    @property
+    def is_too_far(self) -> bool:
+        return len(self.keys) > MAX_NESTING or sum(map(len, self.keys)) > MAX_KEYS_LENGTH
+
+
+def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueImage]:
+    """Yield what reads like an image below `root`, the mapping of values. Raises TooDeepError.
+
+    Read it only when all paths of the document have been walked: what shares its bytes is known only then.
+    """
+    if not isinstance(root, Mapping | yaml_nodes.Sequence):
+        return
+    first = _Step(root, dict(document.look(root)))
+    of_all = _registry_at(document, first, _REGISTRY_OF_ALL)
+    of_others = (_registry_in(document, first, keys) for keys in _REGISTRIES_OF_OTHERS)
+    search = _Search(document, locator, of_all, of_all or next(filter(None, of_others), ""))
+    pending = [first]
+    while pending:
+        step = pending.pop()
+        if step.is_too_far:  # an alias to what it is inside of, if nobody made it up
+            raise TooDeepError(0)
+        below: list[_Step] = []
+        for key, value in step.inside.items():
+            found = None
+            if isinstance(value, Mapping | yaml_nodes.Sequence):
+                next_step = _Step(value, dict(document.look(value)), (*step.keys, key), _context(step, key))
+                below.append(next_step)
+                found = search.mapping(step, next_step)
+            elif isinstance(value, Scalar) and value.tag == STRING:
+                found = search.text(step, key, value)
+            if found is not None:
+                yield found
+        pending += reversed(below)
+
+
+def read_values(
+    images: Sequence[ValueImage], path: FilePath, format_name: str, role: Role
+) -> Iterator[Occurrence | Unsupported]:
+    """Yield the occurrences of one document's values, or why they are none.
+
+    A digest that would go behind a tag is closed as `chart-unknown`: only the chart's templates can say that it may.
+    What is to be asked of them is the value that the digest would go to.
+    """
+    shared = shared_scalars(image.parts for image in images)
+    for image in images:
+        place = Place(path, format_name, role, image.line_number, image.locator, also_lines=image.also_lines)
+        found = _read(image, place, shared)
+        if found is not None:
+            yield found
+
+
+def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence | Unsupported | None:
+    text = image.parts.text
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        return None if scheme[1].lower() in _WEB else place.closed(text, Reason.NOT_AN_IMAGE)
+    if TEMPLATE_MARKS.search(text):
+        return place.unsupported(text, Reason.TEMPLATED)
+    found = image.parts.read(place, shared)
+    if isinstance(found, Unsupported):
+        return found if image.is_certain else None
+    if image.may_be_elsewhere:
+        return replace(close(found, Reason.CHART_UNKNOWN), notes=(_MAY_BE_ELSEWHERE,))
+    if image.hex_digest:
+        digest = parse_sha256(f"sha256:{image.hex_digest}")
+        reference = found.reference.at(digest) if digest is not None else found.reference
+        closed = Closed(Reason.UNSUPPORTED_DIGEST)
+        return replace(found, reference=reference, digest=closed, tag=closed)
+    slot = found.digest
+    if image.is_text or not isinstance(slot, Slot) or found.reference.digest is not None:
+        return found
+    if slot.before != b"@":
+        return replace(found, variables=(image.digest_value,))
+    return replace(found, digest=Closed(Reason.CHART_UNKNOWN, slot), variables=(image.tag_value,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Says what of the values of one document reads like an image."""
+
+    document: Document
+    locator: str
+    registry_of_all: str
+    registry_of_others: str
+
+    def mapping(self, around: _Step, step: _Step) -> ValueImage | None:
+        """Return the image that a mapping reads like, which stands in the one `around` it."""
+        inside, value = step.inside, step.node
+        tag_key = next((each for each in _TAG_KEYS if isinstance(inside.get(each), Scalar)), None)
+        name_key = _name_key(step)
+        if not isinstance(value, Mapping) or name_key is None:
+            return None
+        if not self._is_image(around, step, has_tag=tag_key is not None):
+            return None
+        name, registry = self._part(value, name_key), self._part(value, "registry")
+        tag, digest = self._part(value, tag_key), self._part(value, "digest")
+        if name is None:
+            return None
+        own = registry.text.removesuffix("/") if registry is not None else ""
+        first = registry if registry is not None and own else name
+        others = [part.line_number for part in (registry, name, tag, digest) if part is not None]
+        return ValueImage(
+            locator=self._locate(step.keys),
+            line_number=first.line_number,
+            parts=Parts(name, self._prefix(own, name.text), tag, digest),
+            tag_value=".".join((*step.keys, tag_key or _TAG_KEYS[0])),
+            digest_value=".".join((*step.keys, "digest")),
+            is_text=False,
+            is_certain=True,
+            may_be_elsewhere=self._may_be_elsewhere(own, name.text),
+            also_lines=tuple(dict.fromkeys([_key_line(self.document, value), *others])),
+            hex_digest=_written(inside.get(_HEX_DIGEST)),
+        )
+
+    @staticmethod
+    def _is_image(around: _Step, step: _Step, *, has_tag: bool) -> bool:
+        if step.context is _Context.IMAGE:
+            return True
+        is_among_images = step.context is _Context.IMAGES or around.context is not _Context.NOTHING
+        has_words = not _ONLY_IMAGES_HAVE.isdisjoint(step.inside)
+        return (has_tag or "digest" in step.inside) and (is_among_images or has_words)
+
+    def text(self, step: _Step, key: str, value: Scalar) -> ValueImage | None:
+        """Return the image that a text reads like, which stands under `key` of `step`."""
+        is_named = isinstance(step.node, Mapping) and key.lower().endswith("image")
+        text = _text(value)
+        if not (is_named or step.context is _Context.IMAGES) or not text or _NO_REFERENCE.fullmatch(text):
+            return None
+        keys = _keys_beside(step, key, text) if is_named else None
+        is_exact = is_named and key.lower() == "image"
+        if keys is None and not _is_image_text(text, is_named=is_named, is_exact=is_exact):
+            return None
+        name = self._part(step.node, key) if isinstance(step.node, Mapping) else Part.of(self.document, value)
+        tag, digest, registry = map(partial(self._part, step.node), (*keys, "registry") if keys else (None, None, None))
+        if name is None:
+            return None
+        own = registry.text.removesuffix("/") if registry is not None else ""
+        others = [part.line_number for part in (tag, digest, registry) if part is not None]
+        return ValueImage(
+            locator=self._locate((*step.keys, key)),
+            line_number=name.line_number,
+            parts=Parts(name, self._prefix(own, text), tag, digest),
+            tag_value=".".join((*step.keys, keys[0] if keys else key)),
+            digest_value=".".join((*step.keys, keys[1] if keys else key)),
+            is_text=keys is None,
+            is_certain=is_exact,
+            may_be_elsewhere=self._may_be_elsewhere(own, text),
+            also_lines=tuple(dict.fromkeys(others)),
+        )
+
+    def _part(self, node: Node, key: str | None) -> Part | None:
+        """Return what stands under `key` of a mapping, as a place that a path has led to."""
+        if key is None:
+            return None
+        values = self.document.values(node, key)[-1:]
+        return next((Part.of(self.document, value) for value in values if isinstance(value, Scalar)), None)
+
+    def _prefix(self, own: str, name: str) -> str:
+        """Return the registry of a name."""
+        if own:
+            return self.registry_of_all or own
+        return "" if _HOST.match(name) else self.registry_of_others
+
+    def _may_be_elsewhere(self, own: str, name: str) -> bool:
+        return self.registry_of_all not in {"", own} and not (not own and _HOST.match(name))
+
+    def _locate(self, keys: tuple[str, ...]) -> str:
+        return "/".join((self.locator, *(each.translate(_ESCAPES) for each in keys)))
+
+
+def _name_key(step: _Step) -> str | None:
+    """Return the key of the name in a mapping; one that is not `repository` has to say more than a word."""
+    inside = step.inside
+    if _text(inside.get("repository")):
+        return "repository"
+    if _text(inside.get("registry")):
+        return "name" if _text(inside.get("name")) else None
+    if "repository" in inside or step.context is not _Context.IMAGE or _TAG_KEYS[0] not in inside:
+        return None
+    return next((key for key in ("name", "repo") if "/" in _text(inside.get(key))), None)
+
+
+def _keys_beside(step: _Step, key: str, text: str) -> tuple[str, str] | None:
+    """Return the keys beside `key` that hold the tag of an image without one, and its digest."""
+    if ":" in text.rpartition("/")[2] or "@" in text:
+        return None
+    keys = _BESIDE if key.lower() == "image" else {f"{key}{tag}": f"{key}{digest}" for tag, digest in _SUFFIXES}
+    return next((each for each in keys.items() if is_tag(_written(step.inside.get(each[0])).partition("@")[0])), None)
+
+
+def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
+    if TEMPLATE_MARKS.search(text) or _SCHEME.match(text):
+        return is_named
+    try:
+        reference = ImageReference.parse(text)
+    except InvalidReferenceError:
+        return is_exact
+    if reference.tag is not None or reference.digest is not None:
+        return True
+    return is_exact or (is_named and reference.host != DOCKER_HUB)
+
+
+def _registry_at(document: Document, root: _Step, keys: tuple[str, ...]) -> str:
+    *around, key = keys
+    return _text(_look(document, root, around).get(key)).removesuffix("/")
+
+
+def _registry_in(document: Document, root: _Step, keys: tuple[str, ...]) -> str:
+    inside = _look(document, root, keys)
+    texts = (_text(node) for key, node in inside.items() if _REGISTRY_KEY.fullmatch(key))
+    return next(filter(None, texts), "").removesuffix("/")
+
+
+def _look(document: Document, root: _Step, keys: Sequence[str]) -> dict[str, Node]:
+    """Return what is under `keys` from the top."""
+    inside = root.inside
+    for key in keys:
+        inside = dict(document.look(inside.get(key)))
+    return inside
+
+
+def _written(node: Node) -> str:
+    """Return what is written there, whatever YAML takes it for; a null is nothing."""
+    return node.value if isinstance(node, Scalar) and node.tag != NULL else ""
+
+
+def _text(node: Node) -> str:
+    """Return the text that a node is; what YAML takes for a number or nothing is none."""
+    if not isinstance(node, Scalar) or node.tag != STRING:
+        return ""
+    return node.value.strip() if node.is_block else node.value
+
+
+def _context(step: _Step, key: str) -> _Context:
+    """Return what a key says of what stands under it; the items of a list are what the list is."""
+    if isinstance(step.node, yaml_nodes.Sequence):
+        return step.context
+    word = key.lower()
+    if word.endswith("images"):
+        return _Context.IMAGES
+    return _Context.IMAGE if word.endswith("image") else _Context.NOTHING
+
+
+def _key_line(document: Document, mapping: Mapping) -> int:
+    """Return the line of the key that a mapping stands under: its own, or the next above that is not blank."""
+    source, start = document.source, document.start(mapping)
+    before = before_on_line(source, start)
+    number = source.line_number(start)
+    if before.strip(b" \t-"):
+        return number
+    end = start - len(before) - source.start
+    for above in range(1, MAX_COMMENT_LINES + 1):
+        end, line_end = source.raw.rfind(b"\n", 0, max(end - 1, 0)) + 1, end
+        line = source.raw[end:line_end].strip()
+        if not line_end or (line and not line.startswith(b"#")):
+            return number - above if line_end else number
+    return number

@@ -1,0 +1,1 @@
+"""Kubernetes objects: their kinds, and where those name images."""

@@ -1,0 +1,111 @@
+"""Texts inside YAML that are YAML themselves: what is read in them, told in the bytes and lines of the file."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from bot.formats._syntax.yaml.nodes import Document, Scalar
+from bot.model.source import Closed, Occurrence, Slot, Span, Unsupported
+from bot.model.vocabulary import Reason
+
+MAX_TEXT_BYTES = 1024 * 1024
+"""Longer texts are not read: https://kubernetes.io/docs/concepts/configuration/configmap/ allows no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedText:
+    """The text of a scalar, and where its lines are in the file."""
+
+    content: bytes
+    line_number: int
+    """Of its first line, or of the scalar where its lines are not those of the file."""
+    line_starts: tuple[int, ...] | None
+    """The byte of the file at which the text of each of its lines begins; None where escapes or folding change them."""
+
+    @classmethod
+    def of(cls, document: Document, scalar: Scalar) -> EmbeddedText | None:
+        """Return the text of `scalar`; None for one that is too long."""
+        content = scalar.value.encode(errors="replace")
+        if len(content) > MAX_TEXT_BYTES:
+            return None
+        line_starts = _line_starts(document, scalar, content)
+        if line_starts is None:
+            return cls(content, document.line_number(scalar), None)
+        return cls(content, document.source.line_number(line_starts[0]), line_starts)
+
+    def tell(
+        self, found: Iterable[Occurrence | Unsupported], locator: str, *, is_shared: bool = False
+    ) -> Iterator[Occurrence | Unsupported]:
+        """Yield what was found in `content` as it is in the file, closed as `embedded`.
+
+        What can be written there is kept for a rule that allows it, unless something else warns of it, too.
+        """
+        places = _Places(self, is_shared=is_shared)
+        for each in found:
+            line_number = places.line_number(each.line_number)
+            if isinstance(each, Unsupported):
+                yield replace(each, line_number=line_number)
+                continue
+            yield replace(
+                each,
+                line_number=line_number,
+                locator=f"{locator}>{each.locator}",
+                digest=places.closed(each.digest),
+                tag=places.closed(each.tag),
+                also_lines=tuple(map(places.line_number, each.also_lines)),
+            )
+
+
+class _Places:
+    """The way from the bytes and lines of a text to those of its file."""
+
+    def __init__(self, text: EmbeddedText, *, is_shared: bool) -> None:
+        self._text = text
+        self._is_shared = is_shared
+        lengths = (len(line) + 1 for line in text.content.split(b"\n"))
+        self._inner_starts = [0, *accumulate(lengths)]
+
+    def line_number(self, inner: int) -> int:
+        return self._text.line_number + (0 if self._text.line_starts is None else inner - 1)
+
+    def closed(self, inner: Slot | Closed) -> Closed:
+        if isinstance(inner, Closed):
+            return Closed(inner.reason)
+        slot = None if self._is_shared else self._slot(inner)
+        return Closed(Reason.EMBEDDED, slot)
+
+    def _slot(self, inner: Slot) -> Slot | None:
+        """Return the slot in the file; None where the text has none of its own bytes, or a new line would be needed."""
+        starts = self._text.line_starts
+        line = bisect_right(self._inner_starts, inner.span.start) - 1
+        if starts is None or line >= len(starts) or b"\n" in inner.before:
+            return None
+        shift = starts[line] - self._inner_starts[line]
+        return Slot(Span(inner.span.start + shift, inner.span.end + shift), inner.old, inner.before)
+
+
+def _line_starts(document: Document, scalar: Scalar, content: bytes) -> tuple[int, ...] | None:
+    """Return the byte at which each line of the text begins; None where the source has other lines than the text."""
+    if scalar.style != "|":
+        return None
+    written = document.source_of(scalar).encode()
+    header_end = written.find(b"\n", written.find(b"|"))
+    if header_end < 0:
+        return None
+    at = document.start(scalar) + header_end + 1
+    starts: list[int] = []
+    indentation: int | None = None
+    lines = written[header_end + 1 :].split(b"\n")
+    for line, text in zip(lines, content.removesuffix(b"\n").split(b"\n"), strict=False):
+        body = line.removesuffix(b"\r")
+        if text and indentation is None:
+            indentation = len(body) - len(text)
+        indent = indentation or 0
+        if body[indent:] != text or body[:indent].strip(b" "):
+            return None
+        starts.append(at + min(indent, len(body)))
+        at += len(line) + 1
+    return tuple(starts) if len(starts) >= content.removesuffix(b"\n").count(b"\n") + 1 else None

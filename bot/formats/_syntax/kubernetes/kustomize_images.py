@@ -1,0 +1,139 @@
+"""Entries of kustomize's `images`: what a manifest's image is replaced by, and where its digest goes.
+
+What the fields mean together is in api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize: `newTag`
+and `digest` are `tag@digest` since v4.5; older releases take the digest alone, so the image is the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place
+from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Mapping, Node, Scalar
+from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars
+from bot.formats._syntax.yaml.source import Source
+from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+_CHANGES = ("newName", "newTag", "digest", "tagSuffix")
+_TAG_LINE = re.compile(rb"((?:[ ]|-(?=[ ]))*)(?:newTag|\"newTag\"|'newTag')[ \t]*:[ \t]+")
+"""What stands before the value of `newTag` on a line that another can follow; the first group is its indentation."""
+_REST_OF_LINE = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\r\n\xc2\xe2]*)?(\r?\n|\r?\Z)")
+"""A comment, without the other characters that YAML takes for line breaks; the group is the line's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEntry:
+    """One entry of `images`, before its document has been walked to the end."""
+
+    locator: str
+    document: Document
+    mapping: Mapping
+    fields: dict[str, Part]
+    """By key, those that have a scalar."""
+
+    def text(self, key: str) -> str:
+        """Return what a field says; nothing where it is not there."""
+        return self.fields[key].text if key in self.fields else ""
+
+    @property
+    def name(self) -> str:
+        """The image in manifests, as they write it."""
+        return self.text("name")
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether the image is called otherwise in the end."""
+        return self.text("newName") not in {"", self.name}
+
+    @property
+    def image(self) -> Parts | None:
+        """What takes its place; None where the entry changes nothing."""
+        if not any(self.text(key) for key in _CHANGES):
+            return None
+        name = next((self.fields[key] for key in ("newName", "name") if self.text(key)), None)
+        return Parts(name, tag=self.fields.get("newTag"), digest=self.fields.get("digest")) if name else None
+
+    @property
+    def lines(self) -> tuple[int, ...]:
+        """Where the entry and its fields begin."""
+        parts = (part.line_number for part in self.fields.values())
+        return tuple(dict.fromkeys([self.document.line_number(self.mapping), *parts]))
+
+
+def find_entries(document: Document, node: Node, locator: str) -> Iterator[ImageEntry]:
+    """Yield the entries of the list `node`, or of what a merge put there. Raises TooDeepError.
+
+    Read them only when all paths of the document have been walked: what shares their bytes is known only then.
+    """
+    for place, entry in document.walk(node, (EACH,), locator):
+        if isinstance(entry, Mapping):
+            values = {key: value for key in ("name", *_CHANGES) for value in document.values(entry, key)}
+            fields = {key: Part.of(document, value) for key, value in values.items() if isinstance(value, Scalar)}
+            yield ImageEntry(place, document, entry, fields)
+
+
+def read_entries(
+    entries: Sequence[ImageEntry], path: FilePath, format_name: str, role: Role
+) -> Iterator[Occurrence | Unsupported]:
+    """Yield the image that each entry of one document puts in the place of another; none where it changes nothing."""
+    images = {entry.locator: parts for entry in entries if (parts := entry.image) is not None}
+    shared = shared_scalars(images.values())
+    for entry in entries:
+        if entry.locator in images:
+            yield _read(
+                entry,
+                images[entry.locator],
+                shared,
+                Place(
+                    path,
+                    format_name,
+                    role,
+                    images[entry.locator].name.line_number,
+                    entry.locator,
+                    also_lines=entry.lines,
+                ),
+            )
+
+
+def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place) -> Occurrence | Unsupported:
+    suffix = entry.text("tagSuffix")
+    text = image.text
+    if TEMPLATE_MARKS.search(text + suffix):
+        return place.unsupported(text + suffix, Reason.TEMPLATED)
+    if not suffix:
+        return image.read(place, shared, _beside(entry, image))
+    found = place.read(replace(image, digest=None).text + suffix if image.tag else image.name.text, 0)
+    composed = Closed(Reason.COMPOSED_TAG)
+    return replace(found, digest=composed, tag=composed) if isinstance(found, Occurrence) else found
+
+
+def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
+    """Return where a `digest` would go beside `newTag`: in flow style behind its value, else in a line below its own.
+
+    None where that line has more than the key and its value, in JSON, for a number, which kustomize refuses, and where
+    there is a `digest` that nothing can be written into: `tag@digest` says the same.
+    """
+    tag = image.tag
+    if tag is None or not tag.text or tag.scalar.tag != STRING or image.digest is not None:
+        return None
+    document, source = entry.document, entry.document.source
+    start, end = (at - source.start for at in document.extent(tag.scalar))
+    first, last = (at - source.start for at in document.extent(entry.mapping))
+    if not first <= start < last:
+        return Closed(Reason.CONFLICTING_EDITS)  # an alias: what it names stands elsewhere, too
+    before = before_on_line(source, source.start + start)
+    if entry.mapping.first.flow_style:
+        return None if before.rstrip(b" \t").endswith(b'":') else _insertion(source, end, b", digest: ")
+    key = _TAG_LINE.fullmatch(before)
+    rest = _REST_OF_LINE.match(source.raw, end)
+    if key is None or rest is None or b"\n" in source.raw[start:end]:
+        return None
+    line_break = rest[1] or (b"\r\n" if b"\r\n" in source.raw else b"\n")
+    return _insertion(source, rest.start(1), line_break + b" " * len(key[1]) + b"digest: ")
+
+
+def _insertion(source: Source, at: int, before: bytes) -> Slot:
+    return Slot(Span(source.start + at, source.start + at), b"", before)

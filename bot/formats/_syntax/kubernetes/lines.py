@@ -1,0 +1,218 @@
+"""Manifests that are no YAML because a template engine goes over them first: their lines with images, one by one.
+
+Only the indentation is believed. A line `image: …` is read where the keys above it, each less indented than the one
+below, lead to a place of the object's kind or to one of a PodSpec. Lines of block scalars are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bot.core.closing import close
+from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
+from bot.formats._syntax.kubernetes.kinds import KINDS, POD_IMAGES, Path, Shape, group_of
+from bot.formats._syntax.places import SCHEME, TEMPLATE_MARKS, Place
+from bot.formats._syntax.yaml.images import SET_BY_FLUX
+from bot.formats._syntax.yaml.nodes import EACH, Broken
+from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.vocabulary import Reason
+
+MAX_VALUE = 2000
+"""Bytes of a value that are looked at: a reference has at most 1024, and a comment may follow."""
+
+_TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
+"""Where Go, Jinja, ERB and Terraform begin to speak."""
+_TEMPLATE_LINE = re.compile(rb"[ \t]*(?:\{\{.*\}\}|\{%.*%\}|<%.*%>|%\{.*\})[ \t]*")
+_LINE = re.compile(
+    rb"(?P<dashes>[ ]*(?:-[ ]+)*)"
+    rb"(?P<quote>[\"']?)(?P<key>[A-Za-z0-9_][A-Za-z0-9_./-]*)(?P=quote)[ ]*:(?:[ \t]+(?P<value>.*))?"
+)
+_ITEM = re.compile(rb"(?P<dashes>[ ]*(?:-(?:[ ]+|\Z))+)")
+_VALUE = re.compile(rb"(?P<quote>[\"']?)(?P<text>[^\"']*?)(?P=quote)(?P<rest>[ \t]*(?:[ \t]#.*)?)")
+_BLOCK = re.compile(rb"(?:[&!]\S+[ \t]+)*[|>][-+0-9]*[ \t]*(?:#.*)?")
+_IMAGE_KEY = re.compile(rb"(?<![\w./-])[\"']?image[\"']?[ \t]*:")
+_CLAIMS = tuple(re.compile(rb"^[\"']?%b[\"']?[ \t]*:" % key, re.MULTILINE) for key in (b"apiVersion", b"kind"))
+_DEFINITION = re.compile(rb"^kind:[ \t]+CustomResourceDefinition\b", re.MULTILINE)
+_CLAIMS_OF_JSON = tuple(re.compile(rb"\"%b\"\s*:" % key) for key in (b"apiVersion", b"kind"))
+_POD_PLACES = tuple(use.path for use in POD_IMAGES)
+_KEYS = frozenset(use.path[-1] for uses in KINDS.values() for use in uses if use.shape is Shape.IMAGE)
+"""What the values of those places stand behind; without its place such a key means anything."""
+_IMAGE = "image"
+_METADATA = "metadata"
+_ANNOTATION = (_METADATA, "annotations", "key")
+
+
+@dataclass(slots=True)
+class _Image:
+    """A line that may name an image."""
+
+    value_start: int
+    """The byte in the stretch at which its value begins."""
+    value: bytes
+    path: Path
+    item_start: int | None
+    """The byte at which the line begins that opens the item of a list that it is in directly."""
+
+
+@dataclass(slots=True)
+class _Lines:
+    """What the lines of a stretch say by their indentation."""
+
+    root: dict[str, str] = field(default_factory=dict)
+    metadata: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
+    """Of the object itself, by the way there: its own fields, its labels and its annotations."""
+    images: list[_Image] = field(default_factory=list)
+    is_whole: bool = True
+    """Whether no line has an image's key in a way that is not understood."""
+    _way: list[tuple[int, str, int]] = field(default_factory=list)
+    """Column, key and line of what is open, that by its first byte; an item of a list has EACH for a key."""
+
+    def read(self, raw: bytes, start: int) -> None:
+        """Take the lines of `raw` from byte `start`."""
+        at = start
+        block_column: int | None = None
+        is_in_template = False
+        for line in raw[start:].split(b"\n"):
+            begin, at = at, at + len(line) + 1
+            text = line.removesuffix(b"\r")
+            was_in_template = is_in_template
+            is_in_template = text.rfind(b"{{") > text.rfind(b"}}") or (was_in_template and b"}}" not in text)
+            stripped = text.strip()
+            if was_in_template or not stripped or _TEMPLATE_LINE.fullmatch(text):
+                continue
+            if block_column is not None and len(text) - len(text.lstrip(b" ")) > block_column:
+                continue
+            block_column = None
+            if not stripped.startswith(b"#"):
+                block_column = self._line(text, begin)
+
+    def _line(self, text: bytes, start: int) -> int | None:
+        """Take one line; return the column of its key when a block scalar begins behind it."""
+        match = _LINE.fullmatch(text)
+        if match is None:
+            item = _ITEM.match(text)
+            if item is not None:
+                self._open_items(item["dashes"], start)
+            self.is_whole = self.is_whole and _IMAGE_KEY.search(text) is None
+            return None
+        self._open_items(match["dashes"], start)
+        column, key, value = match.start("quote"), match["key"].decode(), match["value"] or b""
+        if len(value) > MAX_VALUE:
+            self.is_whole = self.is_whole and key not in _KEYS and _IMAGE_KEY.search(value) is None
+            value = b""
+        self._close(column)
+        self._way.append((column, key, start))
+        if _BLOCK.fullmatch(value):
+            self.is_whole = self.is_whole and key != _IMAGE
+            return column
+        if key in _KEYS and value:
+            items = [line for _, around, line in self._way[-2:-1] if around == EACH]
+            self.images.append(_Image(start + match.start("value"), value, self._path, next(iter(items), None)))
+        elif _IMAGE_KEY.search(value):
+            self.is_whole = False
+        if len(self._way) <= len(_ANNOTATION):
+            self._note(self._path, value)
+        return None
+
+    @property
+    def _path(self) -> Path:
+        return tuple(key for _, key, _ in self._way)
+
+    def _open_items(self, dashes: bytes, start: int) -> None:
+        if b"-" not in dashes:
+            return
+        for column, character in enumerate(dashes):
+            if character == ord("-"):
+                while self._way and (self._way[-1][0] > column or self._way[-1][:2] == (column, EACH)):
+                    self._way.pop()
+                self._way.append((column, EACH, start))
+
+    def _close(self, column: int) -> None:
+        while self._way and self._way[-1][0] >= column:
+            self._way.pop()
+
+    def _note(self, path: Path, value: bytes) -> None:
+        match = _VALUE.fullmatch(value)
+        text = match["text"].decode(errors="replace") if match is not None else ""
+        if len(path) == 1:
+            self.root[path[0]] = text
+        elif path[0] == _METADATA:
+            self.metadata.setdefault(path[:-1], {})[path[-1]] = text
+
+    @property
+    def group_kind(self) -> tuple[str, str]:
+        return group_of(self.root.get("apiVersion", "")), self.root.get("kind", "")
+
+    @property
+    def is_immutable(self) -> bool:
+        own, labels, annotations = (
+            self.metadata.get(way, {}) for way in ((_METADATA,), (_METADATA, "labels"), (_METADATA, "annotations"))
+        )
+        return is_job(*self.group_kind) and not is_replaced(own, labels, annotations)
+
+
+def claims_an_object(raw: bytes, start: int, path: FilePath) -> bool:
+    """Say whether bytes that cannot be parsed have, from `start`, the keys of an object where an object has them.
+
+    A definition of a resource is none that is looked at.
+    """
+    claims = _CLAIMS_OF_JSON if path.lower().endswith(".json") else _CLAIMS
+    return all(claim.search(raw, start) for claim in claims) and _DEFINITION.search(raw, start) is None
+
+
+def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence | Unsupported]:
+    """Yield the images that the lines of a template name, and the stretch itself unless they are all understood.
+
+    What is before the byte `start` of the stretch has been read. `place` is that of the stretch: its line is the one
+    that shows the damage, and the locators of the images begin with its own. The n-th line that begins with such a key
+    is `…/image[n]`, whatever it names.
+    """
+    source = broken.source
+    whole = place.unsupported(broken.line.strip(), broken.reason)
+    if _TEMPLATE.search(source.raw, start) is None:
+        yield whole
+        return
+    lines = _Lines()
+    lines.read(source.raw, start)
+    found: list[Occurrence | Unsupported] = []
+    is_whole = lines.is_whole
+    for index, image in enumerate(lines.images):
+        line_number = source.line_number(source.start + image.value_start)
+        also_lines = () if image.item_start is None else (source.line_number(source.start + image.item_start),)
+        locator = f"{place.locator}/image[{index}]"
+        at = Place(place.path, place.format, place.role, line_number, locator, also_lines=also_lines)
+        each = _read(image, at, source.start, lines.group_kind)
+        if each is None:
+            is_whole = is_whole and image.path[-1] != _IMAGE
+            continue
+        if isinstance(each, Occurrence) and lines.is_immutable:
+            each = close(each, Reason.IMMUTABLE_JOB)
+        found.append(each)
+    if not is_whole:
+        found.append(whole)
+    yield from sorted(found, key=lambda each: each.line_number)
+
+
+def _read(image: _Image, place: Place, start: int, group_kind: tuple[str, str]) -> Occurrence | Unsupported | None:
+    """Return what a line names; None for what nobody can say without the template's output."""
+    match = _VALUE.fullmatch(image.value)
+    text = (match["text"] if match is not None else image.value).decode(errors="replace")
+    is_place = _is_place(image.path, group_kind)
+    if TEMPLATE_MARKS.search(text) and (is_place or image.path[-1] == _IMAGE):
+        return place.unsupported(text, Reason.TEMPLATED)
+    if match is None or not is_place:
+        return None
+    if SCHEME.match(text):
+        return place.closed(text, Reason.NOT_AN_IMAGE)
+    found = place.read(text, start + image.value_start + match.start("text"))
+    if isinstance(found, Occurrence) and SET_BY_FLUX.search(match["rest"].decode(errors="replace")):
+        return close(found, Reason.OTHER_WRITER)
+    return found
+
+
+def _is_place(path: Path, group_kind: tuple[str, str]) -> bool:
+    if any(path == use.path and use.shape is Shape.IMAGE for use in KINDS.get(group_kind, ())):
+        return True
+    return any(path[-len(ending) :] == ending for ending in _POD_PLACES)

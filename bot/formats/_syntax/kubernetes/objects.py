@@ -1,0 +1,293 @@
+"""Kubernetes objects in YAML: the images that they name, whatever the file or the text that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import assert_never
+
+from bot.core.closing import close
+from bot.formats._syntax.helm.image_maps import find_values, read_values
+from bot.formats._syntax.kubernetes.embedded import EmbeddedText
+from bot.formats._syntax.kubernetes.gate import is_definition, may_hold_images
+from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
+from bot.formats._syntax.kubernetes.kinds import (
+    FUNCTION,
+    KINDS,
+    NOWHERE,
+    VALUES,
+    WAYS_OF_A_POD,
+    WAYS_OF_ALL_KINDS,
+    Shape,
+    Ways,
+    group_of,
+    ways_of,
+)
+from bot.formats._syntax.kubernetes.kustomize_images import find_entries, read_entries
+from bot.formats._syntax.kubernetes.lines import claims_an_object, read_lines
+from bot.formats._syntax.kubernetes.shapes import find_by_shape, may_be_custom, text_or_template
+from bot.formats._syntax.kubernetes.writers import remarks_of
+from bot.formats._syntax.places import Place
+from bot.formats._syntax.yaml.images import ImageReader
+from bot.formats._syntax.yaml.nodes import (
+    EACH,
+    STRING,
+    Broken,
+    Document,
+    Mapping,
+    Node,
+    Scalar,
+    TooDeepError,
+    read_documents,
+    read_inner_documents,
+)
+from bot.model.remark import Found, Remark
+from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+MAX_DEPTH = 5
+"""Objects inside objects, lists and their items among them; kubectl writes two."""
+MAX_REPEATS = 4
+"""How often the texts of a document may be as long as the document: only aliases repeat them."""
+
+_WHOLE_TEXT = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
+"""What is wrong with a text inside a file as a whole: who reads it takes it for something else, then."""
+
+_Found = Occurrence | Unsupported
+_Later = Callable[[], Iterable[_Found]]
+"""Reads a place, when all paths of its document have been walked: what shares its bytes is known only then.
+
+It does not hold the search that found it, which holds it: the tree of every document would wait for the collector.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectReader:
+    """Reads objects for one format. Nothing here raises, whatever the bytes."""
+
+    path: FilePath
+    format: str
+    is_inside: bool = False
+    """Whether it reads a text inside a file; texts inside of that are not looked at."""
+    ways: Ways | None = None
+    """The places of a file or a text from its top, where it holds something else than objects."""
+
+    def read(self, content: bytes, *, is_wanted: Callable[[bytes], bool] = may_hold_images) -> Iterator[Found]:
+        """Yield what the objects of a file name and say."""
+        return self._read(read_documents(content, is_wanted))
+
+    def read_embedded(
+        self, document: Document, scalar: Scalar, locator: str, ways: Ways | None = None
+    ) -> Iterator[_Found]:
+        """Yield what the text of `scalar` names, in the bytes of its file and closed as `embedded`.
+
+        It holds objects, whole or in part as a patch has them, or else what `ways` lead to from its top. Read it only
+        when all paths of the document have been walked.
+        """
+        text = EmbeddedText.of(document, scalar)
+        if text is not None:
+            found = replace(self, is_inside=True, ways=ways).read_text(text.content)
+            yield from text.tell(found, locator, is_shared=document.is_shared(scalar))
+
+    def read_text(self, content: bytes) -> Iterator[_Found]:
+        """Yield what a text inside a file names, in its own bytes."""
+        for found in self._read(read_inner_documents(content, may_hold_images if self.ways is None else bool)):
+            if isinstance(found, Occurrence) or (isinstance(found, Unsupported) and found.reason not in _WHOLE_TEXT):
+                yield found
+
+    def _read(self, documents: Iterable[Document | Broken]) -> Iterator[Found]:
+        count = 0
+        last: Document | None = None
+        for document in documents:
+            match document:
+                case Document():
+                    last = document
+                    yield from self._document(document)
+                case Broken(source=source):
+                    has_begun = last is not None and last.source is source
+                    start = last.extent(last.root)[1] - source.start if last is not None and has_begun else 0
+                    yield from self._broken(document, start, f"broken[{count}]")
+                    count += 1
+                case _:
+                    assert_never(document)
+
+    def _document(self, document: Document) -> Iterator[Found]:
+        """Read all of a document, or, where it goes too deep, nothing of it."""
+        search = _Search(self, document)
+        try:
+            if self.ways is None:
+                search.objects(document.root, str(document.index))
+            else:
+                search.go(document.root, self.ways, str(document.index))
+        except TooDeepError:
+            yield Unsupported(self.path, document.line_number(document.root), "", Reason.TOO_DEEP)
+            return
+        yield from sorted(search.found(), key=lambda each: each.line_number)
+        yield from search.remarks
+
+    def _broken(self, broken: Broken, start: int, locator: str) -> Iterator[_Found]:
+        """Report what could not be read from byte `start` of a stretch, where it claims to be an object with images."""
+        place = Place(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
+        raw = broken.source.raw
+        if broken.reason is not Reason.UNPARSABLE:
+            if not is_definition(raw):
+                yield place.unsupported(broken.line.strip(), broken.reason)
+        elif claims_an_object(raw, start, self.path):
+            yield from read_lines(broken, start, place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What is to be read."""
+
+    later: _Later
+    reason: Reason | None
+    """Why it is closed."""
+    item: Node
+    """The item of a list that it is, or is directly in: a comment above that is about it, too."""
+
+
+@dataclass(slots=True)
+class _Search:
+    """Goes through the objects of one document."""
+
+    reader: ObjectReader
+    document: Document
+    remarks: list[Remark] = field(default_factory=list)
+    _places: list[_Place] = field(default_factory=list)
+    _images: ImageReader = field(init=False)
+    _depth: int = 0
+    """Objects around the one that is looked at."""
+    _text_length: int = 0
+    """Characters of the texts so far."""
+    _ways_of_all_kinds: Ways = NOWHERE
+    _may_have_shape: bool = False
+
+    def __post_init__(self) -> None:
+        raw = self.document.source.raw
+        has_escapes = b"\\" in raw
+        self._images = ImageReader(self.document, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+        if has_escapes or b"function" in raw:
+            self._ways_of_all_kinds = WAYS_OF_ALL_KINDS
+        self._may_have_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
+
+    def found(self) -> Iterator[_Found]:
+        """Yield what is at the places that were found."""
+        for place in self._places:
+            for each in place.later():
+                yield self._as_it_stands(each, place) if isinstance(each, Occurrence) else each
+
+    def _as_it_stands(self, found: Occurrence, place: _Place) -> Occurrence:
+        if place.item is not None:
+            found = replace(found, also_lines=(*found.also_lines, self.document.line_number(place.item)))
+        return close(found, place.reason) if place.reason is not None else found
+
+    def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", "")) -> None:
+        """Find the places of an object, and of the objects in it. Raises TooDeepError.
+
+        `of_list` is apiVersion and kind of the items of the list that `node` is in; kubectl gives it to those without
+        a kind.
+        """
+        document = self.document
+        version, kind = (text_or_template(document, node, key) for key in ("apiVersion", "kind"))
+        if not kind:
+            version, kind = of_list
+        if not version:
+            return
+        if self._depth == MAX_DEPTH:
+            raise TooDeepError(0)
+        self._depth += 1
+        self.go(node, self._ways_of_all_kinds, locator)
+        if (group_of(version), kind) in KINDS:
+            self._known(node, group_of(version), kind, locator)
+        elif kind.endswith("List") and document.values(node, "items"):
+            of_items = (version, kind.removesuffix("List"))
+            for item_locator, item in document.walk(node, ("items", EACH), locator):
+                self.objects(item, item_locator, of_items)
+        elif self._may_have_shape and may_be_custom(version, kind):
+            for place, found, is_object in find_by_shape(document, node, locator):
+                if is_object:
+                    self.objects(found, place)
+                else:
+                    self.go(found, WAYS_OF_A_POD, place)
+        self._depth -= 1
+
+    def _known(self, node: Node, group: str, kind: str, locator: str) -> None:
+        self.go(node, ways_of(group, kind), locator, self._why_closed(node, group, kind))
+        if not self.reader.is_inside:
+            self.remarks += remarks_of(self.document, node, (group, kind), locator, self.reader.path)
+
+    def go(self, node: Node, ways: Ways, locator: str, reason: Reason | None = None, item: Node = None) -> None:
+        """Find what `ways` lead to, all of it closed for `reason` if there is one. Raises TooDeepError.
+
+        `item` is the item of a list that `node` is, or is directly in: a container, where it is an image.
+        """
+        for shape in ways.here:
+            later = _FINDERS[shape](self, locator, node)
+            if later is not None:
+                self._places.append(_Place(later, reason, item))
+        around = item if item is node else None
+        for key, below in ways.below.items():
+            for place, found in self.document.walk(node, (key,), locator):
+                self.go(found, below, place, reason, found if key == EACH else around)
+
+    def _why_closed(self, node: Node, group: str, kind: str) -> Reason | None:
+        if not is_job(group, kind):
+            return None
+        metadata = self._look(node).get("metadata")
+        fields = self._look(metadata)
+        own, labels, annotations = (
+            {key: value.value for key, value in self._look(each).items() if isinstance(value, Scalar)}
+            for each in (metadata, fields.get("labels"), fields.get("annotations"))
+        )
+        return None if is_replaced(own, labels, annotations) else Reason.IMMUTABLE_JOB
+
+    def _look(self, node: Node) -> dict[str, Node]:
+        """Return what is in a mapping; nobody claims it by that."""
+        return dict(self.document.look(node)) if isinstance(node, Mapping) else {}
+
+    def image(self, locator: str, node: Node) -> _Later:
+        return partial(_read_image, self._images, locator, node)
+
+    def override(self, locator: str, node: Node) -> _Later:
+        old, equals, _ = node.value.partition("=") if isinstance(node, Scalar) else ("", "", "")
+        return partial(_read_image, self._images, locator, node, f"{old}=" if equals else "")
+
+    def entries(self, locator: str, node: Node) -> _Later:
+        entries = list(find_entries(self.document, node, locator))
+        return partial(read_entries, entries, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+
+    def values(self, locator: str, node: Node) -> _Later:
+        images = list(find_values(self.document, node, locator))
+        return partial(read_values, images, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+
+    def object(self, locator: str, node: Node) -> None:
+        self.objects(node, locator)
+
+    def text(self, locator: str, node: Node, ways: Ways | None) -> _Later | None:
+        if not isinstance(node, Scalar) or node.tag != STRING or self.reader.is_inside:
+            return None
+        self._text_length += len(node.value)
+        if self._text_length > MAX_REPEATS * len(self.document.source.text):
+            raise TooDeepError(0)
+        return partial(self.reader.read_embedded, self.document, node, locator, ways)
+
+
+def _read_image(images: ImageReader, locator: str, node: Node, prefix: str = "") -> Iterator[_Found]:
+    found = images.read(locator, node, scheme=prefix)
+    if found is not None:
+        yield found
+
+
+_FINDERS: dict[Shape, Callable[[_Search, str, Node], _Later | None]] = {
+    Shape.IMAGE: _Search.image,
+    Shape.OVERRIDE: _Search.override,
+    Shape.ENTRIES: _Search.entries,
+    Shape.VALUES: _Search.values,
+    Shape.OBJECT: _Search.object,
+    Shape.OBJECTS_TEXT: partial(_Search.text, ways=None),
+    Shape.VALUES_TEXT: partial(_Search.text, ways=VALUES),
+    Shape.FUNCTION_TEXT: partial(_Search.text, ways=FUNCTION),
+}
+"""By what stands at a place: how it is found, or why there is nothing to be read later."""

@@ -1,0 +1,100 @@
+"""Argo CD Image Updater: which images of which applications it writes.
+
+Its own resource says so since 1.0 (https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/),
+before that annotations of an Application did; the resource can still ask for them by `useAnnotations`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import ImageReference
+from bot.model.remark import Application, OtherWriter
+from bot.model.source import FilePath
+
+MAX_IMAGES = 200
+"""Images of one application that are looked at; most have one or two."""
+
+_ANNOTATION = "argocd-image-updater.argoproj.io/"
+_IMAGE_LIST = f"{_ANNOTATION}image-list"
+_TARGET = f"{_ANNOTATION}write-back-target"
+_KUSTOMIZE_NAME = ".kustomize.image-name"
+"""How the annotation ends that says what an image is called where kustomize replaces it."""
+_CONSTRAINT = re.compile(r":[^/]*\Z")
+"""Which tags are followed: `:1.x`, `:~1.2`."""
+_TEMPLATE = ("{{", "{%")
+
+_APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
+"""By kind: where the Application is in it."""
+_SOURCES = (("source",), ("sources", EACH), ("sourceHydrator", "drySource"))
+_GROUPS = {"argoproj.io": _APPLICATIONS.keys(), "argocd-image-updater.argoproj.io": {"ImageUpdater"}}
+
+
+def remarks_of(
+    document: Document, node: Node, group_kind: tuple[str, str], locator: str, path: FilePath
+) -> Iterator[Application | OtherWriter]:
+    """Yield what an object says of applications and of who writes their images. Raises TooDeepError."""
+    group, kind = group_kind
+    if kind not in _GROUPS.get(group, ()):
+        return
+    if kind == "ImageUpdater":
+        yield from _told_by_resource(document, node, path)
+        return
+    for _, application in document.walk(node, _APPLICATIONS[kind], locator):
+        yield from _told_by_application(document, application, locator, path)
+
+
+def _told_by_application(
+    document: Document, node: Node, locator: str, path: FilePath
+) -> Iterator[Application | OtherWriter]:
+    name = _text(document, node, ("metadata", "name"))
+    folders = {
+        folder
+        for source in _SOURCES
+        for folder in _texts(document, node, ("spec", *source, "path"))
+        if not any(mark in folder for mark in _TEMPLATE)
+    }
+    yield Application(path, name, locator, tuple(sorted(folders)))
+    for _, notes in document.walk(node, ("metadata", "annotations"), ""):
+        told = {key: document.text(notes, key) or "" for key in document.keys(notes) if key.startswith(_ANNOTATION)}
+        if told:
+            listed = [entry.strip().rpartition("=")[2] for entry in told.get(_IMAGE_LIST, "").split(",")]
+            listed += [text for key, text in told.items() if key.endswith(_KUSTOMIZE_NAME)]
+            yield OtherWriter(path, name, _repositories(listed), told.get(_TARGET, ""))
+
+
+def _told_by_resource(document: Document, node: Node, path: FilePath) -> Iterator[OtherWriter]:
+    target = ("writeBackConfig", "gitConfig", "writeBackTarget")
+    whole = _text(document, node, ("spec", *target))
+    for _, chosen in document.walk(node, ("spec", "applicationRefs", EACH), ""):
+        pattern = _text(document, chosen, ("namePattern",))
+        listed = [
+            *_texts(document, chosen, ("images", EACH, "imageName")),
+            *_texts(document, chosen, ("images", EACH, "manifestTargets", "kustomize", "name")),
+        ]
+        if listed:  # otherwise the annotations of the applications say it
+            yield OtherWriter(path, pattern, _repositories(listed), _text(document, chosen, target) or whole)
+
+
+def _repositories(listed: list[str]) -> frozenset[str]:
+    """Return the canonical repositories of images as Image Updater lists them, a constraint in the place of the tag."""
+    repositories = set()
+    for text in listed[:MAX_IMAGES]:
+        try:
+            repositories.add(ImageReference.parse(_CONSTRAINT.sub("", text.strip())).repository)
+        except InvalidReferenceError:
+            continue
+    return frozenset(repositories)
+
+
+def _text(document: Document, node: Node, path: tuple[str, ...]) -> str:
+    return next(_texts(document, node, path), "")
+
+
+def _texts(document: Document, node: Node, path: tuple[str, ...]) -> Iterator[str]:
+    for _, found in document.walk(node, path, ""):
+        if isinstance(found, Scalar) and found.tag == STRING:
+            yield found.value

@@ -1,0 +1,1 @@
+"""YAML as events with the bytes they stand at."""

@@ -1,0 +1,379 @@
+"""YAML documents whose scalars know their bytes; one that is broken costs no other.
+
+Aliases and merge keys are followed only when somebody looks, and within a budget.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from bot.formats._syntax.yaml.source import Source, is_blank, split
+from bot.formats._syntax.yaml.trees import (
+    MERGE,
+    NO_KEY,
+    NULL,
+    STRING,
+    Mapping,
+    Node,
+    Raw,
+    Scalar,
+    Sequence,
+    StandsAt,
+    TooDeepError,
+    Tree,
+    node_of,
+    read_trees,
+)
+from bot.model.vocabulary import Reason
+
+__all__ = [
+    "EACH",
+    "EVERY",
+    "NULL",
+    "STRING",
+    "Broken",
+    "Document",
+    "Mapping",
+    "Node",
+    "Scalar",
+    "Sequence",
+    "TooDeepError",
+    "read_documents",
+    "read_inner_documents",
+]
+
+MAX_VISITS = 50_000
+"""Items, merged mappings and repeated keys looked at in one document, those behind aliases counted each time: more than
+a megabyte of manifests has when it does not repeat itself, and a fraction of a second of work."""
+
+MAX_DOCUMENTS = 10_000
+"""In one file; what follows them is not read. The largest bundles have hundreds."""
+
+MAX_MARKS = 1_000_000
+"""Characters that may begin an item or a pair in one file: its nodes are at most twice as many. Eight megabytes that
+people have written have fewer; these are a few seconds of work."""
+
+MAX_REST_OF_LINE = 1000
+"""More than any comment behind a value; a file in flow style may be one line of megabytes."""
+
+EACH = "*"
+"""In a path: every item of a sequence."""
+EVERY = "{}"
+"""In a path: every value of a mapping."""
+_KEPT = "x-"
+"""How keys of fragments begin (https://docs.docker.com/reference/compose-file/extension/)."""
+_MARKS = (b":", b",", b"-", b"?", b"[", b"{")
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
+"""It looks ahead further than the events it has given."""
+
+
+@dataclass(slots=True)
+class Document:
+    """One document of a file."""
+
+    index: int
+    """From 0, in its file."""
+    root: Node
+    source: Source
+    stands_at: dict[int, set[StandsAt]]
+    """Of every scalar with an anchor, by the `id` of its event: where it stands, itself and by its aliases."""
+    _followed: set[StandsAt] = field(default_factory=set)
+    """Where paths have led."""
+    _looked_at: set[int] = field(default_factory=set)
+    """Collections, as their `id`."""
+    _visits: int = 0
+
+    def walk(self, node: Node, path: tuple[str, ...], locator: str) -> Iterator[tuple[str, Node]]:
+        """Yield what stands at `path` below `node`, each with `locator` and the way to it.
+
+        A value that is there twice under one key is yielded twice, the second as `key#1`.
+        Raises TooDeepError when the document's budget of visits is used up.
+        """
+        if not path:
+            yield locator, node
+        elif path[0] == EVERY:
+            for key in self.keys(node):
+                yield from self._walk_key(node, key, path[1:], locator)
+        elif path[0] != EACH:
+            yield from self._walk_key(node, path[0], path[1:], locator)
+        elif isinstance(node, Sequence):
+            if not path[1:]:
+                self._followed.add((id(node), None))
+            for index, item in enumerate(node.items):
+                self._visit(1)
+                yield from self.walk(node_of(item), path[1:], f"{locator}/{index}")
+
+    def _walk_key(self, node: Node, key: str, path: tuple[str, ...], locator: str) -> Iterator[tuple[str, Node]]:
+        """Walk on below a key; one that is spelled like `EACH` or `EVERY` is a key all the same."""
+        for index, value in enumerate(self.values(node, key)):
+            yield from self.walk(value, path, f"{locator}/{key}#{index}" if index else f"{locator}/{key}")
+
+    def keys(self, node: Node) -> list[str]:
+        """Return the keys of a mapping, in order, and after them those that are merged into it; none of other nodes.
+
+        Raises TooDeepError as `walk` does.
+        """
+        keys: dict[str, None] = {}
+        for mapping in self._with_merged(node):
+            self._visit(len(mapping.values))
+            keys |= dict.fromkeys(mapping.values)
+        keys.pop(NO_KEY, None)
+        keys.pop(MERGE, None)
+        return list(keys)
+
+    def values(self, node: Node, key: str) -> list[Node]:
+        """Return the values of `key` in a mapping, else that of the first mapping merged into it.
+
+        Raises TooDeepError as `walk` does.
+        """
+        if isinstance(node, Mapping) and key in node.values:
+            self._followed.add((id(node), key))
+            earlier = node.hidden or ()
+            self._visit(len(earlier))
+            return [*(node_of(value) for hidden, value in earlier if hidden == key), node_of(node.values[key])]
+        for mapping in self._with_merged(node):
+            if key in mapping.values:
+                self._followed.add((id(mapping), key))
+                return [node_of(mapping.values[key])]
+        return []
+
+    def look(self, node: Node) -> Iterator[tuple[str, Node]]:
+        """Yield what is directly in a collection: by key, also what is merged into it, or by the number of the item.
+
+        It only looks: no path has led there by that. Raises TooDeepError as `walk` does; what is looked at for the
+        first time costs nothing of the budget, since a file has no more of that than it has bytes.
+        """
+        is_new = id(node) not in self._looked_at
+        self._looked_at.add(id(node))
+        if isinstance(node, Sequence):
+            self._visit(0 if is_new else len(node.items) + 1)
+            yield from ((str(index), node_of(item)) for index, item in enumerate(node.items))
+            return
+        seen = {NO_KEY, MERGE}
+        for mapping in self._with_merged(node):
+            self._visit(0 if is_new and mapping is node else len(mapping.values) + 1)
+            for key, value in mapping.values.items():
+                if key not in seen:
+                    seen.add(key)
+                    yield key, node_of(value)
+
+    def _with_merged(self, node: Node) -> Iterator[Mapping]:
+        """Yield a mapping and those that are merged into it, each before what it overrules."""
+        seen: set[int] = set()
+        pending: list[Node | Raw] = [node]
+        while pending:
+            mapping = pending.pop()
+            if not isinstance(mapping, Mapping) or id(mapping) in seen:
+                continue
+            yield mapping
+            seen.add(id(mapping))
+            if MERGE in mapping.values:
+                merged = mapping.values[MERGE]
+                mappings = merged.items if isinstance(merged, Sequence) else [merged]
+                self._visit(len(mappings))
+                pending += reversed(mappings)
+
+    def text(self, node: Node, key: str) -> str | None:
+        """Return the text that a mapping has under `key`; of several, the last."""
+        match self.values(node, key)[-1:]:
+            case [Scalar() as scalar] if scalar.tag == STRING:
+                return scalar.value
+            case _:
+                return None
+
+    def is_shared(self, scalar: Scalar) -> bool:
+        """Say whether `scalar` also stands, by an alias, where no path has led so far.
+
+        A key `x-…` is where people keep what they name again; nothing else reads it.
+        """
+        places = self.stands_at.get(id(scalar.event), ())
+        return any(place not in self._followed and not (place[1] or "").startswith(_KEPT) for place in places)
+
+    def literal_start(self, scalar: Scalar) -> int | None:
+        """Return the byte of the file where the text of `scalar` stands as it is.
+
+        None where escapes, folding or line breaks make the source differ from the text. The line breaks around the
+        text of a block scalar are not part of it here.
+        """
+        start, end = _extent(scalar)
+        source = self.source.text[start:end]
+        value = scalar.value
+        match scalar.style:
+            case "'" | '"' as quote:
+                at = len(source) - len(value) - len(quote)
+                is_literal = source.endswith(value + quote)
+            case "|" | ">" as indicator:
+                header_end = source.find("\n", source.find(indicator))
+                at = source.find(value.strip(), header_end)
+                is_literal = header_end >= 0 and at >= 0
+            case _:
+                at = len(source) - len(value)
+                is_literal = source.endswith(value)
+        return self.source.offset(start + at) if is_literal else None
+
+    def extent(self, node: Node) -> tuple[int, int]:
+        """Return the bytes of the file at which `node` begins and ends, with its anchor and tag."""
+        start, end = _extent(node)
+        return self.source.offset(start), self.source.offset(end)
+
+    def start(self, node: Node) -> int:
+        """Return the byte of the file at which `node` begins, with its anchor and tag."""
+        return self.source.offset(_extent(node)[0])
+
+    def rest_of_line(self, node: Node) -> str:
+        """Return what follows `node` on the line that it ends on: nothing, or a comment, in block style.
+
+        At most MAX_REST_OF_LINE characters of it.
+        """
+        _, end = _extent(node)
+        line_end = self.source.text.find("\n", end, end + MAX_REST_OF_LINE)
+        return self.source.text[end : line_end if line_end >= 0 else end + MAX_REST_OF_LINE]
+
+    def line_number(self, node: Node) -> int:
+        """Return the line that `node` begins on, from 1."""
+        return self.source.line_number(self.start(node))
+
+    def source_of(self, node: Node) -> str:
+        """Return the text of the file that `node` was read from."""
+        return self.source.text[slice(*_extent(node))]
+
+    def begins_with(self, node: Node, text: str) -> bool:
+        """Say whether the text of the file that `node` was read from begins with `text`."""
+        return self.source.text.startswith(text, _extent(node)[0])
+
+    def _visit(self, count: int) -> None:
+        self._visits += count
+        if self._visits > MAX_VISITS:
+            raise TooDeepError(0)
+
+
+def _extent(node: Node) -> tuple[int, int]:
+    """Return start and end of `node` in characters; anchor, tag and quotes are in it."""
+    first: Any
+    last: Any
+    match node:
+        case None:
+            return 0, 0
+        case Scalar():
+            first = last = node.event
+        case _:
+            first, last = node.first, node.last
+    return first.start_mark.index, last.end_mark.index
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A stretch of the file that is no YAML, or more than we follow."""
+
+    reason: Reason
+    line_number: int
+    source: Source
+
+    @property
+    def line(self) -> str:
+        """The text of that line, as far as it is text."""
+        lines = self.source.raw.split(b"\n")
+        index = self.line_number - self.source.line_number(self.source.start)
+        return lines[index].decode(errors="replace") if 0 <= index < len(lines) else ""
+
+
+def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
+    """Yield the documents of a file whose bytes are wanted, and what could not be read of those; never raises.
+
+    What was parsed of a file is kept until this thread reads another, so that several formats can read it.
+    """
+    return _documents(_stretches(content), is_wanted)
+
+
+def read_inner_documents(text: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
+    """Yield the same of a text inside a file; what is kept of the file stays."""
+    return _documents(_split(text), is_wanted)
+
+
+def _documents(stretches: list[_Stretch], is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
+    index = 0
+    for stretch in stretches:
+        source = stretch.source
+        if not is_wanted(source.raw):
+            index += not is_blank(source.raw)
+            continue
+        for tree in stretch.trees:
+            yield Document(index, tree.root, source, tree.stands_at)
+            index += 1
+        if stretch.broken is not None:
+            yield stretch.broken
+            index += 1
+
+
+@dataclass
+class _Stretch:
+    """A part of a file from one marker of documents to the next; parsed when somebody wants it."""
+
+    source: Source
+    broken: Broken | None = None
+    """What stopped the parser, once it ran, or why it will not."""
+
+    @cached_property
+    def trees(self) -> list[Tree]:
+        trees: list[Tree] = []
+        if self.broken is not None:
+            return trees
+        source = self.source
+        try:
+            trees += read_trees(source.decode())  # those before an error are kept
+        except UnicodeDecodeError as error:
+            self.broken = Broken(Reason.UNDECODABLE, source.line_number(source.start + error.start), source)
+        except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:  # the last two of the pure parser
+            line_number = source.line_number(source.offset(_position(error, source.text)))
+            self.broken = Broken(_reason(error), line_number, source)
+        return trees
+
+
+_kept = threading.local()
+
+
+def _stretches(content: bytes) -> list[_Stretch]:
+    if getattr(_kept, "content", None) != content:
+        _kept.content, _kept.stretches = content, _split(content)
+    kept: list[_Stretch] = _kept.stretches
+    return kept
+
+
+def _split(content: bytes) -> list[_Stretch]:
+    if len(content) > MAX_MARKS and sum(map(content.count, _MARKS)) > MAX_MARKS:
+        return [_unread(content, 0, 0)]
+    lines_before = counted = 0
+    stretches: list[_Stretch] = []
+    for start, end in split(content):
+        lines_before += content.count(b"\n", counted, start)
+        counted = start
+        if len(stretches) == MAX_DOCUMENTS:
+            stretches.append(_unread(content, start, lines_before))
+            break
+        stretches.append(_Stretch(Source(content[start:end], start, lines_before)))
+    return stretches
+
+
+def _unread(content: bytes, start: int, lines_before: int) -> _Stretch:
+    rest = Source(content[start:], start, lines_before)
+    return _Stretch(rest, Broken(Reason.TOO_DEEP, lines_before + 1, rest))
+
+
+def _reason(error: Exception) -> Reason:
+    is_too_deep = isinstance(error, TooDeepError) or getattr(error, "problem", None) == _LIBYAML_TOO_DEEP
+    return Reason.TOO_DEEP if is_too_deep else Reason.UNPARSABLE
+
+
+def _position(error: Exception, text: str) -> int:
+    """Return the character at which an error began: what is still open at the end was opened earlier."""
+    problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    if problem is None:
+        return int(getattr(error, "position", 0))
+    is_at_end = problem.index >= len(text.rstrip())
+    return int(context.index if is_at_end and context is not None else problem.index)

@@ -1,0 +1,172 @@
+"""References that a YAML mapping holds in parts: their scalars, and the bytes at which a tag or a digest is written."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bot.core.closing import close
+from bot.formats._syntax.places import Place
+from bot.formats._syntax.yaml.images import is_set_by_flux
+from bot.formats._syntax.yaml.nodes import NULL, Document, Scalar
+from bot.formats._syntax.yaml.source import Source
+from bot.model.reference import ImageReference, parse_sha256
+from bot.model.source import Closed, Occurrence, Slot, Span, Unsupported
+from bot.model.vocabulary import Reason
+
+MAX_BEFORE = 1000
+"""Bytes before a value on its line that are looked at: an indentation and a key."""
+
+_QUOTES = {'""', "''"}
+_NULLS = {"null", "Null", "NULL", "~"}
+_NOT_LITERAL = Closed(Reason.MALFORMED)
+"""The source differs from the text: escapes, folding, line breaks."""
+
+
+def before_on_line(source: Source, offset: int) -> bytes:
+    """Return what stands before the byte `offset` of the file on its line, or the last of it where it is long."""
+    at = offset - source.start
+    begin = max(at - MAX_BEFORE, 0)
+    line_break = source.raw.rfind(b"\n", begin, at)
+    return source.raw[line_break + 1 if line_break >= 0 else begin : at]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One scalar of a mapping."""
+
+    document: Document
+    scalar: Scalar
+    text: str
+    """What it says, as it is written: `1.10` is no number here; a null says nothing."""
+
+    @classmethod
+    def of(cls, document: Document, scalar: Scalar) -> Part:
+        text = scalar.value.strip() if scalar.is_block else scalar.value
+        return cls(document, scalar, "" if scalar.tag == NULL else text)
+
+    @property
+    def start(self) -> int | None:
+        """The byte at which its text stands as it is; None where the source differs from the text."""
+        return self.document.literal_start(self.scalar)
+
+    @property
+    def line_number(self) -> int:
+        start = self.start
+        return self.document.source.line_number(self.document.start(self.scalar) if start is None else start)
+
+    def slot(self, start: int, end: int, before: bytes = b"") -> Slot | Closed:
+        """Return where the characters of its text from `start` to `end` are written; a reference is ASCII."""
+        at = self.start
+        if at is None:
+            return _NOT_LITERAL
+        return Slot(Span(at + start, at + end), self.text[start:end].encode(), before)
+
+    def empty_slot(self) -> Slot | None:
+        """Return where the text of an empty scalar would go: between its quotes, behind the colon, or for a `null`.
+
+        None where something else stands there: a tag, an anchor; or `null` in JSON, which has no text without quotes.
+        """
+        written = self.document.source_of(self.scalar)
+        start, end = self.document.extent(self.scalar)
+        if written[-2:] in _QUOTES and not self.scalar.value:
+            return Slot(Span(end - 1, end - 1), b"")
+        before = before_on_line(self.document.source, start)
+        up_to_colon = before.rstrip(b" \t")
+        if written in _NULLS and not up_to_colon.endswith(b'":'):
+            return Slot(Span(start, end), written.encode())
+        if written or not up_to_colon.endswith(b":"):
+            return None
+        at = start - len(before) + len(up_to_colon)
+        return Slot(Span(at, at), b"", b" ")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a mapping says of one image."""
+
+    name: Part
+    prefix: str = ""
+    """The registry, where the name has none."""
+    tag: Part | None = None
+    digest: Part | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole reference."""
+        text = f"{self.prefix}/{self.name.text}" if self.prefix else self.name.text
+        if self.tag is not None and self.tag.text:
+            text += ("@" if parse_sha256(self.tag.text) else ":") + self.tag.text
+        if self.digest is not None and self.digest.text:
+            text += f"@{self.digest.text}"
+        return text
+
+    def read(
+        self, place: Place, shared: frozenset[int] = frozenset(), to_pin: Slot | Closed | None = None
+    ) -> Occurrence | Unsupported:
+        """Return the reference that the parts make.
+
+        `shared` are scalars that also belong to other images, as `shared_scalars` finds them; nothing is written there.
+        `to_pin` is where a digest would go when there is none and no key for it; None is behind the tag.
+        """
+        found = place.read(self.text, 0)
+        if isinstance(found, Unsupported):
+            return found
+        slots = [self._digest_slot(found.reference, to_pin), self._tag_slot(found.reference)]
+        if any(slot == _NOT_LITERAL for _, slot in slots):
+            return place.unsupported(self.name.document.source_of(self._last.scalar), Reason.MALFORMED)
+        digest, tag = (_unless_shared(*each, shared) for each in slots)
+        found = replace(found, digest=digest, tag=tag)
+        parts = (part for part in (self.name, self.tag, self.digest) if part is not None)
+        if any(is_set_by_flux(part.document, part.scalar) for part in parts):
+            return close(found, Reason.OTHER_WRITER)
+        return found
+
+    @property
+    def _last(self) -> Part:
+        """The part that the text ends in."""
+        return next((part for part in (self.digest, self.tag) if part is not None and part.text), self.name)
+
+    def _digest_slot(self, reference: ImageReference, to_pin: Slot | Closed | None) -> _Written:
+        digest, last = reference.digest, self._last
+        end = len(last.text)
+        if digest is not None:
+            if parse_sha256(digest) is None or not last.text.endswith(digest):
+                return None, Closed(Reason.UNSUPPORTED_DIGEST)
+            return last, last.slot(end - len(digest), end)
+        empty = self.digest.empty_slot() if self.digest is not None else None
+        if empty is not None:
+            return self.digest, empty
+        if to_pin is not None:
+            return None, to_pin
+        return (None, Closed(Reason.NO_TAG)) if reference.tag is None else (last, last.slot(end, end, b"@"))
+
+    def _tag_slot(self, reference: ImageReference) -> _Written:
+        tag = reference.tag
+        if tag is None:
+            return None, Closed(Reason.NO_TAG)
+        holder = self.tag if self.tag is not None and self.tag.text else self.name
+        end = len(holder.text.partition("@")[0])
+        return holder, holder.slot(end - len(tag), end)
+
+
+_Written = tuple[Part | None, Slot | Closed]
+"""Where something is written, and the part that it is in."""
+
+
+def _unless_shared(part: Part | None, slot: Slot | Closed, shared: frozenset[int]) -> Slot | Closed:
+    if part is None or isinstance(slot, Closed):
+        return slot
+    is_shared = id(part.scalar.event) in shared or part.document.is_shared(part.scalar)
+    return Closed(Reason.CONFLICTING_EDITS) if is_shared else slot
+
+
+def shared_scalars(images: Iterable[Parts]) -> frozenset[int]:
+    """Return the `id` of the event of every tag and digest that belongs to images of several names."""
+    names: dict[int, set[str]] = defaultdict(set)
+    for image in images:
+        for part in (image.tag, image.digest):
+            if part is not None:
+                names[id(part.scalar.event)].add(f"{image.prefix}/{image.name.text}")
+    return frozenset(event for event, owners in names.items() if len(owners) > 1)
