@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -16,6 +17,8 @@ from bot.model.vocabulary import Reason, Role
 
 _OF_OTHERS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
 """Why the image that is written is not the one that runs, or not ours to write; nothing else about it matters then."""
+_UNREAD_DATE = re.compile(r"\buntil\s*[=:]", re.IGNORECASE)
+"""Of a comment that was meant to end some day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ def may_ask(rulebook: Rulebook, host: str) -> bool:
 def _says(comment: IgnoreComment) -> str:
     until = f" until {comment.until}" if comment.until else ""
     reason = f": {comment.reason}" if comment.reason else "."
+    if comment.until is None and _UNREAD_DATE.search(comment.reason):
+        until = " for good, as it does not begin with a date like until=2027-01-31"
     return f"The comment on line {comment.line_number} says so{until}{reason}"
 
 

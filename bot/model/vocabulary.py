@@ -101,7 +101,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.DIGEST_MISMATCH: "The registry served bytes that do not have the digest it named.",
     Reason.OFFLINE: "No registry was asked.",
     Reason.TEMPLATED: "A template's placeholder stands where a reference would.",
-    Reason.UNRESOLVED_ARGUMENT: "It depends on a build argument that is not resolved.",
+    Reason.UNRESOLVED_ARGUMENT: "It depends on an argument or a variable that nothing here sets.",
     Reason.MALFORMED: "A reference is expected here, and this is none.",
     Reason.UNPARSABLE: "The file cannot be parsed as what its name says it is.",
     Reason.TOO_LARGE: "The file is larger than the 8 MiB that basebump reads.",

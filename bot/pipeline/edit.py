@@ -13,7 +13,7 @@ from bot.model.remark import Places
 from bot.model.source import Change, FilePath, Slot, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline import witness
-from bot.pipeline.survey import Reading, Survey, read, related
+from bot.pipeline.survey import Reading, Survey, read_by, related
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _edited(survey: Survey, path: FilePath, updates: Sequence[Update]) -> bytes:
         if isinstance(update.occurrence.digest, Slot)
     ]
     file = SourceFile(path, apply_edits(readings[0].file.content, edits))
-    again = [read(file, reading.file_format) for reading in readings]
+    again = read_by(file, [reading.file_format for reading in readings])
     planned = {identity(update.occurrence): update.candidates[0].digest for update in updates}
     if any(before.remarks != after.remarks for before, after in zip(readings, again, strict=True)):
         unproved = not is_proved(survey.places, related(survey.readings_with(again)), planned)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.ignore import comment_at, lines_of
 from bot.core.relate import relate
 from bot.model.errors import TreeError
+from bot.model.reference import ImageReference
 from bot.model.remark import Places, Remark
 from bot.model.report import Failed
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
@@ -17,6 +18,9 @@ from bot.ports import Entry, FileFormat, GitRepository, Tree
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Larger files are not read: the largest manifests in the wild (bundles of CRDs) have some five megabytes."""
+
+_TEXT = "text"
+"""The format that knows nothing of what it reads."""
 
 WHOLE_FILE = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
 """Reasons that say a file was not read as a whole, so that it may hold places nobody saw."""
@@ -98,11 +102,31 @@ def survey(repository: GitRepository, tree: Tree, formats: Sequence[FileFormat])
         elif len(content) > MAX_FILE_BYTES:
             unread.append(Unsupported(path, 1, "", Reason.TOO_LARGE))
         else:
-            file = SourceFile(path, content)
-            read_by_each = (read(file, file_format) for file_format in chosen.formats)
+            read_by_each = read_by(SourceFile(path, content), chosen.formats)
             readings += [reading for reading in read_by_each if reading.places or reading.remarks]
     is_blind = not tree.complete or bool(unread) or bool(failed)
     return Survey(repository, tuple(readings), related(readings), tuple(unread), tuple(failed), is_blind)
+
+
+def read_by(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[Reading]:
+    """Read one file as each of `formats` does; what `text` finds is another's where that has the same image there."""
+    readings = [read(file, file_format) for file_format in formats]
+    told = {
+        (place.line_number, place.reference)
+        for reading in readings
+        for place in reading.places
+        if isinstance(place, Occurrence) and reading.file_format.name != _TEXT
+    }
+    return [
+        replace(reading, places=tuple(each for each in reading.places if not _is_told(each, told)))
+        if reading.file_format.name == _TEXT
+        else reading
+        for reading in readings
+    ]
+
+
+def _is_told(place: Occurrence | Unsupported, told: Collection[tuple[int, ImageReference]]) -> bool:
+    return isinstance(place, Occurrence) and (place.line_number, place.reference) in told
 
 
 def read(file: SourceFile, file_format: FileFormat) -> Reading:

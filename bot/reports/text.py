@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import console_line
@@ -12,7 +13,7 @@ from bot.model.decision import Transition
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import Level, ProposalOutcome, Status
+from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
 
 _MARKS: dict[Status, str] = {
     Status.UPDATE: "↑",
@@ -33,13 +34,15 @@ MAX_COLUMN = 60
 def scan_text(report: RunReport, written: Sequence[FilePath] | None) -> str:
     """Return what `scan` prints; `written` has the files that `--write` changed, None where it was not asked for."""
     (tree,) = report.repositories
+    places = list(_places(tree, report.evidence))
     return "\n".join(
         [
-            *_places(tree, report.evidence),
-            "",
+            *places,
+            *([""] if places else []),
             _summary(report.repositories),
             *_written(written, tree),
             *_unscanned(report),
+            *_explained(report.repositories),
             *_failed(report),
         ]
     )
@@ -59,7 +62,7 @@ def run_text(report: RunReport) -> str:
         lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]
         lines.append("")
     lines.append(_summary(report.repositories))
-    lines += [*_proposed(report), *_unscanned(report), *_failed(report)]
+    lines += [*_proposed(report), *_unscanned(report), *_explained(report.repositories), *_failed(report)]
     return "\n".join(lines)
 
 
@@ -69,15 +72,18 @@ def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence
         by_path.setdefault(verdict.occurrence.path, []).append(verdict)
     for unsupported in repository.unsupported:
         by_path.setdefault(unsupported.path, []).append(unsupported)
-    if not by_path:
-        yield "No image references were found." if not repository.note else ""
-        return
     width = min(MAX_COLUMN, max(len(_image(verdict)) for verdict in repository.verdicts) if repository.verdicts else 0)
     for path in sorted(by_path):
         yield console_line(path)
-        for found in sorted(by_path[path], key=_line_number):
-            yield _place(found, width, evidence)
-            yield from (f"{'':>7} {console_line(note, MAX_NOTE)}" for note in _notes(found))
+        places = (_lines(found, width, evidence) for found in sorted(by_path[path], key=_line_number))
+        for (first, *others), same in groupby(places):  # an anchor and its aliases are one line
+            count = len(list(same))
+            yield first + (f"  ({count} places)" if count > 1 else "")
+            yield from others
+
+
+def _lines(found: Verdict | Unsupported, width: int, evidence: Mapping[Transition, Evidence]) -> tuple[str, ...]:
+    return _place(found, width, evidence), *(f"{'':>7} {console_line(note, MAX_NOTE)}" for note in _notes(found))
 
 
 def _notes(found: Verdict | Unsupported) -> Sequence[str]:
@@ -97,10 +103,10 @@ def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transitio
     number = f"{_line_number(found):>5}"
     if isinstance(found, Unsupported):
         text = console_line(found.text, MAX_COLUMN)
-        return f"{number}  ! {text.ljust(width)}  {found.reason}: {found.reason.sentence}"
+        return f"{number}  ! {text.ljust(width)}  {found.reason}"
     words = f"{found.status}"
     if found.reason is not None:
-        words += f" ({found.reason}): {console_line(found.detail) or found.reason.sentence}"
+        words += f" ({found.reason})" + (f": {console_line(found.detail)}" if found.detail else "")
     if found.new_digest is not None and found.status is Status.UPDATE:
         held = found.occurrence.reference.digest
         words = f"{short(held) if held else 'no digest'} → {short(found.new_digest)}"
@@ -136,10 +142,24 @@ def _summary(repositories: Iterable[RepositoryReport]) -> str:
         unsupported += len(repository.unsupported)
     total = statuses.total()
     words = [f"{statuses[status]} {status}" for status in Status if statuses[status]]
-    sentence = f"{total} image reference{'' if total == 1 else 's'}" + (f": {', '.join(words)}." if words else ".")
+    sentence = f"{total} image reference{'' if total == 1 else 's'}: {', '.join(words)}."
+    if not total:
+        sentence = "No image references were found."
     if unsupported:
-        sentence += f" {unsupported} place{'' if unsupported == 1 else 's'} could not be read, see the marks `!`."
+        sentence += f" {unsupported} other text{' names' if unsupported == 1 else 's name'} no image as written (`!`)."
     return sentence
+
+
+def _explained(repositories: Iterable[RepositoryReport]) -> Iterator[str]:
+    """Say once what each reason means that was given without a sentence of its own."""
+    given: set[Reason] = set()
+    for repository in repositories:
+        given.update(each.reason for each in repository.unsupported)
+        given.update(each.reason for each in repository.verdicts if each.reason is not None and not each.detail)
+    if given:
+        width = max(map(len, given))
+        yield ""
+        yield from (f"{reason.ljust(width)}  {reason.sentence}" for reason in Reason if reason in given)
 
 
 def _written(written: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:

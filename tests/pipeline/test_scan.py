@@ -173,10 +173,28 @@ def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
     text = scan_text(_scan(tmp_path, loopback, files).report, None)
     old, new = digest("old")[7:19], build("now").digest[7:19]
     assert f"{old} → {new}" in text
-    assert "skipped (no-tag): It names no tag" in text
-    assert "unresolved-argument" in text
-    assert "2 image references: 1 update, 1 skipped. 1 place could not be read" in text
+    assert "    2  · python       skipped (no-tag)\n    3  ! $X           unresolved-argument\n" in text
+    assert "2 image references: 1 update, 1 skipped. 1 other text names no image as written (`!`).\n" in text
     assert "--write" in text
+
+
+def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):
+    text = scan_text(_scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None)
+    assert text.endswith(
+        "\n\nno-tag               It names no tag, and no rule says which tag it follows."
+        "\nunresolved-argument  It depends on an argument or a variable that nothing here sets."
+    )
+
+
+def test_an_anchor_and_its_aliases_are_one_line_of_the_text(tmp_path, loopback):
+    pods = "- {name: a, image: &a python}\n- {name: b, image: *a}\n"
+    files = {"pod.yaml": f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  {pods.replace(chr(10), chr(10) + '  ')}"}
+    text = scan_text(_scan(tmp_path, loopback, files).report, None)
+    assert text.startswith("pod.yaml\n    5  · python  skipped (no-tag)  (2 places)\n\n2 image references: 2 skipped.")
+
+
+def test_the_text_of_nothing_is_one_sentence(tmp_path, loopback):
+    assert scan_text(_scan(tmp_path, loopback, {"a.txt": "a"}).report, None) == "No image references were found."
 
 
 def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback, monkeypatch):
@@ -211,6 +229,14 @@ def test_a_comment_of_a_person_leaves_a_place_alone_until_its_day(tmp_path, loop
     assert "The comment on line 1 says so until 2026-11-25: ABC-12" in text
 
 
+@pytest.mark.parametrize("words", ["until=2027-1-31", "until: 2027-01-31", "broken until=2027-01-31", "Until=soon"])
+def test_a_date_that_is_none_is_said_to_hold_for_good(tmp_path, loopback, words):
+    text = scan_text(
+        _scan(tmp_path, loopback, {"Dockerfile": f"# basebump: ignore {words}\nFROM python:3\n"}).report, None
+    )
+    assert f"says so for good, as it does not begin with a date like until=2027-01-31: {words}" in text
+
+
 def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     tree = WorkTree(write_tree(tmp_path / "tree", {"build/base.docker": "FROM python:3.12\n", "other": "FROM a:1\n"}))
@@ -220,6 +246,24 @@ def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
         ("build/base.docker", "update")
     ]
     assert len(scanned.edited.changes) == 1
+
+
+def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
+    """Else what is not to be written would be, and nothing in its file could be proved."""
+    loopback.move("python", "3.12", "now")
+    pinned = f"python:3.12@{digest('old')}"
+    marked = f'{POD.format(image=pinned)}  - image: {pinned} # {{"$imagepolicy": "a:b"}}\n  # {pinned}\n'
+    tree = WorkTree(write_tree(tmp_path / "tree", {"pod.yaml": marked}))
+    world = replace(loopback.world(), formats=formats_with({"text": ("*.yaml",)}))
+    scanned = scan(tree, "tree", world, loopback.rulebook)
+    found = json.loads(scan_document(scanned.report))["occurrences"]
+    assert [(place["line"], place["format"], place["status"]) for place in found] == [
+        (5, "kubernetes", "update"),
+        (6, "kubernetes", "skipped"),
+        (7, "text", "update"),
+    ]
+    (change,) = scanned.edited.changes
+    assert change.content.count(digest("old").encode()) == 1
 
 
 def test_an_entry_of_the_document_takes_one_line(tmp_path, loopback):
