@@ -1,0 +1,61 @@
+"""The page of what the commands print has the keys of the documents."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from support.parts import ROOT
+
+from bot.formats._syntax.places import Place
+from bot.model.image import ImageFacts, Kind
+from bot.model.proposal import ProposedImage
+from bot.model.reference import Digest, ImageReference
+from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.source import FilePath, Unsupported
+from bot.model.vocabulary import Level, ProposalOutcome, Reason, Role, Stage, Status
+from bot.reports.image import image_document
+from bot.reports.json_document import run_document, scan_document
+
+PAGE = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
+DIGEST = Digest("sha256:" + "a" * 64)
+
+
+def keys_under(heading):
+    section = re.split(r"^#+ ", PAGE.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+
+def report():
+    path = FilePath("Dockerfile")
+    place = Place(path, "dockerfile", Role.BASE, 1, "stage[0]").read("node:22", 5)
+    image = ProposedImage("node:22", "docker.io/library/node", "22", None, DIGEST)
+    proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
+    unsupported = Unsupported(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
+    verdicts = (Verdict(place, Status.UPDATE, new_digest=DIGEST),)
+    repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
+    return RunReport(Level.PROPOSE, (repository,), failed=(Failed("docker.io", Stage.RESOLVE, "no answer"),))
+
+
+def test_the_page_has_the_keys_of_scan():
+    document = json.loads(scan_document(report()))
+    assert list(document) == keys_under("## `scan`")
+    assert [*document["occurrences"][0], "notes"] == keys_under("### An occurrence")
+    assert list(document["unsupported"][0]) == keys_under("### An unsupported text")
+    assert list(document["failed"][0]) == keys_under("### A failure")
+
+
+def test_the_page_has_the_keys_of_run():
+    document = json.loads(run_document(report()))
+    assert list(document) == keys_under("## `run`")
+    (repository,) = document["repositories"]
+    assert list(repository) == keys_under("### A repository")
+    (proposal,) = repository["proposals"]
+    assert list(proposal) == keys_under("### A proposal")
+    assert f"`{{{', '.join(proposal['images'][0])}}}`" in PAGE
+
+
+def test_the_page_has_the_keys_of_resolve():
+    facts = ImageFacts(DIGEST, Kind.INDEX, ("linux/amd64",), None, None, None, None, None)
+    document = json.loads(image_document(ImageReference.parse("node:22"), facts))
+    assert list(document) == keys_under("## `resolve`")
