@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.formats._syntax.dockerfile.lexer import Instruction, Word
+from bot.formats._syntax.platforms import read_platform
 
 _STAGE_NAME = re.compile(rb"[a-z][a-z0-9_.-]*")
 _CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
-_PLATFORM = re.compile(r"([a-z0-9]+)/([a-z0-9_-]+)(/[a-z0-9.]+)?", re.ASCII)
-_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
-"""Names that builders take for another (normalizeArch of github.com/containerd/platforms)."""
 
 
 class Stages:
@@ -136,12 +134,8 @@ def _stage_name(instruction: Instruction) -> str | None:
 
 
 def _platform(instruction: Instruction) -> str | None:
-    for word in _flag_values(instruction, b"platform")[-1:]:
-        match = _PLATFORM.fullmatch(word.value.decode(errors="replace").lower())
-        if match:
-            system, architecture, variant = match.groups(default="")
-            return f"{system}/{_ARCHITECTURES.get(architecture, architecture)}{variant}"
-    return None
+    words = _flag_values(instruction, b"platform")
+    return read_platform(words[-1].value.decode(errors="replace")) if words else None
 
 
 def _flag_values(instruction: Instruction, name: bytes) -> list[Word]:
