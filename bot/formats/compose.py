@@ -15,10 +15,11 @@ from bot.formats._syntax.compose.files import is_compose_file
 from bot.formats._syntax.compose.inline import read_inline
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.compose.services import Service, build_arguments, environment_uses, services_of
+from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.yaml.images import ImageReader
-from bot.formats._syntax.yaml.keys import UTF_16, may_be_escaped
+from bot.formats._syntax.yaml.keys import may_be_escaped
 from bot.formats._syntax.yaml.nodes import (
     EACH,
     EVERY,
@@ -50,7 +51,7 @@ class _Compose:
         return [path for path in paths if is_compose_file(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        if file.content.startswith(UTF_16):
+        if is_utf_16(file.content):
             yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return
         if not _may_matter(file.content):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bot.formats._syntax.build_files import dockerfile_of
+from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.jsonc import Array, BrokenJson, Json, Object, Text, Value, Word, read_json
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.model.remark import ArgumentSet, Found
@@ -20,7 +21,6 @@ from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?(?:\.devcontainer/(?:[^/]+/)?devcontainer\.json|\.devcontainer\.json)", re.DOTALL)
 """https://containers.dev/implementors/spec/#devcontainerjson"""
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _may_say_anything(content: bytes) -> bool:
 
     Keys are spelled in letters, unless an escape writes some of them.
     """
-    return b"image" in content or b"build" in content or b"\\u" in content or content.startswith(_UTF_16)
+    return b"image" in content or b"build" in content or b"\\u" in content or is_utf_16(content)
 
 
 def _read_image(read: Json, root: Object, path: FilePath) -> Iterator[Occurrence | Unsupported]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.helm.image_maps import find_values, read_values
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.yaml.nodes import Document, TooDeepError, read_documents
@@ -27,7 +28,6 @@ _OWN_VALUES = "values.y"
 _MAY_HAVE_IMAGES = re.compile(rb"image|repository|\\[xuU\r\n\xc2\xe2]", re.IGNORECASE)
 """A word that the keys of all images have, or an escape that can write its letters."""
 _NAMED = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class _Helm:
         if _TEMPLATE.fullmatch(file.path):
             yield from _read_template(file.path, file.content)
             return
-        if file.content.startswith(_UTF_16):
+        if is_utf_16(file.content):
             yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return
         for document in read_documents(file.content, _may_have_images):

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.core.closing import close
+from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.kubernetes.gate import may_name_images
 from bot.formats._syntax.kubernetes.kinds import WAYS_OF_A_SOURCE
 from bot.formats._syntax.kubernetes.objects import ObjectReader
-from bot.formats._syntax.yaml.keys import UTF_16
 from bot.model.remark import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
@@ -43,7 +43,7 @@ class _Kubernetes:
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         content = file.content
-        if content.startswith(UTF_16):
+        if is_utf_16(content):
             if _UTF_16_WORD in content:
                 yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return

@@ -10,11 +10,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.helm.image_maps import ValueImage, find_values, read_values
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.places import shown
-from bot.formats._syntax.yaml.keys import UTF_16
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar, TooDeepError, read_documents
 from bot.model.remark import Found, Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
@@ -49,7 +49,7 @@ class _Kustomize:
         return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        if file.content.startswith(UTF_16):
+        if is_utf_16(file.content):
             yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return
         for document in read_documents(file.content, bool):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from bot.formats._syntax.build_files import dockerfile_of
-from bot.formats._syntax.yaml.keys import UTF_16
+from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.nodes import EACH, Broken, Document, Node, Scalar, TooDeepError, read_documents
 from bot.formats._syntax.yaml.paths import Images, Path, YamlPaths
 from bot.model.remark import ArgumentSet, BuildOutput, Found
@@ -82,7 +82,7 @@ def _is_ours(document: Document | Broken) -> bool:
     if isinstance(document, Document):
         with suppress(TooDeepError):
             return (document.text(document.root, "apiVersion") or "").startswith(_API)
-    return _API.encode() in document.source.raw or document.source.raw.startswith(UTF_16)
+    return _API.encode() in document.source.raw or is_utf_16(document.source.raw)
 
 
 def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | ArgumentSet]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from bot.core.closing import close
+from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.hcl.reader import Block, Body, BrokenHcl, Computed, Expression, Hcl, Object, Tuple, read_hcl
 from bot.formats._syntax.hcl.tokens import Literal, Template
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
@@ -21,7 +22,6 @@ from bot.model.vocabulary import Reason, Role
 from bot.ports import FileFormat
 
 _FILES = (".tf", ".tofu")
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _JSONENCODE = re.compile(rb"jsonencode[ \t]*\((?P<argument>.*)\)", re.DOTALL)
 _ATTRIBUTE = b"v = "
 """What makes a file of an expression."""
@@ -89,7 +89,7 @@ def _may_name_images(content: bytes) -> bool:
 
     Types, blocks and attributes with images have the word in their names, unless escapes write some of the letters.
     """
-    return b"image" in content or b"\\u" in content or b"\\U" in content or content.startswith(_UTF_16)
+    return b"image" in content or b"\\u" in content or b"\\U" in content or is_utf_16(content)
 
 
 @dataclass(slots=True)

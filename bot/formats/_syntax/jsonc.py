@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.formats._syntax.encoding import text_start
 from bot.formats._syntax.lines import Lines
 from bot.model.vocabulary import Reason
 
@@ -17,7 +18,6 @@ MAX_NESTING = 100
 MAX_TOKENS = 500_000
 """In one file: eight megabytes that people have written have fewer, and so many take about a second."""
 
-_BOM = b"\xef\xbb\xbf"
 _TOKEN = re.compile(
     rb"""
       (?P<space>[ \t\r\n]++|//[^\n]*+)
@@ -131,7 +131,7 @@ class _Token:
 
 def _tokens(content: bytes) -> Iterator[_Token]:
     """Yield the tokens of a file, the last of them `end`. Raises _JsonError."""
-    at = len(_BOM) if content.startswith(_BOM) else 0
+    at = text_start(content)
     tokens = 0
     while at < len(content):
         match = _TOKEN.match(content, at)

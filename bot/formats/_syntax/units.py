@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bot.formats._syntax.encoding import text_start
 from bot.model.vocabulary import Reason
 
 MAX_LINES = 100_000
 """Of one file, joined ones as one; units have hundreds."""
 
-_BOM = b"\xef\xbb\xbf"
 _COMMENTS = (b"#", b";")
 _SECTION = re.compile(rb"\[([^\[\]]+)\][ \t]*")
 _SETTING = re.compile(rb"([^=]*[^=\s])\s*=\s*(.*?)\s*", re.DOTALL)
@@ -99,7 +99,7 @@ class _JoinedLine:
 
 def _joined_lines(content: bytes) -> Iterator[_JoinedLine]:
     """Yield what is neither blank nor a comment; comments may stand between lines that are joined."""
-    at = len(_BOM) if content.startswith(_BOM) else 0
+    at = text_start(content)
     joined: _JoinedLine | None = None
     for line_number, line in enumerate(content[at:].split(b"\n"), 1):
         text = line.strip()

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_BOM = b"\xef\xbb\xbf"
+from bot.formats._syntax.encoding import text_start
+
 _BLANK = rb"[\t\v\f\r ]"
 _SKIPPED = re.compile(rb"(?:\s|#[^\n]*)*")
 _EXPORT = re.compile(rb"export\s%b*" % _BLANK)
@@ -43,7 +44,7 @@ class BrokenDotenvError(Exception):
 
 def read_assignments(content: bytes) -> Iterator[Assignment]:
     """Yield the assignments in order. Raises BrokenDotenvError."""
-    at = len(_BOM) if content.startswith(_BOM) else 0
+    at = text_start(content)
     while (at := _end(_SKIPPED, content, at)) < len(content):
         at = _end(_EXPORT, content, at)
         key = _KEY.match(content, at)

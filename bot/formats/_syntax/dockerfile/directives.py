@@ -11,7 +11,8 @@ import json
 import re
 from dataclasses import dataclass
 
-from bot.formats._syntax.dockerfile.lines import BOM, DIRECTIVE, DIRECTIVES, SPACE
+from bot.formats._syntax.dockerfile.lines import DIRECTIVE, DIRECTIVES, SPACE
+from bot.formats._syntax.encoding import text_start
 
 _LEADING_SPACE = re.compile(rb"%b*" % SPACE)
 _IN_JSON = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')
@@ -34,7 +35,7 @@ class Syntax:
 
 def find_syntax(content: bytes) -> Syntax | None:
     """Return what `content` says of its syntax; None where it says nothing that BuildKit sees."""
-    start = len(BOM) if content.startswith(BOM) else 0
+    start = text_start(content)
     line_number = 1
     if content.startswith(b"#!", start):
         start = content.find(b"\n", start) + 1

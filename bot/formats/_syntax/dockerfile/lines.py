@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.formats._syntax.dockerfile.heredocs import Heredoc
+from bot.formats._syntax.encoding import text_start
 
 MAX_SHIFTS = 20
 """Times that the rest of a file is searched in vain for the end of what may be a heredoc or a shift: after so many, the
 file has shifts."""
-BOM = b"\xef\xbb\xbf"
 
 SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
 """Go's unicode.IsSpace in UTF-8; an invalid byte is no space."""
@@ -118,7 +118,7 @@ class LineReader:
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._at = len(BOM) if content.startswith(BOM) else 0
+        self._at = text_start(content)
         self._counted = 0
         """Where line breaks have been counted up to."""
         self._line_number = 1

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bot.formats._syntax.encoding import text_start
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 100
@@ -15,7 +16,6 @@ MAX_NESTING = 100
 MAX_TOKENS = 500_000
 """In one file: eight megabytes of modules have fewer, and so many take about a second."""
 
-BOM = b"\xef\xbb\xbf"
 END = "end"
 IDENTIFIER = "identifier"
 NEWLINE = "newline"
@@ -116,7 +116,7 @@ class Token(NamedTuple):
 
 def read_tokens(content: bytes) -> Iterator[Token]:
     """Yield the tokens of a file, the last of them END. Raises HclError."""
-    at = len(BOM) if content.startswith(BOM) else 0
+    at = text_start(content)
     tokens = 0
     while match := _TOKEN.match(content, at):
         at = match.end()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-"""What a file in UTF-16 begins with."""
 _ESCAPE = re.compile(rb"\\(?:x[4-7]|u00[4-7]|U000000[4-7]|[\r\n\xc2\xe2])")
 """The escapes of double quotes that can make a letter of a key, or join what stands on two lines.
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import assert_never
 
+from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.yaml.images import ImageReader
-from bot.formats._syntax.yaml.keys import UTF_16, may_be_escaped
+from bot.formats._syntax.yaml.keys import may_be_escaped
 from bot.formats._syntax.yaml.nodes import (
     EACH,
     EVERY,
@@ -98,7 +99,7 @@ class YamlPaths:
 
     def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
         """Yield the images in the order of their lines, and what could not be read."""
-        if file.content.startswith(UTF_16):
+        if is_utf_16(file.content):
             if any(all(_in_utf_16(word) in file.content for word in words) for words in self._words):
                 yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
             return

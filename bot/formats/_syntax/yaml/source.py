@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
 
-_BOM = b"\xef\xbb\xbf"
+from bot.formats._syntax.encoding import text_start
+
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 _CHECKPOINT = 4096
 """Characters from one remembered byte offset to the next."""
@@ -56,7 +57,7 @@ def split(content: bytes) -> Iterator[tuple[int, int]]:
 
     A marker and the directives above it belong to what follows.
     """
-    start = len(_BOM) if content.startswith(_BOM) else 0
+    start = text_start(content)
     at = start
     while (line_break := content.find(b"\n---", at)) >= 0:
         marker = line_break + 1
