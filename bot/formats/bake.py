@@ -16,9 +16,10 @@ from bot.core.expansion import Expanded, Values, expand
 from bot.core.interpolated import InterpolatedImage, read_interpolated, shared_variables
 from bot.formats._syntax.bake.files import BakeFile, BakeTarget, BakeText, read_bake
 from bot.formats._syntax.bake.targets import arguments_of
+from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.dockerfile.inline import InlineDockerfile
 from bot.formats._syntax.hcl.json_syntax import read_hcl_json
-from bot.formats._syntax.hcl.reader import BrokenHcl, Hcl, read_hcl
+from bot.formats._syntax.hcl.reader import Hcl, read_hcl
 from bot.formats._syntax.hcl.tokens import Interpolation, Literal
 from bot.formats._syntax.places import Place, shown
 from bot.model import remark
@@ -51,8 +52,8 @@ class _Bake:
             return
         read = read_hcl_json(content, _BLOCKS) if file.path.endswith(".json") else read_hcl(content)
         match read:
-            case BrokenHcl(reason, line_number, line):
-                yield Unsupported(file.path, line_number, shown(line), reason)
+            case BrokenFile():
+                yield read.unsupported(file.path)
             case Hcl():
                 yield from _places_and_remarks(file.path, read)
             case _:

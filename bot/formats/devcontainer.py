@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
+from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.build_files import dockerfile_of
 from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.jsonc import Array, BrokenJson, Json, Object, Text, Value, Word, read_json
-from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
+from bot.formats._syntax.jsonc import Array, Json, Object, Text, Value, Word, read_json
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.model.remark import ArgumentSet, Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
@@ -40,10 +41,10 @@ class _Devcontainer:
                 yield from _arguments(read, root, file.path)
             case Json():
                 return
-            case BrokenJson(reason, line_number, line):
-                yield Unsupported(file.path, line_number, shown(line), reason)
-            case broken:
-                assert_never(broken)
+            case BrokenFile() as broken:
+                yield broken.unsupported(file.path)
+            case unknown:
+                assert_never(unknown)
 
 
 def _may_say_anything(content: bytes) -> bool:

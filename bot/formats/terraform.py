@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from bot.core.closing import close
+from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.hcl.reader import Block, Body, BrokenHcl, Computed, Expression, Hcl, Object, Tuple, read_hcl
+from bot.formats._syntax.hcl.reader import Block, Body, Computed, Expression, Hcl, Object, Tuple, read_hcl
 from bot.formats._syntax.hcl.tokens import Literal, Template
-from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.formats._syntax.platforms import read_platform
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
@@ -78,10 +79,10 @@ class _Terraform:
         match read_hcl(file.content):
             case Hcl() as read:
                 yield from sorted(_Reader(read, file.path).images(), key=lambda found: found.line_number)
-            case BrokenHcl(reason, line_number, line):
-                yield Unsupported(file.path, line_number, shown(line), reason)
-            case broken:
-                assert_never(broken)
+            case BrokenFile() as broken:
+                yield broken.unsupported(file.path)
+            case unknown:
+                assert_never(unknown)
 
 
 def _may_name_images(content: bytes) -> bool:

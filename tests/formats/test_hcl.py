@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.hcl.reader import Block, BrokenHcl, Computed, Hcl, Object, Tuple, read_hcl
+from bot.formats._syntax.broken import BrokenFile
+from bot.formats._syntax.hcl.reader import Block, Computed, Hcl, Object, Tuple, read_hcl
 from bot.formats._syntax.hcl.tokens import MAX_NESTING, MAX_TOKENS, Interpolation, Literal, Template
 from bot.model.vocabulary import Reason
 
@@ -28,9 +29,9 @@ def plain(text: str) -> str:
     return (template.value or b"").decode()
 
 
-def broken(text: str) -> BrokenHcl:
+def broken(text: str) -> BrokenFile:
     read = read_hcl(text.encode())
-    assert isinstance(read, BrokenHcl)
+    assert isinstance(read, BrokenFile)
     return read
 
 
@@ -206,7 +207,7 @@ def test_what_is_no_hcl_is_broken_and_says_where(text, line_number):
 
 def test_what_is_no_utf_8_is_undecodable():
     read = read_hcl(b'a = "b"\nc = "\xff"\n')
-    assert isinstance(read, BrokenHcl)
+    assert isinstance(read, BrokenFile)
     assert (read.reason, read.line_number) == (Reason.UNDECODABLE, 2)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.jsonc import MAX_NESTING, MAX_TOKENS, Array, BrokenJson, Json, Object, Text, Word, read_json
+from bot.formats._syntax.broken import BrokenFile
+from bot.formats._syntax.jsonc import MAX_NESTING, MAX_TOKENS, Array, Json, Object, Text, Word, read_json
 from bot.model.vocabulary import Reason
 
 SPACES = st.sampled_from(["", " ", "\t", "\r\n", "\n", "// } é\n", "/* { \n ] */", "/**/", "//\n//\n"])
@@ -115,7 +116,7 @@ def test_what_json_reads_is_read_the_same(content):
 )
 def test_what_is_no_json_says_so_and_where(content, line_number, reason):
     read = read_json(content)
-    assert isinstance(read, BrokenJson)
+    assert isinstance(read, BrokenFile)
     assert (read.line_number, read.reason) == (line_number, reason)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.formats._syntax.broken import BrokenAtError, BrokenFile
 from bot.formats._syntax.encoding import text_start
 from bot.formats._syntax.lines import Lines
 from bot.model.vocabulary import Reason
@@ -87,38 +88,13 @@ class Json:
         return Lines(self.content)
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenJson:
-    """A file that is no JSON, or more of it than we follow."""
-
-    reason: Reason
-    line_number: int
-    line: str
-    """The text of that line, as far as it is text."""
-
-
-def read_json(content: bytes) -> Json | BrokenJson:
+def read_json(content: bytes) -> Json | BrokenFile:
     """Read a file; never raises."""
     try:
         content.decode()
         return Json(content, _Parser(content).file())
-    except UnicodeDecodeError as error:
-        reason, offset = Reason.UNDECODABLE, error.start
-    except _JsonError as error:
-        reason, offset = error.reason, error.offset
-    line_start = content.rfind(b"\n", 0, offset) + 1
-    line_end = content.find(b"\n", line_start)
-    line = content[line_start : line_end if line_end >= 0 else None].decode(errors="replace").strip()
-    return BrokenJson(reason, content.count(b"\n", 0, offset) + 1, line)
-
-
-class _JsonError(Exception):
-    """The bytes at `offset` are no JSON, or more of it than we follow."""
-
-    def __init__(self, offset: int, reason: Reason = Reason.UNPARSABLE) -> None:
-        self.offset = offset
-        self.reason = reason
-        super().__init__(offset)
+    except (UnicodeDecodeError, BrokenAtError) as error:
+        return BrokenFile.at(content, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,24 +106,24 @@ class _Token:
 
 
 def _tokens(content: bytes) -> Iterator[_Token]:
-    """Yield the tokens of a file, the last of them `end`. Raises _JsonError."""
+    """Yield the tokens of a file, the last of them `end`. Raises BrokenAtError."""
     at = text_start(content)
     tokens = 0
     while at < len(content):
         match = _TOKEN.match(content, at)
         if match is None:
-            raise _JsonError(at)
+            raise BrokenAtError(at)
         at = match.end()
         if match.lastgroup == "space":
             continue
         tokens += 1
         if tokens > MAX_TOKENS:
-            raise _JsonError(match.start(), Reason.TOO_DEEP)
+            raise BrokenAtError(match.start(), Reason.TOO_DEEP)
         match match.lastgroup:
             case "comment":
                 end = content.find(b"*/", at)
                 if end < 0:
-                    raise _JsonError(match.start())
+                    raise BrokenAtError(match.start())
                 at = end + 2
             case "symbol":
                 yield _Token(match[0].decode(), match.start(), match[0])
@@ -157,7 +133,7 @@ def _tokens(content: bytes) -> Iterator[_Token]:
 
 
 class _Parser:
-    """Reads the tokens of one file, one ahead. Every method raises _JsonError."""
+    """Reads the tokens of one file, one ahead. Every method raises BrokenAtError."""
 
     def __init__(self, content: bytes) -> None:
         self._tokens = _tokens(content)
@@ -170,7 +146,7 @@ class _Parser:
 
     def _value(self, depth: int) -> Value:
         if depth > MAX_NESTING:
-            raise _JsonError(self._next.start, Reason.TOO_DEEP)
+            raise BrokenAtError(self._next.start, Reason.TOO_DEEP)
         token = self._advance()
         match token.kind:
             case "string":
@@ -182,7 +158,7 @@ class _Parser:
             case "{":
                 return Object(token.start, tuple(self._members(depth + 1)))
             case _:
-                raise _JsonError(token.start)
+                raise BrokenAtError(token.start)
 
     def _items(self, depth: int) -> Iterator[Value]:
         while self._next.kind != "]":
@@ -205,7 +181,7 @@ class _Parser:
 
     def _take(self, kind: str) -> _Token:
         if self._next.kind != kind:
-            raise _JsonError(self._next.start)
+            raise BrokenAtError(self._next.start)
         return self._advance()
 
     def _advance(self) -> _Token:
@@ -221,5 +197,5 @@ def _text(token: _Token) -> Text:
     try:
         value: str = json.loads(token.source)
     except ValueError:
-        raise _JsonError(token.start) from None
+        raise BrokenAtError(token.start) from None
     return Text(value, token.start + 1, is_literal=False)

@@ -10,21 +10,22 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bot.formats._syntax import jsonc
-from bot.formats._syntax.hcl.reader import Attribute, Block, Body, BrokenHcl, Computed, Expression, Hcl, Object, Tuple
-from bot.formats._syntax.hcl.tokens import HclError, Template, read_template
-from bot.formats._syntax.jsonc import BrokenJson, read_json
+from bot.formats._syntax.broken import BrokenAtError, BrokenFile
+from bot.formats._syntax.hcl.reader import Attribute, Block, Body, Computed, Expression, Hcl, Object, Tuple
+from bot.formats._syntax.hcl.tokens import Template, read_template
+from bot.formats._syntax.jsonc import read_json
 
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
-def read_hcl_json(content: bytes, labels: Mapping[str, int]) -> Hcl | BrokenHcl:
+def read_hcl_json(content: bytes, labels: Mapping[str, int]) -> Hcl | BrokenFile:
     """Read a file; never raises.
 
     `labels` says which keys of the top are types of blocks, and how many labels each has.
     """
     read = read_json(content)
-    if isinstance(read, BrokenJson):
-        return BrokenHcl(read.reason, read.line_number, read.line)
+    if isinstance(read, BrokenFile):
+        return read
     attributes: list[Attribute] = []
     blocks: list[Block] = []
     for each in _objects(read.root):
@@ -67,7 +68,7 @@ def _expression(content: bytes, value: jsonc.Value) -> Expression:
             end = _end_of_string(content, start)
             try:
                 parts = read_template(text.encode(errors="replace"), start if is_literal else None)
-            except HclError:
+            except BrokenAtError:
                 return Computed(start - 1, end)
             return Template(start - 1, end, parts)
         case jsonc.Word(word, start):

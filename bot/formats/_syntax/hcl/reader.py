@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from bot.formats._syntax.broken import BrokenAtError, BrokenFile
 from bot.formats._syntax.hcl.tokens import (
     END,
     IDENTIFIER,
@@ -17,7 +18,6 @@ from bot.formats._syntax.hcl.tokens import (
     NEWLINE,
     NUMBER,
     TEMPLATE,
-    HclError,
     Template,
     Token,
     read_tokens,
@@ -117,33 +117,17 @@ class Hcl:
         return self.content[expression.start : expression.end].decode()
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenHcl:
-    """A file that is no HCL, or more of it than we follow."""
-
-    reason: Reason
-    line_number: int
-    line: str
-    """The text of that line, as far as it is text."""
-
-
-def read_hcl(content: bytes) -> Hcl | BrokenHcl:
+def read_hcl(content: bytes) -> Hcl | BrokenFile:
     """Read a file; never raises."""
     try:
         content.decode()
         return Hcl(content, _Parser(content).body(END, 0))
-    except UnicodeDecodeError as error:
-        reason, offset = Reason.UNDECODABLE, error.start
-    except HclError as error:
-        reason, offset = error.reason, error.offset
-    line_start = content.rfind(b"\n", 0, offset) + 1
-    line_end = content.find(b"\n", line_start)
-    line = content[line_start : line_end if line_end >= 0 else None].decode(errors="replace").strip()
-    return BrokenHcl(reason, content.count(b"\n", 0, offset) + 1, line)
+    except (UnicodeDecodeError, BrokenAtError) as error:
+        return BrokenFile.at(content, error)
 
 
 class _Parser:
-    """Reads the tokens of one file, one ahead. Every method raises HclError."""
+    """Reads the tokens of one file, one ahead. Every method raises BrokenAtError."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -198,7 +182,7 @@ class _Parser:
             return value
         self._skip_to(ends, depth)
         if self._last_end <= start:
-            raise HclError(start)
+            raise BrokenAtError(start)
         return Computed(start, self._last_end)
 
     def _tuple(self, depth: int) -> Tuple | None:
@@ -240,7 +224,7 @@ class _Parser:
             name = None
             self._skip_to(_ENDS_KEY, depth)
         if self._advance().kind == END:
-            raise HclError(first.start)
+            raise BrokenAtError(first.start)
         return Attribute(name, first.start, self._expression(depth, stops_at_newline=True))
 
     def _is_loop(self) -> bool:
@@ -262,7 +246,7 @@ class _Parser:
             elif enclosing and token.kind == enclosing[-1]:
                 enclosing.pop()
             elif token.kind == END:
-                raise HclError(start)
+                raise BrokenAtError(start)
 
     def _skip_newlines(self) -> None:
         while self._next.kind == NEWLINE:
@@ -270,7 +254,7 @@ class _Parser:
 
     def _take(self, kind: str) -> Token:
         if self._next.kind != kind:
-            raise HclError(self._next.start)
+            raise BrokenAtError(self._next.start)
         return self._advance()
 
     def _advance(self) -> Token:
@@ -283,7 +267,7 @@ class _Parser:
 
     def _check(self, depth: int) -> None:
         if depth > MAX_NESTING:
-            raise HclError(self._next.start, Reason.TOO_DEEP)
+            raise BrokenAtError(self._next.start, Reason.TOO_DEEP)
 
     def _text(self, token: Token) -> str:
         return self._content[token.start : token.end].decode()

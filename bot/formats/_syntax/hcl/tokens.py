@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.encoding import text_start
 from bot.model.vocabulary import Reason
 
@@ -49,15 +50,6 @@ _LAST_CODE_POINT = 0x10FFFF
 _OPENS = (b"${", b"%{")
 
 
-class HclError(Exception):
-    """The bytes at `offset` are no HCL, or more of it than we follow."""
-
-    def __init__(self, offset: int, reason: Reason = Reason.UNPARSABLE) -> None:
-        self.offset = offset
-        self.reason = reason
-        super().__init__(offset)
-
-
 @dataclass(frozen=True, slots=True)
 class Literal:
     """A run of a template's text."""
@@ -86,7 +78,6 @@ class Template:
     end: int
     parts: tuple[Literal | Interpolation, ...]
     """Of a heredoc, at least one for each line, without the indentation that `<<-` takes away."""
-    is_heredoc: bool = False
 
     @property
     def value(self) -> bytes | None:
@@ -115,7 +106,7 @@ class Token(NamedTuple):
 
 
 def read_tokens(content: bytes) -> Iterator[Token]:
-    """Yield the tokens of a file, the last of them END. Raises HclError."""
+    """Yield the tokens of a file, the last of them END. Raises BrokenAtError."""
     at = text_start(content)
     tokens = 0
     while match := _TOKEN.match(content, at):
@@ -124,7 +115,7 @@ def read_tokens(content: bytes) -> Iterator[Token]:
             continue
         tokens += 1
         if tokens > MAX_TOKENS:
-            raise HclError(match.start(), Reason.TOO_DEEP)
+            raise BrokenAtError(match.start(), Reason.TOO_DEEP)
         match match.lastgroup:
             case "block_comment":
                 at = _after_comment(content, match.start())
@@ -149,7 +140,7 @@ def read_tokens(content: bytes) -> Iterator[Token]:
 def _after_comment(content: bytes, start: int) -> int:
     end = content.find(b"*/", start + 2)
     if end < 0:
-        raise HclError(start)
+        raise BrokenAtError(start)
     return end + 2
 
 
@@ -174,7 +165,7 @@ def _quoted(content: bytes, start: int) -> Template:
             parts.append(Literal(value, None))
         else:
             parts.append(Literal(stop[1:], None))
-    raise HclError(start)
+    raise BrokenAtError(start)
 
 
 def _escape(content: bytes, start: int) -> tuple[bytes, int]:
@@ -183,11 +174,11 @@ def _escape(content: bytes, start: int) -> tuple[bytes, int]:
     if unicode is not None:
         code_point = int(unicode[1] or unicode[2], 16)
         if code_point > _LAST_CODE_POINT:
-            raise HclError(start)
+            raise BrokenAtError(start)
         return chr(code_point).encode(errors="replace"), unicode.end()
     value = _ESCAPES.get(content[start + 1 : start + 2])
     if value is None:
-        raise HclError(start)
+        raise BrokenAtError(start)
     return value, start + 2
 
 
@@ -199,16 +190,16 @@ def _heredoc(content: bytes, introducer: re.Match[bytes]) -> Template:
         line_end = line_end if line_end >= 0 else len(content)
         if content[at:line_end].strip() == introducer["marker"]:
             parts = [part for line in (_flushed(lines) if introducer["flush"] else lines) for part in line]
-            return Template(introducer.start(), line_end, tuple(parts), is_heredoc=True)
+            return Template(introducer.start(), line_end, tuple(parts))
         line, at = _heredoc_line(content, at)
         lines.append(line)
-    raise HclError(introducer.start())
+    raise BrokenAtError(introducer.start())
 
 
 def read_template(text: bytes, start: int | None) -> tuple[Literal | Interpolation, ...]:
-    """Return the parts of a template without quotes and escapes, as strings of HCL's JSON syntax are. Raises HclError.
+    """Return the parts of a template without quotes and escapes, as strings of HCL's JSON syntax are.
 
-    `start` is the byte of the file where `text` stands as it is.
+    `start` is the byte of the file where `text` stands as it is. Raises BrokenAtError.
     """
     parts: list[Literal | Interpolation] = []
     at = 0
@@ -296,5 +287,5 @@ def _after_interpolation(content: bytes, start: int) -> int:
         elif stop in b"\r\n":
             break
         if len(enclosing) > MAX_NESTING:
-            raise HclError(match.start(), Reason.TOO_DEEP)
-    raise HclError(start)
+            raise BrokenAtError(match.start(), Reason.TOO_DEEP)
+    raise BrokenAtError(start)
