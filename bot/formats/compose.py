@@ -8,28 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 from bot.formats._syntax.build_files import dockerfile_of
 from bot.formats._syntax.compose.files import is_compose_file
 from bot.formats._syntax.compose.inline import read_inline
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.compose.services import Service, build_arguments, environment_uses, services_of
-from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.images import ImageReader
 from bot.formats._syntax.yaml.keys import may_be_escaped
 from bot.formats._syntax.yaml.nodes import (
     EACH,
     EVERY,
     STRING,
-    Broken,
     Document,
     Node,
     Scalar,
-    TooDeepError,
-    read_documents,
 )
 from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Found, Interpolated, Literal, VariableUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
@@ -51,19 +47,7 @@ class _Compose:
         return [path for path in paths if is_compose_file(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        if is_utf_16(file.content):
-            yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
-            return
-        if not _may_matter(file.content):
-            return
-        for document in read_documents(file.content, _may_matter):
-            match document:
-                case Document():
-                    yield from _read_document(document, file.path)
-                case Broken(reason, line_number):
-                    yield Unsupported(file.path, line_number, shown(document.line.strip()), reason)
-                case _:
-                    assert_never(document)
+        return read_file(file, _may_matter, lambda document: _read_document(document, file.path))
 
 
 def _may_matter(content: bytes) -> bool:
@@ -84,23 +68,19 @@ class _Image:
 
 
 def _read_document(document: Document, path: FilePath) -> Iterator[Found]:
-    """Read all of a document, or, where it goes too deep, nothing of it."""
-    try:
-        services = list(services_of(document))
-        images = [image for service in services for image in _images_of(service)]
-        inline = {
-            id(node.event): (locator, node)
-            for service in services
-            for locator, node in service.at("build", "dockerfile_inline")
-            if isinstance(node, Scalar)
-        }
-        arguments = [remark for service in services for remark in _arguments_of(service, path)]
-        events = {id(image.node.event) for image in images if isinstance(image.node, Scalar)}
-        uses = dict.fromkeys(environment_uses(document, services, events)) if services else {}
-        outputs = frozenset(name for service in services if (name := service.output))
-    except TooDeepError:
-        yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
-        return
+    """Yield the images of a document, and what it says of arguments and variables. Raises TooDeepError."""
+    services = list(services_of(document))
+    images = [image for service in services for image in _images_of(service)]
+    inline = {
+        id(node.event): (locator, node)
+        for service in services
+        for locator, node in service.at("build", "dockerfile_inline")
+        if isinstance(node, Scalar)
+    }
+    arguments = [remark for service in services for remark in _arguments_of(service, path)]
+    events = {id(image.node.event) for image in images if isinstance(image.node, Scalar)}
+    uses = dict.fromkeys(environment_uses(document, services, events)) if services else {}
+    outputs = frozenset(name for service in services if (name := service.output))
     # Only now is it known what else shares the bytes of an image.
     found: list[Occurrence | Unsupported | Interpolated] = []
     for image in images:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.compose.dotenv import Assignment, BrokenDotenvError, read_assignments
+from bot.formats._syntax.broken import BrokenAtError
+from bot.formats._syntax.compose.dotenv import Assignment, read_assignments
 from bot.formats._syntax.compose.files import folder_of, is_compose_file
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.lines import Lines
@@ -37,13 +38,13 @@ class _Env:
                 EnvironmentVariable(file.path, lines.number(each.start), each.name, _text(each))
                 for each in read_assignments(file.content)
             ]
-        except BrokenDotenvError as error:
+        except BrokenAtError as error:
             # The line itself may hold a secret.
             yield Unsupported(file.path, lines.number(error.offset), "", Reason.UNPARSABLE)
 
 
 def _text(assignment: Assignment) -> Text:
-    """Return what a value is made of. Raises BrokenDotenvError."""
+    """Return what a value is made of. Raises BrokenAtError."""
     try:
         text = assignment.value.decode()
     except UnicodeDecodeError:
@@ -55,7 +56,7 @@ def _text(assignment: Assignment) -> Text:
     try:
         return parse_text(text, assignment.start)
     except InvalidInterpolationError:
-        raise BrokenDotenvError(assignment.start) from None
+        raise BrokenAtError(assignment.start) from None
 
 
 FORMAT: FileFormat = _Env()

@@ -6,13 +6,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.helm.image_maps import find_values, read_values
-from bot.formats._syntax.places import shown
-from bot.formats._syntax.yaml.nodes import Document, TooDeepError, read_documents
+from bot.formats._syntax.yaml.files import read_file
+from bot.formats._syntax.yaml.nodes import Document
 from bot.model.remark import ChartRegistry, ChartTemplate, Found, ValueUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import Reason, Role
+from bot.model.vocabulary import Role
 from bot.ports import FileFormat
 
 _CHART = "Chart.yaml"
@@ -43,15 +42,7 @@ class _Helm:
         if _TEMPLATE.fullmatch(file.path):
             yield from _read_template(file.path, file.content)
             return
-        if is_utf_16(file.content):
-            yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
-            return
-        for document in read_documents(file.content, _may_have_images):
-            match document:
-                case Document():
-                    yield from _read(document, file.path)
-                case _:
-                    yield Unsupported(file.path, document.line_number, shown(document.line.strip()), document.reason)
+        yield from read_file(file, _may_have_images, lambda document: _read(document, file.path))
         yield from _read_texts(file)
 
 
@@ -91,12 +82,8 @@ def _may_have_images(content: bytes) -> bool:
 
 
 def _read(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported | ChartRegistry]:
-    """Read all of a document, or, where it goes too deep, nothing of it."""
-    try:
-        images = list(find_values(document, document.root, str(document.index)))
-    except TooDeepError:
-        yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
-        return
+    """Yield the images among the values of a document, and the registries that they have. Raises TooDeepError."""
+    images = list(find_values(document, document.root, str(document.index)))
     found = read_values(images, path, FORMAT.name, Role.THIRD_PARTY)
     yield from sorted(found, key=lambda each: each.line_number)
     if path.rpartition("/")[2].startswith(_OWN_VALUES):

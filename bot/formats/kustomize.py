@@ -10,15 +10,14 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.helm.image_maps import ValueImage, find_values, read_values
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
-from bot.formats._syntax.places import shown
-from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar, TooDeepError, read_documents
+from bot.formats._syntax.yaml.files import read_file
+from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
 from bot.model.remark import Found, Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import Reason, Role
+from bot.model.vocabulary import Role
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.+/)?(?:kustomization\.ya?ml|Kustomization)", re.DOTALL)
@@ -49,15 +48,7 @@ class _Kustomize:
         return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        if is_utf_16(file.content):
-            yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
-            return
-        for document in read_documents(file.content, bool):
-            match document:
-                case Document():
-                    yield from _read(document, file.path)
-                case _:
-                    yield Unsupported(file.path, document.line_number, shown(document.line.strip()), document.reason)
+        return read_file(file, bool, lambda document: _read(document, file.path))
 
 
 def _is_kustomization(document: Document) -> bool:
@@ -65,15 +56,11 @@ def _is_kustomization(document: Document) -> bool:
 
 
 def _read(document: Document, path: FilePath) -> Iterator[Found]:
-    """Read all of a kustomization, or, where it goes too deep, nothing of it."""
-    try:
-        if not _is_kustomization(document):
-            return
-        kustomization = _Kustomization.of(document)
-        remark = _remark(document, path, kustomization.entries)
-    except TooDeepError:
-        yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
+    """Yield what a kustomization names, and what it says of the images that it gathers. Raises TooDeepError."""
+    if not _is_kustomization(document):
         return
+    kustomization = _Kustomization.of(document)
+    remark = _remark(document, path, kustomization.entries)  # it walks on: only then is it known what shares bytes
     yield from sorted(kustomization.read(path), key=lambda each: each.line_number)
     yield remark
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.encoding import text_start
 
 _BLANK = rb"[\t\v\f\r ]"
@@ -34,22 +35,14 @@ class Assignment:
     """`'`, `"` or nothing; inside `'` there are no variables."""
 
 
-class BrokenDotenvError(Exception):
-    """Compose would refuse the file for what stands at `offset`."""
-
-    def __init__(self, offset: int) -> None:
-        self.offset = offset
-        super().__init__(offset)
-
-
 def read_assignments(content: bytes) -> Iterator[Assignment]:
-    """Yield the assignments in order. Raises BrokenDotenvError."""
+    """Yield the assignments in order. Raises BrokenAtError where compose would refuse the file."""
     at = text_start(content)
     while (at := _end(_SKIPPED, content, at)) < len(content):
         at = _end(_EXPORT, content, at)
         key = _KEY.match(content, at)
         if key is None:
-            raise BrokenDotenvError(at)
+            raise BrokenAtError(at)
         at = key.end()
         if key[2] not in (b"=", b":"):
             at = key.end(2)
@@ -58,7 +51,7 @@ def read_assignments(content: bytes) -> Iterator[Assignment]:
         if content[at : at + 1] in (b"'", b'"'):
             quoted = _QUOTED.match(content, at)
             if quoted is None:
-                raise BrokenDotenvError(at)
+                raise BrokenAtError(at)
             yield Assignment(name, quoted[2], quoted.start(2), quoted[1].decode())
             at = quoted.end()
         else:

@@ -10,24 +10,23 @@ from functools import cached_property
 from typing import assert_never
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.places import shown
 from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.images import ImageReader
 from bot.formats._syntax.yaml.keys import may_be_escaped
 from bot.formats._syntax.yaml.nodes import (
     EACH,
     EVERY,
-    Broken,
     Document,
     Mapping,
     Node,
     Scalar,
     Sequence,
     TooDeepError,
-    read_documents,
 )
+from bot.model.remark import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import Reason, Role
+from bot.model.vocabulary import Role
 
 Path = tuple[str, ...]
 
@@ -90,29 +89,20 @@ class YamlPaths:
     """Where people keep scalars with anchors, to name them again; nothing else is done with them."""
     conditions: str = ""
     """How keys begin that are conditions around what they hold; paths lead through them."""
-    role: Role = Role.BASE
     has_line_end_comments: bool = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return the paths that the pattern matches."""
         return [path for path in paths if self.files.fullmatch(path)]
 
-    def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
+    def extract(self, file: SourceFile) -> Iterator[Found]:
         """Yield the images in the order of their lines, and what could not be read."""
-        if is_utf_16(file.content):
-            if any(all(_in_utf_16(word) in file.content for word in words) for words in self._words):
-                yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
-            return
-        if not self._may_name_images(file.content):
-            return
-        for document in read_documents(file.content, self._may_name_images):
-            match document:
-                case Document():
-                    yield from self._read(document, file.path)
-                case Broken(reason, line_number):
-                    yield Unsupported(file.path, line_number, shown(document.line.strip()), reason)
-                case _:
-                    assert_never(document)
+        if not is_utf_16(file.content) or self._has_words(file.content, _in_utf_16):
+            yield from read_file(file, self._may_name_images, lambda document: self._read(document, file.path))
+
+    def _has_words(self, content: bytes, spelled: Callable[[bytes], bytes] = bytes) -> bool:
+        """Say whether all words of one set are in these bytes, `spelled` as they are there."""
+        return any(all(spelled(word) in content for word in words) for words in self._words)
 
     @cached_property
     def _words(self) -> frozenset[frozenset[bytes]]:
@@ -127,18 +117,12 @@ class YamlPaths:
         A path leads nowhere unless its keys are there, and a key's letters stand in the file one after another, unless
         escapes write some of them.
         """
-        if any(all(word in content for word in words) for words in self._words):
-            return True
-        return may_be_escaped(content)
+        return self._has_words(content) or may_be_escaped(content)
 
     def _read(self, document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
-        """Read all of a document, or, where it goes too deep, nothing of it."""
-        reader = ImageReader(document, path, self.name, self.role)
-        try:
-            images = list(self._images_of(document))  # all of them, so that it is known what else shares their bytes
-        except TooDeepError:
-            yield Unsupported(path, document.line_number(document.root), "", Reason.TOO_DEEP)
-            return
+        """Yield the images of a document. Raises TooDeepError."""
+        reader = ImageReader(document, path, self.name, Role.BASE)
+        images = list(self._images_of(document))  # all of them, so that it is known what else shares their bytes
         found = [each for image in images if (each := image.read(reader)) is not None]
         yield from sorted(found, key=lambda each: each.line_number)
 

@@ -1,0 +1,43 @@
+"""YAML files as formats read them: document by document, each of them whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import assert_never
+
+from bot.formats._syntax.encoding import is_utf_16
+from bot.formats._syntax.places import shown
+from bot.formats._syntax.yaml.nodes import Broken, Document, TooDeepError, read_documents
+from bot.model.remark import Found
+from bot.model.source import SourceFile, Unsupported
+from bot.model.vocabulary import Reason
+
+
+def read_file(
+    file: SourceFile, is_wanted: Callable[[bytes], bool], read: Callable[[Document], Iterable[Found]]
+) -> Iterator[Found]:
+    """Yield what `read` finds in the documents whose bytes are wanted, and what of those could not be read.
+
+    `read` may raise TooDeepError: then nothing of its document counts. A file without bytes that are wanted has no
+    documents that are.
+    """
+    if is_utf_16(file.content):
+        yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
+        return
+    if not is_wanted(file.content):
+        return
+    for document in read_documents(file.content, is_wanted):
+        match document:
+            case Document():
+                yield from _read_whole(file, document, read)
+            case Broken(reason, line_number):
+                yield Unsupported(file.path, line_number, shown(document.line.strip()), reason)
+            case _:
+                assert_never(document)
+
+
+def _read_whole(file: SourceFile, document: Document, read: Callable[[Document], Iterable[Found]]) -> Iterable[Found]:
+    try:
+        return list(read(document))
+    except TooDeepError:
+        return [Unsupported(file.path, document.line_number(document.root), "", Reason.TOO_DEEP)]
