@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate
 
+from bot.formats._syntax.lines import Lines
 from bot.formats._syntax.yaml.nodes import Document, Scalar
 from bot.model.source import Closed, Occurrence, Slot, Span, Unsupported
 from bot.model.vocabulary import Reason
@@ -65,8 +64,7 @@ class _Places:
     def __init__(self, text: EmbeddedText, *, is_shared: bool) -> None:
         self._text = text
         self._is_shared = is_shared
-        lengths = (len(line) + 1 for line in text.content.split(b"\n"))
-        self._inner_starts = [0, *accumulate(lengths)]
+        self._lines = Lines(text.content)
 
     def line_number(self, inner: int) -> int:
         return self._text.line_number + (0 if self._text.line_starts is None else inner - 1)
@@ -80,10 +78,10 @@ class _Places:
     def _slot(self, inner: Slot) -> Slot | None:
         """Return the slot in the file; None where the text has none of its own bytes, or a new line would be needed."""
         starts = self._text.line_starts
-        line = bisect_right(self._inner_starts, inner.span.start) - 1
-        if starts is None or line >= len(starts) or b"\n" in inner.before:
+        number = self._lines.number(inner.span.start)
+        if starts is None or number > len(starts) or b"\n" in inner.before:
             return None
-        shift = starts[line] - self._inner_starts[line]
+        shift = starts[number - 1] - self._lines.start(number)
         return Slot(Span(inner.span.start + shift, inner.span.end + shift), inner.old, inner.before)
 
 

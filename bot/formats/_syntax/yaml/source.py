@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import accumulate
 
 from bot.formats._syntax.encoding import text_start
+from bot.formats._syntax.lines import Lines
 
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 _CHECKPOINT = 4096
@@ -40,7 +40,7 @@ class Source:
 
     def line_number(self, offset: int) -> int:
         """Return the line of the file that the byte `offset` of the file is on, from 1."""
-        return self._lines_before + bisect_right(self._line_starts, offset - self.start)
+        return self._lines_before + self._lines.number(offset - self.start)
 
     @cached_property
     def _checkpoints(self) -> list[int]:
@@ -48,8 +48,8 @@ class Source:
         return [0, *accumulate(len(piece.encode()) for piece in pieces)]
 
     @cached_property
-    def _line_starts(self) -> list[int]:
-        return [0, *accumulate(len(line) + 1 for line in self.raw.split(b"\n"))]
+    def _lines(self) -> Lines:
+        return Lines(self.raw)
 
 
 def split(content: bytes) -> Iterator[tuple[int, int]]:
