@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from posixpath import basename, dirname
 
 from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.compose.dotenv import Assignment, read_assignments
-from bot.formats._syntax.compose.files import folder_of, is_compose_file
+from bot.formats._syntax.compose.files import is_compose_file
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.lines import Lines
 from bot.model.remark import EnvironmentVariable, Literal, Text
@@ -24,11 +25,11 @@ class _Env:
     has_line_end_comments: bool = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        environments = [path for path in paths if path.rpartition("/")[2] == _FILE_NAME]
+        environments = [path for path in paths if basename(path) == _FILE_NAME]
         if not environments:
             return []
-        folders = {folder_of(path) for path in paths if is_compose_file(path)}
-        return [path for path in environments if folder_of(path) in folders]
+        folders = {dirname(path) for path in paths if is_compose_file(path)}
+        return [path for path in environments if dirname(path) in folders]
 
     def extract(self, file: SourceFile) -> Iterator[EnvironmentVariable | Unsupported]:
         """Yield every variable, or, as compose does, none of a file that is broken somewhere."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from posixpath import dirname
 
 from bot.core.closing import close
 from bot.core.expansion import Expanded, expand, names_in
 from bot.core.interpolated import read_interpolated, shared_variables
 from bot.model.remark import EnvironmentUse, EnvironmentVariable, Interpolated, Places, Remark
-from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.source import Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 
 
@@ -25,11 +26,11 @@ def add_interpolated(places: Places, remarks: Sequence[Remark]) -> Places:
     for remark in remarks:
         match remark:
             case Interpolated():
-                folders[_folder_of(remark.path)].images.append(remark)
+                folders[dirname(remark.path)].images.append(remark)
             case EnvironmentUse():
-                folders[_folder_of(remark.path)].used.add(remark.variable)
+                folders[dirname(remark.path)].used.add(remark.variable)
             case EnvironmentVariable():
-                folders[_folder_of(remark.path)].assign(remark)
+                folders[dirname(remark.path)].assign(remark)
             case _:
                 pass
     return (*places, *(place for folder in folders.values() for place in folder.places()))
@@ -86,7 +87,3 @@ def _in_environment(place: Occurrence, holder: EnvironmentVariable) -> Occurrenc
         also_lines=(),
         notes=(f"{place.path}:{place.line_number} ends in it",),
     )
-
-
-def _folder_of(path: FilePath) -> str:
-    return path.rpartition("/")[0]

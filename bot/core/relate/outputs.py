@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from posixpath import dirname
 
 from bot.core.closing import close
 from bot.core.relate.folders import path_and_folders
@@ -25,10 +26,10 @@ def close_build_outputs(places: Places, remarks: Sequence[Remark]) -> Places:
     written: dict[str, set[str]] = defaultdict(set)
     for output in outputs:
         if not output.deploys:
-            written[_folder_of(output.path)] |= output.images
+            written[dirname(output.path)] |= output.images
 
     def is_built(place: Occurrence) -> bool:
-        here = written.get(_folder_of(place.path), ())
+        here = written.get(dirname(place.path), ())
         return place.written in here or str(replace(place.reference, digest=None)) in here or names.has(place)
 
     return tuple(
@@ -58,7 +59,3 @@ class _Names:
         if name not in self._all:
             return False
         return any(name in built for path in path_and_folders(place.path) for built in self._at.get(path, ()))
-
-
-def _folder_of(path: FilePath) -> str:
-    return path.rpartition("/")[0]

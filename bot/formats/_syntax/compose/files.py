@@ -12,8 +12,3 @@ _COMPOSE_FILE = re.compile(r"(?:.*/)?(?:docker-compose|compose|docker-stack)[^/]
 def is_compose_file(path: FilePath) -> bool:
     """Say whether a file is named as those are: `compose.yaml`, `docker-compose.prod.yml`, `docker-stack.yml`."""
     return _COMPOSE_FILE.fullmatch(path) is not None
-
-
-def folder_of(path: FilePath) -> str:
-    """Return the folder that a file is in; empty at the top."""
-    return path.rpartition("/")[0]
