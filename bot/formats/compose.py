@@ -135,7 +135,7 @@ def _read(document: Document, path: FilePath, image: _Image) -> Occurrence | Uns
 
 def _interpolated(document: Document, path: FilePath, image: _Image, node: Scalar) -> Interpolated | Unsupported | None:
     """Return an image that is written with variables; None where there are none in it after all."""
-    written = (node.value.strip() if node.is_block else node.value).removeprefix(image.scheme)
+    written = node.text.removeprefix(image.scheme)
     start = document.literal_start(node) if node.tag == STRING else None
     first = document.start(node) if start is None else start + len(image.scheme.encode())
     line_number = document.source.line_number(first)

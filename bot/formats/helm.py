@@ -11,7 +11,6 @@ from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import Document
 from bot.model.remark import ChartRegistry, ChartTemplate, Found, ValueUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import Role
 from bot.ports import FileFormat
 
 _CHART = "Chart.yaml"
@@ -84,7 +83,7 @@ def _may_have_images(content: bytes) -> bool:
 def _read(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported | ChartRegistry]:
     """Yield the images among the values of a document, and the registries that they have. Raises TooDeepError."""
     images = list(find_values(document, document.root, str(document.index)))
-    found = read_values(images, path, FORMAT.name, Role.THIRD_PARTY)
+    found = read_values(images, path, FORMAT.name)
     yield from sorted(found, key=lambda each: each.line_number)
     if path.rpartition("/")[2].startswith(_OWN_VALUES):
         for image in images:

@@ -17,7 +17,6 @@ from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
 from bot.model.remark import Found, Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import Role
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.+/)?(?:kustomization\.ya?ml|Kustomization)", re.DOTALL)
@@ -94,8 +93,8 @@ class _Kustomization:
         )
 
     def read(self, path: FilePath) -> Iterator[Occurrence | Unsupported]:
-        yield from read_entries(self.entries, path, FORMAT.name, Role.THIRD_PARTY)
-        yield from read_values(self.values, path, FORMAT.name, Role.THIRD_PARTY)
+        yield from read_entries(self.entries, path, FORMAT.name)
+        yield from read_values(self.values, path, FORMAT.name)
         objects = ObjectReader(path, FORMAT.name)
         for locator, patch in self.patches:
             yield from objects.read_embedded(self.document, patch, locator)

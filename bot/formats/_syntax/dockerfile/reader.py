@@ -33,9 +33,7 @@ _NAME_USED = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(rb"([\"'])([^\"']*)\1")
 
 
-def read_dockerfile(
-    content: bytes, path: FilePath, format_name: str, role: Role = Role.BASE
-) -> Iterator[Occurrence | Unsupported]:
+def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
     """Yield every image that the Dockerfile `content` names, in its order; never raises.
 
     Spans and line numbers count from the start of `content`, wherever it stands; every slot lies inside one line of it.
@@ -43,22 +41,21 @@ def read_dockerfile(
     """
     syntax = find_syntax(content)
     if syntax is not None:
-        place = Place(path, format_name, role, syntax.line_number, "syntax")
+        place = Place(path, format_name, Role.BASE, syntax.line_number, "syntax")
         if _TEMPLATE.search(syntax.text):
             yield place.unsupported(_decoded(syntax.text), Reason.TEMPLATED)
         else:
             yield place.read(_decoded(syntax.image), syntax.start)
-    yield from _Reader(list(read_instructions(content, _READ)), path, format_name, role).places()
+    yield from _Reader(list(read_instructions(content, _READ)), path, format_name).places()
 
 
 class _Reader:
     """Goes through the instructions of one file."""
 
-    def __init__(self, instructions: Sequence[Instruction], path: FilePath, format_name: str, role: Role) -> None:
+    def __init__(self, instructions: Sequence[Instruction], path: FilePath, format_name: str) -> None:
         self._instructions = instructions
         self._path = path
         self._format_name = format_name
-        self._role = role
         self._stages = Stages(instructions)
         self._global_scope: Scope | None = None
         self._claims = Claims()
@@ -163,7 +160,7 @@ class _Reader:
         first_line = instruction.first_line
         also_lines = () if first_line == line_number else (first_line,)
         return Place(
-            self._path, self._format_name, self._role, line_number, mention.locator, mention.platform, also_lines
+            self._path, self._format_name, Role.BASE, line_number, mention.locator, mention.platform, also_lines
         )
 
     def _unsupported(self, mention: Mention, reason: Reason, variables: tuple[str, ...] = ()) -> Unsupported:

@@ -14,15 +14,14 @@ Pictures, disks, paths and addresses on the web are none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import partial
 
 from bot.core.closing import close
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place
-from bot.formats._syntax.yaml import nodes as yaml_nodes
-from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar, TooDeepError
+from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar, Sequence, TooDeepError
 from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars
 from bot.formats._syntax.yaml.trees import MAX_NESTING
 from bot.model.errors import InvalidReferenceError
@@ -99,7 +98,7 @@ class _Context(Enum):
 class _Step:
     """A collection on the way through the values."""
 
-    node: Mapping | yaml_nodes.Sequence
+    node: Mapping | Sequence
     inside: dict[str, Node]
     keys: tuple[str, ...] = ()
     context: _Context = _Context.NOTHING
@@ -114,7 +113,7 @@ def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueI
 
     Read it only when all paths of the document have been walked: what shares its bytes is known only then.
     """
-    if not isinstance(root, Mapping | yaml_nodes.Sequence):
+    if not isinstance(root, Mapping | Sequence):
         return
     first = _Step(root, dict(document.look(root)))
     of_all = _registry_at(document, first, _REGISTRY_OF_ALL)
@@ -124,11 +123,11 @@ def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueI
     while pending:
         step = pending.pop()
         if step.is_too_far:  # an alias to what it is inside of, if nobody made it up
-            raise TooDeepError(0)
+            raise TooDeepError
         below: list[_Step] = []
         for key, value in step.inside.items():
             found = None
-            if isinstance(value, Mapping | yaml_nodes.Sequence):
+            if isinstance(value, Mapping | Sequence):
                 next_step = _Step(value, dict(document.look(value)), (*step.keys, key), _context(step, key))
                 below.append(next_step)
                 found = search.mapping(step, next_step)
@@ -139,9 +138,7 @@ def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueI
         pending += reversed(below)
 
 
-def read_values(
-    images: Sequence[ValueImage], path: FilePath, format_name: str, role: Role
-) -> Iterator[Occurrence | Unsupported]:
+def read_values(images: Collection[ValueImage], path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
     """Yield the occurrences of one document's values, or why they are none.
 
     A digest that would go behind a tag is closed as `chart-unknown`: only the chart's templates can say that it may.
@@ -149,7 +146,9 @@ def read_values(
     """
     shared = shared_scalars(image.parts for image in images)
     for image in images:
-        place = Place(path, format_name, role, image.line_number, image.locator, also_lines=image.also_lines)
+        place = Place(
+            path, format_name, Role.THIRD_PARTY, image.line_number, image.locator, also_lines=image.also_lines
+        )
         found = _read(image, place, shared)
         if found is not None:
             yield found
@@ -317,7 +316,7 @@ def _registry_in(document: Document, root: _Step, keys: tuple[str, ...]) -> str:
     return next(filter(None, texts), "").removesuffix("/")
 
 
-def _look(document: Document, root: _Step, keys: Sequence[str]) -> dict[str, Node]:
+def _look(document: Document, root: _Step, keys: Iterable[str]) -> dict[str, Node]:
     """Return what is under `keys` from the top."""
     inside = root.inside
     for key in keys:
@@ -332,14 +331,12 @@ def _written(node: Node) -> str:
 
 def _text(node: Node) -> str:
     """Return the text that a node is; what YAML takes for a number or nothing is none."""
-    if not isinstance(node, Scalar) or node.tag != STRING:
-        return ""
-    return node.value.strip() if node.is_block else node.value
+    return node.text if isinstance(node, Scalar) and node.tag == STRING else ""
 
 
 def _context(step: _Step, key: str) -> _Context:
     """Return what a key says of what stands under it; the items of a list are what the list is."""
-    if isinstance(step.node, yaml_nodes.Sequence):
+    if isinstance(step.node, Sequence):
         return step.context
     word = key.lower()
     if word.endswith("images"):

@@ -75,27 +75,16 @@ def find_entries(document: Document, node: Node, locator: str) -> Iterator[Image
             yield ImageEntry(place, document, entry, fields)
 
 
-def read_entries(
-    entries: Sequence[ImageEntry], path: FilePath, format_name: str, role: Role
-) -> Iterator[Occurrence | Unsupported]:
+def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
     """Yield the image that each entry of one document puts in the place of another; none where it changes nothing."""
     images = {entry.locator: parts for entry in entries if (parts := entry.image) is not None}
     shared = shared_scalars(images.values())
     for entry in entries:
-        if entry.locator in images:
-            yield _read(
-                entry,
-                images[entry.locator],
-                shared,
-                Place(
-                    path,
-                    format_name,
-                    role,
-                    images[entry.locator].name.line_number,
-                    entry.locator,
-                    also_lines=entry.lines,
-                ),
-            )
+        image = images.get(entry.locator)
+        if image is not None:
+            at = image.name.line_number, entry.locator
+            place = Place(path, format_name, Role.THIRD_PARTY, *at, also_lines=entry.lines)
+            yield _read(entry, image, shared, place)
 
 
 def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place) -> Occurrence | Unsupported:

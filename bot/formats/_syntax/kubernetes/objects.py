@@ -196,7 +196,7 @@ class _Search:
         if not version:
             return
         if self._depth == MAX_DEPTH:
-            raise TooDeepError(0)
+            raise TooDeepError
         self._depth += 1
         self.go(node, self._ways_of_all_kinds, locator)
         if (group_of(version), kind) in KINDS:
@@ -256,11 +256,11 @@ class _Search:
 
     def entries(self, locator: str, node: Node) -> _Later:
         entries = list(find_entries(self.document, node, locator))
-        return partial(read_entries, entries, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+        return partial(read_entries, entries, self.reader.path, self.reader.format)
 
     def values(self, locator: str, node: Node) -> _Later:
         images = list(find_values(self.document, node, locator))
-        return partial(read_values, images, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+        return partial(read_values, images, self.reader.path, self.reader.format)
 
     def object(self, locator: str, node: Node) -> None:
         self.objects(node, locator)
@@ -270,7 +270,7 @@ class _Search:
             return None
         self._text_length += len(node.value)
         if self._text_length > MAX_REPEATS * len(self.document.source.text):
-            raise TooDeepError(0)
+            raise TooDeepError
         return partial(self.reader.read_embedded, self.document, node, locator, ways)
 
 

@@ -49,7 +49,7 @@ def find_by_shape(document: Document, root: Node, locator: str) -> Iterator[tupl
     while pending:
         place, node, depth = pending.pop()
         if depth > MAX_NESTING:  # an alias to what it is inside of
-            raise TooDeepError(0)
+            raise TooDeepError
         inside = dict(document.look(node))
         if isinstance(node, Mapping):
             if node is not root and _is_known_object(inside):

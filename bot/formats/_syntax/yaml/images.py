@@ -24,7 +24,6 @@ class ImageReader:
     path: FilePath
     format: str
     role: Role
-    marks: re.Pattern[str] = TEMPLATE_MARKS
 
     def read(
         self, locator: str, node: Node, platform: str | None = None, scheme: str = "", *, needs_scheme: bool = True
@@ -42,7 +41,7 @@ class ImageReader:
             case None:
                 return None
             case Scalar():
-                text = node.value.strip() if node.is_block else node.value
+                text = node.text
                 tag = node.tag
                 if tag == NULL or not text or (needs_scheme and not text.startswith(scheme)):
                     return None
@@ -50,7 +49,7 @@ class ImageReader:
                 text = text[skipped:]
                 start = document.literal_start(node) if tag == STRING else None
                 start = None if start is None else start + skipped
-                is_templated = self.marks.search(text) is not None
+                is_templated = TEMPLATE_MARKS.search(text) is not None
             case Mapping() | Sequence() if scheme and needs_scheme:
                 return None
             case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping

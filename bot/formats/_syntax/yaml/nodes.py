@@ -250,7 +250,7 @@ class Document:
     def _visit(self, count: int) -> None:
         self._visits += count
         if self._visits > MAX_VISITS:
-            raise TooDeepError(0)
+            raise TooDeepError
 
 
 def _extent(node: Node) -> tuple[int, int]:

@@ -43,8 +43,7 @@ class Part:
 
     @classmethod
     def of(cls, document: Document, scalar: Scalar) -> Part:
-        text = scalar.value.strip() if scalar.is_block else scalar.value
-        return cls(document, scalar, "" if scalar.tag == NULL else text)
+        return cls(document, scalar, "" if scalar.tag == NULL else scalar.text)
 
     @property
     def start(self) -> int | None:

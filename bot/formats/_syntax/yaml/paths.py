@@ -183,7 +183,7 @@ class YamlPaths:
         if not self.conditions:
             return
         if depth > MAX_CONDITIONS:
-            raise TooDeepError(0)
+            raise TooDeepError
         for key in filter(self._is_condition, document.keys(node)):
             for value in document.values(node, key):
                 yield from self._walk(document, value, path, f"{locator}/{key}", depth + 1)

@@ -26,9 +26,9 @@ _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader",
 
 
 class TooDeepError(Exception):
-    """A document nests or repeats itself more than we follow; `position` is the character where that showed."""
+    """A document nests or repeats itself more than we follow; `position` is the character where a parser saw that."""
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int = 0) -> None:
         self.position = position
         super().__init__(position)
 
@@ -67,6 +67,11 @@ class Scalar:
     @property
     def value(self) -> str:
         return str(self.event.value)
+
+    @property
+    def text(self) -> str:
+        """Its value as a reference, without the line breaks that a block scalar has around it."""
+        return self.value.strip() if self.is_block else self.value
 
     @property
     def style(self) -> str:
