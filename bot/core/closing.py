@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from bot.model.remark import Places
 from bot.model.source import Closed, Occurrence, Slot
 from bot.model.vocabulary import ALLOWABLE, Reason
 
@@ -15,6 +16,13 @@ def close(occurrence: Occurrence, reason: Reason) -> Occurrence:
     What nothing can open stays closed for the reason it has.
     """
     return replace(occurrence, digest=_closed(occurrence.digest, reason), tag=_closed(occurrence.tag, reason))
+
+
+def close_where(places: Places, reason: Reason, is_meant: Callable[[Occurrence], bool]) -> Places:
+    """Return `places` with every occurrence closed that `is_meant` by what a remark says."""
+    return tuple(
+        close(place, reason) if isinstance(place, Occurrence) and is_meant(place) else place for place in places
+    )
 
 
 def allow(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:

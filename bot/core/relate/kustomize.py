@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from posixpath import basename, dirname
 
-from bot.core.closing import close
+from bot.core.closing import close_where
 from bot.core.relate.folders import path_and_folders
 from bot.model.reference import DOCKER_HUB
 from bot.model.remark import Kustomization, Places, Remark
@@ -46,10 +46,7 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
             return name in renamed and place.reference.host == DOCKER_HUB
         return not replaced[name].isdisjoint(path_and_folders(place.path))
 
-    return tuple(
-        close(place, Reason.REPLACED_BY_KUSTOMIZE) if isinstance(place, Occurrence) and is_replaced(place) else place
-        for place in places
-    )
+    return close_where(places, Reason.REPLACED_BY_KUSTOMIZE, is_replaced)
 
 
 def _is_manifest(place: Occurrence) -> bool:

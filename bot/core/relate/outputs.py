@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from posixpath import dirname
 
-from bot.core.closing import close
+from bot.core.closing import close_where
 from bot.core.relate.folders import path_and_folders
 from bot.model.remark import BuildOutput, Places, Remark
 from bot.model.source import FilePath, Occurrence
@@ -32,10 +32,7 @@ def close_build_outputs(places: Places, remarks: Sequence[Remark]) -> Places:
         here = written.get(dirname(place.path), ())
         return place.written in here or str(replace(place.reference, digest=None)) in here or names.has(place)
 
-    return tuple(
-        close(place, Reason.OTHER_WRITER) if isinstance(place, Occurrence) and is_built(place) else place
-        for place in places
-    )
+    return close_where(places, Reason.OTHER_WRITER, is_built)
 
 
 class _Names:

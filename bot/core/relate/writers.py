@@ -13,7 +13,7 @@ from fnmatch import translate
 from itertools import islice
 from posixpath import join, normpath
 
-from bot.core.closing import close
+from bot.core.closing import close_where
 from bot.core.relate.folders import path_and_folders
 from bot.model.remark import Application, OtherWriter, Places, Remark
 from bot.model.source import FilePath, Occurrence
@@ -41,10 +41,7 @@ def close_written_elsewhere(places: Places, remarks: Sequence[Remark]) -> Places
         written.note(writer, application)
     if not written.applications:
         return places
-    return tuple(
-        close(place, Reason.OTHER_WRITER) if isinstance(place, Occurrence) and written.has(place) else place
-        for place in places
-    )
+    return close_where(places, Reason.OTHER_WRITER, written.has)
 
 
 def _pairs(remarks: Sequence[Remark]) -> Iterator[tuple[OtherWriter, Application]]:
