@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.formats._syntax.dockerfile.heredocs import Heredoc, heredocs_of
-from bot.formats._syntax.dockerfile.lines import LineReader, Lines, Piece, skip_space
+from bot.formats._syntax.dockerfile.lines import InstructionLines, LineReader, Piece, skip_space
 
 _WORD = re.compile(rb"[^\t\v\f\r ]+")
 """The keyword and the words of an instruction are separated by less than what Go takes for space (reWhitespace)."""
@@ -46,7 +46,7 @@ class Instruction:
 
     __slots__ = ("_arguments_start", "_flags_and_end", "_is_plain", "_lines", "_words", "keyword")
 
-    def __init__(self, lines: Lines, keyword: str, arguments_start: int, *, is_plain: bool = False) -> None:
+    def __init__(self, lines: InstructionLines, keyword: str, arguments_start: int, *, is_plain: bool = False) -> None:
         self._lines = lines
         self.keyword = keyword
         """In lower case; empty for an instruction without any text."""
@@ -168,7 +168,7 @@ def read_instructions(content: bytes, wanted: Container[str] | None = None) -> I
             reader.skip(_heredocs(instruction))
 
 
-def _instruction(lines: Lines, start: int) -> Instruction:
+def _instruction(lines: InstructionLines, start: int) -> Instruction:
     """Split off the keyword of the instruction that begins at `start` of the text."""
     text = lines.joined[0]
     match = _WORD.match(text, start)

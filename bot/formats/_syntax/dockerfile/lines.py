@@ -51,7 +51,7 @@ class Piece:
     line_number: int
 
 
-class Lines:
+class InstructionLines:
     """The lines of one instruction, from its first character on."""
 
     __slots__ = ("_joined", "content", "end", "escape", "line_number", "start")
@@ -140,11 +140,11 @@ class LineReader:
             self._at = found.end()
             yield start, self._at
 
-    def lines(self, start: int, end: int) -> Lines:
+    def lines(self, start: int, end: int) -> InstructionLines:
         """Return the lines of the instruction from `start` to `end`, the last that was yielded."""
         self._line_number += self._content.count(b"\n", self._counted, start)
         self._counted = start
-        return Lines(self._content, start, end, self._line_number, self._escape)
+        return InstructionLines(self._content, start, end, self._line_number, self._escape)
 
     def skip(self, heredocs: Iterable[Heredoc]) -> None:
         """Skip the bodies of heredocs that the last instruction opens."""
