@@ -6,7 +6,6 @@ https://docs.docker.com/build/bake/reference/
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -21,7 +20,7 @@ from bot.formats._syntax.dockerfile.inline import InlineDockerfile
 from bot.formats._syntax.hcl.json_syntax import read_hcl_json
 from bot.formats._syntax.hcl.reader import Hcl, read_hcl
 from bot.formats._syntax.hcl.tokens import Interpolation, Literal
-from bot.formats._syntax.places import Place, shown
+from bot.formats._syntax.places import Locators, Place, shown
 from bot.model import remark
 from bot.model.remark import ArgumentSet, EnvironmentVariable, Found, Interpolated, Text, VariableUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Span, Unsupported
@@ -74,24 +73,18 @@ def _places_and_remarks(path: FilePath, hcl: Hcl) -> Iterator[Found]:
 
 def _located(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
     """Yield targets with locators; several may have one name."""
-    seen: Counter[str] = Counter()
-    for target in targets:
-        seen[target.name] += 1
-        number = seen[target.name] - 1
-        yield f"target/{target.name}" + (f"#{number}" if number else ""), target
+    locators = Locators()
+    return ((locators.unique(f"target/{target.name}"), target) for target in targets)
 
 
 def _contexts(path: FilePath, hcl: Hcl, bake: BakeFile) -> Iterator[Occurrence | Unsupported]:
     """Yield the images among the contexts; where they end in a variable's default, that takes the digest."""
     values = _values(path, hcl, bake)
     images: list[InterpolatedImage] = []
+    locators = Locators()
     for locator, target in _located(bake.targets):
-        seen: Counter[str] = Counter()
         for key, text in target.contexts:
-            seen[key] += 1
-            number = seen[key] - 1
-            at = f"{locator}/contexts/{key}" + (f"#{number}" if number else "")
-            found = _read(path, hcl, at, text, values)
+            found = _read(path, hcl, locators.unique(f"{locator}/contexts/{key}"), text, values)
             if isinstance(found, Interpolated):
                 images.append(read_interpolated(found, values))
             elif found is not None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from bot.formats._syntax.build_files import dockerfile_of
 from bot.formats._syntax.compose.files import is_compose_file
 from bot.formats._syntax.compose.inline import read_inline
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.compose.services import Service, build_arguments, environment_uses, services_of
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.tree_paths import dockerfile_of
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.images import ImageReader
 from bot.formats._syntax.yaml.keys import may_be_escaped

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.build_files import dockerfile_of
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.jsonc import Array, Json, Object, Text, Value, Word, read_json
-from bot.formats._syntax.places import TEMPLATE_MARKS, Place
+from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
+from bot.formats._syntax.tree_paths import dockerfile_of
 from bot.model.remark import ArgumentSet, Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
@@ -57,9 +57,9 @@ def _may_say_anything(content: bytes) -> bool:
 
 def _read_image(read: Json, root: Object, path: FilePath) -> Iterator[Occurrence | Unsupported]:
     """Yield what the key `image` names (https://containers.dev/implementors/json_reference/#image-specific)."""
-    for index, value in enumerate(root.values("image")):
-        locator = f"image#{index}" if index else "image"
-        place = Place(path, FORMAT.name, Role.BASE, read.lines.number(value.start), locator)
+    locators = Locators()
+    for value in root.values("image"):
+        place = Place(path, FORMAT.name, Role.BASE, read.lines.number(value.start), locators.unique("image"))
         found = _read_text(value, place)
         if found is not None:
             yield found

@@ -5,7 +5,6 @@ https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ has the f
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from bot.formats._syntax.helm.image_maps import ValueImage, find_values, read_values
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
+from bot.formats._syntax.tree_paths import path_in_tree
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
 from bot.model.remark import Found, Kustomization
@@ -114,13 +114,12 @@ def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -
 
 def _paths(document: Document, way: tuple[str, ...], path: FilePath) -> Iterator[FilePath]:
     """Yield the files and folders of this tree that a field names."""
-    folder = posixpath.dirname(path)
     for _, node in document.walk(document.root, way, ""):
         if not isinstance(node, Scalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):
             continue
-        named = posixpath.normpath(posixpath.join(folder, node.value))
-        if named != ".." and not named.startswith(("../", "/")):
-            yield FilePath("" if named == "." else named)
+        named = path_in_tree(path, node.value)
+        if named is not None:
+            yield named
 
 
 FORMAT: FileFormat = _Kustomize()

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 
-from bot.formats._syntax.build_files import dockerfile_of
 from bot.formats._syntax.encoding import is_utf_16
+from bot.formats._syntax.tree_paths import dockerfile_of, path_in_tree
 from bot.formats._syntax.yaml.nodes import EACH, Broken, Document, Node, Scalar, TooDeepError, read_documents
 from bot.formats._syntax.yaml.paths import Images, Path, YamlPaths
 from bot.model.remark import ArgumentSet, BuildOutput, Found
@@ -112,16 +112,14 @@ def _patched_artifacts(document: Document) -> Iterator[Node]:
 
 def _deployed(document: Document, file: FilePath) -> Iterator[FilePath]:
     """Yield the file's own folder, below which most keep their manifests, and what it deploys from elsewhere."""
-    folder = posixpath.dirname(file)
-    yield FilePath(folder)
+    yield FilePath(posixpath.dirname(file))
     for path in (*((*pipeline, *path) for pipeline in _PIPELINES for path in _DEPLOYED), _REQUIRED):
         for node in _at(document, path):
             steps = node.value.split("/") if isinstance(node, Scalar) and "://" not in node.value else []
             if ".." in steps:
-                literal = takewhile(_WILD.isdisjoint, steps)
-                named = posixpath.normpath(posixpath.join(folder, *literal))
-                if named != ".." and not named.startswith("../"):
-                    yield FilePath("" if named == "." else named)
+                named = path_in_tree(file, *takewhile(_WILD.isdisjoint, steps))
+                if named is not None:
+                    yield named
 
 
 def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterator[ArgumentSet]:

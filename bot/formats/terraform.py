@@ -6,7 +6,6 @@ What an expression computes is somebody else's: the place that its parts are wri
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -16,7 +15,7 @@ from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.hcl.reader import Block, Body, Computed, Expression, Hcl, Object, Tuple, read_hcl
 from bot.formats._syntax.hcl.tokens import Literal, Template
-from bot.formats._syntax.places import TEMPLATE_MARKS, Place
+from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
 from bot.formats._syntax.platforms import read_platform
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
@@ -99,7 +98,7 @@ class _Reader:
 
     file: Hcl
     path: FilePath
-    _seen: Counter[str] = field(default_factory=Counter)
+    _locators: Locators = field(default_factory=Locators)
 
     def images(self) -> Iterator[Occurrence | Unsupported]:
         for block in self.file.body.blocks:
@@ -166,8 +165,7 @@ class _Reader:
         """Yield what `value` is, whose bytes stand `shift` bytes later in the file than it says."""
         if not isinstance(value, Template):
             return
-        self._seen[locator] += 1
-        unique = f"{locator}#{self._seen[locator] - 1}" if self._seen[locator] > 1 else locator
+        unique = self._locators.unique(locator)
         start = value.start + shift
         place = Place(self.path, FORMAT.name, Role.THIRD_PARTY, self.file.line_number(start), unique, platform)
         source = self.file.content[start : value.end + shift].decode().strip('"')

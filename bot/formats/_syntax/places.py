@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 from bot.model.errors import InvalidReferenceError
@@ -25,6 +26,20 @@ def shown(text: str) -> str:
     line = _SPACES.sub(" ", text[: 2 * MAX_SHOWN_TEXT])
     line = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
+
+
+class Locators:
+    """Tells the places of one file apart that would have one locator: `image`, `image#1`, `image#2`."""
+
+    def __init__(self, mark: str = "#") -> None:
+        self._mark = mark
+        self._seen: Counter[str] = Counter()
+
+    def unique(self, locator: str) -> str:
+        """Return `locator` for the next place that it leads to."""
+        number = self._seen[locator]
+        self._seen[locator] += 1
+        return f"{locator}{self._mark}{number}" if number else locator
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from bot.formats._syntax.hcl.reader import Attribute, Block, Body, Computed, Expression, Hcl, Object, Tuple
 from bot.formats._syntax.hcl.tokens import Interpolation, Literal, Template
@@ -77,6 +78,8 @@ def _part(part: Literal | Interpolation) -> remark.Literal | remark.VariableUse:
             return remark.Literal(value.decode(errors="replace"), span)
         case Interpolation(_, _, expression):
             return remark.VariableUse(shown(expression.decode(errors="replace")))
+        case _:
+            assert_never(part)
 
 
 def read_bake(hcl: Hcl) -> BakeFile:
@@ -108,8 +111,10 @@ def _target(hcl: Hcl, block: Block) -> BakeTarget:
                 target.inherits += [_text(hcl, item).value for item in value.items]
             case "dockerfile-inline", Template():
                 target.inline = _text(hcl, value)
-            case ("context" | "dockerfile") as name, _:
-                setattr(target, name, _text(hcl, value).value)
+            case "context", _:
+                target.context = _text(hcl, value).value
+            case "dockerfile", _:
+                target.dockerfile = _text(hcl, value).value
             case _:
                 pass
     return target
@@ -143,6 +148,8 @@ def _in_expression(hcl: Hcl, value: Expression, left_out: Collection[int]) -> It
                 yield from _in_item(hcl, attribute, left_out)
         case Computed():
             yield hcl.source_of(value)
+        case _:
+            assert_never(value)
 
 
 def _in_item(hcl: Hcl, item: Attribute, left_out: Collection[int]) -> Iterator[str]:

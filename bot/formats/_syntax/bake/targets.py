@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bot.formats._syntax.bake.files import BakeTarget
-from bot.formats._syntax.build_files import dockerfile_of
+from bot.formats._syntax.tree_paths import dockerfile_of
 from bot.model.source import FilePath
 
 MAX_VISITS = 50_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import assert_never
 
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.dockerfile.inline import InlineDockerfile
@@ -59,3 +60,5 @@ def _add(dockerfile: InlineDockerfile, line: str, offset: int | None) -> None:
                 dockerfile.add(text.encode(), None if span is None else span.start)
             case VariableUse(variable):
                 dockerfile.add(b"{{%b}}" % variable.encode(), None)
+            case _:
+                assert_never(part)

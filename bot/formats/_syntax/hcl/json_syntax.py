@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import assert_never
 
 from bot.formats._syntax import jsonc
 from bot.formats._syntax.broken import BrokenAtError, BrokenFile
@@ -77,6 +78,8 @@ def _expression(content: bytes, value: jsonc.Value) -> Expression:
             return Tuple(start, start + 1, tuple(_expression(content, item) for item in items))
         case jsonc.Object(start, members):
             return Object(start, start + 1, tuple(_attribute(content, key, inner) for key, inner in members))
+        case _:
+            assert_never(value)
 
 
 def _end_of_string(content: bytes, start: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.encoding import text_start
@@ -215,6 +215,8 @@ def _moved(part: Literal | Interpolation, by: int | None) -> Literal | Interpola
             return Literal(value, None if start is None or by is None else start + by)
         case Interpolation(start, end, expression):
             return Interpolation(start + (by or 0), end + (by or 0), expression)
+        case _:
+            assert_never(part)
 
 
 def _heredoc_line(content: bytes, start: int) -> tuple[list[Literal | Interpolation], int]:

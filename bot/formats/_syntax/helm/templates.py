@@ -26,6 +26,7 @@ _IMAGE_VALUE = re.compile(
     r"(?:^|[\s{,\"'])[\w.-]*image[\"']?\s*:(?P<space>\s*)(?P<begun>[\"']?[^\s\"',{}]*)\Z", re.IGNORECASE
 )
 _REST_OF_REFERENCE = re.compile(r"[^\s\"',{}]*")
+_UP_TO_KEY = re.compile(r".*image[\"']?\s*:", re.IGNORECASE | re.DOTALL)
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|[ \t]#|[,}\]])")
 
 
@@ -51,8 +52,6 @@ class _Line(Enum):
     OTHER = auto()
 
 
-_UP_TO_KEY = re.compile(r".*image[\"']?\s*:", re.IGNORECASE | re.DOTALL)
-
 _IMAGE_LINES = frozenset({_Line.IMAGE, _Line.IMAGE_KEY})
 
 
@@ -75,8 +74,12 @@ _Uses = frozenset[tuple[Way | Inclusion, ValueUse]]
 _UNKNOWN: _Uses = frozenset({((), ValueUse.UNKNOWN)})
 
 
+_Marks = dict[int, _After]
+"""What may stand behind each output, by its `id`."""
+
+
 def _before(body: Body, after: _After, marks: _Marks) -> _After:
-    """Say what may stand behind the point before `body`, and note the same for each output in it."""
+    """Say what may stand behind the point before `body`, and note that for each output in it."""
     for node in reversed(body):
         match node:
             case Text():
@@ -95,10 +98,6 @@ def _before(body: Body, after: _After, marks: _Marks) -> _After:
             case _:
                 assert_never(node)
     return after
-
-
-_Marks = dict[int, _After]
-"""By the `id` of an output."""
 
 
 def _begins_a_line(output: Output) -> bool:

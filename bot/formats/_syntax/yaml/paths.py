@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import assert_never
 
 from bot.formats._syntax.encoding import is_utf_16
+from bot.formats._syntax.places import Locators
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.images import ImageReader
@@ -131,16 +131,14 @@ class YamlPaths:
         for path in self.kept if document.stands_at else ():
             for _ in self._walk(document, document.root, path, ""):
                 pass
-        seen: Counter[str] = Counter()
+        locators = Locators("~")  # behind a `#` is the number of a value whose key is there twice
         for images in self.images:
             for locator, node in self._walk(document, document.root, images.path, str(document.index)):
                 image = images.reads(document, node)
                 if _has_own_tag(image):
                     continue
                 platform = _platform(document, node, images.platform)
-                seen[locator] += 1
-                unique = f"{locator}~{seen[locator] - 1}" if seen[locator] > 1 else locator  # a key may hold a `/`
-                yield _Image(unique, image, node, images, platform)
+                yield _Image(locators.unique(locator), image, node, images, platform)  # a key may hold a `/`
 
     def _walk(
         self, document: Document, node: Node, path: Path, locator: str, depth: int = 0
