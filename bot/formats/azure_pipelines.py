@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from bot.formats._syntax.places import TEMPLATE_MARKS
-from bot.formats._syntax.yaml.nodes import EACH, EVERY, Document, Mapping, Node, Scalar
-from bot.formats._syntax.yaml.paths import Images, Path, YamlPaths, or_under
+from bot.formats._syntax.yaml.nodes import EACH, EVERY, Document, Mapping, Node, Path, Scalar
+from bot.formats._syntax.yaml.paths import Images, YamlPaths, or_under
 from bot.ports import FileFormat
 
 _FILES = re.compile(

@@ -32,7 +32,7 @@ _BLOCKS = {"target": 1, "variable": 1, "group": 1, "function": 1}
 """What of a bake file is a block, and how many labels it has."""
 _SCHEME = "docker-image://"
 _WORDS = (b"docker-image", b"dockerfile-inline", b"args")
-"""Without one of them there is nothing to find: neither an image nor an argument."""
+"""Without one of them there is nothing to find, unless escapes write their letters."""
 _ESCAPE = re.compile(rb"\\[uU]")
 """The escapes that can make a letter."""
 
@@ -47,7 +47,7 @@ class _Bake:
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         content = file.content
-        if not any(word in content for word in _WORDS) and not _ESCAPE.search(content):
+        if not _is_wanted(content):
             return
         read = read_hcl_json(content, _BLOCKS) if file.path.endswith(".json") else read_hcl(content)
         match read:
@@ -57,6 +57,11 @@ class _Bake:
                 yield from _places_and_remarks(file.path, read)
             case _:
                 assert_never(read)
+
+
+def _is_wanted(content: bytes) -> bool:
+    """Say whether there may be an image or an argument in these bytes; a no is certain."""
+    return any(word in content for word in _WORDS) or _ESCAPE.search(content) is not None
 
 
 def _places_and_remarks(path: FilePath, hcl: Hcl) -> Iterator[Found]:

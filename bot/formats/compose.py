@@ -47,10 +47,10 @@ class _Compose:
         return [path for path in paths if is_compose_file(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        return read_file(file, _may_matter, lambda document: _read_document(document, file.path))
+        return read_file(file, _is_wanted, lambda document: _read_document(document, file.path))
 
 
-def _may_matter(content: bytes) -> bool:
+def _is_wanted(content: bytes) -> bool:
     """Say whether there may be something to find in these bytes; a no is certain."""
     return any(word in content for word in _WORDS) or may_be_escaped(content)
 

@@ -33,7 +33,7 @@ class _Devcontainer:
         return [path for path in paths if _FILES.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        if not _may_say_anything(file.content):
+        if not _is_wanted(file.content):
             return
         match read_json(file.content):
             case Json(root=Object() as root) as read:
@@ -47,7 +47,7 @@ class _Devcontainer:
                 assert_never(unknown)
 
 
-def _may_say_anything(content: bytes) -> bool:
+def _is_wanted(content: bytes) -> bool:
     """Say whether there may be an image or a build with arguments in these bytes; a no is certain.
 
     Keys are spelled in letters, unless an escape writes some of them.

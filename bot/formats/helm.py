@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.helm.image_maps import find_values, read_values
+from bot.formats._syntax.helm.values import find_values, read_values
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import Document
 from bot.model.remark import ChartRegistry, ChartTemplate, Found, ValueUse
@@ -41,7 +41,7 @@ class _Helm:
         if _TEMPLATE.fullmatch(file.path):
             yield from _read_template(file.path, file.content)
             return
-        yield from read_file(file, _may_have_images, lambda document: _read(document, file.path))
+        yield from read_file(file, _is_wanted, lambda document: _read(document, file.path))
         yield from _read_texts(file)
 
 
@@ -76,7 +76,8 @@ def _read_template(path: FilePath, content: bytes) -> Iterator[ChartTemplate]:
     return read_chart_template(path, content)
 
 
-def _may_have_images(content: bytes) -> bool:
+def _is_wanted(content: bytes) -> bool:
+    """Say whether there may be an image among these values; a no is certain."""
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 

@@ -9,12 +9,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.helm.image_maps import ValueImage, find_values, read_values
+from bot.formats._syntax.helm.values import ValueImage, find_values, read_values
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.tree_paths import path_in_tree
 from bot.formats._syntax.yaml.files import read_file
-from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
+from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
 from bot.model.remark import Found, Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.ports import FileFormat
@@ -23,7 +23,7 @@ _FILE_NAME = re.compile(r"(?:.+/)?(?:kustomization\.ya?ml|Kustomization)", re.DO
 _GROUP = "kustomize.config.k8s.io/"
 """Of the apiVersion, which may be left out; other groups have kinds of the same names (Flux)."""
 
-_GATHERED: tuple[tuple[str, ...], ...] = (
+_GATHERED: tuple[Path, ...] = (
     ("resources", EACH),
     ("bases", EACH),
     ("patches", EACH, "path"),
@@ -31,9 +31,9 @@ _GATHERED: tuple[tuple[str, ...], ...] = (
     ("patchesJson6902", EACH, "path"),
 )
 """Where it names files and folders whose images it replaces."""
-_PATCHES: tuple[tuple[str, ...], ...] = (("patches", EACH, "patch"), ("patchesStrategicMerge", EACH))
+_PATCHES: tuple[Path, ...] = (("patches", EACH, "patch"), ("patchesStrategicMerge", EACH))
 """Where it may hold texts that are manifests in part."""
-_COMPONENTS = ("components", EACH)
+_COMPONENTS: Path = ("components", EACH)
 _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
 """Beginnings of what is not in this tree (api/internal/git/repospec.go of kustomize)."""
 
@@ -112,7 +112,7 @@ def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -
     )
 
 
-def _paths(document: Document, way: tuple[str, ...], path: FilePath) -> Iterator[FilePath]:
+def _paths(document: Document, way: Path, path: FilePath) -> Iterator[FilePath]:
     """Yield the files and folders of this tree that a field names."""
     for _, node in document.walk(document.root, way, ""):
         if not isinstance(node, Scalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):

@@ -15,8 +15,8 @@ from itertools import takewhile
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.tree_paths import dockerfile_of, path_in_tree
-from bot.formats._syntax.yaml.nodes import EACH, Broken, Document, Node, Scalar, TooDeepError, read_documents
-from bot.formats._syntax.yaml.paths import Images, Path, YamlPaths
+from bot.formats._syntax.yaml.nodes import EACH, Broken, Document, Node, Path, Scalar, TooDeepError, read_documents
+from bot.formats._syntax.yaml.paths import Images, YamlPaths
 from bot.model.remark import ArgumentSet, BuildOutput, Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat

@@ -73,7 +73,7 @@ class _Terraform:
         return [path for path in paths if path.endswith(_FILES)]
 
     def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
-        if not _may_name_images(file.content):
+        if not _is_wanted(file.content):
             return
         match read_hcl(file.content):
             case Hcl() as read:
@@ -84,7 +84,7 @@ class _Terraform:
                 assert_never(unknown)
 
 
-def _may_name_images(content: bytes) -> bool:
+def _is_wanted(content: bytes) -> bool:
     """Say whether there may be an image in these bytes; a no is certain.
 
     Types, blocks and attributes with images have the word in their names, unless escapes write some of the letters.

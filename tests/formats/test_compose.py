@@ -10,7 +10,7 @@ from support.soon import soon
 
 from bot.core.relate import relate
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, names_in, parse_text
-from bot.formats._syntax.yaml import nodes as yaml_nodes
+from bot.formats._syntax.yaml import nodes
 from bot.formats.compose import FORMAT, _read_document
 from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Interpolated, Literal, VariableUse
 from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
@@ -102,8 +102,8 @@ def test_what_is_read_is_what_the_loader_says(text):
 def test_the_gate_lets_everything_through(text):
     ungated = [
         each
-        for document in yaml_nodes.read_documents(text.encode(), lambda _: True)
-        if isinstance(document, yaml_nodes.Document)
+        for document in nodes.read_documents(text.encode(), lambda _: True)
+        if isinstance(document, nodes.Document)
         for each in _read_document(document, PATH)
     ]
     assert extract(text) == ungated

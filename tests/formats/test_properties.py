@@ -13,7 +13,7 @@ from support.case_formats import CASE_FORMATS
 from support.case_samples import SAMPLES
 
 from bot.core.edit import apply_edits, identity, is_proved
-from bot.formats._syntax.yaml import nodes as yaml_nodes
+from bot.formats._syntax.yaml import nodes
 from bot.model.reference import Digest
 from bot.model.source import Edit, Occurrence, Slot, SourceFile
 from bot.pipeline.survey import read, related
@@ -161,7 +161,7 @@ def test_a_file_may_end_anywhere(file_format):
 @ALL_FORMATS
 @pytest.mark.parametrize("budget", [0, 1, 4, 15, 40])
 def test_a_budget_that_is_used_up_is_said_and_not_raised(file_format, budget, monkeypatch):
-    monkeypatch.setattr(yaml_nodes, "MAX_VISITS", budget)
+    monkeypatch.setattr(nodes, "MAX_VISITS", budget)
     for sample in SAMPLES[file_format.name]:
         places_of(file_format, sample.files)
         repeated = b"again: and again\n" * 50  # repeated keys cost visits

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.formats._syntax.compose.interpolation import names_in
-from bot.formats._syntax.yaml.nodes import EACH, EVERY, NULL, Document, Mapping, Node, Scalar, Sequence
+from bot.formats._syntax.yaml.nodes import EACH, EVERY, NULL, Document, Mapping, Node, Path, Scalar, Sequence
 from bot.formats._syntax.yaml.trees import Raw, node_of
 
 _SERVICES = "services"
@@ -19,7 +19,7 @@ _NO_SERVICES = frozenset({"version", "name", "include", "networks", "volumes", "
 _FRAGMENT = "x-"
 _RESET = "!reset"
 """Takes away what another file says (https://docs.docker.com/reference/compose-file/merge/)."""
-_ENVIRONMENT_FILE_PATHS: tuple[tuple[str, ...], ...] = (("env_file",), ("env_file", EACH), ("env_file", EACH, "path"))
+_ENVIRONMENT_FILE_PATHS: tuple[Path, ...] = (("env_file",), ("env_file", EACH), ("env_file", EACH, "path"))
 _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
 

@@ -11,9 +11,7 @@ from enum import Enum, auto
 from functools import cache
 from typing import NamedTuple
 
-from bot.formats._syntax.yaml.nodes import EACH, EVERY
-
-Path = tuple[str, ...]
+from bot.formats._syntax.yaml.nodes import EACH, EVERY, Path
 
 
 class Shape(Enum):

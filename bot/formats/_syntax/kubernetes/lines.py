@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from bot.core.closing import close
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
-from bot.formats._syntax.kubernetes.kinds import KINDS, POD_IMAGES, Path, Shape, group_of
+from bot.formats._syntax.kubernetes.kinds import KINDS, POD_IMAGES, Shape, group_of
 from bot.formats._syntax.places import SCHEME, TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.images import SET_BY_FLUX
-from bot.formats._syntax.yaml.nodes import EACH, Broken
+from bot.formats._syntax.yaml.nodes import EACH, Broken, Path
 from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import assert_never
 
 from bot.core.closing import close
-from bot.formats._syntax.helm.image_maps import find_values, read_values
+from bot.formats._syntax.helm.values import find_values, read_values
 from bot.formats._syntax.kubernetes.embedded import EmbeddedText
 from bot.formats._syntax.kubernetes.gate import is_definition, may_hold_images
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced

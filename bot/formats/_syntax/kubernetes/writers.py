@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
+from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
 from bot.model.remark import Application, OtherWriter
@@ -90,11 +90,11 @@ def _repositories(listed: list[str]) -> frozenset[str]:
     return frozenset(repositories)
 
 
-def _text(document: Document, node: Node, path: tuple[str, ...]) -> str:
+def _text(document: Document, node: Node, path: Path) -> str:
     return next(_texts(document, node, path), "")
 
 
-def _texts(document: Document, node: Node, path: tuple[str, ...]) -> Iterator[str]:
+def _texts(document: Document, node: Node, path: Path) -> Iterator[str]:
     for _, found in document.walk(node, path, ""):
         if isinstance(found, Scalar) and found.tag == STRING:
             yield found.value

@@ -1,1 +1,1 @@
-"""YAML as events with the bytes they stand at."""
+"""YAML: documents whose nodes know their bytes, and images at places in them."""

@@ -41,6 +41,7 @@ __all__ = [
     "Document",
     "Mapping",
     "Node",
+    "Path",
     "Scalar",
     "Sequence",
     "TooDeepError",
@@ -62,6 +63,8 @@ people have written have fewer; these are a few seconds of work."""
 MAX_REST_OF_LINE = 1000
 """More than any comment behind a value; a file in flow style may be one line of megabytes."""
 
+Path = tuple[str, ...]
+"""Keys from a node down to others, EACH and EVERY among them."""
 EACH = "*"
 """In a path: every item of a sequence."""
 EVERY = "{}"
@@ -89,7 +92,7 @@ class Document:
     """Collections, as their `id`."""
     _visits: int = 0
 
-    def walk(self, node: Node, path: tuple[str, ...], locator: str) -> Iterator[tuple[str, Node]]:
+    def walk(self, node: Node, path: Path, locator: str) -> Iterator[tuple[str, Node]]:
         """Yield what stands at `path` below `node`, each with `locator` and the way to it.
 
         A value that is there twice under one key is yielded twice, the second as `key#1`.
@@ -109,7 +112,7 @@ class Document:
                 self._visit(1)
                 yield from self.walk(node_of(item), path[1:], f"{locator}/{index}")
 
-    def _walk_key(self, node: Node, key: str, path: tuple[str, ...], locator: str) -> Iterator[tuple[str, Node]]:
+    def _walk_key(self, node: Node, key: str, path: Path, locator: str) -> Iterator[tuple[str, Node]]:
         """Walk on below a key; one that is spelled like `EACH` or `EVERY` is a key all the same."""
         for index, value in enumerate(self.values(node, key)):
             yield from self.walk(value, path, f"{locator}/{key}#{index}" if index else f"{locator}/{key}")

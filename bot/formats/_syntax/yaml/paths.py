@@ -20,6 +20,7 @@ from bot.formats._syntax.yaml.nodes import (
     Document,
     Mapping,
     Node,
+    Path,
     Scalar,
     Sequence,
     TooDeepError,
@@ -27,8 +28,6 @@ from bot.formats._syntax.yaml.nodes import (
 from bot.model.remark import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Role
-
-Path = tuple[str, ...]
 
 MAX_CONDITIONS = 30
 """Conditions inside conditions; people write two or three."""
@@ -98,7 +97,7 @@ class YamlPaths:
     def extract(self, file: SourceFile) -> Iterator[Found]:
         """Yield the images in the order of their lines, and what could not be read."""
         if not is_utf_16(file.content) or self._has_words(file.content, _in_utf_16):
-            yield from read_file(file, self._may_name_images, lambda document: self._read(document, file.path))
+            yield from read_file(file, self._is_wanted, lambda document: self._read(document, file.path))
 
     def _has_words(self, content: bytes, spelled: Callable[[bytes], bytes] = bytes) -> bool:
         """Say whether all words of one set are in these bytes, `spelled` as they are there."""
@@ -111,7 +110,7 @@ class YamlPaths:
         keys = ({*each.path, scheme} - {EACH, EVERY, ""} for each, scheme in zip(self.images, schemes, strict=True))
         return frozenset(frozenset(key.encode() for key in words) for words in keys)
 
-    def _may_name_images(self, content: bytes) -> bool:
+    def _is_wanted(self, content: bytes) -> bool:
         """Say whether there may be an image in these bytes; a no is certain.
 
         A path leads nowhere unless its keys are there, and a key's letters stand in the file one after another, unless
