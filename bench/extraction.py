@@ -11,7 +11,7 @@ import yaml
 
 from bot.cli.app import collect_rarely
 from bot.formats import all_formats
-from bot.formats._syntax.yaml import nodes as yaml_nodes
+from bot.formats._syntax.yaml import nodes
 from bot.formats._syntax.yaml.source import split
 from bot.model.source import Closed, FilePath, SourceFile
 from bot.pipeline.survey import Survey, survey
@@ -88,23 +88,23 @@ def parsed_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> tuple[Reads,
     """Return the reads for which YAML is parsed, and the texts that the parser gets when every file is parsed once."""
     texts: list[str] = []
     parsed: Reads = []
-    read_trees = yaml_nodes.read_trees
+    read_trees = nodes.read_trees
 
     def noting(text: str) -> object:
         texts.append(text)
         return read_trees(text)
 
-    yaml_nodes.read_trees = noting
+    nodes.read_trees = noting
     try:
         for file_format, file in selected(tree, formats):
-            list(yaml_nodes.read_documents(b"", bool))  # another file, so that nothing is kept of the last
+            list(nodes.read_documents(b"", bool))  # another file, so that nothing is kept of the last
             count = len(texts)
             list(file_format.extract(file))
             parsed += [(file_format, file)] if len(texts) > count else []
         texts.clear()
         extract(parsed)
     finally:
-        yaml_nodes.read_trees = read_trees
+        nodes.read_trees = read_trees
     return parsed, texts
 
 

@@ -17,8 +17,7 @@ import yaml
 from support.case_formats import CASE_FORMATS
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
-from bot.formats._syntax.yaml import nodes
-from bot.formats._syntax.yaml import trees as yaml_trees
+from bot.formats._syntax.yaml import nodes, trees
 from bot.model.reference import Digest, ImageReference
 from bot.model.remark import Places
 from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
@@ -149,7 +148,7 @@ def without_slots(case: Case, path: FilePath, files: Contents, inserted: Mapping
 @pytest.fixture(params=["libyaml", "pure"])
 def yaml_parser(request, monkeypatch):
     if request.param == "pure":
-        monkeypatch.setattr(yaml_trees, "_LOADER", yaml.SafeLoader)
+        monkeypatch.setattr(trees, "_LOADER", yaml.SafeLoader)
         monkeypatch.setattr(nodes, "_kept", threading.local())  # what the other parser read
     elif not yaml.__with_libyaml__:
         pytest.skip("PyYAML was built without libyaml")
