@@ -25,7 +25,7 @@ _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service, what is merged into it included."""
+    """One service, what is merged into it included. What is asked of it may raise TooDeepError."""
 
     document: Document
     locator: str

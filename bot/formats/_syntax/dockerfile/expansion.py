@@ -144,7 +144,7 @@ class Scope:
 
 
 class Assembly:
-    """An expansion while it is put together."""
+    """An expansion while it is put together; whatever makes it too long raises WordError."""
 
     def __init__(self) -> None:
         self._runs: list[Run] = []

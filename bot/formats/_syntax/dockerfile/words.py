@@ -49,7 +49,7 @@ def expand(instruction: Instruction, start: int, end: int, scope: Scope, argumen
 
 
 class _Expander:
-    """Goes through one word."""
+    """Goes through one word. Every method raises WordError."""
 
     def __init__(self, instruction: Instruction, start: int, end: int, scope: Scope, argument: int | None) -> None:
         self._instruction = instruction

@@ -79,6 +79,8 @@ def read_blocks(text: str) -> tuple[Body, list[tuple[str, Body]]]:
 
 
 class _Reader:
+    """Puts the pieces of one file together. Every method raises NotUnderstoodError."""
+
     def __init__(self, pieces: Iterator[str | Action]) -> None:
         self._pieces = pieces
         self.defined: list[tuple[str, Body]] = []

@@ -33,7 +33,7 @@ _Sources = frozenset[Way | Inclusion]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What an expression may be."""
+    """What an expression may be; where that gets too much, NotUnderstoodError is raised."""
 
     ends: _Sources = frozenset()
     """What it ends in, as it is."""
@@ -214,7 +214,7 @@ _FUNCTIONS: dict[str, Callable[[list[Value]], Value]] = {
 
 
 class Evaluator:
-    """Evaluates the expressions of one template, whose variables it knows."""
+    """Evaluates the expressions of one template, whose variables it knows. Every method raises NotUnderstoodError."""
 
     def __init__(self) -> None:
         self.variables: dict[str, Value] = {}
@@ -226,7 +226,7 @@ class Evaluator:
         self.variables[variable] = self.variables.get(variable, NOTHING).or_else(value)
 
     def evaluate(self, tokens: tuple[Token, ...], dot: Value) -> Value:
-        """Return what an expression may be. Raises NotUnderstoodError."""
+        """Return what an expression may be."""
         if any(token.kind == "variable" and token.text != "$" for token in tokens):
             return self.read(tokens, dot)
         value, unknown = _evaluated_alone(tokens, dot)
@@ -234,7 +234,7 @@ class Evaluator:
         return value
 
     def read(self, tokens: tuple[Token, ...], dot: Value) -> Value:
-        """Return the same, whatever was found out of the expression before. Raises NotUnderstoodError."""
+        """Return the same, whatever was found out of the expression before."""
         reader = _Reader(self, tokens, dot)
         value = reader.pipeline(0)
         if reader.at < len(tokens):
@@ -278,7 +278,7 @@ def _evaluated_alone(tokens: tuple[Token, ...], dot: Value) -> tuple[Value, froz
 
 
 class _Reader:
-    """Reads one expression."""
+    """Reads one expression. Every method raises NotUnderstoodError."""
 
     def __init__(self, evaluator: Evaluator, tokens: tuple[Token, ...], dot: Value) -> None:
         self._evaluator = evaluator

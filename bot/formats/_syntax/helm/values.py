@@ -345,16 +345,13 @@ def _context(step: _Step, key: str) -> _Context:
 
 
 def _key_line(document: Document, mapping: Mapping) -> int:
-    """Return the line of the key that a mapping stands under: its own, or the next above that is not blank."""
+    """Return the line of the key that a mapping stands under: its own, or the next above that says something."""
     source, start = document.source, document.start(mapping)
-    before = before_on_line(source, start)
     number = source.line_number(start)
-    if before.strip(b" \t-"):
+    if before_on_line(source, start).strip(b" \t-"):
         return number
-    end = start - len(before) - source.start
-    for above in range(1, MAX_COMMENT_LINES + 1):
-        end, line_end = source.raw.rfind(b"\n", 0, max(end - 1, 0)) + 1, end
-        line = source.raw[end:line_end].strip()
-        if not line_end or (line and not line.startswith(b"#")):
-            return number - above if line_end else number
+    for above in range(number - 1, max(number - MAX_COMMENT_LINES, source.first_line_number) - 1, -1):
+        line = source.line(above).strip()
+        if line and not line.startswith(b"#"):
+            return above
     return number

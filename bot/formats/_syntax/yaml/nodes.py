@@ -183,7 +183,7 @@ class Document:
                 pending += reversed(mappings)
 
     def text(self, node: Node, key: str) -> str | None:
-        """Return the text that a mapping has under `key`; of several, the last."""
+        """Return the text that a mapping has under `key`; of several, the last. Raises TooDeepError as `walk` does."""
         match self.values(node, key)[-1:]:
             case [Scalar() as scalar] if scalar.tag == STRING:
                 return scalar.value
@@ -281,9 +281,7 @@ class Broken:
     @property
     def line(self) -> str:
         """The text of that line, as far as it is text."""
-        lines = self.source.raw.split(b"\n")
-        index = self.line_number - self.source.line_number(self.source.start)
-        return lines[index].decode(errors="replace") if 0 <= index < len(lines) else ""
+        return self.source.line(self.line_number).decode(errors="replace")
 
 
 def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:

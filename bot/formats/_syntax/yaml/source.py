@@ -42,6 +42,17 @@ class Source:
         """Return the line of the file that the byte `offset` of the file is on, from 1."""
         return self._lines_before + self._lines.number(offset - self.start)
 
+    @property
+    def first_line_number(self) -> int:
+        """The line of the file that it begins on."""
+        return self._lines_before + 1
+
+    def line(self, number: int) -> bytes:
+        """Return the line `number` of the file, which has to be one of the stretch's, without its line break."""
+        start = self._lines.start(number - self._lines_before)
+        end = self.raw.find(b"\n", start)
+        return self.raw[start : end if end >= 0 else None]
+
     @cached_property
     def _checkpoints(self) -> list[int]:
         pieces = (self.text[at : at + _CHECKPOINT] for at in range(0, len(self.text), _CHECKPOINT))
