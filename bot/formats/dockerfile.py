@@ -7,8 +7,13 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.formats._syntax.dockerfile.reader import read_dockerfile
+from bot.formats._syntax.encoding import is_utf_16
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
+
+MAX_LINES = 100_000
+"""The longest Dockerfiles that people generate have some thousand."""
 
 _FILE_NAME = re.compile(r"Dockerfile(?:\..+)?|.+\.[Dd]ockerfile|Containerfile.*", re.DOTALL)
 _OTHER_FILES = (
@@ -30,7 +35,12 @@ class _Dockerfile:
         return [path for path in paths if _FILE_NAME.fullmatch(path.rpartition("/")[2]) and not _is_other(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
-        return read_dockerfile(file.content, file.path, self.name)
+        if is_utf_16(file.content):
+            yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
+        elif file.content.count(b"\n") > MAX_LINES:
+            yield Unsupported(file.path, 1, "", Reason.TOO_DEEP)
+        else:
+            yield from read_dockerfile(file.content, file.path, self.name)
 
 
 def _is_other(path: FilePath) -> bool:

@@ -16,6 +16,9 @@ from bot.model.source import FilePath, SourceFile, Span, Unsupported
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
+MAX_LINES = 100_000
+"""People have some hundred."""
+
 _FILE_NAME = ".env"
 
 
@@ -33,6 +36,9 @@ class _Env:
 
     def extract(self, file: SourceFile) -> Iterator[EnvironmentVariable | Unsupported]:
         """Yield every variable, or, as compose does, none of a file that is broken somewhere."""
+        if file.content.count(b"\n") > MAX_LINES:
+            yield Unsupported(file.path, 1, "", Reason.TOO_DEEP)
+            return
         lines = Lines(file.content)
         try:
             yield from [

@@ -10,8 +10,9 @@ from support.soon import soon
 
 from bot.formats._syntax.dockerfile.heredocs import MAX_NESTING, heredocs_of
 from bot.formats._syntax.dockerfile.lexer import read_instructions
-from bot.formats.dockerfile import FORMAT
-from bot.model.source import FilePath, SourceFile
+from bot.formats.dockerfile import FORMAT, MAX_LINES
+from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.vocabulary import Reason
 
 BREAKS = st.sampled_from(["\n", "\n", "\n", "\r\n"])
 BLANKS = st.sampled_from([" ", " ", "\t", "  ", "\v", "\f "])
@@ -238,3 +239,23 @@ def test_substitutions_nest_only_so_deep():
 def test_lines_made_to_exhaust_are_read(text):
     content = f"RUN {text} <<EOF\nCMD x\nFROM alpine:3.20\n".encode()
     assert [each.locator for each in FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))] in ([], ["stage[0]"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_what_is_marked_as_utf_16_is_said_to_be_no_dockerfile(encoding):
+    content = "\ufeffFROM alpine:3.20\n".encode(encoding)
+    (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))
+    assert isinstance(found, Unsupported)
+    assert found.reason is Reason.UNDECODABLE
+
+
+def test_eight_megabytes_of_lines_are_answered_at_once():
+    with soon(0.5):
+        (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM a\n" * 1_100_000))
+    assert isinstance(found, Unsupported)
+    assert found.reason is Reason.TOO_DEEP
+
+
+def test_as_many_lines_as_a_dockerfile_may_have_are_read():
+    found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"#\n" * (MAX_LINES - 1) + b"FROM a:1\n")))
+    assert [each.line_number for each in found] == [MAX_LINES]

@@ -13,7 +13,7 @@ from support.soon import soon
 from bot.core.edit import apply_edits, identity, is_proved
 from bot.core.expansion import expand
 from bot.formats.compose import FORMAT as COMPOSE
-from bot.formats.env import FORMAT
+from bot.formats.env import FORMAT, MAX_LINES
 from bot.model.reference import Digest
 from bot.model.remark import EnvironmentVariable, Literal
 from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
@@ -198,3 +198,9 @@ def test_what_environments_decide_is_edited_as_it_is_read(files):
     for each in occurrences:
         expected = replace(each.reference, tag="9.8-moved") if isinstance(each.tag, Slot) else each.reference
         assert moved[identity(each)] == expected
+
+
+def test_a_file_of_too_many_lines_is_said_to_be_one():
+    (found,) = FORMAT.extract(SourceFile(FilePath(".env"), b"A=1\n" * (MAX_LINES + 1)))
+    assert isinstance(found, Unsupported)
+    assert found.reason is Reason.TOO_DEEP
