@@ -21,7 +21,10 @@ class ArgumentSet:
 
 @dataclass(frozen=True, slots=True)
 class Kustomization:
-    """A kustomization replaces images, by their names as manifests write them, in all that it gathers."""
+    """A kustomization replaces images, by their names as manifests write them, in all that it gathers.
+
+    So do objects of Flux and Argo CD in the folders that they deploy.
+    """
 
     path: FilePath
     names: frozenset[str]

@@ -19,8 +19,8 @@ _RELATIONS: tuple[Callable[[Places, Sequence[Remark]], Places], ...] = (
     note_set_arguments,
     close_build_outputs,
     open_what_templates_take,
-    close_replaced,
     close_written_elsewhere,
+    close_replaced,
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from posixpath import basename, dirname
 
 from bot.core.closing import close_where
@@ -17,6 +19,8 @@ MAX_STEPS = 1_000_000
 """Paths looked at, counted for each name: a thousand overlays that gather ten things and replace a hundred names, and a
 second of work. Beyond it every name counts as replaced wherever it stands."""
 
+_OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
+"""The locator of what objects of Flux and Argo CD have kustomize put in the place of an image."""
 _FILE_NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 
 
@@ -25,11 +29,16 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
 
     Where nothing in the tree gathers the manifest, it is enough that somewhere a name without a registry is given
     another: nobody knows who deploys it, and the name may be a private one that Docker Hub should not be asked for.
-    The entry in the kustomization is the place that moves.
+    The entry in the kustomization is the place that moves, unless the name that it gives is replaced in its turn: by
+    those that gather its kustomization, or by the components that these take.
     """
     kustomizations = [remark for remark in remarks if isinstance(remark, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
-    names &= {place.reference.name for place in places if isinstance(place, Occurrence) and _is_manifest(place)}
+    names &= {
+        place.reference.name
+        for place in places
+        if isinstance(place, Occurrence) and (_is_manifest(place) or _is_entry(place))
+    }
     if not names:
         return places
     renamed = {name for kustomization in kustomizations for name in kustomization.renamed}
@@ -38,13 +47,15 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
 
     def is_replaced(place: Occurrence) -> bool:
         name = place.reference.name
-        if name not in names or not _is_manifest(place):
+        if name not in names or not (_is_manifest(place) or _is_entry(place)):
             return False
         if replaced is None:
             return True
+        if _is_entry(place):
+            return place.path in replaced[name].kustomizations
         if not tree.gathers(place.path):
             return name in renamed and place.reference.host == DOCKER_HUB
-        return not replaced[name].isdisjoint(path_and_folders(place.path))
+        return not replaced[name].manifests.isdisjoint(path_and_folders(place.path))
 
     return close_where(places, Reason.REPLACED_BY_KUSTOMIZE, is_replaced)
 
@@ -53,7 +64,22 @@ def _is_manifest(place: Occurrence) -> bool:
     """Say whether a place is in a manifest, or in a patch inside a kustomization."""
     if place.format == "kustomize":
         return isinstance(place.digest, Closed) and place.digest.reason is Reason.EMBEDDED
-    return place.format == "kubernetes"
+    return place.format == "kubernetes" and _OVERRIDE.search(place.locator) is None
+
+
+def _is_entry(place: Occurrence) -> bool:
+    """Say whether a place is an entry of a kustomization's `images`."""
+    return place.format == "kustomize" and place.locator.split("/")[1:2] == ["images"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Replaced:
+    """Where one name is replaced."""
+
+    manifests: frozenset[str]
+    """Files, and folders without a kustomization. A kustomization's own file is among them for the patches in it."""
+    kustomizations: frozenset[str]
+    """Those whose entries' results are, too."""
 
 
 class _Tree:
@@ -73,17 +99,17 @@ class _Tree:
                 self._taken_by[component].append(number)
         self._gathered = {path for each in kustomizations for path in each.gathers if path not in self._in_folder}
 
-    def replaced(self, names: Iterable[str]) -> dict[str, frozenset[str]] | None:
-        """Return for each name all in which it is replaced: files, and folders without a kustomization.
-
-        A kustomization's own file is in it for the patches that it holds. None where there is too much to go through.
-        """
+    def replaced(self, names: Iterable[str]) -> dict[str, _Replaced] | None:
+        """Return for each name all in which it is replaced; None where there is too much to go through."""
         replacing: dict[str, list[int]] = {name: [] for name in names}
         for number, each in enumerate(self._kustomizations):
             for name in each.names & replacing.keys():
                 replacing[name].append(number)
-        paths = {name: self._below(self._with_takers(numbers)) for name, numbers in replacing.items()}
-        return None if self._steps > MAX_STEPS else paths
+        found: dict[str, _Replaced] = {}
+        for name, numbers in replacing.items():
+            taking = self._with_takers(numbers)
+            found[name] = _Replaced(self._below(taking), self._before(frozenset(numbers), taking))
+        return None if self._steps > MAX_STEPS else found
 
     def gathers(self, path: FilePath) -> bool:
         """Say whether any kustomization gathers a file, or is it."""
@@ -95,10 +121,27 @@ class _Tree:
         return self._reached(numbers, lambda number: self._taken_by.get(number, ()))
 
     def _below(self, numbers: Iterable[int]) -> frozenset[str]:
-        reached = self._reached(numbers, lambda number: self._found_in(self._named_by(number)))
+        reached = self._reached(numbers, self._next)
         named = (path for number in reached for path in self._named_by(number) if path not in self._in_folder)
         own = (self._kustomizations[number].path for number in reached)
         return frozenset([*named, *(path for path in own if basename(path) in _FILE_NAMES)])
+
+    def _before(self, numbers: Collection[int], taking: Iterable[int]) -> frozenset[str]:
+        """Return the kustomizations that have done their work when `numbers` do theirs, in themselves or in a taker.
+
+        A taker's own entries come behind its components (accumulateTarget in api/internal/target/kusttarget.go).
+        """
+        first: set[int] = set()
+        for number in taking:
+            if self._steps > MAX_STEPS:
+                break
+            named = self._named_by(number) if number in numbers else self._kustomizations[number].gathers
+            self._steps += 1 + len(named)
+            first.update(self._found_in(named))
+        return frozenset(self._kustomizations[number].path for number in self._reached(first, self._next))
+
+    def _next(self, number: int) -> Iterator[int]:
+        return self._found_in(self._named_by(number))
 
     def _reached(self, numbers: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
         """Return all that can be reached from `numbers`, whatever the circles; too many steps end it early."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bot.core.closing import close
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Mapping, Node, Scalar
 from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars
@@ -79,12 +80,20 @@ def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str
     """Yield the image that each entry of one document puts in the place of another; none where it changes nothing."""
     images = {entry.locator: parts for entry in entries if (parts := entry.image) is not None}
     shared = shared_scalars(images.values())
-    for entry in entries:
+    last = {entry.name: index for index, entry in enumerate(entries) if entry.locator in images}
+    for index, entry in enumerate(entries):
         image = images.get(entry.locator)
         if image is not None:
             at = image.name.line_number, entry.locator
             place = Place(path, format_name, Role.THIRD_PARTY, *at, also_lines=entry.lines)
-            yield _read(entry, image, shared, place)
+            found = _read(entry, image, shared, place)
+            if isinstance(
+                found, Occurrence
+            ):  # entries follow one another: what one puts there, a later one may replace
+                later = last.get(found.reference.name, index)
+                if later > index and images[entries[later].locator].text != image.text:
+                    found = close(found, Reason.REPLACED_BY_KUSTOMIZE)
+            yield found
 
 
 def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place) -> Occurrence | Unsupported:

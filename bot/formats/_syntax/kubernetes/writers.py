@@ -1,18 +1,23 @@
-"""Argo CD Image Updater: which images of which applications it writes.
+"""What objects of Argo CD and Flux say of images elsewhere: who writes them, and what replaces them where it deploys.
 
-Its own resource says so since 1.0 (https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/),
-before that annotations of an Application did; the resource can still ask for them by `useAnnotations`.
+Argo CD Image Updater writes images of applications: its own resource says so since 1.0
+(https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/), before that annotations of an
+Application did; the resource can still ask for them by `useAnnotations`.
+
+Applications, and Flux's Kustomizations, have kustomize replace images in the folders that they deploy. Whether those
+are of this repository nobody can tell here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from bot.formats._syntax.tree_paths import path_in_tree
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
-from bot.model.remark import Application, OtherWriter
+from bot.model.remark import Application, Kustomization, OtherWriter
 from bot.model.source import FilePath
 
 MAX_IMAGES = 200
@@ -25,23 +30,37 @@ _KUSTOMIZE_NAME = ".kustomize.image-name"
 """How the annotation ends that says what an image is called where kustomize replaces it."""
 _CONSTRAINT = re.compile(r":[^/]*\Z")
 """Which tags are followed: `:1.x`, `:~1.2`."""
-_TEMPLATE = ("{{", "{%")
+_TEMPLATE = ("{{", "{%", "${")
+_TOP = FilePath("")
+_Entry = tuple[str, bool]
+"""A name that is replaced, and whether it gets another."""
 
 _APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
 """By kind: where the Application is in it."""
 _SOURCES = (("source",), ("sources", EACH), ("sourceHydrator", "drySource"))
-_GROUPS = {"argoproj.io": _APPLICATIONS.keys(), "argocd-image-updater.argoproj.io": {"ImageUpdater"}}
+_GROUPS = {
+    "argoproj.io": _APPLICATIONS.keys(),
+    "argocd-image-updater.argoproj.io": {"ImageUpdater"},
+    "kustomize.toolkit.fluxcd.io": {"Kustomization"},
+}
 
 
 def remarks_of(
     document: Document, node: Node, group_kind: tuple[str, str], locator: str, path: FilePath
-) -> Iterator[Application | OtherWriter]:
-    """Yield what an object says of applications and of who writes their images. Raises TooDeepError."""
+) -> Iterator[Application | Kustomization | OtherWriter]:
+    """Yield what an object says of applications, of who writes their images and what replaces them.
+
+    Raises TooDeepError.
+    """
     group, kind = group_kind
     if kind not in _GROUPS.get(group, ()):
         return
     if kind == "ImageUpdater":
         yield from _told_by_resource(document, node, path)
+        return
+    if kind == "Kustomization":
+        entries = list(_entries(document, node))
+        yield from _replacing(path, [_text(document, node, ("spec", "path"))], entries)
         return
     for _, application in document.walk(node, _APPLICATIONS[kind], locator):
         yield from _told_by_application(document, application, locator, path)
@@ -49,7 +68,7 @@ def remarks_of(
 
 def _told_by_application(
     document: Document, node: Node, locator: str, path: FilePath
-) -> Iterator[Application | OtherWriter]:
+) -> Iterator[Application | Kustomization | OtherWriter]:
     name = _text(document, node, ("metadata", "name"))
     folders = {
         folder
@@ -58,12 +77,42 @@ def _told_by_application(
         if not any(mark in folder for mark in _TEMPLATE)
     }
     yield Application(path, name, locator, tuple(sorted(folders)))
+    for source in _SOURCES:
+        for _, each in document.walk(node, ("spec", *source), ""):
+            overrides = _texts(document, each, ("kustomize", "images", EACH))
+            yield from _replacing(path, _texts(document, each, ("path",)), [_override(text) for text in overrides])
     for _, notes in document.walk(node, ("metadata", "annotations"), ""):
         told = {key: document.text(notes, key) or "" for key in document.keys(notes) if key.startswith(_ANNOTATION)}
         if told:
             listed = [entry.strip().rpartition("=")[2] for entry in told.get(_IMAGE_LIST, "").split(",")]
             listed += [text for key, text in told.items() if key.endswith(_KUSTOMIZE_NAME)]
             yield OtherWriter(path, name, _repositories(listed), told.get(_TARGET, ""))
+
+
+def _entries(document: Document, node: Node) -> Iterator[_Entry]:
+    """Yield the entries of Flux's `spec.images` (https://fluxcd.io/flux/components/kustomize/kustomizations/#images)."""
+    for _, entry in document.walk(node, ("spec", "images", EACH), ""):
+        name, new_name = _text(document, entry, ("name",)), _text(document, entry, ("newName",))
+        yield name, new_name not in {"", name}
+
+
+def _override(text: str) -> _Entry:
+    """Read one of Argo CD's `[old=]name[:tag][@digest]`.
+
+    https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration
+    """
+    old, equals, new = text.partition("=")
+    return (old, True) if equals else (_CONSTRAINT.sub("", new or old).partition("@")[0], False)
+
+
+def _replacing(path: FilePath, folders: Iterable[str], entries: Sequence[_Entry]) -> Iterator[Kustomization]:
+    """Yield what is replaced in folders of the repository; nothing where nobody can say which they are."""
+    named = [folder.removeprefix("/") for folder in folders if folder and not any(mark in folder for mark in _TEMPLATE)]
+    gathered = [folder for each in named if (folder := path_in_tree(_TOP, each)) is not None]
+    names = frozenset(name for name, _ in entries if name)
+    if names and gathered:
+        renamed = frozenset(name for name, is_renamed in entries if is_renamed)
+        yield Kustomization(path, names, renamed, tuple(gathered))
 
 
 def _told_by_resource(document: Document, node: Node, path: FilePath) -> Iterator[OtherWriter]:
