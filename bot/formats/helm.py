@@ -6,11 +6,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.helm.values import find_values, read_values
+from bot.formats._syntax.helm.keys import Context, Value, locate, walk_values
+from bot.formats._syntax.helm.values import ValueImage, find_images, read_values
 from bot.formats._syntax.yaml.files import read_file
-from bot.formats._syntax.yaml.nodes import Document
-from bot.model.remark import ChartRegistry, ChartTemplate, Found, ValueUse
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.formats._syntax.yaml.nodes import Document, Scalar
+from bot.formats._syntax.yaml.parts import Part
+from bot.model.remark import ChartImage, ChartTemplate, ChartValue, Found, ImagePart, ValueUse
+from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _CHART = "Chart.yaml"
@@ -23,8 +25,11 @@ _BELOW_CHART = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
 _OWN_VALUES = "values.y"
 """How the name of the values begins that a chart has for itself; all others are laid over them."""
 
-_MAY_HAVE_IMAGES = re.compile(rb"image|repository|\\[xuU\r\n\xc2\xe2]", re.IGNORECASE)
-"""A word that the keys of all images have, or an escape that can write its letters."""
+_PARTS = r"registry|repository|tag|version|digest"
+_MAY_HAVE_IMAGES = re.compile(rf"image|{_PARTS}|\\[xuU\r\n\xc2\xe2]".encode("latin-1"), re.IGNORECASE)
+"""A word that the keys of all images have, and of all their parts; or an escape that can write its letters."""
+_MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Digest)", re.DOTALL)
+"""Keys of the parts of images, and of those that are beside the key `image`."""
 _NAMED = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
@@ -81,15 +86,35 @@ def _is_wanted(content: bytes) -> bool:
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 
-def _read(document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported | ChartRegistry]:
-    """Yield the images among the values of a document, and the registries that they have. Raises TooDeepError."""
-    images = list(find_values(document, document.root, str(document.index)))
+def _read(document: Document, path: FilePath) -> Iterator[Found]:
+    """Yield the images among the values of a document, and all that may be parts of some. Raises TooDeepError."""
+    locator = str(document.index)
+    values = list(walk_values(document, document.root))
+    images = list(find_images(document, values, locator))
     found = read_values(images, path, FORMAT.name)
     yield from sorted(found, key=lambda each: each.line_number)
     if path.rpartition("/")[2].startswith(_OWN_VALUES):
-        for image in images:
-            if image.parts.prefix:
-                yield ChartRegistry(path, image.locator, image.parts.prefix, not image.may_be_elsewhere)
+        yield from (_chart_image(image, path, locator) for image in images)
+    for value in values:
+        if isinstance(value.node, Scalar) and _may_be_part(value):
+            part = Part.of(document, value.node)
+            yield ChartValue(path, part.line_number, locate(locator, (*value.around.keys, value.key)), part.text)
+
+
+def _may_be_part(value: Value) -> bool:
+    return value.around.context is not Context.NOTHING or _MAY_BE_PART.fullmatch(value.key) is not None
+
+
+def _chart_image(image: ValueImage, path: FilePath, locator: str) -> ChartImage:
+    parts = tuple((part, locate(locator, keys)) for part, keys in image.keys.items())
+    return ChartImage(
+        path,
+        image.locator,
+        parts=tuple(each for each in parts if each[0] is ImagePart.REPOSITORY) if image.is_in_list else parts,
+        pinned_in=ImagePart.REPOSITORY if image.is_in_list else image.pinned_in,
+        registry=image.parts.prefix,
+        is_certain=not image.may_be_elsewhere,
+    )
 
 
 FORMAT: FileFormat = _Helm()

@@ -103,16 +103,41 @@ class ChartTemplate:
     uses: frozenset[tuple[Way | Inclusion, ValueUse]]
 
 
+class ImagePart(StrEnum):
+    """What the values of a chart can have apart of one image, in the order of a reference."""
+
+    REGISTRY = "registry"
+    REPOSITORY = "repository"
+    TAG = "tag"
+    DIGEST = "digest"
+
+
 @dataclass(frozen=True, slots=True)
-class ChartRegistry:
-    """The values of a chart have the registry of an image apart from its name; values laid over them may leave it."""
+class ChartValue:
+    """A value of a chart that may be a part of an image: other files of values have its other parts."""
+
+    path: FilePath
+    line_number: int
+    locator: str
+    text: str
+    """What it says, as it is written; nothing for a null."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChartImage:
+    """An image among a chart's own values; those laid over them may leave some of its parts out."""
 
     path: FilePath
     locator: str
     """Of the image, in all files of values."""
+    parts: tuple[tuple[ImagePart, str], ...]
+    """The locators of the values that other files may set one by one."""
+    pinned_in: ImagePart
+    """The part that its digest is in, or would go to."""
     registry: str
+    """What it has apart from its name."""
     is_certain: bool
-    """Whether the chart is known to put it there."""
+    """Whether the chart is known to put that registry there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +214,8 @@ Remark = (
     Application
     | ArgumentSet
     | BuildOutput
-    | ChartRegistry
+    | ChartImage
+    | ChartValue
     | Kustomization
     | OtherWriter
     | ChartTemplate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from support.helm_oracle import render
@@ -73,6 +74,28 @@ def test_helm_renders_a_case_with_nothing_but_other_images(name):
     assert before is not None
     assert after is not None
     assert bool(changes(before, after)) is (name != "templates")  # whose values are used for all but images
+
+
+@pytest.mark.real("helm")
+@pytest.mark.parametrize(
+    ("case", "values", "count"),
+    [
+        ("partial-overlays", None, 3),
+        ("partial-overlays", "values-prod.yaml", 1),
+        ("partial-overlays", "ci/mirror-values.yaml", 3),
+        ("umbrella", None, 0),
+        ("umbrella", "values-prod.yaml", 0),
+    ],
+)
+def test_no_values_laid_over_those_of_a_chart_get_the_digest_of_another_image(case, values, count, tmp_path):
+    chart = copytree(CASES / case / "before", tmp_path / "chart")
+    over = chart / values if values is not None else None
+    before = render(chart, over)
+    pin(chart)
+    after = render(chart, over)
+    assert before is not None
+    assert after is not None
+    assert changes(before, after) == count
 
 
 def rendered_changes(folder: Path, template: str) -> int:

@@ -9,13 +9,13 @@ from bot.core.relate.charts import open_what_templates_take
 from bot.core.relate.environment import add_interpolated
 from bot.core.relate.kustomize import close_replaced
 from bot.core.relate.outputs import close_build_outputs
-from bot.core.relate.overlays import inherit_registries
+from bot.core.relate.overlays import lay_over
 from bot.core.relate.writers import close_written_elsewhere
 from bot.model.remark import Places, Remark
 
 _RELATIONS: tuple[Callable[[Places, Sequence[Remark]], Places], ...] = (
     add_interpolated,
-    inherit_registries,
+    lay_over,
     note_set_arguments,
     close_build_outputs,
     open_what_templates_take,

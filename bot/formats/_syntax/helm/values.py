@@ -16,16 +16,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from functools import partial
 
 from bot.core.closing import close
+from bot.formats._syntax.helm.keys import Context, Step, Value, locate, walk_values
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place
-from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar, Sequence, TooDeepError
+from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar
 from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars
-from bot.formats._syntax.yaml.trees import MAX_NESTING
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag, parse_sha256
+from bot.model.remark import ImagePart
 from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported
 from bot.model.vocabulary import Reason, Role
 
@@ -57,12 +57,8 @@ _BESIDE = {"imageTag": "imageDigest", "image_tag": "image_digest", "tag": "diges
 """Keys beside the key `image` that hold its tag, and those of the digest then; `initImageTag` is for `initImage`."""
 _SUFFIXES = (("Tag", "Digest"), ("_tag", "_digest"))
 
-MAX_KEYS_LENGTH = 4000
-"""Characters of the keys down to one value: locators hold them all."""
 MAX_COMMENT_LINES = 100
 """Lines between a key and its mapping that are looked at, as above a place."""
-_ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
-"""So that no two ways through a document have one locator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +68,10 @@ class ValueImage:
     locator: str
     line_number: int
     parts: Parts
-    tag_value: str
-    """The value that holds its tag, from where the values begin: `controller.image.tag`."""
-    digest_value: str
-    """The same of its digest."""
+    keys: dict[ImagePart, tuple[str, ...]]
+    """Down to each part, from where the values begin; also to those that it may have and has not."""
+    is_in_list: bool
+    """Files of values that are laid over others replace lists as a whole."""
     is_text: bool
     """Whether one text is all of it."""
     is_certain: bool
@@ -85,27 +81,13 @@ class ValueImage:
     """Whether its registry is one that stands before all images in some charts, and before a few in others."""
     hex_digest: str = ""
 
-
-class _Context(Enum):
-    """What the keys around something say of it."""
-
-    NOTHING = auto()
-    IMAGE = auto()
-    IMAGES = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A collection on the way through the values."""
-
-    node: Mapping | Sequence
-    inside: dict[str, Node]
-    keys: tuple[str, ...] = ()
-    context: _Context = _Context.NOTHING
-
     @property
-    def is_too_far(self) -> bool:
-        return len(self.keys) > MAX_NESTING or sum(map(len, self.keys)) > MAX_KEYS_LENGTH
+    def pinned_in(self) -> ImagePart:
+        """The part that its digest is in, or would go to."""
+        tag, digest = self.parts.tag, self.parts.digest
+        if digest is not None and (digest.text or (digest.empty_slot() is not None and "@" not in self.parts.text)):
+            return ImagePart.DIGEST
+        return ImagePart.TAG if tag is not None and tag.text else ImagePart.REPOSITORY
 
 
 def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueImage]:
@@ -113,29 +95,25 @@ def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueI
 
     Read it only when all paths of the document have been walked: what shares its bytes is known only then.
     """
-    if not isinstance(root, Mapping | Sequence):
+    return find_images(document, list(walk_values(document, root)), locator)
+
+
+def find_images(document: Document, values: list[Value], locator: str) -> Iterator[ValueImage]:
+    """Yield what reads like an image among `values`, as they were walked. Raises TooDeepError."""
+    if not values:
         return
-    first = _Step(root, dict(document.look(root)))
+    first = values[0].around
     of_all = _registry_at(document, first, _REGISTRY_OF_ALL)
     of_others = (_registry_in(document, first, keys) for keys in _REGISTRIES_OF_OTHERS)
     search = _Search(document, locator, of_all, of_all or next(filter(None, of_others), ""))
-    pending = [first]
-    while pending:
-        step = pending.pop()
-        if step.is_too_far:  # an alias to what it is inside of, if nobody made it up
-            raise TooDeepError
-        below: list[_Step] = []
-        for key, value in step.inside.items():
-            found = None
-            if isinstance(value, Mapping | Sequence):
-                next_step = _Step(value, dict(document.look(value)), (*step.keys, key), _context(step, key))
-                below.append(next_step)
-                found = search.mapping(step, next_step)
-            elif isinstance(value, Scalar) and value.tag == STRING:
-                found = search.text(step, key, value)
-            if found is not None:
-                yield found
-        pending += reversed(below)
+    for value in values:
+        found = None
+        if value.step is not None:
+            found = search.mapping(value.around, value.step)
+        elif isinstance(value.node, Scalar) and value.node.tag == STRING:
+            found = search.text(value.around, value.key, value.node)
+        if found is not None:
+            yield found
 
 
 def read_values(images: Collection[ValueImage], path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
@@ -175,8 +153,9 @@ def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence
     if image.is_text or not isinstance(slot, Slot) or found.reference.digest is not None:
         return found
     if slot.before != b"@":
-        return replace(found, variables=(image.digest_value,))
-    return replace(found, digest=Closed(Reason.CHART_UNKNOWN, slot), variables=(image.tag_value,))
+        return replace(found, variables=(".".join(image.keys[ImagePart.DIGEST]),))
+    tag = ".".join(image.keys[ImagePart.TAG])
+    return replace(found, digest=Closed(Reason.CHART_UNKNOWN, slot), variables=(tag,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +167,7 @@ class _Search:
     registry_of_all: str
     registry_of_others: str
 
-    def mapping(self, around: _Step, step: _Step) -> ValueImage | None:
+    def mapping(self, around: Step, step: Step) -> ValueImage | None:
         """Return the image that a mapping reads like, which stands in the one `around` it."""
         inside, value = step.inside, step.node
         tag_key = next((each for each in _TAG_KEYS if isinstance(inside.get(each), Scalar)), None)
@@ -205,11 +184,11 @@ class _Search:
         first = registry if registry is not None and own else name
         others = [part.line_number for part in (registry, name, tag, digest) if part is not None]
         return ValueImage(
-            locator=self._locate(step.keys),
+            locator=locate(self.locator, step.keys),
             line_number=first.line_number,
             parts=Parts(name, self._prefix(own, name.text), tag, digest),
-            tag_value=".".join((*step.keys, tag_key or _TAG_KEYS[0])),
-            digest_value=".".join((*step.keys, "digest")),
+            keys=_part_keys(step.keys, "registry", name_key, tag_key or _TAG_KEYS[0], "digest"),
+            is_in_list=step.is_in_list,
             is_text=False,
             is_certain=True,
             may_be_elsewhere=self._may_be_elsewhere(own, name.text),
@@ -218,18 +197,18 @@ class _Search:
         )
 
     @staticmethod
-    def _is_image(around: _Step, step: _Step, *, has_tag: bool) -> bool:
-        if step.context is _Context.IMAGE:
+    def _is_image(around: Step, step: Step, *, has_tag: bool) -> bool:
+        if step.context is Context.IMAGE:
             return True
-        is_among_images = step.context is _Context.IMAGES or around.context is not _Context.NOTHING
+        is_among_images = step.context is Context.IMAGES or around.context is not Context.NOTHING
         has_words = not _ONLY_IMAGES_HAVE.isdisjoint(step.inside)
         return (has_tag or "digest" in step.inside) and (is_among_images or has_words)
 
-    def text(self, step: _Step, key: str, value: Scalar) -> ValueImage | None:
+    def text(self, step: Step, key: str, value: Scalar) -> ValueImage | None:
         """Return the image that a text reads like, which stands under `key` of `step`."""
         is_named = isinstance(step.node, Mapping) and key.lower().endswith("image")
         text = _text(value)
-        if not (is_named or step.context is _Context.IMAGES) or not text or _NO_REFERENCE.fullmatch(text):
+        if not (is_named or step.context is Context.IMAGES) or not text or _NO_REFERENCE.fullmatch(text):
             return None
         keys = _keys_beside(step, key, text) if is_named else None
         is_exact = is_named and key.lower() == "image"
@@ -242,11 +221,11 @@ class _Search:
         own = registry.text.removesuffix("/") if registry is not None else ""
         others = [part.line_number for part in (tag, digest, registry) if part is not None]
         return ValueImage(
-            locator=self._locate((*step.keys, key)),
+            locator=locate(self.locator, (*step.keys, key)),
             line_number=name.line_number,
             parts=Parts(name, self._prefix(own, text), tag, digest),
-            tag_value=".".join((*step.keys, keys[0] if keys else key)),
-            digest_value=".".join((*step.keys, keys[1] if keys else key)),
+            keys=_part_keys(step.keys, *(("registry", key, *keys) if keys else (None, key))),
+            is_in_list=step.is_in_list,
             is_text=keys is None,
             is_certain=is_exact,
             may_be_elsewhere=self._may_be_elsewhere(own, text),
@@ -269,23 +248,24 @@ class _Search:
     def _may_be_elsewhere(self, own: str, name: str) -> bool:
         return self.registry_of_all not in {"", own} and not (not own and _HOST.match(name))
 
-    def _locate(self, keys: tuple[str, ...]) -> str:
-        return "/".join((self.locator, *(each.translate(_ESCAPES) for each in keys)))
+
+def _part_keys(around: tuple[str, ...], *keys: str | None) -> dict[ImagePart, tuple[str, ...]]:
+    return {part: (*around, key) for part, key in zip(ImagePart, keys, strict=False) if key is not None}
 
 
-def _name_key(step: _Step) -> str | None:
+def _name_key(step: Step) -> str | None:
     """Return the key of the name in a mapping; one that is not `repository` has to say more than a word."""
     inside = step.inside
     if _text(inside.get("repository")):
         return "repository"
     if _text(inside.get("registry")):
         return "name" if _text(inside.get("name")) else None
-    if "repository" in inside or step.context is not _Context.IMAGE or _TAG_KEYS[0] not in inside:
+    if "repository" in inside or step.context is not Context.IMAGE or _TAG_KEYS[0] not in inside:
         return None
     return next((key for key in ("name", "repo") if "/" in _text(inside.get(key))), None)
 
 
-def _keys_beside(step: _Step, key: str, text: str) -> tuple[str, str] | None:
+def _keys_beside(step: Step, key: str, text: str) -> tuple[str, str] | None:
     """Return the keys beside `key` that hold the tag of an image without one, and its digest."""
     if ":" in text.rpartition("/")[2] or "@" in text:
         return None
@@ -305,18 +285,18 @@ def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
     return is_exact or (is_named and reference.host != DOCKER_HUB)
 
 
-def _registry_at(document: Document, root: _Step, keys: tuple[str, ...]) -> str:
+def _registry_at(document: Document, root: Step, keys: tuple[str, ...]) -> str:
     *around, key = keys
     return _text(_look(document, root, around).get(key)).removesuffix("/")
 
 
-def _registry_in(document: Document, root: _Step, keys: tuple[str, ...]) -> str:
+def _registry_in(document: Document, root: Step, keys: tuple[str, ...]) -> str:
     inside = _look(document, root, keys)
     texts = (_text(node) for key, node in inside.items() if _REGISTRY_KEY.fullmatch(key))
     return next(filter(None, texts), "").removesuffix("/")
 
 
-def _look(document: Document, root: _Step, keys: Iterable[str]) -> dict[str, Node]:
+def _look(document: Document, root: Step, keys: Iterable[str]) -> dict[str, Node]:
     """Return what is under `keys` from the top."""
     inside = root.inside
     for key in keys:
@@ -332,16 +312,6 @@ def _written(node: Node) -> str:
 def _text(node: Node) -> str:
     """Return the text that a node is; what YAML takes for a number or nothing is none."""
     return node.text if isinstance(node, Scalar) and node.tag == STRING else ""
-
-
-def _context(step: _Step, key: str) -> _Context:
-    """Return what a key says of what stands under it; the items of a list are what the list is."""
-    if isinstance(step.node, Sequence):
-        return step.context
-    word = key.lower()
-    if word.endswith("images"):
-        return _Context.IMAGES
-    return _Context.IMAGE if word.endswith("image") else _Context.NOTHING
 
 
 def _key_line(document: Document, mapping: Mapping) -> int:
