@@ -15,6 +15,7 @@ MAX_REASON = 200
 
 _COMMENT = re.compile(rb"\s*(?:#|//)")
 _IGNORE = re.compile(rb"(?:^|(?<=\s))(?:#|//)+[ \t]*basebump:[ \t]*ignore(?!\S)(.*)")
+_KEY = re.compile(rb" *(?:- +)?[\w.\"'/-]+:[ \t]*(?:&\S+[ \t]*)?(?:#.*)?\r?")
 _UNTIL = re.compile(r"until=(\d{4}-\d{2}-\d{2})(?!\S)\s*(.*)", re.ASCII)
 
 
@@ -26,7 +27,8 @@ def lines_of(content: bytes) -> Sequence[bytes] | None:
 def comment_at(lines: Sequence[bytes], places: Sequence[int], *, at_line_end: bool) -> IgnoreComment | None:
     """Return the comment in the block of comments directly above one of the lines `places`, counted from 1.
 
-    With `at_line_end` it may also stand at the end of the line itself.
+    With `at_line_end` it may also stand at the end of the line itself; and where that is the first below a key, as
+    `image:` below the name of a service, above the key.
     """
     for place in places:
         for number in _comment_lines(lines, place, at_line_end=at_line_end):
@@ -41,10 +43,21 @@ def _comment_lines(lines: Sequence[bytes], place: int, *, at_line_end: bool) -> 
         return
     if at_line_end:
         yield place
+        if place > 1 and _is_first_below(lines[place - 2], lines[place - 1]):
+            yield from _comment_lines(lines, place - 1, at_line_end=False)
     for number in range(place - 1, max(place - 1 - MAX_COMMENT_LINES, 0), -1):
         if not _COMMENT.match(lines[number - 1]):
             return
         yield number
+
+
+def _is_first_below(above: bytes, line: bytes) -> bool:
+    """Say whether a line is indented below the one above it, which is nothing but a key."""
+    return _KEY.fullmatch(above) is not None and _indentation(line) > _indentation(above)
+
+
+def _indentation(line: bytes) -> int:
+    return len(line) - len(line.lstrip(b" "))
 
 
 def _comment(line_number: int, text: str) -> IgnoreComment:

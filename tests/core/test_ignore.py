@@ -86,3 +86,27 @@ def test_a_longer_block_than_anybody_writes_is_not_read_to_its_top():
 
 def test_a_line_that_is_not_there_has_no_comment():
     assert at("# basebump: ignore", 9) is None
+
+
+@pytest.mark.parametrize("key", ["db:", "db: &db", '"db": # the old one', "- db:", "db:\r"])
+def test_a_comment_above_a_key_is_about_what_is_first_below_it(key):
+    assert at(f"services:\n  # basebump: ignore\n  {key}\n      image: postgres:16\n", 4) == IgnoreComment(2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# basebump: ignore\ndb:\n  ports: [1]\n  image: a",  # there is more in between
+        "# basebump: ignore\ndb:\nimage: b\n  c: d",  # not below it
+        "# basebump: ignore\ndb: value\n  image: a\n",  # no key alone
+        "# basebump: ignore\n\ndb:\n  image: a",  # not directly above
+        "# basebump: ignore\na:\n  b:\n    image: c",  # above a key further up
+    ],
+)
+def test_a_comment_further_up_is_about_something_else(text):
+    number = next(number for number, line in enumerate(text.split("\n"), start=1) if "image" in line)
+    assert at(text, number) is None
+
+
+def test_where_lines_take_no_comments_a_key_is_none():
+    assert at("# basebump: ignore\nLABEL:\n  FROM a", 3, at_line_end=False) is None
