@@ -15,6 +15,8 @@ from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.hcl.reader import Block, Body, Computed, Expression, Hcl, Object, Tuple, read_hcl
 from bot.formats._syntax.hcl.tokens import Literal, Template
+from bot.formats._syntax.jsonc import Array, Json, Text, read_json
+from bot.formats._syntax.jsonc import Object as JsonObject
 from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
 from bot.formats._syntax.platforms import read_platform
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
@@ -148,7 +150,9 @@ class _Reader:
                     yield from self._image(f"{locator}[{index}].image", item.value, shift=shift)
 
     def _encoded(self, locator: str, value: Expression | None) -> Iterator[Occurrence | Unsupported]:
-        """Yield the images of `jsonencode([{ image = "…" }])`."""
+        """Yield the images of `jsonencode([{ image = "…" }])`, or of the same JSON in a heredoc."""
+        if isinstance(value, Template):
+            yield from self._in_json(locator, value)
         if not isinstance(value, Computed):
             return
         call = _JSONENCODE.fullmatch(self.file.content[value.start : value.end])
@@ -158,6 +162,29 @@ class _Reader:
         argument = read_hcl(_ATTRIBUTE + call["argument"].rstrip(b" \t\r\n,"))
         if isinstance(argument, Hcl):
             yield from self._containers(locator, argument.body.attributes[0].value, shift)
+
+    def _in_json(self, locator: str, value: Template) -> Iterator[Occurrence | Unsupported]:
+        """Yield the images of a list of containers that a heredoc holds as JSON; its bytes stand there as they are."""
+        lines = [
+            (part.start, part.value) for part in value.parts if isinstance(part, Literal) and part.start is not None
+        ]
+        if not lines or not self.file.content.startswith(b"<<", value.start):
+            return
+        start, end = lines[0][0], lines[-1][0] + len(lines[-1][1])
+        read = read_json(self.file.content[start:end])
+        containers = read.root.items if isinstance(read, Json) and isinstance(read.root, Array) else ()
+        for index, container in enumerate(containers):
+            for image in container.values("image") if isinstance(container, JsonObject) else ():
+                if isinstance(image, Text) and image.value:
+                    at = self._locators.unique(f"{locator}[{index}].image")
+                    line_number = self.file.line_number(start + image.start)
+                    place = Place(self.path, FORMAT.name, Role.THIRD_PARTY, line_number, at)
+                    if TEMPLATE_MARKS.search(image.value):
+                        yield place.unsupported(image.value, Reason.TEMPLATED)
+                    elif image.is_literal:
+                        yield place.read(image.value, start + image.start)
+                    else:
+                        yield place.unsupported(image.value, Reason.MALFORMED)
 
     def _image(
         self, locator: str, value: Expression | None, platform: str | None = None, shift: int = 0

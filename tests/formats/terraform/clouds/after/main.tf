@@ -54,7 +54,7 @@ resource "aws_ecs_task_definition" "task" {
 }
 resource "aws_ecs_task_definition" "text" {
   container_definitions = <<EOF
-[{"image": "evil:1"}]
+[{"name":  "evil:1"}]
 EOF
 }
 resource "aws_ecs_task_definition" "computed" {
