@@ -10,6 +10,7 @@ from support.soon import soon
 
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats.kubernetes import FORMAT
+from bot.model.remark import Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 
@@ -230,3 +231,51 @@ def test_a_comment_above_what_is_around_an_image_but_no_item_is_not_about_it():
     text = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec:\n  replicas: 1\n  image: prom/prometheus:v3\n"
     (found,) = FORMAT.extract(SourceFile(PATH, text.encode()))
     assert found.also_lines == ()
+
+
+def replaced_by(spec: str, kind: str = "argoproj.io/v1alpha1, kind: Application"):
+    """Return the names that an object replaces, those that it gives another, and where."""
+    content = f"{{apiVersion: {kind}, metadata: {{name: web}}, spec: {spec}}}".encode()
+    remarks = FORMAT.extract(SourceFile(FilePath("clusters/web.yaml"), content))
+    return [(each.names, each.renamed, each.gathers) for each in remarks if isinstance(each, Kustomization)]
+
+
+@pytest.mark.parametrize(
+    ("override", "name", "is_renamed"),
+    [
+        ("web:v2", "web", False),
+        ("web=registry.example.com/web:v2", "web", True),
+        ("web=web:v2", "web", False),
+        ("localhost:5000/web:v2", "localhost:5000/web", False),
+        ("localhost:5000/web", "localhost:5000/web", False),
+        (f"web@sha256:{'0' * 64}", "web", False),
+        (f"web:v2@sha256:{'0' * 64}", "web", False),
+    ],
+)
+def test_an_application_replaces_the_name_before_the_equals_sign_or_the_one_that_it_tags(override, name, is_renamed):
+    (found,) = replaced_by(f"{{source: {{path: apps, kustomize: {{images: ['{override}']}}}}}}")
+    assert found == ({name}, {name} if is_renamed else set(), ("apps",))
+
+
+def test_each_source_of_an_application_replaces_in_its_own_folder():
+    one, two = "{path: one, kustomize: {images: [web:v2]}}", "{path: two, kustomize: {images: [job:v2]}}"
+    assert replaced_by(f"{{sources: [{one}, {two}, {{path: three}}]}}") == [
+        ({"web"}, set(), ("one",)),
+        ({"job"}, set(), ("two",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "folders"), [("apps", ["apps"]), ("./apps", ["apps"]), ("/apps/", ["apps"]), ("./", [""]), ("../x", [])]
+)
+def test_what_flux_replaces_is_in_a_folder_from_the_top_of_the_tree(path, folders):
+    spec = f"{{path: {path}, images: [{{name: web, newName: acme/web}}, {{name: job, newTag: v1}}]}}"
+    found = replaced_by(spec, "kustomize.toolkit.fluxcd.io/v1, kind: Kustomization")
+    assert found == [({"web", "job"}, {"web"}, (folder,)) for folder in folders]
+
+
+@pytest.mark.parametrize("path", ["'{{ .path.path }}'", "'apps/{{name}}'", "'apps/${cluster}'", "'{% if x %}a'"])
+def test_nobody_can_say_where_a_templated_path_leads(path):
+    assert not replaced_by(f"{{source: {{path: {path}, kustomize: {{images: ['web:v2']}}}}}}")
+    of_flux = f"{{path: {path}, images: [{{name: web, newTag: v2}}]}}"
+    assert not replaced_by(of_flux, "kustomize.toolkit.fluxcd.io/v1, kind: Kustomization")

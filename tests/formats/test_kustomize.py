@@ -13,7 +13,7 @@ from support.values import digest
 from bot.core.edit import apply_edits, write_digest
 from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
-from bot.model.reference import ImageReference
+from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.model.remark import Kustomization
 from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
@@ -139,6 +139,95 @@ def test_a_component_replaces_in_what_its_taker_gathers(tmp_path):
     assert build(tmp_path, taker, ["web:v1", "docker.io/library/web:v1"]) == ["web:v2", "docker.io/library/web:v1"]
 
 
+BASE = "resources: [pods.yaml]\nimages:\n- name: web\n  newTag: v1\n"
+OVERLAY = "resources: [../base]\n"
+COMPONENT = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+PRIVATE = "registry.example.com/web"
+TO_PRIVATE = f"images: [{{name: web, newName: {PRIVATE}}}]"
+TO_BAR = "images: [{name: web, newName: bar, newTag: v2}]"
+BAR_TO_PRIVATE = f"images: [{{name: bar, newName: {PRIVATE}}}]"
+
+
+@pytest.mark.real("kustomize")
+@pytest.mark.parametrize(
+    ("files", "image", "is_pinned"),
+    [
+        pytest.param({"top": OVERLAY}, "web:v1", True, id="no other"),
+        pytest.param({"top": OVERLAY + TO_PRIVATE}, f"{PRIVATE}:v1", False, id="overlay"),
+        pytest.param(
+            {"base": f"{BASE}  newName: bar\n", "top": OVERLAY + BAR_TO_PRIVATE}, f"{PRIVATE}:v1", False, id="new name"
+        ),
+        pytest.param(
+            {"base": f"{BASE}- name: web\n  newName: {PRIVATE}\n", "top": OVERLAY},
+            f"{PRIVATE}:v1",
+            False,
+            id="later entry",
+        ),
+        pytest.param(
+            {"one": COMPONENT + TO_PRIVATE, "top": f"{OVERLAY}components: [../one]"},
+            f"{PRIVATE}:v1",
+            False,
+            id="component",
+        ),
+        pytest.param(
+            {
+                "one": COMPONENT + TO_PRIVATE,
+                "middle": f"{OVERLAY}components: [../one]",
+                "top": "resources: [../middle]",
+            },
+            f"{PRIVATE}:v1",
+            False,
+            id="component of what is gathered",
+        ),
+        pytest.param(
+            {
+                "one": COMPONENT + TO_BAR,
+                "two": COMPONENT + BAR_TO_PRIVATE,
+                "top": f"{OVERLAY}components: [../one, ../two]",
+            },
+            f"{PRIVATE}:v2",
+            False,
+            id="later component",
+        ),
+        pytest.param(
+            {
+                "one": COMPONENT + BAR_TO_PRIVATE,
+                "two": COMPONENT + TO_BAR,
+                "top": f"{OVERLAY}components: [../one, ../two]",
+            },
+            "bar:v2",
+            True,
+            id="earlier component",
+        ),
+        pytest.param(
+            {"one": COMPONENT + BAR_TO_PRIVATE, "top": f"{OVERLAY}components: [../one]\n{TO_BAR}"},
+            "bar:v2",
+            True,
+            id="own component",
+        ),
+    ],
+)
+def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_pinned, tmp_path):
+    """Nothing else of Docker Hub is: the names in between may be private ones."""
+    tree = {"base/pods.yaml": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{image: web}]}}"}
+    tree |= {f"{folder}/kustomization.yaml": content for folder, content in ({"base": BASE} | files).items()}
+    readings = [
+        read(SourceFile(FilePath(path), content.encode()), KUBERNETES if path.endswith(PODS) else FORMAT)
+        for path, content in tree.items()
+    ]
+    places = [each for each in related(readings) if isinstance(each, Occurrence) and each.reference.host == DOCKER_HUB]
+    pinned = [(each.path, each.digest, str(each.reference)) for each in places if isinstance(each.digest, Slot)]
+    assert {written for _, _, written in pinned} == ({image} if is_pinned else set())
+    for path, content in tree.items():
+        edits = [write_digest(slot, digest(written)) for of, slot, written in pinned if of == path]
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes(apply_edits(content.encode(), edits))
+    command = [find_kustomize() or "kustomize", "build", str(tmp_path / "top")]
+    built = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    (container,) = yaml.safe_load(built.stdout)["spec"]["containers"]
+    assert container["image"] == (f"{image}@{digest(image)}" if is_pinned else image)
+
+
 def test_it_says_what_it_gathers_from_the_top_of_the_tree():
     remark = remark_of(
         b"""resources:
@@ -222,6 +311,36 @@ def test_overlays_components_and_manifests_are_brought_together():
         ("images/kustomization.yaml", "acme/web:v1", True),
         ("loose/pod.yaml", "web:1", False),
         ("loose/pod.yaml", "nginx:1", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    "deployed",
+    [
+        f"apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nspec:\n  path: ./apps\n  {TO_PRIVATE}\n",
+        f"""\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+spec:
+  source:
+    path: apps
+    kustomize:
+      images: ['web={PRIVATE}']
+""",
+    ],
+)
+def test_what_flux_and_argo_cd_replace_where_they_deploy_closes_entries_there(deployed):
+    files = {
+        "apps/kustomization.yaml": b"resources: [../base]\nimages: [{name: web, newTag: v2}]",
+        "base/kustomization.yaml": b"images: [{name: web, newTag: v1}, {name: nginx, newTag: '1'}]",
+    }
+    readings = [read(SourceFile(FilePath(path), content), FORMAT) for path, content in files.items()]
+    readings.append(read(SourceFile(FilePath("clusters/apps.yaml"), deployed.encode()), KUBERNETES))
+    places = [each for each in related(readings) if isinstance(each, Occurrence) and each.format == FORMAT.name]
+    assert [(each.path, str(each.reference), isinstance(each.digest, Slot)) for each in places] == [
+        ("apps/kustomization.yaml", "web:v2", False),
+        ("base/kustomization.yaml", "web:v1", False),
+        ("base/kustomization.yaml", "nginx:1", True),
     ]
 
 

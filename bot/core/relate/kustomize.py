@@ -1,4 +1,4 @@
-"""Images that a kustomization replaces: what the manifest says there is only a name for it."""
+"""Images that a kustomization replaces: what the manifest, or an entry of another, says there is a name for it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from posixpath import basename, dirname
 
 from bot.core.closing import close_where
 from bot.core.relate.folders import path_and_folders
 from bot.model.reference import DOCKER_HUB
 from bot.model.remark import Kustomization, Places, Remark
-from bot.model.source import Closed, FilePath, Occurrence
+from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 MAX_STEPS = 1_000_000
@@ -61,9 +62,9 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
 
 
 def _is_manifest(place: Occurrence) -> bool:
-    """Say whether a place is in a manifest, or in a patch inside a kustomization."""
+    """Say whether a place is in a manifest, or is a patch or a chart's value inside a kustomization."""
     if place.format == "kustomize":
-        return isinstance(place.digest, Closed) and place.digest.reason is Reason.EMBEDDED
+        return not _is_entry(place)
     return place.format == "kubernetes" and _OVERRIDE.search(place.locator) is None
 
 
@@ -77,7 +78,8 @@ class _Replaced:
     """Where one name is replaced."""
 
     manifests: frozenset[str]
-    """Files, and folders without a kustomization. A kustomization's own file is among them for the patches in it."""
+    """Files, and folders without a kustomization. A kustomization's own file is among them for what it holds beside its
+    entries."""
     kustomizations: frozenset[str]
     """Those whose entries' results are, too."""
 
@@ -88,12 +90,17 @@ class _Tree:
     def __init__(self, kustomizations: Sequence[Kustomization]) -> None:
         self._kustomizations = kustomizations
         self._in_folder: dict[str, list[int]] = defaultdict(list)
+        self._below_folder: dict[str, list[int]] = defaultdict(list)
+        """The uppermost ones below a folder that has none: Flux makes one for it that gathers them."""
         self._taken_by: dict[int, list[int]] = defaultdict(list)
         """By component: those that list it."""
         self._steps = 0
         for number, each in enumerate(kustomizations):
             if basename(each.path) in _FILE_NAMES:
                 self._in_folder[dirname(each.path)].append(number)
+        for folder, numbers in self._in_folder.items():
+            for above in takewhile(lambda each: each not in self._in_folder, _folders_around(folder)):
+                self._below_folder[above] += numbers
         for number, each in enumerate(kustomizations):
             for component in self._found_in(each.components):
                 self._taken_by[component].append(number)
@@ -126,19 +133,30 @@ class _Tree:
         own = (self._kustomizations[number].path for number in reached)
         return frozenset([*named, *(path for path in own if basename(path) in _FILE_NAMES)])
 
-    def _before(self, numbers: Collection[int], taking: Iterable[int]) -> frozenset[str]:
+    def _before(self, numbers: Collection[int], taking: Collection[int]) -> frozenset[str]:
         """Return the kustomizations that have done their work when `numbers` do theirs, in themselves or in a taker.
 
-        A taker's own entries come behind its components (accumulateTarget in api/internal/target/kusttarget.go).
+        A taker's components come one after another, and its own entries behind them (accumulateTarget in
+        api/internal/target/kusttarget.go).
         """
         first: set[int] = set()
         for number in taking:
             if self._steps > MAX_STEPS:
                 break
-            named = self._named_by(number) if number in numbers else self._kustomizations[number].gathers
-            self._steps += 1 + len(named)
+            named = self._named_by(number) if number in numbers else self._named_before(number, taking)
+            self._steps += 1 + len(self._named_by(number))
             first.update(self._found_in(named))
         return frozenset(self._kustomizations[number].path for number in self._reached(first, self._next))
+
+    def _named_before(self, number: int, taken: Collection[int]) -> tuple[FilePath, ...]:
+        """Return what a taker has gathered when the last of `taken` among its components comes."""
+        taker = self._kustomizations[number]
+        last = max(
+            at
+            for at, component in enumerate(taker.components)
+            if any(found in taken for found in self._found_in([component]))
+        )
+        return taker.gathers + taker.components[:last]
 
     def _next(self, number: int) -> Iterator[int]:
         return self._found_in(self._named_by(number))
@@ -162,4 +180,12 @@ class _Tree:
         return kustomization.gathers + kustomization.components
 
     def _found_in(self, folders: Iterable[FilePath]) -> Iterator[int]:
-        return (number for folder in folders for number in self._in_folder.get(folder, ()))
+        for folder in folders:
+            yield from self._in_folder.get(folder, self._below_folder.get(folder, []))
+
+
+def _folders_around(folder: str) -> Iterator[str]:
+    """Yield the folders that a folder is in, the innermost first."""
+    while folder:
+        folder = dirname(folder)
+        yield folder

@@ -20,6 +20,10 @@ def manifest(written="web:1", path="base/web.yaml", **more):
     return occurrence(written, path=path, **({"format": "kubernetes"} | more))
 
 
+def entry(folder, written="web:1"):
+    return occurrence(written, path=f"{folder}/kustomization.yaml", format="kustomize", locator="0/images/0")
+
+
 def kustomization(folder, gathers=(), names=(), components=(), name="kustomization.yaml", renamed=()):
     path = FilePath(f"{folder}/{name}" if folder else name)
     paths = (tuple(map(FilePath, each)) for each in (gathers, components))
@@ -132,10 +136,61 @@ def test_circles_end():
     assert is_replaced(manifest(path="first/web.yaml"), first, second)
 
 
-def test_the_entry_in_the_kustomization_is_the_place_that_moves():
-    entry = occurrence("web:1", path="base/kustomization.yaml", format="kustomize")
-    overlay = kustomization("overlay", ["base"], ["web"])
-    assert not is_replaced(entry, kustomization("base", ["base/web.yaml"], ["web"]), overlay)
+def test_the_entry_in_the_last_kustomization_is_the_place_that_moves():
+    base, overlay = kustomization("base", ["base/web.yaml"], ["web"]), kustomization("overlay", ["base"], ["web"])
+    assert not is_replaced(entry("base"), base)
+    assert is_replaced(entry("base"), base, overlay)
+    assert not is_replaced(entry("overlay"), base, overlay)
+
+
+def test_what_counts_is_the_name_that_an_entry_gives():
+    base = kustomization("base", ["base/web.yaml"], ["web"], renamed=["web"])
+    assert is_replaced(entry("base", "acme/web:1"), base, kustomization("overlay", ["base"], ["acme/web"]))
+    assert not is_replaced(entry("base", "acme/web:1"), base, kustomization("overlay", ["base"], ["web"]))
+
+
+def test_components_come_one_after_another_and_before_the_entries_of_who_takes_them():
+    base = kustomization("base", ["base/web.yaml"], ["web"])
+    first, second = kustomization("first", names=["web"]), kustomization("second", names=["web"])
+    overlay = kustomization("overlay", ["base"], ["web"], components=["first", "second"])
+    assert is_replaced(entry("base"), base, second, replace(overlay, names=frozenset()))
+    assert is_replaced(entry("first"), base, first, second, replace(overlay, names=frozenset()))
+    assert not is_replaced(entry("second"), base, first, second, replace(overlay, names=frozenset()))
+    assert is_replaced(entry("second"), base, first, second, overlay)
+    assert not is_replaced(entry("overlay"), base, first, second, overlay)
+
+
+def test_what_a_gathered_kustomization_takes_stays_below_it():
+    inner = kustomization("inner", ["inner/web.yaml"])
+    component = kustomization("component", names=["web"])
+    middle = kustomization("middle", ["inner"], components=["component"])
+    overlay = kustomization("overlay", ["middle", "other"])
+    other = kustomization("other", names=["web"])
+    assert is_replaced(entry("inner"), inner, component, middle, overlay, other)
+    assert not is_replaced(entry("other"), inner, component, middle, overlay, other)
+    assert not is_replaced(entry("overlay"), inner, component, middle, overlay, other)
+
+
+def test_flux_gathers_the_uppermost_kustomizations_below_a_folder_that_has_none():
+    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), gathers=(FilePath("apps"),))
+    base = kustomization("base", ["base/web.yaml"])
+    app, within = kustomization("apps/deep/web", ["base"]), kustomization("apps/deep/web/unused")
+    assert is_replaced(entry("apps/deep/web"), flux, app, base, within)
+    assert is_replaced(entry("base"), flux, app, base, within)
+    assert is_replaced(manifest(), flux, app, base, within)
+    assert not is_replaced(entry("apps/deep/web/unused"), flux, app, base, within)
+    top = kustomization("apps")
+    assert not is_replaced(entry("apps/deep/web"), flux, app, base, within, top)
+
+
+def test_the_values_of_a_chart_that_a_kustomization_renders_are_replaced_there_and_by_overlays():
+    value = occurrence(
+        "web:1", path="base/kustomization.yaml", format="kustomize", locator="0/helmCharts/0/valuesInline/image"
+    )
+    base, overlay = kustomization("base", names=["web"]), kustomization("overlay", ["base"], ["web"])
+    assert is_replaced(value, base)
+    assert is_replaced(value, replace(base, names=frozenset()), overlay)
+    assert not is_replaced(value, replace(base, names=frozenset()), kustomization("overlay", names=["web"]))
 
 
 def test_a_patch_inside_a_kustomization_is_replaced_there_and_by_overlays():

@@ -87,10 +87,8 @@ def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str
             at = image.name.line_number, entry.locator
             place = Place(path, format_name, Role.THIRD_PARTY, *at, also_lines=entry.lines)
             found = _read(entry, image, shared, place)
-            if isinstance(
-                found, Occurrence
-            ):  # entries follow one another: what one puts there, a later one may replace
-                later = last.get(found.reference.name, index)
+            if isinstance(found, Occurrence):
+                later = last.get(found.reference.name, index)  # replaces in its turn what this entry put there
                 if later > index and images[entries[later].locator].text != image.text:
                     found = close(found, Reason.REPLACED_BY_KUSTOMIZE)
             yield found

@@ -102,7 +102,8 @@ def _override(text: str) -> _Entry:
     https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration
     """
     old, equals, new = text.partition("=")
-    return (old, True) if equals else (_CONSTRAINT.sub("", new or old).partition("@")[0], False)
+    name = _CONSTRAINT.sub("", new or old).partition("@")[0]
+    return (old, name != old) if equals else (name, False)
 
 
 def _replacing(path: FilePath, folders: Iterable[str], entries: Sequence[_Entry]) -> Iterator[Kustomization]:
