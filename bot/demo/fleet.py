@@ -33,7 +33,7 @@ COPY --from=build /src/dist /usr/share/nginx/html
 """
 
 _API_DOCKERFILE = """\
-# syntax=docker/dockerfile:1
+# The shop's API.
 FROM --platform=linux/amd64 python:3.12-slim@{python} AS wheels
 RUN pip wheel --wheel-dir /wheels .
 

@@ -21,6 +21,7 @@ been killed; it counts once. A forge whose verb takes several requests counts ea
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +136,7 @@ class Writes:
         self.done.append(write)
 
 
-class GitStand:
+class GitStand(ABC):
     """What stands have in common whose repository is a real git repository on this machine."""
 
     def __init__(self, git: Git, name: str) -> None:
@@ -150,10 +151,11 @@ class GitStand:
     def die_before(self, write: int) -> None:
         self.counter.die_before(write)
 
-    def end(self) -> None: ...
+    def end(self) -> None:  # noqa: B027 - most have nothing to end
+        """Stop what runs."""
 
-    def fleet(self) -> Fleet:
-        raise NotImplementedError
+    @abstractmethod
+    def fleet(self) -> Fleet: ...
 
     def forge(self) -> Forge:
         fleet = self.fleet()

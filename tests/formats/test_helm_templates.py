@@ -1,9 +1,8 @@
-"""Helm charts: what templates do with values, and what among values is an image."""
+"""Helm charts: what templates do with values."""
 
 from __future__ import annotations
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
@@ -13,8 +12,7 @@ from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expressions as helm_expressions
 from bot.formats.helm import FORMAT
 from bot.model.remark import ChartTemplate, Inclusion, ValueUse
-from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Span, Unsupported
-from bot.model.vocabulary import Reason
+from bot.model.source import FilePath, Occurrence, SourceFile
 
 TEMPLATE = FilePath("web/templates/web.yaml")
 VALUES = FilePath("web/values.yaml")
@@ -321,132 +319,6 @@ PIECES = st.sampled_from(
 def test_no_template_raises(text):
     templates = templates_of(text)
     open_what_templates_take((), list(templates.values()))
-
-
-def test_files_are_selected_beside_a_chart():
-    charts = ["web/Chart.yaml", "Chart.yaml", "web/charts/db/Chart.yaml"]
-    chosen = [
-        *("values.yaml", "web/values.yaml", "web/values.yml", "web/values-production.yaml", "web/my-Values.YAML"),
-        *("web/ci/test-values.yaml", "web/ci/values.yaml", "web/values/production.yaml", "web/charts/db/values.yaml"),
-        *("web/templates/web.yaml", "web/templates/deep/_helpers.tpl", "web/templates/NOTES.txt", "templates/a.yml"),
-        *("web/templates/templates/a.yaml", "web/charts/db/templates/db.yaml", "ci/x-values.yaml", "values/a.yaml"),
-    ]
-    others = [
-        *("other/values.yaml", "web/ci/test.yaml", "web/values/deep/production.yaml", "web/deep/values.yaml"),
-        *("other/templates/web.yaml", "web/templates/web.json", "web/values.json", "web/crds/crd.yaml"),
-    ]
-    paths = [FilePath(path) for path in (*charts, *chosen, *others)]
-    assert list(FORMAT.selects(paths)) == chosen
-
-
-TEXTS = st.sampled_from(["nginx:1.27", "ghcr.io/acme/web:v1.2.3", "redis:7.2", "acme/job:1"])
-TAGS = st.sampled_from(["1.27", "v1", "latest", "1.2.3-alpine"])
-KEYS = st.sampled_from(["image", "initImage", "sidecar", "controller", "x", "images", "Image"])
-
-
-@st.composite
-def value_trees(draw, depth=3):
-    """Return values, and the images among them by their ways."""
-    tree, images = {}, {}
-    for key in draw(st.lists(KEYS, unique=True, max_size=4)):
-        kind = draw(st.sampled_from(["text", "mapping", "tree", "list", "other"]))
-        if kind == "text" and key.lower().endswith("image"):
-            tree[key] = draw(TEXTS)
-            images[key] = tree[key]
-        elif kind == "mapping" and key.lower().endswith("image"):
-            tree[key] = {"repository": "acme/web", "tag": draw(TAGS), "pullPolicy": "Always"}
-            images[key] = f"acme/web:{tree[key]['tag']}"
-        elif kind == "tree" and depth:
-            tree[key], inside = draw(value_trees(depth - 1))
-            images |= {f"{key}/{way}": image for way, image in inside.items()}
-        elif kind == "list" and depth:
-            inside = draw(st.lists(value_trees(depth - 1), max_size=2))
-            tree[key] = [each for each, _ in inside]
-            images |= {f"{key}/{at}/{way}": image for at, (_, each) in enumerate(inside) for way, image in each.items()}
-        elif kind == "other":
-            tree[key] = draw(st.sampled_from([None, True, 1.5, "", "picture.png", {"name": "evil"}]))
-    return tree, images
-
-
-@given(values=value_trees(), flow=st.sampled_from([True, False, None]), line_break=st.sampled_from(["\n", "\r\n"]))
-def test_what_is_read_is_what_the_loader_says(values, flow, line_break):
-    tree, images = values
-    text = yaml.safe_dump(tree, default_flow_style=flow, line_break=line_break)
-    assert {each.locator: each.written for each in images_of(text)} == {
-        f"0/{way}": each for way, each in images.items()
-    }
-
-
-def test_a_megabyte_of_values_is_within_the_budget():
-    text = "".join(f"a{number}:\n  image:\n    repository: acme/a{number}\n    tag: v1\n" for number in range(20_000))
-    assert len(images_of(text)) == 20_000
-
-
-def test_values_that_repeat_themselves_too_much_are_refused_whole_and_soon():
-    text = "x0: &x0 {image: 'a:1'}\n"
-    for level in range(1, 9):
-        text += f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 10)}]\n"
-    with soon(2):
-        (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
-        assert isinstance(refused, Unsupported)
-        assert refused.reason is Reason.TOO_DEEP
-
-
-def test_keys_that_no_locator_could_hold_are_refused():
-    text = "".join(f"{' ' * level}{'k' * 500}:\n" for level in range(10)) + f"{' ' * 10}image: a:1\n"
-    (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
-    assert isinstance(refused, Unsupported)
-    assert refused.reason is Reason.TOO_DEEP
-
-
-def test_no_two_ways_have_one_locator():
-    keys = ["a/b", "a#1", "'a~1b'", "'0'"]
-    text = "a: {b: {image: 'x:1'}}\n" + "".join(f"{key}: {{image: 'x:1'}}\n" for key in keys)
-    assert len({each.locator for each in images_of(text)}) == 5
-
-
-def test_a_comment_above_the_key_of_a_mapping_is_about_its_image():
-    (image,) = images_of(
-        "a: 1\n# above\nimage:\n  # between\n\n  registry: quay.io\n  repository: acme/web\n  tag: v1\n"
-    )
-    assert image.line_number == 6
-    assert set(image.also_lines) == {3, 6, 7, 8}
-    (image,) = images_of("image: {repository: acme/web,\n  tag: v1}\n")
-    assert set(image.also_lines) == {1, 2}
-    (image,) = images_of("images:\n- # first\n  repository: acme/web\n  tag: v1\n")
-    assert 2 in image.also_lines or 3 in image.also_lines
-
-
-@pytest.mark.parametrize(
-    "around",
-    ["registry: r.acme.com", "global: {image: {registry: r.acme.com}}", "global: {dockerRegistry: r.acme.com/}"],
-)
-def test_an_image_without_a_registry_is_on_the_one_that_the_chart_keeps(around):
-    bare, hosted = images_of(f"{around}\na: {{image: {{repository: web, tag: v1}}}}\nb: {{image: quay.io/web:v1}}")
-    assert bare.reference.repository == "r.acme.com/web"
-    assert hosted.reference.repository == "quay.io/web"
-
-
-def test_a_name_under_another_key_has_to_say_more_than_a_word():
-    (found,) = images_of("image: {name: quay.io/acme/web, tag: v1, digest: ''}")
-    assert str(found.reference) == "quay.io/acme/web:v1"
-    assert isinstance(found.digest, Slot)
-    (found,) = images_of("proxyImage: {repo: acme/proxy, tag: 1.10}")
-    assert str(found.reference) == "acme/proxy:1.10"
-    for nothing in (
-        "image: {name: web, tag: v1}",
-        "image: {name: acme/web}",
-        "image: {repository: '', name: acme/web, tag: v1}",
-        "chart: {name: acme/web, tag: v1}",
-        "images: {web: {name: acme/web, tag: v1}}",
-    ):
-        assert images_of(nothing) == []
-
-
-def test_a_digest_behind_a_tag_waits_for_the_chart():
-    (image,) = images_of("controller: {image: {repository: acme/web, tag: v1}}")
-    assert image.digest == Closed(Reason.CHART_UNKNOWN, Slot(Span(50, 50), b"", b"@"))
-    assert image.variables == ("controller.image.tag",)
 
 
 def test_the_bounds_of_templates_are_those_that_people_stay_below():
