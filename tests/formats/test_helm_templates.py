@@ -12,7 +12,7 @@ from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expressions as helm_expressions
 from bot.formats.helm import FORMAT
 from bot.model.remark import ChartTemplate, Inclusion, ValueUse
-from bot.model.source import FilePath, Occurrence, SourceFile
+from bot.model.source import FilePath, SourceFile
 
 TEMPLATE = FilePath("web/templates/web.yaml")
 VALUES = FilePath("web/values.yaml")
@@ -33,10 +33,6 @@ def uses_of_tag(text: str, template: str = "") -> set[ValueUse]:
 
 def inclusions(text: str) -> dict[Inclusion, ValueUse]:
     return {source: use for source, use in templates_of(text)[""].uses if isinstance(source, Inclusion)}
-
-
-def images_of(text: str):
-    return [each for each in FORMAT.extract(SourceFile(VALUES, text.encode())) if isinstance(each, Occurrence)]
 
 
 @pytest.mark.parametrize(
