@@ -166,3 +166,7 @@ def test_other_filters_do_not_exist(name):
 def test_the_sandbox_hands_out_no_raw_text_and_no_undefined_values(expression):
     with pytest.raises((SecurityError, UndefinedError)):
         compile_template(expression).render(untrusted=Text("secret"))
+
+
+def test_a_template_is_compiled_once_for_all_proposals():
+    assert compile_template("{{ proposal.title }}") is compile_template("{{ proposal.title }}")
