@@ -9,19 +9,18 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
-from support.case_formats import CASE_FORMATS
+from support.case_formats import CASE_FORMATS, places_of
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.reference import Digest, ImageReference
 from bot.model.remark import Places
-from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
-from bot.pipeline.survey import Reading, read, related
+from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, Unsupported
 from bot.ports import FileFormat
 
 HERE = Path(__file__).parent
@@ -39,18 +38,9 @@ class Case:
     file_format: FileFormat
     folder: Path
 
-    def read(self, files: Contents) -> list[Reading]:
-        """Read what each format selects of `files`, as a survey does."""
-        chosen = [(path, each) for each in CASE_FORMATS for path in each.selects(files.keys())]
-        return [read(SourceFile(path, files[path]), file_format) for path, file_format in chosen]
-
     def places(self, files: Contents) -> Places:
         """Return what this case's format finds, as the remarks of all formats leave it."""
-        readings = [
-            reading if reading.file_format is self.file_format else replace(reading, places=())
-            for reading in self.read(files)
-        ]
-        return related(readings)
+        return places_of(self.file_format, files)
 
     def occurrences(self, files: Contents) -> list[Occurrence]:
         return [each for each in self.places(files) if isinstance(each, Occurrence)]

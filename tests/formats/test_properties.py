@@ -9,14 +9,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.case_formats import CASE_FORMATS
+from support.case_formats import CASE_FORMATS, places_of
 from support.case_samples import SAMPLES
 
 from bot.core.edit import apply_edits, identity, is_proved
 from bot.formats._syntax.yaml import nodes
 from bot.model.reference import Digest
-from bot.model.source import Edit, Occurrence, Slot, SourceFile
-from bot.pipeline.survey import read, related
+from bot.model.source import Edit, Occurrence, Slot
 
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"
@@ -76,14 +75,6 @@ def damaged(draw, samples):
             )
         )
     return sample.with_content(content)
-
-
-def places_of(file_format, files):
-    """Return what a format finds, as all files of the tree leave it."""
-    readings = [
-        read(SourceFile(path, files[path]), each) for each in CASE_FORMATS for path in each.selects(files.keys())
-    ]
-    return related([each if each.file_format is file_format else replace(each, places=()) for each in readings])
 
 
 def edited(files, slots, value):

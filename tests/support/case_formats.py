@@ -1,7 +1,39 @@
-"""The formats as the cases of tests need them: one that reads only what operators name reads every file here."""
+"""The formats as the cases of tests need them, and what they find: each file is read once, however often it is asked.
+
+One that reads only what operators name reads every file here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache, lru_cache
+
 from bot.formats import formats_with
+from bot.formats._syntax.yaml import nodes, trees
+from bot.model.remark import Places
+from bot.model.source import FilePath, SourceFile
+from bot.pipeline.survey import Reading, read, related
+from bot.ports import FileFormat
 
 CASE_FORMATS = formats_with({"text": ("**",)})
+_KEPT = 16_384
+"""Readings: more than all cases have in both YAML parsers, and some of the files that Hypothesis makes."""
+
+
+def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> Places:
+    """Return what a format finds in a tree of files, as the remarks of all formats leave it."""
+    chosen = _selected(tuple(files))
+    readings = [_read(SourceFile(path, files[path]), each, trees._LOADER, nodes.MAX_VISITS) for path, each in chosen]
+    return related([each if each.file_format is file_format else replace(each, places=()) for each in readings])
+
+
+@cache
+def _selected(paths: tuple[FilePath, ...]) -> list[tuple[FilePath, FileFormat]]:
+    return [(path, each) for each in CASE_FORMATS for path in each.selects(dict.fromkeys(paths).keys())]
+
+
+@lru_cache(_KEPT)
+def _read(file: SourceFile, file_format: FileFormat, *_circumstances: object) -> Reading:
+    """Read a file; what tests change of how files are read is named, so that it is read again."""
+    return read(file, file_format)
