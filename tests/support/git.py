@@ -66,7 +66,7 @@ class Git:
         """
         directory.mkdir(parents=True)
         git = cls(directory)
-        git.run("init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else []))
+        git.run("init", "--quiet", "--template=", "--initial-branch=main", *(["--bare"] if bare else []))
         if files is not None:
             git.commit("main", files, "Start")
             if not bare:

@@ -38,7 +38,7 @@ def create_pull(call: Call) -> Reply:
     owner, branch = _source(repository, call.need("head"))
     source = repository if owner == repository.owner.login else _fork(call, owner)
     _check_words(title, body)
-    branches = repository.git.branches()
+    branches = repository.branches
     if base not in branches:
         raise invalid("PullRequest", code="invalid", fault="base")
     head = source.git.head(branch)

@@ -105,7 +105,7 @@ class Shapes:
     def pull(self, repository: Repository, pull: Pull, schema: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/pulls/{pull.number}"
         issue = f"{self._of(repository)}/issues/{pull.number}"
-        base = repository.git.head(pull.base) or pull.head
+        base = repository.branches.get(pull.base, pull.head)
         auto_merge = answer_auto_merge(self.account(pull.account)) if pull.auto_merge else None
         known = {
             "number": pull.number,
@@ -130,7 +130,7 @@ class Shapes:
         """Return whether it can be merged: null for who asks first, since that is what makes GitHub find out."""
         if pull.state != "open":
             return {"merged": pull.merged is not None, "mergeable": None, "mergeable_state": "unknown"}
-        asked = (repository.git.branches()[pull.base], pull.head)
+        asked = (repository.branches[pull.base], pull.head)
         if pull.merge_checked != asked:
             pull.merge_checked = asked
             return {"merged": False, "mergeable": None, "mergeable_state": "unknown"}

@@ -103,7 +103,8 @@ class Repository:
     """Logins that see it where it is private, besides its owner's."""
     pulls: list[Pull] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
-    last_base: str | None = None
+    branches: dict[str, str] = field(default_factory=dict)
+    """As they were when it last settled, which every request begins with."""
     truncate_at: int | None = None
     """How many entries a recursive tree shows at most."""
     adds_missing_labels: bool = True
@@ -119,7 +120,7 @@ class Repository:
 
     @property
     def is_empty(self) -> bool:
-        return not self.git.branches()
+        return not self.branches
 
     def seen_by(self, account: Account | None) -> bool:
         return not self.private or (account is not None and account.login in {self.owner.login, *self.members})
@@ -137,13 +138,13 @@ class Repository:
         A branch that is deleted, or that holds nothing the base does not, closes it, for good in the latter case
         even if it lasts only a moment; a base that comes to hold all of the branch has merged it.
         """
-        branches = self.git.branches()
-        base_moved = branches.get(self.default_branch) != self.last_base
-        self.last_base = branches.get(self.default_branch)
+        before, self.branches = self.branches, self.git.branches()
+        base_moved = before.get(self.default_branch) != self.branches.get(self.default_branch)
         for pull in self.pulls:
             if pull.state != "open":
                 continue
-            head, base = pull.source.git.head(pull.branch), branches.get(pull.base)
+            branches = self.branches if pull.source is self else pull.source.git.branches()
+            head, base = branches.get(pull.branch), self.branches.get(pull.base)
             if head is None or base is None:
                 pull.close()
                 continue
@@ -167,8 +168,7 @@ class Repository:
         return self.ask("merge-base", "--is-ancestor", ancestor, commit) == 0
 
     def conflicts(self, pull: Pull) -> bool:
-        base = self.git.branches()[pull.base]
-        return self.ask("merge-tree", "--write-tree", base, pull.head) != 0
+        return self.ask("merge-tree", "--write-tree", self.branches[pull.base], pull.head) != 0
 
     def ask(self, *arguments: str) -> int:
         """Return how git ends, where that is the answer."""
