@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,14 +27,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(message)
 
 
+@pytest.fixture(scope="session")
+def new_home(tmp_path_factory):
+    """Return what makes one folder after the other; `mktemp` looks at all of them before each, and they are many."""
+    homes = tmp_path_factory.mktemp("homes")
+    paths = (homes / str(number) for number in count())
+
+    def make():
+        home = next(paths)
+        home.mkdir()
+        return home
+
+    return make
+
+
 @pytest.fixture(autouse=True)
-def a_home_of_its_own(tmp_path_factory, monkeypatch):
+def a_home_of_its_own(new_home, monkeypatch):
     """No test reads this machine's credentials, git config or proxies, and none writes to them."""
-    home = tmp_path_factory.mktemp("home")
+    home = new_home()
     monkeypatch.setenv("HOME", str(home))
     for variable in ("DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "GITHUB_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.lower(), raising=False)
-    return home
+    yield home
+    with suppress(OSError):  # what is empty is not worth keeping
+        home.rmdir()

@@ -47,7 +47,7 @@ class LoopbackRegistry:
 
     def __init__(self, store: ImageStore) -> None:
         self._server = _Server(store)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
