@@ -8,7 +8,7 @@ demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
 
 test: .venv/development .venv-trivy/ready .parts/ready
-	$(VENV)/python -m pytest --cov
+	$(VENV)/python -m pytest --cov --numprocesses auto --dist worksteal
 
 lint: .venv/development
 	$(VENV)/ruff check .
