@@ -9,30 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from bot.formats import formats_with
+from bot.formats import all_formats, formats_with
 from bot.model.errors import UsageError
 from bot.model.policy import Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
-from bot.pipeline.judge import World
+from bot.pipeline.scan import Offline
 from bot.ports import Fleet, Progress, Registry, Scanner
-from bot.scanners.none import MissingScanner, NoScanner
-from bot.settings import (
-    ForgeSettings,
-    GithubSettings,
-    LocalSettings,
-    RegistryAuth,
-    RegistrySettings,
-    ScannerKind,
-    ScannerSettings,
-    Settings,
-    load,
-)
 
 if TYPE_CHECKING:
+    from bot.pipeline.judge import World
     from bot.pipeline.run import Orders
     from bot.registries.access import RegistryEntry
     from bot.registries.oci import OciRegistry
+    from bot.settings import ForgeSettings, GithubSettings, RegistrySettings, ScannerSettings, Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 """Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
@@ -50,12 +40,16 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World, Rulebook]:
+def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World | Offline, Rulebook]:
     """Return what a scan of one folder needs; offline there is no registry and no scanner."""
+    if offline and config_file is None:
+        return Offline(all_formats(), SystemClock()), Rulebook()
     settings = _settings(config_file, need_forges=False)
     formats = formats_with(dict(settings.files))
     if offline:
-        return World(formats, None, NoScanner(), SystemClock(), progress), settings.rulebook
+        return Offline(formats, SystemClock()), settings.rulebook
+    from bot.pipeline.judge import World
+
     registry = _registry(settings)
     scanner = _scanner(settings, registry, None)
     return World(formats, registry, scanner, SystemClock(), progress), settings.rulebook
@@ -75,6 +69,7 @@ def fleet_world(
 ) -> Wired:
     """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
     from bot import resources
+    from bot.pipeline.judge import World
     from bot.pipeline.run import Orders
 
     settings = _settings(config_file, need_forges=True)
@@ -110,6 +105,7 @@ def registry_for(config_file: Path | None, host: str) -> Registry:
 def decline(config_file: Path, name: str, branch: str) -> bool:
     """Decline a proposal of a local forge; say whether its branch is gone, too. Raises UsageError and ForgeError."""
     from bot.forges.local import LocalFleet
+    from bot.settings import LocalSettings
 
     settings = _settings(config_file, need_forges=True)
     for forge in settings.forges:
@@ -121,6 +117,8 @@ def decline(config_file: Path, name: str, branch: str) -> bool:
 
 
 def _settings(config_file: Path | None, *, need_forges: bool) -> Settings:
+    from bot.settings import Settings, load
+
     return Settings() if config_file is None else load(config_file, need_forges=need_forges)
 
 
@@ -135,6 +133,7 @@ def _registry(settings: Settings) -> OciRegistry:
 
 def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
     from bot.registries.access import RegistryEntry
+    from bot.settings import RegistryAuth
 
     def secret(variable: str | None) -> str | None:
         return settings.secret(variable, os.environ) if variable is not None else None
@@ -156,6 +155,9 @@ def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
 
 def _scanner(settings: Settings, registry: OciRegistry, cache: Path | None) -> Scanner:
     """Return the scanner that the config names first; without one, nothing is scanned."""
+    from bot.scanners.none import NoScanner
+    from bot.settings import ScannerKind
+
     if not settings.scanners:
         return NoScanner()
     chosen = settings.scanners[0]
@@ -169,7 +171,9 @@ def _scanner(settings: Settings, registry: OciRegistry, cache: Path | None) -> S
 
 
 def _trivy(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
+    from bot.scanners.none import MissingScanner, NoScanner
     from bot.scanners.trivy import TrivyScanner, find_trivy
+    from bot.settings import ScannerKind
 
     binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
     if binary is None:
@@ -202,6 +206,8 @@ def _cache_name(database: str | None) -> str:
 
 
 def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
+    from bot.settings import GithubSettings, LocalSettings
+
     match forge:
         case LocalSettings():
             from bot.forges.local import LocalFleet

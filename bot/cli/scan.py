@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,12 +11,10 @@ from bot import wiring
 from bot.cli import options
 from bot.cli.terminal import progress
 from bot.model.errors import TreeError, UsageError
-from bot.model.report import Failed
+from bot.model.report import Failed, RunReport
 from bot.model.source import FilePath
 from bot.model.vocabulary import ExitCode, Stage
 from bot.pipeline.scan import Scanned, scan
-from bot.reports.json_document import scan_document
-from bot.reports.text import scan_text
 from bot.worktree import WorkTree
 
 
@@ -39,8 +38,18 @@ def command(path: Path, config_file: Path | None, output_format: str, offline: b
     scanned = scan(tree, str(path), world, rulebook)
     written, failed = _write(tree, scanned) if write else (None, ())
     report = scanned.report.with_failures(failed)
-    click.echo(scan_document(report) if output_format == "json" else scan_text(report, written))
+    click.echo(_rendered(report, written, output_format))
     return ExitCode.FAILED if report.failed else ExitCode.DONE
+
+
+def _rendered(report: RunReport, written: Sequence[FilePath] | None, output_format: str) -> str:
+    if output_format == "json":
+        from bot.reports.json_document import scan_document
+
+        return scan_document(report)
+    from bot.reports.text import scan_text
+
+    return scan_text(report, written)
 
 
 def _write(tree: WorkTree, scanned: Scanned) -> tuple[tuple[FilePath, ...], tuple[Failed, ...]]:
@@ -48,7 +57,7 @@ def _write(tree: WorkTree, scanned: Scanned) -> tuple[tuple[FilePath, ...], tupl
     contents = {reading.file.path: reading.file.content for reading in scanned.survey.readings}
     written: list[FilePath] = []
     failed: list[Failed] = []
-    for change in scanned.edited.changes:
+    for change in scanned.changes:
         try:
             tree.write(change.path, contents[change.path], change.content)
             written.append(change.path)

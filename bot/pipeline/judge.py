@@ -10,7 +10,7 @@ from bot.core.gates import gate
 from bot.core.reconcile import reconcile
 from bot.core.select import Home, may_ask, select
 from bot.core.transition import transition_of
-from bot.model.decision import Decision, NotChecked, Selected, Skip, Transition, Update
+from bot.model.decision import Decision, Selected, Skip, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.policy import Rulebook
 from bot.model.report import Failed
@@ -27,8 +27,7 @@ class World:
     """All of the world that a run asks."""
 
     formats: Sequence[FileFormat]
-    registry: Registry | None
-    """None where no registry may be asked."""
+    registry: Registry
     scanner: Scanner
     clock: Clock
     progress: Progress
@@ -59,8 +58,6 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
     home = Home(surveyed.repository.name, surveyed.repository.base_branch or "")
     today = world.clock.now().date()
     selected = [select(rulebook, home, occurrence, today) for occurrence in surveyed.occurrences]
-    if world.registry is None:
-        return selected
     return [
         Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place.line)
         if isinstance(place, Selected) and not may_ask(rulebook, place.line.host)
@@ -70,17 +67,12 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
 
 
 def _resolve(places: Iterable[Selected | Skip], world: World) -> Answers:
-    if world.registry is None:
-        return Answers({}, ())
     selected = [place for place in places if isinstance(place, Selected)]
     return resolve(selected, world.registry, NETWORK, world.progress)
 
 
 def _decide(place: Selected | Skip, answers: Answers) -> Decision:
-    if isinstance(place, Skip):
-        return place
-    resolution = answers.resolutions.get(place.line)
-    return NotChecked(place) if resolution is None else decide(place, resolution)
+    return place if isinstance(place, Skip) else decide(place, answers.resolutions[place.line])
 
 
 def _gate(decision: Decision, evidence: Mapping[Transition, Evidence]) -> Decision:

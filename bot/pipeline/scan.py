@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from bot.core.select import Home, select
 from bot.core.verdict import verdict
-from bot.model.decision import Update
+from bot.model.decision import NotChecked, Selected, Update
 from bot.model.policy import Rulebook
-from bot.model.report import RepositoryReport, RunReport
+from bot.model.report import RepositoryReport, RunReport, Verdict
+from bot.model.source import Change
 from bot.model.vocabulary import Level
-from bot.pipeline.edit import Edited, edit
-from bot.pipeline.judge import World, judge
 from bot.pipeline.survey import Survey, survey
-from bot.ports import GitRepository, Tree
+from bot.ports import Clock, FileFormat, GitRepository, Tree
+
+if TYPE_CHECKING:  # what nobody is asked about costs no start
+    from bot.pipeline.judge import World
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """All of the world that a scan needs which asks nobody."""
+
+    formats: Sequence[FileFormat]
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What `scan` found, and the proved edits that `scan --write` may write."""
+    """What `scan` found, and the proved changes that `scan --write` may write."""
 
     report: RunReport
     survey: Survey
-    edited: Edited
+    changes: tuple[Change, ...] = ()
 
 
-def scan(tree: Tree, root: str, world: World, rulebook: Rulebook) -> Scanned:
+def scan(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook) -> Scanned:
     """Run over one tree and stop after the proof. Raises TreeError when it cannot be listed."""
     surveyed = survey(GitRepository("", "", None, None), tree, world.formats)
+    if isinstance(world, Offline):
+        report = RunReport(Level.REPORT, (_of_tree(root, surveyed, _selected(surveyed, world, rulebook)),))
+        return Scanned(report.with_failures(surveyed.failed), surveyed)
+    return _asked(surveyed, root, world, rulebook)
+
+
+def _selected(surveyed: Survey, world: Offline, rulebook: Rulebook) -> list[Verdict]:
+    """Return what can be said of every place without asking anybody."""
+    today = world.clock.now().date()
+    selected = [select(rulebook, Home("", ""), occurrence, today) for occurrence in surveyed.occurrences]
+    return [verdict(NotChecked(place) if isinstance(place, Selected) else place) for place in selected]
+
+
+def _asked(surveyed: Survey, root: str, world: World, rulebook: Rulebook) -> Scanned:
+    """Ask the world what is newer, and prove the edits."""
+    from bot.pipeline.edit import edit
+    from bot.pipeline.judge import judge
+
     judged = judge([surveyed], world, rulebook)
     (decisions,) = judged.decisions
     edited = edit(surveyed, [each for each in decisions if isinstance(each, Update)])
     unproved = {skip.occurrence: skip for skip in edited.unproved}
-    verdicts = tuple(verdict(unproved.get(each.occurrence, each)) for each in decisions)
-    repository = RepositoryReport("", root, None, verdicts, surveyed.unsupported)
+    verdicts = [verdict(unproved.get(each.occurrence, each)) for each in decisions]
     failures = (*surveyed.failed, *judged.failed)
-    return Scanned(RunReport(Level.REPORT, (repository,), dict(judged.evidence), failures), surveyed, edited)
+    report = RunReport(Level.REPORT, (_of_tree(root, surveyed, verdicts),), dict(judged.evidence), failures)
+    return Scanned(report, surveyed, edited.changes)
+
+
+def _of_tree(root: str, surveyed: Survey, verdicts: Sequence[Verdict]) -> RepositoryReport:
+    return RepositoryReport("", root, None, tuple(verdicts), surveyed.unsupported)

@@ -90,7 +90,7 @@ def test_the_edited_file_is_proved_and_nothing_else_in_it_changes(tmp_path, loop
     now = loopback.move("python", "3.12", "now")
     before = f"\ufeff# caf\u00e9\r\nFROM python:3.12@{digest('old')} AS a\r\nCOPY --from=python:3.12 /a /b"
     scanned = _scan(tmp_path, loopback, {"Dockerfile": before})
-    (change,) = scanned.edited.changes
+    (change,) = scanned.changes
     expected = before.replace(digest("old"), now).replace("--from=python:3.12 ", f"--from=python:3.12@{now} ")
     assert change.content == expected.encode()
 
@@ -98,7 +98,7 @@ def test_the_edited_file_is_proved_and_nothing_else_in_it_changes(tmp_path, loop
 def test_a_file_without_any_move_is_no_change(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{now}\n"})
-    assert scanned.edited.changes == ()
+    assert scanned.changes == ()
 
 
 def test_an_unlisted_registry_is_never_contacted(tmp_path, loopback):
@@ -245,7 +245,7 @@ def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
     assert [(path, place["status"]) for (path, _), place in _places(scanned).items()] == [
         ("build/base.docker", "update")
     ]
-    assert len(scanned.edited.changes) == 1
+    assert len(scanned.changes) == 1
 
 
 def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
@@ -262,7 +262,7 @@ def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
         (6, "kubernetes", "skipped"),
         (7, "text", "update"),
     ]
-    (change,) = scanned.edited.changes
+    (change,) = scanned.changes
     assert change.content.count(digest("old").encode()) == 1
 
 

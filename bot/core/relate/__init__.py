@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from bot.core.relate.arguments import note_set_arguments
-from bot.core.relate.charts import open_what_templates_take
-from bot.core.relate.environment import add_interpolated
-from bot.core.relate.kustomize import close_replaced
-from bot.core.relate.outputs import close_build_outputs
-from bot.core.relate.overlays import lay_over
-from bot.core.relate.writers import close_written_elsewhere
-from bot.model.remark import Places, Remark
+if TYPE_CHECKING:  # most small trees have no remark: a start pays only for what it uses
+    from bot.model.remark import Places, Remark
 
-_RELATIONS: tuple[Callable[[Places, Sequence[Remark]], Places], ...] = (
-    add_interpolated,
-    lay_over,
-    note_set_arguments,
-    close_build_outputs,
-    open_what_templates_take,
-    close_written_elsewhere,
-    close_replaced,
-)
+    Relation = Callable[[Places, Sequence[Remark]], Places]
 
 
 def relate(places: Iterable[Places], remarks: Sequence[Remark]) -> Places:
     """Return the places of a tree as its remarks leave them, in the order of their paths and lines."""
     related: Places = tuple(place for of_file in places for place in of_file)
-    if remarks:
-        for relation in _RELATIONS:
-            related = relation(related, remarks)
+    for relation in _relations({type(remark) for remark in remarks}) if remarks else ():
+        related = relation(related, remarks)
     return tuple(sorted(related, key=lambda place: (place.path, place.line_number)))
+
+
+def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
+    """Yield the relations that remarks of these kinds are for, in the order in which they see the places."""
+    from bot.model import remark
+
+    if remark.Interpolated in kinds:
+        from bot.core.relate.environment import add_interpolated
+
+        yield add_interpolated
+    if remark.ChartImage in kinds:
+        from bot.core.relate.overlays import lay_over
+
+        yield lay_over
+    if remark.ArgumentSet in kinds:
+        from bot.core.relate.arguments import note_set_arguments
+
+        yield note_set_arguments
+    if remark.BuildOutput in kinds:
+        from bot.core.relate.outputs import close_build_outputs
+
+        yield close_build_outputs
+    if remark.ChartTemplate in kinds:
+        from bot.core.relate.charts import open_what_templates_take
+
+        yield open_what_templates_take
+    if remark.OtherWriter in kinds:
+        from bot.core.relate.writers import close_written_elsewhere
+
+        yield close_written_elsewhere
+    if remark.Kustomization in kinds:
+        from bot.core.relate.kustomize import close_replaced
+
+        yield close_replaced
