@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from bot.formats._syntax.places import TEMPLATE_MARKS
-from bot.formats._syntax.yaml.nodes import EACH, EVERY, Document, Mapping, Node, Path, Scalar
 from bot.formats._syntax.yaml.paths import Images, YamlPaths, or_under
+from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
 from bot.ports import FileFormat
+
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.formats._syntax.yaml.nodes import Document, Node
 
 _FILES = re.compile(
     r"""
@@ -37,6 +41,8 @@ def _image_of_resource(document: Document, node: Node) -> Node:
     One of `type: ACR` may have none: then whoever starts the run chooses a tag.
     https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/resources-containers-container
     """
+    from bot.formats._syntax.yaml.nodes import Mapping, Scalar
+
     for local in document.values(node, "localImage"):
         if isinstance(local, Scalar) and local.value.lower() == "true":
             return None
@@ -49,6 +55,8 @@ def _image_or_alias(document: Document, node: Node) -> Node:
     Without a colon it is one (Phase.ResolveContainerResource of Microsoft.TeamFoundation.DistributedTask.Pipelines);
     the resource may be in the file that includes this one.
     """
+    from bot.formats._syntax.yaml.nodes import Scalar
+
     if isinstance(node, Scalar) and ":" not in node.value and not TEMPLATE_MARKS.search(node.value):
         return None
     return _image_of(document, node)

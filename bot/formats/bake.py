@@ -1,168 +1,42 @@
-"""Bake files: the images that targets take for contexts, and the Dockerfiles inside them.
-
-https://docs.docker.com/build/bake/reference/
-"""
+"""Bake files: the images that targets take for contexts, and the Dockerfiles inside them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import TYPE_CHECKING
 
-from bot.core.closing import close
-from bot.core.expansion import Expanded, Values, expand
-from bot.core.interpolated import InterpolatedImage, read_interpolated, shared_variables
-from bot.formats._syntax.bake.files import BakeFile, BakeTarget, BakeText, read_bake
-from bot.formats._syntax.bake.targets import arguments_of
-from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.dockerfile.inline import InlineDockerfile
-from bot.formats._syntax.hcl.json_syntax import read_hcl_json
-from bot.formats._syntax.hcl.reader import Hcl, read_hcl
-from bot.formats._syntax.hcl.tokens import Interpolation, Literal
-from bot.formats._syntax.places import Locators, Place, shown
-from bot.model import remark
-from bot.model.remark import ArgumentSet, EnvironmentVariable, Found, Interpolated, Text, VariableUse
-from bot.model.source import FilePath, Occurrence, SourceFile, Span, Unsupported
-from bot.model.vocabulary import Reason, Role
+from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.remark import Found
+
 _FILE_NAME = re.compile(r"(?:.*/)?docker-bake[^/]*\.(?:hcl|json)", re.DOTALL)
-_BLOCKS = {"target": 1, "variable": 1, "group": 1, "function": 1}
-"""What of a bake file is a block, and how many labels it has."""
-_SCHEME = "docker-image://"
 _WORDS = (b"docker-image", b"dockerfile-inline", b"args")
 """Without one of them there is nothing to find, unless escapes write their letters."""
 _ESCAPE = re.compile(rb"\\[uU]")
 """The escapes that can make a letter."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Bake:
-    name: str = "bake"
-    has_line_end_comments: bool = True
+    name = "bake"
+    has_line_end_comments = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        content = file.content
-        if not _is_wanted(content):
-            return
-        read = read_hcl_json(content, _BLOCKS) if file.path.endswith(".json") else read_hcl(content)
-        match read:
-            case BrokenFile():
-                yield read.unsupported(file.path)
-            case Hcl():
-                yield from _places_and_remarks(file.path, read)
-            case _:
-                assert_never(read)
+        if not _is_wanted(file.content):
+            return iter(())
+        from bot.formats._readers.bake import read
+
+        return read(file)
 
 
 def _is_wanted(content: bytes) -> bool:
     """Say whether there may be an image or an argument in these bytes; a no is certain."""
     return any(word in content for word in _WORDS) or _ESCAPE.search(content) is not None
-
-
-def _places_and_remarks(path: FilePath, hcl: Hcl) -> Iterator[Found]:
-    bake = read_bake(hcl)
-    places: list[Occurrence | Unsupported] = []
-    for locator, target in _located(bake.targets):
-        if target.inline is not None:
-            places += _inline(path, hcl, target.inline, f"{locator}/dockerfile-inline")
-    places += _contexts(path, hcl, bake)
-    yield from sorted(places, key=lambda place: place.line_number)
-    arguments = dict.fromkeys(arguments_of(path, bake.targets))
-    yield from (ArgumentSet(path, hcl.line_number(start), dockerfile, name) for dockerfile, name, start in arguments)
-
-
-def _located(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
-    """Yield targets with locators; several may have one name."""
-    locators = Locators()
-    return ((locators.unique(f"target/{target.name}"), target) for target in targets)
-
-
-def _contexts(path: FilePath, hcl: Hcl, bake: BakeFile) -> Iterator[Occurrence | Unsupported]:
-    """Yield the images among the contexts; where they end in a variable's default, that takes the digest."""
-    values = _values(path, hcl, bake)
-    images: list[InterpolatedImage] = []
-    locators = Locators()
-    for locator, target in _located(bake.targets):
-        for key, text in target.contexts:
-            found = _read(path, hcl, locators.unique(f"{locator}/contexts/{key}"), text, values)
-            if isinstance(found, Interpolated):
-                images.append(read_interpolated(found, values))
-            elif found is not None:
-                yield found
-    shared = bake.used | shared_variables(images)
-    for image in images:
-        holder = image.holder
-        place = image.place
-        if holder is not None and isinstance(place, Occurrence):
-            place = replace(place, also_lines=(holder.line_number,))
-            place = close(place, Reason.SHARED_ARGUMENT) if holder.variable in shared else place
-        yield place
-
-
-def _values(path: FilePath, hcl: Hcl, bake: BakeFile) -> dict[str, Expanded]:
-    """Return what the defaults of the variables come to; those that use others further down come to nothing."""
-    values: dict[str, Expanded] = {}
-    for name, default in bake.variables:
-        variable = EnvironmentVariable(path, hcl.line_number(default.start), name, default.text)
-        values[name] = expand(variable.value, values, variable)
-    return values
-
-
-def _read(
-    path: FilePath, hcl: Hcl, locator: str, text: BakeText, values: Values
-) -> Occurrence | Unsupported | Interpolated | None:
-    """Return the image that a context is; None for all other contexts."""
-    place = Place(path, FORMAT.name, Role.BASE, hcl.line_number(text.start), locator)
-    written = _without_scheme(text.text) if text.is_template else None
-    if written is None:
-        is_image = expand(text.text, values).text.startswith(_SCHEME) or (
-            _SCHEME in text.source and not text.is_template
-        )
-        return place.unsupported(text.source, Reason.UNRESOLVED_ARGUMENT) if is_image else None
-    match written:
-        case (remark.Literal(literal, Span(start, _)),):
-            return place.read(literal, start)
-        case _ if not any(isinstance(part, VariableUse) for part in written):
-            return place.unsupported(text.source, Reason.MALFORMED)
-        case _:
-            return Interpolated(
-                path=path,
-                format=FORMAT.name,
-                line_number=place.line_number,
-                locator=locator,
-                written=shown(text.source.strip('"').removeprefix(_SCHEME)),
-                text=written,
-                role=Role.BASE,
-            )
-
-
-def _without_scheme(text: Text) -> Text | None:
-    """Return what follows `docker-image://`; None where the text does not begin with it."""
-    match text:
-        case (remark.Literal(first, span), *rest) if first.startswith(_SCHEME):
-            length = len(_SCHEME)
-            moved = None if span is None else Span(span.start + length, span.end)
-            return (remark.Literal(first[length:], moved), *rest)
-        case _:
-            return None
-
-
-def _inline(path: FilePath, hcl: Hcl, text: BakeText, locator: str) -> Iterator[Occurrence | Unsupported]:
-    dockerfile = InlineDockerfile(hcl.line_number(text.start), hcl.line_number)
-    for part in text.parts:
-        match part:
-            case Literal(value, start):
-                dockerfile.add(value, start)
-            case Interpolation(_, _, expression):
-                dockerfile.add(b"{{%b}}" % expression, None)
-            case _:
-                assert_never(part)
-    return dockerfile.read(path, FORMAT.name, locator)
 
 
 FORMAT: FileFormat = _Bake()

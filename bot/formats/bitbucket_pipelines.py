@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.nodes import EACH, EVERY, Path
 from bot.formats._syntax.yaml.paths import Images, YamlPaths, or_under
+from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?bitbucket-pipelines\.ya?ml", re.DOTALL)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.nodes import EACH
 from bot.formats._syntax.yaml.paths import Images, YamlPaths
+from bot.formats._syntax.yaml.ways import EACH
 from bot.ports import FileFormat
 
 FORMAT: FileFormat = YamlPaths(

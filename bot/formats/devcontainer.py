@@ -1,50 +1,35 @@
-"""Development containers: the image of a `devcontainer.json`, and the build arguments that it sets.
-
-What stands under `features` are artifacts that only look like images; their digests go into a lock file.
-"""
+"""Development containers: the image of a `devcontainer.json`, and the build arguments that it sets."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
-from typing import assert_never
+from typing import TYPE_CHECKING
 
-from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.jsonc import Array, Json, Object, Text, Value, Word, read_json
-from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
-from bot.formats._syntax.tree_paths import dockerfile_of
-from bot.model.remark import ArgumentSet, Found
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import Reason, Role
+from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
+
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.remark import Found
 
 _FILES = re.compile(r"(?:.*/)?(?:\.devcontainer/(?:[^/]+/)?devcontainer\.json|\.devcontainer\.json)", re.DOTALL)
 """https://containers.dev/implementors/spec/#devcontainerjson"""
 
 
-@dataclass(frozen=True, slots=True)
 class _Devcontainer:
-    name: str = "devcontainer"
-    has_line_end_comments: bool = True
+    name = "devcontainer"
+    has_line_end_comments = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if _FILES.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         if not _is_wanted(file.content):
-            return
-        match read_json(file.content):
-            case Json(root=Object() as root) as read:
-                yield from _read_image(read, root, file.path)
-                yield from _arguments(read, root, file.path)
-            case Json():
-                return
-            case BrokenFile() as broken:
-                yield broken.unsupported(file.path)
-            case unknown:
-                assert_never(unknown)
+            return iter(())
+        from bot.formats._readers.devcontainer import read
+
+        return read(file)
 
 
 def _is_wanted(content: bytes) -> bool:
@@ -53,45 +38,6 @@ def _is_wanted(content: bytes) -> bool:
     Keys are spelled in letters, unless an escape writes some of them.
     """
     return b"image" in content or b"build" in content or b"\\u" in content or is_utf_16(content)
-
-
-def _read_image(read: Json, root: Object, path: FilePath) -> Iterator[Occurrence | Unsupported]:
-    """Yield what the key `image` names (https://containers.dev/implementors/json_reference/#image-specific)."""
-    locators = Locators()
-    for value in root.values("image"):
-        place = Place(path, FORMAT.name, Role.BASE, read.lines.number(value.start), locators.unique("image"))
-        found = _read_text(value, place)
-        if found is not None:
-            yield found
-
-
-def _read_text(value: Value, place: Place) -> Occurrence | Unsupported | None:
-    match value:
-        case Word("null") | Text(""):
-            return None
-        case Text(text, start, is_literal):
-            if TEMPLATE_MARKS.search(text):
-                return place.unsupported(text, Reason.TEMPLATED)
-            return place.read(text, start) if is_literal else place.unsupported(text, Reason.MALFORMED)
-        case Word(text):
-            return place.unsupported(text, Reason.MALFORMED)
-        case Array() | Object():
-            return place.unsupported("[…]" if isinstance(value, Array) else "{…}", Reason.MALFORMED)
-        case _:
-            assert_never(value)
-
-
-def _arguments(read: Json, root: Object, path: FilePath) -> Iterator[ArgumentSet]:
-    """Yield the arguments that a Dockerfile is built with (image-specific properties of the same page)."""
-    builds = [build for build in root.values("build") if isinstance(build, Object)][-1:]
-    for build in builds:
-        named = [*root.values("dockerFile"), *build.values("dockerfile")][-1:]
-        dockerfile = next((dockerfile_of(path, None, each.value) for each in named if isinstance(each, Text)), None)
-        if dockerfile is None:
-            continue
-        for arguments in build.values("args"):
-            for name, _ in arguments.items if isinstance(arguments, Object) else ():
-                yield ArgumentSet(path, read.lines.number(name.start), dockerfile, name.value)
 
 
 FORMAT: FileFormat = _Devcontainer()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bot.formats._syntax.dockerfile.reader import read_dockerfile
 from bot.formats._syntax.encoding import is_utf_16
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
+
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.remark import Found
 
 MAX_LINES = 100_000
 """The longest Dockerfiles that people generate have some thousand."""
@@ -26,21 +28,21 @@ _OTHER_FILES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class _Dockerfile:
-    name: str = "dockerfile"
-    has_line_end_comments: bool = False
+    name = "dockerfile"
+    has_line_end_comments = False
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if _FILE_NAME.fullmatch(path.rpartition("/")[2]) and not _is_other(path)]
 
-    def extract(self, file: SourceFile) -> Iterator[Occurrence | Unsupported]:
+    def extract(self, file: SourceFile) -> Iterator[Found]:
         if is_utf_16(file.content):
-            yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
-        elif file.content.count(b"\n") > MAX_LINES:
-            yield Unsupported(file.path, 1, "", Reason.TOO_DEEP)
-        else:
-            yield from read_dockerfile(file.content, file.path, self.name)
+            return iter((Unsupported(file.path, 1, "", Reason.UNDECODABLE),))
+        if file.content.count(b"\n") > MAX_LINES:
+            return iter((Unsupported(file.path, 1, "", Reason.TOO_DEEP),))
+        from bot.formats._syntax.dockerfile.reader import read_dockerfile
+
+        return read_dockerfile(file.content, file.path, self.name)
 
 
 def _is_other(path: FilePath) -> bool:

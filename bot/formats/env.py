@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from posixpath import basename, dirname
+from typing import TYPE_CHECKING
 
-from bot.formats._syntax.broken import BrokenAtError
-from bot.formats._syntax.compose.dotenv import Assignment, read_assignments
 from bot.formats._syntax.compose.files import is_compose_file
-from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
-from bot.formats._syntax.lines import Lines
-from bot.model.remark import EnvironmentVariable, Literal, Text
-from bot.model.source import FilePath, SourceFile, Span, Unsupported
-from bot.model.vocabulary import Reason
+from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-MAX_LINES = 100_000
-"""People have some hundred."""
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.remark import Found
 
 _FILE_NAME = ".env"
 
 
-@dataclass(frozen=True, slots=True)
 class _Env:
-    name: str = "env"
-    has_line_end_comments: bool = True
+    name = "env"
+    has_line_end_comments = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         environments = [path for path in paths if basename(path) == _FILE_NAME]
@@ -34,36 +27,10 @@ class _Env:
         folders = {dirname(path) for path in paths if is_compose_file(path)}
         return [path for path in environments if dirname(path) in folders]
 
-    def extract(self, file: SourceFile) -> Iterator[EnvironmentVariable | Unsupported]:
-        """Yield every variable, or, as compose does, none of a file that is broken somewhere."""
-        if file.content.count(b"\n") > MAX_LINES:
-            yield Unsupported(file.path, 1, "", Reason.TOO_DEEP)
-            return
-        lines = Lines(file.content)
-        try:
-            yield from [
-                EnvironmentVariable(file.path, lines.number(each.start), each.name, _text(each))
-                for each in read_assignments(file.content)
-            ]
-        except BrokenAtError as error:
-            # The line itself may hold a secret.
-            yield Unsupported(file.path, lines.number(error.offset), "", Reason.UNPARSABLE)
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        from bot.formats._readers.env import read
 
-
-def _text(assignment: Assignment) -> Text:
-    """Return what a value is made of. Raises BrokenAtError."""
-    try:
-        text = assignment.value.decode()
-    except UnicodeDecodeError:
-        return (Literal(assignment.value.decode(errors="replace"), None),)
-    if "\\" in text and assignment.quote:  # an escape of some kind: no reference has one
-        return (Literal(text, None),)
-    if assignment.quote == "'":
-        return (Literal(text, Span(assignment.start, assignment.start + len(assignment.value))),)
-    try:
-        return parse_text(text, assignment.start)
-    except InvalidInterpolationError:
-        raise BrokenAtError(assignment.start) from None
+        return read(file)
 
 
 FORMAT: FileFormat = _Env()

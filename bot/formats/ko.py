@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.nodes import EVERY
 from bot.formats._syntax.yaml.paths import Images, YamlPaths
+from bot.formats._syntax.yaml.ways import EVERY
 from bot.ports import FileFormat
 
 FORMAT: FileFormat = YamlPaths(

@@ -1,125 +1,31 @@
-"""Kustomizations: the images that they put in the place of those in manifests, and what they gather.
-
-https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ has the fields.
-"""
+"""Kustomizations: the images that they put in the place of those in manifests, and what they gather."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bot.formats._syntax.helm.values import ValueImage, find_values, read_values
-from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
-from bot.formats._syntax.kubernetes.objects import ObjectReader
-from bot.formats._syntax.tree_paths import path_in_tree
-from bot.formats._syntax.yaml.files import read_file
-from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
-from bot.model.remark import Found, Kustomization
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.remark import Found
+
 _FILE_NAME = re.compile(r"(?:.+/)?(?:kustomization\.ya?ml|Kustomization)", re.DOTALL)
-_GROUP = "kustomize.config.k8s.io/"
-"""Of the apiVersion, which may be left out; other groups have kinds of the same names (Flux)."""
-
-_GATHERED: tuple[Path, ...] = (
-    ("resources", EACH),
-    ("bases", EACH),
-    ("patches", EACH, "path"),
-    ("patchesStrategicMerge", EACH),
-    ("patchesJson6902", EACH, "path"),
-)
-"""Where it names files and folders whose images it replaces."""
-_PATCHES: tuple[Path, ...] = (("patches", EACH, "patch"), ("patchesStrategicMerge", EACH))
-"""Where it may hold texts that are manifests in part."""
-_COMPONENTS: Path = ("components", EACH)
-_REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
-"""Beginnings of what is not in this tree (api/internal/git/repospec.go of kustomize)."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Kustomize:
-    name: str = "kustomize"
-    has_line_end_comments: bool = True
+    name = "kustomize"
+    has_line_end_comments = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        return read_file(file, bool, lambda document: _read(document, file.path))
+        from bot.formats._readers.kustomize import read
 
-
-def _is_kustomization(document: Document) -> bool:
-    return (document.text(document.root, "apiVersion") or _GROUP).startswith(_GROUP)
-
-
-def _read(document: Document, path: FilePath) -> Iterator[Found]:
-    """Yield what a kustomization names, and what it says of the images that it gathers. Raises TooDeepError."""
-    if not _is_kustomization(document):
-        return
-    kustomization = _Kustomization.of(document)
-    remark = _remark(document, path, kustomization.entries)  # it walks on: only then is it known what shares bytes
-    yield from sorted(kustomization.read(path), key=lambda each: each.line_number)
-    yield remark
-
-
-@dataclass(frozen=True, slots=True)
-class _Kustomization:
-    """Where a kustomization names images, before its document has been walked to the end."""
-
-    document: Document
-    entries: list[ImageEntry]
-    values: list[ValueImage]
-    """Of charts that it renders; what their templates do with them is not known."""
-    patches: list[tuple[str, Scalar]]
-
-    @classmethod
-    def of(cls, document: Document) -> _Kustomization:
-        """Find them. Raises TooDeepError."""
-
-        def at(*way: str) -> list[tuple[str, Node]]:
-            return list(document.walk(document.root, way, str(document.index)))
-
-        return cls(
-            document,
-            entries=[each for locator, node in at("images") for each in find_entries(document, node, locator)],
-            values=[
-                each
-                for locator, node in at("helmCharts", EACH, "valuesInline")
-                for each in find_values(document, node, locator)
-            ],
-            patches=[(locator, node) for way in _PATCHES for locator, node in at(*way) if isinstance(node, Scalar)],
-        )
-
-    def read(self, path: FilePath) -> Iterator[Occurrence | Unsupported]:
-        yield from read_entries(self.entries, path, FORMAT.name)
-        yield from read_values(self.values, path, FORMAT.name)
-        objects = ObjectReader(path, FORMAT.name)
-        for locator, patch in self.patches:
-            yield from objects.read_embedded(self.document, patch, locator)
-
-
-def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:
-    changing = [entry for entry in entries if entry.name and entry.image is not None]
-    gathered = dict.fromkeys(each for way in _GATHERED for each in _paths(document, way, path))
-    return Kustomization(
-        path,
-        names=frozenset(entry.name for entry in changing),
-        renamed=frozenset(entry.name for entry in changing if entry.is_renamed),
-        gathers=tuple(gathered),
-        components=tuple(_paths(document, _COMPONENTS, path)),
-    )
-
-
-def _paths(document: Document, way: Path, path: FilePath) -> Iterator[FilePath]:
-    """Yield the files and folders of this tree that a field names."""
-    for _, node in document.walk(document.root, way, ""):
-        if not isinstance(node, Scalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):
-            continue
-        named = path_in_tree(path, node.value)
-        if named is not None:
-            yield named
+        return read(file)
 
 
 FORMAT: FileFormat = _Kustomize()

@@ -1,141 +1,31 @@
-"""Skaffold: the images that it builds and tests with, and the names of those that it builds.
-
-https://skaffold.dev/docs/references/yaml/, and pkg/skaffold/schema/latest/config.go of
-https://github.com/GoogleContainerTools/skaffold. Profiles say the same as the top of the file, or patch it.
-"""
+"""Skaffold: the images that it builds and tests with, and the names of those that it builds."""
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import takewhile
+from typing import TYPE_CHECKING
 
-from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.tree_paths import dockerfile_of, path_in_tree
-from bot.formats._syntax.yaml.nodes import EACH, Broken, Document, Node, Path, Scalar, TooDeepError, read_documents
-from bot.formats._syntax.yaml.paths import Images, YamlPaths
-from bot.model.remark import ArgumentSet, BuildOutput, Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_PIPELINES: tuple[Path, ...] = ((), ("profiles", EACH))
-_ARTIFACTS: Path = ("build", "artifacts", EACH)
-_CLOUD_BUILD: Path = ("build", "googleCloudBuild")
-_IMAGES: tuple[Path, ...] = (
-    (*_ARTIFACTS, "buildpacks", "builder"),
-    (*_ARTIFACTS, "buildpacks", "runImage"),
-    (*_ARTIFACTS, "kaniko", "image"),
-    (*_ARTIFACTS, "kaniko", "initImage"),
-    (*_ARTIFACTS, "ko", "fromImage"),
-    (*_ARTIFACTS, "jib", "fromImage"),
-    *((*_CLOUD_BUILD, f"{tool}Image") for tool in ("docker", "kaniko", "maven", "gradle", "pack", "ko")),
-    (*_CLOUD_BUILD, "platformEmulatorInstallStep", "image"),
-    ("verify", EACH, "container", "image"),
-    ("customActions", EACH, "containers", EACH, "image"),
-)
-"""Where a pipeline names images that it does not build."""
-_BUILDERS = ("docker", "kaniko")
-"""What builds Dockerfiles."""
-_PATCHES: Path = ("profiles", EACH, "patches", EACH)
-_DEPLOYED: tuple[Path, ...] = (
-    ("manifests", "rawYaml", EACH),
-    ("manifests", "kustomize", "paths", EACH),
-    ("manifests", "helm", "releases", EACH, "chartPath"),
-    ("deploy", "kubectl", "manifests", EACH),
-    ("deploy", "kustomize", "paths", EACH),
-    ("deploy", "helm", "releases", EACH, "chartPath"),
-)
-"""Where a pipeline names the manifests in which it writes what it builds."""
-_REQUIRED: Path = ("requires", EACH, "path")
-"""Another configuration: what that deploys and builds is deployed and built with this one."""
-_WILD = frozenset("*?[{")
-_API = "skaffold/"
-_PATHS = YamlPaths(
-    name="skaffold",
-    files=re.compile(r"(?:.*/)?skaffold[^/]*\.ya?ml", re.DOTALL),
-    images=tuple(Images((*pipeline, *image)) for pipeline in _PIPELINES for image in _IMAGES),
-)
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.remark import Found
+
+_FILE_NAME = re.compile(r"(?:.*/)?skaffold[^/]*\.ya?ml", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
 class _Skaffold:
-    name: str = _PATHS.name
-    has_line_end_comments: bool = _PATHS.has_line_end_comments
+    name = "skaffold"
+    has_line_end_comments = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return _PATHS.selects(paths)
+        return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        documents = [each for each in read_documents(file.content, lambda _: True) if _is_ours(each)]
-        if not documents:
-            return
-        yield from _PATHS.extract(file)
-        for document in documents:
-            if isinstance(document, Document):
-                yield from _remarks(document, file.path)
+        from bot.formats._readers.skaffold import read
 
-
-def _is_ours(document: Document | Broken) -> bool:
-    if isinstance(document, Document):
-        with suppress(TooDeepError):
-            return (document.text(document.root, "apiVersion") or "").startswith(_API)
-    return _API.encode() in document.source.raw or is_utf_16(document.source.raw)
-
-
-def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | ArgumentSet]:
-    """Yield what a document builds and with which arguments; nothing of one that goes too deep."""
-    try:
-        artifacts = [artifact for pipeline in _PIPELINES for artifact in _at(document, (*pipeline, *_ARTIFACTS))]
-        artifacts += _patched_artifacts(document)
-        names = frozenset(name for artifact in artifacts if (name := document.text(artifact, "image")))
-        arguments = [remark for artifact in artifacts for remark in _arguments_of(document, artifact, file)]
-        deployed = tuple(dict.fromkeys(_deployed(document, file)))
-    except TooDeepError:
-        return
-    yield BuildOutput(file, names, deployed)
-    yield from arguments
-
-
-def _at(document: Document, path: Path) -> list[Node]:
-    return [node for _, node in document.walk(document.root, path, "")]
-
-
-def _patched_artifacts(document: Document) -> Iterator[Node]:
-    """Yield the artifacts that the JSON patches of profiles add."""
-    for patch in _at(document, _PATCHES):
-        if (document.text(patch, "path") or "").startswith("/build/artifacts/"):
-            yield from document.values(patch, "value")
-
-
-def _deployed(document: Document, file: FilePath) -> Iterator[FilePath]:
-    """Yield the file's own folder, below which most keep their manifests, and what it deploys from elsewhere."""
-    yield FilePath(posixpath.dirname(file))
-    for path in (*((*pipeline, *path) for pipeline in _PIPELINES for path in _DEPLOYED), _REQUIRED):
-        for node in _at(document, path):
-            steps = node.value.split("/") if isinstance(node, Scalar) and "://" not in node.value else []
-            if ".." in steps:
-                named = path_in_tree(file, *takewhile(_WILD.isdisjoint, steps))
-                if named is not None:
-                    yield named
-
-
-def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterator[ArgumentSet]:
-    """Yield the arguments of an artifact, those that name what it requires included."""
-    context = document.text(artifact, "context")
-    builders = [(name, node) for name in _BUILDERS for node in document.values(artifact, name)]
-    for _, builder in builders or [("", None)]:
-        dockerfile = dockerfile_of(path, context, document.text(builder, "dockerfile"))
-        if dockerfile is None:
-            continue
-        for _, node in document.walk(builder, ("buildArgs",), ""):
-            for name, value in document.look(node):
-                yield ArgumentSet(path, document.line_number(value), dockerfile, name)
-        for _, alias in document.walk(artifact, ("requires", EACH, "alias"), ""):
-            if isinstance(alias, Scalar):
-                yield ArgumentSet(path, document.line_number(alias), dockerfile, alias.value)
+        return read(file)
 
 
 FORMAT: FileFormat = _Skaffold()

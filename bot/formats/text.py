@@ -2,63 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bot.formats._syntax.lines import Lines
-from bot.formats._syntax.places import Place
-from bot.model.reference import MAX_REFERENCE_LENGTH
-from bot.model.source import FilePath, Occurrence, SourceFile
-from bot.model.vocabulary import Role
+from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_DIGEST = re.compile(rb"@sha256:[0-9a-f]{64}(?![0-9A-Za-z])")
-_NAME_AND_TAG = re.compile(
-    rb"""
-    # Not in the middle of a word, nor behind a variable or an escape; but as a shell's default, or with such a scheme.
-    (?: (?<![0-9A-Za-z_./@%$}{:\\-]) | (?<=:-) | (?<=docker://) | (?<=docker-image://) )
-    (?P<name>
-        (?: [0-9A-Za-z][0-9A-Za-z.-]*+ (?: :[0-9]++ )? / )?
-        [a-z0-9]++ (?: (?:[.]|__?|-++) [a-z0-9]++ )*+ (?: / [a-z0-9]++ (?: (?:[.]|__?|-++) [a-z0-9]++ )*+ )*+
-    )
-    : [0-9A-Za-z_] [0-9A-Za-z_.-]{0,127}+
-    \Z
-    """,
-    re.VERBOSE,
-)
-"""The grammar of references (bot/model/reference.py), with a tag, up to where a digest begins."""
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.remark import Found
 
 
-@dataclass(frozen=True, slots=True)
 class _Text:
-    name: str = "text"
-    has_line_end_comments: bool = True
+    name = "text"
+    has_line_end_comments = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:  # noqa: ARG002 - only operators name files
         return ()
 
-    def extract(self, file: SourceFile) -> Iterator[Occurrence]:
-        content = file.content
-        if b"@sha256:" not in content or b"\0" in content:  # with a NUL it is no text
-            return
-        lines = Lines(content)
-        seen: Counter[bytes] = Counter()
-        after_last = 0
-        for digest in _DIGEST.finditer(content):
-            first = max(digest.start() - MAX_REFERENCE_LENGTH, after_last)
-            mention = _NAME_AND_TAG.search(content, first, digest.start())
-            after_last = digest.end()
-            if mention is None:
-                continue
-            start = mention.start()
-            seen[mention["name"]] += 1
-            locator = f"{mention['name'].decode()}#{seen[mention['name']]}"  # without the tag, which may move, too
-            place = Place(file.path, self.name, Role.BASE, lines.number(start), locator)
-            found = place.read(content[start : digest.end()].decode(), start)
-            if isinstance(found, Occurrence):
-                yield found
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        if b"@sha256:" not in file.content or b"\0" in file.content:  # with a NUL it is no text
+            return iter(())
+        from bot.formats._readers.text import read
+
+        return read(file)
 
 
 FORMAT: FileFormat = _Text()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.nodes import EACH, EVERY
 from bot.formats._syntax.yaml.paths import Images, YamlPaths
+from bot.formats._syntax.yaml.ways import EACH, EVERY
 from bot.ports import FileFormat
 
 _HOLDERS = ("steps", "services", "clone", "pipeline")

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.core.relate import relate
+from bot.formats._readers.compose import _read_document
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, names_in, parse_text
 from bot.formats._syntax.yaml import nodes
-from bot.formats.compose import FORMAT, _read_document
+from bot.formats.compose import FORMAT
 from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Interpolated, Literal, VariableUse
 from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
 from bot.model.vocabulary import Reason

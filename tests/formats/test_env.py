@@ -12,8 +12,9 @@ from support.soon import soon
 
 from bot.core.edit import apply_edits, identity, is_proved
 from bot.core.expansion import expand
+from bot.formats._readers.env import MAX_LINES
 from bot.formats.compose import FORMAT as COMPOSE
-from bot.formats.env import FORMAT, MAX_LINES
+from bot.formats.env import FORMAT
 from bot.model.reference import Digest
 from bot.model.remark import EnvironmentVariable, Literal
 from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported

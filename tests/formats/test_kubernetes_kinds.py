@@ -8,7 +8,7 @@ import pytest
 
 from bot.formats._syntax.kubernetes.gate import may_hold_images
 from bot.formats._syntax.kubernetes.kinds import KINDS, NO_GROUP, OF_ALL_KINDS, SPELLINGS, Shape, group_of
-from bot.formats._syntax.yaml.nodes import EACH, EVERY
+from bot.formats._syntax.yaml.ways import EACH, EVERY
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, Occurrence, SourceFile
 

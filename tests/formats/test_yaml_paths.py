@@ -17,8 +17,8 @@ from bot.formats import (
     ko,
     woodpecker,
 )
-from bot.formats._syntax.yaml.nodes import EACH, EVERY
-from bot.formats._syntax.yaml.paths import MAX_CONDITIONS
+from bot.formats._syntax.yaml.walk import MAX_CONDITIONS
+from bot.formats._syntax.yaml.ways import EACH, EVERY
 from bot.model.source import FilePath, Occurrence, Slot, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 

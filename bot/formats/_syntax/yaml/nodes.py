@@ -30,6 +30,7 @@ from bot.formats._syntax.yaml.trees import (
     node_of,
     read_trees,
 )
+from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
 from bot.model.vocabulary import Reason
 
 __all__ = [
@@ -63,12 +64,6 @@ people have written have fewer; these are a few seconds of work."""
 MAX_REST_OF_LINE = 1000
 """More than any comment behind a value; a file in flow style may be one line of megabytes."""
 
-Path = tuple[str, ...]
-"""Keys from a node down to others, EACH and EVERY among them."""
-EACH = "*"
-"""In a path: every item of a sequence."""
-EVERY = "{}"
-"""In a path: every value of a mapping."""
 _KEPT = "x-"
 """How keys of fragments begin (https://docs.docker.com/reference/compose-file/extension/)."""
 _MARKS = (b":", b",", b"-", b"?", b"[", b"{")

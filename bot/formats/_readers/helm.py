@@ -1,0 +1,84 @@
+"""Helm charts: the images among their values, and what their templates do with those."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.formats._syntax.helm.keys import Context, Value, locate, walk_values
+from bot.formats._syntax.helm.templates import read_chart_template
+from bot.formats._syntax.helm.values import ValueImage, find_images, read_values
+from bot.formats._syntax.yaml.files import read_file
+from bot.formats._syntax.yaml.nodes import Document, Scalar
+from bot.formats._syntax.yaml.parts import Part
+from bot.model.remark import ChartImage, ChartTemplate, ChartValue, Found, ImagePart, ValueUse
+from bot.model.source import FilePath, SourceFile
+
+_FORMAT = "helm"
+_OWN_VALUES = "values.y"
+"""How the name of the values begins that a chart has for itself; all others are laid over them."""
+
+_PARTS = r"registry|repository|tag|version|digest"
+_MAY_HAVE_IMAGES = re.compile(rf"image|{_PARTS}|\\[xuU\r\n\xc2\xe2]".encode("latin-1"), re.IGNORECASE)
+"""A word that the keys of all images have, and of all their parts; or an escape that can write its letters."""
+_MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Digest)", re.DOTALL)
+"""Keys of the parts of images, and of those that are beside the key `image`."""
+_NAMED = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
+
+
+def read(file: SourceFile) -> Iterator[Found]:
+    """Yield the images among the values of a file, all that may be parts of some, and what its texts do with values."""
+    yield from read_file(file, _is_wanted, lambda document: _read(document, file.path))
+    yield from _read_texts(file)
+
+
+def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
+    """Yield what texts among the values do with other values: templates may take them for templates (`tpl`).
+
+    They are read line by line; nothing is known of what a line names that is not a template for itself.
+    """
+    if b".Values" not in file.content:
+        return
+    for line in file.content.split(b"\n"):
+        if b".Values" in line and not line.lstrip().startswith(b"#"):
+            named = {(*each.decode().split("."),) for each in _NAMED.findall(line)}
+            templates = list(read_chart_template(file.path, line))
+            is_whole = all(((), ValueUse.UNKNOWN) not in each.uses for each in templates) and b":=" not in line
+            unknown = ChartTemplate(file.path, "", frozenset((way, ValueUse.UNKNOWN) for way in named))
+            yield from templates if is_whole else [unknown]
+
+
+def _is_wanted(content: bytes) -> bool:
+    """Say whether there may be an image among these values; a no is certain."""
+    return _MAY_HAVE_IMAGES.search(content) is not None
+
+
+def _read(document: Document, path: FilePath) -> Iterator[Found]:
+    """Yield the images among the values of a document, and all that may be parts of some. Raises TooDeepError."""
+    locator = str(document.index)
+    values = list(walk_values(document, document.root))
+    images = list(find_images(document, values, locator))
+    found = read_values(images, path, _FORMAT)
+    yield from sorted(found, key=lambda each: each.line_number)
+    if path.rpartition("/")[2].startswith(_OWN_VALUES):
+        yield from (_chart_image(image, path, locator) for image in images)
+    for value in values:
+        if isinstance(value.node, Scalar) and _may_be_part(value):
+            part = Part.of(document, value.node)
+            yield ChartValue(path, part.line_number, locate(locator, (*value.around.keys, value.key)), part.text)
+
+
+def _may_be_part(value: Value) -> bool:
+    return value.around.context is not Context.NOTHING or _MAY_BE_PART.fullmatch(value.key) is not None
+
+
+def _chart_image(image: ValueImage, path: FilePath, locator: str) -> ChartImage:
+    parts = tuple((part, locate(locator, keys)) for part, keys in image.keys.items())
+    return ChartImage(
+        path,
+        image.locator,
+        parts=tuple(each for each in parts if each[0] is ImagePart.REPOSITORY) if image.is_in_list else parts,
+        pinned_in=ImagePart.REPOSITORY if image.is_in_list else image.pinned_in,
+        registry=image.parts.prefix,
+        is_certain=not image.may_be_elsewhere,
+    )

@@ -1,0 +1,42 @@
+"""Kubernetes manifests: the images of built-in kinds and of custom resources, in YAML and JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bot.core.closing import close
+from bot.formats._syntax.kubernetes.kinds import WAYS_OF_A_SOURCE
+from bot.formats._syntax.kubernetes.objects import ObjectReader
+from bot.model.remark import Found
+from bot.model.source import Occurrence, SourceFile
+from bot.model.vocabulary import Reason
+
+_FORMAT = "kubernetes"
+_ESCAPE_OF_JSON = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD]")
+
+
+def read(file: SourceFile) -> Iterator[Found]:
+    """Yield the images of a file of objects."""
+    content = _json_as_yaml(file.content) if file.path.lower().endswith(".json") else file.content
+    return ObjectReader(file.path, _FORMAT).read(content)
+
+
+def read_overrides(file: SourceFile, *, is_written: bool) -> Iterator[Found]:
+    """Yield the images of a file of parameters, closed where Image Updater writes it."""
+    reader = ObjectReader(file.path, _FORMAT, ways=WAYS_OF_A_SOURCE)
+    for found in reader.read(file.content, is_wanted=bool):
+        yield close(found, Reason.OTHER_WRITER) if is_written and isinstance(found, Occurrence) else found
+
+
+def _json_as_yaml(content: bytes) -> bytes:
+    r"""Return JSON in which a parser of YAML finds the same at the same bytes.
+
+    Tabs are blanks in JSON and in no string of it, yet PyYAML's own parser refuses them. Half a character outside of
+    Unicode's first plane (`\ud83d`) is none in YAML; no image has any.
+    """
+    content = content.replace(b"\t", b" ")
+    if _SURROGATE.search(content) is None:
+        return content
+    return _ESCAPE_OF_JSON.sub(lambda match: rb"\ufffd" if len(match[0]) > len(rb"\n") else match[0], content)

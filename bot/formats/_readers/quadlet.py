@@ -1,0 +1,90 @@
+"""Quadlet units of Podman: the `Image=` of containers, images and volumes.
+
+https://docs.podman.io/en/latest/markdown/podman-systemd.unit.5.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from bot.core.closing import close
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
+from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.units import BrokenUnitError, Setting, read_settings
+from bot.model.remark import Found
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+_FORMAT = "quadlet"
+_IMAGE = "Image"
+_OTHER_UNITS = (".image", ".build")
+"""How the names of units end that bring the image."""
+_TRANSPORT = re.compile(
+    r"docker://.*|(?:docker-archive|docker-daemon|oci|oci-archive|dir|ostree|containers-storage|sif)(?::.*)?", re.DOTALL
+)
+"""What is no image in a registry (containers-transports(5)), or one that takes no digest beside a tag: `docker://`."""
+
+_AUTO_UPDATE = "AutoUpdate"
+_FROM_REGISTRY = "registry"
+_AUTO_UPDATE_LABEL = re.compile(r"\bio\.containers\.autoupdate=(?:registry|image)\b")
+"""What else makes `podman auto-update` pull what a tag points to (podman-auto-update(1))."""
+
+
+def read(file: SourceFile, section: str) -> Iterator[Found]:
+    """Yield the image of a unit's main section."""
+    try:
+        settings = [each for each in read_settings(file.content) if each.section == section]
+    except BrokenUnitError as error:
+        yield Unsupported(file.path, error.line_number, shown(error.line), error.reason)
+        return
+    last = {each.key: each for each in settings}
+    if _IMAGE not in last:
+        return
+    found = _read(file.path, last[_IMAGE], _platform(last))
+    if isinstance(found, Occurrence) and found.reference.digest is None and _is_updated_by_podman(settings):
+        found = close(found, Reason.OTHER_WRITER)
+    if found is not None:
+        yield found
+
+
+def _is_updated_by_podman(settings: Iterable[Setting]) -> bool:
+    """Say whether `podman auto-update` follows the tag; it fails at a reference that has a digest beside it."""
+    policy = ""
+    for setting in settings:
+        if setting.key == _AUTO_UPDATE:
+            policy = setting.value
+        elif setting.key == "Label" and _AUTO_UPDATE_LABEL.search(setting.value):
+            return True
+    return policy == _FROM_REGISTRY
+
+
+def _platform(settings: dict[str, Setting]) -> str | None:
+    """Return the platform that an image unit asks for."""
+    system, architecture, variant = (
+        settings[key].value if key in settings else default
+        for key, default in (("OS", "linux"), ("Arch", ""), ("Variant", ""))
+    )
+    return read_platform("/".join(filter(None, (system, architecture, variant)))) if architecture else None
+
+
+def _read(path: FilePath, setting: Setting, platform: str | None) -> Occurrence | Unsupported | None:
+    text = setting.value
+    if not text or text.endswith(_OTHER_UNITS):
+        return None
+    place = Place(
+        path,
+        _FORMAT,
+        Role.THIRD_PARTY,
+        setting.value_line_number,
+        f"{setting.section}/{setting.key}",
+        platform,
+        also_lines=() if setting.line_number == setting.value_line_number else (setting.line_number,),
+    )
+    if TEMPLATE_MARKS.search(text):
+        return place.unsupported(text, Reason.TEMPLATED)
+    if _TRANSPORT.fullmatch(text):
+        return place.closed(text, Reason.NOT_AN_IMAGE)
+    if setting.value_start is None:
+        return place.unsupported(text, Reason.MALFORMED)
+    return place.read(text, setting.value_start)

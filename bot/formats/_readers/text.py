@@ -1,0 +1,52 @@
+"""Any text: references with a tag that are pinned already, in files that the operator names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from bot.formats._syntax.lines import Lines
+from bot.formats._syntax.places import Place
+from bot.model.reference import MAX_REFERENCE_LENGTH
+from bot.model.remark import Found
+from bot.model.source import Occurrence, SourceFile
+from bot.model.vocabulary import Role
+
+_FORMAT = "text"
+_DIGEST = re.compile(rb"@sha256:[0-9a-f]{64}(?![0-9A-Za-z])")
+_NAME_AND_TAG = re.compile(
+    rb"""
+    # Not in the middle of a word, nor behind a variable or an escape; but as a shell's default, or with such a scheme.
+    (?: (?<![0-9A-Za-z_./@%$}{:\\-]) | (?<=:-) | (?<=docker://) | (?<=docker-image://) )
+    (?P<name>
+        (?: [0-9A-Za-z][0-9A-Za-z.-]*+ (?: :[0-9]++ )? / )?
+        [a-z0-9]++ (?: (?:[.]|__?|-++) [a-z0-9]++ )*+ (?: / [a-z0-9]++ (?: (?:[.]|__?|-++) [a-z0-9]++ )*+ )*+
+    )
+    : [0-9A-Za-z_] [0-9A-Za-z_.-]{0,127}+
+    \Z
+    """,
+    re.VERBOSE,
+)
+"""The grammar of references (bot/model/reference.py), with a tag, up to where a digest begins."""
+
+
+def read(file: SourceFile) -> Iterator[Found]:
+    """Yield the references of a file."""
+    content = file.content
+    lines = Lines(content)
+    seen: Counter[bytes] = Counter()
+    after_last = 0
+    for digest in _DIGEST.finditer(content):
+        first = max(digest.start() - MAX_REFERENCE_LENGTH, after_last)
+        mention = _NAME_AND_TAG.search(content, first, digest.start())
+        after_last = digest.end()
+        if mention is None:
+            continue
+        start = mention.start()
+        seen[mention["name"]] += 1
+        locator = f"{mention['name'].decode()}#{seen[mention['name']]}"  # without the tag, which may move, too
+        place = Place(file.path, _FORMAT, Role.BASE, lines.number(start), locator)
+        found = place.read(content[start : digest.end()].decode(), start)
+        if isinstance(found, Occurrence):
+            yield found
