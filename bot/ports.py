@@ -11,10 +11,10 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
 
     from bot.model.errors import TreeError
     from bot.model.evidence import ScanOutcome, Subject
+    from bot.model.found import Found
     from bot.model.image import Claim, ImageFacts, Manifest
     from bot.model.proposal import Proposal, Seen
     from bot.model.reference import Digest, Line
-    from bot.model.remark import Found
     from bot.model.report import Failed
     from bot.model.source import Change, FilePath, SourceFile
 

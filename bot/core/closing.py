@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from bot.model.found import Places
 from bot.model.source import Closed, Occurrence, Slot
 from bot.model.vocabulary import ALLOWABLE, Reason
-
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Places
 
 
 def close(occurrence: Occurrence, reason: Reason) -> Occurrence:

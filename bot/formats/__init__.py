@@ -7,14 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from bot.core.globs import matches
+from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
-
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Found
 
 
 @cache

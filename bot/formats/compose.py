@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from bot.formats._syntax.compose.files import is_compose_file
+from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
-
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Found
 
 
 class _Compose:

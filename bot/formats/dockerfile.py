@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from bot.formats._syntax.encoding import is_utf_16
+from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
-
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Found
 
 MAX_LINES = 100_000
 """The longest Dockerfiles that people generate have some thousand."""

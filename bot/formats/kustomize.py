@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
 
+from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
-
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Found
 
 _FILE_NAME = re.compile(r"(?:.+/)?(?:kustomization\.ya?ml|Kustomization)", re.DOTALL)
 

@@ -6,14 +6,11 @@ What an expression computes is somebody else's: the place that its parts are wri
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from bot.formats._syntax.encoding import is_utf_16
+from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
-
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Found
 
 _FILES = (".tf", ".tofu")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.model.source import FilePath, Occurrence, Span, Unsupported
+from bot.model.source import FilePath, Span
 from bot.model.vocabulary import Role
 
 
@@ -223,6 +223,3 @@ Remark = (
     | EnvironmentUse
     | EnvironmentVariable
 )
-Found = Occurrence | Unsupported | Remark
-"""What a format finds in a file."""
-Places = tuple[Occurrence | Unsupported, ...]

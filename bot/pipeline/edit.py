@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
 from bot.model.decision import Skip, Update
 from bot.model.errors import EditError
-from bot.model.remark import Places
+from bot.model.found import Places
 from bot.model.source import Change, FilePath, Slot, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline import witness

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.core.ignore import comment_at, lines_of
 from bot.core.relate import relate
 from bot.model.errors import TreeError
+from bot.model.found import Places
 from bot.model.reference import ImageReference
 from bot.model.report import Failed
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
@@ -17,7 +18,7 @@ from bot.model.vocabulary import Reason, Stage
 from bot.ports import Entry, FileFormat, GitRepository, Tree
 
 if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Places, Remark
+    from bot.model.remark import Remark
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Larger files are not read: the largest manifests in the wild (bundles of CRDs) have some five megabytes."""

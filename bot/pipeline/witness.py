@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 
-from bot.model.remark import Places
+from bot.model.found import Places
 from bot.model.source import Occurrence, SourceFile
 
 MAX_WITNESSED_BYTES = 64 * 1024

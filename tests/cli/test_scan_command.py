@@ -103,16 +103,53 @@ def test_an_interrupt_is_exit_130(tmp_path, basebump, monkeypatch):
     assert (code, err.strip()) == (130, "Interrupted.")
 
 
-def test_offline_without_a_config_imports_no_network_library_and_no_pydantic(tmp_path):
-    write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n", "pod.yaml": POD.format(image="python:3.12")})
+HEAVY = {
+    # what asks, and what a config needs
+    *("bot.pipeline.judge", "bot.pipeline.edit", "bot.core.decide", "bot.core.gates", "bot.settings", "bot.registries"),
+    *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client"),
+    # what reads
+    *("yaml", "bot.formats._syntax.yaml.nodes", "bot.formats._syntax.kubernetes.objects"),
+    *("bot.formats._syntax.helm.templates", "bot.formats._syntax.dockerfile.reader", "bot.formats._syntax.hcl.reader"),
+    *("bot.formats._syntax.jsonc", "bot.formats._syntax.units", "bot.formats._syntax.compose.services"),
+    *("bot.model.remark", "bot.core.relate.charts", "bot.core.relate.kustomize", "bot.core.relate.environment"),
+    # what writes for people
+    "bot.reports.text",
+}
+"""Start-up is part of the product: each is imported where something is there for it, and nowhere else."""
+YAML = {"yaml", "bot.formats._syntax.yaml.nodes"}
+OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.remark"}
+
+
+@pytest.mark.parametrize(
+    ("files", "needed"),
+    [
+        ({"README.md": "FROM python:3.12\n", "values.yaml": "image: nginx:1\n", "a.json": "{}"}, set()),
+        ({"Dockerfile": "FROM python:3.12\n"}, {"bot.formats._syntax.dockerfile.reader"}),
+        ({"pod.yaml": POD.format(image="python:3.12")}, OBJECTS),
+        ({".drone.yml": "steps:\n- image: golang:1.22\n"}, YAML),
+        (
+            {"main.tf": 'resource "docker_image" "a" {\n  name = "nginx:1"\n}\n'},
+            {"bot.formats._syntax.hcl.reader", "bot.formats._syntax.jsonc"},
+        ),
+        ({"web.container": "[Container]\nImage=docker.io/library/nginx:1\n"}, {"bot.formats._syntax.units"}),
+        (
+            {"kustomization.yaml": "images:\n- name: nginx\n  newTag: '1'\n"},
+            OBJECTS | {"bot.core.relate.kustomize"},
+        ),
+    ],
+    ids=["nothing", "dockerfile", "kubernetes", "drone", "terraform", "quadlet", "kustomize"],
+)
+def test_a_scan_imports_what_its_files_need_and_offline_nothing_that_asks(tmp_path, files, needed):
+    write_tree(tmp_path, files)
     program = (
         "import sys\nfrom bot.cli.app import main\n"
-        f"code = main(['scan', {str(tmp_path)!r}, '--offline'])\n"
-        "heavy = {'requests', 'urllib3', 'pydantic', 'github', 'jinja2', 'ssl', 'http.client'} & set(sys.modules)\n"
-        "sys.exit(f'imported {heavy}' if heavy else code)"
+        f"code = main(['scan', {str(tmp_path)!r}, '--offline', '--format', 'json'])\n"
+        f"print(*({HEAVY!r} & set(sys.modules)), file=sys.stderr)\n"
+        "sys.exit(code)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert set(done.stderr.split()) == needed
 
 
 def test_python_m_bot_is_the_same_command():

@@ -18,8 +18,8 @@ from support.case_formats import CASE_FORMATS, places_of
 
 from bot.core.edit import apply_edits, identity, is_proved, write_digest
 from bot.formats._syntax.yaml import nodes, trees
+from bot.model.found import Places
 from bot.model.reference import Digest, ImageReference
-from bot.model.remark import Places
 from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, Unsupported
 from bot.ports import FileFormat
 

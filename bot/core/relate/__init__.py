@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from bot.model.found import Places
+
 if TYPE_CHECKING:  # most small trees have no remark: a start pays only for what it uses
-    from bot.model.remark import Places, Remark
+    from bot.model.remark import Remark
 
     Relation = Callable[[Places, Sequence[Remark]], Places]
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.model.remark import ArgumentSet, Places, Remark
+from bot.model.found import Places
+from bot.model.remark import ArgumentSet, Remark
 from bot.model.source import FilePath
 
 

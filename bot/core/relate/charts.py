@@ -9,7 +9,8 @@ from functools import partial
 from posixpath import basename, dirname
 
 from bot.core.closing import allow
-from bot.model.remark import ChartTemplate, Inclusion, Places, Remark, ValueUse, Way
+from bot.model.found import Places
+from bot.model.remark import ChartTemplate, Inclusion, Remark, ValueUse, Way
 from bot.model.source import Closed, FilePath, Occurrence, Slot, Span
 from bot.model.vocabulary import Reason
 

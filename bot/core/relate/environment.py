@@ -15,7 +15,8 @@ from posixpath import dirname
 from bot.core.closing import close
 from bot.core.expansion import Expanded, expand, names_in
 from bot.core.interpolated import read_interpolated, shared_variables
-from bot.model.remark import EnvironmentUse, EnvironmentVariable, Interpolated, Places, Remark
+from bot.model.found import Places
+from bot.model.remark import EnvironmentUse, EnvironmentVariable, Interpolated, Remark
 from bot.model.source import Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 

@@ -11,8 +11,9 @@ from posixpath import basename, dirname
 
 from bot.core.closing import close_where
 from bot.core.relate.folders import path_and_folders
+from bot.model.found import Places
 from bot.model.reference import DOCKER_HUB
-from bot.model.remark import Kustomization, Places, Remark
+from bot.model.remark import Kustomization, Remark
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 

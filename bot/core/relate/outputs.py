@@ -9,7 +9,8 @@ from posixpath import dirname
 
 from bot.core.closing import close_where
 from bot.core.relate.folders import path_and_folders
-from bot.model.remark import BuildOutput, Places, Remark
+from bot.model.found import Places
+from bot.model.remark import BuildOutput, Remark
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 

@@ -10,8 +10,9 @@ from posixpath import basename, dirname, join
 from bot.core.closing import close
 from bot.core.relate.folders import path_and_folders
 from bot.model.errors import InvalidReferenceError
+from bot.model.found import Places
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.remark import ChartImage, ChartValue, ImagePart, Places, Remark
+from bot.model.remark import ChartImage, ChartValue, ImagePart, Remark
 from bot.model.source import Closed, FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
 

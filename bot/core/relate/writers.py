@@ -15,7 +15,8 @@ from posixpath import join, normpath
 
 from bot.core.closing import close_where
 from bot.core.relate.folders import path_and_folders
-from bot.model.remark import Application, OtherWriter, Places, Remark
+from bot.model.found import Places
+from bot.model.remark import Application, OtherWriter, Remark
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
 

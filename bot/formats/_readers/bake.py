@@ -21,7 +21,8 @@ from bot.formats._syntax.hcl.reader import Hcl, read_hcl
 from bot.formats._syntax.hcl.tokens import Interpolation, Literal
 from bot.formats._syntax.places import Locators, Place, shown
 from bot.model import remark
-from bot.model.remark import ArgumentSet, EnvironmentVariable, Found, Interpolated, Text, VariableUse
+from bot.model.found import Found
+from bot.model.remark import ArgumentSet, EnvironmentVariable, Interpolated, Text, VariableUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Span, Unsupported
 from bot.model.vocabulary import Reason, Role
 

@@ -26,7 +26,8 @@ from bot.formats._syntax.yaml.nodes import (
     Node,
     Scalar,
 )
-from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Found, Interpolated, Literal, VariableUse
+from bot.model.found import Found
+from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Interpolated, Literal, VariableUse
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 

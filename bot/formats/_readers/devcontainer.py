@@ -12,7 +12,8 @@ from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.jsonc import Array, Json, Object, Text, Value, Word, read_json
 from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
 from bot.formats._syntax.tree_paths import dockerfile_of
-from bot.model.remark import ArgumentSet, Found
+from bot.model.found import Found
+from bot.model.remark import ArgumentSet
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 

@@ -8,7 +8,8 @@ from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.compose.dotenv import Assignment, read_assignments
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.lines import Lines
-from bot.model.remark import EnvironmentVariable, Found, Literal, Text
+from bot.model.found import Found
+from bot.model.remark import EnvironmentVariable, Literal, Text
 from bot.model.source import SourceFile, Span, Unsupported
 from bot.model.vocabulary import Reason
 

@@ -11,7 +11,8 @@ from bot.formats._syntax.helm.values import ValueImage, find_images, read_values
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import Document, Scalar
 from bot.formats._syntax.yaml.parts import Part
-from bot.model.remark import ChartImage, ChartTemplate, ChartValue, Found, ImagePart, ValueUse
+from bot.model.found import Found
+from bot.model.remark import ChartImage, ChartTemplate, ChartValue, ImagePart, ValueUse
 from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "helm"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bot.core.closing import close
 from bot.formats._syntax.kubernetes.kinds import WAYS_OF_A_SOURCE
 from bot.formats._syntax.kubernetes.objects import ObjectReader
-from bot.model.remark import Found
+from bot.model.found import Found
 from bot.model.source import Occurrence, SourceFile
 from bot.model.vocabulary import Reason
 

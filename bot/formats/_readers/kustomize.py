@@ -15,7 +15,8 @@ from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.tree_paths import path_in_tree
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
-from bot.model.remark import Found, Kustomization
+from bot.model.found import Found
+from bot.model.remark import Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 
 _FORMAT = "kustomize"

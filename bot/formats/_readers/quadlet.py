@@ -12,7 +12,7 @@ from bot.core.closing import close
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.units import BrokenUnitError, Setting, read_settings
-from bot.model.remark import Found
+from bot.model.found import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 

@@ -17,7 +17,8 @@ from bot.formats._syntax.tree_paths import dockerfile_of, path_in_tree
 from bot.formats._syntax.yaml.nodes import Broken, Document, Node, Scalar, TooDeepError, read_documents
 from bot.formats._syntax.yaml.paths import Images, YamlPaths
 from bot.formats._syntax.yaml.ways import EACH, Path
-from bot.model.remark import ArgumentSet, BuildOutput, Found
+from bot.model.found import Found
+from bot.model.remark import ArgumentSet, BuildOutput
 from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "skaffold"

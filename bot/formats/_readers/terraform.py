@@ -18,7 +18,7 @@ from bot.formats._syntax.jsonc import Array, Json, Text, read_json
 from bot.formats._syntax.jsonc import Object as JsonObject
 from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
 from bot.formats._syntax.platforms import read_platform
-from bot.model.remark import Found
+from bot.model.found import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Role
 

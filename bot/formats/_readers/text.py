@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from bot.formats._syntax.lines import Lines
 from bot.formats._syntax.places import Place
+from bot.model.found import Found
 from bot.model.reference import MAX_REFERENCE_LENGTH
-from bot.model.remark import Found
 from bot.model.source import Occurrence, SourceFile
 from bot.model.vocabulary import Role
 

@@ -42,7 +42,8 @@ from bot.formats._syntax.yaml.nodes import (
     read_documents,
     read_inner_documents,
 )
-from bot.model.remark import Found, Remark
+from bot.model.found import Found
+from bot.model.remark import Remark
 from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason, Role
 

@@ -8,7 +8,7 @@ from typing import assert_never
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.yaml.nodes import Broken, Document, TooDeepError, read_documents
-from bot.model.remark import Found
+from bot.model.found import Found
 from bot.model.source import SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 

@@ -6,16 +6,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.keys import may_be_escaped
 from bot.formats._syntax.yaml.tables import Images, or_under
 from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
+from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile
-
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Found
 
 __all__ = ["EACH", "EVERY", "Images", "Path", "YamlPaths", "or_under"]
 

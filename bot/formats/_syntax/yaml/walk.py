@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 from bot.formats._syntax.places import Locators
 from bot.formats._syntax.platforms import read_platform
@@ -14,11 +14,9 @@ from bot.formats._syntax.yaml.images import ImageReader
 from bot.formats._syntax.yaml.nodes import Document, Mapping, Node, Scalar, Sequence, TooDeepError
 from bot.formats._syntax.yaml.tables import Images
 from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
+from bot.model.found import Found
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Role
-
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Found
 
 MAX_CONDITIONS = 30
 """Conditions inside conditions; people write two or three."""
