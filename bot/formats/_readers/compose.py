@@ -7,7 +7,8 @@ beside has a say in it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from bot.formats._syntax.compose.inline import read_inline
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
@@ -48,8 +49,7 @@ def _is_wanted(content: bytes) -> bool:
     return any(word in content for word in _WORDS) or may_be_escaped(content)
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
+class _Image(NamedTuple):
     """What stands where an image is named."""
 
     locator: str

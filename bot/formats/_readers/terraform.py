@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from bot.core.closing import close
 from bot.formats._syntax.broken import BrokenFile
@@ -31,8 +31,7 @@ _LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 """Keys of a pod's spec that hold containers."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Resource:
+class _Resource(NamedTuple):
     """Where a resource of some types names images."""
 
     types: re.Pattern[str]

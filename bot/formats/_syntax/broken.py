@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.formats._syntax.places import shown
 from bot.model.source import FilePath, Unsupported
@@ -18,8 +18,7 @@ class BrokenAtError(Exception):
         super().__init__(offset)
 
 
-@dataclass(frozen=True, slots=True)
-class BrokenFile:
+class BrokenFile(NamedTuple):
     """A file that is not in its language, or more of it than we follow."""
 
     reason: Reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference, parse_sha256
@@ -42,8 +42,7 @@ class Locators:
         return f"{locator}{self._mark}{number}" if number else locator
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where in a file a reference is expected."""
 
     path: FilePath

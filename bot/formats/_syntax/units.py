@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bot.formats._syntax.encoding import text_start
 from bot.model.vocabulary import Reason
@@ -20,8 +21,7 @@ _SECTION = re.compile(rb"\[([^\[\]]+)\][ \t]*")
 _SETTING = re.compile(rb"([^=]*[^=\s])\s*=\s*(.*?)\s*", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A key and its value."""
 
     section: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from bot.formats._syntax.hcl.reader import Attribute, Block, Body, Computed, Expression, Hcl, Object, Tuple
 from bot.formats._syntax.hcl.tokens import Interpolation, Literal, Template
@@ -20,8 +20,7 @@ UNKNOWN = "${}"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class BakeText:
+class BakeText(NamedTuple):
     """A value, or as much of it as is a text."""
 
     start: int
@@ -60,8 +59,7 @@ class BakeTarget:
     inherits: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class BakeFile:
+class BakeFile(NamedTuple):
     """One file."""
 
     targets: tuple[BakeTarget, ...]

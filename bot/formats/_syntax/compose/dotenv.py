@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.encoding import text_start
@@ -22,8 +22,7 @@ _COMMENT = b" #"
 _QUOTED = re.compile(rb"(['\"])((?:\\.|(?!\1)[^\\])*+)\1", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """`NAME=value`."""
 
     name: str

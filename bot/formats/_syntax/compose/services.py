@@ -6,8 +6,7 @@ The model is that of https://github.com/compose-spec/compose-spec/blob/main/spec
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.formats._syntax.compose.interpolation import names_in
 from bot.formats._syntax.yaml.nodes import EACH, EVERY, NULL, Document, Mapping, Node, Path, Scalar, Sequence
@@ -23,8 +22,7 @@ _ENVIRONMENT_FILE_PATHS: tuple[Path, ...] = (("env_file",), ("env_file", EACH), 
 _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """One service, what is merged into it included. What is asked of it may raise TooDeepError."""
 
     document: Document
@@ -59,8 +57,7 @@ class Service:
         return self.document.walk(self.node, path, self.locator)
 
 
-@dataclass(frozen=True, slots=True)
-class BuildArgument:
+class BuildArgument(NamedTuple):
     """A build argument that a service sets."""
 
     name: str

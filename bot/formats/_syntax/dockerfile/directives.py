@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.lines import DIRECTIVE, DIRECTIVES, SPACE
 from bot.formats._syntax.encoding import text_start
@@ -18,8 +18,7 @@ _LEADING_SPACE = re.compile(rb"%b*" % SPACE)
 _IN_JSON = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(NamedTuple):
     """The value of the directive."""
 
     text: bytes

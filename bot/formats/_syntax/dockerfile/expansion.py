@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
+from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.lexer import Instruction
 from bot.model.vocabulary import Reason
@@ -46,8 +47,7 @@ class How(Enum):
     """The builder gives it one, for each platform another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One use of a variable, and the part of the result that depends on it."""
 
     name: bytes
@@ -62,8 +62,7 @@ class Use:
         return self.start < place <= self.end
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """Bytes of a result that stand in the file side by side."""
 
     text: bytes
@@ -181,7 +180,7 @@ class Assembly:
     def set_aside(self, expansion: Expansion) -> None:
         """Note the variables in a text that was not chosen."""
         for use in expansion.uses:
-            self.note(replace(use, how=How.ASIDE, start=self.length, end=self.length))
+            self.note(use._replace(how=How.ASIDE, start=self.length, end=self.length))
 
     def note(self, use: Use) -> None:
         self._uses.append(use)

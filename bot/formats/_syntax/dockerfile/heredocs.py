@@ -8,7 +8,7 @@ word that reads `[0-9]*<<[-]word` opens a heredoc. A line that cannot be split o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_NESTING = 50
 """Of `${a:-${b:-…}}` in one word; nobody nests three."""
@@ -21,8 +21,7 @@ _BLANKS = re.compile(r"[\t\r ]*")
 _ESCAPE = "\\"
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(NamedTuple):
     """Lines that follow an instruction, up to one that is `terminator`."""
 
     terminator: bytes

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.heredocs import Heredoc, heredocs_of
 from bot.formats._syntax.dockerfile.lines import InstructionLines, LineReader, Piece, skip_space
@@ -29,8 +29,7 @@ _QUOTES = frozenset(b"'\"")
 _TAKES_HEREDOCS = frozenset({"add", "copy", "run"})
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A part of an instruction after quotes and escapes are gone."""
 
     value: bytes

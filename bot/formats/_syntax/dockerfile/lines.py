@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.heredocs import Heredoc
 from bot.formats._syntax.encoding import text_start
@@ -41,8 +41,7 @@ _INSTRUCTION = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A run of bytes of an instruction's text that stands in the file as it is."""
 
     start: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.lexer import Instruction, Word
 from bot.formats._syntax.platforms import read_platform
@@ -42,8 +42,7 @@ class Stages:
         return f"{stage}.{keyword}[{index}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A word that names an image, or a stage."""
 
     instruction: Instruction

@@ -9,7 +9,8 @@ else the digest would silently freeze the tag.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.expansion import Expansion, How, Run, Scope, Use
 from bot.model.reference import ImageReference
@@ -19,8 +20,7 @@ from bot.model.vocabulary import Reason
 _Key = tuple[int, int, str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Home:
+class _Home(NamedTuple):
     """A slot in the file, and the run of bytes that it is in."""
 
     slot: Slot
@@ -29,8 +29,7 @@ class _Home:
     """Equal for places that want the same there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
+class Composed(NamedTuple):
     """A place whose reference is put together, before it is known what else depends on its arguments."""
 
     occurrence: Occurrence

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from bot.formats._syntax.dockerfile.expansion import Assembly, Expansion, How, Scope, Use, WordError
 from bot.formats._syntax.dockerfile.lexer import Instruction
@@ -223,7 +222,7 @@ class _Expander:
         if is_set:
             self._put_value(result, name)
         elif operator == b"?":
-            result.note(replace(choice, how=How.UNSET))
+            result.note(choice._replace(how=How.UNSET))
         else:
             result.note(choice)
         result.set_aside(word)
@@ -266,7 +265,7 @@ class _Expander:
             uses = (Use(name, argument.index, How.PATTERN, 0, 0), *value.uses)
         for use in (*uses, *(use for word in words for use in word.uses)):
             how = use.how if use.how in (How.UNSET, How.PREDEFINED) else How.PATTERN
-            result.note(replace(use, how=how, start=start, end=result.length))
+            result.note(use._replace(how=how, start=start, end=result.length))
 
 
 def _decoded(text: bytes) -> str:

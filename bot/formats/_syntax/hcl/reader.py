@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from bot.formats._syntax.broken import BrokenAtError, BrokenFile
 from bot.formats._syntax.hcl.tokens import (
@@ -60,8 +61,7 @@ class Object:
 Expression = Template | Tuple | Object | Computed
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """`name = value` in a body or an object."""
 
     name: str | None
@@ -70,8 +70,7 @@ class Attribute:
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """`type "label" { … }`."""
 
     type: str
@@ -80,8 +79,7 @@ class Block:
     body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What a file or a block holds, in order."""
 
     attributes: tuple[Attribute, ...]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from bot.formats._syntax.yaml.nodes import Document, Mapping, Node, Sequence, TooDeepError
 from bot.formats._syntax.yaml.trees import MAX_NESTING
@@ -23,8 +23,7 @@ class Context(Enum):
     IMAGES = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A collection on the way through the values."""
 
     node: Mapping | Sequence
@@ -38,8 +37,7 @@ class Step:
         return len(self.keys) > MAX_NESTING or sum(map(len, self.keys)) > MAX_KEYS_LENGTH
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What stands under a key, or as an item."""
 
     around: Step

@@ -17,6 +17,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from bot.core.closing import close
 from bot.formats._syntax.helm.keys import Context, Step, Value, locate, walk_values
@@ -61,8 +62,7 @@ MAX_COMMENT_LINES = 100
 """Lines between a key and its mapping that are looked at, as above a place."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValueImage:
+class ValueImage(NamedTuple):
     """What reads like an image among values, before its document has been walked to the end."""
 
     locator: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from bot.formats._syntax.lines import Lines
 from bot.formats._syntax.yaml.nodes import Document, Scalar
@@ -14,8 +15,7 @@ MAX_TEXT_BYTES = 1024 * 1024
 """Longer texts are not read: https://kubernetes.io/docs/concepts/configuration/configmap/ allows no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedText:
+class EmbeddedText(NamedTuple):
     """The text of a scalar, and where its lines are in the file."""
 
     content: bytes

@@ -6,7 +6,6 @@ in no file. Paths were taken from the types or the CRDs of each project; the com
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
 from typing import NamedTuple
@@ -44,8 +43,7 @@ class Use(NamedTuple):
 Uses = tuple[Use, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(NamedTuple):
     """The places of an object as a tree, so that what several paths have in common is walked once."""
 
     here: tuple[Shape, ...]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from bot.core.closing import close
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place
@@ -25,8 +26,7 @@ _REST_OF_LINE = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\r\n\xc2\xe2]*)?(\r?\n|\r?\Z
 """A comment, without the other characters that YAML takes for line breaks; the group is the line's end."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageEntry:
+class ImageEntry(NamedTuple):
     """One entry of `images`, before its document has been walked to the end."""
 
     locator: str
@@ -101,7 +101,7 @@ def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place)
         return place.unsupported(text + suffix, Reason.TEMPLATED)
     if not suffix:
         return image.read(place, shared, _beside(entry, image))
-    found = place.read(replace(image, digest=None).text + suffix if image.tag else image.name.text, 0)
+    found = place.read(image._replace(digest=None).text + suffix if image.tag else image.name.text, 0)
     composed = Closed(Reason.COMPOSED_TAG)
     return replace(found, digest=composed, tag=composed) if isinstance(found, Occurrence) else found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from bot.core.closing import close
 from bot.formats._syntax.helm.values import find_values, read_values
@@ -138,8 +138,7 @@ class ObjectReader:
             yield from read_lines(broken, start, place)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """What is to be read."""
 
     later: _Later

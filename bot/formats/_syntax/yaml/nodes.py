@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -265,8 +265,7 @@ def _extent(node: Node) -> tuple[int, int]:
     return first.start_mark.index, last.end_mark.index
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """A stretch of the file that is no YAML, or more than we follow."""
 
     reason: Reason

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from bot.core.closing import close
 from bot.formats._syntax.places import Place
@@ -32,8 +33,7 @@ def before_on_line(source: Source, offset: int) -> bytes:
     return source.raw[line_break + 1 if line_break >= 0 else begin : at]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One scalar of a mapping."""
 
     document: Document
@@ -81,8 +81,7 @@ class Part:
         return Slot(Span(at, at), b"", b" ")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What a mapping says of one image."""
 
     name: Part

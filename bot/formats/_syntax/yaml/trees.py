@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -58,8 +58,7 @@ class Sequence:
         self.items: list[Raw] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A text, or what YAML makes of it."""
 
     event: yaml.ScalarEvent
@@ -97,8 +96,7 @@ StandsAt = tuple[int, str | None]
 """A collection, as its `id`, and the key in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """One document; nothing in it changes once it is built."""
 
     root: Node

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import assert_never
+from dataclasses import replace
+from typing import NamedTuple, assert_never
 
 from bot.formats._syntax.places import Locators
 from bot.formats._syntax.platforms import read_platform
@@ -29,8 +29,7 @@ _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
 """What may stand between a key and its mapping: comments, an anchor, a tag."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableReader:
+class TableReader(NamedTuple):
     """Reads what one table has; its fields are those of `YamlPaths`."""
 
     name: str
@@ -114,8 +113,7 @@ class TableReader:
         return bool(self.conditions) and key.startswith(self.conditions)
 
 
-@dataclass(frozen=True, slots=True)
-class _Image:
+class _Image(NamedTuple):
     """What stands where an image is named."""
 
     locator: str
