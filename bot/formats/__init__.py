@@ -1,4 +1,4 @@
-"""One file per file format; `_syntax` has the tokenisers they share."""
+"""One file per file format: which files it reads; `_readers` has how, and `_syntax` the tokenisers they share."""
 
 from __future__ import annotations
 

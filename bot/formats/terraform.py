@@ -1,7 +1,4 @@
-"""Terraform: the images of Docker, Kubernetes, Cloud Run, Container Apps and ECS resources, where they are literal.
-
-What an expression computes is somebody else's: the place that its parts are written at.
-"""
+"""Terraform: the images of Docker, Kubernetes, Cloud Run, Container Apps and ECS resources, where they are literal."""
 
 from __future__ import annotations
 

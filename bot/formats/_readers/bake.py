@@ -1,4 +1,4 @@
-"""Bake files: the images that targets take for contexts, and the Dockerfiles inside them.
+"""How bake files are read: the images that targets take for contexts, and the Dockerfiles inside them.
 
 https://docs.docker.com/build/bake/reference/
 """

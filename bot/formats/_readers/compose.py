@@ -1,4 +1,4 @@
-"""Compose files: the images of services, of the Dockerfiles inside them, and of the contexts of their builds.
+"""How compose files are read: the images of services, of Dockerfiles inside them, and of the contexts of builds.
 
 https://github.com/compose-spec/compose-spec/blob/main/spec.md. What variables decide becomes a remark: the `.env` file
 beside has a say in it.

@@ -1,4 +1,4 @@
-"""Development containers: the image of a `devcontainer.json`, and the build arguments that it sets.
+"""How development containers are read: the image of a `devcontainer.json`, and the build arguments that it sets.
 
 What stands under `features` are artifacts that only look like images; their digests go into a lock file.
 """

@@ -1,4 +1,4 @@
-"""`.env` files beside compose files: the variables that compose puts into images."""
+"""How `.env` files beside compose files are read: the variables that compose puts into images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Helm charts: the images among their values, and what their templates do with those."""
+"""How the values of Helm charts are read: the images among them, and what their texts do with others."""
 
 from __future__ import annotations
 

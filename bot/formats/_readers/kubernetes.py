@@ -1,4 +1,4 @@
-"""Kubernetes manifests: the images of built-in kinds and of custom resources, in YAML and JSON."""
+"""How Kubernetes manifests are read: the images of built-in kinds and of custom resources, in YAML and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kustomizations: the images that they put in the place of those in manifests, and what they gather.
+"""How kustomizations are read: the images that they put in the place of those in manifests, and what they gather.
 
 https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ has the fields.
 """

@@ -1,4 +1,4 @@
-"""Quadlet units of Podman: the `Image=` of containers, images and volumes.
+"""How Quadlet units of Podman are read: the `Image=` of containers, images and volumes.
 
 https://docs.podman.io/en/latest/markdown/podman-systemd.unit.5.html
 """

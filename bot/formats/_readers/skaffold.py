@@ -1,4 +1,4 @@
-"""Skaffold: the images that it builds and tests with, and the names of those that it builds.
+"""How Skaffold files are read: the images that it builds and tests with, and the names of those that it builds.
 
 https://skaffold.dev/docs/references/yaml/, and pkg/skaffold/schema/latest/config.go of
 https://github.com/GoogleContainerTools/skaffold. Profiles say the same as the top of the file, or patch it.

@@ -1,4 +1,4 @@
-"""Terraform: the images of Docker, Kubernetes, Cloud Run, Container Apps and ECS resources, where they are literal.
+"""How Terraform is read: the images of resources of Docker, Kubernetes and the clouds, where they are literal.
 
 What an expression computes is somebody else's: the place that its parts are written at.
 """

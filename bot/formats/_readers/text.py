@@ -1,4 +1,4 @@
-"""Any text: references with a tag that are pinned already, in files that the operator names."""
+"""How any text is read: references with a tag that are pinned already, in files that the operator names."""
 
 from __future__ import annotations
 

@@ -39,9 +39,8 @@ class YamlPaths:
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         """Yield the images in the order of their lines, and what could not be read."""
-        if not (
-            self._has_words(file.content, _in_utf_16) if is_utf_16(file.content) else self._is_wanted(file.content)
-        ):
+        is_wanted = self._is_wanted_in_utf_16 if is_utf_16(file.content) else self._is_wanted
+        if not is_wanted(file.content):
             return iter(())
         from bot.formats._syntax.yaml.walk import TableReader
 
@@ -66,6 +65,10 @@ class YamlPaths:
         escapes write some of them.
         """
         return self._has_words(content) or may_be_escaped(content)
+
+    def _is_wanted_in_utf_16(self, content: bytes) -> bool:
+        """Say whether it should be told of a file in UTF-16 that nobody reads it."""
+        return self._has_words(content, _in_utf_16)
 
 
 def _in_utf_16(word: bytes) -> bytes:
