@@ -167,8 +167,8 @@ class Forge(Protocol):
 class Registry(Protocol):
     """Questions about images; mirrors, credentials and retries are its own affair. Every one raises RegistryError."""
 
-    def head(self, line: Line) -> Claim:
-        """Return what the registry says that the tag points to."""
+    def head(self, line: Line, known: Claim | None = None) -> Claim:
+        """Return what the registry says that the tag points to; `known` where it says that this answer still holds."""
         ...
 
     def fetch(self, line: Line, digest: Digest) -> Manifest:

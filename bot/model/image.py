@@ -23,6 +23,8 @@ class Claim:
 
     digest: Digest
     media_type: str
+    etag: str | None = None
+    """What the registry calls this answer, to be asked whether it still holds."""
 
 
 @dataclass(frozen=True, slots=True)

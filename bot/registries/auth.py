@@ -59,6 +59,8 @@ class Question:
     limit: int
     """Bytes of the answer."""
     accept: str | None = None
+    etag: str | None = None
+    """Of an earlier answer; where it still holds, the answer is 304."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class Authenticator:
 
     def _send(self, endpoint: Endpoint, question: Question, authorization: _Authorization | None) -> Response:
         headers = {"Accept": question.accept} if question.accept else {}
+        if question.etag:
+            headers["If-None-Match"] = question.etag
         if authorization:
             headers["Authorization"] = authorization.header
         try:

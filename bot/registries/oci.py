@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -43,6 +44,8 @@ MAX_CONFIG = 8 * 1024 * 1024
 """Bytes; configs hold a line of history for each layer, and some tools put whole inventories into labels."""
 MAX_DOCUMENTS = 512
 """Parsed manifests that are kept, so that describing an image does not fetch again what was just fetched."""
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
+"""Such as can be sent back as it is (RFC 9110, 8.8.3); registries make it of the digest."""
 PREFERRED_PLATFORM = "linux/amd64"
 """Whose image speaks for an index: nearly every one has it."""
 
@@ -66,19 +69,22 @@ class OciRegistry:
         self._lock = threading.Lock()
         self._documents: dict[Digest, Document] = {}
 
-    def head(self, line: Line) -> Claim:
+    def head(self, line: Line, known: Claim | None = None) -> Claim:
         """Return what the registry says that the tag points to: one HEAD, which Docker Hub does not count as a pull.
 
         Where the answer has no usable digest, the manifest is fetched and hashed. Raises RegistryError.
         """
         place = self._place(line)
-        question = place.manifest(quote(line.tag, safe=""), method="HEAD")
+        etag = known.etag if known else None
+        question = replace(place.manifest(quote(line.tag, safe=""), method="HEAD"), etag=etag)
         response = self._authenticator.ask(place.endpoint, question)
+        if response.status == HTTPStatus.NOT_MODIFIED and known and etag:
+            return known
         if response.status == HTTPStatus.OK:
             digest = parse_sha256(response.headers.get("docker-content-digest", ""))
             declared = media_type(response.headers.get("content-type", ""))
             if digest is not None and declared in {*INDEX_TYPES, *MANIFEST_TYPES}:
-                return Claim(digest, declared)
+                return Claim(digest, declared, _etag(response))
         elif response.status not in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
             raise place.refusal(response, question)
         manifest = self._document(place, line.tag, None).manifest
@@ -213,6 +219,11 @@ class _Place:
         message = f"what {self.endpoint.host} has at {question.path.removeprefix('/v2/')} is no image: {error}"
         is_failure = isinstance(error, NotARegistryError)
         return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
+
+
+def _etag(response: Response) -> str | None:
+    found = _ETAG.fullmatch(response.headers.get("etag", ""))
+    return found[0] if found else None
 
 
 def _speaker(children: tuple[Child, ...]) -> Child | None:

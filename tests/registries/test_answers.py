@@ -71,6 +71,54 @@ def test_where_a_head_claims_nothing_usable_the_manifest_is_fetched_and_hashed(h
     assert server.asked == ["HEAD /v2/a/b/manifests/1", "GET /v2/a/b/manifests/1"]
 
 
+# An answer that still holds
+
+
+KNOWN = Claim(OTHER.digest, OTHER.media_type, 'W/"other"')
+
+
+def test_a_remembered_answer_is_asked_for_by_its_etag_and_only_by_it():
+    with Listener(lambda received: Reply(304) if "if-none-match" in received.headers else claimed(IMAGE)) as server:
+        oci = client(server.host)
+        assert oci.head(line(server), KNOWN) is KNOWN
+        assert oci.head(line(server), Claim(OTHER.digest, OTHER.media_type)).digest == IMAGE.digest
+        assert oci.head(line(server)).digest == IMAGE.digest
+    assert [received.headers.get("if-none-match") for received in server.received] == ['W/"other"', None, None]
+
+
+def test_a_registry_that_knows_no_etags_answers_anew():
+    with Listener(lambda received: claimed(IMAGE)) as server:
+        assert client(server.host).head(line(server), KNOWN) == Claim(IMAGE.digest, IMAGE.media_type)
+    assert server.asked == ["HEAD /v2/a/b/manifests/1"]
+
+
+def test_nothing_changed_is_no_answer_to_who_remembers_nothing():
+    with Listener(lambda received: Reply(304)) as server:
+        for known in (None, Claim(OTHER.digest, OTHER.media_type)):
+            with pytest.raises(RegistryError, match="answered 304") as caught:
+                client(server.host).head(line(server), known)
+            assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ('"a-1"', '"a-1"'),
+        ('W/"a"', 'W/"a"'),
+        ("unquoted", None),
+        ('""', None),
+        ('"a", "b"', None),
+        ('"a\tb"', None),
+        ("*", None),
+        ('"' + "a" * 300 + '"', None),
+    ],
+)
+def test_only_an_etag_that_can_be_sent_back_is_kept(sent, kept):
+    reply = serve(IMAGE, **{"Docker-Content-Digest": IMAGE.digest, "ETag": sent})
+    with Listener(lambda received: reply) as server:
+        assert client(server.host).head(line(server)).etag == kept
+
+
 def test_a_header_that_contradicts_the_body_is_not_believed():
     answers = {"HEAD": serve(IMAGE), "GET": serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest})}
     with Listener(lambda received: answers[received.method]) as server:

@@ -49,6 +49,11 @@ def line(registry, repository: str, tag: str = "1") -> Line:
     return Line(f"{registry.host}/{repository}", tag)
 
 
+def claim_of(item: images.Image | images.Index) -> Claim:
+    """Return what this registry claims, which makes its ETags of digests."""
+    return Claim(item.digest, item.media_type, f'"{item.digest}"')
+
+
 def test_it_is_a_registry_as_the_pipeline_knows_it(registry):
     asked: Registry = client(registry.host)
     assert asked
@@ -58,9 +63,9 @@ def test_a_tag_that_moves_is_seen_at_once(registry):
     oci = client(registry.host)
     moving = line(registry, "moving")
     registry.push(OLD, "moving", "1")
-    assert oci.head(moving) == Claim(OLD.digest, OLD.media_type)
+    assert oci.head(moving) == claim_of(OLD)
     registry.push(NEW, "moving", "1")
-    assert oci.head(moving) == Claim(NEW.digest, NEW.media_type)
+    assert oci.head(moving) == claim_of(NEW)
     assert oci.fetch(moving, OLD.digest).digest == OLD.digest, "what a tag left stays there by its digest"
 
 
@@ -74,7 +79,7 @@ def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docke
     registry.push(pushed, repository, "1")
     oci = client(registry.host)
     claim = oci.head(line(registry, repository))
-    assert claim == Claim(pushed.digest, pushed.media_type)
+    assert claim == claim_of(pushed)
     manifest = oci.fetch(line(registry, repository), claim.digest)
     assert (manifest.kind, manifest.media_type) == (Kind.INDEX if index else Kind.MANIFEST, pushed.media_type)
     assert manifest.platforms == (("linux/amd64", "linux/arm64") if index else ())
@@ -92,6 +97,28 @@ def test_one_head_for_a_line_and_one_get_when_it_moved(registry, asked):
     for number in range(20):
         oci.fetch(line(registry, f"cheap/{number}"), oci.head(line(registry, f"cheap/{number}")).digest)
     assert len(asked()) == 40
+
+
+def test_an_answer_that_still_holds_is_not_given_again(registry, asked):
+    registry.push(OLD, "remembered", "1")
+    remembered = line(registry, "remembered")
+    claim = client(registry.host).head(remembered)
+    registry.forget()
+    assert client(registry.host).head(remembered, claim) is claim
+    registry.push(NEW, "remembered", "1")
+    assert client(registry.host).head(remembered, claim) == claim_of(NEW)
+    assert [each for each in asked() if each.startswith("HEAD /v2/remembered/manifests/1")] == [
+        "HEAD /v2/remembered/manifests/1 304",
+        "HEAD /v2/remembered/manifests/1 200",
+    ]
+
+
+def test_an_answer_that_still_holds_is_no_way_around_a_login(private):
+    oci = client(private.host, username="user", password="right")
+    claim = oci.head(line(private, "private"))
+    assert client(private.host, username="user", password="right").head(line(private, "private"), claim) is claim
+    with pytest.raises(RegistryError):
+        client(private.host).head(line(private, "private"), claim)
 
 
 def test_what_is_not_there_is_a_finding_and_no_failure(registry, asked):
