@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from bot.model.errors import TreeError
-    from bot.model.evidence import ScanOutcome, Subject
+    from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
     from bot.model.found import Found
+    from bot.model.history import Sighting
     from bot.model.image import Claim, ImageFacts, Manifest
     from bot.model.proposal import Proposal, Seen
     from bot.model.reference import Digest, Line
@@ -183,7 +184,46 @@ class Registry(Protocol):
 class Scanner(Protocol):
     """Finds the known vulnerabilities of one image; what goes wrong is a NotScanned, never an exception."""
 
+    def identity(self) -> ScannerIdentity | None:
+        """Return who will scan in this run, and with what knowledge; None where there is nobody."""
+        ...
+
     def scan(self, subject: Subject) -> ScanOutcome: ...
+
+
+class Memory(Protocol):
+    """What earlier runs saw. Losing it makes ages begin again, and costs time; nothing else.
+
+    Every one raises StateError.
+    """
+
+    def sightings(self, lines: Collection[Line]) -> Mapping[Line, tuple[Sighting, ...]]:
+        """Return what was seen of each line, oldest first; lines that were never seen are left out."""
+        ...
+
+    def claims(self, lines: Collection[Line]) -> Mapping[Line, Claim]:
+        """Return the last answer for each line; lines that were never seen are left out."""
+        ...
+
+    def saw(self, claims: Mapping[Line, Claim], at: datetime) -> None:
+        """Write down what tags pointed to `at` a time; once in a run."""
+        ...
+
+    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:
+        """Return those that are kept: what was fetched and hashed never changes."""
+        ...
+
+    def keep(self, manifests: Iterable[Manifest]) -> None:
+        """Keep what was fetched and hashed."""
+        ...
+
+    def evidence(self, scanner: ScannerIdentity, subjects: Collection[Subject]) -> Mapping[Subject, Scan]:
+        """Return the scans of these images that this scanner made with this very database."""
+        ...
+
+    def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
+        """Keep scans."""
+        ...
 
 
 class Clock(Protocol):

@@ -31,6 +31,31 @@ unpack() {
     echo "$1 is unpacked"
 }
 
+# Unpack the server of PostgreSQL, whose package has a number in its name, with the libraries that are not here.
+unpack_postgresql() {
+    if command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then
+        echo "postgresql is on this machine"
+        return
+    fi
+    if ! command -v apt-get >/dev/null; then
+        echo "postgresql: not on this machine, and there is no apt-get to have it from" >&2
+        return
+    fi
+    server=$(apt-cache depends postgresql | sed -n 's/.*Depends: \(postgresql-[0-9]*\)$/\1/p')
+    mkdir -p postgresql/archives/partial
+    as_root apt-get install --download-only --yes --no-install-recommends \
+        -o Dir::Cache::archives="$PWD/postgresql/archives" "$server" >/dev/null || {
+        echo "postgresql: apt-get could not download it" >&2
+        return
+    }
+    for package in postgresql/archives/*.deb; do
+        dpkg-deb --extract "$package" postgresql
+    done
+    as_root rm -rf postgresql/archives
+    echo "postgresql is unpacked"
+}
+
 unpack docker-registry
 unpack kustomize
 unpack docker-compose
+unpack_postgresql

@@ -7,6 +7,7 @@ BasebumpError
 ├── RegistryError            a registry could not be asked           a reason of `unresolved`
 ├── TreeError                a tree or a file of it could not be read
 ├── ForgeError               a forge could not be read or written
+├── StateError               what runs remember could not be read or written
 ├── EditError                a planned edit does not fit the file
 └── ProcessError             a child process could not be run or failed
 
@@ -75,6 +76,10 @@ class TreeError(BasebumpError):
 
 class ForgeError(BasebumpError):
     """A forge refused a request or could not be reached."""
+
+
+class StateError(BasebumpError):
+    """The database in which runs remember could not be opened, read or written."""
 
 
 class EditError(BasebumpError):

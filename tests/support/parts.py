@@ -11,6 +11,8 @@ from support.helm_oracle import find_helm
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+UNPACKED_POSTGRESQL = ROOT / ".parts" / "postgresql"
+
 
 def find_docker_registry() -> str | None:
     """Return Debian's registry."""
@@ -34,6 +36,16 @@ def _find_in_debian(command: str) -> str | None:
     return shutil.which(command) or (str(unpacked) if unpacked.exists() else None)
 
 
+def find_postgresql() -> Path | None:
+    """Return the folder of PostgreSQL's programs; Debian keeps those of the server off PATH."""
+    on_path = shutil.which("postgres")
+    if on_path:
+        return Path(on_path).resolve().parent
+    pattern = "usr/lib/postgresql/*/bin"
+    found = sorted([*Path("/").glob(pattern), *UNPACKED_POSTGRESQL.glob(pattern)])
+    return next((folder for folder in found if (folder / "postgres").exists()), None)
+
+
 def find_trivy() -> str | None:
     """Return Trivy's binary: the one named in BASEBUMP_TRIVY, on PATH, or in the venv that `make` keeps for it."""
     named = os.environ.get("BASEBUMP_TRIVY")
@@ -46,11 +58,12 @@ def find_trivy() -> str | None:
     return str(packaged[-1]) if packaged else None
 
 
-PARTS: dict[str, Callable[[], str | None]] = {
+PARTS: dict[str, Callable[[], str | Path | None]] = {
     "docker-compose": find_docker_compose,
     "docker-registry": find_docker_registry,
     "helm": find_helm,
     "kustomize": find_kustomize,
+    "postgresql": find_postgresql,
     "trivy": find_trivy,
     "git": lambda: shutil.which("git"),
 }

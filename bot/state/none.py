@@ -1,0 +1,40 @@
+"""No memory at all, so that nobody has to ask whether there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from bot.model.evidence import Scan, ScannerIdentity, Subject
+from bot.model.history import Sighting
+from bot.model.image import Claim, Manifest
+from bot.model.reference import Digest, Line
+
+
+class NoMemory:
+    """Implements `bot.ports.Memory` where no state is configured: every run is the first."""
+
+    def sightings(self, lines: Collection[Line]) -> Mapping[Line, tuple[Sighting, ...]]:  # noqa: ARG002 - the seam's
+        """Return none."""
+        return {}
+
+    def claims(self, lines: Collection[Line]) -> Mapping[Line, Claim]:  # noqa: ARG002 - the seam's signature
+        """Return none."""
+        return {}
+
+    def saw(self, claims: Mapping[Line, Claim], at: datetime) -> None:
+        """Forget it."""
+
+    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:  # noqa: ARG002 - the seam's
+        """Return none."""
+        return {}
+
+    def keep(self, manifests: Iterable[Manifest]) -> None:
+        """Forget them."""
+
+    def evidence(self, scanner: ScannerIdentity, subjects: Collection[Subject]) -> Mapping[Subject, Scan]:  # noqa: ARG002 - the seam's signature
+        """Return none."""
+        return {}
+
+    def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
+        """Forget them."""

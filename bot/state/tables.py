@@ -1,0 +1,86 @@
+"""The tables of the state, in their present shape; `migration` says what becomes of older ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, DateTime, Dialect, Integer, MetaData, Table, Text, TypeDecorator
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time; SQLite keeps none with a zone, so that it is UTC there."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+METADATA = MetaData()
+
+SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False))
+"""One row."""
+
+SIGHTINGS = Table(
+    "sightings",
+    METADATA,
+    Column("repository", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),  # of the line's sightings; times may be equal
+    Column("digest", Text, nullable=False),
+    Column("first_seen", Moment, nullable=False),
+    Column("last_seen", Moment, nullable=False),
+)
+
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("repository", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("etag", Text),
+    Column("answered_at", Moment, nullable=False),
+)
+
+MANIFESTS = Table(
+    "manifests",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("kept_at", Moment, nullable=False),
+)
+
+EVIDENCE = Table(
+    "evidence",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("platform", Text, primary_key=True),
+    Column("scanner", Text, primary_key=True),
+    Column("scanner_version", Text, primary_key=True),
+    Column("database_built", Moment, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("kept_at", Moment, nullable=False),
+)
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows; one whose key is there already is replaced."""
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table)
+    values = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values), rows)

@@ -1,0 +1,58 @@
+"""A place for a state: a file, and a database of a real PostgreSQL. Every claim about memories holds for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+from support.postgresql import PostgresqlServer
+
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+
+NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, tzinfo=UTC)
+
+
+@dataclass
+class Place:
+    """Where a state is, which may be opened any number of times."""
+
+    opening: str
+    """The expression that opens it, for processes of their own."""
+    now: datetime = field(default=NOW)
+
+    def database(self) -> Database:
+        return eval(self.opening, {"Database": Database, "Path": Path})
+
+    def memory(self) -> DatabaseMemory:
+        return DatabaseMemory(self.database(), lambda: self.now)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    with PostgresqlServer() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real("postgresql"))])
+def new_place(request, tmp_path) -> Callable[[], Place]:
+    """Return what makes an empty place."""
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        return lambda: Place(f"Database.postgresql({server.fresh()!r})")
+    names = count()
+    return lambda: Place(f"Database.sqlite(Path({str(tmp_path / f'state{next(names)}.db')!r}))")
+
+
+@pytest.fixture
+def place(new_place) -> Place:
+    return new_place()
+
+
+@pytest.fixture
+def memory(place) -> DatabaseMemory:
+    return place.memory()

@@ -1,0 +1,60 @@
+"""Sightings over any sequence of answers are those of a model that fits on one screen."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.values import digest
+
+from bot.model.history import Sighting
+from bot.model.image import Claim
+from bot.model.reference import Line
+
+TAGS = ("1", "2")
+STEP = timedelta(minutes=7)
+_names = count()
+
+
+class Model:
+    """What a memory should know of each line: a list."""
+
+    def __init__(self) -> None:
+        self.known: dict[Line, list[Sighting]] = {}
+
+    def saw(self, claims, at) -> None:
+        for line, claim in claims.items():
+            known = self.known.setdefault(line, [])
+            if known and at < known[-1].last_seen:
+                continue
+            if known and known[-1].digest == claim.digest:
+                known[-1] = Sighting(line, claim.digest, known[-1].first_seen, at)
+            else:
+                known.append(Sighting(line, claim.digest, at, at))
+
+
+runs = st.lists(
+    st.tuples(
+        st.integers(min_value=-2, max_value=4),  # some runs are told of late, some begin at the same time
+        st.dictionaries(st.sampled_from(TAGS), st.sampled_from("ABC"), max_size=2),
+    ),
+    max_size=12,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
+@given(runs=runs)
+def test_sightings_are_those_of_the_model(place, memory, runs):
+    repository, model, at = f"ghcr.io/acme/{next(_names)}", Model(), place.now
+    for steps, tags in runs:
+        at += steps * STEP
+        claims = {Line(repository, tag): Claim(digest(content), "") for tag, content in tags.items()}
+        memory.saw(claims, at)
+        model.saw(claims, at)
+    lines = [Line(repository, tag) for tag in TAGS]
+    assert memory.sightings(lines) == {line: tuple(known) for line, known in model.known.items()}
+    assert {line: claim.digest for line, claim in memory.claims(lines).items()} == {
+        line: known[-1].digest for line, known in model.known.items()
+    }

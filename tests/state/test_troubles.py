@@ -1,0 +1,184 @@
+"""A database that cannot be used: what is said, that it helps, and that it holds no secret."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.parts import ROOT
+from support.postgresql import PASSWORD, UNPRIVILEGED
+from support.values import digest
+
+from bot.model.errors import BasebumpError, StateError
+from bot.model.image import Claim
+from bot.model.reference import Line
+from bot.state import database as opened
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+
+LINE = Line("ghcr.io/acme/web", "1")
+SECRET = "s3cr3t-word"
+
+
+@contextmanager
+def an_ordinary_user():
+    """Be nobody for a while where the tests run as root, to whom every folder is open."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(UNPRIVILEGED)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def public():
+    """Return a folder that everybody may look into, and only its owner may write to."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o555)
+        yield path
+        path.chmod(0o755)
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path):
+    path = tmp_path / "nowhere" / "state.db"
+    with pytest.raises(StateError, match=f"{path}: unable to open database file; see that its folder is there"):
+        Database.sqlite(path)
+    assert issubclass(StateError, BasebumpError), "exit 1"
+
+
+def test_a_folder_that_may_not_be_written_to_is_said(public):
+    with an_ordinary_user(), pytest.raises(StateError, match="basebump may write to the folder and the file"):
+        Database.sqlite(public / "state.db")
+
+
+def test_a_state_that_may_only_be_read_is_said(public):
+    public.chmod(0o755)
+    Database.sqlite(public / "state.db")
+    (public / "state.db").chmod(0o444)
+    public.chmod(0o555)
+    with an_ordinary_user(), pytest.raises(StateError, match="basebump may write to the folder and the file"):
+        Database.sqlite(public / "state.db")
+
+
+def test_a_file_that_is_no_database_is_said_and_left_as_it_is(tmp_path):
+    path = tmp_path / "state.db"
+    path.write_bytes(b"important words\n" * 100)
+    with pytest.raises(StateError, match=r"file is not a database; move it away, and basebump begins a new one"):
+        Database.sqlite(path)
+    assert path.read_bytes() == b"important words\n" * 100
+
+
+def test_a_damaged_database_is_said(tmp_path):
+    path = tmp_path / "state.db"
+    memory = DatabaseMemory(Database.sqlite(path), lambda: None)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    with pytest.raises(StateError, match="malformed; move it away"):
+        memory.claims([LINE])
+
+
+def test_another_process_that_never_ends_its_writing_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(opened, "BUSY", 0.2)
+    path = tmp_path / "state.db"
+    database = Database.sqlite(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StateError, match="another process has been writing to it"), database.writing():
+        pass
+    assert DatabaseMemory(database, lambda: None).claims([LINE]) == {}, "reading goes on meanwhile"
+    other.close()
+
+
+def test_what_a_failed_statement_was_to_write_is_not_shown(place):
+    with pytest.raises(StateError) as raised, place.database().writing() as connection:
+        connection.exec_driver_sql(f"INSERT INTO nowhere VALUES ('{SECRET}')")
+    assert SECRET not in str(raised.value)
+
+
+def test_a_write_that_fails_in_its_middle_has_not_happened(place, memory):
+    memory.saw({LINE: Claim(digest("A"), "m")}, place.now)
+    with pytest.raises(ZeroDivisionError), place.database().writing() as connection:
+        connection.exec_driver_sql("DELETE FROM sightings").rowcount / 0
+    assert memory.sightings([LINE])
+
+
+# A server
+
+
+@pytest.mark.real("postgresql")
+def test_the_password_comes_from_the_environment(postgresql, monkeypatch):
+    address = postgresql.by_loopback(postgresql.fresh())
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    assert DatabaseMemory(Database.postgresql(address), lambda: None).claims([LINE]) == {}
+
+
+@pytest.mark.real("postgresql")
+def test_the_password_comes_from_a_file_of_passwords(postgresql, monkeypatch, tmp_path):
+    address = postgresql.by_loopback(postgresql.fresh())
+    words = tmp_path / "words"
+    words.write_text(f"127.0.0.1:*:*:*:{PASSWORD}\n")
+    words.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(words))
+    assert DatabaseMemory(Database.postgresql(address), lambda: None).claims([LINE]) == {}
+
+
+@pytest.mark.real("postgresql")
+@pytest.mark.parametrize("word", [None, SECRET])
+def test_a_server_that_does_not_let_us_in_is_said_without_the_password(postgresql, monkeypatch, word):
+    address = postgresql.by_loopback(postgresql.fresh())
+    if word:
+        monkeypatch.setenv("PGPASSWORD", word)
+    with pytest.raises(StateError, match="lets basebump in; a password is taken from PGPASSWORD") as raised:
+        Database.postgresql(address)
+    assert SECRET not in str(raised.value)
+
+
+def test_a_server_that_is_not_there_is_said_without_the_password():
+    with pytest.raises(StateError, match="see that the server runs") as raised:
+        Database.postgresql(f"postgresql://basebump:{SECRET}@127.0.0.1:1/state")
+    assert "postgresql+psycopg://basebump:***@127.0.0.1:1/state" in str(raised.value)
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.real("postgresql")
+def test_a_user_that_may_not_make_tables_is_said(postgresql):
+    address = postgresql.fresh()
+    name = address.partition("?")[0].rpartition("/")[2]
+    postgresql.execute("CREATE ROLE reader LOGIN")
+    postgresql.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC", name)
+    with pytest.raises(StateError, match="let its user create tables"):
+        Database.postgresql(address.replace("//basebump@", "//reader@"))
+
+
+@pytest.mark.real("postgresql")
+def test_a_server_where_another_process_never_ends_its_writing_is_not_waited_for_for_ever(postgresql, monkeypatch):
+    database = Database.postgresql(postgresql.fresh())
+    monkeypatch.setattr(opened, "BUSY", 1)
+    with (
+        database.writing(),
+        pytest.raises(StateError, match="another process has been writing to it"),
+        database.writing(),
+    ):
+        pass
+    with database.writing():
+        pass
+
+
+def test_without_a_driver_it_is_said_how_to_have_one():
+    program = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from bot.model.errors import StateError\nfrom bot.state.database import Database\n"
+        "try:\n    Database.postgresql('postgresql+psycopg://a@b/c')\nexcept StateError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "postgresql+psycopg://a@b/c needs a driver: install `basebump[postgresql]`"

@@ -1,0 +1,90 @@
+"""Several writers at once: threads, and processes that know nothing of each other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import pairwise
+
+from support.parts import ROOT
+from support.values import digest
+
+from bot.model.image import Claim, Kind, Manifest
+from bot.model.reference import Line
+
+LINES = [Line(f"ghcr.io/acme/{number}", "1") for number in range(20)]
+ROUNDS, WRITERS = 25, 2
+
+PROGRAM = """
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from bot.model.image import Claim, Kind, Manifest
+from bot.model.reference import Line
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+
+now = datetime(2026, 11, 25, tzinfo=UTC)
+print("ready", flush=True)
+sys.stdin.readline()
+memory = DatabaseMemory({opening}, lambda: now)
+lines = [Line(f"ghcr.io/acme/{{number}}", "1") for number in range({lines})]
+for turn in range({rounds}):
+    digest = "sha256:" + f"{{turn:064x}}"
+    memory.saw({{line: Claim(digest, "m") for line in lines[:: {step}]}}, now + timedelta(hours=turn))
+    memory.keep([Manifest(digest, Kind.MANIFEST, "m", (), ())])
+    memory.sightings(lines)
+"""
+
+
+def start(place, rounds: int, step: int = 1) -> subprocess.Popen:
+    program = PROGRAM.format(opening=place.opening, lines=len(LINES), rounds=rounds, step=step)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, text=True, **pipes)
+
+
+def race(processes: list[subprocess.Popen]) -> list[str]:
+    """Let all go at the same moment; return what went wrong in each."""
+    for process in processes:
+        process.stdout.readline()
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=120)[1] for process in processes]
+    return [error for process, error in zip(processes, said, strict=True) if process.returncode or error]
+
+
+def test_two_processes_that_write_the_same_lines_lose_nothing_and_invent_no_return(place):
+    """Both see digest after digest, one of them in the opposite order of lines; each digest is one stay."""
+    assert race([start(place, ROUNDS), start(place, ROUNDS, step=-1)]) == []
+    memory = place.memory()
+    for line, sightings in memory.sightings(LINES).items():
+        assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings)), line
+        assert all(earlier.last_seen <= later.first_seen for earlier, later in pairwise(sightings)), line
+        assert len({sighting.digest for sighting in sightings}) == len(sightings), line
+        assert sightings[-1].digest == f"sha256:{ROUNDS - 1:064x}"
+    assert memory.claims(LINES).keys() == set(LINES)
+    assert len(memory.manifests([f"sha256:{turn:064x}" for turn in range(ROUNDS)])) == ROUNDS
+
+
+def test_processes_that_all_start_with_nothing_there_make_the_tables_once(new_place):
+    for _ in range(2):
+        place = new_place()
+        assert race([start(place, rounds=1) for _ in range(4)]) == []
+        assert place.memory().sightings(LINES).keys() == set(LINES)
+
+
+def test_threads_share_one_memory(memory, place):
+    def write(number: int) -> None:
+        memory.saw({line: Claim(digest(str(number)), "m") for line in LINES}, place.now + timedelta(minutes=number))
+        memory.keep([Manifest(digest(str(number)), Kind.MANIFEST, "m", (), ())])
+        assert memory.claims(LINES).keys() == set(LINES)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(32)))
+    for sightings in memory.sightings(LINES).values():
+        assert sightings[-1].digest == digest("31")
+        assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings))
+    assert len(memory.manifests([digest(str(number)) for number in range(32)])) == 32

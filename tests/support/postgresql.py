@@ -1,0 +1,95 @@
+"""A real PostgreSQL of its own, on loopback and on a socket in its folder, with a password that only one way needs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+from support.parts import UNPACKED_POSTGRESQL, find_postgresql
+
+USER, PASSWORD = "basebump", "the word that opens"
+UNPRIVILEGED = 65534
+"""`nobody`: PostgreSQL refuses to run as root."""
+
+
+class PostgresqlServer:
+    """Runs from `with` to the end of it; `fresh` makes a database for every test."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self._names = count()
+        self._programs = find_postgresql() or Path("postgresql-is-not-here")
+        self._environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        if self._programs.is_relative_to(UNPACKED_POSTGRESQL):
+            self._move_in()
+        word = self.folder / "password"
+        word.write_text(PASSWORD)
+        if os.geteuid() == 0:
+            os.chown(self.folder, UNPRIVILEGED, UNPRIVILEGED)
+            os.chown(word, UNPRIVILEGED, UNPRIVILEGED)
+        ways = ("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={word}", f"--username={USER}")
+        self._run("initdb", "--no-sync", "--no-locale", "--encoding=UTF8", *ways)
+        options = f"-k {self.folder} -p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=40"
+        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self.folder / 'log'}", f"--options={options}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run("pg_ctl", "stop", "--mode=immediate", "--silent")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def fresh(self) -> str:
+        """Make an empty database; return its address by the socket, which needs no password."""
+        name = f"state{next(self._names)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return f"postgresql+psycopg://{USER}@:{self.port}/{name}?host={self.folder}"
+
+    def by_loopback(self, address: str) -> str:
+        """Return the address of the same database by TCP, which needs the password."""
+        name = address.rpartition("/")[2] if "?" not in address else address.partition("?")[0].rpartition("/")[2]
+        return f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{name}"
+
+    def execute(self, statement: str, database: str = "postgres") -> None:
+        """Run one statement as the owner of the server."""
+        import psycopg  # noqa: PLC0415 - only where there is a server
+
+        with psycopg.connect(host=str(self.folder), port=self.port, user=USER, dbname=database, autocommit=True) as it:
+            it.execute(statement)
+
+    def _move_in(self) -> None:
+        """Copy what was unpacked to where somebody unprivileged may read it; it finds its files by their relation."""
+        home = self.folder / "programs"
+        shutil.copytree(UNPACKED_POSTGRESQL, home, symlinks=True)
+        self._programs = home / self._programs.relative_to(UNPACKED_POSTGRESQL)
+        libraries = home / "usr" / "lib" / f"{platform.machine()}-linux-gnu"
+        self._environment = {**self._environment, "LD_LIBRARY_PATH": str(libraries)}
+
+    def _run(self, program: str, *arguments: str) -> None:
+        who = {"user": UNPRIVILEGED, "group": UNPRIVILEGED, "extra_groups": []} if os.geteuid() == 0 else {}
+        command = [str(self._programs / program), f"--pgdata={self.folder / 'data'}", *arguments]
+        with (self.folder / "said").open("ab") as said:  # a pipe would stay open as long as the server runs
+            done = subprocess.run(
+                command,
+                check=False,
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                **who,
+            )
+        if done.returncode != 0:
+            logs = [path.read_text() for name in ("said", "log") if (path := self.folder / name).exists()]
+            raise RuntimeError(f"{program} failed: {''.join(logs)[-3000:]}")
