@@ -15,7 +15,7 @@ from bot.model.policy import Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Fleet, Progress, Registry, Scanner
+from bot.ports import Fleet, Memory, Progress, Registry, Scanner
 
 if TYPE_CHECKING:
     from bot.pipeline.judge import World
@@ -52,7 +52,7 @@ def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -
 
     registry = _registry(settings)
     scanner = _scanner(settings, registry, None)
-    return World(formats, registry, scanner, SystemClock(), progress), settings.rulebook
+    return World(formats, registry, scanner, SystemClock(), progress, _memory(settings)), settings.rulebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def fleet_world(
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),
-        world=World(formats_with(dict(settings.files)), registry, scanner, SystemClock(), progress),
+        world=World(formats_with(dict(settings.files)), registry, scanner, SystemClock(), progress, _memory(settings)),
         orders=orders,
     )
 
@@ -200,6 +200,29 @@ def _cache_name(database: str | None) -> str:
     import hashlib
 
     return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]
+
+
+# ---- state -------------------------------------------------------------------------------------------------------
+
+
+def _memory(settings: Settings) -> Memory:
+    """Return what runs remember, ready for use, so that a run without its memory does not begin. Raises StateError."""
+    from bot.settings import StateFile, StateServer
+    from bot.state.none import NoMemory
+
+    if settings.state is None:
+        return NoMemory()
+    from bot.state.database import Database
+    from bot.state.memory import DatabaseMemory
+
+    match settings.state:
+        case StateFile(path):
+            database = Database.sqlite(path)
+        case StateServer(url):
+            database = Database.postgresql(url)
+        case _:
+            assert_never(settings.state)
+    return DatabaseMemory(database, SystemClock().now)
 
 
 # ---- forges ------------------------------------------------------------------------------------------------------

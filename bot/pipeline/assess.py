@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.compare import compare
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, NotScanned, ScanOutcome, Subject, Unscanned
+from bot.model.errors import StateError
+from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, Subject, Unscanned
+from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.pipeline.pool import Pool
-from bot.ports import Progress, Scanner
+from bot.pipeline.resolve import STATE
+from bot.ports import Memory, Progress, Scanner
 
 _BROKEN = frozenset({Unscanned.SCANNER_MISSING, Unscanned.FAILED, Unscanned.TIMED_OUT})
 """What a scanner could not do; the other states are things that it found."""
@@ -25,19 +29,32 @@ class Assessment:
     failed: tuple[Failed, ...]
 
 
-def assess(transitions: Iterable[Transition], scanner: Scanner, pool: Pool, progress: Progress) -> Assessment:
-    """Scan and compare."""
+def assess(
+    transitions: Iterable[Transition], scanner: Scanner, memory: Memory, pool: Pool, progress: Progress
+) -> Assessment:
+    """Scan and compare; what this scanner has scanned before with this very database is not scanned again.
+
+    Raises StateError when the memory cannot be read.
+    """
     wanted = sorted(set(transitions), key=lambda move: move.order)
     subjects = sorted({subject for move in wanted for subject in _subjects(move)}, key=repr)
     progress.phase("Scanning images", len(subjects))
+    identity = scanner.identity() if subjects else None
+    outcomes: dict[Subject, ScanOutcome] = dict(memory.evidence(identity, subjects)) if identity else {}
+    left = [same for same in _by_image(subjects) if same[0] not in outcomes]
+    not_kept: list[Failed] = []
 
-    def scan(subject: Subject) -> ScanOutcome:
+    def scan(same: Sequence[Subject]) -> ScanOutcome:
+        outcome = _scan(same, scanner, progress)
         try:
-            return scanner.scan(subject)
-        finally:
-            progress.step()
+            if isinstance(outcome, Scan):  # at once: a run that is killed has not scanned in vain
+                memory.keep_evidence({same[0]: outcome})
+        except StateError as error:
+            not_kept.append(Failed(STATE, Stage.ASSESS, str(error)))
+        return outcome
 
-    outcomes = dict(zip(subjects, pool.map(scan, subjects), strict=True))
+    for same, outcome in zip(left, pool.map(scan, left), strict=True):
+        outcomes |= dict.fromkeys(same, outcome)
     progress.done()
     evidence = {
         move: compare(
@@ -46,7 +63,25 @@ def assess(transitions: Iterable[Transition], scanner: Scanner, pool: Pool, prog
         )
         for move in wanted
     }
-    return Assessment(evidence, tuple(_failures(outcomes)))
+    return Assessment(evidence, (*_failures(outcomes), *not_kept[:1]))
+
+
+def _by_image(subjects: Iterable[Subject]) -> Iterable[Sequence[Subject]]:
+    """Return what is the same image in several repositories, or under several tags, together."""
+    images: dict[tuple[Digest, str], list[Subject]] = defaultdict(list)
+    for subject in subjects:
+        images[subject.digest, subject.platform].append(subject)
+    return images.values()
+
+
+def _scan(same: Sequence[Subject], scanner: Scanner, progress: Progress) -> ScanOutcome:
+    """Scan one image, in the next repository that has it where it cannot be had from the first."""
+    outcome: ScanOutcome = NotScanned(Unscanned.NO_SCANNER)
+    for subject in same:
+        if not isinstance(outcome, Scan):
+            outcome = scanner.scan(subject)
+        progress.step()
+    return outcome
 
 
 def _failures(outcomes: Mapping[Subject, ScanOutcome]) -> Iterable[Failed]:

@@ -19,7 +19,7 @@ from bot.pipeline.assess import assess
 from bot.pipeline.pool import NETWORK, SCANS
 from bot.pipeline.resolve import Answers, resolve
 from bot.pipeline.survey import Survey
-from bot.ports import Clock, FileFormat, Progress, Registry, Scanner
+from bot.ports import Clock, FileFormat, Memory, Progress, Registry, Scanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class World:
     scanner: Scanner
     clock: Clock
     progress: Progress
+    memory: Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     answers = _resolve([place for places in selections for place in places], world)
     decisions = [reconcile([_decide(place, answers) for place in places]) for places in selections]
     moves = {transition_of(each) for places in decisions for each in places if isinstance(each, Update)}
-    assessed = assess(moves, world.scanner, SCANS, world.progress)
+    assessed = assess(moves, world.scanner, world.memory, SCANS, world.progress)
     gated = [reconcile([_gate(each, assessed.evidence) for each in places]) for places in decisions]
     return Judged(tuple(gated), assessed.evidence, (*answers.failed, *assessed.failed))
 
@@ -68,7 +69,7 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
 
 def _resolve(places: Iterable[Selected | Skip], world: World) -> Answers:
     selected = [place for place in places if isinstance(place, Selected)]
-    return resolve(selected, world.registry, NETWORK, world.progress)
+    return resolve(selected, world.registry, world.memory, world.clock.now(), NETWORK, world.progress)
 
 
 def _decide(place: Selected | Skip, answers: Answers) -> Decision:

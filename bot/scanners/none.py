@@ -10,6 +10,9 @@ from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
 class NoScanner:
     """Nobody asked for a scan, or `auto` found nothing to scan with."""
 
+    def identity(self) -> None:
+        """Return nobody."""
+
     def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
         return NotScanned(Unscanned.NO_SCANNER)
@@ -20,6 +23,9 @@ class MissingScanner:
     """The config names a scanner, and it is not here: basebump cannot do what it was asked to."""
 
     program: str
+
+    def identity(self) -> None:
+        """Return nobody."""
 
     def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""

@@ -131,6 +131,11 @@ class TrivyScanner:
         self._ready: _Once[None, _Ready | NotScanned] = _Once()
         self._scans: _Once[tuple[str, Digest, str], ScanOutcome] = _Once()
 
+    def identity(self) -> ScannerIdentity | None:
+        """Return Trivy with the database that this run has, which is downloaded now where it is not fresh."""
+        ready = self._ready.get(None, self._prepare)
+        return None if isinstance(ready, NotScanned) else ready.scanner
+
     def scan(self, subject: Subject) -> ScanOutcome:
         """Return what Trivy finds in `subject`; the old image of one transition may be the new one of another."""
         key = (subject.line.repository, subject.digest, subject.platform)

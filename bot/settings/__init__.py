@@ -18,6 +18,9 @@ from bot.settings.values import (
     ScannerKind,
     ScannerSettings,
     Settings,
+    StateFile,
+    StateServer,
+    StateSettings,
 )
 
 __all__ = [
@@ -34,6 +37,9 @@ __all__ = [
     "ScannerKind",
     "ScannerSettings",
     "Settings",
+    "StateFile",
+    "StateServer",
+    "StateSettings",
     "load",
 ]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
@@ -221,10 +221,45 @@ def _prefix(value: str) -> str:
     return value
 
 
+def _state(value: str) -> str:
+    """Take the address of a database; a password would stand in a file that people share."""
+    scheme, separator, rest = _text(value).partition("://")
+    if separator and scheme == SQLITE:
+        if not rest.strip("/"):
+            raise ValueError("names no file: write `sqlite:///state.db`, or `sqlite:////var/lib/basebump/state.db`")
+        if not rest.startswith("/"):
+            raise ValueError(
+                "has two slashes, and must have three: `sqlite:///PATH`, with a fourth for an absolute path"
+            )
+        return value
+    if not separator or scheme not in POSTGRESQL:
+        raise ValueError("must be `sqlite:///PATH` or `postgresql+psycopg://USER@HOST/DATABASE`")
+    try:
+        parts = urlsplit(value)
+        has_password = parts.password is not None or any(key in SECRETS for key, _ in parse_qsl(parts.query))
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is no URL") from None
+    if has_password:
+        raise ValueError(
+            "must not hold a password: leave it out, and set the environment variable PGPASSWORD, or PGPASSFILE to a "
+            "file of passwords"
+        )
+    if not parts.path.strip("/"):
+        raise ValueError("names no database: write `postgresql+psycopg://USER@HOST/DATABASE`")
+    return value
+
+
 def _schema(title: str, pattern: re.Pattern[str]) -> WithJsonSchema:
     """Tell editors what a text looks like; the title stands in the documentation."""
     return WithJsonSchema({"title": title, "type": "string", "pattern": f"^(?:{pattern.pattern})$"})
 
+
+SQLITE = "sqlite"
+POSTGRESQL = frozenset({"postgresql", "postgresql+psycopg"})
+SECRETS = frozenset({"password", "sslpassword"})
+"""https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+_STATE = re.compile(r"sqlite:///.+|postgresql(\+psycopg)?://([^:@/]*@)?[^@/]*/.+")
 
 Text = Annotated[str, AfterValidator(_text)]
 Glob = Annotated[str, AfterValidator(_glob)]
@@ -243,6 +278,7 @@ Api = Annotated[str, AfterValidator(_api)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), _schema("duration", _DURATION)]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Database = Annotated[str, AfterValidator(_database)]
+State = Annotated[str, AfterValidator(_state), _schema("URL", _STATE)]
 BranchPrefix = Annotated[str, AfterValidator(_prefix)]
 RepositoryName = Annotated[
     str,

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.policy import Match, Rule, Rulebook
-from bot.settings import schema, values
+from bot.settings import fields, schema, values
 from bot.settings.checks import problems_between
 from bot.settings.document import Document, read_document
 from bot.settings.problems import problems_of
@@ -51,6 +51,7 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
+        state=_state(config.state, folder) if config.state else None,
         source=str(path),
     )
 
@@ -110,6 +111,11 @@ def _files(entries: tuple[schema.Files, ...]) -> tuple[tuple[str, tuple[str, ...
     for entry in entries:
         globs[entry.format] = (*globs.get(entry.format, ()), *entry.path)
     return tuple(globs.items())
+
+
+def _state(url: str, folder: Path) -> values.StateSettings:
+    scheme, _, rest = url.partition("://")
+    return values.StateFile(folder / rest[1:]) if scheme == fields.SQLITE else values.StateServer(url)
 
 
 def _scanner(scanner: schema.Scanner, folder: Path) -> values.ScannerSettings:

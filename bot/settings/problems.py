@@ -20,7 +20,7 @@ LATER_FORGES = frozenset({"gitlab"})
 """Kinds that are planned: they are named, so that nobody looks for a spelling mistake."""
 
 LATER_KEYS = frozenset(
-    {"enrichment", "limits", "rollout", "state", "trust", "app", "upstream", "templates", "platforms", "group"}
+    {"enrichment", "limits", "rollout", "trust", "app", "upstream", "templates", "platforms", "group"}
     | {"split_by", "reviewers", "schedule", "on_close", "refresh", "rebase", "allow_introduced", "open_when", "min_age"}
     | {"when_unknown", "bypass_min_age_for", "automerge", "mandatory"}
 )

@@ -218,6 +218,8 @@ class Config(Section):
     """Scanners; in this release the first one scans. Absent: nothing is scanned."""
     proposals: Proposals = Proposals()
     """Their branches, and the pace at which they are written."""
+    state: fields.State | None = None
+    """The database in which runs remember: `sqlite:///PATH`, relative to this file, or a PostgreSQL. Absent: none."""
 
 
 class _Shape(GenerateJsonSchema):

@@ -110,6 +110,24 @@ class ScannerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StateFile:
+    """Runs remember in a file of SQLite."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class StateServer:
+    """Runs remember in a database of PostgreSQL."""
+
+    url: str
+    """Without a password, which libpq has from the environment or from a file of its own."""
+
+
+StateSettings = StateFile | StateServer
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that the operator said; without a config file, the defaults."""
 
@@ -121,6 +139,8 @@ class Settings:
     scanners: tuple[ScannerSettings, ...] = ()
     """In this release the first is the one that scans."""
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
+    state: StateSettings | None = None
+    """None where nothing is remembered."""
     write_delay: timedelta | None = None
     """None where it is not stated; `delay_between_writes` says what then holds."""
     source: str = ""

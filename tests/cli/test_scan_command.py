@@ -106,7 +106,7 @@ def test_an_interrupt_is_exit_130(tmp_path, basebump, monkeypatch):
 HEAVY = {
     # what asks, and what a config needs
     *("bot.pipeline.judge", "bot.pipeline.edit", "bot.core.decide", "bot.core.gates", "bot.settings", "bot.registries"),
-    *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client"),
+    *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3"),
     # what reads
     *("yaml", "bot.formats._syntax.yaml.nodes", "bot.formats._syntax.kubernetes.objects"),
     *("bot.formats._syntax.helm.templates", "bot.formats._syntax.dockerfile.reader", "bot.formats._syntax.hcl.reader"),

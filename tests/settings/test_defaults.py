@@ -136,6 +136,9 @@ def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everyt
         "{schema: 1, forges: [{kind: github, repositories: [acme]}]}",
         "{schema: 1, registries: [{host: ghcr.io, password_env: s3cr3t}]}",
         "{schema: 1, proposals: {write_delay: 10}}",
+        "{schema: 1, state: state.db}",
+        "{schema: 1, state: 'sqlite://state.db'}",
+        "{schema: 1, state: 'postgresql://user:word@host/database'}",
     ],
 )
 def test_editors_find_what_is_wrong_with_a_single_value(problems_of, text):

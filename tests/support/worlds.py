@@ -20,10 +20,11 @@ from bot.model.report import RunReport
 from bot.model.vocabulary import Level
 from bot.pipeline.judge import World
 from bot.pipeline.run import Orders, run
-from bot.ports import Fleet
+from bot.ports import Fleet, Memory
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.scanners.none import NoScanner
+from bot.state.none import NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BODY_TEMPLATE = (ROOT / "templates" / "body.md.j2").read_text(encoding="utf-8")
@@ -43,11 +44,14 @@ class ToldScanner:
         self.findings = findings
         self.asked: list[Subject] = []
 
+    def identity(self) -> ScannerIdentity:
+        return ScannerIdentity("Told", "1", NOW)
+
     def scan(self, subject: Subject) -> ScanOutcome:
         self.asked.append(subject)
         if subject.digest not in self.findings:
             return NotScanned(Unscanned.IMAGE_GONE)
-        return Scan(ScannerIdentity("Told", "1", NOW), "debian 12", self.findings[subject.digest])
+        return Scan(self.identity(), "debian 12", self.findings[subject.digest])
 
 
 def build(content: str):
@@ -65,6 +69,7 @@ class Loopback:
     rulebook: Rulebook = field(default_factory=lambda: Rulebook(own=(), hosts=frozenset({"docker.io"})))
     scanner: NoScanner | ToldScanner = field(default_factory=NoScanner)
     entries: tuple[RegistryEntry, ...] = ()
+    memory: Memory = field(default_factory=NoMemory)
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
         """Point a tag to what `content` builds."""
@@ -73,7 +78,7 @@ class Loopback:
     def world(self) -> World:
         entries = self.entries or (RegistryEntry("docker.io", mirror=self.registry.host, insecure=True),)
         registry = OciRegistry(entries, environment={}, sleep=lambda _: None)
-        return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress())
+        return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress(), self.memory)
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
         wanted = Orders(self.rulebook, "basebump/", BODY_TEMPLATE, level, **orders)

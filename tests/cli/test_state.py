@@ -1,0 +1,70 @@
+"""`state:` as a person configures it: what makes the database, what is said where it cannot be had, what it costs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from support.git import Git
+from support.parts import ROOT
+from support.values import digest
+from support.worlds import write_tree
+
+from bot.model.reference import Line
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+
+DOCKERFILE = {"Dockerfile": f"FROM python:3.12@{digest('old')}\n"}
+PYTHON = Line("docker.io/library/python", "3.12")
+
+
+def sightings(path) -> list[str]:
+    memory = DatabaseMemory(Database.sqlite(path), lambda: None)
+    return [sighting.digest for sighting in memory.sightings([PYTHON]).get(PYTHON, ())]
+
+
+@pytest.mark.real("git")
+def test_scan_and_run_remember_in_one_file_beside_the_config(tmp_path, basebump, loopback, config):
+    Git.create(tmp_path / "repositories" / "web.git", DOCKERFILE)
+    file = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nstate: sqlite:///state.db\n")
+    first = loopback.move("python", "3.12", "first")
+    code, _, _ = basebump("run", "--config", file)
+    assert (code, sightings(tmp_path / "state.db")) == (0, [first])
+    second = loopback.move("python", "3.12", "second")
+    code, _, _ = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file)
+    assert (code, sightings(tmp_path / "state.db")) == (0, [first, second])
+    assert sorted(path.name for path in tmp_path.glob("state*")) == ["state.db"], "nothing is left open beside it"
+
+
+def test_a_scan_that_asks_nobody_remembers_nothing(tmp_path, basebump, config):
+    file = config("state: sqlite:///state.db\n")
+    code, _, _ = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file, "--offline")
+    assert code == 0
+    assert not (tmp_path / "state.db").exists()
+
+
+def test_a_state_that_cannot_be_had_is_exit_1_before_anybody_is_asked(tmp_path, basebump, loopback, config):
+    file = config("state: sqlite:///nowhere/state.db\n")
+    code, out, err = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"basebump: the state in {tmp_path}/nowhere/state.db: unable to open database file; see that")
+    assert loopback.registry.served == ()
+
+
+@pytest.mark.parametrize(("state", "imported"), [("", set()), ("state: sqlite:///state.db\n", {"sqlalchemy"})])
+def test_a_run_pays_for_a_database_only_where_one_is_configured(tmp_path, loopback, config, state, imported):
+    write_tree(tmp_path / "tree", DOCKERFILE)
+    arguments = ["scan", str(tmp_path / "tree"), "--config", config(state), "--format", "json"]
+    program = (
+        "import json, sys\nfrom bot.cli.app import main\n"
+        f"code = main({arguments!r})\n"
+        "print(json.dumps(sorted({'sqlalchemy', 'psycopg', 'sqlite3'} & set(sys.modules))), file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    loopback.move("python", "3.12", "now")
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["occurrences"][0]["status"] == "update"
+    assert set(json.loads(done.stderr.splitlines()[-1])) - {"sqlite3"} == imported
+    assert ("sqlite3" in done.stderr) == bool(imported)

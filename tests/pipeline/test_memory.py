@@ -1,0 +1,154 @@
+"""Runs that remember: what the next one asks, what it scans, and what happens where the memory cannot be written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.values import finding
+from support.worlds import NOW, Loopback, ToldScanner, build, write_tree
+
+from bot.model.errors import StateError
+from bot.model.reference import Line
+from bot.pipeline.scan import scan
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+from bot.worktree import WorkTree
+
+PYTHON, REDIS = Line("docker.io/library/python", "3.12"), Line("docker.io/library/redis", "7")
+OLD, NEW = build("old").digest, build("new").digest
+FILES = {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{NEW}\n"}
+
+
+@pytest.fixture
+def state(tmp_path):
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def remembering(loopback, state):
+    """A loopback registry with two images, and runs over a folder that remember in a file."""
+    loopback.move("python", "3.12", "new")
+    loopback.move("redis", "7", "new")
+    loopback.memory = memory_in(state)
+    loopback.scanner = ToldScanner({OLD: (finding("CVE-2026-1"),), NEW: ()})
+    return loopback
+
+
+def memory_in(path) -> DatabaseMemory:
+    return DatabaseMemory(Database.sqlite(path), lambda: NOW)
+
+
+def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta()):
+    world = loopback.world()
+    at = NOW + after
+    clock = type("Later", (), {"now": lambda self: at})()
+    return scan(WorkTree(write_tree(tmp_path / "tree", files)), "tree", replace(world, clock=clock), loopback.rulebook)
+
+
+def asked(loopback: Loopback, since: int = 0) -> list[str]:
+    served = loopback.registry.served[since:]
+    return sorted(f"{each.method} {each.path.removeprefix('/v2/library/')} {each.status}" for each in served)
+
+
+def test_the_next_run_asks_whether_the_answers_still_hold_and_fetches_nothing(tmp_path, remembering):
+    first = run(tmp_path, remembering)
+    assert asked(remembering) == [
+        f"GET python/manifests/{NEW} 200",
+        "HEAD python/manifests/3.12 200",
+        "HEAD redis/manifests/7 200",
+    ]
+    before = len(remembering.registry.served)
+    second = run(tmp_path, remembering)
+    assert asked(remembering, before) == ["HEAD python/manifests/3.12 304", "HEAD redis/manifests/7 304"]
+    assert second.report == first.report
+
+
+def test_a_tag_that_moved_since_is_fetched(tmp_path, remembering):
+    run(tmp_path, remembering)
+    before = len(remembering.registry.served)
+    newer = remembering.move("python", "3.12", "newer")
+    scanned = run(tmp_path, remembering)
+    assert asked(remembering, before) == [
+        f"GET python/manifests/{newer} 200",
+        "HEAD python/manifests/3.12 200",
+        "HEAD redis/manifests/7 304",
+    ]
+    assert newer.encode() in scanned.edited.changes[0].content
+
+
+def test_sightings_grow_from_run_to_run(tmp_path, remembering, state):
+    run(tmp_path, remembering)
+    run(tmp_path, remembering, after=timedelta(days=1))
+    newer = remembering.move("python", "3.12", "newer")
+    run(tmp_path, remembering, after=timedelta(days=2))
+    sightings = memory_in(state).sightings([PYTHON, REDIS])
+    days = {line: [(each.digest, each.first_seen, each.last_seen) for each in seen] for line, seen in sightings.items()}
+    day = timedelta(days=1)
+    assert days == {
+        PYTHON: [(NEW, NOW, NOW + day), (newer, NOW + 2 * day, NOW + 2 * day)],
+        REDIS: [(NEW, NOW, NOW + 2 * day)],
+    }
+
+
+def test_what_was_seen_is_kept_though_another_line_failed(tmp_path, remembering, state):
+    files = {"Dockerfile": FILES["Dockerfile"] + "FROM nowhere:1\n"}
+    run(tmp_path, remembering, files)
+    assert memory_in(state).claims([PYTHON, REDIS, Line("docker.io/library/nowhere", "1")]).keys() == {PYTHON, REDIS}
+
+
+# Scans
+
+
+def test_an_image_is_scanned_once_by_one_scanner_with_one_database(tmp_path, remembering):
+    first = run(tmp_path, remembering)
+    told = remembering.scanner.asked
+    assert sorted({subject.digest for subject in told}) == sorted([OLD, NEW])
+    count = len(told)
+    second = run(tmp_path, remembering)
+    assert len(told) == count
+    assert second.report.evidence == first.report.evidence
+
+
+def test_an_image_with_two_names_is_scanned_once_in_a_run(tmp_path, remembering):
+    run(tmp_path, remembering, {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{OLD}\n"})
+    told = [(subject.digest, subject.platform) for subject in remembering.scanner.asked]
+    assert len(told) == len(set(told)) > 0
+
+
+def test_an_image_that_could_not_be_scanned_is_tried_again(tmp_path, remembering):
+    remembering.scanner.findings.pop(NEW)
+    run(tmp_path, remembering)
+    count = len(remembering.scanner.asked)
+    remembering.scanner.findings[NEW] = ()
+    scanned = run(tmp_path, remembering)
+    again = remembering.scanner.asked[count:]
+    assert {subject.digest for subject in again} == {NEW}
+    assert all(evidence.delta for evidence in scanned.report.evidence.values())
+
+
+# A memory that breaks
+
+
+def test_a_memory_that_cannot_be_written_costs_nothing_but_the_memory(tmp_path, remembering, state):
+    """A trigger lets reading go on, as a full disk does."""
+    with Database.sqlite(state).writing() as connection:
+        for table in ("sightings", "evidence"):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            )
+    scanned = run(tmp_path, remembering)
+    assert len(scanned.edited.changes) == 1
+    assert [(failed.subject, failed.stage.value) for failed in scanned.report.failed] == [
+        ("state", "resolve"),
+        ("state", "assess"),
+    ]
+    assert all("no room" in failed.error for failed in scanned.report.failed)
+
+
+def test_a_memory_that_cannot_be_read_ends_the_run_before_anybody_is_asked(tmp_path, remembering, state):
+    state.write_bytes(b"no database any more" * 400)
+    with pytest.raises(StateError, match="move it away"):
+        run(tmp_path, remembering)
+    assert remembering.registry.served == ()

@@ -1,0 +1,80 @@
+"""The real Trivy, and what was scanned before: no process is started for what is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.parts import find_trivy
+from support.trivy import NEW, OLD, database, debian, why
+
+from bot.cli.terminal import NoProgress
+from bot.demo.database import TAG
+from bot.model.decision import Transition
+from bot.model.evidence import Unscanned
+from bot.pipeline.assess import assess
+from bot.pipeline.pool import SCANS
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+
+pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
+
+
+class Runs:
+    """Runs of their own over one transition, one state and one cache of Trivy."""
+
+    def __init__(self, stand, folder: Path) -> None:
+        self.stand, self.folder = stand, folder
+        self.log, self.program = folder / "log", folder / "trivy"
+        self.program.write_text(f'#!/bin/sh\necho "$*" >> {self.log}\nexec "{find_trivy()}" "$@"\n')
+        self.program.chmod(0o755)
+        old, new = (stand.subject(debian(packages)) for packages in (OLD, NEW))
+        self.move = Transition(old.line, old.digest, new.digest, "linux/amd64")
+
+    def scanner(self, **options):
+        return self.stand.scanner(binary=str(self.program), cache=self.folder / "cache", **options)
+
+    def run(self, **options):
+        """Return the evidence, and how many images Trivy scanned for it."""
+        self.log.write_text("")
+        memory = DatabaseMemory(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
+        assessed = assess([self.move], self.scanner(**options), memory, SCANS, NoProgress())
+        return assessed.evidence[self.move], self.log.read_text().count("--image-src")
+
+
+@pytest.fixture
+def runs(stand, tmp_path):
+    return Runs(stand, tmp_path)
+
+
+def test_the_second_run_scans_nothing_and_finds_the_same(runs):
+    first, scans = runs.run()
+    assert scans == 2
+    assert first.delta is not None
+    second, scans = runs.run()
+    assert scans == 0
+    assert second == first
+
+
+def test_another_database_means_another_scan(runs):
+    first, _ = runs.run()
+    runs.stand.registry.push(database(timedelta(minutes=1)).image(), "newer-db", TAG)
+    newer = runs.stand.address(f"{runs.stand.registry.host}/newer-db:{TAG}")
+    runs.folder.joinpath("cache", "db", "metadata.json").unlink()
+    second, scans = runs.run(database=newer)
+    assert scans == 2
+    assert second.new.scanner.database > first.new.scanner.database
+    assert second.delta == first.delta
+
+
+def test_what_could_not_be_scanned_is_not_remembered(runs):
+    failed, _ = runs.run(timeout=0.001)
+    assert why(failed.new) in {Unscanned.TIMED_OUT, Unscanned.FAILED}
+    evidence, scans = runs.run()
+    assert (scans, evidence.delta is None) == (2, False)
+
+
+def test_a_scanner_that_is_not_there_is_nobody(runs):
+    assert runs.scanner().identity() == runs.scanner().identity()
+    assert runs.stand.scanner(binary="/nowhere/trivy").identity() is None

@@ -1,0 +1,68 @@
+"""Where runs remember: what `state:` takes, and that no password is written there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot.settings import StateFile, StateServer
+
+
+def test_nothing_is_remembered_unless_it_is_said_where(settings_of):
+    assert settings_of("").state is None
+
+
+def test_a_path_is_relative_to_the_file_and_a_fourth_slash_makes_it_absolute(settings_of, tmp_path):
+    assert settings_of("state: sqlite:///state.db").state == StateFile(tmp_path / "state.db")
+    assert settings_of("state: sqlite:///../kept/state 1?.db").state == StateFile(tmp_path / "../kept/state 1?.db")
+    assert settings_of("state: sqlite:////var/lib/state.db").state == StateFile(Path("/var/lib/state.db"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://basebump@db.example.com/state",
+        "postgresql://basebump@db.example.com:5432/state?sslmode=verify-full",
+        "postgresql://db.example.com:5432/state",
+        "postgresql+psycopg://basebump@/state?host=/run/postgresql",
+        "postgresql+psycopg:///state",
+    ],
+)
+def test_a_server_is_named_as_libraries_do(settings_of, url):
+    assert settings_of(f"state: {url}").state == StateServer(url)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("state.db", "must be `sqlite:///PATH` or"),
+        ("mysql://user@host/state", "must be `sqlite:///PATH` or"),
+        ("SQLITE:///state.db", "must be `sqlite:///PATH` or"),
+        ("'sqlite://'", "names no file"),
+        ("sqlite:///", "names no file"),
+        ("sqlite://state.db", "has two slashes, and must have three"),
+        ("postgresql://user@host", "names no database"),
+        ("postgresql://user@host/", "names no database"),
+        ("postgresql://user@host:port/state", "is no URL"),
+        ("'postgresql://[host/state'", "is no URL"),
+    ],
+)
+def test_what_names_no_database_is_refused(problems_of, written, said):
+    assert said in problems_of(f"state: {written}")["state"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:s3cr3t@host/state",
+        "postgresql+psycopg://user:s3cr3t@/state?host=/run/postgresql",
+        "postgresql://user:@host/state",
+        "postgresql://user@host/state?password=s3cr3t",
+        "postgresql://user@host/state?sslmode=require&sslpassword=s3cr3t",
+    ],
+)
+def test_a_password_is_refused_and_not_repeated(problems_of, url):
+    (said,) = problems_of(f"state: {url}").values()
+    assert "leave it out, and set the environment variable PGPASSWORD" in said
+    assert "s3cr3t" not in said
