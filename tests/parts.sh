@@ -41,18 +41,25 @@ unpack_postgresql() {
         echo "postgresql: not on this machine, and there is no apt-get to have it from" >&2
         return
     fi
-    server=$(apt-cache depends postgresql | sed -n 's/.*Depends: \(postgresql-[0-9]*\)$/\1/p')
     mkdir -p postgresql/archives/partial
-    as_root apt-get install --download-only --yes --no-install-recommends \
-        -o Dir::Cache::archives="$PWD/postgresql/archives" "$server" >/dev/null || {
-        echo "postgresql: apt-get could not download it" >&2
-        return
-    }
+    if ! download_postgresql; then
+        as_root apt-get update >/dev/null || echo "apt-get update: needs root or sudo" >&2
+        download_postgresql || {
+            echo "postgresql: apt-get could not download it" >&2
+            return
+        }
+    fi
     for package in postgresql/archives/*.deb; do
         dpkg-deb --extract "$package" postgresql
     done
     as_root rm -rf postgresql/archives
     echo "postgresql is unpacked"
+}
+
+download_postgresql() {
+    server=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: \(postgresql-[0-9]*\)$/\1/p')
+    test -n "$server" && as_root apt-get install --download-only --yes --no-install-recommends \
+        -o Dir::Cache::archives="$PWD/postgresql/archives" "$server" >/dev/null
 }
 
 unpack docker-registry

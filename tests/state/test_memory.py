@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from support.values import digest
 
+from bot.demo import images
 from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity, Subject
 from bot.model.history import Sighting
-from bot.model.image import Claim, Kind, Manifest
+from bot.model.image import Claim
 from bot.model.reference import Line
 from bot.ports import Memory
+from bot.registries.manifest import parse_document
 from bot.state import memory as kept
 from bot.state.none import NoMemory
 
@@ -21,7 +23,9 @@ LINE, OTHER = Line("docker.io/library/python", "3.12"), Line("docker.io/library/
 TRIVY = ScannerIdentity("trivy", "0.74.0", datetime(2026, 11, 25, 6, 11, 12, 123_456, tzinfo=UTC))
 FINDING = Finding("CVE-2026-1", "openssl", "debian", "3.5.0-1", None, Severity.HIGH, "a “title” \x00 with all sorts")
 SCAN = Scan(TRIVY, "debian 13.1", (FINDING, replace(FINDING, id="CVE-2026-2", fixed_in="3.5.2-1")), TRIVY.database)
-MANIFEST = Manifest(digest("a"), Kind.INDEX, INDEX, ("linux/amd64",), (digest("child"),), (("key", "välue"),))
+ALONE = images.image([images.layer({"a": b"alone"})])
+BOTH = images.index([ALONE, images.image([], platform="linux/arm64/v8")], annotations={"key": "välue"})
+MANIFEST, OF_ONE = (parse_document(item.digest, item.content, item.media_type).manifest for item in (BOTH, ALONE))
 DAY = timedelta(days=1)
 
 
@@ -108,13 +112,11 @@ def test_a_memory_outlives_the_one_who_opened_it(place, now):
 
 
 def test_manifests_come_back_as_they_were(memory):
-    alone = Manifest(digest("b"), Kind.MANIFEST, "application/vnd.oci.image.manifest.v1+json", (), ())
-    memory.keep([MANIFEST, alone])
+    memory.keep([MANIFEST, OF_ONE])
     memory.keep([MANIFEST])
-    assert memory.manifests([MANIFEST.digest, alone.digest, digest("c")]) == {
-        MANIFEST.digest: MANIFEST,
-        alone.digest: alone,
-    }
+    kept_ones = memory.manifests([MANIFEST.digest, OF_ONE.digest, digest("c")])
+    assert kept_ones == {MANIFEST.digest: MANIFEST, OF_ONE.digest: OF_ONE}
+    assert kept_ones[MANIFEST.digest].platforms == ("linux/amd64", "linux/arm64/v8")
 
 
 def test_a_document_beyond_the_limit_is_not_kept(memory):
