@@ -11,6 +11,7 @@ from support.worlds import NOW, Loopback, ToldScanner, build, write_tree
 
 from bot.model.errors import StateError
 from bot.model.reference import Line
+from bot.pipeline.pool import Pool
 from bot.pipeline.scan import scan
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
@@ -125,6 +126,26 @@ def test_an_image_that_could_not_be_scanned_is_tried_again(tmp_path, remembering
     scanned = run(tmp_path, remembering)
     again = remembering.scanner.asked[count:]
     assert {subject.digest for subject in again} == {NEW}
+    assert all(evidence.delta for evidence in scanned.report.evidence.values())
+
+
+def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, monkeypatch):
+    told = remembering.scanner
+    scan_one = told.scan
+
+    def scan_until_killed(subject):
+        if told.asked:
+            raise KeyboardInterrupt
+        return scan_one(subject)
+
+    monkeypatch.setattr("bot.pipeline.judge.SCANS", Pool(1))
+    monkeypatch.setattr(told, "scan", scan_until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, remembering)
+    monkeypatch.setattr(told, "scan", scan_one)
+    scanned = run(tmp_path, remembering)
+    first, *others = told.asked
+    assert first not in others
     assert all(evidence.delta for evidence in scanned.report.evidence.values())
 
 

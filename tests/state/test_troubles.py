@@ -40,8 +40,9 @@ def an_ordinary_user():
 
 
 @pytest.fixture
-def public():
+def public(tmp_path):
     """Return a folder that everybody may look into, and only its owner may write to."""
+    Database.sqlite(tmp_path / "state.db")  # what is imported late may be out of an ordinary user's reach
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         path.chmod(0o555)
