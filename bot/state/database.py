@@ -69,8 +69,9 @@ class Database:
         """Return a database of a server. Raises StateError."""
         url = make_url(address).set(drivername="postgresql+psycopg")
         shown = url.render_as_string(hide_password=True)
-        try:
-            engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": CONNECT})
+        options = {"connect_timeout": CONNECT}
+        try:  # whoever waited for the lock must see what was written meanwhile, which stricter levels hide
+            engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
         except ImportError as error:
             raise StateError(f"{shown} needs a driver: install `basebump[postgresql]`") from error
         return cls(engine, shown).ready()

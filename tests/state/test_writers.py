@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from itertools import pairwise
 
@@ -13,6 +13,7 @@ from support.values import digest
 
 from bot.model.image import Claim, Kind, Manifest
 from bot.model.reference import Line
+from bot.state.tables import SIGHTINGS, upsert
 
 LINES = [Line(f"ghcr.io/acme/{number}", "1") for number in range(20)]
 ROUNDS, WRITERS = 25, 2
@@ -88,3 +89,22 @@ def test_threads_share_one_memory(memory, place):
         assert sightings[-1].digest == digest("31")
         assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings))
     assert len(memory.manifests([digest(str(number)) for number in range(32)])) == 32
+
+
+def test_who_waited_sees_what_was_written_meanwhile(place):
+    """Whatever a server's operator made the default: a view of the time before the wait would forget the other run."""
+    if "postgresql" in place.opening:
+        with place.database().writing() as connection:
+            name = connection.engine.url.database
+            connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    database, memory = place.database(), place.memory()
+    (line, *_), claim = LINES, Claim(digest("A"), "m")
+    first = {"repository": line.repository, "tag": line.tag, "ordinal": 0, "digest": claim.digest}
+    with ThreadPoolExecutor(1) as threads:
+        with database.writing() as connection:
+            waiting = threads.submit(memory.saw, {line: claim}, place.now + timedelta(hours=1))
+            assert not wait([waiting], timeout=0.5).done
+            upsert(connection, SIGHTINGS, [first | {"first_seen": place.now, "last_seen": place.now}])
+        waiting.result()
+    (sighting,) = memory.sightings([line])[line]
+    assert (sighting.first_seen, sighting.last_seen) == (place.now, place.now + timedelta(hours=1))
