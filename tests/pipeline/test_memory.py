@@ -76,7 +76,7 @@ def test_a_tag_that_moved_since_is_fetched(tmp_path, remembering):
         "HEAD python/manifests/3.12 200",
         "HEAD redis/manifests/7 304",
     ]
-    assert newer.encode() in scanned.edited.changes[0].content
+    assert newer.encode() in scanned.changes[0].content
 
 
 def test_sightings_grow_from_run_to_run(tmp_path, remembering, state):
@@ -160,7 +160,7 @@ def test_a_memory_that_cannot_be_written_costs_nothing_but_the_memory(tmp_path, 
                 f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END"
             )
     scanned = run(tmp_path, remembering)
-    assert len(scanned.edited.changes) == 1
+    assert len(scanned.changes) == 1
     assert [(failed.subject, failed.stage.value) for failed in scanned.report.failed] == [
         ("state", "resolve"),
         ("state", "assess"),
