@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
     from bot.model.found import Found
     from bot.model.history import Sighting
-    from bot.model.image import Claim, ImageFacts, Manifest
+    from bot.model.image import Claim, ImageFacts, Manifest, Recorded
     from bot.model.proposal import Proposal, Seen
     from bot.model.reference import Digest, Line
     from bot.model.report import Failed
@@ -172,12 +172,28 @@ class Registry(Protocol):
         """Return what the registry says that the tag points to; `known` where it says that this answer still holds."""
         ...
 
+    def get(self, line: Line, unless: Digest | None = None) -> Manifest | None:
+        """Fetch and hash what the tag points to; None where that is still `unless`."""
+        ...
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """Return every tag of a canonical repository."""
+        ...
+
     def fetch(self, line: Line, digest: Digest) -> Manifest:
         """Fetch `digest` from the line's repository; its bytes have been hashed."""
         ...
 
     def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
         """Return what the image says of itself."""
+        ...
+
+
+class RegistryFacts(Protocol):
+    """What registries record besides what they serve. Raises RegistryError."""
+
+    def recorded(self, line: Line, digest: Digest) -> Recorded | None:
+        """Return what the line's registry recorded of a digest, None where it records nothing that can be asked for."""
         ...
 
 

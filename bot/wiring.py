@@ -45,14 +45,9 @@ def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -
     if offline and config_file is None:
         return Offline(all_formats(), SystemClock()), Rulebook()
     settings = _settings(config_file, need_forges=False)
-    formats = formats_with(dict(settings.files))
     if offline:
-        return Offline(formats, SystemClock()), settings.rulebook
-    from bot.pipeline.judge import World
-
-    registry = _registry(settings)
-    scanner = _scanner(settings, registry, None)
-    return World(formats, registry, scanner, SystemClock(), progress, _memory(settings)), settings.rulebook
+        return Offline(formats_with(dict(settings.files)), SystemClock()), settings.rulebook
+    return _world(settings, progress, None), settings.rulebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +64,9 @@ def fleet_world(
 ) -> Wired:
     """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
     from bot import resources
-    from bot.pipeline.judge import World
     from bot.pipeline.run import Orders
 
     settings = _settings(config_file, need_forges=True)
-    registry = _registry(settings)
-    scanner = _scanner(settings, registry, cache)
     orders = Orders(
         rulebook=settings.rulebook,
         level=level,
@@ -84,8 +76,24 @@ def fleet_world(
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),
-        world=World(formats_with(dict(settings.files)), registry, scanner, SystemClock(), progress, _memory(settings)),
+        world=_world(settings, progress, cache),
         orders=orders,
+    )
+
+
+def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
+    from bot.pipeline.judge import World
+    from bot.registries.none import NoFacts
+
+    registry = _registry(settings)
+    return World(
+        formats=formats_with(dict(settings.files)),
+        registry=registry,
+        scanner=_scanner(settings, registry, cache),
+        clock=SystemClock(),
+        progress=progress,
+        memory=_memory(settings),
+        facts=NoFacts(),
     )
 
 

@@ -2,29 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import assert_never
 
-from bot.core.platforms import is_same_platform
-from bot.model.decision import Candidate, Decision, Held, Selected, Unknown, Update, UpToDate
-from bot.model.image import Resolution, Resolved, Unresolved
+from bot.core.ages import known_since, left_since, matured
+from bot.core.holds import holds
+from bot.core.transition import short
+from bot.model.decision import Candidate, Cause, Decision, Held, Selected, Unknown, Update, UpToDate
+from bot.model.image import Manifest, Resolution, Resolved, Unresolved
 from bot.model.vocabulary import Reason
 
 
-def decide(selected: Selected, resolution: Resolution) -> Decision:
-    """Compare what the file holds with what the line points to.
+def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime) -> Decision:
+    """Compare what the file holds with the lines that it may move to, the farthest first; the written one is the last.
 
-    A file that pins the manifest of one platform is up to date while that manifest is a child of the current index.
+    Where a farther one is held, a nearer one may still be an improvement.
+    """
+    first: Decision | None = None
+    for resolution in resolutions:
+        decision = _decide(selected, resolution, now)
+        if not isinstance(decision, Held | UpToDate) or (isinstance(decision, UpToDate) and first is None):
+            return decision
+        first = first or decision
+    return first or UpToDate(selected)
+
+
+def _decide(selected: Selected, resolution: Resolution, now: datetime) -> Decision:
+    """Compare what the file holds with what a line points to, and with what that pointed to before.
+
+    A file that pins the manifest of one platform is up to date while that manifest is an image of the current index.
     """
     match resolution:
         case Unresolved(reason=reason, detail=detail):
             return Unknown(selected, reason, detail)
-        case Resolved(digest=digest, manifest=manifest):
-            held = selected.occurrence.reference.digest
-            if held == digest or (manifest is not None and held in manifest.children):
-                return UpToDate(selected)
-            offered = manifest.platforms if manifest is not None else ()
-            wanted = selected.occurrence.platform
-            if wanted is not None and offered and not any(is_same_platform(each, wanted) for each in offered):
-                return Held(selected, Reason.PLATFORM_LOST, f"{digest} has no {wanted}")
-            return Update(selected, (Candidate(digest, offered),))
+        case Resolved():
+            return _compare(selected, resolution, now)
     assert_never(resolution)
+
+
+def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
+    held, new = selected.occurrence.reference.digest, resolved.manifest
+    if held == resolved.digest or (new is not None and new.holds(held)):
+        return UpToDate(selected)
+    if resolved.not_pullable:
+        return Held(selected, Reason.NOT_PULLABLE, resolved.not_pullable)
+    if held is not None and held in resolved.held and resolved.held[held] is None:
+        return Update(selected, (_candidate(selected, resolved, new),), Cause.GONE)
+    for reason, why in holds(selected, resolved):
+        if not is_accepted(selected, reason, now):
+            return Held(selected, reason, why)
+    if held in left_since(resolved.history, resolved.digest):
+        return Update(selected, (_candidate(selected, resolved, _goal(selected, resolved)),), Cause.WITHDRAWN)
+    return _of_age(selected, resolved, now)
+
+
+def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:
+    """Return where a place goes: to the index, or to the image of its platform where it pins one platform's image."""
+    held = selected.occurrence.reference.digest
+    kept = resolved.kept.get(held) if held is not None else None
+    return kept or resolved.manifest
+
+
+def is_accepted(selected: Selected, reason: Reason, now: datetime) -> bool:
+    """Say whether somebody answers today for moving in spite of a hold."""
+    return any(each.reason is reason and now.date() <= each.until for each in selected.policy.accept)
+
+
+def _of_age(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
+    """Take the newest digest that is old enough, which need not be the newest one."""
+    candidates = tuple(_candidates(selected, resolved, now))
+    if candidates:
+        return Update(selected, candidates)
+    since = known_since(resolved.digest, resolved.history, resolved.recorded, now)
+    mature = since + selected.policy.min_age
+    if resolved.at_risk:
+        return Held(
+            selected, Reason.RETENTION_RISK, f"{short(resolved.digest)} will be old enough on {mature:%Y-%m-%d}"
+        )
+    why = f"{short(resolved.digest)} is known since {since:%Y-%m-%d}, and will be old enough on {mature:%Y-%m-%d}"
+    return Held(selected, Reason.TOO_YOUNG, why)
+
+
+def _candidates(selected: Selected, resolved: Resolved, now: datetime) -> Iterator[Candidate]:
+    """Yield what may be taken, newest first; what is too young only where evidence may lift that."""
+    policy, goal = selected.policy, _goal(selected, resolved)
+    mature = known_since(resolved.digest, resolved.history, resolved.recorded, now) + policy.min_age
+    if mature <= now:
+        yield _candidate(selected, resolved, goal)
+        return
+    if policy.bypass_min_age_for:
+        yield _candidate(selected, resolved, goal, mature)
+    if goal is not resolved.manifest:
+        return  # what the line pointed to before was an index, of which this place holds one image
+    held = selected.occurrence.reference.digest if resolved.line == selected.line else None
+    old_enough = matured(resolved.history, resolved.digest, held, policy.min_age, now)
+    for manifest in resolved.earlier:
+        if manifest.digest in old_enough:
+            yield _candidate(selected, resolved, manifest)
+
+
+def _candidate(
+    selected: Selected, resolved: Resolved, manifest: Manifest | None, mature: datetime | None = None
+) -> Candidate:
+    tag = resolved.line.tag if resolved.line != selected.line else None
+    if manifest is None:
+        return Candidate(resolved.digest, (), tag, mature)
+    return Candidate(manifest.digest, manifest.platforms, tag, mature)

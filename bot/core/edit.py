@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
+from bot.model.decision import Candidate
 from bot.model.errors import EditError
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import Edit, FilePath, Occurrence, Slot, Unsupported
+from bot.model.source import Edit, FilePath, Occurrence, Slot, Span, Unsupported
 
 Identity = tuple[FilePath, str, str]
+
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 def identity(occurrence: Occurrence) -> Identity:
@@ -17,9 +23,31 @@ def identity(occurrence: Occurrence) -> Identity:
     return occurrence.path, occurrence.format, occurrence.locator
 
 
-def write_digest(slot: Slot, digest: Digest) -> Edit:
-    """Return the edit that puts `digest` into `slot`."""
-    return Edit(slot.span, slot.old, slot.before + digest.encode())
+def write(slot: Slot, value: str) -> Edit:
+    """Return the edit that puts a digest or a tag into its `slot`."""
+    return Edit(slot.span, slot.old, slot.before + value.encode())
+
+
+def edits_for(place: Occurrence, chosen: Candidate) -> Iterator[Edit]:
+    """Yield what has to be written at a place for what it moves to: the digest, and the tag where that is another."""
+    digest = place.digest if isinstance(place.digest, Slot) else None
+    tag = place.tag if isinstance(place.tag, Slot) and chosen.tag is not None else None
+    edits = [
+        write(slot, value) for slot, value in ((tag, chosen.tag or ""), (digest, chosen.digest)) if slot is not None
+    ]
+    match edits:
+        case [first, second] if first.span.end == second.span.start:  # a digest is inserted right behind the tag
+            yield Edit(Span(first.span.start, second.span.end), first.old + second.old, first.new + second.new)
+        case _:
+            yield from edits
+
+
+def is_misread(content: bytes, place: Occurrence, chosen: Candidate) -> bool:
+    """Say whether the new tag would stand alone where YAML takes it for a number that is written otherwise: `1.20`."""
+    if not isinstance(place.tag, Slot) or chosen.tag is None or not _NUMBER.fullmatch(chosen.tag):
+        return False
+    before, after = content[: place.tag.span.start][-1:], content[place.tag.span.end :][:1]
+    return not before.strip() and not after.strip() and f"{float(chosen.tag):g}" != chosen.tag
 
 
 def apply_edits(content: bytes, edits: Iterable[Edit]) -> bytes:
@@ -54,8 +82,9 @@ def is_proved(
     before: Iterable[Occurrence | Unsupported],
     after: Iterable[Occurrence | Unsupported],
     planned: Mapping[Identity, Digest],
+    tags: Mapping[Identity, str] = MappingProxyType({}),
 ) -> bool:
-    """Say whether exactly the planned places changed, to exactly the planned digests.
+    """Say whether exactly the planned places changed, to exactly the planned digests, and those in `tags` to a tag.
 
     `before` and `after` are what was read before and after the edit.
     """
@@ -64,7 +93,7 @@ def is_proved(
         place = expected.get(identity)
         if not isinstance(place, ImageReference):
             return False
-        expected[identity] = place.at(digest)
+        expected[identity] = replace(place, digest=digest, tag=tags.get(identity, place.tag))
     return expected == _places(after)
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from bot.core.branch import branch_name, line_key
 from bot.core.compare import count_by_severity, distinct
 from bot.core.mark import trailer
-from bot.core.transition import short
-from bot.model.decision import Update
+from bot.core.transition import short, transition_of
+from bot.model.decision import Candidate, Update
 from bot.model.evidence import Delta, Severity
 from bot.model.proposal import ProposedImage, Target
 from bot.model.reference import Line
@@ -32,15 +32,20 @@ def branch_for(prefix: str, line: Line) -> str:
 
 def targets_of(updates: Iterable[Update]) -> tuple[Target, ...]:
     """Return what the updates move to, as `line@digest`."""
-    return tuple(sorted({f"{update.selected.line}@{update.candidates[0].digest}" for update in updates}))
+    moves = map(transition_of, updates)
+    return tuple(sorted({f"{move.goal}@{move.new}" for move in moves}))
 
 
 def intent_of(updates: Iterable[Update]) -> str:
     """Return 16 hexadecimal digits over what is written where: (path, locator, value)."""
     written = sorted(
-        (update.occurrence.path, update.occurrence.locator, update.candidates[0].digest) for update in updates
+        (update.occurrence.path, update.occurrence.locator, _value(update.candidates[0])) for update in updates
     )
     return hashlib.sha256(json.dumps(written, ensure_ascii=True).encode()).hexdigest()[:16]
+
+
+def _value(candidate: Candidate) -> str:
+    return candidate.digest if candidate.tag is None else f"{candidate.tag}@{candidate.digest}"
 
 
 def images_of(updates: Iterable[Update]) -> tuple[ProposedImage, ...]:
@@ -49,7 +54,7 @@ def images_of(updates: Iterable[Update]) -> tuple[ProposedImage, ...]:
         ProposedImage(
             reference=f"{update.occurrence.reference.name}:{update.selected.line.tag}",
             canonical=update.selected.line.repository,
-            tag=update.selected.line.tag,
+            tag=transition_of(update).goal.tag,
             old=update.occurrence.reference.digest,
             new=update.candidates[0].digest,
         )
@@ -64,13 +69,14 @@ def labels_of(updates: Iterable[Update]) -> tuple[str, ...]:
 
 
 def headline(updates: Sequence[Update]) -> str:
-    """Say what moves: `Update python:3.12-slim to 4f3c2a1b9d0e`.
+    """Say what moves: `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3`.
 
     A reference and a digest hold only letters, digits and `.:/_-`, so this is safe in titles and commits.
     """
     image = min((f"{update.occurrence.reference.name}:{update.selected.line.tag}" for update in updates), key=len)
     is_pinned = any(update.occurrence.reference.digest for update in updates)
-    return f"{'Update' if is_pinned else 'Pin'} {image} to {short(updates[0].candidates[0].digest)}"
+    chosen = updates[0].candidates[0]
+    return f"{'Update' if is_pinned else 'Pin'} {image} to {chosen.tag or short(chosen.digest)}"
 
 
 def title(updates: Sequence[Update], deltas: Iterable[Delta | None]) -> str:
@@ -88,7 +94,7 @@ def message(updates: Sequence[Update]) -> str:
         {
             f"{update.selected.line}\n"
             f"  from {update.occurrence.reference.digest or 'no digest'}\n"
-            f"  to   {update.candidates[0].digest}"
+            f"  to   {_value(update.candidates[0])}"
             for update in updates
         }
     )

@@ -36,6 +36,12 @@ def policy_for(rulebook: Rulebook, place: Place) -> Policy:
         labels=_first((rule.labels for rule in rules), default.labels),
         require_scan=_first((rule.require_scan for rule in rules), default.require_scan),
         allow=_first((rule.allow for rule in rules), default.allow),
+        accept=_first((rule.accept for rule in rules), default.accept),
+        min_age=_first((rule.min_age for rule in rules), default.min_age),
+        platforms=_first((rule.platforms for rule in rules), default.platforms),
+        os_variants=_first((rule.os_variants for rule in rules), default.os_variants),
+        replace_ended=_first((rule.replace_ended for rule in rules), default.replace_ended),
+        bypass_min_age_for=_first((rule.bypass_min_age_for for rule in rules), default.bypass_min_age_for),
         names_own=any(rule.match.role is Role.OWN for rule in rules),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.model.decision import Transition, Update
+from bot.model.decision import Candidate, Transition, Update
 from bot.model.reference import Digest
 
 SHORT_DIGEST = 12
@@ -11,13 +11,21 @@ DEFAULT_PLATFORM = "linux/amd64"
 
 
 def transition_of(update: Update) -> Transition:
-    """Return the transition that an update makes: the platform is the place's, else amd64, else the image's first."""
-    candidate = update.candidates[0]
-    platform = update.occurrence.platform
+    """Return the transition that an update makes, which is that of its first candidate."""
+    return transition_to(update, update.candidates[0])
+
+
+def transition_to(update: Update, candidate: Candidate) -> Transition:
+    """Return the transition to one candidate.
+
+    Its platform is the place's, else the first that the policy names, else amd64, else the image's first.
+    """
+    platform = update.occurrence.platform or next(iter(update.selected.policy.platforms), None)
     if platform is None:
         offered = candidate.platforms
         platform = offered[0] if offered and DEFAULT_PLATFORM not in offered else DEFAULT_PLATFORM
-    return Transition(update.selected.line, update.occurrence.reference.digest, candidate.digest, platform)
+    old = update.occurrence.reference.digest
+    return Transition(update.selected.line, old, candidate.digest, platform, candidate.tag)
 
 
 def short(digest: Digest) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import assert_never
 
 from bot.core.transition import transition_of
-from bot.model.decision import Decision, Held, NotChecked, Refused, Skip, Unknown, Update, UpToDate
+from bot.model.decision import Cause, Decision, Held, NotChecked, Refused, Skip, Superseded, Unknown, Update, UpToDate
 from bot.model.report import Verdict
 from bot.model.vocabulary import Reason, Status
+
+WITHDRAWN = "Its publisher took back what the file holds: the tag went back from it."
 
 
 def verdict(decision: Decision) -> Verdict:
@@ -16,9 +18,15 @@ def verdict(decision: Decision) -> Verdict:
     match decision:
         case UpToDate():
             return Verdict(place, Status.UP_TO_DATE)
-        case Update(candidates=candidates):
+        case Update(candidates=candidates, cause=cause):
+            chosen = candidates[0]
             moved = transition_of(decision)
-            return Verdict(place, Status.UPDATE, new_digest=candidates[0].digest, transition=moved)
+            if cause is Cause.GONE:
+                return Verdict(place, Status.GONE, Reason.DIGEST_GONE, "", chosen.digest, moved)
+            detail = WITHDRAWN if cause is Cause.WITHDRAWN else ""
+            return Verdict(place, Status.UPDATE, None, detail, chosen.digest, moved)
+        case Superseded(reason=reason, detail=detail, successor=successor):
+            return Verdict(place, Status.SUPERSEDED, reason, detail, successor=successor)
         case Refused(update=update, reason=reason, detail=detail):
             moved = transition_of(update)
             return Verdict(place, Status.REFUSED, reason, detail, update.candidates[0].digest, moved)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import Link, Text, vulnerability
 from bot.core.transition import short, transition_of
-from bot.model.decision import Transition, Update
+from bot.model.decision import Cause, Transition, Update
 from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
 from bot.model.vocabulary import Role
 
@@ -73,6 +73,10 @@ class TransitionView:
     """One image, from one digest to another."""
 
     reference: Text
+    new_tag: Text | None
+    """The tag that it moves to, where that is another."""
+    cause: Cause
+    """Why it is to move: its tag `moved`, what the file holds was `withdrawn`, or is `gone`."""
     old: Text | None
     """Twelve hexadecimal digits; None where there was no digest."""
     new: Text
@@ -140,6 +144,8 @@ def _transition(transition: Transition, update: Update, evidence: Evidence, rows
     old, new = transition.old, transition.new
     return TransitionView(
         reference=Text(f"{update.occurrence.reference.name}:{transition.line.tag}"),
+        new_tag=Text(transition.tag) if transition.tag else None,
+        cause=update.cause,
         old=Text(short(old)) if old else None,
         new=Text(short(new)),
         old_digest=Text(old) if old else None,

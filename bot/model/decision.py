@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
 from bot.model.policy import Policy
 from bot.model.reference import Digest, Line
@@ -21,19 +23,35 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A digest that a place may move to."""
+    """What a place may move to."""
 
     digest: Digest
     platforms: tuple[str, ...] = ()
     """Of the image behind it, where it is an index."""
+    tag: str | None = None
+    """The tag to write with it; None where the tag stays."""
+    mature: datetime | None = None
+    """When it will be as old as the policy asks; None where it is. Evidence may lift this condition."""
+
+
+class Cause(StrEnum):
+    """Why a place is to move."""
+
+    MOVED = "moved"
+    """Its line points to something newer."""
+    WITHDRAWN = "withdrawn"
+    """Its line went back from what the place holds."""
+    GONE = "gone"
+    """The registry no longer has what the place holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Move to the first candidate that the gates let pass; newest first, never empty."""
+    """Move to the first candidate whose condition is met and that the gates let pass; newest first, never empty."""
 
     selected: Selected
     candidates: tuple[Candidate, ...]
+    cause: Cause = Cause.MOVED
 
     @property
     def occurrence(self) -> Occurrence:
@@ -89,6 +107,21 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Superseded:
+    """The place holds all that its line will ever offer, and that is no longer good."""
+
+    selected: Selected
+    reason: Reason
+    detail: str
+    successor: str | None = None
+    """The tag that comes after it, where one is known."""
+
+    @property
+    def occurrence(self) -> Occurrence:
+        return self.selected.occurrence
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """The registry could not say."""
 
@@ -112,7 +145,7 @@ class NotChecked:
         return self.selected.occurrence
 
 
-Decision = Update | UpToDate | Held | Skip | Refused | Unknown | NotChecked
+Decision = Update | UpToDate | Superseded | Held | Skip | Refused | Unknown | NotChecked
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +158,15 @@ class Transition:
     new: Digest
     platform: str
     """On which both are scanned."""
+    tag: str | None = None
+    """The tag that it moves to, where that is another."""
 
     @property
-    def order(self) -> tuple[Line, bool, str, str, str]:
+    def goal(self) -> Line:
+        """The line that `new` is of."""
+        return self.line if self.tag is None else Line(self.line.repository, self.tag)
+
+    @property
+    def order(self) -> tuple[Line, bool, str, str, str, str]:
         """What transitions are sorted by; those from a digest come first."""
-        return self.line, self.old is None, self.old or "", self.new, self.platform
+        return self.line, self.old is None, self.old or "", self.tag or "", self.new, self.platform

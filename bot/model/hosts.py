@@ -31,3 +31,16 @@ PUBLIC_HOSTS: frozenset[str] = frozenset(
     }
 )
 """As they stand in canonical references; compared exactly."""
+
+PURGING_HOSTS: frozenset[str] = frozenset({"quay.io", "registry.gitlab.com"})
+"""Those that are known to delete, after a while, what no tag points to.
+
+https://docs.projectquay.io/use_quay.html (time machine), https://docs.gitlab.com/administration/packages/container_registry
+"""
+
+_ACR = (".azurecr.io", ".azurecr.us", ".azurecr.cn")
+
+
+def is_acr(host: str) -> bool:
+    """Say whether a host is an Azure Container Registry, by its name."""
+    return host.endswith(_ACR)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.model.history import Sighting
 from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
 
@@ -28,17 +30,34 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Child:
+    """One image of an index, as its descriptor says."""
+
+    digest: Digest
+    platform: str | None
+    """`os/architecture[/variant]`."""
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """A manifest or an index whose bytes were fetched and have `digest`."""
 
     digest: Digest
     kind: Kind
     media_type: str
-    platforms: tuple[str, ...]
-    """Of an index: `os/architecture[/variant]` of every child that has one, attestations left out, in its order."""
-    children: tuple[Digest, ...]
-    """Of an index: its children, attestations left out."""
+    children: tuple[Child, ...] = ()
+    """Of an index: its images, attestations left out, in its order."""
     annotations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Of an index: the platform of every child that has one."""
+        return tuple(child.platform for child in self.children if child.platform)
+
+    def holds(self, digest: Digest | None) -> bool:
+        """Say whether `digest` is one of the images of this index."""
+        return any(child.digest == digest for child in self.children)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +84,40 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a registry itself recorded of a digest, which nobody who pushes can choose."""
+
+    pushed: datetime | None
+    """When the registry first had it."""
+    moved: datetime | None = None
+    """When the tag that was asked about was last moved, where it now points to this digest."""
+    tags: tuple[str, ...] = ()
+    is_locked: bool = False
+    """Whether its owner forbade to overwrite or delete it."""
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a line points to now; `manifest` is there once its bytes were fetched and hashed."""
+    """What a line points to now, and what is known around it."""
 
     line: Line
     digest: Digest
     manifest: Manifest | None = None
+    """Behind `digest`, once its bytes were fetched and hashed under the name that stands in the file."""
+    held: Mapping[Digest, Manifest | None] = field(default_factory=dict)
+    """Other digests that places hold, and what is behind them: None where the registry has it no more."""
+    kept: Mapping[Digest, Manifest | None] = field(default_factory=dict)
+    """By a held digest of one platform's manifest: that of the same platform in the index, None where it has none."""
+    earlier: tuple[Manifest, ...] = ()
+    """What the line pointed to before, as far as it may be taken and can still be fetched; newest first."""
+    history: tuple[Sighting, ...] = ()
+    """What was seen of the line in earlier runs, oldest first."""
+    recorded: Mapping[Digest, Recorded] = field(default_factory=dict)
+    not_pullable: str = ""
+    """Why `digest` could not be fetched under the name that stands in the file, though the tag points to it."""
+    at_risk: bool = False
+    """Whether an earlier digest would be old enough, and no tag keeps its registry from deleting it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
+from bot.model.hosts import PURGING_HOSTS
 from bot.model.vocabulary import Reason, Role
+
+if TYPE_CHECKING:  # fields name it, and nothing here makes one: a start pays only for what it uses
+    from bot.model.evidence import Severity
 
 
 class UpdateMode(StrEnum):
@@ -13,6 +19,9 @@ class UpdateMode(StrEnum):
 
     NONE = "none"
     DIGEST = "digest"
+    PATCH = "patch"
+    MINOR = "minor"
+    MAJOR = "major"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,17 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A hold that somebody answers for."""
+
+    reason: Reason
+    owner: str
+    because: str
+    until: date
+    """The last day on which it is accepted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """Keys that are set hold where `match` matches; None leaves the key to a later rule."""
 
@@ -41,6 +61,12 @@ class Rule:
     labels: tuple[str, ...] | None = None
     require_scan: bool | None = None
     allow: tuple[Reason, ...] | None = None
+    accept: tuple[Accepted, ...] | None = None
+    min_age: timedelta | None = None
+    platforms: tuple[str, ...] | None = None
+    os_variants: bool | None = None
+    replace_ended: bool | None = None
+    bypass_min_age_for: tuple[Severity, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +82,32 @@ class Policy:
     require_scan: bool = False
     allow: tuple[Reason, ...] = ()
     """Warnings that do not hold: places closed for one of these reasons are open."""
+    accept: tuple[Accepted, ...] = ()
+    """Holds that do not hold, for as long as somebody answers for them."""
+    min_age: timedelta = timedelta()
+    """How long a digest must have been known before it is taken."""
+    platforms: tuple[str, ...] = ()
+    """The platforms in use; empty for all that the held image has."""
+    os_variants: bool = False
+    """Whether a tag may move to the next release of the distribution that it names."""
+    replace_ended: bool = False
+    """Whether the successor of a line that has ended is proposed."""
+    bypass_min_age_for: tuple[Severity, ...] = ()
+    """A digest that fixes a vulnerability of one of these severities need not be old."""
     names_own: bool = False
     """Whether a matching rule says `role: own`, without which own images are left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfLife:
+    """The operator's word on when support for some tags of an image ends. Texts are globs over the whole value."""
+
+    image: str
+    tag: str
+    date: date
+    """The last day of support."""
+    successor: str | None = None
+    """The tag to move to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +119,6 @@ class Rulebook:
     """Globs of the operator's own images; None where it is not stated."""
     hosts: frozenset[str] = frozenset()
     """Registries that the operator listed."""
+    purging: frozenset[str] = PURGING_HOSTS
+    """Registries that delete what no tag points to, as far as it is known or declared."""
+    end_of_life: tuple[EndOfLife, ...] = ()

@@ -35,6 +35,8 @@ class Verdict:
     detail: str = ""
     new_digest: Digest | None = None
     transition: Transition | None = None
+    successor: str | None = None
+    """The tag that comes after one that has ended."""
 
 
 @dataclass(frozen=True, slots=True)

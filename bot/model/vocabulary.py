@@ -15,6 +15,8 @@ class Status(StrEnum):
     UPDATE = "update"
     HELD = "held"
     REFUSED = "refused"
+    GONE = "gone"
+    SUPERSEDED = "superseded"
     SKIPPED = "skipped"
     UNRESOLVED = "unresolved"
     NOT_CHECKED = "not-checked"
@@ -24,9 +26,22 @@ class Reason(StrEnum):
     """Why an image is not moved, or why a text is not ours to touch."""
 
     # held
+    INDEX_CHURN = "index-churn"
     PLATFORM_LOST = "platform-lost"
+    SEEN_BEFORE = "seen-before"
+    OLDER = "older"
+    LOCKED = "locked"
+    TOO_YOUNG = "too-young"
+    NOT_PULLABLE = "not-pullable"
+    RETENTION_RISK = "retention-risk"
     # refused
     NOT_SCANNED = "not-scanned"
+    # gone
+    DIGEST_GONE = "digest-gone"
+    # superseded
+    TAG_STOPPED = "tag-stopped"
+    VARIANT_DROPPED = "variant-dropped"
+    END_OF_LIFE = "end-of-life"
     # skipped
     IGNORED = "ignored"
     NO_RULE = "no-rule"
@@ -72,8 +87,19 @@ class Reason(StrEnum):
 
 
 SENTENCES: dict[Reason, str] = {
-    Reason.PLATFORM_LOST: "The newer image does not have the platform that the file asks for.",
+    Reason.INDEX_CHURN: "The index was made anew around the same images; moving would change nothing that runs.",
+    Reason.PLATFORM_LOST: "The newer image does not have a platform that is in use.",
+    Reason.SEEN_BEFORE: "The tag went back to an image that it had left.",
+    Reason.OLDER: "The image that the tag points to is older than the one in the file.",
+    Reason.LOCKED: "The image in the file is locked in its registry, and the newer one is not.",
+    Reason.TOO_YOUNG: "The newer image has not been known for as long as a rule asks.",
+    Reason.NOT_PULLABLE: "The newer image cannot be pulled by the name that stands in the file.",
+    Reason.RETENTION_RISK: "What is old enough has no tag any more, and its registry deletes such images.",
     Reason.NOT_SCANNED: "A rule requires a scan, and there is none.",
+    Reason.DIGEST_GONE: "The registry no longer has the image that the file names by its digest.",
+    Reason.TAG_STOPPED: "Its tag will not move any more, and newer releases have other tags.",
+    Reason.VARIANT_DROPPED: "Newer releases are no longer published in this variant.",
+    Reason.END_OF_LIFE: "Whoever makes it no longer supports it.",
     Reason.IGNORED: "A rule or a comment says to ignore it.",
     Reason.NO_RULE: "The policy says `update: none` for it.",
     Reason.PIN_OFF: "It has no digest, and the policy says not to pin it.",
@@ -112,8 +138,19 @@ SENTENCES: dict[Reason, str] = {
 REASONS: dict[Status, tuple[Reason, ...]] = {
     Status.UP_TO_DATE: (),
     Status.UPDATE: (),
-    Status.HELD: (Reason.PLATFORM_LOST,),
+    Status.HELD: (
+        Reason.INDEX_CHURN,
+        Reason.PLATFORM_LOST,
+        Reason.SEEN_BEFORE,
+        Reason.OLDER,
+        Reason.LOCKED,
+        Reason.TOO_YOUNG,
+        Reason.NOT_PULLABLE,
+        Reason.RETENTION_RISK,
+    ),
     Status.REFUSED: (Reason.NOT_SCANNED,),
+    Status.GONE: (Reason.DIGEST_GONE,),
+    Status.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
     Status.SKIPPED: (
         Reason.IGNORED,
         Reason.NO_RULE,
@@ -149,6 +186,15 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
 
 ALLOWABLE: tuple[Reason, ...] = (Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB)
 """Which warnings a rule can overrule; the others are facts."""
+
+ACCEPTABLE: tuple[Reason, ...] = (
+    Reason.INDEX_CHURN,
+    Reason.PLATFORM_LOST,
+    Reason.SEEN_BEFORE,
+    Reason.OLDER,
+    Reason.LOCKED,
+)
+"""Which holds somebody may answer for; the others end by themselves, or could not be written down."""
 
 UNSUPPORTED_REASONS: tuple[Reason, ...] = (
     Reason.TEMPLATED,

@@ -14,7 +14,7 @@ from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.pipeline.pool import Pool
-from bot.pipeline.resolve import STATE
+from bot.pipeline.troubles import STATE
 from bot.ports import Memory, Progress, Scanner
 
 _BROKEN = frozenset({Unscanned.SCANNER_MISSING, Unscanned.FAILED, Unscanned.TIMED_OUT})

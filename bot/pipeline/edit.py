@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.core.edit import apply_edits, identity, is_proved, write_digest
+from bot.core.edit import apply_edits, edits_for, identity, is_misread, is_proved
 from bot.model.decision import Skip, Update
 from bot.model.errors import EditError
 from bot.model.found import Places
-from bot.model.source import Change, FilePath, Slot, SourceFile
+from bot.model.source import Change, FilePath, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline import witness
 from bot.pipeline.survey import Reading, Survey, read_by, related
@@ -49,18 +49,19 @@ def edit(survey: Survey, updates: Iterable[Update]) -> Edited:
 def _edited(survey: Survey, path: FilePath, updates: Sequence[Update]) -> bytes:
     """Return the edited content of one file. Raises EditError when it does not show exactly what was planned."""
     readings = survey.readings_of(path)
-    edits = [
-        write_digest(update.occurrence.digest, update.candidates[0].digest)
-        for update in updates
-        if isinstance(update.occurrence.digest, Slot)
-    ]
-    file = SourceFile(path, apply_edits(readings[0].file.content, edits))
+    content = readings[0].file.content
+    if any(is_misread(content, update.occurrence, update.candidates[0]) for update in updates):
+        raise EditError("YAML would take the new tag for a number; put the tag into quotes")
+    edits = [edit for update in updates for edit in edits_for(update.occurrence, update.candidates[0])]
+    file = SourceFile(path, apply_edits(content, edits))
     again = read_by(file, [reading.file_format for reading in readings])
-    planned = {identity(update.occurrence): update.candidates[0].digest for update in updates}
+    chosen = {identity(update.occurrence): update.candidates[0] for update in updates}
+    planned = {place: candidate.digest for place, candidate in chosen.items()}
+    tags = {place: candidate.tag for place, candidate in chosen.items() if candidate.tag is not None}
     if any(before.remarks != after.remarks for before, after in zip(readings, again, strict=True)):
-        unproved = not is_proved(survey.places, related(survey.readings_with(again)), planned)
+        unproved = not is_proved(survey.places, related(survey.readings_with(again)), planned, tags)
     else:  # then no place elsewhere can have changed
-        unproved = not is_proved(_places(readings), _places(again), planned)
+        unproved = not is_proved(_places(readings), _places(again), planned, tags)
     if unproved:
         raise EditError("reading the edited file again did not show exactly the planned change")
     for old, new in zip(readings, again, strict=True):

@@ -1,25 +1,25 @@
-"""Judge: select, resolve, decide, reconcile, assess, gate; each for all surveys before the next begins."""
+"""Judge: select, follow, resolve, decide, reconcile, assess, gate; each for all surveys before the next begins."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.decide import decide
 from bot.core.gates import gate
 from bot.core.reconcile import reconcile
 from bot.core.select import Home, may_ask, select
-from bot.core.transition import transition_of
+from bot.core.transition import transition_to
 from bot.model.decision import Decision, Selected, Skip, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.policy import Rulebook
 from bot.model.report import Failed
 from bot.model.vocabulary import Reason
+from bot.pipeline.ask import ask
 from bot.pipeline.assess import assess
-from bot.pipeline.pool import NETWORK, SCANS
-from bot.pipeline.resolve import Answers, resolve
+from bot.pipeline.pool import SCANS
+from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
-from bot.ports import Clock, FileFormat, Memory, Progress, Registry, Scanner
+from bot.ports import Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, Scanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class World:
     clock: Clock
     progress: Progress
     memory: Memory
+    facts: RegistryFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,18 @@ class Judged:
 def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged:
     """Return what is to be done at every place of `surveys`, and the evidence for it."""
     selections = [_select(surveyed, rulebook, world) for surveyed in surveys]
-    answers = _resolve([place for places in selections for place in places], world)
-    decisions = [reconcile([_decide(place, answers) for place in places]) for places in selections]
-    moves = {transition_of(each) for places in decisions for each in places if isinstance(each, Update)}
+    sources = Sources(world.registry, world.facts, world.memory, rulebook.purging)
+    selected = [place for places in selections for place in places if isinstance(place, Selected)]
+    asked = ask(selected, sources, rulebook, world.progress, world.clock.now())
+    decisions = [
+        reconcile([place if isinstance(place, Skip) else asked.decide(place) for place in places])
+        for places in selections
+    ]
+    updates = [each for places in decisions for each in places if isinstance(each, Update)]
+    moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
     assessed = assess(moves, world.scanner, world.memory, SCANS, world.progress)
     gated = [reconcile([_gate(each, assessed.evidence) for each in places]) for places in decisions]
-    return Judged(tuple(gated), assessed.evidence, (*answers.failed, *assessed.failed))
+    return Judged(tuple(gated), assessed.evidence, (*asked.failed, *assessed.failed))
 
 
 def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected | Skip]:
@@ -67,16 +74,5 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
     ]
 
 
-def _resolve(places: Iterable[Selected | Skip], world: World) -> Answers:
-    selected = [place for place in places if isinstance(place, Selected)]
-    return resolve(selected, world.registry, world.memory, world.clock.now(), NETWORK, world.progress)
-
-
-def _decide(place: Selected | Skip, answers: Answers) -> Decision:
-    return place if isinstance(place, Skip) else decide(place, answers.resolutions[place.line])
-
-
 def _gate(decision: Decision, evidence: Mapping[Transition, Evidence]) -> Decision:
-    if not isinstance(decision, Update):
-        return decision
-    return gate(decision, evidence[transition_of(decision)])
+    return gate(decision, evidence) if isinstance(decision, Update) else decision

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from bot.model.decision import Selected
+from bot.core.ages import known_since, matured
+from bot.core.platforms import image_for
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import Sighting
-from bot.model.image import Claim, Manifest, Resolution, Resolved, Unresolved
+from bot.model.image import Claim, Kind, Manifest, Recorded, Resolution, Resolved, Unresolved
 from bot.model.reference import Digest, Line
 from bot.model.report import Failed
 from bot.model.vocabulary import Reason, Stage
 from bot.pipeline.pool import Pool
-from bot.ports import Memory, Progress, Registry
+from bot.pipeline.troubles import STATE, Troubles
+from bot.ports import Memory, Progress, Registry, RegistryFacts
 
-STATE = "state"
-"""What failed where the memory could not be written."""
+MAX_EARLIER = 3
+"""Earlier digests of one line that are tried for one age; one that cannot be fetched is rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one place wants of a line."""
+
+    line: Line
+    held: Digest | None
+    min_age: timedelta
+    is_written: bool
+    """Whether this is the line that the file names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Who is asked."""
+
+    registry: Registry
+    facts: RegistryFacts
+    memory: Memory
+    purging: frozenset[str]
+    """Registries that delete what no tag points to."""
 
 
 @dataclass(slots=True)
@@ -28,84 +51,192 @@ class Answers:
 
     resolutions: Mapping[Line, Resolution]
     failed: tuple[Failed, ...]
-    sightings: Mapping[Line, tuple[Sighting, ...]] = field(default_factory=dict)
-    """What earlier runs saw of these lines, oldest first."""
 
 
-@dataclass(slots=True)
-class _Recalled:
-    """What earlier runs had as answers, and what this one adds to it."""
-
-    claims: Mapping[Line, Claim]
-    manifests: Mapping[Digest, Manifest]
-    """Behind those claims: what has not moved since is not fetched again."""
-    new_claims: dict[Line, Claim] = field(default_factory=dict)
-    new_manifests: dict[Digest, Manifest] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Troubles:
-    """The first failure of each registry; one that cannot be reached is not tried again for every image."""
-
-    by_host: dict[str, RegistryError] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def note(self, host: str, error: RegistryError) -> None:
-        with self.lock:
-            self.by_host.setdefault(host, error)
-
-    def of_silent(self, host: str) -> RegistryError | None:
-        error = self.by_host.get(host)
-        return error if error is not None and error.reason is Reason.UNREACHABLE else None
-
-
-def resolve(
-    selected: Iterable[Selected], registry: Registry, memory: Memory, at: datetime, pool: Pool, progress: Progress
-) -> Answers:
-    """Ask for every distinct line of `selected`, `at` the time when the run asks. Raises StateError."""
-    held: dict[Line, set[Digest | None]] = defaultdict(set)
-    for place in selected:
-        held[place.line].add(place.occurrence.reference.digest)
-    lines = sorted(held)
-    claims, sightings = memory.claims(lines), memory.sightings(lines)
-    recalled = _Recalled(claims, memory.manifests({claim.digest for claim in claims.values()}))
-    troubles = _Troubles()
-    progress.phase("Asking registries", len(held))
+def resolve(wishes: Iterable[Wish], sources: Sources, pool: Pool, progress: Progress, now: datetime) -> Answers:
+    """Ask for every distinct line of `wishes`. Raises StateError when the memory cannot be read."""
+    by_line: dict[Line, set[Wish]] = defaultdict(set)
+    for wish in wishes:
+        by_line[wish.line].add(wish)
+    lines = sorted(by_line)
+    asking = _Asking(sources, now, *_recall(sources.memory, by_line))
+    progress.phase("Asking registries", len(lines))
 
     def ask(line: Line) -> Resolution:
         try:
-            return _ask(registry, line, held[line], recalled, troubles)
+            return asking.ask(line, by_line[line])
         finally:
             progress.step()
 
-    resolutions = dict(zip(lines, pool.map(ask, lines), strict=True))
+    first = list({line.host: line for line in reversed(lines)}.values())  # what a registry says first guides the rest
+    resolutions = dict(zip(first, pool.map(ask, first), strict=True))
+    others = [line for line in lines if line not in resolutions]
+    resolutions |= zip(others, pool.map(ask, others), strict=True)
     progress.done()
-    failed = [
-        Failed(host, Stage.RESOLVE, str(error)) for host, error in sorted(troubles.by_host.items()) if error.is_failure
-    ]
-    try:  # also where some lines failed: what was seen was seen
-        memory.saw(recalled.new_claims, at)
-        memory.keep(recalled.new_manifests.values())
-    except StateError as error:
-        failed.append(Failed(STATE, Stage.RESOLVE, str(error)))
-    return Answers(resolutions, tuple(failed), sightings)
+    return Answers(resolutions, (*asking.troubles.failures(), *asking.remember()))
 
 
-def _ask(
-    registry: Registry, line: Line, held: set[Digest | None], recalled: _Recalled, troubles: _Troubles
-) -> Resolution:
-    silent = troubles.of_silent(line.host)
-    if silent is not None:
-        return Unresolved(line, silent.reason, str(silent))
-    try:
-        claim = recalled.new_claims[line] = registry.head(line, recalled.claims.get(line))
-        if held == {claim.digest}:
-            return Resolved(line, claim.digest)
-        manifest = recalled.manifests.get(claim.digest)
-        if manifest is None:
-            manifest = recalled.new_manifests[claim.digest] = registry.fetch(line, claim.digest)
-        return Resolved(line, claim.digest, manifest)
-    except RegistryError as error:
-        if error.is_failure:
-            troubles.note(line.host, error)
-        return Unresolved(line, error.reason, str(error))
+def _recall(
+    memory: Memory, wishes: Mapping[Line, Iterable[Wish]]
+) -> tuple[Mapping[Line, Claim], Mapping[Line, Sequence[Sighting]], Mapping[Digest, Manifest]]:
+    """Return what earlier runs knew of these lines, and of what they and the files point to."""
+    claims, sightings = memory.claims(wishes.keys()), memory.sightings(wishes.keys())
+    digests = {claim.digest for claim in claims.values()}
+    digests |= {wish.held for group in wishes.values() for wish in group if wish.held is not None}
+    return claims, sightings, memory.manifests(digests)
+
+
+@dataclass(slots=True)
+class _Asking:
+    """One phase of asking; a line is asked by one thread."""
+
+    sources: Sources
+    now: datetime
+    claims: Mapping[Line, Claim]
+    sightings: Mapping[Line, Sequence[Sighting]]
+    manifests: Mapping[Digest, Manifest]
+    seen: dict[Line, Claim] = field(default_factory=dict)
+    fetched: dict[Digest, Manifest] = field(default_factory=dict)
+    troubles: Troubles = field(default_factory=Troubles)
+    all_moved: dict[str, bool] = field(default_factory=dict)
+    """By host: whether every place that was looked at so far had something newer."""
+
+    def ask(self, line: Line, wishes: Iterable[Wish]) -> Resolution:
+        try:
+            self.troubles.raise_if_silent(line.host)
+            current, manifest = self._current(line, {wish.held for wish in wishes})
+            moving = [wish for wish in wishes if wish.held != current]
+            self.all_moved[line.host] = bool(moving) and self.all_moved.get(line.host, True)
+            return self._resolved(line, current, manifest, moving)
+        except RegistryError as error:
+            self.troubles.note(line.host, error)
+            return Unresolved(line, error.reason, str(error))
+
+    def remember(self) -> Iterator[Failed]:
+        """Write down what was seen, also where some lines failed; yield why that could not be done."""
+        try:
+            self.sources.memory.saw(self.seen, self.now)
+            self.sources.memory.keep(self.fetched.values())
+        except StateError as error:
+            yield Failed(STATE, Stage.RESOLVE, str(error))
+
+    def _current(self, line: Line, held: set[Digest | None]) -> tuple[Digest, Manifest | None]:
+        """Return what the line points to, and what is behind it where that came along.
+
+        A HEAD is cheap everywhere. While all that a registry was asked for had moved, and so had to be fetched, too,
+        the next line is fetched at once, unless it is still what the file holds.
+        """
+        known = self.claims.get(line)
+        if self.all_moved.get(line.host) and known is None and len(held) == 1:
+            (only,) = held
+            manifest = self.sources.registry.get(line, only)
+            if manifest is not None:
+                self.fetched[manifest.digest] = manifest
+                self.seen[line] = Claim(manifest.digest, manifest.media_type)
+                return manifest.digest, manifest
+            if only is not None:
+                self.seen[line] = Claim(only, "")
+                return only, None
+        claim = self.seen[line] = self.sources.registry.head(line, known)
+        return claim.digest, None
+
+    def _resolved(self, line: Line, current: Digest, manifest: Manifest | None, moving: Sequence[Wish]) -> Resolved:
+        """Return what the line points to, with as much around it as those need that do not hold it."""
+        resolved = Resolved(line, current, manifest, history=tuple(self.sightings.get(line, ())))
+        if not moving:
+            return resolved
+        try:
+            manifest = manifest or self._proved(resolved)
+        except RegistryError as error:
+            if error.reason is not Reason.NOT_FOUND_OR_DENIED:
+                raise
+            return replace(resolved, not_pullable=str(error))
+        held = dict(self._held(line, {wish.held for wish in moving if wish.held is not None}, manifest))
+        kept = dict(self._kept(line, held, manifest))
+        recorded = {digest: record for digest in (current, *held) if (record := self._recorded(line, digest))}
+        resolved = replace(resolved, manifest=manifest, held=held, kept=kept, recorded=recorded)
+        return self._with_earlier(resolved, moving)
+
+    def _proved(self, resolved: Resolved) -> Manifest:
+        """Return what is behind what the line points to, fetched under its own name in this run or an earlier one."""
+        claim = self.claims.get(resolved.line)
+        known = self.manifests.get(resolved.digest) if claim and claim.digest == resolved.digest else None
+        return known or self._fetch(resolved.line, resolved.digest)
+
+    def _held(self, line: Line, held: Iterable[Digest], current: Manifest) -> Iterator[tuple[Digest, Manifest | None]]:
+        """Yield what is behind each digest that places hold; of what could not be asked for, nothing is known.
+
+        What an earlier run fetched is asked for again only where registries delete what has no tag.
+        """
+        for digest in sorted(held):
+            if current.holds(digest):
+                continue
+            known = None if line.host in self.sources.purging else self.manifests.get(digest)
+            try:
+                yield digest, known or self._fetch(line, digest)
+            except RegistryError as error:
+                self.troubles.note(line.host, error)
+                if error.reason is Reason.NOT_FOUND_OR_DENIED:
+                    yield digest, None
+
+    def _kept(
+        self, line: Line, held: Mapping[Digest, Manifest | None], current: Manifest
+    ) -> Iterator[tuple[Digest, Manifest | None]]:
+        """Yield, for each held manifest of one platform, the one of the same platform: who pinned one keeps to one."""
+        for digest, old in held.items():
+            if old is None or old.kind is not Kind.MANIFEST or current.kind is not Kind.INDEX:
+                continue
+            platform = next(iter(self.sources.registry.describe(line, old).platforms), None)
+            if platform is not None:
+                child = image_for(current, platform)
+                yield digest, self._fetch(line, child.digest) if child is not None else None
+
+    def _with_earlier(self, resolved: Resolved, moving: Iterable[Wish]) -> Resolved:
+        """Add the earlier digests that may be taken by those for whom the current one is too young."""
+        line, history = resolved.line, resolved.history
+        since = known_since(resolved.digest, history, resolved.recorded, self.now)
+        earlier: dict[Digest, Manifest] = {}
+        at_risk = False
+        for wish in moving:
+            if since + wish.min_age <= self.now:
+                continue
+            held = wish.held if wish.is_written else None
+            for digest in matured(history, resolved.digest, held, wish.min_age, self.now)[:MAX_EARLIER]:
+                if self._is_at_risk(line, digest):
+                    at_risk = True
+                elif manifest := self._still_there(line, digest):
+                    earlier[digest] = manifest
+                    break
+        newest_first = sorted(earlier.values(), key=lambda each: _last_seen(history, each.digest), reverse=True)
+        return replace(resolved, earlier=tuple(newest_first), at_risk=at_risk)
+
+    def _is_at_risk(self, line: Line, digest: Digest) -> bool:
+        """Say whether a registry may delete a digest that its tag has left."""
+        if line.host not in self.sources.purging:
+            return False
+        record = self._recorded(line, digest)
+        return record is None or not (record.tags or record.is_locked)
+
+    def _still_there(self, line: Line, digest: Digest) -> Manifest | None:
+        """Fetch a digest that is to be written, whether it is remembered or not; None where that fails."""
+        try:
+            return self._fetch(line, digest)
+        except RegistryError as error:
+            self.troubles.note(line.host, error)
+            return None
+
+    def _fetch(self, line: Line, digest: Digest) -> Manifest:
+        self.fetched[digest] = manifest = self.sources.registry.fetch(line, digest)
+        return manifest
+
+    def _recorded(self, line: Line, digest: Digest) -> Recorded | None:
+        """Return what the registry recorded; where it cannot say, that is a failure, and no reason to stop."""
+        try:
+            return self.sources.facts.recorded(line, digest)
+        except RegistryError as error:
+            self.troubles.note(line.host, error)
+            return None
+
+
+def _last_seen(history: Sequence[Sighting], digest: Digest) -> datetime:
+    return max(sighting.last_seen for sighting in history if sighting.digest == digest)

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model.image import Kind, Manifest
+from bot.model.image import Child, Kind, Manifest
 from bot.model.reference import Digest, parse_sha256
 from bot.net import plain
 
@@ -50,20 +50,10 @@ class NotARegistryError(NotAnImageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """One image of an index."""
-
-    digest: Digest
-    platform: str | None
-    annotations: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """A manifest with what only describing it needs."""
 
     manifest: Manifest
-    children: tuple[Child, ...] = ()
     config: Digest | None = None
     """Of the manifest of one platform."""
 
@@ -83,18 +73,8 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> Document:
         raise NotARegistryError("it is not a JSON object")
     kind, named = _kind(document, media_type(content_type))
     if kind is Kind.MANIFEST:
-        manifest = Manifest(digest, kind, named, (), (), _annotations(document))
-        return Document(manifest, config=_config(document))
-    children = _children(document)
-    manifest = Manifest(
-        digest,
-        kind,
-        named,
-        platforms=tuple(child.platform for child in children if child.platform),
-        children=tuple(child.digest for child in children),
-        annotations=_annotations(document),
-    )
-    return Document(manifest, children)
+        return Document(Manifest(digest, kind, named, (), _annotations(document)), _config(document))
+    return Document(Manifest(digest, kind, named, _children(document), _annotations(document)))
 
 
 def _kind(document: dict[str, Any], declared: str) -> tuple[Kind, str]:

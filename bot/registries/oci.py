@@ -16,7 +16,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from bot.model.errors import RegistryError
-from bot.model.image import Claim, ImageFacts, Kind, Manifest, PullAddress
+from bot.model.image import Child, Claim, ImageFacts, Kind, Manifest, PullAddress
 from bot.model.reference import Digest, ImageReference, Line, parse_sha256
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, Response
@@ -30,18 +30,25 @@ from bot.registries.manifest import (
     ACCEPT,
     INDEX_TYPES,
     MANIFEST_TYPES,
-    Child,
     Document,
     NotAnImageError,
     NotARegistryError,
     media_type,
     parse_document,
 )
+from bot.registries.taglist import next_page, parse_tags
 
 MAX_MANIFEST = 4 * 1024 * 1024
 """Bytes; what the specification asks registries to take."""
 MAX_CONFIG = 8 * 1024 * 1024
 """Bytes; configs hold a line of history for each layer, and some tools put whole inventories into labels."""
+MAX_TAG_PAGE = 4 * 1024 * 1024
+"""Bytes of one page of tags; a thousand of the longest take 140,000, and some registries send all at once."""
+PAGE = 1000
+"""Tags that are asked for at once: Amazon's registries refuse more."""
+MAX_PAGES = 200
+MAX_TAGS = 200_000
+"""The largest repositories that are known have some 60,000."""
 MAX_DOCUMENTS = 512
 """Parsed manifests that are kept, so that describing an image does not fetch again what was just fetched."""
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
@@ -90,6 +97,41 @@ class OciRegistry:
         manifest = self._document(place, line.tag, None).manifest
         return Claim(manifest.digest, manifest.media_type)
 
+    def get(self, line: Line, unless: Digest | None = None) -> Manifest | None:
+        """Fetch what the tag points to, and hash it; None where that is still `unless`. Raises RegistryError.
+
+        Registries make the ETag of a manifest of its digest; those that do not send it again, which is as well.
+        """
+        place = self._place(line)
+        question = replace(place.manifest(quote(line.tag, safe="")), etag=f'"{unless}"' if unless else None)
+        response = self._authenticator.ask(place.endpoint, question)
+        if response.status == HTTPStatus.NOT_MODIFIED and unless:
+            return None
+        manifest = self._read(place, question, response, None).manifest
+        return None if manifest.digest == unless else manifest
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """Return every tag of a canonical repository, over all pages; what cannot be a tag is left out.
+
+        Raises RegistryError, also where the pages go round in circles or are too many.
+        https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
+        """
+        place = self._place(Line(repository, ""))
+        found: dict[str, None] = {}
+        asked: set[str] = set()
+        query: str | None = f"n={PAGE}"
+        while query is not None:
+            if query in asked or len(asked) >= MAX_PAGES or len(found) >= MAX_TAGS:
+                raise place.too_many_tags()
+            asked.add(query)
+            question = place.tag_list(query)
+            response = self._authenticator.ask(place.endpoint, question)
+            if response.status != HTTPStatus.OK:
+                raise place.refusal(response, question)
+            found |= dict.fromkeys(place.read_tags(question, response))
+            query = next_page(response.headers.get("link", ""))
+        return tuple(found)
+
     def fetch(self, line: Line, digest: Digest) -> Manifest:
         """Fetch `digest` under the name that stands in the file, and hash it. Raises RegistryError."""
         return self._document(self._place(line), digest, digest).manifest
@@ -103,7 +145,7 @@ class OciRegistry:
         document = self._known(place, manifest.digest)
         said: list[facts.Statements] = [dict(document.manifest.annotations)]
         image = document if manifest.kind is Kind.MANIFEST else None
-        if child := _speaker(document.children):
+        if child := _speaker(manifest.children):
             said.append(dict(child.annotations))
             if not _is_told(said):
                 image = self._known(place, child.digest)
@@ -160,7 +202,10 @@ class OciRegistry:
     def _document(self, place: _Place, reference: str, digest: Digest | None) -> Document:
         """Fetch and read the manifest of a tag or a digest; one that was asked for by digest must have it."""
         question = place.manifest(quote(reference, safe=":"))
-        response = self._authenticator.ask(place.endpoint, question)
+        return self._read(place, question, self._authenticator.ask(place.endpoint, question), digest)
+
+    def _read(self, place: _Place, question: Question, response: Response, digest: Digest | None) -> Document:
+        """Read an answer that should be a manifest, and have `digest` where one was asked for."""
         if response.status != HTTPStatus.OK:
             raise place.refusal(response, question)
         found = self._proved(place, question, response, digest)
@@ -208,6 +253,19 @@ class _Place:
     def manifest(self, reference: str, method: str = "GET") -> Question:
         path = f"/v2/{quote(self.path)}/manifests/{reference}"
         return Question(method, path, self.path, MAX_MANIFEST, ACCEPT)
+
+    def tag_list(self, query: str) -> Question:
+        return Question("GET", f"/v2/{quote(self.path)}/tags/list?{query}", self.path, MAX_TAG_PAGE)
+
+    def read_tags(self, question: Question, response: Response) -> tuple[str, ...]:
+        try:
+            return parse_tags(response.body)
+        except NotAnImageError as error:
+            raise self.not_an_image(question, error) from error
+
+    def too_many_tags(self) -> RegistryError:
+        message = f"{self.endpoint.host} lists the tags of {self.path} over more pages than are read, or in circles"
+        return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
 
     def blob(self, digest: Digest) -> Question:
         return Question("GET", f"/v2/{quote(self.path)}/blobs/{digest}", self.path, MAX_CONFIG)

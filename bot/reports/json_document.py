@@ -90,8 +90,16 @@ def _occurrence(verdict: Verdict) -> JsonValue:
         "status": verdict.status.value,
         "reason": verdict.reason.value if verdict.reason is not None else None,
         "new_digest": verdict.new_digest,
+        **_more(verdict),
         **_notes(place.notes),
     }
+
+
+def _more(verdict: Verdict) -> Mapping[str, JsonValue]:
+    """Return the keys that only some places have: the tag that is written with a digest, and the one after an end."""
+    new_tag = verdict.transition.tag if verdict.transition is not None else None
+    more = {"new_tag": new_tag, "successor": verdict.successor}
+    return {key: value for key, value in more.items() if value}
 
 
 def _notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:

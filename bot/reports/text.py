@@ -11,6 +11,7 @@ from bot.core.markdown import console_line
 from bot.core.transition import short
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.reference import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
@@ -20,6 +21,8 @@ _MARKS: dict[Status, str] = {
     Status.UP_TO_DATE: "✓",
     Status.HELD: "‖",
     Status.REFUSED: "✗",
+    Status.GONE: "†",
+    Status.SUPERSEDED: "»",
     Status.SKIPPED: "·",
     Status.UNRESOLVED: "?",
     Status.NOT_CHECKED: "·",
@@ -107,11 +110,20 @@ def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transitio
     words = f"{found.status}"
     if found.reason is not None:
         words += f" ({found.reason})" + (f": {console_line(found.detail)}" if found.detail else "")
-    if found.new_digest is not None and found.status is Status.UPDATE:
-        held = found.occurrence.reference.digest
-        words = f"{short(held) if held else 'no digest'} → {short(found.new_digest)}"
-        words += _effect(evidence.get(found.transition)) if found.transition is not None else ""
+    if found.new_digest is not None and found.status in {Status.UPDATE, Status.GONE}:
+        words = _move(found, evidence)
     return f"{number}  {_MARKS[found.status]} {_image(found).ljust(width)}  {words}"
+
+
+def _move(found: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
+    """Say from where to where, why where that is no matter of course, and what it changes."""
+    held, moved = found.occurrence.reference.digest, found.transition
+    tag = f"{moved.tag} " if moved is not None and moved.tag else ""
+    words = f"{short(held) if held else 'no digest'} → {tag}{short(found.new_digest or Digest(''))}"
+    if found.status is Status.GONE:
+        words = f"{found.status}: {words}"
+    words += _effect(evidence.get(moved)) if moved is not None else ""
+    return words + (f"  {console_line(found.detail)}" if found.detail else "")
 
 
 def _effect(evidence: Evidence | None) -> str:

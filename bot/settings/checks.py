@@ -31,6 +31,8 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
         yield from _connection(where, registry)
     for where, rule in _mappings(document, "policy"):
         yield from _rule(where, rule, own_is_stated="own" in document)
+        if not _knows_ages(document):
+            yield from _unreachable_age(where, rule)
 
 
 def _mappings(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -118,6 +120,17 @@ def _connection(where: str, registry: dict[str, Any]) -> Check:
     mirror = registry.get("mirror")
     if isinstance(mirror, str) and _host(mirror) is not None and _host(mirror) == _host(registry.get("host")):
         yield ConfigProblem(f"{where}.mirror", "is the registry itself: leave it out")
+
+
+def _knows_ages(document: Document) -> bool:
+    """Say whether there is anything that knows since when a digest is there."""
+    return "state" in document or any(entry.get("auth") == "azure" for _, entry in _mappings(document, "registries"))
+
+
+def _unreachable_age(where: str, rule: dict[str, Any]) -> Check:
+    if str(rule.get("min_age", "0d")).strip("0") not in {"d", "h"}:
+        why = "is never reached: without `state:` basebump forgets when it first saw a digest; name a database there"
+        yield ConfigProblem(f"{where}.min_age", why)
 
 
 def _rule(where: str, rule: dict[str, Any], *, own_is_stated: bool) -> Check:

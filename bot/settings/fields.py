@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from bot.core.globs import matches
 from bot.formats import all_formats
 from bot.model.errors import InvalidReferenceError
+from bot.model.evidence import Severity
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
 from bot.model.vocabulary import Reason
 from bot.settings.suggest import suggestion
@@ -27,11 +28,18 @@ MAX_PREFIX = 100
 MAX_DURATION = timedelta(days=1)
 """Longer waits inside one run are mistakes."""
 
+NO_DAY = "is no date; write it as 2027-01-31"
+SEVERITIES = {each.word: each for each in reversed(Severity)}
+
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that people write for `docker.io`."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
+MAX_AGE = timedelta(days=365)
+"""An image that must be older has long been replaced."""
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
+_AGE = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
@@ -188,9 +196,35 @@ def _duration(value: object) -> object:
     return duration
 
 
+def _age(value: object) -> object:
+    found = _AGE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("must be a whole number of hours or days, such as `12h` or `3d`")
+    age = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    if age > MAX_AGE:
+        raise ValueError(f"must not be longer than {MAX_AGE.days}d")
+    return age
+
+
+def _severity(value: object) -> object:
+    if not isinstance(value, str) or value not in SEVERITIES:
+        raise ValueError(f"is no severity; they are {', '.join(SEVERITIES)}")
+    return SEVERITIES[value]
+
+
+def _day(value: object) -> object:
+    """Take what YAML reads as a date, and the same in quotes."""
+    if isinstance(value, datetime) or not isinstance(value, date | str):
+        raise ValueError(NO_DAY)  # noqa: TRY004 - pydantic collects ValueErrors
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(NO_DAY) from None
+
+
 def written_duration(duration: timedelta) -> str:
     """Return a duration as the file has it, in the largest unit that is exact."""
-    for unit in ("h", "m", "s"):
+    for unit in ("d", "h", "m", "s") if duration > MAX_DURATION else ("h", "m", "s"):
         whole, rest = divmod(duration, timedelta(**{_UNITS[unit]: 1}))
         if not rest:
             return f"{whole}{unit}"
@@ -267,6 +301,8 @@ ImageGlob = Annotated[str, AfterValidator(_image_glob)]
 PathGlob = Annotated[str, AfterValidator(_path_glob)]
 Allowable = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB]
 """`vocabulary.ALLOWABLE`, as a type."""
+Acceptable = Literal[Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.SEEN_BEFORE, Reason.OLDER, Reason.LOCKED]
+"""`vocabulary.ACCEPTABLE`, as a type."""
 FormatName = Annotated[str, AfterValidator(_format_name)]
 FormatGlob = Annotated[str, AfterValidator(_format_glob)]
 Tag = Annotated[str, AfterValidator(_tag)]
@@ -276,6 +312,16 @@ Host = Annotated[str, AfterValidator(_host)]
 Mirror = Annotated[str, AfterValidator(_mirror)]
 Api = Annotated[str, AfterValidator(_api)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), _schema("duration", _DURATION)]
+Age = Annotated[timedelta, BeforeValidator(_age), _schema("age", _AGE)]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})]
+SeverityName = Annotated[
+    Severity, BeforeValidator(_severity), WithJsonSchema({"type": "string", "enum": list(SEVERITIES)})
+]
+Platform = Annotated[
+    str,
+    AfterValidator(_matching(_PLATFORM, "is no platform: `os/architecture` or `os/architecture/variant`")),
+    _schema("platform", _PLATFORM),
+]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Database = Annotated[str, AfterValidator(_database)]
 State = Annotated[str, AfterValidator(_state), _schema("URL", _STATE)]

@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.policy import Match, Rule, Rulebook
+from bot.model.hosts import PURGING_HOSTS
+from bot.model.policy import Accepted, EndOfLife, Match, Rule, Rulebook
 from bot.settings import fields, schema, values
 from bot.settings.checks import problems_between
 from bot.settings.document import Document, read_document
@@ -46,6 +47,8 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
             rules=tuple(_rule(each) for each in config.policy),
             own=config.own,
             hosts=frozenset(each.host for each in registries),
+            purging=_purging(config.registries),
+            end_of_life=_end_of_life(folder / config.end_of_life) if config.end_of_life else (),
         ),
         files=_files(config.files),
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
@@ -102,8 +105,36 @@ def _rule(rule: schema.Rule) -> Rule:
         ignore=rule.ignore,
         labels=rule.labels,
         allow=rule.allow,
+        accept=tuple(map(_accepted, rule.accept)) if rule.accept is not None else None,
+        min_age=rule.min_age,
+        bypass_min_age_for=rule.bypass_min_age_for,
+        platforms=rule.platforms,
+        os_variants=rule.os_variants,
+        replace_ended=rule.replace_ended,
         require_scan=rule.require.scan if rule.require else None,
     )
+
+
+def _accepted(accept: schema.Accept) -> Accepted:
+    return Accepted(accept.hold, accept.owner, accept.reason, accept.until)
+
+
+def _end_of_life(path: Path) -> tuple[EndOfLife, ...]:
+    """Read the file of ends. Raises ConfigError with everything that is wrong with it."""
+    document, doubled = read_document(path)
+    try:
+        known = schema.EndOfLifeFile.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(str(path), (*doubled, *problems_of(document, error))) from None
+    if doubled:
+        raise ConfigError(str(path), doubled)
+    return tuple(EndOfLife(each.image, each.tag, each.date, each.successor) for each in known.images)
+
+
+def _purging(registries: tuple[schema.Registry, ...]) -> frozenset[str]:
+    """Return the registries that delete what has no tag: those that are known to, as the operator knows better."""
+    declared = {each.host: each.purges_untagged for each in registries if each.purges_untagged is not None}
+    return frozenset({host for host, purges in declared.items() if purges} | PURGING_HOSTS - declared.keys())
 
 
 def _files(entries: tuple[schema.Files, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:

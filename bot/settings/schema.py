@@ -122,6 +122,9 @@ class Registry(Section):
     trusted_realms: tuple[fields.Host, ...] = ()
     """`host[:port]` of token servers on other hosts that may be shown the credential."""
 
+    purges_untagged: StrictBool | None = None
+    """Whether it deletes what no tag points to. Absent: as far as that is known of public ones."""
+
 
 class Match(Section):
     """Which places a rule is about; all keys must match, and for a list one of its globs."""
@@ -147,13 +150,29 @@ class Require(Section):
     """Whether an image that could not be scanned is refused."""
 
 
+class Accept(Section):
+    """A hold that somebody answers for."""
+
+    hold: fields.Acceptable
+    """The reason that is accepted."""
+    owner: fields.Text
+    """Who answers for it."""
+    reason: fields.Text
+    """Why it is fine."""
+    until: fields.Day
+    """The last day on which it is accepted."""
+
+
 class Rule(Section):
     """What holds where `match` matches; for each key the first rule that matches and sets it wins."""
 
     match: Match = Match()
     """Which places this rule is about. Absent: all of them."""
     update: UpdateMode | None = None
-    """How far an image may move: `digest` follows its tag, `none` leaves it. Where no rule says: `digest`."""
+    """How far an image may move. Where no rule says: `digest`.
+
+    `none` leaves it, `digest` follows its tag; `patch`, `minor` and `major` follow newer tags of the same family, too.
+    """
     pin: StrictBool | None = None
     """Whether a reference without a digest gets one. Where no rule says: `true`."""
     tag: fields.Tag | None = None
@@ -164,6 +183,21 @@ class Rule(Section):
     """Labels for the proposal. Where no rule says: none."""
     allow: tuple[fields.Allowable, ...] | None = None
     """Reasons that do not hold here: places that are skipped for one of them move. Where no rule says: none."""
+    accept: SomeOf[Accept] | None = None
+    """Holds that do not hold here, as long as somebody answers for them. Where no rule says: none."""
+    min_age: fields.Age | None = None
+    """How long a digest must have been known. Where no rule says: it need not.
+
+    The registry's own record counts, else when basebump first saw it, which `state` keeps.
+    """
+    bypass_min_age_for: SomeOf[fields.SeverityName] | None = None
+    """What is too young is taken where it fixes a vulnerability of such a severity. Where no rule says: never."""
+    platforms: SomeOf[fields.Platform] | None = None
+    """The platforms in use. Where no rule says: those that the place names, else all of the image in the file."""
+    os_variants: StrictBool | None = None
+    """Whether a tag may move to the next release of the distribution it names. Where no rule says: `false`."""
+    replace_ended: StrictBool | None = None
+    """Whether the successor of a tag that has ended is proposed. Where no rule says: `false`, it is only named."""
     require: Require | None = None
     """What is asked of an update before it is proposed. Where no rule says: nothing."""
 
@@ -175,6 +209,28 @@ class Files(Section):
     """The format that reads them; `text` finds what is already pinned, in anything: `name:tag@sha256:…`."""
     path: OneOrMore[fields.PathGlob]
     """Globs over their paths in a repository."""
+
+
+class EndOfLife(Section):
+    """Until when some tags of an image are supported."""
+
+    image: fields.ImageGlob
+    """A glob over the canonical repository: `docker.io/library/python`."""
+    tag: fields.Glob
+    """A glob over the tag: `3.8*`."""
+    date: fields.Day
+    """The last day of support."""
+    successor: fields.Tag | None = None
+    """The tag to move to. Absent: the report names none."""
+
+
+class EndOfLifeFile(Section):
+    """The file that `end_of_life` names."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    """The version of this file's shape."""
+    images: tuple[EndOfLife, ...]
+    """When support for tags ends; the first entry about a tag counts."""
 
 
 class Scanner(Section):
@@ -214,6 +270,8 @@ class Config(Section):
     """Files besides those that the formats know by their names."""
     policy: tuple[Rule, ...] = ()
     """Rules, the most particular first."""
+    end_of_life: fields.Text | None = None
+    """A file that says when support for images ends; relative to this file."""
     scanners: tuple[Scanner, ...] = ()
     """Scanners; in this release the first one scans. Absent: nothing is scanned."""
     proposals: Proposals = Proposals()

@@ -1,24 +1,20 @@
-"""Selecting, deciding, reconciling, gating: every word of the list of reasons has a place where it comes up."""
+"""Selecting and reconciling, and the closed lists: every word of the list of reasons has a place where it comes up."""
 
 from dataclasses import replace
 from datetime import date
 
 import pytest
-from support.values import digest, finding, occurrence, scan, update
+from support.values import digest, occurrence, update
 
 from bot.core.closing import close
-from bot.core.decide import decide
-from bot.core.gates import gate
 from bot.core.reconcile import reconcile
 from bot.core.select import Home, may_ask, select
 from bot.core.verdict import verdict
-from bot.model.decision import Held, NotChecked, Refused, Selected, Skip, Unknown, Update, UpToDate
-from bot.model.evidence import Evidence, NotScanned, Unscanned
-from bot.model.image import Kind, Manifest, Resolved, Unresolved
+from bot.model.decision import Cause, Held, NotChecked, Refused, Selected, Skip, Superseded, Unknown, UpToDate
 from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
 from bot.model.reference import Line
 from bot.model.source import Closed, IgnoreComment, Slot, Span
-from bot.model.vocabulary import REASONS, SENTENCES, UNSUPPORTED_REASONS, Reason, Role, Status
+from bot.model.vocabulary import ACCEPTABLE, REASONS, SENTENCES, UNSUPPORTED_REASONS, Reason, Role, Status
 
 TODAY = date(2027, 1, 15)
 HOME = Home("acme/web", "main")
@@ -213,50 +209,6 @@ def test_every_match_key_can_fail_to_match(match):
     assert _policy(Rule(match=match, labels=("hit",))).labels == ()
 
 
-# ---- decide ------------------------------------------------------------------------------------------------------
-
-
-def _selected(written="nginx:1"):
-    selected = _select(written)
-    assert isinstance(selected, Selected)
-    return selected
-
-
-def _index(word, *children):
-    return Manifest(digest(word), Kind.INDEX, "application/vnd.oci.image.index.v1+json", (), tuple(children))
-
-
-def test_an_unpinned_place_gets_what_the_tag_points_to():
-    decision = decide(_selected(), Resolved(NGINX, digest("new")))
-    assert isinstance(decision, Update)
-    assert decision.candidates[0].digest == digest("new")
-
-
-def test_a_place_that_holds_it_is_up_to_date():
-    assert isinstance(decide(_selected(f"nginx:1@{digest('new')}"), Resolved(NGINX, digest("new"))), UpToDate)
-
-
-def test_a_pin_of_a_child_of_the_current_index_is_up_to_date():
-    resolution = Resolved(NGINX, digest("index"), _index("index", digest("amd64"), digest("arm64")))
-    assert isinstance(decide(_selected(f"nginx:1@{digest('arm64')}"), resolution), UpToDate)
-    assert isinstance(decide(_selected(f"nginx:1@{digest('older')}"), resolution), Update)
-
-
-@pytest.mark.parametrize(("offered", "held"), [("linux/arm64/v8", False), ("linux/amd64", True), (None, False)])
-def test_an_image_that_lost_the_platform_which_the_file_asks_for_is_held(offered, held):
-    selected = _select("nginx:1", platform="linux/arm64")
-    platforms = (offered,) if offered else ()
-    manifest = replace(_index("new"), platforms=platforms)
-    decision = decide(selected, Resolved(NGINX, digest("new"), manifest))
-    assert isinstance(decision, Held if held else Update)
-    assert not held or decision.reason is Reason.PLATFORM_LOST
-
-
-def test_a_line_that_could_not_be_asked_is_unknown_with_its_reason():
-    decision = decide(_selected(), Unresolved(NGINX, Reason.RATE_LIMITED, "later"))
-    assert decision == Unknown(_selected(), Reason.RATE_LIMITED, "later")
-
-
 # ---- reconcile ---------------------------------------------------------------------------------------------------
 
 
@@ -281,24 +233,6 @@ def test_the_same_span_in_another_file_is_another_place():
     assert reconcile(both) == tuple(both)
 
 
-# ---- gates -------------------------------------------------------------------------------------------------------
-
-NOTHING_KNOWN = Evidence(None, NotScanned(Unscanned.TIMED_OUT), None)
-
-
-def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
-    wanted = update("nginx:1", "new", policy=Policy(require_scan=True))
-    refused = gate(wanted, NOTHING_KNOWN)
-    assert isinstance(refused, Refused)
-    assert refused.reason is Reason.NOT_SCANNED
-    assert gate(wanted, Evidence(None, scan(finding("CVE-2026-1")), None)) == wanted
-
-
-def test_without_such_a_rule_unknown_evidence_blocks_nothing():
-    wanted = update("nginx:1", "new")
-    assert gate(wanted, NOTHING_KNOWN) == wanted
-
-
 # ---- verdicts and the closed lists -------------------------------------------------------------------------------
 
 
@@ -312,6 +246,8 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
         Unknown(moved.selected, Reason.DENIED, ""),
         NotChecked(moved.selected),
         Held(moved.selected, Reason.PLATFORM_LOST, ""),
+        replace(moved, cause=Cause.GONE),
+        Superseded(moved.selected, Reason.TAG_STOPPED, ""),
     ]
     verdicts = [verdict(each) for each in decisions]
     assert {each.status for each in verdicts} == set(Status)
@@ -320,9 +256,10 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
         assert each.reason is None or each.reason in REASONS[each.status]
 
 
-def test_only_updates_and_refusals_offer_a_digest():
+def test_only_updates_refusals_and_what_replaces_something_gone_offer_a_digest():
     moved = update("nginx:1", "new")
     assert verdict(moved).new_digest == digest("new")
+    assert verdict(replace(moved, cause=Cause.GONE)).new_digest == digest("new")
     assert verdict(Refused(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
     assert verdict(UpToDate(moved.selected)).new_digest is None
 
@@ -331,3 +268,7 @@ def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
     placed = [reason for reasons in REASONS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
     assert sorted(placed) == sorted(Reason)
     assert set(SENTENCES) == set(Reason)
+
+
+def test_what_somebody_may_answer_for_is_a_hold():
+    assert set(ACCEPTABLE) < set(REASONS[Status.HELD])

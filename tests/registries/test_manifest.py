@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.demo import images
-from bot.model.image import Kind, Manifest
+from bot.model.image import Child, Kind, Manifest
 from bot.registries.manifest import ACCEPT, NotAnImageError, media_type, parse_document
 
 AMD64 = images.image([images.layer({"a": b"amd64"})])
@@ -36,7 +36,7 @@ def test_all_four_types_are_asked_for_in_one_header():
 def test_a_manifest_is_of_one_platform(docker):
     image = images.image([images.layer({"a": b"b"})], docker=docker, annotations={"a": "b"})
     document = read(image)
-    assert document.manifest == Manifest(image.digest, Kind.MANIFEST, image.media_type, (), (), (("a", "b"),))
+    assert document.manifest == Manifest(image.digest, Kind.MANIFEST, image.media_type, (), (("a", "b"),))
     assert document.config == images.digest_of(image.blobs[0])
 
 
@@ -47,8 +47,7 @@ def test_an_index_has_its_children_in_its_order_without_attestations(docker):
         index.digest,
         Kind.INDEX,
         index.media_type,
-        ("linux/arm/v7", "linux/amd64"),
-        (ARM.digest, AMD64.digest),
+        (Child(ARM.digest, "linux/arm/v7"), Child(AMD64.digest, "linux/amd64")),
         (("a", "b"),),
     )
 
@@ -65,7 +64,9 @@ def test_either_sign_makes_a_child_an_attestation(sign):
 def test_a_child_without_a_platform_is_a_child():
     body = json.dumps({"manifests": [{"digest": AMD64.digest}]}).encode()
     manifest = parse_document(AMD64.digest, body, images.OCI_INDEX).manifest
-    assert (manifest.children, manifest.platforms) == ((AMD64.digest,), ())
+    assert (manifest.children, manifest.platforms) == ((Child(AMD64.digest, None),), ())
+    assert manifest.holds(AMD64.digest)
+    assert not manifest.holds(ARM.digest)
 
 
 @pytest.mark.parametrize("os", ["linux`@everyone", "", "a" * 65, 7, None, ["linux"]])

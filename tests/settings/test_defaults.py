@@ -23,6 +23,9 @@ DEFAULT = ROOT / "config" / "default.yaml"
 FILES = [DEFAULT, *sorted((ROOT / "config" / "examples").glob("*.yaml"))]
 
 
+ENDS = "schema: 1\nimages:\n- {image: docker.io/library/python, tag: 3.8*, date: 2024-10-07, successor: '3.13'}\n"
+
+
 def unhidden(text: str) -> str:
     """Return the annotated file with every hidden key shown; a shown list replaces the empty one before it."""
     shown = re.sub(r"^#(?! \S)", "", text, flags=re.MULTILINE)
@@ -33,6 +36,7 @@ def unhidden(text: str) -> str:
 def everything(tmp_path) -> Path:
     path = tmp_path / "everything.yaml"
     path.write_text(unhidden(DEFAULT.read_text(encoding="utf-8")), encoding="utf-8")
+    (tmp_path / "end-of-life.yaml").write_text(ENDS, encoding="utf-8")
     return path
 
 
@@ -95,6 +99,9 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         labels=default.labels,
         require_scan=default.require_scan,
         allow=default.allow,
+        min_age=default.min_age,
+        os_variants=default.os_variants,
+        replace_ended=default.replace_ended,
     )
 
 

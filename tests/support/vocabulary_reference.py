@@ -20,6 +20,8 @@ _STATUSES = {
     Status.UPDATE: "There is a newer digest, and it is proposed (or written, by `scan --write`).",
     Status.HELD: "There is a newer digest, and it is not plainly better.",
     Status.REFUSED: "There is a newer digest, and a rule refuses it.",
+    Status.GONE: "The digest in the file is no longer there; what its line points to now is proposed at once.",
+    Status.SUPERSEDED: "The file holds all that its line will ever offer, and that is no longer good.",
     Status.SKIPPED: "It is left alone, by your policy, by what the file says, or because it is not ours to move.",
     Status.UNRESOLVED: "The registry could not say.",
     Status.NOT_CHECKED: "Nobody was asked.",

@@ -20,8 +20,9 @@ from bot.model.report import RunReport
 from bot.model.vocabulary import Level
 from bot.pipeline.judge import World
 from bot.pipeline.run import Orders, run
-from bot.ports import Fleet, Memory
+from bot.ports import Fleet, Memory, RegistryFacts
 from bot.registries.access import RegistryEntry
+from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.scanners.none import NoScanner
 from bot.state.none import NoMemory
@@ -70,6 +71,7 @@ class Loopback:
     scanner: NoScanner | ToldScanner = field(default_factory=NoScanner)
     entries: tuple[RegistryEntry, ...] = ()
     memory: Memory = field(default_factory=NoMemory)
+    facts: RegistryFacts = field(default_factory=NoFacts)
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
         """Point a tag to what `content` builds."""
@@ -78,7 +80,7 @@ class Loopback:
     def world(self) -> World:
         entries = self.entries or (RegistryEntry("docker.io", mirror=self.registry.host, insecure=True),)
         registry = OciRegistry(entries, environment={}, sleep=lambda _: None)
-        return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress(), self.memory)
+        return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress(), self.memory, self.facts)
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
         wanted = Orders(self.rulebook, "basebump/", BODY_TEMPLATE, level, **orders)

@@ -1,0 +1,38 @@
+"""Endings: a place that holds all that its line will ever offer is not up to date when that line is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from bot.core.globs import matches
+from bot.core.tags import ended
+from bot.model.decision import Superseded, UpToDate
+from bot.model.policy import EndOfLife
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+
+
+def with_ending(
+    decision: UpToDate, offered: Sequence[str], known: Iterable[EndOfLife], today: date
+) -> UpToDate | Superseded:
+    """Return the decision, or that its line has ended: by the operator's word, else by the tags beside it."""
+    line = decision.selected.line
+    over = _over(line, known, today)
+    if over is not None:
+        instead = f"; `{over.successor}` comes after it" if over.successor else ""
+        return Superseded(
+            decision.selected, Reason.END_OF_LIFE, f"it is over since {over.date}{instead}", over.successor
+        )
+    ending = ended(line.tag, offered)
+    if ending is None:
+        return decision
+    return Superseded(decision.selected, ending.reason, f"`{ending.successor}` comes after it", ending.successor)
+
+
+def _over(line: Line, known: Iterable[EndOfLife], today: date) -> EndOfLife | None:
+    """Return the first entry about a line, where its day has come."""
+    for each in known:
+        if matches(each.image, line.repository) and matches(each.tag, line.tag):
+            return each if each.date < today else None
+    return None

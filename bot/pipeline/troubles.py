@@ -1,0 +1,39 @@
+"""Troubles: what failed at registries in a run, each said once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bot.model.errors import RegistryError
+from bot.model.report import Failed
+from bot.model.vocabulary import Reason, Stage
+
+STATE = "state"
+"""What failed where the memory could not be written."""
+
+
+@dataclass(slots=True)
+class Troubles:
+    """The first failure of each registry; one that cannot be reached is not tried again for every image."""
+
+    by_host: dict[str, RegistryError] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, host: str, error: RegistryError) -> None:
+        """Remember an error that is a failure; others are findings."""
+        if error.is_failure:
+            with self.lock:
+                self.by_host.setdefault(host, error)
+
+    def raise_if_silent(self, host: str) -> None:
+        """Raise the RegistryError of a host that could not be reached before."""
+        error = self.by_host.get(host)
+        if error is not None and error.reason is Reason.UNREACHABLE:
+            raise error
+
+    def failures(self) -> Iterator[Failed]:
+        """Yield one failure for each registry."""
+        for host, error in sorted(self.by_host.items()):
+            yield Failed(host, Stage.RESOLVE, str(error))

@@ -1,0 +1,239 @@
+"""What is done at a place once its line was asked for, and which candidate the gates let pass."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from support.values import digest, finding, occurrence, scan, update
+
+from bot.core.compare import compare
+from bot.core.decide import decide
+from bot.core.gates import gate
+from bot.core.transition import transition_of, transition_to
+from bot.model.decision import Candidate, Cause, Held, Refused, Selected, Unknown, Update, UpToDate
+from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.history import Sighting
+from bot.model.image import Child, Kind, Manifest, Resolved, Unresolved
+from bot.model.policy import Accepted, Policy
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+
+NGINX, NEXT = Line("docker.io/library/nginx", "1.27.1"), Line("docker.io/library/nginx", "1.27.3")
+NOW = datetime(2027, 1, 20, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def place(held=None, policy=Policy(), **more):  # noqa: B008 - a frozen value
+    written = f"nginx:1.27.1@{digest(held)}" if held else "nginx:1.27.1"
+    return Selected(occurrence(written, **more), NGINX, policy)
+
+
+def index(word, *children):
+    listed = tuple(Child(digest(child), "linux/amd64") for child in children or (f"{word} amd64",))
+    return Manifest(digest(word), Kind.INDEX, "application/vnd.oci.image.index.v1+json", listed)
+
+
+def points_to(word, line=NGINX, **more):
+    return Resolved(line, digest(word), index(word), **more)
+
+
+def seen(line, **days):
+    """Return a history: since how many days which digest is there."""
+    ordered = sorted(days.items(), key=lambda item: -item[1])
+    return tuple(Sighting(line, digest(word), NOW - ago * DAY, NOW - ago * DAY) for word, ago in ordered)
+
+
+def chosen(decision):
+    assert isinstance(decision, Update), decision
+    return [candidate.digest for candidate in decision.candidates]
+
+
+def test_an_unpinned_place_gets_what_the_tag_points_to():
+    decision = decide(place(), [Resolved(NGINX, digest("new"))], NOW)
+    assert chosen(decision) == [digest("new")]
+    assert decision.cause is Cause.MOVED
+
+
+def test_a_place_that_holds_it_is_up_to_date():
+    assert isinstance(decide(place("new"), [Resolved(NGINX, digest("new"))], NOW), UpToDate)
+
+
+def test_a_pin_of_a_child_of_the_current_index_is_up_to_date():
+    resolved = Resolved(NGINX, digest("index"), index("index", "amd64", "arm64"))
+    assert isinstance(decide(place("arm64"), [resolved], NOW), UpToDate)
+    assert isinstance(decide(place("older"), [resolved], NOW), Update)
+
+
+def test_a_line_that_could_not_be_asked_is_unknown_with_its_reason():
+    decision = decide(place(), [Unresolved(NGINX, Reason.RATE_LIMITED, "later")], NOW)
+    assert decision == Unknown(place(), Reason.RATE_LIMITED, "later")
+
+
+def test_what_cannot_be_pulled_by_the_name_in_the_file_is_held():
+    decision = decide(place("old"), [Resolved(NGINX, digest("new"), not_pullable="404")], NOW)
+    assert decision == Held(place("old"), Reason.NOT_PULLABLE, "404")
+
+
+# ---- holds, and who answers for them -----------------------------------------------------------------------------
+
+
+def accepting(until, reason=Reason.INDEX_CHURN):
+    return Policy(accept=(Accepted(reason, "platform team", "attestations matter to us", until),))
+
+
+@pytest.mark.parametrize(
+    ("policy", "held"),
+    [
+        (Policy(), True),
+        (accepting(date(2027, 1, 20)), False),
+        (accepting(date(2027, 1, 19)), True),
+        (accepting(date(2027, 1, 31), Reason.OLDER), True),
+    ],
+)
+def test_a_hold_stands_unless_somebody_answers_for_it_today(policy, held):
+    resolved = Resolved(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
+    decision = decide(place("old", policy), [resolved], NOW)
+    assert isinstance(decision, Held if held else Update)
+    assert not held or decision.reason is Reason.INDEX_CHURN
+
+
+# ---- gone and withdrawn ------------------------------------------------------------------------------------------
+
+
+def test_what_is_gone_is_replaced_at_once_whatever_the_age_and_the_holds():
+    policy = Policy(min_age=9 * DAY, platforms=("linux/s390x",))
+    decision = decide(place("old", policy), [points_to("new", held={digest("old"): None})], NOW)
+    assert chosen(decision) == [digest("new")]
+    assert decision.cause is Cause.GONE
+
+
+def test_what_could_not_be_asked_for_is_not_gone():
+    assert decide(place("old"), [points_to("new")], NOW).cause is Cause.MOVED
+
+
+def test_what_the_publisher_took_back_is_moved_back_whatever_the_age():
+    history = seen(NGINX, good=9, bad=1)
+    decision = decide(place("bad", Policy(min_age=30 * DAY)), [points_to("good", history=history)], NOW)
+    assert chosen(decision) == [digest("good")]
+    assert decision.cause is Cause.WITHDRAWN
+
+
+# ---- the newest that is allowed ----------------------------------------------------------------------------------
+
+THREE_DAYS = Policy(min_age=3 * DAY)
+
+
+def test_the_newest_digest_that_is_old_enough_is_taken():
+    history = seen(NGINX, old=9, older=5, ripe=3, green=1)
+    resolved = points_to("new", history=history, earlier=(index("ripe"), index("older")))
+    assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe"), digest("older")]
+
+
+def test_one_that_was_known_before_and_is_old_enough_is_simply_taken():
+    assert chosen(decide(place("old", THREE_DAYS), [points_to("new", history=seen(NGINX, new=4))], NOW)) == [
+        digest("new")
+    ]
+
+
+def test_while_nothing_is_old_enough_the_place_is_held_and_says_until_when():
+    decision = decide(place("old", THREE_DAYS), [points_to("new", history=seen(NGINX, old=9, new=1))], NOW)
+    assert isinstance(decision, Held)
+    assert decision.reason is Reason.TOO_YOUNG
+    assert "2027-01-22" in decision.detail
+
+
+def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
+    decision = decide(place("old", THREE_DAYS), [points_to("new", at_risk=True)], NOW)
+    assert isinstance(decision, Held)
+    assert decision.reason is Reason.RETENTION_RISK
+
+
+def test_a_place_takes_nothing_earlier_that_only_another_place_may_take():
+    history = seen(NGINX, old=9, ripe=4, held=2)
+    resolved = points_to("new", history=history, earlier=(index("ripe"),))
+    assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe")]
+    assert isinstance(decide(place("held", THREE_DAYS), [resolved], NOW), Held)
+
+
+# ---- other tags --------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_tag_is_written_with_its_digest():
+    decision = decide(place("old"), [points_to("next", NEXT), points_to("old")], NOW)
+    assert decision.candidates == (Candidate(digest("next"), ("linux/amd64",), "1.27.3"),)
+    assert transition_of(decision).goal == NEXT
+
+
+def test_where_the_newer_tag_is_held_the_written_one_may_still_move():
+    young = points_to("next", NEXT)
+    ripe = points_to("new", history=seen(NGINX, new=4))
+    assert decide(place("old", THREE_DAYS), [young, ripe], NOW).candidates[0].tag is None
+    held = decide(place("old", THREE_DAYS), [young, points_to("old")], NOW)
+    assert isinstance(held, Held)
+    assert held.reason is Reason.TOO_YOUNG
+
+
+def test_a_newer_tag_that_could_not_be_asked_for_leaves_the_place_alone():
+    failed = Unresolved(NEXT, Reason.UNREACHABLE, "")
+    assert isinstance(decide(place("old"), [failed, points_to("new")], NOW), Unknown)
+
+
+# ---- gates -------------------------------------------------------------------------------------------------------
+
+UNKNOWN = NotScanned(Unscanned.TIMED_OUT)
+
+
+def evidence(decision, *outcomes):
+    """Return the evidence for each candidate in turn, compared with an old image with one critical finding."""
+    old = scan(finding("CVE-1900-0001", Severity.CRITICAL))
+    moves = [transition_to(decision, candidate) for candidate in decision.candidates]
+    return {move: compare(old, outcome) for move, outcome in zip(moves, outcomes, strict=True)}
+
+
+def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
+    wanted = update("nginx:1", "new", policy=Policy(require_scan=True))
+    refused = gate(wanted, evidence(wanted, UNKNOWN))
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.NOT_SCANNED
+    assert gate(wanted, evidence(wanted, scan(finding("CVE-2026-1")))) == wanted
+
+
+def test_without_such_a_rule_unknown_evidence_blocks_nothing():
+    wanted = update("nginx:1", "new")
+    assert gate(wanted, evidence(wanted, UNKNOWN)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("outcome", "taken"),
+    [(scan(), "new"), (scan(finding("CVE-1900-0001", Severity.CRITICAL)), "ripe"), (UNKNOWN, "ripe")],
+)
+def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, taken):
+    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
+    history = seen(NGINX, old=9, ripe=4, new=1)
+    wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
+    passed = gate(wanted, evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))))
+    assert chosen(passed) == [digest(taken)]
+
+
+def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():
+    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
+    wanted = decide(place("old", policy), [points_to("new", history=seen(NGINX, old=9, new=1))], NOW)
+    held = gate(wanted, evidence(wanted, UNKNOWN))
+    assert isinstance(held, Held)
+    assert held.reason is Reason.TOO_YOUNG
+    assert "2027-01-22" in held.detail
+
+
+def test_the_platform_that_is_scanned_is_the_places_then_the_rules_then_amd64():
+    def of(**more):
+        return transition_of(Update(place("old", **more), (Candidate(digest("new"), ("linux/arm64", "linux/amd64")),)))
+
+    assert of(platform="linux/arm64", policy=Policy(platforms=("linux/s390x",))).platform == "linux/arm64"
+    assert of(policy=Policy(platforms=("linux/s390x",))).platform == "linux/s390x"
+    assert of().platform == "linux/amd64"
+    assert (
+        transition_of(
+            replace(update("nginx:1", "new"), candidates=(Candidate(digest("new"), ("linux/arm64",)),))
+        ).platform
+        == "linux/arm64"
+    )

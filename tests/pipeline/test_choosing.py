@@ -1,0 +1,235 @@
+"""What `scan` says of each way in which a line can stand, asked of a registry on loopback."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pytest
+from support.values import digest
+from support.worlds import NOW, Loopback, build, write_tree
+
+from bot.demo.images import Image, image, index, layer
+from bot.model.image import Recorded
+from bot.model.policy import Accepted, EndOfLife, Rule, Rulebook, UpdateMode
+from bot.model.vocabulary import Reason
+from bot.pipeline.scan import scan
+from bot.reports.json_document import scan_document
+from bot.reports.text import scan_text
+from bot.worktree import WorkTree
+
+HUB = frozenset({"docker.io"})
+
+
+def choose(tmp_path, loopback: Loopback, content, *rules, **more):
+    """Scan a Dockerfile under `rules`; return the places of its document by line, and what was asked for."""
+    rulebook = Rulebook(rules=rules, own=(), hosts=HUB, **more)
+    before = len(loopback.registry.served)
+    scanned = scan(WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content})), "tree", loopback.world(), rulebook)
+    document = json.loads(scan_document(scanned.report))
+    assert document["failed"] == []
+    asked = [(each.method, each.path.rpartition("/")[2]) for each in loopback.registry.served[before:]]
+    changes = {change.path: change.content.decode() for change in scanned.changes}
+    return {place["line"]: place for place in document["occurrences"]}, asked, changes, scan_text(scanned.report, None)
+
+
+def status(place):
+    return place["status"], place["reason"]
+
+
+def image_of(content, platform="linux/amd64") -> Image:
+    return image([layer({"content": content.encode()})], platform=platform)
+
+
+# ---- gone, held ---------------------------------------------------------------------------------------------------
+
+
+def test_a_digest_that_the_registry_no_longer_has_is_gone_and_replaced(tmp_path, loopback):
+    now = loopback.move("python", "3.12", "now")
+    found, asked, changes, text = choose(tmp_path, loopback, f"FROM python:3.12@{digest('gone')}\n")
+    assert (*status(found[1]), found[1]["new_digest"]) == ("gone", "digest-gone", now)
+    assert changes == {"Dockerfile": f"FROM python:3.12@{now}\n"}
+    assert [method for method, _ in asked] == ["HEAD", "GET", "GET"]
+    assert f"gone: {digest('gone')[7:19]} → {now[7:19]}" in text
+
+
+def test_an_index_made_anew_around_the_same_images_is_held(tmp_path, loopback):
+    images = [image_of("a"), image_of("b", "linux/arm64")]
+    old = loopback.store.tag("library/python", "3.12", index(images))
+    loopback.store.tag("library/python", "3.12", index(images, annotations={"built": "again"}))
+    found, _, changes, text = choose(tmp_path, loopback, f"FROM python:3.12@{old}\n")
+    assert status(found[1]) == ("held", "index-churn")
+    assert changes == {}
+    assert "held (index-churn)" in text
+
+
+def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for_it(tmp_path, loopback):
+    old = loopback.store.tag("library/python", "3.12", index([image_of("a"), image_of("b", "linux/arm64")]))
+    now = loopback.store.tag("library/python", "3.12", index([image_of("c")]))
+    content = f"FROM python:3.12@{old}\nFROM --platform=linux/amd64 python:3.12@{old}\n"
+    found, *_ = choose(tmp_path, loopback, content)
+    assert [status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
+    rule = Rule(platforms=("linux/amd64",))
+    assert status(choose(tmp_path, loopback, content, rule)[0][1]) == ("update", None)
+    accepted = Accepted(Reason.PLATFORM_LOST, "platform team", "arm64 is gone", NOW.date())
+    found, *_ = choose(tmp_path, loopback, content, Rule(accept=(accepted,)))
+    assert found[1]["new_digest"] == now
+
+
+def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
+    old = index([image_of("a"), image_of("b", "linux/arm64")])
+    new = index([image_of("c"), image_of("d", "linux/arm64")])
+    loopback.store.tag("library/python", "3.12", old)
+    loopback.store.tag("library/python", "3.12", new)
+    found, _, changes, _ = choose(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
+    assert status(found[1]) == ("update", None)
+    assert changes == {"Dockerfile": f"FROM python:3.12@{new.children[1].digest}\n"}
+    loopback.store.tag("library/python", "3.12", index([image_of("e")]))
+    found, *_ = choose(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
+    assert status(found[1]) == ("held", "platform-lost")
+
+
+@dataclass
+class RecordsTold:
+    """Records what it is told."""
+
+    known: dict = field(default_factory=dict)
+
+    def recorded(self, line, digest):
+        return self.known.get(digest)
+
+    def end_of_life(self, line, digest):
+        return None
+
+
+def test_an_older_image_and_one_that_is_not_locked_are_held(tmp_path, loopback):
+    old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
+    day = timedelta(days=1)
+    loopback.facts = RecordsTold({old: Recorded(NOW - day), now: Recorded(NOW - 9 * day)})
+    content = f"FROM python:3.12@{old}\n"
+    assert status(choose(tmp_path, loopback, content)[0][1]) == ("held", "older")
+    loopback.facts = RecordsTold({old: Recorded(None, is_locked=True), now: Recorded(None)})
+    assert status(choose(tmp_path, loopback, content)[0][1]) == ("held", "locked")
+
+
+def test_what_the_tag_names_and_nobody_can_pull_is_held(tmp_path, loopback):
+    old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
+    serve = loopback.store.manifest
+    loopback.store.manifest = lambda repository, reference: None if reference == now else serve(repository, reference)
+    found, *_ = choose(tmp_path, loopback, f"FROM python:3.12@{old}\n")
+    assert status(found[1]) == ("held", "not-pullable")
+
+
+# ---- other tags ---------------------------------------------------------------------------------------------------
+
+
+def shelf(loopback, repository, *tags):
+    return {tag: loopback.move(repository, tag, f"{repository} {tag}") for tag in tags}
+
+
+@pytest.mark.parametrize(
+    ("mode", "tag"),
+    [
+        (UpdateMode.DIGEST, "1.27.1"),
+        (UpdateMode.PATCH, "1.27.3"),
+        (UpdateMode.MINOR, "1.29.0"),
+        (UpdateMode.MAJOR, "2.0.0"),
+    ],
+)
+def test_a_rule_says_how_far_a_tag_may_move(tmp_path, loopback, mode, tag):
+    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3", "1.29.0", "2.0.0", "2.1.0-rc1", "1.27.9-alpine", "latest")
+    old = digests["1.27.1"] if mode is not UpdateMode.DIGEST else digest("gone")
+    found, _, changes, text = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old} AS web\n", Rule(update=mode))
+    assert changes == {"Dockerfile": f"FROM nginx:{tag}@{digests[tag]} AS web\n"}
+    assert found[1]["new_digest"] == digests[tag]
+    assert found[1].get("new_tag") == (None if mode is UpdateMode.DIGEST else tag)
+    assert mode is UpdateMode.DIGEST or f"→ {tag} {digests[tag][7:19]}" in text
+
+
+def test_an_unpinned_tag_moves_and_is_pinned_in_one_edit(tmp_path, loopback):
+    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
+    _, _, changes, _ = choose(tmp_path, loopback, "FROM nginx:1.27.1\n", Rule(update=UpdateMode.PATCH))
+    assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{digests['1.27.3']}\n"}
+
+
+def test_where_a_tag_cannot_be_written_its_digest_moves(tmp_path, loopback):
+    old = loopback.move("nginx", "1.27.1", "old")
+    now = shelf(loopback, "nginx", "1.27.1", "1.27.3")["1.27.1"]
+    other = loopback.move("caddy", "1.27.1", "caddy")
+    content = f"ARG V=1.27.1\nFROM nginx:${{V}}@{old}\nFROM caddy:${{V}}@{other}\n"
+    _, _, changes, _ = choose(tmp_path, loopback, content, Rule(update=UpdateMode.PATCH))
+    assert changes == {"Dockerfile": content.replace(old, now)}
+
+
+def test_the_tags_of_a_repository_are_listed_once(tmp_path, loopback):
+    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3", "1.27.3-alpine")
+    content = "".join(f"FROM nginx:{tag}@{pinned}\n" for tag, pinned in digests.items())
+    _, asked, _, _ = choose(tmp_path, loopback, content, Rule(update=UpdateMode.PATCH))
+    assert sum(path.startswith("list") for _, path in asked) == 1
+
+
+# ---- lines that are over ------------------------------------------------------------------------------------------
+
+
+def test_a_precise_tag_whose_family_went_on_is_superseded_and_names_its_successor(tmp_path, loopback):
+    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
+    content = f"FROM nginx:1.27.1@{digests['1.27.1']}\n"
+    found, _, changes, text = choose(tmp_path, loopback, content)
+    assert (*status(found[1]), found[1]["successor"]) == ("superseded", "tag-stopped", "1.27.3")
+    assert changes == {}
+    assert "superseded (tag-stopped): `1.27.3` comes after it" in text
+    _, _, changes, _ = choose(tmp_path, loopback, content, Rule(replace_ended=True))
+    assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{digests['1.27.3']}\n"}
+
+
+def test_a_dropped_variant_names_the_one_that_is_kept(tmp_path, loopback):
+    digests = shelf(loopback, "nginx", "1.27-alpine3.19", "1.27-alpine3.20", "1.27.1-alpine3.19", "1.27.3-alpine3.20")
+    pinned = digests["1.27-alpine3.19"]
+    found, *_ = choose(tmp_path, loopback, f"FROM nginx:1.27-alpine3.19@{pinned}\n")
+    assert (*status(found[1]), found[1]["successor"]) == ("superseded", "variant-dropped", "1.27-alpine3.20")
+
+
+@pytest.mark.parametrize(("over", "expected"), [(date(2026, 11, 24), "superseded"), (date(2026, 11, 25), "up-to-date")])
+def test_the_operators_word_on_the_end_of_support_counts_from_the_next_day(tmp_path, loopback, over, expected):
+    now = loopback.move("python", "3.8", "now")
+    ends = (EndOfLife("docker.io/library/python", "3.8*", over, "3.13"),)
+    found, *_ = choose(tmp_path, loopback, f"FROM python:3.8@{now}\n", end_of_life=ends)
+    assert found[1]["status"] == expected
+    assert found[1].get("successor") == ("3.13" if expected == "superseded" else None)
+
+
+def test_looking_for_ends_costs_a_tenth_of_a_request_for_each_line(tmp_path, loopback):
+    digests = {number: loopback.move(f"app-{number}", "1.0.0", str(number)) for number in range(20)}
+    content = "".join(f"FROM app-{number}:1.0.0@{pinned}\n" for number, pinned in digests.items())
+    _, asked, _, _ = choose(tmp_path, loopback, content)
+    assert sum(method == "HEAD" for method, _ in asked) == 20
+    assert len(asked) == 22
+
+
+# ---- how many requests --------------------------------------------------------------------------------------------
+
+
+def test_where_everything_moved_an_image_costs_two_requests(tmp_path, loopback):
+    old = {number: loopback.move(f"app-{number}", "1", f"old {number}") for number in range(20)}
+    for number in range(20):
+        loopback.move(f"app-{number}", "1", f"new {number}")
+    content = "".join(f"FROM app-{number}:1@{pinned}\n" for number, pinned in old.items())
+    found, asked, _, _ = choose(tmp_path, loopback, content)
+    assert {place["status"] for place in found.values()} == {"update"}
+    assert len(asked) == 41
+
+
+def test_one_that_moved_among_many_costs_two_more(tmp_path, loopback):
+    pinned = {number: loopback.move(f"app-{number}", "1", f"old {number}") for number in range(20)}
+    loopback.move("app-7", "1", "new")
+    content = "".join(f"FROM app-{number}:1@{each}\n" for number, each in pinned.items())
+    _, asked, _, _ = choose(tmp_path, loopback, content)
+    assert [method for method, _ in asked].count("HEAD") == 20
+    assert len(asked) == 22
+
+
+def test_what_is_unpinned_everywhere_costs_little_more_than_one_request(tmp_path, loopback):
+    for number in range(20):
+        loopback.move(f"app-{number}", "1", f"new {number}")
+    _, asked, changes, _ = choose(tmp_path, loopback, "".join(f"FROM app-{number}:1\n" for number in range(20)))
+    assert len(asked) == 21
+    assert build("new 7").digest in changes["Dockerfile"]
