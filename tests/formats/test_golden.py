@@ -16,7 +16,7 @@ import pytest
 import yaml
 from support.case_formats import CASE_FORMATS, places_of
 
-from bot.core.edit import apply_edits, identity, is_proved, write_digest
+from bot.core.edit import apply_edits, identity, is_proved, write
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.found import Places
 from bot.model.reference import Digest, ImageReference
@@ -75,7 +75,7 @@ def moved(case: Case, files: Contents) -> Contents:
     """Return `files` with every open slot at the digest of its line."""
     edits: dict[FilePath, list[Edit]] = {path: [] for path in files}
     for place, slot in case.open(files):
-        edits[place.path].append(write_digest(slot, digest_for(place.reference)))
+        edits[place.path].append(write(slot, digest_for(place.reference)))
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 

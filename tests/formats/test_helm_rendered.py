@@ -10,7 +10,7 @@ from shutil import copytree
 import pytest
 from support.helm_oracle import render
 
-from bot.core.edit import apply_edits, write_digest
+from bot.core.edit import apply_edits, write
 from bot.formats.helm import FORMAT
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile
@@ -43,7 +43,7 @@ def pin(chart: Path) -> None:
     edits: dict[str, list[Edit]] = {}
     for place in related(readings):
         if isinstance(place, Occurrence) and isinstance(place.digest, Slot) and place.reference.tag:
-            edits.setdefault(place.path, []).append(write_digest(place.digest, digest_for(place.reference)))
+            edits.setdefault(place.path, []).append(write(place.digest, digest_for(place.reference)))
     for path, of_file in edits.items():
         (chart / path).write_bytes(apply_edits((chart / path).read_bytes(), of_file))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.closing import allow
-from bot.core.edit import apply_edits, write_digest
+from bot.core.edit import apply_edits, write
 from bot.formats._syntax.kubernetes.embedded import MAX_TEXT_BYTES
 from bot.formats.kubernetes import FORMAT
 from bot.model.reference import Digest
@@ -34,7 +34,7 @@ def config_map(text, header="|"):
 def moved(content, reasons=(Reason.EMBEDDED,)):
     """Return `content` with every slot that a rule opens at a new digest."""
     opened = [allow(each, reasons).digest for each in read(content)]
-    return apply_edits(content, [write_digest(slot, DIGEST) for slot in opened if isinstance(slot, Slot)])
+    return apply_edits(content, [write(slot, DIGEST) for slot in opened if isinstance(slot, Slot)])
 
 
 def test_a_text_is_closed_as_embedded():

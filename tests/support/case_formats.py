@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 from bot.formats import formats_with
 from bot.formats._syntax.yaml import nodes, trees
-from bot.model.remark import Places
+from bot.model.found import Places
 from bot.model.source import FilePath, SourceFile
 from bot.pipeline.survey import Reading, read, related
 from bot.ports import FileFormat
