@@ -48,15 +48,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A self-signed certificate for 127.0.0.1, which is its own CA."""
+    """A self-signed certificate for 127.0.0.1 and some names, which is its own CA."""
 
     path: Path
     key: Path
 
     @classmethod
-    def make(cls, folder: Path) -> Certificate:
+    def make(cls, folder: Path, *names: str) -> Certificate:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+        loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
         now = datetime.now(UTC)
         certificate = (
             x509.CertificateBuilder()
@@ -66,7 +67,7 @@ class Certificate:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + timedelta(hours=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+            .add_extension(x509.SubjectAlternativeName([loopback, *map(x509.DNSName, names)]), False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
             .sign(key, hashes.SHA256())
         )

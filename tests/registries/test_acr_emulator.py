@@ -1,0 +1,284 @@
+"""The emulators of Azure's registry and of Entra: Azure's library takes them, and they refuse what does not fit."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+import requests
+from azure.containerregistry import ContainerRegistryClient
+from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
+from support.acr import ACR_PULL, LIFECYCLE, TOKEN_USER, Acr, Identity, repository_reader
+from support.acr_content import PUSHED
+from support.entra import CLIENT, GITHUB, REQUEST_TOKEN, RESOURCE_MANAGER, SECRET, TENANT, Entra
+from support.registry import Certificate
+
+from bot.demo import images
+
+IMAGE = images.image([images.layer({"a": b"b"})])
+SCOPE = "repository:team/app:pull"
+ADMIN = ("contoso", "admin-password")
+NARROW = ("narrow", "password1")
+
+
+@pytest.fixture
+def acr(tmp_path):
+    certificate = Certificate.make(tmp_path)
+    with Entra(certificate) as entra, Acr(certificate, entra, logins={ADMIN: ACR_PULL}) as registry:
+        registry.push(IMAGE, "team/app", "1")
+        yield registry
+
+
+def ask(acr: Acr, method: str, url: str, **options) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        whole = url if url.startswith("https:") else acr.url + url
+        return session.request(method, whole, verify=str(acr.certificate.path), allow_redirects=False, **options)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def basic(login: tuple[str, str]) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(":".join(login).encode()).decode()}
+
+
+def exchange(acr: Acr, token: str, headers: dict[str, str] | None = None, **words: str) -> requests.Response:
+    form = {"grant_type": "access_token", "service": acr.host, "access_token": token} | words
+    return ask(acr, "POST", "/oauth2/exchange", data=form, headers=headers)
+
+
+def refresh(acr: Acr, token: str, headers: dict[str, str] | None = None, **words: str) -> requests.Response:
+    form = {"grant_type": "refresh_token", "service": acr.host, "scope": SCOPE, "refresh_token": token} | words
+    return ask(acr, "POST", "/oauth2/token", data=form, headers=headers)
+
+
+# What it is
+
+
+class Known:
+    """A credential that has its token already."""
+
+    def __init__(self, entra: Entra) -> None:
+        self.entra = entra
+
+    def get_token(self, *scopes: str, **_: object) -> AccessToken:
+        (scope,) = scopes
+        return AccessToken(self.entra.token(scope.removesuffix("/.default")), 2**40)
+
+
+def library(acr: Acr, credential: Known | None) -> ContainerRegistryClient:
+    return ContainerRegistryClient(acr.url, credential, connection_verify=str(acr.certificate.path), retry_total=0)
+
+
+def test_azures_library_takes_it_as_it_is(acr):
+    acr.push(IMAGE, "team/app", "2")
+    acr.page = 1
+    with library(acr, Known(acr.entra)) as client:
+        tags = [each.name for each in client.list_tag_properties("team/app")]
+        tag = client.get_tag_properties("team/app", "1")
+        manifest = client.get_manifest_properties("team/app", "1")
+    assert tags == ["1", "2"], "two pages, by a relative Link"
+    assert (tag.digest, tag.last_updated_on) == (IMAGE.digest, PUSHED)
+    assert (manifest.created_on, manifest.tags, manifest.can_write) == (PUSHED, ["1", "2"], True)
+    assert "POST /oauth2/exchange" in acr.asked
+
+
+def test_the_librarys_own_tokens_cost_three_requests_for_each_question(acr):
+    with library(acr, Known(acr.entra)) as client:
+        for _ in range(2):
+            client.get_tag_properties("team/app", "1")
+    first = ["GET /acr/v1/team%2Fapp/_tags/1", "POST /oauth2/exchange", "POST /oauth2/token"]
+    assert acr.asked == [*first, "GET /acr/v1/team%2Fapp/_tags/1"] * 2
+
+
+def test_a_challenge_names_realm_service_and_scope(acr):
+    answer = ask(acr, "GET", "/v2/team/app/manifests/1")
+    assert answer.status_code == 401
+    challenge = f'Bearer realm="{acr.url}/oauth2/token",service="{acr.host}",scope="{SCOPE}"'
+    assert answer.headers["WWW-Authenticate"] == challenge
+
+
+def test_tokens_open_manifests_tags_referrers_and_redirected_blobs(acr):
+    acr.attach("team/app", IMAGE.digest, LIFECYCLE, {"a": "b"})
+    pull = bearer(refresh(acr, exchange(acr, acr.entra.token()).json()["refresh_token"]).json()["access_token"])
+    assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=pull).headers["Docker-Content-Digest"] == IMAGE.digest
+    (referrer,) = ask(acr, "GET", f"/v2/team/app/referrers/{IMAGE.digest}", headers=pull).json()["manifests"]
+    assert referrer["artifactType"] == LIFECYCLE
+    redirect = ask(acr, "GET", f"/v2/team/app/blobs/{images.digest_of(IMAGE.blobs[0])}", headers=pull)
+    assert redirect.status_code == 307
+    assert ask(acr, "GET", redirect.headers["Location"]).content == IMAGE.blobs[0]
+    metadata = bearer(acr.access_token("repository:team/app:metadata_read"))
+    assert ask(acr, "GET", "/v2/team/app/tags/list", headers=metadata).json() == {"tags": ["1"]}
+
+
+# What the registry refuses
+
+
+def test_it_refuses_another_host(acr):
+    assert ask(acr, "GET", "/v2/", headers={"Host": "attacker.azurecr.io"}).status_code == 421
+
+
+@pytest.mark.parametrize("service", ["", "attacker.azurecr.io"])
+def test_it_refuses_another_service(acr, service):
+    assert exchange(acr, acr.entra.token(), service=service).status_code == 400
+    assert refresh(acr, acr.refresh_token(), service=service).status_code == 400
+    answer = ask(acr, "GET", "/oauth2/token", params={"service": service, "scope": SCOPE}, headers=basic(ADMIN))
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "scope", ["", "pull", "repository:team/app", "repository:team/app:pull repository:b:pull", "*"]
+)
+def test_it_refuses_what_is_no_scope(acr, scope):
+    assert refresh(acr, acr.refresh_token(), scope=scope).status_code == 400
+
+
+@pytest.mark.parametrize("scope", ["repository:team/other:pull", "repository:team/app:metadata_read", ""])
+def test_it_refuses_a_token_for_another_scope(acr, scope):
+    headers = bearer(acr.access_token(scope))
+    assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=headers).status_code == 401
+
+
+def test_it_refuses_a_token_of_entra_for_another_audience(acr):
+    answer = exchange(acr, acr.entra.token(RESOURCE_MANAGER))
+    assert (answer.status_code, "Audience" in answer.text) == (401, True)
+
+
+def test_it_refuses_tokens_that_ran_out(acr):
+    assert "expired" in exchange(acr, acr.entra.token(age=3601)).text
+    assert "expired" in refresh(acr, acr.refresh_token(age=3 * 3600 + 1)).text
+    answer = ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(acr.access_token(SCOPE, age=75 * 60 + 1)))
+    assert (answer.status_code, "expired" in answer.text) == (401, True)
+
+
+def test_it_refuses_another_tenant(acr):
+    other = "00000000-1111-2222-3333-444444444444"
+    assert exchange(acr, acr.entra.token(tenant=other)).status_code == 401
+    assert exchange(acr, acr.entra.token(), tenant=other).status_code == 401
+    assert exchange(acr, acr.entra.token(), tenant=TENANT).status_code == 200
+
+
+def test_it_refuses_an_identity_without_a_role(acr):
+    assert "no role" in exchange(acr, acr.entra.token(client="somebody-else")).text
+
+
+def test_it_refuses_tokens_of_another_registry_and_of_another_kind(acr):
+    assert refresh(acr, acr.refresh_token(audience="attacker.azurecr.io")).status_code == 401
+    assert refresh(acr, acr.access_token(SCOPE)).status_code == 401
+    for token in (acr.refresh_token(), acr.access_token(SCOPE, audience="attacker.azurecr.io")):
+        assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 401
+
+
+def test_it_refuses_credentials_that_nobody_asked_for(acr):
+    for headers in (basic(ADMIN), bearer(acr.entra.token())):
+        assert "nobody asked" in exchange(acr, acr.entra.token(), headers).text
+        assert "nobody asked" in refresh(acr, acr.refresh_token(), headers).text
+    assert "nobody asked" in exchange(acr, acr.entra.token(), username="contoso").text
+
+
+def test_its_data_endpoint_refuses_every_credential_but_its_own_signature(acr):
+    url = f"/v2/team/app/blobs/{images.digest_of(IMAGE.blobs[0])}"
+    location = ask(acr, "GET", url, headers=bearer(acr.access_token(SCOPE))).headers["Location"]
+    assert ask(acr, "GET", location, headers=bearer(acr.access_token(SCOPE))).status_code == 400
+    assert ask(acr, "GET", location.partition("?")[0]).status_code == 403
+
+
+def test_it_refuses_to_be_written_to(acr):
+    assert ask(acr, "POST", "/v2/team/app/blobs/uploads/", headers=bearer(acr.access_token(SCOPE))).status_code == 405
+
+
+def test_anonymous_pull_is_off_until_it_is_on(acr):
+    form = {"grant_type": "password", "service": acr.host, "scope": SCOPE}
+    query = {"service": acr.host, "scope": SCOPE}
+    assert ask(acr, "POST", "/oauth2/token", data=form).status_code == 401
+    assert ask(acr, "GET", "/oauth2/token", params=query).status_code == 401
+    acr.anonymous = True
+    token = ask(acr, "POST", "/oauth2/token", data=form).json()["access_token"]
+    assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 200
+    assert ask(acr, "GET", "/oauth2/token", params=query).status_code == 200
+    with library(acr, None) as client, pytest.raises(ClientAuthenticationError):
+        client.get_tag_properties("team/app", "1")  # anybody may pull; what was recorded is not for anybody
+
+
+def test_anonymous_pull_refuses_wrong_credentials(acr):
+    acr.anonymous = True
+    query = {"service": acr.host, "scope": SCOPE}
+    wrong = basic(("contoso", "old-password"))
+    assert ask(acr, "GET", "/oauth2/token", params=query, headers=wrong).status_code == 401
+    form = {"grant_type": "password", **query}
+    assert ask(acr, "POST", "/oauth2/token", data=form, headers=wrong).status_code == 400
+
+
+def test_a_refresh_token_is_a_password_of_nobody(acr):
+    query = {"service": acr.host, "scope": SCOPE}
+    login = basic((TOKEN_USER, acr.refresh_token()))
+    assert ask(acr, "GET", "/oauth2/token", params=query, headers=login).status_code == 200
+    assert ask(acr, "GET", "/oauth2/token", params=query, headers=basic((TOKEN_USER, "x"))).status_code == 401
+
+
+def test_a_scope_map_opens_what_it_names(acr):
+    acr.logins = {NARROW: Identity({"team/app": frozenset({"pull"})})}
+    for scope, status in ((SCOPE, 200), ("repository:team/app:metadata_read", 401), ("repository:team/b:pull", 401)):
+        query = {"service": acr.host, "scope": scope}
+        token = ask(acr, "GET", "/oauth2/token", params=query, headers=basic(NARROW)).json()["access_token"]
+        _, name, action = scope.split(":")
+        path = f"/v2/{name}/manifests/1" if action == "pull" else f"/v2/{name}/tags/list"
+        assert ask(acr, "GET", path, headers=bearer(token)).status_code == status
+
+
+def test_attribute_based_access_honours_no_role_for_everything(acr):
+    acr.abac = True
+    token = refresh(acr, acr.refresh_token()).json()["access_token"]
+    assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 401
+    acr.identities = {CLIENT: repository_reader("team/app")}
+    token = refresh(acr, acr.refresh_token()).json()["access_token"]
+    assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 200
+
+
+# What Entra refuses
+
+
+def login(acr: Acr, tenant: str = TENANT, headers: dict[str, str] | None = None, **words: str) -> str:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": CLIENT,
+        "scope": "https://containerregistry.azure.net/.default",
+    }
+    url = f"{acr.entra.url}/{tenant}/oauth2/v2.0/token"
+    answer = ask(acr, "POST", url, data=form | words, headers=headers).json()
+    return "" if "access_token" in answer else answer["error_description"]
+
+
+def assertion(acr: Acr, subject: str = GITHUB, **options) -> dict[str, str]:
+    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    return {"client_assertion_type": kind, "client_assertion": acr.entra.vouch(subject, **options)}
+
+
+def test_entra_refuses_whom_it_does_not_know(acr):
+    assert login(acr, client_secret=SECRET) == ""
+    assert "AADSTS90002" in login(acr, "00000000-1111-2222-3333-444444444444", client_secret=SECRET)
+    assert "AADSTS700016" in login(acr, client_id="somebody", client_secret=SECRET)
+    assert "AADSTS7000215" in login(acr, client_secret="wrong")
+    assert "AADSTS7000218" in login(acr)
+    assert "AADSTS70003" in login(acr, grant_type="password", client_secret=SECRET)
+    assert "AADSTS70011" in login(acr, scope="https://graph.microsoft.com/.default", client_secret=SECRET)
+    assert "AADSTS900144" in login(acr, headers=basic((CLIENT, SECRET)), client_secret=SECRET)
+
+
+def test_entra_refuses_assertions_that_do_not_fit(acr):
+    assert login(acr, **assertion(acr)) == ""
+    assert "AADSTS700024" in login(acr, **assertion(acr, age=601))
+    assert "AADSTS700212" in login(acr, **assertion(acr, audience="https://github.com/acme"))
+    assert "AADSTS700213" in login(acr, **assertion(acr, "repo:attacker/fork:pull_request"))
+    assert "AADSTS700027" in login(acr, **assertion(acr) | {"client_assertion": acr.refresh_token()})
+
+
+def test_github_and_app_service_refuse_whoever_has_not_their_word(acr):
+    url = acr.entra.workflow["ACTIONS_ID_TOKEN_REQUEST_URL"] + "&audience=a"
+    assert ask(acr, "GET", url, headers=bearer(REQUEST_TOKEN)).status_code == 200
+    assert ask(acr, "GET", url).status_code == 401
+    identity = acr.entra.container["IDENTITY_ENDPOINT"]
+    assert requests.get(f"{identity}?resource=a", headers={"X-IDENTITY-HEADER": "wrong"}, timeout=5).status_code == 401

@@ -1,0 +1,82 @@
+"""What the emulator of Azure Container Registry holds: images with the times and locks that a registry keeps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from bot.demo.images import OCI_MANIFEST, Image, Index, digest_of
+from bot.model.reference import Digest
+
+PUSHED = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Flags:
+    """What an owner allows to be done; an image is locked by taking them away."""
+
+    write: bool = True
+    delete: bool = True
+
+
+@dataclass(slots=True)
+class Stored:
+    """A manifest, and what the registry recorded of it."""
+
+    content: bytes
+    media_type: str
+    pushed: datetime
+    flags: Flags = field(default_factory=Flags)
+    artifact_type: str = ""
+    subject: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Tag:
+    """A tag, and when it came to be and to point where it points."""
+
+    digest: str
+    pushed: datetime
+    moved: datetime
+    flags: Flags = field(default_factory=Flags)
+
+
+@dataclass(slots=True)
+class Repository:
+    """One repository."""
+
+    manifests: dict[str, Stored] = field(default_factory=dict)
+    tags: dict[str, Tag] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Content:
+    """All repositories, and the blobs of all."""
+
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    def push(self, item: Image | Index, repository: str, tag: str | None = None, at: datetime = PUSHED) -> Digest:
+        """Take an image, or an index with its children, and point `tag` to it; return its digest."""
+        into = self.repositories.setdefault(repository, Repository())
+        images = item.children if isinstance(item, Index) else (item,)
+        for image in images:
+            self.blobs |= {digest_of(blob): blob for blob in image.blobs}
+        for each in (*images, item):
+            into.manifests.setdefault(each.digest, Stored(each.content, each.media_type, at))
+        if tag is not None:
+            known = into.tags.get(tag)
+            into.tags[tag] = Tag(item.digest, known.pushed if known else at, at)
+        return item.digest
+
+    def attach(self, repository: str, subject: Digest, artifact_type: str, annotations: Mapping[str, str]) -> Digest:
+        """Take an artifact without content that says something of `subject`."""
+        document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": artifact_type}
+        document |= {"subject": {"digest": subject}, "annotations": dict(annotations), "layers": []}
+        content = json.dumps(document).encode()
+        stored = Stored(content, OCI_MANIFEST, PUSHED, Flags(), artifact_type, subject, annotations)
+        self.repositories[repository].manifests[digest_of(content)] = stored
+        return digest_of(content)
