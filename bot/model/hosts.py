@@ -1,6 +1,8 @@
-"""Registries that the whole world knows: they are asked without being listed, and what they hold is third-party."""
+"""What hosts of registries are by their names: known to the whole world, or an Azure Container Registry."""
 
 from __future__ import annotations
+
+import re
 
 PUBLIC_HOSTS: frozenset[str] = frozenset(
     {
@@ -30,7 +32,7 @@ PUBLIC_HOSTS: frozenset[str] = frozenset(
         "us.gcr.io",
     }
 )
-"""As they stand in canonical references; compared exactly."""
+"""Asked without being listed; what they hold is third-party. As in canonical references; compared exactly."""
 
 PURGING_HOSTS: frozenset[str] = frozenset({"quay.io", "registry.gitlab.com"})
 """Those that are known to delete, after a while, what no tag points to.
@@ -38,9 +40,16 @@ PURGING_HOSTS: frozenset[str] = frozenset({"quay.io", "registry.gitlab.com"})
 https://docs.projectquay.io/use_quay.html (time machine), https://docs.gitlab.com/administration/packages/container_registry
 """
 
-_ACR = (".azurecr.io", ".azurecr.us", ".azurecr.cn")
+_ACR = re.compile(
+    r"[a-z0-9]{5,50}(?:-[a-z0-9]+)?"  # the registry, and the hash that keeps its name from being taken over
+    r"(?:\.[a-z0-9]+\.geo)?"  # one region of it
+    r"\.azurecr\.(?:io|us|cn)"
+)
 
 
 def is_acr(host: str) -> bool:
-    """Say whether a host is an Azure Container Registry, by its name."""
-    return host.endswith(_ACR)
+    """Say whether `host` is named as Azure names its registries, in any of its clouds.
+
+    That alone earns no trust: anybody may have such a name.
+    """
+    return _ACR.fullmatch(host) is not None

@@ -28,6 +28,8 @@ class RegistryEntry:
     password: str | None = field(default=None, repr=False)
     anonymous: bool = False
     """Whether no credential is looked for."""
+    entra: bool = False
+    """Whether this is an Azure Container Registry that Microsoft Entra's tokens open."""
     ca: str | None = None
     """A file of CA certificates, for the mirror if there is one."""
     trusted_realms: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from bot.registries.access import HUB_API, Endpoint
 from bot.registries.answers import refusal, unanswered
 from bot.registries.challenge import Challenge, parse_challenges
 from bot.registries.keychain import Credential, IdentityToken, Keychain, Login
+from bot.registries.tokens import stated_lifetime
 
 CLIENT_ID = "basebump"
 ISSUER = "the token server"
@@ -61,6 +62,8 @@ class Question:
     accept: str | None = None
     etag: str | None = None
     """Of an earlier answer; where it still holds, the answer is 304."""
+    actions: str = "pull"
+    """What the token must allow; Azure tells what it recorded of an image to `metadata_read` only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,7 @@ class Authenticator:
         distrusted = realm.authority if credential and not may_see_credential(endpoint, realm) else None
         shown = None if distrusted else credential
         # Not the challenge's scope: whoever answers shall not choose what the credential is used for.
-        scope = f"repository:{question.repository}:pull"
+        scope = f"repository:{question.repository}:{question.actions}"
         service = challenge.parameters.get("service") or realm.host
         key = _Key(endpoint.host, str(realm), service, scope, _identity(shown))
         with self._lock:
@@ -274,7 +277,7 @@ def parse_token(body: bytes) -> tuple[str, float]:
         raise ValueError("it has neither `token` nor `access_token`, or one that fits in no header")
     lifetime = fields.get("expires_in")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool):
-        lifetime = DEFAULT_LIFETIME
+        lifetime = stated_lifetime(text) or DEFAULT_LIFETIME
     return text, float(min(max(lifetime, DEFAULT_LIFETIME), MAX_LIFETIME))
 
 

@@ -23,6 +23,7 @@ from bot.model.reference import DOCKER_HUB
 from bot.model.vocabulary import Reason
 from bot.net import plain
 from bot.registries.access import Access, account_of
+from bot.registries.entra import TOKEN_USER, EntraLogins
 
 HUB_KEY = "https://index.docker.io/v1/"
 """What `docker login` calls Docker Hub, in its file and to its helpers."""
@@ -77,8 +78,11 @@ class DockerConfig:
 class Keychain:
     """Finds credentials; each is looked for once. Safe to share between threads."""
 
-    def __init__(self, access: Access, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, access: Access, environment: Mapping[str, str] = os.environ, entra: EntraLogins | None = None
+    ) -> None:
         self._access = access
+        self._entra = entra
         self._environment = environment
         self._lock = threading.Lock()
         self._config: DockerConfig | None = None
@@ -94,10 +98,23 @@ class Keychain:
             return Login(entry.username, entry.password)
         if entry and entry.anonymous:
             return None
+        if entry and entry.entra and self._entra:
+            return IdentityToken(self._entra.refresh_token(account))
         with self._lock:
             if account not in self._found:
                 self._found[account] = self._from_docker(account)
             return self._found[account]
+
+    def login(self, account: str) -> Login | None:
+        """Return the credential of a host for those who know only names and passwords, None where there is none.
+
+        An identity token is a password to Azure alone. Raises RegistryError as `credential` does.
+        """
+        found = self.credential(account)
+        entry = self._access.entry(account)
+        if isinstance(found, IdentityToken):
+            return Login(TOKEN_USER, found.token) if entry and entry.entra else None
+        return found
 
     def _from_docker(self, account: str) -> Credential | None:
         config = self._docker_config(account)

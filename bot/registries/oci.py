@@ -25,7 +25,8 @@ from bot.registries import facts
 from bot.registries.access import Access, Endpoint, RegistryEntry
 from bot.registries.answers import refusal
 from bot.registries.auth import Authenticator, Question
-from bot.registries.keychain import Keychain, Login
+from bot.registries.entra import EntraLogins
+from bot.registries.keychain import Keychain
 from bot.registries.manifest import (
     ACCEPT,
     INDEX_TYPES,
@@ -71,7 +72,7 @@ class OciRegistry:
         """Take what the operator listed. Of the environment: proxy, CA file, and where Docker keeps its logins."""
         self._access = Access(entries)
         http = HttpClient(self._access.listed(), environment=environment, sleep=sleep, resolve=resolve)
-        self._keychain = Keychain(self._access, environment)
+        self._keychain = Keychain(self._access, environment, EntraLogins(http, environment))
         self._authenticator = Authenticator(http, self._keychain)
         self._lock = threading.Lock()
         self._documents: dict[Digest, Document] = {}
@@ -167,8 +168,8 @@ class OciRegistry:
     def pull_address(self, line: Line, digest: Digest) -> PullAddress:
         """Return where another program pulls the image from: same mirror, same credential. Raises RegistryError.
 
-        Docker Hub keeps its canonical name, which every tool knows. Identity tokens are not handed over: they are no
-        password to anybody but Docker.
+        Docker Hub keeps its canonical name, which every tool knows. Identity tokens are only handed over where they
+        are a password, too: at Azure's registries.
         """
         place = self._place(line)
         return self._address(place.endpoint, f"{place.path}@{digest}")
@@ -183,8 +184,8 @@ class OciRegistry:
         return self._address(endpoint, f"{path}:{reference.tag}" if reference.tag else path)
 
     def _address(self, endpoint: Endpoint, path: str) -> PullAddress:
-        login = self._keychain.credential(endpoint.account)
-        username, password = (login.username, login.password) if isinstance(login, Login) else (None, None)
+        login = self._keychain.login(endpoint.account)
+        username, password = (login.username, login.password) if login else (None, None)
         return PullAddress(f"{endpoint.account}/{path}", endpoint.insecure, username, password, endpoint.ca)
 
     def _place(self, line: Line) -> _Place:

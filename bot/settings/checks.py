@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from bot.model.errors import ConfigProblem
+from bot.model.hosts import is_acr
 from bot.settings import fields
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, written_path
@@ -28,6 +29,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     yield from _hosts_listed_twice(document)
     for where, registry in _mappings(document, "registries"):
         yield from _credentials(where, registry)
+        yield from _azure(where, registry)
         yield from _connection(where, registry)
     for where, rule in _mappings(document, "policy"):
         yield from _rule(where, rule, own_is_stated="own" in document)
@@ -112,6 +114,19 @@ def _credentials(where: str, registry: dict[str, Any]) -> Check:
         yield ConfigProblem(f"{where}.{named[0]}", f"needs `{other}` beside it")
     if named and "auth" in registry:
         yield ConfigProblem(f"{where}.auth", f"contradicts `{named[0]}`: leave one of them out")
+
+
+def _azure(where: str, registry: dict[str, Any]) -> Check:
+    """Yield what would send Entra's tokens where they must not go."""
+    auth, host = registry.get("auth"), _host(registry.get("host"))
+    if auth == "azure" and host is not None and not is_acr(host):
+        yield ConfigProblem(
+            f"{where}.auth",
+            f"`{host}` is not named as Azure names registries (`NAME.azurecr.io`); "
+            "if it is a custom domain of one, write `azure-custom-domain`",
+        )
+    if auth in {"azure", "azure-custom-domain"} and registry.get("insecure") is True:
+        yield ConfigProblem(f"{where}.insecure", "contradicts `auth`: tokens of Entra never go over plain http")
 
 
 def _connection(where: str, registry: dict[str, Any]) -> Check:

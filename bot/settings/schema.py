@@ -116,7 +116,7 @@ class Registry(Section):
     password_env: fields.Variable | None = None
     """The name of the environment variable that holds the password or token."""
     auth: values.RegistryAuth = values.RegistryAuth.DOCKER_CONFIG
-    """Where the credential comes from when no variables are named: what `docker login` keeps, or nowhere."""
+    """Where the credential comes from when no variables are named: `docker login`, nowhere, or Microsoft Entra."""
     ca: fields.Text | None = None
     """A file of CA certificates to trust, for the mirror if there is one; relative to this file."""
     trusted_realms: tuple[fields.Host, ...] = ()

@@ -109,7 +109,22 @@ WRONG = [
         "contradicts `username_env`",
     ),
     ("registries: [{host: ghcr.io, auth: docker}]", "registries[0].auth", "did you mean `docker-config`?"),
-    ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "is none of docker-config, anonymous"),
+    (
+        "registries: [{host: ghcr.io, auth: kerberos}]",
+        "registries[0].auth",
+        "is none of docker-config, anonymous",
+    ),
+    ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "write `azure-custom-domain`"),
+    (
+        "registries: [{host: contoso.azurecr.io.attacker.example, auth: azure}]",
+        "registries[0].auth",
+        "is not named as Azure names registries",
+    ),
+    (
+        "registries: [{host: acr.contoso.com, auth: azure-custom-domain, insecure: true}]",
+        "registries[0].insecure",
+        "never go over plain http",
+    ),
     ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "shows no certificate"),
     ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is no registry"),
     # policy

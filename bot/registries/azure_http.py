@@ -1,0 +1,65 @@
+"""The way of Azure's libraries to the network: ours, so that one guard, one proxy and one set of CAs hold for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from azure.core.pipeline.transport import HttpResponse, HttpTransport
+from azure.core.rest import HttpRequest
+from azure.core.utils import case_insensitive_dict
+
+from bot.net import HttpClient, Response
+
+MAX_ANSWER = 1024 * 1024
+"""Bytes; tokens have some thousands, what a registry recorded of one image some hundreds per tag."""
+
+Send = Callable[[HttpRequest], Response]
+
+
+class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
+    """Hands the requests of a library to `send`, which retries as it sees fit."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    def send(self, request: HttpRequest, **_: object) -> HttpResponse:
+        return _Answer(request, self._send(request))
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class _Answer(HttpResponse):
+    """One whole answer, in the shape that the libraries know."""
+
+    def __init__(self, request: HttpRequest, response: Response) -> None:
+        super().__init__(request, response)  # type: ignore[arg-type]  # the base is older than such requests
+        self.status_code = response.status
+        self.headers = case_insensitive_dict(response.headers)
+        self.content_type = response.headers.get("content-type")
+        known = {status.value: status.phrase for status in HTTPStatus}
+        self.reason = known.get(response.status, "")
+        self._body = response.body
+
+    def body(self) -> bytes:
+        return self._body
+
+
+def sender(http: HttpClient) -> Send:
+    """Return what sends a library's requests through `http`, without following redirects."""
+
+    def send(request: HttpRequest) -> Response:
+        content = request.content
+        body = urlencode(content).encode() if isinstance(content, dict) else content
+        if isinstance(body, str):
+            body = body.encode()
+        return http.request(
+            request.method, request.url, headers=dict(request.headers), body=body, limit=MAX_ANSWER, redirects=0
+        )
+
+    return send

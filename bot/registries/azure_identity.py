@@ -1,0 +1,231 @@
+"""Tokens of Microsoft Entra by azure-identity: one concrete credential, chosen by what the environment has.
+
+In the order in which somebody must have meant it: a secret or certificate, a federated token (workload identity,
+GitHub's OIDC), a managed identity, and last what `az login` left behind or the machine itself has. Azure's own chain of
+all of them is not used, because it waits for an address that only machines of Azure have.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from bot.model.errors import BasebumpError
+from bot.net import HostTrust, HttpClient, HttpError, plain
+
+if TYPE_CHECKING:  # half a second, which only those pay who log in to Azure
+    from azure.core.credentials import TokenCredential
+
+SCOPE = "https://containerregistry.azure.net/.default"
+"""All that a token of ours is good for: registries, in every cloud, and nothing else that the identity may do."""
+MAX_ASSERTION = 64 * 1024
+"""Bytes of GitHub's answer, which has some two thousand."""
+CLI_TIMEOUT = 30
+"""Seconds; `az` is a large Python program, which may have to ask Entra."""
+MAX_SAID = 300
+"""Characters of Entra's explanation: its code, and the sentence after it."""
+METADATA_SERVICE = "http://169.254.169.254"
+AZURE_MACHINE = "7783-7084-3265-9085-8269-3286-77"
+"""What every virtual machine of Azure has for an asset tag."""
+ASSET_TAG = Path("/sys/class/dmi/id/chassis_asset_tag")
+SECRETS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+"""Variables whose values must never stand in a message."""
+WHAT_TO_SET = (
+    "set AZURE_CLIENT_ID and AZURE_TENANT_ID together with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or "
+    "AZURE_FEDERATED_TOKEN_FILE, give the GitHub workflow `id-token: write`, or run `az login`"
+)
+
+
+class NoEntraTokenError(BasebumpError):
+    """Entra gave no token, or nothing here says who we are to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """One of the separate clouds that Azure has."""
+
+    authority: str
+    """The host of its Entra."""
+    federation: str
+    """The audience of tokens that others issue for it."""
+
+
+PUBLIC_CLOUD = Cloud("login.microsoftonline.com", "api://AzureADTokenExchange")
+CLOUDS = {
+    ".azurecr.us": Cloud("login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
+    ".azurecr.cn": Cloud("login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina"),
+}
+"""By the end of a registry's host."""
+
+
+def cloud_of(host: str, environment: Mapping[str, str]) -> Cloud:
+    """Return the cloud that AZURE_AUTHORITY_HOST names, else the one that the registry's host belongs to."""
+    bare = host.partition(":")[0]
+    by_name = next((cloud for suffix, cloud in CLOUDS.items() if bare.endswith(suffix)), PUBLIC_CLOUD)
+    named = environment.get("AZURE_AUTHORITY_HOST", "").strip().rstrip("/")
+    if not named:
+        return by_name
+    parts = urlsplit(named if "://" in named else f"https://{named}")
+    if parts.scheme != "https" or not parts.netloc or parts.path:
+        raise NoEntraTokenError("AZURE_AUTHORITY_HOST is no address of Entra; it must be `https://HOST`")
+    known = (cloud for cloud in (PUBLIC_CLOUD, *CLOUDS.values()) if cloud.authority == parts.netloc)
+    return next(known, Cloud(parts.netloc, by_name.federation))
+
+
+class EntraIdentity:
+    """Who we are to the Entra of one cloud; its tokens are kept by azure-identity. Safe to share between threads."""
+
+    def __init__(self, cloud: Cloud, environment: Mapping[str, str], asset_tag: Path = ASSET_TAG) -> None:
+        """Choose how to prove it; `asset_tag` tells whether this machine is one of Azure's.
+
+        Raises NoEntraTokenError when nothing here does.
+        """
+        self._cloud = cloud
+        self._environment = environment
+        self._asset_tag = asset_tag
+        logging.getLogger("azure").addHandler(logging.NullHandler())  # what fails is ours to say, once
+        self.means, self._credential = self._choose()
+
+    def token(self) -> str:
+        """Return a token for registries. Raises NoEntraTokenError."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            return self._credential.get_token(SCOPE).token
+        except (AzureError, HttpError, ValueError, OSError) as error:
+            hide = [self._environment.get(name, "") for name in SECRETS]
+            said = plain(str(error), hide, MAX_SAID)
+            raise NoEntraTokenError(f"Entra gave no token for the {self.means}: {said}") from None
+
+    def _choose(self) -> tuple[str, TokenCredential]:
+        get = self._environment.get
+        client, tenant = get("AZURE_CLIENT_ID", ""), get("AZURE_TENANT_ID", "")
+        for variable in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"):
+            if value := get(variable):
+                if not client or not tenant:
+                    raise NoEntraTokenError(f"{variable} is set, and AZURE_CLIENT_ID or AZURE_TENANT_ID is not")
+                return self._application(variable, value, client, tenant)
+        if client and tenant and get("ACTIONS_ID_TOKEN_REQUEST_URL") and get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
+            return self._github(client, tenant)
+        for variable in ("IDENTITY_ENDPOINT", "MSI_ENDPOINT"):
+            if endpoint := get(variable):
+                return "managed identity", self._managed(endpoint, client)
+        return self._of_this_machine(client, tenant)
+
+    def _application(self, variable: str, value: str, client: str, tenant: str) -> tuple[str, TokenCredential]:
+        """Return the credential of an application, by what proves it."""
+        from azure import identity
+
+        try:
+            match variable:
+                case "AZURE_CLIENT_SECRET":
+                    secret = identity.ClientSecretCredential(tenant, client, value, **self._options())
+                    return "secret in AZURE_CLIENT_SECRET", secret
+                case "AZURE_CLIENT_CERTIFICATE_PATH":
+                    password = self._environment.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
+                    options = self._options() | ({"password": password} if password else {})
+                    certificate = identity.CertificateCredential(tenant, client, value, **options)
+                    return "certificate in AZURE_CLIENT_CERTIFICATE_PATH", certificate
+                case _:
+                    workload = identity.WorkloadIdentityCredential(
+                        tenant_id=tenant, client_id=client, token_file_path=value, **self._options()
+                    )
+                    return "workload identity in AZURE_FEDERATED_TOKEN_FILE", workload
+        except (ValueError, OSError) as error:
+            hide = [self._environment.get(name, "") for name in SECRETS]
+            raise NoEntraTokenError(f"{variable} cannot be used: {plain(str(error), hide, MAX_SAID)}") from None
+
+    def _github(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
+        from azure.identity import ClientAssertionCredential
+
+        url = self._environment["ACTIONS_ID_TOKEN_REQUEST_URL"]
+        bearer = self._environment["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
+        http = self._http(url)
+
+        def assertion() -> str:
+            return github_assertion(http, url, bearer, self._cloud.federation)
+
+        return "OIDC token of GitHub", ClientAssertionCredential(tenant, client, assertion, **self._options())
+
+    def _managed(self, endpoint: str, client: str) -> TokenCredential:
+        """Return the identity that Azure gave to this machine or container; the library reads its variables itself."""
+        from azure.identity import ManagedIdentityCredential
+
+        return ManagedIdentityCredential(client_id=client or None, **self._options(endpoint))
+
+    def _of_this_machine(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
+        """Return what needs no variable: `az`, and after it the machine's own identity where this is one of Azure's."""
+        from azure import identity
+
+        credentials: dict[str, TokenCredential] = {}
+        if shutil.which("az", path=self._environment.get("PATH")):
+            credentials["login of `az`"] = identity.AzureCliCredential(tenant_id=tenant, process_timeout=CLI_TIMEOUT)
+        if is_azure_machine(self._asset_tag):
+            service = self._environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or METADATA_SERVICE
+            credentials["identity of this machine"] = self._managed(service, client)
+        match [*credentials.items()]:
+            case []:
+                raise NoEntraTokenError(f"nothing here says who we are to Entra: {WHAT_TO_SET}")
+            case [only]:
+                return only
+            case _:
+                return " or the ".join(credentials), identity.ChainedTokenCredential(*credentials.values())
+
+    def _options(self, endpoint: str | None = None) -> dict[str, Any]:
+        """Return what every credential is told; `endpoint` is asked instead of Entra itself."""
+        from bot.registries.azure_http import AzureTransport, sender
+
+        options: dict[str, Any] = {
+            "transport": AzureTransport(sender(self._http(endpoint or f"https://{self._cloud.authority}"))),
+            "retry_total": 0,  # our client retries
+        }
+        if endpoint is None:
+            known = {PUBLIC_CLOUD.authority, *(cloud.authority for cloud in CLOUDS.values())}
+            options["authority"] = self._cloud.authority
+            # Only Microsoft's own hosts are known to the directory of hosts that the library would ask.
+            options["disable_instance_discovery"] = self._cloud.authority not in known
+        return options
+
+    def _http(self, url: str) -> HttpClient:
+        """Return a client that may also ask the host of `url`, which the operator's environment names."""
+        parts = urlsplit(url)
+        try:
+            return HttpClient({parts.netloc: HostTrust(insecure=parts.scheme == "http")}, environment=self._environment)
+        except ValueError:
+            raise NoEntraTokenError(f"the environment names {plain(parts.netloc)!r}, which is no host") from None
+
+
+def github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
+    """Ask GitHub who this workflow is, for Entra's eyes. Raises NoEntraTokenError.
+
+    https://docs.github.com/en/actions/reference/security/oidc
+    """
+    if urlsplit(url).scheme != "https":
+        raise NoEntraTokenError("ACTIONS_ID_TOKEN_REQUEST_URL is not https; a token is sent to it")
+    asked = url + ("&" if "?" in url else "?") + urlencode({"audience": audience})
+    headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
+    try:
+        response = http.request("GET", asked, headers=headers, limit=MAX_ASSERTION, redirects=0)
+        value = json.loads(response.body)["value"] if response.status == HTTPStatus.OK else None
+    except HttpError as error:
+        raise NoEntraTokenError(f"GitHub gave no OIDC token: {error}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        value = None
+    if not isinstance(value, str):
+        raise NoEntraTokenError(f"GitHub answered {response.status} and no OIDC token; has the job `id-token: write`?")
+    return value
+
+
+def is_azure_machine(asset_tag: Path) -> bool:
+    """Say whether this machine is one of Azure's, without asking the network."""
+    try:
+        return asset_tag.read_text().strip() == AZURE_MACHINE
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,122 @@
+"""Logins to Azure Container Registry with Microsoft Entra: one exchange per registry, renewed before it runs out.
+
+Entra's token is handed to a registry, which could be anybody's: so only to one that the operator named for it, over
+https, at its own host, without following it anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import urlencode
+
+from bot.model.errors import RegistryError
+from bot.model.vocabulary import Reason
+from bot.net import HttpClient, HttpError, Response
+from bot.registries.access import Endpoint
+from bot.registries.answers import refusal, unanswered
+from bot.registries.azure_identity import Cloud, EntraIdentity, NoEntraTokenError, cloud_of
+from bot.registries.tokens import stated_lifetime
+
+TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - whom a refresh token logs in, as a password
+MAX_ANSWER = 64 * 1024
+"""Bytes; refresh tokens have some two thousand."""
+DEFAULT_LIFETIME = 600
+"""Seconds, where a refresh token does not say; Azure's say three hours."""
+MAX_LIFETIME = 3 * 3600
+"""Seconds; rights that were taken away are gone after that at the latest."""
+LIFETIME_USED = 0.9
+"""Of its life; the rest is for slow answers and for what the token is traded for."""
+FAILURE_KEPT = 60.0
+"""Seconds in which a login that failed is not tried again: a thousand images of one registry fail once."""
+
+
+@dataclass(slots=True)
+class _Login:
+    """A place for the login of one registry; whoever holds the lock logs in, and the others wait for that."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    token: str = field(default="", repr=False)
+    failed: RegistryError | None = None
+    expires: float = 0.0
+
+
+class EntraLogins:
+    """Trades Entra's tokens for refresh tokens of registries; safe to share between threads."""
+
+    def __init__(
+        self, http: HttpClient, environment: Mapping[str, str], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._http = http
+        self._environment = environment
+        self._now = now
+        self._lock = threading.Lock()
+        self._logins: dict[str, _Login] = {}
+        self._identities: dict[Cloud, EntraIdentity] = {}
+
+    def refresh_token(self, host: str) -> str:
+        """Return a token that `host`, which the operator named for this, trades for access. Raises RegistryError."""
+        with self._lock:
+            login = self._logins.setdefault(host, _Login())
+        with login.lock:
+            if login.expires <= self._now():
+                login.failed = None
+                try:
+                    login.token, lifetime = self._exchange(host, self._entra_token(host))
+                    login.expires = self._now() + lifetime * LIFETIME_USED
+                except RegistryError as error:
+                    login.failed, login.expires = error, self._now() + FAILURE_KEPT
+            if failed := login.failed:
+                raise RegistryError(failed.host, failed.reason, str(failed), is_failure=failed.is_failure)
+            return login.token
+
+    def _entra_token(self, host: str) -> str:
+        try:
+            cloud = cloud_of(host, self._environment)
+            with self._lock:
+                identity = self._identities.get(cloud)
+                if identity is None:
+                    identity = self._identities[cloud] = EntraIdentity(cloud, self._environment)
+            return identity.token()
+        except NoEntraTokenError as error:
+            raise RegistryError(host, Reason.DENIED, f"no login to {host}: {error}", is_failure=True) from error
+
+    def _exchange(self, host: str, entra_token: str) -> tuple[str, float]:
+        """Hand Entra's token to the registry; return its refresh token and the seconds that it lives.
+
+        https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md
+        """
+        endpoint = Endpoint(host, host, host)
+        words = {"grant_type": "access_token", "service": host, "access_token": entra_token}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            response = self._http.request(
+                "POST",
+                f"{endpoint.url}/oauth2/exchange",
+                headers=headers,
+                body=urlencode(words).encode(),
+                limit=MAX_ANSWER,
+                redirects=0,
+            )
+        except HttpError as error:
+            raise unanswered(endpoint, error) from error
+        if response.status != HTTPStatus.OK:
+            raise refusal(endpoint, "a login with Entra", response, has_credential=True, hide=(entra_token,))
+        token = _refresh_token(response)
+        if token is None:
+            message = f"{host} answered a login with Entra with something else than a refresh token; is it a registry?"
+            raise RegistryError(host, Reason.REGISTRY_ERROR, message, is_failure=True)
+        return token, float(min(stated_lifetime(token) or DEFAULT_LIFETIME, MAX_LIFETIME))
+
+
+def _refresh_token(response: Response) -> str | None:
+    try:
+        answer = json.loads(response.body)
+    except (ValueError, RecursionError):
+        return None
+    token = answer.get("refresh_token") if isinstance(answer, dict) else None
+    return token if isinstance(token, str) and token else None

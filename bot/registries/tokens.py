@@ -1,0 +1,27 @@
+"""What a token says of itself, unproved: enough to know when to ask for another. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+
+def stated_lifetime(token: str) -> int | None:
+    """Return the seconds that a JSON Web Token is good for from its making, None where it does not say.
+
+    From one claim to the other (https://www.rfc-editor.org/rfc/rfc7519#section-4.1), so that no clock of ours matters.
+    """
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        return None
+    found: dict[str, Any] = claims if isinstance(claims, dict) else {}
+    begin, end = found.get("iat", found.get("nbf")), found.get("exp")
+    if not isinstance(begin, int) or not isinstance(end, int):
+        return None
+    return max(end - begin, 0)
