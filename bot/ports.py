@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
@@ -190,10 +190,17 @@ class Registry(Protocol):
 
 
 class RegistryFacts(Protocol):
-    """What registries record besides what they serve. Raises RegistryError."""
+    """What registries know of images beyond the images themselves; asked only where it is needed.
+
+    Both raise RegistryError.
+    """
 
     def recorded(self, line: Line, digest: Digest) -> Recorded | None:
-        """Return what the line's registry recorded of a digest, None where it records nothing that can be asked for."""
+        """Return what the registry recorded of `digest`; None where it has nothing that we can ask for."""
+        ...
+
+    def end_of_life(self, line: Line, digest: Digest) -> date | None:
+        """Return the day on which its publisher says that support of `digest` ends; a hint, often wrong."""
         ...
 
 

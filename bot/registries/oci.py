@@ -21,8 +21,10 @@ from bot.model.reference import Digest, ImageReference, Line, parse_sha256
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, Response
 from bot.net.guard import Resolve, resolve
+from bot.ports import RegistryFacts
 from bot.registries import facts
 from bot.registries.access import Access, Endpoint, RegistryEntry
+from bot.registries.acr import AcrFacts
 from bot.registries.answers import refusal
 from bot.registries.auth import Authenticator, Question
 from bot.registries.entra import EntraLogins
@@ -182,6 +184,10 @@ class OciRegistry:
         endpoint = self._access.named_endpoint(reference.host)
         path = endpoint.prefix + reference.repository.partition("/")[2]
         return self._address(endpoint, f"{path}:{reference.tag}" if reference.tag else path)
+
+    def registry_facts(self) -> RegistryFacts:
+        """Return what the registries know of images beyond the images, asked with the same tokens."""
+        return AcrFacts(self._access, self._authenticator)
 
     def _address(self, endpoint: Endpoint, path: str) -> PullAddress:
         login = self._keychain.login(endpoint.account)

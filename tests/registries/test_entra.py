@@ -463,7 +463,7 @@ def test_attribute_based_access_is_asked_for_by_repository(acr, entra):
 
 def test_nothing_of_azure_is_imported_until_somebody_logs_in():
     code = (
-        "import sys; from bot.registries.oci import OciRegistry; OciRegistry(environment={});"
+        "import sys; from bot.registries.oci import OciRegistry; OciRegistry(environment={}).registry_facts();"
         "sys.exit(any(name in sys.modules for name in ('azure', 'msal', 'azure.core', 'cryptography')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

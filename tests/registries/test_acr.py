@@ -1,0 +1,255 @@
+"""What an Azure registry recorded of an image, and what a publisher says of its support."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+
+import pytest
+from azure.containerregistry import ContainerRegistryClient
+from azure.core.rest import HttpRequest
+from support.acr import ACR_PULL, LIFECYCLE, Acr, Identity
+from support.acr_content import PUSHED, Flags
+from support.entra import SECRET, Entra
+from support.listener import Listener, Reply
+from support.registry import Certificate
+
+from bot.demo import images
+from bot.model.errors import RegistryError
+from bot.model.image import Recorded
+from bot.model.reference import Digest, Line
+from bot.model.vocabulary import Reason
+from bot.net import HttpClient
+from bot.registries.access import Access, RegistryEntry
+from bot.registries.acr import END_OF_LIFE, MAX_TAGS, OCI_INDEX, AcrFacts
+from bot.registries.auth import Authenticator
+from bot.registries.entra import EntraLogins
+from bot.registries.keychain import Keychain
+from bot.registries.oci import OciRegistry
+
+OLD = images.image([images.layer({"a": b"old"})])
+NEW = images.image([images.layer({"a": b"new"})])
+LATER = PUSHED + timedelta(days=7)
+NOWHERE = Digest("sha256:" + "0" * 64)
+
+
+@pytest.fixture
+def acr(tmp_path):
+    certificate = Certificate.make(tmp_path)
+    with Entra(certificate) as entra, Acr(certificate, entra) as registry:
+        registry.push(OLD, "team/app", "1")
+        registry.push(NEW, "team/app", "1", LATER)
+        registry.push(NEW, "team/app", "1.2", LATER)
+        yield registry
+
+
+def entry(acr: Acr, **options) -> RegistryEntry:
+    """List it as what it is: a registry whose name here is not one that Azure gives."""
+    return RegistryEntry(acr.host, ca=str(acr.certificate.path), **({"entra": True} | options))
+
+
+def environment(acr: Acr) -> dict[str, str]:
+    return acr.entra.environment | {"AZURE_CLIENT_SECRET": SECRET}
+
+
+def facts(acr: Acr, *entries: RegistryEntry) -> AcrFacts:
+    return OciRegistry(
+        entries or (entry(acr),), environment=environment(acr), sleep=lambda seconds: None
+    ).registry_facts()
+
+
+def line(acr: Acr, tag: str = "1") -> Line:
+    return Line(f"{acr.host}/team/app", tag)
+
+
+def test_times_moves_and_tags_are_the_registrys_own(acr):
+    asked = facts(acr)
+    assert asked.recorded(line(acr), NEW.digest) == Recorded(LATER, LATER, ("1", "1.2"), False, NEW.media_type)
+    assert asked.recorded(line(acr), OLD.digest) == Recorded(PUSHED, None, (), False, OLD.media_type)
+    assert asked.recorded(line(acr, "gone"), OLD.digest) == Recorded(PUSHED, None, (), False, OLD.media_type)
+
+
+def test_the_librarys_questions_need_one_exchange_and_one_token(acr):
+    asked = facts(acr)
+    for digest in (NEW.digest, OLD.digest) * 3:
+        asked.recorded(line(acr), digest)
+    assert acr.asked.count("POST /oauth2/exchange") == 1
+    assert acr.asked.count("POST /oauth2/token") == 1
+    assert len(acr.asked) == 2 + 1 + 2 * 6, "two for each, and the first challenge"
+
+
+def test_a_run_of_a_day_keeps_its_logins(acr):
+    clock = [0.0]
+    access = Access([entry(acr)])
+    http = HttpClient(access.listed(), environment={})
+    keychain = Keychain(access, {}, EntraLogins(http, environment(acr), now=lambda: clock[0]))
+    asked = AcrFacts(access, Authenticator(http, keychain, now=lambda: clock[0]))
+    for hour in range(24):
+        clock[0] = hour * 3600.0
+        assert asked.recorded(line(acr), NEW.digest) is not None
+    assert acr.asked.count("POST /oauth2/exchange") == 8, "every three hours"
+
+
+@pytest.mark.parametrize(
+    ("flags", "is_locked"), [(Flags(write=False), True), (Flags(delete=False), True), (Flags(), False)]
+)
+def test_an_image_is_locked_where_its_owner_took_a_right_away(acr, flags, is_locked):
+    acr.content.repositories["team/app"].manifests[NEW.digest].flags = flags
+    recorded = facts(acr).recorded(line(acr), NEW.digest)
+    assert recorded is not None
+    assert recorded.is_locked is is_locked
+
+
+def test_what_the_registry_has_no_more_has_no_record(acr):
+    assert facts(acr).recorded(line(acr), NOWHERE) is None
+
+
+def test_tags_are_counted(acr):
+    for number in range(MAX_TAGS + 5):
+        acr.push(NEW, "team/app", f"2.{number}")
+    recorded = facts(acr).recorded(line(acr), NEW.digest)
+    assert recorded is not None
+    assert len(recorded.tags) == MAX_TAGS
+
+
+def test_names_and_passwords_do_as_well(tmp_path):
+    certificate = Certificate.make(tmp_path, "contoso.azurecr.io")
+    logins = {("narrow", "both"): ACR_PULL, ("narrow", "content"): Identity({"team/app": frozenset({"pull"})})}
+    with Entra(certificate) as entra, Acr(certificate, entra, logins=logins) as acr:
+        acr.push(NEW, "team/app", "1")
+        listed = entry(acr, username="narrow", password="both")
+        assert facts(acr, listed).recorded(line(acr), NEW.digest) is not None
+        listed = entry(acr, username="narrow", password="content")
+        with pytest.raises(RegistryError) as caught:
+            facts(acr, listed).recorded(line(acr), NEW.digest)
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True), "content/read without metadata/read"
+    assert "POST /oauth2/exchange" not in acr.asked
+
+
+def test_a_registry_with_a_name_of_azures_is_asked_without_entra(acr):
+    def resolve(host: str, port: int) -> list[str]:
+        raise OSError(f"nobody knows {host}")
+
+    listed = RegistryEntry("contoso.azurecr.io", username="narrow", password="both")
+    oci = OciRegistry([listed], environment={}, sleep=lambda seconds: None, resolve=resolve)
+    with pytest.raises(RegistryError, match=r"https://contoso.azurecr.io/acr/v1/.* did not answer"):
+        oci.registry_facts().recorded(Line("contoso.azurecr.io/team/app", "1"), NEW.digest)
+
+
+def test_where_anybody_pulls_nobody_is_told_what_was_recorded(acr):
+    acr.anonymous = True
+    access = Access([entry(acr)])
+    http = HttpClient(access.listed(), environment={})
+    assert AcrFacts(access, Authenticator(http, Keychain(access, {}))).recorded(line(acr), NEW.digest) is None
+
+
+def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
+    asked = facts(
+        acr,
+        entry(acr, entra=False),
+        RegistryEntry("docker.io", mirror=acr.host),
+        RegistryEntry("127.0.0.1:9", entra=True, insecure=True),
+    )
+    for host in (acr.host, "docker.io", "127.0.0.1:9", "ghcr.io", "contoso.azurecr.io"):
+        assert asked.recorded(Line(f"{host}/team/app", "1"), NEW.digest) is None
+    assert acr.received == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(500), Reason.REGISTRY_ERROR),
+        (Reply(429, headers={"Retry-After": "120"}), Reason.RATE_LIMITED),
+        (Reply(200, b"<html>", {"Content-Type": "text/html"}), Reason.REGISTRY_ERROR),
+        (Reply(200, b"{}", {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
+        (Reply(200, b"[]", {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
+        (Reply(200, b'{"manifest": 1}', {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
+        (Reply(200, b" " * 5_000_000), Reason.REGISTRY_ERROR),
+        (Reply(307, headers={"Location": "http://169.254.169.254/"}), Reason.UNREACHABLE),
+    ],
+)
+def test_what_is_no_record_is_a_reason(acr, reply, reason):
+    with Listener(lambda received: reply, acr.certificate) as server, pytest.raises(RegistryError) as caught:
+        facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True)).recorded(
+            Line(f"{server.host}/team/app", "1"), NEW.digest
+        )
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("url", ["http://{host}/acr/v1/x", "https://attacker.example/acr/v1/x", "https://{host}/v2/x"])
+def test_the_library_reaches_nothing_but_its_registrys_records(acr, url, monkeypatch):
+    def astray(self, *_, **options):
+        self._client.send_request(HttpRequest("GET", url.format(host=acr.host)))
+
+    monkeypatch.setattr(ContainerRegistryClient, "get_manifest_properties", astray)
+    with pytest.raises(RegistryError):
+        facts(acr).recorded(line(acr), NEW.digest)
+    assert acr.received == []
+
+
+# The end of support
+
+
+def end(text: str) -> dict[str, str]:
+    return {END_OF_LIFE: text}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ((), None),
+        (("2026-05-12",), date(2026, 5, 12)),
+        (("2026-05-12T00:00:00Z",), date(2026, 5, 12)),
+        (("2026-05-12T23:30:00-08:00",), date(2026, 5, 12)),
+        (("2026-05-12", "2027-05-12", "2026-01-01"), date(2027, 5, 12)),
+        (("soon", "2026-05-12"), date(2026, 5, 12)),
+        (("never",), None),
+    ],
+)
+def test_the_end_of_support_is_the_latest_day_that_the_publisher_named(acr, said, expected):
+    acr.attach("team/app", NEW.digest, "application/vnd.example.sbom", end("2030-01-01"))
+    for text in said:
+        acr.attach("team/app", NEW.digest, LIFECYCLE, end(text))
+    assert facts(acr).end_of_life(line(acr), NEW.digest) == expected
+    assert acr.received[-1].path.endswith(f"?artifactType={LIFECYCLE.replace('/', '%2F')}")
+
+
+def referrers(*manifests: object, media_type: str = OCI_INDEX, status: int = 200) -> Reply:
+    body = json.dumps({"manifests": manifests}).encode()
+    return Reply(status, body, {"Content-Type": media_type})
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(404),
+        referrers({"artifactType": LIFECYCLE, "annotations": end("2026-05-12")}, media_type="text/html"),
+        referrers({"artifactType": "application/vnd.other", "annotations": end("2026-05-12")}),
+        referrers({"artifactType": LIFECYCLE, "annotations": [1]}, {"artifactType": LIFECYCLE}, 1, None),
+        referrers({"artifactType": LIFECYCLE, "annotations": {END_OF_LIFE: 20260512}}),
+        Reply(200, b"[", {"Content-Type": OCI_INDEX}),
+        Reply(200, b"[" * 100_000, {"Content-Type": OCI_INDEX}),
+        Reply(200, b'{"manifests": {"a": 1}}', {"Content-Type": OCI_INDEX}),
+        Reply(200, b"[]", {"Content-Type": OCI_INDEX}),
+    ],
+)
+def test_what_says_nothing_of_support_is_no_day(acr, reply):
+    with Listener(lambda received: reply, acr.certificate) as server:
+        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
+        assert asked.end_of_life(Line(f"{server.host}/team/app", "1"), NEW.digest) is None
+
+
+def test_a_registry_that_fails_to_list_referrers_is_a_reason(acr):
+    with Listener(lambda received: Reply(400), acr.certificate) as server:
+        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
+        with pytest.raises(RegistryError) as caught:
+            asked.end_of_life(Line(f"{server.host}/team/app", "1"), NEW.digest)
+    assert caught.value.reason is Reason.REGISTRY_ERROR
+
+
+def test_microsofts_images_are_asked_for_through_a_mirror_too(acr):
+    acr.attach("team/app", NEW.digest, LIFECYCLE, end("2026-05-12"))
+    mirrored = RegistryEntry("mcr.microsoft.com", mirror=acr.host)
+    asked = facts(acr, entry(acr), mirrored)
+    assert asked.end_of_life(Line("mcr.microsoft.com/team/app", "1"), NEW.digest) == date(2026, 5, 12)
+    assert asked.end_of_life(Line("docker.io/team/app", "1"), NEW.digest) is None
