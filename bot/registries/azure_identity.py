@@ -82,14 +82,10 @@ def cloud_of(host: str, environment: Mapping[str, str]) -> Cloud:
 class EntraIdentity:
     """Who we are to the Entra of one cloud; its tokens are kept by azure-identity. Safe to share between threads."""
 
-    def __init__(self, cloud: Cloud, environment: Mapping[str, str], asset_tag: Path = ASSET_TAG) -> None:
-        """Choose how to prove it; `asset_tag` tells whether this machine is one of Azure's.
-
-        Raises NoEntraTokenError when nothing here does.
-        """
+    def __init__(self, cloud: Cloud, environment: Mapping[str, str]) -> None:
+        """Choose how to prove it. Raises NoEntraTokenError when nothing here does."""
         self._cloud = cloud
         self._environment = environment
-        self._asset_tag = asset_tag
         logging.getLogger("azure").addHandler(logging.NullHandler())  # what fails is ours to say, once
         self.means, self._credential = self._choose()
 
@@ -167,7 +163,7 @@ class EntraIdentity:
         credentials: dict[str, TokenCredential] = {}
         if shutil.which("az", path=self._environment.get("PATH")):
             credentials["login of `az`"] = identity.AzureCliCredential(tenant_id=tenant, process_timeout=CLI_TIMEOUT)
-        if is_azure_machine(self._asset_tag):
+        if is_azure_machine():
             service = self._environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or METADATA_SERVICE
             credentials["identity of this machine"] = self._managed(service, client)
         match [*credentials.items()]:
@@ -223,9 +219,9 @@ def github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> 
     return value
 
 
-def is_azure_machine(asset_tag: Path) -> bool:
+def is_azure_machine() -> bool:
     """Say whether this machine is one of Azure's, without asking the network."""
     try:
-        return asset_tag.read_text().strip() == AZURE_MACHINE
+        return ASSET_TAG.read_text().strip() == AZURE_MACHINE
     except (OSError, ValueError):
         return False

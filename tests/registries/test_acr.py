@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.rest import HttpRequest
-from support.acr import ACR_PULL, LIFECYCLE, Acr, Identity
+from support.acr import ACR_PULL, ANYBODY, LIFECYCLE, Acr, Identity
 from support.acr_content import PUSHED, Flags
 from support.entra import SECRET, Entra
 from support.listener import Listener, Reply
@@ -136,11 +136,15 @@ def test_a_registry_with_a_name_of_azures_is_asked_without_entra(acr):
         oci.registry_facts().recorded(Line("contoso.azurecr.io/team/app", "1"), NEW.digest)
 
 
-def test_where_anybody_pulls_nobody_is_told_what_was_recorded(acr):
-    acr.anonymous = True
+@pytest.mark.parametrize(
+    ("anybody", "is_told"), [(ANYBODY, True), (Identity({"*": frozenset({"pull"})}), False), (None, False)]
+)
+def test_without_a_credential_what_anybody_is_told_is_known(acr, anybody, is_told):
+    acr.anonymous = anybody
     access = Access([entry(acr)])
     http = HttpClient(access.listed(), environment={})
-    assert AcrFacts(access, Authenticator(http, Keychain(access, {}))).recorded(line(acr), NEW.digest) is None
+    recorded = AcrFacts(access, Authenticator(http, Keychain(access, {}))).recorded(line(acr), NEW.digest)
+    assert (recorded is not None) == is_told
 
 
 def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from support.acr import ACR_PULL, TOKEN_USER, Acr, Identity, repository_reader
+from support.acr import ACR_PULL, ANYBODY, TOKEN_USER, Acr, Identity, repository_reader
 from support.entra import CLIENT, SECRET, WORKLOAD, Application, Entra
 from support.listener import Listener, Received, Reply
 from support.registry import Certificate
@@ -27,6 +27,7 @@ from bot.model.hosts import is_acr
 from bot.model.reference import Line
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
+from bot.registries import azure_identity
 from bot.registries.access import Access, RegistryEntry
 from bot.registries.azure_identity import (
     AZURE_MACHINE,
@@ -48,11 +49,13 @@ FOREIGN = {"AZURE_", "ACTIONS_ID_TOKEN_", "IDENTITY_", "MSI_", "IMDS_"}
 
 
 @pytest.fixture(autouse=True)
-def nobody(monkeypatch):
-    """No test finds who this machine is to Azure."""
+def asset_tag(monkeypatch, tmp_path):
+    """No test finds who this machine is to Azure; what is written here is what it is."""
+    monkeypatch.setattr(azure_identity, "ASSET_TAG", tmp_path / "tag")
     for variable in list(os.environ):
         if any(variable.startswith(prefix) for prefix in FOREIGN):
             monkeypatch.delenv(variable)
+    return tmp_path / "tag"
 
 
 @pytest.fixture
@@ -141,12 +144,12 @@ def test_a_container_logs_in_by_its_managed_identity(acr, entra, monkeypatch):
 
 
 @pytest.mark.parametrize("client_id", ["", CLIENT])
-def test_a_machine_of_azure_logs_in_by_its_own_identity(entra, tmp_path, monkeypatch, client_id):
-    (tmp_path / "tag").write_text(f"{AZURE_MACHINE}\n")
+def test_a_machine_of_azure_logs_in_by_its_own_identity(entra, asset_tag, monkeypatch, client_id):
+    asset_tag.write_text(f"{AZURE_MACHINE}\n")
     environment = entra.machine | {"PATH": "/nonexistent", "AZURE_CLIENT_ID": client_id}
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    identity = EntraIdentity(PUBLIC_CLOUD, environment, tmp_path / "tag")
+    identity = EntraIdentity(PUBLIC_CLOUD, environment)
     assert entra.read(identity.token())["appid"] == CLIENT
     (asked,) = entra.asked
     assert asked.startswith("GET /metadata/identity/oauth2/token?")
@@ -231,11 +234,22 @@ def test_githubs_token_goes_nowhere_without_tls():
         github_assertion(HttpClient(), "http://127.0.0.1:1/token", "t0p", "a")
 
 
-def test_a_machine_of_azure_is_known_by_its_asset_tag(tmp_path):
-    tag = tmp_path / "tag"
-    assert not is_azure_machine(tag)
-    tag.write_text(f"{AZURE_MACHINE}\n")
-    assert is_azure_machine(tag)
+def test_a_machine_of_azure_is_known_by_its_asset_tag(asset_tag):
+    assert not is_azure_machine()
+    asset_tag.write_text(f"{AZURE_MACHINE}\n")
+    assert is_azure_machine()
+
+
+def test_az_is_asked_before_the_machine_it_runs_on(entra, asset_tag, tmp_path, monkeypatch):
+    asset_tag.write_text(f"{AZURE_MACHINE}\n")
+    az(tmp_path, "Please run 'az login' to setup account.", 1)
+    environment = entra.machine | {"PATH": str(tmp_path)}
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for variable, value in entra.machine.items():
+        monkeypatch.setenv(variable, value)
+    identity = EntraIdentity(PUBLIC_CLOUD, environment)
+    assert identity.means == "login of `az` or the identity of this machine"
+    assert entra.read(identity.token())["appid"] == CLIENT
 
 
 def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch):
@@ -361,6 +375,13 @@ def test_a_token_says_how_long_it_lives(entra):
         assert stated_lifetime(text) is None
 
 
+def test_a_cache_in_azure_is_logged_in_to_for_what_it_mirrors(acr, entra):
+    acr.push(IMAGE, "dockerhub/library/nginx", "1")
+    mirrored = RegistryEntry("docker.io", mirror=f"{acr.host}/dockerhub")
+    oci = client(mirrored, entry(acr), environment=by_secret(entra))
+    assert oci.head(Line("docker.io/library/nginx", "1")).digest == IMAGE.digest
+
+
 # Where Entra's tokens never go
 
 
@@ -381,7 +402,7 @@ def test_a_registry_that_nobody_listed_is_not_asked_however_it_is_named(acr, cer
 
 
 def test_a_listed_registry_sees_no_token_unless_its_entry_says_azure(acr, certificate, entra):
-    with Acr(certificate, entra, name="attacker.azurecr.io", anonymous=True) as attacker:
+    with Acr(certificate, entra, name="attacker.azurecr.io", anonymous=ANYBODY) as attacker:
         attacker.push(IMAGE, "team/app", "1")
         oci = client(entry(acr), entry(attacker, entra=False), environment=by_secret(entra))
         assert oci.head(line(acr)).digest == oci.head(line(attacker)).digest
@@ -446,7 +467,7 @@ def test_the_admin_user_and_scope_map_tokens_log_in_by_name(acr):
 
 
 def test_anybody_pulls_where_that_is_on_and_a_wrong_password_does_not(acr):
-    acr.anonymous = True
+    acr.anonymous = ANYBODY
     assert client(entry(acr, entra=False)).head(line(acr)).digest == IMAGE.digest
     assert all("authorization" not in each.headers for each in acr.received if "/oauth2/" in each.path)
     with pytest.raises(RegistryError) as caught:

@@ -50,6 +50,10 @@ ACR_PULL = Identity({"*": READ})
 """The role AcrPull, which a registry with attribute-based access does not honour."""
 
 
+ANYBODY = Identity({"*": READ})
+"""Anonymous pull, which shows tags and what was recorded as well."""
+
+
 def repository_reader(*repositories: str) -> Identity:
     """Return who has the role Container Registry Repository Reader on some repositories."""
     return Identity(dict.fromkeys(repositories, READ))
@@ -63,7 +67,8 @@ class Acr:
     entra: Entra
     name: str = "127.0.0.1"
     """The host without its port: `contoso.azurecr.us`, which only a resolver of the test knows."""
-    anonymous: bool = False
+    anonymous: Identity | None = None
+    """What anybody may, where anonymous pull is on."""
     abac: bool = False
     identities: Mapping[str, Identity] = field(default_factory=lambda: {CLIENT: ACR_PULL})
     """By the client's ID."""
@@ -194,7 +199,7 @@ class Acr:
             case "refresh_token":
                 return self._identity(form.get("refresh_token", ""))
             case "password" if "username" not in form and self.anonymous:
-                return Identity({"*": frozenset({"pull"})})
+                return self.anonymous
         raise _unauthorized("authentication required")
 
     def _login(self, received: Received) -> Identity:
@@ -202,7 +207,7 @@ class Acr:
         scheme, _, encoded = received.headers.get("authorization", "").partition(" ")
         if not scheme:
             if self.anonymous:
-                return Identity({"*": frozenset({"pull"})})
+                return self.anonymous
             raise _unauthorized("authentication required")
         user, _, password = base64.b64decode(encoded).decode().partition(":") if scheme == "Basic" else ("", "", "")
         if user == TOKEN_USER:
@@ -226,7 +231,7 @@ class Acr:
         place = next(filter(None, (pattern.fullmatch(path) for pattern in _PLACES)), None)
         if place is None:
             self._admit(received, "", "")
-            return _json(200, {})
+            return _json(200, {"repositories": sorted(self.content.repositories)} if path.endswith("_catalog") else {})
         found = place.groupdict()
         name, what, reference = unquote(found["name"]), found["what"], unquote(found.get("reference") or "")
         self._admit(received, name, "pull" if what in {"manifests", "blobs", "referrers"} else "metadata_read")
@@ -251,9 +256,10 @@ class Acr:
                 return self._recorded(received, name, "tag", reference, tags)
 
     def _admit(self, received: Received, name: str, action: str) -> None:
-        scope = f"repository:{name}:{action}" if name else "registry:catalog:*"
-        challenge = f'Bearer realm="{self.url}/oauth2/token",service="{self.host}",scope="{scope}"'
-        asks = {"WWW-Authenticate": challenge}
+        catalog = "registry:catalog:*" if received.path.partition("?")[0].endswith("_catalog") else ""
+        scope = f"repository:{name}:{action}" if name else catalog
+        challenge = f'Bearer realm="{self.url}/oauth2/token",service="{self.host}"'
+        asks = {"WWW-Authenticate": challenge + (f',scope="{scope}"' if scope else "")}
         scheme, _, token = received.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer":
             raise RefusedError(401, "UNAUTHORIZED", "authentication required", asks)
@@ -263,6 +269,8 @@ class Acr:
             raise RefusedError(401, "UNAUTHORIZED", refused.said, asks) from None
         _, _, rest = granted.partition(":")
         allowed, _, actions = rest.rpartition(":")
+        if catalog and granted != catalog:
+            raise RefusedError(401, "UNAUTHORIZED", "the token is not for the catalog", asks)
         if name and (allowed != name or action not in actions.split(",")):
             raise RefusedError(401, "UNAUTHORIZED", f"the token is not for {scope}", asks)
 
