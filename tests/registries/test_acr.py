@@ -10,7 +10,8 @@ from azure.containerregistry import ContainerRegistryClient
 from azure.core.rest import HttpRequest
 from support.acr import ACR_PULL, ANYBODY, LIFECYCLE, Acr, Identity
 from support.acr_content import PUSHED, Flags
-from support.entra import SECRET, Entra
+from support.azure_scene import by_secret, entry
+from support.entra import Entra
 from support.listener import Listener, Reply
 from support.registry import Certificate
 
@@ -34,27 +35,17 @@ NOWHERE = Digest("sha256:" + "0" * 64)
 
 
 @pytest.fixture
-def acr(tmp_path):
-    certificate = Certificate.make(tmp_path)
-    with Entra(certificate) as entra, Acr(certificate, entra) as registry:
+def acr(certificate, entra):
+    with Acr(certificate, entra) as registry:
         registry.push(OLD, "team/app", "1")
         registry.push(NEW, "team/app", "1", LATER)
         registry.push(NEW, "team/app", "1.2", LATER)
         yield registry
 
 
-def entry(acr: Acr, **options) -> RegistryEntry:
-    """List it as what it is: a registry whose name here is not one that Azure gives."""
-    return RegistryEntry(acr.host, ca=str(acr.certificate.path), **({"entra": True} | options))
-
-
-def environment(acr: Acr) -> dict[str, str]:
-    return acr.entra.environment | {"AZURE_CLIENT_SECRET": SECRET}
-
-
 def facts(acr: Acr, *entries: RegistryEntry) -> AcrFacts:
     return OciRegistry(
-        entries or (entry(acr),), environment=environment(acr), sleep=lambda seconds: None
+        entries or (entry(acr),), environment=by_secret(acr.entra), sleep=lambda seconds: None
     ).registry_facts()
 
 
@@ -78,16 +69,30 @@ def test_the_librarys_questions_need_one_exchange_and_one_token(acr):
     assert len(acr.asked) == 2 + 1 + 2 * 6, "two for each, and the first challenge"
 
 
-def test_a_run_of_a_day_keeps_its_logins(acr):
-    clock = [0.0]
+def at(acr: Acr, clock: list[float]) -> AcrFacts:
+    """Return the facts as somebody knows them whose clock the test sets, in seconds."""
     access = Access([entry(acr)])
     http = HttpClient(access.listed(), environment={})
-    keychain = Keychain(access, {}, EntraLogins(http, environment(acr), now=lambda: clock[0]))
-    asked = AcrFacts(access, Authenticator(http, keychain, now=lambda: clock[0]))
+    keychain = Keychain(access, {}, EntraLogins(http, by_secret(acr.entra), now=lambda: clock[0]))
+    return AcrFacts(access, Authenticator(http, keychain, now=lambda: clock[0]))
+
+
+def test_a_run_of_a_day_keeps_its_logins(acr):
+    clock = [0.0]
+    asked = at(acr, clock)
     for hour in range(24):
         clock[0] = hour * 3600.0
         assert asked.recorded(line(acr), NEW.digest) is not None
     assert acr.asked.count("POST /oauth2/exchange") == 8, "every three hours"
+
+
+def test_an_access_token_is_used_for_as_long_as_it_says(acr):
+    clock = [0.0]
+    asked = at(acr, clock)
+    for minute, tokens in ((0, 1), (2, 1), (50, 1), (60, 2)):
+        clock[0] = minute * 60.0
+        assert asked.recorded(line(acr), NEW.digest) is not None
+        assert acr.asked.count("POST /oauth2/token") == tokens
 
 
 @pytest.mark.parametrize(
@@ -152,9 +157,10 @@ def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
         acr,
         entry(acr, entra=False),
         RegistryEntry("docker.io", mirror=acr.host),
+        RegistryEntry("contoso.azurecr.io", mirror=acr.host),
         RegistryEntry("127.0.0.1:9", entra=True, insecure=True),
     )
-    for host in (acr.host, "docker.io", "127.0.0.1:9", "ghcr.io", "contoso.azurecr.io"):
+    for host in (acr.host, "docker.io", "127.0.0.1:9", "ghcr.io", "contoso.azurecr.io", "unlisted.azurecr.io"):
         assert asked.recorded(Line(f"{host}/team/app", "1"), NEW.digest) is None
     assert acr.received == []
 

@@ -10,23 +10,20 @@ from azure.containerregistry import ContainerRegistryClient
 from azure.core.credentials import AccessToken
 from support.acr import ACR_PULL, ANYBODY, LIFECYCLE, TOKEN_USER, Acr, Identity, repository_reader
 from support.acr_content import PUSHED
+from support.azure_scene import IMAGE
 from support.entra import CLIENT, GITHUB, REQUEST_TOKEN, RESOURCE_MANAGER, SECRET, TENANT, Entra
-from support.registry import Certificate
 
 from bot.demo import images
 
-IMAGE = images.image([images.layer({"a": b"b"})])
 SCOPE = "repository:team/app:pull"
 ADMIN = ("contoso", "admin-password")
 NARROW = ("narrow", "password1")
 
 
 @pytest.fixture
-def acr(tmp_path):
-    certificate = Certificate.make(tmp_path)
-    with Entra(certificate) as entra, Acr(certificate, entra, logins={ADMIN: ACR_PULL}) as registry:
-        registry.push(IMAGE, "team/app", "1")
-        yield registry
+def acr(acr):
+    acr.logins = {ADMIN: ACR_PULL}
+    return acr
 
 
 def ask(acr: Acr, method: str, url: str, **options) -> requests.Response:

@@ -1,0 +1,43 @@
+"""What tests of Azure's registries share."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from support.acr import Acr
+from support.azure_scene import IMAGE, NAMES
+from support.entra import Entra
+from support.registry import Certificate
+
+from bot.registries import azure_identity
+
+FOREIGN = ("AZURE_", "ACTIONS_ID_TOKEN_", "IDENTITY_", "MSI_", "IMDS_")
+
+
+@pytest.fixture(autouse=True)
+def asset_tag(monkeypatch, tmp_path):
+    """No test finds who this machine is to Azure; what is written here is what it is."""
+    monkeypatch.setattr(azure_identity, "ASSET_TAG", tmp_path / "tag")
+    for variable in list(os.environ):
+        if variable.startswith(FOREIGN):
+            monkeypatch.delenv(variable)
+    return tmp_path / "tag"
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    return Certificate.make(tmp_path, *NAMES)
+
+
+@pytest.fixture
+def entra(certificate):
+    with Entra(certificate) as started:
+        yield started
+
+
+@pytest.fixture
+def acr(certificate, entra):
+    with Acr(certificate, entra) as started:
+        started.push(IMAGE, "team/app", "1")
+        yield started
