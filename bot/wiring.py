@@ -153,7 +153,7 @@ def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
         username=secret(registry.username_env),
         password=secret(registry.password_env),
         anonymous=registry.auth is RegistryAuth.ANONYMOUS,
-        entra=registry.auth in {RegistryAuth.AZURE, RegistryAuth.AZURE_CUSTOM_DOMAIN},
+        entra=registry.auth is RegistryAuth.AZURE,
         ca=str(registry.ca) if registry.ca is not None else None,
         trusted_realms=registry.trusted_realms,
     )

@@ -98,8 +98,8 @@ class Keychain:
             return Login(entry.username, entry.password)
         if entry and entry.anonymous:
             return None
-        if entry and entry.entra and self._entra:
-            return IdentityToken(self._entra.refresh_token(account))
+        if entry and entry.entra:
+            return IdentityToken(self._entra.refresh_token(account)) if self._entra else None
         with self._lock:
             if account not in self._found:
                 self._found[account] = self._from_docker(account)

@@ -118,14 +118,17 @@ def _credentials(where: str, registry: dict[str, Any]) -> Check:
 
 def _azure(where: str, registry: dict[str, Any]) -> Check:
     """Yield what would send Entra's tokens where they must not go."""
-    auth, host = registry.get("auth"), _host(registry.get("host"))
-    if auth == "azure" and host is not None and not is_acr(host):
+    if registry.get("auth") != "azure":
+        return
+    host, trusted = _host(registry.get("host")), registry.get("trusted_realms")
+    own = {_host(each) for each in trusted} if isinstance(trusted, list) else set()
+    if host is not None and not is_acr(host) and host not in own:
         yield ConfigProblem(
             f"{where}.auth",
             f"`{host}` is not named as Azure names registries (`NAME.azurecr.io`); "
-            "if it is a custom domain of one, write `azure-custom-domain`",
+            f"if it is a custom domain of one, say so with `trusted_realms: [{host}]`",
         )
-    if auth in {"azure", "azure-custom-domain"} and registry.get("insecure") is True:
+    if registry.get("insecure") is True:
         yield ConfigProblem(f"{where}.insecure", "contradicts `auth`: tokens of Entra never go over plain http")
 
 

@@ -28,9 +28,7 @@ class RegistryAuth(StrEnum):
     DOCKER_CONFIG = "docker-config"
     ANONYMOUS = "anonymous"
     AZURE = "azure"
-    """Microsoft Entra, for an Azure Container Registry under the name that Azure gave it."""
-    AZURE_CUSTOM_DOMAIN = "azure-custom-domain"
-    """The same, for one under a name of the operator's own."""
+    """Microsoft Entra, for an Azure Container Registry."""
 
 
 class ScannerKind(StrEnum):

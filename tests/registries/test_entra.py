@@ -136,6 +136,8 @@ def test_who_is_nobody_learns_what_to_set(acr):
     ("changes", "said"),
     [
         ({"AZURE_TENANT_ID": ""}, "AZURE_CLIENT_SECRET is set, and AZURE_CLIENT_ID or AZURE_TENANT_ID is not"),
+        ({"AZURE_CLIENT_SECRET": "", "AZURE_FEDERATED_TOKEN_FILE": "/nowhere"}, "No such file"),
+        ({"AZURE_CLIENT_SECRET": "", "AZURE_CLIENT_CERTIFICATE_PATH": "/nowhere"}, "cannot be used"),
         ({"AZURE_CLIENT_SECRET": "wr0ng"}, "AADSTS7000215"),
         ({"AZURE_CLIENT_ID": "somebody"}, "AADSTS700016"),
         ({"AZURE_TENANT_ID": "00000000-1111-2222-3333-444444444444"}, "00000000-1111-2222-3333-444444444444"),
@@ -208,7 +210,7 @@ def test_az_is_asked_before_the_machine_it_runs_on(entra, asset_tag, tmp_path, m
 
 def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch):
     config = tmp_path / "basebump.yaml"
-    listed = f"{{host: '{acr.host}', auth: azure-custom-domain, ca: {acr.certificate.path}}}"
+    listed = f"{{host: '{acr.host}', auth: azure, trusted_realms: ['{acr.host}'], ca: {acr.certificate.path}}}"
     config.write_text(f"schema: 1\nregistries: [{listed}]\n")
     for variable, value in by_secret(entra).items():
         monkeypatch.setenv(variable, value)

@@ -114,14 +114,14 @@ WRONG = [
         "registries[0].auth",
         "is none of docker-config, anonymous",
     ),
-    ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "write `azure-custom-domain`"),
+    ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "say so with `trusted_realms: [ghcr.io]`"),
     (
         "registries: [{host: contoso.azurecr.io.attacker.example, auth: azure}]",
         "registries[0].auth",
         "is not named as Azure names registries",
     ),
     (
-        "registries: [{host: acr.contoso.com, auth: azure-custom-domain, insecure: true}]",
+        "registries: [{host: contoso.azurecr.io, auth: azure, insecure: true}]",
         "registries[0].insecure",
         "never go over plain http",
     ),
