@@ -56,8 +56,6 @@ def sender(http: HttpClient) -> Send:
     def send(request: HttpRequest) -> Response:
         content = request.content
         body = urlencode(content).encode() if isinstance(content, dict) else content
-        if isinstance(body, str):
-            body = body.encode()
         return http.request(
             request.method, request.url, headers=dict(request.headers), body=body, limit=MAX_ANSWER, redirects=0
         )

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from bot.model.errors import BasebumpError
-from bot.net import HostTrust, HttpClient, HttpError, plain
+from bot.net import HostTrust, HttpClient, HttpError, Url, plain
 
 if TYPE_CHECKING:  # half a second, which only those pay who log in to Azure
     from azure.core.credentials import TokenCredential
@@ -66,17 +66,20 @@ CLOUDS = {
 
 
 def cloud_of(host: str, environment: Mapping[str, str]) -> Cloud:
-    """Return the cloud that AZURE_AUTHORITY_HOST names, else the one that the registry's host belongs to."""
+    """Return the cloud that AZURE_AUTHORITY_HOST names, else the one that the registry's host belongs to.
+
+    Raises NoEntraTokenError when it names none.
+    """
     bare = host.partition(":")[0]
     by_name = next((cloud for suffix, cloud in CLOUDS.items() if bare.endswith(suffix)), PUBLIC_CLOUD)
     named = environment.get("AZURE_AUTHORITY_HOST", "").strip().rstrip("/")
     if not named:
         return by_name
-    parts = urlsplit(named if "://" in named else f"https://{named}")
-    if parts.scheme != "https" or not parts.netloc or parts.path:
+    host = named.removeprefix("https://").lower()
+    if "/" in host:
         raise NoEntraTokenError("AZURE_AUTHORITY_HOST is no address of Entra; it must be `https://HOST`")
-    known = (cloud for cloud in (PUBLIC_CLOUD, *CLOUDS.values()) if cloud.authority == parts.netloc)
-    return next(known, Cloud(parts.netloc, by_name.federation))
+    known = (cloud for cloud in (PUBLIC_CLOUD, *CLOUDS.values()) if cloud.authority == host)
+    return next(known, Cloud(host, by_name.federation))
 
 
 class EntraIdentity:
@@ -191,11 +194,11 @@ class EntraIdentity:
 
     def _http(self, url: str) -> HttpClient:
         """Return a client that may also ask the host of `url`, which the operator's environment names."""
-        parts = urlsplit(url)
         try:
-            return HttpClient({parts.netloc: HostTrust(insecure=parts.scheme == "http")}, environment=self._environment)
-        except ValueError:
-            raise NoEntraTokenError(f"the environment names {plain(parts.netloc)!r}, which is no host") from None
+            parts = Url.parse(url)
+        except HttpError as error:
+            raise NoEntraTokenError(f"the environment names what is no address: {error}") from None
+        return HttpClient({parts.authority: HostTrust(insecure=parts.scheme == "http")}, environment=self._environment)
 
 
 def github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
@@ -203,7 +206,7 @@ def github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> 
 
     https://docs.github.com/en/actions/reference/security/oidc
     """
-    if urlsplit(url).scheme != "https":
+    if not url.startswith("https://"):
         raise NoEntraTokenError("ACTIONS_ID_TOKEN_REQUEST_URL is not https; a token is sent to it")
     asked = url + ("&" if "?" in url else "?") + urlencode({"audience": audience})
     headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}

@@ -12,7 +12,7 @@ from support.acr import ACR_PULL, ANYBODY, LIFECYCLE, Acr, Identity
 from support.acr_content import PUSHED, Flags
 from support.azure_scene import by_secret, entry
 from support.entra import Entra
-from support.listener import Listener, Reply
+from support.listener import Listener, Received, Reply
 from support.registry import Certificate
 
 from bot.demo import images
@@ -184,6 +184,19 @@ def test_what_is_no_record_is_a_reason(acr, reply, reason):
             Line(f"{server.host}/team/app", "1"), NEW.digest
         )
     assert caught.value.reason is reason
+
+
+def test_a_record_without_times_is_unknown_and_not_wrong(acr):
+    tag = {"tag": {"name": "1", "digest": NEW.digest, "changeableAttributes": {}}}
+
+    def answer(received: Received) -> Reply:
+        document = tag if "/_tags/" in received.path else {"manifest": {}}
+        return Reply(200, json.dumps(document).encode(), {"Content-Type": "application/json"})
+
+    with Listener(answer, acr.certificate) as server:
+        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
+        recorded = asked.recorded(Line(f"{server.host}/team/app", "1"), NEW.digest)
+    assert recorded == Recorded(None, None, (), False, None)
 
 
 @pytest.mark.parametrize("url", ["http://{host}/acr/v1/x", "https://attacker.example/acr/v1/x", "https://{host}/v2/x"])

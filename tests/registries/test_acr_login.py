@@ -89,6 +89,7 @@ def test_a_login_that_failed_is_not_tried_again_at_once(acr, entra):
     ("reply", "reason"),
     [
         (Reply(200, b"<html>"), Reason.REGISTRY_ERROR),
+        (Reply(200, b" " * 100_000), Reason.REGISTRY_ERROR),
         (Reply(200, b'{"refresh_token": 1}'), Reason.REGISTRY_ERROR),
         (Reply(307, headers={"Location": "https://attacker.azurecr.io/oauth2/exchange"}), Reason.REGISTRY_ERROR),
         (Reply(429, headers={"Retry-After": "120"}), Reason.RATE_LIMITED),

@@ -141,7 +141,9 @@ def test_who_is_nobody_learns_what_to_set(acr):
         ({"AZURE_CLIENT_SECRET": "wr0ng"}, "AADSTS7000215"),
         ({"AZURE_CLIENT_ID": "somebody"}, "AADSTS700016"),
         ({"AZURE_TENANT_ID": "00000000-1111-2222-3333-444444444444"}, "00000000-1111-2222-3333-444444444444"),
-        ({"AZURE_AUTHORITY_HOST": "http://127.0.0.1:1"}, "AZURE_AUTHORITY_HOST is no address"),
+        ({"AZURE_AUTHORITY_HOST": "http://127.0.0.1:1"}, "it must be `https://HOST`"),
+        ({"AZURE_AUTHORITY_HOST": "https://["}, "names what is no address"),
+        ({"AZURE_CLIENT_SECRET": "", "IDENTITY_ENDPOINT": "nonsense"}, "names what is no address"),
         ({"SSL_CERT_FILE": ""}, "its certificate is not trusted"),
     ],
 )
@@ -170,7 +172,8 @@ def test_what_entra_refuses_is_said_once(entra):
     ("reply", "said"),
     [
         (Reply(200, b'{"value": 1}'), "has the job `id-token: write`"),
-        (Reply(200, b"[" * 100_000), "no OIDC token"),
+        (Reply(200, b"[" * 60_000), "no OIDC token"),
+        (Reply(200, b"<html>"), "no OIDC token"),
         (Reply(403, b"{}"), "GitHub answered 403"),
         (Reply(302, headers={"Location": "https://attacker.example/"}), "GitHub answered 302"),
         (Reply(200, b" " * 100_000), "has more than"),
