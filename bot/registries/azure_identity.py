@@ -75,11 +75,11 @@ def cloud_of(host: str, environment: Mapping[str, str]) -> Cloud:
     named = environment.get("AZURE_AUTHORITY_HOST", "").strip().rstrip("/")
     if not named:
         return by_name
-    host = named.removeprefix("https://").lower()
-    if "/" in host:
+    authority = named.removeprefix("https://").lower()
+    if "/" in authority:
         raise NoEntraTokenError("AZURE_AUTHORITY_HOST is no address of Entra; it must be `https://HOST`")
-    known = (cloud for cloud in (PUBLIC_CLOUD, *CLOUDS.values()) if cloud.authority == host)
-    return next(known, Cloud(host, by_name.federation))
+    known = (cloud for cloud in (PUBLIC_CLOUD, *CLOUDS.values()) if cloud.authority == authority)
+    return next(known, Cloud(authority, by_name.federation))
 
 
 class EntraIdentity:
