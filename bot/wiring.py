@@ -83,7 +83,6 @@ def fleet_world(
 
 def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     from bot.pipeline.judge import World
-    from bot.registries.none import NoFacts
 
     registry = _registry(settings)
     return World(
@@ -93,7 +92,7 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
         clock=SystemClock(),
         progress=progress,
         memory=_memory(settings),
-        facts=NoFacts(),
+        facts=registry.registry_facts(),
     )
 
 

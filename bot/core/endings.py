@@ -14,9 +14,12 @@ from bot.model.vocabulary import Reason
 
 
 def with_ending(
-    decision: UpToDate, offered: Sequence[str], known: Iterable[EndOfLife], today: date
+    decision: UpToDate, offered: Sequence[str], known: Iterable[EndOfLife], announced: date | None, today: date
 ) -> UpToDate | Superseded:
-    """Return the decision, or that its line has ended: by the operator's word, else by the tags beside it."""
+    """Return the decision, or that its line has ended.
+
+    By the operator's word, else by what its publisher `announced`, else by the `offered` tags beside it.
+    """
     line = decision.selected.line
     over = _over(line, known, today)
     if over is not None:
@@ -25,6 +28,9 @@ def with_ending(
             decision.selected, Reason.END_OF_LIFE, f"it is over since {over.date}{instead}", over.successor
         )
     ending = ended(line.tag, offered)
+    if announced is not None and announced < today:
+        successor = ending.successor if ending is not None else None
+        return Superseded(decision.selected, Reason.END_OF_LIFE, f"its publisher ended it on {announced}", successor)
     if ending is None:
         return decision
     return Superseded(decision.selected, ending.reason, f"`{ending.successor}` comes after it", ending.successor)

@@ -134,3 +134,16 @@ _CHECKS: dict[Reason, Check] = {
     Reason.LOCKED: _locked,
 }
 """In the order in which they are said."""
+
+
+def retention_note(selected: Selected, resolved: Resolved) -> str:
+    """Say that the image in the file may be deleted under it, where its registry's record says so.
+
+    Azure's retention deletes what has no tag, is not locked, and is of Docker's kind:
+    https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy
+    """
+    held = selected.occurrence.reference.digest
+    record = resolved.recorded.get(held) if held is not None else None
+    if held is None or record is None or record.tags or record.is_locked or "docker" not in (record.media_type or ""):
+        return ""
+    return f"No tag keeps {short(held)}, and it is not locked: a retention policy of its registry would delete it."

@@ -40,6 +40,9 @@ PURGING_HOSTS: frozenset[str] = frozenset({"quay.io", "registry.gitlab.com"})
 https://docs.projectquay.io/use_quay.html (time machine), https://docs.gitlab.com/administration/packages/container_registry
 """
 
+LIFECYCLE_HOST = "mcr.microsoft.com"
+"""Where Microsoft publishes when support of its images ends."""
+
 _ACR = re.compile(
     r"[a-z0-9]{5,50}(?:-[a-z0-9]+)?"  # the registry, and the hash that keeps its name from being taken over
     r"(?:\.[a-z0-9]+\.geo)?"  # one region of it
@@ -53,3 +56,8 @@ def is_acr(host: str) -> bool:
     That alone earns no trust: anybody may have such a name.
     """
     return _ACR.fullmatch(host) is not None
+
+
+def announces_ends(host: str) -> bool:
+    """Say whether publishers of images on `host` say there when their support ends, as Microsoft does."""
+    return host == LIFECYCLE_HOST or is_acr(host)

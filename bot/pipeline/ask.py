@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from bot.core.decide import decide
 from bot.core.endings import with_ending
 from bot.model.decision import Decision, Selected, Unknown, UpToDate
 from bot.model.errors import RegistryError
-from bot.model.image import Resolution
+from bot.model.hosts import announces_ends
+from bot.model.image import Resolution, Resolved
 from bot.model.policy import Rulebook
 from bot.model.reference import Line
 from bot.model.report import Failed
 from bot.pipeline.follow import Shelves, follow
 from bot.pipeline.pool import NETWORK
 from bot.pipeline.resolve import Sources, Wish, resolve
-from bot.ports import Progress
+from bot.ports import Progress, RegistryFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Asked:
 
     shelves: Shelves
     resolutions: Mapping[Line, Resolution]
+    ends: Mapping[Line, date]
+    """Of lines that were looked at: the day on which their publisher ends support, where it says one."""
     rulebook: Rulebook
     now: datetime
     failed: tuple[Failed, ...]
@@ -38,8 +42,8 @@ class Asked:
         decision = decide(selected, [self.resolutions[line] for line in lines], self.now)
         if not isinstance(decision, UpToDate):
             return decision
-        offered = self.shelves.offered(selected.line)
-        return with_ending(decision, offered, self.rulebook.end_of_life, self.now.date())
+        line, today = selected.line, self.now.date()
+        return with_ending(decision, self.shelves.offered(line), self.rulebook.end_of_life, self.ends.get(line), today)
 
 
 def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, progress: Progress, now: datetime) -> Asked:
@@ -47,7 +51,21 @@ def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, prog
     shelves = follow(selected, sources.registry, NETWORK, progress, now.date())
     wishes = (wish for place in selected for wish in _wishes(place, shelves))
     answers = resolve(wishes, sources, NETWORK, progress, now)
-    return Asked(shelves, answers.resolutions, rulebook, now, (*shelves.failed, *answers.failed))
+    ends = dict(_ends(shelves.watched, answers.resolutions, sources.facts))
+    return Asked(shelves, answers.resolutions, ends, rulebook, now, (*shelves.failed, *answers.failed))
+
+
+def _ends(
+    watched: Iterable[Line], resolutions: Mapping[Line, Resolution], facts: RegistryFacts
+) -> Iterator[tuple[Line, date]]:
+    """Yield what publishers announce; it is a hint, so that nobody minds where it cannot be had."""
+    for line in watched:
+        resolution = resolutions.get(line)
+        if isinstance(resolution, Resolved) and announces_ends(line.host):
+            with suppress(RegistryError):
+                day = facts.end_of_life(line, resolution.digest)
+                if day is not None:
+                    yield line, day
 
 
 def _wishes(selected: Selected, shelves: Shelves) -> Iterable[Wish]:

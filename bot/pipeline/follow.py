@@ -11,6 +11,7 @@ from bot.core.tags import could_end
 from bot.core.targets import targets, wants_tags
 from bot.model.decision import Selected
 from bot.model.errors import RegistryError
+from bot.model.hosts import announces_ends
 from bot.model.reference import Line
 from bot.model.report import Failed
 from bot.pipeline.pool import Pool
@@ -27,6 +28,8 @@ class Shelves:
     """The tags of the repositories that were asked for them, or why they could not be had."""
 
     tags: Mapping[str, Sequence[str] | RegistryError]
+    watched: tuple[Line, ...]
+    """Whose turn it is to be looked at for an end."""
     failed: tuple[Failed, ...]
 
     def offered(self, line: Line) -> Sequence[str]:
@@ -45,7 +48,8 @@ class Shelves:
 def follow(selected: Sequence[Selected], registry: Registry, pool: Pool, progress: Progress, today: date) -> Shelves:
     """Ask for the tags of every repository where a place may move to another tag, and of some where a line may end."""
     wanted = {place.line.repository for place in selected if wants_tags(place)}
-    repositories = sorted(wanted | {line.repository for line in _watched({place.line for place in selected}, today)})
+    watched = tuple(_watched({place.line for place in selected}, today))
+    repositories = sorted(wanted | {line.repository for line in watched if could_end(line.tag)})
     troubles = Troubles()
     progress.phase("Listing tags", len(repositories))
 
@@ -62,13 +66,13 @@ def follow(selected: Sequence[Selected], registry: Registry, pool: Pool, progres
 
     tags = dict(zip(repositories, pool.map(ask, repositories), strict=True))
     progress.done()
-    return Shelves(tags, tuple(troubles.failures()))
+    return Shelves(tags, watched, tuple(troubles.failures()))
 
 
 def _watched(lines: Iterable[Line], today: date) -> Iterable[Line]:
     """Return those lines whose turn it is today."""
     all_lines = sorted(lines)
-    may_end = [line for line in all_lines if could_end(line.tag)]
+    may_end = [line for line in all_lines if could_end(line.tag) or announces_ends(line.host)]
     share = min(ceil(len(all_lines) / WATCHED_SHARE), len(may_end))
     if not share:
         return ()

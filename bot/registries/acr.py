@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from bot.model.errors import RegistryError
-from bot.model.hosts import is_acr
+from bot.model.hosts import LIFECYCLE_HOST, is_acr
 from bot.model.image import Recorded
 from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
@@ -34,7 +34,6 @@ METADATA_READ = "metadata_read"
 LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
 END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
 """https://github.com/microsoft/ContainerRegistry has what MCR publishes; `acr annotate` writes the same."""
-LIFECYCLE_HOST = "mcr.microsoft.com"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 MAX_REFERRERS = 4 * 1024 * 1024
 """Bytes, as of every manifest; of one kind an image has some two."""
@@ -137,7 +136,7 @@ class AcrFacts:
         if request.method != "GET" or path == request.url or not path.startswith("/acr/v1/"):
             raise ValueError("the library asks something else than what was recorded")
         accept = request.headers.get("Accept")
-        question = Question("GET", path, repository, MAX_REFERRERS, accept, METADATA_READ)
+        question = Question("GET", path, repository, MAX_REFERRERS, accept, actions=METADATA_READ)
         response = self._authenticator.ask(endpoint, question)
         if response.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
             raise refusal(endpoint, path.removeprefix("/acr/v1/"), response, has_credential=True)

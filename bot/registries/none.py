@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from bot.model.image import Recorded
 from bot.model.reference import Digest, Line
 
@@ -11,4 +13,8 @@ class NoFacts:
 
     def recorded(self, line: Line, digest: Digest) -> Recorded | None:  # noqa: ARG002 - the signature of the port
         """Return None: nothing is recorded."""
+        return None
+
+    def end_of_life(self, line: Line, digest: Digest) -> date | None:  # noqa: ARG002 - the signature of the port
+        """Return None: nobody announced anything."""
         return None

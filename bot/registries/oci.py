@@ -16,6 +16,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from bot.model.errors import RegistryError
+from bot.model.hosts import is_acr
 from bot.model.image import Child, Claim, ImageFacts, Kind, Manifest, PullAddress
 from bot.model.reference import Digest, ImageReference, Line, parse_sha256
 from bot.model.vocabulary import Reason
@@ -24,7 +25,7 @@ from bot.net.guard import Resolve, resolve
 from bot.ports import RegistryFacts
 from bot.registries import facts
 from bot.registries.access import Access, Endpoint, RegistryEntry
-from bot.registries.acr import AcrFacts
+from bot.registries.acr import METADATA_READ, AcrFacts
 from bot.registries.answers import refusal
 from bot.registries.auth import Authenticator, Question
 from bot.registries.entra import EntraLogins
@@ -262,7 +263,8 @@ class _Place:
         return Question(method, path, self.path, MAX_MANIFEST, ACCEPT)
 
     def tag_list(self, query: str) -> Question:
-        return Question("GET", f"/v2/{quote(self.path)}/tags/list?{query}", self.path, MAX_TAG_PAGE)
+        actions = METADATA_READ if is_acr(self.endpoint.account) else "pull"
+        return Question("GET", f"/v2/{quote(self.path)}/tags/list?{query}", self.path, MAX_TAG_PAGE, actions=actions)
 
     def read_tags(self, question: Question, response: Response) -> tuple[str, ...]:
         try:

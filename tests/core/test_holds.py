@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from support.values import digest, occurrence
 
-from bot.core.holds import VERSION, holds, is_lower, platforms_in_use
+from bot.core.holds import VERSION, holds, is_lower, platforms_in_use, retention_note
 from bot.model.decision import Selected
 from bot.model.history import Sighting
 from bot.model.image import Child, Kind, Manifest, Recorded, Resolved
@@ -168,3 +168,23 @@ def test_an_image_that_its_owner_locked_is_not_left_for_one_that_nobody_locked()
     assert objections(index("old"), new, recorded={digest("old"): locked, digest("new"): locked}) == {}
     assert objections(index("old"), new, recorded={digest("old"): loose, digest("new"): loose}) == {}
     assert objections(index("old"), new, recorded={digest("old"): locked}) == {}
+
+
+DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (Recorded(None, media_type=DOCKER_TYPE), True),
+        (Recorded(None, media_type=DOCKER_TYPE, tags=("1.2",)), False),
+        (Recorded(None, media_type=DOCKER_TYPE, is_locked=True), False),
+        (Recorded(None, media_type="application/vnd.oci.image.manifest.v1+json"), False),
+        (Recorded(None), False),
+        (None, False),
+    ],
+)
+def test_a_pinned_image_that_retention_would_delete_is_said(record, said):
+    place = Selected(occurrence(f"nginx:1@{digest('old')}"), LINE, Policy())
+    note = retention_note(place, Resolved(LINE, digest("new"), recorded={digest("old"): record} if record else {}))
+    assert ("would delete it" in note) is said
