@@ -14,7 +14,7 @@ from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
 from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile
 
-__all__ = ["EACH", "EVERY", "Images", "Path", "YamlPaths", "or_under"]
+__all__ = ["Images", "YamlPaths", "or_under"]
 
 
 @dataclass(frozen=True)
