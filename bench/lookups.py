@@ -1,55 +1,140 @@
-"""Look-ups against a real registry on this machine: how many requests an image costs."""
+"""Look-ups against a real registry on this machine: how many requests an image costs, and how long beside Renovate."""
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
 
 from support.parts import find_docker_registry
 from support.registry import DockerRegistry
 
-from bot.cli.terminal import NoProgress
-from bot.demo.images import ImageStore, Package, debian_root, image, index, layer
-from bot.model.decision import Selected
-from bot.model.policy import Policy
-from bot.model.reference import ImageReference, Line
-from bot.model.source import FilePath, Occurrence, Slot, Span
-from bot.model.vocabulary import Role
-from bot.pipeline.pool import NETWORK
-from bot.pipeline.resolve import resolve
-from bot.registries.access import RegistryEntry
-from bot.registries.oci import OciRegistry
+from bot.demo.images import Index, Package, debian_root, image, index, layer
 
 IMAGES = 100
+FILES = 200
+"""Every image is named in two files."""
+ROUNDS = 3
+PROJECT = Path(__file__).resolve().parent.parent
 
 
 def measure_lookups() -> None:
     if find_docker_registry() is None:
         print("look-ups: docker-registry is not on this machine, so they were not measured")
         return
-    store = ImageStore()
-    for number in range(IMAGES):
-        root = layer(debian_root("12.7", [Package("base-files", str(number))]))
-        store.tag(f"library/image-{number}", "1", index([image([root]), image([root], platform="linux/arm64")]))
-    with DockerRegistry() as registry:
-        registry.push_store(store)
-        entry = RegistryEntry(host="docker.io", mirror=registry.host, insecure=True)
-        lines = [Line(f"docker.io/library/image-{number}", "1") for number in range(IMAGES)]
-        digests = {line: OciRegistry([entry]).head(line).digest for line in lines}
-        for title, held in (("nothing moved", digests), ("everything moved", {})):
-            registry.forget()
-            start = time.perf_counter()
-            places = [place(line, held.get(line)) for line in lines]
-            answers = resolve(places, OciRegistry([entry]), NETWORK, NoProgress())
-            seconds = time.perf_counter() - start
-            requests = len(registry.requests())
-            assert not answers.failed
-            print(f"look-ups, {title}: {IMAGES} images, {requests / IMAGES:.2f} requests per image, {seconds:.2f} s")
+    with DockerRegistry() as registry, tempfile.TemporaryDirectory() as scratch:
+        tree = Tree(registry, Path(scratch))
+        print(f"look-ups, {IMAGES} images in {FILES} files, a real registry on loopback:")
+        tree.write(tree.push("first"))
+        tree.measure("nothing moved", "no state")
+        tree.measure("nothing moved", "first with state", state=True)
+        tree.measure("nothing moved", "state", state=True)
+        tree.push("second", only=1)
+        tree.measure("one image moved", "state", state=True)
+        tree.push("third")
+        tree.measure("everything moved", "no state")
+        tree.measure("everything moved", "state", state=True)
+        tree.write({})
+        tree.measure("nothing pinned", "no state")
+        tree.compare()
 
 
-def place(line: Line, digest: str | None) -> Selected:
-    reference = ImageReference.parse(f"{line}@{digest}" if digest else str(line))
-    slot = Slot(Span(0, 0), b"")
-    occurrence = Occurrence(
-        FilePath("Dockerfile"), 1, "dockerfile", str(line), str(line), reference, Role.BASE, slot, slot
-    )
-    return Selected(occurrence, line, Policy())
+class Tree:
+    """A folder of Dockerfiles, and what its images point to."""
+
+    def __init__(self, registry: DockerRegistry, folder: Path) -> None:
+        self.registry = registry
+        self.files = folder / "tree"
+        self.config = folder / "basebump.yaml"
+        self.stateful = folder / "stateful.yaml"
+        entry = f"schema: 1\nregistries: [{{host: '{registry.host}', insecure: true}}]\n"
+        self.config.write_text(entry)
+        self.stateful.write_text(f"{entry}state: sqlite:///state.db\n")
+
+    def push(self, word: str, only: int = IMAGES) -> dict[int, str]:
+        """Point the tags of the first images to something new; return where."""
+        return {
+            number: self.registry.push(_image(f"{word} {number}"), f"team/image-{number}", "1")
+            for number in range(only)
+        }
+
+    def write(self, pinned: Mapping[int, str]) -> None:
+        for number in range(FILES):
+            folder = self.files / f"service-{number}"
+            folder.mkdir(parents=True, exist_ok=True)
+            which = number % IMAGES
+            digest = f"@{pinned[which]}" if which in pinned else ""
+            (folder / "Dockerfile").write_text(f"FROM {self.registry.host}/team/image-{which}:1{digest}\n")
+        if not (self.files / ".git").exists():
+            subprocess.run(["git", "init", "--quiet"], cwd=self.files, check=True)
+        subprocess.run(["git", "add", "."], cwd=self.files, check=True)
+
+    def measure(self, what: str, how: str, *, state: bool = False) -> None:
+        self.registry.forget()
+        self.scan(state=state)
+        requests = self.registry.requests()
+        methods = ", ".join(f"{sum(each.method == method for each in requests)} {method}" for method in ("HEAD", "GET"))
+        print(f"  {what}, {how}: {len(requests) / IMAGES:.2f} requests per image ({methods})")
+
+    def scan(self, *options: str, state: bool = False) -> float:
+        config = self.stateful if state else self.config
+        command = [sys.executable, "-m", "bot", "scan", str(self.files), "--config", str(config), "--format", "json"]
+        return _seconds([*command, *options], PROJECT, {})
+
+    def compare(self) -> None:
+        """Compare what looking up takes beyond reading the files, by the clock, as whole processes."""
+        theirs = shlex.split(os.environ.get("RENOVATE", "")) or [shutil.which("renovate") or ""]
+        ours = median(self.scan() for _ in range(ROUNDS)) - median(self.scan("--offline") for _ in range(ROUNDS))
+        if theirs == [""]:
+            print(f"  beyond reading the files: basebump {ours:.2f} s; Renovate is not installed here")
+            return
+        self.registry.forget()
+        looked = median(self.renovate(theirs, "lookup") for _ in range(ROUNDS))
+        requests = len(self.registry.requests()) / ROUNDS / IMAGES
+        beyond = looked - median(self.renovate(theirs, "extract") for _ in range(ROUNDS))
+        print(
+            f"  beyond reading the files: basebump {ours:.2f} s; Renovate {beyond:.2f} s, "
+            f"{requests:.1f} requests per image: {beyond / ours:.1f} times as fast"
+        )
+
+    def renovate(self, command: list[str], mode: str) -> float:
+        with tempfile.TemporaryDirectory() as scratch:
+            config = Path(scratch) / "config.json"
+            config.write_text(json.dumps(self._renovate_config()))
+            environment = {
+                "RENOVATE_CONFIG_FILE": str(config),
+                "RENOVATE_BASE_DIR": scratch,
+                "RENOVATE_PLATFORM": "local",
+                "RENOVATE_DRY_RUN": mode,
+                "LOG_LEVEL": "fatal",
+            }
+            return _seconds(command, self.files, environment)
+
+    def _renovate_config(self) -> Mapping[str, object]:
+        return {
+            "onboarding": False,
+            "requireConfig": "ignored",
+            "useBaseBranchConfig": "none",
+            "enabledManagers": ["dockerfile"],
+            "pinDigests": True,
+            "hostRules": [{"matchHost": f"https://{self.registry.host}", "insecureRegistry": True}],
+        }
+
+
+def _image(content: str) -> Index:
+    root = layer(debian_root("12.7", [Package("base-files", content)]))
+    return index([image([root]), image([root], platform="linux/arm64")])
+
+
+def _seconds(command: list[str], where: Path, environment: Mapping[str, str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, cwd=where, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start

@@ -126,8 +126,7 @@ class _Asking:
         A HEAD is cheap everywhere. While all that a registry was asked for had moved, and so had to be fetched, too,
         the next line is fetched at once, unless it is still what the file holds.
         """
-        known = self.claims.get(line)
-        if self.all_moved.get(line.host) and known is None and len(held) == 1:
+        if self.all_moved.get(line.host) and len(held) == 1:
             (only,) = held
             manifest = self.sources.registry.get(line, only)
             if manifest is not None:
@@ -137,7 +136,7 @@ class _Asking:
             if only is not None:
                 self.seen[line] = Claim(only, "")
                 return only, None
-        claim = self.seen[line] = self.sources.registry.head(line, known)
+        claim = self.seen[line] = self.sources.registry.head(line, self.claims.get(line))
         return claim.digest, None
 
     def _resolved(self, line: Line, current: Digest, manifest: Manifest | None, moving: Sequence[Wish]) -> Resolved:

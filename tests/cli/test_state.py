@@ -65,6 +65,6 @@ def test_a_run_pays_for_a_database_only_where_one_is_configured(tmp_path, loopba
     )
     loopback.move("python", "3.12", "now")
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["occurrences"][0]["status"] == "update"
+    assert json.loads(done.stdout)["occurrences"][0]["status"] == "gone"
     assert set(json.loads(done.stderr.splitlines()[-1])) - {"sqlite3"} == imported
     assert ("sqlite3" in done.stderr) == bool(imported)

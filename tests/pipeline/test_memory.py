@@ -63,7 +63,7 @@ def test_the_next_run_asks_whether_the_answers_still_hold_and_fetches_nothing(tm
     ]
     before = len(remembering.registry.served)
     second = run(tmp_path, remembering)
-    assert asked(remembering, before) == ["HEAD python/manifests/3.12 304", "HEAD redis/manifests/7 200"]
+    assert asked(remembering, before) == ["GET redis/manifests/7 304", "HEAD python/manifests/3.12 304"]
     assert second.report == first.report
 
 
@@ -74,8 +74,8 @@ def test_a_tag_that_moved_since_is_fetched(tmp_path, remembering):
     scanned = run(tmp_path, remembering)
     assert asked(remembering, before) == [
         f"GET python/manifests/{newer} 200",
+        "GET redis/manifests/7 304",
         "HEAD python/manifests/3.12 200",
-        "HEAD redis/manifests/7 200",
     ]
     assert newer.encode() in scanned.changes[0].content
 

@@ -1,9 +1,9 @@
-"""Tags: what they say of versions, which one comes after another, and when one has ended. Pure."""
+"""What tags mean to each other: which one is newer, of the same family, a patch of another, or at its end."""
 
-from __future__ import annotations
-
+from bot.core.tags.choosing import successor
 from bot.core.tags.endings import Ending, could_end, ended
 from bot.core.tags.patches import patched
-from bot.core.tags.successors import successor
+from bot.core.tags.reading import read
+from bot.core.tags.version import Scheme, System, Version
 
-__all__ = ["Ending", "could_end", "ended", "patched", "successor"]
+__all__ = ["Ending", "Scheme", "System", "Version", "could_end", "ended", "patched", "read", "successor"]

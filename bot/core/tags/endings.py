@@ -1,69 +1,117 @@
-"""Endings: what the tags beside it say of a tag that will not get better."""
+"""Lines that cannot get better, as far as tag names show it.
+
+Names prove little: that `3.13` is there says nothing of `3.12`, which is rebuilt for years. Only what publishers never
+take back is counted: a tag of full precision is not rebuilt once the next patch is out, and a system that the patches
+of one release have left does not come back. Whoever has times from the registry should ask those as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.core.tags.reading import Version, read
-from bot.core.tags.successors import is_later, relatives, successor
+from bot.core.tags.choosing import may_follow, newest, successor
+from bot.core.tags.families import relatives, versions
+from bot.core.tags.reading import read
+from bot.core.tags.version import Scheme, Version
 from bot.model.policy import UpdateMode
 from bot.model.vocabulary import Reason
 
-WHOLE = 3
-"""Numbers that name one release, whose tag publishers leave alone once the next one is out."""
+_FULL_PRECISION = 3
+_DATE_WIDTH = len("20240530")
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Why a tag has ended, and the one that comes after it."""
+    """A line that cannot get better, and the tag that goes on in its place."""
 
     reason: Reason
+    """One of `superseded`."""
     successor: str
 
 
 def could_end(tag: str) -> bool:
-    """Say whether the tags beside it could tell that a tag has ended: it names one release, or a distribution."""
-    version = read(tag)
-    return version is not None and (len(version.numbers) >= WHOLE or bool(version.distributions))
+    """Say whether the tags beside it could show that a tag has ended: it is precise, or names a system."""
+    written = read(tag)
+    if written is None:
+        return False
+    is_precise = len(written.numbers) >= _FULL_PRECISION or bool(written.builds) or written.scheme is Scheme.DATE
+    return is_precise or written.is_pre_release or (bool(written.systems) and bool(written.numbers))
 
 
 def ended(tag: str, offered: Iterable[str]) -> Ending | None:
-    """Return how a tag has ended, as far as names alone can tell; a tag that only floats has not."""
+    """Return what tag names show of the end of `tag`; None where they show nothing, as of every tag that may move.
+
+    The end of a whole release (`postgres:9.6`, `node:16-alpine`) does not show in names, nor does that of tags with two
+    numbers. Where the registry tells when tags were moved, compare that of `tag` with that of its successor.
+    """
     written = read(tag)
-    if written is None or written.pre is not None:
+    if written is None:
         return None
-    shelf = list(offered)
-    if len(written.numbers) >= WHOLE and (later := successor(tag, shelf, UpdateMode.PATCH)):
-        return Ending(Reason.TAG_STOPPED, later)
-    if written.distributions and (instead := _instead(written, shelf)):
-        return Ending(Reason.VARIANT_DROPPED, instead)
-    return None
-
-
-def _instead(written: Version, shelf: list[str]) -> str | None:
-    """Return the tag to use instead, where newer releases of a version come only on later distributions."""
-    if len(written.numbers) >= WHOLE:
-        return successor(written.tag, shelf, UpdateMode.PATCH, variants=True)
-    newest_here, newest_elsewhere = _newest_releases(written, shelf)
-    if newest_here is None or newest_elsewhere is None or newest_here >= newest_elsewhere:
+    tags = tuple(offered)
+    found = versions((*tags, tag))
+    line = _line(written, found)
+    if written.systems and written.numbers and not written.is_stream:
+        left_for = _left_for(written, found, written.numbers if line is None else line)
+        if left_for is not None:
+            same = successor(tag, tags, UpdateMode.PATCH, variants=True) if line is None else None
+            return Ending(Reason.VARIANT_DROPPED, same or left_for)
+    if line is None:
         return None
-    beside = [each for each in relatives(written, shelf, variants=True) if each.numbers == written.numbers]
-    best = max(beside, key=lambda each: [part.release for part in each.distributions], default=None)
-    return best.tag if best is not None else None
+    newer = newest(
+        version
+        for version in relatives(written, found)
+        if version.extends(line) and version.age > written.age and may_follow(written, version, variants=False)
+    )
+    return Ending(Reason.TAG_STOPPED, newer) if newer else None
 
 
-def _newest_releases(written: Version, shelf: list[str]) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
-    """Return the newest whole release of a floating tag on its own distribution, and on later ones."""
-    here: list[tuple[int, ...]] = []
-    elsewhere: list[tuple[int, ...]] = []
-    for version in filter(None, map(read, shelf)):
-        is_release = len(version.numbers) >= WHOLE and version.pre is None
-        same = version.family.prefix == written.family.prefix and version.family.words == written.family.words
-        if not is_release or not same or version.numbers[: len(written.numbers)] != written.numbers:
-            continue
-        if version.distributions == written.distributions:
-            here.append(version.numbers)
-        elif is_later(version.distributions, written.distributions):
-            elsewhere.append(version.numbers)
-    return max(here, default=None), max(elsewhere, default=None)
+def _line(written: Version, offered: Iterable[Version]) -> tuple[int, ...] | None:
+    """Return the numbers of the release that a tag of full precision is a patch of; None where the tag itself moves."""
+    numbers = written.numbers
+    if written.is_stream or written.scheme is Scheme.DATE:
+        return ()
+    if written.scheme is Scheme.JAVA_UPDATE:
+        return numbers[:2]
+    if _DATE_WIDTH in written.widths[1:]:  # `24.04.20240530`
+        return numbers[: written.widths.index(_DATE_WIDTH, 1)]
+    if len(numbers) < _FULL_PRECISION and (written.builds or _is_numbered(written.pre_release)):
+        return numbers
+    if len(numbers) < _FULL_PRECISION:  # `3.12` moves, `16.1` of PostgreSQL does not, and nothing tells them apart
+        return None
+    has_more = any(
+        version.bare == written.bare
+        and version.system_words == written.system_words
+        and version.extends(numbers)
+        and len(version.numbers) > len(numbers)
+        for version in offered
+    )
+    return None if has_more else numbers[:-1]
+
+
+def _left_for(written: Version, offered: Iterable[Version], line: tuple[int, ...]) -> str | None:
+    """Return the tag of the newest patch of `line`, where that is on later systems only."""
+    patches = [
+        version
+        for version in offered
+        if version.bare == written.bare
+        and version.scheme is written.scheme
+        and version.extends(line)
+        and len(version.numbers) > len(line)
+        and not version.is_pre_release
+    ]
+    own = [version for version in patches if version.system_words == written.system_words]
+    if not own:
+        return None  # floating tags alone do not show what is behind them
+    precision = max(len(version.numbers) for version in own)
+    last = max(version.numbers for version in own if len(version.numbers) == precision)
+    return newest(
+        version
+        for version in patches
+        if len(version.numbers) == precision and version.numbers > last and may_follow(written, version, variants=True)
+    )
+
+
+def _is_numbered(pre_release: tuple[int, int]) -> bool:
+    """Tell `17rc1` from `17-rc`, which moves from one to the next."""
+    return pre_release[1] > 0

@@ -1,40 +1,54 @@
-"""Patches: tags that a patching pipeline adds beside the ones that publishers push.
+"""Tags that patch another tag: what Azure's continuous patching and Copacetic push beside the original.
 
-Azure's continuous patching adds `3.11-1` to `3.11-999`, or moves `3.11-patched`; Copacetic adds `3.11-patched-1`.
-https://learn.microsoft.com/azure/container-registry/key-concept-continuous-patching
+https://learn.microsoft.com/azure/container-registry/key-concept-continuous-patching (`3.11-1` to `3.11-999`, or
+`3.11-patched`) and https://project-copacetic.github.io/copacetic/website/ (`3.11-patched`, `3.11-patched-1`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-_COUNTED = re.compile(r"(?P<original>.+)-(?P<number>[1-9]\d{0,2})")
-"""A number with more digits belongs to the original: `jammy-20240530`."""
-_COPACETIC = re.compile(r"(?P<original>.+)-patched-(?P<number>[1-9]\d{0,2})")
-_FLOATING = "-patched"
+_PATCH = re.compile(
+    r"(?P<original>.+?)-(?:patched(?:-(?P<after_word>[1-9][0-9]{0,8}))?|(?P<number>[1-9][0-9]{0,2}))", re.ASCII
+)
+"""Four digits and more are part of an original: `jammy-20240530`."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Patch:
+    is_incremental: bool
+    """Whether it is a bare number. Where a registry has both, numbers win: unlike `-patched` they never move."""
+    number: int
+    """0 of `-patched`, which comes before `-patched-1`."""
+    tag: str
+    original: str
 
 
 def patched(tag: str, offered: Iterable[str], *, counted: bool) -> str | None:
-    """Return the newest patch of `tag`, or of what it is itself a patch of; None where there is none that is newer.
+    """Return the newest patch of `tag`, or of the original that `tag` itself is a patch of; None where none is newer.
 
-    `counted` says whether a number at the end is that of a patch, which is so only where Azure's continuous patching
-    works: elsewhere `-1` belongs to whoever pushed it.
+    `counted` says whether a bare number is that of a patch, as where Azure's continuous patching works: elsewhere
+    `3.11-1` may be anybody's build number, and `1-22` another product's version. A patch may be older than its
+    original, which then has the newer packages: compare their times.
     """
-    shelf = set(offered)
-    for pattern in (_COPACETIC, _COUNTED) if counted else (_COPACETIC,):
-        own = pattern.fullmatch(tag)
-        if own is not None and own["original"] in shelf:
-            return _newest(pattern, own["original"], shelf, after=int(own["number"]))
-    if tag.endswith(_FLOATING):
+    written = _read(tag)
+    found = (_read(each) for each in sorted(set(offered)))
+    patches = [patch for patch in found if patch is not None and (counted or not patch.is_incremental)]
+    newer = [patch for patch in patches if patch.original == tag or (written and _is_newer(patch, written))]
+    return max(newer).tag if newer else None
+
+
+def _is_newer(patch: _Patch, written: _Patch) -> bool:
+    if (patch.original, patch.is_incremental) != (written.original, written.is_incremental):
+        return False
+    return patch.number > written.number
+
+
+def _read(tag: str) -> _Patch | None:
+    found = _PATCH.fullmatch(tag)
+    if found is None:
         return None
-    newest = (_newest(_COUNTED, tag, shelf, after=0) if counted else None) or _newest(_COPACETIC, tag, shelf, after=0)
-    floating = f"{tag}{_FLOATING}"
-    return newest or (floating if floating in shelf else None)
-
-
-def _newest(pattern: re.Pattern[str], original: str, shelf: Iterable[str], *, after: int) -> str | None:
-    """Return the patch of `original` with the highest number, where that is higher than `after`."""
-    patches = (found for each in shelf if (found := pattern.fullmatch(each)) and found["original"] == original)
-    best = max(patches, key=lambda found: int(found["number"]), default=None)
-    return best.string if best is not None and int(best["number"]) > after else None
+    number = found["number"] or found["after_word"] or "0"
+    return _Patch(found["number"] is not None, int(number), tag, found["original"])

@@ -1,108 +1,104 @@
-"""Reading: a tag as a version with a family, or as none, which then never moves."""
+"""Reading a tag word by word."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
-from bot.core.tags.distributions import Distribution, read_words
+from bot.core.tags.schemes import Release, build_at, fix_at, names_work, pre_release_at, release_at
+from bot.core.tags.systems import WINDOWS_BUILD, system_at
+from bot.core.tags.version import RELEASED, Scheme, System, Version
+from bot.model.reference import is_tag
 
-MAX_BUILD_DIGITS = 4
-"""Of a tag that is a number alone; a longer one counts builds, or is a day."""
+MAX_KEPT = 16_384
+"""Tags that stay read: some lines of one repository are asked about one after the other."""
 
-_NEVER = tuple(
-    re.compile(pattern)
-    for pattern in (
-        r"(?=.*[a-f])(?=.*\d)[0-9a-f]{7,64}",  # a commit
-        r"(?:.*[-_.])?(?:sha|git|commit|build|ci|pr|sha256)-?[0-9a-f]{6,64}(?:[-_.].*)?",
-        r".*-g[0-9a-f]{7,40}(?:[-_.].*)?",  # git describe
-        r"(?i:.*\bkb\d+.*)",  # a patch of Windows, which is in no order
-        r"(?:.*\D)?(?:19|20)\d\d(?P<between>[-.]?)(?:0[1-9]|1[0-2])(?P=between)(?:0[1-9]|[12]\d|3[01])(?:\D.*|\d{4,6}.*)?",
-        r"(?:.*\D)?\d{10,}(?:\D.*)?",  # a moment, a run of CI
-    )
-)
-"""What is in no order that anybody could rely on: commits, days, moments, builds."""
-
-_PRE = r"(?:alpha|beta|preview|pre|rc|cr|dev|snapshot|nightly|canary|unstable|edge|test|ea|milestone|m|a|b|c)"
-_VERSION = re.compile(
-    rf"(?P<prefix>(?:[A-Za-z][A-Za-z0-9]*?[-_.])*?[A-Za-z]*?)"
-    rf"(?P<numbers>\d{{1,9}}(?:\.\d{{1,9}}){{0,4}})"
-    rf"(?P<pre>[-.]?{_PRE}(?:[-.]?\d{{1,9}}(?:\.\d{{1,9}})*)?(?=$|[-_+]))?"
-    rf"(?P<build>[_+]\d{{1,9}}(?:\.\d{{1,9}})?(?=$|-))?"
-    rf"(?P<suffix>(?:-[A-Za-z0-9_.]+)*)",
-    re.ASCII,
-)
-_PRE_WORD = re.compile(rf"{_PRE}\.?\d*(?:\.\d+)*")
-_REVISION = re.compile(r"(?P<mark>r?)(?P<number>\d{1,9})")
+_SEPARATOR = re.compile(r"[-_.]*")
+_WORD = re.compile(r"[^-_]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
-    """What two tags must have in common for one to come after the other."""
-
-    prefix: str
-    precision: int
-    """How many numbers there are: `1.27` never becomes `1.27.3`."""
-    words: tuple[str, ...]
-    """The suffix without what counts in it: `-slim`, `-jdk-<ubuntu>`."""
-    counts_builds: bool
-    counts_revisions: str | None
-    """How a counter at the end is marked: `r` of `-r4`, nothing of `-4`; None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A tag that is in an order."""
-
-    tag: str
-    family: Family
-    numbers: tuple[int, ...]
-    pre: tuple[str, tuple[int, ...]] | None
-    """Of a release that is not out yet."""
-    counters: tuple[int, ...]
-    """Builds and revisions, which only count where all else is equal."""
-    distributions: tuple[Distribution, ...]
-
-    @property
-    def order(self) -> tuple[tuple[int, ...], bool, tuple[str, tuple[int, ...]], tuple[int, ...]]:
-        """By age; a release comes after what led to it."""
-        return self.numbers, self.pre is None, self.pre or ("", ()), self.counters
-
-
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=MAX_KEPT)
 def read(tag: str) -> Version | None:
-    """Return the version that a tag is, or None where it is in no order: a name, a commit, a day."""
-    if any(pattern.fullmatch(tag) for pattern in _NEVER):
+    """Return what `tag` says; None where it is no version, as `latest`, `edge` and the hash of a commit.
+
+    Any text may come; one that is no tag is no version.
+    """
+    if not is_tag(tag) or names_work(tag):
         return None
-    found = _VERSION.fullmatch(tag)
-    if found is None or (tag.isdigit() and len(tag) > MAX_BUILD_DIGITS):
-        return None
-    if read_words((tag,))[1]:
-        return None  # a distribution alone, whose next release is another world
-    pre = _pre(found["pre"])
-    words = tuple(found["suffix"].split("-")[1:])
-    left, distributions = read_words(words)
-    if any(_PRE_WORD.fullmatch(word) and len(word) > 1 for word in left):
-        pre = pre or ("".join(left), ())
-    left, mark, revision = _revision(left)
-    build = tuple(map(int, found["build"][1:].split("."))) if found["build"] else ()
-    numbers = tuple(map(int, found["numbers"].split(".")))
-    family = Family(found["prefix"], len(numbers), left, bool(build), mark)
-    return Version(tag, family, numbers, pre, (*build, *revision), distributions)
+    return _Reader(tag).read()
 
 
-def _pre(text: str | None) -> tuple[str, tuple[int, ...]] | None:
-    """Return the word and the numbers of `-rc.2`."""
-    if not text:
-        return None
-    word = "".join(re.findall(r"[a-z]+", text))
-    return word, tuple(map(int, re.findall(r"\d+", text)))
+@dataclass(slots=True)
+class _Reader:
+    tag: str
+    skeleton: list[str] = field(default_factory=list)
+    bare: list[str] = field(default_factory=list)
+    release: Release | None = None
+    behind: Release | None = None
+    """The release, as long as nothing else came after it."""
+    systems: list[System] = field(default_factory=list)
+    pre_release: tuple[int, int] = RELEASED
+    fix: int = 0
+    builds: list[tuple[int, ...]] = field(default_factory=list)
+    is_stream: bool = False
 
+    def read(self) -> Version | None:
+        position = 0
+        while position < len(self.tag):
+            separator = _SEPARATOR.match(self.tag, position)
+            start = separator.end() if separator else position
+            position = start + self._word(start, self.tag[position:start])
+        if self.release is None and not self.systems:
+            return None
+        texts = self.release.texts if self.release else ()
+        return Version(
+            tag=self.tag,
+            skeleton="".join(self.skeleton),
+            bare="".join(self.bare),
+            scheme=self.release.scheme if self.release else None,
+            numbers=tuple(int(text) for text in texts),
+            widths=tuple(len(text) for text in texts),
+            systems=tuple(self.systems),
+            pre_release=self.pre_release,
+            fix=self.fix,
+            builds=tuple(self.builds),
+            is_stream=self.is_stream,
+        )
 
-def _revision(words: tuple[str, ...]) -> tuple[tuple[str, ...], str | None, tuple[int, ...]]:
-    """Take a counter off the end of a suffix."""
-    found = _REVISION.fullmatch(words[-1]) if words else None
-    if found is None:
-        return words, None, ()
-    return words[:-1], found["mark"], (int(found["number"]),)
+    def _word(self, start: int, separator: str) -> int:
+        """Take the word that begins at `start`; return its length."""
+        behind, self.behind = self.behind, None
+        if system := system_at(self.tag, start):
+            self.systems.append(system)
+            return self._keep(separator, f"<{system.line}>", len(system.word))
+        if self.release is None and (release := release_at(self.tag, start)):
+            return self._take_release(separator, release)
+        if self.release is not None:
+            if self.pre_release == RELEASED and (pre_release := pre_release_at(self.tag, start)):
+                self.pre_release, length = pre_release
+                return length
+            if fix := fix_at(self.tag, start):
+                self.fix, length = fix
+                return length
+        if (self.release is not None or self.systems) and (build := build_at(self.tag, start, behind)):
+            word, numbers, length = build
+            self.builds.append(numbers)
+            self.skeleton += (separator, f"<{word}{len(numbers)}>")
+            return length
+        word_found = _WORD.match(self.tag, start)
+        length = len(word_found[0]) if word_found else 0
+        return self._keep(separator, self.tag[start : start + length], length)
+
+    def _take_release(self, separator: str, release: Release) -> int:
+        self.release = self.behind = release
+        if release.pre_release is not None:
+            self.pre_release = release.pre_release
+        if self.systems:
+            self.is_stream = release.scheme is Scheme.DATE or self.systems[-1].line == WINDOWS_BUILD
+        return self._keep(separator, f"{release.prefix}<{release.scheme}>", release.length)
+
+    def _keep(self, separator: str, text: str, length: int) -> int:
+        self.skeleton += (separator, text)
+        self.bare += (separator, text)
+        return length

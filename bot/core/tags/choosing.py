@@ -1,0 +1,67 @@
+"""Choosing the tag to move to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+from bot.core.tags.families import relatives, versions
+from bot.core.tags.reading import read
+from bot.core.tags.schedules import schedule_of
+from bot.core.tags.version import Scheme, Version
+from bot.model.policy import UpdateMode
+
+
+def successor(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: bool = False) -> str | None:
+    """Return the newest tag that `tag` may move to within `mode`, None where there is none.
+
+    It has the same prefix, suffix and precision; a system (`alpine3.19`, `bookworm`) moves with `variants` only, and
+    then upward in its own distribution. A pre-release is chosen only from an earlier one of the same release. Numbers
+    are taken as major.minor.patch whatever the publisher means by them; dates behind the name of a system count
+    rebuilds, which are patches.
+    """
+    written = read(tag)
+    fixed = _fixed_numbers(mode)
+    if written is None or fixed is None:
+        return None
+    tags = tuple(offered)
+    candidates = [
+        version
+        for version in relatives(written, versions(tags))
+        if version.age > written.age
+        and (written.is_stream or version.extends(written.numbers[:fixed]))
+        and may_follow(written, version, variants=variants)
+    ]
+    schedule = schedule_of(tags) if candidates and written.scheme is Scheme.NUMBERS else None
+    if schedule is not None:
+        candidates = [version for version in candidates if schedule.allows(written.numbers, version.numbers)]
+    return newest(candidates)
+
+
+def may_follow(written: Version, offered: Version, *, variants: bool) -> bool:
+    """Say whether a relative is stable enough, and of a system that may take the place of the written one."""
+    if offered.is_pre_release and not (written.is_pre_release and offered.numbers == written.numbers):
+        return False
+    if not variants:
+        return offered.system_words == written.system_words
+    return all(old.leads_to(new) for old, new in zip(written.systems, offered.systems, strict=True))
+
+
+def newest(candidates: Iterable[Version]) -> str | None:
+    """Return the tag of the newest; of two that mean the same always the same one."""
+    best = max(candidates, key=lambda version: (version.age, version.tag), default=None)
+    return best.tag if best is not None else None
+
+
+def _fixed_numbers(mode: UpdateMode) -> int | None:
+    """Return how many numbers must stay as they are; None where the tag itself must."""
+    match mode:
+        case UpdateMode.NONE | UpdateMode.DIGEST:
+            return None
+        case UpdateMode.PATCH:
+            return 2
+        case UpdateMode.MINOR:
+            return 1
+        case UpdateMode.MAJOR:
+            return 0
+    assert_never(mode)
