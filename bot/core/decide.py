@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.core.ages import known_since, left_since, matured
-from bot.core.holds import holds, retention_note
+from bot.core.holds import changed_hands, holds, is_accepted, retention_note
 from bot.core.transition import short
 from bot.model.decision import Candidate, Cause, Decision, Held, Selected, Unknown, Update, UpToDate
 from bot.model.image import Manifest, Resolution, Resolved, Unresolved
@@ -49,7 +49,7 @@ def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
     if resolved.not_pullable:
         return Held(selected, Reason.NOT_PULLABLE, resolved.not_pullable)
     if held is not None and held in resolved.held and resolved.held[held] is None:
-        return Update(selected, (_candidate(selected, resolved, new),), Cause.GONE)
+        return Update(selected, (_candidate(selected, resolved, new),), Cause.GONE, changed_hands(resolved))
     for reason, why in holds(selected, resolved):
         if not is_accepted(selected, reason, now):
             return Held(selected, reason, why)
@@ -71,11 +71,6 @@ def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:
     held = selected.occurrence.reference.digest
     kept = resolved.kept.get(held) if held is not None else None
     return kept or resolved.manifest
-
-
-def is_accepted(selected: Selected, reason: Reason, now: datetime) -> bool:
-    """Say whether somebody answers today for moving in spite of a hold."""
-    return any(each.reason is reason and now.date() <= each.until for each in selected.policy.accept)
 
 
 def _of_age(selected: Selected, resolved: Resolved, now: datetime) -> Decision:

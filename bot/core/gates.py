@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
+from bot.core.holds import is_accepted, is_lower
 from bot.core.transition import short, transition_to
-from bot.model.decision import Candidate, Held, Refused, Transition, Update
-from bot.model.evidence import Evidence, NotScanned
+from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Update
+from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.vocabulary import Reason
 
 
-def gate(update: Update, evidence: Mapping[Transition, Evidence]) -> Update | Held | Refused:
+def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime) -> Update | Held | Refused:
     """Return the update to its first candidate whose condition is met, or the reason why there is none."""
     for candidate in update.candidates:
         found = evidence[transition_to(update, candidate)]
@@ -19,8 +21,19 @@ def gate(update: Update, evidence: Mapping[Transition, Evidence]) -> Update | He
             continue
         if update.selected.policy.require_scan and isinstance(found.new, NotScanned):
             return Refused(replace(update, candidates=(candidate,)), Reason.NOT_SCANNED, found.new.why.sentence)
+        why = _older(found)
+        if why and update.cause is Cause.MOVED and not is_accepted(update.selected, Reason.OLDER, now):
+            return Held(update.selected, Reason.OLDER, why)
         return replace(update, candidates=(candidate,))
     return _too_young(update, update.candidates[0])
+
+
+def _older(evidence: Evidence) -> str:
+    """Say that the newer image states a lower version, as far as a scanner read the labels of both."""
+    if not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
+        return ""
+    before, after = evidence.old.version or "", evidence.new.version or ""
+    return f"it states version {after}, the one in the file {before}" if is_lower(after, before) else ""
 
 
 def _is_urgent(update: Update, evidence: Evidence) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from bot.core.ages import left_since, went_back
 from bot.core.platforms import is_same_platform
@@ -30,6 +31,11 @@ def holds(selected: Selected, resolved: Resolved) -> Iterator[tuple[Reason, str]
         objection = check(selected, resolved, old)
         if objection:
             yield reason, objection
+
+
+def is_accepted(selected: Selected, reason: Reason, now: datetime) -> bool:
+    """Say whether somebody answers today for moving in spite of a hold."""
+    return any(each.reason is reason and now.date() <= each.until for each in selected.policy.accept)
 
 
 def platforms_in_use(selected: Selected, old: Manifest | None) -> tuple[str, ...]:
@@ -147,3 +153,20 @@ def retention_note(selected: Selected, resolved: Resolved) -> str:
     if held is None or record is None or record.tags or record.is_locked or "docker" not in (record.media_type or ""):
         return ""
     return f"No tag keeps {short(held)}, and it is not locked: a retention policy of its registry would delete it."
+
+
+def changed_hands(resolved: Resolved) -> str:
+    """Say why what took the place of a digest that is gone may be somebody else's.
+
+    Names of deleted registries and namespaces can be had by anybody. Whoever has one now cannot make its tags older.
+    """
+    record = resolved.recorded.get(resolved.digest)
+    if record is None or record.tag_made is None or not resolved.history:
+        return ""
+    seen = resolved.history[0].first_seen
+    if record.tag_made <= seen:
+        return ""
+    return (
+        f"The tag was made on {record.tag_made:%Y-%m-%d}, though it was there on {seen:%Y-%m-%d}: "
+        "the name of the registry or the repository may have changed hands."
+    )

@@ -77,6 +77,8 @@ class TransitionView:
     """The tag that it moves to, where that is another."""
     cause: Cause
     """Why it is to move: its tag `moved`, what the file holds was `withdrawn`, or is `gone`."""
+    doubt: Text | None
+    """Why a person must look before it is merged."""
     old: Text | None
     """Twelve hexadecimal digits; None where there was no digest."""
     new: Text
@@ -146,6 +148,7 @@ def _transition(transition: Transition, update: Update, evidence: Evidence, rows
         reference=Text(f"{update.occurrence.reference.name}:{transition.line.tag}"),
         new_tag=Text(transition.tag) if transition.tag else None,
         cause=update.cause,
+        doubt=Text(update.doubt) if update.doubt else None,
         old=Text(short(old)) if old else None,
         new=Text(short(new)),
         old_digest=Text(old) if old else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from github.Repository import Repository
 
@@ -12,7 +13,7 @@ from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, RefusedEr
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import TOLD, Requests
 from bot.model.errors import ForgeError
-from bot.model.proposal import Proposal, Seen
+from bot.model.proposal import NO_DRAFTS, Proposal, Seen
 from bot.model.source import Change
 from bot.ports import ForgeLimits, GitRepository, Opened
 
@@ -65,8 +66,15 @@ class GitHubForge:
 
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
-        number, url = self._create(proposal)
-        return Opened(number, url, self._label(number, proposal.labels))
+        notes: list[str] = []
+        try:
+            number, url = self._create(proposal)
+        except RefusedError as refusal:
+            if not proposal.is_draft or refusal.status != INVALID or "draft" not in refusal.words.lower():
+                raise
+            number, url = self._create(replace(proposal, is_draft=False))
+            notes.append(NO_DRAFTS)
+        return Opened(number, url, (*notes, *self._label(number, proposal.labels)))
 
     def amend(self, seen: Seen, title: str, body: str) -> None:
         """Change title and body of an open pull request."""
@@ -111,7 +119,9 @@ class GitHubForge:
             raise ForgeError(f"{self._repository.name} has no default branch; let it have one")
 
         def create(repository: Repository) -> tuple[int, str]:
-            made = repository.create_pull(base, proposal.branch, title=proposal.title, body=proposal.body)
+            made = repository.create_pull(
+                base, proposal.branch, title=proposal.title, body=proposal.body, draft=proposal.is_draft
+            )
             return made.number, made.html_url
 
         try:

@@ -32,7 +32,7 @@ from bot.forges._local_refs import (
 )
 from bot.forges._local_tree import LocalTree
 from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
-from bot.model.proposal import Proposal, RequestState, Seen
+from bot.model.proposal import NO_DRAFTS, Proposal, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.source import Change
 from bot.model.vocabulary import Stage
@@ -203,7 +203,7 @@ class LocalForge:
                 kept = declined_ref(branch, before)
                 moves.append(Move(kept, self._refs.blob(kept), before.blob))
             self._save(branch, before, proposal.title, proposal.body, *moves)
-        return Opened(number=None, url=None)
+        return Opened(number=None, url=None, notes=(NO_DRAFTS,) if proposal.is_draft else ())
 
     def amend(self, seen: Seen, title: str, body: str) -> None:
         """Change title and body of an open proposal."""

@@ -52,6 +52,8 @@ class Update:
     selected: Selected
     candidates: tuple[Candidate, ...]
     cause: Cause = Cause.MOVED
+    doubt: str = ""
+    """Why a person must look before it is merged, in a sentence."""
 
     @property
     def occurrence(self) -> Occurrence:

@@ -103,6 +103,8 @@ class Scan:
     findings: tuple[Finding, ...]
     created: datetime | None = None
     """When the image was built, as its config says; None where that is missing or 1970."""
+    version: str | None = None
+    """What the label `org.opencontainers.image.version` in its config says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,8 @@ class Recorded:
     is_locked: bool = False
     """Whether its owner forbade to overwrite or delete it."""
     media_type: str | None = None
+    tag_made: datetime | None = None
+    """When the tag that was asked about was first made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from bot.model.source import Change
 Target = str
 """`line@digest`: what a person declines by closing."""
 
+NO_DRAFTS = "There are no drafts here, so it is an open request like any other: look before you merge it."
+"""What is said where a forge cannot do what `Proposal.is_draft` asks for."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProposedImage:
@@ -41,6 +44,8 @@ class Proposal:
     report: str
     """16 hexadecimal digits, see `core.fingerprint`: decides body edits."""
     labels: tuple[str, ...] = ()
+    is_draft: bool = False
+    """Whether it is opened so that nobody merges it without having looked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.core.gates import gate
 from bot.core.reconcile import reconcile
@@ -58,7 +59,8 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     updates = [each for places in decisions for each in places if isinstance(each, Update)]
     moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
     assessed = assess(moves, world.scanner, world.memory, SCANS, world.progress)
-    gated = [reconcile([_gate(each, assessed.evidence) for each in places]) for places in decisions]
+    now = world.clock.now()
+    gated = [reconcile([_gate(each, assessed.evidence, now) for each in places]) for places in decisions]
     return Judged(tuple(gated), assessed.evidence, (*asked.failed, *assessed.failed))
 
 
@@ -74,5 +76,5 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
     ]
 
 
-def _gate(decision: Decision, evidence: Mapping[Transition, Evidence]) -> Decision:
-    return gate(decision, evidence) if isinstance(decision, Update) else decision
+def _gate(decision: Decision, evidence: Mapping[Transition, Evidence], now: datetime) -> Decision:
+    return gate(decision, evidence, now) if isinstance(decision, Update) else decision

@@ -83,4 +83,5 @@ def _propose(branch: str, edited: Edited, evidence: Mapping[Transition, Evidence
         intent=intent_of(updates),
         report=report,
         labels=labels_of(updates),
+        is_draft=any(update.doubt for update in updates),
     )

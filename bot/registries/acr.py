@@ -125,6 +125,7 @@ class AcrFacts:
         return Recorded(
             pushed=manifest.created_on,
             moved=tag.last_updated_on if tag and tag.digest == digest else None,
+            tag_made=tag.created_on if tag else None,
             tags=tuple(manifest.tags or ())[:MAX_TAGS],
             is_locked=manifest.can_write is False or manifest.can_delete is False,
             media_type=_media_type(bodies[-1].body()) if bodies else None,

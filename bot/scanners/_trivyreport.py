@@ -14,6 +14,8 @@ from bot.core.build_time import build_time
 from bot.model.evidence import Finding, Severity
 
 SCHEMA: Final = 2
+MAX_VERSION: Final = 128
+"""Characters; as long as a tag may be."""
 MAX_TITLE: Final = 200
 """Characters; a title is one line in a table."""
 
@@ -52,6 +54,8 @@ class TrivyReport:
     findings: tuple[Finding, ...]
     created: datetime | None
     """When the image was built, as its config says."""
+    version: str | None
+    """The version that a label in its config states."""
 
 
 def parse_report(content: bytes) -> TrivyReport:
@@ -72,7 +76,13 @@ def parse_report(content: bytes) -> TrivyReport:
         os_packages=sum(map(len, packages)),
         findings=tuple(next(same) for _, same in groupby(found, key=_identity)),
         created=build_time(_mapping(metadata.get("ImageConfig")).get("created")),
+        version=_version(_mapping(metadata.get("ImageConfig"))),
     )
+
+
+def _version(image_config: Mapping[str, object]) -> str | None:
+    labels = _mapping(_mapping(image_config.get("config")).get("Labels"))
+    return _text(labels.get("org.opencontainers.image.version"))[:MAX_VERSION] or None
 
 
 def _system(described: Mapping[str, object]) -> OperatingSystem | None:

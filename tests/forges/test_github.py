@@ -12,6 +12,7 @@ from support.github.stand import TOKEN
 
 from bot.forges import _github_tree
 from bot.model.errors import ForgeError
+from bot.model.proposal import NO_DRAFTS
 from bot.model.source import Change, FilePath
 
 NEWER = replace(CHANGE, content=b"FROM python:3.12-slim@sha256:2\n")
@@ -150,6 +151,24 @@ def test_an_older_server_is_asked_for_what_it_does_not_have_once_in_a_run(enterp
 
 
 # Opening
+
+
+def test_what_a_person_must_look_at_first_is_opened_as_a_draft(github):
+    github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
+    assert github.forge().open(replace(proposal(), is_draft=True)).notes == ()
+    assert github.repository.open_pull(BRANCH).draft
+
+
+def test_what_anybody_may_merge_is_no_draft(github):
+    propose(github)
+    assert not github.repository.open_pull(BRANCH).draft
+
+
+def test_where_a_plan_has_no_drafts_it_is_opened_all_the_same_and_said(github):
+    github.repository.has_drafts = False
+    github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
+    assert github.forge().open(replace(proposal(), is_draft=True)).notes == (NO_DRAFTS,)
+    assert not github.repository.open_pull(BRANCH).draft
 
 
 def test_labels_are_added_and_github_makes_those_that_are_missing(github):

@@ -51,7 +51,10 @@ def create_pull(call: Call) -> Reply:
         raise invalid("PullRequest", f"A pull request already exists for {owner}:{branch}.")
     if source is repository and repository.has(branches[base], head):
         raise invalid("PullRequest", f"No commits between {base} and {branch}")
+    if call.body.get("draft") and not repository.has_drafts:
+        raise invalid("PullRequest", "Draft pull requests are not supported in this repository.")
     pull = call.world.propose(repository, source, branch, token.account, title=title, body=body, base=base)
+    pull.draft = bool(call.body.get("draft"))
     return Reply(201, _whole(call, pull).body)
 
 

@@ -72,6 +72,7 @@ class Pull:
     is_spent: bool = False
     """Whether it can never be opened again: its branch came to hold nothing that the base does not."""
     auto_merge: bool = False
+    draft: bool = False
     is_orphaned: bool = False
     """Whether the fork that it came from was deleted."""
     labels: list[str] = field(default_factory=list)
@@ -107,6 +108,8 @@ class Repository:
     """As they were when it last settled, which every request begins with."""
     truncate_at: int | None = None
     """How many entries a recursive tree shows at most."""
+    has_drafts: bool = True
+    """Whether its plan has draft pull requests."""
     adds_missing_labels: bool = True
     """Whether a label that does not exist is made when it is added, as GitHub does."""
 
