@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
 from bot.core.ages import known_since, left_since, matured
 from bot.core.holds import changed_hands, holds, is_accepted, retention_note
+from bot.core.notes import noted
 from bot.core.transition import short
 from bot.model.decision import Candidate, Cause, Decision, Held, Selected, Unknown, Update, UpToDate
 from bot.model.image import Manifest, Resolution, Resolved, Unresolved
@@ -38,7 +38,7 @@ def _decide(selected: Selected, resolution: Resolution, now: datetime) -> Decisi
         case Unresolved(reason=reason, detail=detail):
             return Unknown(selected, reason, detail)
         case Resolved():
-            return _compare(_noted(selected, retention_note(selected, resolution)), resolution, now)
+            return _compare(noted(selected, retention_note(selected, resolution)), resolution, now)
     assert_never(resolution)
 
 
@@ -56,14 +56,6 @@ def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
     if held in left_since(resolved.history, resolved.digest):
         return Update(selected, (_candidate(selected, resolved, _goal(selected, resolved)),), Cause.WITHDRAWN)
     return _of_age(selected, resolved, now)
-
-
-def _noted(selected: Selected, note: str) -> Selected:
-    """Return the place with one more sentence on what bears on it."""
-    if not note:
-        return selected
-    place = selected.occurrence
-    return replace(selected, occurrence=replace(place, notes=(*place.notes, note)))
 
 
 def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:

@@ -7,19 +7,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from bot.core.bases import base_of, behind, is_behind
 from bot.core.decide import decide
 from bot.core.endings import with_ending
+from bot.core.notes import noted
+from bot.core.select import may_ask
 from bot.model.decision import Decision, Selected, Unknown, UpToDate
 from bot.model.errors import RegistryError
 from bot.model.hosts import announces_ends
-from bot.model.image import Resolution, Resolved
+from bot.model.image import Manifest, Resolution, Resolved
 from bot.model.policy import Rulebook
 from bot.model.reference import Line
 from bot.model.report import Failed
 from bot.pipeline.follow import Shelves, follow
 from bot.pipeline.pool import NETWORK
 from bot.pipeline.resolve import Sources, Wish, resolve
-from bot.ports import Progress, RegistryFacts
+from bot.ports import Progress, Registry, RegistryFacts
+
+MAX_BASES = 50
+"""Distinct bases of moved images that are looked at in a run: whole fleets are built on fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Asked:
     resolutions: Mapping[Line, Resolution]
     ends: Mapping[Line, date]
     """Of lines that were looked at: the day on which their publisher ends support, where it says one."""
+    notes: Mapping[Line, str]
+    """What there is to say of an image beside what is done."""
     rulebook: Rulebook
     now: datetime
     failed: tuple[Failed, ...]
@@ -39,6 +47,7 @@ class Asked:
         lines = self.shelves.lines(selected)
         if isinstance(lines, RegistryError):
             return Unknown(selected, lines.reason, str(lines))
+        selected = noted(selected, self.notes.get(selected.line, ""))
         decision = decide(selected, [self.resolutions[line] for line in lines], self.now)
         if not isinstance(decision, UpToDate):
             return decision
@@ -52,7 +61,28 @@ def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, prog
     wishes = (wish for place in selected for wish in _wishes(place, shelves))
     answers = resolve(wishes, sources, NETWORK, progress, now)
     ends = dict(_ends(shelves.watched, answers.resolutions, sources.facts))
-    return Asked(shelves, answers.resolutions, ends, rulebook, now, (*shelves.failed, *answers.failed))
+    notes = _bases(answers.resolutions, sources.registry, rulebook)
+    return Asked(shelves, answers.resolutions, ends, notes, rulebook, now, (*shelves.failed, *answers.failed))
+
+
+def _bases(resolutions: Mapping[Line, Resolution], registry: Registry, rulebook: Rulebook) -> Mapping[Line, str]:
+    """Return what there is to say of images that moved, and are themselves behind what they are built on."""
+    bases = {
+        line: base
+        for line, resolution in resolutions.items()
+        if isinstance(resolution, Resolved) and resolution.manifest and (base := base_of(resolution.manifest))
+    }
+    asked = sorted({base.line for base in bases.values() if may_ask(rulebook, base.line.host)})[:MAX_BASES]
+
+    def look(line: Line) -> Manifest | None:
+        with suppress(RegistryError):
+            return registry.get(line)
+        return None
+
+    found = dict(zip(asked, NETWORK.map(look, asked), strict=True))
+    return {
+        line: behind(base) for line, base in bases.items() if (now := found.get(base.line)) and is_behind(base, now)
+    }
 
 
 def _ends(

@@ -205,6 +205,47 @@ def test_looking_for_ends_costs_a_tenth_of_a_request_for_each_line(tmp_path, loo
     assert len(asked) == 22
 
 
+# ---- what an image says of its base -------------------------------------------------------------------------------
+
+
+def test_an_image_that_is_behind_its_own_base_says_so_and_where_it_comes_from(tmp_path, loopback):
+    base = loopback.move("alpine", "3.21", "base")
+    said = {
+        "org.opencontainers.image.base.name": "alpine:3.21",
+        "org.opencontainers.image.base.digest": base,
+        "org.opencontainers.image.source": "https://github.com/acme/python.git#0f1e2d3:3.12",
+    }
+    loopback.store.tag("library/python", "3.12", index([image_of("a")], annotations=said))
+    found, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
+    assert "notes" not in found[1]
+    loopback.move("alpine", "3.21", "newer base")
+    found, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
+    (note,) = found[1]["notes"]
+    assert note == (
+        "It was not rebuilt since its own base, docker.io/library/alpine:3.21, moved; "
+        "it comes from https://github.com/acme/python.git#0f1e2d3:3.12."
+    )
+
+
+def test_a_base_that_is_named_by_the_image_of_one_platform_is_current_while_its_index_is(tmp_path, loopback):
+    loopback.move("alpine", "3.21", "base")
+    said = {
+        "org.opencontainers.image.base.name": "alpine:3.21",
+        "org.opencontainers.image.base.digest": build("base").children[0].digest,
+    }
+    loopback.store.tag("library/python", "3.12", index([image_of("a")], annotations=said))
+    assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
+
+
+def test_a_base_on_a_registry_that_nobody_listed_is_not_asked_for(tmp_path, loopback):
+    said = {
+        "org.opencontainers.image.base.name": "registry.evil.example/x:1",
+        "org.opencontainers.image.base.digest": digest("x"),
+    }
+    loopback.store.tag("library/python", "3.12", index([image_of("a")], annotations=said))
+    assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
+
+
 # ---- how many requests --------------------------------------------------------------------------------------------
 
 

@@ -55,11 +55,9 @@ def line(acr: Acr, tag: str = "1") -> Line:
 
 def test_times_moves_and_tags_are_the_registrys_own(acr):
     asked = facts(acr)
-    of_tag = {"tag_made": PUSHED}
-    assert asked.recorded(line(acr), NEW.digest) == Recorded(
-        LATER, LATER, ("1", "1.2"), False, NEW.media_type, **of_tag
-    )
-    assert asked.recorded(line(acr), OLD.digest) == Recorded(PUSHED, None, (), False, OLD.media_type, **of_tag)
+    made = {"tag_made": PUSHED}
+    assert asked.recorded(line(acr), NEW.digest) == Recorded(LATER, LATER, ("1", "1.2"), False, NEW.media_type, **made)
+    assert asked.recorded(line(acr), OLD.digest) == Recorded(PUSHED, None, (), False, OLD.media_type, **made)
     assert asked.recorded(line(acr, "gone"), OLD.digest) == Recorded(PUSHED, None, (), False, OLD.media_type)
 
 
