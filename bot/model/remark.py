@@ -20,6 +20,18 @@ class ArgumentSet:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskBuild:
+    """A task of an Azure Container Registry builds a Dockerfile."""
+
+    path: FilePath
+    line_number: int
+    dockerfile: str
+    """From the folder that the task runs in, which is any that its file is in."""
+    arguments: tuple[str, ...] = ()
+    """The build arguments that it sets."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kustomization:
     """A kustomization replaces images, by their names as manifests write them, in all that it gathers.
 
@@ -218,6 +230,7 @@ Remark = (
     | ChartValue
     | Kustomization
     | OtherWriter
+    | TaskBuild
     | ChartTemplate
     | Interpolated
     | EnvironmentUse

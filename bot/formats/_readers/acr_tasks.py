@@ -1,0 +1,137 @@
+"""How ACR tasks are read: the images that their commands run in, and the Dockerfiles that they build.
+
+https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-reference-yaml, and `builder/` and
+`graph/` of https://github.com/Azure/acr-builder.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from posixpath import join
+
+from bot.core.closing import close
+from bot.formats._syntax.places import TEMPLATE_MARKS, Place
+from bot.formats._syntax.tree_paths import dockerfile_of
+from bot.formats._syntax.yaml.files import read_file
+from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
+from bot.model.found import Found
+from bot.model.remark import TaskBuild
+from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+_FORMAT = "acr-tasks"
+_VERSIONS = frozenset({"1.0-preview-1", "v1.0.0", "v1.1.0"})
+_KINDS = ("cmd", "build", "push")
+"""A step is exactly one of them."""
+_TEMPLATE = re.compile(rb"\{\{-?\s*(\.Run\b)?[^{}\n]*\}\}")
+_RUN = re.compile(r"\$Registry|\$Run_")
+"""What a task is told of its run, once templates are filled in."""
+_PROVIDED = frozenset({"acr", "az", "bash", "buildx", "cssc", "curl", "docker"})
+"""Names that ACR gives images of its own, where nothing follows them."""
+_FIRST = re.compile(r"""(?:[&!]\S*\s+)*(?:[|>][^\n]*\n\s*|["']?\s*)""")
+"""What stands before the first word of a scalar."""
+_SWITCHES = frozenset(
+    {"--no-cache", "--pull", "--quiet", "-q", "--rm", "--force-rm", "--squash", "--compress", "--load", "--push"}
+)
+"""Options of `docker build` that take no value."""
+_HERE = FilePath("")
+
+
+def read(file: SourceFile) -> Iterator[Found]:
+    """Yield the images of a task, and what it builds."""
+    filled = SourceFile(file.path, _TEMPLATE.sub(_filled, file.content))
+    return read_file(filled, lambda _: True, lambda document: _read(document, file))
+
+
+def _filled(template: re.Match[bytes]) -> bytes:
+    """Return a word of the same length: templates are filled in before the file is YAML."""
+    return (b"$Run" if template[1] else b"$").ljust(len(template[0]), b"_")
+
+
+def _read(document: Document, file: SourceFile) -> Iterator[Found]:
+    """Yield what a document runs and builds, if it is a task. Raises TooDeepError."""
+    steps = [step for _, step in document.walk(document.root, ("steps", EACH), "")]
+    if not _is_task(document, steps):
+        return
+    commands = list(document.walk(document.root, ("steps", EACH, "cmd"), str(document.index)))
+    aliases = document.walk(document.root, ("alias", "values"), "")
+    names = {name for _, mapping in aliases for name in document.keys(mapping)} | _PROVIDED
+    folder = document.text(document.root, "workingDirectory") or ""
+    for step in steps:
+        for node in document.values(step, "build"):
+            if isinstance(node, Scalar):
+                options = list(_options(node.value))
+                names |= {value for option, value in options if option in ("-t", "--tag")}
+                dockerfile = _dockerfile(options, document.text(step, "workingDirectory") or folder)
+                if dockerfile is not None:
+                    yield TaskBuild(file.path, document.line_number(node), dockerfile, tuple(_arguments(options)))
+    for locator, node in commands:  # only now is it known what else shares their bytes, and what is built here
+        if isinstance(node, Scalar) and node.tag == STRING and node.value.strip():
+            yield from _read_command(document, file, locator, node, names)
+
+
+def _is_task(document: Document, steps: Sequence[Node]) -> bool:
+    """Say whether all steps are those of a task, and the version or a variable is: others have steps, too."""
+    if not steps or any(len(set(_KINDS) & set(document.keys(step))) != 1 for step in steps):
+        return False
+    if document.text(document.root, "version") in _VERSIONS:
+        return True
+    texts = [document.text(step, kind) or "" for step in steps for kind in _KINDS]
+    return any(_RUN.search(text) for text in texts)
+
+
+def _read_command(
+    document: Document, file: SourceFile, locator: str, node: Scalar, names: Collection[str]
+) -> Iterator[Occurrence | Unsupported]:
+    """Yield the image that a command runs in: the first word, unless that is an option or one of `names`."""
+    word = node.value.split(maxsplit=1)[0]
+    if word.startswith("-") or word in names:
+        return
+    source = document.source_of(node)
+    first = _FIRST.match(source)
+    at = first.end() if first else 0
+    start = document.start(node) + len(source[:at].encode())
+    place = Place(file.path, _FORMAT, Role.BASE, document.source.line_number(start), locator)
+    if not source.startswith(word, at):
+        yield place.unsupported(word, Reason.MALFORMED)
+    elif TEMPLATE_MARKS.search(word):
+        written = file.content[start : start + len(word.encode())].decode(errors="replace")
+        yield place.unsupported(written, Reason.TEMPLATED)
+    else:
+        found = place.read(word, start)
+        if isinstance(found, Occurrence) and document.is_shared(node):
+            found = close(found, Reason.CONFLICTING_EDITS)
+        yield found
+
+
+def _options(command: str) -> Iterator[tuple[str, str]]:
+    """Yield the options of a `docker build` with their values; its context has no name."""
+    try:
+        words = iter(shlex.split(command))
+    except ValueError:
+        words = iter(command.split())
+    for word in words:
+        option, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            yield "", word
+        elif equals:
+            yield option, value
+        elif word not in _SWITCHES:
+            yield word, next(words, "")
+
+
+def _dockerfile(options: Iterable[tuple[str, str]], folder: str) -> str | None:
+    """Return the Dockerfile of a build, from the folder that the task runs in; None where that is another tree's.
+
+    Unlike compose, docker takes a path that is named from where it runs, not from the context.
+    """
+    named = {option: value for option, value in options if option in ("", "-f", "--file")}
+    in_context = dockerfile_of(_HERE, join(folder, named.get("", ".")), None)
+    file = named.get("-f") or named.get("--file")
+    return in_context if in_context is None or file is None else dockerfile_of(_HERE, folder, file)
+
+
+def _arguments(options: Iterable[tuple[str, str]]) -> Iterator[str]:
+    return (value.partition("=")[0] for option, value in options if option == "--build-arg")

@@ -1,0 +1,112 @@
+"""ACR Tasks: which Dockerfiles they build with which arguments, and what the golden cases cannot show."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.formats.acr_tasks import FORMAT
+from bot.model.remark import TaskBuild
+from bot.model.source import FilePath, SourceFile, Unsupported
+
+PATH = FilePath("ci/acb.yaml")
+
+
+def extract(text: str):
+    return list(FORMAT.extract(SourceFile(PATH, text.encode())))
+
+
+def builds(step: str, top: str = ""):
+    found = extract(f"version: v1.1.0\n{top}steps:\n  - {step}\n")
+    return [each for each in found if isinstance(each, TaskBuild)]
+
+
+def built(command: str):
+    return [each.dockerfile for each in builds(f"build: {command}")]
+
+
+def test_any_yaml_file_may_be_a_task():
+    paths = [FilePath(path) for path in ("a.yaml", "x/b.yml", "acb.json", "acb.yaml.j2")]
+    assert FORMAT.selects(paths) == paths[:2]
+
+
+@pytest.mark.parametrize(
+    ("command", "dockerfile"),
+    [
+        ("-t $Registry/a:$ID .", "Dockerfile"),
+        (". -t a -f hello.dockerfile", "hello.dockerfile"),
+        ("-t a -f ./docker/Dockerfile.web ./web", "docker/Dockerfile.web"),
+        ("-t a ./web/", "web/Dockerfile"),
+        ("--file=b/Dockerfile -t=a .", "b/Dockerfile"),
+        ("-t a --no-cache web", "web/Dockerfile"),
+        ("""-t a --label 'x=y z' -f "my file" .""", "my file"),
+        ("-t a", "Dockerfile"),
+        ("-t it's .", "Dockerfile"),
+    ],
+)
+def test_a_dockerfile_is_named_from_where_the_task_runs_and_else_is_in_the_context(command, dockerfile):
+    assert built(f">-\n      {command}") == [dockerfile]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "https://github.com/acme/web.git#main -f Dockerfile",
+        "oci://example.azurecr.io/context:1",
+        "git@github.com:acme/web.git",
+        "-f $Dockerfile .",
+        "-f Dockerfile {{.Values.context}}",
+        "-f /workspace/Dockerfile .",
+        "../..",
+        "[a, b]",
+    ],
+)
+def test_what_is_not_known_to_be_in_the_tree_is_not_told(command):
+    assert built(command) == []
+
+
+def test_folders_are_those_of_the_step_else_of_the_task():
+    assert [each.dockerfile for each in builds("{build: -f Dockerfile ., workingDirectory: a/b}")] == ["a/b/Dockerfile"]
+    assert [each.dockerfile for each in builds("build: web", top="workingDirectory: a\n")] == ["a/web/Dockerfile"]
+
+
+def test_a_build_says_where_it_is_and_which_arguments_it_sets():
+    command = ">\n      -t a --build-arg NODE=24 --build-arg=GO=$Go --build-arg TOKEN\n      ."
+    assert builds(f"build: {command}") == [TaskBuild(PATH, 3, "Dockerfile", ("NODE", "GO", "TOKEN"))]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version: v1.0.0\nsteps: [{build: .}]\n",
+        "version: '1.0-preview-1'\nsteps: [{build: .}]\n",
+        "steps: [{build: -t $Registry/a .}]\n",
+        "version: 1.0\nsteps: [{push: [a]}, {build: '-t {{ .Run.Registry }}/a .'}]\n",
+    ],
+)
+def test_a_task_is_known_by_its_version_or_by_what_it_is_told_of_its_run(text):
+    assert [type(each) for each in extract(text)] == [TaskBuild]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "version: v2.0.0\nsteps: [{build: .}] # $Registry\n",
+        "version: v1.1.0\nsteps: [{build: ., image: a}, {script: b}]\n",
+        "version: v1.1.0\nsteps: [{build: ., cmd: a:1}]\n",
+        "version: v1.1.0\nsteps: [a, build]\n",
+        "version: v1.1.0\njobs: {a: {steps: [{build: .}]}}\n",
+    ],
+)
+def test_steps_of_others_are_no_task(text):
+    assert extract(text) == []
+
+
+def test_a_broken_file_that_is_no_task_is_nobodys_loss_here():
+    assert extract("steps: [{cmd: a, build: b\n") == []
+
+
+def test_a_template_may_have_bytes_that_are_no_text():
+    content = b"steps:\n  - cmd: a{{.Run.\xff}}:1 run\n"
+    (found,) = FORMAT.extract(SourceFile(PATH, content))
+    assert isinstance(found, Unsupported)
+    assert found.text == "a{{.Run.\ufffd}}:1"
