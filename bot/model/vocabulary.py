@@ -55,6 +55,7 @@ class Reason(StrEnum):
     CHART_UNKNOWN = "chart-unknown"
     EMBEDDED = "embedded"
     IMMUTABLE_JOB = "immutable-job"
+    ACR_TASK = "acr-task"
     REPLACED_BY_KUSTOMIZE = "replaced-by-kustomize"
     OTHER_WRITER = "other-writer"
     NOT_AN_IMAGE = "not-an-image"
@@ -116,6 +117,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.CHART_UNKNOWN: "No template of its chart is here to show that this tag may hold a digest.",
     Reason.EMBEDDED: "It stands in a text inside the file; what reads that text is not known.",
     Reason.IMMUTABLE_JOB: "A Job that exists cannot be changed, and nothing here says to replace it.",
+    Reason.ACR_TASK: "An ACR task builds from it, and runs again when its tag moves; once pinned, it never would.",
     Reason.REPLACED_BY_KUSTOMIZE: "A kustomization puts another image in its place.",
     Reason.OTHER_WRITER: "Another tool writes this image; two would fight over it.",
     Reason.NOT_AN_IMAGE: "It is a scheme that a build tool resolves, not an image in a registry.",
@@ -168,6 +170,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.CHART_UNKNOWN,
         Reason.EMBEDDED,
         Reason.IMMUTABLE_JOB,
+        Reason.ACR_TASK,
         Reason.REPLACED_BY_KUSTOMIZE,
         Reason.OTHER_WRITER,
         Reason.NOT_AN_IMAGE,
@@ -184,7 +187,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
 }
 """Which reasons a status can have; the rest are reasons of unsupported text."""
 
-ALLOWABLE: tuple[Reason, ...] = (Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB)
+ALLOWABLE: tuple[Reason, ...] = (Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK)
 """Which warnings a rule can overrule; the others are facts."""
 
 ACCEPTABLE: tuple[Reason, ...] = (

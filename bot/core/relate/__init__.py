@@ -37,6 +37,10 @@ def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
         from bot.core.relate.arguments import note_set_arguments
 
         yield note_set_arguments
+    if remark.TaskBuild in kinds:
+        from bot.core.relate.tasks import close_built_by_tasks
+
+        yield close_built_by_tasks
     if remark.BuildOutput in kinds:
         from bot.core.relate.outputs import close_build_outputs
 
