@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 from support.parts import ROOT
 
 from bot.formats._syntax.places import Place
+from bot.model.decision import Transition
 from bot.model.image import ImageFacts, Kind
 from bot.model.proposal import ProposedImage
-from bot.model.reference import Digest, ImageReference
+from bot.model.reference import Digest, ImageReference, Line
 from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Role, Stage, Status
@@ -28,11 +30,12 @@ def keys_under(heading):
 
 def report():
     path = FilePath("Dockerfile")
-    place = Place(path, "dockerfile", Role.BASE, 1, "stage[0]").read("node:22", 5)
+    place = replace(Place(path, "dockerfile", Role.BASE, 1, "stage[0]").read("node:22", 5), notes=("a note",))
+    moved = Transition(Line("docker.io/library/node", "22"), None, DIGEST, "linux/amd64", "24")
     image = ProposedImage("node:22", "docker.io/library/node", "22", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
     unsupported = Unsupported(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
-    verdicts = (Verdict(place, Status.UPDATE, new_digest=DIGEST),)
+    verdicts = (Verdict(place, Status.UPDATE, new_digest=DIGEST, transition=moved, successor="24"),)
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
     return RunReport(Level.PROPOSE, (repository,), failed=(Failed("docker.io", Stage.RESOLVE, "no answer"),))
 
@@ -40,7 +43,7 @@ def report():
 def test_the_page_has_the_keys_of_scan():
     document = json.loads(scan_document(report()))
     assert list(document) == keys_under("## `scan`")
-    assert [*document["occurrences"][0], "notes"] == keys_under("### An occurrence")
+    assert list(document["occurrences"][0]) == keys_under("### An occurrence")
     assert list(document["unsupported"][0]) == keys_under("### An unsupported text")
     assert list(document["failed"][0]) == keys_under("### A failure")
 
