@@ -46,11 +46,13 @@ MAX_MANIFEST = 4 * 1024 * 1024
 """Bytes; what the specification asks registries to take."""
 MAX_CONFIG = 8 * 1024 * 1024
 """Bytes; configs hold a line of history for each layer, and some tools put whole inventories into labels."""
-MAX_TAG_PAGE = 4 * 1024 * 1024
-"""Bytes of one page of tags; a thousand of the longest take 140,000, and some registries send all at once."""
+MAX_TAG_PAGE = 16 * 1024 * 1024
+"""Bytes of one page of tags; a thousand of the longest take 140,000, and Google's registries send all tags at once,
+and all digests beside them."""
 PAGE = 1000
 """Tags that are asked for at once: Amazon's registries refuse more."""
-MAX_PAGES = 200
+MAX_PAGES = 1000
+"""Quay gives a hundred tags at once, whatever is asked for."""
 MAX_TAGS = 200_000
 """The largest repositories that are known have some 60,000."""
 MAX_DOCUMENTS = 512
@@ -126,14 +128,19 @@ class OciRegistry:
         query: str | None = f"n={PAGE}"
         while query is not None:
             if query in asked or len(asked) >= MAX_PAGES or len(found) >= MAX_TAGS:
-                raise place.too_many_tags()
+                raise place.no_list("it has more pages than are read, or they go round in circles", is_failure=False)
             asked.add(query)
             question = place.tag_list(query)
             response = self._authenticator.ask(place.endpoint, question)
+            if response.status in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
+                raise place.no_list("it lists no tags", is_failure=False)
             if response.status != HTTPStatus.OK:
                 raise place.refusal(response, question)
-            found |= dict.fromkeys(place.read_tags(question, response))
-            query = next_page(response.headers.get("link", ""))
+            try:
+                found |= dict.fromkeys(parse_tags(response.body))
+                query = next_page(response.headers.get("link", ""))
+            except NotARegistryError as error:
+                raise place.no_list(str(error), is_failure=True) from error
         return tuple(found)
 
     def fetch(self, line: Line, digest: Digest) -> Manifest:
@@ -266,15 +273,9 @@ class _Place:
         actions = METADATA_READ if is_acr(self.endpoint.account) else "pull"
         return Question("GET", f"/v2/{quote(self.path)}/tags/list?{query}", self.path, MAX_TAG_PAGE, actions=actions)
 
-    def read_tags(self, question: Question, response: Response) -> tuple[str, ...]:
-        try:
-            return parse_tags(response.body)
-        except NotAnImageError as error:
-            raise self.not_an_image(question, error) from error
-
-    def too_many_tags(self) -> RegistryError:
-        message = f"{self.endpoint.host} lists the tags of {self.path} over more pages than are read, or in circles"
-        return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
+    def no_list(self, why: str, *, is_failure: bool) -> RegistryError:
+        message = f"what {self.endpoint.host} has at {self.path}/tags/list is no list of all tags: {why}"
+        return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
 
     def blob(self, digest: Digest) -> Question:
         return Question("GET", f"/v2/{quote(self.path)}/blobs/{digest}", self.path, MAX_CONFIG)

@@ -9,9 +9,13 @@ from typing import Any
 from bot.model.reference import is_tag
 from bot.registries.manifest import NotARegistryError
 
-_NEXT = re.compile(r"<(?P<target>[^<>]*)>\s*(?:;[^,]*)?;\s*rel=(?:\"next\"|next)(?=$|[;,\s])")
-"""https://www.rfc-editor.org/rfc/rfc8288; registries send one link."""
+MAX_LINK = 16 * 1024
+"""Characters of a Link header; a page's place in the list takes some hundred."""
 
+_LINK = re.compile(r"<(?P<target>[^<>]*)>(?P<parameters>[^<]*)")
+"""https://www.rfc-editor.org/rfc/rfc8288; registries send one link, and proxies join those that they add."""
+
+_RELATION = re.compile(r';\s*rel\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s;,"]+))', re.IGNORECASE)
 _QUERY = re.compile(r"[!-\"$-~]{1,2048}")
 """Printable ASCII without the mark that ends a query."""
 
@@ -35,7 +39,16 @@ def next_page(link: str) -> str | None:
 
     Nothing else of the link counts: the next page is asked for where this one was, so that a registry that names
     another host, on purpose or because it does not know its own name, is shown no credential there.
+    Raises NotARegistryError where there is a next page that cannot be asked for: a list without its end shows nothing.
     """
-    found = _NEXT.search(link)
-    query = found["target"].partition("?")[2] if found is not None else ""
-    return query if _QUERY.fullmatch(query) else None
+    if len(link) > MAX_LINK:
+        raise NotARegistryError("it links to more than a next page")
+    for found in _LINK.finditer(link):
+        relation = _RELATION.search(found["parameters"])
+        if relation is None or "next" not in (relation["quoted"] or relation["bare"] or "").lower().split():
+            continue
+        query = found["target"].partition("#")[0].partition("?")[2]
+        if not _QUERY.fullmatch(query):
+            raise NotARegistryError("it links to a next page without saying which")
+        return query
+    return None

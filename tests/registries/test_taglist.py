@@ -5,15 +5,18 @@ import json
 import pytest
 import responses
 from support.registry import DockerRegistry
+from support.soon import soon
+from support.tokens import TokenServer
 
 from bot.demo import images
+from bot.demo.registry import LoopbackRegistry
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.registries import oci
 from bot.registries.access import RegistryEntry
 from bot.registries.manifest import NotARegistryError
 from bot.registries.oci import OciRegistry
-from bot.registries.taglist import next_page, parse_tags
+from bot.registries.taglist import MAX_LINK, next_page, parse_tags
 
 HOST = "registry.example.com"
 URL = f"https://{HOST}/v2/team/base/tags/list"
@@ -24,6 +27,10 @@ def client(host=HOST, **entry):
     return OciRegistry(
         [RegistryEntry(host, **entry)], environment={}, sleep=lambda _: None, resolve=lambda *_: ["1.1.1.1"]
     )
+
+
+def on_loopback(entry):
+    return OciRegistry([entry], environment={}, sleep=lambda _: None)
 
 
 def page(*tags, link=""):
@@ -41,6 +48,7 @@ def asked(net):
     return [call.request.url.partition("?")[2] for call in net.calls]
 
 
+@pytest.mark.real("docker-registry")
 def test_a_real_registry_lists_what_was_pushed():
     with DockerRegistry() as registry:
         image = images.image([images.layer({"a": b"b"})])
@@ -48,7 +56,7 @@ def test_a_real_registry_lists_what_was_pushed():
         for tag in tags:
             registry.push(image, "team/base", tag)
         registry.forget()
-        registries = OciRegistry([RegistryEntry(registry.host, insecure=True)], environment={})
+        registries = on_loopback(RegistryEntry(registry.host, insecure=True))
         assert sorted(registries.tags(f"{registry.host}/team/base")) == tags
         assert [request.path for request in registry.requests()] == ["/v2/team/base/tags/list?n=1000"]
 
@@ -134,10 +142,13 @@ def test_what_is_no_list_is_said(body):
         ('</v2/x/tags/list?last=a&n=2>; rel="next"', "last=a&n=2"),
         ("</v2/x?last=a>;rel=next", "last=a"),
         ('</v2/x?last=a>; title="x"; rel="next"', "last=a"),
-        ('<https://other.example/v2/x?last=a#b>; rel="next"', None),
-        ('</v2/x>; rel="next"', None),
+        ("</v2/x?last=a> ; title=t; REL = Next", "last=a"),
+        ('</v2/x?last=p>; rel="prev", </v2/x?last=a>; rel="next"', "last=a"),
+        ('</v2/x?last=a,b;c>; rel="first next"', "last=a,b;c"),
+        ('<https://other.example/v2/x?last=a#b>; rel="next"', "last=a"),
         ('</v2/x?last=a>; rel="prev"', None),
-        ('</v2/x?last=a b>; rel="next"', None),
+        ('</v2/x?last=a>; rel="nextish"', None),
+        ("</v2/x?last=a>", None),
         ("", None),
         ("?last=a", None),
         ("<" * 5000, None),
@@ -145,3 +156,91 @@ def test_what_is_no_list_is_said(body):
 )
 def test_of_a_link_only_the_query_counts(link, query):
     assert next_page(link) == query
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '</v2/x>; rel="next"',
+        '</v2/x?>; rel="next"',
+        '</v2/x?last=a b>; rel="next"',
+        '</v2/x?last=é>; rel="next"',
+        f'</v2/x?last={"a" * 2048}>; rel="next"',
+        " " * MAX_LINK + "</v2/x?last=a>; rel=next",
+    ],
+)
+def test_a_next_page_that_cannot_be_asked_for_is_said(link):
+    with pytest.raises(NotARegistryError):
+        next_page(link)
+
+
+def test_a_list_without_its_end_is_an_error_and_no_shorter_list(net):
+    net.get(URL, **page("1", link="</v2/x>; rel=next"))
+    with pytest.raises(RegistryError, match="no list of all tags") as raised:
+        client().tags(f"{HOST}/team/base")
+    assert (raised.value.reason, raised.value.is_failure) == (Reason.REGISTRY_ERROR, True)
+
+
+@pytest.mark.parametrize("link", ["<", "<>;", "<a>; ", "<a>;; ", "<a>;rel", '<a>; rel="', "; rel = ", "<a>" + " " * 50])
+def test_a_header_that_is_made_to_be_slow_is_read_soon(link):
+    with soon(0.2):
+        next_page((link * MAX_LINK)[:MAX_LINK])
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_a_registry_that_lists_no_tags_is_a_finding(net, status):
+    net.get(URL, status=status)
+    with pytest.raises(RegistryError, match="it lists no tags") as raised:
+        client().tags(f"{HOST}/team/base")
+    assert (raised.value.reason, raised.value.is_failure) == (Reason.REGISTRY_ERROR, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(401, Reason.NOT_FOUND_OR_DENIED), (429, Reason.RATE_LIMITED), (503, Reason.REGISTRY_ERROR)]
+)
+def test_a_refusal_on_a_later_page_is_an_error_and_no_shorter_list(net, status, reason):
+    net.get(URL, **page("1", link="<?last=1>; rel=next"))
+    net.get(URL, status=status)
+    with pytest.raises(RegistryError) as raised:
+        client().tags(f"{HOST}/team/base")
+    assert raised.value.reason is reason
+
+
+def test_a_mirror_is_asked_with_its_prefix_on_every_page():
+    with responses.RequestsMock() as net:
+        mirrored = "https://mirror.example.com/v2/hub/library/nginx/tags/list"
+        net.get(mirrored, **page("1", link="</v2/library/nginx/tags/list?last=1>; rel=next"))
+        net.get(mirrored, **page("2"))
+        assert client("docker.io", mirror="mirror.example.com/hub").tags("docker.io/library/nginx") == ("1", "2")
+
+
+def test_docker_hub_is_asked_by_the_protocol_of_all_registries(net):
+    net.get("https://registry-1.docker.io/v2/library/nginx/tags/list", **page("1.27"))
+    assert OciRegistry(environment={}).tags("docker.io/library/nginx") == ("1.27",)
+
+
+def test_an_unknown_registry_is_not_contacted():
+    with pytest.raises(RegistryError, match="list it under `registries:`"):
+        OciRegistry(environment={}).tags(f"{HOST}/team/base")
+
+
+def test_the_registry_of_the_demo_lists_its_tags():
+    store = images.ImageStore()
+    for tag in ("12", "12-slim"):
+        store.tag("library/debian", tag, images.image([images.layer({})]))
+    with LoopbackRegistry(store) as registry:
+        registries = on_loopback(RegistryEntry("docker.io", mirror=registry.host, insecure=True))
+        assert sorted(registries.tags("docker.io/library/debian")) == ["12", "12-slim"]
+
+
+@pytest.mark.real("docker-registry")
+def test_listing_asks_for_no_more_than_pulling_does(tmp_path):
+    with (
+        TokenServer(tmp_path, {"user": "right"}) as tokens,
+        DockerRegistry(token=tokens.block, folder=tmp_path) as registry,
+    ):
+        registry.push(images.image([images.layer({})]), "a/b", "1", authorization=tokens.bearer("a/b"))
+        login = {"username": "user", "password": "right", "trusted_realms": (tokens.host,)}
+        registries = on_loopback(RegistryEntry(registry.host, insecure=True, **login))
+        assert registries.tags(f"{registry.host}/a/b") == registries.tags(f"{registry.host}/a/b") == ("1",)
+        assert tokens.scopes == ["repository:a/b:pull"]
