@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bot.core.tags.reading import read
 from bot.core.tags.version import Scheme, Version
@@ -18,12 +18,13 @@ def relatives(written: Version, offered: Iterable[Version]) -> tuple[Version, ..
     """Return those with the prefix, suffix, scheme and precision of `written`; their systems may be others.
 
     Where some tags write their numbers with leading zeros (`20.04`), those of the same widths (`20.10`) are of one
-    scheme, and `5.2.3` is of another: publishers leave the tags of schemes behind that they gave up.
+    scheme, and `5.2.3` is of another: publishers leave the tags of schemes behind that they gave up. Where others of
+    the same beginning do without zeros (`27.3` beside `19.03`), `20.10` goes with those.
     """
     found = [version for version in offered if version.is_related(written)]
-    zeros = {prefix for version in (*found, written) if (prefix := _with_zeros(version))}
-    if not zeros:
-        return tuple(found)
+    zeros = {prefix: True for version in (*found, written) if (prefix := _with_zeros(version))}
+    for prefix in zeros:
+        zeros[prefix] = not any(_does_without(version, prefix) for version in found)
     mine = _padding(written, zeros)
     return tuple(version for version in found if _padding(version, zeros) == mine)
 
@@ -40,5 +41,17 @@ def _with_zeros(version: Version) -> tuple[int, ...]:
     return version.widths[: padded[-1] + 1] if padded else ()
 
 
-def _padding(version: Version, zeros: set[tuple[int, ...]]) -> tuple[int, ...]:
-    return max((prefix for prefix in zeros if version.widths[: len(prefix)] == prefix), default=())
+def _does_without(version: Version, prefix: tuple[int, ...]) -> bool:
+    *start, last = prefix
+    return list(version.widths[: len(start)]) == start and version.widths[len(start)] < last
+
+
+def _padding(version: Version, zeros: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
+    """Return the widths that make it one of those with leading zeros; the value says whether widths are enough."""
+    own = _with_zeros(version)
+    mine = (
+        prefix
+        for prefix, by_width in zeros.items()
+        if version.widths[: len(prefix)] == prefix and (by_width or own[: len(prefix)] == prefix)
+    )
+    return max(mine, default=())

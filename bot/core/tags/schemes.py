@@ -74,7 +74,7 @@ _NUMBERS = re.compile(
 BUILD_WORDS = ("r", "p", "k3s", "rke2r", "ls", "KB", "CU", "build", "rev", "eksbuild", "gke", "ce", "ee")
 """Words before a number that counts builds of a release. `jdk17` or `pg16` does not: it says what is in there."""
 _BUILD = re.compile(rf"({'|'.join(BUILD_WORDS)})\.?([0-9]{{1,10}}){_END}")
-_BUILD_DATE = re.compile(rf"([0-9]{{4}})([0-9]{{2}})([0-9]{{2}}){_END}")
+_BUILD_DATE = re.compile(rf"([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})(?:[0-9]{{4}}|[0-9]{{6}})?{_END}")
 _BUILD_NUMBER = re.compile(rf"([0-9]{{1,5}})(?:\.([0-9]{{10}}))?{_END}")
 """`17.0.9_9`, `8.0.4-1`, and of Red Hat `9.3-1610` and `8.9-1107.1705420509`."""
 _FIX = re.compile(rf"security-([0-9]{{1,3}}){_END}")
@@ -139,7 +139,7 @@ def build_at(tag: str, position: int, behind: Release | None) -> tuple[str, tupl
     if found := _BUILD.match(tag, position):
         return found[1], (int(found[2]),), len(found[0])
     if (found := _BUILD_DATE.match(tag, position)) and is_date(*found.groups()):
-        return "date", (int(found[0]),), len(found[0])
+        return f"date{len(found[0])}", (int(found[0]),), len(found[0])
     found = _BUILD_NUMBER.match(tag, position)
     if found is None or behind is None or not _counts_builds(tag, position, found.end(), behind):
         return None
