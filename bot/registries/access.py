@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.reference import DOCKER_HUB
 from bot.net import HostTrust
+from bot.registries.clouds import Cloud
+from bot.registries.upstream import Cache, origin
 
 HUB_API = "registry-1.docker.io"
 HUB_ALIASES = frozenset({DOCKER_HUB, "index.docker.io", HUB_API, "registry.hub.docker.com", "hub.docker.com"})
@@ -20,8 +22,12 @@ class RegistryEntry:
 
     host: str
     """`host[:port]`, as in canonical references."""
+    path: str = ""
+    """The part of the registry that `upstream` is about; all else is said of the host in an entry without it."""
     mirror: str | None = None
     """`host[:port][/prefix]`, asked instead of `host`."""
+    upstream: str | None = None
+    """`host[:port][/prefix]` that this is a pull-through cache of: asked what tags point to."""
     insecure: bool = False
     """Plain http, for the mirror if there is one."""
     username: str | None = None
@@ -30,6 +36,8 @@ class RegistryEntry:
     """Whether no credential is looked for."""
     entra: bool = False
     """Whether this is an Azure Container Registry that Microsoft Entra's tokens open."""
+    cloud: Cloud | None = None
+    """Whose word opens it, instead of a login that somebody keeps."""
     ca: str | None = None
     """A file of CA certificates, for the mirror if there is one."""
     trusted_realms: tuple[str, ...] = ()
@@ -61,11 +69,21 @@ class Access:
     """Finds the endpoint of a registry; knows no host that is neither public nor listed."""
 
     def __init__(self, entries: Iterable[RegistryEntry] = ()) -> None:
-        self._entries = {account_of(entry.host): entry for entry in entries}
+        listed = tuple(entries)
+        self._entries = {account_of(entry.host): entry for entry in listed if not entry.path}
+        for entry in listed:
+            self._entries.setdefault(account_of(entry.host), RegistryEntry(entry.host))
+        self._caches = tuple(
+            Cache(account_of(entry.host), entry.path, entry.upstream) for entry in listed if entry.upstream
+        )
 
     def entry(self, account: str) -> RegistryEntry | None:
         """Return what the operator listed for exactly this host."""
         return self._entries.get(account)
+
+    def origin(self, repository: str) -> str:
+        """Return the canonical repository that knows what tags point to: where this one caches it, its upstream's."""
+        return origin(repository, self._caches)
 
     def endpoint(self, registry: str) -> Endpoint | None:
         """Return where to ask about `registry`, None where it is not to be contacted."""

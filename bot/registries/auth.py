@@ -24,7 +24,8 @@ from bot.net import HttpClient, HttpError, Response, Url
 from bot.registries.access import HUB_API, Endpoint
 from bot.registries.answers import refusal, unanswered
 from bot.registries.challenge import Challenge, parse_challenges
-from bot.registries.keychain import Credential, IdentityToken, Keychain, Login
+from bot.registries.credentials import Credential, IdentityToken, Login
+from bot.registries.keychain import Keychain
 from bot.registries.tokens import stated_lifetime
 
 CLIENT_ID = "basebump"
@@ -171,7 +172,7 @@ class Authenticator:
             raise unanswered(endpoint, error) from error
 
     def _authorize(self, endpoint: Endpoint, question: Question, challenge: Challenge) -> _Authorization | None:
-        credential = self._keychain.credential(endpoint.account)
+        credential = self._keychain.credential(endpoint.account, question.repository)
         if challenge.scheme == "bearer":
             return self._bearer(endpoint, question, challenge, credential)
         match credential:
@@ -252,7 +253,7 @@ class Authenticator:
                 f"{endpoint.account}'s credential; list it under `trusted_realms` if it is its token server"
             )
             return RegistryError(endpoint.registry, Reason.DENIED, message, is_failure=True)
-        credential = self._keychain.credential(endpoint.account)
+        credential = self._keychain.credential(endpoint.account, question.repository)
         hide = (*(authorization.secrets if authorization else ()), *_secrets(credential))
         asked = question.path.removeprefix("/v2/")
         return refusal(endpoint, asked, response, has_credential=credential is not None, hide=hide)

@@ -1,95 +1,61 @@
-"""Whose credential a registry sees: the one of its own entry, else the one that `docker login` left behind.
+"""Whose credential a registry sees, of all the places where an operator may have left one.
 
 Hosts are compared exactly. A file is read, and a credential helper run, only where the operator's own environment
-names it; nothing in a scanned repository ever does.
+names it; nothing in a scanned repository ever does, and `~/.netrc` is no such place.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import os
-import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from bot import process
-from bot.model.errors import ProcessError, RegistryError
-from bot.model.reference import DOCKER_HUB
-from bot.model.vocabulary import Reason
-from bot.net import plain
-from bot.registries.access import Access, account_of
+from bot.registries.access import Access
+from bot.registries.cloud_login import CloudLogin
+from bot.registries.credentials import Credential, IdentityToken, Login, unusable
 from bot.registries.entra import TOKEN_USER, EntraLogins
+from bot.registries.helpers import CredentialHelpers
+from bot.registries.logins import MAX_LOGINS_SIZE, LoginFile, Shape, parse_logins
 
-HUB_KEY = "https://index.docker.io/v1/"
-"""What `docker login` calls Docker Hub, in its file and to its helpers."""
-MAX_CONFIG_SIZE = 1024 * 1024
-"""Bytes; a config for a hundred registries takes some twenty thousand."""
-HELPER_TIMEOUT = 30.0
-"""Seconds; helpers of clouds ask their cloud."""
-MAX_HELPER_OUTPUT = 64 * 1024
-"""Bytes; the longest secrets are tokens of some four thousand."""
-HELPER_ENVIRONMENT = re.compile(
-    r"(?:AWS|AZURE|CLOUDSDK|GOOGLE)_\w+|DOCKER_CONFIG|XDG_\w+|DBUS_SESSION_BUS_ADDRESS|GNUPGHOME|PASSWORD_STORE_DIR"
-)
-"""What the helpers of clouds and desktops are told; they exist to turn these into a credential."""
-NO_CREDENTIAL = "credentials not found in native keychain"
-"""How a helper says that it has none (https://github.com/docker/docker-credential-helpers)."""
-
-_HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_KEY_SUFFIX = re.compile(r"/(?:v[12]/?)?")
-"""What may follow the host in a key of `auths`; a longer path is a login for less than the host."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A name and a password, which may be any kind of token."""
-
-    username: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityToken:
-    """A refresh token, which the registry's token server takes for access tokens."""
-
-    token: str = field(repr=False)
-
-
-Credential = Login | IdentityToken
-
-
-@dataclass(frozen=True, slots=True)
-class DockerConfig:
-    """The part of Docker's config.json that is about logins."""
-
-    logins: Mapping[str, Credential] = field(default_factory=dict)
-    """By account: `docker.io`, `127.0.0.1:5000`."""
-    helpers: Mapping[str, str] = field(default_factory=dict)
-    """By account: the suffix of `docker-credential-…`."""
-    store: str | None = None
-    """The helper for all the others."""
+VARIABLE = "DOCKER_AUTH_CONFIG"
+"""Logins in the environment, as Docker and the runners of GitLab read them."""
 
 
 class Keychain:
-    """Finds credentials; each is looked for once. Safe to share between threads."""
+    """Finds credentials; safe to share between threads.
+
+    The first of these that has one for a repository is taken, and only that:
+
+    1. The variables that its registry's entry names as `username_env` and `password_env`.
+    2. The cloud that the entry names: `auth: azure`, `auth: ecr`, `auth: gar`. With `auth: anonymous`, none.
+    3. Without such an entry, or with `auth: docker-config`, the logins in
+       1. the variable `DOCKER_AUTH_CONFIG`,
+       2. the file that `REGISTRY_AUTH_FILE` names,
+       3. `config.json` in the folder that `DOCKER_CONFIG` names, else in `~/.docker`; where that folder is a mounted
+          Secret of Kubernetes, its `.dockerconfigjson` or `.dockercfg`,
+       4. `containers/auth.json` in `XDG_RUNTIME_DIR`,
+       5. `containers/auth.json` in `XDG_CONFIG_HOME`, else in `~/.config`.
+
+    In one file: the helper in `credHelpers` for its host, else `credsStore`, then the longest key of `auths` that
+    covers the repository. A file that is named `.dockerconfigjson` or `.dockercfg` is read as the kubelet does: no
+    helpers, and the labels of a host may be globs.
+    """
 
     def __init__(
         self, access: Access, environment: Mapping[str, str] = os.environ, entra: EntraLogins | None = None
     ) -> None:
         self._access = access
         self._entra = entra
-        self._environment = environment
         self._lock = threading.Lock()
-        self._config: DockerConfig | None = None
-        self._found: dict[str, Credential | None] = {}
+        self._sources = tuple(_sources(environment))
+        self._helpers = CredentialHelpers(environment)
+        self._clouds: dict[str, CloudLogin] = {}
 
-    def credential(self, account: str) -> Credential | None:
-        """Return the credential of a host, None where nobody configured one.
+    def credential(self, account: str, path: str = "") -> Credential | None:
+        """Return the credential for one repository of a host, None where nobody configured one.
 
         Raises RegistryError when one is configured and cannot be had.
         """
@@ -100,127 +66,94 @@ class Keychain:
             return None
         if entry and entry.entra:
             return IdentityToken(self._entra.refresh_token(account)) if self._entra else None
+        if entry and entry.cloud:
+            with self._lock:
+                login = self._clouds.setdefault(account, CloudLogin(entry.cloud, account))
+            return login.credential()
         with self._lock:
-            if account not in self._found:
-                self._found[account] = self._from_docker(account)
-            return self._found[account]
+            for source in self._sources:
+                found = self._in_source(source, account, path)
+                if found is not None:
+                    return found
+        return None
 
-    def login(self, account: str) -> Login | None:
-        """Return the credential of a host for those who know only names and passwords, None where there is none.
+    def login(self, account: str, path: str = "") -> Login | None:
+        """Return the credential for those who know only names and passwords, None where there is none.
 
         An identity token is a password to Azure alone. Raises RegistryError as `credential` does.
         """
-        found = self.credential(account)
+        found = self.credential(account, path)
         entry = self._access.entry(account)
         if isinstance(found, IdentityToken):
             return Login(TOKEN_USER, found.token) if entry and entry.entra else None
         return found
 
-    def _from_docker(self, account: str) -> Credential | None:
-        config = self._docker_config(account)
-        helper = config.helpers.get(account) or config.store
-        if helper is None:
-            return config.logins.get(account)
-        return self._ask_helper(helper, account) or config.logins.get(account)
+    def _in_source(self, source: _Source, account: str, path: str) -> Credential | None:
+        logins = source.logins(account)
+        helper = logins.helper(account)
+        asked = self._helpers.ask(helper, account) if helper else None
+        return asked or logins.login(account, path)
 
-    def _docker_config(self, account: str) -> DockerConfig:
-        if self._config is None:
-            folder = self._environment.get("DOCKER_CONFIG") or str(Path.home() / ".docker")
-            path = Path(folder) / "config.json"
+
+@dataclass(slots=True)
+class _Source:
+    """One place where logins may be, read when it is first needed."""
+
+    read: Callable[[], LoginFile]
+    """Raises ValueError, whose text holds nothing of the content."""
+    known: LoginFile | None = None
+
+    def logins(self, account: str) -> LoginFile:
+        """Return what is there. Raises RegistryError, which says that `account` goes without."""
+        if self.known is None:
             try:
-                with path.open("rb") as file:
-                    self._config = parse_docker_config(file.read(MAX_CONFIG_SIZE + 1))
-            except FileNotFoundError:
-                self._config = DockerConfig()
-            except (OSError, ValueError) as error:
-                why = error.strerror if isinstance(error, OSError) else error
-                raise _unusable(account, f"{path} cannot be used: {why}") from error
-        return self._config
-
-    def _ask_helper(self, helper: str, account: str) -> Credential | None:
-        """Ask `docker-credential-<helper> get`, whose answer has Username and Secret."""
-        if not _HELPER_NAME.fullmatch(helper):
-            raise _unusable(account, f"{plain(helper)!r} is no name of a credential helper")
-        program = f"docker-credential-{helper}"
-        passed = {name: value for name, value in self._environment.items() if HELPER_ENVIRONMENT.fullmatch(name)}
-        server = HUB_KEY if account == DOCKER_HUB else account
-        try:
-            done = process.run(
-                [program, "get"],
-                stdin=server.encode(),
-                environment=passed,
-                timeout=HELPER_TIMEOUT,
-                max_output=MAX_HELPER_OUTPUT,
-            )
-        except ProcessError as error:
-            raise _unusable(account, str(error)) from error
-        if done.status != 0:
-            if NO_CREDENTIAL in done.output.decode(errors="replace"):
-                return None
-            raise _unusable(account, f"{program} failed with status {done.status}")
-        try:
-            answer = json.loads(done.output)
-            username, secret = answer["Username"], answer["Secret"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise _unusable(account, f"{program} answered something else than a credential") from error
-        return IdentityToken(str(secret)) if username == "<token>" else Login(str(username), str(secret))
+                self.known = self.read()
+            except ValueError as error:
+                raise unusable(account, str(error)) from error
+        return self.known
 
 
-def parse_docker_config(content: bytes) -> DockerConfig:
-    """Read Docker's config.json. Raises ValueError, whose text holds nothing of the content.
+def _sources(environment: Mapping[str, str]) -> Iterator[_Source]:
+    """Yield every place, in the order that `Keychain` promises."""
+    if content := environment.get(VARIABLE):
+        yield _Source(lambda: _parse(VARIABLE, content.encode(), Shape.DOCKER))
+    if named := environment.get("REGISTRY_AUTH_FILE"):
+        yield _Source(lambda: _named(Path(named)))
+    docker = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    yield _Source(lambda: _first(docker / shape.value for shape in Shape))
+    runtime = environment.get("XDG_RUNTIME_DIR")
+    config = environment.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    for folder in (runtime, config):
+        if folder:
+            yield _Source(partial(_first, (Path(folder) / "containers" / "auth.json",)))
 
-    https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
-    """
-    if len(content) > MAX_CONFIG_SIZE:
-        raise ValueError(f"it has more than {MAX_CONFIG_SIZE} bytes")
+
+def _named(path: Path) -> LoginFile:
+    """Read a file that somebody named, so that it has to be there."""
+    found = _read(path)
+    if found is None:
+        raise ValueError(f"{path}, which REGISTRY_AUTH_FILE names, is not there")
+    return found
+
+
+def _first(paths: Iterable[Path]) -> LoginFile:
+    """Read the first file that is there."""
+    return next(filter(None, map(_read, paths)), LoginFile())
+
+
+def _read(path: Path) -> LoginFile | None:
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ValueError("it is not JSON") from None
-    document = _object(document, "it")
-    logins: dict[str, Credential] = {}
-    for key, value in _object(document.get("auths"), "`auths`").items():
-        account = _account_of_key(key)
-        credential = _credential(_object(value, "an entry of `auths`"))
-        if account and credential and (account not in logins or key == account):
-            logins[account] = credential
-    helpers = _object(document.get("credHelpers"), "`credHelpers`")
-    named = {account: str(helper) for key, helper in helpers.items() if (account := _account_of_key(key))}
-    store = document.get("credsStore")
-    return DockerConfig(logins, named, str(store) if store else None)
+        with path.open("rb") as file:
+            content = file.read(MAX_LOGINS_SIZE + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be used: {error.strerror}") from error
+    return _parse(str(path), content, Shape.of_name(path.name))
 
 
-def _object(value: Any, what: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} is not an object")  # noqa: TRY004 - a malformed document, not a wrong argument
-    return value
-
-
-def _account_of_key(key: str) -> str | None:
-    bare = re.sub(r"^https?://", "", key)
-    host, slash, path = bare.partition("/")
-    return account_of(host) if _KEY_SUFFIX.fullmatch(slash + path) or not slash else None
-
-
-def _credential(entry: Mapping[str, Any]) -> Credential | None:
-    if entry.get("identitytoken"):
-        return IdentityToken(str(entry["identitytoken"]))
-    if entry.get("auth"):
-        try:
-            decoded = base64.b64decode(str(entry["auth"]), validate=True).decode()
-        except (binascii.Error, ValueError):
-            raise ValueError("an `auth` of its `auths` is not base64") from None
-        username, colon, password = decoded.partition(":")
-        if not colon:
-            raise ValueError("an `auth` of its `auths` is not `user:password`")
-        return Login(username, password.rstrip("\0"))
-    if entry.get("username") and entry.get("password"):
-        return Login(str(entry["username"]), str(entry["password"]))
-    return None
-
-
-def _unusable(account: str, why: str) -> RegistryError:
-    message = f"no credential for {account}: {why}; log in again, or list {account} with `auth: anonymous`"
-    return RegistryError(account, Reason.DENIED, message, is_failure=True)
+def _parse(name: str, content: bytes, shape: Shape) -> LoginFile:
+    try:
+        return parse_logins(content, shape)
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be used: {error}") from error

@@ -85,9 +85,10 @@ class OciRegistry:
     def head(self, line: Line, known: Claim | None = None) -> Claim:
         """Return what the registry says that the tag points to: one HEAD, which Docker Hub does not count as a pull.
 
+        For what the file names in a pull-through cache, its upstream is asked: the cache may be behind.
         Where the answer has no usable digest, the manifest is fetched and hashed. Raises RegistryError.
         """
-        place = self._place(line)
+        place = self._place(self.origin(line))
         etag = known.etag if known else None
         question = replace(place.manifest(quote(line.tag, safe=""), method="HEAD"), etag=etag)
         response = self._authenticator.ask(place.endpoint, question)
@@ -122,7 +123,7 @@ class OciRegistry:
         Raises RegistryError, also where the pages go round in circles or are too many.
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
-        place = self._place(Line(repository, ""))
+        place = self._place(self.origin(Line(repository, "")))
         found: dict[str, None] = {}
         asked: set[str] = set()
         query: str | None = f"n={PAGE}"
@@ -142,6 +143,10 @@ class OciRegistry:
             except NotARegistryError as error:
                 raise place.no_list(str(error), is_failure=True) from error
         return tuple(found)
+
+    def origin(self, line: Line) -> Line:
+        """Return the line that `head` asks for: the upstream's, where the file names a pull-through cache."""
+        return replace(line, repository=self._access.origin(line.repository))
 
     def fetch(self, line: Line, digest: Digest) -> Manifest:
         """Fetch `digest` under the name that stands in the file, and hash it. Raises RegistryError."""
@@ -182,7 +187,7 @@ class OciRegistry:
         are a password, too: at Azure's registries.
         """
         place = self._place(line)
-        return self._address(place.endpoint, f"{place.path}@{digest}")
+        return self._address(place.endpoint, place.path, f"@{digest}")
 
     def named_address(self, reference: ImageReference) -> PullAddress:
         """Return where another program pulls what the operator named himself, such as a scanner's database.
@@ -191,16 +196,16 @@ class OciRegistry:
         """
         endpoint = self._access.named_endpoint(reference.host)
         path = endpoint.prefix + reference.repository.partition("/")[2]
-        return self._address(endpoint, f"{path}:{reference.tag}" if reference.tag else path)
+        return self._address(endpoint, path, f":{reference.tag}" if reference.tag else "")
 
     def registry_facts(self) -> RegistryFacts:
         """Return what the registries know of images beyond the images, asked with the same tokens."""
         return AcrFacts(self._access, self._authenticator)
 
-    def _address(self, endpoint: Endpoint, path: str) -> PullAddress:
-        login = self._keychain.login(endpoint.account)
+    def _address(self, endpoint: Endpoint, path: str, version: str) -> PullAddress:
+        login = self._keychain.login(endpoint.account, path)
         username, password = (login.username, login.password) if login else (None, None)
-        return PullAddress(f"{endpoint.account}/{path}", endpoint.insecure, username, password, endpoint.ca)
+        return PullAddress(f"{endpoint.account}/{path}{version}", endpoint.insecure, username, password, endpoint.ca)
 
     def _place(self, line: Line) -> _Place:
         endpoint = self._access.endpoint(line.host)

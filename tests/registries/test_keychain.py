@@ -12,7 +12,10 @@ import pytest
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.registries.access import Access, RegistryEntry
-from bot.registries.keychain import HUB_KEY, MAX_CONFIG_SIZE, IdentityToken, Keychain, Login, parse_docker_config
+from bot.registries.credentials import IdentityToken, Login
+from bot.registries.helpers import HUB_KEY
+from bot.registries.keychain import Keychain
+from bot.registries.logins import MAX_LOGINS_SIZE
 
 USER = base64.b64encode(b"user:pass:word").decode()
 
@@ -73,58 +76,6 @@ def test_docker_config_says_where_the_file_is(tmp_path, a_home_of_its_own):
 
 
 @pytest.mark.parametrize(
-    ("key", "account"),
-    [
-        (HUB_KEY, "docker.io"),
-        ("index.docker.io", "docker.io"),
-        ("docker.io", "docker.io"),
-        ("ghcr.io", "ghcr.io"),
-        ("GHCR.io", "ghcr.io"),
-        ("https://ghcr.io", "ghcr.io"),
-        ("https://ghcr.io/", "ghcr.io"),
-        ("http://127.0.0.1:5000/v2/", "127.0.0.1:5000"),
-    ],
-)
-def test_a_key_is_a_host_however_docker_wrote_it(key, account):
-    assert parse_docker_config(json.dumps({"auths": {key: {"auth": USER}}}).encode()).logins == {
-        account: Login("user", "pass:word")
-    }
-
-
-def test_a_key_for_less_than_a_host_is_no_credential_of_the_host():
-    assert not parse_docker_config(json.dumps({"auths": {"quay.io/org": {"auth": USER}}}).encode()).logins
-
-
-def test_the_exact_key_comes_before_its_other_spellings(a_home_of_its_own):
-    auths = {
-        "https://ghcr.io/v2/": {"username": "a", "password": "a"},
-        "ghcr.io": {"username": "b", "password": "b"},
-        "http://ghcr.io": {"username": "c", "password": "c"},
-    }
-    assert keychain(a_home_of_its_own, {"auths": auths}).credential("ghcr.io") == Login("b", "b")
-
-
-@pytest.mark.parametrize("host", ["hcr.io", "a.ghcr.io", "ghcr.io:5000", "ghcr.io.evil.example"])
-def test_a_credential_is_for_exactly_its_host(host, a_home_of_its_own):
-    assert keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"auth": USER}}}).credential(host) is None
-
-
-@pytest.mark.parametrize(
-    ("entry", "credential"),
-    [
-        ({"auth": USER}, Login("user", "pass:word")),
-        ({"auth": base64.b64encode(b"user:word\0\0").decode()}, Login("user", "word")),
-        ({"username": "user", "password": "word"}, Login("user", "word")),
-        ({"auth": USER, "identitytoken": "token"}, IdentityToken("token")),
-        ({}, None),
-        ({"email": "user@example.org"}, None),
-    ],
-)
-def test_an_entry_holds_a_login_or_an_identity_token(entry, credential):
-    assert parse_docker_config(json.dumps({"auths": {"a.io": entry}}).encode()).logins.get("a.io") == credential
-
-
-@pytest.mark.parametrize(
     "content",
     [
         "{secret",
@@ -135,7 +86,7 @@ def test_an_entry_holds_a_login_or_an_identity_token(entry, credential):
         '{"auths": {"a.io": {"auth": "secret!"}}}',
         json.dumps({"auths": {"a.io": {"auth": base64.b64encode(b"secret").decode()}}}),
         '{"credHelpers": "secret"}',
-        '"' + "x" * MAX_CONFIG_SIZE + '"',
+        '"' + "x" * MAX_LOGINS_SIZE + '"',
     ],
 )
 def test_a_file_that_cannot_be_read_is_said_without_its_content(content, a_home_of_its_own):
@@ -206,6 +157,15 @@ def test_a_helper_that_fails_is_said_without_its_words(body, said, helper, a_hom
         keychain(a_home_of_its_own, {"credsStore": "tool"}).credential("docker.io")
     assert caught.value.is_failure
     assert "secret" not in str(caught.value)
+
+
+def test_a_helper_that_fails_is_not_run_again_for_every_image(helper, a_home_of_its_own):
+    log = helper("tool", "sys.exit(1)")
+    chain = keychain(a_home_of_its_own, {"credsStore": "tool"})
+    for repository in ("a", "b"):
+        with pytest.raises(RegistryError, match="failed with status 1"):
+            chain.credential("ghcr.io", repository)
+    assert len(log.read_text().splitlines()) == 1
 
 
 def test_a_helper_that_is_missing_is_said(a_home_of_its_own):

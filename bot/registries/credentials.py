@@ -1,0 +1,32 @@
+"""What opens a registry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.model.errors import RegistryError
+from bot.model.vocabulary import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A name and a password, which may be any kind of token."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityToken:
+    """A refresh token, which the registry's token server takes for access tokens."""
+
+    token: str = field(repr=False)
+
+
+Credential = Login | IdentityToken
+
+
+def unusable(account: str, why: str) -> RegistryError:
+    """Return the error for a credential that is configured and cannot be had; `why` holds no secret."""
+    message = f"no credential for {account}: {why}; log in again, or list {account} with `auth: anonymous`"
+    return RegistryError(account, Reason.DENIED, message, is_failure=True)

@@ -1,0 +1,58 @@
+"""Amazon's registries: the login that the operator's AWS credentials are good for.
+
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from bot.model.cloud_hosts import PUBLIC_ECR, ecr_region
+from bot.registries.clouds import Cloud, CloudError, Granted, missing
+from bot.registries.credentials import Login
+
+PUBLIC_REGION = "us-east-1"
+"""The only one that logs in to the public registry."""
+CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 10, 30, 3
+"""Seconds and requests, as `bot.net` has them."""
+
+
+def fetch(host: str) -> Granted:
+    """Ask for a login to `host`, in the region that its name holds. Raises CloudError.
+
+    AWS's own library finds its credentials: variables, profiles, roles of pods and machines, single sign-on.
+    """
+    try:
+        from boto3.session import Session  # noqa: PLC0415 - only who lists such a registry pays for it
+        from botocore.config import Config  # noqa: PLC0415 - the same
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
+    except ImportError:
+        raise missing(Cloud.ECR, "boto3") from None
+    is_public = host == PUBLIC_ECR
+    service = "ecr-public" if is_public else "ecr"
+    region, is_fips = (PUBLIC_REGION, False) if is_public else ecr_region(host)
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"total_max_attempts": TRIES, "mode": "standard"},
+        **({"use_fips_endpoint": True} if is_fips else {}),
+    )
+    try:
+        client = Session().client(service, region_name=region, config=config)
+        data = client.get_authorization_token()["authorizationData"]
+    except ClientError as error:
+        raise CloudError(f"AWS answered {error.response['Error']['Code']} in {region}") from None
+    except BotoCoreError as error:
+        raise CloudError(f"AWS could not be asked in {region} ({type(error).__name__})") from None
+    return _granted(data if is_public else data[0])
+
+
+def _granted(data: dict[str, Any]) -> Granted:
+    try:
+        decoded = base64.b64decode(data["authorizationToken"], validate=True).decode()
+        expires = data["expiresAt"].timestamp()
+    except (KeyError, ValueError, AttributeError):
+        raise CloudError("AWS answered no login") from None
+    username, _, password = decoded.partition(":")
+    return Granted(Login(username, password), expires)
