@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from bot.pipeline.judge import World
     from bot.pipeline.run import Orders
     from bot.registries.access import RegistryEntry
+    from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
-    from bot.settings import ForgeSettings, GithubSettings, RegistrySettings, ScannerSettings, Settings
+    from bot.settings import ForgeSettings, GithubSettings, RegistryAuth, RegistrySettings, ScannerSettings, Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 """Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
@@ -147,15 +148,32 @@ def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
 
     return RegistryEntry(
         host=registry.host,
+        path=registry.path,
         mirror=registry.mirror,
+        upstream=registry.upstream,
         insecure=registry.insecure,
         username=secret(registry.username_env),
         password=secret(registry.password_env),
         anonymous=registry.auth is RegistryAuth.ANONYMOUS,
         entra=registry.auth is RegistryAuth.AZURE,
+        cloud=_cloud(registry.auth),
         ca=str(registry.ca) if registry.ca is not None else None,
         trusted_realms=registry.trusted_realms,
     )
+
+
+def _cloud(auth: RegistryAuth) -> Cloud | None:
+    from bot.registries.clouds import Cloud
+    from bot.settings import RegistryAuth
+
+    match auth:
+        case RegistryAuth.ECR:
+            return Cloud.ECR
+        case RegistryAuth.GAR:
+            return Cloud.GAR
+        case RegistryAuth.DOCKER_CONFIG | RegistryAuth.ANONYMOUS | RegistryAuth.AZURE:
+            return None
+    assert_never(auth)
 
 
 # ---- scanners ----------------------------------------------------------------------------------------------------

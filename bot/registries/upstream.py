@@ -28,9 +28,12 @@ class Cache:
         whole = f"{self.account}/{self.path}" if self.path else self.account
         if not f"{repository}/".startswith(f"{whole}/"):
             return None
+        named = self.upstream + repository.removeprefix(whole)
+        if "/" not in named:
+            return None  # the cache's own path, which is no repository upstream
         try:
             # as a reference, so that `hub/nginx` is what Docker takes `docker.io/nginx` for
-            return ImageReference.parse(self.upstream + repository.removeprefix(whole)).repository
+            return ImageReference.parse(named).repository
         except InvalidReferenceError:
             return None
 

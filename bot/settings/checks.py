@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import fields
+from bot.settings import caches, fields
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, written_path
 
@@ -30,7 +31,14 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     for where, registry in _mappings(document, "registries"):
         yield from _credentials(where, registry)
         yield from _azure(where, registry)
+        yield from _cloud(where, registry)
         yield from _connection(where, registry)
+    entries = [
+        caches.Listed(where, host, _part(registry.get("mirror")), _part(registry.get("upstream")), frozenset(registry))
+        for where, registry in _mappings(document, "registries")
+        if (host := _part(registry.get("host"))) is not None
+    ]
+    yield from caches.problems(entries)
     for where, rule in _mappings(document, "policy"):
         yield from _rule(where, rule, own_is_stated="own" in document)
         if not _knows_ages(document):
@@ -89,22 +97,22 @@ def _offers(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
 def _hosts_listed_twice(document: Document) -> Check:
     listed: dict[str, str] = {}
     for where, registry in _mappings(document, "registries"):
-        host = _host(registry.get("host"))
+        host = _part(registry.get("host"))
         if host in listed:
             yield ConfigProblem(f"{where}.host", f"`{host}` is already listed, by {listed[host]}; write it once")
         elif host is not None:
             listed[host] = where
 
 
-def _host(value: object) -> str | None:
+def _part(value: object) -> str | None:
     try:
-        host: str = _HOST.validate_python(value)
+        part: str = _PART.validate_python(value)
     except ValidationError:
         return None
-    return host
+    return part
 
 
-_HOST: TypeAdapter[str] = TypeAdapter(fields.Host)
+_PART: TypeAdapter[str] = TypeAdapter(fields.RegistryPart)
 
 
 def _credentials(where: str, registry: dict[str, Any]) -> Check:
@@ -120,8 +128,9 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
     """Yield what would send Entra's tokens where they must not go."""
     if registry.get("auth") != "azure":
         return
-    host, trusted = _host(registry.get("host")), registry.get("trusted_realms")
-    own = {_host(each) for each in trusted} if isinstance(trusted, list) else set()
+    part, trusted = _part(registry.get("host")), registry.get("trusted_realms")
+    host = part and caches.host_of(part)
+    own = {_part(each) for each in trusted} if isinstance(trusted, list) else set()
     if host is not None and not is_acr(host) and host not in own:
         yield ConfigProblem(
             f"{where}.auth",
@@ -132,11 +141,24 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
         yield ConfigProblem(f"{where}.insecure", "contradicts `auth`: tokens of Entra never go over plain http")
 
 
+def _cloud(where: str, registry: dict[str, Any]) -> Check:
+    """Yield what would show a cloud's token to a host that is not the cloud's."""
+    auth, host = registry.get("auth"), _part(registry.get("host"))
+    is_its_own = {"ecr": is_ecr, "gar": is_gar}.get(str(auth))
+    if is_its_own is None:
+        return
+    if host is not None and not is_its_own(host):
+        example = {"ecr": "ACCOUNT.dkr.ecr.REGION.amazonaws.com", "gar": "REGION-docker.pkg.dev"}[str(auth)]
+        yield ConfigProblem(f"{where}.auth", f"is for `{example}`, and `{host}` is none")
+    if registry.get("insecure") is True:
+        yield ConfigProblem(f"{where}.insecure", "contradicts `auth`: the tokens of clouds never go over plain http")
+
+
 def _connection(where: str, registry: dict[str, Any]) -> Check:
     if registry.get("insecure") is True and "ca" in registry:
         yield ConfigProblem(f"{where}.ca", "has no use with `insecure: true`: plain http shows no certificate")
-    mirror = registry.get("mirror")
-    if isinstance(mirror, str) and _host(mirror) is not None and _host(mirror) == _host(registry.get("host")):
+    mirror = _part(registry.get("mirror"))
+    if mirror is not None and mirror == _part(registry.get("host")):
         yield ConfigProblem(f"{where}.mirror", "is the registry itself: leave it out")
 
 

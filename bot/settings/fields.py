@@ -137,13 +137,13 @@ def _host(value: str) -> str:
     return reference.host
 
 
-def _mirror(value: str) -> str:
+def _part(value: str) -> str:
     """Return `host[:port][/prefix]`."""
     scheme, separator, rest = value.strip().rpartition("://")
     host, _, prefix = rest.strip("/").partition("/")
     normalised = _host(scheme + separator + host)
     if prefix and not all(_PATH_SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
-        raise ValueError("is no mirror: what follows the host must be lower-case words, as in `host/proxy/dockerhub`")
+        raise ValueError("what follows the host must be lower-case words, as in `host/proxy/dockerhub`")
     return f"{normalised}/{prefix}" if prefix else normalised
 
 
@@ -309,7 +309,8 @@ Tag = Annotated[str, AfterValidator(_tag)]
 Label = Annotated[str, AfterValidator(_label)]
 Variable = Annotated[str, AfterValidator(_variable), _schema("variable", _VARIABLE)]
 Host = Annotated[str, AfterValidator(_host)]
-Mirror = Annotated[str, AfterValidator(_mirror)]
+RegistryPart = Annotated[str, AfterValidator(_part)]
+"""A registry, or all of it below a path."""
 Api = Annotated[str, AfterValidator(_api)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), _schema("duration", _DURATION)]
 Age = Annotated[timedelta, BeforeValidator(_age), _schema("age", _AGE)]

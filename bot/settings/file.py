@@ -76,9 +76,12 @@ def _owner(owner: schema.Owner) -> values.OwnerSelection:
 
 
 def _registry(registry: schema.Registry, folder: Path) -> values.RegistrySettings:
+    host, _, part = registry.host.partition("/")
     return values.RegistrySettings(
-        host=registry.host,
+        host=host,
+        path=part,
         mirror=registry.mirror,
+        upstream=registry.upstream,
         insecure=registry.insecure,
         username_env=registry.username_env,
         password_env=registry.password_env,

@@ -105,10 +105,12 @@ VARIANTS = frozenset({"(name)", "(owner)", "(github)", "(local)"})
 class Registry(Section):
     """One registry, named in order to be asked, to be authenticated to, or to be reached another way."""
 
-    host: fields.Host
-    """`host[:port]` as it stands in references; `docker.io` for Docker Hub."""
-    mirror: fields.Mirror | None = None
+    host: fields.RegistryPart
+    """`host[:port]` as it stands in references; `docker.io` for Docker Hub. With a path it is about `upstream` only."""
+    mirror: fields.RegistryPart | None = None
     """`host[:port][/prefix]` that is asked instead. Its credential is that of its own entry under `registries`."""
+    upstream: fields.RegistryPart | None = None
+    """`host[:port][/prefix]` that this is a pull-through cache of, and that is asked what tags point to."""
     insecure: StrictBool = False
     """Plain http, for the mirror if there is one."""
     username_env: fields.Variable | None = None
@@ -116,7 +118,7 @@ class Registry(Section):
     password_env: fields.Variable | None = None
     """The name of the environment variable that holds the password or token."""
     auth: values.RegistryAuth = values.RegistryAuth.DOCKER_CONFIG
-    """Where the credential comes from when no variables are named: `docker login`, nowhere, or Microsoft Entra."""
+    """Where the credential comes from when no variables are named: files of logins, nowhere, or a cloud."""
     ca: fields.Text | None = None
     """A file of CA certificates to trust, for the mirror if there is one; relative to this file."""
     trusted_realms: tuple[fields.Host, ...] = ()

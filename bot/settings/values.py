@@ -26,9 +26,14 @@ class RegistryAuth(StrEnum):
     """Where the credential of a registry comes from when no environment variable is named."""
 
     DOCKER_CONFIG = "docker-config"
+    """What `docker login` keeps, and its kin: Podman, GitLab's runners, Secrets of Kubernetes."""
     ANONYMOUS = "anonymous"
     AZURE = "azure"
     """Microsoft Entra, for an Azure Container Registry."""
+    ECR = "ecr"
+    """Amazon's word for whoever runs basebump."""
+    GAR = "gar"
+    """Google's."""
 
 
 class ScannerKind(StrEnum):
@@ -84,8 +89,12 @@ class RegistrySettings:
 
     host: str
     """`host[:port]` as in canonical references."""
+    path: str = ""
+    """The part of it that `upstream` is about; empty for the whole."""
     mirror: str | None = None
     """`host[:port][/prefix]`, asked instead of `host`."""
+    upstream: str | None = None
+    """`host[:port][/prefix]` that this is a pull-through cache of."""
     insecure: bool = False
     """Plain http, for the mirror if there is one."""
     username_env: str | None = None

@@ -88,7 +88,7 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
     settings = load(everything, need_forges=True)
     github, _ = settings.forges
     assert github.url == GithubSettings().url
-    registry, _ = settings.registries
+    registry, *_ = settings.registries
     assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
     (scanner,) = settings.scanners
     assert replace(scanner, database=None, binary=None) == ScannerSettings()

@@ -91,6 +91,28 @@ def test_registries_are_normalised_and_known_to_the_rulebook(settings_of, tmp_pa
     assert settings.rulebook.hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
 
+def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
+    settings = settings_of(
+        """
+        registries:
+          - {host: Acme.azurecr.io/hub, upstream: index.docker.io}
+          - {host: acme.azurecr.io/base/, upstream: mcr.microsoft.com/dotnet}
+          - {host: acme.azurecr.io, auth: anonymous}
+          - {host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/docker-hub, upstream: docker.io/library}
+          - {host: europe-docker.pkg.dev, auth: gar, upstream: gcr.io}
+        """
+    )
+    assert settings.registries == (
+        RegistrySettings("acme.azurecr.io", "hub", upstream="docker.io"),
+        RegistrySettings("acme.azurecr.io", "base", upstream="mcr.microsoft.com/dotnet"),
+        RegistrySettings("acme.azurecr.io", auth=RegistryAuth.ANONYMOUS),
+        RegistrySettings("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "docker-hub", upstream="docker.io/library"),
+        RegistrySettings("europe-docker.pkg.dev", auth=RegistryAuth.GAR, upstream="gcr.io"),
+    )
+    ecr, gar = "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "europe-docker.pkg.dev"
+    assert settings.rulebook.hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
+
+
 def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of):
     settings = settings_of(
         """

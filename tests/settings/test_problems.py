@@ -108,6 +108,50 @@ WRONG = [
         "registries[0].auth",
         "contradicts `username_env`",
     ),
+    ("registries: [{host: ghcr.io, mirror: a.example.com//b}]", "registries[0].mirror", "lower-case words"),
+    ("registries: [{host: a.example.com/b, insecure: true}]", "registries[0].host", "needs `upstream` beside it"),
+    (
+        "registries: [{host: a.example.com/b, upstream: docker.io, insecure: true}]",
+        "registries[0].insecure",
+        "write it in an entry for `a.example.com`",
+    ),
+    (
+        "registries: [{host: a.io/b, upstream: ghcr.io}, {host: a.io/b/, upstream: quay.io}]",
+        "registries[1].host",
+        "`a.io/b` is already listed, by registries[0]",
+    ),
+    ("registries: [{host: a.io, upstream: docker.io/Library}]", "registries[0].upstream", "lower-case words"),
+    ("registries: [{host: a.io/b, upstream: a.io/b}]", "registries[0].upstream", "is the cache itself"),
+    ("registries: [{host: a.io/b, upstream: a.io}]", "registries[0].upstream", "is the cache itself"),
+    ("registries: [{host: a.io, upstream: a.io/b}]", "registries[0].upstream", "is the cache itself"),
+    ("registries: [{host: a.io/b, upstream: c.io}]", "registries[0].upstream", "list it by itself"),
+    (
+        "registries: [{host: a.io, upstream: c.io/d}, {host: c.io, upstream: docker.io}]",
+        "registries[0].upstream",
+        "is in a cache itself, by registries[1]",
+    ),
+    (
+        "registries: [{host: a.io/b, upstream: docker.io}, {host: docker.io, mirror: a.io/b}]",
+        "registries[0].upstream",
+        "is asked at `a.io/b`, by registries[1], which is where the cache is",
+    ),
+    ("registries: [{host: ghcr.io, auth: ecr}]", "registries[0].auth", "and `ghcr.io` is none"),
+    (
+        "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example, auth: ecr}]",
+        "registries[0].auth",
+        "is for `ACCOUNT.dkr.ecr.REGION.amazonaws.com`",
+    ),
+    (
+        "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, auth: ecr, insecure: true}]",
+        "registries[0].insecure",
+        "never go over plain http",
+    ),
+    ("registries: [{host: x-docker.pkg.dev.evil.example, auth: gar}]", "registries[0].auth", "is none"),
+    (
+        "registries: [{host: eu.gcr.io, auth: gar, username_env: U, password_env: P}]",
+        "registries[0].auth",
+        "contradicts `username_env`",
+    ),
     ("registries: [{host: ghcr.io, auth: docker}]", "registries[0].auth", "did you mean `docker-config`?"),
     (
         "registries: [{host: ghcr.io, auth: kerberos}]",
@@ -271,3 +315,8 @@ def test_whatever_the_document_holds_it_is_a_config_or_has_problems(document):
     config, problems = config_of(document, need_forges=False)
     assert config is not None or problems
     assert all(problem.what for problem in problems)
+
+
+def test_caches_of_each_other_are_refused_both(problems_of):
+    problems = problems_of("registries: [{host: a.io, upstream: c.io}, {host: c.io, upstream: a.io}]")
+    assert problems.keys() == {"registries[0].upstream", "registries[1].upstream"}

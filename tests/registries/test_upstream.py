@@ -1,0 +1,154 @@
+"""Pull-through caches: who is asked what, under which name, and with whose credential."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from support.listener import Listener, Received, Reply
+
+from bot.demo import images
+from bot.demo.images import Image
+from bot.model.errors import RegistryError
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+from bot.registries.access import Access, RegistryEntry
+from bot.registries.oci import OciRegistry
+
+OLD = images.image([images.layer({"a": b"old"})])
+NEW = images.image([images.layer({"a": b"new"})])
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+GAR = "europe-docker.pkg.dev"
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        # Azure's artifact cache
+        ("acme.azurecr.io/hub/library/nginx", "docker.io/library/nginx"),
+        ("acme.azurecr.io/hub/nginx", "docker.io/library/nginx"),
+        ("acme.azurecr.io/hub/grafana/grafana", "docker.io/grafana/grafana"),
+        ("acme.azurecr.io/hubble/nginx", "acme.azurecr.io/hubble/nginx"),
+        ("acme.azurecr.io/hub", "acme.azurecr.io/hub"),
+        ("acme.azurecr.io/team/web", "acme.azurecr.io/team/web"),
+        ("acme.azurecr.io/nginx", "docker.io/library/nginx"),
+        ("acme.azurecr.io/nginx/unit", "docker.io/library/nginx/unit"),
+        ("acme.azurecr.io/hub/ms/dotnet/sdk", "mcr.microsoft.com/dotnet/sdk"),
+        # Amazon's, Google's and Harbor's
+        (f"{ECR}/docker-hub/library/nginx", "docker.io/library/nginx"),
+        (f"{GAR}/project/remote/nginx", "docker.io/library/nginx"),
+        ("harbor.acme.io:8443/proxy/library/nginx", "docker.io/library/nginx"),
+        ("harbor.acme.io/proxy/library/nginx", "harbor.acme.io/proxy/library/nginx"),
+        ("mirror.gcr.io/nginx", "docker.io/library/nginx"),
+        ("docker.io/library/nginx", "docker.io/library/nginx"),
+    ],
+)
+def test_what_a_file_names_in_a_cache_is_asked_for_upstream(written, known):
+    access = Access(
+        [
+            RegistryEntry("acme.azurecr.io", "hub", upstream="docker.io"),
+            RegistryEntry("acme.azurecr.io", "hub/ms", upstream="mcr.microsoft.com"),
+            RegistryEntry("acme.azurecr.io", "nginx", upstream="docker.io/library/nginx"),
+            RegistryEntry(ECR, "docker-hub", upstream="docker.io"),
+            RegistryEntry(GAR, "project/remote", upstream="docker.io"),
+            RegistryEntry("harbor.acme.io:8443", "proxy", upstream="docker.io"),
+            RegistryEntry("mirror.gcr.io", upstream="docker.io"),
+        ]
+    )
+    assert access.origin(written) == known
+    assert access.endpoint(written.partition("/")[0]) or written.startswith("harbor.acme.io/")
+
+
+def basic(user: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:word".encode()).decode()
+
+
+def registry(image: Image, user: str):
+    """Answer with one image under any name, to one user."""
+
+    def answer(received: Received) -> Reply:
+        if received.headers.get("authorization") != basic(user):
+            return Reply(401, headers={"WWW-Authenticate": "Basic"})
+        named = received.path.rpartition("/")[2]
+        if named.startswith("sha256:") and named != image.digest:
+            return Reply(404)
+        return Reply(200, image.content, {"Content-Type": image.media_type, "Docker-Content-Digest": image.digest})
+
+    return answer
+
+
+def client(cache: Listener, upstream: Listener, **entry) -> OciRegistry:
+    entries = [
+        RegistryEntry(cache.host, "hub", upstream=f"{upstream.host}/up"),
+        RegistryEntry(cache.host, insecure=True, username="cache", password="word", **entry),
+        RegistryEntry(upstream.host, insecure=True, username="upstream", password="word"),
+    ]
+    return OciRegistry(entries, environment={}, sleep=lambda seconds: None)
+
+
+def paths(server: Listener) -> list[str]:
+    return [f"{received.method} {received.path}" for received in server.received if "authorization" in received.headers]
+
+
+def sent(server: Listener) -> set[str | None]:
+    return {received.headers.get("authorization") for received in server.received}
+
+
+def test_a_cache_that_is_behind_is_asked_for_the_digest_only_and_neither_sees_the_others_credential():
+    with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+        oci = client(cache, upstream)
+        nginx = Line(f"{cache.host}/hub/nginx", "1")
+        assert oci.origin(nginx) == Line(f"{upstream.host}/up/nginx", "1")
+        digest = oci.head(nginx).digest
+        assert digest == NEW.digest
+        assert not cache.received, "what the tag points to is the upstream's to say"
+        assert oci.fetch(nginx, digest).digest == NEW.digest
+    assert paths(upstream) == ["HEAD /v2/up/nginx/manifests/1"]
+    assert paths(cache) == [f"GET /v2/hub/nginx/manifests/{NEW.digest}"], "it is fetched under the name in the file"
+    sent = {
+        server: {received.headers.get("authorization") for received in server.received} for server in (cache, upstream)
+    }
+    assert sent == {cache: {None, basic("cache")}, upstream: {None, basic("upstream")}}
+
+
+def test_what_the_cache_cannot_give_is_not_taken_from_its_upstream():
+    with Listener(registry(OLD, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+        oci = client(cache, upstream)
+        nginx = Line(f"{cache.host}/hub/nginx", "1")
+        with pytest.raises(RegistryError, match=f"{cache.host} answered 404") as caught:
+            oci.fetch(nginx, oci.head(nginx).digest)
+    assert (caught.value.reason, caught.value.host) == (Reason.NOT_FOUND_OR_DENIED, cache.host)
+
+
+def test_an_upstream_that_does_not_answer_is_not_replaced_by_its_cache():
+    with Listener(registry(OLD, "cache")) as cache, Listener(lambda received: Reply(500)) as upstream:
+        with pytest.raises(RegistryError) as caught:
+            client(cache, upstream).head(Line(f"{cache.host}/hub/nginx", "1"))
+        assert not cache.received
+    assert (caught.value.reason, caught.value.host) == (Reason.REGISTRY_ERROR, upstream.host)
+
+
+def test_the_rest_of_the_registry_is_asked_itself():
+    with Listener(registry(OLD, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+        assert client(cache, upstream).head(Line(f"{cache.host}/team/web", "1")).digest == OLD.digest
+        assert not upstream.received
+
+
+def test_a_name_of_a_cache_that_has_a_mirror_is_fetched_there():
+    with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+        entries = [
+            RegistryEntry("old.acme.io", mirror=f"{cache.host}/moved", insecure=True, upstream=upstream.host),
+            RegistryEntry(cache.host, username="cache", password="word"),
+            RegistryEntry(upstream.host, insecure=True, username="upstream", password="word"),
+        ]
+        oci = OciRegistry(entries, environment={}, sleep=lambda seconds: None)
+        web = Line("old.acme.io/a/web", "1")
+        assert oci.fetch(web, oci.head(web).digest).digest == NEW.digest
+    assert paths(upstream) == ["HEAD /v2/a/web/manifests/1"]
+    assert paths(cache) == [f"GET /v2/moved/a/web/manifests/{NEW.digest}"]
+
+
+def test_another_program_pulls_from_the_cache():
+    with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
+        address = client(cache, upstream).pull_address(Line(f"{cache.host}/hub/nginx", "1"), NEW.digest)
+    assert (address.reference, address.username) == (f"{cache.host}/hub/nginx@{NEW.digest}", "cache")
