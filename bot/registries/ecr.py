@@ -40,19 +40,21 @@ def fetch(host: str) -> Granted:
     )
     try:
         client = Session().client(service, region_name=region, config=config)
-        data = client.get_authorization_token()["authorizationData"]
+        answer = client.get_authorization_token()
     except ClientError as error:
         raise CloudError(f"AWS answered {error.response['Error']['Code']} in {region}") from None
     except BotoCoreError as error:
         raise CloudError(f"AWS could not be asked in {region} ({type(error).__name__})") from None
-    return _granted(data if is_public else data[0])
+    return _granted(answer)
 
 
-def _granted(data: dict[str, Any]) -> Granted:
+def _granted(answer: dict[str, Any]) -> Granted:
     try:
+        data = answer["authorizationData"]
+        data = data[0] if isinstance(data, list) else data  # the private service grants one for each account
         decoded = base64.b64decode(data["authorizationToken"], validate=True).decode()
         expires = data["expiresAt"].timestamp()
-    except (KeyError, ValueError, AttributeError):
+    except (KeyError, IndexError, ValueError, AttributeError):
         raise CloudError("AWS answered no login") from None
     username, _, password = decoded.partition(":")
     return Granted(Login(username, password), expires)

@@ -1,0 +1,361 @@
+"""Logins of clouds: asked of the cloud's own service by its own library, for what the operator listed, and no more."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+import threading
+
+import boto3
+import jwt
+import pytest
+import requests
+import responses
+from botocore.exceptions import ClientError
+from support.aws import KEY, SECRET, Aws
+from support.google import EMAIL, GRANT, TOKEN_URI, GoogleTokens
+from support.listener import Listener, Reply
+from support.parts import ROOT
+
+from bot.demo import images
+from bot.model.cloud_hosts import PUBLIC_ECR, is_ecr, is_gar
+from bot.model.errors import RegistryError
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+from bot.registries import cloud_login
+from bot.registries.access import Access, RegistryEntry
+from bot.registries.cloud_login import MARGIN, PATIENCE, CloudLogin
+from bot.registries.clouds import Cloud, CloudError, Granted
+from bot.registries.credentials import Login
+from bot.registries.gar import SCOPE
+from bot.registries.keychain import Keychain
+from bot.registries.oci import OciRegistry
+
+IMAGE = images.image([images.layer({"a": b"b"})])
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+GAR = "europe-west1-docker.pkg.dev"
+
+
+@pytest.fixture(autouse=True)
+def nobody_elses_cloud(monkeypatch):
+    """Keep what this machine knows of clouds out of the tests, and the tests from asking a machine of a cloud."""
+    for variable in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    with Aws() as running:
+        running.serve(monkeypatch)
+        yield running
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def private(host: str, path: str, header: str) -> str:
+    """Serve one image to whoever sends `header`, and a challenge to all others; return its URL."""
+    url = f"https://{host}/v2/{path}/manifests/1"
+    responses.head(url, status=401, headers={"WWW-Authenticate": f'Basic realm="https://{host}/"'})
+    headers = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
+    responses.head(url, headers=headers, match=[responses.matchers.header_matcher({"Authorization": header})])
+    return url
+
+
+def credential(host: str, cloud: Cloud) -> Login:
+    found = Keychain(Access([RegistryEntry(host, cloud=cloud)]), {}).credential(host, "a/b")
+    assert isinstance(found, Login)
+    return found
+
+
+def refused(host: str, cloud: Cloud) -> RegistryError:
+    with pytest.raises(RegistryError) as caught:
+        credential(host, cloud)
+    assert (caught.value.reason, caught.value.is_failure, caught.value.host) == (Reason.DENIED, True, host)
+    return caught.value
+
+
+# Whose host is whose
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        ECR,
+        "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+        "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn",
+        "123456789012.dkr-ecr.eu-west-1.on.aws",
+        PUBLIC_ECR,
+    ],
+)
+def test_these_are_amazons(host):
+    assert is_ecr(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        f"{ECR}.evil.example",
+        f"evil.{ECR}",
+        f"{ECR}:5000",
+        f"{ECR}\n",
+        "12345.dkr.ecr.eu-west-1.amazonaws.com",
+        "123456789012.dkr.ecr.eu-west-1.evil.com",
+        "123456789012.dkr.ecr.eu.west.1.amazonaws.com",
+        "123456789012.dkrxecr.eu-west-1.amazonaws.com",
+        "public.ecr.aws.evil.example",
+    ],
+)
+def test_these_are_not(host):
+    assert not is_ecr(host)
+
+
+def test_googles_are_the_whole_name_too():
+    assert all(map(is_gar, (GAR, "gcr.io", "eu.gcr.io", "us-docker.pkg.dev")))
+    for host in (f"{GAR}.evil.example", "a.gcr.io", "docker.pkg.dev", "xgcr.io", "a.b-docker.pkg.dev", f"{GAR}:5000"):
+        assert not is_gar(host)
+
+
+# Amazon
+
+
+@responses.activate
+def test_a_registry_of_amazons_opens_for_whom_aws_knows(aws):
+    private(ECR, "team/web", basic("AWS", aws.password))
+    oci = OciRegistry([RegistryEntry(ECR, cloud=Cloud.ECR)], environment={})
+    assert oci.head(Line(f"{ECR}/team/web", "1")).digest == IMAGE.digest
+    assert aws.logins == ["ecr eu-west-1"], "the region is the one in the registry's name"
+    assert oci.pull_address(Line(f"{ECR}/team/web", "1"), IMAGE.digest).password == aws.password
+
+
+def test_the_public_registry_logs_in_where_amazon_does_it(aws):
+    assert credential(PUBLIC_ECR, Cloud.ECR) == Login("AWS", aws.password)
+    assert aws.logins == ["ecr-public us-east-1"]
+
+
+def test_no_registry_gets_amazons_login_that_is_not_listed_for_it(aws):
+    listed = Access([RegistryEntry(ECR, cloud=Cloud.ECR), RegistryEntry(ECR.replace("1234", "9999"))])
+    for host in (ECR.replace("1234", "9999"), ECR.replace("1234", "8888"), PUBLIC_ECR):
+        assert Keychain(listed, {}).credential(host, "a") is None
+    assert listed.endpoint(ECR.replace("1234", "8888")) is None, "and is not contacted, whatever its name"
+    assert not aws.received
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        (ECR.replace("eu-west-1", "us-east-2"), "AWS answered UnrecognizedClientException in us-east-2"),
+        (ECR, "AWS answered InvalidSignatureException in eu-west-1"),
+    ],
+)
+def test_what_aws_refuses_is_said_without_its_words(aws, monkeypatch, host, said):
+    if host == ECR:
+        aws.serve(monkeypatch, secret="another-secret")
+    error = refused(host, Cloud.ECR)
+    assert said in str(error)
+    assert "secret" not in str(error), "what AWS answers may repeat what it was sent"
+    assert not aws.logins
+
+
+def test_who_has_no_credentials_of_aws_is_told(aws, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert "AWS could not be asked in eu-west-1 (NoCredentialsError)" in str(refused(ECR, Cloud.ECR))
+    assert not aws.received
+
+
+# Google
+
+
+@pytest.fixture
+def google(tmp_path, monkeypatch):
+    """Stand in for Google's token service, and name a key file that it knows."""
+    with responses.mock:
+        running = GoogleTokens()
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(running.write_key_file(tmp_path / "key.json")))
+        yield running
+
+
+def test_a_registry_of_googles_opens_for_whom_google_knows(google):
+    private(GAR, "project/remote/web", basic("oauth2accesstoken", "ya29.token"))
+    oci = OciRegistry([RegistryEntry(GAR, cloud=Cloud.GAR)], environment={})
+    for _ in range(2):
+        assert oci.head(Line(f"{GAR}/project/remote/web", "1")).digest == IMAGE.digest
+    assert len(google.received) == 1
+
+
+def test_what_google_refuses_is_said_without_its_words(google, tmp_path):
+    google.write_key_file(tmp_path / "key.json", client_email="eve@acme.example")
+    error = refused(GAR, Cloud.GAR)
+    assert "Google gave no token (RefreshError)" in str(error)
+    assert len(str(error)) < 200, "and so without the assertion that it repeated"
+
+
+def test_netrc_adds_nothing_to_what_google_is_asked(google, a_home_of_its_own):
+    (a_home_of_its_own / ".netrc").write_text("machine oauth2.googleapis.com login somebody password else\n")
+    assert credential(GAR, Cloud.GAR).password == "ya29.token"
+    assert "Authorization" not in google.received[0].headers
+
+
+def test_who_has_no_credentials_of_google_is_told():
+    assert "no application default credentials" in str(refused(GAR, Cloud.GAR))
+
+
+@responses.activate
+def test_a_key_file_of_googles_is_a_password_too():
+    private(GAR, "project/web", basic("_json_key", '{"a": "b"}'))
+    entry = RegistryEntry(GAR, username="_json_key", password='{"a": "b"}')
+    assert OciRegistry([entry], environment={}).head(Line(f"{GAR}/project/web", "1")).digest == IMAGE.digest
+
+
+# What stands in for the clouds refuses what they do
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({}, None),
+        ({"Authorization": ""}, "MissingAuthenticationTokenException"),
+        ({"X-Amz-Date": "20200101T000000Z"}, "RequestExpired"),
+        ({"X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.DescribeImages"}, "InvalidSignatureException"),
+        ({"Cookie": "a=b"}, "UnrecognizedClientException"),
+    ],
+)
+def test_amazons_stand_in_refuses(changed, code, aws, monkeypatch):
+    credential(ECR, Cloud.ECR)
+    genuine = aws.received[0]
+    sent = {name: value for name, value in genuine.headers.items() if name not in {key.lower() for key in changed}}
+    answer = requests.post(f"http://{sent['host']}/", data=genuine.body, headers=sent | changed, timeout=5)
+    assert answer.json().get("__type") == code
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "region"),
+    [("AKIDOTHER", SECRET, "eu-west-1"), (KEY, "other", "eu-west-1"), (KEY, SECRET, "eu-west-2")],
+)
+def test_amazons_stand_in_refuses_another_key_secret_and_region(key, secret, region, aws):
+    client = boto3.client("ecr", region_name=region, aws_access_key_id=key, aws_secret_access_key=secret)
+    with pytest.raises(ClientError):
+        client.get_authorization_token()
+    assert not aws.logins
+
+
+def test_amazons_stand_in_refuses_other_questions(aws):
+    with pytest.raises(ClientError, match="UnknownOperationException"):
+        boto3.client("ecr", region_name="eu-west-1").describe_repositories()
+
+
+CLAIMS = {"iss": EMAIL, "scope": SCOPE, "aud": TOKEN_URI, "iat": 0, "exp": 4102444800}
+
+
+@pytest.mark.parametrize(
+    ("changed", "headers", "status"),
+    [
+        ({}, {}, 200),
+        ({"iss": "eve@acme.example"}, {}, 400),
+        ({"scope": "https://www.googleapis.com/auth/drive"}, {}, 400),
+        ({"aud": "https://evil.example/token"}, {}, 400),
+        ({"exp": 1}, {}, 400),
+        ({}, {"Authorization": "Basic eDp5"}, 400),
+    ],
+)
+def test_googles_stand_in_refuses(changed, headers, status, google):
+    assertion = jwt.encode(CLAIMS | changed, google.pem, algorithm="RS256")
+    words = {"grant_type": GRANT, "assertion": assertion}
+    assert requests.post(TOKEN_URI, data=words, headers=headers, timeout=5).status_code == status
+
+
+# Libraries that are extras
+
+
+@pytest.mark.parametrize(("cloud", "host", "package"), [(Cloud.ECR, ECR, "boto3"), (Cloud.GAR, GAR, "google.auth")])
+def test_a_library_that_is_missing_is_said_with_what_to_install(cloud, host, package, monkeypatch):
+    for module in [name for name in sys.modules if name.startswith(package)]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert f"install `basebump[{cloud}]`" in str(refused(host, cloud))
+
+
+def test_who_lists_no_cloud_pays_for_no_library_of_one():
+    program = (
+        "import sys; from bot.registries.oci import OciRegistry\n"
+        "OciRegistry(environment={})._keychain.credential('docker.io', 'library/nginx')\n"
+        "print(sorted({'boto3', 'botocore', 'google.auth'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# In time
+
+
+class Issuer:
+    """Grants logins that live for an hour, or fails."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.asked = 0
+        self.fails = False
+
+    def fetch(self, cloud: Cloud, account: str) -> Granted:
+        self.asked += 1
+        if self.fails:
+            raise CloudError("no")
+        return Granted(Login("user", f"word {self.asked}"), self.now + 3600)
+
+
+@pytest.fixture
+def issuer(monkeypatch):
+    standing = Issuer()
+    monkeypatch.setattr(cloud_login, "_fetch", standing.fetch)
+    return standing
+
+
+def test_a_login_is_kept_until_shortly_before_it_ends(issuer):
+    login = CloudLogin(Cloud.ECR, ECR, now=lambda: issuer.now)
+    begun = issuer.now
+    for elapsed, asked in ((0, 1), (3600 - MARGIN - 1, 1), (3600 - MARGIN, 2), (3600, 2)):
+        issuer.now = begun + elapsed
+        assert login.credential().password == f"word {asked}"
+
+
+def test_a_failure_stands_for_a_while_and_is_then_tried_again(issuer):
+    login = CloudLogin(Cloud.ECR, ECR, now=lambda: issuer.now)
+    issuer.fails = True
+    for _ in range(3):
+        with pytest.raises(RegistryError, match="`auth: ecr`: no"):
+            login.credential()
+    assert issuer.asked == 1
+    issuer.fails = False
+    issuer.now += PATIENCE
+    assert login.credential().password == "word 2"
+
+
+def test_one_thread_fetches_for_all(aws):
+    chain = Keychain(Access([RegistryEntry(ECR, cloud=Cloud.ECR)]), {})
+    found: list[object] = []
+    threads = [threading.Thread(target=lambda: found.append(chain.credential(ECR, "a"))) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [Login("AWS", aws.password)] * 12
+    assert len(aws.logins) == 1
+
+
+def test_a_login_is_not_shown():
+    assert "secret" not in repr([Granted(Login("user", "secret"), 0.0), RegistryEntry(ECR, password="secret")])
+
+
+def test_an_answer_that_is_no_login_is_a_failure_of_the_cloud(monkeypatch):
+    with Listener(lambda received: Reply(200, b'{"authorizationData": []}')) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+        assert "AWS answered no login" in str(refused(ECR, Cloud.ECR))
