@@ -1,7 +1,7 @@
 """The only door for HTTP that repository content can steer: guarded, bounded, patient, and discreet."""
 
 from bot.net.client import HttpClient, Response
-from bot.net.errors import BlockedError, HttpError, OversizedError, UnreachableError
+from bot.net.errors import BlockedError, HttpError, OversizedError, RateLimitedError, UnreachableError
 from bot.net.guard import Guard, HostTrust, is_public
 from bot.net.proxy import Proxy
 from bot.net.text import plain
@@ -15,6 +15,7 @@ __all__ = [
     "HttpError",
     "OversizedError",
     "Proxy",
+    "RateLimitedError",
     "Response",
     "UnreachableError",
     "Url",

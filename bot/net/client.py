@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
@@ -18,6 +19,7 @@ from urllib3.exceptions import HTTPError as TransportError
 from bot import __version__
 from bot.net.errors import BlockedError, HttpError, OversizedError, UnreachableError
 from bot.net.guard import Guard, HostTrust, Resolve, resolve
+from bot.net.pace import MAX_PAUSE, Pace
 from bot.net.proxy import Proxy
 from bot.net.text import plain
 from bot.net.transport import GuardedAdapter
@@ -35,8 +37,6 @@ MAX_TRIES = 3
 """As go-containerregistry does."""
 PAUSES = (1.0, 3.0)
 """Seconds before the second and the third try, where the server does not say."""
-MAX_PAUSE = 30.0
-"""Seconds; a server that wants to be left alone for longer is told of in the report, not waited for."""
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 64 * 1024
@@ -71,6 +71,7 @@ class HttpClient:
         *,
         environment: Mapping[str, str] = os.environ,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         resolve: Resolve = resolve,
     ) -> None:
@@ -81,9 +82,10 @@ class HttpClient:
         self._guard = Guard(listed or {}, resolve)
         self._proxy = Proxy.from_environment(environment)
         self._ca = environment.get("SSL_CERT_FILE") or None
-        self._sleep = sleep
-        self._now = now
+        self._sleep, self._clock, self._now = sleep, clock, now
         self._of_thread = threading.local()
+        self._lock = threading.Lock()
+        self._paces: dict[str, Pace] = {}
         self._exhausted: set[str] = set()
         """Hosts whose every try was used up lately: until they answer again they get one try, not three."""
 
@@ -101,7 +103,7 @@ class HttpClient:
 
         It is followed over at most `redirects` redirects; where that is 0, a redirect is an answer like any other.
         The Authorization header goes to the origin of `url` only.
-        Raises BlockedError, UnreachableError, OversizedError.
+        Raises BlockedError, UnreachableError, OversizedError, RateLimitedError.
         """
         question = _Question(method, body, limit, redirects)
         target = Url.parse(url)
@@ -110,23 +112,29 @@ class HttpClient:
         while True:
             pause = next(pauses, None)
             try:
-                response = self._follow(question, target, headers or {})
+                response, answering = self._follow(question, target, headers or {})
             except UnreachableError as error:
                 if pause is None or error.lasting:
                     self._exhausted.add(target.authority)
                     raise
-            else:
-                if response.status not in RETRIED_STATUSES:
-                    self._exhausted.discard(target.authority)
-                    return response
-                if pause is None:
-                    self._exhausted.add(target.authority)
-                    return response
-                pause = self._asked_pause(response, pause)
-                if pause > MAX_PAUSE:  # asking again while told not to is no help to anybody
-                    self._exhausted.add(target.authority)
-                    return response
-            self._sleep(pause)
+                self._sleep(pause)
+                continue
+            if response.status not in RETRIED_STATUSES or _is_used_up(response):
+                self._exhausted.discard(target.authority)
+                return response
+            asked = self._asked_pause(response, PAUSES[-1] if pause is None else pause)
+            is_complaint = response.status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in response.headers
+            if is_complaint:
+                self._pace(answering).postpone(asked)
+            if pause is None or asked > MAX_PAUSE:  # asking again while told not to is no help to anybody
+                self._exhausted.add(target.authority)
+                return response
+            if not is_complaint:  # otherwise everybody who asks this host waits, the next try among them
+                self._sleep(asked)
+
+    def _pace(self, target: Url) -> Pace:
+        with self._lock:
+            return self._paces.setdefault(target.authority, Pace(target.authority, self._sleep, self._clock))
 
     def _asked_pause(self, response: Response, otherwise: float) -> float:
         """Return the seconds that Retry-After asks for (RFC 9110, 10.2.3)."""
@@ -140,13 +148,14 @@ class HttpClient:
             return otherwise
         return max(seconds, 0.0)
 
-    def _follow(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:
+    def _follow(self, question: _Question, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
+        """Return the answer at the end of all redirects, and who gave it."""
         remaining = question.redirects
         while True:
             response = self._exchange(question, target, headers)
             location = response.headers.get("location")
             if response.status not in REDIRECTS or not location or not question.redirects:
-                return response
+                return response, target
             if not remaining:
                 raise BlockedError(f"{target.shown} redirects more than {question.redirects} times")
             remaining -= 1
@@ -170,6 +179,10 @@ class HttpClient:
         by_proxy = self._proxy.serves(target)
         if by_proxy:
             self._guard.admit_by_proxy(target)
+        with self._pace(target).turn():
+            return self._send(question, target, headers, by_proxy=by_proxy)
+
+    def _send(self, question: _Question, target: Url, headers: Mapping[str, str], *, by_proxy: bool) -> Response:
         trust = self._guard.trust(target)
         try:
             with self._session().request(
@@ -206,6 +219,12 @@ class HttpClient:
             session.mount("http://", adapter)
             self._of_thread.session = session
         return session
+
+
+def _is_used_up(response: Response) -> bool:
+    """Say whether a quota has run out: no pause helps then, and questions that do not count are still answered."""
+    left = response.headers.get("ratelimit-remaining", "").partition(";")[0].strip()
+    return response.status == HTTPStatus.TOO_MANY_REQUESTS and left == "0"
 
 
 def _read(response: requests.Response, target: Url, limit: int) -> bytes:

@@ -3,7 +3,8 @@
 HttpError
 ├── BlockedError       the guard did not let the request out, or its answer sent it astray
 ├── UnreachableError   no connection, no TLS, no whole answer in time
-└── OversizedError     more bytes than the caller reads
+├── OversizedError     more bytes than the caller reads
+└── RateLimitedError   the host wants to be left alone for longer than anybody waits, so it was not asked
 
 No message holds a query, a header or a body: those are where secrets travel.
 """
@@ -32,3 +33,7 @@ class UnreachableError(HttpError):
 
 class OversizedError(HttpError):
     """An answer that is larger than the caller reads."""
+
+
+class RateLimitedError(HttpError):
+    """A host that told another question not to come back soon."""

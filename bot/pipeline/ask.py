@@ -20,7 +20,7 @@ from bot.model.policy import Rulebook
 from bot.model.reference import Line
 from bot.model.report import Failed
 from bot.pipeline.follow import Shelves, follow
-from bot.pipeline.pool import NETWORK
+from bot.pipeline.pool import REGISTRIES
 from bot.pipeline.resolve import Sources, Wish, resolve
 from bot.ports import Progress, Registry, RegistryFacts
 
@@ -57,9 +57,9 @@ class Asked:
 
 def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, progress: Progress, now: datetime) -> Asked:
     """Ask for tags where places may move to others, and then for every line once. Raises StateError."""
-    shelves = follow(selected, sources.registry, NETWORK, progress, now.date())
+    shelves = follow(selected, sources.registry, REGISTRIES, progress, now.date())
     wishes = (wish for place in selected for wish in _wishes(place, shelves))
-    answers = resolve(wishes, sources, NETWORK, progress, now)
+    answers = resolve(wishes, sources, REGISTRIES, progress, now)
     ends = dict(_ends(shelves.watched, answers.resolutions, sources.facts))
     notes = _bases(answers.resolutions, sources.registry, rulebook)
     return Asked(shelves, answers.resolutions, ends, notes, rulebook, now, (*shelves.failed, *answers.failed))

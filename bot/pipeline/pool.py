@@ -29,6 +29,8 @@ class Pool:
 
 
 NETWORK = Pool(16)
-"""For phases that wait for servers: registries answer 16 connections of one client without complaint."""
+"""For phases that wait for forges: GitHub answers that many without complaint."""
+REGISTRIES = Pool(32)
+"""For phases that wait for registries; how many ask one of them at once, and how fast, is the affair of `bot.net`."""
 SCANS = Pool(2)
 """For scanners, which unpack whole images and lock one database."""

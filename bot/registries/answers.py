@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
-from bot.net import HttpError, OversizedError, Response, plain
+from bot.net import HttpError, OversizedError, RateLimitedError, Response, plain
 from bot.registries.access import Endpoint
 
 MAX_COMPLAINTS = 3
@@ -45,6 +45,8 @@ def refusal(
 def unanswered(endpoint: Endpoint, error: HttpError, asked: str = "") -> RegistryError:
     """Return the error for a question that got no answer; `asked` is who, where it is not the registry itself."""
     message = f"{asked} that {endpoint.host} names: {error}" if asked else str(error)
+    if isinstance(error, RateLimitedError):
+        return RegistryError(endpoint.registry, Reason.RATE_LIMITED, message, is_failure=True)
     if isinstance(error, OversizedError):
         return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
     return RegistryError(endpoint.registry, Reason.UNREACHABLE, message, is_failure=True)

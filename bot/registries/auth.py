@@ -26,6 +26,7 @@ from bot.registries.answers import refusal, unanswered
 from bot.registries.challenge import Challenge, parse_challenges
 from bot.registries.credentials import Credential, IdentityToken, Login
 from bot.registries.keychain import Keychain
+from bot.registries.pulls import PullQuotas
 from bot.registries.tokens import stated_lifetime
 
 CLIENT_ID = "basebump"
@@ -65,6 +66,11 @@ class Question:
     """Of an earlier answer; where it still holds, the answer is 304."""
     actions: str = "pull"
     """What the token must allow; Azure tells what it recorded of an image to `metadata_read` only."""
+
+    @property
+    def is_pull(self) -> bool:
+        """Whether registries with a quota count it: https://docs.docker.com/docker-hub/usage/pulls/."""
+        return self.method == "GET" and "/manifests/" in self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +134,16 @@ class Authenticator:
         self._lock = threading.Lock()
         self._hosts: dict[str, _HostState] = {}
         self._tokens: dict[_Key, _Token] = {}
+        self._quotas = PullQuotas()
 
     def ask(self, endpoint: Endpoint, question: Question) -> Response:
         """Return the registry's answer, authenticated where it wants that. Raises RegistryError."""
+        if question.is_pull:
+            with self._quotas.pull(endpoint):
+                return self._in_turn(endpoint, question)
+        return self._in_turn(endpoint, question)
+
+    def _in_turn(self, endpoint: Endpoint, question: Question) -> Response:
         with self._lock:
             state = self._hosts.setdefault(endpoint.host, _HostState())
         if not state.was_asked:
@@ -165,11 +178,13 @@ class Authenticator:
         if authorization:
             headers["Authorization"] = authorization.header
         try:
-            return self._http.request(
+            response = self._http.request(
                 question.method, endpoint.url + question.path, headers=headers, limit=question.limit
             )
         except HttpError as error:
             raise unanswered(endpoint, error) from error
+        self._quotas.note(endpoint, response)
+        return response
 
     def _authorize(self, endpoint: Endpoint, question: Question, challenge: Challenge) -> _Authorization | None:
         credential = self._keychain.credential(endpoint.account, question.repository)

@@ -1,0 +1,196 @@
+"""How a host is asked that complains: later, slower, and by all threads alike; no test sleeps."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import AbstractContextManager
+
+import pytest
+from support.listener import Listener, Received, Reply
+
+from bot.net import HostTrust, HttpClient, RateLimitedError
+from bot.net.client import MAX_TRIES
+from bot.net.pace import CALM, MAX_AT_ONCE, MAX_PAUSE, SPACING, Pace
+
+
+class Time:
+    """Passes when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(round(seconds, 6))
+        self.now += seconds
+
+    def pace(self) -> Pace:
+        return Pace("registry.test", self.sleep, lambda: self.now)
+
+    def client(self, *listeners: Listener) -> HttpClient:
+        listed = {listener.host: HostTrust(insecure=True) for listener in listeners}
+        return HttpClient(listed, environment={}, sleep=self.sleep, clock=lambda: self.now)
+
+
+def asked(turn: AbstractContextManager[None]) -> None:
+    with turn:
+        pass
+
+
+def busy(seconds: str, **headers: str) -> Reply:
+    return Reply(429, headers={"Retry-After": seconds, **headers})
+
+
+def test_a_host_that_does_not_complain_is_asked_without_a_pause():
+    clock = Time()
+    pace = clock.pace()
+    for _ in range(100):
+        asked(pace.turn())
+    assert clock.slept == []
+
+
+def test_after_a_complaint_everybody_waits_and_asks_one_after_the_other():
+    clock = Time()
+    pace = clock.pace()
+    pace.postpone(7)
+    for _ in range(3):
+        asked(pace.turn())
+    assert clock.slept == [7, SPACING, SPACING]
+
+
+def test_two_complaints_are_one_wait_the_longer_one():
+    clock = Time()
+    pace = clock.pace()
+    pace.postpone(7)
+    pace.postpone(3)
+    asked(pace.turn())
+    assert clock.slept == [7]
+
+
+def test_a_host_that_has_calmed_down_is_asked_as_before():
+    clock = Time()
+    pace = clock.pace()
+    pace.postpone(0)
+    clock.now += CALM
+    for _ in range(3):
+        asked(pace.turn())
+    assert clock.slept == []
+
+
+def test_while_one_thread_was_told_to_wait_the_others_do_not_ask():
+    replies = [busy("7"), Reply(), Reply()]
+    all_wait = threading.Barrier(2, timeout=10)
+    slept: list[float] = []
+    seen: list[int] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        all_wait.wait()
+        seen.append(len(server.received))
+
+    told = threading.Event()
+
+    def answer(received: Received) -> Reply:
+        told.set()
+        return replies.pop(0)
+
+    with Listener(answer) as server:
+        shared = HttpClient({server.host: HostTrust(insecure=True)}, environment={}, sleep=sleep, clock=lambda: 0.0)
+        first = threading.Thread(target=shared.request, args=("GET", server.url), kwargs={"limit": 1})
+        first.start()
+        told.wait(10)
+        while not slept:  # until the complaint has been read, which is what the others are to heed
+            time.sleep(0.001)
+        assert shared.request("GET", server.url, limit=1).status == 200
+        first.join()
+    assert slept == [7, 7 + SPACING]
+    assert seen[0] == 1, "both waited before anybody asked again"
+
+
+def test_a_host_that_wants_to_be_left_alone_for_long_is_left_alone_by_all():
+    clock = Time()
+    with Listener(lambda received: busy("3600")) as server, Listener(lambda received: Reply()) as other:
+        shared = clock.client(server, other)
+        assert shared.request("GET", server.url, limit=1).status == 429
+        with pytest.raises(RateLimitedError, match=f"{server.host} asked to be left alone for another 3600 seconds"):
+            shared.request("HEAD", server.url, limit=1)
+        assert len(server.received) == 1
+        assert shared.request("GET", other.url, limit=1).status == 200, "which is no other host's affair"
+        clock.now += 3600 - MAX_PAUSE
+        shared.request("GET", server.url, limit=1)
+        assert len(server.received) == 2
+    assert clock.slept == [MAX_PAUSE]
+
+
+def test_the_one_that_complains_is_left_alone_not_the_one_that_led_there():
+    clock = Time()
+    with Listener(lambda received: busy("3600")) as blobs:
+        elsewhere = {"/a": Reply(307, headers={"Location": f"{blobs.url}/a"})}
+        with Listener(lambda received: elsewhere.get(received.path, Reply())) as registry:
+            shared = clock.client(registry, blobs)
+            assert shared.request("GET", f"{registry.url}/a", limit=1).status == 429
+            assert shared.request("GET", f"{registry.url}/b", limit=1).status == 200
+            with pytest.raises(RateLimitedError):
+                shared.request("GET", f"{registry.url}/a", limit=1)
+    assert len(blobs.received) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_trouble_with_one_image_is_no_complaint(status):
+    clock = Time()
+    with Listener(lambda received: Reply(status if received.path == "/a" else 200)) as server:
+        shared = clock.client(server)
+        assert shared.request("GET", f"{server.url}/a", limit=1).status == status
+        before = list(clock.slept)
+        assert shared.request("GET", f"{server.url}/b", limit=1).status == 200
+    assert clock.slept == before
+    assert len(server.received) == MAX_TRIES + 1
+
+
+def test_a_server_that_is_down_for_a_while_and_says_so_is_waited_for_by_all():
+    clock = Time()
+    replies = [Reply(503, headers={"Retry-After": "9"}), Reply(), Reply()]
+    with Listener(lambda received: replies.pop(0)) as server:
+        shared = clock.client(server)
+        shared.request("GET", server.url, limit=1)
+        shared.request("GET", server.url, limit=1)
+    assert clock.slept == [9, SPACING]
+
+
+@pytest.mark.parametrize("left", ["0", "0;w=21600"])
+def test_a_quota_that_is_used_up_is_no_complaint_about_the_pace(left):
+    clock = Time()
+    used_up = busy("3600", **{"RateLimit-Remaining": left})
+    with Listener(lambda received: used_up if received.method == "GET" else Reply()) as server:
+        shared = clock.client(server)
+        assert shared.request("GET", server.url, limit=1).status == 429
+        assert shared.request("HEAD", server.url, limit=1).status == 200
+    assert len(server.received) == 2
+    assert clock.slept == []
+
+
+def test_only_so_many_ask_one_host_at_once(monkeypatch):
+    monkeypatch.setattr("bot.net.pace.MAX_AT_ONCE", 3)
+    lock = threading.Lock()
+    now, most = 0, 0
+
+    def answer(received: Received) -> Reply:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.02)
+        with lock:
+            now -= 1
+        return Reply()
+
+    with Listener(answer) as server:
+        shared = Time().client(server)
+        arguments = {"args": ("GET", server.url), "kwargs": {"limit": 1}}
+        threads = [threading.Thread(target=shared.request, **arguments) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert most == 3 < MAX_AT_ONCE

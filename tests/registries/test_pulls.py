@@ -1,0 +1,138 @@
+"""Quotas of pulls: read from every answer, and never used up to the end."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import responses
+from support.listener import Listener, Received, Reply
+
+from bot.demo import images
+from bot.model.errors import RegistryError
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+from bot.net import Response
+from bot.registries.access import Access, RegistryEntry
+from bot.registries.oci import OciRegistry
+from bot.registries.pulls import RESERVE, PullQuotas
+
+IMAGE = images.image([images.layer({"a": b"b"})])
+SIX_HOURS = ";w=21600"
+
+
+def manifest(headers: dict[str, str]) -> Reply:
+    said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
+    return Reply(200, IMAGE.content, said | headers)
+
+
+def client(*hosts: str) -> OciRegistry:
+    entries = [RegistryEntry(host, insecure=True) for host in hosts]
+    return OciRegistry(entries, environment={}, sleep=lambda seconds: None)
+
+
+def hub(left: int, limit: int = 100):
+    """Answer as Docker Hub does: it counts every GET of a manifest, and tells on HEAD, too."""
+    counted = [left]
+
+    def answer(received: Received) -> Reply:
+        counted[0] -= received.method == "GET"
+        return manifest(
+            {"RateLimit-Limit": f"{limit}{SIX_HOURS}", "RateLimit-Remaining": f"{max(counted[0], 0)}{SIX_HOURS}"}
+        )
+
+    return answer
+
+
+def test_pulls_end_at_the_reserve_and_heads_go_on():
+    with Listener(hub(RESERVE + 2)) as server:
+        oci, nginx = client(server.host), Line(f"{server.host}/library/nginx", "1")
+        for _ in range(2):
+            oci.fetch(nginx, oci.head(nginx).digest)
+        with pytest.raises(RegistryError) as caught:
+            oci.fetch(nginx, IMAGE.digest)
+        assert oci.head(nginx).digest == IMAGE.digest
+    assert [received.method for received in server.received] == ["HEAD", "GET", "HEAD", "GET", "HEAD"]
+    assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
+    assert f"{server.host} grants {RESERVE} more pulls" in str(caught.value)
+    assert "come back within 6 hours" in str(caught.value)
+
+
+def test_a_small_quota_keeps_back_less():
+    with Listener(hub(3, limit=20)) as server:
+        oci, nginx = client(server.host), Line(f"{server.host}/library/nginx", "1")
+        oci.head(nginx)
+        oci.fetch(nginx, IMAGE.digest)
+        with pytest.raises(RegistryError, match="grants 2 more pulls, and the last 2"):
+            oci.fetch(nginx, IMAGE.digest)
+
+
+def test_blobs_are_not_counted():
+    used_up = manifest({"RateLimit-Remaining": f"0{SIX_HOURS}"})
+    config = Reply(body=IMAGE.blobs[0])
+    with Listener(lambda received: used_up if "/manifests/" in received.path else config) as server:
+        oci, line = client(server.host), Line(f"{server.host}/a", "1")
+        assert oci.describe(line, oci.fetch(line, IMAGE.digest)).digest == IMAGE.digest
+
+
+@pytest.mark.parametrize("left", ["5", "nonsense;w=21600", "", "-1;w=1", "5;w=x"])
+def test_what_is_no_quota_of_pulls_is_not_taken_for_one(left):
+    with Listener(lambda received: manifest({"RateLimit-Remaining": left})) as server:
+        oci, nginx = client(server.host), Line(f"{server.host}/a", "1")
+        oci.head(nginx)
+        assert oci.fetch(nginx, IMAGE.digest).digest == IMAGE.digest
+
+
+def test_one_registrys_quota_is_not_another_ones():
+    with Listener(hub(0)) as poor, Listener(hub(100)) as rich:
+        oci = client(poor.host, rich.host)
+        oci.head(Line(f"{poor.host}/a", "1"))
+        assert oci.fetch(Line(f"{rich.host}/a", "1"), IMAGE.digest).digest == IMAGE.digest
+        with pytest.raises(RegistryError):
+            oci.fetch(Line(f"{poor.host}/a", "1"), IMAGE.digest)
+
+
+def test_pulls_that_are_under_way_are_counted():
+    quotas = PullQuotas()
+    (endpoint,) = filter(None, [Access().endpoint("docker.io")])
+    left = {"ratelimit-remaining": f"{RESERVE + 3}{SIX_HOURS}"}
+    quotas.note(endpoint, Response(200, left, b""))
+    granted: list[bool] = []
+    all_asked = threading.Barrier(8, timeout=10)
+
+    def pull() -> None:
+        try:
+            with quotas.pull(endpoint):
+                granted.append(True)
+                all_asked.wait()
+        except RegistryError:
+            granted.append(False)
+            all_asked.wait()
+
+    threads = [threading.Thread(target=pull) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(granted) == [False] * 5 + [True] * 3
+    with quotas.pull(endpoint):
+        pass
+
+
+@responses.activate
+def test_a_quota_that_others_used_up_costs_the_images_that_moved_and_no_other():
+    url = "https://registry-1.docker.io/v2/library/{}/manifests/{}"
+    used_up = {"RateLimit-Remaining": f"0{SIX_HOURS}", "Retry-After": "21600"}
+    said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
+    for name in ("nginx", "redis"):
+        responses.head(url.format(name, 1), headers=said)
+    responses.get(url.format("nginx", IMAGE.digest), status=429, headers=used_up)
+    oci = OciRegistry(environment={}, sleep=lambda seconds: pytest.fail("nothing to wait for"))
+    nginx, redis = Line("docker.io/library/nginx", "1"), Line("docker.io/library/redis", "1")
+    for said_by, line in (("answered 429", nginx), ("grants 0 more pulls", redis)):
+        oci.head(line)
+        with pytest.raises(RegistryError, match=said_by) as caught:
+            oci.fetch(line, IMAGE.digest)
+        assert caught.value.reason is Reason.RATE_LIMITED
+    assert oci.head(redis).digest == IMAGE.digest
+    assert len(responses.calls) == 4
