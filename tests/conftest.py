@@ -46,7 +46,14 @@ def a_home_of_its_own(new_home, monkeypatch):
     """No test reads this machine's credentials, git config or proxies, and none writes to them."""
     home = new_home()
     monkeypatch.setenv("HOME", str(home))
-    for variable in ("DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "GITHUB_TOKEN"):
+    for variable in (
+        "DOCKER_CONFIG",
+        "DOCKER_AUTH_CONFIG",
+        "REGISTRY_AUTH_FILE",
+        "XDG_RUNTIME_DIR",
+        "XDG_CONFIG_HOME",
+        "GITHUB_TOKEN",
+    ):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(variable, raising=False)

@@ -143,7 +143,8 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
 
 def _cloud(where: str, registry: dict[str, Any]) -> Check:
     """Yield what would show a cloud's token to a host that is not the cloud's."""
-    auth, host = registry.get("auth"), _part(registry.get("host"))
+    auth, part = registry.get("auth"), _part(registry.get("host"))
+    host = part and caches.host_of(part)
     is_its_own = {"ecr": is_ecr, "gar": is_gar}.get(str(auth))
     if is_its_own is None:
         return

@@ -145,7 +145,8 @@ def test_a_head_stays_a_head_over_a_redirect():
 
 
 def test_redirects_have_an_end():
-    again = Listener(lambda received: Reply(302, headers={"Location": "/again"}))
+    onwards = Reply(302, headers={"Location": "/again"})
+    again = Listener(in_turn(*[onwards] * (MAX_REDIRECTS + 1), Reply()))
     with again as server, pytest.raises(BlockedError, match=f"more than {MAX_REDIRECTS} times"):
         client(server).request("GET", server.url, limit=1)
     assert len(server.received) == MAX_REDIRECTS + 1
@@ -178,6 +179,14 @@ def test_every_hop_is_judged_again(location):
 
 
 # The guard at work
+
+
+def test_a_url_is_judged_before_anything_is_sent():
+    with Listener(lambda received: Reply()) as server:
+        http = HttpClient({server.host: HostTrust()}, environment={})
+        with pytest.raises(BlockedError, match="plain http"):
+            http.request("GET", server.url, limit=1)
+    assert not server.received
 
 
 def test_a_name_is_connected_to_at_the_address_that_was_judged():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 
 from bot.net import BlockedError, Guard, HostTrust, Url, is_public
@@ -23,6 +25,7 @@ SPECIAL = {
     "6to4": ["2002:a9fe:a9fe::", "192.88.99.1"],
     "Teredo": ["2001:0:4136:e378:8000:63bf:3fff:fdd2"],
     "site-local": ["fec0::1"],
+    "protocol assignments": ["2001:1::1", "2001:3::1", "2001:4:112::1", "2001:20::1", "2001:30::1"],
     "no address": ["", "localhost", "2130706433", "0x7f.1", "127.1"],
 }
 
@@ -35,6 +38,15 @@ def test_an_address_of_the_internet_may_be_asked(address):
 @pytest.mark.parametrize(("kind", "address"), [(kind, one) for kind, many in SPECIAL.items() for one in many])
 def test_a_special_address_may_not_be_asked(kind, address):
     assert not is_public(address), kind
+
+
+@pytest.mark.parametrize(
+    "kind", ["Azure's wire server", "translated", "6to4", "Teredo", "site-local", "protocol assignments"]
+)
+def test_what_one_python_takes_for_global_and_another_does_not_is_denied_by_every_one(kind, monkeypatch):
+    for family in (ipaddress.IPv4Address, ipaddress.IPv6Address):
+        monkeypatch.setattr(family, "is_global", True)
+    assert [address for address in SPECIAL[kind] if is_public(address)] == []
 
 
 def guard(addresses: list[str], **listed: HostTrust) -> Guard:

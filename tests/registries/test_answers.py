@@ -279,6 +279,17 @@ def test_a_registry_that_says_when_is_asked_again_then():
     assert pauses == [pytest.approx(11.0, abs=1)]
 
 
+def test_a_registry_that_wants_to_be_left_alone_for_long_costs_its_other_images_no_request():
+    left_alone = Reply(429, headers={"Retry-After": "3600"})
+    with Listener(lambda received: left_alone) as server:
+        oci = client(server.host)
+        for said in ("asks to wait 3600 seconds", "asked to be left alone for another 3600 seconds"):
+            with pytest.raises(RegistryError, match=said) as caught:
+                oci.head(line(server))
+            assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
+    assert len(server.received) == 1
+
+
 def test_tries_are_few():
     with Listener(lambda received: Reply(503)) as server, pytest.raises(RegistryError):
         client(server.host).head(line(server))

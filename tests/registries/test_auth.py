@@ -18,7 +18,7 @@ from bot.model.reference import Line
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, Url
 from bot.registries.access import Access, Endpoint, RegistryEntry
-from bot.registries.auth import KNOWN_REALMS, Authenticator, Question, may_see_credential, parse_token
+from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, Authenticator, Question, may_see_credential, parse_token
 from bot.registries.keychain import Keychain
 from bot.registries.oci import OciRegistry
 
@@ -246,6 +246,34 @@ def test_a_token_server_that_redirects_is_not_followed():
         with pytest.raises(RegistryError, match="answered 307"):
             client(entry).head(Line(f"{server.host}/a", "1"))
     assert len(realm.received) == 1
+
+
+def test_a_token_server_that_answers_without_end_is_not_read():
+    endless = Reply(200, json.dumps({"token": "a" * MAX_TOKEN_ANSWER}).encode())
+    with Listener(lambda received: endless) as realm, Listener(guarded(f"{realm.url}/token")) as server:
+        entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
+        with pytest.raises(RegistryError, match=f"has more than {MAX_TOKEN_ANSWER} bytes") as caught:
+            client(entry).head(Line(f"{server.host}/a", "1"))
+    assert caught.value.reason is Reason.REGISTRY_ERROR
+
+
+def test_a_token_that_one_registry_was_given_is_never_shown_to_another():
+    issued: list[str] = []
+
+    def issue(received: Received) -> Reply:
+        issued.append(f"token-{len(issued)}")
+        return token(issued[-1])
+
+    def closed(received: Received) -> Reply:
+        return manifest() if "authorization" in received.headers else challenge(f"{realm.url}/token")
+
+    with Listener(issue) as realm, Listener(closed) as first, Listener(closed) as second:
+        hosts = (first.host, second.host)
+        oci = client(*(RegistryEntry(host, insecure=True, trusted_realms=(realm.host,)) for host in hosts))
+        for host in hosts:
+            oci.head(Line(f"{host}/a", "1"))
+    shown = [server.received[-1].headers["authorization"] for server in (first, second)]
+    assert shown == ["Bearer token-0", "Bearer token-1"]
 
 
 ENDPOINTS = {

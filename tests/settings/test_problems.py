@@ -116,6 +116,11 @@ WRONG = [
         "write it in an entry for `a.example.com`",
     ),
     (
+        "registries: [{host: eu.gcr.io/b, upstream: docker.io, auth: gar}]",
+        "registries[0].auth",
+        "write it in an entry for `eu.gcr.io`",
+    ),
+    (
         "registries: [{host: a.io/b, upstream: ghcr.io}, {host: a.io/b/, upstream: quay.io}]",
         "registries[1].host",
         "`a.io/b` is already listed, by registries[0]",
