@@ -1,0 +1,70 @@
+"""From `registries:` in a file to who is asked, and with what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.aws import Aws
+from support.listener import Listener, Received, Reply
+
+from bot.demo import images
+from bot.model.reference import Line
+from bot.registries.oci import OciRegistry
+from bot.wiring import registry_for
+
+IMAGE = images.image([images.layer({"a": b"b"})])
+ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+GAR = "europe-docker.pkg.dev"
+
+
+def registry(folder: Path, text: str, host: str) -> OciRegistry:
+    path = folder / "basebump.yaml"
+    path.write_text(f"schema: 1\nregistries:\n{text}")
+    found = registry_for(path, host)
+    assert isinstance(found, OciRegistry)
+    return found
+
+
+def answer(received: Received) -> Reply:
+    said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
+    return Reply(200, IMAGE.content, said)
+
+
+def test_a_cache_of_a_config_is_behind_its_upstream(tmp_path):
+    with Listener(answer) as cache, Listener(answer) as upstream:
+        listed = (
+            f"  - {{host: '{cache.host}/hub', upstream: '{upstream.host}/library'}}\n"
+            f"  - {{host: '{cache.host}', insecure: true}}\n"
+            f"  - {{host: '{upstream.host}', insecure: true}}\n"
+        )
+        oci = registry(tmp_path, listed, cache.host)
+        nginx = Line(f"{cache.host}/hub/nginx", "1")
+        oci.fetch(nginx, oci.head(nginx).digest)
+    assert upstream.asked == ["HEAD /v2/library/nginx/manifests/1"]
+    assert cache.asked == [f"GET /v2/hub/nginx/manifests/{IMAGE.digest}"]
+
+
+def test_a_registry_that_is_only_named_as_a_cache_may_be_asked(tmp_path):
+    oci = registry(tmp_path, "  - {host: acme.azurecr.io/hub, upstream: docker.io}\n", "acme.azurecr.io")
+    assert oci.pull_address(Line("acme.azurecr.io/team/web", "1"), IMAGE.digest).username is None
+
+
+def test_the_login_of_amazon_is_for_the_registry_that_the_config_says(tmp_path, monkeypatch):
+    with Aws() as aws:
+        aws.serve(monkeypatch)
+        other = ECR.replace("1234", "9999")
+        oci = registry(tmp_path, f"  - {{host: {ECR}, auth: ecr}}\n  - {{host: {other}}}\n", ECR)
+        assert oci.pull_address(Line(f"{ECR}/a", "1"), IMAGE.digest).password == aws.password
+        assert oci.pull_address(Line(f"{other}/a", "1"), IMAGE.digest).password is None
+
+
+@pytest.mark.parametrize("auth", ["ecr", "gar"])
+def test_a_file_of_logins_is_not_looked_into_where_the_config_names_a_cloud(auth, tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCKER_AUTH_CONFIG", "{broken")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    host = {"ecr": ECR, "gar": GAR}[auth]
+    oci = registry(tmp_path, f"  - {{host: {host}, auth: {auth}}}\n", host)
+    with pytest.raises(Exception, match=f"`auth: {auth}`"):
+        oci.pull_address(Line(f"{host}/a", "1"), IMAGE.digest)
