@@ -172,6 +172,10 @@ class Registry(Protocol):
         """Return what the registry says that the tag points to; `known` where it says that this answer still holds."""
         ...
 
+    def origin(self, line: Line) -> Line:
+        """Return the line that `head` asks for: where the file names a pull-through cache, its upstream's."""
+        ...
+
     def get(self, line: Line, unless: Digest | None = None) -> Manifest | None:
         """Fetch and hash what the tag points to; None where that is still `unless`."""
         ...

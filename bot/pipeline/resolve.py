@@ -103,13 +103,14 @@ class _Asking:
 
     def ask(self, line: Line, wishes: Iterable[Wish]) -> Resolution:
         try:
-            self.troubles.raise_if_silent(line.host)
+            for host in (line.host, self.sources.registry.origin(line).host):
+                self.troubles.raise_if_silent(host)
             current, manifest = self._current(line, {wish.held for wish in wishes})
             moving = [wish for wish in wishes if wish.held != current]
             self.all_moved[line.host] = bool(moving) and self.all_moved.get(line.host, True)
             return self._resolved(line, current, manifest, moving)
         except RegistryError as error:
-            self.troubles.note(line.host, error)
+            self.troubles.note(error.host, error)
             return Unresolved(line, error.reason, str(error))
 
     def remember(self) -> Iterator[Failed]:
@@ -124,11 +125,16 @@ class _Asking:
         """Return what the line points to, and what is behind it where that came along.
 
         A HEAD is cheap everywhere. While all that a registry was asked for had moved, and so had to be fetched, too,
-        the next line is fetched at once, unless it is still what the file holds.
+        the next line is fetched at once, unless it is still what the file holds, or what a cache may be behind with.
         """
-        if self.all_moved.get(line.host) and len(held) == 1:
+        if self.all_moved.get(line.host) and len(held) == 1 and not self._is_cached(line):
             (only,) = held
-            manifest = self.sources.registry.get(line, only)
+            try:
+                manifest = self.sources.registry.get(line, only)
+            except RegistryError as error:
+                if error.reason is not Reason.RATE_LIMITED:
+                    raise
+                manifest, only = None, None  # what is rationed is pulls; a HEAD is none
             if manifest is not None:
                 self.fetched[manifest.digest] = manifest
                 self.seen[line] = Claim(manifest.digest, manifest.media_type)
@@ -138,6 +144,10 @@ class _Asking:
                 return only, None
         claim = self.seen[line] = self.sources.registry.head(line, self.claims.get(line))
         return claim.digest, None
+
+    def _is_cached(self, line: Line) -> bool:
+        """Say whether the file names a pull-through cache: who knows the tag is then not who gives the digest."""
+        return self.sources.registry.origin(line) != line
 
     def _resolved(self, line: Line, current: Digest, manifest: Manifest | None, moving: Sequence[Wish]) -> Resolved:
         """Return what the line points to, with as much around it as those need that do not hold it."""
@@ -158,9 +168,10 @@ class _Asking:
 
     def _proved(self, resolved: Resolved) -> Manifest:
         """Return what is behind what the line points to, fetched under its own name in this run or an earlier one."""
-        claim = self.claims.get(resolved.line)
-        known = self.manifests.get(resolved.digest) if claim and claim.digest == resolved.digest else None
-        return known or self._fetch(resolved.line, resolved.digest)
+        line, claim = resolved.line, self.claims.get(resolved.line)
+        may_be_known = claim and claim.digest == resolved.digest and not self._is_cached(line)
+        known = self.manifests.get(resolved.digest) if may_be_known else None
+        return known or self._fetch(line, resolved.digest)
 
     def _held(self, line: Line, held: Iterable[Digest], current: Manifest) -> Iterator[tuple[Digest, Manifest | None]]:
         """Yield what is behind each digest that places hold; of what could not be asked for, nothing is known.

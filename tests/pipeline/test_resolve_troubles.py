@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from support.listener import Listener, Received, Reply
 
 from bot.cli.terminal import NoProgress
 from bot.demo import images
-from bot.model.decision import Selected
 from bot.model.image import Resolved, Unresolved
-from bot.model.policy import Policy
-from bot.model.reference import ImageReference, Line
-from bot.model.source import FilePath, Occurrence, Slot, Span
-from bot.model.vocabulary import Reason, Role
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+from bot.net.client import MAX_TRIES
 from bot.pipeline.pool import Pool
-from bot.pipeline.resolve import resolve
+from bot.pipeline.resolve import Answers, Sources, Wish, resolve
+from bot.ports import Memory
 from bot.registries.access import RegistryEntry
+from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+from bot.state.none import NoMemory
 
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 IMAGE = images.image([images.layer({"a": b"b"})])
 
 
-def place(line: Line) -> Selected:
-    slot = Slot(Span(0, 0), b"")
-    text = str(line)
-    reference = ImageReference.parse(text)
-    found = Occurrence(FilePath("Dockerfile"), 1, "dockerfile", text, text, reference, Role.BASE, slot, slot)
-    return Selected(found, line, Policy())
+def answers_of(
+    lines: Iterable[Line], entries: Iterable[RegistryEntry], workers: int = 1, memory: Memory | None = None, **options
+) -> Answers:
+    registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
+    wishes = [Wish(line, None, timedelta(), is_written=True) for line in lines]
+    sources = Sources(registry, NoFacts(), memory or NoMemory(), frozenset())
+    return resolve(wishes, sources, Pool(workers), NoProgress(), NOW)
+
+
+def manifest(**headers: str) -> Reply:
+    said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
+    return Reply(200, IMAGE.content, said | headers)
 
 
 @pytest.mark.parametrize("workers", [1, 8])
@@ -42,16 +55,76 @@ def test_the_trouble_of_one_image_is_no_other_ones(status, headers, reason, work
     def answer(received: Received) -> Reply:
         if received.path.startswith("/v2/ill/"):
             return Reply(status, headers=headers)
-        said = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
-        return Reply(200, IMAGE.content, said)
+        return manifest()
 
     with Listener(answer) as server:
         lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b", "ill", "y", "z")]
-        registry = OciRegistry([RegistryEntry(server.host, insecure=True)], environment={}, sleep=lambda seconds: None)
-        answers = resolve(map(place, lines), registry, Pool(workers), NoProgress())
+        answers = answers_of(lines, [RegistryEntry(server.host, insecure=True)], workers)
     (ill,) = (line for line in lines if line.path == "ill")
     found = answers.resolutions
     assert {line for line, said in found.items() if isinstance(said, Resolved)} == set(lines) - {ill}
     assert isinstance(found[ill], Unresolved)
     assert found[ill].reason is reason
     assert [failed.subject for failed in answers.failed] == [server.host]
+
+
+def test_where_pulls_are_rationed_what_did_not_move_is_still_known():
+    """A registry of which all moved so far is asked by GET, and one that counts these by HEAD again."""
+    rationed = {"RateLimit-Limit": "100;w=21600"}
+
+    def answer(received: Received) -> Reply:
+        pulls = sum(each.method == "GET" for each in server.received)
+        return manifest(**rationed, **{"RateLimit-Remaining": f"{12 - pulls};w=21600"})
+
+    with Listener(answer) as server:
+        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
+        found = answers_of(lines, [RegistryEntry(server.host, insecure=True)]).resolutions
+    assert [isinstance(found[line], Resolved) for line in lines] == [True, True, False]
+    assert server.asked[-1] == "HEAD /v2/c/manifests/1"
+
+
+def test_an_upstream_that_is_down_is_its_own_failure_and_not_that_of_its_cache():
+    with Listener(lambda received: manifest()) as cache:
+        lines = [Line(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
+        entries = [
+            RegistryEntry(cache.host, "hub", upstream="127.0.0.1:9"),
+            RegistryEntry(cache.host, insecure=True),
+            RegistryEntry("127.0.0.1:9", insecure=True),
+        ]
+        asked: list[int] = []
+        answers = answers_of(lines, entries, resolve=lambda host, port: asked.append(port) or [host])
+    assert asked.count(9) == MAX_TRIES, "the second image is not tried: who is silent for one is silent for all"
+    assert [isinstance(answers.resolutions[line], Resolved) for line in lines] == [False, False, True]
+    assert [failed.subject for failed in answers.failed] == ["127.0.0.1:9"]
+
+
+def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
+    with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
+        lines = [Line(f"{cache.host}/hub/{name}", "1") for name in ("a", "b")]
+        entries = [
+            RegistryEntry(cache.host, "hub", upstream=upstream.host),
+            RegistryEntry(cache.host, insecure=True),
+            RegistryEntry(upstream.host, insecure=True),
+        ]
+        found = answers_of(lines, entries).resolutions
+    for line in lines:
+        resolved = found[line]
+        assert isinstance(resolved, Resolved)
+        assert resolved.digest == IMAGE.digest
+        assert resolved.not_pullable
+    assert {received.method for received in upstream.received} == {"HEAD"}
+
+
+def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tmp_path):
+    memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
+        cached, direct = Line(f"{cache.host}/hub/a", "1"), Line(f"{upstream.host}/a", "1")
+        entries = [
+            RegistryEntry(cache.host, "hub", upstream=upstream.host),
+            RegistryEntry(cache.host, insecure=True),
+            RegistryEntry(upstream.host, insecure=True),
+        ]
+        for _ in range(2):
+            resolved = answers_of([cached, direct], entries, memory=memory).resolutions[cached]
+            assert isinstance(resolved, Resolved)
+            assert resolved.not_pullable
