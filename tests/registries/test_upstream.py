@@ -111,6 +111,15 @@ def test_a_cache_that_is_behind_is_asked_for_the_digest_only_and_neither_sees_th
     assert sent == {cache: {None, basic("cache")}, upstream: {None, basic("upstream")}}
 
 
+def test_the_tags_of_a_cached_repository_are_the_upstreams():
+    """A cache lists only what somebody has pulled through it."""
+    tags = Reply(200, b'{"tags": ["1", "2"]}')
+    with Listener(lambda received: Reply(500)) as cache, Listener(lambda received: tags) as upstream:
+        assert client(cache, upstream).tags(f"{cache.host}/hub/nginx") == ("1", "2")
+    assert not cache.received
+    assert upstream.received[0].path.startswith("/v2/up/nginx/tags/list?")
+
+
 def test_what_the_cache_cannot_give_is_not_taken_from_its_upstream():
     with Listener(registry(OLD, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
         oci = client(cache, upstream)
