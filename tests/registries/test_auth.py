@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import threading
 
 import pytest
-import responses
+from support.challenges import BASIC, IMAGE, client, guarded, manifest, token
 from support.listener import Listener, Received, Reply
 from support.registry import DockerRegistry
 from support.tokens import TokenServer
 
-from bot.demo import images
 from bot.model.errors import RegistryError
 from bot.model.reference import Line
 from bot.model.vocabulary import Reason
-from bot.net import HttpClient, Url
+from bot.net import HttpClient
 from bot.registries.access import Access, Endpoint, RegistryEntry
-from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, Authenticator, Question, may_see_credential, parse_token
+from bot.registries.auth import Authenticator, Question, parse_token
 from bot.registries.keychain import Keychain
-from bot.registries.oci import OciRegistry
 
-IMAGE = images.image([images.layer({"a": b"b"})])
-BASIC = "Basic " + base64.b64encode(b"user:right").decode()
 real = pytest.mark.real("docker-registry")
-
-
-def client(*entries: RegistryEntry, environment: dict[str, str] | None = None) -> OciRegistry:
-    return OciRegistry(entries, environment=environment or {}, sleep=lambda seconds: None)
-
-
-def challenge(realm: str) -> Reply:
-    return Reply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",service="s",scope="repository:x:push"'})
-
-
-def token(text: str = "abc", **fields: object) -> Reply:
-    return Reply(200, json.dumps({"token": text} | fields).encode())
-
-
-def manifest() -> Reply:
-    headers = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
-    return Reply(200, IMAGE.content, headers)
-
-
-def guarded(realm: str, accepted: str = "abc"):
-    """Answer as a registry that wants the token `accepted` of `realm`."""
-
-    def answer(received: Received) -> Reply:
-        return manifest() if received.headers.get("authorization") == f"Bearer {accepted}" else challenge(realm)
-
-    return answer
 
 
 # A real registry and its token server
@@ -175,179 +144,6 @@ def test_an_identity_token_that_is_refused_is_a_failure(stand, tmp_path):
         oci.head(Line(f"{registry.host}/a/b", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     assert "st4le" not in str(caught.value)
-
-
-# Realms that are not trusted
-
-
-def test_a_realm_elsewhere_never_sees_the_credential():
-    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        # The realm may be asked, since the operator listed it as a registry; that alone makes it no token server.
-        entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
-        oci = client(*entries, RegistryEntry(realm.host, insecure=True))
-        assert oci.head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest, "a token for anybody is enough here"
-    assert [received.headers.get("authorization") for received in realm.received] == [None]
-    assert all(received.headers.get("authorization") != BASIC for received in server.received)
-
-
-def test_where_anybodys_token_is_not_enough_the_message_names_the_realm():
-    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
-        entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
-        with pytest.raises(RegistryError, match=f"{realm.host}.*trusted_realms") as caught:
-            client(*entries, RegistryEntry(realm.host, insecure=True)).head(Line(f"{server.host}/a", "1"))
-    assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
-
-
-def test_a_realm_that_the_operator_trusts_sees_it():
-    with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        entry = RegistryEntry(
-            server.host, insecure=True, username="user", password="right", trusted_realms=(realm.host,)
-        )
-        assert client(entry).head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest
-    assert [received.headers.get("authorization") for received in realm.received] == [BASIC]
-
-
-def test_a_realm_on_the_registrys_own_origin_sees_it():
-    def answer(received: Received) -> Reply:
-        return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?a=b")(received)
-
-    with Listener(answer) as server:
-        entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
-        assert client(entry).head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest
-    (asked,) = [received for received in server.received if received.path.startswith("/token")]
-    assert asked.path == "/token?a=b&service=s&scope=repository%3Aa%3Apull", "the scope is ours, never the challenge's"
-    assert asked.headers["authorization"] == BASIC
-
-
-@pytest.mark.parametrize(
-    "realm",
-    [
-        "http://127.0.0.1:1/token",
-        "https://169.254.169.254/token",
-        "https://user@auth.example/token",
-        "file:///etc/passwd",
-        "https://2130706433/",
-        "nonsense",
-    ],
-)
-def test_a_realm_that_leads_inside_is_not_asked(realm):
-    with Listener(lambda received: challenge(realm)) as server:
-        entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
-        with pytest.raises(RegistryError, match=f"the token server that {server.host} names: ") as caught:
-            client(entry).head(Line(f"{server.host}/a", "1"))
-    assert caught.value.reason is Reason.UNREACHABLE
-    assert len(server.received) == 1
-
-
-def test_a_token_server_that_redirects_is_not_followed():
-    elsewhere = Reply(307, headers={"Location": "/elsewhere"})
-    with Listener(lambda received: elsewhere) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
-        with pytest.raises(RegistryError, match="answered 307"):
-            client(entry).head(Line(f"{server.host}/a", "1"))
-    assert len(realm.received) == 1
-
-
-def test_a_token_server_that_answers_without_end_is_not_read():
-    endless = Reply(200, json.dumps({"token": "a" * MAX_TOKEN_ANSWER}).encode())
-    with Listener(lambda received: endless) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
-        with pytest.raises(RegistryError, match=f"has more than {MAX_TOKEN_ANSWER} bytes") as caught:
-            client(entry).head(Line(f"{server.host}/a", "1"))
-    assert caught.value.reason is Reason.REGISTRY_ERROR
-
-
-def test_a_token_that_one_registry_was_given_is_never_shown_to_another():
-    issued: list[str] = []
-
-    def issue(received: Received) -> Reply:
-        issued.append(f"token-{len(issued)}")
-        return token(issued[-1])
-
-    def closed(received: Received) -> Reply:
-        return manifest() if "authorization" in received.headers else challenge(f"{realm.url}/token")
-
-    with Listener(issue) as realm, Listener(closed) as first, Listener(closed) as second:
-        hosts = (first.host, second.host)
-        oci = client(*(RegistryEntry(host, insecure=True, trusted_realms=(realm.host,)) for host in hosts))
-        for host in hosts:
-            oci.head(Line(f"{host}/a", "1"))
-    shown = [server.received[-1].headers["authorization"] for server in (first, second)]
-    assert shown == ["Bearer token-0", "Bearer token-1"]
-
-
-ENDPOINTS = {
-    "docker.io": "https://auth.docker.io/token",
-    "registry.gitlab.com": "https://gitlab.com/jwt/auth",
-    "nvcr.io": "https://authn.nvidia.com/token",
-    "docker.elastic.co": "https://docker-auth.elastic.co/auth",
-    "ghcr.io": "https://ghcr.io/token",
-    "quay.io": "https://quay.io/v2/auth",
-}
-
-
-@pytest.mark.parametrize("host", ENDPOINTS)
-def test_a_public_registrys_own_token_server_may_see_its_credential_and_no_other(host):
-    endpoint = Access().endpoint(host)
-    assert endpoint is not None
-    for other, realm in ENDPOINTS.items():
-        assert may_see_credential(endpoint, Url.parse(realm)) == (other == host), (host, realm)
-
-
-def test_every_built_in_realm_is_of_a_host_that_is_asked():
-    assert {endpoint.host for host in ENDPOINTS if (endpoint := Access().endpoint(host))} >= set(KNOWN_REALMS)
-
-
-@pytest.mark.parametrize(
-    "realm", ["http://r.corp:5000/", "https://r.corp/", "https://r.corp:5001/", "https://x.r.corp:5000/"]
-)
-def test_another_scheme_port_or_label_is_another_origin(realm):
-    endpoint = Endpoint("r.corp:5000", "r.corp:5000", "r.corp:5000")
-    assert not may_see_credential(endpoint, Url.parse(realm))
-    assert may_see_credential(endpoint, Url.parse("https://r.corp:5000/token"))
-
-
-# Mirrors
-
-
-def test_the_upstreams_credential_never_reaches_its_mirror():
-    def answer(received: Received) -> Reply:
-        return token() if received.path.startswith("/token") else guarded(f"{server.url}/token")(received)
-
-    with Listener(answer) as server:
-        hub = RegistryEntry("docker.io", mirror=server.host, insecure=True, username="hub", password="right")
-        line = Line("docker.io/library/nginx", "1")
-        assert client(hub).head(line).digest == IMAGE.digest
-        assert client(hub).pull_address(line, IMAGE.digest).username is None
-        sent = {received.headers.get("authorization") for received in server.received}
-        assert sent == {None, "Bearer abc"}
-        own = RegistryEntry(server.host, username="user", password="right")
-        assert client(hub, own).head(line).digest == IMAGE.digest
-        assert client(hub, own).pull_address(line, IMAGE.digest).username == "user"
-    assert BASIC in {received.headers.get("authorization") for received in server.received}
-
-
-# Docker Hub, by its public names
-
-
-@responses.activate
-def test_docker_hub_is_asked_at_its_api_and_its_token_server_with_the_hubs_credential():
-    url = "https://registry-1.docker.io/v2/library/nginx/manifests/1.27"
-    realm = "https://auth.docker.io/token"
-    wanted = {"WWW-Authenticate": f'Bearer realm="{realm}",service="registry.docker.io",scope="x"'}
-    responses.head(url, status=401, headers=wanted)
-    query = {"service": "registry.docker.io", "scope": "repository:library/nginx:pull"}
-    granted = [
-        responses.matchers.query_param_matcher(query),
-        responses.matchers.header_matcher({"Authorization": BASIC}),
-    ]
-    responses.get(realm, json={"token": "abc", "expires_in": 300}, match=granted)
-    bearer = responses.matchers.header_matcher({"Authorization": "Bearer abc"})
-    headers = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
-    responses.head(url, headers=headers, match=[bearer])
-    oci = client(RegistryEntry("docker.io", username="user", password="right"))
-    assert oci.head(Line("docker.io/library/nginx", "1.27")).digest == IMAGE.digest
-    assert len(responses.calls) == 3
 
 
 # Tokens in time
