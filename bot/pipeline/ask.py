@@ -79,7 +79,7 @@ def _bases(resolutions: Mapping[Line, Resolution], registry: Registry, rulebook:
             return registry.get(line)
         return None
 
-    found = dict(zip(asked, NETWORK.map(look, asked), strict=True))
+    found = dict(zip(asked, REGISTRIES.map(look, asked), strict=True))
     return {
         line: behind(base) for line, base in bases.items() if (now := found.get(base.line)) and is_behind(base, now)
     }

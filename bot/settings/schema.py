@@ -171,10 +171,7 @@ class Rule(Section):
     match: Match = Match()
     """Which places this rule is about. Absent: all of them."""
     update: UpdateMode | None = None
-    """How far an image may move. Where no rule says: `digest`.
-
-    `none` leaves it, `digest` follows its tag; `patch`, `minor` and `major` follow newer tags of the same family, too.
-    """
+    """How far: `none`, along its tag (`digest`), or to newer tags of its family. Where no rule says: `digest`."""
     pin: StrictBool | None = None
     """Whether a reference without a digest gets one. Where no rule says: `true`."""
     tag: fields.Tag | None = None
@@ -188,10 +185,7 @@ class Rule(Section):
     accept: SomeOf[Accept] | None = None
     """Holds that do not hold here, as long as somebody answers for them. Where no rule says: none."""
     min_age: fields.Age | None = None
-    """How long a digest must have been known. Where no rule says: it need not.
-
-    The registry's own record counts, else when basebump first saw it, which `state` keeps.
-    """
+    """How long a digest must have been known, to its registry or to `state`. Where no rule says: it need not."""
     bypass_min_age_for: SomeOf[fields.SeverityName] | None = None
     """What is too young is taken where it fixes a vulnerability of such a severity. Where no rule says: never."""
     platforms: SomeOf[fields.Platform] | None = None
