@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
+from processes import AS_INSTALLED
 from support.parts import find_docker_registry
 from support.registry import DockerRegistry
 
@@ -87,7 +88,7 @@ class Tree:
     def scan(self, *options: str, state: bool = False) -> float:
         config = self.stateful if state else self.config
         command = [sys.executable, "-m", "bot", "scan", str(self.files), "--config", str(config), "--format", "json"]
-        return _seconds([*command, *options], PROJECT, {})
+        return _seconds([*command, *options], PROJECT, AS_INSTALLED)
 
     def compare(self) -> None:
         """Compare what looking up takes beyond reading the files, by the clock, as whole processes."""
