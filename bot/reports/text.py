@@ -176,8 +176,8 @@ def _explained(repositories: Iterable[RepositoryReport]) -> Iterator[str]:
 
 def _written(written: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:
     if written is None:
-        if any(verdict.status is Status.UPDATE for verdict in tree.verdicts):
-            yield "Nothing was written; --write writes these digests into the files."
+        if any(verdict.status in {Status.UPDATE, Status.GONE} for verdict in tree.verdicts):
+            yield "Nothing was written; --write writes this into the files."
         return
     yield f"Wrote {len(written)} file{'' if len(written) == 1 else 's'}."
 
