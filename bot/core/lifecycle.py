@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from bot.core.fingerprint import is_outdated
 from bot.core.mark import memory
@@ -18,11 +18,9 @@ from bot.model.proposal import (
     Seen,
     Step,
     Sweep,
+    Target,
     Unwanted,
 )
-
-REFRESH_EVERY = timedelta(days=7)
-"""How long an accepted proposal is left alone though the tag moved on: a refresh costs an approval and a CI run."""
 
 
 def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool, now: datetime) -> Step | None:
@@ -59,8 +57,8 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
     if isinstance(wanted, Unwanted):
         return Close(request, wanted.why)
     push = request.intent != wanted.intent or request.conflicts
-    if push and request.accepted and not request.conflicts and not _is_due(request, now):
-        return Leave(wanted.branch, LeaveReason.ACCEPTED, request)
+    if push and not request.conflicts and (wait := _why_wait(request, wanted, now)) is not None:
+        return Leave(wanted.branch, wait, request)
     amend = _is_to_be_amended(request, wanted)
     if push or amend:
         return Refresh(request, wanted, push=push, amend=amend)
@@ -74,8 +72,18 @@ def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     return is_outdated(remembered.report, wanted.report)
 
 
-def _is_due(request: Seen, now: datetime) -> bool:
-    return request.committed is not None and now - request.committed >= REFRESH_EVERY
+def _why_wait(request: Seen, wanted: Proposal, now: datetime) -> LeaveReason | None:
+    """Say why an open request is not moved on yet: that costs an approval, or a CI run for nothing that is new."""
+    if wanted.is_urgent or (request.committed is not None and now - request.committed >= wanted.refresh_every):
+        return None
+    if request.accepted:
+        return LeaveReason.ACCEPTED
+    slid = wanted.slides and _lines(memory(request.body).targets) == _lines(wanted.targets)
+    return LeaveReason.SLIDING if slid else None
+
+
+def _lines(targets: Iterable[Target]) -> set[str]:
+    return {target.rpartition("@")[0] for target in targets}
 
 
 def _declines(ended: Seen, wanted: Proposal) -> bool:

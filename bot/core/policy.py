@@ -42,6 +42,9 @@ def policy_for(rulebook: Rulebook, place: Place) -> Policy:
         os_variants=_first((rule.os_variants for rule in rules), default.os_variants),
         replace_ended=_first((rule.replace_ended for rule in rules), default.replace_ended),
         bypass_min_age_for=_first((rule.bypass_min_age_for for rule in rules), default.bypass_min_age_for),
+        group=_first((rule.group for rule in rules), default.group),
+        split_by=_first((rule.split_by for rule in rules), default.split_by),
+        refresh_every=_first((rule.refresh_every for rule in rules), default.refresh_every),
         names_own=any(rule.match.role is Role.OWN for rule in rules),
     )
 

@@ -38,18 +38,18 @@ def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) 
     policy = policy_for(rulebook, Place(occurrence, role, home.repository, home.base_branch))
     occurrence = allow(replace(occurrence, role=role), policy.allow)
     line = occurrence.reference.line(policy.tag)
+    selected = Selected(occurrence, line, policy) if line is not None else None
     comment = occurrence.comment
     if comment is not None:
         if comment.until is None or today <= comment.until:
-            return Skip(occurrence, Reason.IGNORED, line, _says(comment))
+            return Skip(occurrence, Reason.IGNORED, selected, _says(comment))
         expired = f"The comment on line {comment.line_number} to ignore it held until {comment.until}."
         occurrence = replace(occurrence, notes=(*occurrence.notes, expired))
+        selected = replace(selected, occurrence=occurrence) if selected is not None else None
     reason = _why_not(rulebook, policy, occurrence)
     if reason is not None:
-        return Skip(occurrence, reason, line)
-    if line is None:
-        return Skip(occurrence, Reason.NO_TAG)
-    return Selected(occurrence, line, policy)
+        return Skip(occurrence, reason, selected)
+    return selected or Skip(occurrence, Reason.NO_TAG)
 
 
 def may_ask(rulebook: Rulebook, host: str) -> bool:

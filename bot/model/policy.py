@@ -24,6 +24,17 @@ class UpdateMode(StrEnum):
     MAJOR = "major"
 
 
+class SplitBy(StrEnum):
+    """How far one line or group is cut into proposals of their own."""
+
+    NOTHING = "nothing"
+    FOLDER = "folder"
+
+
+REFRESH_EVERY = timedelta(days=7)
+"""How often a proposal that waits for people may change under them: each time costs an approval and a CI run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """A condition on a place; what is None or empty matches everything. Texts are globs over the whole value."""
@@ -67,6 +78,9 @@ class Rule:
     os_variants: bool | None = None
     replace_ended: bool | None = None
     bypass_min_age_for: tuple[Severity, ...] | None = None
+    group: str | None = None
+    split_by: SplitBy | None = None
+    refresh_every: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,12 @@ class Policy:
     """Whether the successor of a line that has ended is proposed."""
     bypass_min_age_for: tuple[Severity, ...] = ()
     """A digest that fixes a vulnerability of one of these severities need not be old."""
+    group: str | None = None
+    """The proposal that it is part of, by its name; None for one of its line alone."""
+    split_by: SplitBy = SplitBy.NOTHING
+    """Whether each folder has a proposal of its own."""
+    refresh_every: timedelta = REFRESH_EVERY
+    """How often a proposal may move on though somebody accepted it, or though only time went by."""
     names_own: bool = False
     """Whether a matching rule says `role: own`, without which own images are left alone."""
 

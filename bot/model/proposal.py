@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.model.source import Change
@@ -44,6 +44,12 @@ class Proposal:
     report: str
     """16 hexadecimal digits, see `core.fingerprint`: decides body edits."""
     labels: tuple[str, ...] = ()
+    refresh_every: timedelta = timedelta(days=7)
+    """How long an open request stays as it is once somebody accepted it, or while only time went by."""
+    slides: bool = False
+    """Whether all that it moves to was merely not old enough before: the publisher made it earlier."""
+    is_urgent: bool = False
+    """Whether people must not wait for it though they accepted what stands there."""
     is_draft: bool = False
     """Whether it is opened so that nobody merges it without having looked."""
 
@@ -136,6 +142,8 @@ class LeaveReason(StrEnum):
     """A person committed to it."""
     ACCEPTED = "accepted"
     """A person approved it; the move waits."""
+    SLIDING = "sliding"
+    """What is new is only that a digest is old enough now; the move waits."""
     UNKNOWN = "unknown"
     """Something that it depends on was not looked at in this run."""
     TAKEN = "taken"

@@ -69,7 +69,7 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
     today = world.clock.now().date()
     selected = [select(rulebook, home, occurrence, today) for occurrence in surveyed.occurrences]
     return [
-        Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place.line)
+        Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
         if isinstance(place, Selected) and not may_ask(rulebook, place.line.host)
         else place
         for place in selected

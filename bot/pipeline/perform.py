@@ -23,6 +23,10 @@ _LEFT: dict[LeaveReason, tuple[ProposalOutcome, str]] = {
     LeaveReason.DECLINED: (ProposalOutcome.DECLINED, "A person closed exactly this."),
     LeaveReason.EDITED: (ProposalOutcome.LEFT_ALONE, "Somebody else committed to its branch."),
     LeaveReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A person accepted what it proposes; the next move waits."),
+    LeaveReason.SLIDING: (
+        ProposalOutcome.LEFT_ALONE,
+        "All that is new is that a later digest is old enough now; that waits.",
+    ),
     LeaveReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Not all that it depends on could be looked at in this run."),
     LeaveReason.TAKEN: (ProposalOutcome.LEFT_ALONE, "Its branch holds commits that are not basebump's."),
 }

@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.group import branch_for
+from bot.core.group import Bundle, bundle_of
 from bot.core.lifecycle import next_step
 from bot.core.mark import memory
-from bot.model.decision import Decision, Held, Refused, Skip, Unknown, UpToDate
+from bot.model.decision import Decision, Held, Refused, Selected, Skip, Unknown, UpToDate
 from bot.model.errors import ForgeError
 from bot.model.proposal import Proposal, Seen, Unwanted
-from bot.model.reference import Line
 from bot.model.report import Failed, ProposalReport
 from bot.model.vocabulary import Level, Reason, Stage
 from bot.pipeline.perform import Performer, failed
@@ -78,12 +77,12 @@ class Proposing:
         return None if step is None else Performer(self.forge, self.level).perform(step, wanted)
 
     def _places_by_branch(self) -> Mapping[str, Sequence[Decision]]:
-        places: dict[Line, list[Decision]] = defaultdict(list)
+        places: dict[Bundle, list[Decision]] = defaultdict(list)
         for decision in self.plan.decisions:
-            line = _line_of(decision)
-            if line is not None:
-                places[line].append(decision)
-        return {branch_for(self.branch_prefix, line): decisions for line, decisions in places.items()}
+            selected = _selected(decision)
+            if selected is not None:
+                places[bundle_of(selected)].append(decision)
+        return {bundle.branch(self.branch_prefix): decisions for bundle, decisions in places.items()}
 
     def _is_known(self, proposal: Proposal | None, places: Sequence[Decision], seen: Sequence[Seen]) -> bool:
         """Say whether all that the branch depends on was looked at: its registry, and every file that may name it."""
@@ -97,14 +96,8 @@ class Proposing:
         return not any(self.survey.may_hide(repository) for repository in repositories or {""})
 
 
-def _line_of(decision: Decision) -> Line | None:
-    match decision:
-        case Skip(line=line):
-            return line
-        case Refused(update=update):
-            return update.selected.line
-        case _:
-            return decision.selected.line
+def _selected(decision: Decision) -> Selected | None:
+    return decision.update.selected if isinstance(decision, Refused) else decision.selected
 
 
 def _is_unknown(place: Decision) -> bool:

@@ -39,6 +39,7 @@ MAX_AGE = timedelta(days=365)
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _AGE = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
+_GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
@@ -326,6 +327,11 @@ Platform = Annotated[
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Database = Annotated[str, AfterValidator(_database)]
 State = Annotated[str, AfterValidator(_state), _schema("URL", _STATE)]
+Group = Annotated[
+    str,
+    AfterValidator(_matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
+    _schema("group", _GROUP),
+]
 BranchPrefix = Annotated[str, AfterValidator(_prefix)]
 RepositoryName = Annotated[
     str,

@@ -114,6 +114,9 @@ def _rule(rule: schema.Rule) -> Rule:
         platforms=rule.platforms,
         os_variants=rule.os_variants,
         replace_ended=rule.replace_ended,
+        group=rule.group,
+        split_by=rule.split_by,
+        refresh_every=rule.refresh.every if rule.refresh else None,
         require_scan=rule.require.scan if rule.require else None,
     )
 

@@ -11,7 +11,7 @@ from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.model.policy import Policy, UpdateMode
+from bot.model.policy import Policy, SplitBy, UpdateMode
 from bot.model.vocabulary import Role
 from bot.settings import fields, values
 
@@ -165,6 +165,13 @@ class Accept(Section):
     """The last day on which it is accepted."""
 
 
+class Refresh(Section):
+    """How often what is open may change under the people who look at it."""
+
+    every: fields.Age
+    """How long a proposal stays as it is once somebody accepted it, or while all that is new is a digest's age."""
+
+
 class Rule(Section):
     """What holds where `match` matches; for each key the first rule that matches and sets it wins."""
 
@@ -194,6 +201,12 @@ class Rule(Section):
     """Whether a tag may move to the next release of the distribution it names. Where no rule says: `false`."""
     replace_ended: StrictBool | None = None
     """Whether the successor of a tag that has ended is proposed. Where no rule says: `false`, it is only named."""
+    group: fields.Group | None = None
+    """The name of the one proposal in which all that says so goes together. Where no rule says: one for each line."""
+    split_by: SplitBy | None = None
+    """`folder`: each folder has a proposal of its own. Where no rule says: `nothing`."""
+    refresh: Refresh | None = None
+    """How often what is open may change. Where no rule says: every `7d`."""
     require: Require | None = None
     """What is asked of an update before it is proposed. Where no rule says: nothing."""
 

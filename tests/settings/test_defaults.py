@@ -106,6 +106,8 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         min_age=default.min_age,
         os_variants=default.os_variants,
         replace_ended=default.replace_ended,
+        split_by=default.split_by,
+        refresh_every=default.refresh_every,
     )
 
 

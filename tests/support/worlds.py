@@ -77,9 +77,12 @@ class Loopback:
         """Point a tag to what `content` builds."""
         return self.store.tag(f"library/{repository}", tag, build(content))
 
+    def hub(self) -> RegistryEntry:
+        """Return the entry by which it is asked for Docker Hub."""
+        return RegistryEntry("docker.io", mirror=self.registry.host, insecure=True)
+
     def world(self) -> World:
-        entries = self.entries or (RegistryEntry("docker.io", mirror=self.registry.host, insecure=True),)
-        registry = OciRegistry(entries, environment={}, sleep=lambda _: None)
+        registry = OciRegistry(self.entries or (self.hub(),), environment={}, sleep=lambda _: None)
         return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress(), self.memory, self.facts)
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
