@@ -12,7 +12,9 @@ from bot.core.select import Home, may_ask, select
 from bot.core.transition import transition_to
 from bot.model.decision import Decision, Selected, Skip, Transition, Update
 from bot.model.evidence import Evidence
+from bot.model.image import Resolution
 from bot.model.policy import Rulebook
+from bot.model.reference import Line
 from bot.model.report import Failed
 from bot.model.vocabulary import Reason
 from bot.pipeline.ask import ask
@@ -43,6 +45,8 @@ class Judged:
     decisions: tuple[tuple[Decision, ...], ...]
     """For each survey, in its order."""
     evidence: Mapping[Transition, Evidence]
+    resolutions: Mapping[Line, Resolution]
+    """What every line points to."""
     failed: tuple[Failed, ...]
 
 
@@ -61,7 +65,7 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     assessed = assess(moves, world.scanner, world.memory, SCANS, world.progress)
     now = world.clock.now()
     gated = [reconcile([_gate(each, assessed.evidence, now) for each in places]) for places in decisions]
-    return Judged(tuple(gated), assessed.evidence, (*asked.failed, *assessed.failed))
+    return Judged(tuple(gated), assessed.evidence, asked.resolutions, (*asked.failed, *assessed.failed))
 
 
 def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected | Skip]:

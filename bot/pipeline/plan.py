@@ -35,12 +35,20 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """One proposal, and the updates that it is made of."""
+
+    proposal: Proposal
+    updates: tuple[Update, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is wanted of one repository."""
 
     decisions: tuple[Decision, ...]
     """Those it was made from, with what could not be proved turned into skips."""
-    proposals: tuple[Proposal, ...]
+    proposals: tuple[Planned, ...]
 
 
 def plan(
@@ -49,13 +57,13 @@ def plan(
     """Return one proposal per bundle, all its files together."""
     updates = [decision for decision in decisions if isinstance(decision, Update)]
     skips: dict[Update, Skip] = {}
-    proposals: list[Proposal] = []
+    proposals: list[Planned] = []
     for bundle, together in group(updates).items():
         edited = edit(survey, together)
         for skip in edited.unproved:
             skips |= {update: skip for update in together if update.occurrence == skip.occurrence}
         if edited.made:
-            proposals.append(_propose(bundle, edited, evidence, wording))
+            proposals.append(Planned(_propose(bundle, edited, evidence, wording), edited.made))
     settled = tuple(skips.get(each, each) if isinstance(each, Update) else each for each in decisions)
     return Plan(settled, tuple(proposals))
 

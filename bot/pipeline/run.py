@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from bot.core.verdict import verdict
 from bot.model.decision import Decision
@@ -14,9 +15,11 @@ from bot.model.vocabulary import Level, Stage
 from bot.pipeline.judge import Judged, World, judge
 from bot.pipeline.plan import Plan, Wording, plan
 from bot.pipeline.pool import NETWORK
-from bot.pipeline.propose import Proposed, Proposing
+from bot.pipeline.propose import Proposed, propose
+from bot.pipeline.recall import Prospect, recall
+from bot.pipeline.reconsider import reconsider
 from bot.pipeline.survey import Survey, survey
-from bot.ports import Fleet, GitRepository
+from bot.ports import Fleet, Forge, ForgeLimits, GitRepository
 
 NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names no branch with a commit."
 
@@ -32,46 +35,93 @@ class Orders:
     only: frozenset[str] = frozenset()
     """Names of repositories; empty for all."""
 
+    def wording(self, limits: ForgeLimits) -> Wording:
+        """Return how proposals read on a forge with such limits."""
+        return Wording(self.branch_prefix, self.body_template, limits)
+
 
 def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     """Run over the repositories of all fleets."""
     looked = _survey_fleets(fleets, world, orders)
     judged = judge([each.survey for each in looked.visits], world, orders.rulebook)
-    reports: list[RepositoryReport] = []
-    failures = [*looked.failed, *judged.failed]
-    world.progress.phase("Proposing", len(looked.visits))
-    for visit, decisions in zip(looked.visits, judged.decisions, strict=True):
-        report, failed = _propose(visit, decisions, judged, world, orders)
-        reports.append(report)
-        failures += [*visit.survey.failed, *failed]
-        world.progress.step()
+    agendas = _recall(looked.visits, judged, world, orders)
+    reconsidered = reconsider([each for agenda in agendas for each in agenda.prospects], judged.resolutions, world)
+    agendas = _shared_out(agendas, reconsidered.prospects)
+    proposed = _propose(agendas, world, orders)
+    failed = [*looked.failed, *judged.failed, *reconsidered.failed]
+    failed += [failure for each in proposed for failure in each.failed]
+    reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
+    return RunReport(orders.level, reports, dict(judged.evidence), tuple(failed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Agenda:
+    """What is to be done in one repository."""
+
+    visit: Visit
+    plan: Plan
+    failed: tuple[Failed, ...]
+    prospects: tuple[Prospect, ...] = ()
+    forge: Forge | None = None
+    """None where nothing can be done."""
+
+
+def _recall(visits: Sequence[Visit], judged: Judged, world: World, orders: Orders) -> list[_Agenda]:
+    """Plan for every repository, and look at what its forge remembers; one that breaks costs no other."""
+    world.progress.phase("Looking at proposals", len(visits))
+
+    def look(item: tuple[Visit, Sequence[Decision]]) -> _Agenda:
+        try:
+            return _agenda(*item, judged, world, orders)
+        finally:
+            world.progress.step()
+
+    agendas = NETWORK.map(look, zip(visits, judged.decisions, strict=True))
     world.progress.done()
-    return RunReport(orders.level, tuple(reports), dict(judged.evidence), tuple(failures))
+    return agendas
 
 
-def _propose(
-    visit: Visit, decisions: Sequence[Decision], judged: Judged, world: World, orders: Orders
-) -> tuple[RepositoryReport, Sequence[Failed]]:
-    """Plan and take the steps of one repository; one that breaks costs no other."""
+def _agenda(visit: Visit, decisions: Sequence[Decision], judged: Judged, world: World, orders: Orders) -> _Agenda:
+    surveyed, name = visit.survey, visit.repository.name
+    planned = Plan(tuple(decisions), ())
     try:
         forge = visit.fleet.forge(visit.repository)
-        wording = Wording(orders.branch_prefix, orders.body_template, forge.limits)
-        planned = plan(visit.survey, decisions, judged.evidence, wording)
+        planned = plan(surveyed, decisions, judged.evidence, orders.wording(forge.limits))
+        if visit.repository.base_branch is None:
+            return _Agenda(visit, planned, surveyed.failed)
+        prospects = recall(forge, surveyed, planned, orders.branch_prefix, world.clock.now())
     except BasebumpError as error:
-        failed = Failed(visit.repository.name, Stage.PROPOSE, str(error))
-        return _report(visit, Plan(tuple(decisions), ()), Proposed()), (failed,)
-    proposed = Proposing(forge, visit.survey, planned, orders.branch_prefix, orders.level, world.clock).proceed()
-    return _report(visit, planned, proposed), proposed.failed
+        return _Agenda(visit, planned, (*surveyed.failed, Failed(name, Stage.PROPOSE, str(error))))
+    return _Agenda(visit, planned, surveyed.failed, prospects, forge)
 
 
-def _report(visit: Visit, planned: Plan, proposed: Proposed) -> RepositoryReport:
-    repository = visit.repository
+def _shared_out(agendas: Sequence[_Agenda], prospects: Iterable[Prospect]) -> list[_Agenda]:
+    """Return the agendas with other prospects, which are as many, and in the same order."""
+    left = iter(prospects)
+    return [replace(agenda, prospects=tuple(islice(left, len(agenda.prospects)))) for agenda in agendas]
+
+
+def _propose(agendas: Sequence[_Agenda], world: World, orders: Orders) -> list[Proposed]:
+    """Take the steps of one repository after the other: forges want no two writes at once."""
+    world.progress.phase("Proposing", len(agendas))
+    proposed: list[Proposed] = []
+    for agenda in agendas:
+        name, forge = agenda.visit.repository.name, agenda.forge
+        done = propose(name, forge, agenda.prospects, orders.level) if forge is not None else Proposed()
+        proposed.append(replace(done, failed=(*agenda.failed, *done.failed)))
+        world.progress.step()
+    world.progress.done()
+    return proposed
+
+
+def _report(agenda: _Agenda, proposed: Proposed) -> RepositoryReport:
+    repository, surveyed = agenda.visit.repository, agenda.visit.survey
     return RepositoryReport(
         forge=repository.forge,
         name=repository.name,
         base_branch=repository.base_branch,
-        verdicts=tuple(verdict(decision) for decision in planned.decisions),
-        unsupported=visit.survey.unsupported,
+        verdicts=tuple(verdict(decision) for decision in agenda.plan.decisions),
+        unsupported=surveyed.unsupported,
         proposals=proposed.reports,
         note="" if repository.base_branch else NO_BRANCH,
     )
