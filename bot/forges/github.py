@@ -13,10 +13,11 @@ from github.Repository import Repository
 
 from bot.core.globs import matches
 from bot.forges._github_connection import Connection, Remote
-from bot.forges._github_errors import METADATA_READ, NOT_FOUND, RefusedError
+from bot.forges._github_errors import METADATA_READ, NOT_FOUND
 from bot.forges._github_forge import GitHubForge
 from bot.forges._github_refs import Branches
 from bot.forges._github_tree import GitHubTree
+from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage

@@ -4,10 +4,12 @@ from bot.net.client import HttpClient, Response
 from bot.net.errors import BlockedError, HttpError, OversizedError, RateLimitedError, UnreachableError
 from bot.net.guard import Guard, HostTrust, is_public
 from bot.net.proxy import Proxy
+from bot.net.session import ApiSession
 from bot.net.text import plain
 from bot.net.url import Url
 
 __all__ = [
+    "ApiSession",
     "BlockedError",
     "Guard",
     "HostTrust",
