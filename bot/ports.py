@@ -87,6 +87,8 @@ class GitRepository:
     """None where there is none: an empty repository, or a detached one."""
     commit: str | None
     """What the base branch points to."""
+    is_selected: bool = False
+    """Whether the config selects it by its owner or a topic, so that nobody asked for it by name."""
 
 
 class Fleet(Protocol):

@@ -19,7 +19,7 @@ from bot.ports import Fleet, Memory, Progress, Registry, Scanner
 
 if TYPE_CHECKING:
     from bot.pipeline.judge import World
-    from bot.pipeline.run import Orders
+    from bot.pipeline.orders import Orders
     from bot.registries.access import RegistryEntry
     from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
@@ -65,13 +65,14 @@ def fleet_world(
 ) -> Wired:
     """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
     from bot import resources
-    from bot.pipeline.run import Orders
+    from bot.pipeline.orders import Orders
 
     settings = _settings(config_file, need_forges=True)
     orders = Orders(
         rulebook=settings.rulebook,
         level=level,
         only=only,
+        limits=settings.limits,
         branch_prefix=settings.branch_prefix,
         body_template=resources.template("body.md.j2"),
     )

@@ -14,7 +14,7 @@ from bot.core.branch import branch_name, group_key, line_key
 from bot.core.compare import count_by_severity, distinct
 from bot.core.mark import trailer
 from bot.core.transition import short, transition_of
-from bot.model.decision import Candidate, Cause, Selected, Update
+from bot.model.decision import Candidate, Selected, Update
 from bot.model.evidence import Delta, Severity
 from bot.model.policy import SplitBy
 from bot.model.proposal import ProposedImage, Target
@@ -94,12 +94,6 @@ def images_of(updates: Iterable[Update]) -> tuple[ProposedImage, ...]:
 def labels_of(updates: Iterable[Update]) -> tuple[str, ...]:
     """Return the labels that the policies of the updates ask for."""
     return tuple(sorted({label for update in updates for label in update.selected.policy.labels}))
-
-
-def slides(update: Update) -> bool:
-    """Say whether an update takes what its publisher made some time ago, and had to be older than that."""
-    is_old_enough = update.candidates[0].mature is None
-    return update.cause is Cause.MOVED and bool(update.selected.policy.min_age) and is_old_enough
 
 
 def headline(bundle: Bundle, updates: Sequence[Update]) -> str:

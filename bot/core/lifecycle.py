@@ -7,6 +7,7 @@ from datetime import datetime
 
 from bot.core.fingerprint import is_outdated
 from bot.core.mark import memory
+from bot.model.policy import OnClose
 from bot.model.proposal import (
     Close,
     Leave,
@@ -43,6 +44,9 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
     declined = next((each for each in ended if _declines(each, wanted)), None)
     if declined is not None:
         return Leave(wanted.branch, LeaveReason.DECLINED, declined)
+    muting = next((each for each in ended if _mutes(each, wanted)), None)
+    if muting is not None and not wanted.is_urgent:
+        return Leave(wanted.branch, LeaveReason.MUTED, muting)
     withdrawn = ended[0] if ended and memory(ended[0].body).withdrawn else None
     was_merged = any(each.state is RequestState.MERGED for each in seen)
     is_ready = branch is not None and branch.intent == wanted.intent and not branch.conflicts and not was_merged
@@ -84,6 +88,13 @@ def _why_wait(request: Seen, wanted: Proposal, now: datetime) -> LeaveReason | N
 
 def _lines(targets: Iterable[Target]) -> set[str]:
     return {target.rpartition("@")[0] for target in targets}
+
+
+def _mutes(ended: Seen, wanted: Proposal) -> bool:
+    """Say whether a person closed a request of the same lines, where the policy takes that for all that follows."""
+    remembered = memory(ended.body)
+    closed = not remembered.withdrawn and wanted.on_close is OnClose.LINE
+    return closed and _lines(wanted.targets) <= _lines(remembered.targets)
 
 
 def _declines(ended: Seen, wanted: Proposal) -> bool:

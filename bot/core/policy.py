@@ -45,6 +45,9 @@ def policy_for(rulebook: Rulebook, place: Place) -> Policy:
         group=_first((rule.group for rule in rules), default.group),
         split_by=_first((rule.split_by for rule in rules), default.split_by),
         refresh_every=_first((rule.refresh_every for rule in rules), default.refresh_every),
+        paused=_first((rule.paused for rule in rules), default.paused),
+        schedule=_first((rule.schedule for rule in rules), default.schedule),
+        on_close=_first((rule.on_close for rule in rules), default.on_close),
         names_own=any(rule.match.role is Role.OWN for rule in rules),
     )
 

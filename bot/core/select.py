@@ -82,4 +82,6 @@ def _why_not(rulebook: Rulebook, policy: Policy, occurrence: Occurrence) -> Reas
         return Reason.UNSUPPORTED_DIGEST
     if reference.digest is None and not policy.pin:
         return Reason.PIN_OFF
-    return closed.reason if closed is not None else None
+    if closed is not None:
+        return closed.reason
+    return Reason.PAUSED if policy.paused else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from github import Github
@@ -135,7 +135,7 @@ class GitHubFleet:
                 yield Failed(each.name, Stage.SURVEY, str(refusal))
                 continue
             if repository.commit is not None:
-                yield repository
+                yield replace(repository, is_selected=True)
 
     def _wanted(self, owner: str, wanted: frozenset[str]) -> Iterator[_Listed]:
         """Yield those of the `wanted` repositories that the owner has. Raises RefusedError."""

@@ -12,6 +12,7 @@ from bot.model.vocabulary import Reason, Role
 
 if TYPE_CHECKING:  # fields name it, and nothing here makes one: a start pays only for what it uses
     from bot.model.evidence import Severity
+    from bot.model.pace import Schedule
 
 
 class UpdateMode(StrEnum):
@@ -29,6 +30,15 @@ class SplitBy(StrEnum):
 
     NOTHING = "nothing"
     FOLDER = "folder"
+
+
+class OnClose(StrEnum):
+    """What a person declines by closing a proposal."""
+
+    DIGEST = "digest"
+    """Exactly what it proposed; what comes next is offered."""
+    LINE = "line"
+    """All that its lines will ever point to, until that is pressing."""
 
 
 REFRESH_EVERY = timedelta(days=7)
@@ -81,6 +91,9 @@ class Rule:
     group: str | None = None
     split_by: SplitBy | None = None
     refresh_every: timedelta | None = None
+    paused: bool | None = None
+    schedule: Schedule | None = None
+    on_close: OnClose | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,12 @@ class Policy:
     """Whether each folder has a proposal of its own."""
     refresh_every: timedelta = REFRESH_EVERY
     """How often a proposal may move on though somebody accepted it, or though only time went by."""
+    paused: bool = False
+    """Whether nothing is proposed for now; what is open stays as it is."""
+    schedule: Schedule | None = None
+    """When proposals may be opened; None for always."""
+    on_close: OnClose = OnClose.DIGEST
+    """What closing a proposal declines."""
     names_own: bool = False
     """Whether a matching rule says `role: own`, without which own images are left alone."""
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.fingerprint import fingerprint
-from bot.core.group import Bundle, group, images_of, intent_of, labels_of, message, slides, targets_of, title
+from bot.core.group import Bundle, group, images_of, intent_of, labels_of, message, targets_of, title
+from bot.core.handling import on_close_of, schedules_of, slides, worth_of
 from bot.core.mark import mark
 from bot.core.markdown import one_line
 from bot.core.render import render_body
 from bot.core.transition import transition_of
 from bot.core.view import ProposalView, build_view
-from bot.model.decision import Decision, Skip, Transition, Update
+from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.proposal import Proposal
 from bot.pipeline.edit import Edited, edit
@@ -94,5 +95,9 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
         labels=labels_of(updates),
         refresh_every=max(update.selected.policy.refresh_every for update in updates),
         slides=all(map(slides, updates)),
+        schedules=schedules_of(updates),
+        worth=worth_of([evidence[move] for move in moves]),
+        is_overdue=any(update.cause is Cause.GONE for update in updates),
+        on_close=on_close_of(updates),
         is_draft=any(update.doubt for update in updates),
     )

@@ -17,7 +17,7 @@ from bot.pipeline.plan import Plan, Planned
 from bot.pipeline.survey import Survey
 from bot.ports import Forge
 
-_WAITING = frozenset({LeaveReason.ACCEPTED, LeaveReason.SLIDING})
+_WAITING = frozenset({LeaveReason.ACCEPTED, LeaveReason.SLIDING, LeaveReason.MUTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Prospect:
 
     @property
     def waiting(self) -> Seen | None:
-        """The open request that is left as it is, though there is something newer."""
+        """The request that is left as it is, or stays closed, though there is something newer."""
         step = self.step
         is_waiting = isinstance(step, Leave) and step.reason in _WAITING
         return step.seen if isinstance(step, Leave) and is_waiting else None
@@ -105,8 +105,12 @@ def _selected(decision: Decision) -> Selected | None:
 
 
 def _is_unknown(place: Decision) -> bool:
-    """Say whether a registry or a scanner could not say what is to be done at a place."""
-    return isinstance(place, Unknown) or (isinstance(place, Refused) and place.reason is Reason.NOT_SCANNED)
+    """Say whether it was not found out what is to be done at a place: nobody could say, or nobody was to be asked."""
+    match place:
+        case Unknown() | Refused(reason=Reason.NOT_SCANNED) | Skip(reason=Reason.PAUSED):
+            return True
+        case _:
+            return False
 
 
 def _why_not(places: Sequence[Decision]) -> str:

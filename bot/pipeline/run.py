@@ -4,40 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from bot.core.verdict import verdict
 from bot.model.decision import Decision
-from bot.model.errors import BasebumpError, ForgeError, TreeError
-from bot.model.policy import Rulebook
+from bot.model.errors import ForgeError, TreeError
 from bot.model.report import Failed, RepositoryReport, RunReport
-from bot.model.vocabulary import Level, Stage
+from bot.model.vocabulary import Stage
+from bot.pipeline.agenda import Agenda, Visit, draw_up, paced, prospects_of, shared_out
 from bot.pipeline.judge import Judged, World, judge
-from bot.pipeline.plan import Plan, Wording, plan
+from bot.pipeline.orders import Orders
 from bot.pipeline.pool import NETWORK
 from bot.pipeline.propose import Proposed, propose
-from bot.pipeline.recall import Prospect, recall
 from bot.pipeline.reconsider import reconsider
 from bot.pipeline.survey import Survey, survey
-from bot.ports import Fleet, Forge, ForgeLimits, GitRepository
+from bot.ports import Fleet, GitRepository
 
 NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names no branch with a commit."
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What the operator wants of a run."""
-
-    rulebook: Rulebook
-    branch_prefix: str
-    body_template: str
-    level: Level = Level.REPORT
-    only: frozenset[str] = frozenset()
-    """Names of repositories; empty for all."""
-
-    def wording(self, limits: ForgeLimits) -> Wording:
-        """Return how proposals read on a forge with such limits."""
-        return Wording(self.branch_prefix, self.body_template, limits)
 
 
 def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
@@ -45,8 +27,9 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     looked = _survey_fleets(fleets, world, orders)
     judged = judge([each.survey for each in looked.visits], world, orders.rulebook)
     agendas = _recall(looked.visits, judged, world, orders)
-    reconsidered = reconsider([each for agenda in agendas for each in agenda.prospects], judged.resolutions, world)
-    agendas = _shared_out(agendas, reconsidered.prospects)
+    reconsidered = reconsider(prospects_of(agendas), judged.resolutions, world)
+    agendas = shared_out(agendas, reconsidered.prospects)
+    agendas = shared_out(agendas, paced(agendas, orders.limits, world.clock.now()))
     proposed = _propose(agendas, world, orders)
     failed = [*looked.failed, *judged.failed, *reconsidered.failed]
     failed += [failure for each in proposed for failure in each.failed]
@@ -54,25 +37,14 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     return RunReport(orders.level, reports, dict(judged.evidence), tuple(failed))
 
 
-@dataclass(frozen=True, slots=True)
-class _Agenda:
-    """What is to be done in one repository."""
-
-    visit: Visit
-    plan: Plan
-    failed: tuple[Failed, ...]
-    prospects: tuple[Prospect, ...] = ()
-    forge: Forge | None = None
-    """None where nothing can be done."""
-
-
-def _recall(visits: Sequence[Visit], judged: Judged, world: World, orders: Orders) -> list[_Agenda]:
+def _recall(visits: Sequence[Visit], judged: Judged, world: World, orders: Orders) -> list[Agenda]:
     """Plan for every repository, and look at what its forge remembers; one that breaks costs no other."""
     world.progress.phase("Looking at proposals", len(visits))
 
-    def look(item: tuple[Visit, Sequence[Decision]]) -> _Agenda:
+    def look(item: tuple[Visit, Sequence[Decision]]) -> Agenda:
         try:
-            return _agenda(*item, judged, world, orders)
+            visit, decisions = item
+            return draw_up(visit, decisions, judged.evidence, orders, world.clock.now())
         finally:
             world.progress.step()
 
@@ -81,27 +53,7 @@ def _recall(visits: Sequence[Visit], judged: Judged, world: World, orders: Order
     return agendas
 
 
-def _agenda(visit: Visit, decisions: Sequence[Decision], judged: Judged, world: World, orders: Orders) -> _Agenda:
-    surveyed, name = visit.survey, visit.repository.name
-    planned = Plan(tuple(decisions), ())
-    try:
-        forge = visit.fleet.forge(visit.repository)
-        planned = plan(surveyed, decisions, judged.evidence, orders.wording(forge.limits))
-        if visit.repository.base_branch is None:
-            return _Agenda(visit, planned, surveyed.failed)
-        prospects = recall(forge, surveyed, planned, orders.branch_prefix, world.clock.now())
-    except BasebumpError as error:
-        return _Agenda(visit, planned, (*surveyed.failed, Failed(name, Stage.PROPOSE, str(error))))
-    return _Agenda(visit, planned, surveyed.failed, prospects, forge)
-
-
-def _shared_out(agendas: Sequence[_Agenda], prospects: Iterable[Prospect]) -> list[_Agenda]:
-    """Return the agendas with other prospects, which are as many, and in the same order."""
-    left = iter(prospects)
-    return [replace(agenda, prospects=tuple(islice(left, len(agenda.prospects)))) for agenda in agendas]
-
-
-def _propose(agendas: Sequence[_Agenda], world: World, orders: Orders) -> list[Proposed]:
+def _propose(agendas: Sequence[Agenda], world: World, orders: Orders) -> list[Proposed]:
     """Take the steps of one repository after the other: forges want no two writes at once."""
     world.progress.phase("Proposing", len(agendas))
     proposed: list[Proposed] = []
@@ -114,7 +66,7 @@ def _propose(agendas: Sequence[_Agenda], world: World, orders: Orders) -> list[P
     return proposed
 
 
-def _report(agenda: _Agenda, proposed: Proposed) -> RepositoryReport:
+def _report(agenda: Agenda, proposed: Proposed) -> RepositoryReport:
     repository, surveyed = agenda.visit.repository, agenda.visit.survey
     return RepositoryReport(
         forge=repository.forge,
@@ -125,18 +77,6 @@ def _report(agenda: _Agenda, proposed: Proposed) -> RepositoryReport:
         proposals=proposed.reports,
         note="" if repository.base_branch else NO_BRANCH,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One repository that was looked at."""
-
-    fleet: Fleet
-    survey: Survey
-
-    @property
-    def repository(self) -> GitRepository:
-        return self.survey.repository
 
 
 @dataclass(frozen=True, slots=True)

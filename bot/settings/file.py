@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.hosts import PURGING_HOSTS
+from bot.model.pace import Limits, Schedule
 from bot.model.policy import Accepted, EndOfLife, Match, Rule, Rulebook
 from bot.settings import fields, schema, values
 from bot.settings.checks import problems_between
@@ -44,7 +45,7 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         forges=tuple(_forge(each, folder) for each in config.forges),
         registries=registries,
         rulebook=Rulebook(
-            rules=tuple(_rule(each) for each in config.policy),
+            rules=(*([Rule(paused=True)] if config.rollout.paused else []), *map(_rule, config.policy)),
             own=config.own,
             hosts=frozenset(each.host for each in registries),
             purging=_purging(config.registries),
@@ -54,6 +55,7 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
+        limits=Limits(**config.limits.model_dump()) if config.limits else None,
         state=_state(config.state, folder) if config.state else None,
         source=str(path),
     )
@@ -117,6 +119,9 @@ def _rule(rule: schema.Rule) -> Rule:
         group=rule.group,
         split_by=rule.split_by,
         refresh_every=rule.refresh.every if rule.refresh else None,
+        schedule=Schedule(rule.schedule.cron, rule.schedule.timezone) if rule.schedule else None,
+        on_close=rule.on_close,
+        paused=rule.paused,
         require_scan=rule.require.scan if rule.require else None,
     )
 

@@ -20,8 +20,7 @@ LATER_FORGES = frozenset({"gitlab"})
 """Kinds that are planned: they are named, so that nobody looks for a spelling mistake."""
 
 LATER_KEYS = frozenset(
-    {"enrichment", "limits", "rollout", "trust", "app", "upstream", "templates", "group"}
-    | {"split_by", "reviewers", "schedule", "on_close", "refresh", "rebase", "allow_introduced", "open_when"}
+    {"enrichment", "trust", "app", "templates", "reviewers", "rebase", "allow_introduced", "open_when"}
     | {"when_unknown", "automerge", "mandatory"}
 )
 """The same for keys, wherever they stand."""

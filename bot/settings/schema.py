@@ -11,7 +11,7 @@ from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.model.policy import Policy, SplitBy, UpdateMode
+from bot.model.policy import OnClose, Policy, SplitBy, UpdateMode
 from bot.model.vocabulary import Role
 from bot.settings import fields, values
 
@@ -172,6 +172,15 @@ class Refresh(Section):
     """How long a proposal stays as it is once somebody accepted it, or while all that is new is a digest's age."""
 
 
+class Schedule(Section):
+    """Times in which proposals may be opened; what is open is cared for at any time."""
+
+    cron: fields.Cron
+    """Five fields as in a crontab, the first of them `*`: `* 6-9 * * MON` is every Monday from six to ten."""
+    timezone: fields.Timezone = "UTC"
+    """Whose clocks: a name of the IANA time zone database."""
+
+
 class Rule(Section):
     """What holds where `match` matches; for each key the first rule that matches and sets it wins."""
 
@@ -207,6 +216,12 @@ class Rule(Section):
     """`folder`: each folder has a proposal of its own. Where no rule says: `nothing`."""
     refresh: Refresh | None = None
     """How often what is open may change. Where no rule says: every `7d`."""
+    schedule: Schedule | None = None
+    """When proposals may be opened. Where no rule says: always."""
+    on_close: OnClose | None = None
+    """What closing a proposal declines: its digests, or all its lines. Where no rule says: `digest`."""
+    paused: StrictBool | None = None
+    """Whether nothing is proposed for now; what is open stays as it is. Where no rule says: `false`."""
     require: Require | None = None
     """What is asked of an update before it is proposed. Where no rule says: nothing."""
 
@@ -264,6 +279,24 @@ class Proposals(Section):
     """The least time between two writes to a forge. Absent: `1s` for repositories selected by owner, else none."""
 
 
+class Limits(Section):
+    """How many proposals may be opened. With this section they hold everywhere, and what is absent is unlimited."""
+
+    new_per_repository: fields.Count | None = None
+    """In one repository and run. Without the section: 2 where it is selected by owner, else as many as there are."""
+    new_per_run: fields.Count | None = None
+    """In one run. Without the section: 50 in repositories selected by owner."""
+    open_per_repository: fields.Count | None = None
+    """Open at the same time in one repository. Without the section: 5 where it is selected by owner."""
+
+
+class Rollout(Section):
+    """How repositories are taken on."""
+
+    paused: StrictBool = False
+    """Whether nothing is proposed anywhere for now; what is open stays as it is."""
+
+
 class Config(Section):
     """The config file of basebump."""
 
@@ -285,6 +318,10 @@ class Config(Section):
     """Scanners; in this release the first one scans. Absent: nothing is scanned."""
     proposals: Proposals = Proposals()
     """Their branches, and the pace at which they are written."""
+    limits: Limits | None = None
+    """How many proposals may be opened."""
+    rollout: Rollout = Rollout()
+    """How repositories are taken on, and whether anything is proposed at all."""
     state: fields.State | None = None
     """The database in which runs remember: `sqlite:///PATH`, relative to this file, or a PostgreSQL. Absent: none."""
 

@@ -8,6 +8,7 @@ from support.values import digest
 
 from bot.core.lifecycle import next_step
 from bot.core.mark import mark
+from bot.model.policy import OnClose
 from bot.model.proposal import (
     Close,
     Leave,
@@ -159,6 +160,18 @@ def test_an_accepted_proposal_still_gets_new_evidence():
 def test_what_a_person_closed_is_declined():
     closed = _seen(RequestState.CLOSED)
     assert _step(WANTED, closed) == Leave(BRANCH, LeaveReason.DECLINED, closed)
+
+
+def test_what_a_person_closed_mutes_its_lines_where_the_policy_says_so_until_that_is_urgent():
+    muting = replace(WANTED, on_close=OnClose.LINE)
+    before = _seen(RequestState.CLOSED, targets=TARGETS_BEFORE)
+    assert _step(muting, before) == Leave(BRANCH, LeaveReason.MUTED, before)
+    urgent = replace(muting, is_urgent=True)
+    assert _step(urgent, before) == Open(urgent, push=True)
+    withdrawn = _seen(RequestState.CLOSED, targets=TARGETS_BEFORE, withdrawn=True)
+    assert _step(muting, withdrawn) == Open(muting, push=True, withdrawn=withdrawn)
+    other = _seen(RequestState.CLOSED, targets=("docker.io/library/redis:7@x",))
+    assert _step(muting, other) == Open(muting, push=True)
 
 
 def test_the_next_digest_is_offered_after_a_decline():

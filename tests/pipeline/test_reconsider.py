@@ -15,7 +15,7 @@ from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
 
 from bot.model.evidence import Severity
 from bot.model.image import Claim
-from bot.model.policy import Accepted, Rule
+from bot.model.policy import Accepted, OnClose, Rule
 from bot.model.reference import Line
 from bot.model.vocabulary import Reason
 from bot.state.database import Database
@@ -105,3 +105,19 @@ def test_a_digest_that_only_became_old_enough_does_not_move_what_is_open(tmp_pat
     )
     loopback.rulebook = replace(loopback.rulebook, rules=())
     assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+
+
+@pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "opened"), (LOW, "declined")])
+def test_a_muted_line_comes_back_when_it_fixes_something_critical_in_what_was_declined(
+    tmp_path, loopback, fixed, outcome
+):
+    stand = LocalStand(tmp_path, FILES)
+    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(on_close=OnClose.LINE),))
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    stand.close_request(BRANCH)
+    loopback.move("python", "3.12-slim", "newer")
+    assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
+    loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
+    assert outcomes(loopback.run([stand.fleet()])) == [outcome]

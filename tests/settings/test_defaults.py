@@ -108,6 +108,8 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         replace_ended=default.replace_ended,
         split_by=default.split_by,
         refresh_every=default.refresh_every,
+        on_close=default.on_close,
+        paused=default.paused,
     )
 
 
@@ -140,7 +142,8 @@ def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everyt
     [
         "own: []",
         "{schema: 2}",
-        "{schema: 1, limits: {}}",
+        "{schema: 1, trust: {}}",
+        "{schema: 1, limits: {new_per_run: 0}}",
         "{schema: 1, own: null}",
         "{schema: 1, policy: [{tag: 3.10}]}",
         "{schema: 1, policy: [{pin: true, match: {image: []}}]}",

@@ -19,7 +19,8 @@ from bot.model.reference import Digest
 from bot.model.report import RunReport
 from bot.model.vocabulary import Level
 from bot.pipeline.judge import World
-from bot.pipeline.run import Orders, run
+from bot.pipeline.orders import Orders
+from bot.pipeline.run import run
 from bot.ports import Fleet, Memory, RegistryFacts
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
