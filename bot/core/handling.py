@@ -20,8 +20,7 @@ def slides(update: Update) -> bool:
 
 def schedules_of(updates: Iterable[Update]) -> tuple[Schedule, ...]:
     """Return every schedule that must allow the proposal."""
-    found = {update.selected.policy.schedule for update in updates} - {None}
-    return tuple(sorted((each for each in found if each is not None), key=repr))
+    return tuple(sorted({each for update in updates for each in update.selected.policy.schedules}, key=repr))
 
 
 def on_close_of(updates: Iterable[Update]) -> OnClose:

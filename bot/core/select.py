@@ -41,9 +41,11 @@ def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) 
     selected = Selected(occurrence, line, policy) if line is not None else None
     comment = occurrence.comment
     if comment is not None:
-        if comment.until is None or today <= comment.until:
+        is_over = comment.until is not None and comment.until < today
+        if not policy.mandatory and not is_over:
             return Skip(occurrence, Reason.IGNORED, selected, _says(comment))
-        expired = f"The comment on line {comment.line_number} to ignore it held until {comment.until}."
+        why = f"held until {comment.until}" if is_over else "does not hold: the policy makes its updates mandatory"
+        expired = f"The comment on line {comment.line_number} to ignore it {why}."
         occurrence = replace(occurrence, notes=(*occurrence.notes, expired))
         selected = replace(selected, occurrence=occurrence) if selected is not None else None
     reason = _why_not(rulebook, policy, occurrence)

@@ -94,6 +94,7 @@ class Rule:
     paused: bool | None = None
     schedule: Schedule | None = None
     on_close: OnClose | None = None
+    mandatory: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +130,12 @@ class Policy:
     """How often a proposal may move on though somebody accepted it, or though only time went by."""
     paused: bool = False
     """Whether nothing is proposed for now; what is open stays as it is."""
-    schedule: Schedule | None = None
-    """When proposals may be opened; None for always."""
+    schedules: tuple[Schedule, ...] = ()
+    """All of them must allow that a proposal is opened."""
     on_close: OnClose = OnClose.DIGEST
     """What closing a proposal declines."""
+    mandatory: bool = False
+    """Whether the repository itself, by its own file or by comments, can neither ignore the place nor slow it down."""
     names_own: bool = False
     """Whether a matching rule says `role: own`, without which own images are left alone."""
 
@@ -154,6 +157,8 @@ class Rulebook:
     """All that selecting and deciding needs of the operator's config."""
 
     rules: tuple[Rule, ...] = ()
+    inner: tuple[Rule, ...] = ()
+    """Those of the repository's own file, which make stricter what the others say, and never laxer."""
     own: tuple[str, ...] | None = None
     """Globs of the operator's own images; None where it is not stated."""
     hosts: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.gates import gate
@@ -22,7 +22,7 @@ from bot.pipeline.assess import assess
 from bot.pipeline.pool import SCANS
 from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
-from bot.ports import Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, Scanner
+from bot.ports import Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, RulesReader, Scanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class World:
     progress: Progress
     memory: Memory
     facts: RegistryFacts
+    read_rules: RulesReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Judged:
 
 def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged:
     """Return what is to be done at every place of `surveys`, and the evidence for it."""
-    selections = [_select(surveyed, rulebook, world) for surveyed in surveys]
+    selections = [_select(surveyed, replace(rulebook, inner=surveyed.rules), world) for surveyed in surveys]
     sources = Sources(world.registry, world.facts, world.memory, rulebook.purging)
     selected = [place for places in selections for place in places if isinstance(place, Selected)]
     asked = ask(selected, sources, rulebook, world.progress, world.clock.now())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bot.core.verdict import verdict
 from bot.model.decision import Decision
-from bot.model.errors import ForgeError, TreeError
+from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.report import Failed, RepositoryReport, RunReport
 from bot.model.vocabulary import Stage
 from bot.pipeline.agenda import Agenda, Visit, draw_up, paced, prospects_of, shared_out
@@ -19,6 +19,7 @@ from bot.pipeline.reconsider import reconsider
 from bot.pipeline.survey import Survey, survey
 from bot.ports import Fleet, GitRepository
 
+OWN_FILE_BROKEN = "Nothing is done here until its own file can be used."
 NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names no branch with a commit."
 
 
@@ -75,7 +76,7 @@ def _report(agenda: Agenda, proposed: Proposed) -> RepositoryReport:
         verdicts=tuple(verdict(decision) for decision in agenda.plan.decisions),
         unsupported=surveyed.unsupported,
         proposals=proposed.reports,
-        note="" if repository.base_branch else NO_BRANCH,
+        note=surveyed.note if repository.base_branch else NO_BRANCH,
     )
 
 
@@ -115,6 +116,8 @@ def _visit(fleet: Fleet, repository: GitRepository, world: World) -> Visit | Fai
     if repository.base_branch is None:
         return Visit(fleet, Survey(repository, is_blind=True))
     try:
-        return Visit(fleet, survey(repository, fleet.tree(repository), world.formats))
+        return Visit(fleet, survey(repository, fleet.tree(repository), world.formats, world.read_rules))
+    except ConfigError as error:
+        return Visit(fleet, Survey(repository, note=f"{OWN_FILE_BROKEN} {error}", is_blind=True))
     except (TreeError, ForgeError) as error:
         return Failed(repository.name, Stage.SURVEY, str(error))

@@ -61,7 +61,7 @@ def run_text(report: RunReport) -> str:
             *(f"  {line}" for line in _places(repository, report.evidence) if line),
         ]
         if repository.note:
-            lines.append(f"  {repository.note}")
+            lines += [f"  {console_line(line)}" for line in repository.note.splitlines()]
         lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]
         lines.append("")
     lines.append(_summary(report.repositories))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -181,6 +182,44 @@ class Schedule(Section):
     """Whose clocks: a name of the IANA time zone database."""
 
 
+class InnerMatch(Section):
+    """Which places of the repository a rule is about; all keys must match, and for a list one of its globs."""
+
+    image: OneOrMore[fields.ImageGlob] | None = None
+    """Globs over the canonical repository: `docker.io/library/*`."""
+    path: OneOrMore[fields.PathGlob] | None = None
+    """Globs over the path of the file: `**/Dockerfile`."""
+    format: OneOrMore[fields.FormatGlob] | None = None
+    """Globs over the name of the file format: `dockerfile`."""
+
+
+class InnerRule(Section):
+    """What the repository itself wants where `match` matches: stricter than the operator's word, and never laxer."""
+
+    match: InnerMatch = InnerMatch()
+    """Which places this rule is about. Absent: all of them."""
+    update: UpdateMode | None = None
+    """How far images may move; the nearer of this and the operator's holds."""
+    pin: StrictBool | None = None
+    """Whether a reference without a digest gets one, also where the operator's policy does not ask for it."""
+    ignore: StrictBool | None = None
+    """Whether the place is left alone."""
+    paused: StrictBool | None = None
+    """Whether nothing is proposed for now; what is open stays as it is."""
+    labels: tuple[fields.Label, ...] | None = None
+    """Labels for the proposal, besides the operator's."""
+    min_age: fields.Age | None = None
+    """How long a digest must have been known; the longer of this and the operator's holds."""
+    group: fields.Group | None = None
+    """The name of the one proposal in which all that says so goes together."""
+    split_by: SplitBy | None = None
+    """`folder`: each folder has a proposal of its own."""
+    schedule: Schedule | None = None
+    """When proposals may be opened; the operator's schedule must allow it, too."""
+    require: Require | None = None
+    """What is asked of an update before it is proposed."""
+
+
 class Rule(Section):
     """What holds where `match` matches; for each key the first rule that matches and sets it wins."""
 
@@ -224,6 +263,8 @@ class Rule(Section):
     """Whether nothing is proposed for now; what is open stays as it is. Where no rule says: `false`."""
     require: Require | None = None
     """What is asked of an update before it is proposed. Where no rule says: nothing."""
+    mandatory: StrictBool | None = None
+    """Whether neither a repository's own file nor its comments can ignore or slow it. Where no rule says: `false`."""
 
 
 class Files(Section):
@@ -326,6 +367,15 @@ class Config(Section):
     """The database in which runs remember: `sqlite:///PATH`, relative to this file, or a PostgreSQL. Absent: none."""
 
 
+class RepositoryFile(Section):
+    """The file in which a repository says what it wants of basebump: `.github/basebump.yaml` and its kin."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    """The version of this file's shape."""
+    policy: tuple[InnerRule, ...] = ()
+    """Rules, the most particular first; for each key the first that matches and sets it."""
+
+
 class _Shape(GenerateJsonSchema):
     """Says no more than the file may hold: no null, which means nothing here, and no titles, which repeat the keys."""
 
@@ -345,6 +395,7 @@ class _Shape(GenerateJsonSchema):
         return fields.written_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the file, for editors (https://json-schema.org/draft/2020-12/schema)."""
-    return {"$schema": DIALECT, **Config.model_json_schema(schema_generator=_Shape)}
+@cache
+def json_schema(model: type[Section] = Config) -> dict[str, Any]:
+    """Return the JSON Schema of a file, for editors (https://json-schema.org/draft/2020-12/schema)."""
+    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_Shape)}

@@ -26,6 +26,7 @@ from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.scanners.none import NoScanner
+from bot.settings import repository_rules
 from bot.state.none import NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -84,7 +85,16 @@ class Loopback:
 
     def world(self) -> World:
         registry = OciRegistry(self.entries or (self.hub(),), environment={}, sleep=lambda _: None)
-        return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress(), self.memory, self.facts)
+        return World(
+            all_formats(),
+            registry,
+            self.scanner,
+            StandingClock(),
+            NoProgress(),
+            self.memory,
+            self.facts,
+            repository_rules,
+        )
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
         wanted = Orders(self.rulebook, "basebump/", BODY_TEMPLATE, level, **orders)
