@@ -19,8 +19,11 @@ from bot.pipeline.troubles import Troubles
 from bot.ports import Progress, Registry
 
 WATCHED_SHARE = 10
-"""Of how many lines one is looked at in a run for whether it has ended: each in its turn, so that looking costs little
-where nothing moved."""
+"""Of how many lines one is looked at in a run for whether it has ended, so that looking costs little where nothing
+moved."""
+GOLDEN_RATIO = (5**0.5 - 1) / 2
+"""Multiples of it spread evenly, also every seventh or fourteenth of them: a turn that was counted in days would pass
+some lines by for good where runs are weekly, or rest at weekends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +79,5 @@ def _watched(lines: Iterable[Line], today: date) -> Iterable[Line]:
     share = min(ceil(len(all_lines) / WATCHED_SHARE), len(may_end))
     if not share:
         return ()
-    first = today.toordinal() * share % len(may_end)
+    first = int(today.toordinal() * GOLDEN_RATIO % 1 * len(may_end))
     return [*may_end, *may_end][first : first + share]
