@@ -197,6 +197,26 @@ def test_the_operators_word_on_the_end_of_support_counts_from_the_next_day(tmp_p
     assert found[1].get("successor") == ("3.13" if expected == "superseded" else None)
 
 
+def test_the_successor_that_the_operator_names_is_proposed_where_a_rule_replaces_what_is_over(tmp_path, loopback):
+    digests = shelf(loopback, "python", "3.8", "3.13")
+    content = f"FROM python:3.8@{digests['3.8']}\n"
+    ends = (EndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
+    _, _, changes, _ = choose(tmp_path, loopback, content, Rule(replace_ended=True), end_of_life=ends)
+    assert changes == {"Dockerfile": f"FROM python:3.13@{digests['3.13']}\n"}
+    later = (EndOfLife("docker.io/library/python", "3.8*", date(2026, 11, 25), "3.13"),)
+    found, *_ = choose(tmp_path, loopback, content, Rule(replace_ended=True), end_of_life=later)
+    assert status(found[1]) == ("up-to-date", None)
+
+
+def test_a_successor_that_is_not_there_is_named_and_not_proposed(tmp_path, loopback):
+    digests = shelf(loopback, "python", "3.8", "3.13")
+    ends = (EndOfLife("docker.io/library/python", "3.8", date(2024, 10, 7), "3.99"),)
+    content = f"FROM python:3.8@{digests['3.8']}\n"
+    found, _, changes, _ = choose(tmp_path, loopback, content, Rule(replace_ended=True), end_of_life=ends)
+    assert (*status(found[1]), found[1]["successor"]) == ("superseded", "end-of-life", "3.99")
+    assert changes == {}
+
+
 def test_looking_for_ends_costs_a_tenth_of_a_request_for_each_line(tmp_path, loopback):
     digests = {number: loopback.move(f"app-{number}", "1.0.0", str(number)) for number in range(20)}
     content = "".join(f"FROM app-{number}:1.0.0@{pinned}\n" for number, pinned in digests.items())
