@@ -9,6 +9,7 @@ from typing import assert_never
 from bot.core.ages import known_since, left_since, matured
 from bot.core.holds import changed_hands, holds, is_accepted, retention_note
 from bot.core.notes import noted
+from bot.core.tags import original_of
 from bot.core.transition import short
 from bot.model.decision import Candidate, Cause, Decision, Held, Selected, Unknown, Update, UpToDate
 from bot.model.image import Manifest, Resolution, Resolved, Unresolved
@@ -21,12 +22,24 @@ def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime)
     Where a farther one is held, a nearer one may still be an improvement.
     """
     first: Decision | None = None
-    for resolution in resolutions:
+    for resolution in _without_stale_patches(resolutions):
         decision = _decide(selected, resolution, now)
         if not isinstance(decision, Held | UpToDate) or (isinstance(decision, UpToDate) and first is None):
             return decision
         first = first or decision
     return first or UpToDate(selected)
+
+
+def _without_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
+    """Leave out patches that were pushed before what they patch was pushed anew: that has the newer packages."""
+    resolved = [each for each in resolutions if isinstance(each, Resolved)]
+    pushed = {digest: record.pushed for each in resolved for digest, record in each.recorded.items()}
+    originals = {each.line.tag: pushed.get(each.digest) for each in resolved}
+    for resolution in resolutions:
+        original = originals.get(original_of(resolution.line.tag) or "")
+        own = pushed.get(resolution.digest) if isinstance(resolution, Resolved) else None
+        if original is None or own is None or own >= original:
+            yield resolution
 
 
 def _decide(selected: Selected, resolution: Resolution, now: datetime) -> Decision:

@@ -74,6 +74,35 @@ def test_what_cannot_be_pulled_by_the_name_in_the_file_is_held():
     assert decision == Held(place("old"), Reason.NOT_PULLABLE, "404")
 
 
+# ---- patches -----------------------------------------------------------------------------------------------------
+
+
+def patch_and_original(patched_ago, rebuilt_ago, held):
+    """Return a patch of a tag and the tag, pushed so many days ago; the file holds `held`."""
+    times = {digest("patch"): Recorded(NOW - patched_ago * DAY), digest("new"): Recorded(NOW - rebuilt_ago * DAY)}
+    line = replace(NGINX, tag=f"{NGINX.tag}-4")
+    around = {digest(held)} if held else set()
+
+    def known(word):
+        return {each: times[each] for each in ({digest(word)} | around) if each in times}
+
+    own = known("new") if held != "new" else {}
+    return [points_to("patch", line, recorded=known("patch")), points_to("new", recorded=own)]
+
+
+@pytest.mark.parametrize("held", [None, "old"])
+def test_a_patch_is_followed_unless_what_it_patches_was_pushed_anew_since(held):
+    decision = decide(place(held), patch_and_original(1, 9, held), NOW)
+    assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.1-4")
+    decision = decide(place(held), patch_and_original(9, 1, held), NOW)
+    assert (chosen(decision), decision.candidates[0].tag) == ([digest("new")], None)
+
+
+def test_who_holds_what_was_pushed_after_its_patch_is_up_to_date():
+    assert isinstance(decide(place("new"), patch_and_original(9, 1, "new"), NOW), UpToDate)
+    assert chosen(decide(place("new"), patch_and_original(1, 9, "new"), NOW)) == [digest("patch")]
+
+
 # ---- holds, and who answers for them -----------------------------------------------------------------------------
 
 
