@@ -15,6 +15,7 @@ from support.entra import CLIENT, Entra
 from support.listener import Listener, Received, Reply
 
 from bot.model.errors import RegistryError
+from bot.model.hosts import is_acr
 from bot.model.reference import Line
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient
@@ -38,6 +39,11 @@ def test_one_exchange_serves_a_registry_and_one_token_a_repository(acr, entra):
     assert acr.asked.count("POST /oauth2/exchange") == 1
     assert acr.asked.count("POST /oauth2/token") == 2
     assert len([one for one in entra.asked if "oauth2/v2.0/token" in one]) == 1
+
+
+def test_the_tags_of_a_registry_that_is_not_named_as_azures_are_listed_by_its_own_rules(acr, entra):
+    assert not is_acr(acr.host)
+    assert client(entry(acr), environment=by_secret(entra)).tags(f"{acr.host}/team/app") == ("1",)
 
 
 def logins(acr: Acr, entra: Entra, clock: list[float]) -> EntraLogins:
