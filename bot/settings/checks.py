@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import caches, fields
+from bot.settings import ages, caches, fields
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, written_path
 
@@ -41,8 +41,8 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     yield from caches.problems(entries)
     for where, rule in _mappings(document, "policy"):
         yield from _rule(where, rule, own_is_stated="own" in document)
-        if not _knows_ages(document):
-            yield from _unreachable_age(where, rule)
+    if "state" not in document:
+        yield from ages.problems(tuple(_mappings(document, "policy")), frozenset(_recording(document)))
 
 
 def _mappings(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -163,15 +163,15 @@ def _connection(where: str, registry: dict[str, Any]) -> Check:
         yield ConfigProblem(f"{where}.mirror", "is the registry itself: leave it out")
 
 
-def _knows_ages(document: Document) -> bool:
-    """Say whether there is anything that knows since when a digest is there."""
-    return "state" in document or any(entry.get("auth") == "azure" for _, entry in _mappings(document, "registries"))
-
-
-def _unreachable_age(where: str, rule: dict[str, Any]) -> Check:
-    if str(rule.get("min_age", "0d")).strip("0") not in {"d", "h"}:
-        why = "is never reached: without `state:` basebump forgets when it first saw a digest; name a database there"
-        yield ConfigProblem(f"{where}.min_age", why)
+def _recording(document: Document) -> Iterator[str]:
+    """Yield the registries that say themselves since when a digest is there: Azure's, unless a mirror is asked."""
+    for _, registry in _mappings(document, "registries"):
+        part = _part(registry.get("host"))
+        if part is None or "mirror" in registry or registry.get("insecure") is True:
+            continue
+        host = caches.host_of(part)
+        if registry.get("auth") == "azure" or is_acr(host):
+            yield host
 
 
 def _rule(where: str, rule: dict[str, Any], *, own_is_stated: bool) -> Check:

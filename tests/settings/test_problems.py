@@ -30,6 +30,16 @@ WRONG = [
     ),
     ("policy: [{group: '7'}]", "policy[0].group", "must be 1 to 50 letters"),
     ("policy: [{min_age: 3d}]", "policy[0].min_age", "is never reached: without `state:`"),
+    (
+        "registries: [{host: contoso.azurecr.io, auth: azure}]\npolicy: [{match: {image: ghcr.io/*/*}, min_age: 3d}]",
+        "policy[0].min_age",
+        "is never reached: without `state:`",
+    ),
+    (
+        "registries: [{host: contoso.azurecr.io, mirror: mirror.example.com}]\npolicy: [{min_age: 3d}]",
+        "policy[0].min_age",
+        "is never reached: without `state:`",
+    ),
     ("state: sqlite:///a.db\npolicy: [{min_age: 3w}]", "policy[0].min_age", "such as `12h` or `3d`"),
     ("state: sqlite:///a.db\npolicy: [{min_age: 366d}]", "policy[0].min_age", "must not be longer than 365d"),
     ("policy: [{platforms: [amd64]}]", "policy[0].platforms[0]", "is no platform"),
