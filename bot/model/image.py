@@ -120,6 +120,8 @@ class Resolved:
     """Why `digest` could not be fetched under the name that stands in the file, though the tag points to it."""
     at_risk: bool = False
     """Whether an earlier digest would be old enough, and no tag keeps its registry from deleting it."""
+    platform: str | None = None
+    """Of what `digest` names, where that is no index, this was asked for, and its config says one."""
 
 
 @dataclass(frozen=True, slots=True)

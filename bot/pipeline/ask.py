@@ -103,4 +103,5 @@ def _wishes(selected: Selected, shelves: Shelves) -> Iterable[Wish]:
     if isinstance(lines, RegistryError):
         return ()
     held, min_age = selected.occurrence.reference.digest, selected.policy.min_age
-    return [Wish(line, held, min_age, is_written=line == selected.line) for line in lines]
+    names_platforms = bool(selected.policy.platforms) or selected.occurrence.platform is not None
+    return [Wish(line, held, min_age, line == selected.line, names_platforms) for line in lines]

@@ -32,6 +32,8 @@ class Wish:
     min_age: timedelta
     is_written: bool
     """Whether this is the line that the file names."""
+    names_platforms: bool = False
+    """Whether the place or its rule says which platforms are in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,8 @@ class _Asking:
         held = dict(self._held(line, {wish.held for wish in moving if wish.held is not None}, manifest))
         kept = dict(self._kept(line, held, manifest))
         recorded = {digest: record for digest in (current, *held) if (record := self._recorded(line, digest))}
-        resolved = replace(resolved, manifest=manifest, held=held, kept=kept, recorded=recorded)
+        platform = self._platform(line, manifest, held, moving)
+        resolved = replace(resolved, manifest=manifest, platform=platform, held=held, kept=kept, recorded=recorded)
         return self._with_earlier(resolved, moving)
 
     def _proved(self, resolved: Resolved) -> Manifest:
@@ -200,6 +203,15 @@ class _Asking:
             if platform is not None:
                 child = image_for(current, platform)
                 yield digest, self._fetch(line, child.digest) if child is not None else None
+
+    def _platform(
+        self, line: Line, current: Manifest, held: Mapping[Digest, Manifest | None], moving: Iterable[Wish]
+    ) -> str | None:
+        """Return the platform of what is no index, which its config says, where it is known which are in use."""
+        had_more = any(old is not None and old.kind is Kind.INDEX for old in held.values())
+        if current.kind is Kind.INDEX or not (had_more or any(wish.names_platforms for wish in moving)):
+            return None
+        return next(iter(self.sources.registry.describe(line, current).platforms), None)
 
     def _with_earlier(self, resolved: Resolved, moving: Iterable[Wish]) -> Resolved:
         """Add the earlier digests that may be taken by those for whom the current one is too young."""

@@ -75,6 +75,29 @@ def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for
     assert found[1]["new_digest"] == now
 
 
+def test_an_image_in_place_of_an_index_is_held_where_it_is_for_another_platform(tmp_path, loopback):
+    old = loopback.store.tag("library/python", "3.12", index([image_of("a"), image_of("b", "linux/arm64")]))
+    now = loopback.store.tag("library/python", "3.12", image_of("c", "linux/arm64"))
+    content = "".join(
+        f"FROM {words}python:3.12@{old}\n" for words in ("", "--platform=linux/amd64 ", "--platform=linux/arm64 ")
+    )
+    found, asked, _, text = choose(tmp_path, loopback, content)
+    assert [status(found[line]) for line in (1, 2, 3)] == [("held", "platform-lost")] * 2 + [("update", None)]
+    assert f"{now[7:19]} has no linux/amd64" in text
+    assert len(asked) == 4
+
+
+def test_an_image_for_another_platform_than_the_one_that_a_rule_names_is_held(tmp_path, loopback):
+    old = loopback.store.tag("library/python", "3.12", image_of("a"))
+    loopback.store.tag("library/python", "3.12", image_of("b", "linux/arm64"))
+    content = f"FROM python:3.12@{old}\n"
+    assert status(choose(tmp_path, loopback, content, Rule(platforms=("linux/amd64",)))[0][1]) == (
+        "held",
+        "platform-lost",
+    )
+    assert status(choose(tmp_path, loopback, content, Rule(platforms=("linux/arm64",)))[0][1]) == ("update", None)
+
+
 def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
     old = index([image_of("a"), image_of("b", "linux/arm64")])
     new = index([image_of("c"), image_of("d", "linux/arm64")])
