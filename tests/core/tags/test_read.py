@@ -26,6 +26,7 @@ v1.28.4                            numbers      1.28.4            -             
 3.12-alpine-1                      numbers      3.12              -                         -                no
 12.1.1-cudnn8-devel-ubuntu22.04    numbers      12.1.1            ubuntu22.04               -                no
 1.0-ubuntu2204                     numbers      1.0               ubuntu2204                -                no
+1.0-ubuntu2.4                      numbers      1.0               ubuntu2.4                 -                no
 8.0-windowsservercore-1809         numbers      8.0               windowsservercore-1809    -                no
 8.0-nanoserver-ltsc2022            numbers      8.0               nanoserver-ltsc2022       -                no
 1.2.3-1809                         numbers      1.2.3             -                         1809             no
