@@ -66,7 +66,10 @@ def is_public(address: str) -> bool:
 
 def resolve(host: str, port: int) -> Sequence[str]:
     """Return every address of `host`, in the order of the system's resolver. Raises OSError when there is none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # Python's own word for a label that is empty or too long
+        raise socket.gaierror(socket.EAI_NONAME, "it is no name of a host") from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
