@@ -69,6 +69,10 @@ class RegistryError(BasebumpError):
         """Whether basebump could not do its work (exit 1), or this is a finding about the image (exit 0)."""
         super().__init__(what)
 
+    def again(self) -> RegistryError:
+        """Return the same error, to be raised by another thread: one that is raised twice grows with each traceback."""
+        return RegistryError(self.host, self.reason, str(self), is_failure=self.is_failure)
+
 
 class TreeError(BasebumpError):
     """A tree, or one file of it, could not be read."""
