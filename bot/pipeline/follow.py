@@ -75,7 +75,7 @@ def follow(
 
     def ask(repository: str) -> tuple[str, ...] | RegistryError:
         try:
-            troubles.raise_if_silent(repository.partition("/")[0])
+            troubles.raise_if_silent(registry.origin(Line(repository, "")).host)
             return registry.tags(repository)
         except RegistryError as error:
             if repository in wanted:

@@ -7,13 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.listener import Listener, Received, Reply
+from support.values import occurrence
 
 from bot.cli.terminal import NoProgress
 from bot.demo import images
+from bot.model.decision import Selected
 from bot.model.image import Resolved, Unresolved
+from bot.model.policy import Policy, UpdateMode
 from bot.model.reference import Line
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
+from bot.pipeline.follow import follow
 from bot.pipeline.pool import Pool
 from bot.pipeline.resolve import Answers, Sources, Wish, resolve
 from bot.ports import Memory
@@ -96,6 +100,38 @@ def test_an_upstream_that_is_down_is_its_own_failure_and_not_that_of_its_cache()
     assert asked.count(9) == MAX_TRIES, "the second image is not tried: who is silent for one is silent for all"
     assert [isinstance(answers.resolutions[line], Resolved) for line in lines] == [False, False, True]
     assert [failed.subject for failed in answers.failed] == ["127.0.0.1:9"]
+
+
+def test_a_registry_that_falls_silent_after_it_failed_is_not_tried_for_every_image():
+    asked: list[int] = []
+
+    def lookup(host, port):
+        asked.append(port)
+        if len(asked) > MAX_TRIES:
+            raise OSError
+        return [host]
+
+    with Listener(lambda received: Reply(500, headers={"Connection": "close"})) as server:
+        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
+        answers_of(lines, [RegistryEntry(server.host, insecure=True)], resolve=lookup)
+    assert len(asked) == MAX_TRIES + 1
+
+
+def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_that_is_cached():
+    cache, upstream = "127.0.0.1:8", "127.0.0.1:9"
+    asked: list[int] = []
+    registry = OciRegistry(
+        [RegistryEntry(cache, upstream=upstream), RegistryEntry(upstream, insecure=True)],
+        environment={},
+        sleep=lambda seconds: None,
+        resolve=lambda host, port: asked.append(port) or [host],
+    )
+    places = [occurrence(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
+    moving = Policy(update=UpdateMode.MINOR)
+    selected = [Selected(place, place.reference.line(), moving) for place in places]
+    shelves = follow(selected, registry, Pool(1), NoProgress(), NOW.date())
+    assert len(asked) == MAX_TRIES
+    assert [failed.subject for failed in shelves.failed] == [upstream]
 
 
 def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
