@@ -43,6 +43,7 @@ v1.11.1-eksbuild.4                 numbers      1.11.1            -             
 1.1.5-22-bookworm                  numbers      1.1.5             bookworm                  -                no
 2022-CU10-ubuntu-22.04             year         2022              ubuntu-22.04              10               no
 2024.5.1                           year         2024.5.1          -                         -                no
+202405                             count        202405            -                         -                no
 8u402-b06-jdk                      java-update  8.0.402.6         -                         -                no
 20240530                           date         2024.5.30         -                         -                no
 2024-05-30                         date         2024.5.30         -                         -                no
