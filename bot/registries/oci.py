@@ -285,10 +285,10 @@ class _Place:
         return Question("GET", f"/v2/{quote(self.path)}/blobs/{digest}", self.path, MAX_CONFIG)
 
     def refusal(self, response: Response, question: Question) -> RegistryError:
-        return refusal(self.endpoint, question.path.removeprefix("/v2/"), response, has_credential=False)
+        return refusal(self.endpoint, question.asked, response, has_credential=False)
 
     def not_an_image(self, question: Question, error: NotAnImageError) -> RegistryError:
-        message = f"what {self.endpoint.host} has at {question.path.removeprefix('/v2/')} is no image: {error}"
+        message = f"what {self.endpoint.host} has at {question.asked} is no image: {error}"
         is_failure = isinstance(error, NotARegistryError)
         return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
 

@@ -206,6 +206,14 @@ def test_a_refusal_on_a_later_page_is_an_error_and_no_shorter_list(net, status, 
     assert raised.value.reason is reason
 
 
+def test_no_message_holds_what_a_link_asked_to_be_sent(net):
+    net.get(URL, **page("1", link='</?last=1&signature=aBcD1234>; rel="next"'))
+    net.get(URL, status=404)
+    with pytest.raises(RegistryError, match="tags/list: ") as caught:
+        client().tags(f"{HOST}/team/base")
+    assert "aBcD1234" not in str(caught.value)
+
+
 def test_a_mirror_is_asked_with_its_prefix_on_every_page():
     with responses.RequestsMock() as net:
         mirrored = "https://mirror.example.com/v2/hub/library/nginx/tags/list"
