@@ -12,29 +12,30 @@ Rules = Sequence[tuple[str, dict[str, Any]]]
 """Each with its place in the file."""
 
 NEVER = "is never reached: without `state:` basebump forgets when it first saw a digest; name a database there"
+NOT_FOR_ALL = (
+    "is never reached for all that the rule is about: without `state:` there is a record of ages only at {recording}; "
+    "name a database under `state`, or only such registries under `match.image`"
+)
 _WILDCARD = re.compile(r"[*?]")
 
 
 def problems(rules: Rules, recording: Collection[str]) -> Iterator[ConfigProblem]:
     """Yield what is wrong without a `state`; `recording` are the registries that keep a record of their own."""
+    why = NOT_FOR_ALL.format(recording=", ".join(sorted(recording))) if recording else NEVER
     for where, rule in rules:
         if str(rule.get("min_age", "0d")).strip("0") in {"d", "h"}:
             continue
-        if not any(_may_be_on(host, rule.get("match")) for host in recording):
-            yield ConfigProblem(f"{where}.min_age", NEVER)
+        if not _is_on_one_of(recording, rule.get("match")):
+            yield ConfigProblem(f"{where}.min_age", why)
 
 
-def _may_be_on(host: str, match: object) -> bool:
-    """Say whether a rule may be about an image on `host`; of what is written wrongly, others complain."""
+def _is_on_one_of(hosts: Collection[str], match: object) -> bool:
+    """Say whether a rule is about images on `hosts` alone; of what is written wrongly, others complain."""
     images = match.get("image") if isinstance(match, dict) else None
-    if images is None:
-        return True
     globs = images if isinstance(images, list) else [images]
-    return any(_may_name(host, glob) for glob in globs if isinstance(glob, str))
+    return all(isinstance(glob, str) and _begins_with_one_of(hosts, glob) for glob in globs)
 
 
-def _may_name(host: str, glob: str) -> bool:
-    """Compare what comes before the first wildcard, which is never wrong about what cannot match."""
-    fixed, *wild = _WILDCARD.split(glob, maxsplit=1)
-    beginning = f"{host}/"
-    return fixed.startswith(beginning) or (bool(wild) and beginning.startswith(fixed))
+def _begins_with_one_of(hosts: Collection[str], glob: str) -> bool:
+    fixed = _WILDCARD.split(glob, maxsplit=1)[0]
+    return any(fixed.startswith(f"{host}/") for host in hosts)

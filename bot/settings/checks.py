@@ -28,6 +28,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
         yield from _named_twice(where, forge)
     yield from _repositories_in_two_forges(document)
     yield from _hosts_listed_twice(document)
+    yield from _over_plain_http(document)
     for where, registry in _mappings(document, "registries"):
         yield from _credentials(where, registry)
         yield from _azure(where, registry)
@@ -137,8 +138,6 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
             f"`{host}` is not named as Azure names registries (`NAME.azurecr.io`); "
             f"if it is a custom domain of one, say so with `trusted_realms: [{host}]`",
         )
-    if registry.get("insecure") is True:
-        yield ConfigProblem(f"{where}.insecure", "contradicts `auth`: tokens of Entra never go over plain http")
 
 
 def _cloud(where: str, registry: dict[str, Any]) -> Check:
@@ -151,8 +150,26 @@ def _cloud(where: str, registry: dict[str, Any]) -> Check:
     if host is not None and not is_its_own(host):
         example = {"ecr": "ACCOUNT.dkr.ecr.REGION.amazonaws.com", "gar": "REGION-docker.pkg.dev"}[str(auth)]
         yield ConfigProblem(f"{where}.auth", f"is for `{example}`, and `{host}` is none")
-    if registry.get("insecure") is True:
-        yield ConfigProblem(f"{where}.insecure", "contradicts `auth`: the tokens of clouds never go over plain http")
+
+
+def _over_plain_http(document: Document) -> Check:
+    """Yield what would send a cloud's token over plain http: to its host itself, or to it as a mirror."""
+    registries = tuple(_mappings(document, "registries"))
+    clouds = {_part(registry.get("host")): registry["auth"] for _, registry in registries if _is_of_cloud(registry)}
+    for where, registry in registries:
+        if registry.get("insecure") is not True:
+            continue
+        asked = _part(registry.get("mirror")) or _part(registry.get("host"))
+        host = asked and caches.host_of(asked)
+        if host is not None and host in clouds:
+            yield ConfigProblem(
+                f"{where}.insecure",
+                f"contradicts `auth: {clouds[host]}` of `{host}`: the tokens of clouds never go over plain http",
+            )
+
+
+def _is_of_cloud(registry: dict[str, Any]) -> bool:
+    return registry.get("auth") in ("azure", "ecr", "gar")
 
 
 def _connection(where: str, registry: dict[str, Any]) -> Check:
@@ -164,13 +181,16 @@ def _connection(where: str, registry: dict[str, Any]) -> Check:
 
 
 def _recording(document: Document) -> Iterator[str]:
-    """Yield the registries that say themselves since when a digest is there: Azure's, unless a mirror is asked."""
+    """Yield the registries that say themselves since when a digest is there.
+
+    They are Azure's, asked themselves, by somebody whom they may tell more than images.
+    """
     for _, registry in _mappings(document, "registries"):
-        part = _part(registry.get("host"))
-        if part is None or "mirror" in registry or registry.get("insecure") is True:
+        part, auth = _part(registry.get("host")), registry.get("auth")
+        if part is None or "mirror" in registry:
             continue
         host = caches.host_of(part)
-        if registry.get("auth") == "azure" or is_acr(host):
+        if auth == "azure" or (is_acr(host) and auth != "anonymous"):
             yield host
 
 

@@ -10,10 +10,12 @@ from bot.model.errors import ConfigError
 from bot.settings import load
 from bot.settings.file import config_of
 
+ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
 WRONG = [
     # keys
     ("speed: {}", "speed", "is no key here; there are schema, forges"),
     ("trust: {}", "trust", "comes with a later release"),
+    ("upstream: docker.io", "upstream", "is no key here"),
     ("regestries: []", "regestries", "did you mean `registries`?"),
     ("proposals: {branch-prefix: x/}", "proposals.branch-prefix", "did you mean `branch_prefix`?"),
     ("proposals: {branchPrefix: x/}", "proposals.branchPrefix", "did you mean `branch_prefix`?"),
@@ -33,10 +35,20 @@ WRONG = [
     (
         "registries: [{host: contoso.azurecr.io, auth: azure}]\npolicy: [{match: {image: ghcr.io/*/*}, min_age: 3d}]",
         "policy[0].min_age",
+        "is never reached for all that",
+    ),
+    (
+        "registries: [{host: contoso.azurecr.io, auth: azure}]\npolicy: [{min_age: 3d}]",
+        "policy[0].min_age",
+        "never reached",
+    ),
+    (
+        f"registries: [{{host: contoso.azurecr.io, mirror: mirror.example.com}}]\n{ON_AZURE}",
+        "policy[0].min_age",
         "is never reached: without `state:`",
     ),
     (
-        "registries: [{host: contoso.azurecr.io, mirror: mirror.example.com}]\npolicy: [{min_age: 3d}]",
+        f"registries: [{{host: contoso.azurecr.io, auth: anonymous}}]\n{ON_AZURE}",
         "policy[0].min_age",
         "is never reached: without `state:`",
     ),
@@ -194,6 +206,15 @@ WRONG = [
         "registries: [{host: contoso.azurecr.io, auth: azure, insecure: true}]",
         "registries[0].insecure",
         "never go over plain http",
+    ),
+    (
+        """
+        registries:
+          - {host: docker.io, mirror: contoso.azurecr.io/hub, insecure: true}
+          - {host: contoso.azurecr.io, auth: azure}
+        """,
+        "registries[0].insecure",
+        "of `contoso.azurecr.io`: the tokens of clouds never go over plain http",
     ),
     ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "shows no certificate"),
     ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is no registry"),
