@@ -109,7 +109,10 @@ class _Asking:
                 self.troubles.raise_if_silent(host)
             current, manifest = self._current(line, {wish.held for wish in wishes})
             moving = [wish for wish in wishes if wish.held != current]
-            self.all_moved[line.host] = bool(moving) and self.all_moved.get(line.host, True)
+            if moving:
+                self.all_moved.setdefault(line.host, True)
+            else:
+                self.all_moved[line.host] = False
             return self._resolved(line, current, manifest, moving)
         except RegistryError as error:
             self.troubles.note(error.host, error)
@@ -189,7 +192,7 @@ class _Asking:
                 yield digest, known or self._fetch(line, digest)
             except RegistryError as error:
                 self.troubles.note(line.host, error)
-                if error.reason is Reason.NOT_FOUND_OR_DENIED:
+                if error.is_absent:
                     yield digest, None
 
     def _kept(

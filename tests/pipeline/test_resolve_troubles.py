@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.listener import Listener, Received, Reply
-from support.values import occurrence
+from support.values import digest, occurrence
 
 from bot.cli.terminal import NoProgress
 from bot.demo import images
 from bot.model.decision import Selected
 from bot.model.image import Resolved, Unresolved
 from bot.model.policy import Policy, UpdateMode
-from bot.model.reference import Line
+from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
 from bot.pipeline.follow import follow
@@ -29,14 +29,20 @@ from bot.state.memory import DatabaseMemory
 from bot.state.none import NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+HELD = digest("held")
 IMAGE = images.image([images.layer({"a": b"b"})])
 
 
 def answers_of(
-    lines: Iterable[Line], entries: Iterable[RegistryEntry], workers: int = 1, memory: Memory | None = None, **options
+    lines: Iterable[Line],
+    entries: Iterable[RegistryEntry],
+    workers: int = 1,
+    memory: Memory | None = None,
+    held: Digest | None = None,
+    **options,
 ) -> Answers:
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
-    wishes = [Wish(line, None, timedelta(), is_written=True) for line in lines]
+    wishes = [Wish(line, held, timedelta(), is_written=True) for line in lines]
     sources = Sources(registry, NoFacts(), memory or NoMemory(), frozenset())
     return resolve(wishes, sources, Pool(workers), NoProgress(), NOW)
 
@@ -132,6 +138,30 @@ def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_
     shelves = follow(selected, registry, Pool(1), NoProgress(), NOW.date())
     assert len(asked) == MAX_TRIES
     assert [failed.subject for failed in shelves.failed] == [upstream]
+
+
+@pytest.mark.parametrize(("status", "known"), [(404, {HELD: None}), (403, {}), (401, {}), (500, {})])
+def test_only_what_a_registry_says_it_does_not_have_is_gone(status, known):
+    def answer(received: Received) -> Reply:
+        return Reply(status) if received.path.endswith(HELD) else manifest()
+
+    with Listener(answer) as server:
+        line = Line(f"{server.host}/a", "1")
+        resolved = answers_of([line], [RegistryEntry(server.host, insecure=True)], held=HELD).resolutions[line]
+    assert isinstance(resolved, Resolved)
+    assert resolved.held == known
+
+
+def test_one_image_that_is_sent_where_nobody_may_go_is_no_trouble_of_the_others():
+    def answer(received: Received) -> Reply:
+        if received.path.startswith("/v2/a/"):
+            return Reply(307, headers={"Location": "http://10.0.0.1/"})
+        return manifest()
+
+    with Listener(answer) as server:
+        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b")]
+        found = answers_of(lines, [RegistryEntry(server.host, insecure=True)]).resolutions
+    assert [isinstance(found[line], Resolved) for line in lines] == [False, True]
 
 
 def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
