@@ -221,19 +221,19 @@ class _Asking:
         line, history = resolved.line, resolved.history
         since = known_since(resolved.digest, history, resolved.recorded, self.now)
         earlier: dict[Digest, Manifest] = {}
-        at_risk = False
+        at_risk: set[Digest] = set()
         for wish in moving:
             if since + wish.min_age <= self.now:
                 continue
             held = wish.held if wish.is_written else None
             for digest in matured(history, resolved.digest, held, wish.min_age, self.now)[:MAX_EARLIER]:
                 if self._is_at_risk(line, digest):
-                    at_risk = True
+                    at_risk.add(digest)
                 elif manifest := self._still_there(line, digest):
                     earlier[digest] = manifest
                     break
         newest_first = sorted(earlier.values(), key=lambda each: _last_seen(history, each.digest), reverse=True)
-        return replace(resolved, earlier=tuple(newest_first), at_risk=at_risk)
+        return replace(resolved, earlier=tuple(newest_first), at_risk=frozenset(at_risk))
 
     def _is_at_risk(self, line: Line, digest: Digest) -> bool:
         """Say whether a registry may delete a digest that its tag has left."""

@@ -172,9 +172,37 @@ def test_while_nothing_is_old_enough_the_place_is_held_and_says_until_when():
 
 
 def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
-    decision = decide(place("old", THREE_DAYS), [points_to("new", at_risk=True)], NOW)
+    resolved = points_to("new", history=seen(NGINX, old=9, ripe=4), at_risk=frozenset({digest("ripe")}))
+    decision = decide(place("old", THREE_DAYS), [resolved], NOW)
     assert isinstance(decision, Held)
     assert decision.reason is Reason.RETENTION_RISK
+    patient = decide(place("old", Policy(min_age=5 * DAY)), [resolved], NOW)
+    assert isinstance(patient, Held)
+    assert patient.reason is Reason.TOO_YOUNG, "what may be deleted is not old enough for it anyhow"
+
+
+@pytest.mark.parametrize(
+    ("ripe", "reason"), [(("amd",), Reason.PLATFORM_LOST), (("old amd64", "old arm64"), Reason.INDEX_CHURN)]
+)
+def test_what_is_old_enough_is_no_better_than_what_is_held_for_the_same_reason(ripe, reason):
+    def both(word, *children):
+        listed = tuple(map(Child, map(digest, children), ("linux/amd64", "linux/arm64")))
+        return replace(index(word), children=listed)
+
+    new, old = both("new", "new amd64", "new arm64"), both("old", "old amd64", "old arm64")
+    resolved = Resolved(
+        NGINX,
+        new.digest,
+        new,
+        held={old.digest: old},
+        history=seen(NGINX, old=9, ripe=4),
+        earlier=(both("ripe", *ripe),),
+    )
+    held = decide(place("old", THREE_DAYS), [resolved], NOW)
+    assert isinstance(held, Held)
+    assert held.reason is Reason.TOO_YOUNG
+    answered = Policy(min_age=3 * DAY, accept=(Accepted(reason, "team", "it is fine", NOW.date()),))
+    assert chosen(decide(place("old", answered), [resolved], NOW)) == [digest("ripe")]
 
 
 def test_a_place_takes_nothing_earlier_that_only_another_place_may_take():

@@ -135,7 +135,7 @@ def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_
     places = [occurrence(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
     moving = Policy(update=UpdateMode.MINOR)
     selected = [Selected(place, place.reference.line(), moving) for place in places]
-    shelves = follow(selected, registry, Pool(1), NoProgress(), NOW.date())
+    shelves = follow(selected, registry, Pool(1), NoProgress(), (), NOW.date())
     assert len(asked) == MAX_TRIES
     assert [failed.subject for failed in shelves.failed] == [upstream]
 
