@@ -4,6 +4,7 @@ import json
 
 import pytest
 import responses
+from support.listener import Listener, Reply
 from support.registry import DockerRegistry
 from support.soon import soon
 from support.tokens import TokenServer
@@ -101,6 +102,14 @@ def test_pages_without_end_are_not_all_read(net, monkeypatch, limit, most):
     with pytest.raises(RegistryError):
         client().tags(f"{HOST}/team/base")
     assert len(net.calls) == most
+
+
+def test_a_page_beyond_the_limit_is_not_read(monkeypatch):
+    monkeypatch.setattr(oci, "MAX_TAG_PAGE", 100)
+    with Listener(lambda received: Reply(200, page("1" * 100)["body"].encode())) as server:
+        registries = on_loopback(RegistryEntry(server.host, insecure=True))
+        with pytest.raises(RegistryError, match="more than 100 bytes"):
+            registries.tags(f"{server.host}/team/base")
 
 
 def test_a_repository_that_is_not_there_is_a_finding(net):
