@@ -161,6 +161,12 @@ def test_a_helper_that_fails_is_said_without_its_words(body, said, helper, a_hom
     assert "secret" not in str(caught.value)
 
 
+def test_an_identity_token_is_no_password_for_other_programs(a_home_of_its_own):
+    chain = keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"identitytoken": "refresh"}}})
+    assert chain.credential("ghcr.io") == IdentityToken("refresh")
+    assert chain.login("ghcr.io") is None
+
+
 def test_a_helper_that_hangs_is_not_waited_for(helper, a_home_of_its_own, monkeypatch):
     monkeypatch.setattr(helpers, "HELPER_TIMEOUT", 0.5)
     helper("tool", f"import time; time.sleep(20); {answers('user', 'word')}")
