@@ -214,7 +214,11 @@ class _Asking:
         had_more = any(old is not None and old.kind is Kind.INDEX for old in held.values())
         if current.kind is Kind.INDEX or not (had_more or any(wish.names_platforms for wish in moving)):
             return None
-        return next(iter(self.sources.registry.describe(line, current).platforms), None)
+        try:
+            return next(iter(self.sources.registry.describe(line, current).platforms), None)
+        except RegistryError as error:
+            self.troubles.note(line.host, error)
+            return None
 
     def _with_earlier(self, resolved: Resolved, moving: Iterable[Wish]) -> Resolved:
         """Add the earlier digests that may be taken by those for whom the current one is too young."""
