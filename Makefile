@@ -28,6 +28,7 @@ docs: .venv/development
 	$(VENV)/basebump config schema > config/schema.json
 	$(VENV)/python tests/support/config_reference.py
 	$(VENV)/python tests/support/kinds_reference.py
+	$(VENV)/python tests/support/view_reference.py
 	$(VENV)/python tests/support/vocabulary_reference.py
 
 # Needs uv. Universal: one lock for every Python and platform that basebump runs on.

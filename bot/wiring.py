@@ -20,6 +20,7 @@ from bot.ports import Fleet, Memory, Progress, Registry, Scanner
 if TYPE_CHECKING:
     from bot.pipeline.judge import World
     from bot.pipeline.orders import Orders
+    from bot.pipeline.plan import Templates
     from bot.registries.access import RegistryEntry
     from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
@@ -71,7 +72,6 @@ def fleet_world(
     config_file: Path, level: Level, only: frozenset[str], progress: Progress, cache: Path | None = None
 ) -> Wired:
     """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
-    from bot import resources
     from bot.pipeline.orders import Orders
 
     settings = _settings(config_file, need_forges=True)
@@ -81,14 +81,27 @@ def fleet_world(
         only=only,
         limits=settings.limits,
         branch_prefix=settings.branch_prefix,
-        body_template=resources.template("body.md.j2"),
-        dashboard_template=resources.template("dashboard.md.j2"),
+        templates=_templates(settings),
+        trailers=settings.trailers,
         has_dashboards=settings.has_dashboards,
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),
         world=_world(settings, progress, cache),
         orders=orders,
+    )
+
+
+def _templates(settings: Settings) -> Templates:
+    """Return the operator's templates, and ours where there are none. Raises ConfigError where one cannot be used."""
+    from bot import resources
+    from bot.pipeline.plan import Templates
+
+    return Templates(
+        title=settings.template("title") or resources.template("title.txt.j2"),
+        body=settings.template("body") or resources.template("body.md.j2"),
+        message=settings.template("message") or resources.template("message.txt.j2"),
+        dashboard=settings.template("dashboard") or resources.template("dashboard.md.j2"),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.model.proposal import Target
@@ -31,6 +31,11 @@ _ANY_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*", re.ASCII)
 def trailer(intent: str) -> str:
     """Return the last paragraph of a commit message that carries `intent`, 16 hexadecimal digits."""
     return f"{_TRAILER}: 1 {intent}"
+
+
+def signed(message: str, intent: str, trailers: Sequence[str]) -> str:
+    """Return a commit message with `trailers` and the one that carries `intent` for its last paragraph."""
+    return "\n\n".join([message.strip(), "\n".join([*trailers, trailer(intent)])]) + "\n"
 
 
 def intent_of(message: str) -> str | None:

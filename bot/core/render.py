@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
 
 from jinja2 import StrictUndefined, Template, nodes
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.dashboard import DashboardView
 from bot.core.view import ProposalView
+from bot.core.words import HeadView
 from bot.model.errors import BasebumpError
 from bot.model.evidence import Severity
 
@@ -30,6 +31,10 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 class BodyTooLongError(BasebumpError):
     """Even cut to the bone the body does not fit the forge."""
+
+
+class TemplateFailedError(BasebumpError):
+    """A template does what it may not, or names what there is not."""
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -75,10 +80,29 @@ def render_dashboard(source: str, view_with: Callable[[int], DashboardView], lim
     return _fitting(source, "dashboard", view_with, limit)
 
 
+def render_line(source: str, head: HeadView) -> str:
+    """Render the title of a proposal. Raises TemplateFailedError."""
+    return _rendered(source, {"proposal": head}).strip()
+
+
+def render_message(source: str, head: HeadView) -> str:
+    """Render the message of a commit, without trailers. Raises TemplateFailedError where it says nothing."""
+    message = _BLANK_LINES.sub("\n\n", _rendered(source, {"proposal": head})).strip()
+    if not message:
+        raise TemplateFailedError("the template of commit messages renders nothing; let it say what was done")
+    return message
+
+
+def _rendered(source: str, views: Mapping[str, object]) -> str:
+    try:
+        return compile_template(source).render(views)
+    except TemplateError as error:
+        raise TemplateFailedError(f"a template cannot be rendered: {error}; correct it, or leave it out") from None
+
+
 def _fitting(source: str, called: str, view_with: Callable[[int], object], limit: int) -> str:
-    template = compile_template(source)
     for rows in _ROWS:
-        body = _BLANK_LINES.sub("\n\n", template.render({called: view_with(rows)}))
+        body = _BLANK_LINES.sub("\n\n", _rendered(source, {called: view_with(rows)}))
         if len(body) <= limit:
             return body
     raise BodyTooLongError(f"its text has {len(body)} characters without any list, and the forge takes {limit}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import Link, Text, vulnerability
@@ -18,6 +19,17 @@ from bot.model.vocabulary import Role
 VERSION = 1
 MAX_LINES = 20
 """Line numbers that are shown of one file."""
+
+
+class UpdateType(StrEnum):
+    """How far something moves."""
+
+    PIN = "pin"
+    """It gets the digest that its tag points to."""
+    DIGEST = "digest"
+    """Its tag stays."""
+    TAG = "tag"
+    """It moves to another tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,8 @@ class ProposalView:
     """Everything that a body is made of."""
 
     version: int
+    update_type: UpdateType
+    """The farthest that any image of it moves."""
     transitions: tuple[TransitionView, ...]
     transitions_cut: int
     """How many were left out."""
@@ -132,6 +146,7 @@ def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence
     shown = moved[: max(rows, 1)]
     return ProposalView(
         version=VERSION,
+        update_type=_update_type(moved),
         transitions=tuple(_transition(each, by_transition[each], evidence[each], rows) for each in shown),
         transitions_cut=len(moved) - len(shown),
         files=files[:rows],
@@ -140,6 +155,11 @@ def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence
         scanner_version=Text(scanner.version) if scanner else None,
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
     )
+
+
+def _update_type(moved: Iterable[Transition]) -> UpdateType:
+    kinds = {UpdateType.TAG if each.tag else UpdateType.DIGEST if each.old else UpdateType.PIN for each in moved}
+    return next(kind for kind in (UpdateType.TAG, UpdateType.DIGEST, UpdateType.PIN) if kind in kinds)
 
 
 def _transition(transition: Transition, update: Update, evidence: Evidence, rows: int) -> TransitionView:

@@ -51,5 +51,5 @@ def _body(report: RepositoryReport, limit: int, orders: Orders) -> str | None:
     view = build_dashboard(report, 1)
     if view.is_empty or not (orders.has_dashboards or view.trouble):
         return None
-    template = orders.dashboard_template
+    template = orders.templates.dashboard
     return marked(render_dashboard(template, lambda rows: build_dashboard(report, rows), limit - BOARD_RESERVE))

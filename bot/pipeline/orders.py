@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.model.pace import Limits
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Level
-from bot.pipeline.plan import Wording
+from bot.pipeline.plan import Templates, Wording
 from bot.ports import ForgeLimits
 
 
@@ -17,16 +17,17 @@ class Orders:
 
     rulebook: Rulebook
     branch_prefix: str
-    body_template: str
-    dashboard_template: str
+    templates: Templates
     level: Level = Level.REPORT
     only: frozenset[str] = frozenset()
     """Names of repositories; empty for all."""
     has_dashboards: bool = False
     """Whether each repository has an issue that shows everything."""
+    trailers: tuple[str, ...] = ()
+    """Of every commit: `Signed-off-by: …`."""
     limits: Limits | None = None
     """None where the operator says nothing."""
 
     def wording(self, limits: ForgeLimits) -> Wording:
         """Return how proposals read on a forge with such limits."""
-        return Wording(self.branch_prefix, self.body_template, limits)
+        return Wording(self.branch_prefix, self.templates, self.trailers, limits)

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.fingerprint import fingerprint
-from bot.core.group import Bundle, group, images_of, intent_of, labels_of, message, targets_of, title
+from bot.core.group import Bundle, group, images_of, intent_of, labels_of, targets_of
 from bot.core.handling import on_close_of, schedules_of, slides, worth_of
-from bot.core.mark import mark
+from bot.core.mark import mark, signed
 from bot.core.markdown import one_line
-from bot.core.render import render_body
+from bot.core.render import render_body, render_line, render_message
 from bot.core.transition import transition_of
 from bot.core.view import ProposalView, build_view
+from bot.core.words import build_head
 from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.proposal import Proposal
@@ -27,11 +28,23 @@ MANY_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Templates:
+    """The sources of what basebump writes."""
+
+    title: str
+    body: str
+    message: str
+    dashboard: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """What proposals are called and how they read."""
 
     branch_prefix: str
-    body_template: str
+    templates: Templates
+    trailers: tuple[str, ...]
+    """Of every commit, besides ours."""
     limits: ForgeLimits
 
 
@@ -80,17 +93,19 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
         return build_view(updates, evidence, rows)
 
     space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
-    body = render_body(wording.body_template, view_with, space)
-    headed = title(bundle, updates, [evidence[move].delta for move in moves])
+    body = render_body(wording.templates.body, view_with, space)
+    head = build_head(bundle, updates, [evidence[move].delta for move in moves])
+    title = render_line(wording.templates.title, head)
+    intent = intent_of(updates)
     return Proposal(
         branch=bundle.branch(wording.branch_prefix),
-        title=one_line(headed, wording.limits.title_characters),
+        title=one_line(title, wording.limits.title_characters),
         body=f"{body.rstrip()}\n\n{remembered}\n",
-        message=message(bundle, updates),
+        message=signed(render_message(wording.templates.message, head), intent, wording.trailers),
         changes=edited.changes,
         images=images_of(updates),
         targets=targets,
-        intent=intent_of(updates),
+        intent=intent,
         report=report,
         labels=labels_of(updates),
         refresh_every=max(update.selected.policy.refresh_every for update in updates),

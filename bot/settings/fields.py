@@ -47,6 +47,7 @@ _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _AGE = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
+_TRAILER = re.compile(r"(?!(?i:Basebump-Intent):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
@@ -368,6 +369,11 @@ Group = Annotated[
 Cron = Annotated[str, AfterValidator(_cron)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
+Trailer = Annotated[
+    str,
+    AfterValidator(_matching(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
+    _schema("trailer", _TRAILER),
+]
 BranchPrefix = Annotated[str, AfterValidator(_prefix)]
 RepositoryName = Annotated[
     str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -55,11 +56,38 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
+        templates=_templates(config.proposals.templates, folder),
+        trailers=config.proposals.trailers,
         has_dashboards=config.proposals.dashboard,
         limits=Limits(**config.limits.model_dump()) if config.limits else None,
         state=_state(config.state, folder) if config.state else None,
         source=str(path),
     )
+
+
+def _templates(templates: schema.Templates, folder: Path) -> Mapping[str, str]:
+    """Read the operator's own templates. Raises ConfigError with all that cannot be used."""
+    paths = templates.model_dump(exclude_none=True)
+    if not paths:
+        return {}
+    from jinja2 import TemplateError  # noqa: PLC0415 - only those wait for it who have templates
+
+    from bot.core.render import compile_template  # noqa: PLC0415 - the same
+
+    sources: dict[str, str] = {}
+    problems: list[ConfigProblem] = []
+    for kind, path in paths.items():
+        where = f"proposals.templates.{kind}"
+        try:
+            sources[kind] = (folder / path).read_text(encoding="utf-8")
+            compile_template(sources[kind])
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(ConfigProblem(where, f"could not be read: {getattr(error, 'strerror', None) or error}"))
+        except TemplateError as error:
+            problems.append(ConfigProblem(where, f"is no template that can be used: {error}"))
+    if problems:
+        raise ConfigError(str(folder), tuple(problems))
+    return sources
 
 
 def _forge(forge: schema.Github | schema.Local, folder: Path) -> values.ForgeSettings:

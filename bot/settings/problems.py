@@ -20,7 +20,7 @@ LATER_FORGES = frozenset({"gitlab"})
 """Kinds that are planned: they are named, so that nobody looks for a spelling mistake."""
 
 LATER_KEYS = frozenset(
-    {"enrichment", "trust", "app", "templates", "reviewers", "rebase", "allow_introduced", "open_when"}
+    {"enrichment", "trust", "app", "reviewers", "rebase", "allow_introduced", "open_when"}
     | {"when_unknown", "automerge"}
 )
 """The same for keys, wherever they stand."""

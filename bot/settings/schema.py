@@ -311,11 +311,28 @@ class Scanner(Section):
     """How long the scan of one image may take."""
 
 
+class Templates(Section):
+    """Files with templates of your own, relative to this file; `docs/templates.md` says what they may use."""
+
+    title: fields.Text | None = None
+    """Of titles. Absent: what ships as `templates/title.txt.j2`."""
+    body: fields.Text | None = None
+    """Of bodies. Absent: what ships as `templates/body.md.j2`."""
+    message: fields.Text | None = None
+    """Of commit messages, without trailers. Absent: what ships as `templates/message.txt.j2`."""
+    dashboard: fields.Text | None = None
+    """Of dashboards. Absent: what ships as `templates/dashboard.md.j2`."""
+
+
 class Proposals(Section):
     """How proposals are made."""
 
     branch_prefix: fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
     """What the names of all our branches begin with. Changing it orphans what is open."""
+    templates: Templates = Templates()
+    """Templates of your own, in place of those that ship."""
+    trailers: tuple[fields.Trailer, ...] = ()
+    """Lines at the end of every commit message: `Signed-off-by: Bot <bot@example.com>`."""
     dashboard: StrictBool = False
     """Whether each repository has one issue that shows everything, with boxes that the next run obeys."""
     write_delay: fields.Duration | None = None

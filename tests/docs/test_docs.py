@@ -4,7 +4,7 @@ import re
 
 import click
 import pytest
-from support import kinds_reference, vocabulary_reference
+from support import kinds_reference, view_reference, vocabulary_reference
 from support.parts import ROOT
 
 from bot.cli.app import basebump
@@ -101,3 +101,8 @@ def test_every_path_that_a_page_names_is_there(page):
 
 def test_the_changelog_has_what_is_not_released_yet():
     assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_page_of_templates_is_made_from_the_views():
+    text = view_reference.PAGE.read_text(encoding="utf-8")
+    assert view_reference.page(text) == text, "python tests/support/view_reference.py"

@@ -46,6 +46,8 @@ def unhidden(text: str) -> str:
 
 @pytest.fixture
 def everything(tmp_path) -> Path:
+    for kind in ("title.txt", "body.md", "message.txt", "dashboard.md"):
+        (tmp_path / f"{kind}.j2").write_text("words", encoding="utf-8")
     path = tmp_path / "everything.yaml"
     path.write_text(unhidden(DEFAULT.read_text(encoding="utf-8")), encoding="utf-8")
     (tmp_path / "end-of-life.yaml").write_text(ENDS, encoding="utf-8")

@@ -1,5 +1,7 @@
 """The files besides the config: each says what is wrong with it in its own words."""
 
+import json
+
 import pytest
 
 from bot.model.errors import ConfigError
@@ -30,3 +32,26 @@ def test_a_file_of_ends_that_is_wrong_is_told_in_its_own_words(tmp_path, text, s
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "basebump.yaml", need_forges=False)
     assert says in str(caught.value)
+
+
+def test_templates_are_read_beside_the_config_and_wrong_ones_are_told_all_at_once(tmp_path):
+    (tmp_path / "title.j2").write_text("{{ proposal.headline }}")
+    (tmp_path / "body.j2").write_text("{% if %}")
+    config = tmp_path / "basebump.yaml"
+    config.write_text("schema: 1\nproposals: {templates: {title: title.j2}}\n")
+    assert load(config, need_forges=False).templates == {"title": "{{ proposal.headline }}"}
+    config.write_text("schema: 1\nproposals: {templates: {title: none.j2, body: body.j2}}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(config, need_forges=False)
+    assert [problem.where for problem in caught.value.problems] == [
+        "proposals.templates.title",
+        "proposals.templates.body",
+    ]
+
+
+@pytest.mark.parametrize("trailer", ["no trailer", "Basebump-Intent: 1 0", "basebump-intent: x", "A: b\nC: d", "A:"])
+def test_what_is_no_trailer_or_ours_is_refused(tmp_path, trailer):
+    config = tmp_path / "basebump.yaml"
+    config.write_text(f"schema: 1\nproposals: {{trailers: [{json.dumps(trailer)}]}}\n")
+    with pytest.raises(ConfigError, match="must be one line `Key: value`"):
+        load(config, need_forges=False)

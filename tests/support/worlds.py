@@ -20,6 +20,7 @@ from bot.model.report import RunReport
 from bot.model.vocabulary import Level
 from bot.pipeline.judge import World
 from bot.pipeline.orders import Orders
+from bot.pipeline.plan import Templates
 from bot.pipeline.run import run
 from bot.ports import Fleet, Memory, RegistryFacts
 from bot.registries.access import RegistryEntry
@@ -30,8 +31,16 @@ from bot.settings import repository_rules
 from bot.state.none import NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-DASHBOARD_TEMPLATE = (ROOT / "templates" / "dashboard.md.j2").read_text(encoding="utf-8")
-BODY_TEMPLATE = (ROOT / "templates" / "body.md.j2").read_text(encoding="utf-8")
+
+
+def _template(name: str) -> str:
+    return (ROOT / "templates" / name).read_text(encoding="utf-8")
+
+
+BODY_TEMPLATE = _template("body.md.j2")
+TEMPLATES = Templates(
+    _template("title.txt.j2"), BODY_TEMPLATE, _template("message.txt.j2"), _template("dashboard.md.j2")
+)
 
 
 class StandingClock:
@@ -98,7 +107,7 @@ class Loopback:
         )
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
-        wanted = Orders(self.rulebook, "basebump/", BODY_TEMPLATE, DASHBOARD_TEMPLATE, level, **orders)
+        wanted = Orders(self.rulebook, "basebump/", **{"templates": TEMPLATES, "level": level, **orders})
         return run(tuple(fleets), self.world(), wanted)
 
 

@@ -1,0 +1,112 @@
+"""What titles and commit messages are made of: words that are safe as plain text, where nothing can be quoted."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.core.compare import count_by_severity, distinct
+from bot.core.group import Bundle, value_of
+from bot.core.markdown import code_span
+from bot.core.transition import short
+from bot.model.decision import Update
+from bot.model.evidence import Delta, Severity
+from bot.model.reference import Line
+
+VERSION = 1
+
+_PLAIN_FOLDER = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
+"""What of a folder may stand in titles and commits."""
+_SAFE = re.compile(r"[A-Za-z0-9 ._/:()@-]*", re.ASCII)
+"""Letters, digits and marks that no forge reads as anything: an `@` only before a digest."""
+_MENTION = re.compile(r"@(?!sha256:)")
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Words that show as they are: references, digests and our own. Whatever else comes in shows as a code span."""
+
+    _raw: str
+
+    def __str__(self) -> str:
+        is_safe = _SAFE.fullmatch(self._raw) and not _MENTION.search(self._raw)
+        return self._raw if is_safe else code_span(self._raw)
+
+    def __html__(self) -> str:
+        return str(self)
+
+    def __format__(self, specification: str) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class MoveView:
+    """One line, from one value to another."""
+
+    line: Plain
+    """Its canonical name and its tag."""
+    old: Plain | None
+    """The digest that it moves from."""
+    new: Plain
+    """The digest that it moves to, behind the tag where that is another."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadView:
+    """What titles and commit messages are made of; names are added to it, and never renamed within one `version`."""
+
+    version: int
+    headline: Plain
+    fixed_count: int
+    """Distinct vulnerabilities that go away, as far as that is known."""
+    fixed_critical: int
+    moves: tuple[MoveView, ...]
+
+
+def build_head(bundle: Bundle, updates: Sequence[Update], deltas: Iterable[Delta | None]) -> HeadView:
+    """Return the view of one proposal."""
+    fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
+    moves = sorted(
+        {_move(update) for update in updates}, key=lambda move: (str(move.line), move.old is None, repr(move))
+    )
+    return HeadView(
+        version=VERSION,
+        headline=Plain(headline(bundle, updates)),
+        fixed_count=distinct(fixed),
+        fixed_critical=count_by_severity(fixed)[Severity.CRITICAL],
+        moves=tuple(dict.fromkeys(moves)),
+    )
+
+
+def _move(update: Update) -> MoveView:
+    old = update.occurrence.reference.digest
+    return MoveView(
+        Plain(str(update.selected.line)), Plain(old) if old else None, Plain(value_of(update.candidates[0]))
+    )
+
+
+def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
+    """Say what moves, and where it is split.
+
+    `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web`, `Update redis:7 and 3 more images
+    (weekly)`.
+    """
+    lines: dict[Line, list[str]] = defaultdict(list)
+    for update in updates:
+        line = update.selected.line
+        lines[line].append(f"{update.occurrence.reference.name}:{line.tag}")
+    image = min(lines[min(lines)], key=len)
+    chosen = updates[0].candidates[0]
+    others = len(lines) - 1
+    more = f" and {others} more {'image' if others == 1 else 'images'}"
+    return "".join(
+        [
+            "Update " if any(update.occurrence.reference.digest for update in updates) else "Pin ",
+            image,
+            more if others else f" to {chosen.tag or short(chosen.digest)}",
+            f" in {bundle.folder}" if _PLAIN_FOLDER.fullmatch(bundle.folder or "") else "",
+            f" ({bundle.about})" if isinstance(bundle.about, str) else "",
+        ]
+    )
