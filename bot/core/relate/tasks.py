@@ -88,7 +88,9 @@ def _closed(place: Occurrence, build: _Built) -> Occurrence:
         return replace(place, notes=(*place.notes, note))
     # A tag may still move: the task follows the one that is written.
     closed = replace(close(place, Reason.ACR_TASK), tag=place.tag)
-    return replace(closed, notes=(*place.notes, f"{build.who} builds it; which stages the task watches is set in Azure"))
+    return replace(
+        closed, notes=(*place.notes, f"{build.who} builds it; which stages the task watches is set in Azure")
+    )
 
 
 def _doubted(place: Occurrence, doubt: MaybeBuilt) -> Occurrence:
