@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class FileStep:
 class InlineStep:
     """Do what a task file says that Azure itself holds."""
 
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,14 @@ class BuildTask:
     registry: str
     """As in canonical references."""
     name: str
-    context: str
+    context: str = field(repr=False)
     """The address of what it runs in, as somebody wrote it, with whatever secret is in there; empty for nothing."""
     step: Step
 
     @property
     def title(self) -> str:
         """How messages name it: a name holds only letters, digits, `-` and `_`."""
-        return f"the task {self.name} of {self.registry}"
+        return f"task {self.name} of {self.registry}"
 
 
 @dataclass(frozen=True, slots=True)

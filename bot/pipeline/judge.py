@@ -20,7 +20,7 @@ from bot.pipeline.assess import assess
 from bot.pipeline.pool import SCANS
 from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
-from bot.ports import Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, Scanner
+from bot.ports import Builder, Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, Scanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class World:
     progress: Progress
     memory: Memory
     facts: RegistryFacts
+    builders: Sequence[Builder] = ()
+    """Asked by runs over repositories that others can clone, not by a scan."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from bot.model.errors import ForgeError
 from bot.model.proposal import Proposal, Seen, Unwanted
 from bot.model.reference import Line
 from bot.model.report import Failed, ProposalReport
+from bot.model.source import Closed
 from bot.model.vocabulary import Level, Reason, Stage
 from bot.pipeline.perform import Performer, failed
 from bot.pipeline.plan import Plan
@@ -108,8 +109,17 @@ def _line_of(decision: Decision) -> Line | None:
 
 
 def _is_unknown(place: Decision) -> bool:
-    """Say whether a registry or a scanner could not say what is to be done at a place."""
-    return isinstance(place, Unknown) or (isinstance(place, Refused) and place.reason is Reason.NOT_SCANNED)
+    """Say whether somebody who was asked could not say what is to be done at a place: a registry, a scanner, Azure."""
+    match place:
+        case Unknown():
+            return True
+        case Refused(reason=reason):
+            return reason is Reason.NOT_SCANNED
+        case Skip(occurrence=occurrence, reason=reason):
+            closed = occurrence.digest
+            return isinstance(closed, Closed) and closed.reason is reason and not closed.is_certain
+        case _:
+            return False
 
 
 def _why_not(places: Sequence[Decision]) -> str:

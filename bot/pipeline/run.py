@@ -11,6 +11,7 @@ from bot.model.errors import BasebumpError, ForgeError, TreeError
 from bot.model.policy import Rulebook
 from bot.model.report import Failed, RepositoryReport, RunReport
 from bot.model.vocabulary import Level, Stage
+from bot.pipeline.builds import Builds, ask_builders, with_builds
 from bot.pipeline.judge import Judged, World, judge
 from bot.pipeline.plan import Plan, Wording, plan
 from bot.pipeline.pool import NETWORK
@@ -35,10 +36,11 @@ class Orders:
 
 def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     """Run over the repositories of all fleets."""
-    looked = _survey_fleets(fleets, world, orders)
+    builds = ask_builders(world.builders, world.progress)
+    looked = _survey_fleets(fleets, world, orders, builds)
     judged = judge([each.survey for each in looked.visits], world, orders.rulebook)
     reports: list[RepositoryReport] = []
-    failures = [*looked.failed, *judged.failed]
+    failures = [*builds.failed, *looked.failed, *judged.failed]
     world.progress.phase("Proposing", len(looked.visits))
     for visit, decisions in zip(looked.visits, judged.decisions, strict=True):
         report, failed = _propose(visit, decisions, judged, world, orders)
@@ -95,14 +97,14 @@ class _Looked:
     failed: tuple[Failed, ...]
 
 
-def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders) -> _Looked:
+def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds: Builds) -> _Looked:
     chosen = [(fleet, each) for fleet in fleets for each in fleet.repositories(orders.only)]
     world.progress.phase("Reading repositories", len(chosen))
 
     def look(item: tuple[Fleet, GitRepository | Failed]) -> Visit | Failed:
         fleet, repository = item
         try:
-            return repository if isinstance(repository, Failed) else _visit(fleet, repository, world)
+            return repository if isinstance(repository, Failed) else _visit(fleet, repository, world, builds)
         finally:
             world.progress.step()
 
@@ -121,10 +123,11 @@ def _not_selected(only: frozenset[str], found: Iterable[str], failed: Iterable[F
     return [Failed(name, Stage.SURVEY, "the config selects no such repository") for name in missing]
 
 
-def _visit(fleet: Fleet, repository: GitRepository, world: World) -> Visit | Failed:
+def _visit(fleet: Fleet, repository: GitRepository, world: World, builds: Builds) -> Visit | Failed:
     if repository.base_branch is None:
         return Visit(fleet, Survey(repository, is_blind=True))
     try:
-        return Visit(fleet, survey(repository, fleet.tree(repository), world.formats))
+        tree = fleet.tree(repository)
+        return Visit(fleet, with_builds(survey(repository, tree, world.formats), tree, builds))
     except (TreeError, ForgeError) as error:
         return Failed(repository.name, Stage.SURVEY, str(error))
