@@ -50,8 +50,6 @@ class AcrTasks:
     """Its ID in the resource manager: `/subscriptions/…/registries/NAME`."""
     environment: Mapping[str, str] = field(repr=False)
     """Who we are to Entra; proxy and CA file."""
-    cloud: Cloud | None = None
-    """None for the one that the registry's name and the environment tell."""
     sleep: Callable[[float], None] = time.sleep
 
     def tasks(self) -> tuple[BuildTask, ...]:
@@ -60,7 +58,7 @@ class AcrTasks:
         Raises RegistryError, also where there are more pages than are read, and where they lead elsewhere.
         """
         try:
-            cloud = self.cloud or cloud_of(self.registry, self.environment)
+            cloud = cloud_of(self.registry, self.environment)
             token = EntraIdentity(cloud, self.environment).token(cloud.manager_scope)
         except NoEntraTokenError as error:
             raise self._error(Reason.DENIED, str(error)) from error
