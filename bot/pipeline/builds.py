@@ -69,8 +69,7 @@ def with_builds(surveyed: Survey, tree: Tree, builds: Builds) -> Survey:
                 failed.append(error.failed)
     if not told:
         return surveyed
-    places = related(surveyed.readings, told)
-    return replace(surveyed, told=tuple(told), places=places, failed=(*surveyed.failed, *failed))
+    return replace(surveyed, places=related(surveyed.readings, told), failed=(*surveyed.failed, *failed))
 
 
 class _UnreadError(Exception):

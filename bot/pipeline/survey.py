@@ -55,8 +55,6 @@ class Survey:
     failed: tuple[Failed, ...] = ()
     is_blind: bool = False
     """Whether there are files that nobody read: the tree was cut short, or some were too large or broken."""
-    told: tuple[Remark, ...] = ()
-    """What others than its files say of its places."""
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
