@@ -171,6 +171,7 @@ def test_pages_end(arm, builder, monkeypatch):
     first = f"{RESOURCE_MANAGER}{CONTOSO}/tasks?api-version=2019-06-01-preview"
     arm.reply = Reply(200, json.dumps({"value": [], "nextLink": first}).encode())
     assert "go round in circles" in refused(builder)
+    assert len(arm.received) == 1
     arm.reply = None
     arm.page = 1
     arm.tasks.extend([task(docker(WEB))] * 4)
