@@ -20,8 +20,8 @@ from support.registry import DockerRegistry
 
 from bot.demo.images import Index, Package, debian_root, image, index, layer
 
-IMAGES = 100
-FILES = 200
+IMAGES = 215
+FILES = 430
 """Every image is named in two files."""
 ROUNDS = 3
 PROJECT = Path(__file__).resolve().parent.parent

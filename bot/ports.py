@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.found import Found
     from bot.model.history import Sighting
     from bot.model.image import Claim, ImageFacts, Manifest, Recorded
+    from bot.model.policy import Rule
     from bot.model.proposal import Proposal, Seen
     from bot.model.reference import Digest, Line
     from bot.model.report import Failed
@@ -88,8 +89,18 @@ class GitRepository:
     """None where there is none: an empty repository, or a detached one."""
     commit: str | None
     """What the base branch points to."""
+    is_selected: bool = False
+    """Whether the config selects it by its owner or a topic, so that nobody asked for it by name."""
     host: str | None = None
     """`host[:port]` that git clones it from, by its name; None where others cannot."""
+
+
+class RulesReader(Protocol):
+    """Reads the file in which a repository says itself what it wants."""
+
+    def __call__(self, content: bytes, source: str) -> tuple[Rule, ...]:
+        """Return its rules; messages call it `source`. Raises ConfigError."""
+        ...
 
 
 class Fleet(Protocol):

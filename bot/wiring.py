@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from bot.formats import all_formats, formats_with
 from bot.model.errors import UsageError
-from bot.model.policy import Rulebook
+from bot.model.policy import Rule, Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
@@ -19,7 +19,7 @@ from bot.ports import Builder, Fleet, Memory, Progress, Registry, Scanner
 
 if TYPE_CHECKING:
     from bot.pipeline.judge import World
-    from bot.pipeline.run import Orders
+    from bot.pipeline.orders import Orders
     from bot.registries.access import RegistryEntry
     from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
@@ -44,11 +44,18 @@ class SystemClock:
 def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World | Offline, Rulebook]:
     """Return what a scan of one folder needs; offline there is no registry and no scanner."""
     if offline and config_file is None:
-        return Offline(all_formats(), SystemClock()), Rulebook()
+        return Offline(all_formats(), SystemClock(), _read_rules), Rulebook()
     settings = _settings(config_file, need_forges=False)
     if offline:
-        return Offline(formats_with(dict(settings.files)), SystemClock()), settings.rulebook
+        return Offline(formats_with(dict(settings.files)), SystemClock(), _read_rules), settings.rulebook
     return _world(settings, progress, None), settings.rulebook
+
+
+def _read_rules(content: bytes, source: str) -> tuple[Rule, ...]:
+    """Read a repository's own file, for which alone the reader of configs is imported."""
+    from bot.settings import repository_rules
+
+    return repository_rules(content, source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ def fleet_world(
 ) -> Wired:
     """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
     from bot import resources
-    from bot.pipeline.run import Orders
+    from bot.pipeline.orders import Orders
 
     settings = _settings(config_file, need_forges=True)
     world = _world(settings, progress, cache)
@@ -73,6 +80,7 @@ def fleet_world(
         rulebook=settings.rulebook,
         level=level,
         only=only,
+        limits=settings.limits,
         branch_prefix=settings.branch_prefix,
         body_template=resources.template("body.md.j2"),
     )
@@ -95,6 +103,7 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
         progress=progress,
         memory=_memory(settings),
         facts=registry.registry_facts(),
+        read_rules=_read_rules,
     )
 
 

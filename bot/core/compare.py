@@ -27,6 +27,13 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
     )
 
 
+def is_pressing(evidence: Evidence) -> bool:
+    """Say whether moving fixes something critical, or something that is known to be exploited."""
+    fixed = evidence.delta.fixed if evidence.delta is not None else ()
+    exploited = evidence.known_exploited or frozenset()
+    return any(finding.severity is Severity.CRITICAL or finding.id in exploited for finding in fixed)
+
+
 def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
     """Count distinct vulnerabilities, each at its worst severity."""
     worst: dict[str, Severity] = {}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
 from bot.core.ages import known_since, left_since, matured
 from bot.core.holds import changed_hands, holds, is_accepted, retention_note
 from bot.core.notes import noted
+from bot.core.tags import original_of
 from bot.core.transition import short
 from bot.model.decision import Candidate, Cause, Decision, Held, Selected, Unknown, Update, UpToDate
 from bot.model.image import Manifest, Resolution, Resolved, Unresolved
+from bot.model.reference import Digest
 from bot.model.vocabulary import Reason
 
 
@@ -21,12 +24,24 @@ def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime)
     Where a farther one is held, a nearer one may still be an improvement.
     """
     first: Decision | None = None
-    for resolution in resolutions:
+    for resolution in _without_stale_patches(resolutions):
         decision = _decide(selected, resolution, now)
         if not isinstance(decision, Held | UpToDate) or (isinstance(decision, UpToDate) and first is None):
             return decision
         first = first or decision
     return first or UpToDate(selected)
+
+
+def _without_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
+    """Leave out patches that were pushed before what they patch was pushed anew: that has the newer packages."""
+    resolved = [each for each in resolutions if isinstance(each, Resolved)]
+    pushed = {digest: record.pushed for each in resolved for digest, record in each.recorded.items()}
+    originals = {each.line.tag: pushed.get(each.digest) for each in resolved}
+    for resolution in resolutions:
+        original = originals.get(original_of(resolution.line.tag) or "")
+        own = pushed.get(resolution.digest) if isinstance(resolution, Resolved) else None
+        if original is None or own is None or own >= original:
+            yield resolution
 
 
 def _decide(selected: Selected, resolution: Resolution, now: datetime) -> Decision:
@@ -50,12 +65,15 @@ def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
         return Held(selected, Reason.NOT_PULLABLE, resolved.not_pullable)
     if held is not None and held in resolved.held and resolved.held[held] is None:
         return Update(selected, (_candidate(selected, resolved, new),), Cause.GONE, changed_hands(resolved))
-    for reason, why in holds(selected, resolved):
-        if not is_accepted(selected, reason, now):
-            return Held(selected, reason, why)
+    for reason, why in _unaccepted(selected, resolved, now):
+        return Held(selected, reason, why)
     if held in left_since(resolved.history, resolved.digest):
         return Update(selected, (_candidate(selected, resolved, _goal(selected, resolved)),), Cause.WITHDRAWN)
     return _of_age(selected, resolved, now)
+
+
+def _unaccepted(selected: Selected, resolved: Resolved, now: datetime) -> Iterator[tuple[Reason, str]]:
+    return ((reason, why) for reason, why in holds(selected, resolved) if not is_accepted(selected, reason, now))
 
 
 def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:
@@ -72,7 +90,7 @@ def _of_age(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
         return Update(selected, candidates)
     since = known_since(resolved.digest, resolved.history, resolved.recorded, now)
     mature = since + selected.policy.min_age
-    if resolved.at_risk:
+    if resolved.at_risk.intersection(_matured(selected, resolved, now)):
         return Held(
             selected, Reason.RETENTION_RISK, f"{short(resolved.digest)} will be old enough on {mature:%Y-%m-%d}"
         )
@@ -89,13 +107,19 @@ def _candidates(selected: Selected, resolved: Resolved, now: datetime) -> Iterat
         return
     if policy.bypass_min_age_for:
         yield _candidate(selected, resolved, goal, mature)
-    if goal is not resolved.manifest:
-        return  # what the line pointed to before was an index, of which this place holds one image
-    held = selected.occurrence.reference.digest if resolved.line == selected.line else None
-    old_enough = matured(resolved.history, resolved.digest, held, policy.min_age, now)
+    old_enough = _matured(selected, resolved, now)
     for manifest in resolved.earlier:
-        if manifest.digest in old_enough:
+        then = replace(resolved, digest=manifest.digest, manifest=manifest, history=())
+        if manifest.digest in old_enough and not any(_unaccepted(selected, then, now)):
             yield _candidate(selected, resolved, manifest)
+
+
+def _matured(selected: Selected, resolved: Resolved, now: datetime) -> tuple[Digest, ...]:
+    """Return what the line pointed to before, and is old enough for a place, newest first."""
+    if _goal(selected, resolved) is not resolved.manifest:
+        return ()  # what the line pointed to before was an index, of which this place holds one image
+    held = selected.occurrence.reference.digest if resolved.line == selected.line else None
+    return matured(resolved.history, resolved.digest, held, selected.policy.min_age, now)
 
 
 def _candidate(

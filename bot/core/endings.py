@@ -21,7 +21,7 @@ def with_ending(
     By the operator's word, else by what its publisher `announced`, else by the `offered` tags beside it.
     """
     line = decision.selected.line
-    over = _over(line, known, today)
+    over = end_by_operator(line, known, today)
     if over is not None:
         instead = f"; `{over.successor}` comes after it" if over.successor else ""
         return Superseded(
@@ -36,8 +36,8 @@ def with_ending(
     return Superseded(decision.selected, ending.reason, f"`{ending.successor}` comes after it", ending.successor)
 
 
-def _over(line: Line, known: Iterable[EndOfLife], today: date) -> EndOfLife | None:
-    """Return the first entry about a line, where its day has come."""
+def end_by_operator(line: Line, known: Iterable[EndOfLife], today: date) -> EndOfLife | None:
+    """Return the operator's word on the end of a line: the first entry about it, where its day has come."""
     for each in known:
         if matches(each.image, line.repository) and matches(each.tag, line.tag):
             return each if each.date < today else None

@@ -4,30 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
 
-from bot.core.branch import branch_name, line_key
+from bot.core.branch import branch_name, group_key, line_key
 from bot.core.compare import count_by_severity, distinct
 from bot.core.mark import trailer
 from bot.core.transition import short, transition_of
-from bot.model.decision import Candidate, Update
+from bot.model.decision import Candidate, Selected, Update
 from bot.model.evidence import Delta, Severity
+from bot.model.policy import SplitBy
 from bot.model.proposal import ProposedImage, Target
 from bot.model.reference import Line
 
+_PLAIN_FOLDER = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
+"""What of a folder may stand in titles and commits, where nothing can be quoted."""
 
-def group(updates: Iterable[Update]) -> dict[Line, tuple[Update, ...]]:
-    """Return the updates of each line: one proposal each, all files together."""
-    groups: dict[Line, list[Update]] = defaultdict(list)
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What one proposal is about: a line or a named group of lines, and the folder where each has its own."""
+
+    about: Line | str
+    folder: str | None = None
+
+    def branch(self, prefix: str) -> str:
+        """Return its branch: it depends on neither digests nor files nor the order of rules."""
+        key = group_key(self.about, self.folder) if isinstance(self.about, str) else line_key(self.about, self.folder)
+        return branch_name(prefix, self.about, key)
+
+
+def bundle_of(selected: Selected) -> Bundle:
+    """Return what a place is proposed with."""
+    policy = selected.policy
+    match policy.split_by:
+        case SplitBy.NOTHING:
+            folder = None
+        case SplitBy.FOLDER:
+            folder = selected.occurrence.path.rpartition("/")[0]
+        case _:
+            assert_never(policy.split_by)
+    return Bundle(policy.group or selected.line, folder)
+
+
+def group(updates: Iterable[Update]) -> dict[Bundle, tuple[Update, ...]]:
+    """Return the updates of each bundle, in an order that depends on nothing else; one proposal each."""
+    groups: dict[Bundle, list[Update]] = defaultdict(list)
     for update in updates:
-        groups[update.selected.line].append(update)
-    return {line: tuple(groups[line]) for line in sorted(groups)}
-
-
-def branch_for(prefix: str, line: Line) -> str:
-    """Return the branch of a line: it depends on neither digests nor files nor rules."""
-    return branch_name(prefix, line, line_key(line))
+        groups[bundle_of(update.selected)].append(update)
+    return {bundle: tuple(groups[bundle]) for bundle in sorted(groups, key=lambda each: each.branch(""))}
 
 
 def targets_of(updates: Iterable[Update]) -> tuple[Target, ...]:
@@ -68,27 +96,42 @@ def labels_of(updates: Iterable[Update]) -> tuple[str, ...]:
     return tuple(sorted({label for update in updates for label in update.selected.policy.labels}))
 
 
-def headline(updates: Sequence[Update]) -> str:
-    """Say what moves: `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3`.
+def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
+    """Say what moves, and where it is split.
 
-    A reference and a digest hold only letters, digits and `.:/_-`, so this is safe in titles and commits.
+    `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web`, `Update redis:7 and 3 more images
+    (weekly)`. References, digests, shown folders and names of groups hold nothing that titles and commits read as more
+    than text.
     """
-    image = min((f"{update.occurrence.reference.name}:{update.selected.line.tag}" for update in updates), key=len)
-    is_pinned = any(update.occurrence.reference.digest for update in updates)
+    lines: dict[Line, list[str]] = defaultdict(list)
+    for update in updates:
+        line = update.selected.line
+        lines[line].append(f"{update.occurrence.reference.name}:{line.tag}")
+    image = min(lines[min(lines)], key=len)
     chosen = updates[0].candidates[0]
-    return f"{'Update' if is_pinned else 'Pin'} {image} to {chosen.tag or short(chosen.digest)}"
+    others = len(lines) - 1
+    more = f" and {others} more {'image' if others == 1 else 'images'}"
+    return "".join(
+        [
+            "Update " if any(update.occurrence.reference.digest for update in updates) else "Pin ",
+            image,
+            more if others else f" to {chosen.tag or short(chosen.digest)}",
+            f" in {bundle.folder}" if _PLAIN_FOLDER.fullmatch(bundle.folder or "") else "",
+            f" ({bundle.about})" if isinstance(bundle.about, str) else "",
+        ]
+    )
 
 
-def title(updates: Sequence[Update], deltas: Iterable[Delta | None]) -> str:
+def title(bundle: Bundle, updates: Sequence[Update], deltas: Iterable[Delta | None]) -> str:
     """Return the headline, and what it fixes where that is known."""
     fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
     if not fixed:
-        return headline(updates)
+        return headline(bundle, updates)
     critical = count_by_severity(fixed)[Severity.CRITICAL]
-    return f"{headline(updates)}, fixes {distinct(fixed)}" + (f" ({critical} critical)" if critical else "")
+    return f"{headline(bundle, updates)}, fixes {distinct(fixed)}" + (f" ({critical} critical)" if critical else "")
 
 
-def message(updates: Sequence[Update]) -> str:
+def message(bundle: Bundle, updates: Sequence[Update]) -> str:
     """Return the commit message: what moves, from where, and the trailer that tells a later run what this one did."""
     moves = sorted(
         {
@@ -98,4 +141,4 @@ def message(updates: Sequence[Update]) -> str:
             for update in updates
         }
     )
-    return "\n\n".join([headline(updates), *moves, trailer(intent_of(updates))]) + "\n"
+    return "\n\n".join([headline(bundle, updates), *moves, trailer(intent_of(updates))]) + "\n"

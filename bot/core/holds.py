@@ -76,10 +76,11 @@ def _platform_lost(selected: Selected, resolved: Resolved, old: Manifest | None)
     held = selected.occurrence.reference.digest
     if held is not None and held in resolved.kept and resolved.kept[held] is None:
         return f"{short(new.digest)} has no image for the platform of {short(held)}"
-    if new.kind is Kind.MANIFEST:  # which says its one platform only in a config that is not fetched for this
+    has = new.platforms or ((resolved.platform,) if resolved.platform else ())
+    if new.kind is Kind.MANIFEST and not has:
         return f"{short(new.digest)} has one platform in place of {_listed(used)}" if len(used) > 1 else ""
-    lost = [wanted for wanted in used if not any(is_same_platform(each, wanted) for each in new.platforms)]
-    return f"{short(new.digest)} has no {_listed(lost)}" if lost and new.platforms else ""
+    lost = [wanted for wanted in used if not any(is_same_platform(each, wanted) for each in has)]
+    return f"{short(new.digest)} has no {_listed(lost)}" if lost and has else ""
 
 
 def _seen_before(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:  # noqa: ARG001 - a Check

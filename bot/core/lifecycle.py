@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from bot.core.fingerprint import is_outdated
 from bot.core.mark import memory
+from bot.model.policy import OnClose
 from bot.model.proposal import (
     Close,
     Leave,
@@ -18,11 +19,9 @@ from bot.model.proposal import (
     Seen,
     Step,
     Sweep,
+    Target,
     Unwanted,
 )
-
-REFRESH_EVERY = timedelta(days=7)
-"""How long an accepted proposal is left alone though the tag moved on: a refresh costs an approval and a CI run."""
 
 
 def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool, now: datetime) -> Step | None:
@@ -45,6 +44,9 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
     declined = next((each for each in ended if _declines(each, wanted)), None)
     if declined is not None:
         return Leave(wanted.branch, LeaveReason.DECLINED, declined)
+    muting = next((each for each in ended if _mutes(each, wanted)), None)
+    if muting is not None and not wanted.is_urgent:
+        return Leave(wanted.branch, LeaveReason.MUTED, muting)
     withdrawn = ended[0] if ended and memory(ended[0].body).withdrawn else None
     was_merged = any(each.state is RequestState.MERGED for each in seen)
     is_ready = branch is not None and branch.intent == wanted.intent and not branch.conflicts and not was_merged
@@ -59,8 +61,8 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
     if isinstance(wanted, Unwanted):
         return Close(request, wanted.why)
     push = request.intent != wanted.intent or request.conflicts
-    if push and request.accepted and not request.conflicts and not _is_due(request, now):
-        return Leave(wanted.branch, LeaveReason.ACCEPTED, request)
+    if push and not request.conflicts and (wait := _why_wait(request, wanted, now)) is not None:
+        return Leave(wanted.branch, wait, request)
     amend = _is_to_be_amended(request, wanted)
     if push or amend:
         return Refresh(request, wanted, push=push, amend=amend)
@@ -74,8 +76,25 @@ def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     return is_outdated(remembered.report, wanted.report)
 
 
-def _is_due(request: Seen, now: datetime) -> bool:
-    return request.committed is not None and now - request.committed >= REFRESH_EVERY
+def _why_wait(request: Seen, wanted: Proposal, now: datetime) -> LeaveReason | None:
+    """Say why an open request is not moved on yet: that costs an approval, or a CI run for nothing that is new."""
+    if wanted.is_urgent or (request.committed is not None and now - request.committed >= wanted.refresh_every):
+        return None
+    if request.accepted:
+        return LeaveReason.ACCEPTED
+    slid = wanted.slides and _lines(memory(request.body).targets) == _lines(wanted.targets)
+    return LeaveReason.SLIDING if slid else None
+
+
+def _lines(targets: Iterable[Target]) -> set[str]:
+    return {target.rpartition("@")[0] for target in targets}
+
+
+def _mutes(ended: Seen, wanted: Proposal) -> bool:
+    """Say whether a person closed a request of the same lines, where the policy takes that for all that follows."""
+    remembered = memory(ended.body)
+    closed = not remembered.withdrawn and wanted.on_close is OnClose.LINE
+    return closed and _lines(wanted.targets) <= _lines(remembered.targets)
 
 
 def _declines(ended: Seen, wanted: Proposal) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.core.globs import matches
-from bot.model.policy import Match, Policy, Rulebook
+from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Role
 
 Value = TypeVar("Value")
+
+
+_REACH = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
+"""From the nearest to the farthest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,16 @@ class Place:
 
 
 def policy_for(rulebook: Rulebook, place: Place) -> Policy:
-    """Evaluate every key on its own; a key that no rule sets has the default of Policy."""
-    rules = [rule for rule in rulebook.rules if _applies(rule.match, place)]
-    default = Policy()
+    """Evaluate every key on its own; a key that no rule sets has the default of Policy.
+
+    What the repository's own file says is evaluated the same way, and then met with it.
+    """
+    policy = _evaluated([rule for rule in rulebook.rules if _applies(rule.match, place)], Policy())
+    inner = [rule for rule in rulebook.inner if _applies(rule.match, place)]
+    return _met(policy, _evaluated(inner, policy)) if inner else policy
+
+
+def _evaluated(rules: Sequence[Rule], default: Policy) -> Policy:
     return Policy(
         update=_first((rule.update for rule in rules), default.update),
         pin=_first((rule.pin for rule in rules), default.pin),
@@ -42,8 +53,44 @@ def policy_for(rulebook: Rulebook, place: Place) -> Policy:
         os_variants=_first((rule.os_variants for rule in rules), default.os_variants),
         replace_ended=_first((rule.replace_ended for rule in rules), default.replace_ended),
         bypass_min_age_for=_first((rule.bypass_min_age_for for rule in rules), default.bypass_min_age_for),
+        group=_first((rule.group for rule in rules), default.group),
+        split_by=_first((rule.split_by for rule in rules), default.split_by),
+        refresh_every=_first((rule.refresh_every for rule in rules), default.refresh_every),
+        paused=_first((rule.paused for rule in rules), default.paused),
+        schedules=_first(((rule.schedule,) for rule in rules if rule.schedule is not None), default.schedules),
+        on_close=_first((rule.on_close for rule in rules), default.on_close),
+        mandatory=_first((rule.mandatory for rule in rules), default.mandatory),
         names_own=any(rule.match.role is Role.OWN for rule in rules),
     )
+
+
+def _met(policy: Policy, inner: Policy) -> Policy:
+    """Meet a policy with that of the repository itself: the stricter of the two holds, key by key.
+
+    Where the policy is mandatory, the repository says how it is proposed to, and not whether and when.
+    """
+    told = replace(
+        policy,
+        pin=policy.pin or inner.pin,
+        labels=_united(policy.labels, inner.labels),
+        require_scan=policy.require_scan or inner.require_scan,
+        group=inner.group,
+        split_by=inner.split_by,
+    )
+    if policy.mandatory:
+        return told
+    return replace(
+        told,
+        update=min(policy.update, inner.update, key=_REACH.index),
+        ignore=policy.ignore or inner.ignore,
+        paused=policy.paused or inner.paused,
+        min_age=max(policy.min_age, inner.min_age),
+        schedules=_united(policy.schedules, inner.schedules),
+    )
+
+
+def _united(outer: tuple[Value, ...], inner: tuple[Value, ...]) -> tuple[Value, ...]:
+    return tuple(dict.fromkeys((*outer, *inner)))
 
 
 def role_of(rulebook: Rulebook, occurrence: Occurrence) -> Role:

@@ -26,7 +26,7 @@ def reconcile(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 def _settle(decision: Decision, wanted: dict[_Bytes, set[Digest | None]]) -> Decision:
     place = _bytes_of(decision.occurrence)
     if isinstance(decision, Update) and place is not None and len(wanted[place]) > 1:
-        return Skip(decision.occurrence, Reason.CONFLICTING_EDITS, decision.selected.line)
+        return Skip(decision.occurrence, Reason.CONFLICTING_EDITS, decision.selected)
     return decision
 
 

@@ -38,18 +38,20 @@ def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) 
     policy = policy_for(rulebook, Place(occurrence, role, home.repository, home.base_branch))
     occurrence = allow(replace(occurrence, role=role), policy.allow)
     line = occurrence.reference.line(policy.tag)
+    selected = Selected(occurrence, line, policy) if line is not None else None
     comment = occurrence.comment
     if comment is not None:
-        if comment.until is None or today <= comment.until:
-            return Skip(occurrence, Reason.IGNORED, line, _says(comment))
-        expired = f"The comment on line {comment.line_number} to ignore it held until {comment.until}."
+        is_over = comment.until is not None and comment.until < today
+        if not policy.mandatory and not is_over:
+            return Skip(occurrence, Reason.IGNORED, selected, _says(comment))
+        why = f"held until {comment.until}" if is_over else "does not hold: the policy makes its updates mandatory"
+        expired = f"The comment on line {comment.line_number} to ignore it {why}."
         occurrence = replace(occurrence, notes=(*occurrence.notes, expired))
+        selected = replace(selected, occurrence=occurrence) if selected is not None else None
     reason = _why_not(rulebook, policy, occurrence)
     if reason is not None:
-        return Skip(occurrence, reason, line)
-    if line is None:
-        return Skip(occurrence, Reason.NO_TAG)
-    return Selected(occurrence, line, policy)
+        return Skip(occurrence, reason, selected)
+    return selected or Skip(occurrence, Reason.NO_TAG)
 
 
 def may_ask(rulebook: Rulebook, host: str) -> bool:
@@ -82,4 +84,6 @@ def _why_not(rulebook: Rulebook, policy: Policy, occurrence: Occurrence) -> Reas
         return Reason.UNSUPPORTED_DIGEST
     if reference.digest is None and not policy.pin:
         return Reason.PIN_OFF
-    return closed.reason if closed is not None else None
+    if closed is not None:
+        return closed.reason
+    return Reason.PAUSED if policy.paused else None

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from bot.core.tags import ended, patched, successor
 from bot.model.decision import Selected
-from bot.model.hosts import is_acr
 from bot.model.policy import UpdateMode
 from bot.model.reference import Line
 from bot.model.source import Slot
@@ -21,20 +20,28 @@ def wants_tags(selected: Selected) -> bool:
     return may_move and isinstance(selected.occurrence.tag, Slot) and selected.occurrence.reference.tag is not None
 
 
-def targets(selected: Selected, offered: Sequence[str]) -> tuple[Line, ...]:
-    """Return the lines that a place may move to, the farthest first; the written one is the last."""
+def targets(selected: Selected, offered: Sequence[str], *, counted: bool, named: str | None = None) -> tuple[Line, ...]:
+    """Return the lines that a place may move to, the farthest first; the written one is the last.
+
+    `counted` says whether bare numbers behind a tag are those of its patches; `named` is what the operator says comes
+    after a line that is over, and counts where it is `offered`.
+    """
     line, policy = selected.line, selected.policy
     if not wants_tags(selected):
         return (line,)
     tags: list[str | None] = []
     if policy.update in _BEYOND_DIGEST:
         goal = successor(line.tag, offered, policy.update, variants=policy.os_variants)
-        tags += [_patched(line, goal, offered) if goal else None, goal, _patched(line, line.tag, offered)]
-    if policy.replace_ended and (ending := ended(line.tag, offered)):
-        tags.append(ending.successor)
+        tags += [patched(goal, offered, counted=counted) if goal else None, goal]
+        tags.append(patched(line.tag, offered, counted=counted))
+    if policy.replace_ended:
+        tags.append(_after(line.tag, offered, named))
     lines = [Line(line.repository, tag) for tag in tags if tag is not None]
     return tuple(dict.fromkeys((*lines, line)))
 
 
-def _patched(line: Line, tag: str, offered: Sequence[str]) -> str | None:
-    return patched(tag, offered, counted=is_acr(line.host))
+def _after(tag: str, offered: Sequence[str], named: str | None) -> str | None:
+    if named is not None:
+        return named if named in offered else None
+    ending = ended(tag, offered)
+    return ending.successor if ending is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from bot.core.notes import with_note
 from bot.core.transition import transition_of
 from bot.model.decision import Cause, Decision, Held, NotChecked, Refused, Skip, Superseded, Unknown, Update, UpToDate
 from bot.model.report import Verdict
@@ -21,10 +22,10 @@ def verdict(decision: Decision) -> Verdict:
         case Update(candidates=candidates, cause=cause):
             chosen = candidates[0]
             moved = transition_of(decision)
+            place = with_note(with_note(place, WITHDRAWN if cause is Cause.WITHDRAWN else ""), decision.doubt)
             if cause is Cause.GONE:
                 return Verdict(place, Status.GONE, Reason.DIGEST_GONE, "", chosen.digest, moved)
-            detail = WITHDRAWN if cause is Cause.WITHDRAWN else ""
-            return Verdict(place, Status.UPDATE, None, detail, chosen.digest, moved)
+            return Verdict(place, Status.UPDATE, None, "", chosen.digest, moved)
         case Superseded(reason=reason, detail=detail, successor=successor):
             return Verdict(place, Status.SUPERSEDED, reason, detail, successor=successor)
         case Refused(update=update, reason=reason, detail=detail):

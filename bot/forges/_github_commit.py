@@ -7,12 +7,12 @@ moment, which would make GitHub close its pull request for good.
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Sequence
 
 from github.GitTree import GitTree
 from github.InputGitTreeElement import InputGitTreeElement
 
+from bot.forges._git_objects import blob_name
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import CONTENTS_WRITE, WORKFLOWS_WRITE
 from bot.forges._github_tree import RegularFile, list_files
@@ -51,7 +51,7 @@ def _changed(remote: Remote, change: Change, before: RegularFile | None) -> Regu
     """Return the file as it will be: its mode stays."""
     if before is None:
         raise ForgeError(f"{change.path} is no regular file in the base branch of {remote.name}; run basebump again")
-    return RegularFile(before.mode, _blob_name(change.content), len(change.content))
+    return RegularFile(before.mode, blob_name(change.content), len(change.content))
 
 
 def _element(remote: Remote, change: Change, file: RegularFile) -> InputGitTreeElement:
@@ -85,8 +85,3 @@ def _check(remote: Remote, tree: GitTree, expected: dict[FilePath, RegularFile])
                 f"GitHub stored {path} of {remote.name} other than it was sent, so nothing was pushed; "
                 "run basebump again, and report it if that does not help"
             )
-
-
-def _blob_name(content: bytes) -> str:
-    """Return the name that git gives a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
-    return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()

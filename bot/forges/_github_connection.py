@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 from github import Auth, Github, GithubException
 from github.Repository import Repository
@@ -20,9 +19,9 @@ from bot.forges._github_errors import (
     NOT_FOUND,
     ODD,
     UNAUTHORIZED,
-    RefusedError,
     explain,
 )
+from bot.forges._refusal import Answer, RefusedError, ask, tell
 
 API_VERSION = "2022-11-28"
 """The version whose description the tests hold every exchange against."""
@@ -30,11 +29,6 @@ PER_PAGE = 100
 """The most that GitHub gives in a page."""
 TIMEOUT = 30
 """Seconds for one answer; GitHub itself gives up after ten."""
-BACKOFF = (1.0, 4.0)
-"""Seconds before a failed question is asked again; then the failure stands."""
-MAX_WAIT = 60.0
-"""Seconds that a rate limit may hold up a run: one wait for a secondary limit; an hour is for the next run."""
-
 _BROKEN = (
     GithubException,
     OSError,  # what `requests` raises is one
@@ -43,8 +37,6 @@ _BROKEN = (
     ValueError,  # an answer that is no JSON
     *ODD,  # an answer that is JSON, and not GitHub's
 )
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +73,14 @@ class Connection:
 
     def read(self, action: str, call: Callable[[Github], Answer], needs: str = METADATA_READ) -> Answer:
         """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError."""
-        for backoff in BACKOFF:
-            try:
-                return self._call(action, call, needs)
-            except RefusedError as refusal:
-                wait = backoff if refusal.may_have_worked else refusal.wait
-                if wait is None or wait > MAX_WAIT:
-                    raise
-            self.pause(wait)
-        return self._call(action, call, needs)
+        return ask(lambda: self._call(action, call, needs), self.pause)
 
     def write(self, action: str, call: Callable[[Github], Answer], needs: str) -> Answer:
         """Return the answer of a call that changes something. Raises RefusedError.
 
         It is made again only after a short rate limit, which says that nothing was done.
         """
-        try:
-            return self._call(action, call, needs)
-        except RefusedError as refusal:
-            if refusal.wait is None or refusal.wait > MAX_WAIT:
-                raise
-            self.pause(refusal.wait)
-        return self._call(action, call, needs)
+        return tell(lambda: self._call(action, call, needs), self.pause)
 
     def account(self) -> Account:
         """Return who the token belongs to. Raises RefusedError."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from github import BadAttributeException, GithubException
 
-from bot.model.errors import ForgeError
+from bot.forges._refusal import SERVER_ERROR, RefusedError
 from bot.net.text import plain
 
 LONGEST_WAIT = 10 * 365 * 86_400.0
@@ -33,28 +33,9 @@ https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID, TOO_MANY = 401, 403, 404, 409, 422, 429
-_SERVER_ERROR = 500
 _LIMITED = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.IGNORECASE)
 _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMITED": TOO_MANY}
 """What an answer 200 of GraphQL would have been in REST."""
-
-
-class RefusedError(ForgeError):
-    """GitHub did not do what it was asked; the text says what that means and what to do next."""
-
-    def __init__(self, what: str, *, status: int | None, words: str = "", wait: float | None = None) -> None:
-        self.status = status
-        """None where there was no answer."""
-        self.words = words
-        """GitHub's own, for those who know what they mean in their place."""
-        self.wait = wait
-        """Seconds after which the same request may pass, where a rate limit refused it."""
-        super().__init__(what)
-
-    @property
-    def may_have_worked(self) -> bool:
-        """Whether GitHub may have done it all the same: it failed, or its answer was lost."""
-        return self.status is None or self.status >= _SERVER_ERROR
 
 
 ODD = (BadAttributeException, AttributeError, KeyError, TypeError)
@@ -109,7 +90,7 @@ def _meaning(status: int, words: str, needs: str) -> str:
             return f"there is no such thing, or the token may not see it; check the name, and give it `{needs}`"
         case 410:
             return f"{words or 'it is gone'}; let the feature be on in the settings of the repository"
-        case _ if status >= _SERVER_ERROR:
+        case _ if status >= SERVER_ERROR:
             return f"it failed with status {status}; run basebump again later"
     return words or f"it answered with status {status}"
 

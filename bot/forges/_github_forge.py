@@ -9,9 +9,10 @@ from github.Repository import Repository
 
 from bot.forges._github_commit import make_commit
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, RefusedError, understood
+from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, understood
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import TOLD, Requests
+from bot.forges._refusal import RefusedError
 from bot.model.errors import ForgeError
 from bot.model.proposal import NO_DRAFTS, Proposal, Seen
 from bot.model.source import Change

@@ -11,7 +11,8 @@ from github.GithubException import GithubException
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import CONFLICT, CONTENTS_WRITE, INVALID, METADATA_READ, NOT_FOUND, RefusedError
+from bot.forges._github_errors import CONFLICT, CONTENTS_WRITE, INVALID, METADATA_READ, NOT_FOUND
+from bot.forges._refusal import RefusedError
 from bot.model.errors import ForgeError
 
 BRANCHES = "refs/heads/"

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from github.GitTree import GitTree
 
+from bot.forges._git_objects import EXECUTABLE, REGULAR
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import RefusedError, understood
+from bot.forges._github_errors import understood
+from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
 from bot.ports import Entry
 
-REGULAR, EXECUTABLE = "100644", "100755"
 MAX_TREE_REQUESTS = 200
 """For one commit. One is enough up to 100,000 entries; this many list some million files."""
 

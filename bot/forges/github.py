@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,10 +14,11 @@ from github.Repository import Repository
 
 from bot.core.globs import matches
 from bot.forges._github_connection import Connection, Remote
-from bot.forges._github_errors import METADATA_READ, NOT_FOUND, RefusedError
+from bot.forges._github_errors import METADATA_READ, NOT_FOUND
 from bot.forges._github_forge import GitHubForge
 from bot.forges._github_refs import Branches
 from bot.forges._github_tree import GitHubTree
+from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
@@ -136,7 +137,7 @@ class GitHubFleet:
                 yield Failed(each.name, Stage.SURVEY, str(refusal))
                 continue
             if repository.commit is not None:
-                yield repository
+                yield replace(repository, is_selected=True)
 
     def _wanted(self, owner: str, wanted: frozenset[str]) -> Iterator[_Listed]:
         """Yield those of the `wanted` repositories that the owner has. Raises RefusedError."""
@@ -152,7 +153,7 @@ class GitHubFleet:
         """Return a repository as it stands: its base branch is the default branch. Raises RefusedError."""
         self._nodes[listed.name] = listed.node
         commit = Branches(self._remote(listed.name)).head(listed.default_branch)
-        return GitRepository(KIND, listed.name, listed.default_branch if commit else None, commit, self._host)
+        return GitRepository(KIND, listed.name, listed.default_branch if commit else None, commit, host=self._host)
 
     def _describe(self, name: str) -> _Listed:
         return self._connection.read(

@@ -77,8 +77,8 @@ class Skip:
 
     occurrence: Occurrence
     reason: Reason
-    line: Line | None = None
-    """What it would follow, where that is known."""
+    selected: Selected | None = None
+    """What it would follow, and under which policy, where that is known."""
     detail: str = ""
 
 

@@ -62,12 +62,18 @@ class InvalidReferenceError(BasebumpError):
 class RegistryError(BasebumpError):
     """A registry did not answer a question; `reason` is one of the reasons of `unresolved`."""
 
-    def __init__(self, host: str, reason: Reason, what: str, *, is_failure: bool) -> None:
+    def __init__(self, host: str, reason: Reason, what: str, *, is_failure: bool, is_absent: bool = False) -> None:
         self.host = host
         self.reason = reason
         self.is_failure = is_failure
         """Whether basebump could not do its work (exit 1), or this is a finding about the image (exit 0)."""
+        self.is_absent = is_absent
+        """Whether the registry said that it does not have what was asked for, and not only that it does not give it."""
         super().__init__(what)
+
+    def again(self) -> RegistryError:
+        """Return the same error, to be raised by another thread: one that is raised twice grows with each traceback."""
+        return RegistryError(self.host, self.reason, str(self), is_failure=self.is_failure, is_absent=self.is_absent)
 
 
 class TreeError(BasebumpError):

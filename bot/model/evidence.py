@@ -136,3 +136,5 @@ class Evidence:
     new: ScanOutcome
     delta: Delta | None
     """Only where old and new were scanned by the same scanner with the same database."""
+    known_exploited: frozenset[str] | None = None
+    """Ids of vulnerabilities of either image that are known to be exploited; None where nobody was asked."""

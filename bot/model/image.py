@@ -118,8 +118,10 @@ class Resolved:
     recorded: Mapping[Digest, Recorded] = field(default_factory=dict)
     not_pullable: str = ""
     """Why `digest` could not be fetched under the name that stands in the file, though the tag points to it."""
-    at_risk: bool = False
-    """Whether an earlier digest would be old enough, and no tag keeps its registry from deleting it."""
+    at_risk: frozenset[Digest] = frozenset()
+    """Earlier digests that would be old enough, and that no tag keeps their registry from deleting."""
+    platform: str | None = None
+    """Of what `digest` names, where that is no index, this was asked for, and its config says one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from bot.model.vocabulary import Reason, Role
 
 if TYPE_CHECKING:  # fields name it, and nothing here makes one: a start pays only for what it uses
     from bot.model.evidence import Severity
+    from bot.model.pace import Schedule
 
 
 class UpdateMode(StrEnum):
@@ -22,6 +23,26 @@ class UpdateMode(StrEnum):
     PATCH = "patch"
     MINOR = "minor"
     MAJOR = "major"
+
+
+class SplitBy(StrEnum):
+    """How far one line or group is cut into proposals of their own."""
+
+    NOTHING = "nothing"
+    FOLDER = "folder"
+
+
+class OnClose(StrEnum):
+    """What a person declines by closing a proposal."""
+
+    DIGEST = "digest"
+    """Exactly what it proposed; what comes next is offered."""
+    LINE = "line"
+    """All that its lines will ever point to, until that is pressing."""
+
+
+REFRESH_EVERY = timedelta(days=7)
+"""How often a proposal that waits for people may change under them: each time costs an approval and a CI run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +88,13 @@ class Rule:
     os_variants: bool | None = None
     replace_ended: bool | None = None
     bypass_min_age_for: tuple[Severity, ...] | None = None
+    group: str | None = None
+    split_by: SplitBy | None = None
+    refresh_every: timedelta | None = None
+    paused: bool | None = None
+    schedule: Schedule | None = None
+    on_close: OnClose | None = None
+    mandatory: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +122,20 @@ class Policy:
     """Whether the successor of a line that has ended is proposed."""
     bypass_min_age_for: tuple[Severity, ...] = ()
     """A digest that fixes a vulnerability of one of these severities need not be old."""
+    group: str | None = None
+    """The proposal that it is part of, by its name; None for one of its line alone."""
+    split_by: SplitBy = SplitBy.NOTHING
+    """Whether each folder has a proposal of its own."""
+    refresh_every: timedelta = REFRESH_EVERY
+    """How often a proposal may move on though somebody accepted it, or though only time went by."""
+    paused: bool = False
+    """Whether nothing is proposed for now; what is open stays as it is."""
+    schedules: tuple[Schedule, ...] = ()
+    """All of them must allow that a proposal is opened."""
+    on_close: OnClose = OnClose.DIGEST
+    """What closing a proposal declines."""
+    mandatory: bool = False
+    """Whether the repository itself, by its own file or by comments, can neither ignore the place nor slow it down."""
     names_own: bool = False
     """Whether a matching rule says `role: own`, without which own images are left alone."""
 
@@ -115,6 +157,8 @@ class Rulebook:
     """All that selecting and deciding needs of the operator's config."""
 
     rules: tuple[Rule, ...] = ()
+    inner: tuple[Rule, ...] = ()
+    """Those of the repository's own file, which make stricter what the others say, and never laxer."""
     own: tuple[str, ...] | None = None
     """Globs of the operator's own images; None where it is not stated."""
     hosts: frozenset[str] = frozenset()

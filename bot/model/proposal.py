@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.model.pace import Schedule
+from bot.model.policy import OnClose
 from bot.model.source import Change
 
 Target = str
@@ -28,6 +30,18 @@ class ProposedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """What merging a proposal is worth, as far as it was looked at: the basis of what is opened first."""
+
+    exploited: int = 0
+    """Distinct vulnerabilities that go away and are known to be exploited."""
+    critical: int = 0
+    """Distinct critical vulnerabilities that go away."""
+    built: datetime | None = None
+    """When the oldest image in use was built."""
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """A branch with one commit, and the request that asks for its merge."""
 
@@ -44,6 +58,19 @@ class Proposal:
     report: str
     """16 hexadecimal digits, see `core.fingerprint`: decides body edits."""
     labels: tuple[str, ...] = ()
+    refresh_every: timedelta = timedelta(days=7)
+    """How long an open request stays as it is once somebody accepted it, or while only time went by."""
+    slides: bool = False
+    """Whether all that it moves to was merely not old enough before: the publisher made it earlier."""
+    is_urgent: bool = False
+    """Whether people must not wait for it though they accepted what stands there."""
+    schedules: tuple[Schedule, ...] = ()
+    """All of them must allow that it is opened."""
+    worth: Worth = Worth()
+    is_overdue: bool = False
+    """Whether what is in use is gone, so that no limit and no schedule applies."""
+    on_close: OnClose = OnClose.DIGEST
+    """What a person declines by closing it."""
     is_draft: bool = False
     """Whether it is opened so that nobody merges it without having looked."""
 
@@ -127,15 +154,49 @@ class Sweep:
     seen: Seen
 
 
+class Deferral(StrEnum):
+    """Why a proposal is not opened in this run."""
+
+    SCHEDULE = "schedule"
+    NEW_PER_REPOSITORY = "new-per-repository"
+    NEW_PER_RUN = "new-per-run"
+    OPEN_PER_REPOSITORY = "open-per-repository"
+
+    @property
+    def sentence(self) -> str:
+        """The same for people."""
+        return _DEFERRALS[self]
+
+
+_DEFERRALS: dict[Deferral, str] = {
+    Deferral.SCHEDULE: "Its schedule does not allow opening it now.",
+    Deferral.NEW_PER_REPOSITORY: "As many as a run may open in one repository were opened.",
+    Deferral.NEW_PER_RUN: "As many as one run may open were opened.",
+    Deferral.OPEN_PER_REPOSITORY: "As many as may be open in this repository are open: merge or close some.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Open it in a later run."""
+
+    proposal: Proposal
+    why: Deferral
+
+
 class LeaveReason(StrEnum):
     """Why a branch or request is left as it is."""
 
     UNCHANGED = "unchanged"
     DECLINED = "declined"
+    MUTED = "muted"
+    """A person closed an earlier one of the same lines, and the policy takes that for all that comes after it."""
     EDITED = "edited"
     """A person committed to it."""
     ACCEPTED = "accepted"
     """A person approved it; the move waits."""
+    SLIDING = "sliding"
+    """What is new is only that a digest is old enough now; the move waits."""
     UNKNOWN = "unknown"
     """Something that it depends on was not looked at in this run."""
     TAKEN = "taken"
@@ -152,4 +213,4 @@ class Leave:
     tell: bool = False
 
 
-Step = Open | Refresh | Close | Sweep | Leave
+Step = Open | Refresh | Close | Sweep | Leave | Defer

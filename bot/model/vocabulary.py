@@ -62,6 +62,7 @@ class Reason(StrEnum):
     OWN = "own"
     MAYBE_OWN = "maybe-own"
     UNKNOWN_REGISTRY = "unknown-registry"
+    PAUSED = "paused"
     UNSUPPORTED_DIGEST = "unsupported-digest"
     # unresolved
     NOT_FOUND_OR_DENIED = "not-found-or-denied"
@@ -110,6 +111,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.OWN: "It is one of your own builds; those move only by a rule that says `role: own`.",
     Reason.MAYBE_OWN: "It may be one of your own builds: it is on no public registry, and `own:` is not stated.",
     Reason.UNKNOWN_REGISTRY: "Its registry is neither well known nor listed under `registries:`; it is not contacted.",
+    Reason.PAUSED: "The policy says that nothing is proposed for now; what is open stays as it is.",
     Reason.UNSUPPORTED_DIGEST: "It is pinned by a digest that is not sha256; basebump writes only those.",
     Reason.SHARED_ARGUMENT: "It ends in an argument that is used for something else, too.",
     Reason.COMPOSED_TAG: "Its tag is put together around an argument, which a digest would silently freeze.",
@@ -161,6 +163,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.OWN,
         Reason.MAYBE_OWN,
         Reason.UNKNOWN_REGISTRY,
+        Reason.PAUSED,
         Reason.CONFLICTING_EDITS,
         Reason.NOT_PROVED,
         Reason.UNSUPPORTED_DIGEST,
@@ -239,6 +242,7 @@ class ProposalOutcome(StrEnum):
     CLOSED = "closed"
     LEFT_ALONE = "left-alone"
     DECLINED = "declined"
+    DEFERRED = "deferred"
     SWEPT = "swept"
     FAILED = "failed"
     WOULD_OPEN = "would-open"

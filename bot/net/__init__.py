@@ -1,13 +1,15 @@
 """The only door for HTTP that repository content can steer: guarded, bounded, patient, and discreet."""
 
 from bot.net.client import HttpClient, Response
-from bot.net.errors import BlockedError, HttpError, OversizedError, RateLimitedError, UnreachableError
+from bot.net.errors import BlockedError, HttpError, OversizedError, RateLimitedError, StrayedError, UnreachableError
 from bot.net.guard import Guard, HostTrust, is_public
 from bot.net.proxy import Proxy
+from bot.net.session import ApiSession
 from bot.net.text import plain
 from bot.net.url import Url
 
 __all__ = [
+    "ApiSession",
     "BlockedError",
     "Guard",
     "HostTrust",
@@ -17,6 +19,7 @@ __all__ = [
     "Proxy",
     "RateLimitedError",
     "Response",
+    "StrayedError",
     "UnreachableError",
     "Url",
     "is_public",

@@ -17,7 +17,7 @@ import requests
 from urllib3.exceptions import HTTPError as TransportError
 
 from bot import __version__
-from bot.net.errors import BlockedError, HttpError, OversizedError, UnreachableError
+from bot.net.errors import BlockedError, HttpError, OversizedError, StrayedError, UnreachableError
 from bot.net.guard import Guard, HostTrust, Resolve, resolve
 from bot.net.pace import MAX_PAUSE, Pace
 from bot.net.proxy import Proxy
@@ -150,29 +150,19 @@ class HttpClient:
 
     def _follow(self, question: _Question, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
         """Return the answer at the end of all redirects, and who gave it."""
-        remaining = question.redirects
-        while True:
-            response = self._exchange(question, target, headers)
-            location = response.headers.get("location")
-            if response.status not in REDIRECTS or not location or not question.redirects:
-                return response, target
-            if not remaining:
-                raise BlockedError(f"{target.shown} redirects more than {question.redirects} times")
-            remaining -= 1
-            following = Url.parse(location, base=target)
-            if following.origin != target.origin:
-                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-                self._admit_redirect(target, following)
-            target = following
-
-    def _admit_redirect(self, origin: Url, target: Url) -> None:
-        """Refuse in words that do not invite anybody to list a host that only a redirect speaks of."""
-        try:
-            self._guard.admit(target)
-        except BlockedError:
-            raise BlockedError(
-                f"{origin.shown} redirects to {target.shown}, which is neither https on its usual port nor listed"
-            ) from None
+        response, hops = self._exchange(question, target, headers), 0
+        while question.redirects and response.status in REDIRECTS and (location := response.headers.get("location")):
+            if hops == question.redirects:
+                raise StrayedError(f"{target.shown} redirects more than {question.redirects} times")
+            hops += 1
+            try:
+                following = Url.parse(location, base=target)
+                if following.origin != target.origin:
+                    headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+                response, target = self._exchange(question, following, headers), following
+            except BlockedError as error:  # its advice is not repeated: who redirects shall not have a host listed
+                raise StrayedError(f"{target.shown} redirects where nobody goes: {error.what}") from error
+        return response, target
 
     def _exchange(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:
         self._guard.admit(target)

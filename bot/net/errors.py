@@ -1,7 +1,8 @@
 """What can go wrong between a request and its answer; adapters turn it into their own error.
 
 HttpError
-├── BlockedError       the guard did not let the request out, or its answer sent it astray
+├── BlockedError       the guard did not let the request out
+│   └── StrayedError   the same, of a request that an answer had sent elsewhere: it says nothing of who was asked
 ├── UnreachableError   no connection, no TLS, no whole answer in time
 ├── OversizedError     more bytes than the caller reads
 └── RateLimitedError   the host wants to be left alone for longer than anybody waits, so it was not asked
@@ -19,7 +20,16 @@ class HttpError(BasebumpError):
 
 
 class BlockedError(HttpError):
-    """A URL, an address or a redirect that the guard refuses."""
+    """A URL or an address that the guard refuses."""
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        self.what = what
+        """Without the advice, which is for a host that the operator named, and not for one that an answer did."""
+        super().__init__(f"{what}; {advice}" if advice else what)
+
+
+class StrayedError(BlockedError):
+    """A redirect that leads where the guard lets nobody go, or nowhere."""
 
 
 class UnreachableError(HttpError):

@@ -66,7 +66,10 @@ def is_public(address: str) -> bool:
 
 def resolve(host: str, port: int) -> Sequence[str]:
     """Return every address of `host`, in the order of the system's resolver. Raises OSError when there is none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # Python's own word for a label that is empty or too long
+        raise socket.gaierror(socket.EAI_NONAME, "it is no name of a host") from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
@@ -90,11 +93,11 @@ class Guard:
         """Judge a URL before anything is sent. Raises BlockedError."""
         trust = self.trust(url)
         if url.scheme != "https" and not (trust and trust.insecure):
-            raise BlockedError(
-                f"{url.shown} is plain http; list {url.authority} under `registries:` with `insecure: true` to allow it"
-            )
+            advice = f"list {url.authority} under `registries:` with `insecure: true` to allow it"
+            raise BlockedError(f"{url.shown} is plain http", advice)
         if trust is None and url.port != DEFAULT_PORTS["https"]:
-            raise BlockedError(f"{url.shown} is on an unusual port; list {url.authority} under `registries:` to ask it")
+            advice = f"list {url.authority} under `registries:` to ask it"
+            raise BlockedError(f"{url.shown} is on an unusual port", advice)
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
         """Return where to connect for `host`, at most MAX_ADDRESSES.
@@ -108,10 +111,8 @@ class Guard:
         if (bracketed, port) not in self._listed:
             for address in found:
                 if not is_public(address):
-                    raise BlockedError(
-                        f"{host} is at {address}, which is not a public address; "
-                        f"list {host} under `registries:` if it is a registry of yours"
-                    )
+                    advice = f"list {host} under `registries:` if it is a registry of yours"
+                    raise BlockedError(f"{host} is at {address}, which is not a public address", advice)
         return found[:MAX_ADDRESSES]
 
     def admit_by_proxy(self, url: Url) -> None:
@@ -121,7 +122,8 @@ class Guard:
         """
         is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
         if is_internal and self.trust(url) is None:
-            raise BlockedError(f"{url.host} is an internal name; list it under `registries:` if it is one of yours")
+            advice = "list it under `registries:` if it is one of yours"
+            raise BlockedError(f"{url.host} is an internal name", advice)
         try:
             self.addresses(url.host, url.port)
         except OSError:

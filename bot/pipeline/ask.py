@@ -57,7 +57,7 @@ class Asked:
 
 def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, progress: Progress, now: datetime) -> Asked:
     """Ask for tags where places may move to others, and then for every line once. Raises StateError."""
-    shelves = follow(selected, sources.registry, REGISTRIES, progress, now.date())
+    shelves = follow(selected, sources.registry, REGISTRIES, progress, rulebook.end_of_life, now.date())
     wishes = (wish for place in selected for wish in _wishes(place, shelves))
     answers = resolve(wishes, sources, REGISTRIES, progress, now)
     ends = dict(_ends(shelves.watched, answers.resolutions, sources.facts))
@@ -103,4 +103,5 @@ def _wishes(selected: Selected, shelves: Shelves) -> Iterable[Wish]:
     if isinstance(lines, RegistryError):
         return ()
     held, min_age = selected.occurrence.reference.digest, selected.policy.min_age
-    return [Wish(line, held, min_age, is_written=line == selected.line) for line in lines]
+    names_platforms = bool(selected.policy.platforms) or selected.occurrence.platform is not None
+    return [Wish(line, held, min_age, line == selected.line, names_platforms) for line in lines]

@@ -37,9 +37,7 @@ def edit(survey: Survey, updates: Iterable[Update]) -> Edited:
         try:
             content = _edited(survey, path, by_path[path])
         except EditError as error:
-            unproved += [
-                Skip(each.occurrence, Reason.NOT_PROVED, each.selected.line, str(error)) for each in by_path[path]
-            ]
+            unproved += [Skip(each.occurrence, Reason.NOT_PROVED, each.selected, str(error)) for each in by_path[path]]
             continue
         changes.append(Change(path, content))
         made += by_path[path]

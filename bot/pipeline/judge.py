@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.gates import gate
@@ -12,7 +12,9 @@ from bot.core.select import Home, may_ask, select
 from bot.core.transition import transition_to
 from bot.model.decision import Decision, Selected, Skip, Transition, Update
 from bot.model.evidence import Evidence
+from bot.model.image import Resolution
 from bot.model.policy import Rulebook
+from bot.model.reference import Line
 from bot.model.report import Failed
 from bot.model.vocabulary import Reason
 from bot.pipeline.ask import ask
@@ -20,7 +22,7 @@ from bot.pipeline.assess import assess
 from bot.pipeline.pool import SCANS
 from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
-from bot.ports import Builder, Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, Scanner
+from bot.ports import Builder, Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, RulesReader, Scanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class World:
     progress: Progress
     memory: Memory
     facts: RegistryFacts
+    read_rules: RulesReader
     builders: Sequence[Builder] = ()
     """Asked by runs over repositories that others can clone, not by a scan."""
 
@@ -45,12 +48,14 @@ class Judged:
     decisions: tuple[tuple[Decision, ...], ...]
     """For each survey, in its order."""
     evidence: Mapping[Transition, Evidence]
+    resolutions: Mapping[Line, Resolution]
+    """What every line points to."""
     failed: tuple[Failed, ...]
 
 
 def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged:
     """Return what is to be done at every place of `surveys`, and the evidence for it."""
-    selections = [_select(surveyed, rulebook, world) for surveyed in surveys]
+    selections = [_select(surveyed, replace(rulebook, inner=surveyed.rules), world) for surveyed in surveys]
     sources = Sources(world.registry, world.facts, world.memory, rulebook.purging)
     selected = [place for places in selections for place in places if isinstance(place, Selected)]
     asked = ask(selected, sources, rulebook, world.progress, world.clock.now())
@@ -63,7 +68,7 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     assessed = assess(moves, world.scanner, world.memory, SCANS, world.progress)
     now = world.clock.now()
     gated = [reconcile([_gate(each, assessed.evidence, now) for each in places]) for places in decisions]
-    return Judged(tuple(gated), assessed.evidence, (*asked.failed, *assessed.failed))
+    return Judged(tuple(gated), assessed.evidence, asked.resolutions, (*asked.failed, *assessed.failed))
 
 
 def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected | Skip]:
@@ -71,7 +76,7 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
     today = world.clock.now().date()
     selected = [select(rulebook, home, occurrence, today) for occurrence in surveyed.occurrences]
     return [
-        Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place.line)
+        Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
         if isinstance(place, Selected) and not may_ask(rulebook, place.line.host)
         else place
         for place in selected

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.core.mark import memory, with_withdrawn
-from bot.model.proposal import Close, Leave, LeaveReason, Open, Proposal, Refresh, Seen, Step, Sweep, Unwanted
+from bot.model.proposal import Close, Defer, Leave, LeaveReason, Open, Proposal, Refresh, Seen, Step, Sweep, Unwanted
 from bot.model.report import ProposalReport
 from bot.model.vocabulary import Level, ProposalOutcome
 from bot.ports import Forge
@@ -21,8 +21,13 @@ _SWEEP_NOTE = "Its branch has no request and is not wanted."
 _LEFT: dict[LeaveReason, tuple[ProposalOutcome, str]] = {
     LeaveReason.UNCHANGED: (ProposalOutcome.UNCHANGED, ""),
     LeaveReason.DECLINED: (ProposalOutcome.DECLINED, "A person closed exactly this."),
+    LeaveReason.MUTED: (ProposalOutcome.DECLINED, "A person closed an earlier one, and the policy mutes what follows."),
     LeaveReason.EDITED: (ProposalOutcome.LEFT_ALONE, "Somebody else committed to its branch."),
     LeaveReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A person accepted what it proposes; the next move waits."),
+    LeaveReason.SLIDING: (
+        ProposalOutcome.LEFT_ALONE,
+        "All that is new is that a later digest is old enough now; that waits.",
+    ),
     LeaveReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Not all that it depends on could be looked at in this run."),
     LeaveReason.TAKEN: (ProposalOutcome.LEFT_ALONE, "Its branch holds commits that are not basebump's."),
 }
@@ -48,6 +53,8 @@ class Performer:
                 return self._sweep(step)
             case Leave():
                 return self._leave(step, wanted)
+            case Defer():
+                return _of_wanted(step.proposal, ProposalOutcome.DEFERRED, note=step.why.sentence)
         assert_never(step)
 
     def _open(self, step: Open) -> ProposalReport:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.fingerprint import fingerprint
-from bot.core.group import branch_for, group, images_of, intent_of, labels_of, message, targets_of, title
+from bot.core.group import Bundle, group, images_of, intent_of, labels_of, message, targets_of, title
+from bot.core.handling import on_close_of, schedules_of, slides, worth_of
 from bot.core.mark import mark
 from bot.core.markdown import one_line
 from bot.core.render import render_body
 from bot.core.transition import transition_of
 from bot.core.view import ProposalView, build_view
-from bot.model.decision import Decision, Skip, Transition, Update
+from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.proposal import Proposal
 from bot.pipeline.edit import Edited, edit
@@ -35,32 +36,40 @@ class Wording:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """One proposal, and the updates that it is made of."""
+
+    proposal: Proposal
+    updates: tuple[Update, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is wanted of one repository."""
 
     decisions: tuple[Decision, ...]
     """Those it was made from, with what could not be proved turned into skips."""
-    proposals: tuple[Proposal, ...]
+    proposals: tuple[Planned, ...]
 
 
 def plan(
     survey: Survey, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence], wording: Wording
 ) -> Plan:
-    """Return one proposal per line, all its files together."""
+    """Return one proposal per bundle, all its files together."""
     updates = [decision for decision in decisions if isinstance(decision, Update)]
     skips: dict[Update, Skip] = {}
-    proposals: list[Proposal] = []
-    for line, together in group(updates).items():
+    proposals: list[Planned] = []
+    for bundle, together in group(updates).items():
         edited = edit(survey, together)
         for skip in edited.unproved:
             skips |= {update: skip for update in together if update.occurrence == skip.occurrence}
         if edited.made:
-            proposals.append(_propose(branch_for(wording.branch_prefix, line), edited, evidence, wording))
+            proposals.append(Planned(_propose(bundle, edited, evidence, wording), edited.made))
     settled = tuple(skips.get(each, each) if isinstance(each, Update) else each for each in decisions)
     return Plan(settled, tuple(proposals))
 
 
-def _propose(branch: str, edited: Edited, evidence: Mapping[Transition, Evidence], wording: Wording) -> Proposal:
+def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evidence], wording: Wording) -> Proposal:
     updates = edited.made
     targets = targets_of(updates)
     moves = sorted({transition_of(update) for update in updates}, key=lambda move: move.order)
@@ -72,16 +81,23 @@ def _propose(branch: str, edited: Edited, evidence: Mapping[Transition, Evidence
 
     space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
     body = render_body(wording.body_template, view_with, space)
+    headed = title(bundle, updates, [evidence[move].delta for move in moves])
     return Proposal(
-        branch=branch,
-        title=one_line(title(updates, [evidence[move].delta for move in moves]), wording.limits.title_characters),
+        branch=bundle.branch(wording.branch_prefix),
+        title=one_line(headed, wording.limits.title_characters),
         body=f"{body.rstrip()}\n\n{remembered}\n",
-        message=message(updates),
+        message=message(bundle, updates),
         changes=edited.changes,
         images=images_of(updates),
         targets=targets,
         intent=intent_of(updates),
         report=report,
         labels=labels_of(updates),
+        refresh_every=max(update.selected.policy.refresh_every for update in updates),
+        slides=all(map(slides, updates)),
+        schedules=schedules_of(updates),
+        worth=worth_of([evidence[move] for move in moves]),
+        is_overdue=any(update.cause is Cause.GONE for update in updates),
+        on_close=on_close_of(updates),
         is_draft=any(update.doubt for update in updates),
     )

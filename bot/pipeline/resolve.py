@@ -32,6 +32,8 @@ class Wish:
     min_age: timedelta
     is_written: bool
     """Whether this is the line that the file names."""
+    names_platforms: bool = False
+    """Whether the place or its rule says which platforms are in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,10 @@ class _Asking:
                 self.troubles.raise_if_silent(host)
             current, manifest = self._current(line, {wish.held for wish in wishes})
             moving = [wish for wish in wishes if wish.held != current]
-            self.all_moved[line.host] = bool(moving) and self.all_moved.get(line.host, True)
+            if moving:
+                self.all_moved.setdefault(line.host, True)
+            else:
+                self.all_moved[line.host] = False
             return self._resolved(line, current, manifest, moving)
         except RegistryError as error:
             self.troubles.note(error.host, error)
@@ -163,7 +168,8 @@ class _Asking:
         held = dict(self._held(line, {wish.held for wish in moving if wish.held is not None}, manifest))
         kept = dict(self._kept(line, held, manifest))
         recorded = {digest: record for digest in (current, *held) if (record := self._recorded(line, digest))}
-        resolved = replace(resolved, manifest=manifest, held=held, kept=kept, recorded=recorded)
+        platform = self._platform(line, manifest, held, moving)
+        resolved = replace(resolved, manifest=manifest, platform=platform, held=held, kept=kept, recorded=recorded)
         return self._with_earlier(resolved, moving)
 
     def _proved(self, resolved: Resolved) -> Manifest:
@@ -186,7 +192,7 @@ class _Asking:
                 yield digest, known or self._fetch(line, digest)
             except RegistryError as error:
                 self.troubles.note(line.host, error)
-                if error.reason is Reason.NOT_FOUND_OR_DENIED:
+                if error.is_absent:
                     yield digest, None
 
     def _kept(
@@ -201,24 +207,37 @@ class _Asking:
                 child = image_for(current, platform)
                 yield digest, self._fetch(line, child.digest) if child is not None else None
 
+    def _platform(
+        self, line: Line, current: Manifest, held: Mapping[Digest, Manifest | None], moving: Iterable[Wish]
+    ) -> str | None:
+        """Return the platform of what is no index, which its config says, where it is known which are in use."""
+        had_more = any(old is not None and old.kind is Kind.INDEX for old in held.values())
+        if current.kind is Kind.INDEX or not (had_more or any(wish.names_platforms for wish in moving)):
+            return None
+        try:
+            return next(iter(self.sources.registry.describe(line, current).platforms), None)
+        except RegistryError as error:
+            self.troubles.note(line.host, error)
+            return None
+
     def _with_earlier(self, resolved: Resolved, moving: Iterable[Wish]) -> Resolved:
         """Add the earlier digests that may be taken by those for whom the current one is too young."""
         line, history = resolved.line, resolved.history
         since = known_since(resolved.digest, history, resolved.recorded, self.now)
         earlier: dict[Digest, Manifest] = {}
-        at_risk = False
+        at_risk: set[Digest] = set()
         for wish in moving:
             if since + wish.min_age <= self.now:
                 continue
             held = wish.held if wish.is_written else None
             for digest in matured(history, resolved.digest, held, wish.min_age, self.now)[:MAX_EARLIER]:
                 if self._is_at_risk(line, digest):
-                    at_risk = True
+                    at_risk.add(digest)
                 elif manifest := self._still_there(line, digest):
                     earlier[digest] = manifest
                     break
         newest_first = sorted(earlier.values(), key=lambda each: _last_seen(history, each.digest), reverse=True)
-        return replace(resolved, earlier=tuple(newest_first), at_risk=at_risk)
+        return replace(resolved, earlier=tuple(newest_first), at_risk=frozenset(at_risk))
 
     def _is_at_risk(self, line: Line, digest: Digest) -> bool:
         """Say whether a registry may delete a digest that its tag has left."""

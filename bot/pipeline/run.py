@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.verdict import verdict
 from bot.model.decision import Decision
-from bot.model.errors import BasebumpError, ForgeError, TreeError
-from bot.model.policy import Rulebook
+from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.report import Failed, RepositoryReport, RunReport
-from bot.model.vocabulary import Level, Stage
+from bot.model.vocabulary import Stage
+from bot.pipeline.agenda import Agenda, Visit, draw_up, paced, prospects_of, shared_out
 from bot.pipeline.builds import Builds, ask_builders, with_builds
 from bot.pipeline.judge import Judged, World, judge
-from bot.pipeline.plan import Plan, Wording, plan
+from bot.pipeline.orders import Orders
 from bot.pipeline.pool import NETWORK
-from bot.pipeline.propose import Proposed, Proposing
+from bot.pipeline.propose import Proposed, propose
+from bot.pipeline.reconsider import reconsider
 from bot.pipeline.survey import Survey, survey
 from bot.ports import Fleet, GitRepository
 
+OWN_FILE_BROKEN = "Nothing is done here until its own file can be used."
 NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names no branch with a commit."
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """What the operator wants of a run."""
-
-    rulebook: Rulebook
-    branch_prefix: str
-    body_template: str
-    level: Level = Level.REPORT
-    only: frozenset[str] = frozenset()
-    """Names of repositories; empty for all."""
 
 
 def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
@@ -39,56 +29,57 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     builds = ask_builders(world.builders, world.progress)
     looked = _survey_fleets(fleets, world, orders, builds)
     judged = judge([each.survey for each in looked.visits], world, orders.rulebook)
-    reports: list[RepositoryReport] = []
-    failures = [*builds.failed, *looked.failed, *judged.failed]
-    world.progress.phase("Proposing", len(looked.visits))
-    for visit, decisions in zip(looked.visits, judged.decisions, strict=True):
-        report, failed = _propose(visit, decisions, judged, world, orders)
-        reports.append(report)
-        failures += [*visit.survey.failed, *failed]
+    agendas = _recall(looked.visits, judged, world, orders)
+    reconsidered = reconsider(prospects_of(agendas), judged.resolutions, world)
+    agendas = shared_out(agendas, reconsidered.prospects)
+    agendas = shared_out(agendas, paced(agendas, orders.limits, world.clock.now()))
+    proposed = _propose(agendas, world, orders)
+    failed = [*builds.failed, *looked.failed, *judged.failed, *reconsidered.failed]
+    failed += [failure for each in proposed for failure in each.failed]
+    reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
+    return RunReport(orders.level, reports, dict(judged.evidence), tuple(failed))
+
+
+def _recall(visits: Sequence[Visit], judged: Judged, world: World, orders: Orders) -> list[Agenda]:
+    """Plan for every repository, and look at what its forge remembers; one that breaks costs no other."""
+    world.progress.phase("Looking at proposals", len(visits))
+
+    def look(item: tuple[Visit, Sequence[Decision]]) -> Agenda:
+        try:
+            visit, decisions = item
+            return draw_up(visit, decisions, judged.evidence, orders, world.clock.now())
+        finally:
+            world.progress.step()
+
+    agendas = NETWORK.map(look, zip(visits, judged.decisions, strict=True))
+    world.progress.done()
+    return agendas
+
+
+def _propose(agendas: Sequence[Agenda], world: World, orders: Orders) -> list[Proposed]:
+    """Take the steps of one repository after the other: forges want no two writes at once."""
+    world.progress.phase("Proposing", len(agendas))
+    proposed: list[Proposed] = []
+    for agenda in agendas:
+        name, forge = agenda.visit.repository.name, agenda.forge
+        done = propose(name, forge, agenda.prospects, orders.level) if forge is not None else Proposed()
+        proposed.append(replace(done, failed=(*agenda.failed, *done.failed)))
         world.progress.step()
     world.progress.done()
-    return RunReport(orders.level, tuple(reports), dict(judged.evidence), tuple(failures))
+    return proposed
 
 
-def _propose(
-    visit: Visit, decisions: Sequence[Decision], judged: Judged, world: World, orders: Orders
-) -> tuple[RepositoryReport, Sequence[Failed]]:
-    """Plan and take the steps of one repository; one that breaks costs no other."""
-    try:
-        forge = visit.fleet.forge(visit.repository)
-        wording = Wording(orders.branch_prefix, orders.body_template, forge.limits)
-        planned = plan(visit.survey, decisions, judged.evidence, wording)
-    except BasebumpError as error:
-        failed = Failed(visit.repository.name, Stage.PROPOSE, str(error))
-        return _report(visit, Plan(tuple(decisions), ()), Proposed()), (failed,)
-    proposed = Proposing(forge, visit.survey, planned, orders.branch_prefix, orders.level, world.clock).proceed()
-    return _report(visit, planned, proposed), proposed.failed
-
-
-def _report(visit: Visit, planned: Plan, proposed: Proposed) -> RepositoryReport:
-    repository = visit.repository
+def _report(agenda: Agenda, proposed: Proposed) -> RepositoryReport:
+    repository, surveyed = agenda.visit.repository, agenda.visit.survey
     return RepositoryReport(
         forge=repository.forge,
         name=repository.name,
         base_branch=repository.base_branch,
-        verdicts=tuple(verdict(decision) for decision in planned.decisions),
-        unsupported=visit.survey.unsupported,
+        verdicts=tuple(verdict(decision) for decision in agenda.plan.decisions),
+        unsupported=surveyed.unsupported,
         proposals=proposed.reports,
-        note="" if repository.base_branch else NO_BRANCH,
+        note=surveyed.note if repository.base_branch else NO_BRANCH,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One repository that was looked at."""
-
-    fleet: Fleet
-    survey: Survey
-
-    @property
-    def repository(self) -> GitRepository:
-        return self.survey.repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +119,9 @@ def _visit(fleet: Fleet, repository: GitRepository, world: World, builds: Builds
         return Visit(fleet, Survey(repository, is_blind=True))
     try:
         tree = fleet.tree(repository)
-        return Visit(fleet, with_builds(survey(repository, tree, world.formats), tree, builds))
+        surveyed = survey(repository, tree, world.formats, world.read_rules)
+        return Visit(fleet, with_builds(surveyed, tree, builds))
+    except ConfigError as error:
+        return Visit(fleet, Survey(repository, note=f"{OWN_FILE_BROKEN} {error}", is_blind=True))
     except (TreeError, ForgeError) as error:
         return Failed(repository.name, Stage.SURVEY, str(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core.select import Home, select
@@ -14,7 +14,7 @@ from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.source import Change
 from bot.model.vocabulary import Level
 from bot.pipeline.survey import Survey, survey
-from bot.ports import Clock, FileFormat, GitRepository, Tree
+from bot.ports import Clock, FileFormat, GitRepository, RulesReader, Tree
 
 if TYPE_CHECKING:  # what nobody is asked about costs no start
     from bot.pipeline.judge import World
@@ -26,6 +26,7 @@ class Offline:
 
     formats: Sequence[FileFormat]
     clock: Clock
+    read_rules: RulesReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,12 @@ class Scanned:
 
 
 def scan(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook) -> Scanned:
-    """Run over one tree and stop after the proof. Raises TreeError when it cannot be listed."""
-    surveyed = survey(GitRepository("", "", None, None), tree, world.formats)
+    """Run over one tree and stop after the proof.
+
+    Raises TreeError when it cannot be listed, and ConfigError where its own file is wrong.
+    """
+    surveyed = survey(GitRepository("", "", None, None), tree, world.formats, world.read_rules)
+    rulebook = replace(rulebook, inner=surveyed.rules)
     if isinstance(world, Offline):
         report = RunReport(Level.REPORT, (_of_tree(root, surveyed, _selected(surveyed, world, rulebook)),))
         return Scanned(report.with_failures(surveyed.failed), surveyed)

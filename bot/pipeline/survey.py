@@ -15,13 +15,17 @@ from bot.model.reference import ImageReference
 from bot.model.report import Failed
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason, Stage
-from bot.ports import Entry, FileFormat, GitRepository, Tree
+from bot.ports import Entry, FileFormat, GitRepository, RulesReader, Tree
 
 if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.policy import Rule
     from bot.model.remark import Remark
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Larger files are not read: the largest manifests in the wild (bundles of CRDs) have some five megabytes."""
+
+OWN_FILES = tuple(map(FilePath, (".github/basebump.yaml", ".gitlab/basebump.yaml", ".basebump.yaml")))
+"""Where a repository may say itself what it wants; the first that there is counts."""
 
 _TEXT = "text"
 """The format that knows nothing of what it reads."""
@@ -53,6 +57,10 @@ class Survey:
     unread: tuple[Unsupported, ...] = ()
     """Files that were not even opened."""
     failed: tuple[Failed, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    """Of the repository's own file."""
+    note: str = ""
+    """What keeps the whole repository from being looked at, in a sentence."""
     is_blind: bool = False
     """Whether there are files that nobody read: the tree was cut short, or some were too large or broken."""
 
@@ -92,9 +100,16 @@ class Survey:
         return tuple(sorted([*found, *self.unread], key=lambda each: (each.path, each.line_number)))
 
 
-def survey(repository: GitRepository, tree: Tree, formats: Sequence[FileFormat]) -> Survey:
-    """Read the files that any format selects. Raises TreeError when the tree cannot be listed."""
-    selected = _selected({entry.path: entry for entry in tree.entries()}, formats)
+def survey(
+    repository: GitRepository, tree: Tree, formats: Sequence[FileFormat], read_rules: RulesReader | None = None
+) -> Survey:
+    """Read the files that any format selects, and the repository's own word on what may be done, if it is asked for.
+
+    Raises TreeError when the tree cannot be listed or its own file not be read, and ConfigError where that is wrong.
+    """
+    entries = {entry.path: entry for entry in tree.entries()}
+    rules = _rules(entries, tree, read_rules) if read_rules is not None else ()
+    selected = _selected(entries, formats)
     readings: list[Reading] = []
     unread = [Unsupported(each.entry.path, 1, "", Reason.TOO_LARGE) for each in selected if each.is_too_large]
     failed = [Failed(_subject(repository, folder), Stage.SURVEY, str(why)) for folder, why in tree.unlisted]
@@ -109,7 +124,18 @@ def survey(repository: GitRepository, tree: Tree, formats: Sequence[FileFormat])
             read_by_each = read_by(SourceFile(path, content), chosen.formats)
             readings += [reading for reading in read_by_each if reading.places or reading.remarks]
     is_blind = not tree.complete or bool(unread) or bool(failed)
-    return Survey(repository, tuple(readings), related(readings), tuple(unread), tuple(failed), is_blind)
+    places = related(readings)
+    return Survey(repository, tuple(readings), places, tuple(unread), tuple(failed), rules, is_blind=is_blind)
+
+
+def _rules(entries: Mapping[FilePath, Entry], tree: Tree, read_rules: RulesReader) -> tuple[Rule, ...]:
+    own = next((entries[path] for path in OWN_FILES if path in entries), None)
+    if own is None:
+        return ()
+    (content,) = tree.read([own])
+    if isinstance(content, TreeError):
+        raise content
+    return read_rules(content, own.path)
 
 
 def read_by(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[Reading]:

@@ -19,6 +19,8 @@ class Troubles:
     """The first failure of each registry; one that cannot be reached is not tried again for every image."""
 
     by_host: dict[str, RegistryError] = field(default_factory=dict)
+    silent: dict[str, RegistryError] = field(default_factory=dict)
+    """Those that could not be reached, whatever failed there before."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, host: str, error: RegistryError) -> None:
@@ -26,12 +28,13 @@ class Troubles:
         if error.is_failure:
             with self.lock:
                 self.by_host.setdefault(host, error)
+                if error.reason is Reason.UNREACHABLE:
+                    self.silent.setdefault(host, error)
 
     def raise_if_silent(self, host: str) -> None:
         """Raise the RegistryError of a host that could not be reached before."""
-        error = self.by_host.get(host)
-        if error is not None and error.reason is Reason.UNREACHABLE:
-            raise error
+        if error := self.silent.get(host):
+            raise error.again()
 
     def failures(self) -> Iterator[Failed]:
         """Yield one failure for each registry."""

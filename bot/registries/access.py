@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bot.model.hosts import PUBLIC_HOSTS
+from bot.model.hosts import PUBLIC_HOSTS, is_acr
 from bot.model.reference import DOCKER_HUB
 from bot.net import HostTrust
 from bot.registries.clouds import Cloud
@@ -80,6 +80,11 @@ class Access:
     def entry(self, account: str) -> RegistryEntry | None:
         """Return what the operator listed for exactly this host."""
         return self._entries.get(account)
+
+    def is_azure(self, account: str) -> bool:
+        """Say whether a host is an Azure Container Registry: by its name, or because Entra opens it."""
+        entry = self.entry(account)
+        return is_acr(account) or (entry is not None and entry.entra)
 
     def origin(self, repository: str) -> str:
         """Return the canonical repository that knows what tags point to: where this one caches it, its upstream's."""

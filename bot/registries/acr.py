@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from bot.model.errors import RegistryError
-from bot.model.hosts import LIFECYCLE_HOST, is_acr
+from bot.model.hosts import LIFECYCLE_HOST
 from bot.model.image import Recorded
 from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
@@ -97,8 +97,9 @@ class AcrFacts:
 
     def _is_azure(self, host: str, endpoint: Endpoint) -> bool:
         """Say whether a host is a listed Azure registry that is asked itself, not through a mirror."""
-        entry = self._access.entry(account_of(host))
-        return entry is not None and endpoint.account == account_of(host) and (entry.entra or is_acr(host))
+        account = account_of(host)
+        is_listed = self._access.entry(account) is not None
+        return is_listed and endpoint.account == account and self._access.is_azure(account)
 
     def _ask(self, endpoint: Endpoint, line: Line, digest: Digest) -> Recorded:
         """Ask by the library. Raises AzureError, RegistryError, and whatever answers that it cannot read end in."""

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
-from bot.net import HttpError, OversizedError, RateLimitedError, Response, plain
+from bot.net import HttpError, OversizedError, RateLimitedError, Response, StrayedError, plain
 from bot.registries.access import Endpoint
 
 MAX_COMPLAINTS = 3
@@ -39,7 +39,8 @@ def refusal(
         case _:
             reason, is_failure = Reason.REGISTRY_ERROR, True
             advice = "try again later; if it stays so, ask who runs it"
-    return RegistryError(endpoint.registry, reason, f"{answered}: {advice}", is_failure=is_failure)
+    is_absent = response.status == HTTPStatus.NOT_FOUND
+    return RegistryError(endpoint.registry, reason, f"{answered}: {advice}", is_failure=is_failure, is_absent=is_absent)
 
 
 def unanswered(endpoint: Endpoint, error: HttpError, asked: str = "") -> RegistryError:
@@ -49,7 +50,8 @@ def unanswered(endpoint: Endpoint, error: HttpError, asked: str = "") -> Registr
         return RegistryError(endpoint.registry, Reason.RATE_LIMITED, message, is_failure=True)
     if isinstance(error, OversizedError):
         return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
-    return RegistryError(endpoint.registry, Reason.UNREACHABLE, message, is_failure=True)
+    reason = Reason.REGISTRY_ERROR if isinstance(error, StrayedError) else Reason.UNREACHABLE
+    return RegistryError(endpoint.registry, reason, message, is_failure=True)
 
 
 def complaint(response: Response, hide: Iterable[str] = ()) -> str:

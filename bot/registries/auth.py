@@ -68,6 +68,11 @@ class Question:
     """What the token must allow; Azure tells what it recorded of an image to `metadata_read` only."""
 
     @property
+    def asked(self) -> str:
+        """What is asked for, as messages say it: without the query, of which a server writes what asks for a page."""
+        return self.path.removeprefix("/v2/").partition("?")[0]
+
+    @property
     def is_pull(self) -> bool:
         """Whether registries with a quota count it: https://docs.docker.com/docker-hub/usage/pulls/."""
         return self.method == "GET" and "/manifests/" in self.path
@@ -270,8 +275,7 @@ class Authenticator:
             return RegistryError(endpoint.registry, Reason.DENIED, message, is_failure=True)
         credential = self._keychain.credential(endpoint.account, question.repository)
         hide = (*(authorization.secrets if authorization else ()), *_secrets(credential))
-        asked = question.path.removeprefix("/v2/")
-        return refusal(endpoint, asked, response, has_credential=credential is not None, hide=hide)
+        return refusal(endpoint, question.asked, response, has_credential=credential is not None, hide=hide)
 
 
 def may_see_credential(endpoint: Endpoint, realm: Url) -> bool:

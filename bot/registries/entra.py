@@ -70,8 +70,8 @@ class EntraLogins:
                     login.expires = self._now() + lifetime * LIFETIME_USED
                 except RegistryError as error:
                     login.failed, login.expires = error, self._now() + FAILURE_KEPT
-            if failed := login.failed:
-                raise RegistryError(failed.host, failed.reason, str(failed), is_failure=failed.is_failure)
+            if login.failed:
+                raise login.failed.again()
             return login.token
 
     def _entra_token(self, host: str) -> str:

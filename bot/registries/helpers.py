@@ -50,7 +50,7 @@ class CredentialHelpers:
                 self._answers[helper, account] = error
         answer = self._answers[helper, account]
         if isinstance(answer, RegistryError):
-            raise RegistryError(answer.host, answer.reason, str(answer), is_failure=answer.is_failure)
+            raise answer.again()
         return answer
 
     def _run(self, helper: str, account: str) -> Credential | None:

@@ -119,13 +119,20 @@ def _sources(environment: Mapping[str, str]) -> Iterator[_Source]:
         yield _Source(lambda: _parse(VARIABLE, content.encode(), Shape.DOCKER))
     if named := environment.get("REGISTRY_AUTH_FILE"):
         yield _Source(lambda: _named(Path(named)))
-    docker = Path(environment.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    yield _Source(lambda: _first(docker / shape.value for shape in Shape))
-    runtime = environment.get("XDG_RUNTIME_DIR")
-    config = environment.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    if docker := environment.get("DOCKER_CONFIG") or _at_home(".docker"):
+        yield _Source(partial(_first, [Path(docker) / shape.value for shape in Shape]))
+    runtime, config = environment.get("XDG_RUNTIME_DIR"), environment.get("XDG_CONFIG_HOME") or _at_home(".config")
     for folder in (runtime, config):
         if folder:
-            yield _Source(partial(_first, (Path(folder) / "containers" / "auth.json",)))
+            yield _Source(partial(_first, [Path(folder) / "containers" / "auth.json"]))
+
+
+def _at_home(folder: str) -> str | None:
+    """Return a folder of whoever runs this; None where that is a user without a home, as in many containers."""
+    try:
+        return str(Path.home() / folder)
+    except RuntimeError:
+        return None
 
 
 def _named(path: Path) -> LoginFile:

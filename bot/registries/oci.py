@@ -16,7 +16,6 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from bot.model.errors import RegistryError
-from bot.model.hosts import is_acr
 from bot.model.image import Child, Claim, ImageFacts, Kind, Manifest, PullAddress
 from bot.model.reference import Digest, ImageReference, Line, parse_sha256
 from bot.model.vocabulary import Reason
@@ -124,6 +123,7 @@ class OciRegistry:
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
         place = self._place(self.origin(Line(repository, "")))
+        actions = METADATA_READ if self._access.is_azure(place.endpoint.account) else "pull"
         found: dict[str, None] = {}
         asked: set[str] = set()
         query: str | None = f"n={PAGE}"
@@ -131,7 +131,7 @@ class OciRegistry:
             if query in asked or len(asked) >= MAX_PAGES or len(found) >= MAX_TAGS:
                 raise place.no_list("it has more pages than are read, or they go round in circles", is_failure=False)
             asked.add(query)
-            question = place.tag_list(query)
+            question = place.tag_list(query, actions)
             response = self._authenticator.ask(place.endpoint, question)
             if response.status in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
                 raise place.no_list("it lists no tags", is_failure=False)
@@ -274,8 +274,7 @@ class _Place:
         path = f"/v2/{quote(self.path)}/manifests/{reference}"
         return Question(method, path, self.path, MAX_MANIFEST, ACCEPT)
 
-    def tag_list(self, query: str) -> Question:
-        actions = METADATA_READ if is_acr(self.endpoint.account) else "pull"
+    def tag_list(self, query: str, actions: str) -> Question:
         return Question("GET", f"/v2/{quote(self.path)}/tags/list?{query}", self.path, MAX_TAG_PAGE, actions=actions)
 
     def no_list(self, why: str, *, is_failure: bool) -> RegistryError:
@@ -286,10 +285,10 @@ class _Place:
         return Question("GET", f"/v2/{quote(self.path)}/blobs/{digest}", self.path, MAX_CONFIG)
 
     def refusal(self, response: Response, question: Question) -> RegistryError:
-        return refusal(self.endpoint, question.path.removeprefix("/v2/"), response, has_credential=False)
+        return refusal(self.endpoint, question.asked, response, has_credential=False)
 
     def not_an_image(self, question: Question, error: NotAnImageError) -> RegistryError:
-        message = f"what {self.endpoint.host} has at {question.path.removeprefix('/v2/')} is no image: {error}"
+        message = f"what {self.endpoint.host} has at {question.asked} is no image: {error}"
         is_failure = isinstance(error, NotARegistryError)
         return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
 

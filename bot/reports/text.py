@@ -61,7 +61,7 @@ def run_text(report: RunReport) -> str:
             *(f"  {line}" for line in _places(repository, report.evidence) if line),
         ]
         if repository.note:
-            lines.append(f"  {repository.note}")
+            lines += [f"  {console_line(line)}" for line in repository.note.splitlines()]
         lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]
         lines.append("")
     lines.append(_summary(report.repositories))
@@ -116,14 +116,13 @@ def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transitio
 
 
 def _move(found: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
-    """Say from where to where, why where that is no matter of course, and what it changes."""
+    """Say from where to where, and what it changes."""
     held, moved = found.occurrence.reference.digest, found.transition
     tag = f"{moved.tag} " if moved is not None and moved.tag else ""
     words = f"{short(held) if held else 'no digest'} → {tag}{short(found.new_digest or Digest(''))}"
     if found.status is Status.GONE:
         words = f"{found.status}: {words}"
-    words += _effect(evidence.get(moved)) if moved is not None else ""
-    return words + (f"  {console_line(found.detail)}" if found.detail else "")
+    return words + (_effect(evidence.get(moved)) if moved is not None else "")
 
 
 def _effect(evidence: Evidence | None) -> str:

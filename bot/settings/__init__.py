@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.model.policy import Rule
 from bot.settings.values import (
     DEFAULT_BRANCH_PREFIX,
     DEFAULT_SCAN_TIMEOUT,
@@ -41,6 +42,7 @@ __all__ = [
     "StateServer",
     "StateSettings",
     "load",
+    "repository_rules",
 ]
 
 
@@ -53,3 +55,10 @@ def load(path: Path, *, need_forges: bool) -> Settings:
     from bot.settings import file  # noqa: PLC0415 - a start without a config imports neither pydantic nor YAML
 
     return file.load(path, need_forges=need_forges)
+
+
+def repository_rules(content: bytes, source: str) -> tuple[Rule, ...]:
+    """Read a repository's own file; messages call it `source`. Raises ConfigError with everything that is wrong."""
+    from bot.settings import file  # noqa: PLC0415 - the same
+
+    return file.repository_rules(content, source)

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import caches, fields
+from bot.settings import ages, caches, fields
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, written_path
 
@@ -28,6 +28,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
         yield from _named_twice(where, forge)
     yield from _repositories_in_two_forges(document)
     yield from _hosts_listed_twice(document)
+    yield from _over_plain_http(document)
     for where, registry in _mappings(document, "registries"):
         yield from _credentials(where, registry)
         yield from _azure(where, registry)
@@ -42,8 +43,8 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     yield from caches.problems(entries)
     for where, rule in _mappings(document, "policy"):
         yield from _rule(where, rule, own_is_stated="own" in document)
-        if not _knows_ages(document):
-            yield from _unreachable_age(where, rule)
+    if "state" not in document:
+        yield from ages.problems(tuple(_mappings(document, "policy")), frozenset(_recording(document)))
 
 
 def _mappings(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -138,8 +139,6 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
             f"`{host}` is not named as Azure names registries (`NAME.azurecr.io`); "
             f"if it is a custom domain of one, say so with `trusted_realms: [{host}]`",
         )
-    if registry.get("insecure") is True:
-        yield ConfigProblem(f"{where}.insecure", "contradicts `auth`: tokens of Entra never go over plain http")
 
 
 def _tasks(where: str, registry: dict[str, Any]) -> Check:
@@ -165,8 +164,26 @@ def _cloud(where: str, registry: dict[str, Any]) -> Check:
     if host is not None and not is_its_own(host):
         example = {"ecr": "ACCOUNT.dkr.ecr.REGION.amazonaws.com", "gar": "REGION-docker.pkg.dev"}[str(auth)]
         yield ConfigProblem(f"{where}.auth", f"is for `{example}`, and `{host}` is none")
-    if registry.get("insecure") is True:
-        yield ConfigProblem(f"{where}.insecure", "contradicts `auth`: the tokens of clouds never go over plain http")
+
+
+def _over_plain_http(document: Document) -> Check:
+    """Yield what would send a cloud's token over plain http: to its host itself, or to it as a mirror."""
+    registries = tuple(_mappings(document, "registries"))
+    clouds = {_part(registry.get("host")): registry["auth"] for _, registry in registries if _is_of_cloud(registry)}
+    for where, registry in registries:
+        if registry.get("insecure") is not True:
+            continue
+        asked = _part(registry.get("mirror")) or _part(registry.get("host"))
+        host = asked and caches.host_of(asked)
+        if host is not None and host in clouds:
+            yield ConfigProblem(
+                f"{where}.insecure",
+                f"contradicts `auth: {clouds[host]}` of `{host}`: the tokens of clouds never go over plain http",
+            )
+
+
+def _is_of_cloud(registry: dict[str, Any]) -> bool:
+    return registry.get("auth") in ("azure", "ecr", "gar")
 
 
 def _connection(where: str, registry: dict[str, Any]) -> Check:
@@ -177,15 +194,18 @@ def _connection(where: str, registry: dict[str, Any]) -> Check:
         yield ConfigProblem(f"{where}.mirror", "is the registry itself: leave it out")
 
 
-def _knows_ages(document: Document) -> bool:
-    """Say whether there is anything that knows since when a digest is there."""
-    return "state" in document or any(entry.get("auth") == "azure" for _, entry in _mappings(document, "registries"))
+def _recording(document: Document) -> Iterator[str]:
+    """Yield the registries that say themselves since when a digest is there.
 
-
-def _unreachable_age(where: str, rule: dict[str, Any]) -> Check:
-    if str(rule.get("min_age", "0d")).strip("0") not in {"d", "h"}:
-        why = "is never reached: without `state:` basebump forgets when it first saw a digest; name a database there"
-        yield ConfigProblem(f"{where}.min_age", why)
+    They are Azure's, asked themselves, by somebody whom they may tell more than images.
+    """
+    for _, registry in _mappings(document, "registries"):
+        part, auth = _part(registry.get("host")), registry.get("auth")
+        if part is None or "mirror" in registry:
+            continue
+        host = caches.host_of(part)
+        if auth == "azure" or (is_acr(host) and auth != "anonymous"):
+            yield host
 
 
 def _rule(where: str, rule: dict[str, Any], *, own_is_stated: bool) -> Check:

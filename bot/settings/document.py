@@ -27,7 +27,17 @@ def read_document(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]]:
 
     Raises ConfigError when there is no file, or no mapping to be had from it.
     """
-    text = _text(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unusable(str(path), f"could not be read: {error.strerror}") from None
+    return parse_document(content, str(path))
+
+
+def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigProblem, ...]]:
+    """Return the mapping that `content` is, as `read_document` does; messages call it `source`. Raises ConfigError."""
+    text = _text(content, source)
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -35,44 +45,39 @@ def read_document(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]]:
             _measure(node)
         document = None if node is None else loader.construct_document(node)
     except _Refused as error:
-        raise _unusable(path, str(error), error.line) from None
+        raise _unusable(source, str(error), error.line) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
-        raise _unusable(path, f"is no YAML that can be read: {what}", mark.line + 1 if mark else None) from None
+        raise _unusable(source, f"is no YAML that can be read: {what}", mark.line + 1 if mark else None) from None
     except yaml.YAMLError as error:
-        raise _unusable(path, f"is no YAML that can be read: {error}") from None
+        raise _unusable(source, f"is no YAML that can be read: {error}") from None
     except ValueError as error:  # PyYAML passes on what int() and datetime() say of numbers and dates
-        raise _unusable(path, f"holds a number or a date that is none: {error}") from None
+        raise _unusable(source, f"holds a number or a date that is none: {error}") from None
     finally:
         loader.dispose()
     if not isinstance(document, dict):
-        raise _unusable(path, "the top level must be a mapping that begins with `schema: 1`")
+        raise _unusable(source, "the top level must be a mapping that begins with `schema: 1`")
     return document, tuple(loader.problems)
 
 
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise _unusable(path, f"could not be read: {error.strerror}") from None
+def _text(content: bytes, source: str) -> str:
     if len(content) > MAX_BYTES:
-        raise _unusable(path, f"has more than {MAX_BYTES} bytes; shorten the policy with globs")
+        raise _unusable(source, f"has more than {MAX_BYTES} bytes; shorten the policy with globs")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _unusable(path, "is not UTF-8 text; save it as UTF-8", line) from None
+        raise _unusable(source, "is not UTF-8 text; save it as UTF-8", line) from None
     control = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if control:
         line = text.count("\n", 0, control.start()) + 1
-        raise _unusable(path, f"holds the control character U+{ord(control[0]):04X}; remove it", line)
+        raise _unusable(source, f"holds the control character U+{ord(control[0]):04X}; remove it", line)
     return text
 
 
-def _unusable(path: Path, what: str, line: int | None = None) -> ConfigError:
-    return ConfigError(str(path), (ConfigProblem(f"line {line}" if line else "", what),))
+def _unusable(source: str, what: str, line: int | None = None) -> ConfigError:
+    return ConfigError(source, (ConfigProblem(f"line {line}" if line else "", what),))
 
 
 class _Refused(yaml.YAMLError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from bot.core.globs import matches
@@ -34,11 +36,17 @@ SEVERITIES = {each.word: each for each in reversed(Severity)}
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that people write for `docker.io`."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
+MAX_CRON = 200
+"""Characters; real ones have thirty."""
+CRON_FIELDS = 5
+MAX_COUNT = 10_000
+"""More proposals at once than anybody reads."""
 MAX_AGE = timedelta(days=365)
 """An image that must be older has long been replaced."""
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _AGE = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
+_GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
@@ -183,6 +191,32 @@ def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
         return value
 
     return check
+
+
+def _cron(value: str) -> str:
+    if len(value) > MAX_CRON or len(value.split()) != CRON_FIELDS:
+        raise ValueError("must have five fields: minute, hour, day of the month, month, day of the week")
+    if not value.startswith("* "):
+        raise ValueError("must begin with `*`: it says in which hours, and no run begins exactly at a minute")
+    try:
+        next(CronSim(value, datetime(2024, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration) as error:
+        raise ValueError(f"allows no time: {error}" if str(error) else "allows no time") from None
+    return value
+
+
+def _count(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_COUNT:
+        raise ValueError(f"must be a number from 1 to {MAX_COUNT}; for no limit leave it out")
+    return value
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is no time zone; write it as Europe/Berlin") from None
+    return value
 
 
 def _inner_path(value: str) -> str:
@@ -339,6 +373,14 @@ Platform = Annotated[
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Database = Annotated[str, AfterValidator(_database)]
 State = Annotated[str, AfterValidator(_state), _schema("URL", _STATE)]
+Group = Annotated[
+    str,
+    AfterValidator(_matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
+    _schema("group", _GROUP),
+]
+Cron = Annotated[str, AfterValidator(_cron)]
+Timezone = Annotated[str, AfterValidator(_timezone)]
+Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
 BranchPrefix = Annotated[str, AfterValidator(_prefix)]
 RepositoryName = Annotated[
     str,

@@ -8,10 +8,11 @@ from pydantic import ValidationError
 
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.hosts import PURGING_HOSTS
+from bot.model.pace import Limits, Schedule
 from bot.model.policy import Accepted, EndOfLife, Match, Rule, Rulebook
 from bot.settings import fields, schema, values
 from bot.settings.checks import problems_between
-from bot.settings.document import Document, read_document
+from bot.settings.document import Document, parse_document, read_document
 from bot.settings.problems import problems_of
 
 
@@ -44,7 +45,7 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         forges=tuple(_forge(each, folder) for each in config.forges),
         registries=registries,
         rulebook=Rulebook(
-            rules=tuple(_rule(each) for each in config.policy),
+            rules=(*([Rule(paused=True)] if config.rollout.paused else []), *map(_rule, config.policy)),
             own=config.own,
             hosts=frozenset(each.host for each in registries),
             purging=_purging(config.registries),
@@ -54,6 +55,7 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
+        limits=Limits(**config.limits.model_dump()) if config.limits else None,
         state=_state(config.state, folder) if config.state else None,
         source=str(path),
     )
@@ -115,8 +117,48 @@ def _rule(rule: schema.Rule) -> Rule:
         platforms=rule.platforms,
         os_variants=rule.os_variants,
         replace_ended=rule.replace_ended,
+        group=rule.group,
+        split_by=rule.split_by,
+        refresh_every=rule.refresh.every if rule.refresh else None,
+        schedule=_schedule(rule.schedule),
+        mandatory=rule.mandatory,
+        on_close=rule.on_close,
+        paused=rule.paused,
         require_scan=rule.require.scan if rule.require else None,
     )
+
+
+def repository_rules(content: bytes, source: str) -> tuple[Rule, ...]:
+    """Return the rules of a repository's own file. Raises ConfigError with everything that is wrong with it."""
+    document, doubled = parse_document(content, source)
+    try:
+        inner = schema.RepositoryFile.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(source, (*doubled, *problems_of(document, error, schema.RepositoryFile))) from None
+    if doubled:
+        raise ConfigError(source, doubled)
+    return tuple(map(_inner_rule, inner.policy))
+
+
+def _inner_rule(rule: schema.InnerRule) -> Rule:
+    match = rule.match
+    return Rule(
+        match=Match(image=match.image or (), path=match.path or (), format=match.format or ()),
+        update=rule.update,
+        pin=rule.pin,
+        ignore=rule.ignore,
+        paused=rule.paused,
+        labels=rule.labels,
+        min_age=rule.min_age,
+        group=rule.group,
+        split_by=rule.split_by,
+        schedule=_schedule(rule.schedule),
+        require_scan=rule.require.scan if rule.require else None,
+    )
+
+
+def _schedule(schedule: schema.Schedule | None) -> Schedule | None:
+    return Schedule(schedule.cron, schedule.timezone) if schedule else None
 
 
 def _accepted(accept: schema.Accept) -> Accepted:
@@ -129,7 +171,7 @@ def _end_of_life(path: Path) -> tuple[EndOfLife, ...]:
     try:
         known = schema.EndOfLifeFile.model_validate(document)
     except ValidationError as error:
-        raise ConfigError(str(path), (*doubled, *problems_of(document, error))) from None
+        raise ConfigError(str(path), (*doubled, *problems_of(document, error, schema.EndOfLifeFile))) from None
     if doubled:
         raise ConfigError(str(path), doubled)
     return tuple(EndOfLife(each.image, each.tag, each.date, each.successor) for each in known.images)

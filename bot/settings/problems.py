@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from bot.model.errors import ConfigProblem
 from bot.settings.document import Document
-from bot.settings.schema import FORGE_KINDS, VARIANTS, json_schema
+from bot.settings.schema import FORGE_KINDS, VARIANTS, Config, Match, Rule, Section, json_schema
 from bot.settings.suggest import suggestion
 
 MAX_SHOWN = 60
@@ -20,11 +20,13 @@ LATER_FORGES = frozenset({"gitlab"})
 """Kinds that are planned: they are named, so that nobody looks for a spelling mistake."""
 
 LATER_KEYS = frozenset(
-    {"enrichment", "limits", "rollout", "trust", "app", "upstream", "templates", "group"}
-    | {"split_by", "reviewers", "schedule", "on_close", "refresh", "rebase", "allow_introduced", "open_when"}
-    | {"when_unknown", "automerge", "mandatory"}
+    {"enrichment", "trust", "app", "templates", "reviewers", "rebase", "allow_introduced", "open_when"}
+    | {"when_unknown", "automerge"}
 )
 """The same for keys, wherever they stand."""
+
+OPERATORS_KEYS = frozenset({*Config.model_fields, *Rule.model_fields, *Match.model_fields})
+"""What a repository may look up in the documentation, and not say itself."""
 
 EMPTY = "is empty: give a value, or leave the key out"
 
@@ -32,13 +34,14 @@ Location = tuple[int | str, ...]
 Shape = dict[str, Any]
 
 
-def problems_of(document: Document, error: ValidationError) -> Iterator[ConfigProblem]:
-    """Yield everything that `error` says of `document`."""
+def problems_of(document: Document, error: ValidationError, model: type[Section] = Config) -> Iterator[ConfigProblem]:
+    """Yield everything that `error` says of `document`, which was to be a `model`."""
+    shapes = Shapes(document, json_schema(model))
     for detail in error.errors(include_url=False, include_input=False):
         location = _location(document, detail["loc"])
         if detail["type"] == "too_short" and _value_at(document, location):
             continue  # pydantic counts only the valid ones, and says of the others what is wrong with them
-        yield ConfigProblem(written_path(location), _sentence(document, location, detail))
+        yield ConfigProblem(written_path(location), _sentence(document, location, detail, shapes))
 
 
 def written_path(location: Location) -> str:
@@ -66,19 +69,19 @@ def _value_at(document: Any, location: Location) -> Any:
     return document
 
 
-def _sentence(document: Document, location: Location, detail: ErrorDetails) -> str:
+def _sentence(document: Document, location: Location, detail: ErrorDetails, shapes: Shapes) -> str:
     value = _value_at(document, location)
     match detail["type"]:
         case "missing":
             return "is required"
         case "extra_forbidden":
-            return _unknown_key(document, location)
+            return _unknown_key(location, shapes)
         case "value_error":
             return str(detail["ctx"]["error"])
         case "union_tag_invalid" | "union_tag_not_found":
             return _unknown_kind(value)
         case "enum" | "literal_error":
-            return _unknown_choice(document, location)
+            return _unknown_choice(value, shapes.at(location))
         case "string_type":
             return f"must be text{_misread(value)}"
         case kind if kind in _WANTED:
@@ -120,16 +123,18 @@ def _unknown_kind(forge: object) -> str:
     return f"the kind {_shown(kind)} is none of {', '.join(FORGE_KINDS)}{suggestion(kind, FORGE_KINDS)}"
 
 
-def _unknown_key(document: Document, location: Location) -> str:
-    if location[-1] in LATER_KEYS:
+def _unknown_key(location: Location, shapes: Shapes) -> str:
+    key = str(location[-1])
+    if key in LATER_KEYS:
         return "comes with a later release: this one does not know it, so leave it out"
-    known = tuple(_properties(_shape_at(document, location[:-1])))
-    guess = suggestion(str(location[-1]), known)
+    if shapes.is_inner and key in OPERATORS_KEYS:
+        return "is for whoever runs basebump to say, in the config of the run"
+    known = tuple(_properties(shapes.at(location[:-1])))
+    guess = suggestion(key, known)
     return f"is no key here{guess}" if guess else f"is no key here; there are {', '.join(known)}"
 
 
-def _unknown_choice(document: Document, location: Location) -> str:
-    value, shape = _value_at(document, location), _shape_at(document, location)
+def _unknown_choice(value: object, shape: Shape) -> str:
     if "const" in shape:
         return f"must be {shape['const']}, the only one that this release reads"
     known = shape["enum"]
@@ -141,34 +146,39 @@ def _shown(value: object) -> str:
     return f"`{text[:MAX_SHOWN]}…`" if len(text) > MAX_SHOWN else f"`{text}`"
 
 
-@cache
-def _schema() -> Shape:
-    return json_schema()
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """What the JSON Schema says of the places of one document."""
 
+    document: Document
+    schema: Shape
 
-def _shape_at(document: Document, location: Location) -> Shape:
-    """Return the part of the JSON Schema that describes a place."""
-    shape = _schema()
-    for depth, step in enumerate(location, start=1):
-        shape = shape["items"] if isinstance(step, int) else _properties(shape)[step]
-        shape = _variant(_resolved(shape), _value_at(document, location[:depth]))
-    return shape
+    @property
+    def is_inner(self) -> bool:
+        """Whether the document is a repository's own."""
+        return "policy" in _properties(self.schema) and "forges" not in _properties(self.schema)
 
+    def at(self, location: Location) -> Shape:
+        """Return the part that describes a place."""
+        shape = self.schema
+        for depth, step in enumerate(location, start=1):
+            shape = shape["items"] if isinstance(step, int) else _properties(shape)[step]
+            shape = self._variant(self._resolved(shape), _value_at(self.document, location[:depth]))
+        return shape
 
-def _variant(shape: Shape, value: object) -> Shape:
-    """Choose among the shapes that a place may have: those of a text and of a mapping, or those of several kinds."""
-    kind = value.get("kind") if isinstance(value, dict) else None
-    for each in map(_resolved, shape.get("oneOf", ())):
-        expected = _properties(each).get("kind")
-        if _properties(each) and (expected is None or expected["const"] == kind):
-            return each
-    return shape
+    def _variant(self, shape: Shape, value: object) -> Shape:
+        """Choose among the shapes that a place may have: of a text and of a mapping, or of several kinds."""
+        kind = value.get("kind") if isinstance(value, dict) else None
+        for each in map(self._resolved, shape.get("oneOf", ())):
+            expected = _properties(each).get("kind")
+            if _properties(each) and (expected is None or expected["const"] == kind):
+                return each
+        return shape
 
-
-def _resolved(shape: Shape) -> Shape:
-    definition = shape.get("$ref", "").rpartition("/")[2]
-    resolved: Shape = _schema()["$defs"][definition] if definition else shape
-    return resolved
+    def _resolved(self, shape: Shape) -> Shape:
+        definition = shape.get("$ref", "").rpartition("/")[2]
+        resolved: Shape = self.schema["$defs"][definition] if definition else shape
+        return resolved
 
 
 def _properties(shape: Shape) -> Shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,7 +12,7 @@ from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.model.policy import Policy, UpdateMode
+from bot.model.policy import OnClose, Policy, SplitBy, UpdateMode
 from bot.model.vocabulary import Role
 from bot.settings import fields, values
 
@@ -166,6 +167,60 @@ class Accept(Section):
     """The last day on which it is accepted."""
 
 
+class Refresh(Section):
+    """How often what is open may change under the people who look at it."""
+
+    every: fields.Age
+    """How long a proposal stays as it is once somebody accepted it, or while all that is new is a digest's age."""
+
+
+class Schedule(Section):
+    """Times in which proposals may be opened; what is open is cared for at any time."""
+
+    cron: fields.Cron
+    """Five fields as in a crontab, the first of them `*`: `* 6-9 * * MON` is every Monday from six to ten."""
+    timezone: fields.Timezone = "UTC"
+    """Whose clocks: a name of the IANA time zone database."""
+
+
+class InnerMatch(Section):
+    """Which places of the repository a rule is about; all keys must match, and for a list one of its globs."""
+
+    image: OneOrMore[fields.ImageGlob] | None = None
+    """Globs over the canonical repository: `docker.io/library/*`."""
+    path: OneOrMore[fields.PathGlob] | None = None
+    """Globs over the path of the file: `**/Dockerfile`."""
+    format: OneOrMore[fields.FormatGlob] | None = None
+    """Globs over the name of the file format: `dockerfile`."""
+
+
+class InnerRule(Section):
+    """What the repository itself wants where `match` matches: stricter than the operator's word, and never laxer."""
+
+    match: InnerMatch = InnerMatch()
+    """Which places this rule is about. Absent: all of them."""
+    update: UpdateMode | None = None
+    """How far images may move; the nearer of this and the operator's holds."""
+    pin: StrictBool | None = None
+    """Whether a reference without a digest gets one, also where the operator's policy does not ask for it."""
+    ignore: StrictBool | None = None
+    """Whether the place is left alone."""
+    paused: StrictBool | None = None
+    """Whether nothing is proposed for now; what is open stays as it is."""
+    labels: tuple[fields.Label, ...] | None = None
+    """Labels for the proposal, besides the operator's."""
+    min_age: fields.Age | None = None
+    """How long a digest must have been known; the longer of this and the operator's holds."""
+    group: fields.Group | None = None
+    """The name of the one proposal in which all that says so goes together."""
+    split_by: SplitBy | None = None
+    """`folder`: each folder has a proposal of its own."""
+    schedule: Schedule | None = None
+    """When proposals may be opened; the operator's schedule must allow it, too."""
+    require: Require | None = None
+    """What is asked of an update before it is proposed."""
+
+
 class Rule(Section):
     """What holds where `match` matches; for each key the first rule that matches and sets it wins."""
 
@@ -195,8 +250,22 @@ class Rule(Section):
     """Whether a tag may move to the next release of the distribution it names. Where no rule says: `false`."""
     replace_ended: StrictBool | None = None
     """Whether the successor of a tag that has ended is proposed. Where no rule says: `false`, it is only named."""
+    group: fields.Group | None = None
+    """The name of the one proposal in which all that says so goes together. Where no rule says: one for each line."""
+    split_by: SplitBy | None = None
+    """`folder`: each folder has a proposal of its own. Where no rule says: `nothing`."""
+    refresh: Refresh | None = None
+    """How often what is open may change. Where no rule says: every `7d`."""
+    schedule: Schedule | None = None
+    """When proposals may be opened. Where no rule says: always."""
+    on_close: OnClose | None = None
+    """What closing a proposal declines: its digests, or all its lines. Where no rule says: `digest`."""
+    paused: StrictBool | None = None
+    """Whether nothing is proposed for now; what is open stays as it is. Where no rule says: `false`."""
     require: Require | None = None
     """What is asked of an update before it is proposed. Where no rule says: nothing."""
+    mandatory: StrictBool | None = None
+    """Whether neither a repository's own file nor its comments can ignore or slow it. Where no rule says: `false`."""
 
 
 class Files(Section):
@@ -252,6 +321,24 @@ class Proposals(Section):
     """The least time between two writes to a forge. Absent: `1s` for repositories selected by owner, else none."""
 
 
+class Limits(Section):
+    """How many proposals may be opened. With this section they hold everywhere, and what is absent is unlimited."""
+
+    new_per_repository: fields.Count | None = None
+    """In one repository and run. Without the section: 2 where it is selected by owner, else as many as there are."""
+    new_per_run: fields.Count | None = None
+    """In one run. Without the section: 50 in repositories selected by owner."""
+    open_per_repository: fields.Count | None = None
+    """Open at the same time in one repository. Without the section: 5 where it is selected by owner."""
+
+
+class Rollout(Section):
+    """How repositories are taken on."""
+
+    paused: StrictBool = False
+    """Whether nothing is proposed anywhere for now; what is open stays as it is."""
+
+
 class Config(Section):
     """The config file of basebump."""
 
@@ -273,8 +360,21 @@ class Config(Section):
     """Scanners; in this release the first one scans. Absent: nothing is scanned."""
     proposals: Proposals = Proposals()
     """Their branches, and the pace at which they are written."""
+    limits: Limits | None = None
+    """How many proposals may be opened."""
+    rollout: Rollout = Rollout()
+    """How repositories are taken on, and whether anything is proposed at all."""
     state: fields.State | None = None
     """The database in which runs remember: `sqlite:///PATH`, relative to this file, or a PostgreSQL. Absent: none."""
+
+
+class RepositoryFile(Section):
+    """The file in which a repository says what it wants of basebump: `.github/basebump.yaml` and its kin."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    """The version of this file's shape."""
+    policy: tuple[InnerRule, ...] = ()
+    """Rules, the most particular first; for each key the first that matches and sets it."""
 
 
 class _Shape(GenerateJsonSchema):
@@ -296,6 +396,7 @@ class _Shape(GenerateJsonSchema):
         return fields.written_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the file, for editors (https://json-schema.org/draft/2020-12/schema)."""
-    return {"$schema": DIALECT, **Config.model_json_schema(schema_generator=_Shape)}
+@cache
+def json_schema(model: type[Section] = Config) -> dict[str, Any]:
+    """Return the JSON Schema of a file, for editors (https://json-schema.org/draft/2020-12/schema)."""
+    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_Shape)}

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
+from bot.model.pace import Limits
 from bot.model.policy import Rulebook
 
 GITHUB_API = "https://api.github.com"
@@ -152,6 +153,8 @@ class Settings:
     scanners: tuple[ScannerSettings, ...] = ()
     """In this release the first is the one that scans."""
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
+    limits: Limits | None = None
+    """None where nothing is stated."""
     state: StateSettings | None = None
     """None where nothing is remembered."""
     write_delay: timedelta | None = None

@@ -74,6 +74,35 @@ def test_what_cannot_be_pulled_by_the_name_in_the_file_is_held():
     assert decision == Held(place("old"), Reason.NOT_PULLABLE, "404")
 
 
+# ---- patches -----------------------------------------------------------------------------------------------------
+
+
+def patch_and_original(patched_ago, rebuilt_ago, held):
+    """Return a patch of a tag and the tag, pushed so many days ago; the file holds `held`."""
+    times = {digest("patch"): Recorded(NOW - patched_ago * DAY), digest("new"): Recorded(NOW - rebuilt_ago * DAY)}
+    line = replace(NGINX, tag=f"{NGINX.tag}-4")
+    around = {digest(held)} if held else set()
+
+    def known(word):
+        return {each: times[each] for each in ({digest(word)} | around) if each in times}
+
+    own = known("new") if held != "new" else {}
+    return [points_to("patch", line, recorded=known("patch")), points_to("new", recorded=own)]
+
+
+@pytest.mark.parametrize("held", [None, "old"])
+def test_a_patch_is_followed_unless_what_it_patches_was_pushed_anew_since(held):
+    decision = decide(place(held), patch_and_original(1, 9, held), NOW)
+    assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.1-4")
+    decision = decide(place(held), patch_and_original(9, 1, held), NOW)
+    assert (chosen(decision), decision.candidates[0].tag) == ([digest("new")], None)
+
+
+def test_who_holds_what_was_pushed_after_its_patch_is_up_to_date():
+    assert isinstance(decide(place("new"), patch_and_original(9, 1, "new"), NOW), UpToDate)
+    assert chosen(decide(place("new"), patch_and_original(1, 9, "new"), NOW)) == [digest("patch")]
+
+
 # ---- holds, and who answers for them -----------------------------------------------------------------------------
 
 
@@ -143,9 +172,37 @@ def test_while_nothing_is_old_enough_the_place_is_held_and_says_until_when():
 
 
 def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
-    decision = decide(place("old", THREE_DAYS), [points_to("new", at_risk=True)], NOW)
+    resolved = points_to("new", history=seen(NGINX, old=9, ripe=4), at_risk=frozenset({digest("ripe")}))
+    decision = decide(place("old", THREE_DAYS), [resolved], NOW)
     assert isinstance(decision, Held)
     assert decision.reason is Reason.RETENTION_RISK
+    patient = decide(place("old", Policy(min_age=5 * DAY)), [resolved], NOW)
+    assert isinstance(patient, Held)
+    assert patient.reason is Reason.TOO_YOUNG, "what may be deleted is not old enough for it anyhow"
+
+
+@pytest.mark.parametrize(
+    ("ripe", "reason"), [(("amd",), Reason.PLATFORM_LOST), (("old amd64", "old arm64"), Reason.INDEX_CHURN)]
+)
+def test_what_is_old_enough_is_no_better_than_what_is_held_for_the_same_reason(ripe, reason):
+    def both(word, *children):
+        listed = tuple(map(Child, map(digest, children), ("linux/amd64", "linux/arm64")))
+        return replace(index(word), children=listed)
+
+    new, old = both("new", "new amd64", "new arm64"), both("old", "old amd64", "old arm64")
+    resolved = Resolved(
+        NGINX,
+        new.digest,
+        new,
+        held={old.digest: old},
+        history=seen(NGINX, old=9, ripe=4),
+        earlier=(both("ripe", *ripe),),
+    )
+    held = decide(place("old", THREE_DAYS), [resolved], NOW)
+    assert isinstance(held, Held)
+    assert held.reason is Reason.TOO_YOUNG
+    answered = Policy(min_age=3 * DAY, accept=(Accepted(reason, "team", "it is fine", NOW.date()),))
+    assert chosen(decide(place("old", answered), [resolved], NOW)) == [digest("ripe")]
 
 
 def test_a_place_takes_nothing_earlier_that_only_another_place_may_take():

@@ -9,7 +9,7 @@ from support.values import digest, occurrence, update
 from bot.core.closing import close
 from bot.core.reconcile import reconcile
 from bot.core.select import Home, may_ask, select
-from bot.core.verdict import verdict
+from bot.core.verdict import WITHDRAWN, verdict
 from bot.model.decision import Cause, Held, NotChecked, Refused, Selected, Skip, Superseded, Unknown, UpToDate
 from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
 from bot.model.reference import Line
@@ -272,3 +272,12 @@ def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
 
 def test_what_somebody_may_answer_for_is_a_hold():
     assert set(ACCEPTABLE) < set(REASONS[Status.HELD])
+
+
+def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
+    wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
+    assert verdict(wanted).occurrence.notes == ("It is one of two.",)
+    assert verdict(replace(wanted, cause=Cause.WITHDRAWN)).occurrence.notes == ("It is one of two.", WITHDRAWN)
+    gone = verdict(replace(wanted, cause=Cause.GONE, doubt="The name may have changed hands."))
+    assert (gone.status, gone.reason) == (Status.GONE, Reason.DIGEST_GONE)
+    assert gone.occurrence.notes == ("It is one of two.", "The name may have changed hands.")

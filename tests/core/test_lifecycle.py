@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.values import digest
 
-from bot.core.lifecycle import REFRESH_EVERY, next_step
+from bot.core.lifecycle import next_step
 from bot.core.mark import mark
+from bot.model.policy import OnClose
 from bot.model.proposal import (
     Close,
     Leave,
@@ -24,6 +25,7 @@ from bot.model.proposal import (
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 TARGETS = (f"docker.io/library/python:3.12-slim@{digest('new')}",)
+TARGETS_BEFORE = (f"docker.io/library/python:3.12-slim@{digest('before')}",)
 INTENT, REPORT = "1" * 16, "2" * 15 + "0"
 WANTED = Proposal(BRANCH, "Update python", "body", "message", (), (), TARGETS, INTENT, REPORT)
 NOT_WANTED = Unwanted("The base branch already has it.")
@@ -122,8 +124,32 @@ def test_an_accepted_proposal_is_not_refreshed_at_once():
 
 
 def test_an_accepted_proposal_is_refreshed_when_it_is_due():
-    before = _seen(intent="9" * 16, accepted=True, committed=NOW - REFRESH_EVERY)
+    before = _seen(intent="9" * 16, accepted=True, committed=NOW - WANTED.refresh_every)
     assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+    patient = replace(WANTED, refresh_every=WANTED.refresh_every + timedelta(minutes=1))
+    assert _step(patient, before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)
+
+
+def test_an_accepted_proposal_is_refreshed_at_once_where_that_is_urgent():
+    before, urgent = _seen(intent="9" * 16, accepted=True, committed=NOW), replace(WANTED, is_urgent=True)
+    assert _step(urgent, before) == Refresh(before, urgent, push=True, amend=False)
+
+
+def test_a_digest_that_only_became_old_enough_waits_too():
+    before = _seen(intent="9" * 16, targets=TARGETS_BEFORE, committed=NOW - timedelta(days=6))
+    sliding = replace(WANTED, slides=True)
+    assert _step(sliding, before) == Leave(BRANCH, LeaveReason.SLIDING, before)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+    due = replace(before, committed=NOW - timedelta(days=7))
+    assert _step(sliding, due) == Refresh(due, sliding, push=True, amend=False)
+    in_conflict = replace(before, conflicts=True)
+    assert _step(sliding, in_conflict) == Refresh(in_conflict, sliding, push=True, amend=False)
+
+
+def test_another_image_in_a_group_is_more_than_sliding():
+    before = _seen(intent="9" * 16, targets=("docker.io/library/redis:7@x",), committed=NOW)
+    sliding = replace(WANTED, slides=True)
+    assert _step(sliding, before) == Refresh(before, sliding, push=True, amend=False)
 
 
 def test_an_accepted_proposal_still_gets_new_evidence():
@@ -134,6 +160,18 @@ def test_an_accepted_proposal_still_gets_new_evidence():
 def test_what_a_person_closed_is_declined():
     closed = _seen(RequestState.CLOSED)
     assert _step(WANTED, closed) == Leave(BRANCH, LeaveReason.DECLINED, closed)
+
+
+def test_what_a_person_closed_mutes_its_lines_where_the_policy_says_so_until_that_is_urgent():
+    muting = replace(WANTED, on_close=OnClose.LINE)
+    before = _seen(RequestState.CLOSED, targets=TARGETS_BEFORE)
+    assert _step(muting, before) == Leave(BRANCH, LeaveReason.MUTED, before)
+    urgent = replace(muting, is_urgent=True)
+    assert _step(urgent, before) == Open(urgent, push=True)
+    withdrawn = _seen(RequestState.CLOSED, targets=TARGETS_BEFORE, withdrawn=True)
+    assert _step(muting, withdrawn) == Open(muting, push=True, withdrawn=withdrawn)
+    other = _seen(RequestState.CLOSED, targets=("docker.io/library/redis:7@x",))
+    assert _step(muting, other) == Open(muting, push=True)
 
 
 def test_the_next_digest_is_offered_after_a_decline():

@@ -12,14 +12,16 @@ from support.worlds import BODY_TEMPLATE
 from bot.core import view
 from bot.core.compare import compare
 from bot.core.fingerprint import PROPOSED, fingerprint, is_outdated
-from bot.core.group import headline, intent_of, message, title
+from bot.core.group import Bundle, headline, intent_of, message, title
 from bot.core.mark import intent_of as intent_in
 from bot.core.render import BodyTooLongError, render_body
 from bot.core.transition import transition_of
 from bot.core.view import ProposalView, build_view
 from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.reference import Line
 from bot.model.vocabulary import Role
 
+ALONE = Bundle(Line("docker.io/library/python", "3.12-slim"))
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 PIN = update("python:3.12-slim", "new", path="deploy/web.yaml", role=Role.THIRD_PARTY, line_number=7)
 CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.LOW)
@@ -184,13 +186,25 @@ def test_the_platform_is_the_places_else_amd64_else_the_images_first(platform, o
 def test_a_title_says_what_moves_and_what_is_fixed_where_that_is_known():
     short = digest("new")[7:19]
     delta = evidence()[transition_of(MOVE)].delta
-    assert headline((PIN,)) == f"Pin python:3.12-slim to {short}"
-    assert title((MOVE, PIN), [delta]) == f"Update python:3.12-slim to {short}, fixes 1 (1 critical)"
-    assert title((MOVE,), [None]) == f"Update python:3.12-slim to {short}"
+    assert headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {short}"
+    assert title(ALONE, (MOVE, PIN), [delta]) == f"Update python:3.12-slim to {short}, fixes 1 (1 critical)"
+    assert title(ALONE, (MOVE,), [None]) == f"Update python:3.12-slim to {short}"
+
+
+def test_a_title_names_the_group_how_many_images_it_moves_and_a_folder_that_is_plain_text():
+    redis, node = update("redis:7", "new"), update("docker.io/library/node:22", "new")
+    weekly = Bundle("weekly")
+    assert headline(weekly, (redis, PIN, node)) == "Pin docker.io/library/node:22 and 2 more images (weekly)"
+    assert headline(weekly, (redis, MOVE)) == "Update python:3.12-slim and 1 more image (weekly)"
+    short = digest("new")[7:19]
+    assert headline(weekly, (redis,)) == f"Pin redis:7 to {short} (weekly)"
+    assert headline(Bundle(ALONE.about, "apps/web"), (MOVE,)) == f"Update python:3.12-slim to {short} in apps/web"
+    for folder in ("", "apps/@ada", "a b", "x" * 101):
+        assert headline(Bundle(ALONE.about, folder), (MOVE,)) == f"Update python:3.12-slim to {short}"
 
 
 def test_the_commit_carries_the_intent_and_every_move():
-    text = message((MOVE, PIN))
+    text = message(ALONE, (MOVE, PIN))
     assert intent_in(text) == intent_of((PIN, MOVE))
     assert f"from {digest('old')}" in text
     assert "from no digest" in text

@@ -11,8 +11,8 @@ from support.github.stand import TOKEN, GitHubStand
 from support.listener import Listener, Reply
 
 from bot.core.mark import trailer
-from bot.forges._github_connection import BACKOFF, MAX_WAIT
 from bot.forges._github_errors import SECONDARY_WAIT
+from bot.forges._refusal import BACKOFF, MAX_WAIT
 from bot.forges.github import GitHubFleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.proposal import Proposal, RequestState

@@ -65,7 +65,7 @@ def test_a_named_repository_takes_two_requests(server):
     repository = server.world.add_repository("acme/web", FILES)
     head = repository.git.need("main")
     assert list(_fleet(server, "acme/web").repositories(frozenset())) == [
-        GitRepository("github", "acme/web", "main", head, host_of(server))
+        GitRepository("github", "acme/web", "main", head, host=host_of(server))
     ]
     assert server.lines == ["GET /repos/acme/web", "GET /repos/acme/web/git/ref/heads/main"]
 
@@ -81,7 +81,7 @@ def test_a_repository_without_commits_has_no_base_branch(server):
     server.world.add_repository("acme/empty", None)
     fleet = _fleet(server, "acme/empty")
     (found,) = fleet.repositories(frozenset())
-    assert found == GitRepository("github", "acme/empty", None, None, host_of(server))
+    assert found == GitRepository("github", "acme/empty", None, None, host=host_of(server))
     assert fleet.forge(found).seen(PREFIX, frozenset()) == ()
     with pytest.raises(TreeError, match="no commit"):
         fleet.tree(found)

@@ -47,6 +47,13 @@ def test_an_answer_is_its_status_its_headers_and_its_body():
     assert (response.status, response.headers["x-word"], response.body) == (404, "a", b"gone")
 
 
+@pytest.mark.parametrize("host", ["a..example", f"{'a' * 64}.example"])
+@pytest.mark.parametrize("environment", [{}, {"HTTPS_PROXY": "http://127.0.0.1:9"}])
+def test_a_name_that_no_host_can_have_is_a_host_that_does_not_answer(host, environment):
+    with pytest.raises(UnreachableError):
+        client(environment=environment).request("GET", f"https://{host}/", limit=1)
+
+
 def test_a_body_of_the_limit_is_read_and_one_byte_more_is_not():
     with Listener(lambda received: Reply(body=b"x" * 1000)) as server:
         assert len(client(server).request("GET", server.url, limit=1000).body) == 1000

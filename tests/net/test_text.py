@@ -17,7 +17,7 @@ def test_secrets_are_masked_the_longer_first():
     assert plain("user:pass and pass", ["pass", "user:pass", ""]) == "[hidden] and [hidden]"
 
 
-@given(st.text())
+@given(st.text() | st.text(min_size=MAX_QUOTED))
 def test_whatever_the_text_its_line_is_bounded_and_printable(text):
     line = plain(text)
     assert len(line) <= MAX_QUOTED

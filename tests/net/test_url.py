@@ -66,6 +66,10 @@ def test_requests_never_sees_another_host_than_we_do(text):
     assert Url.parse(str(seen.url)).origin == url.origin
 
 
+def test_plain_http_on_the_same_port_is_another_origin():
+    assert Url.parse("http://a.example:5000/").origin != Url.parse("https://a.example:5000/").origin
+
+
 def test_what_is_shown_has_no_query():
     assert Url.parse("https://s3.example/blob?X-Signature=secret").shown == "https://s3.example/blob"
 

@@ -19,7 +19,7 @@ from bot.ports import Entry, GitRepository, Tree
 from bot.worktree import WorkTree
 
 CONTOSO = "contoso.azurecr.io"
-HERE = GitRepository("github", "acme/web", "main", "0" * 40, "github.com")
+HERE = GitRepository("github", "acme/web", "main", "0" * 40, host="github.com")
 WEB = "https://github.com/acme/web.git#main"
 FROM = "FROM node:22\n"
 FILES = {"Dockerfile": FROM, "app/Dockerfile": FROM, "app/web/Dockerfile": FROM}

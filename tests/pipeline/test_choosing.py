@@ -75,6 +75,29 @@ def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for
     assert found[1]["new_digest"] == now
 
 
+def test_an_image_in_place_of_an_index_is_held_where_it_is_for_another_platform(tmp_path, loopback):
+    old = loopback.store.tag("library/python", "3.12", index([image_of("a"), image_of("b", "linux/arm64")]))
+    now = loopback.store.tag("library/python", "3.12", image_of("c", "linux/arm64"))
+    content = "".join(
+        f"FROM {words}python:3.12@{old}\n" for words in ("", "--platform=linux/amd64 ", "--platform=linux/arm64 ")
+    )
+    found, asked, _, text = choose(tmp_path, loopback, content)
+    assert [status(found[line]) for line in (1, 2, 3)] == [("held", "platform-lost")] * 2 + [("update", None)]
+    assert f"{now[7:19]} has no linux/amd64" in text
+    assert len(asked) == 4
+
+
+def test_an_image_for_another_platform_than_the_one_that_a_rule_names_is_held(tmp_path, loopback):
+    old = loopback.store.tag("library/python", "3.12", image_of("a"))
+    loopback.store.tag("library/python", "3.12", image_of("b", "linux/arm64"))
+    content = f"FROM python:3.12@{old}\n"
+    assert status(choose(tmp_path, loopback, content, Rule(platforms=("linux/amd64",)))[0][1]) == (
+        "held",
+        "platform-lost",
+    )
+    assert status(choose(tmp_path, loopback, content, Rule(platforms=("linux/arm64",)))[0][1]) == ("update", None)
+
+
 def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
     old = index([image_of("a"), image_of("b", "linux/arm64")])
     new = index([image_of("c"), image_of("d", "linux/arm64")])
@@ -195,6 +218,26 @@ def test_the_operators_word_on_the_end_of_support_counts_from_the_next_day(tmp_p
     found, *_ = choose(tmp_path, loopback, f"FROM python:3.8@{now}\n", end_of_life=ends)
     assert found[1]["status"] == expected
     assert found[1].get("successor") == ("3.13" if expected == "superseded" else None)
+
+
+def test_the_successor_that_the_operator_names_is_proposed_where_a_rule_replaces_what_is_over(tmp_path, loopback):
+    digests = shelf(loopback, "python", "3.8", "3.13")
+    content = f"FROM python:3.8@{digests['3.8']}\n"
+    ends = (EndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
+    _, _, changes, _ = choose(tmp_path, loopback, content, Rule(replace_ended=True), end_of_life=ends)
+    assert changes == {"Dockerfile": f"FROM python:3.13@{digests['3.13']}\n"}
+    later = (EndOfLife("docker.io/library/python", "3.8*", date(2026, 11, 25), "3.13"),)
+    found, *_ = choose(tmp_path, loopback, content, Rule(replace_ended=True), end_of_life=later)
+    assert status(found[1]) == ("up-to-date", None)
+
+
+def test_a_successor_that_is_not_there_is_named_and_not_proposed(tmp_path, loopback):
+    digests = shelf(loopback, "python", "3.8", "3.13")
+    ends = (EndOfLife("docker.io/library/python", "3.8", date(2024, 10, 7), "3.99"),)
+    content = f"FROM python:3.8@{digests['3.8']}\n"
+    found, _, changes, _ = choose(tmp_path, loopback, content, Rule(replace_ended=True), end_of_life=ends)
+    assert (*status(found[1]), found[1]["successor"]) == ("superseded", "end-of-life", "3.99")
+    assert changes == {}
 
 
 def test_looking_for_ends_costs_a_tenth_of_a_request_for_each_line(tmp_path, loopback):

@@ -7,13 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.listener import Listener, Received, Reply
+from support.values import digest, occurrence
 
 from bot.cli.terminal import NoProgress
 from bot.demo import images
+from bot.model.decision import Selected
 from bot.model.image import Resolved, Unresolved
-from bot.model.reference import Line
+from bot.model.policy import Policy, UpdateMode
+from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
+from bot.pipeline.follow import follow
 from bot.pipeline.pool import Pool
 from bot.pipeline.resolve import Answers, Sources, Wish, resolve
 from bot.ports import Memory
@@ -25,14 +29,20 @@ from bot.state.memory import DatabaseMemory
 from bot.state.none import NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+HELD = digest("held")
 IMAGE = images.image([images.layer({"a": b"b"})])
 
 
 def answers_of(
-    lines: Iterable[Line], entries: Iterable[RegistryEntry], workers: int = 1, memory: Memory | None = None, **options
+    lines: Iterable[Line],
+    entries: Iterable[RegistryEntry],
+    workers: int = 1,
+    memory: Memory | None = None,
+    held: Digest | None = None,
+    **options,
 ) -> Answers:
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
-    wishes = [Wish(line, None, timedelta(), is_written=True) for line in lines]
+    wishes = [Wish(line, held, timedelta(), is_written=True) for line in lines]
     sources = Sources(registry, NoFacts(), memory or NoMemory(), frozenset())
     return resolve(wishes, sources, Pool(workers), NoProgress(), NOW)
 
@@ -96,6 +106,62 @@ def test_an_upstream_that_is_down_is_its_own_failure_and_not_that_of_its_cache()
     assert asked.count(9) == MAX_TRIES, "the second image is not tried: who is silent for one is silent for all"
     assert [isinstance(answers.resolutions[line], Resolved) for line in lines] == [False, False, True]
     assert [failed.subject for failed in answers.failed] == ["127.0.0.1:9"]
+
+
+def test_a_registry_that_falls_silent_after_it_failed_is_not_tried_for_every_image():
+    asked: list[int] = []
+
+    def lookup(host, port):
+        asked.append(port)
+        if len(asked) > MAX_TRIES:
+            raise OSError
+        return [host]
+
+    with Listener(lambda received: Reply(500, headers={"Connection": "close"})) as server:
+        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
+        answers_of(lines, [RegistryEntry(server.host, insecure=True)], resolve=lookup)
+    assert len(asked) == MAX_TRIES + 1
+
+
+def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_that_is_cached():
+    cache, upstream = "127.0.0.1:8", "127.0.0.1:9"
+    asked: list[int] = []
+    registry = OciRegistry(
+        [RegistryEntry(cache, upstream=upstream), RegistryEntry(upstream, insecure=True)],
+        environment={},
+        sleep=lambda seconds: None,
+        resolve=lambda host, port: asked.append(port) or [host],
+    )
+    places = [occurrence(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
+    moving = Policy(update=UpdateMode.MINOR)
+    selected = [Selected(place, place.reference.line(), moving) for place in places]
+    shelves = follow(selected, registry, Pool(1), NoProgress(), (), NOW.date())
+    assert len(asked) == MAX_TRIES
+    assert [failed.subject for failed in shelves.failed] == [upstream]
+
+
+@pytest.mark.parametrize(("status", "known"), [(404, {HELD: None}), (403, {}), (401, {}), (500, {})])
+def test_only_what_a_registry_says_it_does_not_have_is_gone(status, known):
+    def answer(received: Received) -> Reply:
+        return Reply(status) if received.path.endswith(HELD) else manifest()
+
+    with Listener(answer) as server:
+        line = Line(f"{server.host}/a", "1")
+        resolved = answers_of([line], [RegistryEntry(server.host, insecure=True)], held=HELD).resolutions[line]
+    assert isinstance(resolved, Resolved)
+    assert resolved.held == known
+
+
+def test_one_image_that_is_sent_where_nobody_may_go_is_no_trouble_of_the_others():
+    def answer(received: Received) -> Reply:
+        if received.path.startswith("/v2/a/"):
+            return Reply(307, headers={"Location": "http://10.0.0.1/"})
+        return manifest()
+
+    with Listener(answer) as server:
+        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b")]
+        found = answers_of(lines, [RegistryEntry(server.host, insecure=True)]).resolutions
+    assert [isinstance(found[line], Resolved) for line in lines] == [False, True]
 
 
 def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():

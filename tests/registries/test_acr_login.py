@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from urllib.parse import parse_qs
 
 import pytest
@@ -15,11 +16,12 @@ from support.entra import CLIENT, Entra
 from support.listener import Listener, Received, Reply
 
 from bot.model.errors import RegistryError
+from bot.model.hosts import is_acr
 from bot.model.reference import Line
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient
 from bot.registries.access import Access, RegistryEntry
-from bot.registries.entra import FAILURE_KEPT, EntraLogins
+from bot.registries.entra import FAILURE_KEPT, MAX_ANSWER, EntraLogins
 from bot.registries.tokens import stated_lifetime
 
 # The exchange
@@ -40,12 +42,19 @@ def test_one_exchange_serves_a_registry_and_one_token_a_repository(acr, entra):
     assert len([one for one in entra.asked if "oauth2/v2.0/token" in one]) == 1
 
 
+def test_the_tags_of_a_registry_that_is_not_named_as_azures_are_listed_by_its_own_rules(acr, entra):
+    assert not is_acr(acr.host)
+    assert client(entry(acr), environment=by_secret(entra)).tags(f"{acr.host}/team/app") == ("1",)
+
+
 def logins(acr: Acr, entra: Entra, clock: list[float]) -> EntraLogins:
     http = HttpClient(Access([entry(acr)]).listed(), environment={})
     return EntraLogins(http, by_secret(entra), now=lambda: clock[0])
 
 
-def test_a_login_is_renewed_before_it_runs_out(acr, entra):
+@pytest.mark.parametrize("lifetime", [timedelta(hours=3), timedelta(days=30)])
+def test_a_login_is_renewed_before_it_runs_out_and_within_three_hours(acr, entra, lifetime):
+    acr.refresh_lifetime = lifetime
     clock = [0.0]
     hours = logins(acr, entra, clock)
     for hour, asked in ((0.0, 1), (2.6, 1), (2.8, 2), (5.4, 2), (5.6, 3)):
@@ -107,6 +116,14 @@ def test_an_exchange_that_is_answered_otherwise_is_a_reason(certificate, entra, 
             client(listed, environment=by_secret(entra)).head(Line(f"{server.host}/a", "1"))
     assert caught.value.reason is reason
     assert "eyJ" not in str(caught.value), "no token stands in a message"
+
+
+def test_a_refresh_token_in_an_answer_beyond_the_limit_is_not_read(certificate, entra):
+    reply = Reply(200, b'{"refresh_token": "token"}'.ljust(MAX_ANSWER + 1))
+    with Listener(lambda received: reply, certificate) as server:
+        http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
+        with pytest.raises(RegistryError, match=f"more than {MAX_ANSWER} bytes"):
+            EntraLogins(http, by_secret(entra)).refresh_token(server.host)
 
 
 def test_a_registry_that_repeats_entras_token_is_not_quoted_with_it(certificate, entra):

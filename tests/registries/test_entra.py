@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from support.acr import Acr
 from support.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
-from support.entra import CLIENT, SECRET, WORKLOAD, Application
-from support.listener import Listener, Reply
+from support.entra import CLIENT, SECRET, TENANT, WORKLOAD, Application
+from support.listener import Listener, Received, Reply
 
 from bot import wiring
 from bot.model.errors import RegistryError
@@ -154,6 +155,26 @@ def test_what_entra_refuses_is_said_without_the_secret(acr, entra, changes, said
     assert SECRET not in message
     assert "wr0ng" not in message
     assert tokens_seen(acr.received) == []
+
+
+def test_entra_that_repeats_the_secret_is_not_quoted_with_it(certificate):
+    def answer(received: Received) -> Reply:
+        said: dict[str, str] = {"error": "invalid_client", "error_description": "AADSTS7000215: t0p-secret is wrong."}
+        if received.method == "GET":
+            paths = {"authorization_endpoint": "authorize", "token_endpoint": "token", "issuer": "v2.0"}
+            said = {word: f"{server.url}/{TENANT}/{path}" for word, path in paths.items()}
+        return Reply(200 if received.method == "GET" else 401, json.dumps(said).encode())
+
+    with Listener(answer, certificate) as server:
+        environment = {
+            "AZURE_AUTHORITY_HOST": server.url,
+            "AZURE_TENANT_ID": TENANT,
+            "AZURE_CLIENT_ID": CLIENT,
+            "AZURE_CLIENT_SECRET": "t0p-secret",
+            "SSL_CERT_FILE": str(certificate.path),
+        }
+        with pytest.raises(NoEntraTokenError, match=r"AADSTS7000215: \[hidden\] is wrong"):
+            EntraIdentity(cloud_of("a", environment), environment).token()
 
 
 def test_what_entra_refuses_is_said_once(entra):

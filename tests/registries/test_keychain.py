@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
+from bot.registries import helpers
 from bot.registries.access import Access, RegistryEntry
 from bot.registries.credentials import IdentityToken, Login
 from bot.registries.helpers import HUB_KEY
@@ -157,6 +159,21 @@ def test_a_helper_that_fails_is_said_without_its_words(body, said, helper, a_hom
         keychain(a_home_of_its_own, {"credsStore": "tool"}).credential("docker.io")
     assert caught.value.is_failure
     assert "secret" not in str(caught.value)
+
+
+def test_an_identity_token_is_no_password_for_other_programs(a_home_of_its_own):
+    chain = keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"identitytoken": "refresh"}}})
+    assert chain.credential("ghcr.io") == IdentityToken("refresh")
+    assert chain.login("ghcr.io") is None
+
+
+def test_a_helper_that_hangs_is_not_waited_for(helper, a_home_of_its_own, monkeypatch):
+    monkeypatch.setattr(helpers, "HELPER_TIMEOUT", 0.5)
+    helper("tool", f"import time; time.sleep(20); {answers('user', 'word')}")
+    began = time.monotonic()
+    with pytest.raises(RegistryError, match="docker-credential-tool"):
+        keychain(a_home_of_its_own, {"credsStore": "tool"}).credential("docker.io")
+    assert time.monotonic() - began < 10
 
 
 def test_a_helper_that_fails_is_not_run_again_for_every_image(helper, a_home_of_its_own):

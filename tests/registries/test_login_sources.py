@@ -141,3 +141,10 @@ def test_a_repository_of_a_mirror_is_looked_for_under_the_mirrors_own_path():
     oci = OciRegistry([RegistryEntry("docker.io", mirror="m.corp/hub")], environment=environment)
     assert oci.pull_address(Line("docker.io/library/nginx", "1"), digest).username == "part"
     assert oci.pull_address(Line("docker.io/acme/nginx", "1"), digest).username == "host"
+
+
+def test_who_has_no_home_still_has_what_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as in a container that runs as a number
+    assert user({}) is None
+    assert user({"DOCKER_AUTH_CONFIG": auths("named")}) == "named"

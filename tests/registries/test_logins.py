@@ -9,7 +9,7 @@ import pytest
 
 from bot.registries.credentials import Credential, IdentityToken, Login
 from bot.registries.helpers import HUB_KEY
-from bot.registries.logins import Shape, parse_logins
+from bot.registries.logins import MAX_LOGINS_SIZE, Shape, parse_logins
 
 USER = base64.b64encode(b"user:pass:word").decode()
 
@@ -158,3 +158,9 @@ def test_the_name_of_a_file_says_how_it_is_read(name, shape):
 )
 def test_an_entry_holds_a_login_or_an_identity_token(entry, credential):
     assert found({"a.io": entry}, "a.io") == credential
+
+
+def test_a_file_that_is_too_large_for_logins_is_not_read():
+    assert parse_logins(b"{}".ljust(MAX_LOGINS_SIZE)).logins == ()
+    with pytest.raises(ValueError, match=f"more than {MAX_LOGINS_SIZE} bytes"):
+        parse_logins(b"{}".ljust(MAX_LOGINS_SIZE + 1))

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import responses
+from support.listener import Listener, Reply
 from support.registry import DockerRegistry
 from support.soon import soon
 from support.tokens import TokenServer
@@ -101,6 +102,14 @@ def test_pages_without_end_are_not_all_read(net, monkeypatch, limit, most):
     with pytest.raises(RegistryError):
         client().tags(f"{HOST}/team/base")
     assert len(net.calls) == most
+
+
+def test_a_page_beyond_the_limit_is_not_read(monkeypatch):
+    monkeypatch.setattr(oci, "MAX_TAG_PAGE", 100)
+    with Listener(lambda received: Reply(200, page("1" * 100)["body"].encode())) as server:
+        registries = on_loopback(RegistryEntry(server.host, insecure=True))
+        with pytest.raises(RegistryError, match="more than 100 bytes"):
+            registries.tags(f"{server.host}/team/base")
 
 
 def test_a_repository_that_is_not_there_is_a_finding(net):
@@ -204,6 +213,14 @@ def test_a_refusal_on_a_later_page_is_an_error_and_no_shorter_list(net, status, 
     with pytest.raises(RegistryError) as raised:
         client().tags(f"{HOST}/team/base")
     assert raised.value.reason is reason
+
+
+def test_no_message_holds_what_a_link_asked_to_be_sent(net):
+    net.get(URL, **page("1", link='</?last=1&signature=aBcD1234>; rel="next"'))
+    net.get(URL, status=404)
+    with pytest.raises(RegistryError, match="tags/list: ") as caught:
+        client().tags(f"{HOST}/team/base")
+    assert "aBcD1234" not in str(caught.value)
 
 
 def test_a_mirror_is_asked_with_its_prefix_on_every_page():

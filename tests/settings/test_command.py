@@ -50,7 +50,7 @@ def test_a_variable_that_is_not_set_is_a_note_on_stderr(basebump_config, write, 
 
 
 def test_a_wrong_file_raises_what_the_command_line_turns_into_exit_code_2(basebump_config, write):
-    result = basebump_config("check", write("limits: {}"))
+    result = basebump_config("check", write("trust: {}"))
     assert isinstance(result.exception, ConfigError)
     assert result.stdout == ""
 

@@ -16,7 +16,15 @@ from support import config_reference
 from support.parts import ROOT
 
 from bot.model.policy import Match, Policy, Rule
-from bot.settings import OWNER_WRITE_DELAY, GithubSettings, RegistrySettings, ScannerSettings, Settings, load
+from bot.settings import (
+    OWNER_WRITE_DELAY,
+    GithubSettings,
+    RegistrySettings,
+    ScannerSettings,
+    Settings,
+    load,
+    repository_rules,
+)
 from bot.settings.schema import json_schema
 
 DEFAULT = ROOT / "config" / "default.yaml"
@@ -106,6 +114,11 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         min_age=default.min_age,
         os_variants=default.os_variants,
         replace_ended=default.replace_ended,
+        split_by=default.split_by,
+        refresh_every=default.refresh_every,
+        on_close=default.on_close,
+        paused=default.paused,
+        mandatory=default.mandatory,
     )
 
 
@@ -138,7 +151,8 @@ def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everyt
     [
         "own: []",
         "{schema: 2}",
-        "{schema: 1, limits: {}}",
+        "{schema: 1, trust: {}}",
+        "{schema: 1, limits: {new_per_run: 0}}",
         "{schema: 1, own: null}",
         "{schema: 1, policy: [{tag: 3.10}]}",
         "{schema: 1, policy: [{pin: true, match: {image: []}}]}",
@@ -175,8 +189,11 @@ def test_the_examples_in_the_documentation_can_be_used(settings_of, tmp_path):
     examples = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(examples) >= 3
     (tmp_path / "end-of-life.yaml").write_text(ENDS, encoding="utf-8")
-    for example in (each for each in examples if "\nimages:" not in each):
-        assert settings_of(example.removeprefix("schema: 1\n")) != settings_of("")
+    for example in examples:
+        if "legacy/**" in example:
+            assert repository_rules(example.encode(), "its own file")
+        elif "\nimages:" not in example:
+            assert settings_of(example.removeprefix("schema: 1\n")) != settings_of("")
 
 
 def test_the_settings_without_a_file_need_neither_pydantic_nor_yaml():

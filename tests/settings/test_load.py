@@ -33,6 +33,17 @@ def test_a_file_with_nothing_but_its_version_is_the_defaults(write):
     assert load(path, need_forges=False) == Settings(source=str(path))
 
 
+@pytest.mark.parametrize("login", ["auth: azure", "username_env: U, password_env: P", "purges_untagged: false"])
+def test_an_azure_registry_knows_ages_whoever_logs_in_there(settings_of, login):
+    settings = settings_of(
+        f"""
+        registries: [{{host: contoso.azurecr.io, {login}}}]
+        policy: [{{match: {{image: contoso.azurecr.io/**}}, min_age: 3d}}]
+        """
+    )
+    assert settings.rulebook.rules[0].min_age == timedelta(days=3)
+
+
 def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_owner(settings_of, tmp_path):
     settings = settings_of(
         """

@@ -10,6 +10,7 @@ from bot.model.errors import ConfigError
 from bot.settings import load
 from bot.settings.file import config_of
 
+ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
 TASKS = (
     "/subscriptions/4385cf00-2d3a-425a-832f-f4285b1c9dce/resourceGroups/rg"
     "/providers/Microsoft.ContainerRegistry/registries/contoso"
@@ -17,12 +18,44 @@ TASKS = (
 WRONG = [
     # keys
     ("speed: {}", "speed", "is no key here; there are schema, forges"),
-    ("limits: {}", "limits", "comes with a later release"),
+    ("trust: {}", "trust", "comes with a later release"),
+    ("upstream: docker.io", "upstream", "is no key here"),
     ("regestries: []", "regestries", "did you mean `registries`?"),
     ("proposals: {branch-prefix: x/}", "proposals.branch-prefix", "did you mean `branch_prefix`?"),
     ("proposals: {branchPrefix: x/}", "proposals.branchPrefix", "did you mean `branch_prefix`?"),
-    ("policy: [{update: none, schedule: x}]", "policy[0].schedule", "comes with a later release"),
+    ("policy: [{update: none, rebase: x}]", "policy[0].rebase", "comes with a later release"),
+    ("limits: {new_per_run: 0}", "limits.new_per_run", "must be a number from 1 to 10000"),
+    ("policy: [{schedule: {cron: '0 6 * * 1'}}]", "policy[0].schedule.cron", "must begin with `*`"),
+    ("policy: [{schedule: {cron: '* 6 * *'}}]", "policy[0].schedule.cron", "must have five fields"),
+    ("policy: [{schedule: {cron: '* 6 31 2 *'}}]", "policy[0].schedule.cron", "allows no time"),
+    ("policy: [{schedule: {cron: '* 6 * * 9'}}]", "policy[0].schedule.cron", "allows no time: Bad day-of-week"),
+    (
+        "policy: [{schedule: {cron: '* 6 * * 1', timezone: Mars/Olympus}}]",
+        "policy[0].schedule.timezone",
+        "is no time zone",
+    ),
+    ("policy: [{group: '7'}]", "policy[0].group", "must be 1 to 50 letters"),
     ("policy: [{min_age: 3d}]", "policy[0].min_age", "is never reached: without `state:`"),
+    (
+        "registries: [{host: contoso.azurecr.io, auth: azure}]\npolicy: [{match: {image: ghcr.io/*/*}, min_age: 3d}]",
+        "policy[0].min_age",
+        "is never reached for all that",
+    ),
+    (
+        "registries: [{host: contoso.azurecr.io, auth: azure}]\npolicy: [{min_age: 3d}]",
+        "policy[0].min_age",
+        "never reached",
+    ),
+    (
+        f"registries: [{{host: contoso.azurecr.io, mirror: mirror.example.com}}]\n{ON_AZURE}",
+        "policy[0].min_age",
+        "is never reached: without `state:`",
+    ),
+    (
+        f"registries: [{{host: contoso.azurecr.io, auth: anonymous}}]\n{ON_AZURE}",
+        "policy[0].min_age",
+        "is never reached: without `state:`",
+    ),
     ("state: sqlite:///a.db\npolicy: [{min_age: 3w}]", "policy[0].min_age", "such as `12h` or `3d`"),
     ("state: sqlite:///a.db\npolicy: [{min_age: 366d}]", "policy[0].min_age", "must not be longer than 365d"),
     ("policy: [{platforms: [amd64]}]", "policy[0].platforms[0]", "is no platform"),
@@ -177,6 +210,15 @@ WRONG = [
         "registries: [{host: contoso.azurecr.io, auth: azure, insecure: true}]",
         "registries[0].insecure",
         "never go over plain http",
+    ),
+    (
+        """
+        registries:
+          - {host: docker.io, mirror: contoso.azurecr.io/hub, insecure: true}
+          - {host: contoso.azurecr.io, auth: azure}
+        """,
+        "registries[0].insecure",
+        "of `contoso.azurecr.io`: the tokens of clouds never go over plain http",
     ),
     ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "shows no certificate"),
     ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is no registry"),

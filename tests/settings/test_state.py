@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,17 @@ def test_a_password_is_refused_and_not_repeated(problems_of, url):
     (said,) = problems_of(f"state: {url}").values()
     assert "leave it out, and set the environment variable PGPASSWORD" in said
     assert "s3cr3t" not in said
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [
+        "host: contoso.azurecr.io, auth: azure",
+        "host: contoso.azurecr.io, username_env: USER_NAME, password_env: PASSWORD",
+        "host: registry.example.com, auth: azure, trusted_realms: [registry.example.com]",
+    ],
+)
+def test_an_age_needs_no_state_where_azure_keeps_the_record(settings_of, registry):
+    host = registry.partition(",")[0].removeprefix("host: ")
+    settings = settings_of(f"registries: [{{{registry}}}]\npolicy: [{{match: {{image: {host}/**}}, min_age: 3d}}]")
+    assert settings.rulebook.rules[0].min_age == timedelta(days=3)

@@ -76,6 +76,8 @@ def _takes(value: dict, definitions: dict) -> str:
             return "mapping"
         case {"type": "boolean"}:
             return "`true`, `false`"
+        case {"type": "integer"}:
+            return "number"
         case {"type": "string"}:
             return value.get("title", "text")
     message = f"no words for {json.dumps(value)}"

@@ -19,12 +19,14 @@ from bot.model.reference import Digest
 from bot.model.report import RunReport
 from bot.model.vocabulary import Level
 from bot.pipeline.judge import World
-from bot.pipeline.run import Orders, run
+from bot.pipeline.orders import Orders
+from bot.pipeline.run import run
 from bot.ports import Fleet, Memory, RegistryFacts
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.scanners.none import NoScanner
+from bot.settings import repository_rules
 from bot.state.none import NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -77,10 +79,22 @@ class Loopback:
         """Point a tag to what `content` builds."""
         return self.store.tag(f"library/{repository}", tag, build(content))
 
+    def hub(self) -> RegistryEntry:
+        """Return the entry by which it is asked for Docker Hub."""
+        return RegistryEntry("docker.io", mirror=self.registry.host, insecure=True)
+
     def world(self) -> World:
-        entries = self.entries or (RegistryEntry("docker.io", mirror=self.registry.host, insecure=True),)
-        registry = OciRegistry(entries, environment={}, sleep=lambda _: None)
-        return World(all_formats(), registry, self.scanner, StandingClock(), NoProgress(), self.memory, self.facts)
+        registry = OciRegistry(self.entries or (self.hub(),), environment={}, sleep=lambda _: None)
+        return World(
+            all_formats(),
+            registry,
+            self.scanner,
+            StandingClock(),
+            NoProgress(),
+            self.memory,
+            self.facts,
+            repository_rules,
+        )
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
         wanted = Orders(self.rulebook, "basebump/", BODY_TEMPLATE, level, **orders)

@@ -40,6 +40,12 @@ def patched(tag: str, offered: Iterable[str], *, counted: bool) -> str | None:
     return max(newer).tag if newer else None
 
 
+def original_of(tag: str) -> str | None:
+    """Return the tag that `tag` patches, by its name; None where it names no patch."""
+    found = _read(tag)
+    return found.original if found is not None else None
+
+
 def _is_newer(patch: _Patch, written: _Patch) -> bool:
     if (patch.original, patch.is_incremental) != (written.original, written.is_incremental):
         return False

@@ -111,9 +111,14 @@ def release_at(tag: str, position: int) -> Release | None:
     if found is None:
         return None
     texts = tuple(found["numbers"].split("."))
-    scheme = Scheme.YEAR if len(texts[0]) == _YEAR_DIGITS and int(texts[0]) in _YEARS else Scheme.NUMBERS
     pre_release = (PRE_RELEASES[found["word"].lower()], int(found["number"])) if found["word"] else None
-    return Release(scheme, texts, len(found[0]), found["prefix"] or "", pre_release)
+    return Release(_scheme_of(texts[0]), texts, len(found[0]), found["prefix"] or "", pre_release)
+
+
+def _scheme_of(first: str) -> Scheme:
+    if len(first) > _YEAR_DIGITS:
+        return Scheme.COUNT
+    return Scheme.YEAR if len(first) == _YEAR_DIGITS and int(first) in _YEARS else Scheme.NUMBERS
 
 
 def pre_release_at(tag: str, position: int) -> tuple[tuple[int, int], int] | None:

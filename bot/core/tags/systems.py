@@ -84,5 +84,5 @@ def _by_codename(word: str) -> System:
 
 def _is_ubuntu_long_term(numbers: str) -> bool:
     """Say so of `22.04`, `22.04.1` and `2204`."""
-    digits = numbers.replace(".", "")
-    return int(digits[:2]) % 2 == 0 and int(digits[2:4]) == _LONG_TERM_MONTH
+    year, month, *_ = numbers.split(".") if "." in numbers else (numbers[:2], numbers[2:])
+    return int(year) % 2 == 0 and int(month) == _LONG_TERM_MONTH

@@ -15,6 +15,8 @@ class Scheme(StrEnum):
     NUMBERS = "numbers"
     YEAR = "year"
     """Numbers that begin with a year: `2024.5.1`."""
+    COUNT = "count"
+    """Numbers that begin with more digits than a year has: of builds, or of a month (`202405`)."""
     DATE = "date"
     JAVA_UPDATE = "java-update"
     """`8u402-b06`."""

@@ -26,6 +26,7 @@ v1.28.4                            numbers      1.28.4            -             
 3.12-alpine-1                      numbers      3.12              -                         -                no
 12.1.1-cudnn8-devel-ubuntu22.04    numbers      12.1.1            ubuntu22.04               -                no
 1.0-ubuntu2204                     numbers      1.0               ubuntu2204                -                no
+1.0-ubuntu2.4                      numbers      1.0               ubuntu2.4                 -                no
 8.0-windowsservercore-1809         numbers      8.0               windowsservercore-1809    -                no
 8.0-nanoserver-ltsc2022            numbers      8.0               nanoserver-ltsc2022       -                no
 1.2.3-1809                         numbers      1.2.3             -                         1809             no
@@ -42,6 +43,7 @@ v1.11.1-eksbuild.4                 numbers      1.11.1            -             
 1.1.5-22-bookworm                  numbers      1.1.5             bookworm                  -                no
 2022-CU10-ubuntu-22.04             year         2022              ubuntu-22.04              10               no
 2024.5.1                           year         2024.5.1          -                         -                no
+202405                             count        202405            -                         -                no
 8u402-b06-jdk                      java-update  8.0.402.6         -                         -                no
 20240530                           date         2024.5.30         -                         -                no
 2024-05-30                         date         2024.5.30         -                         -                no

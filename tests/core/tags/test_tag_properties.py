@@ -11,6 +11,7 @@ from support.soon import soon
 from support.tag_lists import LISTS
 
 from bot.core.tags import ended, patched, read, successor
+from bot.core.tags.systems import NUMBERED, NUMBERED_CLOSE, NUMBERED_DOTTED
 from bot.model.policy import UpdateMode
 
 MOVING = [UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR]
@@ -52,6 +53,9 @@ tag = st.one_of(
     ),
     st.sampled_from([each for tags in LISTS.values() for each in tags]),
     st.text("0123456789abrcv.-_u", min_size=1, max_size=12),
+    st.tuples(
+        st.sampled_from([*NUMBERED, *NUMBERED_CLOSE, *NUMBERED_DOTTED]), st.text("0123456789.-", min_size=1, max_size=6)
+    ).map("".join),
 )
 mixed = st.tuples(tag, st.lists(tag, max_size=25))
 as_published = st.sampled_from(list(LISTS.values())).flatmap(

@@ -1,0 +1,43 @@
+"""How one proposal is handled: what the policies of all its places ask for, met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.core.compare import count_by_severity, distinct
+from bot.model.decision import Cause, Update
+from bot.model.evidence import Evidence, Scan, Severity
+from bot.model.pace import Schedule
+from bot.model.policy import OnClose
+from bot.model.proposal import Worth
+
+
+def slides(update: Update) -> bool:
+    """Say whether an update takes what its publisher made some time ago, and had to be older than that."""
+    is_old_enough = update.candidates[0].mature is None
+    return update.cause is Cause.MOVED and bool(update.selected.policy.min_age) and is_old_enough
+
+
+def schedules_of(updates: Iterable[Update]) -> tuple[Schedule, ...]:
+    """Return every schedule that must allow the proposal."""
+    return tuple(sorted({each for update in updates for each in update.selected.policy.schedules}, key=repr))
+
+
+def on_close_of(updates: Iterable[Update]) -> OnClose:
+    """Return what closing declines: all that follows where every place says so."""
+    return (
+        OnClose.LINE if all(update.selected.policy.on_close is OnClose.LINE for update in updates) else OnClose.DIGEST
+    )
+
+
+def worth_of(evidence: Iterable[Evidence]) -> Worth:
+    """Return what is gained, as far as scanners and lists say."""
+    known = list(evidence)
+    fixed = [finding for each in known if each.delta is not None for finding in each.delta.fixed]
+    exploited = frozenset().union(*(each.known_exploited or frozenset() for each in known))
+    built = (each.old.created for each in known if isinstance(each.old, Scan) and each.old.created is not None)
+    return Worth(
+        exploited=distinct(finding for finding in fixed if finding.id in exploited),
+        critical=count_by_severity(fixed)[Severity.CRITICAL],
+        built=min(built, default=None),
+    )

@@ -1,0 +1,94 @@
+"""A session for a client library that speaks with one API, whose address the operator gave."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse
+
+from bot import __version__
+from bot.net.errors import BlockedError, OversizedError, UnreachableError
+from bot.net.proxy import Proxy
+from bot.net.url import Url
+
+MAX_REDIRECTS = 3
+"""An API that redirects at all does so once: from where something was to where it is."""
+BODY_TIMEOUT = 120.0
+"""Seconds for a whole body, so that one byte now and then does not hold a run forever."""
+
+
+class ApiSession(requests.Session):
+    """Sends requests to one origin and nowhere else, whatever a redirect or a link asks for.
+
+    No `.netrc` and no cookies; of the environment HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read. What would leave
+    the origin raises BlockedError, a body that is larger than `limit` OversizedError, one that takes too long
+    UnreachableError; the rest raises what `requests` does.
+    """
+
+    def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
+        """Speak with the origin of `url`; `limit` is in bytes of one body."""
+        super().__init__()
+        self._origin = Url.parse(url)
+        proxy = Proxy.from_environment(environment)
+        self.trust_env = False
+        if proxy.url is not None and proxy.serves(self._origin):
+            self.proxies["https"] = proxy.url
+        self.verify = environment.get("SSL_CERT_FILE") or True
+        self.max_redirects = MAX_REDIRECTS
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.headers["User-Agent"] = f"basebump/{__version__}"
+        self.headers["Accept-Encoding"] = "gzip"
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, _BoundedAdapter(limit))
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send what goes to the origin; `requests` comes here for every hop of a redirect, too."""
+        target = Url.parse(request.url or "")
+        if target.origin != self._origin.origin:
+            raise BlockedError(f"{self._origin.authority} leads to {target.shown}, which is another host; not followed")
+        return super().send(request, **kwargs)
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """Cuts off bodies."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        super().__init__(max_retries=0)
+
+    def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
+        response = super().build_response(req, resp)
+        response.raw = _BoundedBody(resp, self._limit, Url.parse(req.url or "").shown)
+        return response
+
+
+class _BoundedBody:
+    """A body of `urllib3` of which no more than so many bytes are read."""
+
+    def __init__(self, raw: BaseHTTPResponse, limit: int, shown: str) -> None:
+        self._raw = raw
+        self._limit = limit
+        self._shown = shown
+
+    def stream(self, amount: int, *, decode_content: bool) -> Iterator[bytes]:
+        """Yield the body in pieces, as `requests` asks for it. Raises OversizedError, UnreachableError."""
+        deadline = time.monotonic() + BODY_TIMEOUT
+        size = 0
+        for piece in self._raw.stream(amount, decode_content=decode_content):
+            size += len(piece)
+            if size > self._limit:
+                self._raw.close()
+                raise OversizedError(f"{self._shown} has more than {self._limit} bytes; it is not read")
+            if time.monotonic() > deadline:
+                self._raw.close()
+                raise UnreachableError(f"{self._shown} took more than {BODY_TIMEOUT:g} seconds to send its answer")
+            yield piece
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)

@@ -1,0 +1,91 @@
+"""What is to be done in one repository of a run, and how much of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from bot.core.pace import Queue, deferrals
+from bot.model.decision import Decision, Transition
+from bot.model.errors import BasebumpError
+from bot.model.evidence import Evidence
+from bot.model.pace import FLEET_LIMITS, Limits
+from bot.model.proposal import Close, Open, RequestState
+from bot.model.report import Failed
+from bot.model.vocabulary import Stage
+from bot.pipeline.orders import Orders
+from bot.pipeline.plan import Plan, plan
+from bot.pipeline.recall import Prospect, recall
+from bot.pipeline.survey import Survey
+from bot.ports import Fleet, Forge, GitRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One repository that was looked at."""
+
+    fleet: Fleet
+    survey: Survey
+
+    @property
+    def repository(self) -> GitRepository:
+        return self.survey.repository
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What is to be done in one repository."""
+
+    visit: Visit
+    plan: Plan
+    failed: tuple[Failed, ...]
+    prospects: tuple[Prospect, ...] = ()
+    forge: Forge | None = None
+    """None where nothing can be done."""
+
+
+def draw_up(
+    visit: Visit, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence], orders: Orders, now: datetime
+) -> Agenda:
+    """Plan for one repository, and look at what its forge remembers; what breaks is said in it."""
+    surveyed, name = visit.survey, visit.repository.name
+    planned = Plan(tuple(decisions), ())
+    try:
+        forge = visit.fleet.forge(visit.repository)
+        planned = plan(surveyed, decisions, evidence, orders.wording(forge.limits))
+        if visit.repository.base_branch is None:
+            return Agenda(visit, planned, surveyed.failed)
+        prospects = recall(forge, surveyed, planned, orders.branch_prefix, now)
+    except BasebumpError as error:
+        return Agenda(visit, planned, (*surveyed.failed, Failed(name, Stage.PROPOSE, str(error))))
+    return Agenda(visit, planned, surveyed.failed, prospects, forge)
+
+
+def prospects_of(agendas: Iterable[Agenda]) -> list[Prospect]:
+    """Return the prospects of all repositories in one row."""
+    return [prospect for each in agendas for prospect in each.prospects]
+
+
+def shared_out(agendas: Sequence[Agenda], prospects: Iterable[Prospect]) -> list[Agenda]:
+    """Return the agendas with other prospects, which are as many, and in the order of `prospects_of`."""
+    left = iter(prospects)
+    return [replace(each, prospects=tuple(islice(left, len(each.prospects)))) for each in agendas]
+
+
+def paced(agendas: Sequence[Agenda], stated: Limits | None, now: datetime) -> Iterator[Prospect]:
+    """Yield all prospects, those that have to wait with the step that says so."""
+    waiting = deferrals([_queue(each, stated) for each in agendas], now)
+    for each, deferred in zip(agendas, waiting, strict=True):
+        for prospect in each.prospects:
+            yield replace(prospect, step=deferred.get(prospect.branch, prospect.step))
+
+
+def _queue(agenda: Agenda, stated: Limits | None) -> Queue:
+    """Return what would be opened in one repository; one that was named has no limits unless they are stated."""
+    limits = stated or (FLEET_LIMITS if agenda.visit.repository.is_selected else Limits())
+    steps = [prospect.step for prospect in agenda.prospects]
+    seen = (each.state for prospect in agenda.prospects for each in prospect.seen)
+    is_open = sum(state is RequestState.OPEN for state in seen) - sum(isinstance(step, Close) for step in steps)
+    return Queue(limits, [step for step in steps if isinstance(step, Open)], is_open)

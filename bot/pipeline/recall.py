@@ -1,0 +1,127 @@
+"""Recall: what the forge remembers of the branches of one repository, and the next step of each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.core.group import Bundle, bundle_of
+from bot.core.lifecycle import next_step
+from bot.core.mark import memory
+from bot.model.decision import Decision, Held, Refused, Selected, Skip, Unknown, Update, UpToDate
+from bot.model.proposal import Leave, LeaveReason, Proposal, Seen, Step, Unwanted
+from bot.model.source import Closed
+from bot.model.vocabulary import Reason
+from bot.pipeline.plan import Plan, Planned
+from bot.pipeline.survey import Survey
+from bot.ports import Forge
+
+_WAITING = frozenset({LeaveReason.ACCEPTED, LeaveReason.SLIDING, LeaveReason.MUTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """One branch: what is wanted of it, what the forge shows of it, and the step between the two."""
+
+    branch: str
+    wanted: Proposal | Unwanted
+    seen: tuple[Seen, ...]
+    """Newest request first."""
+    known: bool
+    """Whether everything that it depends on was looked at in this run."""
+    step: Step
+    updates: tuple[Update, ...] = ()
+    """What the wanted proposal is made of."""
+
+    @property
+    def waiting(self) -> Seen | None:
+        """The request that is left as it is, or stays closed, though there is something newer."""
+        step = self.step
+        is_waiting = isinstance(step, Leave) and step.reason in _WAITING
+        return step.seen if isinstance(step, Leave) and is_waiting else None
+
+    def hurried(self, now: datetime) -> Prospect:
+        """Return the same branch where people must not wait for what is wanted."""
+        if not isinstance(self.wanted, Proposal):
+            return self
+        urgent = replace(self.wanted, is_urgent=True)
+        return replace(self, wanted=urgent, step=next_step(urgent, self.seen, known=self.known, now=now) or self.step)
+
+
+def recall(forge: Forge, surveyed: Survey, planned: Plan, prefix: str, now: datetime) -> tuple[Prospect, ...]:
+    """Return every branch about which there is something to do or to say, by name. Raises ForgeError."""
+    wanted = {each.proposal.branch: each for each in planned.proposals}
+    seen: dict[str, list[Seen]] = defaultdict(list)
+    for each in forge.seen(prefix, frozenset(wanted)):
+        seen[each.branch].append(each)
+    places = _places_by_branch(planned.decisions, prefix)
+    prospects: list[Prospect] = []
+    for branch in sorted(wanted.keys() | seen.keys()):
+        about = places.get(branch, ())
+        prospects += _prospect(branch, wanted.get(branch), about, tuple(seen[branch]), surveyed, now)
+    return tuple(prospects)
+
+
+def _prospect(
+    branch: str,
+    planned: Planned | None,
+    places: Sequence[Decision],
+    seen: tuple[Seen, ...],
+    surveyed: Survey,
+    now: datetime,
+) -> Iterator[Prospect]:
+    """Yield the branch if there is anything to do or to say about it."""
+    wanted = planned.proposal if planned is not None else Unwanted(_why_not(places))
+    known = _is_known(planned, places, seen, surveyed)
+    step = next_step(wanted, seen, known=known, now=now)
+    if step is not None:
+        yield Prospect(branch, wanted, seen, known, step, planned.updates if planned is not None else ())
+
+
+def _places_by_branch(decisions: Sequence[Decision], prefix: str) -> Mapping[str, Sequence[Decision]]:
+    places: dict[Bundle, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        selected = _selected(decision)
+        if selected is not None:
+            places[bundle_of(selected)].append(decision)
+    return {bundle.branch(prefix): decided for bundle, decided in places.items()}
+
+
+def _is_known(planned: Planned | None, places: Sequence[Decision], seen: Sequence[Seen], surveyed: Survey) -> bool:
+    """Say whether all that the branch depends on was looked at: its registry, and every file that may name it."""
+    if any(map(_is_unknown, places)):
+        return False
+    if planned is not None:
+        return not surveyed.failed
+    repositories = {place.occurrence.reference.repository for place in places}
+    for each in seen:
+        repositories |= {target.rpartition("@")[0].rpartition(":")[0] for target in memory(each.body).targets}
+    return not any(surveyed.may_hide(repository) for repository in repositories or {""})
+
+
+def _selected(decision: Decision) -> Selected | None:
+    return decision.update.selected if isinstance(decision, Refused) else decision.selected
+
+
+def _is_unknown(place: Decision) -> bool:
+    """Say whether it was not found out what is to be done at a place: nobody could say, or nobody was to be asked."""
+    match place:
+        case Unknown() | Refused(reason=Reason.NOT_SCANNED) | Skip(reason=Reason.PAUSED):
+            return True
+        case Skip(reason=reason):
+            closed = place.occurrence.digest
+            return isinstance(closed, Closed) and closed.reason is reason and not closed.is_certain
+        case _:
+            return False
+
+
+def _why_not(places: Sequence[Decision]) -> str:
+    """Say why nothing is wanted where the image stands now."""
+    reasons = [place.reason.sentence for place in places if isinstance(place, Skip | Refused | Held)]
+    if reasons:
+        return reasons[0]
+    if any(isinstance(place, UpToDate) for place in places):
+        return "The base branch already has what the tag points to."
+    return "No file names this image any more."

@@ -1,0 +1,57 @@
+"""Which tags places may move to, and whose turn it is to be looked at for an end, asked of a registry on loopback."""
+
+from datetime import date, timedelta
+
+import pytest
+from support.values import occurrence
+from support.worlds import build
+
+from bot.cli.terminal import NoProgress
+from bot.model.decision import Selected
+from bot.model.policy import Policy, UpdateMode
+from bot.pipeline.follow import follow
+from bot.pipeline.pool import REGISTRIES
+from bot.registries.access import RegistryEntry
+
+START = date(2026, 1, 5)
+"""A Monday."""
+PACES = {
+    "daily": lambda run: run,
+    "on weekdays": lambda run: run + run // 5 * 2,
+    "weekly": lambda run: 7 * run,
+    "fortnightly": lambda run: 14 * run,
+    "every thirty days": lambda run: 30 * run,
+}
+
+
+@pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
+@pytest.mark.parametrize("count", [7, 14, 30])
+def test_every_line_has_its_turn_however_often_runs_are(loopback, count, pace):
+    written = [f"app-{number:02}:1.0.0" for number in range(count)]
+    for each in written:
+        loopback.move(each.partition(":")[0], "1.0.0", each)
+    places = [occurrence(each) for each in written]
+    selected = [Selected(place, place.reference.line(), Policy()) for place in places]
+    registry = loopback.world().registry
+    watched = [
+        follow(selected, registry, REGISTRIES, NoProgress(), (), START + timedelta(days=pace(run))).watched
+        for run in range(60)
+    ]
+    assert {len(lines) for lines in watched} == {(count + 9) // 10}
+    assert {line for lines in watched for line in lines} == {each.line for each in selected}
+
+
+def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_for_others(loopback):
+    for tag in ("9.4", "9.4-949", "9.4-1194"):
+        loopback.store.tag("redhat/ubi9", tag, build(tag))
+    mirror = loopback.registry.host
+    loopback.entries = (
+        RegistryEntry("docker.io", mirror=mirror, insecure=True),
+        RegistryEntry("contoso.azurecr.io", mirror=mirror, insecure=True),
+        RegistryEntry("contoso.azurecr.io", "hub", upstream="docker.io"),
+    )
+    places = [occurrence(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
+    own, cached = (Selected(place, place.reference.line(), Policy(update=UpdateMode.PATCH)) for place in places)
+    shelves = follow((own, cached), loopback.world().registry, REGISTRIES, NoProgress(), (), START)
+    assert [line.tag for line in shelves.lines(own)] == ["9.4-949", "9.4"]
+    assert [line.tag for line in shelves.lines(cached)] == ["9.4"]

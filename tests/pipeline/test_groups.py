@@ -1,0 +1,124 @@
+"""What goes into one proposal: a line of its own, a named group, a folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.stands import LocalStand
+from support.worlds import Loopback, build, outcomes
+
+from bot.core.branch import branch_name, group_key, line_key
+from bot.model.policy import Match, Rule, SplitBy
+from bot.model.reference import Line
+from bot.registries.access import RegistryEntry
+
+pytestmark = pytest.mark.real("git")
+
+PYTHON, REDIS, NGINX = (
+    Line("docker.io/library/python", "3.12"),
+    Line("docker.io/library/redis", "7"),
+    Line("docker.io/library/nginx", "1.27"),
+)
+OLD = build("old").digest
+FILES = {
+    "web/Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{OLD}\n",
+    "api/Dockerfile": f"FROM python:3.12@{OLD}\n",
+    "Dockerfile": f"FROM python:3.12@{OLD}\nFROM nginx:1.27@{OLD}\n",
+}
+
+
+@pytest.fixture
+def moved(loopback):
+    """A registry whose three images moved on from what the files hold."""
+    for line in (PYTHON, REDIS, NGINX):
+        loopback.move(line.repository.rpartition("/")[2], line.tag, "old")
+        loopback.move(line.repository.rpartition("/")[2], line.tag, "new")
+    return loopback
+
+
+def propose(stand: LocalStand, loopback: Loopback, *rules: Rule):
+    loopback.rulebook = replace(loopback.rulebook, rules=rules)
+    (repository,) = loopback.run([stand.fleet()]).repositories
+    return {each.branch: each for each in repository.proposals}
+
+
+def branch(line: Line, folder: str | None = None) -> str:
+    return branch_name("basebump/", line, line_key(line, folder))
+
+
+def group_branch(group: str, folder: str | None = None) -> str:
+    return branch_name("basebump/", group, group_key(group, folder))
+
+
+def test_what_has_the_same_group_is_one_proposal_and_the_rest_has_its_own(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    weekly = Rule(match=Match(image=(PYTHON.repository, REDIS.repository)), group="weekly")
+    proposals = propose(stand, moved, weekly)
+    assert set(proposals) == {group_branch("weekly"), branch(NGINX)}
+    together = proposals[group_branch("weekly")]
+    assert together.title == "Update python:3.12 and 1 more image (weekly)"
+    assert [(each.canonical, each.tag) for each in together.images] == [
+        (PYTHON.repository, "3.12"),
+        (REDIS.repository, "7"),
+    ]
+    assert together.files == ("Dockerfile", "api/Dockerfile", "web/Dockerfile")
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
+
+
+def test_a_line_that_is_split_by_folder_has_a_proposal_in_each(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    proposals = propose(stand, moved, Rule(split_by=SplitBy.FOLDER))
+    assert {name: each.files for name, each in proposals.items()} == {
+        branch(PYTHON, "web"): ("web/Dockerfile",),
+        branch(REDIS, "web"): ("web/Dockerfile",),
+        branch(PYTHON, "api"): ("api/Dockerfile",),
+        branch(PYTHON, ""): ("Dockerfile",),
+        branch(NGINX, ""): ("Dockerfile",),
+    }
+    assert proposals[branch(PYTHON, "web")].title.endswith(" in web")
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"] * 5
+
+
+def test_a_group_that_is_split_by_folder_is_one_proposal_in_each(tmp_path, moved):
+    proposals = propose(LocalStand(tmp_path, FILES), moved, Rule(group="weekly", split_by=SplitBy.FOLDER))
+    assert set(proposals) == {group_branch("weekly", folder) for folder in ("", "api", "web")}
+
+
+def test_closing_a_group_declines_that_set_and_any_other_set_is_offered(tmp_path, moved):
+    stand, weekly = LocalStand(tmp_path, FILES), Rule(group="weekly")
+    (name,) = propose(stand, moved, weekly)
+    stand.close_request(name)
+    assert [each.outcome.value for each in propose(stand, moved, weekly).values()] == ["declined"]
+    moved.move("redis", "7", "newer")
+    assert [each.outcome.value for each in propose(stand, moved, weekly).values()] == ["opened"]
+
+
+def test_a_group_waits_as_a_whole_while_one_of_its_images_cannot_be_asked_for(tmp_path, moved):
+    stand, weekly = LocalStand(tmp_path, FILES), Rule(group="weekly")
+    propose(stand, moved, weekly)
+    moved.move("python", "3.12", "newer")
+    moved.entries = (moved.hub(), RegistryEntry("127.0.0.1:1", insecure=True))
+    stand.commit("main", {"cache/Dockerfile": f"FROM 127.0.0.1:1/team/cache:1@{OLD}\n"})
+    moved.rulebook = replace(moved.rulebook, hosts=moved.rulebook.hosts | {"127.0.0.1:1"})
+    (left,) = propose(stand, moved, weekly).values()
+    assert (left.outcome.value, left.note) == (
+        "left-alone",
+        "Not all that it depends on could be looked at in this run.",
+    )
+
+
+def test_what_left_a_group_is_proposed_alone_and_the_group_goes_on_without_it(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    propose(stand, moved, Rule(group="weekly"))
+    after = propose(stand, moved, Rule(match=Match(image=(NGINX.repository,)), group="slow"), Rule(group="weekly"))
+    assert {name: each.outcome.value for name, each in after.items()} == {
+        group_branch("weekly"): "refreshed",
+        group_branch("slow"): "opened",
+    }
+    alone = propose(stand, moved)
+    assert {name: each.outcome.value for name, each in alone.items()} == {
+        **{branch(line): "opened" for line in (PYTHON, REDIS, NGINX)},
+        group_branch("weekly"): "closed",
+        group_branch("slow"): "closed",
+    }

@@ -1,0 +1,80 @@
+"""How many proposals a run opens, and what it says of those that wait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.stands import LocalStand
+from support.worlds import build, outcomes
+
+from bot.model.pace import Limits, Schedule
+from bot.model.policy import Match, Rule
+from bot.model.vocabulary import Level
+
+pytestmark = pytest.mark.real("git")
+
+NAMES = ("nginx", "python", "redis")
+OLD = build("old").digest
+FILES = {f"{name}/Dockerfile": f"FROM {name}:1@{OLD}\n" for name in NAMES}
+
+
+@pytest.fixture
+def moved(loopback):
+    for content in ("old", "new"):
+        for name in NAMES:
+            loopback.move(name, "1", content)
+    return loopback
+
+
+def test_a_run_opens_as_many_as_it_may_and_the_next_ones_go_on(tmp_path, moved):
+    stand, limits = LocalStand(tmp_path, FILES), Limits(new_per_repository=2)
+    assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "opened", "deferred"]
+    report = moved.run([stand.fleet()], limits=limits)
+    assert outcomes(report) == ["unchanged", "unchanged", "opened"]
+
+
+def test_a_place_becomes_free_when_a_request_is_merged(tmp_path, moved):
+    stand, limits = LocalStand(tmp_path, FILES), Limits(open_per_repository=1)
+    assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred", "deferred"]
+    assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["unchanged", "deferred", "deferred"]
+    (branch,) = (name for name in stand.branches() if name != "main")
+    stand.merge_request(branch)
+    stand.delete_branch(branch)
+    assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred"]
+
+
+def test_one_that_waits_is_not_pushed_either(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    moved.run([stand.fleet()], Level.PUSH, limits=Limits(new_per_repository=1))
+    assert len(stand.branches()) == 2
+
+
+def test_outside_its_schedule_nothing_is_opened_and_what_is_open_is_cared_for(tmp_path, moved):
+    stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
+    assert outcomes(moved.run([stand.fleet()], limits=Limits(new_per_repository=1)))[0] == "opened"
+    moved.rulebook = replace(rulebook, rules=(Rule(schedule=Schedule("* * 1 1 *")),))
+    moved.move("nginx", "1", "newer")
+    report = moved.run([stand.fleet()])
+    assert outcomes(report) == ["refreshed", "deferred", "deferred"]
+    assert report.repositories[0].proposals[1].note == "Its schedule does not allow opening it now."
+
+
+def test_what_is_gone_is_replaced_outside_limits_and_schedules(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    moved.store.remove("library/redis", OLD)
+    moved.rulebook = replace(moved.rulebook, rules=(Rule(schedule=Schedule("* * 1 1 *")),))
+    assert outcomes(moved.run([stand.fleet()], limits=Limits(new_per_run=1))) == ["deferred", "deferred", "opened"]
+
+
+def test_while_it_is_paused_nothing_is_proposed_and_what_is_open_stays_as_it_is(tmp_path, moved):
+    stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
+    moved.run([stand.fleet()], limits=Limits(new_per_repository=1))
+    before = stand.branches()
+    moved.rulebook = replace(rulebook, rules=(Rule(match=Match(path=("nginx/*", "python/*")), paused=True),))
+    moved.move("nginx", "1", "newer")
+    report = moved.run([stand.fleet()])
+    assert outcomes(report) == ["left-alone", "opened"]
+    assert stand.branches().items() >= before.items()
+    statuses = {each.occurrence.path: (each.status, each.reason) for each in report.repositories[0].verdicts}
+    assert statuses["nginx/Dockerfile"] == ("skipped", "paused")

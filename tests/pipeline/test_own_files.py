@@ -1,0 +1,98 @@
+"""What a repository says itself: it makes the operator's policy stricter, never laxer, and a broken file stops it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.stands import LocalStand
+from support.worlds import build, outcomes
+
+from bot.model.policy import Match, Rule, UpdateMode
+from bot.pipeline.survey import OWN_FILES
+
+pytestmark = pytest.mark.real("git")
+
+OLD = build("old").digest
+FILES = {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{OLD}\n"}
+
+
+@pytest.fixture
+def moved(loopback):
+    for content in ("old", "new"):
+        loopback.move("python", "3.12", content)
+        loopback.move("redis", "7", content)
+    return loopback
+
+
+def own(policy: str) -> dict[str, str]:
+    return {**FILES, ".basebump.yaml": f"schema: 1\npolicy: {policy}\n"}
+
+
+def statuses(report) -> dict[str, tuple[str, str | None]]:
+    (repository,) = report.repositories
+    return {each.occurrence.reference.name: (each.status, each.reason) for each in repository.verdicts}
+
+
+@pytest.mark.parametrize("path", OWN_FILES)
+def test_a_repository_leaves_out_what_it_does_not_want(tmp_path, moved, path):
+    text = "schema: 1\npolicy: [{match: {image: docker.io/library/redis}, ignore: true}]\n"
+    report = moved.run([LocalStand(tmp_path, {**FILES, path: text}).fleet()])
+    assert statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
+
+
+def test_the_first_of_its_files_counts(tmp_path, moved):
+    files = own("[{ignore: true}]") | {".github/basebump.yaml": "schema: 1\n"}
+    assert outcomes(moved.run([LocalStand(tmp_path, files).fleet()])) == ["opened", "opened"]
+
+
+def test_it_never_widens_what_the_operator_says(tmp_path, moved):
+    moved.rulebook = replace(moved.rulebook, rules=(Rule(update=UpdateMode.NONE),))
+    report = moved.run([LocalStand(tmp_path, own("[{update: major, ignore: false}]")).fleet()])
+    assert set(statuses(report).values()) == {("skipped", "no-rule")}
+
+
+def test_it_cannot_mute_what_is_mandatory_and_still_says_how_it_is_proposed(tmp_path, moved):
+    mandatory = Rule(match=Match(image=("docker.io/library/python",)), mandatory=True)
+    moved.rulebook = replace(moved.rulebook, rules=(mandatory,))
+    files = own("[{ignore: true, update: none, group: mine}]")
+    files["Dockerfile"] = f"# basebump: ignore we know\n{FILES['Dockerfile']}"
+    report = moved.run([LocalStand(tmp_path, files).fleet()])
+    assert statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
+    (proposal,) = report.repositories[0].proposals
+    assert proposal.title.endswith(" (mine)")
+    notes = report.repositories[0].verdicts[0].occurrence.notes
+    assert notes == ("The comment on line 1 to ignore it does not hold: the policy makes its updates mandatory.",)
+
+
+def test_labels_are_united_and_the_longer_age_holds(tmp_path, moved):
+    moved.rulebook = replace(moved.rulebook, rules=(Rule(labels=("docker",)),))
+    stand = LocalStand(tmp_path, own("[{labels: [web, docker], min_age: 3d}]"))
+    assert set(statuses(moved.run([stand.fleet()])).values()) == {("held", "too-young")}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("schema: 1\npolicy: [{updates: none}]\n", "policy[0].updates: is no key here; did you mean `update`?"),
+        ("schema: 1\nregistries: []\n", "registries: is for whoever runs basebump to say, in the config of the run"),
+        ("schema: 1\npolicy: [{accept: []}]\n", "policy[0].accept: is for whoever runs basebump to say"),
+        ("schema: 1\npolicy: [{match: {role: own}}]\n", "policy[0].match.role: is for whoever runs basebump to say"),
+        ("schema: 2\n", "schema: must be 1"),
+        ("{", "is no YAML that can be read"),
+        ("", "the top level must be a mapping"),
+    ],
+)
+def test_while_its_file_is_broken_nothing_is_done_there_and_nothing_is_taken_back(tmp_path, moved, text, says):
+    stand = LocalStand(tmp_path, FILES)
+    assert outcomes(moved.run([stand.fleet()])) == ["opened", "opened"]
+    before = stand.branches()
+    stand.commit("main", {".basebump.yaml": text})
+    report = moved.run([stand.fleet()])
+    (repository,) = report.repositories
+    assert repository.note.startswith("Nothing is done here until its own file can be used. .basebump.yaml")
+    assert says in repository.note
+    assert (repository.verdicts, report.failed, outcomes(report)) == ((), (), ["left-alone", "left-alone"])
+    assert {branch: at for branch, at in stand.branches().items() if branch != "main"} == {
+        branch: at for branch, at in before.items() if branch != "main"
+    }

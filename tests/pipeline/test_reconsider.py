@@ -1,0 +1,123 @@
+"""A request that people accepted waits, unless that would leave them with something that must not stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.github.stand import GitHubStand
+from support.stands import LocalStand
+from support.values import finding
+from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
+
+from bot.model.evidence import Severity
+from bot.model.image import Claim
+from bot.model.policy import Accepted, OnClose, Rule
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+
+pytestmark = pytest.mark.real("git")
+
+PYTHON = Line("docker.io/library/python", "3.12-slim")
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+CRITICAL, LOW = finding("CVE-2026-1", Severity.CRITICAL), finding("CVE-2026-2", Severity.LOW)
+
+
+@contextmanager
+def accepted(folder, loopback: Loopback) -> Iterator[GitHubStand]:
+    """A request that proposes NEW and is set to merge by itself, while its tag has moved on to NEWER."""
+    stand = GitHubStand(folder, FILES)
+    try:
+        for content in ("old", "new"):
+            loopback.move("python", "3.12-slim", content)
+        assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+        stand.repository.open_pull(BRANCH).auto_merge = True
+        loopback.move("python", "3.12-slim", "newer")
+        yield stand
+    finally:
+        stand.end()
+
+
+def remembering(path, seen: dict[int, str]) -> DatabaseMemory:
+    """Return a state in which the tag was seen to point to digests, so many days ago."""
+    memory = DatabaseMemory(Database.sqlite(path), lambda: NOW)
+    for days, digest in seen.items():
+        memory.saw({PYTHON: Claim(digest, "")}, NOW - timedelta(days=days))
+    return memory
+
+
+def test_what_people_accepted_waits_while_nothing_is_known_against_it(tmp_path, loopback):
+    with accepted(tmp_path, loopback) as stand:
+        before = stand.writes.copy()
+        assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
+        assert stand.writes == before
+
+
+@pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "refreshed"), (LOW, "left-alone")])
+def test_it_waits_no_longer_when_what_is_newer_fixes_something_critical_in_what_it_proposes(
+    tmp_path, loopback, fixed, outcome
+):
+    with accepted(tmp_path, loopback) as stand:
+        loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
+        assert outcomes(loopback.run([stand.fleet()])) == [outcome]
+
+
+def test_it_waits_where_something_critical_is_fixed_by_what_it_proposes_too(tmp_path, loopback):
+    with accepted(tmp_path, loopback) as stand:
+        loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (), NEWER: ()})
+        assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
+
+
+def test_it_waits_no_longer_when_the_registry_lost_what_it_proposes(tmp_path, loopback):
+    with accepted(tmp_path, loopback) as stand:
+        loopback.store.remove("library/python", NEW)
+        assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+
+
+def test_it_waits_no_longer_when_its_publisher_took_back_what_it_proposes(tmp_path, loopback):
+    with accepted(tmp_path / "github", loopback) as stand:
+        loopback.memory = remembering(tmp_path / "state.db", {9: NEWER, 6: NEW})
+        back = Accepted(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
+        loopback.rulebook = replace(loopback.rulebook, rules=(Rule(accept=(back,)),))
+        assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+
+
+def test_a_digest_that_only_became_old_enough_does_not_move_what_is_open(tmp_path, loopback):
+    stand = LocalStand(tmp_path, FILES)
+    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(min_age=timedelta(days=3)),))
+    seen = {9: loopback.move("python", "3.12-slim", "old"), 5: loopback.move("python", "3.12-slim", "new")}
+    loopback.memory = remembering(tmp_path / "first.db", seen)
+    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    seen[4] = loopback.move("python", "3.12-slim", "newer")
+    loopback.memory = remembering(tmp_path / "second.db", seen)
+    (repository,) = loopback.run([stand.fleet()]).repositories
+    (left,) = repository.proposals
+    assert (left.outcome.value, left.note) == (
+        "left-alone",
+        "All that is new is that a later digest is old enough now; that waits.",
+    )
+    loopback.rulebook = replace(loopback.rulebook, rules=())
+    assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+
+
+@pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "opened"), (LOW, "declined")])
+def test_a_muted_line_comes_back_when_it_fixes_something_critical_in_what_was_declined(
+    tmp_path, loopback, fixed, outcome
+):
+    stand = LocalStand(tmp_path, FILES)
+    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(on_close=OnClose.LINE),))
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    stand.close_request(BRANCH)
+    loopback.move("python", "3.12-slim", "newer")
+    assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
+    loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
+    assert outcomes(loopback.run([stand.fleet()])) == [outcome]

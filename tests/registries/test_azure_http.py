@@ -1,0 +1,24 @@
+"""The way of Azure's libraries to the network: no redirect is followed, and no answer is without end."""
+
+import pytest
+from azure.core.rest import HttpRequest
+from support.listener import Listener, Reply
+
+from bot.net import HostTrust, HttpClient, OversizedError
+from bot.registries.azure_http import MAX_ANSWER, sender
+
+
+def send(server: Listener):
+    http = HttpClient({server.host: HostTrust(insecure=True)}, environment={})
+    return sender(http)(HttpRequest("POST", f"{server.url}/token", content=b"client_secret=t0p"))
+
+
+def test_what_an_answer_redirects_to_is_sent_nothing():
+    with Listener(lambda received: Reply(307, headers={"Location": "/elsewhere"})) as server:
+        assert send(server).status == 307
+    assert server.asked == ["POST /token"]
+
+
+def test_an_answer_beyond_the_limit_is_not_read():
+    with Listener(lambda received: Reply(200, b" " * (MAX_ANSWER + 1))) as server, pytest.raises(OversizedError):
+        send(server)

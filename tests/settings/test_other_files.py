@@ -1,0 +1,32 @@
+"""The files besides the config: each says what is wrong with it in its own words."""
+
+import pytest
+
+from bot.model.errors import ConfigError
+from bot.model.policy import Match, Rule, UpdateMode
+from bot.settings import load, repository_rules
+
+
+def test_a_repositorys_own_file_gives_rules():
+    text = b"schema: 1\npolicy: [{match: {path: 'a/**'}, update: none}, {labels: [web]}]\n"
+    assert repository_rules(text, "x") == (
+        Rule(match=Match(path=("a/**",)), update=UpdateMode.NONE),
+        Rule(labels=("web",)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("schema: 1\nimages: []\nimage: []\n", "image: is no key here; did you mean `images`?"),
+        ("schema: 1\nimages: [{imag: x}]\n", "images[0].imag: is no key here; did you mean `image`?"),
+        ("schema: 1\nimages: [{image: docker.io/a, tag: x, date: soon}]\n", "images[0].date: is no date"),
+        ("schema: 1\nimages: []\nimages: []\n", "the key `images` stands here a second time"),
+    ],
+)
+def test_a_file_of_ends_that_is_wrong_is_told_in_its_own_words(tmp_path, text, says):
+    (tmp_path / "ends.yaml").write_text(text)
+    (tmp_path / "basebump.yaml").write_text("schema: 1\nend_of_life: ends.yaml\n")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "basebump.yaml", need_forges=False)
+    assert says in str(caught.value)
