@@ -174,7 +174,7 @@ def test_entra_that_repeats_the_secret_is_not_quoted_with_it(certificate):
             "SSL_CERT_FILE": str(certificate.path),
         }
         with pytest.raises(NoEntraTokenError, match=r"AADSTS7000215: \[hidden\] is wrong"):
-            EntraIdentity(cloud_of("a", environment), environment).token()
+            EntraIdentity(cloud_of("a", environment), environment).token(REGISTRIES)
 
 
 def test_what_entra_refuses_is_said_once(entra):
