@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
+    from bot.model.dashboard import Board
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
     from bot.model.found import Found
@@ -118,6 +119,10 @@ class Fleet(Protocol):
         """Return the verbs for one repository."""
         ...
 
+    def dashboard(self, repository: GitRepository) -> Dashboard:
+        """Return the verbs for its one issue."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ForgeLimits:
@@ -176,6 +181,22 @@ class Forge(Protocol):
 
     def drop(self, seen: Seen) -> None:
         """Delete the branch if it still points to `seen.head`; one that is gone is done."""
+        ...
+
+
+class Dashboard(Protocol):
+    """The one issue of a repository, made and kept by us. Every verb raises ForgeError."""
+
+    def read(self) -> Board | None:
+        """Return it, open or closed; None where there never was one."""
+        ...
+
+    def write(self, board: Board | None, title: str, body: str) -> None:
+        """Make it, or change it and open it again."""
+        ...
+
+    def close(self, board: Board, body: str) -> None:
+        """Change what it says, and close it."""
         ...
 
 

@@ -83,6 +83,8 @@ def fleet_world(
         limits=settings.limits,
         branch_prefix=settings.branch_prefix,
         body_template=resources.template("body.md.j2"),
+        dashboard_template=resources.template("dashboard.md.j2"),
+        has_dashboards=settings.has_dashboards,
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from bot.core.boxes import ticked
 from bot.core.fingerprint import is_outdated
 from bot.core.mark import memory
+from bot.model.dashboard import Ask
 from bot.model.policy import OnClose
 from bot.model.proposal import (
     Close,
@@ -42,10 +44,10 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
         return Sweep(branch) if known else Leave(branch.branch, LeaveReason.UNKNOWN, branch)
     ended = [each for each in seen if each.state is RequestState.CLOSED]
     declined = next((each for each in ended if _declines(each, wanted)), None)
-    if declined is not None:
+    if declined is not None and Ask.AGAIN not in wanted.asks:
         return Leave(wanted.branch, LeaveReason.DECLINED, declined)
     muting = next((each for each in ended if _mutes(each, wanted)), None)
-    if muting is not None and not wanted.is_urgent:
+    if muting is not None and not wanted.is_urgent and Ask.AGAIN not in wanted.asks:
         return Leave(wanted.branch, LeaveReason.MUTED, muting)
     withdrawn = ended[0] if ended and memory(ended[0].body).withdrawn else None
     was_merged = any(each.state is RequestState.MERGED for each in seen)
@@ -54,14 +56,15 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
 
 
 def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: datetime) -> Step:
-    if request.intent is None:
+    is_asked_for = Ask.REBASE in {ask for ask, _ in ticked(request.body)} | _asks(wanted)
+    if request.intent is None and not is_asked_for:
         return Leave(request.branch, LeaveReason.EDITED, request, tell=not request.told)
     if not known:
         return Leave(request.branch, LeaveReason.UNKNOWN, request)
     if isinstance(wanted, Unwanted):
         return Close(request, wanted.why)
-    push = request.intent != wanted.intent or request.conflicts
-    if push and not request.conflicts and (wait := _why_wait(request, wanted, now)) is not None:
+    push = request.intent != wanted.intent or request.conflicts or is_asked_for
+    if push and not request.conflicts and not is_asked_for and (wait := _why_wait(request, wanted, now)) is not None:
         return Leave(wanted.branch, wait, request)
     amend = _is_to_be_amended(request, wanted)
     if push or amend:
@@ -69,9 +72,13 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
     return Leave(wanted.branch, LeaveReason.UNCHANGED, request)
 
 
+def _asks(wanted: Proposal | Unwanted) -> frozenset[Ask]:
+    return wanted.asks if isinstance(wanted, Proposal) else frozenset()
+
+
 def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     remembered = memory(request.body)
-    if remembered.withdrawn or remembered.report is None:
+    if remembered.withdrawn or remembered.report is None or ticked(request.body):
         return True
     return is_outdated(remembered.report, wanted.report)
 

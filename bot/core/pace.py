@@ -9,8 +9,11 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from bot.model.dashboard import Ask
 from bot.model.pace import Limits, Schedule
 from bot.model.proposal import Defer, Deferral, Open, Proposal
+
+_AT_ONCE = frozenset({Ask.OPEN, Ask.AGAIN})
 
 
 @dataclass(slots=True)
@@ -35,7 +38,8 @@ def deferrals(queues: Sequence[Queue], now: datetime) -> list[dict[str, Defer]]:
     wishes = ((place, step) for place, queue in enumerate(queues) for step in queue.opens)
     for place, step in sorted(wishes, key=lambda wish: _order(wish[1].proposal)):
         queue, proposal = queues[place], step.proposal
-        why = None if proposal.is_overdue else _why_wait(queue, proposal, opened_in_run, now)
+        is_free = proposal.is_overdue or bool(proposal.asks & _AT_ONCE)
+        why = None if is_free else _why_wait(queue, proposal, opened_in_run, now)
         if why is not None:
             waiting[place][proposal.branch] = Defer(proposal, why)
             continue

@@ -11,6 +11,7 @@ from jinja2 import StrictUndefined, Template, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from bot.core.dashboard import DashboardView
 from bot.core.view import ProposalView
 from bot.model.errors import BasebumpError
 from bot.model.evidence import Severity
@@ -62,13 +63,22 @@ def compile_template(source: str) -> Template:
 
 
 def render_body(source: str, view_with: Callable[[int], ProposalView], limit: int) -> str:
-    """Render the template `source` with as many rows as fit into `limit` characters.
+    """Render the body of a proposal with as many rows as fit into `limit` characters.
 
     `view_with` builds the view for a number of rows. Raises BodyTooLongError when no number is small enough.
     """
+    return _fitting(source, "proposal", view_with, limit)
+
+
+def render_dashboard(source: str, view_with: Callable[[int], DashboardView], limit: int) -> str:
+    """Render a dashboard, as `render_body` does the body of a proposal."""
+    return _fitting(source, "dashboard", view_with, limit)
+
+
+def _fitting(source: str, called: str, view_with: Callable[[int], object], limit: int) -> str:
     template = compile_template(source)
     for rows in _ROWS:
-        body = _BLANK_LINES.sub("\n\n", template.render(proposal=view_with(rows)))
+        body = _BLANK_LINES.sub("\n\n", template.render({called: view_with(rows)}))
         if len(body) <= limit:
             return body
     raise BodyTooLongError(f"its text has {len(body)} characters without any list, and the forge takes {limit}")

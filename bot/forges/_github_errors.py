@@ -20,6 +20,8 @@ CONTENTS_WRITE = "contents: write"
 WORKFLOWS_WRITE = "workflows: write"
 PULLS_READ = "pull requests: read"
 PULLS_WRITE = "pull requests: write"
+ISSUES_READ = "issues: read"
+ISSUES_WRITE = "issues: write"
 METADATA_READ = "metadata: read"
 """Permissions as the settings of an App or of a fine-grained token call them.
 

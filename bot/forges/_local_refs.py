@@ -15,6 +15,7 @@ from bot.model.errors import ForgeError
 BRANCHES = "refs/heads/"
 PROPOSALS = "refs/basebump/proposals/"
 DECLINED = "refs/basebump/declined/"
+DASHBOARD = "refs/basebump/dashboard"
 TOLD = "refs/basebump/told/"
 
 BLOB_DIGITS = 16
@@ -89,13 +90,20 @@ class Refs:
 
         Raises ForgeError where its ref holds something else.
         """
-        record = self._at(PROPOSALS + branch, _BLOB_FIELDS)
+        return self._kept(PROPOSALS + branch)
+
+    def dashboard(self) -> Request | None:
+        """Return the dashboard, None where there is none. Raises ForgeError where its ref holds something else."""
+        return self._kept(DASHBOARD)
+
+    def _kept(self, ref: str) -> Request | None:
+        record = self._at(ref, _BLOB_FIELDS)
         if record is None:
             return None
         ((ref, request),) = self._requests([record]).items()
         if request is None:
             raise ForgeError(
-                f"{ref} holds no proposal of basebump's; look at it with `git cat-file -p {ref}`, "
+                f"{ref} holds nothing of basebump's; look at it with `git cat-file -p {ref}`, "
                 f"and delete it with `git update-ref -d {ref}`"
             )
         return request

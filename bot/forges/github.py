@@ -14,6 +14,7 @@ from github.Repository import Repository
 
 from bot.core.globs import matches
 from bot.forges._github_connection import Connection, Remote
+from bot.forges._github_dashboard import GitHubDashboard
 from bot.forges._github_errors import METADATA_READ, NOT_FOUND
 from bot.forges._github_forge import GitHubForge
 from bot.forges._github_refs import Branches
@@ -108,6 +109,10 @@ class GitHubFleet:
     def forge(self, repository: GitRepository) -> GitHubForge:
         """Return the verbs for one repository."""
         return GitHubForge(self._remote(repository.name), repository)
+
+    def dashboard(self, repository: GitRepository) -> GitHubDashboard:
+        """Return the verbs for its one issue."""
+        return GitHubDashboard(self._remote(repository.name))
 
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         for name in self._names:

@@ -4,7 +4,8 @@ A proposal is a branch, and the ref `refs/basebump/proposals/<branch>` to a blob
 told people about it is the blob of `refs/basebump/told/<branch>`. Each verb is one transaction of refs, so a process
 that dies leaves either what was before or what comes after. A person declines with `basebump close`; deleting the
 branch is no decline, the proposal is then made anew. What was declined is kept for good: once another proposal takes
-its place, at `refs/basebump/declined/<branch>/<the first digits of its blob>`.
+its place, at `refs/basebump/declined/<branch>/<the first digits of its blob>`. The dashboard is the blob of
+`refs/basebump/dashboard`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from bot.core.mark import memory
 from bot.forges._local_commit import make_commit
+from bot.forges._local_dashboard import LocalDashboard
 from bot.forges._local_git import Git, Identity, Move, encode
 from bot.forges._local_refs import (
     BRANCHES,
@@ -103,6 +105,10 @@ class LocalFleet:
     def forge(self, repository: GitRepository) -> LocalForge:
         """Return the verbs for one repository. Raises ForgeError when it is gone."""
         return LocalForge(self._git(repository.name), repository)
+
+    def dashboard(self, repository: GitRepository) -> LocalDashboard:
+        """Return the verbs for its one issue. Raises ForgeError when the repository is gone."""
+        return LocalDashboard(self._git(repository.name))
 
     def decline(self, name: str, branch: str) -> bool:
         """Close an open proposal as a person does; say whether its branch was deleted, too. Raises ForgeError."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.model.dashboard import Ask
 from bot.model.pace import Schedule
 from bot.model.policy import OnClose
 from bot.model.source import Change
@@ -62,6 +63,8 @@ class Proposal:
     """How long an open request stays as it is once somebody accepted it, or while only time went by."""
     slides: bool = False
     """Whether all that it moves to was merely not old enough before: the publisher made it earlier."""
+    asks: frozenset[Ask] = frozenset()
+    """What people ask for in the dashboard."""
     is_urgent: bool = False
     """Whether people must not wait for it though they accepted what stands there."""
     schedules: tuple[Schedule, ...] = ()

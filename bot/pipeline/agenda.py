@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
+from bot.core.boxes import ticked
 from bot.core.pace import Queue, deferrals
+from bot.model.dashboard import Board
 from bot.model.decision import Decision, Transition
-from bot.model.errors import BasebumpError
+from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.pace import FLEET_LIMITS, Limits
 from bot.model.proposal import Close, Open, RequestState
@@ -19,7 +21,7 @@ from bot.pipeline.orders import Orders
 from bot.pipeline.plan import Plan, plan
 from bot.pipeline.recall import Prospect, recall
 from bot.pipeline.survey import Survey
-from bot.ports import Fleet, Forge, GitRepository
+from bot.ports import Dashboard, Fleet, Forge, GitRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Agenda:
     prospects: tuple[Prospect, ...] = ()
     forge: Forge | None = None
     """None where nothing can be done."""
+    dashboard: Dashboard | None = None
+    """None where it could not be read, so that nothing is written to it."""
+    board: Board | None = None
+    """The dashboard as it stood before."""
 
 
 def draw_up(
@@ -57,10 +63,31 @@ def draw_up(
         planned = plan(surveyed, decisions, evidence, orders.wording(forge.limits))
         if visit.repository.base_branch is None:
             return Agenda(visit, planned, surveyed.failed)
-        prospects = recall(forge, surveyed, planned, orders.branch_prefix, now)
+        dashboard = visit.fleet.dashboard(visit.repository)
+        board, failed = _board(dashboard, surveyed, orders)
+        asks = ticked(board.body) if board is not None and board.is_open else frozenset()
+        prospects = recall(forge, surveyed, planned, asks, orders.branch_prefix, now)
     except BasebumpError as error:
         return Agenda(visit, planned, (*surveyed.failed, Failed(name, Stage.PROPOSE, str(error))))
-    return Agenda(visit, planned, surveyed.failed, prospects, forge)
+    return Agenda(visit, planned, (*surveyed.failed, *failed), prospects, forge, None if failed else dashboard, board)
+
+
+def _board(dashboard: Dashboard, surveyed: Survey, orders: Orders) -> tuple[Board | None, tuple[Failed, ...]]:
+    """Return the issue as it stands, where one is wanted or may have to be closed, or why it could not be read.
+
+    Where dashboards are not wanted, the issue only tells of a file of the repository that cannot be used.
+    """
+    if not (orders.has_dashboards or surveyed.has_own_file):
+        return None, ()
+    try:
+        return dashboard.read(), ()
+    except ForgeError as error:
+        return None, (no_board(surveyed.repository, error),)
+
+
+def no_board(repository: GitRepository, error: ForgeError) -> Failed:
+    """Return what is said of a dashboard that could not be read or written."""
+    return Failed(f"{repository.name} dashboard", Stage.PROPOSE, str(error))
 
 
 def prospects_of(agendas: Iterable[Agenda]) -> list[Prospect]:

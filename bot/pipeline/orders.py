@@ -18,9 +18,12 @@ class Orders:
     rulebook: Rulebook
     branch_prefix: str
     body_template: str
+    dashboard_template: str
     level: Level = Level.REPORT
     only: frozenset[str] = frozenset()
     """Names of repositories; empty for all."""
+    has_dashboards: bool = False
+    """Whether each repository has an issue that shows everything."""
     limits: Limits | None = None
     """None where the operator says nothing."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from bot.core.group import Bundle, bundle_of
 from bot.core.lifecycle import next_step
 from bot.core.mark import memory
+from bot.model.dashboard import Ask
 from bot.model.decision import Decision, Held, Refused, Selected, Skip, Unknown, Update, UpToDate
 from bot.model.proposal import Leave, LeaveReason, Proposal, Seen, Step, Unwanted
 from bot.model.source import Closed
@@ -17,6 +18,9 @@ from bot.model.vocabulary import Reason
 from bot.pipeline.plan import Plan, Planned
 from bot.pipeline.survey import Survey
 from bot.ports import Forge
+
+Asks = frozenset[tuple[Ask, str]]
+"""What people ask for, and the branch that it is about."""
 
 _WAITING = frozenset({LeaveReason.ACCEPTED, LeaveReason.SLIDING, LeaveReason.MUTED})
 
@@ -50,9 +54,11 @@ class Prospect:
         return replace(self, wanted=urgent, step=next_step(urgent, self.seen, known=self.known, now=now) or self.step)
 
 
-def recall(forge: Forge, surveyed: Survey, planned: Plan, prefix: str, now: datetime) -> tuple[Prospect, ...]:
+def recall(
+    forge: Forge, surveyed: Survey, planned: Plan, asks: Asks, prefix: str, now: datetime
+) -> tuple[Prospect, ...]:
     """Return every branch about which there is something to do or to say, by name. Raises ForgeError."""
-    wanted = {each.proposal.branch: each for each in planned.proposals}
+    wanted = {each.proposal.branch: _asked(each, asks) for each in planned.proposals}
     seen: dict[str, list[Seen]] = defaultdict(list)
     for each in forge.seen(prefix, frozenset(wanted)):
         seen[each.branch].append(each)
@@ -62,6 +68,12 @@ def recall(forge: Forge, surveyed: Survey, planned: Plan, prefix: str, now: date
         about = places.get(branch, ())
         prospects += _prospect(branch, wanted.get(branch), about, tuple(seen[branch]), surveyed, now)
     return tuple(prospects)
+
+
+def _asked(planned: Planned, asks: Asks) -> Planned:
+    """Return a planned proposal with what people ask of it."""
+    own = frozenset(ask for ask, branch in asks if branch == planned.proposal.branch)
+    return replace(planned, proposal=replace(planned.proposal, asks=own)) if own else planned
 
 
 def _prospect(

@@ -11,6 +11,7 @@ from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.report import Failed, RepositoryReport, RunReport
 from bot.model.vocabulary import Stage
 from bot.pipeline.agenda import Agenda, Visit, draw_up, paced, prospects_of, shared_out
+from bot.pipeline.board import keep_board
 from bot.pipeline.builds import Builds, ask_builders, with_builds
 from bot.pipeline.judge import Judged, World, judge
 from bot.pipeline.orders import Orders
@@ -34,9 +35,11 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     agendas = shared_out(agendas, reconsidered.prospects)
     agendas = shared_out(agendas, paced(agendas, orders.limits, world.clock.now()))
     proposed = _propose(agendas, world, orders)
+    reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
     failed = [*builds.failed, *looked.failed, *judged.failed, *reconsidered.failed]
     failed += [failure for each in proposed for failure in each.failed]
-    reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
+    for agenda, report in zip(agendas, reports, strict=True):
+        failed += keep_board(agenda, report, orders)
     return RunReport(orders.level, reports, dict(judged.evidence), tuple(failed))
 
 
@@ -122,6 +125,6 @@ def _visit(fleet: Fleet, repository: GitRepository, world: World, builds: Builds
         surveyed = survey(repository, tree, world.formats, world.read_rules)
         return Visit(fleet, with_builds(surveyed, tree, builds))
     except ConfigError as error:
-        return Visit(fleet, Survey(repository, note=f"{OWN_FILE_BROKEN} {error}", is_blind=True))
+        return Visit(fleet, Survey(repository, note=f"{OWN_FILE_BROKEN} {error}", has_own_file=True, is_blind=True))
     except (TreeError, ForgeError) as error:
         return Failed(repository.name, Stage.SURVEY, str(error))

@@ -61,6 +61,8 @@ class Survey:
     """Of the repository's own file."""
     note: str = ""
     """What keeps the whole repository from being looked at, in a sentence."""
+    has_own_file: bool = False
+    """Whether the repository says itself what it wants, rightly or wrongly."""
     is_blind: bool = False
     """Whether there are files that nobody read: the tree was cut short, or some were too large or broken."""
 
@@ -108,7 +110,7 @@ def survey(
     Raises TreeError when the tree cannot be listed or its own file not be read, and ConfigError where that is wrong.
     """
     entries = {entry.path: entry for entry in tree.entries()}
-    rules = _rules(entries, tree, read_rules) if read_rules is not None else ()
+    rules = _rules(entries, tree, read_rules) if read_rules is not None else None
     selected = _selected(entries, formats)
     readings: list[Reading] = []
     unread = [Unsupported(each.entry.path, 1, "", Reason.TOO_LARGE) for each in selected if each.is_too_large]
@@ -123,15 +125,23 @@ def survey(
         else:
             read_by_each = read_by(SourceFile(path, content), chosen.formats)
             readings += [reading for reading in read_by_each if reading.places or reading.remarks]
-    is_blind = not tree.complete or bool(unread) or bool(failed)
-    places = related(readings)
-    return Survey(repository, tuple(readings), places, tuple(unread), tuple(failed), rules, is_blind=is_blind)
+    return Survey(
+        repository=repository,
+        readings=tuple(readings),
+        places=related(readings),
+        unread=tuple(unread),
+        failed=tuple(failed),
+        rules=rules or (),
+        has_own_file=rules is not None,
+        is_blind=not tree.complete or bool(unread) or bool(failed),
+    )
 
 
-def _rules(entries: Mapping[FilePath, Entry], tree: Tree, read_rules: RulesReader) -> tuple[Rule, ...]:
+def _rules(entries: Mapping[FilePath, Entry], tree: Tree, read_rules: RulesReader) -> tuple[Rule, ...] | None:
+    """Return what the repository says itself, None where it has no such file."""
     own = next((entries[path] for path in OWN_FILES if path in entries), None)
     if own is None:
-        return ()
+        return None
     (content,) = tree.read([own])
     if isinstance(content, TreeError):
         raise content

@@ -55,6 +55,7 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
+        has_dashboards=config.proposals.dashboard,
         limits=Limits(**config.limits.model_dump()) if config.limits else None,
         state=_state(config.state, folder) if config.state else None,
         source=str(path),

@@ -317,6 +317,8 @@ class Proposals(Section):
 
     branch_prefix: fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
     """What the names of all our branches begin with. Changing it orphans what is open."""
+    dashboard: StrictBool = False
+    """Whether each repository has one issue that shows everything, with boxes that the next run obeys."""
     write_delay: fields.Duration | None = None
     """The least time between two writes to a forge. Absent: `1s` for repositories selected by owner, else none."""
 

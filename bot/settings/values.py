@@ -153,6 +153,8 @@ class Settings:
     scanners: tuple[ScannerSettings, ...] = ()
     """In this release the first is the one that scans."""
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
+    has_dashboards: bool = False
+    """Whether each repository has an issue that shows everything."""
     limits: Limits | None = None
     """None where nothing is stated."""
     state: StateSettings | None = None

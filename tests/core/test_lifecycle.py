@@ -8,6 +8,7 @@ from support.values import digest
 
 from bot.core.lifecycle import next_step
 from bot.core.mark import mark
+from bot.model.dashboard import Ask
 from bot.model.policy import OnClose
 from bot.model.proposal import (
     Close,
@@ -110,6 +111,30 @@ def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
     assert _step(wanted, edited) == Leave(BRANCH, LeaveReason.EDITED, edited, tell=True)
     told = _seen(intent=None, told=True)
     assert _step(wanted, told) == Leave(BRANCH, LeaveReason.EDITED, told)
+
+
+TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{mark(TARGETS, REPORT, withdrawn=False)}"
+
+
+def test_a_ticked_box_rebuilds_the_branch_whoever_committed_to_it_and_is_cleared():
+    for more in ({}, {"intent": None}, {"accepted": True, "committed": NOW}):
+        before = _seen(body=TICKED, **more)
+        assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
+    asked = replace(WANTED, asks=frozenset({Ask.REBASE}))
+    edited = _seen(intent=None)
+    assert _step(asked, edited) == Refresh(edited, asked, push=True, amend=False)
+
+
+def test_a_ticked_box_does_not_rebuild_what_is_unknown_or_not_wanted():
+    before = _seen(body=TICKED)
+    assert _step(WANTED, before, known=False) == Leave(BRANCH, LeaveReason.UNKNOWN, before)
+    assert _step(NOT_WANTED, before) == Close(before, NOT_WANTED.why)
+
+
+def test_what_was_declined_comes_back_when_somebody_asks_for_it():
+    again = replace(WANTED, asks=frozenset({Ask.AGAIN}), on_close=OnClose.LINE)
+    assert _step(again, _seen(RequestState.CLOSED)) == Open(again, push=True)
+    assert _step(again, _seen(RequestState.CLOSED, targets=TARGETS_BEFORE)) == Open(again, push=True)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])

@@ -12,6 +12,7 @@ from bot.demo.images import Image, image, index, layer
 from bot.model.image import Recorded
 from bot.model.policy import Accepted, EndOfLife, Rule, Rulebook, UpdateMode
 from bot.model.vocabulary import Reason
+from bot.pipeline import ask
 from bot.pipeline.scan import scan
 from bot.reports.json_document import scan_document
 from bot.reports.text import scan_text
@@ -287,6 +288,17 @@ def test_a_base_on_a_registry_that_nobody_listed_is_not_asked_for(tmp_path, loop
     }
     loopback.store.tag("library/python", "3.12", index([image_of("a")], annotations=said))
     assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
+
+
+def test_no_more_bases_are_asked_for_than_fleets_have(tmp_path, loopback, monkeypatch):
+    monkeypatch.setattr(ask, "MAX_BASES", 1)
+    for name in ("a", "b"):
+        loopback.store.tag(f"library/base-{name}", "1", image_of(name))
+        base = {"base.name": f"base-{name}:1", "base.digest": digest("before")}
+        said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
+        loopback.store.tag(f"library/{name}", "1", index([image_of(name)], annotations=said))
+    found, *_ = choose(tmp_path, loopback, "FROM a:1\nFROM b:1\n")
+    assert [len(found[line].get("notes", ())) for line in (1, 2)] == [1, 0]
 
 
 # ---- how many requests --------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +11,11 @@ from support.values import finding
 from support.worlds import NOW, Loopback, ToldScanner, build, write_tree
 
 from bot.model.errors import StateError
+from bot.model.policy import Rule
 from bot.model.reference import Line
 from bot.pipeline.pool import Pool
 from bot.pipeline.scan import scan
+from bot.reports.json_document import scan_document
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
 from bot.worktree import WorkTree
@@ -174,3 +177,28 @@ def test_a_memory_that_cannot_be_read_ends_the_run_before_anybody_is_asked(tmp_p
     with pytest.raises(StateError, match="move it away"):
         run(tmp_path, remembering)
     assert remembering.registry.served == ()
+
+
+@pytest.mark.parametrize("purges", [False, True])
+def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_or_believed(
+    tmp_path, loopback, state, purges
+):
+    loopback.memory = memory_in(state)
+    loopback.rulebook = replace(
+        loopback.rulebook,
+        rules=(Rule(min_age=timedelta(days=3)),),
+        purging=frozenset({"docker.io"}) if purges else frozenset(),
+    )
+    held = loopback.move("python", "3.12", "old")
+    files = {"Dockerfile": f"FROM python:3.12@{held}\n"}
+    run(tmp_path, loopback, files)
+    ripe = loopback.move("python", "3.12", "ripe")
+    run(tmp_path, loopback, files, timedelta(days=1))
+    loopback.move("python", "3.12", "new")
+    before = len(loopback.registry.served)
+    scanned = run(tmp_path, loopback, files, timedelta(days=5))
+    (place,) = json.loads(scan_document(scanned.report))["occurrences"]
+    expected = ("held", "retention-risk", None) if purges else ("update", None, ripe)
+    assert (place["status"], place["reason"], place["new_digest"]) == expected
+    is_asked_again = f"GET python/manifests/{held} 200" in asked(loopback, before)
+    assert is_asked_again == purges

@@ -176,7 +176,7 @@ def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
         (Reply(200, b"[]", {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
         (Reply(200, b'{"manifest": 1}', {"Content-Type": "application/json"}), Reason.REGISTRY_ERROR),
         (Reply(200, b" " * 5_000_000), Reason.REGISTRY_ERROR),
-        (Reply(307, headers={"Location": "http://169.254.169.254/"}), Reason.UNREACHABLE),
+        (Reply(307, headers={"Location": "http://169.254.169.254/"}), Reason.REGISTRY_ERROR),
     ],
 )
 def test_what_is_no_record_is_a_reason(acr, reply, reason):

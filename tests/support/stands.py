@@ -30,10 +30,11 @@ from typing import Protocol
 from support.git import Commit, Content, File, Git
 
 from bot.forges.local import LocalFleet
+from bot.model.dashboard import Board
 from bot.model.proposal import Proposal, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.source import Change
-from bot.ports import Fleet, Forge, ForgeLimits, GitRepository, Opened, Tree
+from bot.ports import Dashboard, Fleet, Forge, ForgeLimits, GitRepository, Opened, Tree
 
 
 class Killed(BaseException):
@@ -269,6 +270,25 @@ class CountedForge:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedDashboard:
+    """A dashboard of which every change is one write."""
+
+    dashboard: Dashboard
+    counter: Writes
+
+    def read(self) -> Board | None:
+        return self.dashboard.read()
+
+    def write(self, board: Board | None, title: str, body: str) -> None:
+        self.counter.about_to("write dashboard")
+        self.dashboard.write(board, title, body)
+
+    def close(self, board: Board, body: str) -> None:
+        self.counter.about_to("close dashboard")
+        self.dashboard.close(board, body)
+
+
+@dataclass(frozen=True, slots=True)
 class CountedFleet:
     """A fleet whose forges count."""
 
@@ -283,3 +303,6 @@ class CountedFleet:
 
     def forge(self, repository: GitRepository) -> Forge:
         return CountedForge(self.fleet.forge(repository), self.counter)
+
+    def dashboard(self, repository: GitRepository) -> Dashboard:
+        return CountedDashboard(self.fleet.dashboard(repository), self.counter)

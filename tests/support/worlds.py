@@ -30,6 +30,7 @@ from bot.settings import repository_rules
 from bot.state.none import NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+DASHBOARD_TEMPLATE = (ROOT / "templates" / "dashboard.md.j2").read_text(encoding="utf-8")
 BODY_TEMPLATE = (ROOT / "templates" / "body.md.j2").read_text(encoding="utf-8")
 
 
@@ -97,7 +98,7 @@ class Loopback:
         )
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
-        wanted = Orders(self.rulebook, "basebump/", BODY_TEMPLATE, level, **orders)
+        wanted = Orders(self.rulebook, "basebump/", BODY_TEMPLATE, DASHBOARD_TEMPLATE, level, **orders)
         return run(tuple(fleets), self.world(), wanted)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from support.github import git_data, pulls
+from support.github import git_data, issues, pulls
 from support.github.calls import Call, ProblemError, Reply
 from support.github.state import Repository
 
@@ -91,6 +91,10 @@ _ROUTES: dict[str, Handler] = {
     f"POST {_REPOSITORY}/pulls": pulls.create_pull,
     f"GET {_REPOSITORY}/pulls/{{number}}": pulls.get_pull,
     f"PATCH {_REPOSITORY}/pulls/{{number}}": pulls.edit_pull,
+    f"GET {_REPOSITORY}/issues": issues.list_issues,
+    f"POST {_REPOSITORY}/issues": issues.create_issue,
+    f"GET {_REPOSITORY}/issues/{{number}}": issues.get_issue,
+    f"PATCH {_REPOSITORY}/issues/{{number}}": issues.edit_issue,
     f"POST {_REPOSITORY}/labels": pulls.create_label,
     f"POST {_REPOSITORY}/issues/{{number}}/labels": pulls.add_labels,
     f"GET {_REPOSITORY}/issues/{{number}}/comments": pulls.list_comments,

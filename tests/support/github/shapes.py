@@ -7,7 +7,7 @@ from typing import Any
 
 from support.git import Git
 from support.github.contract import answer
-from support.github.state import WEB_FLOW, Account, Comment, Pull, Repository, World
+from support.github.state import WEB_FLOW, Account, Comment, Issue, Pull, Repository, World
 
 _NOBODY = {"repo": None, "user": None, "label": None}
 """The head of a pull request whose fork was deleted."""
@@ -140,6 +140,21 @@ class Shapes:
     def label(self, repository: Repository, name: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/labels/{name}"
         return answer("label", name=name, url=url, color="ededed", description="")
+
+    def issue(self, repository: Repository, issue: Issue) -> dict[str, Any]:
+        url = f"{self._of(repository)}/issues/{issue.number}"
+        return answer(
+            "issue",
+            number=issue.number,
+            url=url,
+            repository_url=self._of(repository),
+            html_url=f"{self._root}/{repository.name}/issues/{issue.number}",
+            state=issue.state,
+            title=issue.title,
+            body=issue.body,
+            user=self.account(issue.account),
+            labels=[self.label(repository, each) for each in issue.labels],
+        )
 
     def comment(self, repository: Repository, pull: Pull, comment: Comment) -> dict[str, Any]:
         issue = f"{self._of(repository)}/issues/{pull.number}"

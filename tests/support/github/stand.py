@@ -11,6 +11,7 @@ from support.github.server import GitHubServer
 from support.github.state import Pull
 from support.stands import GitStand, Killed, Request
 
+from bot.forges._github_dashboard import GitHubDashboard
 from bot.forges._github_forge import GitHubForge
 from bot.forges.github import GitHubFleet
 from bot.model.proposal import RequestState
@@ -100,7 +101,7 @@ def _request(pull: Pull) -> Request:
 
 
 class Mortal:
-    """A fleet or a forge whose process ends where the server's connections do."""
+    """A fleet, a forge or a dashboard whose process ends where the server's connections do."""
 
     def __init__(self, inner: object, server: GitHubServer) -> None:
         self._inner = inner
@@ -120,4 +121,4 @@ class Mortal:
             if self._server.is_dead:
                 self._server.revive()
                 raise Killed
-        return Mortal(answer, self._server) if isinstance(answer, GitHubForge) else answer
+        return Mortal(answer, self._server) if isinstance(answer, GitHubForge | GitHubDashboard) else answer

@@ -87,6 +87,18 @@ class Pull:
 
 
 @dataclass
+class Issue:
+    """One issue that is no pull request."""
+
+    number: int
+    account: Account
+    title: str
+    body: str | None
+    state: str = "open"
+    labels: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Repository:
     """One repository, and what is proposed to it."""
 
@@ -103,6 +115,8 @@ class Repository:
     members: set[str] = field(default_factory=set)
     """Logins that see it where it is private, besides its owner's."""
     pulls: list[Pull] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+    has_issues: bool = True
     labels: list[str] = field(default_factory=list)
     branches: dict[str, str] = field(default_factory=dict)
     """As they were when it last settled, which every request begins with."""
@@ -120,6 +134,10 @@ class Repository:
     @property
     def node(self) -> str:
         return f"R_{self.id}"
+
+    def next_number(self) -> int:
+        """Return the number of the next issue or pull request, which they share."""
+        return 1 + len(self.pulls) + len(self.issues)
 
     @property
     def is_empty(self) -> bool:
@@ -230,8 +248,7 @@ class World:
         head = source.git.branches()[branch]
         title, body = words.get("title") or "A change", words.get("body")
         base = words.get("base") or repository.default_branch
-        number = 1 + len(repository.pulls)
-        pull = Pull(number, account, source, branch, base, head, title, body)
+        pull = Pull(repository.next_number(), account, source, branch, base, head, title, body)
         repository.pulls.append(pull)
         repository.fetch(pull)
         return pull

@@ -1,0 +1,55 @@
+"""Board: keep the one issue of a repository current."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from bot.core.dashboard import NOTHING, TITLE, TROUBLE, BoardStep, build_dashboard, marked, next_board
+from bot.core.render import render_dashboard
+from bot.model.dashboard import Board
+from bot.model.errors import ForgeError
+from bot.model.report import Failed, RepositoryReport
+from bot.model.vocabulary import Level
+from bot.pipeline.agenda import Agenda, no_board
+from bot.pipeline.orders import Orders
+from bot.ports import Dashboard
+
+BOARD_RESERVE = 200
+"""Characters of the issue that stay free for its mark."""
+
+
+def keep_board(agenda: Agenda, report: RepositoryReport, orders: Orders) -> tuple[Failed, ...]:
+    """Write the issue, or close it, where that changes anything; return why that could not be done."""
+    if agenda.dashboard is None or agenda.forge is None:
+        return ()
+    try:
+        limit = agenda.forge.limits.body_characters
+        _keep(agenda.dashboard, agenda.board, report, limit, orders)
+    except ForgeError as error:
+        return (no_board(agenda.visit.repository, error),)
+    return ()
+
+
+def _keep(dashboard: Dashboard, board: Board | None, report: RepositoryReport, limit: int, orders: Orders) -> None:
+    if orders.level < Level.PROPOSE or not (orders.has_dashboards or report.note or board is not None):
+        return
+    body = _body(report, limit, orders)
+    match next_board(board, body):
+        case BoardStep.LEAVE:
+            return
+        case BoardStep.WRITE:
+            dashboard.write(board, TROUBLE if report.note else TITLE, body or "")
+        case BoardStep.CLOSE:
+            if board is not None:
+                dashboard.close(board, NOTHING)
+        case step:
+            assert_never(step)
+
+
+def _body(report: RepositoryReport, limit: int, orders: Orders) -> str | None:
+    """Return what the issue should say, None where there is nothing to show."""
+    view = build_dashboard(report, 1)
+    if view.is_empty or not (orders.has_dashboards or view.trouble):
+        return None
+    template = orders.dashboard_template
+    return marked(render_dashboard(template, lambda rows: build_dashboard(report, rows), limit - BOARD_RESERVE))

@@ -1,0 +1,207 @@
+"""The dashboard: one issue that shows everything, obeys its boxes, and is written only when something changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from support.github.stand import GitHubStand
+from support.stands import Killed, LocalStand
+from support.worlds import build, outcomes
+
+from bot.core.dashboard import NOTHING, TITLE, TROUBLE
+from bot.forges.local import LocalFleet
+from bot.model.dashboard import Board
+from bot.model.pace import Limits
+from bot.model.policy import Match, Rule
+from bot.model.vocabulary import Level
+
+pytestmark = pytest.mark.real("git")
+
+OLD = build("old").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\nFROM redis:7@{OLD}\n"}
+PYTHON = "basebump/python-3.12-slim-06e5bb43"
+STANDS = {"local": LocalStand, "github": GitHubStand}
+
+
+class Scene:
+    """A repository with a dashboard, and what people do to it."""
+
+    def __init__(self, stand, loopback) -> None:
+        self.stand = stand
+        self.loopback = loopback
+
+    def run(self, **orders):
+        return self.loopback.run([self.stand.fleet()], **{"has_dashboards": True, **orders})
+
+    def board(self) -> Board | None:
+        (repository,) = self.stand.fleet().repositories(frozenset({self.stand.name}))
+        return self.stand.fleet().dashboard(repository).read()
+
+    def change(self, board: Board, **values) -> None:
+        """Change the issue as a person does."""
+        changed = replace(board, **values)
+        if isinstance(self.stand, GitHubStand):
+            (issue,) = self.stand.repository.issues
+            issue.body, issue.state = changed.body, "open" if changed.is_open else "closed"
+            return
+        fleet = LocalFleet(self.stand.git.directory.parent)
+        dashboard = fleet.dashboard(fleet.look("acme"))
+        if changed.is_open:
+            dashboard.write(board, board.title, changed.body)
+        else:
+            dashboard.close(board, changed.body)
+
+    def tick(self, box: str) -> None:
+        board = self.board()
+        assert board is not None
+        assert f"- [ ] <!-- basebump:{box} -->" in board.body
+        self.change(board, body=board.body.replace(f"[ ] <!-- basebump:{box} -->", f"[x] <!-- basebump:{box} -->"))
+
+
+@pytest.fixture(params=STANDS)
+def scene(request, tmp_path, loopback) -> Iterator[Scene]:
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+        loopback.move("redis", "7", content)
+    stand = STANDS[request.param](tmp_path, FILES)
+    yield Scene(stand, loopback)
+    stand.end()
+
+
+def test_it_shows_what_is_open_and_what_waits_and_is_written_once(scene):
+    scene.run(limits=Limits(open_per_repository=1))
+    board = scene.board()
+    assert (board.title, board.is_open) == (TITLE, True)
+    waiting, current = board.body.partition("### Open")[::2]
+    assert "### Waiting" in waiting
+    assert "`As many as may be open in this repository are open: merge or close some.`" in waiting
+    assert f"- [ ] <!-- basebump:rebase {PYTHON} -->" in current
+    before = list(scene.stand.writes)
+    scene.run(limits=Limits(open_per_repository=1))
+    assert (scene.board(), scene.stand.writes) == (board, before)
+
+
+def test_a_tick_opens_what_waits_and_the_next_text_has_no_tick(scene):
+    limits = Limits(open_per_repository=1)
+    (first, second) = scene.run(limits=limits).repositories[0].proposals
+    waiting = second if second.outcome.value == "deferred" else first
+    scene.tick(f"open {waiting.branch}")
+    assert sorted(outcomes(scene.run(limits=limits))) == ["opened", "unchanged"]
+    assert "[x]" not in scene.board().body
+
+
+def test_a_tick_brings_back_what_was_declined(scene):
+    scene.run()
+    scene.stand.close_request(PYTHON)
+    assert "declined" in outcomes(scene.run())
+    scene.tick(f"again {PYTHON}")
+    assert sorted(outcomes(scene.run())) == ["opened", "unchanged"]
+
+
+def test_a_tick_rebuilds_a_branch_that_somebody_committed_to(scene):
+    scene.run()
+    scene.stand.commit(PYTHON, {"Dockerfile": "FROM scratch\n"})
+    assert sorted(outcomes(scene.run())) == ["left-alone", "unchanged"]
+    scene.tick(f"rebase {PYTHON}")
+    assert sorted(outcomes(scene.run())) == ["refreshed", "unchanged"]
+    assert len(scene.stand.commits(PYTHON)) == 1
+    assert sorted(outcomes(scene.run())) == ["unchanged", "unchanged"]
+
+
+def test_it_is_closed_when_there_is_nothing_to_show_and_opened_again_when_there_is(scene):
+    scene.run()
+    rules = scene.loopback.rulebook
+    scene.loopback.rulebook = replace(rules, rules=(Rule(ignore=True),))
+    scene.run()
+    assert (scene.board().is_open, scene.board().body) == (False, NOTHING)
+    scene.loopback.rulebook = rules
+    scene.run()
+    assert scene.board().is_open
+    assert "### Open" in scene.board().body
+
+
+def test_one_that_a_person_closed_stays_closed(scene):
+    scene.run()
+    scene.change(scene.board(), is_open=False)
+    scene.loopback.move("redis", "7", "newer")
+    scene.run()
+    assert not scene.board().is_open
+
+
+def test_without_the_policy_there_is_none_and_below_the_top_rung_it_is_not_written(scene):
+    scene.run(has_dashboards=False)
+    scene.run(level=Level.PUSH)
+    assert scene.board() is None
+
+
+def test_a_file_of_the_repository_that_cannot_be_used_is_told_once_and_closed_when_it_is_mended(scene):
+    scene.stand.commit("main", {".basebump.yaml": "schema: 2\n"})
+    scene.run(has_dashboards=False)
+    board = scene.board()
+    assert (board.title, board.is_open) == (TROUBLE, True)
+    assert "- `schema: must be 1, the only one that this release reads`" in board.body
+    before = list(scene.stand.writes)
+    scene.run(has_dashboards=False)
+    assert scene.stand.writes == before
+    scene.stand.commit("main", {".basebump.yaml": "schema: 1\n"})
+    scene.run(has_dashboards=False)
+    assert not scene.board().is_open
+
+
+def test_what_is_held_unknown_over_or_left_alone_is_shown_with_its_reason(scene):
+    scene.loopback.rulebook = replace(
+        scene.loopback.rulebook, rules=(Rule(match=Match(image=("docker.io/library/redis",)), ignore=True),)
+    )
+    scene.stand.commit("main", {"web/Dockerfile": f"FROM nginx:1@{OLD}\n"})
+    scene.run()
+    body = scene.board().body
+    assert "### Not known" in body
+    assert "| `nginx:1` |" in body
+    assert "- 1 place, ignored:" in body
+
+
+def test_a_dashboard_that_cannot_be_kept_is_a_failure_and_costs_no_proposal(tmp_path, loopback):
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    stand = GitHubStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
+    stand.repository.has_issues = False
+    report = Scene(stand, loopback).run()
+    stand.end()
+    assert outcomes(report) == ["opened"]
+    (failed,) = report.failed
+    assert failed.subject == "acme/web dashboard"
+    assert "Issues are disabled" in failed.error
+
+
+def test_an_issue_of_somebody_else_is_never_taken_for_it(tmp_path, loopback):
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    stand = GitHubStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
+    scene = Scene(stand, loopback)
+    scene.run()
+    (issue,) = stand.repository.issues
+    issue.account = stand.server.world.add_account("stranger")
+    assert scene.board() is None
+    stand.end()
+
+
+@pytest.mark.parametrize("forge", STANDS)
+def test_a_run_that_is_killed_before_the_dashboard_is_written_is_healed_by_the_next(tmp_path, loopback, forge):
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    scene, twin = (
+        Scene(STANDS[forge](tmp_path / name, {"Dockerfile": FILES["Dockerfile"].splitlines()[0]}), loopback)
+        for name in ("killed", "clean")
+    )
+    twin.run()
+    scene.stand.die_before(len(twin.stand.writes))
+    with pytest.raises(Killed):
+        scene.run()
+    assert scene.board() is None
+    scene.run()
+    assert re.sub(r"127[^/]*", "", scene.board().body) == re.sub(r"127[^/]*", "", twin.board().body)
+    for each in (scene, twin):
+        each.stand.end()
