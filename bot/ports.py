@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.reference import Digest, Line
     from bot.model.report import Failed
     from bot.model.source import Change, FilePath, SourceFile
+    from bot.model.task import BuildTask
 
 
 class FileFormat(Protocol):
@@ -91,6 +92,8 @@ class GitRepository:
     """What the base branch points to."""
     is_selected: bool = False
     """Whether the config selects it by its owner or a topic, so that nobody asked for it by name."""
+    host: str | None = None
+    """`host[:port]` that git clones it from, by its name; None where others cannot."""
 
 
 class RulesReader(Protocol):
@@ -237,6 +240,19 @@ class RegistryFacts(Protocol):
 
     def end_of_life(self, line: Line, digest: Digest) -> date | None:
         """Return the day on which its publisher says that support of `digest` ends; a hint, often wrong."""
+        ...
+
+
+class Builder(Protocol):
+    """A registry that builds images itself, again whenever a base image is updated."""
+
+    @property
+    def registry(self) -> str:
+        """Its host, as in canonical references."""
+        ...
+
+    def tasks(self) -> tuple[BuildTask, ...]:
+        """Return what it builds again; asked once in a run. Raises RegistryError."""
         ...
 
 

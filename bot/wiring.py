@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -15,7 +15,7 @@ from bot.model.policy import Rule, Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Fleet, Memory, Progress, Registry, Scanner
+from bot.ports import Builder, Fleet, Memory, Progress, Registry, Scanner
 
 if TYPE_CHECKING:
     from bot.pipeline.judge import World
@@ -75,6 +75,7 @@ def fleet_world(
     from bot.pipeline.orders import Orders
 
     settings = _settings(config_file, need_forges=True)
+    world = _world(settings, progress, cache)
     orders = Orders(
         rulebook=settings.rulebook,
         level=level,
@@ -87,7 +88,7 @@ def fleet_world(
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),
-        world=_world(settings, progress, cache),
+        world=replace(world, builders=tuple(_builders(settings))),
         orders=orders,
     )
 
@@ -184,6 +185,14 @@ def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
         ca=str(registry.ca) if registry.ca is not None else None,
         trusted_realms=registry.trusted_realms,
     )
+
+
+def _builders(settings: Settings) -> Iterator[Builder]:
+    for registry in settings.registries:
+        if registry.tasks is not None:
+            from bot.registries.acr_tasks import AcrTasks
+
+            yield AcrTasks(registry.host, registry.tasks, os.environ)
 
 
 def _cloud(auth: RegistryAuth) -> Cloud | None:

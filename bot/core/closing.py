@@ -10,12 +10,13 @@ from bot.model.source import Closed, Occurrence, Slot
 from bot.model.vocabulary import ALLOWABLE, Reason
 
 
-def close(occurrence: Occurrence, reason: Reason) -> Occurrence:
+def close(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
     """Return `occurrence` with nothing to be written, unless a rule allows what `reason` warns of.
 
     What nothing can open stays closed for the reason it has.
     """
-    return replace(occurrence, digest=_closed(occurrence.digest, reason), tag=_closed(occurrence.tag, reason))
+    digest, tag = (_closed(slot, reason, is_certain=is_certain) for slot in (occurrence.digest, occurrence.tag))
+    return replace(occurrence, digest=digest, tag=tag)
 
 
 def close_where(places: Places, reason: Reason, is_meant: Callable[[Occurrence], bool]) -> Places:
@@ -30,9 +31,9 @@ def allow(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
     return replace(occurrence, digest=_allowed(occurrence.digest, reasons), tag=_allowed(occurrence.tag, reasons))
 
 
-def _closed(slot: Slot | Closed, reason: Reason) -> Closed:
+def _closed(slot: Slot | Closed, reason: Reason, *, is_certain: bool) -> Closed:
     if isinstance(slot, Slot):
-        return Closed(reason, slot if reason in ALLOWABLE else None)
+        return Closed(reason, slot if reason in ALLOWABLE else None, is_certain)
     return slot if slot.slot is None or reason in ALLOWABLE else Closed(reason)
 
 

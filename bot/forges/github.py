@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from github import Github
 from github.PaginatedList import PaginatedList
@@ -82,6 +83,7 @@ class GitHubFleet:
         self._names = tuple(names)
         self._selections = tuple(selections)
         self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._host = _host_of(url)
         self._nodes: dict[str, str] = {}
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
@@ -156,7 +158,7 @@ class GitHubFleet:
         """Return a repository as it stands: its base branch is the default branch. Raises RefusedError."""
         self._nodes[listed.name] = listed.node
         commit = Branches(self._remote(listed.name)).head(listed.default_branch)
-        return GitRepository(KIND, listed.name, listed.default_branch if commit else None, commit)
+        return GitRepository(KIND, listed.name, listed.default_branch if commit else None, commit, host=self._host)
 
     def _describe(self, name: str) -> _Listed:
         return self._connection.read(
@@ -190,6 +192,15 @@ class GitHubFleet:
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._nodes.get(name))
+
+
+def _host_of(api: str) -> str:
+    """Return the host that git clones from, where its API is at `api`.
+
+    https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api has those of all kinds.
+    """
+    host = urlsplit(api).netloc.lower()
+    return host.removeprefix("api.") if host == "api.github.com" or host.endswith(".ghe.com") else host
 
 
 def _listed(repository: Repository) -> _Listed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.keys import may_be_escaped
@@ -15,6 +16,9 @@ from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
+
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.task import StepBuild
 
 _MARK = re.compile(
     rb""":[ \t]+["']?(?:1\.0-preview-1|v1\.[01]\.0)["']?\s"""  # a version of the language
@@ -38,6 +42,13 @@ class _AcrTasks:
         from bot.formats._readers.acr_tasks import read
 
         return read(file)
+
+
+def builds_of(content: bytes) -> tuple[StepBuild, ...] | None:
+    """Return what a task builds, of which somebody else says that it is one; None where it cannot be read."""
+    from bot.formats._readers.acr_tasks import read_builds
+
+    return read_builds(content)
 
 
 def _may_be_task(content: bytes) -> bool:

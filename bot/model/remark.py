@@ -32,6 +32,27 @@ class TaskBuild:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownBuild:
+    """A task that the registry's cloud knows, and no file has to, builds a Dockerfile."""
+
+    task: str
+    """Which one, as messages name it."""
+    dockerfile: FilePath
+    arguments: tuple[str, ...] = ()
+    """The build arguments that it sets."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaybeBuilt:
+    """Tasks may build Dockerfiles: which ones could not be learnt."""
+
+    folder: FilePath
+    """All that are in there; the top of the tree has no name."""
+    why: str
+    """What could not be learnt, in a sentence without its full stop."""
+
+
+@dataclass(frozen=True, slots=True)
 class Kustomization:
     """A kustomization replaces images, by their names as manifests write them, in all that it gathers.
 
@@ -231,6 +252,8 @@ Remark = (
     | Kustomization
     | OtherWriter
     | TaskBuild
+    | KnownBuild
+    | MaybeBuilt
     | ChartTemplate
     | Interpolated
     | EnvironmentUse

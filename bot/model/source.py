@@ -45,6 +45,8 @@ class Closed:
     reason: Reason
     slot: Slot | None = None
     """Where it would be written all the same, by a rule that allows what the reason warns of."""
+    is_certain: bool = True
+    """Whether the reason holds; False where that could not be learnt, so that nothing is written until it is."""
 
 
 @dataclass(frozen=True, slots=True)

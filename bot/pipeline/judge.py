@@ -22,7 +22,7 @@ from bot.pipeline.assess import assess
 from bot.pipeline.pool import SCANS
 from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
-from bot.ports import Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, RulesReader, Scanner
+from bot.ports import Builder, Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, RulesReader, Scanner
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class World:
     memory: Memory
     facts: RegistryFacts
     read_rules: RulesReader
+    builders: Sequence[Builder] = ()
+    """Asked by runs over repositories that others can clone, not by a scan."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot.core.mark import memory
 from bot.model.dashboard import Ask
 from bot.model.decision import Decision, Held, Refused, Selected, Skip, Unknown, Update, UpToDate
 from bot.model.proposal import Leave, LeaveReason, Proposal, Seen, Step, Unwanted
+from bot.model.source import Closed
 from bot.model.vocabulary import Reason
 from bot.pipeline.plan import Plan, Planned
 from bot.pipeline.survey import Survey
@@ -121,6 +122,9 @@ def _is_unknown(place: Decision) -> bool:
     match place:
         case Unknown() | Refused(reason=Reason.NOT_SCANNED) | Skip(reason=Reason.PAUSED):
             return True
+        case Skip(reason=reason):
+            closed = place.occurrence.digest
+            return isinstance(closed, Closed) and closed.reason is reason and not closed.is_certain
         case _:
             return False
 

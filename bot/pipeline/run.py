@@ -12,6 +12,7 @@ from bot.model.report import Failed, RepositoryReport, RunReport
 from bot.model.vocabulary import Stage
 from bot.pipeline.agenda import Agenda, Visit, draw_up, paced, prospects_of, shared_out
 from bot.pipeline.board import keep_board
+from bot.pipeline.builds import Builds, ask_builders, with_builds
 from bot.pipeline.judge import Judged, World, judge
 from bot.pipeline.orders import Orders
 from bot.pipeline.pool import NETWORK
@@ -26,7 +27,8 @@ NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names n
 
 def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     """Run over the repositories of all fleets."""
-    looked = _survey_fleets(fleets, world, orders)
+    builds = ask_builders(world.builders, world.progress)
+    looked = _survey_fleets(fleets, world, orders, builds)
     judged = judge([each.survey for each in looked.visits], world, orders.rulebook)
     agendas = _recall(looked.visits, judged, world, orders)
     reconsidered = reconsider(prospects_of(agendas), judged.resolutions, world)
@@ -34,7 +36,7 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     agendas = shared_out(agendas, paced(agendas, orders.limits, world.clock.now()))
     proposed = _propose(agendas, world, orders)
     reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
-    failed = [*looked.failed, *judged.failed, *reconsidered.failed]
+    failed = [*builds.failed, *looked.failed, *judged.failed, *reconsidered.failed]
     failed += [failure for each in proposed for failure in each.failed]
     for agenda, report in zip(agendas, reports, strict=True):
         failed += keep_board(agenda, report, orders)
@@ -89,14 +91,14 @@ class _Looked:
     failed: tuple[Failed, ...]
 
 
-def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders) -> _Looked:
+def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds: Builds) -> _Looked:
     chosen = [(fleet, each) for fleet in fleets for each in fleet.repositories(orders.only)]
     world.progress.phase("Reading repositories", len(chosen))
 
     def look(item: tuple[Fleet, GitRepository | Failed]) -> Visit | Failed:
         fleet, repository = item
         try:
-            return repository if isinstance(repository, Failed) else _visit(fleet, repository, world)
+            return repository if isinstance(repository, Failed) else _visit(fleet, repository, world, builds)
         finally:
             world.progress.step()
 
@@ -115,11 +117,13 @@ def _not_selected(only: frozenset[str], found: Iterable[str], failed: Iterable[F
     return [Failed(name, Stage.SURVEY, "the config selects no such repository") for name in missing]
 
 
-def _visit(fleet: Fleet, repository: GitRepository, world: World) -> Visit | Failed:
+def _visit(fleet: Fleet, repository: GitRepository, world: World, builds: Builds) -> Visit | Failed:
     if repository.base_branch is None:
         return Visit(fleet, Survey(repository, is_blind=True))
     try:
-        return Visit(fleet, survey(repository, fleet.tree(repository), world.formats, world.read_rules))
+        tree = fleet.tree(repository)
+        surveyed = survey(repository, tree, world.formats, world.read_rules)
+        return Visit(fleet, with_builds(surveyed, tree, builds))
     except ConfigError as error:
         return Visit(fleet, Survey(repository, note=f"{OWN_FILE_BROKEN} {error}", has_own_file=True, is_blind=True))
     except (TreeError, ForgeError) as error:

@@ -181,9 +181,9 @@ def read(file: SourceFile, file_format: FileFormat) -> Reading:
     return Reading(file, file_format, tuple(places), tuple(remarks))
 
 
-def related(readings: Sequence[Reading]) -> Places:
-    """Return the places of a tree as the remarks of all its files and the comments of people leave them."""
-    remarks = [remark for reading in readings for remark in reading.remarks]
+def related(readings: Sequence[Reading], told: Sequence[Remark] = ()) -> Places:
+    """Return the places of a tree as the remarks of all its files, of others and the comments of people leave them."""
+    remarks = [*(remark for reading in readings for remark in reading.remarks), *told]
     places = relate((reading.places for reading in readings), remarks)
     commented = {
         reading.file.path: (lines, reading.file_format.has_line_end_comments)

@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,8 @@ from bot.net import HostTrust, HttpClient, HttpError, Url, plain
 if TYPE_CHECKING:  # half a second, which only those pay who log in to Azure
     from azure.core.credentials import TokenCredential
 
-SCOPE = "https://containerregistry.azure.net/.default"
-"""All that a token of ours is good for: registries, in every cloud, and nothing else that the identity may do."""
+REGISTRIES = "https://containerregistry.azure.net/.default"
+"""The scope of tokens that are good for registries, in every cloud, and for nothing else that the identity may do."""
 MAX_ASSERTION = 64 * 1024
 """Bytes of GitHub's answer, which has some two thousand."""
 CLI_TIMEOUT = 30
@@ -55,12 +55,21 @@ class Cloud:
     """The host of its Entra."""
     federation: str
     """The audience of tokens that others issue for it."""
+    manager: str
+    """The host of its resource manager."""
+
+    @property
+    def manager_scope(self) -> str:
+        """The scope of tokens that are good for the resource manager, as far as roles let the identity go."""
+        return f"https://{self.manager}/.default"
 
 
-PUBLIC_CLOUD = Cloud("login.microsoftonline.com", "api://AzureADTokenExchange")
+PUBLIC_CLOUD = Cloud("login.microsoftonline.com", "api://AzureADTokenExchange", "management.azure.com")
 CLOUDS = {
-    ".azurecr.us": Cloud("login.microsoftonline.us", "api://AzureADTokenExchangeUSGov"),
-    ".azurecr.cn": Cloud("login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina"),
+    ".azurecr.us": Cloud("login.microsoftonline.us", "api://AzureADTokenExchangeUSGov", "management.usgovcloudapi.net"),
+    ".azurecr.cn": Cloud(
+        "login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina", "management.chinacloudapi.cn"
+    ),
 }
 """By the end of a registry's host."""
 
@@ -79,7 +88,7 @@ def cloud_of(host: str, environment: Mapping[str, str]) -> Cloud:
     if "/" in authority:
         raise NoEntraTokenError("AZURE_AUTHORITY_HOST is no address of Entra; it must be `https://HOST`")
     known = (cloud for cloud in (PUBLIC_CLOUD, *CLOUDS.values()) if cloud.authority == authority)
-    return next(known, Cloud(authority, by_name.federation))
+    return next(known, replace(by_name, authority=authority))
 
 
 class EntraIdentity:
@@ -92,12 +101,12 @@ class EntraIdentity:
         logging.getLogger("azure").addHandler(logging.NullHandler())  # what fails is ours to say, once
         self.means, self._credential = self._choose()
 
-    def token(self) -> str:
-        """Return a token for registries. Raises NoEntraTokenError."""
+    def token(self, scope: str) -> str:
+        """Return a token that is good for one scope: `REGISTRIES`, `Cloud.manager_scope`. Raises NoEntraTokenError."""
         from azure.core.exceptions import AzureError
 
         try:
-            return self._credential.get_token(SCOPE).token
+            return self._credential.get_token(scope).token
         except (AzureError, HttpError, ValueError, OSError) as error:
             hide = [self._environment.get(name, "") for name in SECRETS]
             said = plain(str(error), hide, MAX_SAID)

@@ -19,7 +19,7 @@ from bot.model.vocabulary import Reason
 from bot.net import HttpClient, HttpError, Response
 from bot.registries.access import Endpoint
 from bot.registries.answers import refusal, unanswered
-from bot.registries.azure_identity import Cloud, EntraIdentity, NoEntraTokenError, cloud_of
+from bot.registries.azure_identity import REGISTRIES, Cloud, EntraIdentity, NoEntraTokenError, cloud_of
 from bot.registries.tokens import stated_lifetime
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - whom a refresh token logs in, as a password
@@ -81,7 +81,7 @@ class EntraLogins:
                 identity = self._identities.get(cloud)
                 if identity is None:
                     identity = self._identities[cloud] = EntraIdentity(cloud, self._environment)
-            return identity.token()
+            return identity.token(REGISTRIES)
         except NoEntraTokenError as error:
             raise RegistryError(host, Reason.DENIED, f"no login to {host}: {error}", is_failure=True) from error
 

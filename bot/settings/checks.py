@@ -32,6 +32,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     for where, registry in _mappings(document, "registries"):
         yield from _credentials(where, registry)
         yield from _azure(where, registry)
+        yield from _tasks(where, registry)
         yield from _cloud(where, registry)
         yield from _connection(where, registry)
     entries = [
@@ -138,6 +139,19 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
             f"`{host}` is not named as Azure names registries (`NAME.azurecr.io`); "
             f"if it is a custom domain of one, say so with `trusted_realms: [{host}]`",
         )
+
+
+def _tasks(where: str, registry: dict[str, Any]) -> Check:
+    """Yield what would ask for the tasks of another registry, or as nobody."""
+    resource, host = registry.get("tasks"), _part(registry.get("host"))
+    if resource is None or host is None or "/" in host:  # which `caches` has a word on
+        return
+    if registry.get("auth") != "azure":
+        yield ConfigProblem(f"{where}.tasks", "needs `auth: azure` beside it: only whom Entra knows may see tasks")
+        return
+    name, label = str(resource).rpartition("/")[2].lower(), host.partition(".")[0].partition("-")[0]
+    if is_acr(host) and name != label:
+        yield ConfigProblem(f"{where}.tasks", f"is about the registry `{name}`, and not about `{host}`")
 
 
 def _cloud(where: str, registry: dict[str, Any]) -> Check:

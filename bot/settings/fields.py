@@ -52,6 +52,12 @@ _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
+_REGISTRY_RESOURCE = re.compile(
+    r"/subscriptions/[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"/resource[Gg]roups/[A-Za-z0-9._()-]{0,89}[A-Za-z0-9_()-]"
+    r"/providers/Microsoft\.ContainerRegistry/registries/[A-Za-z0-9]{5,50}",
+    re.ASCII,
+)
 _PATH_SEGMENT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
 # What git refuses in the name of a branch: https://git-scm.com/docs/git-check-ref-format
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
@@ -346,6 +352,13 @@ Variable = Annotated[str, AfterValidator(_variable), _schema("variable", _VARIAB
 Host = Annotated[str, AfterValidator(_host)]
 RegistryPart = Annotated[str, AfterValidator(_part)]
 """A registry, or all of it below a path."""
+RegistryResource = Annotated[
+    str,
+    AfterValidator(
+        _matching(_REGISTRY_RESOURCE, "must be the ID that `az acr show --name NAME --query id` prints, and all of it")
+    ),
+    _schema("resource ID", _REGISTRY_RESOURCE),
+]
 Api = Annotated[str, AfterValidator(_api)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), _schema("duration", _DURATION)]
 Age = Annotated[timedelta, BeforeValidator(_age), _schema("age", _AGE)]

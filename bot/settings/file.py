@@ -119,6 +119,7 @@ def _registry(registry: schema.Registry, folder: Path) -> values.RegistrySetting
         auth=registry.auth,
         ca=folder / registry.ca if registry.ca else None,
         trusted_realms=registry.trusted_realms,
+        tasks=registry.tasks,
     )
 
 

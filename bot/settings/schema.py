@@ -124,7 +124,8 @@ class Registry(Section):
     """A file of CA certificates to trust, for the mirror if there is one; relative to this file."""
     trusted_realms: tuple[fields.Host, ...] = ()
     """`host[:port]` of token servers on other hosts that may be shown the credential."""
-
+    tasks: fields.RegistryResource | None = None
+    """The resource ID of this Azure registry (`az acr show --query id`), for `run` to ask which tasks it has."""
     purges_untagged: StrictBool | None = None
     """Whether it deletes what no tag points to. Absent: as far as that is known of public ones."""
 

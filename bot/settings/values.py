@@ -106,6 +106,8 @@ class RegistrySettings:
     ca: Path | None = None
     trusted_realms: tuple[str, ...] = ()
     """`host[:port]` of token servers elsewhere that may see the credential."""
+    tasks: str | None = None
+    """Its ID in Azure's resource manager, where that is asked for its tasks."""
 
 
 @dataclass(frozen=True, slots=True)

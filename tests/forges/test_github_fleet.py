@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 import responses
@@ -12,7 +13,7 @@ from support.github.server import GitHubServer
 from support.github.stand import BOT, TOKEN, no_pause
 
 from bot.forges import _github_tree
-from bot.forges.github import GitHubFleet, Selection
+from bot.forges.github import GitHubFleet, Selection, _host_of
 from bot.model.errors import ForgeError, TreeError
 from bot.model.proposal import Proposal
 from bot.model.report import Failed
@@ -40,6 +41,23 @@ def _names(server, *selected, only=(), token=TOKEN):
     return [each.name if isinstance(each, GitRepository) else each for each in found]
 
 
+def host_of(server) -> str:
+    return urlsplit(server.url).netloc
+
+
+@pytest.mark.parametrize(
+    ("api", "host"),
+    [
+        ("https://api.github.com", "github.com"),
+        ("https://ghe.example.com/api/v3", "ghe.example.com"),
+        ("https://API.Example.com:8443/api/v3", "api.example.com:8443"),
+        ("https://api.acme.ghe.com", "acme.ghe.com"),
+    ],
+)
+def test_git_clones_from_another_host_than_the_api_has(api, host):
+    assert _host_of(api) == host
+
+
 # Repositories by name
 
 
@@ -47,7 +65,7 @@ def test_a_named_repository_takes_two_requests(server):
     repository = server.world.add_repository("acme/web", FILES)
     head = repository.git.need("main")
     assert list(_fleet(server, "acme/web").repositories(frozenset())) == [
-        GitRepository("github", "acme/web", "main", head)
+        GitRepository("github", "acme/web", "main", head, host=host_of(server))
     ]
     assert server.lines == ["GET /repos/acme/web", "GET /repos/acme/web/git/ref/heads/main"]
 
@@ -63,7 +81,7 @@ def test_a_repository_without_commits_has_no_base_branch(server):
     server.world.add_repository("acme/empty", None)
     fleet = _fleet(server, "acme/empty")
     (found,) = fleet.repositories(frozenset())
-    assert found == GitRepository("github", "acme/empty", None, None)
+    assert found == GitRepository("github", "acme/empty", None, None, host=host_of(server))
     assert fleet.forge(found).seen(PREFIX, frozenset()) == ()
     with pytest.raises(TreeError, match="no commit"):
         fleet.tree(found)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.formats.acr_tasks import FORMAT
+from bot.formats.acr_tasks import FORMAT, builds_of
 from bot.model.remark import TaskBuild
 from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.task import StepBuild
 
 PATH = FilePath("ci/acb.yaml")
 
@@ -110,3 +111,55 @@ def test_a_template_may_have_bytes_that_are_no_text():
     (found,) = FORMAT.extract(SourceFile(PATH, content))
     assert isinstance(found, Unsupported)
     assert found.text == "a{{.Run.\ufffd}}:1"
+
+
+# Of which somebody else says that it is a task
+
+
+def known(command: str, top: str = ""):
+    return builds_of(f"{top}steps:\n- build: >-\n    {command}\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("-t a .", StepBuild("Dockerfile")),
+        (
+            "-t {{.Run.Registry}}/a:{{.Run.ID}} -f b/Dockerfile --build-arg NODE=1 b",
+            StepBuild("b/Dockerfile", "", ("NODE",)),
+        ),
+        (
+            "-t a -f b/Dockerfile https://github.com/acme/web.git#main:src",
+            StepBuild("b/Dockerfile", "https://github.com/acme/web.git#main:src"),
+        ),
+        ("-t a git@github.com:acme/web.git", StepBuild("Dockerfile", "git@github.com:acme/web.git")),
+        ("-t a github.com/acme/web", StepBuild("Dockerfile", "github.com/acme/web")),
+        ("-t a -f {{.Values.file}} .", StepBuild(None)),
+        ("-t a $context", StepBuild(None)),
+    ],
+)
+def test_what_a_known_task_builds_needs_no_mark(command, expected):
+    assert known(command) == (expected,)
+
+
+@pytest.mark.parametrize("command", ["-t a /workspace", "-t a ../..", "-t a oci://contoso.azurecr.io/context:1"])
+def test_what_is_in_no_repository_is_no_build(command):
+    assert known(command) == ()
+
+
+def test_a_known_task_runs_in_its_working_directory():
+    assert known("-t a .", "workingDirectory: app\n") == (StepBuild("app/Dockerfile"),)
+
+
+def test_a_known_task_may_build_nothing_or_more_than_once():
+    assert builds_of(b"steps:\n- cmd: acr purge --ago 7d\n- push: [a]\n") == ()
+    assert builds_of(b"") == ()
+    assert builds_of(b"steps:\n- build: -t a a\n- build: -t b b\n") == (
+        StepBuild("a/Dockerfile"),
+        StepBuild("b/Dockerfile"),
+    )
+
+
+@pytest.mark.parametrize("content", [b"steps: [", b"steps:\n- build: \xff .\n", "steps: []".encode("utf-16")])
+def test_a_known_task_that_cannot_be_read_is_none(content):
+    assert builds_of(content) is None

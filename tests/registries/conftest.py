@@ -6,7 +6,7 @@ import os
 
 import pytest
 from support.acr import Acr
-from support.azure_scene import IMAGE, NAMES
+from support.azure_scene import IMAGE, MANAGERS, NAMES
 from support.entra import Entra
 from support.registry import Certificate
 
@@ -27,7 +27,7 @@ def asset_tag(monkeypatch, tmp_path):
 
 @pytest.fixture
 def certificate(tmp_path):
-    return Certificate.make(tmp_path, *NAMES)
+    return Certificate.make(tmp_path, *NAMES, *MANAGERS)
 
 
 @pytest.fixture

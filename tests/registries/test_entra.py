@@ -29,6 +29,7 @@ from bot.registries.azure_identity import (
     AZURE_MACHINE,
     CLOUDS,
     PUBLIC_CLOUD,
+    REGISTRIES,
     EntraIdentity,
     NoEntraTokenError,
     cloud_of,
@@ -93,7 +94,7 @@ def test_a_machine_of_azure_logs_in_by_its_own_identity(entra, asset_tag, monkey
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     identity = EntraIdentity(PUBLIC_CLOUD, environment)
-    assert entra.read(identity.token())["appid"] == CLIENT
+    assert entra.read(identity.token(REGISTRIES))["appid"] == CLIENT
     (asked,) = entra.asked
     assert asked.startswith("GET /metadata/identity/oauth2/token?")
     assert (f"client_id={CLIENT}" in asked) == bool(client_id)
@@ -173,14 +174,14 @@ def test_entra_that_repeats_the_secret_is_not_quoted_with_it(certificate):
             "SSL_CERT_FILE": str(certificate.path),
         }
         with pytest.raises(NoEntraTokenError, match=r"AADSTS7000215: \[hidden\] is wrong"):
-            EntraIdentity(cloud_of("a", environment), environment).token()
+            EntraIdentity(cloud_of("a", environment), environment).token(REGISTRIES)
 
 
 def test_what_entra_refuses_is_said_once(entra):
     code = (
         "import os\n"
-        "from bot.registries.azure_identity import EntraIdentity, NoEntraTokenError, cloud_of\n"
-        "try: EntraIdentity(cloud_of('a', os.environ), os.environ).token()\n"
+        "from bot.registries.azure_identity import REGISTRIES, EntraIdentity, NoEntraTokenError, cloud_of\n"
+        "try: EntraIdentity(cloud_of('a', os.environ), os.environ).token(REGISTRIES)\n"
         "except NoEntraTokenError as error: print(error)\n"
     )
     environment = dict(os.environ) | by_secret(entra) | {"AZURE_CLIENT_SECRET": "wr0ng"}
@@ -205,7 +206,7 @@ def test_what_is_no_oidc_token_is_said(certificate, entra, reply, said):
         workflow = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{github.url}/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t0p"}
         environment = entra.environment | workflow
         with pytest.raises(NoEntraTokenError, match=said):
-            EntraIdentity(cloud_of("a", environment), environment).token()
+            EntraIdentity(cloud_of("a", environment), environment).token(REGISTRIES)
         assert github.asked == ["GET /token?audience=api%3A%2F%2FAzureADTokenExchange"]
 
 
@@ -229,7 +230,7 @@ def test_az_is_asked_before_the_machine_it_runs_on(entra, asset_tag, tmp_path, m
         monkeypatch.setenv(variable, value)
     identity = EntraIdentity(PUBLIC_CLOUD, environment)
     assert identity.means == "login of `az` or the identity of this machine"
-    assert entra.read(identity.token())["appid"] == CLIENT
+    assert entra.read(identity.token(REGISTRIES))["appid"] == CLIENT
 
 
 def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch):

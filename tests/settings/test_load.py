@@ -260,3 +260,22 @@ def test_there_are_examples():
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_can_be_used_as_it_is(path):
     assert load(path, need_forges=True).forges
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "contoso.azurecr.io",
+        "contoso-c4dzf8f7b7hpb2cb.azurecr.io",
+        "contoso.eastus2.geo.azurecr.io",
+        "registry.contoso.com",
+    ],
+)
+def test_the_id_of_an_azure_registry_fits_each_of_its_names(settings_of, host):
+    resource = (
+        "/subscriptions/4385CF00-2d3a-425a-832f-f4285b1c9dce/resourcegroups/Our_(Group)-1.x"
+        "/providers/Microsoft.ContainerRegistry/registries/Contoso"
+    )
+    listed = f"{{host: {host}, auth: azure, trusted_realms: [{host}], tasks: {resource}}}"
+    (registry,) = settings_of(f"registries: [{listed}]").registries
+    assert registry.tasks == resource

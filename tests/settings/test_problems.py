@@ -11,6 +11,10 @@ from bot.settings import load
 from bot.settings.file import config_of
 
 ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
+TASKS = (
+    "/subscriptions/4385cf00-2d3a-425a-832f-f4285b1c9dce/resourceGroups/rg"
+    "/providers/Microsoft.ContainerRegistry/registries/contoso"
+)
 WRONG = [
     # keys
     ("speed: {}", "speed", "is no key here; there are schema, forges"),
@@ -218,6 +222,40 @@ WRONG = [
     ),
     ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "shows no certificate"),
     ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is no registry"),
+    (f"registries: [{{host: contoso.azurecr.io, tasks: {TASKS}}}]", "registries[0].tasks", "needs `auth: azure`"),
+    (
+        f"registries: [{{host: contoso.azurecr.io, auth: docker-config, tasks: {TASKS}}}]",
+        "registries[0].tasks",
+        "needs `auth: azure` beside it",
+    ),
+    (
+        f"registries: [{{host: fabrikam.azurecr.io, auth: azure, tasks: {TASKS}}}]",
+        "registries[0].tasks",
+        "is about the registry `contoso`, and not about `fabrikam.azurecr.io`",
+    ),
+    (
+        f"registries: [{{host: contoso.azurecr.io/hub, upstream: docker.io, tasks: {TASKS}}}]",
+        "registries[0].tasks",
+        "is about the whole host",
+    ),
+    *(
+        (f"registries: [{{host: contoso.azurecr.io, auth: azure, tasks: '{wrong}'}}]", "registries[0].tasks", "prints")
+        for wrong in [
+            "contoso",
+            TASKS.removeprefix("/"),
+            f"{TASKS}/",
+            f"{TASKS}/tasks",
+            f"{TASKS}?api-version=1",
+            f"https://management.azure.com{TASKS}",
+            TASKS.replace("4385cf00-", ""),
+            TASKS.replace("/rg/", "/r.g./"),
+            TASKS.replace("/rg/", "/../"),
+            TASKS.replace("/rg/", "/a/b/"),
+            TASKS.replace("/rg/", "/a%2fb/"),
+            TASKS.replace("Microsoft.ContainerRegistry", "Microsoft-ContainerRegistry"),
+            TASKS.replace("contoso", "con-toso"),
+        ]
+    ),
     # policy
     ("policy: [{match: {image: '**'}}]", "policy[0]", "sets nothing"),
     ("policy: [{pin: true, match: {image: nginx}}]", "policy[0].match.image", "`docker.io/library/nginx`"),

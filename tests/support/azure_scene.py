@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from support.acr import Acr
+from support.arm import Arm
 from support.entra import SECRET, Entra
 from support.listener import Received
+from support.tunnel import Tunnel
 
 from bot.demo import images
 from bot.model.reference import Line
@@ -16,6 +19,8 @@ from bot.registries.oci import OciRegistry
 IMAGE = images.image([images.layer({"a": b"b"})])
 NAMES = ("contoso.azurecr.io", "contoso.azurecr.us", "attacker.azurecr.io")
 """Hosts of registries that the certificate is for."""
+MANAGERS = ("management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn")
+"""Hosts of resource managers that it is for."""
 
 
 def entry(acr: Acr, **options) -> RegistryEntry:
@@ -42,3 +47,10 @@ def line(acr: Acr, repository: str = "team/app") -> Line:
 def tokens_seen(received: list[Received]) -> list[Received]:
     """Return what carried a credential of any kind."""
     return [each for each in received if "authorization" in each.headers or b"token=" in each.body]
+
+
+@contextmanager
+def manager(arm: Arm, *others: str) -> Iterator[Tunnel]:
+    """Lead everybody who asks the resource manager by its name, or one of the `others`, to the emulator."""
+    with Tunnel({f"{host}:443": arm.port for host in (arm.host, *others)}) as tunnel:
+        yield tunnel

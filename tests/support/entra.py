@@ -22,6 +22,10 @@ from support.registry import Certificate
 
 REGISTRIES = "https://containerregistry.azure.net"
 RESOURCE_MANAGER = "https://management.azure.com"
+GOVERNMENT_MANAGER = "https://management.usgovcloudapi.net"
+CHINA_MANAGER = "https://management.chinacloudapi.cn"
+RESOURCES = frozenset({REGISTRIES, RESOURCE_MANAGER, GOVERNMENT_MANAGER, CHINA_MANAGER})
+"""What tokens are issued for; the emulator plays the Entra of every cloud."""
 FEDERATION = "api://AzureADTokenExchange"
 TENANT = "7a3cbd7a-57fb-4a4c-a1c5-8c5d1e2f0a01"
 CLIENT = "5d0f7c0e-4c0d-4b2c-9d57-0c5f6e7a8b02"
@@ -123,9 +127,9 @@ class Entra:
         }
         return jwt.encode(claims, self._key, algorithm="HS256")
 
-    def read(self, token: str) -> dict[str, Any]:
-        """Return the claims of a token for registries. Raises jwt.PyJWTError."""
-        return jwt.decode(token, self._key, algorithms=["HS256"], audience=REGISTRIES)
+    def read(self, token: str, audience: str = REGISTRIES) -> dict[str, Any]:
+        """Return the claims of a token for somebody. Raises jwt.PyJWTError."""
+        return jwt.decode(token, self._key, algorithms=["HS256"], audience=audience)
 
     def vouch(self, subject: str, audience: str = FEDERATION, *, age: int = 0) -> str:
         """Return a token of another issuer that this Entra believes: GitHub, or a cluster."""
@@ -180,7 +184,7 @@ class Entra:
         else:
             raise RefusedError(401, "invalid_client", "AADSTS7000218: nothing proves who this is")
         resource, slash, default = form.get("scope", "").rpartition("/")
-        if not slash or default != ".default" or resource not in {REGISTRIES, RESOURCE_MANAGER}:
+        if not slash or default != ".default" or resource not in RESOURCES:
             raise RefusedError(400, "invalid_scope", f"AADSTS70011: the scope {form.get('scope')} is not valid")
         return self.token(resource, client=client)
 

@@ -37,7 +37,7 @@ def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
         from bot.core.relate.arguments import note_set_arguments
 
         yield note_set_arguments
-    if remark.TaskBuild in kinds:
+    if not {remark.TaskBuild, remark.KnownBuild, remark.MaybeBuilt}.isdisjoint(kinds):
         from bot.core.relate.tasks import close_built_by_tasks
 
         yield close_built_by_tasks

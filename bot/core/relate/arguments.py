@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from bot.model.found import Places
 from bot.model.remark import ArgumentSet, Remark
 from bot.model.source import FilePath
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Somebody sets an argument of a Dockerfile."""
+
+    who: str
+    """As notes name it: `acb.yaml:3`."""
+    dockerfile: FilePath
+    argument: str
+
+
 def note_set_arguments(places: Places, remarks: Sequence[Remark]) -> Places:
     """Add a note to every place of a Dockerfile that depends on an argument which a build file sets."""
-    sets: dict[tuple[FilePath, str], list[ArgumentSet]] = defaultdict(list)
-    for remark in remarks:
-        if isinstance(remark, ArgumentSet):
-            sets[remark.dockerfile, remark.argument].append(remark)
+    return note_settings(
+        places,
+        (
+            Setting(f"{each.path}:{each.line_number}", each.dockerfile, each.argument)
+            for each in remarks
+            if isinstance(each, ArgumentSet)
+        ),
+    )
+
+
+def note_settings(places: Places, settings: Iterable[Setting]) -> Places:
+    """Add a note to every place of a Dockerfile that depends on an argument which somebody sets."""
+    sets: dict[tuple[FilePath, str], list[Setting]] = defaultdict(list)
+    for setting in settings:
+        sets[setting.dockerfile, setting.argument].append(setting)
     if not sets:
         return places
     return tuple(
@@ -29,5 +50,5 @@ def note_set_arguments(places: Places, remarks: Sequence[Remark]) -> Places:
     )
 
 
-def _note(remark: ArgumentSet) -> str:
-    return f"{remark.path}:{remark.line_number} sets {remark.argument}; there the default does not count"
+def _note(setting: Setting) -> str:
+    return f"{setting.who} sets {setting.argument}; there the default does not count"

@@ -7,16 +7,16 @@ base in scan/dependencies.go of https://github.com/Azure/acr-builder.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from posixpath import join
 
 from bot.core.closing import close
-from bot.core.relate.arguments import note_set_arguments
+from bot.core.relate.arguments import Setting, note_settings
 from bot.core.relate.folders import path_and_folders
 from bot.model.found import Places
 from bot.model.hosts import is_acr
-from bot.model.remark import ArgumentSet, Remark, TaskBuild
+from bot.model.remark import KnownBuild, MaybeBuilt, Remark, TaskBuild
 from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 
@@ -26,22 +26,46 @@ _WATCHED = frozenset({"docker.io", "mcr.microsoft.com"})
 """Besides Azure's registries."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A Dockerfile that a task builds."""
+
+    dockerfile: FilePath
+    who: str
+    """As notes name the task: `acb.yaml:3`."""
+    arguments: tuple[str, ...]
+
+
 def close_built_by_tasks(places: Places, remarks: Sequence[Remark]) -> Places:
     """Close what is unpinned in the bases of Dockerfiles that tasks build, and note what is pinned there.
 
-    Which stages a task watches is set in Azure: the last one, or all. So all are closed that it could.
+    Which stages a task watches is set in Azure: the last one, or all. So all are closed that it could. What tasks may
+    build is closed, too, until that is known.
     """
-    builds = [remark for remark in remarks if isinstance(remark, TaskBuild)]
-    if not builds:
+    built = list(_built(remarks, {place.path for place in places}))
+    doubts = [remark for remark in remarks if isinstance(remark, MaybeBuilt)]
+    if not built and not doubts:
         return places
-    known = {place.path for place in places}
-    built = [(path, build) for build in builds if (path := _path_of(build, known)) is not None]
-    first = dict(reversed(built))  # of several tasks one is enough to say why
-    noted = note_set_arguments(
-        places,
-        [ArgumentSet(build.path, build.line_number, path, name) for path, build in built for name in build.arguments],
-    )
-    return tuple(_closed(place, first[place.path]) if place.path in first else place for place in noted)
+    first = {each.dockerfile: each for each in reversed(built)}  # of several tasks one is enough to say why
+    settings = [Setting(each.who, each.dockerfile, argument) for each in built for argument in each.arguments]
+
+    def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
+        if isinstance(place, Unsupported) or not _may_start_a_task(place):
+            return place
+        if place.path in first:
+            return _closed(place, first[place.path])
+        doubt = next((each for each in doubts if each.folder in path_and_folders(place.path)), None)
+        return place if doubt is None or place.reference.digest is not None else _doubted(place, doubt)
+
+    return tuple(map(related, note_settings(places, settings)))
+
+
+def _built(remarks: Sequence[Remark], known: Collection[FilePath]) -> Iterator[_Built]:
+    for remark in remarks:
+        if isinstance(remark, TaskBuild) and (path := _path_of(remark, known)) is not None:
+            yield _Built(path, f"{remark.path}:{remark.line_number}", remark.arguments)
+        elif isinstance(remark, KnownBuild):
+            yield _Built(remark.dockerfile, remark.task, remark.arguments)
 
 
 def _path_of(build: TaskBuild, known: Collection[FilePath]) -> FilePath | None:
@@ -53,16 +77,22 @@ def _path_of(build: TaskBuild, known: Collection[FilePath]) -> FilePath | None:
     return next((path for folder in folders if (path := FilePath(join(folder, build.dockerfile))) in known), None)
 
 
-def _closed(place: Occurrence | Unsupported, build: TaskBuild) -> Occurrence | Unsupported:
-    if isinstance(place, Unsupported) or not _BASE.fullmatch(place.locator):
-        return place
+def _may_start_a_task(place: Occurrence) -> bool:
     host = place.reference.host
-    if host not in _WATCHED and not is_acr(host):
-        return place
-    where = f"{build.path}:{build.line_number}"
+    return _BASE.fullmatch(place.locator) is not None and (host in _WATCHED or is_acr(host))
+
+
+def _closed(place: Occurrence, build: _Built) -> Occurrence:
     if place.reference.digest is not None:
-        note = f"{where} builds it as an ACR task, which no newer base starts while this is pinned"
+        note = f"{build.who} builds it as an ACR task, which no newer base starts while this is pinned"
         return replace(place, notes=(*place.notes, note))
     # A tag may still move: the task follows the one that is written.
     closed = replace(close(place, Reason.ACR_TASK), tag=place.tag)
-    return replace(closed, notes=(*place.notes, f"{where} builds it; which stages the task watches is set in Azure"))
+    return replace(
+        closed, notes=(*place.notes, f"{build.who} builds it; which stages the task watches is set in Azure")
+    )
+
+
+def _doubted(place: Occurrence, doubt: MaybeBuilt) -> Occurrence:
+    closed = replace(close(place, Reason.ACR_TASK, is_certain=False), tag=place.tag)
+    return replace(closed, notes=(*place.notes, f"{doubt.why}, so a task may build it"))

@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from posixpath import join
 
 from bot.core.closing import close
+from bot.core.git_context import parse_context
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place
-from bot.formats._syntax.tree_paths import dockerfile_of
+from bot.formats._syntax.tree_paths import dockerfile_of, is_elsewhere
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
 from bot.model.found import Found
 from bot.model.remark import TaskBuild
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.task import StepBuild
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "acr-tasks"
@@ -37,12 +40,33 @@ _SWITCHES = frozenset(
 )
 """Options of `docker build` that take no value."""
 _HERE = FilePath("")
+_DOCKERFILE = "Dockerfile"
 
 
 def read(file: SourceFile) -> Iterator[Found]:
     """Yield the images of a task, and what it builds."""
-    filled = SourceFile(file.path, _TEMPLATE.sub(_filled, file.content))
-    return read_file(filled, lambda _: True, lambda document: _read(document, file))
+    return read_file(_fill(file), lambda _: True, lambda document: _read(document, file))
+
+
+def read_builds(content: bytes) -> tuple[StepBuild, ...] | None:
+    """Return what the steps of a task build, wherever; None where its content cannot be read as a whole.
+
+    That it is a task must be known: nothing in it has to say so.
+    """
+    builds: list[StepBuild] = []
+
+    def look(document: Document) -> tuple[()]:
+        builds.extend(
+            found for step in _steps(document) for found in map(_step_build, _builds(document, step)) if found
+        )
+        return ()
+
+    unread = list(read_file(_fill(SourceFile(_HERE, content)), lambda _: True, look))
+    return None if unread else tuple(builds)
+
+
+def _fill(file: SourceFile) -> SourceFile:
+    return SourceFile(file.path, _TEMPLATE.sub(_filled, file.content))
 
 
 def _filled(template: re.Match[bytes]) -> bytes:
@@ -52,24 +76,56 @@ def _filled(template: re.Match[bytes]) -> bytes:
 
 def _read(document: Document, file: SourceFile) -> Iterator[Found]:
     """Yield what a document runs and builds, if it is a task. Raises TooDeepError."""
-    steps = [step for _, step in document.walk(document.root, ("steps", EACH), "")]
+    steps = _steps(document)
     if not _is_task(document, steps):
         return
     commands = list(document.walk(document.root, ("steps", EACH, "cmd"), str(document.index)))
     aliases = document.walk(document.root, ("alias", "values"), "")
     names = {name for _, mapping in aliases for name in document.keys(mapping)} | _PROVIDED
-    folder = document.text(document.root, "workingDirectory") or ""
     for step in steps:
-        for node in document.values(step, "build"):
-            if isinstance(node, Scalar):
-                options = list(_options(node.value))
-                names |= {value for option, value in options if option in ("-t", "--tag")}
-                dockerfile = _dockerfile(options, document.text(step, "workingDirectory") or folder)
-                if dockerfile is not None:
-                    yield TaskBuild(file.path, document.line_number(node), dockerfile, tuple(_arguments(options)))
+        for build in _builds(document, step):
+            names |= {value for option, value in build.options if option in ("-t", "--tag")}
+            dockerfile = _dockerfile(build.options, build.folder)
+            if dockerfile is not None:
+                yield TaskBuild(file.path, build.line_number, dockerfile, tuple(_arguments(build.options)))
     for locator, node in commands:  # only now is it known what else shares their bytes, and what is built here
         if isinstance(node, Scalar) and node.tag == STRING and node.value.strip():
             yield from _read_command(document, file, locator, node, names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """A step that builds."""
+
+    line_number: int
+    options: tuple[tuple[str, str], ...]
+    """With their values; the context has no name."""
+    folder: str
+    """That it runs in, from that of the task."""
+
+
+def _steps(document: Document) -> Sequence[Node]:
+    return [step for _, step in document.walk(document.root, ("steps", EACH), "")]
+
+
+def _builds(document: Document, step: Node) -> Iterator[_Build]:
+    folder = document.text(step, "workingDirectory") or document.text(document.root, "workingDirectory") or ""
+    for node in document.values(step, "build"):
+        if isinstance(node, Scalar):
+            yield _Build(document.line_number(node), tuple(_options(node.value)), folder)
+
+
+def _step_build(build: _Build) -> StepBuild | None:
+    """Return what a step builds; None where that can be in no repository."""
+    named = {option: value for option, value in build.options if option in ("", "-f", "--file")}
+    context, file = named.get("", "."), named.get("-f") or named.get("--file")
+    arguments = tuple(_arguments(build.options))
+    if any("$" in part for part in (context, file or "", build.folder)):
+        return StepBuild(None, arguments=arguments)
+    if is_elsewhere(context):
+        return StepBuild(file or _DOCKERFILE, context, arguments) if parse_context(context) else None
+    dockerfile = _dockerfile(build.options, build.folder)
+    return None if dockerfile is None else StepBuild(dockerfile, arguments=arguments)
 
 
 def _is_task(document: Document, steps: Sequence[Node]) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from bot.core.closing import allow
 from bot.core.relate.tasks import close_built_by_tasks
 from bot.formats._syntax.places import Place
-from bot.model.remark import TaskBuild
+from bot.model.remark import KnownBuild, MaybeBuilt, TaskBuild
 from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported
 from bot.model.vocabulary import Reason, Role
 
@@ -30,7 +30,7 @@ def is_closed(found: Occurrence | Unsupported) -> bool:
     return isinstance(found, Occurrence) and isinstance(found.digest, Closed)
 
 
-def related(*places: Occurrence, by: TaskBuild) -> tuple[Occurrence, ...]:
+def related(*places: Occurrence, by: TaskBuild | KnownBuild | MaybeBuilt) -> tuple[Occurrence, ...]:
     found = tuple(each for each in close_built_by_tasks(places, [by]) if isinstance(each, Occurrence))
     assert len(found) == len(places)
     return found
@@ -98,3 +98,50 @@ def test_arguments_that_it_sets_are_told_where_they_are_used_even_where_nothing_
 def test_of_several_tasks_the_first_says_why():
     (found,) = close_built_by_tasks((place(),), [build("acb.yaml"), build("other.yaml")])
     assert found.notes == ("acb.yaml:3 builds it; which stages the task watches is set in Azure",)
+
+
+# What no file says
+
+
+KNOWN = KnownBuild("the task web of contoso.azurecr.io", FilePath("app/Dockerfile"), ("NODE",))
+
+
+def test_a_task_that_no_file_names_builds_exactly_its_dockerfile():
+    above, meant = place("Dockerfile"), replace(place("app/Dockerfile"), variables=("NODE",))
+    found = related(above, meant, by=KNOWN)
+    assert [is_closed(each) for each in found] == [False, True]
+    assert found[1].notes == (
+        "the task web of contoso.azurecr.io sets NODE; there the default does not count",
+        "the task web of contoso.azurecr.io builds it; which stages the task watches is set in Azure",
+    )
+
+
+def test_a_task_that_no_file_names_lets_move_what_is_pinned():
+    (found,) = related(place("app/Dockerfile", "node:22" + DIGEST), by=KNOWN)
+    assert isinstance(found.digest, Slot)
+    assert found.notes == (
+        "the task web of contoso.azurecr.io builds it as an ACR task, which no newer base starts while this is pinned",
+    )
+
+
+def test_what_tasks_may_build_is_closed_until_that_is_known():
+    doubt = MaybeBuilt(FilePath("app"), "contoso.azurecr.io did not say which tasks it has")
+    above, inside, pinned = place("Dockerfile"), place("app/x/Dockerfile"), place("app/Dockerfile", "node:22" + DIGEST)
+    beside, unwatched = place("apple/Dockerfile"), place("app/Dockerfile", "quay.io/a/b:1")
+    found = related(above, inside, pinned, beside, unwatched, by=doubt)
+    assert [each == before for each, before in zip(found, (above, inside, pinned, beside, unwatched), strict=True)] == [
+        True,
+        False,
+        True,
+        True,
+        True,
+    ]
+    assert found[1].digest == Closed(Reason.ACR_TASK, inside.digest, is_certain=False)
+    assert found[1].tag == inside.tag
+    assert found[1].notes == ("contoso.azurecr.io did not say which tasks it has, so a task may build it",)
+
+
+def test_what_is_known_goes_before_what_may_be():
+    doubt = MaybeBuilt(FilePath(""), "contoso.azurecr.io did not say which tasks it has")
+    (found,) = close_built_by_tasks((place(),), [doubt, build()])
+    assert found.digest == Closed(Reason.ACR_TASK, place().digest)

@@ -1,0 +1,71 @@
+"""Addresses of git repositories that builds run in: `https://github.com/acme/web.git#main:folder`.
+
+https://docs.docker.com/build/concepts/context/#git-repositories, and scan/git.go of
+https://github.com/Azure/acr-builder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from posixpath import normpath
+from urllib.parse import unquote
+
+from bot.model.source import FilePath
+
+MAX_CONTEXT = 4096
+"""Characters; longer addresses are none that people write."""
+
+_URL = re.compile(
+    r"(?:(?P<scheme>https?|git|ssh)://)?(?:[^@/\s]*@)?(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?/(?P<path>[^\s?]+)",
+    re.ASCII | re.IGNORECASE,
+)
+_SCP = re.compile(r"[a-z0-9._-]+@(?P<host>[a-z0-9.-]+):(?P<path>[^\s?]+)", re.ASCII | re.IGNORECASE)
+_USUAL = {None: ("443", "80"), "https": ("443",), "http": ("80",)}
+"""Ports that go without saying."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitContext:
+    """A folder on a branch of a git repository."""
+
+    host: str
+    """`host[:port]`; without the port where that is not one of http."""
+    repository: str
+    """Its path on the host, without `.git`."""
+    reference: str | None
+    """What it names of the repository: a branch, a tag, a commit; None for its default branch."""
+    folder: FilePath
+
+    def folder_in(self, host: str, repository: str, branch: str) -> FilePath | None:
+        """Return the folder, if it is on that branch of that repository, which must be the default one.
+
+        Forges do not tell upper from lower case in hosts and names.
+        """
+        is_there = (self.host, self.repository) == (host.lower(), repository.lower())
+        return self.folder if is_there and self.reference in {None, branch} else None
+
+
+def parse_context(text: str) -> GitContext | None:
+    """Read the address of a context; None where it can be no git repository, or leaves it."""
+    if len(text) > MAX_CONTEXT:
+        return None
+    remote, _, fragment = text.strip().partition("#")
+    found = _URL.fullmatch(remote) or _SCP.fullmatch(remote)
+    if found is None:
+        return None
+    groups = found.groupdict()
+    host, port, scheme = groups["host"].lower().removeprefix("www."), groups.get("port"), groups.get("scheme")
+    usual = _USUAL.get(scheme.lower() if scheme else None)
+    if port and usual is not None and port not in usual:
+        host = f"{host}:{port}"
+    reference, _, folder = unquote(fragment).partition(":")
+    inner = normpath(folder.strip("/") or ".")
+    if inner == ".." or inner.startswith("../"):
+        return None
+    return GitContext(
+        host=host,
+        repository=unquote(groups["path"]).strip("/").removesuffix(".git").lower(),
+        reference=reference.removeprefix("refs/heads/") or None,
+        folder=FilePath("" if inner == "." else inner),
+    )

@@ -1,0 +1,231 @@
+"""`run` where tasks of an Azure registry build what it looks at; GitHub, Entra and Azure's manager are emulators."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+from support.arm import CONTOSO, Arm, docker, encoded, file_task, task
+from support.azure_scene import MANAGERS, by_secret, manager
+from support.entra import SECRET, Entra
+from support.git import Git
+from support.github.stand import TOKEN, GitHubStand
+from support.registry import Certificate
+from support.values import digest
+
+pytestmark = pytest.mark.real("git")
+
+FILES = {
+    "Dockerfile": "FROM node:22\n",
+    "app/Dockerfile": f"FROM python:3.12-slim@{digest('old')}\nCOPY --from=alpine:3.22 /a /a\n",
+    "pod.yaml": "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: nginx:1\n",
+}
+
+
+@pytest.fixture
+def github(tmp_path, monkeypatch):
+    stand = GitHubStand(tmp_path / "github", FILES)
+    monkeypatch.setenv("ACME_TOKEN", TOKEN)
+    yield stand
+    stand.end()
+
+
+@pytest.fixture
+def arm(tmp_path, monkeypatch):
+    """A resource manager that is found by its name, through the operator's proxy, and who we are to it."""
+    real = socket.getaddrinfo
+
+    def on_loopback(host, *words, **more):
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return real(host, *words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
+    certificate = Certificate.make(tmp_path, *MANAGERS)
+    with Entra(certificate) as entra, Arm(certificate, entra) as arm, manager(arm) as tunnel:
+        for variable, value in (by_secret(entra) | tunnel.environment).items():
+            monkeypatch.setenv(variable, value)
+        yield arm
+
+
+@pytest.fixture
+def config_file(config, github, arm, loopback):
+    for image, tag in (("node", "22"), ("python", "3.12-slim"), ("alpine", "3.22"), ("nginx", "1")):
+        loopback.move(image, tag, "now")
+    path = Path(
+        config(
+            f'forges: [{{kind: github, url: "{github.server.url}", token_env: ACME_TOKEN, repositories: [acme/web]}}]\n'
+        )
+    )
+    listed = f"registries:\n  - {{host: contoso.azurecr.io, auth: azure, tasks: {CONTOSO}}}\n"
+    path.write_text(path.read_text().replace("registries:\n", listed))
+    return path
+
+
+@pytest.fixture
+def context(github):
+    """The address of the repository, as whoever made the task wrote it."""
+    return github.server.url + "/Acme/Web.git"
+
+
+def run(basebump, config_file, *, code=0):
+    ended, out, _ = basebump("run", "--config", config_file, "--level", "propose", "--format", "json")
+    document = json.loads(out)
+    assert ended == code, document["failed"]
+    (repository,) = document["repositories"]
+    return document, repository
+
+
+def of(repository, path):
+    """Return what was concluded of the images of a file, by their names."""
+    places = [place for place in repository["occurrences"] if place["path"] == path]
+    return {place["reference"].partition("@")[0]: (place["status"], place["reason"]) for place in places}
+
+
+def outcomes(repository):
+    return {each["branch"].split("/")[1].rpartition("-")[0]: each["outcome"] for each in repository["proposals"]}
+
+
+def notes(repository, path):
+    return [note for each in repository["occurrences"] if each["path"] == path for note in each.get("notes", ())]
+
+
+def test_what_no_task_builds_is_pinned(basebump, config_file, arm):
+    _, repository = run(basebump, config_file)
+    assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "node-22", "python-3.12-slim"], "opened")
+    assert len(arm.received) == 1
+
+
+def test_what_a_task_builds_is_not_pinned_and_what_is_moves_on(basebump, config_file, arm, context):
+    arm.tasks.extend([task(docker(context)), task(docker(f"{context}#main:app"), "build-app")])
+    document, repository = run(basebump, config_file)
+    assert document["failed"] == []
+    assert of(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
+    assert notes(repository, "Dockerfile") == [
+        "the task build-web of contoso.azurecr.io builds it; which stages the task watches is set in Azure"
+    ]
+    assert of(repository, "app/Dockerfile")["python:3.12-slim"] == ("gone", "digest-gone")
+    (note,) = notes(repository, "app/Dockerfile")
+    assert note.startswith("the task build-app of contoso.azurecr.io builds it as an ACR task, which no newer base")
+    assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
+
+
+def test_tasks_by_file_and_by_content_count_as_well(basebump, config_file, arm, context, github):
+    github.commit(
+        "main", {"ci/build.task": "steps:\n- build: -t a -f app/Dockerfile .\n", "app/Dockerfile": FILES["Dockerfile"]}
+    )
+    arm.tasks.extend(
+        [
+            task(file_task(context, "ci/build.task"), "by-file"),
+            task(encoded(None, f"steps:\n- build: -t a {context}\n"), "by-content"),
+        ]
+    )
+    _, repository = run(basebump, config_file)
+    assert of(repository, "Dockerfile") == of(repository, "app/Dockerfile") == {"node:22": ("skipped", "acr-task")}
+    assert [note.split()[2] for path in ("Dockerfile", "app/Dockerfile") for note in notes(repository, path)] == [
+        "by-content",
+        "by-file",
+    ]
+
+
+def test_tasks_that_are_off_or_run_elsewhere_change_nothing(basebump, config_file, arm, context):
+    arm.tasks.extend(
+        [
+            task(docker(context), status="Disabled"),
+            task(docker(context), base={"name": "base", "status": "Disabled"}),
+            task(docker(f"{context}#next")),
+            task(docker("https://github.com/acme/web.git")),
+        ]
+    )
+    _, repository = run(basebump, config_file)
+    assert outcomes(repository)["node-22"] == "opened"
+
+
+def test_a_rule_may_allow_it_all_the_same(basebump, config_file, arm, context):
+    arm.tasks.append(task(docker(context)))
+    config_file.write_text(config_file.read_text() + "policy: [{allow: [acr-task]}]\n")
+    _, repository = run(basebump, config_file)
+    assert outcomes(repository)["node-22"] == "opened"
+
+
+def test_a_request_for_what_a_task_turns_out_to_build_is_taken_back(basebump, config_file, arm, context, github):
+    run(basebump, config_file)
+    arm.tasks.append(task(docker(context)))
+    _, repository = run(basebump, config_file)
+    assert outcomes(repository)["node-22"] == "closed"
+
+
+# Where Azure cannot be asked
+
+
+def test_where_azure_cannot_be_asked_nothing_is_pinned_that_a_task_may_build(basebump, config_file, arm):
+    arm.readers = frozenset()
+    document, repository = run(basebump, config_file, code=1)
+    (failed,) = document["failed"]
+    assert (failed["subject"], failed["stage"]) == ("contoso.azurecr.io", "survey")
+    assert "Microsoft.ContainerRegistry/registries/tasks/read" in failed["error"]
+    assert SECRET not in failed["error"]
+    assert of(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
+    assert notes(repository, "Dockerfile") == [
+        "contoso.azurecr.io did not say which tasks it has, so a task may build it"
+    ]
+    assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
+
+
+def test_where_azure_cannot_be_asked_no_open_request_is_taken_back(basebump, config_file, arm, github):
+    run(basebump, config_file)
+    writes = list(github.writes)
+    arm.readers = frozenset()
+    _, repository = run(basebump, config_file, code=1)
+    assert outcomes(repository) == {
+        "alpine-3.22": "unchanged",
+        "nginx-1": "unchanged",
+        "node-22": "left-alone",
+        "python-3.12-slim": "unchanged",
+    }
+    assert github.writes == writes
+
+
+def test_a_request_that_is_wanted_elsewhere_too_is_left_whole(basebump, config_file, arm, github, loopback):
+    github.commit("main", {"pod.yaml": FILES["pod.yaml"].replace("nginx:1", "node:22")})
+    run(basebump, config_file)
+    writes, branches = list(github.writes), github.branches()
+    arm.readers = frozenset()
+    loopback.move("node", "22", "newer")
+    _, repository = run(basebump, config_file, code=1)
+    assert outcomes(repository)["node-22"] == "left-alone"
+    assert (github.writes, github.branches()) == (writes, branches)
+
+
+def test_a_task_that_cannot_be_understood_takes_back_nothing_and_is_no_failure(basebump, config_file, arm, context):
+    run(basebump, config_file)
+    arm.tasks.append(task({"type": "Compose", "contextPath": context}))
+    document, repository = run(basebump, config_file)
+    assert document["failed"] == []
+    assert outcomes(repository)["node-22"] == "left-alone"
+
+
+# Who is not asked, and who is not meant
+
+
+def test_repositories_of_a_folder_are_in_no_context(basebump, config_file, arm, tmp_path):
+    Git.create(tmp_path / "folder" / "web.git", {"Dockerfile": FILES["Dockerfile"]})
+    text = config_file.read_text()
+    config_file.write_text(text[: text.index("forges:")] + f"forges: [{{kind: local, url: {tmp_path / 'folder'}}}]\n")
+    arm.tasks.append(task(docker("https://github.com/acme/web.git")))
+    _, repository = run(basebump, config_file)
+    assert outcomes(repository) == {"node-22": "opened"}
+    arm.readers = frozenset()
+    _, repository = run(basebump, config_file, code=1)
+    assert outcomes(repository) == {"node-22": "unchanged"}
+
+
+def test_a_scan_does_not_ask(basebump, config_file, arm, tmp_path):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "Dockerfile").write_text(FILES["Dockerfile"])
+    code, out, _ = basebump("scan", tmp_path / "tree", "--config", config_file, "--format", "json")
+    assert code == 0
+    assert [each["status"] for each in json.loads(out)["occurrences"]] == ["update"]
+    assert arm.received == []

@@ -1,0 +1,216 @@
+"""What tasks that no file names build of a repository, and what they may build."""
+
+from __future__ import annotations
+
+import pytest
+from support.git import Git
+from support.worlds import write_tree
+
+from bot.cli.terminal import NoProgress
+from bot.forges.local import LocalFleet
+from bot.formats import all_formats
+from bot.model.errors import RegistryError, TreeError
+from bot.model.source import Closed
+from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, Step
+from bot.model.vocabulary import Reason, Stage
+from bot.pipeline.builds import Builds, ask_builders, with_builds
+from bot.pipeline.survey import MAX_FILE_BYTES, Survey, survey
+from bot.ports import Entry, GitRepository, Tree
+from bot.worktree import WorkTree
+
+CONTOSO = "contoso.azurecr.io"
+HERE = GitRepository("github", "acme/web", "main", "0" * 40, host="github.com")
+WEB = "https://github.com/acme/web.git#main"
+FROM = "FROM node:22\n"
+FILES = {"Dockerfile": FROM, "app/Dockerfile": FROM, "app/web/Dockerfile": FROM}
+STEPS = "steps:\n- build: -t a -f Dockerfile .\n"
+
+
+def task(step: Step, context: str = WEB) -> BuildTask:
+    return BuildTask(CONTOSO, "build-web", context, step)
+
+
+def surveyed(
+    tmp_path, builds: Builds, files=None, repository: GitRepository = HERE, tree: Tree | None = None
+) -> Survey:
+    tree = tree or WorkTree(write_tree(tmp_path / "tree", FILES if files is None else files))
+    return with_builds(survey(repository, tree, all_formats()), tree, builds)
+
+
+def closed(found: Survey) -> dict[str, bool]:
+    """Return the paths of what a task builds, and whether that is certain."""
+    return {
+        place.path: place.digest.is_certain
+        for place in found.occurrences
+        if isinstance(place.digest, Closed) and place.digest.reason is Reason.ACR_TASK
+    }
+
+
+def by(tmp_path, step: Step, context: str = WEB, files=None, **more) -> dict[str, bool]:
+    return closed(surveyed(tmp_path, Builds((task(step, context),)), files, **more))
+
+
+# What is known
+
+
+@pytest.mark.parametrize(
+    ("context", "dockerfile", "path"),
+    [
+        (WEB, "Dockerfile", "Dockerfile"),
+        (WEB, "./app/Dockerfile", "app/Dockerfile"),
+        (f"{WEB}:app", "Dockerfile", "app/Dockerfile"),
+        (f"{WEB}:app", "web/Dockerfile", "app/web/Dockerfile"),
+        (f"{WEB}:app", "web\\Dockerfile", "app/web/Dockerfile"),
+        ("https://github.com/Acme/Web", "Dockerfile", "Dockerfile"),
+    ],
+)
+def test_a_dockerfile_is_named_from_the_folder_of_the_context(tmp_path, context, dockerfile, path):
+    assert by(tmp_path, DockerStep(dockerfile), context) == {path: True}
+
+
+@pytest.mark.parametrize(
+    ("context", "dockerfile"),
+    [
+        ("https://github.com/acme/web.git#next", "Dockerfile"),
+        ("https://github.com/acme/api.git#main", "Dockerfile"),
+        ("https://gitlab.com/acme/web.git#main", "Dockerfile"),
+        ("", "Dockerfile"),
+        (f"{WEB}:app", "../Dockerfile"),
+        (WEB, "/Dockerfile"),
+        (WEB, "missing/Dockerfile"),
+    ],
+)
+def test_what_is_elsewhere_is_not_meant(tmp_path, context, dockerfile):
+    assert by(tmp_path, DockerStep(dockerfile), context) == {}
+
+
+def test_a_repository_that_nobody_else_can_clone_is_in_no_context(tmp_path):
+    local = GitRepository("local", "acme/web", "main", "0" * 40)
+    builds = Builds((task(DockerStep("Dockerfile")),), (CONTOSO,))
+    assert closed(surveyed(tmp_path, builds, repository=local)) == {}
+
+
+@pytest.mark.parametrize(("context", "path"), [(WEB, "Dockerfile"), (f"{WEB}:app", "app/Dockerfile")])
+def test_a_task_file_is_read_where_the_task_finds_it(tmp_path, context, path):
+    files = FILES | {"ci/acb.yaml": STEPS, "app/ci/acb.yaml": STEPS}
+    assert by(tmp_path, FileStep("ci/acb.yaml"), context, files) == {path: True}
+
+
+def test_a_task_file_may_have_any_name_and_be_read_as_something_else_as_well(tmp_path):
+    assert by(tmp_path, FileStep("build.task"), files=FILES | {"build.task": STEPS}) == {"Dockerfile": True}
+    pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: a:1}]}\n"
+    assert by(tmp_path, FileStep("a.yaml"), files=FILES | {"a.yaml": pod + STEPS}) == {"Dockerfile": True}
+
+
+def test_a_task_file_that_is_not_on_the_branch_builds_nothing_of_it(tmp_path):
+    assert by(tmp_path, FileStep("acb.yaml")) == {}
+    assert by(tmp_path, FileStep("../acb.yaml"), f"{WEB}:app", FILES | {"acb.yaml": STEPS}) == {}
+
+
+def test_a_task_file_without_builds_builds_nothing(tmp_path):
+    assert by(tmp_path, FileStep("purge.yaml"), files=FILES | {"purge.yaml": "steps:\n- cmd: acr purge\n"}) == {}
+
+
+def test_a_task_that_azure_holds_builds_in_its_context_or_wherever_its_steps_say(tmp_path):
+    assert by(tmp_path, InlineStep(STEPS.encode()), f"{WEB}:app") == {"app/Dockerfile": True}
+    assert by(tmp_path, InlineStep(STEPS.encode()), "") == {}
+    remote = f"steps:\n- build: -t a -f web/Dockerfile {WEB}:app\n- build: -t b https://github.com/acme/api.git\n"
+    assert by(tmp_path, InlineStep(remote.encode()), "") == {"app/web/Dockerfile": True}
+
+
+# What is not known
+
+
+def test_where_a_registry_did_not_say_anything_may_be_built(tmp_path):
+    found = surveyed(tmp_path, Builds(silent=(CONTOSO,)))
+    assert closed(found) == dict.fromkeys(FILES, False)
+    assert found.occurrences[0].notes == (f"{CONTOSO} did not say which tasks it has, so a task may build it",)
+    assert found.failed == (), "that is said once, for the registry"
+
+
+@pytest.mark.parametrize("step", [OtherStep(), InlineStep(b"steps: [")])
+def test_what_a_task_does_that_nobody_can_tell_may_be_a_build_in_its_context(tmp_path, step):
+    found = surveyed(tmp_path, Builds((task(step, f"{WEB}:app"),)))
+    assert closed(found) == {"app/Dockerfile": False, "app/web/Dockerfile": False}
+    assert found.occurrences[1].notes == (
+        f"what the task build-web of {CONTOSO} does could not be read, so a task may build it",
+    )
+    assert by(tmp_path, step, "https://github.com/acme/api.git") == {}
+
+
+def test_a_dockerfile_that_variables_name_may_be_any(tmp_path):
+    content = b"steps:\n- build: -t a -f {{.Values.file}} .\n"
+    assert by(tmp_path, InlineStep(content), f"{WEB}:app/web") == {"app/web/Dockerfile": False}
+
+
+def test_a_task_file_that_is_broken_or_too_large_may_build_anything(tmp_path):
+    files = {"Dockerfile": FROM, "broken.task": "steps: [", "large.task": b"#" * (MAX_FILE_BYTES + 1)}
+    assert by(tmp_path, FileStep("broken.task"), files=files) == {"Dockerfile": False}
+    assert by(tmp_path, FileStep("large.task"), files=files) == {"Dockerfile": False}
+
+
+class ShortTree:
+    """A tree that a forge cut short, of whose files one cannot be read."""
+
+    unlisted = ()
+
+    def __init__(self, tree: Tree, missing: str, *, complete: bool) -> None:
+        self._tree, self._missing, self.complete = tree, missing, complete
+
+    def entries(self):
+        listed = list(self._tree.entries())
+        return [each for each in listed if each.path != self._missing] if not self.complete else listed
+
+    def read(self, entries: list[Entry]):
+        for entry, content in zip(entries, self._tree.read(entries), strict=True):
+            yield TreeError("it cannot be read") if entry.path == self._missing else content
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_task_file_that_the_forge_did_not_give_may_build_anything(tmp_path, complete):
+    whole = WorkTree(write_tree(tmp_path / "tree", FILES | {"acb.task": STEPS}))
+    found = surveyed(
+        tmp_path, Builds((task(FileStep("acb.task")),)), tree=ShortTree(whole, "acb.task", complete=complete)
+    )
+    assert closed(found) == dict.fromkeys(FILES, False)
+    assert [(each.subject, each.stage) for each in found.failed] == (
+        [("acme/web/acb.task", Stage.SURVEY)] if complete else []
+    )
+
+
+@pytest.mark.real("git")
+def test_a_task_file_is_read_from_the_commit_that_the_run_looks_at(tmp_path):
+    git = Git.create(tmp_path / "fleet" / "web.git", {**FILES, "build.task": STEPS})
+    fleet = LocalFleet(tmp_path / "fleet")
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    git.commit("main", {"build.task": "steps: []\n"})
+    assert by(tmp_path, FileStep("build.task"), tree=tree) == {"Dockerfile": True}
+
+
+# Who is asked
+
+
+class Told:
+    """A registry that says what it is told to."""
+
+    def __init__(self, registry: str, answer: tuple[BuildTask, ...] | RegistryError) -> None:
+        self.registry, self._answer, self.asked = registry, answer, 0
+
+    def tasks(self) -> tuple[BuildTask, ...]:
+        self.asked += 1
+        if isinstance(self._answer, RegistryError):
+            raise self._answer
+        return self._answer
+
+
+def test_each_registry_is_asked_once_and_one_that_is_silent_costs_no_other():
+    tasks = (task(DockerStep("Dockerfile")), task(OtherStep()))
+    silent = RegistryError("a.azurecr.io", Reason.UNREACHABLE, "no answer", is_failure=True)
+    builders = [Told(CONTOSO, tasks), Told("a.azurecr.io", silent)]
+    found = ask_builders(builders, NoProgress())
+    assert (found.tasks, found.silent) == (tasks, ("a.azurecr.io",))
+    (failed,) = found.failed
+    assert (failed.subject, failed.stage, failed.error) == ("a.azurecr.io", Stage.SURVEY, "no answer")
+    assert [each.asked for each in builders] == [1, 1]
+    assert ask_builders([], NoProgress()) == Builds()

@@ -1,0 +1,260 @@
+"""What Azure says of the tasks of a registry, and to whom Entra's token for that goes."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import replace
+
+import pytest
+from support.arm import CONTOSO, Arm, docker, encoded, file_task, task
+from support.azure_scene import by_secret, manager
+from support.entra import CHINA_MANAGER, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
+from support.listener import Received, Reply
+
+from bot.model.errors import RegistryError
+from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep
+from bot.registries import acr_tasks
+from bot.registries.acr_tasks import AcrTasks
+
+REGISTRY = "contoso.azurecr.io"
+WEB = "https://github.com/acme/web.git#main"
+OFF = {"name": "base", "baseImageTriggerType": "Runtime", "status": "Disabled"}
+
+
+@pytest.fixture(autouse=True)
+def no_names(monkeypatch):
+    """Nobody outside of this machine is asked where a name is."""
+    real = socket.getaddrinfo
+
+    def on_loopback(host, *words, **more):
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return real(host, *words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
+
+
+@pytest.fixture
+def arm(certificate, entra):
+    with Arm(certificate, entra) as arm:
+        yield arm
+
+
+@pytest.fixture
+def tunnel(arm):
+    with manager(arm) as tunnel:
+        yield tunnel
+
+
+@pytest.fixture
+def builder(arm, entra, tunnel):
+    return AcrTasks(REGISTRY, CONTOSO, by_secret(entra) | tunnel.environment, sleep=lambda seconds: None)
+
+
+def steps(builder: AcrTasks, arm: Arm, *tasks):
+    arm.tasks.extend(tasks)
+    return [each.step for each in builder.tasks()]
+
+
+def refused(builder: AcrTasks) -> str:
+    with pytest.raises(RegistryError) as caught:
+        builder.tasks()
+    assert (caught.value.host, caught.value.is_failure) == (REGISTRY, True)
+    said = str(caught.value)
+    assert said.startswith("Azure did not say which tasks it has: ")
+    assert SECRET not in said
+    return said
+
+
+# What is read
+
+
+def test_a_task_is_read_with_its_context_and_without_the_values_of_its_arguments(arm, builder):
+    arm.tasks.append(task(docker(WEB, "src/Dockerfile", "NODE", "TOKEN")))
+    (found,) = builder.tasks()
+    assert found == BuildTask(REGISTRY, "build-web", WEB, DockerStep("src/Dockerfile", ("NODE", "TOKEN")))
+    assert "secret-of" not in repr(found)
+    assert "github.com" not in repr(found), "a context may hold a token"
+
+
+def test_every_kind_of_step_is_read(arm, builder):
+    assert steps(
+        builder, arm, task(docker(WEB)), task(file_task(WEB, "ci/acb.yaml")), task(encoded(None, "steps: []"))
+    ) == [DockerStep("Dockerfile"), FileStep("ci/acb.yaml"), InlineStep(b"steps: []")]
+
+
+def test_tasks_that_no_base_image_starts_are_left_out(arm, builder):
+    off = [
+        task(docker(WEB), status="Disabled"),
+        task(docker(WEB), status="disabled"),
+        task(docker(WEB), base=OFF),
+        task(docker(WEB)) | {"properties": {"status": "Enabled", "step": None, "trigger": None}},
+        task(docker(WEB)) | {"properties": {"step": docker(WEB), "trigger": {"baseImageTrigger": None}}},
+    ]
+    assert steps(builder, arm, *off) == []
+
+
+def test_what_is_not_said_to_be_off_counts(arm, builder):
+    silent = task(docker(WEB), base={"name": "base"})
+    del silent["properties"]["status"]
+    assert steps(builder, arm, silent, task(docker(WEB), status="Paused")) == [DockerStep("Dockerfile")] * 2
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"type": "Compose"},
+        {"type": "Docker"},
+        {"type": "Docker", "dockerFilePath": ""},
+        {"type": "Docker", "dockerFilePath": "x" * 5000},
+        {"type": "FileTask", "taskFilePath": 1},
+        {"type": "EncodedTask", "encodedTaskContent": "not base64!"},
+        {"type": "EncodedTask", "encodedTaskContent": "AAAA" * 300_000},
+        {},
+    ],
+)
+def test_what_a_task_does_that_nobody_can_tell_is_no_reason_to_know_nothing_of_the_others(arm, builder, step):
+    assert steps(builder, arm, task({"contextPath": WEB} | step), task(docker(WEB))) == [
+        OtherStep(),
+        DockerStep("Dockerfile"),
+    ]
+
+
+def test_all_pages_are_read(arm, builder, tunnel):
+    arm.page = 2
+    arm.tasks.extend(task(docker(WEB), f"task-{number}") for number in range(5))
+    assert [each.name for each in builder.tasks()] == [f"task-{number}" for number in range(5)]
+    assert len(arm.received) == 3
+
+
+# To whom the token goes
+
+
+def test_one_token_for_the_resource_manager_goes_there_and_nowhere_else(arm, entra, builder, tunnel):
+    assert builder.tasks() == ()
+    (received,) = arm.received
+    assert received.path == f"{CONTOSO}/tasks?api-version=2019-06-01-preview"
+    token = received.headers["authorization"].removeprefix("Bearer ")
+    assert entra.read(token, RESOURCE_MANAGER)["aud"] == RESOURCE_MANAGER
+    assert set(tunnel.asked) == {"management.azure.com:443"}
+
+
+@pytest.mark.parametrize(
+    ("registry", "audience"), [("contoso.azurecr.us", GOVERNMENT_MANAGER), ("contoso.azurecr.cn", CHINA_MANAGER)]
+)
+def test_a_sovereign_cloud_has_a_resource_manager_of_its_own(certificate, entra, registry, audience):
+    with Arm(certificate, entra, audience=audience) as arm, manager(arm) as tunnel:
+        environment = by_secret(entra) | tunnel.environment
+        assert AcrTasks(registry, CONTOSO, environment).tasks() == ()
+        assert set(tunnel.asked) == {f"{arm.host}:443"}
+
+
+@pytest.mark.parametrize(
+    "following",
+    ["https://attacker.example/x", "https://management.azure.com:8443/x", "http://management.azure.com/x"],
+)
+def test_the_next_page_is_nowhere_else(arm, builder, tunnel, following):
+    arm.reply = Reply(200, json.dumps({"value": [], "nextLink": following}).encode())
+    assert "where Entra's token must not go" in refused(builder)
+    assert len(arm.received) == 1
+    assert set(tunnel.asked) == {"management.azure.com:443"}
+
+
+def test_a_redirect_is_not_followed(arm, builder, tunnel):
+    arm.reply = Reply(302, headers={"Location": "https://attacker.example/"})
+    assert "answered 302" in refused(builder)
+    assert set(tunnel.asked) == {"management.azure.com:443"}
+
+
+def test_pages_end(arm, builder, monkeypatch):
+    first = f"{RESOURCE_MANAGER}{CONTOSO}/tasks?api-version=2019-06-01-preview"
+    arm.reply = Reply(200, json.dumps({"value": [], "nextLink": first}).encode())
+    assert "go round in circles" in refused(builder)
+    assert len(arm.received) == 1
+    arm.reply = None
+    arm.page = 1
+    arm.tasks.extend([task(docker(WEB))] * 4)
+    monkeypatch.setattr(acr_tasks, "MAX_PAGES", 3)
+    assert "more pages than are read" in refused(builder)
+
+
+# What goes wrong
+
+
+def test_who_has_no_role_learns_which_right_is_missing(arm, builder):
+    arm.readers = frozenset()
+    said = refused(builder)
+    assert "management.azure.com answered 403 (AuthorizationFailed: The client" in said
+    assert "Microsoft.ContainerRegistry/registries/tasks/read" in said
+
+
+def test_a_registry_that_is_not_there_is_said(builder):
+    other = replace(builder, resource=CONTOSO.replace("builds", "other"))
+    assert "answered 404 (ResourceNotFound" in refused(other)
+    assert "check `tasks:`" in refused(other)
+
+
+def test_a_secret_that_entra_refuses_is_said(builder, entra):
+    wrong = replace(builder, environment={**builder.environment, "AZURE_CLIENT_SECRET": "wr0ng"})
+    assert "AADSTS7000215" in refused(wrong)
+    nobody = replace(builder, environment={"PATH": "/nonexistent"})
+    assert "nothing here says who we are to Entra" in refused(nobody)
+    assert "must be `https://HOST`" in refused(replace(builder, environment={"AZURE_AUTHORITY_HOST": "https://a/b"}))
+
+
+def test_a_token_that_the_resource_manager_echoes_is_not_shown(arm, builder):
+    def echo(received: Received) -> Reply:
+        error = {"code": "Odd", "message": f"what is {received.headers['authorization']}?"}
+        return Reply(400, json.dumps({"error": error}).encode())
+
+    arm.reply = echo
+    assert "answered 400 (Odd: what is Bearer [hidden]?)" in refused(builder)
+
+
+@pytest.mark.parametrize(("status", "said"), [(429, "run less often"), (503, "try again later"), (401, "Reader")])
+def test_other_refusals_are_said(arm, builder, status, said):
+    arm.reply = Reply(status, b"<html>", {"Retry-After": "1"})
+    assert f"management.azure.com answered {status}: " in refused(builder)
+    assert said in refused(builder)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[" * 100_000,
+        b"[]",
+        b"{}",
+        b'{"value": {}}',
+        b'{"value": [1]}',
+        b'{"value": [{"name": 1}]}',
+        b'{"value": [{"name": "a b", "properties": {}}]}',
+        b'{"value": [{"name": "a", "properties": null}]}',
+        b'{"value": [{"name": "a", "properties": {"trigger": 1}}]}',
+        b'{"value": [{"name": "a", "properties": {"trigger": {"baseImageTrigger": 1}}}]}',
+        b'{"value": [{"name": "a", "properties": {"trigger": {"baseImageTrigger": {}}}}]}',
+        b'{"value": [{"name": "a", "properties": {"trigger": {"baseImageTrigger": {}}, "step": {"contextPath": 1}}}]}',
+        b'{"value": [], "nextLink": 1}',
+    ],
+)
+def test_what_is_no_list_of_tasks_is_said(arm, builder, body):
+    arm.reply = Reply(200, body)
+    assert "answered with no list of tasks" in refused(builder)
+
+
+def test_an_answer_is_not_read_without_end(arm, builder, monkeypatch):
+    monkeypatch.setattr(acr_tasks, "MAX_PAGE", 1000)
+    arm.reply = Reply(200, b" " * 1001)
+    assert "has more than 1000 bytes" in refused(builder)
+
+
+def test_a_resource_manager_that_cannot_be_reached_is_said(entra):
+    environment = by_secret(entra) | {"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}
+    silent = AcrTasks(REGISTRY, CONTOSO, environment, sleep=lambda seconds: None)
+    assert "https://management.azure.com/subscriptions/" in refused(silent)
+    assert "did not answer" in refused(silent)
+
+
+def test_who_it_is_to_entra_is_not_shown(builder):
+    assert SECRET not in repr(builder)

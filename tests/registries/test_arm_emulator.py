@@ -1,0 +1,82 @@
+"""The emulator of Azure's resource manager refuses what does not fit, as the real one does."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+from support.arm import CONTOSO, Arm, docker, task
+from support.entra import CLIENT, REGISTRIES, RESOURCE_MANAGER
+
+LIST = f"{CONTOSO}/tasks?api-version=2019-06-01-preview"
+
+
+@pytest.fixture
+def arm(certificate, entra):
+    with Arm(
+        certificate, entra, registries={CONTOSO: [task(docker(None), f"task-{number}") for number in range(5)]}
+    ) as arm:
+        yield arm
+
+
+def ask(arm: Arm, path: str = LIST, token: str | None = None, method: str = "GET", **headers: str) -> requests.Response:
+    token = arm.entra.token(RESOURCE_MANAGER) if token is None else token
+    sent = {"Host": arm.host, "Authorization": f"Bearer {token}"} | headers
+    with requests.Session() as session:
+        session.trust_env = False
+        url = f"https://127.0.0.1:{arm.port}{path}"
+        return session.request(method, url, headers=sent, verify=str(arm.certificate.path), allow_redirects=False)
+
+
+def refusal(answer: requests.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def test_it_gives_page_after_page(arm):
+    arm.page = 2
+    names, path = [], LIST
+    while path:
+        page = ask(arm, path).json()
+        names += [each["name"] for each in page["value"]]
+        path = page.get("nextLink", "").removeprefix(RESOURCE_MANAGER)
+    assert names == [f"task-{number}" for number in range(5)]
+
+
+def test_the_id_of_a_registry_is_one_in_upper_and_lower_case(arm):
+    assert ask(arm, LIST.replace("resourceGroups", "resourcegroups")).status_code == 200
+
+
+def test_it_refuses_another_host(arm):
+    assert refusal(ask(arm, Host="management.usgovcloudapi.net")) == (421, "MisdirectedRequest")
+
+
+def test_it_refuses_tokens_that_are_for_others_too_old_or_not_entras(arm):
+    for token, code in (
+        (arm.entra.token(REGISTRIES), "InvalidAuthenticationTokenAudience"),
+        (arm.entra.token("https://management.usgovcloudapi.net"), "InvalidAuthenticationTokenAudience"),
+        (arm.entra.token(RESOURCE_MANAGER, age=3601), "ExpiredAuthenticationToken"),
+        (arm.entra.token(RESOURCE_MANAGER, tenant="another"), "InvalidAuthenticationTokenTenant"),
+        (arm.entra.vouch("somebody", RESOURCE_MANAGER), "InvalidAuthenticationToken"),
+        ("nonsense", "InvalidAuthenticationToken"),
+    ):
+        assert refusal(ask(arm, token=token)) == (401, code)
+    assert refusal(ask(arm, Authorization="Basic YTpi")) == (401, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize("header", ["Cookie", "Proxy-Authorization", "x-ms-authorization-auxiliary"])
+def test_it_refuses_credentials_that_nobody_asked_for(arm, header):
+    assert refusal(ask(arm, **{header: "a=b"})) == (400, "InvalidRequest")
+    assert refusal(ask(arm, f"{LIST}&access_token=x")) == (400, "InvalidRequest")
+
+
+def test_it_refuses_who_has_no_role(arm):
+    assert refusal(ask(arm, token=arm.entra.token(RESOURCE_MANAGER, client="stranger"))) == (403, "AuthorizationFailed")
+    arm.readers = frozenset({"stranger"})
+    assert refusal(ask(arm, token=arm.entra.token(RESOURCE_MANAGER, client=CLIENT)))[0] == 403
+
+
+def test_it_refuses_what_it_does_not_have(arm):
+    assert refusal(ask(arm, LIST.replace("contoso", "fabrikam"))) == (404, "ResourceNotFound")
+    assert refusal(ask(arm, LIST.replace("/tasks", ""))) == (404, "ResourceNotFound")
+    assert refusal(ask(arm, f"{CONTOSO}/tasks?api-version=2017-10-01")) == (400, "NoRegisteredProviderFound")
+    assert refusal(ask(arm, f"{LIST}&$filter=a")) == (400, "InvalidParameter")
+    assert refusal(ask(arm, method="POST")) == (405, "MethodNotAllowed")

@@ -1,0 +1,66 @@
+"""An operator's proxy on loopback: it leads names of the world to what plays them here, and nobody else anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Mapping
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import Self
+
+
+class Tunnel:
+    """Serves CONNECT from `with` to the end of it; `ports` are of loopback, by `host:port`."""
+
+    def __init__(self, ports: Mapping[str, int]) -> None:
+        self.asked: list[str] = []
+        """Who was to be connected to, in the order of the questions."""
+        tunnel = self
+
+        class Handler(StreamRequestHandler):
+            rbufsize = 0
+
+            def handle(self) -> None:
+                _, target, _ = self.rfile.readline().decode("ascii").split(" ")
+                while self.rfile.readline().strip():
+                    pass
+                tunnel.asked.append(target)
+                if target not in ports:
+                    self.wfile.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+                    return
+                with socket.create_connection(("127.0.0.1", ports[target])) as there:
+                    self.wfile.write(b"HTTP/1.1 200 Connected\r\n\r\n")
+                    back = threading.Thread(target=_pour, args=(there, self.connection), daemon=True)
+                    back.start()
+                    _pour(self.connection, there)
+                    back.join()
+
+        class Server(ThreadingTCPServer):
+            daemon_threads = True
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What whoever goes out through it has; what is on loopback is asked without it."""
+        return {"HTTPS_PROXY": f"http://127.0.0.1:{self._server.server_address[1]}", "NO_PROXY": "127.0.0.1"}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    """Hand on all that comes, and then that no more will."""
+    with contextlib.suppress(OSError):
+        while received := source.recv(65536):
+            target.sendall(received)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
