@@ -81,6 +81,7 @@ def fleet_world(
         level=level,
         only=only,
         limits=settings.limits,
+        rollout=settings.rollout,
         branch_prefix=settings.branch_prefix,
         templates=_templates(settings),
         trailers=settings.trailers,

@@ -16,6 +16,8 @@ from bot.model.policy import SplitBy
 from bot.model.proposal import ProposedImage, Target
 from bot.model.reference import Line
 
+_EVERYTHING = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -27,7 +29,11 @@ class Bundle:
     def branch(self, prefix: str) -> str:
         """Return its branch: it depends on neither digests nor files nor the order of rules."""
         key = group_key(self.about, self.folder) if isinstance(self.about, str) else line_key(self.about, self.folder)
-        return branch_name(prefix, self.about, key)
+        return branch_name(prefix, "all-images" if self.about == _EVERYTHING else self.about, key)
+
+
+FIRST = Bundle(_EVERYTHING)
+"""Everything at once: what a repository begins with. No name of a group is like it."""
 
 
 def bundle_of(selected: Selected) -> Bundle:
@@ -43,11 +49,11 @@ def bundle_of(selected: Selected) -> Bundle:
     return Bundle(policy.group or selected.line, folder)
 
 
-def group(updates: Iterable[Update]) -> dict[Bundle, tuple[Update, ...]]:
+def group(updates: Iterable[Update], *, all_at_once: bool) -> dict[Bundle, tuple[Update, ...]]:
     """Return the updates of each bundle, in an order that depends on nothing else; one proposal each."""
     groups: dict[Bundle, list[Update]] = defaultdict(list)
     for update in updates:
-        groups[bundle_of(update.selected)].append(update)
+        groups[FIRST if all_at_once else bundle_of(update.selected)].append(update)
     return {bundle: tuple(groups[bundle]) for bundle in sorted(groups, key=lambda each: each.branch(""))}
 
 

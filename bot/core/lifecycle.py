@@ -46,6 +46,8 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
     declined = next((each for each in ended if _declines(each, wanted)), None)
     if declined is not None and Ask.AGAIN not in wanted.asks:
         return Leave(wanted.branch, LeaveReason.DECLINED, declined)
+    if wanted.is_first and Ask.AGAIN not in wanted.asks and (closed := next(filter(_is_persons, ended), None)):
+        return Leave(wanted.branch, LeaveReason.OPTED_OUT, closed)
     muting = next((each for each in ended if _mutes(each, wanted)), None)
     if muting is not None and not wanted.is_urgent and Ask.AGAIN not in wanted.asks:
         return Leave(wanted.branch, LeaveReason.MUTED, muting)
@@ -97,11 +99,15 @@ def _lines(targets: Iterable[Target]) -> set[str]:
     return {target.rpartition("@")[0] for target in targets}
 
 
+def _is_persons(ended: Seen) -> bool:
+    """Say whether a person closed a request, and not we."""
+    return not memory(ended.body).withdrawn
+
+
 def _mutes(ended: Seen, wanted: Proposal) -> bool:
     """Say whether a person closed a request of the same lines, where the policy takes that for all that follows."""
-    remembered = memory(ended.body)
-    closed = not remembered.withdrawn and wanted.on_close is OnClose.LINE
-    return closed and _lines(wanted.targets) <= _lines(remembered.targets)
+    closed = _is_persons(ended) and wanted.on_close is OnClose.LINE
+    return closed and _lines(wanted.targets) <= _lines(memory(ended.body).targets)
 
 
 def _declines(ended: Seen, wanted: Proposal) -> bool:

@@ -24,6 +24,8 @@ class Queue:
     opens: Sequence[Open]
     is_open: int
     """Requests of ours that are open there and stay so."""
+    repositories_per_run: int | None = None
+    """How many repositories a run may take on, as far as this one counts among them."""
     opened: int = field(default=0, init=False)
 
 
@@ -34,22 +36,25 @@ def deferrals(queues: Sequence[Queue], now: datetime) -> list[dict[str, Defer]]:
     something that is gone waits for nothing.
     """
     waiting: list[dict[str, Defer]] = [{} for _ in queues]
-    opened_in_run = 0
+    opened_in_run = taken_on = 0
     wishes = ((place, step) for place, queue in enumerate(queues) for step in queue.opens)
     for place, step in sorted(wishes, key=lambda wish: _order(wish[1].proposal)):
         queue, proposal = queues[place], step.proposal
         is_free = proposal.is_overdue or bool(proposal.asks & _AT_ONCE)
-        why = None if is_free else _why_wait(queue, proposal, opened_in_run, now)
+        why = None if is_free else _why_wait(queue, proposal, opened_in_run, taken_on, now)
         if why is not None:
             waiting[place][proposal.branch] = Defer(proposal, why)
             continue
         queue.opened += 1
         opened_in_run += queue.limits.new_per_run is not None
+        taken_on += proposal.is_first and queue.repositories_per_run is not None
     return waiting
 
 
-def _why_wait(queue: Queue, proposal: Proposal, opened_in_run: int, now: datetime) -> Deferral | None:
-    limits = queue.limits
+def _why_wait(queue: Queue, proposal: Proposal, opened_in_run: int, taken_on: int, now: datetime) -> Deferral | None:
+    limits, wave = queue.limits, queue.repositories_per_run
+    if proposal.is_first and wave is not None and taken_on >= wave:
+        return Deferral.ROLLOUT
     if not all(is_open(schedule, now) for schedule in proposal.schedules):
         return Deferral.SCHEDULE
     if limits.open_per_repository is not None and queue.is_open + queue.opened >= limits.open_per_repository:

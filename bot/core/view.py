@@ -120,6 +120,8 @@ class ProposalView:
     """Everything that a body is made of."""
 
     version: int
+    is_first: bool
+    """Whether it is what the repository begins with: everything at once, with a word on what this is."""
     update_type: UpdateType
     """The farthest that any image of it moves."""
     transitions: tuple[TransitionView, ...]
@@ -134,7 +136,9 @@ class ProposalView:
     """The day the scanner's database was built."""
 
 
-def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence], rows: int) -> ProposalView:
+def build_view(
+    updates: Sequence[Update], evidence: Mapping[Transition, Evidence], rows: int, *, is_first: bool = False
+) -> ProposalView:
     """Return the view of one proposal; each list has at most `rows` rows."""
     by_transition: dict[Transition, Update] = {}
     for update in updates:
@@ -146,6 +150,7 @@ def build_view(updates: Sequence[Update], evidence: Mapping[Transition, Evidence
     shown = moved[: max(rows, 1)]
     return ProposalView(
         version=VERSION,
+        is_first=is_first,
         update_type=_update_type(moved),
         transitions=tuple(_transition(each, by_transition[each], evidence[each], rows) for each in shown),
         transitions_cut=len(moved) - len(shown),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.compare import count_by_severity, distinct
-from bot.core.group import Bundle, value_of
+from bot.core.group import FIRST, Bundle, value_of
 from bot.core.markdown import code_span
 from bot.core.transition import short
 from bot.model.decision import Update
@@ -19,7 +19,7 @@ VERSION = 1
 
 _PLAIN_FOLDER = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
 """What of a folder may stand in titles and commits."""
-_SAFE = re.compile(r"[A-Za-z0-9 ._/:()@-]*", re.ASCII)
+_SAFE = re.compile(r"[A-Za-z0-9 ,._/:()@-]*", re.ASCII)
 """Letters, digits and marks that no forge reads as anything: an `@` only before a digest."""
 _MENTION = re.compile(r"@(?!sha256:)")
 
@@ -93,6 +93,8 @@ def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
     `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web`, `Update redis:7 and 3 more images
     (weekly)`.
     """
+    if bundle == FIRST:
+        return "Pin the base images of this repository, and keep them current"
     lines: dict[Line, list[str]] = defaultdict(list)
     for update in updates:
         line = update.selected.line

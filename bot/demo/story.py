@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from bot.reports.text import run_text
 Say = Callable[[str], None]
 
 _RULE = "─" * 78
+_COMMENT = re.compile(r"<!--.*?--> ?", re.DOTALL)
+"""What a forge does not show of a body."""
+_BLANK_LINES = re.compile(r"\n{3,}")
 _SHOWN = "api"
 """The repository whose first proposal is shown."""
 
@@ -62,7 +66,8 @@ def _head(say: Say, title: str) -> None:
 def _show(folder: Path, report: RunReport, say: Say) -> None:
     repository, proposal = _first_of(_SHOWN, report)
     _head(say, f"One of them, as its reviewer reads it: {proposal.branch}")
-    say(f"# {proposal.title}\n\n{proposal.body.partition('<!--')[0].strip()}")
+    shown = _BLANK_LINES.sub("\n\n", _COMMENT.sub("", proposal.body))
+    say(f"# {proposal.title}\n\n{shown.strip()}")
     _head(say, f"Its whole diff: git diff {repository.base_branch}...{proposal.branch}")
     place = folder / "repositories" / repository.name
     say(git(place, "diff", f"{repository.base_branch}...{proposal.branch}").rstrip())

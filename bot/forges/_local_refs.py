@@ -37,10 +37,11 @@ _HEAD_FIELDS = (
 
 
 class Saved(StrEnum):
-    """The state that a proposal's blob tells; that it was merged is for the branches to tell."""
+    """The state that a proposal's blob tells; that one was merged is for its branch to tell while that is there."""
 
     OPEN = "open"
     CLOSED = "closed"
+    MERGED = "merged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,7 @@ def _parse(oid: str, content: bytes) -> Request | None:
     except (ValueError, RecursionError):
         return None
     match read:
-        case {"title": str() as title, "body": str() as body, "state": ("open" | "closed") as state}:
+        case {"title": str() as title, "body": str() as body, "state": ("open" | "closed" | "merged") as state}:
             return Request(oid, title, body, Saved(state))
     return None
 

@@ -233,7 +233,10 @@ class LocalForge:
             self._git.move([still_open, Move(ref, self._refs.blob(ref), comment)], "basebump: tell")
 
     def drop(self, seen: Seen) -> None:
-        """Delete the branch if it still points to `seen.head`, with its open proposal; one that is gone is done."""
+        """Delete the branch if it still points to `seen.head`, with its open proposal; one that is gone is done.
+
+        Of a proposal that was merged it is kept that it was.
+        """
         with _raising(ForgeError):
             branch = seen.branch
             if self._refs.head(branch) is None:
@@ -245,7 +248,9 @@ class LocalForge:
             ]
             request = self._refs.requests(branch).get(branch)  # what is broken is no reason to keep the branch
             if request is not None and request.state is Saved.OPEN:
-                moves.append(Move(PROPOSALS + branch, request.blob, None))
+                is_merged = branch in self._refs.merged(branch, self._base)
+                kept = self._refs.save(replace(request, state=Saved.MERGED)).blob if is_merged else None
+                moves.append(Move(PROPOSALS + branch, request.blob, kept))
             self._git.move(moves, "basebump: drop")
 
     def decline(self, branch: str) -> bool:
@@ -331,8 +336,8 @@ def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> Re
     """Return what a proposal shows as; None where there is none, or its branch was deleted while it was open."""
     if request is None:
         return None
-    if request.state is Saved.CLOSED:
-        return RequestState.CLOSED
+    if request.state is not Saved.OPEN:
+        return RequestState(request.state)
     if head is None:
         return None
     return RequestState.MERGED if is_merged else RequestState.OPEN

@@ -63,6 +63,8 @@ class Proposal:
     """How long an open request stays as it is once somebody accepted it, or while only time went by."""
     slides: bool = False
     """Whether all that it moves to was merely not old enough before: the publisher made it earlier."""
+    is_first: bool = False
+    """Whether it is the one with which a repository begins: closing it declines everything."""
     asks: frozenset[Ask] = frozenset()
     """What people ask for in the dashboard."""
     is_urgent: bool = False
@@ -164,6 +166,7 @@ class Deferral(StrEnum):
     NEW_PER_REPOSITORY = "new-per-repository"
     NEW_PER_RUN = "new-per-run"
     OPEN_PER_REPOSITORY = "open-per-repository"
+    ROLLOUT = "rollout"
 
     @property
     def sentence(self) -> str:
@@ -175,6 +178,7 @@ _DEFERRALS: dict[Deferral, str] = {
     Deferral.SCHEDULE: "Its schedule does not allow opening it now.",
     Deferral.NEW_PER_REPOSITORY: "As many as a run may open in one repository were opened.",
     Deferral.NEW_PER_RUN: "As many as one run may open were opened.",
+    Deferral.ROLLOUT: "As many repositories as one run may take on were taken on.",
     Deferral.OPEN_PER_REPOSITORY: "As many as may be open in this repository are open: merge or close some.",
 }
 
@@ -192,6 +196,8 @@ class LeaveReason(StrEnum):
 
     UNCHANGED = "unchanged"
     DECLINED = "declined"
+    OPTED_OUT = "opted-out"
+    """A person closed the first proposal of the repository."""
     MUTED = "muted"
     """A person closed an earlier one of the same lines, and the policy takes that for all that comes after it."""
     EDITED = "edited"

@@ -8,13 +8,14 @@ from datetime import datetime
 from itertools import islice
 
 from bot.core.boxes import ticked
+from bot.core.group import FIRST
 from bot.core.pace import Queue, deferrals
 from bot.model.dashboard import Board
 from bot.model.decision import Decision, Transition
 from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
-from bot.model.pace import FLEET_LIMITS, Limits
-from bot.model.proposal import Close, Open, RequestState
+from bot.model.pace import FLEET_LIMITS, REPOSITORIES_PER_RUN, Limits
+from bot.model.proposal import Close, Open, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.pipeline.orders import Orders
@@ -60,16 +61,41 @@ def draw_up(
     planned = Plan(tuple(decisions), ())
     try:
         forge = visit.fleet.forge(visit.repository)
-        planned = plan(surveyed, decisions, evidence, orders.wording(forge.limits))
+        wording = orders.wording(forge.limits)
+        planned = plan(surveyed, decisions, evidence, wording)
         if visit.repository.base_branch is None:
             return Agenda(visit, planned, surveyed.failed)
         dashboard = visit.fleet.dashboard(visit.repository)
         board, failed = _board(dashboard, surveyed, orders)
         asks = ticked(board.body) if board is not None and board.is_open else frozenset()
-        prospects = recall(forge, surveyed, planned, asks, orders.branch_prefix, now)
+        shown = _seen(forge, planned, visit.repository, orders)
+        if begins(shown, FIRST.branch(orders.branch_prefix), visit.repository, orders):
+            planned = plan(surveyed, decisions, evidence, wording, all_at_once=True)
+        prospects = recall(shown, surveyed, planned, asks, orders.branch_prefix, now)
     except BasebumpError as error:
         return Agenda(visit, planned, (*surveyed.failed, Failed(name, Stage.PROPOSE, str(error))))
     return Agenda(visit, planned, (*surveyed.failed, *failed), prospects, forge, None if failed else dashboard, board)
+
+
+def _seen(forge: Forge, planned: Plan, repository: GitRepository, orders: Orders) -> tuple[Seen, ...]:
+    """Ask the forge for what is wanted, and for the request with which the repository began, if it was to begin so."""
+    wanted = frozenset(each.proposal.branch for each in planned.proposals)
+    first = {FIRST.branch(orders.branch_prefix)} if wanted and begins_with_one(repository, orders) else frozenset()
+    return forge.seen(orders.branch_prefix, wanted | first)
+
+
+def begins(shown: Sequence[Seen], first: str, repository: GitRepository, orders: Orders) -> bool:
+    """Say whether a repository still begins: nobody merged its first request, and there is no other of ours."""
+    if not begins_with_one(repository, orders):
+        return False
+    is_taken_on = any(each.branch == first and each.state is RequestState.MERGED for each in shown)
+    return not is_taken_on and all(each.branch == first for each in shown)
+
+
+def begins_with_one(repository: GitRepository, orders: Orders) -> bool:
+    """Say whether a repository begins with one proposal for everything: those do that nobody asked for by name."""
+    stated = orders.rollout.first_proposal
+    return repository.is_selected if stated is None else stated
 
 
 def _board(dashboard: Dashboard, surveyed: Survey, orders: Orders) -> tuple[Board | None, tuple[Failed, ...]]:
@@ -101,18 +127,20 @@ def shared_out(agendas: Sequence[Agenda], prospects: Iterable[Prospect]) -> list
     return [replace(each, prospects=tuple(islice(left, len(each.prospects)))) for each in agendas]
 
 
-def paced(agendas: Sequence[Agenda], stated: Limits | None, now: datetime) -> Iterator[Prospect]:
+def paced(agendas: Sequence[Agenda], orders: Orders, now: datetime) -> Iterator[Prospect]:
     """Yield all prospects, those that have to wait with the step that says so."""
-    waiting = deferrals([_queue(each, stated) for each in agendas], now)
+    waiting = deferrals([_queue(each, orders) for each in agendas], now)
     for each, deferred in zip(agendas, waiting, strict=True):
         for prospect in each.prospects:
             yield replace(prospect, step=deferred.get(prospect.branch, prospect.step))
 
 
-def _queue(agenda: Agenda, stated: Limits | None) -> Queue:
+def _queue(agenda: Agenda, orders: Orders) -> Queue:
     """Return what would be opened in one repository; one that was named has no limits unless they are stated."""
-    limits = stated or (FLEET_LIMITS if agenda.visit.repository.is_selected else Limits())
+    is_selected, stated = agenda.visit.repository.is_selected, orders.rollout.repositories_per_run
+    limits = orders.limits or (FLEET_LIMITS if is_selected else Limits())
+    wave = stated or (REPOSITORIES_PER_RUN if is_selected else None)
     steps = [prospect.step for prospect in agenda.prospects]
     seen = (each.state for prospect in agenda.prospects for each in prospect.seen)
     is_open = sum(state is RequestState.OPEN for state in seen) - sum(isinstance(step, Close) for step in steps)
-    return Queue(limits, [step for step in steps if isinstance(step, Open)], is_open)
+    return Queue(limits, [step for step in steps if isinstance(step, Open)], is_open, wave)

@@ -20,7 +20,8 @@ BOARD_RESERVE = 200
 
 def keep_board(agenda: Agenda, report: RepositoryReport, orders: Orders) -> tuple[Failed, ...]:
     """Write the issue, or close it, where that changes anything; return why that could not be done."""
-    if agenda.dashboard is None or agenda.forge is None:
+    is_left_out = bool(report.note) and not agenda.visit.survey.has_own_file
+    if agenda.dashboard is None or agenda.forge is None or is_left_out:
         return ()
     try:
         limit = agenda.forge.limits.body_characters

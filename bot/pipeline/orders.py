@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from bot.model.pace import Limits
+from bot.model.pace import Limits, Rollout
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Level
 from bot.pipeline.plan import Templates, Wording
@@ -25,6 +25,7 @@ class Orders:
     """Whether each repository has an issue that shows everything."""
     trailers: tuple[str, ...] = ()
     """Of every commit: `Signed-off-by: …`."""
+    rollout: Rollout = field(default_factory=Rollout)
     limits: Limits | None = None
     """None where the operator says nothing."""
 

@@ -21,6 +21,10 @@ _SWEEP_NOTE = "Its branch has no request and is not wanted."
 _LEFT: dict[LeaveReason, tuple[ProposalOutcome, str]] = {
     LeaveReason.UNCHANGED: (ProposalOutcome.UNCHANGED, ""),
     LeaveReason.DECLINED: (ProposalOutcome.DECLINED, "A person closed exactly this."),
+    LeaveReason.OPTED_OUT: (
+        ProposalOutcome.DECLINED,
+        "A person closed the first proposal of this repository, which opts it out.",
+    ),
     LeaveReason.MUTED: (ProposalOutcome.DECLINED, "A person closed an earlier one, and the policy mutes what follows."),
     LeaveReason.EDITED: (ProposalOutcome.LEFT_ALONE, "Somebody else committed to its branch."),
     LeaveReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A person accepted what it proposes; the next move waits."),

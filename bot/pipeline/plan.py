@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.fingerprint import fingerprint
-from bot.core.group import Bundle, group, images_of, intent_of, labels_of, targets_of
+from bot.core.group import FIRST, Bundle, group, images_of, intent_of, labels_of, targets_of
 from bot.core.handling import on_close_of, schedules_of, slides, worth_of
 from bot.core.mark import mark, signed
 from bot.core.markdown import one_line
@@ -66,13 +66,18 @@ class Plan:
 
 
 def plan(
-    survey: Survey, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence], wording: Wording
+    survey: Survey,
+    decisions: Sequence[Decision],
+    evidence: Mapping[Transition, Evidence],
+    wording: Wording,
+    *,
+    all_at_once: bool = False,
 ) -> Plan:
-    """Return one proposal per bundle, all its files together."""
+    """Return one proposal per bundle, all its files together; or one for everything."""
     updates = [decision for decision in decisions if isinstance(decision, Update)]
     skips: dict[Update, Skip] = {}
     proposals: list[Planned] = []
-    for bundle, together in group(updates).items():
+    for bundle, together in group(updates, all_at_once=all_at_once).items():
         edited = edit(survey, together)
         for skip in edited.unproved:
             skips |= {update: skip for update in together if update.occurrence == skip.occurrence}
@@ -86,11 +91,13 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
     updates = edited.made
     targets = targets_of(updates)
     moves = sorted({transition_of(update) for update in updates}, key=lambda move: move.order)
-    report = fingerprint(build_view(updates, evidence, MANY_ROWS), {move: evidence[move] for move in moves})
+    is_first = bundle == FIRST
+    whole = build_view(updates, evidence, MANY_ROWS, is_first=is_first)
+    report = fingerprint(whole, {move: evidence[move] for move in moves})
     remembered = mark(targets, report, withdrawn=False)
 
     def view_with(rows: int) -> ProposalView:
-        return build_view(updates, evidence, rows)
+        return build_view(updates, evidence, rows, is_first=is_first)
 
     space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
     body = render_body(wording.templates.body, view_with, space)
@@ -114,5 +121,6 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
         worth=worth_of([evidence[move] for move in moves]),
         is_overdue=any(update.cause is Cause.GONE for update in updates),
         on_close=on_close_of(updates),
+        is_first=is_first,
         is_draft=any(update.doubt for update in updates),
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.group import Bundle, bundle_of
+from bot.core.group import FIRST, Bundle, bundle_of
 from bot.core.lifecycle import next_step
 from bot.core.mark import memory
 from bot.model.dashboard import Ask
@@ -17,7 +17,6 @@ from bot.model.source import Closed
 from bot.model.vocabulary import Reason
 from bot.pipeline.plan import Plan, Planned
 from bot.pipeline.survey import Survey
-from bot.ports import Forge
 
 Asks = frozenset[tuple[Ask, str]]
 """What people ask for, and the branch that it is about."""
@@ -55,12 +54,12 @@ class Prospect:
 
 
 def recall(
-    forge: Forge, surveyed: Survey, planned: Plan, asks: Asks, prefix: str, now: datetime
+    shown: Iterable[Seen], surveyed: Survey, planned: Plan, asks: Asks, prefix: str, now: datetime
 ) -> tuple[Prospect, ...]:
-    """Return every branch about which there is something to do or to say, by name. Raises ForgeError."""
+    """Return every branch about which there is something to do or to say, by name; `shown` is what the forge shows."""
     wanted = {each.proposal.branch: _asked(each, asks) for each in planned.proposals}
     seen: dict[str, list[Seen]] = defaultdict(list)
-    for each in forge.seen(prefix, frozenset(wanted)):
+    for each in shown:
         seen[each.branch].append(each)
     places = _places_by_branch(planned.decisions, prefix)
     prospects: list[Prospect] = []
@@ -98,7 +97,8 @@ def _places_by_branch(decisions: Sequence[Decision], prefix: str) -> Mapping[str
         selected = _selected(decision)
         if selected is not None:
             places[bundle_of(selected)].append(decision)
-    return {bundle.branch(prefix): decided for bundle, decided in places.items()}
+    everything = [decision for decided in places.values() for decision in decided]
+    return {bundle.branch(prefix): decided for bundle, decided in places.items()} | {FIRST.branch(prefix): everything}
 
 
 def _is_known(planned: Planned | None, places: Sequence[Decision], seen: Sequence[Seen], surveyed: Survey) -> bool:

@@ -22,6 +22,7 @@ from bot.pipeline.survey import Survey, survey
 from bot.ports import Fleet, GitRepository
 
 OWN_FILE_BROKEN = "Nothing is done here until its own file can be used."
+NO_OWN_FILE = "It has no file of its own, without which the rollout leaves it alone."
 NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names no branch with a commit."
 
 
@@ -33,7 +34,7 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     agendas = _recall(looked.visits, judged, world, orders)
     reconsidered = reconsider(prospects_of(agendas), judged.resolutions, world)
     agendas = shared_out(agendas, reconsidered.prospects)
-    agendas = shared_out(agendas, paced(agendas, orders.limits, world.clock.now()))
+    agendas = shared_out(agendas, paced(agendas, orders, world.clock.now()))
     proposed = _propose(agendas, world, orders)
     reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
     failed = [*builds.failed, *looked.failed, *judged.failed, *reconsidered.failed]
@@ -98,7 +99,7 @@ def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds
     def look(item: tuple[Fleet, GitRepository | Failed]) -> Visit | Failed:
         fleet, repository = item
         try:
-            return repository if isinstance(repository, Failed) else _visit(fleet, repository, world, builds)
+            return repository if isinstance(repository, Failed) else _visit(fleet, repository, world, builds, orders)
         finally:
             world.progress.step()
 
@@ -117,12 +118,14 @@ def _not_selected(only: frozenset[str], found: Iterable[str], failed: Iterable[F
     return [Failed(name, Stage.SURVEY, "the config selects no such repository") for name in missing]
 
 
-def _visit(fleet: Fleet, repository: GitRepository, world: World, builds: Builds) -> Visit | Failed:
+def _visit(fleet: Fleet, repository: GitRepository, world: World, builds: Builds, orders: Orders) -> Visit | Failed:
     if repository.base_branch is None:
         return Visit(fleet, Survey(repository, is_blind=True))
     try:
         tree = fleet.tree(repository)
         surveyed = survey(repository, tree, world.formats, world.read_rules)
+        if orders.rollout.needs_own_file and not surveyed.has_own_file:
+            return Visit(fleet, Survey(repository, note=NO_OWN_FILE, is_blind=True))
         return Visit(fleet, with_builds(surveyed, tree, builds))
     except ConfigError as error:
         return Visit(fleet, Survey(repository, note=f"{OWN_FILE_BROKEN} {error}", has_own_file=True, is_blind=True))

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.hosts import PURGING_HOSTS
-from bot.model.pace import Limits, Schedule
+from bot.model.pace import Limits, Rollout, Schedule
 from bot.model.policy import Accepted, EndOfLife, Match, Rule, Rulebook
 from bot.settings import fields, schema, values
 from bot.settings.checks import problems_between
@@ -59,6 +59,11 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         templates=_templates(config.proposals.templates, folder),
         trailers=config.proposals.trailers,
         has_dashboards=config.proposals.dashboard,
+        rollout=Rollout(
+            config.rollout.repositories_per_run,
+            config.rollout.first_proposal,
+            needs_own_file=config.rollout.mode is values.RolloutMode.OPT_IN,
+        ),
         limits=Limits(**config.limits.model_dump()) if config.limits else None,
         state=_state(config.state, folder) if config.state else None,
         source=str(path),

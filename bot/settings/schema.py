@@ -356,6 +356,12 @@ class Rollout(Section):
 
     paused: StrictBool = False
     """Whether nothing is proposed anywhere for now; what is open stays as it is."""
+    mode: values.RolloutMode = values.RolloutMode.OPT_OUT
+    """`opt-in`: only repositories that have a file of their own are looked at."""
+    first_proposal: StrictBool | None = None
+    """Whether a repository begins with one proposal for everything. Absent: those selected by owner do."""
+    repositories_per_run: fields.Count | None = None
+    """How many repositories get their first proposal in one run. Absent: 20 of those selected by owner."""
 
 
 class Config(Section):

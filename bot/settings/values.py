@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.pace import Limits
+from bot.model.pace import Limits, Rollout
 from bot.model.policy import Rulebook
 
 GITHUB_API = "https://api.github.com"
@@ -44,6 +44,13 @@ class ScannerKind(StrEnum):
     """Trivy where it is installed, else nobody."""
     TRIVY = "trivy"
     NONE = "none"
+
+
+class RolloutMode(StrEnum):
+    """Who is looked at."""
+
+    OPT_OUT = "opt-out"
+    OPT_IN = "opt-in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +166,7 @@ class Settings:
     """Of every commit, besides ours."""
     has_dashboards: bool = False
     """Whether each repository has an issue that shows everything."""
+    rollout: Rollout = field(default_factory=Rollout)
     limits: Limits | None = None
     """None where nothing is stated."""
     state: StateSettings | None = None

@@ -77,7 +77,7 @@ def test_a_commit_message_is_laid_out_like_one():
 def test_words_show_as_they_are_only_where_nothing_in_them_acts(text):
     shown = str(Plain(text))
     if shown == text and text:
-        assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._/:()@-")
+        assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,._/:()@-")
         assert "@" not in text.replace("@sha256:", "")
     else:
         assert not text or shown.startswith("`")

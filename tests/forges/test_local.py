@@ -144,7 +144,7 @@ def test_a_branch_that_a_person_moved_is_not_closed(git):
     assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "open"
 
 
-def test_dropping_a_merged_branch_takes_its_proposal_and_what_was_told_with_it(git):
+def test_dropping_a_merged_branch_takes_what_was_told_with_it_and_keeps_that_it_was_merged(git):
     propose(git)
     (seen,) = look(git)
     forge_of(git).tell(seen, "Hands off.")
@@ -152,7 +152,12 @@ def test_dropping_a_merged_branch_takes_its_proposal_and_what_was_told_with_it(g
     merged, branch = look(git)
     assert (merged.state, branch.state) == (RequestState.MERGED, RequestState.BRANCH)
     forge_of(git).drop(branch)
-    assert list(git.refs()) == ["refs/heads/main"]
+    assert set(git.refs()) == {"refs/heads/main", PROPOSAL_REF}
+    (seen,) = look(git)
+    assert (seen.state, seen.head) == (RequestState.MERGED, None)
+    git.commit("main", {"Dockerfile": OLD})
+    assert propose(git) == git.head(BRANCH)
+    assert look(git)[0].state is RequestState.OPEN
 
 
 def _blob(git, content):
@@ -166,7 +171,7 @@ def _blob(git, content):
         b"\xff\xfe",
         b"[]",
         b'{"title": "t", "body": "b"}',
-        b'{"title": "t", "body": "b", "state": "merged"}',
+        b'{"title": "t", "body": "b", "state": "lost"}',
         b'{"title": 1, "body": "b", "state": "open"}',
         b"[" * 100_000,
         b'{"title": "t", "state": "open", "body": "' + b"x" * MAX_PROPOSAL + b'"}',

@@ -1,0 +1,117 @@
+"""The first weeks: repositories are taken on in waves, each with one proposal that people answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.stands import LocalStand
+from support.worlds import build, outcomes
+
+from bot.forges.local import LocalFleet
+from bot.model.pace import Limits, Rollout
+from bot.model.policy import Rule
+
+pytestmark = pytest.mark.real("git")
+
+OLD = build("old").digest
+FILES = {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7\n", "web/Dockerfile": "FROM nginx:1\n"}
+FIRST = Rollout(first_proposal=True)
+
+
+@pytest.fixture
+def moved(loopback):
+    for content in ("old", "new"):
+        for name, tag in (("python", "3.12"), ("redis", "7"), ("nginx", "1")):
+            loopback.move(name, tag, content)
+    return loopback
+
+
+def first(report):
+    (proposal,) = report.repositories[0].proposals
+    return proposal
+
+
+def test_a_repository_begins_with_one_proposal_that_explains_itself(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    proposal = first(moved.run([stand.fleet()], rollout=FIRST))
+    assert (proposal.outcome.value, proposal.title) == (
+        "opened",
+        "Pin the base images of this repository, and keep them current",
+    )
+    assert proposal.branch.startswith("basebump/all-images-")
+    assert len(proposal.images) == 3
+    assert proposal.body.startswith("**This is the first pull request of basebump here.**")
+    assert "Close it" in proposal.body
+
+
+def test_nothing_else_is_opened_until_it_is_answered_and_it_stays_current(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    moved.run([stand.fleet()], rollout=FIRST)
+    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "unchanged"
+    moved.move("redis", "7", "newer")
+    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "refreshed"
+
+
+def test_once_it_is_merged_each_line_has_its_own(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    branch = first(moved.run([stand.fleet()], rollout=FIRST)).branch
+    stand.merge_request(branch)
+    assert outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["swept"]
+    moved.move("redis", "7", "newer")
+    assert first(moved.run([stand.fleet()], rollout=FIRST)).title.startswith("Update redis:7 to ")
+
+
+def test_closing_it_opts_the_repository_out_whatever_moves(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    stand.close_request(first(moved.run([stand.fleet()], rollout=FIRST)).branch)
+    moved.move("redis", "7", "newer")
+    left = first(moved.run([stand.fleet()], rollout=FIRST))
+    assert (left.outcome.value, left.note) == (
+        "declined",
+        "A person closed the first proposal of this repository, which opts it out.",
+    )
+
+
+def test_one_that_we_closed_ourselves_is_no_answer(tmp_path, moved):
+    stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
+    moved.run([stand.fleet()], rollout=FIRST)
+    moved.rulebook = replace(rulebook, rules=(Rule(ignore=True),))
+    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "closed"
+    moved.rulebook = rulebook
+    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "opened"
+
+
+def test_a_repository_that_has_proposals_already_goes_on_with_them(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    assert outcomes(moved.run([stand.fleet()])) == ["opened"] * 3
+    assert outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["unchanged"] * 3
+
+
+def test_repositories_are_taken_on_in_waves(tmp_path, moved):
+    for name in ("a", "b", "c"):
+        LocalStand(tmp_path, FILES).git.directory.rename(tmp_path / f"{name}.git")
+    waves = Rollout(repositories_per_run=2, first_proposal=True)
+
+    def run() -> list[str]:
+        return outcomes(moved.run([LocalFleet(tmp_path)], rollout=waves, limits=Limits(new_per_repository=1)))
+
+    assert run() == ["opened", "opened", "deferred"]
+    assert run() == ["unchanged", "unchanged", "opened"]
+
+
+def test_with_opt_in_a_repository_without_its_own_file_is_left_alone(tmp_path, moved):
+    stand, rollout = LocalStand(tmp_path, FILES), Rollout(needs_own_file=True)
+    report = moved.run([stand.fleet()], rollout=rollout, has_dashboards=True)
+    assert outcomes(report) == []
+    assert report.repositories[0].note == "It has no file of its own, without which the rollout leaves it alone."
+    assert not stand.git.refs("refs/basebump/")
+    stand.commit("main", {".basebump.yaml": "schema: 1\n"})
+    assert outcomes(moved.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3
+
+
+def test_what_cannot_be_asked_for_keeps_the_first_proposal_as_it_is(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    moved.run([stand.fleet()], rollout=FIRST)
+    moved.store.remove("library/redis", build("new").digest)
+    assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "left-alone"
