@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 
 from bot.core.globs import matches
-from bot.core.tags import ended
+from bot.core.tags import Ending
 from bot.model.decision import Superseded, UpToDate
 from bot.model.policy import EndOfLife
 from bot.model.reference import Line
@@ -14,20 +14,18 @@ from bot.model.vocabulary import Reason
 
 
 def with_ending(
-    decision: UpToDate, offered: Sequence[str], known: Iterable[EndOfLife], announced: date | None, today: date
+    decision: UpToDate, ending: Ending | None, known: Iterable[EndOfLife], announced: date | None, today: date
 ) -> UpToDate | Superseded:
     """Return the decision, or that its line has ended.
 
-    By the operator's word, else by what its publisher `announced`, else by the `offered` tags beside it.
+    By the operator's word, else by what its publisher `announced`, else by the `ending` that the tags beside it show.
     """
-    line = decision.selected.line
-    over = end_by_operator(line, known, today)
+    over = end_by_operator(decision.selected.line, known, today)
     if over is not None:
         instead = f"; `{over.successor}` comes after it" if over.successor else ""
         return Superseded(
             decision.selected, Reason.END_OF_LIFE, f"it is over since {over.date}{instead}", over.successor
         )
-    ending = ended(line.tag, offered)
     if announced is not None and announced < today:
         successor = ending.successor if ending is not None else None
         return Superseded(decision.selected, Reason.END_OF_LIFE, f"its publisher ended it on {announced}", successor)

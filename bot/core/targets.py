@@ -1,8 +1,9 @@
-"""Targets: from the tags of a repository to the lines that a place may move to, and whether its own has ended."""
+"""Targets: from the tags of a repository to the lines that a place may move to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.core.tags import ended, patched, successor
 from bot.model.decision import Selected
@@ -13,28 +14,38 @@ from bot.model.source import Slot
 _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR})
 
 
-def wants_tags(selected: Selected) -> bool:
-    """Say whether a place may move to another tag: by a rule, and where there is room to write one."""
-    policy = selected.policy
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How far a line may move: the same for all its places that are under such a policy."""
+
+    line: Line
+    update: UpdateMode
+    os_variants: bool
+    replace_ended: bool
+
+
+def course_of(selected: Selected) -> Course | None:
+    """Return how far a place may move; None where its tag stays: by its policy, or as no other can be written."""
+    policy, place = selected.policy, selected.occurrence
     may_move = policy.update in _BEYOND_DIGEST or policy.replace_ended
-    return may_move and isinstance(selected.occurrence.tag, Slot) and selected.occurrence.reference.tag is not None
+    if not may_move or not isinstance(place.tag, Slot) or place.reference.tag is None:
+        return None
+    return Course(selected.line, policy.update, policy.os_variants, policy.replace_ended)
 
 
-def targets(selected: Selected, offered: Sequence[str], *, counted: bool, named: str | None = None) -> tuple[Line, ...]:
-    """Return the lines that a place may move to, the farthest first; the written one is the last.
+def targets(course: Course, offered: Sequence[str], *, counted: bool, named: str | None = None) -> tuple[Line, ...]:
+    """Return the lines that may be moved to, the farthest first; the written one is the last.
 
     `counted` says whether bare numbers behind a tag are those of its patches; `named` is what the operator says comes
     after a line that is over, and counts where it is `offered`.
     """
-    line, policy = selected.line, selected.policy
-    if not wants_tags(selected):
-        return (line,)
+    line = course.line
     tags: list[str | None] = []
-    if policy.update in _BEYOND_DIGEST:
-        goal = successor(line.tag, offered, policy.update, variants=policy.os_variants)
+    if course.update in _BEYOND_DIGEST:
+        goal = successor(line.tag, offered, course.update, variants=course.os_variants)
         tags += [patched(goal, offered, counted=counted) if goal else None, goal]
         tags.append(patched(line.tag, offered, counted=counted))
-    if policy.replace_ended:
+    if course.replace_ended:
         tags.append(_after(line.tag, offered, named))
     lines = [Line(line.repository, tag) for tag in tags if tag is not None]
     return tuple(dict.fromkeys((*lines, line)))

@@ -52,7 +52,8 @@ class Asked:
         if not isinstance(decision, UpToDate):
             return decision
         line, today = selected.line, self.now.date()
-        return with_ending(decision, self.shelves.offered(line), self.rulebook.end_of_life, self.ends.get(line), today)
+        ending, announced = self.shelves.endings.get(line), self.ends.get(line)
+        return with_ending(decision, ending, self.rulebook.end_of_life, announced, today)
 
 
 def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, progress: Progress, now: datetime) -> Asked:

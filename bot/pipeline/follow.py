@@ -8,8 +8,8 @@ from datetime import date
 from math import ceil
 
 from bot.core.endings import end_by_operator
-from bot.core.tags import could_end
-from bot.core.targets import targets, wants_tags
+from bot.core.tags import Ending, could_end, ended
+from bot.core.targets import Course, course_of, targets
 from bot.model.decision import Selected
 from bot.model.errors import RegistryError
 from bot.model.hosts import announces_ends, is_acr
@@ -30,32 +30,24 @@ some lines by for good where runs are weekly, or rest at weekends."""
 
 @dataclass(frozen=True, slots=True)
 class Shelves:
-    """The tags of the repositories that were asked for them, or why they could not be had."""
+    """What the tags of repositories show: found once for each line and policy, as lists are long and places many."""
 
-    tags: Mapping[str, Sequence[str] | RegistryError]
-    counted: frozenset[str]
-    """Repositories of Azure's own, where continuous patching works; a cache has the tags of somebody else."""
+    goals: Mapping[Course, tuple[Line, ...]]
+    """Of places that may move, where their tags could be had: the lines to move to, the farthest first."""
+    endings: Mapping[Line, Ending | None]
+    """Of the lines whose repository's tags could be had: what these show of their end."""
+    refused: Mapping[str, RegistryError]
+    """Why the tags of a repository could not be had."""
     watched: tuple[Line, ...]
     """Whose turn it is to be looked at for an end."""
-    known: tuple[EndOfLife, ...]
-    """What the operator says of ends."""
-    today: date
     failed: tuple[Failed, ...]
-
-    def offered(self, line: Line) -> Sequence[str]:
-        """Return the tags beside a line; none where nobody asked, or nobody answered."""
-        found = self.tags.get(line.repository, ())
-        return () if isinstance(found, RegistryError) else found
 
     def lines(self, selected: Selected) -> tuple[Line, ...] | RegistryError:
         """Return the lines that a place may move to, the farthest first; the written one is the last."""
-        found = self.tags.get(selected.line.repository, ())
-        if isinstance(found, RegistryError):
-            return found if wants_tags(selected) else (selected.line,)
-        line = selected.line
-        over = end_by_operator(line, self.known, self.today)
-        named = over.successor if over is not None else None
-        return targets(selected, found, counted=line.repository in self.counted, named=named)
+        course = course_of(selected)
+        if course is None:
+            return (selected.line,)
+        return self.refused.get(course.line.repository) or self.goals[course]
 
 
 def follow(
@@ -67,8 +59,10 @@ def follow(
     today: date,
 ) -> Shelves:
     """Ask for the tags of every repository where a place may move to another tag, and of some where a line may end."""
-    wanted = {place.line.repository for place in selected if wants_tags(place)}
-    watched = tuple(_watched({place.line for place in selected}, today))
+    courses = {course for place in selected if (course := course_of(place)) is not None}
+    wanted = {course.line.repository for course in courses}
+    lines = {place.line for place in selected}
+    watched = tuple(_watched(lines, today))
     repositories = sorted(wanted | {line.repository for line in watched if could_end(line.tag)})
     troubles = Troubles()
     progress.phase("Listing tags", len(repositories))
@@ -84,10 +78,25 @@ def follow(
         finally:
             progress.step()
 
-    tags = dict(zip(repositories, pool.map(ask, repositories), strict=True))
+    found = dict(zip(repositories, pool.map(ask, repositories), strict=True))
     progress.done()
+    refused = {repository: answer for repository, answer in found.items() if isinstance(answer, RegistryError)}
+    tags = {repository: answer for repository, answer in found.items() if not isinstance(answer, RegistryError)}
     counted = frozenset(each for each in wanted if is_acr(registry.origin(Line(each, "")).host))
-    return Shelves(tags, counted, watched, known, today, tuple(troubles.failures()))
+
+    def goals(course: Course) -> tuple[Line, ...]:
+        line = course.line
+        over = end_by_operator(line, known, today)
+        named = over.successor if over is not None else None
+        return targets(course, tags[line.repository], counted=line.repository in counted, named=named)
+
+    return Shelves(
+        goals={course: goals(course) for course in courses if course.line.repository in tags},
+        endings={line: ended(line.tag, tags[line.repository]) for line in lines if line.repository in tags},
+        refused=refused,
+        watched=watched,
+        failed=tuple(troubles.failures()),
+    )
 
 
 def _watched(lines: Iterable[Line], today: date) -> Iterable[Line]:

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from support.soon import soon
 from support.values import occurrence
 from support.worlds import build
 
@@ -55,3 +56,16 @@ def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_f
     shelves = follow((own, cached), loopback.world().registry, REGISTRIES, NoProgress(), (), START)
     assert [line.tag for line in shelves.lines(own)] == ["9.4-949", "9.4"]
     assert [line.tag for line in shelves.lines(cached)] == ["9.4"]
+
+
+def test_a_long_list_of_tags_is_looked_through_once_for_all_places_of_a_line(loopback):
+    built = build("one for all")
+    for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
+        loopback.store.tag("library/nginx", tag, built)
+    places = [occurrence("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
+    selected = [Selected(place, place.reference.line(), Policy(update=UpdateMode.MINOR)) for place in places]
+    registry = loopback.world().registry
+    with soon(2.0):
+        shelves = follow(selected, registry, REGISTRIES, NoProgress(), (), START)
+        assert {shelves.lines(place)[0].tag for place in selected} == {"1.24.39"}
+    assert shelves.endings[selected[0].line].successor == "1.2.39"
