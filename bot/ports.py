@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
     from bot.model.found import Found
-    from bot.model.history import Sighting
+    from bot.model.history import LineEnd, Sighting
     from bot.model.image import Claim, ImageFacts, Manifest, Recorded
     from bot.model.policy import Rule
     from bot.model.proposal import Proposal, Seen
@@ -298,6 +298,21 @@ class Memory(Protocol):
 
     def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
         """Keep scans."""
+        ...
+
+
+class Ends(Protocol):
+    """What earlier runs found of lines that are over: looking costs requests, so that a run looks at few.
+
+    Both raise StateError.
+    """
+
+    def known(self, lines: Collection[Line]) -> Mapping[Line, LineEnd]:
+        """Return what was found of each line; lines of which nothing was found are left out."""
+        ...
+
+    def looked(self, found: Mapping[Line, LineEnd | None], at: datetime) -> None:
+        """Write down what looks `at` a time found; where that is no end, what was found before is forgotten."""
         ...
 
 

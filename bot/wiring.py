@@ -15,7 +15,7 @@ from bot.model.policy import Rule, Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Fleet, Memory, Progress, Registry, Scanner
+from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, Scanner
 
 if TYPE_CHECKING:
     from bot.pipeline.judge import World
@@ -111,13 +111,15 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     from bot.pipeline.judge import World
 
     registry = _registry(settings)
+    memory, ends = _remembered(settings)
     return World(
         formats=formats_with(dict(settings.files)),
         registry=registry,
         scanner=_scanner(settings, registry, cache),
         clock=SystemClock(),
         progress=progress,
-        memory=_memory(settings),
+        memory=memory,
+        ends=ends,
         facts=registry.registry_facts(),
         read_rules=_read_rules,
     )
@@ -265,14 +267,15 @@ def _cache_name(database: str | None) -> str:
 # ---- state -------------------------------------------------------------------------------------------------------
 
 
-def _memory(settings: Settings) -> Memory:
+def _remembered(settings: Settings) -> tuple[Memory, Ends]:
     """Return what runs remember, ready for use, so that a run without its memory does not begin. Raises StateError."""
     from bot.settings import StateFile, StateServer
-    from bot.state.none import NoMemory
+    from bot.state.none import NoEnds, NoMemory
 
     if settings.state is None:
-        return NoMemory()
+        return NoMemory(), NoEnds()
     from bot.state.database import Database
+    from bot.state.ends import DatabaseEnds
     from bot.state.memory import DatabaseMemory
 
     match settings.state:
@@ -282,7 +285,7 @@ def _memory(settings: Settings) -> Memory:
             database = Database.postgresql(url)
         case _:
             assert_never(settings.state)
-    return DatabaseMemory(database, SystemClock().now)
+    return DatabaseMemory(database, SystemClock().now), DatabaseEnds(database)
 
 
 # ---- forges ------------------------------------------------------------------------------------------------------

@@ -8,30 +8,38 @@ from datetime import date
 from bot.core.globs import matches
 from bot.core.tags import Ending
 from bot.model.decision import Superseded, UpToDate
+from bot.model.history import LineEnd
 from bot.model.policy import EndOfLife
-from bot.model.reference import Line
+from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
 
 
 def with_ending(
-    decision: UpToDate, ending: Ending | None, known: Iterable[EndOfLife], announced: date | None, today: date
+    decision: UpToDate, known: Iterable[EndOfLife], found: LineEnd | None, today: date
 ) -> UpToDate | Superseded:
-    """Return the decision, or that its line has ended.
-
-    By the operator's word, else by what its publisher `announced`, else by the `ending` that the tags beside it show.
-    """
+    """Return the decision, or that its line is over: by the operator's word, else as a look `found`."""
     over = end_by_operator(decision.selected.line, known, today)
     if over is not None:
         instead = f"; `{over.successor}` comes after it" if over.successor else ""
         return Superseded(
             decision.selected, Reason.END_OF_LIFE, f"it is over since {over.date}{instead}", over.successor
         )
+    if found is None:
+        return decision
+    return Superseded(decision.selected, found.reason, found.detail, found.successor)
+
+
+def end_of(digest: Digest, ending: Ending | None, announced: date | None, today: date) -> LineEnd | None:
+    """Return that a line which points to `digest` is over; None where nothing shows it.
+
+    By what its publisher `announced`, else by the `ending` that the tags beside it show.
+    """
     if announced is not None and announced < today:
         successor = ending.successor if ending is not None else None
-        return Superseded(decision.selected, Reason.END_OF_LIFE, f"its publisher ended it on {announced}", successor)
+        return LineEnd(digest, Reason.END_OF_LIFE, f"its publisher ended it on {announced}", successor)
     if ending is None:
-        return decision
-    return Superseded(decision.selected, ending.reason, f"`{ending.successor}` comes after it", ending.successor)
+        return None
+    return LineEnd(digest, ending.reason, f"`{ending.successor}` comes after it", ending.successor)
 
 
 def end_by_operator(line: Line, known: Iterable[EndOfLife], today: date) -> EndOfLife | None:

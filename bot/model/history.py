@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.model.reference import Digest, Line
+from bot.model.vocabulary import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,16 @@ class Sighting:
     digest: Digest
     first_seen: datetime
     last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LineEnd:
+    """That a line is over, as a look at its tags or at its publisher's word found."""
+
+    digest: Digest
+    """What the line pointed to then: one that moved since was not over."""
+    reason: Reason
+    """One of `superseded`."""
+    detail: str
+    successor: str | None
+    """The tag that comes after it, where one is known."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from bot.core.bases import base_of, behind, is_behind
 from bot.core.decide import decide
@@ -14,15 +14,16 @@ from bot.core.notes import noted
 from bot.core.select import may_ask
 from bot.model.decision import Decision, Selected, Unknown, UpToDate
 from bot.model.errors import RegistryError
-from bot.model.hosts import announces_ends
+from bot.model.history import LineEnd
 from bot.model.image import Manifest, Resolution, Resolved
 from bot.model.policy import Rulebook
 from bot.model.reference import Line
 from bot.model.report import Failed
+from bot.pipeline.ends import look
 from bot.pipeline.follow import Shelves, follow
 from bot.pipeline.pool import REGISTRIES
 from bot.pipeline.resolve import Sources, Wish, resolve
-from bot.ports import Progress, Registry, RegistryFacts
+from bot.ports import Progress, Registry
 
 MAX_BASES = 50
 """Distinct bases of moved images that are looked at in a run: whole fleets are built on fewer."""
@@ -34,8 +35,8 @@ class Asked:
 
     shelves: Shelves
     resolutions: Mapping[Line, Resolution]
-    ends: Mapping[Line, date]
-    """Of lines that were looked at: the day on which their publisher ends support, where it says one."""
+    ends: Mapping[Line, LineEnd]
+    """Of lines that are over."""
     notes: Mapping[Line, str]
     """What there is to say of an image beside what is done."""
     rulebook: Rulebook
@@ -51,19 +52,19 @@ class Asked:
         decision = decide(selected, [self.resolutions[line] for line in lines], self.now)
         if not isinstance(decision, UpToDate):
             return decision
-        line, today = selected.line, self.now.date()
-        ending, announced = self.shelves.endings.get(line), self.ends.get(line)
-        return with_ending(decision, ending, self.rulebook.end_of_life, announced, today)
+        return with_ending(decision, self.rulebook.end_of_life, self.ends.get(selected.line), self.now.date())
 
 
 def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, progress: Progress, now: datetime) -> Asked:
     """Ask for tags where places may move to others, and then for every line once. Raises StateError."""
+    known = sources.ends.known({place.line for place in selected})
     shelves = follow(selected, sources.registry, REGISTRIES, progress, rulebook.end_of_life, now.date())
     wishes = (wish for place in selected for wish in _wishes(place, shelves))
     answers = resolve(wishes, sources, REGISTRIES, progress, now)
-    ends = dict(_ends(shelves.watched, answers.resolutions, sources.facts))
+    looked = look(shelves, answers.resolutions, known, sources, now)
     notes = _bases(answers.resolutions, sources.registry, rulebook)
-    return Asked(shelves, answers.resolutions, ends, notes, rulebook, now, (*shelves.failed, *answers.failed))
+    failed = {each.subject: each for each in (*looked.failed, *shelves.failed, *answers.failed)}  # each named once
+    return Asked(shelves, answers.resolutions, looked.ends, notes, rulebook, now, tuple(failed.values()))
 
 
 def _bases(resolutions: Mapping[Line, Resolution], registry: Registry, rulebook: Rulebook) -> Mapping[Line, str]:
@@ -84,19 +85,6 @@ def _bases(resolutions: Mapping[Line, Resolution], registry: Registry, rulebook:
     return {
         line: behind(base) for line, base in bases.items() if (now := found.get(base.line)) and is_behind(base, now)
     }
-
-
-def _ends(
-    watched: Iterable[Line], resolutions: Mapping[Line, Resolution], facts: RegistryFacts
-) -> Iterator[tuple[Line, date]]:
-    """Yield what publishers announce; it is a hint, so that nobody minds where it cannot be had."""
-    for line in watched:
-        resolution = resolutions.get(line)
-        if isinstance(resolution, Resolved) and announces_ends(line.host):
-            with suppress(RegistryError):
-                day = facts.end_of_life(line, resolution.digest)
-                if day is not None:
-                    yield line, day
 
 
 def _wishes(selected: Selected, shelves: Shelves) -> Iterable[Wish]:

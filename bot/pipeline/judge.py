@@ -22,7 +22,18 @@ from bot.pipeline.assess import assess
 from bot.pipeline.pool import SCANS
 from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
-from bot.ports import Builder, Clock, FileFormat, Memory, Progress, Registry, RegistryFacts, RulesReader, Scanner
+from bot.ports import (
+    Builder,
+    Clock,
+    Ends,
+    FileFormat,
+    Memory,
+    Progress,
+    Registry,
+    RegistryFacts,
+    RulesReader,
+    Scanner,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,7 @@ class World:
     clock: Clock
     progress: Progress
     memory: Memory
+    ends: Ends
     facts: RegistryFacts
     read_rules: RulesReader
     builders: Sequence[Builder] = ()
@@ -56,7 +68,7 @@ class Judged:
 def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged:
     """Return what is to be done at every place of `surveys`, and the evidence for it."""
     selections = [_select(surveyed, replace(rulebook, inner=surveyed.rules), world) for surveyed in surveys]
-    sources = Sources(world.registry, world.facts, world.memory, rulebook.purging)
+    sources = Sources(world.registry, world.facts, world.memory, world.ends, rulebook.purging)
     selected = [place for places in selections for place in places if isinstance(place, Selected)]
     asked = ask(selected, sources, rulebook, world.progress, world.clock.now())
     decisions = [

@@ -17,7 +17,7 @@ from bot.model.report import Failed
 from bot.model.vocabulary import Reason, Stage
 from bot.pipeline.pool import Pool
 from bot.pipeline.troubles import STATE, Troubles
-from bot.ports import Memory, Progress, Registry, RegistryFacts
+from bot.ports import Ends, Memory, Progress, Registry, RegistryFacts
 
 MAX_EARLIER = 3
 """Earlier digests of one line that are tried for one age; one that cannot be fetched is rare."""
@@ -43,6 +43,7 @@ class Sources:
     registry: Registry
     facts: RegistryFacts
     memory: Memory
+    ends: Ends
     purging: frozenset[str]
     """Registries that delete what no tag points to."""
 

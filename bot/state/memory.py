@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,18 +16,14 @@ from bot.model.history import Sighting
 from bot.model.image import Claim, Manifest
 from bot.model.reference import Digest, Line
 from bot.state.database import Database
-from bot.state.tables import ANSWERS, EVIDENCE, MANIFESTS, SIGHTINGS, upsert
+from bot.state.tables import ANSWERS, ENDS, EVIDENCE, LINES_KEPT, MANIFESTS, SIGHTINGS, batches, upsert
 
-SIGHTINGS_KEPT: Final = timedelta(days=400)
-"""After the last time a digest was seen; a year, and room for a run that is late. The newest of a line stays."""
 MANIFESTS_KEPT: Final = timedelta(days=90)
 """Fetching one again each season costs less than keeping those of images that nobody uses any more."""
 EVIDENCE_KEPT: Final = timedelta(days=5)
 """Databases are built several times a day, and scanners refuse one of this age."""
 MAX_DOCUMENT: Final = 4 * 1024 * 1024
 """Characters; five thousand findings take a third of it. What is longer is made anew each time."""
-AT_ONCE: Final = 500
-"""Values in one question; SQLite takes some thousand."""
 
 _MANIFEST = TypeAdapter(Manifest)
 _SCAN = TypeAdapter(Scan)
@@ -46,7 +41,7 @@ class DatabaseMemory:
         wanted, found = set(lines), defaultdict[Line, list[Sighting]](list)
         order = (SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal)
         with self._database.reading() as connection:
-            for some in _batches(sorted({line.repository for line in wanted})):
+            for some in batches(sorted({line.repository for line in wanted})):
                 rows = connection.execute(select(SIGHTINGS).where(SIGHTINGS.c.repository.in_(some)).order_by(*order))
                 for row in rows:
                     if (line := Line(row.repository, row.tag)) in wanted:
@@ -57,7 +52,7 @@ class DatabaseMemory:
         """Return the last answer for each line; lines that were never seen are left out."""
         found: dict[Line, Claim] = {}
         with self._database.reading() as connection:
-            for some in _batches(sorted({line.repository for line in lines})):
+            for some in batches(sorted({line.repository for line in lines})):
                 for row in connection.execute(select(ANSWERS).where(ANSWERS.c.repository.in_(some))):
                     found[Line(row.repository, row.tag)] = Claim(Digest(row.digest), row.media_type, row.etag)
         return {line: found[line] for line in lines if line in found}
@@ -79,7 +74,7 @@ class DatabaseMemory:
         """Return those that are kept."""
         found: dict[Digest, Manifest] = {}
         with self._database.reading() as connection:
-            for some in _batches(sorted(set(digests))):
+            for some in batches(sorted(set(digests))):
                 for row in connection.execute(select(MANIFESTS).where(MANIFESTS.c.digest.in_(some))):
                     manifest = _read(_MANIFEST, row.document)
                     if manifest is not None:
@@ -103,7 +98,7 @@ class DatabaseMemory:
             EVIDENCE.c.database_built == scanner.database,
         )
         with self._database.reading() as connection:
-            for some in _batches(sorted({subject.digest for subject in subjects})):
+            for some in batches(sorted({subject.digest for subject in subjects})):
                 for row in connection.execute(select(EVIDENCE).where(by_scanner, EVIDENCE.c.digest.in_(some))):
                     scan = _read(_SCAN, row.document)
                     if scan is not None:
@@ -139,7 +134,7 @@ def _last_sightings(connection: Connection, lines: Collection[Line]) -> dict[Lin
         SIGHTINGS.c.repository, SIGHTINGS.c.tag
     )
     found: dict[Line, Row[Any]] = {}
-    for some in _batches(sorted({line.repository for line in lines})):
+    for some in batches(sorted({line.repository for line in lines})):
         ends = newest.where(SIGHTINGS.c.repository.in_(some)).subquery()
         same = and_(*(SIGHTINGS.c[name] == ends.c[name] for name in ("repository", "tag", "ordinal")))
         for row in connection.execute(select(SIGHTINGS).join(ends, same)):
@@ -173,9 +168,10 @@ def _prune(connection: Connection, at: datetime) -> None:
         later.c.tag == SIGHTINGS.c.tag,
         later.c.ordinal > SIGHTINGS.c.ordinal,
     )
-    is_old = SIGHTINGS.c.last_seen < at - SIGHTINGS_KEPT
+    is_old = SIGHTINGS.c.last_seen < at - LINES_KEPT
     connection.execute(delete(SIGHTINGS).where(is_old, is_followed.exists()))
-    connection.execute(delete(ANSWERS).where(ANSWERS.c.answered_at < at - SIGHTINGS_KEPT))
+    connection.execute(delete(ANSWERS).where(ANSWERS.c.answered_at < at - LINES_KEPT))
+    connection.execute(delete(ENDS).where(ENDS.c.looked_at < at - LINES_KEPT))
     connection.execute(delete(MANIFESTS).where(MANIFESTS.c.kept_at < at - MANIFESTS_KEPT))
     connection.execute(delete(EVIDENCE).where(EVIDENCE.c.kept_at < at - EVIDENCE_KEPT))
 
@@ -195,9 +191,3 @@ def _read(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
         return adapter.validate_json(document)
     except ValidationError:
         return None
-
-
-def _batches(values: Sequence[_Item]) -> Iterator[list[_Item]]:
-    remaining = iter(values)
-    while some := list(islice(remaining, AT_ONCE)):
-        yield some

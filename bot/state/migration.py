@@ -10,7 +10,16 @@ from bot.state.tables import METADATA, SCHEMA_VERSION
 
 Migration = Callable[[Connection], None]
 
-MIGRATIONS: tuple[Migration, ...] = ()
+
+def _to_version_2(connection: Connection) -> None:
+    """Add what was found of lines that are over."""
+    moment = "DATETIME" if connection.dialect.name == "sqlite" else "TIMESTAMP WITH TIME ZONE"
+    columns = "repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL, reason TEXT NOT NULL"
+    columns += f", detail TEXT NOT NULL, successor TEXT, looked_at {moment} NOT NULL, PRIMARY KEY (repository, tag)"
+    connection.exec_driver_sql(f"CREATE TABLE ends ({columns})")
+
+
+MIGRATIONS: tuple[Migration, ...] = (_to_version_2,)
 """In order: the first makes version 2 of version 1. What they do never changes again, so they name no `Table`."""
 
 

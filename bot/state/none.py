@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from bot.model.evidence import Scan, ScannerIdentity, Subject
-from bot.model.history import Sighting
+from bot.model.history import LineEnd, Sighting
 from bot.model.image import Claim, Manifest
 from bot.model.reference import Digest, Line
 
@@ -38,3 +38,14 @@ class NoMemory:
 
     def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
         """Forget them."""
+
+
+class NoEnds:
+    """Implements `bot.ports.Ends` where no state is configured: an end is seen in the runs that look."""
+
+    def known(self, lines: Collection[Line]) -> Mapping[Line, LineEnd]:  # noqa: ARG002 - the seam's signature
+        """Return none."""
+        return {}
+
+    def looked(self, found: Mapping[Line, LineEnd | None], at: datetime) -> None:
+        """Forget it."""

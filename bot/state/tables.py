@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, Connection, DateTime, Dialect, Integer, MetaData, Table, Text, TypeDecorator
 from sqlalchemy.dialects import postgresql, sqlite
+
+LINES_KEPT: Final = timedelta(days=400)
+"""How long what was last seen of a line is kept; a year, and room for a run that is late."""
+AT_ONCE: Final = 500
+"""Values in one question; SQLite takes some thousand."""
+
+_Item = TypeVar("_Item")
 
 
 class Moment(TypeDecorator[datetime]):
@@ -75,6 +83,18 @@ EVIDENCE = Table(
     Column("kept_at", Moment, nullable=False),
 )
 
+ENDS = Table(
+    "ends",
+    METADATA,
+    Column("repository", Text, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("successor", Text),
+    Column("looked_at", Moment, nullable=False),
+)
+
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows; one whose key is there already is replaced."""
@@ -84,3 +104,10 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     statement = dialect.insert(table)
     values = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
     connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values), rows)
+
+
+def batches(values: Sequence[_Item]) -> Iterator[list[_Item]]:
+    """Yield values in lists that fit into one question."""
+    remaining = iter(values)
+    while some := list(islice(remaining, AT_ONCE)):
+        yield some

@@ -12,8 +12,11 @@ from support.parts import ROOT
 from support.values import digest
 from support.worlds import write_tree
 
+from bot.model.history import LineEnd
 from bot.model.reference import Line
+from bot.model.vocabulary import Reason
 from bot.state.database import Database
+from bot.state.ends import DatabaseEnds
 from bot.state.memory import DatabaseMemory
 
 DOCKERFILE = {"Dockerfile": f"FROM python:3.12@{digest('old')}\n"}
@@ -36,6 +39,16 @@ def test_scan_and_run_remember_in_one_file_beside_the_config(tmp_path, basebump,
     code, _, _ = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file)
     assert (code, sightings(tmp_path / "state.db")) == (0, [first, second])
     assert sorted(path.name for path in tmp_path.glob("state*")) == ["state.db"], "nothing is left open beside it"
+
+
+def test_a_scan_remembers_which_lines_are_over(tmp_path, basebump, loopback, config):
+    line, pinned = Line("docker.io/library/nginx", "1.27.1"), loopback.move("nginx", "1.27.1", "old")
+    loopback.move("nginx", "1.27.3", "new")
+    tree = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
+    code, _, _ = basebump("scan", tree, "--config", config("state: sqlite:///state.db\n"))
+    assert code == 0
+    known = DatabaseEnds(Database.sqlite(tmp_path / "state.db")).known([line])
+    assert known == {line: LineEnd(pinned, Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")}
 
 
 def test_a_scan_that_asks_nobody_remembers_nothing(tmp_path, basebump, config):

@@ -26,7 +26,7 @@ from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
-from bot.state.none import NoMemory
+from bot.state.none import NoEnds, NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HELD = digest("held")
@@ -43,7 +43,7 @@ def answers_of(
 ) -> Answers:
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
     wishes = [Wish(line, held, timedelta(), is_written=True) for line in lines]
-    sources = Sources(registry, NoFacts(), memory or NoMemory(), frozenset())
+    sources = Sources(registry, NoFacts(), memory or NoMemory(), NoEnds(), frozenset())
     return resolve(wishes, sources, Pool(workers), NoProgress(), NOW)
 
 

@@ -17,6 +17,7 @@ from bot.ports import Memory
 from bot.registries.manifest import parse_document
 from bot.state import memory as kept
 from bot.state.none import NoMemory
+from bot.state.tables import AT_ONCE, LINES_KEPT
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 LINE, OTHER = Line("docker.io/library/python", "3.12"), Line("docker.io/library/python", "3.13")
@@ -94,7 +95,7 @@ def test_the_last_answer_is_kept_with_its_etag(memory, now):
 
 
 def test_more_lines_than_fit_into_one_question(memory, now):
-    lines = {Line(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * kept.AT_ONCE + 1)}
+    lines = {Line(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * AT_ONCE + 1)}
     memory.saw(lines, now)
     memory.saw(lines, now + DAY)
     assert memory.claims(lines) == lines
@@ -173,10 +174,10 @@ def test_scans_of_a_scanner_that_cannot_say_how_old_its_knowledge_is_are_not_kep
 def test_old_sightings_are_dropped_but_for_the_newest_of_each_line(memory, now):
     for day, content in enumerate("ABA"):
         memory.saw({LINE: claim(content), OTHER: claim("stays")}, now + day * DAY)
-    memory.saw({LINE: claim("B")}, now + kept.SIGHTINGS_KEPT + 2 * DAY)
+    memory.saw({LINE: claim("B")}, now + LINES_KEPT + 2 * DAY)
     assert [seen for seen, _, _ in stays(memory)] == [digest("A"), digest("B")]
     assert [seen for seen, _, _ in stays(memory, OTHER)] == [digest("stays")]
-    memory.saw({LINE: claim("C")}, now + 3 * kept.SIGHTINGS_KEPT)
+    memory.saw({LINE: claim("C")}, now + 3 * LINES_KEPT)
     assert [seen for seen, _, _ in stays(memory)] == [digest("C")]
     assert memory.claims([LINE, OTHER]) == {LINE: claim("C")}
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from sqlalchemy import inspect
 from support.values import digest
 
 from bot.model.errors import StateError
+from bot.model.history import LineEnd, Sighting
 from bot.model.image import Claim
-from bot.model.reference import Line
+from bot.model.reference import Digest, Line
+from bot.model.vocabulary import Reason
 from bot.state import migration
+from bot.state.ends import DatabaseEnds
 from bot.state.migration import NewerSchemaError, bring_up_to_date, version_of
 from bot.state.tables import METADATA
 
 LINE = Line("ghcr.io/acme/web", "1")
+PYTHON = Line("docker.io/library/python", "3.12")
+OLD, NEW = (Digest(f"sha256:{letter * 64}") for letter in "ab")
+PRESENT = 1 + len(migration.MIGRATIONS)
+VERSION_1 = Path(__file__).parent / "version_1"
+"""What the first version made, and a run kept in it."""
 
 
 def add(column: str) -> migration.Migration:
@@ -29,26 +40,57 @@ def test_the_first_start_makes_every_table(place):
 def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, memory):
     memory.saw({LINE: Claim(digest("A"), "m")}, place.now)
     database = place.database()
-    for steps in ([add("one")], [add("one"), add("two"), add("three")], [add("one"), add("two"), add("three")]):
+    for added in (["one"], ["one", "two", "three"], ["one", "two", "three"]):
         with database.writing() as connection:
-            bring_up_to_date(connection, steps)
-            assert version_of(connection) == 1 + len(steps)
+            bring_up_to_date(connection, [*migration.MIGRATIONS, *map(add, added)])
+            assert version_of(connection) == PRESENT + len(added)
     with database.reading() as connection:
         names = [column["name"] for column in inspect(connection).get_columns("answers")]
     assert names[-3:] == ["one", "two", "three"]
     assert memory.claims([LINE]) == {LINE: Claim(digest("A"), "m")}
 
 
+def shape(database) -> dict[str, tuple]:
+    """Return the columns and keys of every table."""
+    with database.reading() as connection:
+        found = inspect(connection)
+        return {
+            name: (
+                [(column["name"], str(column["type"]), column["nullable"]) for column in found.get_columns(name)],
+                found.get_pk_constraint(name)["constrained_columns"],
+            )
+            for name in found.get_table_names()
+        }
+
+
+def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(new_place):
+    fresh, place = new_place().database(), new_place()
+    with place.database().writing() as connection:
+        METADATA.drop_all(connection)
+        made = (VERSION_1 / f"{connection.dialect.name}.sql").read_text(encoding="utf-8")
+        for statement in filter(str.strip, made.split(";\n")):
+            connection.exec_driver_sql(statement)
+        assert version_of(connection) == 1
+    ends, end = DatabaseEnds(place.database()), LineEnd(NEW, Reason.TAG_STOPPED, "`3.13` comes after it", "3.13")
+    ends.looked({PYTHON: end}, place.now)
+    assert ends.known([PYTHON]) == {PYTHON: end}
+    assert place.memory().claims([PYTHON])[PYTHON].etag == '"b"'
+    october = Sighting(PYTHON, OLD, datetime(2026, 10, 1, 6, tzinfo=UTC), datetime(2026, 10, 31, 6, tzinfo=UTC))
+    assert place.memory().sightings([PYTHON])[PYTHON][0] == october
+    assert shape(place.database()) == shape(fresh)
+
+
 def test_tables_of_a_later_release_are_refused_and_left_as_they_are(place):
     database = place.database()
     with database.writing() as connection:
-        bring_up_to_date(connection, [add("one")])
+        bring_up_to_date(connection, [*migration.MIGRATIONS, add("one")])
     with database.writing() as connection, pytest.raises(NewerSchemaError):
         bring_up_to_date(connection, [])
-    with pytest.raises(StateError, match=r"version 2, and this release reads 1; update basebump, or name another"):
+    said = f"version {PRESENT + 1}, and this release reads {PRESENT}; update basebump, or name another"
+    with pytest.raises(StateError, match=said):
         place.database()
     with database.reading() as connection:
-        assert version_of(connection) == 2
+        assert version_of(connection) == PRESENT + 1
 
 
 def test_a_migration_that_breaks_leaves_nothing_half_done(place):
@@ -57,9 +99,9 @@ def test_a_migration_that_breaks_leaves_nothing_half_done(place):
 
     database = place.database()
     with pytest.raises(StateError), database.writing() as connection:
-        bring_up_to_date(connection, [add("one"), broken])
+        bring_up_to_date(connection, [*migration.MIGRATIONS, add("one"), broken])
     with database.reading() as connection:
-        assert version_of(connection) == 1
+        assert version_of(connection) == PRESENT
         assert "one" not in [column["name"] for column in inspect(connection).get_columns("answers")]
 
 

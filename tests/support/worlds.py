@@ -22,13 +22,13 @@ from bot.pipeline.judge import World
 from bot.pipeline.orders import Orders
 from bot.pipeline.plan import Templates
 from bot.pipeline.run import run
-from bot.ports import Fleet, Memory, RegistryFacts
+from bot.ports import Ends, Fleet, Memory, RegistryFacts
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.scanners.none import NoScanner
 from bot.settings import repository_rules
-from bot.state.none import NoMemory
+from bot.state.none import NoEnds, NoMemory
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -83,6 +83,7 @@ class Loopback:
     scanner: NoScanner | ToldScanner = field(default_factory=NoScanner)
     entries: tuple[RegistryEntry, ...] = ()
     memory: Memory = field(default_factory=NoMemory)
+    ends: Ends = field(default_factory=NoEnds)
     facts: RegistryFacts = field(default_factory=NoFacts)
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
@@ -102,6 +103,7 @@ class Loopback:
             StandingClock(),
             NoProgress(),
             self.memory,
+            self.ends,
             self.facts,
             repository_rules,
         )

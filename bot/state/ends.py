@@ -1,0 +1,69 @@
+"""What runs found of lines that are over, over a database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, select
+
+from bot.model.history import LineEnd
+from bot.model.reference import Digest, Line
+from bot.model.vocabulary import REASONS, Reason, Status
+from bot.state.database import Database
+from bot.state.tables import ENDS, batches, upsert
+
+_WORDS = {reason.value: reason for reason in REASONS[Status.SUPERSEDED]}
+
+
+class DatabaseEnds:
+    """Implements `bot.ports.Ends`; safe to share between threads, and with other processes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, lines: Collection[Line]) -> Mapping[Line, LineEnd]:
+        """Return what was found of each line; what another release calls by a word of its own is left out."""
+        with self._database.reading() as connection:
+            rows = _rows(connection, lines)
+        return {line: _end(row, _WORDS[row.reason]) for line, row in rows.items() if row.reason in _WORDS}
+
+    def looked(self, found: Mapping[Line, LineEnd | None], at: datetime) -> None:
+        """Write down what looks `at` a time found; what another run found later stands."""
+        if not found:
+            return
+        with self._database.writing() as connection:
+            later = {line for line, row in _rows(connection, found).items() if row.looked_at > at}
+            news = {line: found[line] for line in sorted(found) if line not in later}
+            upsert(connection, ENDS, [_row(line, end, at) for line, end in news.items() if end is not None])
+            over = [{"of": line.repository, "at": line.tag} for line, end in news.items() if end is None]
+            if over:
+                is_over = (ENDS.c.repository == bindparam("of"), ENDS.c.tag == bindparam("at"))
+                connection.execute(delete(ENDS).where(*is_over), over)
+
+
+def _rows(connection: Connection, lines: Collection[Line]) -> dict[Line, Row[Any]]:
+    wanted = set(lines)
+    found: dict[Line, Row[Any]] = {}
+    for some in batches(sorted({line.repository for line in wanted})):
+        for row in connection.execute(select(ENDS).where(ENDS.c.repository.in_(some))):
+            if (line := Line(row.repository, row.tag)) in wanted:
+                found[line] = row
+    return found
+
+
+def _end(row: Row[Any], reason: Reason) -> LineEnd:
+    return LineEnd(Digest(row.digest), reason, row.detail, row.successor)
+
+
+def _row(line: Line, end: LineEnd, at: datetime) -> dict[str, Any]:
+    return {
+        "repository": line.repository,
+        "tag": line.tag,
+        "digest": end.digest,
+        "reason": end.reason.value,
+        "detail": end.detail,
+        "successor": end.successor,
+        "looked_at": at,
+    }

@@ -1,0 +1,149 @@
+"""Lines that are over, over many runs: a run looks at few of them, and knows of the others what earlier ones found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+import pytest
+from support.worlds import NOW, Loopback, build, write_tree
+
+from bot.model.errors import RegistryError
+from bot.model.vocabulary import Reason
+from bot.pipeline.scan import scan
+from bot.registries.access import RegistryEntry
+from bot.state.database import Database
+from bot.state.ends import DatabaseEnds
+from bot.state.none import NoEnds
+from bot.worktree import WorkTree
+
+COUNT, SHARE = 12, 2
+EVERY_TURN = 15
+"""Runs after which each of so many lines was looked at, with room."""
+
+
+@pytest.fixture
+def remembering(loopback, tmp_path) -> Loopback:
+    loopback.ends = DatabaseEnds(Database.sqlite(tmp_path / "state.db"))
+    return loopback
+
+
+def run(tmp_path, loopback: Loopback, content: str, day: int):
+    """Scan a Dockerfile on a day; return the status and the successor of each place, and how often was asked."""
+    at = NOW + timedelta(days=day)
+    world = replace(loopback.world(), clock=type("Later", (), {"now": lambda self: at})())
+    before = len(loopback.registry.served)
+    tree = WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content}))
+    (report,) = (scanned := scan(tree, "tree", world, loopback.rulebook)).report.repositories
+    found = [(str(each.status), each.detail, each.successor) for each in report.verdicts]
+    return found, len(loopback.registry.served) - before, scanned.report.failed
+
+
+def fleet(loopback: Loopback, *later: str) -> str:
+    """Put images on the shelf, each with the tags that came `later`; return a Dockerfile of all of them."""
+    names = [f"app-{number:02}" for number in range(COUNT)]
+    for name in names:
+        for tag in ("1.0.0", *later):
+            loopback.move(name, tag, f"{name} {tag}")
+    return "".join(f"FROM {name}:1.0.0@{build(f'{name} 1.0.0').digest}\n" for name in names)
+
+
+STOPPED = ("superseded", "`1.0.1` comes after it", "1.0.1")
+CURRENT = ("up-to-date", "", None)
+
+
+def test_a_line_that_was_found_to_be_over_is_over_in_the_runs_that_do_not_look(tmp_path, remembering):
+    content = fleet(remembering, "1.0.1")
+    over: set[int] = set()
+    for day in range(EVERY_TURN):
+        found, asked, failed = run(tmp_path, remembering, content, day)
+        now = {number for number, each in enumerate(found) if each == STOPPED}
+        assert now >= over
+        assert asked <= COUNT + SHARE
+        assert failed == ()
+        over = now
+    assert len(over) == COUNT
+
+
+def test_without_a_state_it_is_over_in_the_runs_that_look(tmp_path, loopback):
+    content = fleet(loopback, "1.0.1")
+    assert isinstance(loopback.ends, NoEnds)
+    for day in range(3):
+        found, _, _ = run(tmp_path, loopback, content, day)
+        assert found.count(STOPPED) == SHARE
+
+
+def test_what_a_look_no_longer_finds_is_forgotten(tmp_path, remembering):
+    content = fleet(remembering, "1.0.1")
+    for day in range(EVERY_TURN):
+        run(tmp_path, remembering, content, day)
+    for number in range(COUNT):
+        remembering.store.remove(f"library/app-{number:02}", build(f"app-{number:02} 1.0.1").digest)
+    found, _, _ = run(tmp_path, remembering, content, EVERY_TURN)
+    assert found.count(CURRENT) == SHARE
+    for day in range(EVERY_TURN, 2 * EVERY_TURN):
+        found, _, _ = run(tmp_path, remembering, content, day)
+    assert found == [CURRENT] * COUNT
+
+
+def test_a_line_that_moved_since_is_not_called_over_for_what_was_found_before(tmp_path, remembering):
+    content = fleet(remembering, "1.0.1")
+    for day in range(EVERY_TURN):
+        run(tmp_path, remembering, content, day)
+    for number in range(COUNT):
+        name = f"app-{number:02}"
+        content = content.replace(build(f"{name} 1.0.0").digest, remembering.move(name, "1.0.0", f"{name} again"))
+    found, _, _ = run(tmp_path, remembering, content, EVERY_TURN)
+    assert found.count(CURRENT) == COUNT - SHARE
+
+
+@dataclass
+class Announcing:
+    """Publishes a day for every image, until it is silent."""
+
+    day: date | None
+    is_silent: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def recorded(self, line, digest):
+        return None
+
+    def end_of_life(self, line, digest):
+        self.asked.append(str(line))
+        if self.is_silent:
+            raise RegistryError(line.host, Reason.UNREACHABLE, "silent", is_failure=True)
+        return self.day
+
+
+def test_what_a_publisher_announced_stands_until_he_is_asked_again_and_says_otherwise(tmp_path, remembering):
+    mirror, facts = remembering.registry.host, Announcing(date(2026, 11, 1))
+    remembering.facts = facts
+    remembering.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, insecure=True),)
+    content = ""
+    for number in range(COUNT):
+        built = remembering.store.tag(f"dotnet/runtime-{number:02}", "8.0", build(f"{number}"))
+        content += f"FROM mcr.microsoft.com/dotnet/runtime-{number:02}:8.0@{built}\n"
+    over = ("superseded", "its publisher ended it on 2026-11-01", None)
+    for day in range(EVERY_TURN):
+        found, _, _ = run(tmp_path, remembering, content, day)
+    assert found == [over] * COUNT
+    assert len(facts.asked) == EVERY_TURN * SHARE
+    facts.is_silent = True
+    for day in range(EVERY_TURN, EVERY_TURN + 10):
+        assert run(tmp_path, remembering, content, day)[0] == [over] * COUNT
+    facts.is_silent, facts.day = False, None
+    for day in range(EVERY_TURN, 2 * EVERY_TURN):
+        found, _, _ = run(tmp_path, remembering, content, day)
+    assert found == [CURRENT] * COUNT
+
+
+def test_ends_that_cannot_be_written_down_fail_once_and_are_seen_all_the_same(tmp_path, remembering):
+    content = fleet(remembering, "1.0.1")
+    with Database.sqlite(tmp_path / "state.db").writing() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON ends BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    found, _, failed = run(tmp_path, remembering, content, 0)
+    assert found.count(STOPPED) == SHARE
+    assert [(each.subject, each.stage.value) for each in failed] == [("state", "resolve")]
+    assert "no room" in failed[0].error
