@@ -6,7 +6,19 @@ from typing import assert_never
 
 from bot.core.notes import with_note
 from bot.core.transition import transition_of
-from bot.model.decision import Cause, Decision, Held, NotChecked, Refused, Skip, Superseded, Unknown, Update, UpToDate
+from bot.model.decision import (
+    Cause,
+    Decision,
+    Held,
+    NotChecked,
+    Refused,
+    Skip,
+    Superseded,
+    Unknown,
+    Update,
+    UpToDate,
+    selected_of,
+)
 from bot.model.report import Verdict
 from bot.model.vocabulary import Reason, Status
 
@@ -15,7 +27,8 @@ WITHDRAWN = "Its publisher took back what the file holds: the tag went back from
 
 def verdict(decision: Decision) -> Verdict:
     """Return what a run concluded about one place."""
-    place = decision.occurrence
+    selected = selected_of(decision)
+    place = with_note(decision.occurrence, selected.unlisted if selected is not None else "")
     match decision:
         case UpToDate():
             return Verdict(place, Status.UP_TO_DATE)

@@ -19,6 +19,8 @@ class Selected:
     occurrence: Occurrence
     line: Line
     policy: Policy
+    unlisted: str = ""
+    """Why nobody could look for other tags that its policy lets it move to; empty where somebody did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,11 @@ class NotChecked:
 
 
 Decision = Update | UpToDate | Superseded | Held | Skip | Refused | Unknown | NotChecked
+
+
+def selected_of(decision: Decision) -> Selected | None:
+    """Return the place that a decision is about, with its line and policy where it has any."""
+    return decision.update.selected if isinstance(decision, Refused) else decision.selected
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.bases import base_of, behind, is_behind
@@ -49,6 +49,7 @@ class Asked:
         if isinstance(lines, RegistryError):
             return Unknown(selected, lines.reason, str(lines))
         selected = noted(selected, self.notes.get(selected.line, ""))
+        selected = replace(selected, unlisted=self.shelves.unlisted(selected))
         decision = decide(selected, [self.resolutions[line] for line in lines], self.now)
         if not isinstance(decision, UpToDate):
             return decision

@@ -16,6 +16,7 @@ from bot.model.hosts import announces_ends, is_acr
 from bot.model.policy import EndOfLife
 from bot.model.reference import Line
 from bot.model.report import Failed
+from bot.model.vocabulary import Reason
 from bot.pipeline.pool import Pool
 from bot.pipeline.troubles import Troubles
 from bot.ports import Progress, Registry
@@ -45,9 +46,17 @@ class Shelves:
     def lines(self, selected: Selected) -> tuple[Line, ...] | RegistryError:
         """Return the lines that a place may move to, the farthest first; the written one is the last."""
         course = course_of(selected)
-        if course is None:
+        if course is None or self.unlisted(selected):
             return (selected.line,)
         return self.refused.get(course.line.repository) or self.goals[course]
+
+    def unlisted(self, selected: Selected) -> str:
+        """Say why nobody can look for the other tags of a place; empty where somebody did, or may in another run."""
+        error = self.refused.get(selected.line.repository)
+        if error is None or course_of(selected) is None:
+            return ""
+        will_not_tell = error.reason is Reason.DENIED or not error.is_failure
+        return f"Newer tags could not be looked for: {error}" if will_not_tell else ""
 
 
 def follow(

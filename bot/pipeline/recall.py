@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+<<<<<<< HEAD
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+=======
+>>>>>>> Follow the digest of a place's own tag where a registry lists no tags, and say why
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +14,7 @@ from bot.core.group import FIRST, Bundle, bundle_of
 from bot.core.lifecycle import next_step
 from bot.core.mark import memory
 from bot.model.dashboard import Ask
-from bot.model.decision import Decision, Held, Refused, Selected, Skip, Unknown, Update, UpToDate
+from bot.model.decision import Decision, Held, Refused, Skip, Unknown, Update, UpToDate, selected_of
 from bot.model.proposal import Leave, LeaveReason, Proposal, Seen, Step, Unwanted
 from bot.model.source import Closed
 from bot.model.vocabulary import Reason
@@ -94,7 +97,7 @@ def _prospect(
 def _places_by_branch(decisions: Sequence[Decision], prefix: str) -> Mapping[str, Sequence[Decision]]:
     places: dict[Bundle, list[Decision]] = defaultdict(list)
     for decision in decisions:
-        selected = _selected(decision)
+        selected = selected_of(decision)
         if selected is not None:
             places[bundle_of(selected)].append(decision)
     everything = [decision for decided in places.values() for decision in decided]
@@ -107,14 +110,12 @@ def _is_known(planned: Planned | None, places: Sequence[Decision], seen: Sequenc
         return False
     if planned is not None:
         return not surveyed.failed
+    proposed = {target.rpartition("@")[0] for each in seen for target in memory(each.body).targets}
+    if any(_is_to_another_tag(place, proposed) for place in places):
+        return False
     repositories = {place.occurrence.reference.repository for place in places}
-    for each in seen:
-        repositories |= {target.rpartition("@")[0].rpartition(":")[0] for target in memory(each.body).targets}
+    repositories |= {line.rpartition(":")[0] for line in proposed}
     return not any(surveyed.may_hide(repository) for repository in repositories or {""})
-
-
-def _selected(decision: Decision) -> Selected | None:
-    return decision.update.selected if isinstance(decision, Refused) else decision.selected
 
 
 def _is_unknown(place: Decision) -> bool:
@@ -127,6 +128,18 @@ def _is_unknown(place: Decision) -> bool:
             return isinstance(closed, Closed) and closed.reason is reason and not closed.is_certain
         case _:
             return False
+
+
+def _is_to_another_tag(place: Decision, proposed: Collection[str]) -> bool:
+    """Say whether a place is proposed to move to another tag, and nobody could look in this run whether it still may.
+
+    `proposed` are lines, as `repository:tag`.
+    """
+    selected = selected_of(place)
+    if selected is None or not selected.unlisted:
+        return False
+    line = selected.line
+    return any(each != str(line) and each.rpartition(":")[0] == line.repository for each in proposed)
 
 
 def _why_not(places: Sequence[Decision]) -> str:

@@ -21,7 +21,7 @@ from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
 from bot.net import Response, plain
 from bot.registries.access import Access, Endpoint, account_of
-from bot.registries.answers import refusal
+from bot.registries.answers import METADATA_READ, refusal
 from bot.registries.auth import Authenticator, Question
 from bot.registries.manifest import media_type
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:  # a quarter of a second, which only those pay who ask
     from azure.core.pipeline import PipelineResponse
     from azure.core.rest import HttpRequest
 
-METADATA_READ = "metadata_read"
-"""The action that a token must allow (https://aka.ms/acr/repo-permissions)."""
 LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
 END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
 """https://github.com/microsoft/ContainerRegistry has what MCR publishes; `acr annotate` writes the same."""

@@ -11,26 +11,40 @@ from bot.model.vocabulary import Reason
 from bot.net import HttpError, OversizedError, RateLimitedError, Response, StrayedError, plain
 from bot.registries.access import Endpoint
 
+METADATA_READ = "metadata_read"
+"""What a token of Azure's registries must allow to list tags, or to read what was recorded of an image.
+
+https://aka.ms/acr/repo-permissions
+"""
 MAX_COMPLAINTS = 3
 """Errors of one answer that are passed on; registries send one."""
 
 
 def refusal(
-    endpoint: Endpoint, asked: str, response: Response, *, has_credential: bool, hide: Iterable[str] = ()
+    endpoint: Endpoint,
+    asked: str,
+    response: Response,
+    *,
+    has_credential: bool,
+    actions: str = "pull",
+    hide: Iterable[str] = (),
 ) -> RegistryError:
     """Return the error for an answer that is neither 200 nor to be retried.
 
-    `asked` names what was asked for; `hide` are the secrets that went with the question.
+    `asked` names what was asked for, and `actions` what a token must allow for it; `hide` are the secrets that went
+    with the question.
     """
+    takes = ": this takes `metadata/read`" if actions == METADATA_READ else ""
     said = complaint(response, hide)
     answered = f"{endpoint.host} answered {response.status} for {asked}" + (f" ({said})" if said else "")
     match response.status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if has_credential:
             reason, is_failure = Reason.DENIED, True
-            advice = f"the credential configured for {endpoint.account} does not open it; check it, or its rights"
+            which = f"the credential configured for {endpoint.account}"
+            advice = f"{which} does not open it; check it, or its rights{takes}"
         case HTTPStatus.NOT_FOUND | HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             reason, is_failure = Reason.NOT_FOUND_OR_DENIED, False
-            advice = "it is not there, or needs a credential that may see it"
+            advice = f"it is not there, or needs a credential that may see it{takes}"
         case HTTPStatus.TOO_MANY_REQUESTS:
             reason, is_failure = Reason.RATE_LIMITED, True
             wait = plain(response.headers.get("retry-after", ""))

@@ -65,7 +65,7 @@ class Question:
     etag: str | None = None
     """Of an earlier answer; where it still holds, the answer is 304."""
     actions: str = "pull"
-    """What the token must allow; Azure tells what it recorded of an image to `metadata_read` only."""
+    """What the token must allow: `pull`, or `answers.METADATA_READ`."""
 
     @property
     def asked(self) -> str:
@@ -257,7 +257,8 @@ class Authenticator:
             asked = f"a token for {key.scope} at {realm.shown}"
             authorization = _Authorization(headers.get("Authorization", ""), credential)
             has_credential = credential is not None
-            raise refusal(endpoint, asked, response, has_credential=has_credential, hide=authorization.secrets)
+            actions, hide = key.scope.rpartition(":")[2], authorization.secrets
+            raise refusal(endpoint, asked, response, has_credential=has_credential, actions=actions, hide=hide)
         try:
             return parse_token(response.body)
         except ValueError as error:
@@ -275,7 +276,8 @@ class Authenticator:
             return RegistryError(endpoint.registry, Reason.DENIED, message, is_failure=True)
         credential = self._keychain.credential(endpoint.account, question.repository)
         hide = (*(authorization.secrets if authorization else ()), *_secrets(credential))
-        return refusal(endpoint, question.asked, response, has_credential=credential is not None, hide=hide)
+        has_credential, actions = credential is not None, question.actions
+        return refusal(endpoint, question.asked, response, has_credential=has_credential, actions=actions, hide=hide)
 
 
 def may_see_credential(endpoint: Endpoint, realm: Url) -> bool:

@@ -24,8 +24,8 @@ from bot.net.guard import Resolve, resolve
 from bot.ports import RegistryFacts
 from bot.registries import facts
 from bot.registries.access import Access, Endpoint, RegistryEntry
-from bot.registries.acr import METADATA_READ, AcrFacts
-from bot.registries.answers import refusal
+from bot.registries.acr import AcrFacts
+from bot.registries.answers import METADATA_READ, refusal
 from bot.registries.auth import Authenticator, Question
 from bot.registries.entra import EntraLogins
 from bot.registries.keychain import Keychain

@@ -191,6 +191,17 @@ def test_the_tags_of_a_repository_are_listed_once(tmp_path, loopback):
     assert sum(path.startswith("list") for _, path in asked) == 1
 
 
+def test_a_list_of_tags_that_is_refused_costs_what_is_newer_and_not_the_digest(tmp_path, loopback):
+    old, now = loopback.move("nginx", "1.27.1", "old"), loopback.move("nginx", "1.27.1", "now")
+    loopback.store.tags = lambda repository: {}
+    found, _, changes, text = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", Rule(update=UpdateMode.PATCH))
+    assert changes == {"Dockerfile": f"FROM nginx:1.27.1@{now}\n"}
+    (note,) = found[1]["notes"]
+    assert note.startswith("Newer tags could not be looked for: ")
+    assert "library/nginx/tags/list" in note
+    assert "Newer tags could not be looked for: " in text
+
+
 # ---- lines that are over ------------------------------------------------------------------------------------------
 
 

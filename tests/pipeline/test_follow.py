@@ -3,16 +3,25 @@
 from datetime import date, timedelta
 
 import pytest
+from support.listener import Listener, Received, Reply
 from support.soon import soon
 from support.values import occurrence
-from support.worlds import build
+from support.worlds import NOW, build
 
 from bot.cli.terminal import NoProgress
+from bot.core.verdict import verdict
 from bot.model.decision import Selected
-from bot.model.policy import Policy, UpdateMode
+from bot.model.errors import RegistryError
+from bot.model.policy import Policy, Rulebook, UpdateMode
+from bot.model.vocabulary import Status
+from bot.pipeline.ask import ask
 from bot.pipeline.follow import follow
 from bot.pipeline.pool import REGISTRIES
+from bot.pipeline.resolve import Sources
 from bot.registries.access import RegistryEntry
+from bot.registries.none import NoFacts
+from bot.registries.oci import OciRegistry
+from bot.state.none import NoEnds, NoMemory
 
 START = date(2026, 1, 5)
 """A Monday."""
@@ -40,6 +49,60 @@ def test_every_line_has_its_turn_however_often_runs_are(loopback, count, pace):
     ]
     assert {len(lines) for lines in watched} == {(count + 9) // 10}
     assert {line for lines in watched for line in lines} == {each.line for each in selected}
+
+
+def refusing(status: int):
+    """Serve one image under every tag, and no lists of tags."""
+    image = build("one for all")
+
+    def answer(received: Received) -> Reply:
+        if "/tags/list" in received.path:
+            return Reply(status, headers={"WWW-Authenticate": "Basic"} if status == 401 else {})
+        return Reply(200, image.content, {"Content-Type": image.media_type, "Docker-Content-Digest": image.digest})
+
+    return Listener(answer)
+
+
+@pytest.mark.parametrize("login", [{}, {"username": "user", "password": "secret"}], ids=["nobody", "somebody"])
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_where_tags_may_not_be_listed_a_place_follows_its_own_and_says_why(status, login):
+    with refusing(status) as server:
+        places = [occurrence(f"{server.host}/{name}:1.2") for name in ("a", "b")]
+        selected = [Selected(place, place.reference.line(), Policy(update=UpdateMode.PATCH)) for place in places]
+        entry = RegistryEntry(server.host, insecure=True, **login)
+        registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
+        sources = Sources(registry, NoFacts(), NoMemory(), NoEnds(), frozenset())
+        found = ask(selected, sources, Rulebook(), NoProgress(), NOW)
+    verdicts = [verdict(found.decide(place)) for place in selected]
+    assert {each.status for each in verdicts} == {Status.UPDATE}
+    assert {each.new_digest for each in verdicts} == {build("one for all").digest}
+    for name, each in zip("ab", verdicts, strict=True):
+        (note,) = each.occurrence.notes
+        assert note.startswith(f"Newer tags could not be looked for: {'what ' if status == 405 else ''}{server.host}")
+        assert f"{name}/tags/list" in note
+    was_refused = bool(login) and status in {401, 403}
+    assert [failed.subject for failed in found.failed] == ([server.host] if was_refused else [])
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_where_tags_could_not_be_listed_this_time_nothing_is_known(status):
+    with refusing(status) as server:
+        place = occurrence(f"{server.host}/a:1.2")
+        selected = Selected(place, place.reference.line(), Policy(update=UpdateMode.PATCH))
+        registry = OciRegistry((RegistryEntry(server.host, insecure=True),), environment={}, sleep=lambda _: None)
+        shelves = follow((selected,), registry, REGISTRIES, NoProgress(), (), START)
+    assert isinstance(shelves.lines(selected), RegistryError)
+    assert shelves.unlisted(selected) == ""
+
+
+def test_a_place_whose_tag_stays_does_not_mind_that_tags_cannot_be_listed():
+    with refusing(403) as server:
+        place = occurrence(f"{server.host}/a:1.2.3")
+        selected = Selected(place, place.reference.line(), Policy())
+        registry = OciRegistry((RegistryEntry(server.host, insecure=True),), environment={}, sleep=lambda _: None)
+        shelves = follow((selected,), registry, REGISTRIES, NoProgress(), (), START)
+    assert server.asked == ["GET /v2/a/tags/list?n=1000"]
+    assert (shelves.lines(selected), shelves.unlisted(selected)) == ((selected.line,), "")
 
 
 def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_for_others(loopback):

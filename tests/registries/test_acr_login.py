@@ -47,6 +47,15 @@ def test_the_tags_of_a_registry_that_is_not_named_as_azures_are_listed_by_its_ow
     assert client(entry(acr), environment=by_secret(entra)).tags(f"{acr.host}/team/app") == ("1",)
 
 
+def test_who_may_pull_and_not_read_metadata_is_told_that_lists_of_tags_take_it(acr, entra):
+    acr.identities = {CLIENT: Identity({"*": frozenset({"pull"})})}
+    oci = client(entry(acr), environment=by_secret(entra))
+    assert oci.head(line(acr)).digest == IMAGE.digest
+    with pytest.raises(RegistryError, match=r"this takes `metadata/read`$") as caught:
+        oci.tags(f"{acr.host}/team/app")
+    assert caught.value.reason is Reason.DENIED
+
+
 def logins(acr: Acr, entra: Entra, clock: list[float]) -> EntraLogins:
     http = HttpClient(Access([entry(acr)]).listed(), environment={})
     return EntraLogins(http, by_secret(entra), now=lambda: clock[0])

@@ -1,0 +1,44 @@
+"""Proposals where tags cannot be listed any more: what is open may still be wanted, and nobody could look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.stands import LocalStand
+from support.worlds import outcomes
+
+from bot.model.policy import Rule, UpdateMode
+
+pytestmark = pytest.mark.real("git")
+
+
+@pytest.fixture
+def patching(loopback):
+    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(update=UpdateMode.PATCH),))
+    return loopback
+
+
+def refuse(loopback) -> None:
+    loopback.store.tags = lambda repository: {}
+
+
+def test_a_request_to_another_tag_is_left_as_it_is_while_nobody_can_look_for_tags(tmp_path, patching):
+    pinned = patching.move("nginx", "1.27.1", "old")
+    patching.move("nginx", "1.27.3", "new")
+    stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
+    assert outcomes(patching.run([stand.fleet()])) == ["opened"]
+    before = stand.branches()
+    refuse(patching)
+    assert outcomes(patching.run([stand.fleet()])) == ["left-alone"]
+    assert stand.branches() == before
+
+
+def test_a_request_to_its_own_tag_ends_when_that_was_done_though_nobody_can_look_for_others(tmp_path, patching):
+    pinned = patching.move("nginx", "1.27.1", "old")
+    now = patching.move("nginx", "1.27.1", "new")
+    refuse(patching)
+    stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
+    assert outcomes(patching.run([stand.fleet()])) == ["opened"]
+    stand.commit("main", {"Dockerfile": f"FROM nginx:1.27.1@{now}\n"})
+    assert outcomes(patching.run([stand.fleet()])) == ["closed"]
