@@ -96,9 +96,12 @@ def _occurrence(verdict: Verdict) -> JsonValue:
 
 
 def _more(verdict: Verdict) -> Mapping[str, JsonValue]:
-    """Return the keys that only some places have: the tag that is written with a digest, and the one after an end."""
+    """Return the keys that only some places have.
+
+    Their reason in a sentence, the tag that is written with a digest, and the one after an end.
+    """
     new_tag = verdict.transition.tag if verdict.transition is not None else None
-    more = {"new_tag": new_tag, "successor": verdict.successor}
+    more = {"detail": verdict.detail, "new_tag": new_tag, "successor": verdict.successor}
     return {key: value for key, value in more.items() if value}
 
 

@@ -35,7 +35,7 @@ def report():
     image = ProposedImage("node:22", "docker.io/library/node", "22", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
     unsupported = Unsupported(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
-    verdicts = (Verdict(place, Status.UPDATE, new_digest=DIGEST, transition=moved, successor="24"),)
+    verdicts = (Verdict(place, Status.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"),)
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
     return RunReport(Level.PROPOSE, (repository,), failed=(Failed("docker.io", Stage.RESOLVE, "no answer"),))
 

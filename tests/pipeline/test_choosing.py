@@ -60,7 +60,7 @@ def test_an_index_made_anew_around_the_same_images_is_held(tmp_path, loopback):
     found, _, changes, text = choose(tmp_path, loopback, f"FROM python:3.12@{old}\n")
     assert status(found[1]) == ("held", "index-churn")
     assert changes == {}
-    assert "held (index-churn)" in text
+    assert f"held (index-churn): {found[1]['detail']}\n" in text
 
 
 def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for_it(tmp_path, loopback):
@@ -74,6 +74,7 @@ def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for
     accepted = Accepted(Reason.PLATFORM_LOST, "platform team", "arm64 is gone", NOW.date())
     found, *_ = choose(tmp_path, loopback, content, Rule(accept=(accepted,)))
     assert found[1]["new_digest"] == now
+    assert "detail" not in found[1]
 
 
 def test_an_image_in_place_of_an_index_is_held_where_it_is_for_another_platform(tmp_path, loopback):
