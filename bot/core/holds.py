@@ -47,12 +47,24 @@ def platforms_in_use(selected: Selected, old: Manifest | None) -> tuple[str, ...
     return old.platforms if old is not None else ()
 
 
+def _at_stake(selected: Selected, resolved: Resolved, old: Manifest | None) -> tuple[str, ...]:
+    """Return the platforms in use, without those that the image in the file never had, where that is known."""
+    used = platforms_in_use(selected, old)
+    had = old.platforms if old is not None else ()
+    if old is not None and old.digest in resolved.held_platforms:
+        had = (resolved.held_platforms[old.digest],)
+    reference = selected.occurrence.reference
+    if reference.digest is None and reference.tag == resolved.line.tag:
+        return ()  # it is built or run with what the tag points to, which is pinned as it is
+    return tuple(wanted for wanted in used if not had or any(is_same_platform(each, wanted) for each in had))
+
+
 def _churn(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:
     """Object where everything in use has the same image behind it: attestations alone make an index new."""
     new = resolved.manifest
     if new is None or old is None or new.kind is not Kind.INDEX or old.kind is not Kind.INDEX:
         return ""
-    used = platforms_in_use(selected, old)
+    used = _at_stake(selected, resolved, old)
     before, after = ([_images(index, platform) for platform in used or ("",)] for index in (old, new))
     if before != after or not all(before):
         return ""
@@ -70,7 +82,7 @@ def _images(index: Manifest, platform: str) -> frozenset[Digest]:
 
 def _platform_lost(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:
     new = resolved.manifest
-    used = platforms_in_use(selected, old)
+    used = _at_stake(selected, resolved, old)
     if new is None:
         return ""
     held = selected.occurrence.reference.digest

@@ -122,6 +122,8 @@ class Resolved:
     """Earlier digests that would be old enough, and that no tag keeps their registry from deleting."""
     platform: str | None = None
     """Of what `digest` names, where that is no index, this was asked for, and its config says one."""
+    held_platforms: Mapping[Digest, str] = field(default_factory=dict)
+    """The same of the `held` digests."""
 
 
 @dataclass(frozen=True, slots=True)

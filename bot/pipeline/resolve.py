@@ -167,10 +167,12 @@ class _Asking:
                 raise
             return replace(resolved, not_pullable=str(error))
         held = dict(self._held(line, {wish.held for wish in moving if wish.held is not None}, manifest))
-        kept = dict(self._kept(line, held, manifest))
+        held_platforms = dict(self._held_platforms(line, held, manifest, moving))
+        kept = dict(self._kept(line, held_platforms, manifest))
         recorded = {digest: record for digest in (current, *held) if (record := self._recorded(line, digest))}
         platform = self._platform(line, manifest, held, moving)
         resolved = replace(resolved, manifest=manifest, platform=platform, held=held, kept=kept, recorded=recorded)
+        resolved = replace(resolved, held_platforms=held_platforms)
         return self._with_earlier(resolved, moving)
 
     def _proved(self, resolved: Resolved) -> Manifest:
@@ -196,17 +198,31 @@ class _Asking:
                 if error.is_absent:
                     yield digest, None
 
+    def _held_platforms(
+        self, line: Line, held: Mapping[Digest, Manifest | None], current: Manifest, moving: Iterable[Wish]
+    ) -> Iterator[tuple[Digest, str]]:
+        """Yield the platform of each held manifest, which its config says, where there is anything to compare it with.
+
+        Who pinned one in place of an index keeps to it, so that there it must be known.
+        """
+        named = {wish.held for wish in moving if wish.names_platforms}
+        for digest, old in held.items():
+            if old is None or old.kind is not Kind.MANIFEST:
+                continue
+            if current.kind is Kind.INDEX:
+                platform = next(iter(self.sources.registry.describe(line, old).platforms), None)
+            else:
+                platform = self._described(line, old) if digest in named else None
+            if platform is not None:
+                yield digest, platform
+
     def _kept(
-        self, line: Line, held: Mapping[Digest, Manifest | None], current: Manifest
+        self, line: Line, platforms: Mapping[Digest, str], current: Manifest
     ) -> Iterator[tuple[Digest, Manifest | None]]:
         """Yield, for each held manifest of one platform, the one of the same platform: who pinned one keeps to one."""
-        for digest, old in held.items():
-            if old is None or old.kind is not Kind.MANIFEST or current.kind is not Kind.INDEX:
-                continue
-            platform = next(iter(self.sources.registry.describe(line, old).platforms), None)
-            if platform is not None:
-                child = image_for(current, platform)
-                yield digest, self._fetch(line, child.digest) if child is not None else None
+        for digest, platform in platforms.items() if current.kind is Kind.INDEX else ():
+            child = image_for(current, platform)
+            yield digest, self._fetch(line, child.digest) if child is not None else None
 
     def _platform(
         self, line: Line, current: Manifest, held: Mapping[Digest, Manifest | None], moving: Iterable[Wish]
@@ -215,8 +231,12 @@ class _Asking:
         had_more = any(old is not None and old.kind is Kind.INDEX for old in held.values())
         if current.kind is Kind.INDEX or not (had_more or any(wish.names_platforms for wish in moving)):
             return None
+        return self._described(line, current)
+
+    def _described(self, line: Line, manifest: Manifest) -> str | None:
+        """Return the platform of what is no index, as its config says; None where nobody can say."""
         try:
-            return next(iter(self.sources.registry.describe(line, current).platforms), None)
+            return next(iter(self.sources.registry.describe(line, manifest).platforms), None)
         except RegistryError as error:
             self.troubles.note(line.host, error)
             return None

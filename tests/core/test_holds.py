@@ -68,6 +68,35 @@ def test_a_platform_that_a_rule_or_the_place_names_may_be_lost_without_knowing_t
     assert objections(None, new) == {}
 
 
+def test_what_a_rule_names_and_the_image_in_the_file_never_had_is_not_lost():
+    old, new = index("old", {"linux/amd64": "amd"}), index("new", {"linux/amd64": "amd2"})
+    for platforms in (("linux/arm64",), ("linux/amd64", "linux/arm64")):
+        assert objections(old, new, policy=Policy(platforms=platforms)) == {}
+    assert objections(old, new, platform="linux/arm64") == {}
+    alone = manifest("old")
+    arm64 = Policy(platforms=("linux/arm64",))
+    assert list(objections(alone, new, policy=arm64)) == [Reason.PLATFORM_LOST]
+    assert objections(alone, new, policy=arm64, held_platforms={digest("old"): "linux/amd64"}) == {}
+    assert list(objections(alone, new, policy=arm64, held_platforms={digest("old"): "linux/arm64"})) == [
+        Reason.PLATFORM_LOST
+    ]
+
+
+def test_an_index_is_churn_whatever_platforms_a_rule_names_that_it_never_had():
+    policy = Policy(platforms=("linux/amd64", "linux/s390x"))
+    assert list(objections(index("old"), index("new"), policy=policy)) == [Reason.INDEX_CHURN]
+
+
+def test_what_is_not_pinned_loses_nothing_to_its_own_tag_and_may_to_another():
+    policy, new = Policy(platforms=("linux/arm64",)), index("new", {"linux/amd64": "amd"})
+    place = Selected(occurrence("nginx:1"), LINE, policy)
+    assert dict(holds(place, Resolved(LINE, new.digest, new))) == {}
+    elsewhere = Resolved(Line(LINE.repository, "2"), new.digest, new)
+    assert list(dict(holds(place, elsewhere))) == [Reason.PLATFORM_LOST]
+    without_a_tag = Selected(occurrence("nginx"), LINE, policy)
+    assert list(dict(holds(without_a_tag, Resolved(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
+
+
 def test_more_platforms_are_no_loss():
     assert (
         objections(index("old", {"linux/amd64": "amd"}), index("new", {"linux/amd64": "x", "linux/arm64": "y"})) == {}

@@ -100,6 +100,17 @@ def test_an_image_for_another_platform_than_the_one_that_a_rule_names_is_held(tm
     assert status(choose(tmp_path, loopback, content, Rule(platforms=("linux/arm64",)))[0][1]) == ("update", None)
 
 
+def test_an_image_that_never_was_for_the_platform_that_a_rule_names_is_not_held(tmp_path, loopback):
+    old = loopback.store.tag("library/python", "3.12", image_of("a"))
+    other = loopback.store.tag("library/python", "3.13", index([image_of("c")]))
+    loopback.store.tag("library/python", "3.12", image_of("b"))
+    loopback.store.tag("library/python", "3.13", index([image_of("d")]))
+    loopback.store.tag("library/python", "3.14", index([image_of("e")]))
+    content = f"FROM python:3.12@{old}\nFROM python:3.13@{other}\nFROM python:3.14\n"
+    found, *_ = choose(tmp_path, loopback, content, Rule(platforms=("linux/amd64", "linux/arm64")))
+    assert [status(found[line]) for line in (1, 2, 3)] == [("update", None)] * 3
+
+
 def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
     old = index([image_of("a"), image_of("b", "linux/arm64")])
     new = index([image_of("c"), image_of("d", "linux/arm64")])
