@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.tags import ended, patched, successor
+from bot.core.tags import ended, is_kin, patched, successor
 from bot.model.decision import Selected
 from bot.model.policy import UpdateMode
 from bot.model.reference import Line
@@ -37,7 +37,7 @@ def targets(course: Course, offered: Sequence[str], *, counted: bool, named: str
     """Return the lines that may be moved to, the farthest first; the written one is the last.
 
     `counted` says whether bare numbers behind a tag are those of its patches; `named` is what the operator says comes
-    after a line that is over, and counts where it is `offered`.
+    after a line that is over, and counts where it is `offered`, for tags of its family: an entry may be about many.
     """
     line = course.line
     tags: list[str | None] = []
@@ -53,6 +53,6 @@ def targets(course: Course, offered: Sequence[str], *, counted: bool, named: str
 
 def _after(tag: str, offered: Sequence[str], named: str | None) -> str | None:
     if named is not None:
-        return named if named in offered else None
+        return named if named in offered and is_kin(tag, named) else None
     ending = ended(tag, offered)
     return ending.successor if ending is not None else None

@@ -255,6 +255,16 @@ def test_the_successor_that_the_operator_names_is_proposed_where_a_rule_replaces
     assert status(found[1]) == ("up-to-date", None)
 
 
+def test_a_successor_of_another_family_is_named_and_not_proposed(tmp_path, loopback):
+    digests = shelf(loopback, "python", "3.8", "3.8-slim", "3.8.20", "3.13")
+    ends = (EndOfLife("docker.io/library/python", "3.8*", date(2024, 10, 7), "3.13"),)
+    content = "".join(f"FROM python:{tag}@{digests[tag]}\n" for tag in ("3.8", "3.8-slim", "3.8.20"))
+    found, _, changes, _ = choose(tmp_path, loopback, content, Rule(replace_ended=True), end_of_life=ends)
+    assert [found[line]["status"] for line in (1, 2, 3)] == ["update", "superseded", "update"]
+    assert found[2]["successor"] == "3.13"
+    assert changes["Dockerfile"].splitlines()[1] == f"FROM python:3.8-slim@{digests['3.8-slim']}"
+
+
 def test_a_successor_that_is_not_there_is_named_and_not_proposed(tmp_path, loopback):
     digests = shelf(loopback, "python", "3.8", "3.13")
     ends = (EndOfLife("docker.io/library/python", "3.8", date(2024, 10, 7), "3.99"),)

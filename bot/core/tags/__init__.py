@@ -2,8 +2,21 @@
 
 from bot.core.tags.choosing import successor
 from bot.core.tags.endings import Ending, could_end, ended
+from bot.core.tags.families import is_kin
 from bot.core.tags.patches import original_of, patched
 from bot.core.tags.reading import read
 from bot.core.tags.version import Scheme, System, Version
 
-__all__ = ["Ending", "Scheme", "System", "Version", "could_end", "ended", "original_of", "patched", "read", "successor"]
+__all__ = [
+    "Ending",
+    "Scheme",
+    "System",
+    "Version",
+    "could_end",
+    "ended",
+    "is_kin",
+    "original_of",
+    "patched",
+    "read",
+    "successor",
+]

@@ -14,6 +14,12 @@ def versions(offered: Iterable[str]) -> tuple[Version, ...]:
     return tuple(version for version in found if version is not None)
 
 
+def is_kin(tag: str, other: str) -> bool:
+    """Say whether two tags are of one family, whatever their precision: the same prefix, suffix and scheme."""
+    mine, theirs = read(tag), read(other)
+    return mine is not None and theirs is not None and mine.skeleton == theirs.skeleton
+
+
 def relatives(written: Version, offered: Iterable[Version]) -> tuple[Version, ...]:
     """Return those with the prefix, suffix, scheme and precision of `written`; their systems may be others.
 

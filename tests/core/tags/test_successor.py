@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.tag_lists import LISTS, rows
 
-from bot.core.tags import successor
+from bot.core.tags import is_kin, successor
 from bot.model.policy import UpdateMode
 
 
@@ -71,3 +71,23 @@ def test_of_two_tags_that_mean_the_same_always_the_same_is_chosen():
 def test_a_tag_that_its_repository_does_not_have_is_followed_all_the_same(tag):
     remaining = [each for each in LISTS["python"] if each != tag]
     assert successor("3.12.3", remaining, UpdateMode.MAJOR)
+
+
+@pytest.mark.parametrize(
+    ("tag", "other", "expected"),
+    [
+        ("3.8", "3.13", True),
+        ("3.8.20", "3.13", True),
+        ("3.8-slim", "3.13-slim", True),
+        ("3.8-bookworm", "3.13-trixie", True),
+        ("buster-slim", "bookworm-slim", True),
+        ("3.8-slim", "3.13", False),
+        ("v3.8", "3.13", False),
+        ("3.8-alpine3.19", "3.13-bookworm", False),
+        ("3.8", "2024-10-07", False),
+        ("latest", "3.13", False),
+        ("latest", "latest", False),
+    ],
+)
+def test_a_family_has_one_prefix_and_one_suffix(tag, other, expected):
+    assert is_kin(tag, other) is is_kin(other, tag) is expected
