@@ -118,7 +118,8 @@ def test_the_gate_lets_everything_through(text):
         ("linux/arm/v7", "linux/arm/v7"),
         ("linux/aarch64", "linux/arm64"),
         ("${P:-linux/amd64}", None),
-        ("arm64", None),
+        ("arm64", "linux/arm64"),
+        ("linux", None),
         ("[]", None),
     ],
 )

@@ -1,18 +1,66 @@
-"""Platforms as files say them: `linux/arm64`, `linux/arm/v7`."""
+"""Platforms as files say them, `linux/arm64` or `aarch64`, read as BuildKit and Compose read them.
+
+https://github.com/containerd/platforms says how names are taken for others; what stands alone is an architecture, of
+Linux, where builds run.
+"""
 
 from __future__ import annotations
 
 import re
 
-_PLATFORM = re.compile(r"([a-z0-9]+)/([a-z0-9_-]+)(/[a-z0-9.]+)?", re.ASCII)
-_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
-"""Names that are taken for another (normalizeArch of github.com/containerd/platforms)."""
+_PART = re.compile(r"[a-z0-9._-]+", re.ASCII)
+_ARCHITECTURES = frozenset(
+    (
+        *("386", "amd64", "arm", "arm64", "arm64be", "armbe", "loong64", "mips", "mips64", "mips64le", "mipsle"),
+        *("ppc", "ppc64", "ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm"),
+    )
+)
+"""Those that may stand alone."""
+_ALIASES = {
+    "i386": ("386", ""),
+    "x86_64": ("amd64", None),
+    "x86-64": ("amd64", None),
+    "aarch64": ("arm64", None),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+}
+"""What an architecture is called, too, and the variant that this name means; None leaves it open."""
+_DEFAULTS = {
+    "amd64": {"v1": ""},
+    "arm64": {"8": "v8"},
+    "arm": {"": "v7", **{digit: f"v{digit}" for digit in "5678"}},
+}
+"""By architecture: variants that mean another, or none."""
+_SYSTEMS = {"macos": "darwin"}
+_SYSTEM = "linux"
 
 
 def read_platform(text: str | None) -> str | None:
     """Return `text` as `os/architecture[/variant]`; None where it does not say that literally."""
-    match = _PLATFORM.fullmatch(text.lower()) if text is not None else None
-    if match is None:
+    parts = text.lower().split("/") if text is not None else []
+    if not all(map(_PART.fullmatch, parts)):
         return None
-    system, architecture, variant = match.groups(default="")
-    return f"{system}/{_ARCHITECTURES.get(architecture, architecture)}{variant}"
+    match parts:
+        case [alone]:
+            architecture, variant = _architecture(alone, "")
+            return _joined(_SYSTEM, architecture, variant) if architecture in _ARCHITECTURES else None
+        case [system, named]:
+            return _joined(system, *_architecture(named, ""))
+        case [system, named, stated]:
+            architecture, variant = _architecture(named, stated)
+            return "/".join(filter(None, (_SYSTEMS.get(system, system), architecture, variant)))
+        case _:
+            return None
+
+
+def _architecture(name: str, stated: str) -> tuple[str, str]:
+    """Return the architecture and variant that are meant."""
+    architecture, own = _ALIASES.get(name, (name, None))
+    variant = stated if own is None else own
+    return architecture, _DEFAULTS.get(architecture, {}).get(variant, variant)
+
+
+def _joined(system: str, architecture: str, variant: str) -> str:
+    """Return a platform of which no variant was stated: the seventh of arm is what goes without saying."""
+    shown = "" if (architecture, variant) == ("arm", "v7") else variant
+    return "/".join(filter(None, (_SYSTEMS.get(system, system), architecture, shown)))
