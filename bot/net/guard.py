@@ -32,8 +32,26 @@ _DENIED = tuple(
     )
 )
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_MACHINES = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",  # link-local, where most clouds tell a machine who it is, and its secrets
+        "fe80::/10",
+        "168.63.129.16/32",  # Azure's wire server
+        "100.100.100.200/32",  # Alibaba's metadata service
+        "192.0.0.192/32",  # Oracle's first one
+        "fd00:ec2::/32",  # Amazon's services for the machine itself
+        "fd20:ce::254/128",  # Google's
+    )
+)
+"""Addresses that mean the machine itself or its neighbours: no registry is there, and naming one gives secrets away."""
+_MACHINE_NAMES = frozenset({"metadata.google.internal", "metadata.azure.internal", "instance-data.ec2.internal"})
 _INTERNAL_NAMES = (".internal", ".local", ".localhost", ".home.arpa")
 """Names that never mean a public host (RFC 6761, 6762, 8375; ICANN reserved `.internal`)."""
+
+NO_REGISTRY = "no registry is there"
+"""In place of the advice to list a host."""
 
 Resolve = Callable[[str, int], Sequence[str]]
 """From a host name and a port to all its addresses; raises OSError."""
@@ -62,6 +80,29 @@ def is_public(address: str) -> bool:
             return False
     denied = any(parsed.version == network.version and parsed in network for network in _DENIED)
     return parsed.is_global and not parsed.is_multicast and not denied
+
+
+def is_of_machine(host: str) -> bool:
+    """Say whether a host or an address, in any way to write it, is a metadata service or link-local.
+
+    Nobody is ever told to list such a host: whoever names it in an answer wants to be given what it says.
+    """
+    if host in _MACHINE_NAMES:
+        return True
+    text = host.strip("[]").partition("%")[0]
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        try:  # as the system's resolver reads numbers: 2852039166, 0xa9fea9fe, 169.254.43518
+            address = ipaddress.IPv4Address(socket.inet_aton(text))
+        except (OSError, ValueError):
+            return False
+    within = [address]
+    if isinstance(address, ipaddress.IPv6Address):
+        last = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
+        within += filter(None, (address.ipv4_mapped, address.sixtofour, last))
+    return any(each.version == network.version and each in network for each in within for network in _MACHINES)
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
@@ -93,10 +134,10 @@ class Guard:
         """Judge a URL before anything is sent. Raises BlockedError."""
         trust = self.trust(url)
         if url.scheme != "https" and not (trust and trust.insecure):
-            advice = f"list {url.authority} under `registries:` with `insecure: true` to allow it"
+            advice = self._advice(url, f"list {url.authority} under `registries:` with `insecure: true` to allow it")
             raise BlockedError(f"{url.shown} is plain http", advice)
         if trust is None and url.port != DEFAULT_PORTS["https"]:
-            advice = f"list {url.authority} under `registries:` to ask it"
+            advice = self._advice(url, f"list {url.authority} under `registries:` to ask it")
             raise BlockedError(f"{url.shown} is on an unusual port", advice)
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
@@ -111,7 +152,7 @@ class Guard:
         if (bracketed, port) not in self._listed:
             for address in found:
                 if not is_public(address):
-                    advice = f"list {host} under `registries:` if it is a registry of yours"
+                    advice = _unless_machine(found, f"list {host} under `registries:` if it is a registry of yours")
                     raise BlockedError(f"{host} is at {address}, which is not a public address", advice)
         return found[:MAX_ADDRESSES]
 
@@ -122,9 +163,22 @@ class Guard:
         """
         is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
         if is_internal and self.trust(url) is None:
-            advice = "list it under `registries:` if it is one of yours"
+            advice = self._advice(url, "list it under `registries:` if it is one of yours")
             raise BlockedError(f"{url.host} is an internal name", advice)
         try:
             self.addresses(url.host, url.port)
         except OSError:
             return  # unknown here, as is usual where only the proxy looks outside
+
+    def _advice(self, url: Url, advice: str) -> str:
+        """Return the advice, unless the host is one that nobody should list, by its name or where that leads."""
+        if is_of_machine(url.host):
+            return NO_REGISTRY
+        try:
+            return _unless_machine(self._resolve(url.host.strip("[]"), url.port), advice)
+        except OSError:
+            return advice
+
+
+def _unless_machine(addresses: Sequence[str], advice: str) -> str:
+    return NO_REGISTRY if any(map(is_of_machine, addresses)) else advice

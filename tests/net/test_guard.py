@@ -105,6 +105,39 @@ def test_what_is_not_listed_is_asked_by_https_on_its_own_port_only(url):
         guard([]).admit(Url.parse(url))
 
 
+MACHINES = [
+    *("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192"),
+    *("2852039166", "0xa9fea9fe", "169.254.43518", "metadata.google.internal", "METADATA.google.internal"),
+    *("[fe80::1]", "[fd00:ec2::254]", "[fd20:ce::254]", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]"),
+    "[2002:a9fe:a9fe::]",
+]
+"""Where a machine is told its secrets, in every way to write it."""
+
+
+@pytest.mark.parametrize("host", MACHINES)
+@pytest.mark.parametrize("url", ["http://{}/token", "https://{}:8443/token"])
+def test_nobody_is_told_to_list_what_tells_a_machine_its_secrets(host, url):
+    with pytest.raises(BlockedError, match="no registry is there") as caught:
+        guard([]).admit(Url.parse(url.format(host)))
+    assert "registries" not in str(caught.value)
+    assert "insecure" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "168.63.129.16", "fe80::1%eth0", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"]
+)
+def test_nobody_is_told_to_list_a_name_that_leads_there(address):
+    with pytest.raises(BlockedError, match=r"ghcr\.io is at .* no registry is there$"):
+        guard([address]).addresses("ghcr.io", 443)
+    with pytest.raises(BlockedError, match=r"is plain http; no registry is there$"):
+        guard(["8.8.8.8", address]).admit(Url.parse("http://ghcr.io/token"))
+
+
+def test_nobody_is_told_to_list_it_behind_a_proxy_either():
+    with pytest.raises(BlockedError, match=r"internal name; no registry is there"):
+        guard([]).admit_by_proxy(Url.parse("https://metadata.google.internal/"))
+
+
 def test_https_on_its_own_port_is_let_out():
     guard([]).admit(Url.parse("https://ghcr.io/v2/"))
 

@@ -76,6 +76,16 @@ def test_a_realm_that_leads_inside_is_not_asked(realm):
     assert len(server.received) == 1
 
 
+@pytest.mark.parametrize("realm", ["http://169.254.169.254/token", "https://[fe80::1]:8443/", "https://169.254.170.2/"])
+def test_nobody_is_told_to_list_a_realm_that_tells_a_machine_its_secrets(realm):
+    with (
+        Listener(lambda received: challenge(realm)) as server,
+        pytest.raises(RegistryError, match=r"no registry is there$") as caught,
+    ):
+        client(RegistryEntry(server.host, insecure=True)).head(Line(f"{server.host}/a", "1"))
+    assert "registries:" not in str(caught.value)
+
+
 def test_a_token_server_that_redirects_is_not_followed():
     elsewhere = Reply(307, headers={"Location": "/elsewhere"})
     with Listener(lambda received: elsewhere) as realm, Listener(guarded(f"{realm.url}/token")) as server:
