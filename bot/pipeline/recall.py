@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-<<<<<<< HEAD
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-=======
->>>>>>> Follow the digest of a place's own tag where a registry lists no tags, and say why
 from dataclasses import dataclass, replace
 from datetime import datetime
 
