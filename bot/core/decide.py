@@ -21,8 +21,12 @@ from bot.model.vocabulary import Reason
 def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime) -> Decision:
     """Compare what the file holds with the lines that it may move to, the farthest first; the written one is the last.
 
-    Where a farther one is held, a nearer one may still be an improvement.
+    Where a farther one is held, a nearer one may still be an improvement. What is gone is replaced on the written one:
+    nobody is asked for leave then, which a move to another tag needs.
     """
+    along_its_line = _decide(selected, resolutions[-1], now)
+    if isinstance(along_its_line, Update) and along_its_line.cause is Cause.GONE:
+        return along_its_line
     first: Decision | None = None
     for resolution in _without_stale_patches(resolutions):
         decision = _decide(selected, resolution, now)
@@ -63,7 +67,8 @@ def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
         return UpToDate(selected)
     if resolved.not_pullable:
         return Held(selected, Reason.NOT_PULLABLE, resolved.not_pullable)
-    if held is not None and held in resolved.held and resolved.held[held] is None:
+    is_written = resolved.line == selected.line
+    if is_written and held is not None and held in resolved.held and resolved.held[held] is None:
         return Update(selected, (_candidate(selected, resolved, new),), Cause.GONE, changed_hands(resolved))
     for reason, why in _unaccepted(selected, resolved, now):
         return Held(selected, reason, why)

@@ -136,6 +136,23 @@ def test_what_is_gone_is_replaced_at_once_whatever_the_age_and_the_holds():
     assert decision.cause is Cause.GONE
 
 
+def test_what_is_gone_is_replaced_on_its_own_line_though_a_rule_lets_it_move_farther():
+    gone = {digest("old"): None}
+    decision = decide(place("old"), [points_to("next", NEXT, held=gone), points_to("new", held=gone)], NOW)
+    assert (decision.cause, chosen(decision), decision.candidates[0].tag) == (Cause.GONE, [digest("new")], None)
+    unknown = Unresolved(NEXT, Reason.UNREACHABLE, "")
+    assert decide(place("old"), [unknown, points_to("new", held=gone)], NOW) == decision
+
+
+def test_a_farther_tag_is_asked_about_its_age_where_the_written_one_is_gone_with_its_digest():
+    farther = points_to("next", NEXT, held={digest("old"): None})
+    decision = decide(place("old", THREE_DAYS), [farther, Unresolved(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
+    assert not isinstance(decision, Update)
+    ripe = replace(farther, history=seen(NEXT, next=4))
+    moved = decide(place("old", THREE_DAYS), [ripe, Unresolved(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
+    assert (moved.cause, moved.candidates[0].tag) == (Cause.MOVED, NEXT.tag)
+
+
 def test_what_could_not_be_asked_for_is_not_gone():
     assert decide(place("old"), [points_to("new")], NOW).cause is Cause.MOVED
 
