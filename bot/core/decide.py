@@ -21,14 +21,17 @@ from bot.model.vocabulary import Reason
 def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime) -> Decision:
     """Compare what the file holds with the lines that it may move to, the farthest first; the written one is the last.
 
-    Where a farther one is held, a nearer one may still be an improvement. What is gone is replaced on the written one:
-    nobody is asked for leave then, which a move to another tag needs.
+    Where a farther one is held or is no image, a nearer one may still be an improvement. What is gone is replaced on
+    the written one: neither age nor holds are looked at then, which a move to another tag needs.
     """
     along_its_line = _decide(selected, resolutions[-1], now)
     if isinstance(along_its_line, Update) and along_its_line.cause is Cause.GONE:
         return along_its_line
     first: Decision | None = None
     for resolution in _without_stale_patches(resolutions):
+        if isinstance(resolution, Unresolved) and resolution.is_definite and resolution.line != selected.line:
+            selected = noted(selected, f"`{resolution.line.tag}` is listed and cannot be taken: {resolution.detail}.")
+            continue
         decision = _decide(selected, resolution, now)
         if not isinstance(decision, Held | UpToDate) or (isinstance(decision, UpToDate) and first is None):
             return decision

@@ -133,6 +133,8 @@ class Unresolved:
     line: Line
     reason: Reason
     detail: str
+    is_definite: bool = False
+    """Whether its registry said that no image is there, and not only that it cannot or will not say."""
 
 
 Resolution = Resolved | Unresolved

@@ -117,7 +117,7 @@ class _Asking:
             return self._resolved(line, current, manifest, moving)
         except RegistryError as error:
             self.troubles.note(error.host, error)
-            return Unresolved(line, error.reason, str(error))
+            return Unresolved(line, error.reason, str(error), _is_definite(error))
 
     def remember(self) -> Iterator[Failed]:
         """Write down what was seen, also where some lines failed; yield why that could not be done."""
@@ -286,6 +286,11 @@ class _Asking:
         except RegistryError as error:
             self.troubles.note(line.host, error)
             return None
+
+
+def _is_definite(error: RegistryError) -> bool:
+    """Say whether there is no image: nothing at all, or what is none, such as a chart; asking again changes neither."""
+    return error.is_absent or (error.reason is Reason.REGISTRY_ERROR and not error.is_failure)
 
 
 def _last_seen(history: Sequence[Sighting], digest: Digest) -> datetime:

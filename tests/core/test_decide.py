@@ -252,6 +252,23 @@ def test_a_newer_tag_that_could_not_be_asked_for_leaves_the_place_alone():
     assert isinstance(decide(place("old"), [failed, points_to("new")], NOW), Unknown)
 
 
+@pytest.mark.parametrize("reason", [Reason.NOT_FOUND_OR_DENIED, Reason.REGISTRY_ERROR])
+def test_a_newer_tag_that_is_no_image_leaves_the_place_to_the_next_nearer_one_and_says_so(reason):
+    patch = replace(NEXT, tag="1.27.2")
+    nothing = Unresolved(NEXT, reason, "404", is_definite=True)
+    decision = decide(place("old"), [nothing, points_to("patch", patch), points_to("new")], NOW)
+    assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.2")
+    assert decision.occurrence.notes == ("`1.27.3` is listed and cannot be taken: 404.",)
+    stays = decide(place("old"), [nothing, points_to("old")], NOW)
+    assert isinstance(stays, UpToDate)
+    assert stays.occurrence.notes == decision.occurrence.notes
+
+
+def test_a_written_tag_that_is_no_image_is_unknown():
+    nothing = Unresolved(NGINX, Reason.NOT_FOUND_OR_DENIED, "404", is_definite=True)
+    assert isinstance(decide(place("old"), [nothing], NOW), Unknown)
+
+
 # ---- gates -------------------------------------------------------------------------------------------------------
 
 UNKNOWN = NotScanned(Unscanned.TIMED_OUT)

@@ -214,6 +214,20 @@ def test_a_list_of_tags_that_is_refused_costs_what_is_newer_and_not_the_digest(t
     assert "Newer tags could not be looked for: " in text
 
 
+def test_a_newer_tag_that_is_listed_and_not_there_does_not_hold_its_place_back(tmp_path, loopback):
+    old = loopback.move("nginx", "1.27.1", "old")
+    digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
+    serve = loopback.store.manifest
+    loopback.store.manifest = lambda repository, reference: (
+        None if reference == "1.27.3" else serve(repository, reference)
+    )
+    content = f"FROM nginx:1.27.1@{old}\n"
+    found, _, changes, _ = choose(tmp_path, loopback, content, Rule(update=UpdateMode.PATCH))
+    assert changes == {"Dockerfile": content.replace(old, digests["1.27.1"])}
+    (note,) = found[1]["notes"]
+    assert note.startswith("`1.27.3` is listed and cannot be taken: ")
+
+
 # ---- lines that are over ------------------------------------------------------------------------------------------
 
 

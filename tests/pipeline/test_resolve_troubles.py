@@ -152,6 +152,28 @@ def test_only_what_a_registry_says_it_does_not_have_is_gone(status, known):
     assert resolved.held == known
 
 
+CHART = images.image([images.layer({"Chart.yaml": b"name: a"})]).content.replace(
+    b"application/vnd.oci.image.config.v1+json", b"application/vnd.cncf.helm.config.v1+json"
+)
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_definite"),
+    [
+        (Reply(404), True),
+        (Reply(200, CHART, {"Content-Type": IMAGE.media_type}), True),
+        (Reply(200, b"<html>", {"Content-Type": "text/html"}), False),
+        *((Reply(status), False) for status in (401, 403, 429, 500)),
+    ],
+)
+def test_only_what_a_registry_says_of_a_tag_is_definite_and_not_that_it_cannot_say(reply, is_definite):
+    with Listener(lambda received: reply) as server:
+        line = Line(f"{server.host}/a", "1")
+        found = answers_of([line], [RegistryEntry(server.host, insecure=True)]).resolutions[line]
+    assert isinstance(found, Unresolved)
+    assert found.is_definite is is_definite
+
+
 def test_one_image_that_is_sent_where_nobody_may_go_is_no_trouble_of_the_others():
     def answer(received: Received) -> Reply:
         if received.path.startswith("/v2/a/"):
