@@ -106,11 +106,15 @@ def _seen_before(selected: Selected, resolved: Resolved, old: Manifest | None) -
 
 
 def _older(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:
-    """Compare the registry's own times, and the versions that both images state; never the dates that they state."""
+    """Compare the registry's own times, and the versions that both images state; never the dates that they state.
+
+    The times only along one tag: an old release that is rebuilt today is no newer than the release after it.
+    """
+    is_same_line = resolved.line == selected.line
     held = selected.occurrence.reference.digest
     before = resolved.recorded.get(held) if held is not None else None
     after = resolved.recorded.get(resolved.digest)
-    if before and after and before.pushed and after.pushed and after.pushed < before.pushed:
+    if is_same_line and before and after and before.pushed and after.pushed and after.pushed < before.pushed:
         return f"it was pushed on {after.pushed:%Y-%m-%d}, the one in the file on {before.pushed:%Y-%m-%d}"
     if old is None or resolved.manifest is None:
         return ""

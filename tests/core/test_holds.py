@@ -27,9 +27,9 @@ def manifest(word, **more):
     return Manifest(digest(word), Kind.MANIFEST, "application/vnd.oci.image.manifest.v1+json", **more)
 
 
-def objections(old, new, *, platform=None, policy=Policy(), held="old", **more):  # noqa: B008 - a frozen value
+def objections(old, new, *, platform=None, policy=Policy(), held="old", line=LINE, **more):  # noqa: B008 - a frozen value
     place = occurrence(f"nginx:1@{digest(held)}", platform=platform)
-    resolved = Resolved(LINE, new.digest, new, {digest("old"): old}, **more)
+    resolved = Resolved(line, new.digest, new, {digest("old"): old}, **more)
     return dict(holds(Selected(place, LINE, policy), resolved))
 
 
@@ -159,10 +159,17 @@ def test_an_image_that_its_registry_had_earlier_is_older():
     assert objections(index("old"), new, recorded={digest("old"): Recorded(None), digest("new"): day(3)}) == {}
 
 
+def test_another_tag_is_not_older_because_the_written_one_was_rebuilt_since():
+    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
+    times = {digest("old"): day(9), digest("new"): day(3)}
+    assert objections(index("old"), new, line=Line(LINE.repository, "2"), recorded=times) == {}
+
+
 def test_an_image_that_states_a_lower_version_is_older():
     old = index("old", annotations=((VERSION, "1.27.4"),))
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"}, annotations=((VERSION, "1.27.3"),))
     assert list(objections(old, new)) == [Reason.OLDER]
+    assert list(objections(old, new, line=Line(LINE.repository, "2"))) == [Reason.OLDER]
     higher = replace(new, annotations=((VERSION, "1.27.10"),))
     assert objections(old, higher) == {}
 
