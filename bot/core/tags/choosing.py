@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import assert_never
 
-from bot.core.tags.families import relatives, versions
-from bot.core.tags.reading import read
+from bot.core.tags.families import beside, relatives
 from bot.core.tags.schedules import schedule_of
 from bot.core.tags.version import Scheme, Version
 from bot.model.policy import UpdateMode
@@ -20,14 +19,16 @@ def successor(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: b
     are taken as major.minor.patch whatever the publisher means by them; dates behind the name of a system count
     rebuilds, which are patches.
     """
-    written = read(tag)
     fixed = _fixed_numbers(mode)
-    if written is None or fixed is None:
+    if fixed is None:
         return None
     tags = tuple(offered)
+    written, found = beside(tag, tags)
+    if written is None:
+        return None
     candidates = [
         version
-        for version in relatives(written, versions(tags))
+        for version in relatives(written, found)
         if version.age > written.age
         and (written.is_stream or version.extends(written.numbers[:fixed]))
         and may_follow(written, version, variants=variants)

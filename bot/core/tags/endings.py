@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.core.tags.choosing import may_follow, newest, successor
-from bot.core.tags.families import relatives, versions
+from bot.core.tags.families import beside, relatives
 from bot.core.tags.reading import read
 from bot.core.tags.version import Scheme, Version
 from bot.model.policy import UpdateMode
@@ -45,11 +45,10 @@ def ended(tag: str, offered: Iterable[str]) -> Ending | None:
     The end of a whole release (`postgres:9.6`, `node:16-alpine`) does not show in names, nor does that of tags with two
     numbers. Where the registry tells when tags were moved, compare that of `tag` with that of its successor.
     """
-    written = read(tag)
+    tags = tuple(offered)
+    written, found = beside(tag, tags)
     if written is None:
         return None
-    tags = tuple(offered)
-    found = versions((*tags, tag))
     line = _line(written, found)
     if written.systems and written.numbers and not written.is_stream:
         left_for = _left_for(written, found, written.numbers if line is None else line)

@@ -5,13 +5,43 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bot.core.tags.reading import read
+from bot.core.tags.schemes import is_doubtful
 from bot.core.tags.version import Scheme, Version
+
+_FIRST_BUILDS = range(2)
+_MANY_BUILDS = 100
+"""No other product's version is so low or so high: where a family has such numbers, it counts builds."""
 
 
 def versions(offered: Iterable[str]) -> tuple[Version, ...]:
-    """Return what `offered` says, each once, in an order that does not depend on the registry's."""
-    found = (read(tag) for tag in sorted(set(offered)))
-    return tuple(version for version in found if version is not None)
+    """Return what `offered` says, each once, in an order that does not depend on the registry's.
+
+    A number such as 18 in `3.2-18` counts builds only where others of the family show that it does; else it is taken
+    for the version of something else, which stays as it is.
+    """
+    found = [version for tag in sorted(set(offered)) if (version := read(tag)) is not None]
+    counting = {version.skeleton for version in found if _shows_counting(version)}
+    settled = (version if version.skeleton in counting else _without_doubt(version) for version in found)
+    return tuple(version for version in settled if version is not None)
+
+
+def beside(tag: str, offered: Iterable[str]) -> tuple[Version | None, tuple[Version, ...]]:
+    """Return what `tag` says among `offered`, and what all of them say; None and nothing where it is no version."""
+    if read(tag) is None:
+        return None, ()
+    found = versions((*offered, tag))
+    return next((version for version in found if version.tag == tag), None), found
+
+
+def _shows_counting(version: Version) -> bool:
+    last = version.builds[-1] if version.builds else ()
+    return len(last) == 1 and (last[0] in _FIRST_BUILDS or last[0] >= _MANY_BUILDS)
+
+
+def _without_doubt(version: Version) -> Version | None:
+    if version.builds and is_doubtful(len(version.numbers), version.builds[-1]):
+        return read(version.tag, counts=False)
+    return version
 
 
 def is_kin(tag: str, other: str) -> bool:

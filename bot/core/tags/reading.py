@@ -19,19 +19,21 @@ _WORD = re.compile(r"[^-_]+")
 
 
 @lru_cache(maxsize=MAX_KEPT)
-def read(tag: str) -> Version | None:
+def read(tag: str, *, counts: bool = True) -> Version | None:
     """Return what `tag` says; None where it is no version, as `latest`, `edge` and the hash of a commit.
 
-    Any text may come; one that is no tag is no version.
+    Any text may come; one that is no tag is no version. `counts` says whether 18 is a build in `3.2-18`, and not the
+    version of something else, which only the tags beside it can show.
     """
     if not is_tag(tag) or names_work(tag):
         return None
-    return _Reader(tag).read()
+    return _Reader(tag, counts).read()
 
 
 @dataclass(slots=True)
 class _Reader:
     tag: str
+    counts: bool
     skeleton: list[str] = field(default_factory=list)
     bare: list[str] = field(default_factory=list)
     release: Release | None = None
@@ -81,7 +83,8 @@ class _Reader:
             if fix := fix_at(self.tag, start):
                 self.fix, length = fix
                 return length
-        if (self.release is not None or self.systems) and (build := build_at(self.tag, start, behind)):
+        may_count = self.release is not None or self.systems
+        if may_count and (build := build_at(self.tag, start, behind, counts=self.counts)):
             word, numbers, length = build
             self.builds.append(numbers)
             self.skeleton += (separator, f"<{word}{len(numbers)}>")

@@ -90,6 +90,7 @@ _YEAR_DIGITS = 4
 _MONTHS = range(1, 13)
 _DAYS = range(1, 32)
 _AMBIGUOUS = range(10, 100)
+_FULL_PRECISION = 3
 
 
 def names_work(tag: str) -> bool:
@@ -136,26 +137,38 @@ def fix_at(tag: str, position: int) -> tuple[int, int] | None:
     return (int(found[1]), len(found[0])) if found else None
 
 
-def build_at(tag: str, position: int, behind: Release | None) -> tuple[str, tuple[int, ...], int] | None:
+def build_at(
+    tag: str, position: int, behind: Release | None, *, counts: bool
+) -> tuple[str, tuple[int, ...], int] | None:
     """Return word, numbers and length of the build that begins at `position`.
 
-    `behind` is the release that stands immediately before it, if one does: only there a bare number is a build.
+    `behind` is the release that stands immediately before it, if one does: only there a bare number is a build. What
+    that is in `3.2-18` no tag shows by itself: `counts` says it.
     """
     if found := _BUILD.match(tag, position):
         return found[1], (int(found[2]),), len(found[0])
     if (found := _BUILD_DATE.match(tag, position)) and is_date(*found.groups()):
         return f"date{len(found[0])}", (int(found[0]),), len(found[0])
     found = _BUILD_NUMBER.match(tag, position)
-    if found is None or behind is None or not _counts_builds(tag, position, found.end(), behind):
+    if found is None or behind is None or not _counts_builds(tag, position, found.end(), behind, counts=counts):
         return None
     return "number", tuple(int(text) for text in found.groups() if text), len(found[0])
 
 
-def _counts_builds(tag: str, start: int, end: int, behind: Release) -> bool:
+def _counts_builds(tag: str, start: int, end: int, behind: Release, *, counts: bool) -> bool:
     """Tell `8.0.4-1` from `1-22` and `1.1.5-22-bookworm`, where the second number is the version of something else."""
     if tag[start - 1] == "_":
         return True
-    return len(behind.texts) > 1 and (end == len(tag) or "." in tag[start:end] or int(tag[start:end]) not in _AMBIGUOUS)
+    if len(behind.texts) == 1:
+        return False
+    if "." in tag[start:end] or int(tag[start:end]) not in _AMBIGUOUS:
+        return True
+    return end == len(tag) and (counts or len(behind.texts) >= _FULL_PRECISION)
+
+
+def is_doubtful(length: int, build: tuple[int, ...]) -> bool:
+    """Say whether what looks like a build of a release of `length` numbers may be the version of something else."""
+    return length < _FULL_PRECISION and len(build) == 1 and build[0] in _AMBIGUOUS
 
 
 def is_date(year: str, month: str, day: str) -> bool:

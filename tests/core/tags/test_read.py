@@ -80,6 +80,22 @@ def test_a_tag_is_taken_apart(tag, scheme, numbers, systems, builds, stage):
     assert version.is_pre_release == (stage == "pre")
 
 
+@pytest.mark.parametrize(
+    ("tag", "counted", "literal"),
+    [
+        ("3.2-18", ((18,),), ()),
+        ("3.2-9", ((9,),), ((9,),)),
+        ("9.3-1610", ((1610,),), ((1610,),)),
+        ("8.0.4-18", ((18,),), ((18,),)),
+        ("17.0_18", ((18,),), ((18,),)),
+        ("3.2-r18", ((18,),), ((18,),)),
+    ],
+)
+def test_what_a_number_of_two_digits_behind_a_short_release_means_somebody_must_say(tag, counted, literal):
+    assert read(tag).builds == counted
+    assert read(tag, counts=False).builds == literal
+
+
 @pytest.mark.parametrize("tag", [*NOTHING.split(), "", " 1.2", "1.2+3", "٣.١٢", "1.2\n", "1" * 129, "-1.2"])
 def test_what_is_no_version_says_nothing(tag):
     assert read(tag) is None

@@ -91,3 +91,19 @@ def test_a_tag_that_its_repository_does_not_have_is_followed_all_the_same(tag):
 )
 def test_a_family_has_one_prefix_and_one_suffix(tag, other, expected):
     assert is_kin(tag, other) is is_kin(other, tag) is expected
+
+
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [
+        ("3.2-20 3.2-22 3.3-20", None),
+        ("3.2-20 3.2-22 3.2-9", None),
+        ("3.2-20 3.2-1", "3.2-20"),
+        ("3.2-20 3.1-0", "3.2-20"),
+        ("3.2-20 3.1-100", "3.2-20"),
+        ("3.2-20 3.2-1-slim", None),
+        ("3.2-20 v3.2-1", None),
+    ],
+)
+def test_numbers_of_two_digits_behind_a_short_release_are_builds_where_their_family_shows_it(others, found):
+    assert successor("3.2-18", others.split(), UpdateMode.PATCH) == found
