@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from support.forge_server import Reply
 from support.github.shapes import Shapes
 from support.github.state import Repository, Token, World
 
 DEFAULT_PAGE, MAX_PAGE = 30, 100
 DOCUMENTATION = "https://docs.github.com/rest"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One answer; the body is JSON, None where there is none."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class ProblemError(Exception):

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
+from support.forge_server import Mortal
 from support.git import Content, Person
 from support.github.graphql import GraphQL
 from support.github.server import GitHubServer
 from support.github.state import Pull
-from support.stands import GitStand, Killed, Request
+from support.stands import GitStand, Request
 
-from bot.forges._github_dashboard import GitHubDashboard
-from bot.forges._github_forge import GitHubForge
 from bot.forges.github import GitHubFleet
 from bot.model.proposal import RequestState
-from bot.ports import Fleet, ForgeLimits
+from bot.ports import Fleet
 
 TOKEN = "ghp_of-the-bot"
 BOT = "basebump-bot"
@@ -98,27 +97,3 @@ def _request(pull: Pull) -> Request:
     ended = RequestState.MERGED if pull.merged else RequestState.CLOSED
     state = RequestState.OPEN if pull.state == "open" else ended
     return Request(pull.branch, state, pull.title, pull.body or "", tuple(each.body for each in pull.comments))
-
-
-class Mortal:
-    """A fleet, a forge or a dashboard whose process ends where the server's connections do."""
-
-    def __init__(self, inner: object, server: GitHubServer) -> None:
-        self._inner = inner
-        self._server = server
-
-    @property
-    def limits(self) -> ForgeLimits:
-        return self._inner.limits
-
-    def __getattr__(self, verb: str) -> Callable[..., object]:
-        return lambda *words: self._live(getattr(self._inner, verb), words)
-
-    def _live(self, verb: Callable[..., object], words: Sequence[object]) -> object:
-        try:
-            answer = verb(*words)
-        finally:
-            if self._server.is_dead:
-                self._server.revive()
-                raise Killed
-        return Mortal(answer, self._server) if isinstance(answer, GitHubForge | GitHubDashboard) else answer
