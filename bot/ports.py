@@ -84,7 +84,7 @@ class GitRepository:
     """One git repository that a run looks at."""
 
     forge: str
-    """The kind: `github`, `local`."""
+    """The kind: `github`, `gitlab`, `local`."""
     name: str
     base_branch: str | None
     """None where there is none: an empty repository, or a detached one."""
@@ -126,10 +126,12 @@ class Fleet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ForgeLimits:
-    """What a forge can take."""
+    """What a forge can take, and how it writes."""
 
     body_characters: int
     title_characters: int
+    sigil: str = "#"
+    """What stands before the number of a request where a text speaks of it."""
 
 
 @dataclass(frozen=True, slots=True)

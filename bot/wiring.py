@@ -292,7 +292,7 @@ def _remembered(settings: Settings) -> tuple[Memory, Ends]:
 
 
 def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
-    from bot.settings import GithubSettings, LocalSettings
+    from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
     match forge:
         case LocalSettings():
@@ -301,6 +301,12 @@ def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
             yield LocalFleet(forge.folder, forge.repositories or ())
         case GithubSettings():
             yield from _github_fleets(settings, forge)
+        case GitlabSettings():
+            from bot.forges.gitlab import GitLabFleet
+
+            token = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
+            delay = settings.delay_between_writes(selected_by_owner=False).total_seconds()
+            yield GitLabFleet(forge.url, token, names=forge.repositories, ca=forge.ca, seconds_between_writes=delay)
         case _:
             assert_never(forge)
 

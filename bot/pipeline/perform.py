@@ -67,7 +67,7 @@ class Performer:
             self._push(proposal, step.over)
         if self.level < Level.PROPOSE:
             return _of_wanted(proposal, ProposalOutcome.WOULD_OPEN, note=self._pushed(push=step.push))
-        opened = self.forge.open(_following(proposal, step.withdrawn))
+        opened = self.forge.open(_following(proposal, step.withdrawn, self.forge.limits.sigil))
         return _of_wanted(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
     def _refresh(self, step: Refresh) -> ProposalReport:
@@ -124,11 +124,12 @@ def failed(wanted: Proposal | Unwanted, branch: str, note: str) -> ProposalRepor
     return ProposalReport(branch, ProposalOutcome.FAILED, "", note=note)
 
 
-def _following(proposal: Proposal, before: Seen | None) -> Proposal:
+def _following(proposal: Proposal, before: Seen | None, sigil: str) -> Proposal:
     """Return the proposal with a first sentence that names the request which it follows."""
     if before is None or before.number is None:
         return proposal
-    return replace(proposal, body=f"This was proposed before in #{before.number} and taken back.\n\n{proposal.body}")
+    said = f"This was proposed before in {sigil}{before.number} and taken back."
+    return replace(proposal, body=f"{said}\n\n{proposal.body}")
 
 
 def _of_wanted(proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = "") -> ProposalReport:

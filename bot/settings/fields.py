@@ -50,6 +50,8 @@ _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
 _TRAILER = re.compile(r"(?!(?i:Basebump-Intent):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
+_PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.][A-Za-z0-9_.-]*)+", re.ASCII)
+"""https://docs.gitlab.com/user/reserved_names/#limitations-on-usernames-project-and-group-names-and-slugs"""
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
 _REGISTRY_RESOURCE = re.compile(
@@ -162,8 +164,8 @@ def _part(value: str) -> str:
     return f"{normalised}/{prefix}" if prefix else normalised
 
 
-def _api(value: str) -> str:
-    """Return the URL of a GitHub API without a slash at the end; a token goes there, so https unless on loopback."""
+def _web_address(value: str) -> tuple[str, str]:
+    """Return a URL without a slash at the end, and its host; a token goes there, so https unless on loopback."""
     try:
         parts = urlsplit(_text(value))
         host = parts.hostname if parts.port != 0 else None
@@ -173,9 +175,23 @@ def _api(value: str) -> str:
         raise ValueError("must begin with https://, because a token is sent to it")
     if not host or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must be a plain URL: no user, no query, no fragment")
+    return value.rstrip("/"), host
+
+
+def _api(value: str) -> str:
+    """Return the URL of a GitHub API without a slash at the end."""
+    url, host = _web_address(value)
     if host in {"github.com", "www.github.com"}:
         raise ValueError("is where people look; the API of github.com is https://api.github.com")
-    return value.rstrip("/")
+    return url
+
+
+def _site(value: str) -> str:
+    """Return the URL of a GitLab without a slash at the end."""
+    url, _ = _web_address(value)
+    if "/api/" in f"{url}/":
+        raise ValueError("is the address of the API; write what stands before `/api/`")
+    return url
 
 
 def _is_loopback(host: str) -> bool:
@@ -360,6 +376,7 @@ RegistryResource = Annotated[
     _schema("resource ID", _REGISTRY_RESOURCE),
 ]
 Api = Annotated[str, AfterValidator(_api)]
+Site = Annotated[str, AfterValidator(_site)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), _schema("duration", _DURATION)]
 Age = Annotated[timedelta, BeforeValidator(_age), _schema("age", _AGE)]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})]
@@ -392,6 +409,11 @@ RepositoryName = Annotated[
     str,
     AfterValidator(_matching(_REPOSITORY, "must be `owner/name`; for all of one owner write `{owner: NAME}`")),
     _schema("owner/name", _REPOSITORY),
+]
+ProjectPath = Annotated[
+    str,
+    AfterValidator(_matching(_PROJECT, "must be the full path of a project, such as `group/subgroup/project`")),
+    _schema("group/project", _PROJECT),
 ]
 Owner = Annotated[
     str, AfterValidator(_matching(_OWNER, "must be the name of a person or an organisation")), _schema("owner", _OWNER)

@@ -95,13 +95,16 @@ def _templates(templates: schema.Templates, folder: Path) -> Mapping[str, str]:
     return sources
 
 
-def _forge(forge: schema.Github | schema.Local, folder: Path) -> values.ForgeSettings:
+def _forge(forge: schema.Github | schema.Gitlab | schema.Local, folder: Path) -> values.ForgeSettings:
     if isinstance(forge, schema.Local):
         return values.LocalSettings(folder / forge.url, forge.repositories)
+    ca = folder / forge.ca if forge.ca else None
+    if isinstance(forge, schema.Gitlab):
+        return values.GitlabSettings(forge.url, forge.token_env, ca, forge.repositories)
     return values.GithubSettings(
         url=forge.url,
         token_env=forge.token_env,
-        ca=folder / forge.ca if forge.ca else None,
+        ca=ca,
         repositories=tuple(each for each in forge.repositories if isinstance(each, str)),
         owners=tuple(_owner(each) for each in forge.repositories if isinstance(each, schema.Owner)),
     )

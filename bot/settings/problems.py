@@ -16,14 +16,11 @@ from bot.settings.suggest import suggestion
 
 MAX_SHOWN = 60
 """Characters of a word of the file that are repeated in a message."""
-LATER_FORGES = frozenset({"gitlab"})
-"""Kinds that are planned: they are named, so that nobody looks for a spelling mistake."""
-
 LATER_KEYS = frozenset(
     {"enrichment", "trust", "app", "reviewers", "rebase", "allow_introduced", "open_when"}
     | {"when_unknown", "automerge"}
 )
-"""The same for keys, wherever they stand."""
+"""Keys that are planned, wherever they stand: they are named, so that nobody looks for a spelling mistake."""
 
 OPERATORS_KEYS = frozenset({*Config.model_fields, *Rule.model_fields, *Match.model_fields})
 """What a repository may look up in the documentation, and not say itself."""
@@ -118,8 +115,6 @@ def _unknown_kind(forge: object) -> str:
     if forge.get("kind") is None:
         return f"needs a `kind`: {' or '.join(FORGE_KINDS)}"
     kind = str(forge["kind"])
-    if kind in LATER_FORGES:
-        return f"the kind `{kind}` comes with a later release; this one knows {' and '.join(FORGE_KINDS)}"
     return f"the kind {_shown(kind)} is none of {', '.join(FORGE_KINDS)}{suggestion(kind, FORGE_KINDS)}"
 
 

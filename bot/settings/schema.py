@@ -80,6 +80,21 @@ class Github(Section):
     """Repositories one by one as `owner/name`, or those of an owner."""
 
 
+class Gitlab(Section):
+    """Projects on gitlab.com or on a GitLab that somebody runs."""
+
+    kind: Literal["gitlab"]
+    """Which forge this is."""
+    url: fields.Site = values.GITLAB
+    """Where people look: the address without `/api/v4`, with what a GitLab below a path has behind its host."""
+    token_env: fields.Variable | None = None
+    """The name of the environment variable that holds the token. Needed for everything but reading public ones."""
+    ca: fields.Text | None = None
+    """A file of CA certificates to trust for this forge; relative to this file."""
+    repositories: SomeOf[fields.ProjectPath]
+    """Projects one by one, by their full paths: `group/subgroup/project`."""
+
+
 class Local(Section):
     """Git repositories in a folder of this machine."""
 
@@ -96,10 +111,13 @@ def _variant_of_forge(value: object) -> str | None:
 
 
 Forge = Annotated[
-    Annotated[Github, Variant("(github)")] | Annotated[Local, Variant("(local)")], Discriminator(_variant_of_forge)
+    Annotated[Github, Variant("(github)")]
+    | Annotated[Gitlab, Variant("(gitlab)")]
+    | Annotated[Local, Variant("(local)")],
+    Discriminator(_variant_of_forge),
 ]
-FORGE_KINDS = ("github", "local")
-VARIANTS = frozenset({"(name)", "(owner)", "(github)", "(local)"})
+FORGE_KINDS = ("github", "gitlab", "local")
+VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in FORGE_KINDS)})
 """Steps in pydantic's locations that are not in the file; the brackets keep them apart from keys."""
 
 

@@ -13,6 +13,7 @@ from bot.model.pace import Limits, Rollout
 from bot.model.policy import Rulebook
 
 GITHUB_API = "https://api.github.com"
+GITLAB = "https://gitlab.com"
 DEFAULT_BRANCH_PREFIX = "basebump/"
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
 """Pulling and reading an image of several gigabytes takes minutes; more means that something hangs."""
@@ -80,6 +81,18 @@ class GithubSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GitlabSettings:
+    """One GitLab: gitlab.com or one that somebody runs."""
+
+    url: str = GITLAB
+    """Where people look, without a slash at the end."""
+    token_env: str | None = None
+    ca: Path | None = None
+    repositories: tuple[str, ...] = ()
+    """Full paths of projects, named one by one."""
+
+
+@dataclass(frozen=True, slots=True)
 class LocalSettings:
     """Git repositories in a folder."""
 
@@ -88,7 +101,7 @@ class LocalSettings:
     """Paths inside the folder; None for every git repository in it."""
 
 
-ForgeSettings = GithubSettings | LocalSettings
+ForgeSettings = GithubSettings | GitlabSettings | LocalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +218,7 @@ class Settings:
     def _variables(self) -> Iterator[tuple[str, str]]:
         """Yield every variable that the file names, behind the path of its key."""
         for index, forge in enumerate(self.forges):
-            if isinstance(forge, GithubSettings) and forge.token_env is not None:
+            if isinstance(forge, GithubSettings | GitlabSettings) and forge.token_env is not None:
                 yield f"forges[{index}].token_env", forge.token_env
         for index, registry in enumerate(self.registries):
             if registry.username_env is not None:

@@ -1,0 +1,123 @@
+"""Branches on GitLab and whose their commits are; moved only from the commit that they are believed to point to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.core.mark import intent_of
+from bot.forges._gitlab_connection import Account, Remote
+from bot.forges._gitlab_errors import NOT_FOUND
+from bot.forges._refusal import RefusedError
+from bot.model.errors import ForgeError
+
+AMENDED_AFTER = timedelta(seconds=5)
+"""GitLab dates author and committer at once; a commit whose committer is later than that was made anew by somebody."""
+SIGNER = "noreply"
+"""Who commits what a GitLab signs by itself, before the `@`: what its documentation tells administrators to set.
+
+https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit-signing-for-gitlab-ui-commits
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a branch points to."""
+
+    commit: str
+    parents: tuple[str, ...]
+    message: str
+    intent: str | None
+    """None when the commit is not ours."""
+    committed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """The branches of one project, read fresh by every question. Every method raises ForgeError."""
+
+    remote: Remote
+
+    def heads(self, prefix: str) -> dict[str, Head]:
+        """Return every branch that begins with `prefix`: https://docs.gitlab.com/api/branches/#list-repository-branches."""
+        found = self.remote.read(
+            f"list the branches {prefix}*",
+            lambda project: [
+                (str(each.name), dict(each.commit))
+                for each in project.branches.list(search=f"^{prefix}", iterator=True)
+            ],
+        )
+        return {name: self._head(name, commit) for name, commit in found if name.startswith(prefix)}
+
+    def head(self, branch: str) -> Head | None:
+        """Return what a branch points to, None where there is no such branch."""
+        try:
+            commit = self.remote.read(
+                f"read the branch {branch}", lambda project: dict(project.branches.get(branch).commit)
+            )
+        except RefusedError as refusal:
+            if refusal.status == NOT_FOUND:
+                return None
+            raise
+        return self._head(branch, commit)
+
+    def delete(self, branch: str, before: str) -> None:
+        """Delete a branch that points to `before`; one that is gone is deleted.
+
+        GitLab cannot compare and delete in one request: what comes between the two is lost.
+        """
+        head = self.head(branch)
+        if head is None:
+            return
+        if head.commit != before:
+            raise self.moved(branch)
+        try:
+            self.remote.write(f"delete the branch {branch}", lambda project: project.branches.delete(branch))
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND and not (refusal.may_have_worked and self.after(branch, refusal) is None):
+                raise
+
+    def after(self, branch: str, refusal: RefusedError) -> Head | None:
+        """Return what a branch points to after a write was refused; the refusal stands where nobody can say."""
+        try:
+            return self.head(branch)
+        except RefusedError:
+            raise refusal from None
+
+    def moved(self, branch: str) -> ForgeError:
+        return ForgeError(f"the branch {branch} of {self.remote.name} moved since basebump looked; run basebump again")
+
+    def _head(self, branch: str, commit: Mapping[str, Any]) -> Head:
+        """Read what GitLab tells of a commit; whose it is matters only where it carries our trailer."""
+        try:
+            message = str(commit["message"])
+            claimed = intent_of(message)
+            is_ours = claimed is not None and _is_ours(commit, self.remote.connection.account())
+            return Head(
+                commit=str(commit["id"]),
+                parents=tuple(str(each) for each in commit["parent_ids"]),
+                message=message,
+                intent=claimed if is_ours else None,
+                committed=datetime.fromisoformat(commit["committed_date"]),
+            )
+        except ValueError as error:
+            what = f"the commit of {branch} in {self.remote.name} has no date that can be read; check the URL"
+            raise RefusedError(what, status=None) from error
+
+
+def _is_ours(commit: Mapping[str, Any], account: Account) -> bool:
+    """Say whether the token's account made this commit itself, and nobody made it anew since.
+
+    A GitLab that signs is the committer of what anybody commits by its API. Whoever amends a commit keeps its author
+    and becomes its committer; the account's own person, who is both, is given away by the dates.
+    """
+    author, committer = str(commit["author_email"]).lower(), str(commit["committer_email"]).lower()
+    authored, committed = (datetime.fromisoformat(commit[key]) for key in ("authored_date", "committed_date"))
+    return (
+        len(commit["parent_ids"]) == 1
+        and author in account.emails
+        and (committer in account.emails or committer.partition("@")[0] == SIGNER)
+        and abs(committed - authored) <= AMENDED_AFTER
+    )

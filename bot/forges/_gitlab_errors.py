@@ -1,0 +1,125 @@
+"""What GitLab's refusals mean, and what to do about each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from gitlab.exceptions import GitlabError
+
+from bot.forges._refusal import SERVER_ERROR, RefusedError
+from bot.net import HttpError, plain
+
+READ = "the scope `read_api` and the role Reporter"
+WRITE = "the scope `api` and the role Developer"
+"""What a token needs: https://docs.gitlab.com/user/permissions/#project-members-permissions."""
+
+LIMIT_WAIT = 60.0
+"""Seconds to wait where a limit does not say how long: GitLab counts most by the minute.
+
+https://docs.gitlab.com/security/rate_limits/
+"""
+LONGEST_WAIT = 10 * 365 * 86_400.0
+"""Seconds that a message can name; more is no time of anybody's."""
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, CONFLICT, TOO_MANY = 401, 403, 404, 405, 409, 429
+_REDIRECT = range(300, 400)
+
+ODD = (AttributeError, KeyError, TypeError, IndexError)
+"""What comes of an answer that has another shape than GitLab's: somebody else's JSON, or none."""
+
+
+@contextmanager
+def understood(name: str) -> Iterator[None]:
+    """Turn an answer that is none of GitLab's into a RefusedError, wherever its parts are read."""
+    try:
+        yield
+    except ODD as error:
+        what = f"what was answered for {name} is not what GitLab answers; check the URL"
+        raise RefusedError(what, status=None) from error
+
+
+def explain(
+    error: Exception, action: str, needs: str, headers: Mapping[str, str], *, secret: str | None, now: datetime
+) -> RefusedError:
+    """Return what `error`, raised while GitLab was asked to do `action`, means.
+
+    `needs` is what a token must have for it, `headers` are those of the last answer.
+    """
+    status = error.response_code if isinstance(error, GitlabError) else None
+    if status is None:
+        is_odd = isinstance(error, (*ODD, GitlabError)) or not isinstance(error, (OSError, HttpError))
+        reason = "its answer is not GitLab's" if is_odd else plain(str(error), [secret or ""])
+        what = f"GitLab could not be asked to {action}: {reason}; check the network and the URL"
+        return RefusedError(what, status=None)
+    words = plain("; ".join(_words(error)), [secret or ""])
+    wait = _wait(status, headers, now)
+    if wait is not None:
+        until = now + timedelta(seconds=min(wait, LONGEST_WAIT))
+        meaning = f"the limit of requests is used up until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; "
+        meaning += "run basebump then"
+    else:
+        meaning = _meaning(status, words, needs)
+    return RefusedError(f"GitLab refused to {action}: {meaning}", status=status, words=words, wait=wait)
+
+
+def _meaning(status: int, words: str, needs: str) -> str:
+    match status:
+        case 401:
+            return "it does not know the token; make a new one and set the variable that `token_env` names to it"
+        case 403 if "archived" in words.lower():
+            return "the project is archived; unarchive it, or remove it from the config"
+        case 403:
+            return f"{words or 'forbidden'}; give the token {needs}"
+        case 404:
+            return f"there is no such thing, or the token may not see it; check the name, and give it {needs}"
+        case 405:
+            return f"{words or 'not allowed'}; if the project has moved, write its new path in the config"
+        case _ if status in _REDIRECT:
+            return "it has moved to another address; write that in the config"
+        case _ if status >= SERVER_ERROR:
+            return f"it failed with status {status}; run basebump again later"
+        case _ if "not allowed to push" in words:
+            return f"{words}; let the token push there in the settings of protected branches, and give it {needs}"
+    return words or f"it answered with status {status}"
+
+
+def _words(error: Exception) -> Iterator[str]:
+    """Yield what GitLab says: a text, a list of them, or texts by field; sometimes under `error` alone.
+
+    https://docs.gitlab.com/api/rest/troubleshooting/#status-code-400
+    """
+    body = getattr(error, "response_body", None)
+    try:
+        answer = json.loads(body or b"")
+    except ValueError:
+        return
+    if isinstance(answer, dict):
+        for key in ("message", "error", "error_description"):
+            yield from _texts(answer.get(key))
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in value:
+                yield from _texts(each)
+        case dict():
+            for key, inner in value.items():
+                yield f"{key} {', '.join(_texts(inner))}"
+
+
+def _wait(status: int, headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return how long a rate limit lasts, None where it was none that refused."""
+    if status != TOO_MANY:
+        return None
+    after, reset = headers.get("retry-after", ""), headers.get("ratelimit-reset", "")
+    if after.isdecimal():
+        return float(after)
+    if reset.isdecimal():
+        return max(float(reset) - now.timestamp(), 0.0) + 1.0  # it says the second, not when in it
+    return LIMIT_WAIT

@@ -1,0 +1,163 @@
+"""The verbs for one project on GitLab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gitlab.v4.objects import Project
+
+from bot.forges._gitlab_branches import Branches
+from bot.forges._gitlab_commit import push_commit
+from bot.forges._gitlab_connection import Remote
+from bot.forges._gitlab_errors import CONFLICT, understood
+from bot.forges._gitlab_requests import DRAFT, TOLD, Requests
+from bot.forges._refusal import RefusedError
+from bot.model.errors import ForgeError
+from bot.model.proposal import Proposal, Seen
+from bot.model.source import Change
+from bot.ports import ForgeLimits, GitRepository, Opened
+
+MAX_BODY = 262_144
+"""Characters; GitLab takes a mebibyte, and some releases count bytes, of which a character has up to four."""
+MAX_TITLE = 255 - len(DRAFT)
+"""Characters, with room for what makes it a draft."""
+
+
+class GitLabForge:
+    """Verbs for one project; every verb raises ForgeError."""
+
+    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE, sigil="!")
+
+    def __init__(self, remote: Remote, repository: GitRepository) -> None:
+        self._remote = remote
+        self._repository = repository
+        self._branches = Branches(remote)
+        self._requests = Requests(remote)
+
+    def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
+        """Return our branches and open requests under `prefix`, and the ended requests of the `wanted` branches.
+
+        Requests: one for the branches with their commits, one for each page of open merge requests if there are
+        branches, one for the approvals of each open one, and one for each wanted branch without an open one. A merge
+        request whose base moved on is asked whether it conflicts, one that somebody committed to whether we told them.
+        """
+        with understood(self._remote.name):
+            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository.commit)
+
+    def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
+        """Make one commit on the base's commit and point `branch` to it; return the commit.
+
+        `over` is the commit that the branch must point to, None where it must not exist: otherwise ForgeError. GitLab
+        cannot compare and swap: of two that push in the same moment the last one wins.
+        """
+        with understood(self._remote.name):
+            return push_commit(self._remote, self._base, branch, changes, message, over)
+
+    def open(self, proposal: Proposal) -> Opened:
+        """Make the merge request for a branch that exists; one that is already open is amended instead.
+
+        https://docs.gitlab.com/api/merge_requests/#create-mr: GitLab makes labels that it does not have.
+        """
+        title = DRAFT + proposal.title if proposal.is_draft else proposal.title
+        body = {
+            "source_branch": proposal.branch,
+            "target_branch": self._base_branch,
+            "title": title,
+            "description": proposal.body,
+        }
+        labels = ",".join(proposal.labels)
+        _check_words(proposal.title, proposal.body)
+
+        def create(project: Project) -> dict[str, Any]:
+            return project.mergerequests.create(body | ({"labels": labels} if labels else {})).attributes
+
+        with understood(self._remote.name):
+            try:
+                made = self._remote.write(f"open a merge request for {proposal.branch}", create)
+            except RefusedError as refusal:
+                if refusal.status != CONFLICT and not refusal.may_have_worked:
+                    raise
+                number = self._open_after(proposal.branch, refusal)
+                made = self._edit(number, {"title": title, "description": proposal.body, "add_labels": labels})
+            missing = [label for label in proposal.labels if label not in made["labels"]]
+            return Opened(int(made["iid"]), str(made["web_url"]), _unlabelled(missing))
+
+    def amend(self, seen: Seen, title: str, body: str) -> None:
+        """Change title and body of an open merge request; whether it is a draft stays as it is."""
+        number = _number(seen)
+        _check_words(title, body)
+        with understood(self._remote.name):
+            prefix = DRAFT if self._requests.is_draft(number) else ""
+            self._edit(number, {"title": prefix + title, "description": body})
+
+    def close(self, seen: Seen) -> None:
+        """Close an open merge request, unmerged; its branch stays."""
+        number = _number(seen)
+        self._remote.write(
+            f"close merge request !{number}",
+            lambda project: project.mergerequests.update(number, {"state_event": "close"}),
+        )
+
+    def tell(self, seen: Seen, text: str) -> None:
+        """Comment on an open merge request, with a hidden mark by which `seen` knows it."""
+        number = _number(seen)
+        self._remote.write(
+            f"comment on merge request !{number}",
+            lambda project: project.mergerequests.get(number, lazy=True).notes.create({"body": f"{text}\n\n{TOLD}"}),
+        )
+
+    def drop(self, seen: Seen) -> None:
+        """Delete the branch if it still points to `seen.head`; one that is gone is done.
+
+        It is read, then deleted: a commit that comes in between is lost.
+        """
+        if seen.head is not None:
+            with understood(self._remote.name):
+                self._branches.delete(seen.branch, seen.head)
+
+    @property
+    def _base(self) -> str:
+        if self._repository.commit is None:
+            raise ForgeError(f"{self._repository.name} has no commit on its default branch; let it have one")
+        return self._repository.commit
+
+    @property
+    def _base_branch(self) -> str:
+        if self._repository.base_branch is None:
+            raise ForgeError(f"{self._repository.name} has no default branch; let it have one")
+        return self._repository.base_branch
+
+    def _open_after(self, branch: str, refusal: RefusedError) -> int:
+        """Return the request that is open after making one was refused; the refusal stands where there is none."""
+        try:
+            number = self._requests.open_number(branch)
+        except RefusedError:
+            raise refusal from None
+        if number is None:
+            raise refusal
+        return number
+
+    def _edit(self, number: int, words: dict[str, str]) -> dict[str, Any]:
+        """Change a merge request; return it as it then is."""
+        return self._remote.write(
+            f"edit merge request !{number}", lambda project: dict(project.mergerequests.update(number, words))
+        )
+
+
+def _check_words(title: str, body: str) -> None:
+    if len(title) > MAX_TITLE or len(body) > MAX_BODY:
+        raise ForgeError(f"a title takes {MAX_TITLE} characters and a body {MAX_BODY}; let the template say less")
+
+
+def _unlabelled(missing: Sequence[str]) -> tuple[str, ...]:
+    """Say which labels GitLab left out without a word."""
+    if not missing:
+        return ()
+    return (f"GitLab did not add the labels {', '.join(missing)}: give the token the role Developer, or make them.",)
+
+
+def _number(seen: Seen) -> int:
+    if seen.number is None:
+        raise ForgeError(f"the branch {seen.branch} has no merge request; run basebump again")
+    return seen.number

@@ -1,0 +1,194 @@
+"""Merge requests of ours, as GitLab shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from gitlab.v4.objects import Project
+
+from bot.forges._gitlab_branches import Head
+from bot.forges._gitlab_connection import Remote
+from bot.forges._gitlab_errors import FORBIDDEN, NOT_FOUND
+from bot.forges._refusal import RefusedError
+from bot.model.proposal import RequestState, Seen
+
+MAX_ENDED = 100
+"""Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
+MAX_NOTES = 500
+"""Notes on one request in which ours is looked for; GitLab writes some itself, and ours stands near the first."""
+MERGE_CHECK = 2.0
+"""Seconds in which GitLab finds out whether a request can be merged, which it does only once it is asked."""
+DRAFT = "Draft: "
+"""What a draft is to GitLab: a title that begins so (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
+TOLD = "<!-- basebump:told -->"
+"""Hidden in our one comment."""
+
+_UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
+_BLOCKED = frozenset({"conflict", "need_rebase"})
+"""Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. A project that merges only by fast-forward
+needs a rebase once its base moved on, and ours is one push anew."""
+_STATES = {
+    "opened": RequestState.OPEN,
+    "locked": RequestState.OPEN,  # it is being merged
+    "closed": RequestState.CLOSED,
+    "merged": RequestState.MERGED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a list of merge requests tells of one."""
+
+    number: int
+    branch: str
+    state: RequestState
+    url: str
+    title: str
+    body: str
+    is_armed: bool
+    """Whether it is set to merge by itself, or merges just now."""
+    closed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """The merge requests of one project. Every method raises ForgeError."""
+
+    remote: Remote
+
+    def seen(self, heads: Mapping[str, Head], wanted: frozenset[str], base: str | None) -> tuple[Seen, ...]:
+        """Return what there is of the branches in `heads`, and the ended requests of `wanted`.
+
+        `base` is the commit of the base branch: what stands on it cannot conflict with it.
+        """
+        # Without a branch nothing can be merged: GitLab closes such a request, if not at once.
+        requests = [each for each in self._open() if each.branch in heads] if heads else []
+        open_branches = {each.branch for each in requests}
+        ended = [each for branch in sorted(wanted - open_branches) for each in self._ended(branch)]
+        newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
+        conflicted = self._conflicted([each.number for each in requests if _may_conflict(heads[each.branch], base)])
+        return (
+            *(self._of_request(each, heads.get(each.branch), conflicted) for each in newest_first),
+            *(_of_branch(branch, heads[branch]) for branch in sorted(heads.keys() - open_branches)),
+        )
+
+    def open_number(self, branch: str) -> int | None:
+        """Return the number of the newest open request of a branch."""
+        found = self._list(f"look for the merge request of {branch}", None, state="opened", source_branch=branch)
+        return max((each.number for each in found), default=None)
+
+    def is_draft(self, number: int) -> bool:
+        """Say whether a request is a draft now, whoever made it one."""
+        return self.remote.read(
+            f"read merge request !{number}", lambda project: bool(project.mergerequests.get(number).draft)
+        )
+
+    def _open(self) -> list[_Request]:
+        return self._list("list the open merge requests", None, state="opened")
+
+    def _ended(self, branch: str) -> list[_Request]:
+        newest = {"state": "all", "source_branch": branch, "order_by": "created_at", "sort": "desc"}
+        found = self._list(f"list the merge requests of {branch}", MAX_ENDED, **newest)
+        return [each for each in found if each.state is not RequestState.OPEN]
+
+    def _list(self, action: str, most: int | None, **conditions: str) -> list[_Request]:
+        """List requests from the project's own branches: https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests."""
+
+        def ask(project: Project) -> list[_Request]:
+            found = project.mergerequests.list(iterator=True, **conditions)
+            return [_request(each.attributes) for each in islice(found, most) if _is_own(each.attributes)]
+
+        return self.remote.read(action, ask)
+
+    def _conflicted(self, numbers: list[int]) -> frozenset[int]:
+        """Return which requests GitLab knows to conflict; the first question makes it find out, the second is told."""
+        states = {number: self._merge_state(number) for number in numbers}
+        unknown = [number for number, (is_known, _) in states.items() if not is_known]
+        if unknown:
+            self.remote.connection.pause(MERGE_CHECK)
+            states |= {number: self._merge_state(number) for number in unknown}
+        return frozenset(number for number, (_, conflicts) in states.items() if conflicts)
+
+    def _merge_state(self, number: int) -> tuple[bool, bool]:
+        """Return whether GitLab knows already, and whether it cannot be merged as it is."""
+
+        def ask(project: Project) -> tuple[bool, bool]:
+            found = project.mergerequests.get(number).attributes
+            status = found.get("detailed_merge_status")
+            return status not in _UNKNOWN, bool(found["has_conflicts"]) or status in _BLOCKED
+
+        return self.remote.read(f"read merge request !{number}", ask)
+
+    def _is_approved(self, number: int) -> bool:
+        """Say whether anybody approved it: https://docs.gitlab.com/api/merge_request_approvals/."""
+
+        def ask(project: Project) -> bool:
+            return bool(project.mergerequests.get(number, lazy=True).approvals.get().approved_by)
+
+        try:
+            return self.remote.read(f"read the approvals of merge request !{number}", ask)
+        except RefusedError as refusal:
+            if refusal.status in (FORBIDDEN, NOT_FOUND):  # there are none here
+                return False
+            raise
+
+    def _is_told(self, number: int) -> bool:
+        def ask(project: Project) -> bool:
+            merge_request = project.mergerequests.get(number, lazy=True)
+            notes = merge_request.notes.list(iterator=True, order_by="created_at", sort="asc")
+            return any(TOLD in str(note.body) for note in islice(notes, MAX_NOTES))
+
+        return self.remote.read(f"read the notes on merge request !{number}", ask)
+
+    def _of_request(self, request: _Request, head: Head | None, conflicted: frozenset[int]) -> Seen:
+        is_open = request.state is RequestState.OPEN
+        is_ours = head is not None and head.intent is not None
+        return Seen(
+            branch=request.branch,
+            state=request.state,
+            head=head.commit if head else None,
+            intent=head.intent if head else None,
+            number=request.number,
+            url=request.url,
+            title=request.title,
+            body=request.body,
+            conflicts=request.number in conflicted,
+            told=is_open and not is_ours and self._is_told(request.number),
+            accepted=request.is_armed or (is_open and is_ours and self._is_approved(request.number)),
+            committed=head.committed if head else None,
+            closed=request.closed,
+        )
+
+
+def _may_conflict(head: Head, base: str | None) -> bool:
+    """Say whether it is worth asking: what a person committed is left alone anyway."""
+    return head.intent is not None and head.parents != (base,)
+
+
+def _of_branch(branch: str, head: Head) -> Seen:
+    return Seen(branch, RequestState.BRANCH, head.commit, head.intent, committed=head.committed)
+
+
+def _is_own(found: Mapping[str, Any]) -> bool:
+    """Say whether a request comes from a branch of the project itself; a deleted fork has no project."""
+    return bool(found["source_project_id"] == found["target_project_id"])
+
+
+def _request(found: Mapping[str, Any]) -> _Request:
+    title = str(found["title"])
+    state = _STATES[found["state"]]
+    ended = found.get("closed_at") or found.get("merged_at")
+    return _Request(
+        number=int(found["iid"]),
+        branch=str(found["source_branch"]),
+        state=state,
+        url=str(found["web_url"]),
+        title=title.removeprefix(DRAFT) if found.get("draft") else title,
+        body=str(found.get("description") or ""),
+        is_armed=bool(found.get("merge_when_pipeline_succeeds")) or found["state"] == "locked",
+        closed=datetime.fromisoformat(ended) if ended else None,
+    )
