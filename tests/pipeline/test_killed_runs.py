@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
 from support.stands import Killed, LocalStand, Stand
 from support.values import finding
 from support.worlds import Loopback, ToldScanner, build
@@ -29,7 +30,11 @@ PYTHON = {
 }
 THREE_LINES = PYTHON | {"cache/Dockerfile": "FROM redis:7\nFROM nginx:1.27\n"}
 
-STANDS: dict[str, Callable[[Path, dict[str, str]], Stand]] = {"local": LocalStand, "github": GitHubStand}
+STANDS: dict[str, Callable[[Path, dict[str, str]], Stand]] = {
+    "local": LocalStand,
+    "github": GitHubStand,
+    "gitlab": GitLabStand,
+}
 
 
 class Scene:

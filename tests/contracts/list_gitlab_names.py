@@ -1,0 +1,91 @@
+"""Lists the paths and field names of GitLab's API that basebump and its tests use, out of GitLab's own description.
+
+    python tests/contracts/list_gitlab_names.py doc/api/openapi/openapi_v2.yaml
+
+writes `gitlab_names.json` beside this file. Names are all that is taken: the description's types are wrong throughout,
+and its licence is not ours. What the description leaves out (the current user, notes) is listed here by hand from
+https://docs.gitlab.com/api/users/ and https://docs.gitlab.com/api/notes/.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PREFIX = "/api/v4"
+PROJECT = "/projects/{id}"
+REQUEST = f"{PROJECT}/merge_requests/{{merge_request_iid}}"
+OPERATIONS = (
+    f"get {PROJECT}",
+    f"get {PROJECT}/repository/tree",
+    f"get {PROJECT}/repository/blobs/{{sha}}/raw",
+    f"head {PROJECT}/repository/files/{{file_path}}",
+    f"get {PROJECT}/repository/commits",
+    f"post {PROJECT}/repository/commits",
+    f"get {PROJECT}/repository/branches",
+    f"get {PROJECT}/repository/branches/{{branch}}",
+    f"delete {PROJECT}/repository/branches/{{branch}}",
+    f"get {PROJECT}/merge_requests",
+    f"post {PROJECT}/merge_requests",
+    f"get {REQUEST}",
+    f"put {REQUEST}",
+    f"get {REQUEST}/approvals",
+)
+BY_HAND = {
+    "get /user": {
+        "parameters": [],
+        "answer": [
+            *("id", "username", "name", "state", "locked", "avatar_url", "web_url", "created_at", "bio", "location"),
+            *("public_email", "bot", "email", "commit_email", "can_create_group", "can_create_project", "external"),
+        ],
+    },
+    f"get {REQUEST}/notes": {
+        "parameters": ["order_by", "sort", "activity_filter", "page", "per_page"],
+        "answer": [
+            *("id", "body", "author", "created_at", "updated_at", "system", "noteable_id", "noteable_type"),
+            *("project_id", "noteable_iid", "resolvable", "confidential", "internal", "imported", "imported_from"),
+        ],
+    },
+}
+BY_HAND[f"post {REQUEST}/notes"] = BY_HAND[f"get {REQUEST}/notes"] | {
+    "parameters": ["body", "confidential", "internal", "created_at", "merge_request_diff_head_sha"]
+}
+
+
+def names_of(whole: dict[str, Any]) -> dict[str, Any]:
+    """Return for each operation the names of its parameters, in query and body alike, and of its answer's fields."""
+    found = dict(BY_HAND)
+    for operation in OPERATIONS:
+        method, _, path = operation.partition(" ")
+        described = whole["paths"][PREFIX + path][method]
+        body = [each["schema"] for each in described["parameters"] if each["in"] == "body"]
+        answers = [answer["schema"] for answer in described["responses"].values() if "schema" in answer]
+        parameters = [each["name"] for each in described["parameters"] if each["in"] == "query"]
+        found[operation] = {
+            "parameters": parameters + [name for schema in body for name in _properties(whole, schema)],
+            "answer": list(_properties(whole, answers[0])) if answers else [],
+        }
+        for schema in body:
+            actions = _properties(whole, schema).get("actions")
+            if actions:
+                found[operation]["actions"] = list(_properties(whole, actions))
+    return found
+
+
+def _properties(whole: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an object, or of the objects in a list."""
+    if "$ref" in schema:
+        return _properties(whole, whole["definitions"][schema["$ref"].rpartition("/")[2]])
+    if schema.get("type") == "array":
+        return _properties(whole, schema["items"])
+    return schema.get("properties", {})
+
+
+if __name__ == "__main__":
+    description = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    text = json.dumps(names_of(description), indent=1, sort_keys=True)
+    Path(__file__).with_name("gitlab_names.json").write_text(f"{text}\n", encoding="utf-8")

@@ -1,0 +1,220 @@
+"""What a GitLab holds: users, tokens, projects, and merge requests that follow their branches."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from support.git import ADA, Content, Git, Person
+
+
+@dataclass
+class User:
+    """Somebody with an account."""
+
+    username: str
+    id: int
+    emails: tuple[str, ...] = ()
+    """The first is what commits by the API carry."""
+
+    @property
+    def person(self) -> Person:
+        return Person(self.username, self.emails[0])
+
+
+@dataclass
+class Token:
+    """What somebody may do with one secret."""
+
+    user: User
+    scope: str = "api"
+    can_write: bool = True
+    """Whether the role is at least Developer."""
+    can_label: bool = True
+
+
+@dataclass
+class Note:
+    """A comment, or what GitLab itself writes beside them."""
+
+    id: int
+    user: User
+    body: str
+    system: bool = False
+
+
+@dataclass
+class MergeRequest:
+    """One merge request; `head` is the last commit of its branch that GitLab saw."""
+
+    number: int
+    user: User
+    source: Project
+    branch: str
+    target: str
+    head: str
+    title: str
+    description: str | None
+    state: str = "opened"
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    closed: datetime | None = None
+    merged: datetime | None = None
+    armed: bool = False
+    """Whether it is set to be merged once its pipeline succeeded."""
+    approved_by: list[User] = field(default_factory=list)
+    is_orphaned: bool = False
+    """Whether the fork that it came from was deleted."""
+    labels: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    checked: tuple[str, str] | None = None
+    """Target and head for which GitLab has found out whether they can be merged."""
+
+    @property
+    def is_draft(self) -> bool:
+        return self.title.startswith("Draft: ")
+
+    def close(self) -> None:
+        self.state, self.closed = "closed", datetime.now(UTC)
+
+    def merge(self) -> None:
+        self.state, self.merged = "merged", datetime.now(UTC)
+
+
+@dataclass
+class Project:
+    """One project, and what is proposed to it."""
+
+    id: int
+    path: str
+    git: Git
+    private: bool = False
+    archived: bool = False
+    default_branch: str = "main"
+    members: set[str] = field(default_factory=set)
+    """Usernames that see it where it is private."""
+    requests: list[MergeRequest] = field(default_factory=list)
+    branches: dict[str, str] = field(default_factory=dict)
+    """As they were when it last settled, which every request begins with."""
+    old_paths: set[str] = field(default_factory=set)
+    protected: set[str] = field(default_factory=set)
+    """Branches that nobody pushes to."""
+    is_fast_forward: bool = False
+    """Whether it merges only what stands on its base."""
+    signer: Person | None = None
+    """Who commits what comes by the API, where this GitLab signs it."""
+    has_approvals: bool = True
+
+    def seen_by(self, user: User | None) -> bool:
+        return not self.private or (user is not None and user.username in self.members)
+
+    def open_request(self, branch: str) -> MergeRequest:
+        """Return the open merge request of a branch of the project's own."""
+        (found,) = [
+            each for each in self.requests if each.state == "opened" and each.branch == branch and each.source is self
+        ]
+        return found
+
+    def settle(self) -> None:
+        """Let every open merge request follow its branch, as GitLab's workers do after each push.
+
+        A branch that is deleted closes it; a base that comes to hold all of the branch has merged it. One that holds
+        nothing which its base does not stays open.
+        """
+        before, self.branches = self.branches, self.git.branches()
+        for request in self.requests:
+            if request.state != "opened":
+                continue
+            branches = self.branches if request.source is self else request.source.git.branches()
+            head, base = branches.get(request.branch), self.branches.get(request.target)
+            if head is None or base is None:
+                request.close()
+                continue
+            head_moved, request.head = head != request.head, head
+            self.fetch(request)
+            if base != before.get(request.target) and not head_moved and self.has(base, head):
+                request.merge()
+
+    def fetch(self, request: MergeRequest) -> None:
+        """Take the commits of a merge request over, as GitLab does under `refs/merge-requests/`."""
+        kept = f"refs/merge-requests/{request.number}/head"
+        if request.source is self:
+            self.git.run("update-ref", kept, request.head)
+        else:
+            self.git.run("fetch", "--quiet", str(request.source.git.directory), f"+{request.head}:{kept}")
+
+    def has(self, commit: str, ancestor: str) -> bool:
+        """Say whether `commit` holds all of `ancestor`."""
+        return self.ask("merge-base", "--is-ancestor", ancestor, commit) == 0
+
+    def conflicts(self, request: MergeRequest) -> bool:
+        return self.ask("merge-tree", "--write-tree", self.branches[request.target], request.head) != 0
+
+    def ask(self, *arguments: str) -> int:
+        """Return how git ends, where that is the answer."""
+        return subprocess.run(["git", *arguments], cwd=self.git.directory, capture_output=True, check=False).returncode
+
+
+class World:
+    """Everything on one GitLab."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last_id = 100
+        self.users: dict[str, User] = {}
+        self.tokens: dict[str, Token] = {}
+        self.projects: list[Project] = []
+        self.ada = self.add_user("ada", ADA.email)
+
+    def next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def add_user(self, username: str, *emails: str) -> User:
+        number = self.next_id()
+        known = emails or (f"{number}-{username}@users.noreply.gitlab.example",)
+        return self.users.setdefault(username, User(username, number, known))
+
+    def add_token(self, secret: str, username: str) -> Token:
+        self.tokens[secret] = Token(self.add_user(username))
+        return self.tokens[secret]
+
+    def add_project(self, path: str, files: Mapping[str, Content] | None, **more: object) -> Project:
+        """Make a project with one commit on `main`, or none where there are no files."""
+        git = Git.create(self._folder / f"{path}.git", files)
+        project = Project(self.next_id(), path, git, **more)  # type: ignore[arg-type]
+        self.projects.append(project)
+        project.settle()
+        return project
+
+    def find(self, name: str) -> tuple[Project, bool] | None:
+        """Return a project by its id or path, and whether it has moved away from there."""
+        for project in self.projects:
+            if name == str(project.id) or name.lower() == project.path.lower():
+                return project, False
+        moved = [each for each in self.projects if name in each.old_paths]
+        return (moved[0], True) if moved else None
+
+    def fork(self, project: Project, namespace: str) -> Project:
+        """Copy a project to somebody else."""
+        path = f"{namespace}/{project.path.rpartition('/')[2]}"
+        found = self.find(path)
+        if found is not None:
+            return found[0]
+        copy = self.add_project(path, None)
+        copy.git.run("fetch", "--quiet", str(project.git.directory), "refs/heads/main:refs/heads/main")
+        return copy
+
+    def propose(
+        self, project: Project, source: Project, branch: str, user: User, title: str = "A change", **more: object
+    ) -> MergeRequest:
+        """Open a merge request without asking whether GitLab would."""
+        head = source.git.branches()[branch]
+        number = 1 + len(project.requests)
+        words = {"description": None, "target": project.default_branch} | more
+        request = MergeRequest(number, user, source, branch, head=head, title=title, **words)  # type: ignore[arg-type]
+        project.requests.append(request)
+        project.fetch(request)
+        return request
