@@ -148,12 +148,14 @@ class Connection:
             raise
 
     def _call(self, action: str, call: Callable[[Gitlab], Answer], needs: str) -> Answer:
-        client = self._client()
+        client: _Client | None = None
         try:
+            client = self._client()
             return call(client)
         except _BROKEN as error:
+            headers = client.answered if client is not None else {}
             now = datetime.now(UTC)
-            raise explain(error, action, needs, client.answered, secret=self._token, now=now) from error
+            raise explain(error, action, needs, headers, secret=self._token, now=now) from error
 
     def _client(self) -> _Client:
         """Return this thread's client: its session cannot be shared."""

@@ -113,7 +113,7 @@ def _unknown_kind(forge: object) -> str:
     if not isinstance(forge, dict):
         return "must be a mapping of keys"
     if forge.get("kind") is None:
-        return f"needs a `kind`: {' or '.join(FORGE_KINDS)}"
+        return f"needs a `kind`: {', '.join(FORGE_KINDS[:-1])} or {FORGE_KINDS[-1]}"
     kind = str(forge["kind"])
     return f"the kind {_shown(kind)} is none of {', '.join(FORGE_KINDS)}{suggestion(kind, FORGE_KINDS)}"
 

@@ -19,6 +19,7 @@ from bot.model.policy import Match, Policy, Rule
 from bot.settings import (
     OWNER_WRITE_DELAY,
     GithubSettings,
+    GitlabSettings,
     RegistrySettings,
     ScannerSettings,
     Settings,
@@ -96,8 +97,8 @@ def _keys(value, shape: dict, definitions: dict):
 
 def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_program(everything):
     settings = load(everything, need_forges=True)
-    github, _ = settings.forges
-    assert github.url == GithubSettings().url
+    github, gitlab, _ = settings.forges
+    assert (github.url, gitlab.url) == (GithubSettings().url, GitlabSettings().url)
     registry, *_ = settings.registries
     assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
     (scanner,) = settings.scanners
@@ -159,6 +160,7 @@ def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everyt
         "{schema: 1, policy: [{tag: 3.10}]}",
         "{schema: 1, policy: [{pin: true, match: {image: []}}]}",
         "{schema: 1, forges: [{kind: gitlab}]}",
+        "{schema: 1, forges: [{kind: gitlab, repositories: [acme]}]}",
         "{schema: 1, forges: [{kind: github, repositories: []}]}",
         "{schema: 1, forges: [{kind: github, repositories: [acme]}]}",
         "{schema: 1, registries: [{host: ghcr.io, password_env: s3cr3t}]}",

@@ -13,6 +13,7 @@ from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
 from bot.model.vocabulary import ALLOWABLE, Role
 from bot.settings import (
     GithubSettings,
+    GitlabSettings,
     LocalSettings,
     OwnerSelection,
     RegistryAuth,
@@ -56,6 +57,7 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
               - acme/web
               - {owner: acme, include: "*-service", exclude: [old-*], topics: [production]}
               - legal/site
+          - {kind: gitlab, url: https://example.com/git/, token_env: T, ca: company.pem, repositories: [acme/shop/web]}
           - {kind: local, url: ../repositories}
           - {kind: local, url: /srv/git, repositories: [web, tools/builder/]}
         """
@@ -68,6 +70,7 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
             repositories=("acme/web", "legal/site"),
             owners=(OwnerSelection("acme", ("*-service",), ("old-*",), ("production",)),),
         ),
+        GitlabSettings("https://example.com/git", "T", tmp_path / "company.pem", ("acme/shop/web",)),
         LocalSettings(tmp_path / "../repositories", None),
         LocalSettings(Path("/srv/git"), ("web", "tools/builder")),
     )

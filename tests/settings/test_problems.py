@@ -92,10 +92,17 @@ WRONG = [
     ("policy: [{pin: true}, ]\nproposals:", "proposals", "is empty"),
     ("own: [~]", "own[0]", "is empty"),
     # forges
-    ("forges: [{kind: gitlab}]", "forges[0]", "comes with a later release"),
+    ("forges: [{kind: gitlab}]", "forges[0].repositories", "is required"),
+    ("forges: [{kind: gitlab, repositories: [acme]}]", "forges[0].repositories[0]", "the full path of a project"),
+    ("forges: [{kind: gitlab, repositories: [acme/../web]}]", "forges[0].repositories[0]", "the full path of"),
+    ("forges: [{kind: gitlab, repositories: [{owner: acme}]}]", "forges[0].repositories[0]", "must be text"),
+    ("forges: [{kind: gitlab, repositories: [a/b/c, A/b/C]}]", "forges[0].repositories[1]", "a second time"),
+    ("forges: [{kind: gitlab, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
+    ("forges: [{kind: gitlab, repositories: [a/b], url: 'https://x.example/api/v4'}]", "forges[0].url", "`/api/`"),
+    ("forges: [{kind: gitlab, repositories: [a/b], app: {}}]", "forges[0].app", "comes with a later release"),
     ("forges: [{kind: gihub}]", "forges[0]", "did you mean `github`?"),
-    ("forges: [{kind: [github]}]", "forges[0]", "is none of github, local"),
-    ("forges: [{repositories: [a/b]}]", "forges[0]", "needs a `kind`: github or local"),
+    ("forges: [{kind: [github]}]", "forges[0]", "is none of github, gitlab, local"),
+    ("forges: [{repositories: [a/b]}]", "forges[0]", "needs a `kind`: github, gitlab or local"),
     ("forges: [github]", "forges[0]", "must be a mapping"),
     ("forges: [{kind: github}]", "forges[0].repositories", "is required"),
     ("forges: [{kind: github, repositories: []}]", "forges[0].repositories", "with something in it"),
@@ -325,7 +332,7 @@ def test_all_problems_are_said_at_once(problems_of):
         own:
         forges:
           - {kind: github, token: x}
-          - {kind: gitlab}
+          - {kind: bitbucket}
         registries:
           - {host: nginx, username_env: A}
           - {host: ghcr.io, password_env: B, insecure: maybe}
@@ -380,14 +387,16 @@ def test_the_value_of_an_unknown_key_is_not_repeated(write):
 
 
 def test_http_is_taken_for_a_forge_on_this_machine_alone(settings_of):
-    for url in ("http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"):
-        (forge,) = settings_of(f"forges: [{{kind: github, repositories: [a/b], url: '{url}'}}]").forges
-        assert forge.url == url
+    for kind in ("github", "gitlab"):
+        for url in ("http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"):
+            (forge,) = settings_of(f"forges: [{{kind: {kind}, repositories: [a/b], url: '{url}'}}]").forges
+            assert forge.url == url
 
 
 WORDS = st.sampled_from(
-    ["schema", "forges", "kind", "github", "local", "url", "repositories", "owner", "registries", "host", "ghcr.io",
-     "policy", "match", "image", "role", "own", "update", "scanners", "proposals", "branch_prefix", "(owner)", ""]
+    ["schema", "forges", "kind", "github", "gitlab", "local", "url", "repositories", "owner", "registries", "host",
+     "ghcr.io", "policy", "match", "image", "role", "own", "update", "scanners", "proposals", "branch_prefix", "(owner)",
+     ""]
 )  # fmt: skip
 LEAVES = st.none() | st.booleans() | st.integers(-1, 2) | st.floats() | WORDS | st.dates()
 TREES = st.recursive(

@@ -10,6 +10,7 @@ TEXT = """
 forges:
   - {kind: local, url: x}
   - {kind: github, repositories: [a/b], token_env: FORGE_TOKEN}
+  - {kind: gitlab, repositories: [a/b], token_env: LAB_TOKEN}
 registries:
   - {host: ghcr.io, username_env: SHARED, password_env: FORGE_TOKEN}
   - {host: quay.io}
@@ -33,6 +34,7 @@ def test_a_variable_that_is_not_set_is_an_error_that_says_everywhere_it_is_named
 
 def test_all_variables_that_are_not_set_are_known_without_reading_any(settings_of):
     settings = settings_of(TEXT)
-    assert [problem.where for problem in settings.unset({"FORGE_TOKEN": "x"})] == ["registries[0].username_env"]
-    assert settings.unset({"FORGE_TOKEN": "x", "SHARED": "y"}) == ()
-    assert len(settings.unset({})) == 3
+    known = {"FORGE_TOKEN": "x", "LAB_TOKEN": "z"}
+    assert [problem.where for problem in settings.unset(known)] == ["registries[0].username_env"]
+    assert settings.unset(known | {"SHARED": "y"}) == ()
+    assert len(settings.unset({})) == 4
