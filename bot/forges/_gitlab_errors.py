@@ -69,10 +69,8 @@ def _meaning(status: int, words: str, needs: str) -> str:
     match status:
         case 401:
             return "it does not know the token; make a new one and set the variable that `token_env` names to it"
-        case 403 if "archived" in words.lower():
-            return "the project is archived; unarchive it, or remove it from the config"
         case 403:
-            return f"{words or 'forbidden'}; give the token {needs}"
+            return f"{words or 'forbidden'}; give the token {needs}, and remove a project that is archived"
         case 404:
             return f"there is no such thing, or the token may not see it; check the name, and give it {needs}"
         case 405:

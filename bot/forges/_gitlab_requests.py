@@ -66,14 +66,17 @@ class Requests:
         `base` is the commit of the base branch: what stands on it cannot conflict with it.
         """
         # Without a branch nothing can be merged: GitLab closes such a request, if not at once.
-        requests = [each for each in self._open() if each.branch in heads] if heads else []
-        open_branches = {each.branch for each in requests}
-        ended = [each for branch in sorted(wanted - open_branches) for each in self._ended(branch)]
-        newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
-        conflicted = self._conflicted([each.number for each in requests if _may_conflict(heads[each.branch], base)])
+        listed = [each for each in self._open() if each.branch in heads] if heads else []
+        for branch in sorted(wanted - {each.branch for each in listed}):
+            listed += self._of_branch(branch)
+        shown = [each for each in listed if each.state is not RequestState.OPEN or each.branch in heads]
+        newest_first = sorted(shown, key=lambda each: each.number, reverse=True)
+        open_ones = [each for each in shown if each.state is RequestState.OPEN]
+        conflicted = self._conflicted([each.number for each in open_ones if _may_conflict(heads[each.branch], base)])
+        open_branches = {each.branch for each in open_ones}
         return (
             *(self._of_request(each, heads.get(each.branch), conflicted) for each in newest_first),
-            *(_of_branch(branch, heads[branch]) for branch in sorted(heads.keys() - open_branches)),
+            *(_bare(branch, heads[branch]) for branch in sorted(heads.keys() - open_branches)),
         )
 
     def open_number(self, branch: str) -> int | None:
@@ -90,10 +93,10 @@ class Requests:
     def _open(self) -> list[_Request]:
         return self._list("list the open merge requests", None, state="opened")
 
-    def _ended(self, branch: str) -> list[_Request]:
+    def _of_branch(self, branch: str) -> list[_Request]:
+        """List the newest requests of a branch that the list of open ones has none of: it lacks those being merged."""
         newest = {"state": "all", "source_branch": branch, "order_by": "created_at", "sort": "desc"}
-        found = self._list(f"list the merge requests of {branch}", MAX_ENDED, **newest)
-        return [each for each in found if each.state is not RequestState.OPEN]
+        return self._list(f"list the merge requests of {branch}", MAX_ENDED, **newest)
 
     def _list(self, action: str, most: int | None, **conditions: str) -> list[_Request]:
         """List requests from the project's own branches: https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests."""
@@ -169,7 +172,7 @@ def _may_conflict(head: Head, base: str | None) -> bool:
     return head.intent is not None and head.parents != (base,)
 
 
-def _of_branch(branch: str, head: Head) -> Seen:
+def _bare(branch: str, head: Head) -> Seen:
     return Seen(branch, RequestState.BRANCH, head.commit, head.intent, committed=head.committed)
 
 

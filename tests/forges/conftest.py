@@ -76,6 +76,14 @@ def github(make_stand):
 
 
 @pytest.fixture
+def gitlab(tmp_path):
+    """Return a GitLab with one project on it."""
+    stand = GitLabStand(tmp_path / "gitlab", scene.FILES)
+    yield stand
+    stand.end()
+
+
+@pytest.fixture
 def root(tmp_path):
     """Return the folder of a local forge."""
     return tmp_path / "fleet"

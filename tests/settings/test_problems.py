@@ -395,8 +395,8 @@ def test_http_is_taken_for_a_forge_on_this_machine_alone(settings_of):
 
 WORDS = st.sampled_from(
     ["schema", "forges", "kind", "github", "gitlab", "local", "url", "repositories", "owner", "registries", "host",
-     "ghcr.io", "policy", "match", "image", "role", "own", "update", "scanners", "proposals", "branch_prefix", "(owner)",
-     ""]
+     "ghcr.io", "policy", "match", "image", "role", "own", "update", "scanners", "proposals", "branch_prefix",
+     "(owner)", ""]
 )  # fmt: skip
 LEAVES = st.none() | st.booleans() | st.integers(-1, 2) | st.floats() | WORDS | st.dates()
 TREES = st.recursive(
