@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, blob_name
-from bot.forges._gitlab_connection import Remote
+from bot.forges._gitlab_connection import PER_PAGE, Remote
 from bot.forges._gitlab_errors import NOT_FOUND, understood
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
@@ -93,7 +93,12 @@ def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listin
     def ask(project: Project) -> Listing:
         files: dict[FilePath, RegularFile] = {}
         pages = project.repository_tree(
-            path=folder or "", ref=commit, recursive=folder is None, pagination="keyset", iterator=True
+            path=folder or "",
+            ref=commit,
+            recursive=folder is None,
+            pagination="keyset",
+            per_page=PER_PAGE,  # python-gitlab has it everywhere but here
+            iterator=True,
         )
         for count, each in enumerate(pages):
             if count >= MAX_ENTRIES:

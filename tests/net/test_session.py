@@ -1,0 +1,101 @@
+"""The session that client libraries are given: one origin, bounded bodies, nothing from this machine."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+import requests
+from support.listener import Listener, Reply
+
+from bot.net import ApiSession, BlockedError, OversizedError, UnreachableError, session
+
+LIMIT = 1000
+
+
+def _session(url, environment=None):
+    return ApiSession(url, limit=LIMIT, environment=environment or {})
+
+
+def test_what_is_asked_of_the_origin_is_answered():
+    with Listener(lambda received: Reply(200, received.path.encode())) as api:
+        answer = _session(f"{api.url}/api").get(f"{api.url}/elsewhere?x=1", timeout=5)
+    assert answer.content == b"/elsewhere?x=1"
+    assert api.received[0].headers["user-agent"].startswith("basebump/")
+
+
+def test_another_origin_is_not_asked():
+    with Listener(lambda _: Reply()) as other, Listener(lambda _: Reply()) as api:
+        with pytest.raises(BlockedError, match="another host"):
+            _session(api.url).get(other.url, timeout=5)
+        assert other.received == []
+
+
+def test_a_redirect_is_followed_at_the_origin_and_nowhere_else():
+    with Listener(lambda _: Reply()) as other:
+        target = {"/old": "/new", "/away": f"{other.url}/stolen", "/": "/"}
+
+        def answer(received):
+            location = target.get(received.path)
+            return Reply(301, b"", {"Location": location}) if location else Reply(200, b"here")
+
+        with Listener(answer) as moving:
+            asking = _session(moving.url)
+            token = {"PRIVATE-TOKEN": "secret"}
+            assert asking.get(f"{moving.url}/old", headers=token, timeout=5).content == b"here"
+            with pytest.raises(BlockedError):
+                asking.get(f"{moving.url}/away", headers=token, timeout=5)
+            with pytest.raises(requests.TooManyRedirects):
+                asking.get(f"{moving.url}/", timeout=5)
+        assert other.received == []
+
+
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+def test_a_body_may_be_as_long_as_the_limit_and_no_longer(encoding):
+    def answer(received):
+        body = b"x" * int(received.path[1:])
+        headers = {"Content-Encoding": encoding} if encoding else {}
+        return Reply(200, gzip.compress(body) if encoding else body, headers)
+
+    with Listener(answer) as api:
+        asking = _session(api.url)
+        assert len(asking.get(f"{api.url}/{LIMIT}", timeout=5).content) == LIMIT
+        with pytest.raises(OversizedError, match="more than 1000 bytes"):
+            asking.get(f"{api.url}/{LIMIT + 1}", timeout=5)
+
+
+def test_a_body_that_drips_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(session, "BODY_TIMEOUT", 0.2)
+    with (
+        Listener(lambda _: Reply(200, b"x" * 100, drip=0.05)) as api,
+        pytest.raises(UnreachableError, match="took more"),
+    ):
+        _session(api.url).get(api.url, timeout=5)
+
+
+def test_cookies_are_not_kept():
+    with Listener(lambda _: Reply(200, b"", {"Set-Cookie": "session=1"})) as api:
+        asking = _session(api.url)
+        for _ in range(2):
+            asking.get(api.url, timeout=5)
+    assert "cookie" not in api.received[1].headers
+
+
+def test_of_the_environment_only_what_is_meant_for_us_is_read(monkeypatch, a_home_of_its_own):
+    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    with Listener(lambda _: Reply()) as api:
+        _session(api.url).get(api.url, timeout=5)
+    assert "authorization" not in api.received[0].headers
+
+
+def test_the_operators_proxy_is_asked_for_https():
+    proxy = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "inside.example"}
+    assert _session("https://gitlab.example", proxy).proxies == {"https": "http://proxy.example:3128"}
+    assert _session("https://git.inside.example", proxy).proxies == {}
+    assert _session("http://127.0.0.1:8080", proxy).proxies == {}
+
+
+def test_the_certificates_of_the_environment_count():
+    assert _session("https://gitlab.example", {"SSL_CERT_FILE": "/ca.pem"}).verify == "/ca.pem"
+    assert _session("https://gitlab.example").verify is True
