@@ -63,6 +63,7 @@ download_postgresql() {
 }
 
 unpack docker-registry
+unpack glab
 unpack kustomize
 unpack docker-compose
 unpack_postgresql

@@ -8,6 +8,15 @@ REGULAR, EXECUTABLE = "100644", "100755"
 """Modes of regular files."""
 
 
-def blob_name(content: bytes) -> str:
-    """Return the name that git gives a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects."""
-    return hashlib.sha1(b"blob %d\0%b" % (len(content), content), usedforsecurity=False).hexdigest()
+_SHA256_DIGITS = 64
+
+
+def blob_name(content: bytes, like: str = "") -> str:
+    """Return the name that git gives a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.
+
+    A repository has names of one kind; `like` is one of them, if it may be other than SHA-1.
+    """
+    stored = b"blob %d\0%b" % (len(content), content)
+    if len(like) == _SHA256_DIGITS:
+        return hashlib.sha256(stored).hexdigest()
+    return hashlib.sha1(stored, usedforsecurity=False).hexdigest()

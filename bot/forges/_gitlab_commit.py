@@ -70,7 +70,7 @@ def _expected(remote: Remote, base: str, changes: Sequence[Change]) -> dict[File
                 f"{change.path} of {remote.name} ends its lines with CR LF, and GitLab's API would store all of them "
                 "with LF; basebump changes nothing but the digest, so let the file have LF, or change it by hand"
             )
-        expected[change.path] = RegularFile(file.mode, blob_name(change.content))
+        expected[change.path] = RegularFile(file.mode, blob_name(change.content, like=file.oid))
     if all(before[path].oid == file.oid for path, file in expected.items()):
         raise ForgeError(f"nothing would change in {remote.name}: its base branch already holds what is proposed")
     return expected
@@ -113,22 +113,24 @@ def _after(branches: Branches, branch: str, base: str, message: str, over: str |
     A commit of ours on this base with this message holds what was sent: its intent is a hash over just that.
     """
     head = branches.after(branch, refusal)
-    commit = head.commit if head is not None else None
-    if commit == over:
+    if (head.commit if head is not None else None) == over:
         raise refusal
-    is_it = head is not None and head.intent is not None and head.parents == (base,)
-    if is_it and head is not None and head.message.strip() == message.strip() and refusal.may_have_worked:
-        return head.commit
+    if head is not None and head.intent is not None and refusal.may_have_worked:
+        made = head.parents, head.message.strip()
+        if made == ((base,), message.strip()):
+            return head.commit
     raise branches.moved(branch) from refusal
 
 
 def _check(branches: Branches, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
     """Read back what GitLab stored, and take the branch away if it is not what was sent.
 
+    This is a second look, not a promise: a run that ends before it leaves the branch as it is.
+
     https://docs.gitlab.com/api/repository_files/#get-file-metadata-only
     """
     for path, file in expected.items():
-        stored = branches.remote.read(f"check {path}", partial(_stored, path, commit))
+        stored = branches.remote.read(f"check {path}", partial(_stored, path, commit, file.mode))
         if stored != file:
             branches.delete(branch, commit)
             raise ForgeError(
@@ -137,7 +139,10 @@ def _check(branches: Branches, branch: str, commit: str, expected: Mapping[FileP
             )
 
 
-def _stored(path: str, commit: str, project: Project) -> RegularFile:
+def _stored(path: str, commit: str, mode: str, project: Project) -> RegularFile:
+    """Return a file of a commit; `mode` is believed where a GitLab is too old to tell it."""
     headers = project.files.head(path, ref=commit)
-    is_executable = str(headers["X-Gitlab-Execute-Filemode"]).lower() == "true"
-    return RegularFile(EXECUTABLE if is_executable else REGULAR, str(headers["X-Gitlab-Blob-Id"]))
+    told = headers.get("X-Gitlab-Execute-Filemode")
+    if told is not None:
+        mode = EXECUTABLE if str(told).lower() == "true" else REGULAR
+    return RegularFile(mode, str(headers["X-Gitlab-Blob-Id"]))

@@ -70,7 +70,7 @@ class GitLabTree:
             content = self._remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
         except RefusedError as refusal:
             return TreeError(str(refusal))
-        if blob_name(content) != oid:
+        if blob_name(content, like=oid) != oid:
             return TreeError(f"GitLab sent {entry.path} other than it is stored; run basebump again")
         return content
 

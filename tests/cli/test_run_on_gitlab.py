@@ -99,3 +99,13 @@ def test_a_token_that_is_refused_is_exit_1_and_never_shown(basebump, config_file
     assert code == 1
     assert failed["subject"] == "acme/shop/web"
     assert "glpat-wrong" not in out + err
+
+
+def test_a_file_with_cr_lf_is_left_as_it_is_and_said(basebump, config_file, gitlab, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    gitlab.commit("main", {"Dockerfile": FILES["Dockerfile"].replace("\n", "\r\n")})
+    code, out, _ = basebump("run", "--config", config_file, "--level", "propose", "--format", "json")
+    (proposal,) = json.loads(out)["repositories"][0]["proposals"]
+    assert (code, proposal["outcome"]) == (1, "failed")
+    assert "let the file have LF" in json.loads(out)["failed"][0]["error"]
+    assert gitlab.writes == []

@@ -34,6 +34,7 @@ OPERATIONS = (
     f"get {REQUEST}",
     f"put {REQUEST}",
     f"get {REQUEST}/approvals",
+    f"get {REQUEST}/approval_state",
 )
 BY_HAND = {
     "get /user": {

@@ -24,6 +24,11 @@ def find_kustomize() -> str | None:
     return _find_in_debian("kustomize")
 
 
+def find_glab() -> str | None:
+    """Return Debian's glab."""
+    return _find_in_debian("glab")
+
+
 def find_docker_compose() -> str | None:
     """Return Debian's docker-compose, which is a plugin of docker there."""
     unpacked = ROOT / ".parts" / "usr" / "libexec" / "docker" / "cli-plugins" / "docker-compose"
@@ -61,6 +66,7 @@ def find_trivy() -> str | None:
 PARTS: dict[str, Callable[[], str | Path | None]] = {
     "docker-compose": find_docker_compose,
     "docker-registry": find_docker_registry,
+    "glab": find_glab,
     "helm": find_helm,
     "kustomize": find_kustomize,
     "postgresql": find_postgresql,

@@ -41,6 +41,7 @@ _ROUTES: Mapping[str, Handler] = {
     f"get {_REQUEST}": merge_requests.get_request,
     f"put {_REQUEST}": merge_requests.edit_request,
     f"get {_REQUEST}/approvals": merge_requests.get_approvals,
+    f"get {_REQUEST}/approval_state": merge_requests.get_approval_state,
     f"get {_REQUEST}/notes": merge_requests.list_notes,
     f"post {_REQUEST}/notes": merge_requests.create_note,
 }

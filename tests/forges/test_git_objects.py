@@ -1,0 +1,20 @@
+"""Names of git's objects, as git itself gives them."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from bot.forges._git_objects import blob_name
+
+pytestmark = pytest.mark.real("git")
+
+
+@pytest.mark.parametrize("kind", ["sha1", "sha256"])
+@pytest.mark.parametrize("content", [b"", b"FROM x\r\n", bytes(range(256)) * 300])
+def test_a_blob_has_the_name_that_git_gives_it(tmp_path, kind, content):
+    subprocess.run(["git", "init", "--quiet", f"--object-format={kind}", tmp_path], check=True)
+    command = ["git", "hash-object", "--stdin", "--no-filters"]
+    named = subprocess.run(command, input=content, cwd=tmp_path, capture_output=True, check=True).stdout.decode()
+    assert blob_name(content, like=named.strip()) == named.strip()
