@@ -37,10 +37,11 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the token belongs to."""
+    """Who the token belongs to; nobody where there is none."""
 
+    username: str | None
     emails: frozenset[str]
-    """The addresses that its commits carry, in lower case; none where nobody is logged in."""
+    """The addresses that its commits carry, in lower case."""
 
 
 class _Client(Gitlab):
@@ -135,16 +136,16 @@ class Connection:
 
         def whose(client: Gitlab) -> Account:
             client.auth()
-            user = client.user
-            known = user.attributes if user is not None else {}
+            known = client.user.attributes if client.user is not None else {}
             emails = (known.get(key) for key in ("commit_email", "email"))
-            return Account(frozenset(each.lower() for each in emails if isinstance(each, str) and each))
+            lowered = frozenset(each.lower() for each in emails if isinstance(each, str) and each)
+            return Account(str(known["username"]), lowered)
 
         try:
             return self.read("tell whose token it is", whose)
         except RefusedError as refusal:
             if refusal.status == UNAUTHORIZED and self._token is None:
-                return Account(frozenset())
+                return Account(None, frozenset())
             raise
 
     def _call(self, action: str, call: Callable[[Gitlab], Answer], needs: str) -> Answer:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gitlab import Gitlab
 
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_connection import Connection, Remote
+from bot.forges._gitlab_dashboard import GitLabDashboard
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_forge import GitLabForge
 from bot.forges._gitlab_tree import GitLabTree
@@ -45,6 +47,7 @@ class GitLabFleet:
         """
         self._names = tuple(names)
         self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._host = _host_of(url)
         self._numbers: dict[str, int] = {}
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
@@ -74,6 +77,10 @@ class GitLabFleet:
         """Return the verbs for one project."""
         return GitLabForge(self._remote(repository.name), repository)
 
+    def dashboard(self, repository: GitRepository) -> GitLabDashboard:
+        """Return the verbs for its one issue."""
+        return GitLabDashboard(self._remote(repository.name))
+
     def _look(self, name: str) -> GitRepository | Failed:
         """Return a project as it stands: its base branch is the default branch."""
         try:
@@ -85,10 +92,17 @@ class GitLabFleet:
                 head = Branches(self._remote(path)).head(default_branch) if default_branch else None
         except RefusedError as refusal:
             return Failed(name, Stage.SURVEY, str(refusal))
-        return GitRepository(KIND, path, default_branch if head else None, head.commit if head else None)
+        base = (default_branch, head.commit) if head is not None else (None, None)
+        return GitRepository(KIND, path, *base, host=self._host)
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._numbers.get(name))
+
+
+def _host_of(url: str) -> str | None:
+    """Return the host that git clones from; below a path of it, projects have no names that others know."""
+    parts = urlsplit(url)
+    return parts.netloc.lower() if parts.path in {"", "/"} else None
 
 
 def _describe(client: Gitlab, name: str) -> tuple[str, int, str | None]:

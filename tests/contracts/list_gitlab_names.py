@@ -3,8 +3,8 @@
     python tests/contracts/list_gitlab_names.py doc/api/openapi/openapi_v2.yaml
 
 writes `gitlab_names.json` beside this file. Names are all that is taken: the description's types are wrong throughout,
-and its licence is not ours. What the description leaves out (the current user, notes) is listed here by hand from
-https://docs.gitlab.com/api/users/ and https://docs.gitlab.com/api/notes/.
+and its licence is not ours. What the description leaves out (the current user, notes, issues) is listed here by hand
+from https://docs.gitlab.com/api/users/, https://docs.gitlab.com/api/notes/ and https://docs.gitlab.com/api/issues/.
 """
 
 from __future__ import annotations
@@ -52,6 +52,16 @@ BY_HAND = {
         ],
     },
 }
+ISSUE = {
+    "parameters": ["title", "description", "labels", "state_event"],
+    "answer": [
+        *("id", "iid", "project_id", "title", "description", "state", "created_at", "updated_at", "closed_at"),
+        *("closed_by", "labels", "milestone", "author", "assignees", "assignee", "web_url", "issue_type", "type"),
+        *("confidential", "user_notes_count", "references"),
+    ],
+}
+BY_HAND[f"get {PROJECT}/issues"] = ISSUE | {"parameters": ["labels", "state", "scope", "author_username", "page"]}
+BY_HAND[f"post {PROJECT}/issues"] = BY_HAND[f"put {PROJECT}/issues/{{issue_iid}}"] = ISSUE
 BY_HAND[f"post {REQUEST}/notes"] = BY_HAND[f"get {REQUEST}/notes"] | {
     "parameters": ["body", "confidential", "internal", "created_at", "merge_request_diff_head_sha"]
 }

@@ -45,7 +45,7 @@ def test_a_named_project_takes_two_requests_the_second_by_its_id(server):
     project = server.world.add_project("acme/shop/web", FILES)
     head = project.git.need("main")
     assert list(_fleet(server, "acme/shop/web").repositories(frozenset())) == [
-        GitRepository("gitlab", "acme/shop/web", "main", head)
+        GitRepository("gitlab", "acme/shop/web", "main", head, host=server.host)
     ]
     assert server.lines == [
         "GET /projects/acme/shop/web",
@@ -64,7 +64,7 @@ def test_a_project_without_commits_has_no_base_branch(server):
     server.world.add_project("acme/empty", None)
     fleet = _fleet(server, "acme/empty")
     (found,) = fleet.repositories(frozenset())
-    assert found == GitRepository("gitlab", "acme/empty", None, None)
+    assert found == GitRepository("gitlab", "acme/empty", None, None, host=server.host)
     assert fleet.forge(found).seen(PREFIX, frozenset()) == ()
     with pytest.raises(TreeError, match="no commit"):
         fleet.tree(found)
@@ -116,7 +116,7 @@ def test_a_gitlab_may_lie_below_a_path_of_its_host(tmp_path):
     (found,) = stand.fleet().repositories(frozenset())
     stand.forge().push(BRANCH, CHANGES, message_of(), None)
     assert stand.forge().open(proposal()).url == f"{stand.server.url}/acme/shop/web/-/merge_requests/1"
-    assert found.commit == stand.branches()["main"]
+    assert (found.commit, found.host) == (stand.branches()["main"], None)
     stand.end()
 
 

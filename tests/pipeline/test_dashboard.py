@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
 from support.stands import Killed, LocalStand
 from support.worlds import build, outcomes
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.real("git")
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\nFROM redis:7@{OLD}\n"}
 PYTHON = "basebump/python-3.12-slim-06e5bb43"
-STANDS = {"local": LocalStand, "github": GitHubStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
 
 
 class Scene:
@@ -46,6 +47,10 @@ class Scene:
         if isinstance(self.stand, GitHubStand):
             (issue,) = self.stand.repository.issues
             issue.body, issue.state = changed.body, "open" if changed.is_open else "closed"
+            return
+        if isinstance(self.stand, GitLabStand):
+            (issue,) = self.stand.project.issues
+            issue.description, issue.state = changed.body, "opened" if changed.is_open else "closed"
             return
         fleet = LocalFleet(self.stand.git.directory.parent)
         dashboard = fleet.dashboard(fleet.look("acme"))
@@ -184,6 +189,24 @@ def test_an_issue_of_somebody_else_is_never_taken_for_it(tmp_path, loopback):
     scene.run()
     (issue,) = stand.repository.issues
     issue.account = stand.server.world.add_account("stranger")
+    assert scene.board() is None
+    stand.end()
+
+
+def test_a_project_without_issues_costs_no_proposal_and_no_issue_of_somebody_else_is_taken(tmp_path, loopback):
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    stand = GitLabStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
+    scene = Scene(stand, loopback)
+    stand.project.has_issues = False
+    report = scene.run()
+    assert outcomes(report) == ["opened"]
+    assert [failed.subject for failed in report.failed] == ["acme/shop/web dashboard"]
+    stand.project.has_issues = True
+    scene.run()
+    assert scene.board() is not None
+    (issue,) = stand.project.issues
+    issue.user = stand.server.world.ada
     assert scene.board() is None
     stand.end()
 

@@ -25,7 +25,7 @@ def create_request(call: Call) -> Reply:
     project = call.project
     source, target, title = call.need("source_branch"), call.need("target_branch"), call.need("title")
     description = call.words.get("description")
-    _check_words(title, description)
+    check_words(title, description)
     if source == target:
         raise ProblemError(422, ["You can't use same project/branch for source and target"])
     for each in project.requests:
@@ -45,7 +45,7 @@ def create_request(call: Call) -> Reply:
 def edit_request(call: Call, number: str) -> Reply:
     request, words = _request(call, number), call.words
     title, description = words.get("title", request.title), words.get("description", request.description)
-    _check_words(title, description)
+    check_words(title, description)
     match words.get("state_event"), request.state:
         case "close", "opened":
             request.close()
@@ -99,7 +99,7 @@ def _label(call: Call, request: MergeRequest, labels: str) -> None:
         request.labels += [each for each in labels.split(",") if each and each not in request.labels]
 
 
-def _check_words(title: str, description: str | None) -> None:
+def check_words(title: str, description: str | None) -> None:
     if len(title) > MAX_TITLE:
         raise ProblemError(400, {"title": [f"is too long (maximum is {MAX_TITLE} characters)"]})
     if description is not None and len(description) > MAX_DESCRIPTION:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from support.forge_server import READING, Asked, Exchange, ForgeServer, Reply
-from support.gitlab import merge_requests, repository
+from support.gitlab import issues, merge_requests, repository
 from support.gitlab.calls import Call, ProblemError, missing
 from support.gitlab.contract import operation_of, violations
 from support.gitlab.shapes import Shapes
@@ -36,6 +36,9 @@ _ROUTES: Mapping[str, Handler] = {
     f"get {_PROJECT}/repository/branches": repository.list_branches,
     f"get {_PROJECT}/repository/branches/{{branch}}": repository.get_branch,
     f"delete {_PROJECT}/repository/branches/{{branch}}": repository.delete_branch,
+    f"get {_PROJECT}/issues": issues.list_issues,
+    f"post {_PROJECT}/issues": issues.create_issue,
+    f"put {_PROJECT}/issues/{{issue_iid}}": issues.edit_issue,
     f"get {_PROJECT}/merge_requests": merge_requests.list_requests,
     f"post {_PROJECT}/merge_requests": merge_requests.create_request,
     f"get {_REQUEST}": merge_requests.get_request,

@@ -7,7 +7,7 @@ from typing import Any
 
 from support.git import Git
 from support.gitlab.contract import answer
-from support.gitlab.state import MergeRequest, Note, Project, User
+from support.gitlab.state import Issue, MergeRequest, Note, Project, User
 
 _PROJECT = "/projects/{id}"
 _REQUESTS = f"{_PROJECT}/merge_requests"
@@ -148,6 +148,22 @@ class Shapes:
             resolvable=False,
             confidential=False,
             internal=False,
+        )
+
+    def issue(self, project: Project, issue: Issue) -> dict[str, Any]:
+        return answer(
+            f"get {_PROJECT}/issues",
+            id=project.id * 1000 + issue.number,
+            iid=issue.number,
+            project_id=project.id,
+            title=issue.title,
+            description=issue.description,
+            state=issue.state,
+            created_at=DAY,
+            updated_at=DAY,
+            labels=list(issue.labels),
+            author=self.user(issue.user),
+            web_url=f"{self._site}/{project.path}/-/issues/{issue.number}",
         )
 
     def _merge_status(self, project: Project, request: MergeRequest) -> tuple[str, bool]:

@@ -47,6 +47,18 @@ class Note:
 
 
 @dataclass
+class Issue:
+    """One issue."""
+
+    number: int
+    user: User
+    title: str
+    description: str | None
+    state: str = "opened"
+    labels: list[str] = field(default_factory=list)
+
+
+@dataclass
 class MergeRequest:
     """One merge request; `head` is the last commit of its branch that GitLab saw."""
 
@@ -96,6 +108,8 @@ class Project:
     members: set[str] = field(default_factory=set)
     """Usernames that see it where it is private."""
     requests: list[MergeRequest] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+    has_issues: bool = True
     branches: dict[str, str] = field(default_factory=dict)
     """As they were when it last settled, which every request begins with."""
     old_paths: set[str] = field(default_factory=set)
