@@ -92,8 +92,8 @@ class GitLabFleet:
                 head = Branches(self._remote(path)).head(default_branch) if default_branch else None
         except RefusedError as refusal:
             return Failed(name, Stage.SURVEY, str(refusal))
-        base = (default_branch, head.commit) if head is not None else (None, None)
-        return GitRepository(KIND, path, *base, host=self._host)
+        base_branch, commit = (default_branch, head.commit) if head is not None else (None, None)
+        return GitRepository(KIND, path, base_branch, commit, host=self._host)
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._numbers.get(name))
