@@ -1,48 +1,32 @@
-"""Pull requests of ours and the commits behind them, as GitHub shows them."""
+"""Pull requests of ours, as GitHub shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
-from github.Commit import Commit
-from github.NamedUser import NamedUser
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
-from bot.core.mark import intent_of
-from bot.forges._github_connection import Account, Remote
+from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
+from bot.forges._github_heads import Head, Heads
 from bot.model.proposal import RequestState, Seen
 
 MAX_ENDED = 100
 """Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
 MAX_COMMENTS = 500
 """Comments of one request in which ours is looked for; it stands near a person's first commit, among the first."""
-AMENDED_AFTER = timedelta(seconds=5)
-"""GitHub dates author and committer at once; a commit whose committer is later than that was made anew by somebody."""
 MERGE_CHECK = 2.0
 """Seconds in which GitHub finds out whether a request can be merged, which it does only once it is asked."""
 
 TOLD = "<!-- basebump:told -->"
 """Hidden in our one comment."""
 
-_WEB_FLOW = "web-flow"
-"""Who commits what GitHub itself signs, for an App: https://github.com/web-flow."""
 _CONFLICTED = "dirty"
 """https://docs.github.com/en/graphql/reference/enums#mergestatestatus."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The commit of one branch."""
-
-    parents: tuple[str, ...]
-    intent: str | None
-    """None when the commit is not ours."""
-    committed: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +58,9 @@ class Requests:
         requests = [each for each in self._open() if each.branch in heads] if heads else []
         open_branches = {each.branch for each in requests}
         ended = [each for branch in sorted(wanted - open_branches) for each in self._ended(branch)]
-        commits = {branch: self._head(commit) for branch, commit in sorted(heads.items())}
-        conflicted = self._conflicted([each.number for each in requests if _may_conflict(commits[each.branch], base)])
+        look = Heads(self.remote, base).look
+        commits = {branch: look(commit) for branch, commit in sorted(heads.items())}
+        conflicted = self._conflicted([each.number for each in requests if _may_conflict(commits[each.branch])])
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
             *(self._of_request(each, heads, commits, conflicted) for each in newest_first),
@@ -109,13 +94,6 @@ class Requests:
             return [_request(each) for each in found if _is_own(each)]
 
         return self.remote.read(action, ask, PULLS_READ)
-
-    def _head(self, commit: str) -> Head:
-        account = self.remote.connection.account()
-        return self.remote.read(
-            f"read the commit {commit}",
-            lambda repository: _as_head(repository.get_commit(commit, commit_files_per_page=1), account),
-        )
 
     def _conflicted(self, numbers: list[int]) -> frozenset[int]:
         """Return which requests GitHub knows to conflict; the first question makes it find out, the second is told."""
@@ -160,17 +138,18 @@ class Requests:
             told=request.state is RequestState.OPEN and is_foreign and self._is_told(request.number),
             accepted=request.accepted,
             committed=commit.committed if commit else None,
+            behind=commit is not None and commit.behind,
             closed=request.closed,
         )
 
 
-def _may_conflict(head: Head, base: str | None) -> bool:
+def _may_conflict(head: Head) -> bool:
     """Say whether it is worth asking: what a person committed is left alone anyway."""
-    return head.intent is not None and head.parents != (base,)
+    return head.intent is not None and head.behind
 
 
 def _of_branch(branch: str, commit: str, head: Head) -> Seen:
-    return Seen(branch, RequestState.BRANCH, commit, head.intent, committed=head.committed)
+    return Seen(branch, RequestState.BRANCH, commit, head.intent, committed=head.committed, behind=head.behind)
 
 
 def _is_own(pull: PullRequest) -> bool:
@@ -196,27 +175,3 @@ def _request(pull: PullRequest) -> _Request:
         accepted=bool(pull.auto_merge),
         closed=pull.closed_at,
     )
-
-
-def _as_head(commit: Commit, account: Account) -> Head:
-    intent = intent_of(commit.commit.message) if _is_ours(commit, account) else None
-    return Head(tuple(parent.sha for parent in commit.parents), intent, commit.commit.committer.date)
-
-
-def _is_ours(commit: Commit, account: Account) -> bool:
-    """Say whether the token's account made this commit itself, and nobody made it anew since.
-
-    An App commits through GitHub, which signs for it. Whoever amends a commit keeps its author, and becomes its
-    committer; the account's own person, who is both, is given away by the dates.
-    """
-    author, committer = _login(commit.author), _login(commit.committer)
-    if len(commit.parents) != 1 or author is None:
-        return False
-    is_account = commit.author.type == "Bot" if account.login is None else author.lower() == account.login.lower()
-    dates = commit.commit.author.date, commit.commit.committer.date
-    return is_account and committer in (author, _WEB_FLOW) and abs(dates[1] - dates[0]) <= AMENDED_AFTER
-
-
-def _login(user: NamedUser | None) -> str | None:
-    """Return the account that an address belongs to, None where GitHub knows none."""
-    return user.login if user is not None else None

@@ -34,6 +34,8 @@ _HEAD_FIELDS = (
     *("authorname", "authoremail:trim", "committername", "committeremail:trim", "contents"),
 )
 """https://git-scm.com/docs/git-for-each-ref#_field_names."""
+_COMMIT_FORMAT = "%P%x00%ct%x00%an%x00%ae%x00%cn%x00%ce%x00%B"
+"""https://git-scm.com/docs/pretty-formats."""
 
 
 class Saved(StrEnum):
@@ -53,6 +55,8 @@ class Head:
     intent: str | None
     """None when the commit is not ours."""
     committed: datetime | None
+    behind: bool = False
+    """Whether the base has commits that it does not hold, once somebody looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ class Refs:
         """Return what one branch points to, None where it does not exist."""
         record = self._at(BRANCHES + branch, _HEAD_FIELDS)
         return self._head(record) if record is not None else None
+
+    def commit(self, oid: str) -> Head:
+        """Return one commit, as a branch would that points to it."""
+        shown = self.git.read("show", "--no-patch", "--no-notes", f"--format={_COMMIT_FORMAT}", oid)
+        return self._of_commit(oid, decode(shown).split("\0"))
 
     def requests(self, prefix: str) -> Mapping[str, Request]:
         """Return every proposal whose branch begins with `prefix`; what is none of ours is left out."""
@@ -165,11 +174,15 @@ class Refs:
         return requests
 
     def _head(self, record: Sequence[str]) -> Head:
-        _, oid, symbolic, kind, parents, date, author, author_mail, committer, committer_mail, message = record
+        _, oid, symbolic, kind, *fields = record
+        head = self._of_commit(oid, fields)
+        return head if kind == "commit" and not symbolic else Head(oid, (), None, head.committed)
+
+    def _of_commit(self, oid: str, fields: Sequence[str]) -> Head:
+        parents, date, author, author_mail, committer, committer_mail, message = fields
         people = {Identity(author, author_mail), Identity(committer, committer_mail)}
-        is_plain = kind == "commit" and not symbolic and len(parents.split()) == 1
-        intent = intent_of(message) if is_plain and people == {self.git.identity} else None
-        return Head(oid, tuple(parents.split()), intent, _date(date))
+        is_ours = len(parents.split()) == 1 and people == {self.git.identity}
+        return Head(oid, tuple(parents.split()), intent_of(message) if is_ours else None, _date(date))
 
     def _under(self, start: str, fields: Sequence[str], *options: str) -> Iterator[list[str]]:
         """Yield the fields, of which `refname` is the first, of every ref that begins with `start`."""

@@ -10,7 +10,6 @@ its place, at `refs/basebump/declined/<branch>/<the first digits of its blob>`. 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from bot.core.mark import memory
 from bot.forges._local_commit import make_commit
 from bot.forges._local_dashboard import LocalDashboard
 from bot.forges._local_git import Git, Identity, Move, encode
+from bot.forges._local_merges import Merges
 from bot.forges._local_refs import (
     BRANCHES,
     MAX_BODY,
@@ -43,9 +43,6 @@ from bot.ports import ForgeLimits, GitRepository, Opened
 KIND = "local"
 BOT = Identity("basebump", "basebump@localhost")
 """Who makes our commits, unless the operator names somebody else."""
-
-_CLEAN, _CONFLICTED = 0, 1
-"""What `git merge-tree` ends with (https://git-scm.com/docs/git-merge-tree#_exit_status)."""
 
 
 class LocalFleet:
@@ -165,7 +162,8 @@ class LocalForge:
         declined before the last proposal follows it, in no order: refs have no dates.
         """
         with _raising(ForgeError):
-            heads = self._refs.heads(prefix)
+            merges = Merges(self._git, self._base)
+            heads = {branch: merges.settled(head) for branch, head in self._refs.heads(prefix).items()}
             requests = self._refs.requests(prefix)
             declined = self._refs.declined(prefix, wanted)
             told = self._refs.told(prefix)
@@ -261,7 +259,8 @@ class LocalForge:
         """
         with _raising(ForgeError):
             head = self._refs.head(branch)
-            is_ours = head is not None and head.intent is not None and branch not in self._refs.checked_out()
+            is_untouched = head is not None and Merges(self._git, self._base).settled(head).intent is not None
+            is_ours = is_untouched and branch not in self._refs.checked_out()
             self._end(branch, delete=head.oid if head is not None and is_ours else None)
             return head is None or is_ours
 
@@ -314,22 +313,15 @@ class LocalForge:
         seen = Seen(branch, state, None, None, title=request.title, body=request.body, told=told)
         if head is None:
             return seen
-        conflicts = state is RequestState.OPEN and self._conflicts(head)
-        return replace(seen, head=head.oid, intent=head.intent, committed=head.committed, conflicts=conflicts)
-
-    def _conflicts(self, head: Head) -> bool:
-        """Say whether git could not merge a branch by itself; what it makes while trying is thrown away."""
-        if head.parents == (self._base,):
-            return False
-        objects = self._git.directory / self._git.line("rev-parse", "--git-path", "objects")
-        with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:
-            aside = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
-            merge = self._git.ask("merge-tree", "--write-tree", self._base, head.oid, environment=aside)
-        if merge.status in (_CLEAN, _CONFLICTED):
-            return merge.status == _CONFLICTED
-        if "unrelated histories" in merge.errors:
-            return True
-        raise ForgeError(f"git could not try to merge {head.oid}, which takes git 2.38 or newer: {merge.errors}")
+        conflicts = state is RequestState.OPEN and Merges(self._git, self._base).conflicts(head)
+        return replace(
+            seen,
+            head=head.oid,
+            intent=head.intent,
+            committed=head.committed,
+            conflicts=conflicts,
+            behind=head.behind,
+        )
 
 
 def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> RequestState | None:
@@ -344,7 +336,7 @@ def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> Re
 
 
 def _seen_branch(branch: str, head: Head) -> Seen:
-    return Seen(branch, RequestState.BRANCH, head.oid, head.intent, committed=head.committed)
+    return Seen(branch, RequestState.BRANCH, head.oid, head.intent, committed=head.committed, behind=head.behind)
 
 
 def _explain_none(root: Path) -> str:

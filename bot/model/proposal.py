@@ -105,7 +105,10 @@ class Seen:
     head: str | None
     """The commit that the branch points to, None when the branch is gone."""
     intent: str | None
-    """The trailer of the head commit, or None when that commit is not ours."""
+    """The trailer of our commit, or None where the branch holds more than that and what the base had.
+
+    A merge of the base ("Update branch") is no more than that.
+    """
     number: int | None = None
     url: str | None = None
     title: str = ""
@@ -117,7 +120,9 @@ class Seen:
     accepted: bool = False
     """Whether a person approved it, queued it, or set it to merge by itself."""
     committed: datetime | None = None
-    """When the head commit was made."""
+    """When our commit was made; where there is none, the last."""
+    behind: bool = False
+    """Whether the base branch has commits that it does not hold."""
     closed: datetime | None = None
 
 

@@ -8,9 +8,11 @@ from support.git import ADA
 from support.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, PREFIX, look, propose
 from support.github.stand import BOT, TOKEN, GitHubStand
 
+from bot.forges._github_heads import MAX_MERGES
 from bot.forges._github_requests import MERGE_CHECK
 from bot.forges.github import GitHubFleet
 from bot.model.proposal import RequestState
+from bot.model.source import Change, FilePath
 
 # What a run asks when nothing changed
 
@@ -88,7 +90,41 @@ def test_ended_requests_come_newest_first(github):
     assert all(seen.closed is not None for seen in look(github))
 
 
+def test_a_branch_that_the_base_was_merged_into_takes_two_requests_more(github):
+    propose(github)
+    fleet = github.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    github.commit("main", {"README.md": "Elsewhere.\n"})
+    github.update_branch(BRANCH)
+    (repository,) = fleet.repositories(frozenset())
+    forge = fleet.forge(repository)
+    forge.seen(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
+    with github.server.watched() as lines:
+        (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
+    asked = [line.partition("?")[0].removeprefix("GET /repos/acme/web").split("/")[1:2] for line in lines]
+    assert asked == [["git"], ["pulls"], ["commits"], ["compare"], ["commits"]]
+    assert seen.intent == INTENT
+
+
 # Whose commit it is
+
+
+def test_a_branch_with_more_merges_than_are_looked_through_is_left_alone(github):
+    propose(github)
+    for number in range(MAX_MERGES + 1):
+        github.commit("main", {"README.md": f"Elsewhere {number}.\n"})
+        github.update_branch(BRANCH)
+    (seen,) = look(github)
+    assert seen.intent is None
+
+
+def test_where_github_does_not_show_what_changed_a_merge_is_an_edit(github):
+    binary = Change(FilePath("Dockerfile"), b"FROM python\0\n")
+    github.forge().push(BRANCH, [binary], MESSAGE, None)
+    github.commit("main", {"README.md": "Elsewhere.\n"})
+    github.update_branch(BRANCH)
+    (seen,) = look(github)
+    assert seen.intent is None
 
 
 def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(github):

@@ -80,6 +80,10 @@ class Scene:
     def person_deletes(self) -> None:
         self.stand.delete_branch(BRANCH)
 
+    def person_updates(self) -> None:
+        self.stand.commit("main", {"README.md": "Elsewhere.\n"})
+        self.stand.update_branch(BRANCH)
+
     def conflicts(self) -> None:
         self.stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
 
@@ -116,6 +120,18 @@ SCENES: dict[str, list[Act]] = {
         RUN,
     ],
     "a person's commit": [RUN, Scene.person_commits, lambda scene: scene.moves("newer"), RUN, RUN],
+    "the base was merged into it, and the tag moved": [
+        RUN,
+        Scene.person_updates,
+        lambda scene: scene.moves("newer"),
+        RUN,
+    ],
+    "the base was merged into it, and has it already": [
+        RUN,
+        Scene.person_updates,
+        lambda scene: scene.base_moves_to(NEW),
+        RUN,
+    ],
     "merged": [RUN, Scene.person_merges, RUN],
     "merged and reverted": [RUN, Scene.person_merges, Scene.person_reverts, RUN, RUN],
     "the branch was deleted": [RUN, Scene.person_deletes, RUN],

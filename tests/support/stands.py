@@ -81,6 +81,14 @@ class Stand(Protocol):
         """Amend the branch's last commit: message and author stay."""
         ...
 
+    def update_branch(self, branch: str, *, also: Mapping[str, Content] | None = None) -> str:
+        """Merge the base into a branch, as "Update branch" does; with `also` these files are changed in the merge."""
+        ...
+
+    def merge_by_hand(self, branch: str, files: Mapping[str, Content], *, source: str = "main") -> str:
+        """Merge `source` into a branch, and let `files` in it be what a person says; the rest is the branch's."""
+        ...
+
     def delete_branch(self, branch: str) -> None: ...
 
     def close_request(self, branch: str) -> None:
@@ -169,6 +177,15 @@ class GitStand(ABC):
 
     def amend_commit(self, branch: str, files: Mapping[str, Content]) -> str:
         return self.git.amend(branch, files)
+
+    def update_branch(self, branch: str, *, also: Mapping[str, Content] | None = None) -> str:
+        merged = self.git.merge("main", branch)
+        return self.git.amend(branch, also) if also else merged
+
+    def merge_by_hand(self, branch: str, files: Mapping[str, Content], *, source: str = "main") -> str:
+        merged = self.git.make_commit([self.git.need(branch), self.git.need(source)], files, "Merge by hand")
+        self.git.run("update-ref", f"refs/heads/{branch}", merged)
+        return merged
 
     def delete_branch(self, branch: str) -> None:
         self.git.delete(branch)

@@ -144,6 +144,15 @@ def get_commit(call: Call, name: str) -> Reply:
     return Reply(200, call.shapes.commit(repository, commit))
 
 
+def compare(call: Call, name: str) -> Reply:
+    """Compare what two commits have beyond their merge base (https://docs.github.com/en/rest/commits/commits)."""
+    repository = _not_empty(call)
+    base, dots, head = name.partition("...")
+    if not dots or not _is(repository, base, "commit") or not _is(repository, head, "commit"):
+        raise ProblemError(404, "Not Found")
+    return Reply(200, call.shapes.comparison(repository, base, head, int(call.query.get("per_page", "250"))))
+
+
 def _not_empty(call: Call) -> Repository:
     if call.repository.is_empty:
         raise ProblemError(409, "Git Repository is empty.")

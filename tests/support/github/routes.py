@@ -87,6 +87,7 @@ _ROUTES: dict[str, Handler] = {
     f"GET {_REPOSITORY}/git/commits/{{name}}": git_data.get_git_commit,
     f"POST {_REPOSITORY}/git/commits": git_data.create_commit,
     f"GET {_REPOSITORY}/commits/{{name}}": git_data.get_commit,
+    f"GET {_REPOSITORY}/compare/{{name}}": git_data.compare,
     f"GET {_REPOSITORY}/pulls": pulls.list_pulls,
     f"POST {_REPOSITORY}/pulls": pulls.create_pull,
     f"GET {_REPOSITORY}/pulls/{{number}}": pulls.get_pull,

@@ -9,6 +9,8 @@ from support.git import Git
 from support.github.contract import answer
 from support.github.state import WEB_FLOW, Account, Comment, Issue, Pull, Repository, World
 
+_NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""Git's empty tree."""
 _NOBODY = {"repo": None, "user": None, "label": None}
 """The head of a pull request whose fork was deleted."""
 
@@ -100,7 +102,49 @@ class Shapes:
             author=self._known(read["author"]["email"]),
             committer=self._known(read["committer"]["email"]),
             parents=[{"sha": each, "url": f"{self._of(repository)}/commits/{each}"} for each in read["parents"]],
+            files=self._changes(repository, f"{oid}^1" if read["parents"] else _NOTHING, oid),
         )
+
+    def comparison(self, repository: Repository, base: str, head: str, most: int) -> dict[str, Any]:
+        """Return what `head` has that `base` has not: the first `most` commits, and the files since they parted."""
+        git = repository.git
+        parted = git.run("merge-base", base, head).decode().strip()
+        ahead = [each.oid for each in git.log(head, without=base)][::-1]
+        behind = len(git.log(base, without=head))
+        states = {(False, False): "identical", (True, False): "ahead", (False, True): "behind"}
+        return answer(
+            "commit-comparison",
+            url=f"{self._of(repository)}/compare/{base}...{head}",
+            base_commit=self.commit(repository, base),
+            merge_base_commit=self.commit(repository, parted),
+            status=states.get((bool(ahead), bool(behind)), "diverged"),
+            ahead_by=len(ahead),
+            behind_by=behind,
+            total_commits=len(ahead),
+            commits=[self.commit(repository, each) for each in ahead[:most]],
+            files=self._changes(repository, parted, head),
+        )
+
+    def _changes(self, repository: Repository, before: str, after: str) -> list[dict[str, Any]]:
+        """Return the files in which two trees differ; what is no text has no patch."""
+        git, changes = repository.git, []
+        listed = git.run("diff", "--raw", "--no-renames", "--abbrev=40", "-z", before, after).decode().split("\0")[:-1]
+        for attributes, path in zip(listed[::2], listed[1::2], strict=True):
+            _, _, old, new, kind = attributes.split()
+            patch = git.run("diff", "--no-renames", before, after, "--", path).decode(errors="replace")
+            _, at, hunks = patch.partition("\n@@ ")
+            lines = [line[:1] for line in hunks.split("\n")[1:]]
+            entry = answer(
+                "diff-entry",
+                filename=path,
+                sha=new if kind != "D" else old,
+                status={"A": "added", "D": "removed", "T": "changed"}.get(kind, "modified"),
+                additions=lines.count("+"),
+                deletions=lines.count("-"),
+                changes=lines.count("+") + lines.count("-"),
+            )
+            changes.append(entry | ({"patch": "@@ " + hunks.rstrip("\n")} if at else {}))
+        return changes
 
     def pull(self, repository: Repository, pull: Pull, schema: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/pulls/{pull.number}"

@@ -1,0 +1,132 @@
+"""What every forge must say of a branch into which somebody merged the base: one claim a test, over every stand."""
+
+from __future__ import annotations
+
+import pytest
+from support.contract_scene import (
+    BRANCH,
+    CHANGES,
+    INTENT,
+    NEWER,
+    NEWER_CHANGES,
+    OTHER,
+    look,
+    message_of,
+    one,
+    open_one,
+    propose,
+    push,
+)
+
+from bot.model.proposal import RequestState
+from bot.model.source import Change, FilePath
+
+LONG = "".join(f"RUN step {number}\n" for number in range(40))
+START = f"FROM python:3.12-slim\n{LONG}"
+"""Long enough that git merges changes at its two ends."""
+
+
+def test_a_branch_on_the_newest_base_is_not_behind_and_one_on_an_older_is(stand):
+    assert not propose(stand).behind
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    assert open_one(stand).behind
+    push(stand, OTHER)
+    assert not one(stand, RequestState.BRANCH, OTHER).behind
+
+
+def test_a_merge_of_the_base_into_the_branch_is_no_edit(stand):
+    before = propose(stand)
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    merge = stand.update_branch(BRANCH)
+    seen = open_one(stand)
+    assert (seen.head, seen.intent, seen.committed) == (merge, INTENT, before.committed)
+    assert not seen.behind
+    assert not seen.conflicts
+
+
+def test_the_base_may_be_merged_again_and_again_and_move_on(stand):
+    propose(stand)
+    for number in range(3):
+        stand.commit("main", {"README.md": f"Elsewhere {number}.\n"})
+        merge = stand.update_branch(BRANCH)
+    stand.commit("main", {"README.md": "Once more.\n"})
+    seen = open_one(stand)
+    assert (seen.head, seen.intent, seen.behind) == (merge, INTENT, True)
+
+
+def test_a_merge_of_a_base_that_changed_the_same_file_elsewhere_is_no_edit(stand):
+    stand.commit("main", {"Dockerfile": START})
+    ours = START.replace("slim", "slim@sha256:" + "a" * 64)
+    push(stand, changes=[Change(FilePath("Dockerfile"), ours.encode())])
+    stand.commit("main", {"Dockerfile": START.replace("RUN step 39", "RUN last")})
+    stand.update_branch(BRANCH)
+    assert one(stand, RequestState.BRANCH).intent == INTENT
+    assert stand.files(BRANCH)["Dockerfile"].content.endswith(b"RUN last\n")
+
+
+def test_what_is_pushed_over_a_merge_is_one_commit_on_the_newest_base(stand):
+    propose(stand)
+    moved = stand.commit("main", {"README.md": "Elsewhere.\n"})
+    stand.update_branch(BRANCH)
+    head = push(stand, changes=NEWER_CHANGES, message=message_of("3" * 16), over=open_one(stand).head)
+    (commit,) = stand.commits(BRANCH)
+    assert (commit.oid, commit.parents) == (head, (moved,))
+    assert stand.files(BRANCH)["Dockerfile"].content == NEWER
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"README.md": "Mine.\n"}, id="another-file"),
+        pytest.param({"Dockerfile": "FROM python:3.12-slim@sha256:mine\n"}, id="our-line"),
+        pytest.param({"Dockerfile": "FROM python:3.12-slim\n"}, id="our-change-taken-back"),
+        pytest.param({"mine": "Mine.\n"}, id="a-new-file"),
+    ],
+)
+def test_what_a_person_changed_in_the_merge_is_an_edit(stand, files):
+    propose(stand)
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    stand.update_branch(BRANCH, also=files)
+    assert open_one(stand).intent is None
+
+
+def test_what_a_person_dropped_of_the_base_in_the_merge_is_an_edit(stand):
+    stand.commit("main", {"Dockerfile": START})
+    ours = START.replace("slim", "slim@sha256:" + "a" * 64)
+    push(stand, changes=[Change(FilePath("Dockerfile"), ours.encode())])
+    stand.commit("main", {"Dockerfile": START.replace("RUN step 39", "RUN last")})
+    stand.update_branch(BRANCH, also={"Dockerfile": ours})
+    assert one(stand, RequestState.BRANCH).intent is None
+
+
+def test_a_conflict_that_a_person_resolved_is_an_edit(stand):
+    propose(stand)
+    stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
+    stand.merge_by_hand(BRANCH, {"Dockerfile": "FROM python:3.13-slim@sha256:mine\n"})
+    assert open_one(stand).intent is None
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["below-the-merge", "above-the-merge"])
+def test_a_persons_commit_beside_a_merge_is_an_edit(stand, before):
+    propose(stand)
+    if before:
+        stand.commit(BRANCH, {"README.md": "Mine.\n"})
+    stand.commit("main", {"app/Dockerfile": "FROM node:24\n"})
+    stand.update_branch(BRANCH)
+    if not before:
+        stand.commit(BRANCH, {"README.md": "Mine.\n"})
+    assert open_one(stand).intent is None
+
+
+def test_a_merge_of_another_branch_is_an_edit_though_it_changes_nothing(stand):
+    propose(stand)
+    stand.commit("feature", {"Dockerfile": CHANGES[0].content})
+    stand.merge_by_hand(BRANCH, {}, source="feature")
+    assert open_one(stand).intent is None
+
+
+def test_the_base_merged_into_a_persons_branch_of_our_name_is_not_ours(stand):
+    stand.commit(BRANCH, {"README.md": "Mine.\n"}, message_of())
+    stand.commit("main", {"app/Dockerfile": "FROM node:24\n"})
+    stand.update_branch(BRANCH)
+    assert [each.intent for each in look(stand)] == [None]
