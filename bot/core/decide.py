@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from bot.core.ages import known_since, left_since, matured
-from bot.core.holds import changed_hands, holds, is_accepted, retention_note
+from bot.core.holds import acceptance, changed_hands, holds, retention_note
 from bot.core.notes import noted
 from bot.core.tags import original_of
 from bot.core.transition import short
@@ -73,15 +73,16 @@ def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
     is_written = resolved.line == selected.line
     if is_written and held is not None and held in resolved.held and resolved.held[held] is None:
         return Update(selected, (_candidate(selected, resolved, new),), Cause.GONE, changed_hands(resolved))
-    for reason, why in _unaccepted(selected, resolved, now):
-        return Held(selected, reason, why)
+    notes: list[str] = []
+    for reason, why in holds(selected, resolved):
+        accepted = acceptance(selected, reason, why, now)
+        if not accepted:
+            return Held(selected, reason, why)
+        notes.append(accepted)
     if held in left_since(resolved.history, resolved.digest):
-        return Update(selected, (_candidate(selected, resolved, _goal(selected, resolved)),), Cause.WITHDRAWN)
-    return _of_age(selected, resolved, now)
-
-
-def _unaccepted(selected: Selected, resolved: Resolved, now: datetime) -> Iterator[tuple[Reason, str]]:
-    return ((reason, why) for reason, why in holds(selected, resolved) if not is_accepted(selected, reason, now))
+        candidate = replace(_candidate(selected, resolved, _goal(selected, resolved)), notes=tuple(notes))
+        return Update(selected, (candidate,), Cause.WITHDRAWN)
+    return _of_age(selected, resolved, tuple(notes), now)
 
 
 def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:
@@ -91,9 +92,9 @@ def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:
     return kept or resolved.manifest
 
 
-def _of_age(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
-    """Take the newest digest that is old enough, which need not be the newest one."""
-    candidates = tuple(_candidates(selected, resolved, now))
+def _of_age(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Decision:
+    """Take the newest digest that is old enough, which need not be the newest one; `notes` are about that."""
+    candidates = tuple(_candidates(selected, resolved, notes, now))
     if candidates:
         return Update(selected, candidates)
     since = known_since(resolved.digest, resolved.history, resolved.recorded, now)
@@ -106,20 +107,21 @@ def _of_age(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
     return Held(selected, Reason.TOO_YOUNG, why)
 
 
-def _candidates(selected: Selected, resolved: Resolved, now: datetime) -> Iterator[Candidate]:
+def _candidates(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Iterator[Candidate]:
     """Yield what may be taken, newest first; what is too young only where evidence may lift that."""
     policy, goal = selected.policy, _goal(selected, resolved)
     mature = known_since(resolved.digest, resolved.history, resolved.recorded, now) + policy.min_age
     if mature <= now:
-        yield _candidate(selected, resolved, goal)
+        yield replace(_candidate(selected, resolved, goal), notes=notes)
         return
     if policy.bypass_min_age_for:
-        yield _candidate(selected, resolved, goal, mature)
+        yield replace(_candidate(selected, resolved, goal), notes=notes, mature=mature)
     old_enough = _matured(selected, resolved, now)
     for manifest in resolved.earlier:
         then = replace(resolved, digest=manifest.digest, manifest=manifest, history=())
-        if manifest.digest in old_enough and not any(_unaccepted(selected, then, now)):
-            yield _candidate(selected, resolved, manifest)
+        accepted = [acceptance(selected, reason, why, now) for reason, why in holds(selected, then)]
+        if manifest.digest in old_enough and all(accepted):
+            yield replace(_candidate(selected, resolved, manifest), notes=tuple(accepted))
 
 
 def _matured(selected: Selected, resolved: Resolved, now: datetime) -> tuple[Digest, ...]:
@@ -130,10 +132,8 @@ def _matured(selected: Selected, resolved: Resolved, now: datetime) -> tuple[Dig
     return matured(resolved.history, resolved.digest, held, selected.policy.min_age, now)
 
 
-def _candidate(
-    selected: Selected, resolved: Resolved, manifest: Manifest | None, mature: datetime | None = None
-) -> Candidate:
+def _candidate(selected: Selected, resolved: Resolved, manifest: Manifest | None) -> Candidate:
     tag = resolved.line.tag if resolved.line != selected.line else None
     if manifest is None:
-        return Candidate(resolved.digest, (), tag, mature)
-    return Candidate(manifest.digest, manifest.platforms, tag, mature)
+        return Candidate(resolved.digest, (), tag)
+    return Candidate(manifest.digest, manifest.platforms, tag)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from bot.core.holds import is_accepted, is_lower
+from bot.core.holds import acceptance, is_lower
 from bot.core.transition import short, transition_to
 from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Update
 from bot.model.evidence import Evidence, NotScanned, Scan
@@ -21,10 +21,13 @@ def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime)
             continue
         if update.selected.policy.require_scan and isinstance(found.new, NotScanned):
             return Refused(replace(update, candidates=(candidate,)), Reason.NOT_SCANNED, found.new.why.sentence)
-        why = _older(found)
-        if why and update.cause is Cause.MOVED and not is_accepted(update.selected, Reason.OLDER, now):
-            return Held(update.selected, Reason.OLDER, why)
-        return replace(update, candidates=(candidate,))
+        notes, why = candidate.notes, _older(found)
+        if why and update.cause is Cause.MOVED:
+            accepted = acceptance(update.selected, Reason.OLDER, why, now)
+            if not accepted:
+                return Held(update.selected, Reason.OLDER, why)
+            notes = tuple(dict.fromkeys((*notes, accepted)))
+        return replace(update, candidates=(replace(candidate, notes=notes),))
     return _too_young(update, update.candidates[0])
 
 

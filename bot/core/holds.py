@@ -33,9 +33,15 @@ def holds(selected: Selected, resolved: Resolved) -> Iterator[tuple[Reason, str]
             yield reason, objection
 
 
-def is_accepted(selected: Selected, reason: Reason, now: datetime) -> bool:
-    """Say whether somebody answers today for moving in spite of a hold."""
-    return any(each.reason is reason and now.date() <= each.until for each in selected.policy.accept)
+def acceptance(selected: Selected, reason: Reason, why: str, now: datetime) -> str:
+    """Say who answers today for moving in spite of a hold, and why; empty where nobody does.
+
+    `why` is what the hold is about.
+    """
+    for each in selected.policy.accept:
+        if each.reason is reason and now.date() <= each.until:
+            return f"{each.owner} answers until {each.until} for a move in spite of {reason} ({why}): {each.because}"
+    return ""
 
 
 def platforms_in_use(selected: Selected, old: Manifest | None) -> tuple[str, ...]:

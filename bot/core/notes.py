@@ -8,11 +8,12 @@ from bot.model.decision import Selected
 from bot.model.source import Occurrence
 
 
-def with_note(place: Occurrence, note: str) -> Occurrence:
-    """Return the place with one more note, unless it is empty."""
-    return replace(place, notes=(*place.notes, note)) if note else place
+def with_notes(place: Occurrence, *notes: str) -> Occurrence:
+    """Return the place with more notes, of which empty ones are left out."""
+    more = tuple(filter(None, notes))
+    return replace(place, notes=(*place.notes, *more)) if more else place
 
 
 def noted(selected: Selected, note: str) -> Selected:
     """Return the place with one more note, unless it is empty."""
-    return replace(selected, occurrence=with_note(selected.occurrence, note)) if note else selected
+    return replace(selected, occurrence=with_notes(selected.occurrence, note)) if note else selected

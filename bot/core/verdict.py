@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bot.core.notes import with_note
+from bot.core.notes import with_notes
 from bot.core.transition import transition_of
 from bot.model.decision import (
     Cause,
@@ -28,14 +28,15 @@ WITHDRAWN = "Its publisher took back what the file holds: the tag went back from
 def verdict(decision: Decision) -> Verdict:
     """Return what a run concluded about one place."""
     selected = selected_of(decision)
-    place = with_note(decision.occurrence, selected.unlisted if selected is not None else "")
+    place = with_notes(decision.occurrence, selected.unlisted if selected is not None else "")
     match decision:
         case UpToDate():
             return Verdict(place, Status.UP_TO_DATE)
         case Update(candidates=candidates, cause=cause):
             chosen = candidates[0]
             moved = transition_of(decision)
-            place = with_note(with_note(place, WITHDRAWN if cause is Cause.WITHDRAWN else ""), decision.doubt)
+            withdrawn = WITHDRAWN if cause is Cause.WITHDRAWN else ""
+            place = with_notes(place, *chosen.notes, withdrawn, decision.doubt)
             if cause is Cause.GONE:
                 return Verdict(place, Status.GONE, Reason.DIGEST_GONE, "", chosen.digest, moved)
             return Verdict(place, Status.UPDATE, None, "", chosen.digest, moved)

@@ -34,6 +34,8 @@ class Candidate:
     """The tag to write with it; None where the tag stays."""
     mature: datetime | None = None
     """When it will be as old as the policy asks; None where it is. Evidence may lift this condition."""
+    notes: tuple[str, ...] = ()
+    """The holds that it passes as somebody answers for them, in sentences."""
 
 
 class Cause(StrEnum):

@@ -10,6 +10,7 @@ from bot.core.compare import compare
 from bot.core.decide import decide
 from bot.core.gates import gate
 from bot.core.transition import transition_of, transition_to
+from bot.core.verdict import verdict
 from bot.model.decision import Candidate, Cause, Held, Refused, Selected, Unknown, Update, UpToDate
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.history import Sighting
@@ -124,6 +125,35 @@ def test_a_hold_stands_unless_somebody_answers_for_it_today(policy, held):
     decision = decide(place("old", policy), [resolved], NOW)
     assert isinstance(decision, Held if held else Update)
     assert not held or decision.reason is Reason.INDEX_CHURN
+
+
+def test_who_answers_for_a_hold_is_said_with_what_it_is_about_and_until_when():
+    resolved = Resolved(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
+    decision = decide(place("old", accepting(date(2027, 1, 31))), [resolved], NOW)
+    (candidate,) = decision.candidates
+    why = f"{digest('new')[7:19]} has the same image as {digest('old')[7:19]}"
+    said = (
+        f"platform team answers until 2027-01-31 for a move in spite of index-churn ({why}): attestations matter to us"
+    )
+    assert candidate.notes == (said,)
+    assert verdict(decision).occurrence.notes == candidate.notes
+    plain = decide(place("old", accepting(date(2027, 1, 31))), [points_to("new")], NOW)
+    assert verdict(plain).occurrence.notes == ()
+
+
+def test_what_is_said_of_a_hold_is_about_the_digest_that_is_taken():
+    old, same = index("old", "same"), {digest("old"): index("old", "same")}
+    policy = replace(accepting(date(2027, 1, 31)), min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
+    history = seen(NGINX, old=9, ripe=4, new=1)
+    resolved = Resolved(NGINX, digest("new"), index("new", "same"), same, history=history, earlier=(index("ripe"),))
+    young, ripe = decide(place("old", policy), [resolved], NOW).candidates
+    assert (young.digest, bool(young.notes), ripe.digest, ripe.notes) == (digest("new"), True, digest("ripe"), ())
+    resolved = Resolved(
+        NGINX, digest("new"), index("new"), same, history=history, earlier=(replace(old, digest=digest("ripe")),)
+    )
+    young, ripe = decide(place("old", policy), [resolved], NOW).candidates
+    assert (young.notes, len(ripe.notes)) == ((), 1)
+    assert digest("ripe")[7:19] in ripe.notes[0]
 
 
 # ---- gone and withdrawn ------------------------------------------------------------------------------------------
@@ -337,9 +367,13 @@ def test_an_image_whose_labels_state_a_lower_version_is_held_where_a_scanner_rea
     passed = gate(wanted, known, NOW)
     assert isinstance(passed, Held if held else Update)
     accepted = Accepted(Reason.OLDER, "team", "on purpose", NOW.date())
-    assert isinstance(
-        gate(replace(wanted, selected=replace(wanted.selected, policy=Policy(accept=(accepted,)))), known, NOW), Update
-    )
+    answered = replace(wanted, selected=replace(wanted.selected, policy=Policy(accept=(accepted,))))
+    passed = gate(answered, known, NOW)
+    assert isinstance(passed, Update)
+    why = "it states version 1.27.3, the one in the file 1.27.4"
+    said = f"team answers until 2027-01-20 for a move in spite of older ({why}): on purpose"
+    assert passed.candidates[0].notes == ((said,) if held else ())
+    assert gate(passed, known, NOW) == passed, "it is said once"
     assert isinstance(gate(replace(wanted, cause=Cause.WITHDRAWN), known, NOW), Update)
 
 

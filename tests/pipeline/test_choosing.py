@@ -72,8 +72,12 @@ def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for
     rule = Rule(platforms=("linux/amd64",))
     assert status(choose(tmp_path, loopback, content, rule)[0][1]) == ("update", None)
     accepted = Accepted(Reason.PLATFORM_LOST, "platform team", "arm64 is gone", NOW.date())
-    found, *_ = choose(tmp_path, loopback, content, Rule(accept=(accepted,)))
+    found, _, _, text = choose(tmp_path, loopback, content, Rule(accept=(accepted,)))
     assert found[1]["new_digest"] == now
+    said = f"platform-lost ({now[7:19]} has no linux/arm64): arm64 is gone"
+    assert found[1]["notes"] == [f"platform team answers until 2026-11-25 for a move in spite of {said}"]
+    assert f"{found[1]['notes'][0]}\n" in text
+    assert "notes" not in found[2], "where it is not held nobody has to answer"
     assert "detail" not in found[1]
 
 
