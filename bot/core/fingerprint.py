@@ -20,7 +20,7 @@ PROPOSED = 8
 _KNOWN_END = 15
 _MOST_UNKNOWN = 0xF
 
-_KNOWN = frozenset({"before", "after", "delta", "scanner"})
+_KNOWN = frozenset({"before", "after", "delta", "scanner", "notes"})
 _VOLATILE = frozenset({"database", "scanner_version", "built", "title", "line_numbers"})
 """What may change without anybody having to read it again."""
 

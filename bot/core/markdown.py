@@ -52,18 +52,19 @@ class Text:
     """Text from outside, as templates get it: it can be shown, counted and compared, and shows only as a code span."""
 
     _raw: str
+    _limit: int = MAX_TEXT
 
     def __str__(self) -> str:
-        return code_span(self._raw)
+        return code_span(self._raw, self._limit)
 
     def __html__(self) -> str:
-        return code_span(self._raw)
+        return code_span(self._raw, self._limit)
 
     def __format__(self, specification: str) -> str:
-        return code_span(self._raw)
+        return code_span(self._raw, self._limit)
 
     def __repr__(self) -> str:
-        return code_span(self._raw)
+        return code_span(self._raw, self._limit)
 
     def __add__(self, other: object) -> str:
         return f"{self}{other}"

@@ -7,6 +7,9 @@ from dataclasses import replace
 from bot.model.decision import Selected
 from bot.model.source import Occurrence
 
+MAX_NOTE = 300
+"""Characters of a note that are shown: a path and a sentence."""
+
 
 def with_notes(place: Occurrence, *notes: str) -> Occurrence:
     """Return the place with more notes, of which empty ones are left out."""
@@ -15,5 +18,5 @@ def with_notes(place: Occurrence, *notes: str) -> Occurrence:
 
 
 def noted(selected: Selected, note: str) -> Selected:
-    """Return the place with one more note, unless it is empty."""
-    return replace(selected, occurrence=with_notes(selected.occurrence, note)) if note else selected
+    """Return the place with one more note about its image, unless that is empty."""
+    return replace(selected, notes=(*selected.notes, note)) if note else selected

@@ -20,6 +20,7 @@ from bot.model.decision import (
     selected_of,
 )
 from bot.model.report import Verdict
+from bot.model.source import Occurrence
 from bot.model.vocabulary import Reason, Status
 
 WITHDRAWN = "Its publisher took back what the file holds: the tag went back from it."
@@ -27,8 +28,7 @@ WITHDRAWN = "Its publisher took back what the file holds: the tag went back from
 
 def verdict(decision: Decision) -> Verdict:
     """Return what a run concluded about one place."""
-    selected = selected_of(decision)
-    place = with_notes(decision.occurrence, selected.unlisted if selected is not None else "")
+    place = _place_of(decision)
     match decision:
         case UpToDate():
             return Verdict(place, Status.UP_TO_DATE)
@@ -54,3 +54,11 @@ def verdict(decision: Decision) -> Verdict:
         case NotChecked():
             return Verdict(place, Status.NOT_CHECKED, Reason.OFFLINE)
     assert_never(decision)
+
+
+def _place_of(decision: Decision) -> Occurrence:
+    """Return the place with what there is to say of its image."""
+    selected = selected_of(decision)
+    return (
+        decision.occurrence if selected is None else with_notes(decision.occurrence, *selected.notes, selected.unlisted)
+    )

@@ -5,15 +5,17 @@ Templates of other people build on these names: they are added to, and never ren
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import Link, Text, vulnerability
+from bot.core.notes import MAX_NOTE
 from bot.core.transition import short, transition_of
 from bot.model.decision import Cause, Transition, Update
 from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
+from bot.model.reference import Line
 from bot.model.vocabulary import Role
 
 VERSION = 1
@@ -91,6 +93,10 @@ class TransitionView:
     """Why it is to move: its tag `moved`, what the file holds was `withdrawn`, or is `gone`."""
     doubt: Text | None
     """Why a person must look before it is merged."""
+    notes: tuple[Text, ...]
+    """What else there is to say of the image: it is behind its base, somebody answers for a hold; for a line once."""
+    notes_cut: int
+    """How many were left out."""
     old: Text | None
     """Twelve hexadecimal digits; None where there was no digest."""
     new: Text
@@ -140,19 +146,22 @@ def build_view(
     updates: Sequence[Update], evidence: Mapping[Transition, Evidence], rows: int, *, is_first: bool = False
 ) -> ProposalView:
     """Return the view of one proposal; each list has at most `rows` rows."""
-    by_transition: dict[Transition, Update] = {}
+    by_transition: dict[Transition, list[Update]] = {}
     for update in updates:
-        by_transition.setdefault(transition_of(update), update)
+        by_transition.setdefault(transition_of(update), []).append(update)
     moved = sorted(by_transition, key=lambda each: each.order)
     scans = [scan for each in moved for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
     scanner = scans[0].scanner if scans else None
     files = tuple(_files(updates))
     shown = moved[: max(rows, 1)]
+    notes = dict(_notes(moved, by_transition))
     return ProposalView(
         version=VERSION,
         is_first=is_first,
         update_type=_update_type(moved),
-        transitions=tuple(_transition(each, by_transition[each], evidence[each], rows) for each in shown),
+        transitions=tuple(
+            _transition(each, by_transition[each][0], notes[each], evidence[each], rows) for each in shown
+        ),
         transitions_cut=len(moved) - len(shown),
         files=files[:rows],
         files_cut=max(0, len(files) - rows),
@@ -167,13 +176,28 @@ def _update_type(moved: Iterable[Transition]) -> UpdateType:
     return next(kind for kind in (UpdateType.TAG, UpdateType.DIGEST, UpdateType.PIN) if kind in kinds)
 
 
-def _transition(transition: Transition, update: Update, evidence: Evidence, rows: int) -> TransitionView:
+def _notes(
+    moved: Iterable[Transition], updates: Mapping[Transition, Iterable[Update]]
+) -> Iterator[tuple[Transition, Sequence[str]]]:
+    """Yield what there is to say of each image, as any of its places knows it; of a line nothing is said twice."""
+    said: set[tuple[Line, str]] = set()
+    for each in moved:
+        known = [note for update in updates[each] for note in (*update.selected.notes, *update.candidates[0].notes)]
+        yield each, [note for note in dict.fromkeys(known) if (each.line, note) not in said]
+        said |= {(each.line, note) for note in known}
+
+
+def _transition(
+    transition: Transition, update: Update, notes: Sequence[str], evidence: Evidence, rows: int
+) -> TransitionView:
     old, new = transition.old, transition.new
     return TransitionView(
         reference=Text(f"{update.occurrence.reference.name}:{transition.line.tag}"),
         new_tag=Text(transition.tag) if transition.tag else None,
         cause=update.cause,
-        doubt=Text(update.doubt) if update.doubt else None,
+        doubt=Text(update.doubt, MAX_NOTE) if update.doubt else None,
+        notes=tuple(Text(note, MAX_NOTE) for note in notes[:rows]),
+        notes_cut=max(0, len(notes) - rows),
         old=Text(short(old)) if old else None,
         new=Text(short(new)),
         old_digest=Text(old) if old else None,

@@ -19,6 +19,8 @@ class Selected:
     occurrence: Occurrence
     line: Line
     policy: Policy
+    notes: tuple[str, ...] = ()
+    """What there is to say of the image itself, in sentences; what there is to say of the place is in `occurrence`."""
     unlisted: str = ""
     """Why nobody could look for other tags that its policy lets it move to; empty where somebody did."""
 

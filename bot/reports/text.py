@@ -8,6 +8,7 @@ from itertools import groupby
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import console_line
+from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
@@ -28,8 +29,6 @@ _MARKS: dict[Status, str] = {
     Status.NOT_CHECKED: "·",
 }
 
-MAX_NOTE = 300
-"""Characters of what else bears on a place: a path and a sentence."""
 MAX_COLUMN = 60
 """Characters that the widest reference may push the next column to the right."""
 

@@ -13,6 +13,7 @@ from bot.core import view
 from bot.core.compare import compare
 from bot.core.fingerprint import PROPOSED, fingerprint, is_outdated
 from bot.core.group import intent_of
+from bot.core.notes import MAX_NOTE
 from bot.core.render import BodyTooLongError, render_body
 from bot.core.transition import transition_of
 from bot.core.view import ProposalView, build_view
@@ -109,6 +110,53 @@ def test_no_field_of_the_view_is_plain_text():
 def _leaves(hint):
     inner = typing.get_args(hint)
     return {hint} if not inner else set().union(*(_leaves(each) for each in inner))
+
+
+# ---- notes -------------------------------------------------------------------------------------------------------
+
+
+def with_notes(update, *notes, of_the_move=(), **more):
+    selected = replace(update.selected, notes=notes)
+    return replace(update, selected=selected, candidates=(replace(update.candidates[0], notes=of_the_move),), **more)
+
+
+BEHIND, ANSWERED = "It was not rebuilt since its own base moved.", "the team answers for it: `because` <!-- of me -->"
+NOTED = with_notes(MOVE, BEHIND, of_the_move=(ANSWERED,))
+
+
+def test_what_there_is_to_say_of_an_image_is_said_under_the_table_once_for_all_its_places():
+    beside = update(
+        f"python:3.12-slim@{digest('old')}", "new", path="b/Dockerfile", notes=("It is a note of the file.",)
+    )
+    text = body((NOTED, with_notes(beside, BEHIND)), evidence())
+    assert text.count(f"> `python:3.12-slim`: `{BEHIND}`\n") == text.count(BEHIND) == 1
+    assert text.count("> `python:3.12-slim`: `` the team answers for it: `because` <!-- of me --> ``\n") == 1
+    assert text.index("| Image |") < text.index(BEHIND) < text.index("### Fixed")
+    assert "a note of the file" not in text
+
+
+def test_of_one_line_nothing_is_said_twice_though_it_moves_from_two_digests():
+    other = with_notes(update(f"python:3.12-slim@{digest('older')}", "new", path="b/Dockerfile"), BEHIND)
+    both = (NOTED, other)
+    assert body(both, evidence(None, None, *both)).count(BEHIND) == 1
+
+
+def test_notes_that_do_not_fit_are_counted_and_long_ones_are_cut():
+    noted = with_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
+    (shown,) = build_view((noted,), evidence(), 2).transitions
+    assert (len(shown.notes), shown.notes_cut) == (2, 3)
+    assert len(str(shown.notes[0])) == MAX_NOTE + 2
+    text = render_body(BODY_TEMPLATE, lambda rows: build_view((noted,), evidence(), 2), 60_000)
+    assert "> 3 more notes on `python:3.12-slim` do not fit here." in text
+
+
+def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
+    known = evidence()
+    with_it, without = (fingerprint(build_view((each,), known, 100), known) for each in (NOTED, MOVE))
+    assert with_it[:PROPOSED] == without[:PROPOSED]
+    assert with_it != without
+    assert is_outdated(without, with_it)
+    assert is_outdated(with_it, without)
 
 
 # ---- fingerprints ------------------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""What there is to say of an image: in the report, and in the proposal that people read before they merge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.stands import LocalStand
+from support.worlds import NOW, outcomes
+
+from bot.demo.images import image, index, layer
+from bot.model.policy import Accepted, Rule
+from bot.model.vocabulary import Reason
+
+pytestmark = pytest.mark.real("git")
+
+
+def behind(loopback, content: str):
+    """Return an index of amd64 alone that states a base which has moved."""
+    base = loopback.move("alpine", "3.21", "base")
+    loopback.move("alpine", "3.21", "newer base")
+    said = {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
+    return index([image([layer({"a": content.encode()})])], annotations=said)
+
+
+def test_a_proposal_says_that_its_image_is_behind_its_base_and_who_answers_for_its_hold(tmp_path, loopback):
+    old = loopback.move("python", "3.12", "old")
+    loopback.store.tag("library/python", "3.12", behind(loopback, "new"))
+    accepted = Accepted(Reason.PLATFORM_LOST, "platform team", "nobody runs arm64", NOW.date())
+    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(accept=(accepted,)),))
+    files = {"a/Dockerfile": f"FROM python:3.12@{old}\n", "b/Dockerfile": f"FROM python:3.12@{old}\n"}
+    stand = LocalStand(tmp_path, files)
+    report = loopback.run([stand.fleet()])
+    (request,) = stand.requests()
+    notes = report.repositories[0].verdicts[0].occurrence.notes
+    assert notes[0].startswith("It was not rebuilt since its own base, docker.io/library/alpine:3.21, moved")
+    assert notes[1].startswith("platform team answers until 2026-11-25 for a move in spite of platform-lost (")
+    assert len(notes) == 2
+    for note in notes:
+        assert request.body.count(note) == 1
+    assert outcomes(loopback.run([stand.fleet()])) == ["unchanged"]
+
+
+def test_a_note_that_came_later_is_added_without_a_commit(tmp_path, loopback):
+    old = loopback.move("python", "3.12", "old")
+    base = loopback.move("alpine", "3.21", "base")
+    said = {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
+    both = [image([layer({"a": b"new"})], platform=platform) for platform in ("linux/amd64", "linux/arm64")]
+    loopback.store.tag("library/python", "3.12", index(both, annotations=said))
+    stand = LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"})
+    loopback.run([stand.fleet()])
+    before = stand.branches()
+    loopback.move("alpine", "3.21", "newer base")
+    assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
+    assert "It was not rebuilt since its own base" in stand.requests()[0].body
+    assert stand.branches() == before
