@@ -70,6 +70,8 @@ class Connection:
         self.pause = pause
         self.can_compare_and_swap = True
         """False once the server turned out to be too old for it."""
+        self.can_tell_standing = True
+        """False once the server, or what the token may see, turned out not to be up to it."""
 
     def read(self, action: str, call: Callable[[Github], Answer], needs: str = METADATA_READ) -> Answer:
         """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError."""

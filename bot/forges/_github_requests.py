@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from github.NamedUser import NamedUser
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
 from bot.forges._github_heads import Head, Heads
+from bot.forges._github_standing import Standing, standings
 from bot.model.proposal import RequestState, Seen
 
 MAX_ENDED = 100
@@ -39,8 +41,12 @@ class _Request:
     url: str
     title: str
     body: str
-    accepted: bool
+    opened: datetime
     closed: datetime | None
+    opener: str | None
+    """The login of a bot that opened it; people have no business here."""
+    armed_by: str | None
+    """The login of who set it to merge by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,10 @@ class Requests:
         look = Heads(self.remote, base).look
         commits = {branch: look(commit) for branch, commit in sorted(heads.items())}
         conflicted = self._conflicted([each.number for each in requests if _may_conflict(commits[each.branch])])
+        standing = standings(self.remote, [each.number for each in requests])
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
-            *(self._of_request(each, heads, commits, conflicted) for each in newest_first),
+            *(self._of_request(each, heads, commits, conflicted, standing.get(each.number)) for each in newest_first),
             *(_of_branch(branch, heads[branch], commits[branch]) for branch in sorted(heads.keys() - open_branches)),
         )
 
@@ -113,6 +120,11 @@ class Requests:
 
         return self.remote.read(f"read pull request #{number}", ask, PULLS_READ)
 
+    def _is_ours(self, login: str, request: _Request) -> bool:
+        """Say whether it is the token's account; an App does not know its name, but opened what it armed."""
+        ours = self.remote.connection.account().login or request.opener
+        return ours is not None and login.lower() == ours.lower()
+
     def _is_told(self, number: int) -> bool:
         def ask(repository: Repository) -> bool:
             comments = repository.get_issue(number).get_comments()
@@ -121,10 +133,16 @@ class Requests:
         return self.remote.read(f"read the comments on pull request #{number}", ask, PULLS_READ)
 
     def _of_request(
-        self, request: _Request, heads: Mapping[str, str], commits: Mapping[str, Head], conflicted: frozenset[int]
+        self,
+        request: _Request,
+        heads: Mapping[str, str],
+        commits: Mapping[str, Head],
+        conflicted: frozenset[int],
+        standing: Standing | None,
     ) -> Seen:
         commit = commits.get(request.branch)
         is_foreign = commit is not None and commit.intent is None
+        armed = request.armed_by is not None and self._is_ours(request.armed_by, request)
         return Seen(
             branch=request.branch,
             state=request.state,
@@ -136,7 +154,10 @@ class Requests:
             body=request.body,
             conflicts=request.number in conflicted,
             told=request.state is RequestState.OPEN and is_foreign and self._is_told(request.number),
-            accepted=request.accepted,
+            accepted=(request.armed_by is not None and not armed) or (standing is not None and standing.accepted),
+            armed=armed,
+            ever=standing.ever if standing is not None else None,
+            opened=request.opened,
             committed=commit.committed if commit else None,
             behind=commit is not None and commit.behind,
             closed=request.closed,
@@ -161,6 +182,10 @@ def _id(repository: Repository | None) -> int | None:
     return repository.id if repository is not None else None
 
 
+def _bot(user: NamedUser | None) -> str | None:
+    return user.login if user is not None and user.type == "Bot" else None
+
+
 def _request(pull: PullRequest) -> _Request:
     state = RequestState.OPEN
     if pull.state != "open":
@@ -172,6 +197,8 @@ def _request(pull: PullRequest) -> _Request:
         url=pull.html_url,
         title=pull.title,
         body=pull.body or "",
-        accepted=bool(pull.auto_merge),
+        opened=pull.created_at,
         closed=pull.closed_at,
+        opener=_bot(pull.user),
+        armed_by=pull.auto_merge["enabled_by"]["login"] if pull.auto_merge else None,
     )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.model.dashboard import Ask
+from bot.model.extras import Extras
 from bot.model.pace import Schedule
 from bot.model.policy import OnClose
 from bot.model.source import Change
@@ -119,10 +120,15 @@ class Seen:
     """Whether our one comment about a person's commits is there."""
     accepted: bool = False
     """Whether a person approved it, queued it, or set it to merge by itself."""
+    armed: bool = False
+    """Whether our own account set it to merge by itself."""
+    ever: Extras | None = None
+    """What was set on it at any time, though people may have taken it off again; None where the forge cannot say."""
     committed: datetime | None = None
     """When our commit was made; where there is none, the last."""
     behind: bool = False
     """Whether the base branch has commits that it does not hold."""
+    opened: datetime | None = None
     closed: datetime | None = None
 
 

@@ -100,7 +100,7 @@ def test_this_github_closes_for_good_what_equals_its_base_for_a_moment(github):
 # An older Enterprise Server
 
 
-@pytest.fixture(params=[GraphQL.NONE, GraphQL.WITHOUT_MUTATION])
+@pytest.fixture(params=[GraphQL.NONE, GraphQL.OLDER])
 def enterprise(request, make_stand):
     return make_stand(enterprise=True, graphql=request.param)
 

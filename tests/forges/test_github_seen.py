@@ -27,7 +27,7 @@ def test_a_repository_without_branches_of_ours_takes_one_request_and_one_for_eac
     assert len(lines) == 3
 
 
-def test_an_open_request_on_the_current_base_takes_three_requests(github):
+def test_an_open_request_on_the_current_base_takes_four_requests(github):
     propose(github)
     fleet = github.fleet()
     (repository,) = fleet.repositories(frozenset())
@@ -39,7 +39,9 @@ def test_an_open_request_on_the_current_base_takes_three_requests(github):
         "GET /repos/acme/web/git/matching-refs/heads/basebump",
         "GET /repos/acme/web",
         "GET /repos/acme/web/commits",
+        "POST ",
     ]
+    assert lines[-1] == "POST /graphql"
 
 
 def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_knows(tmp_path):
@@ -73,13 +75,6 @@ def test_a_request_whose_fork_was_deleted_is_not_ours(github):
     assert [seen.number for seen in look(github)] == [1]
 
 
-def test_a_request_that_is_set_to_merge_by_itself_is_accepted(github):
-    propose(github)
-    github.repository.open_pull(BRANCH).auto_merge = True
-    (seen,) = look(github)
-    assert seen.accepted
-
-
 def test_ended_requests_come_newest_first(github):
     for _ in range(3):
         propose(github)
@@ -102,7 +97,7 @@ def test_a_branch_that_the_base_was_merged_into_takes_two_requests_more(github):
     with github.server.watched() as lines:
         (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
     asked = [line.partition("?")[0].removeprefix("GET /repos/acme/web").split("/")[1:2] for line in lines]
-    assert asked == [["git"], ["pulls"], ["commits"], ["compare"], ["commits"]]
+    assert asked == [["git"], ["pulls"], ["commits"], ["compare"], ["commits"], ["graphql"]]
     assert seen.intent == INTENT
 
 

@@ -114,6 +114,10 @@ class ForgeServer(ABC):
     def perform(self, asked: Asked) -> Reply:
         """Do what is asked for."""
 
+    def changes(self, asked: Asked) -> bool:
+        """Say whether a request may change something."""
+        return asked.method not in READING
+
     @abstractmethod
     def wrongs(self, exchange: Exchange) -> Iterator[str]:
         """Yield in which way an exchange is not as the forge describes it."""
@@ -134,7 +138,7 @@ class ForgeServer(ABC):
     @property
     def writes(self) -> list[Exchange]:
         """Every request that may change something, refused ones included."""
-        return [exchange for exchange in self.exchanges if exchange.method not in READING and exchange.status]
+        return [exchange for exchange in self.exchanges if self.changes(exchange.asked) and exchange.status]
 
     def start(self) -> None:
         self._thread.start()
@@ -194,7 +198,7 @@ class ForgeServer(ABC):
             return reply
 
     def _answer(self, asked: Asked) -> Reply | None:
-        if asked.method not in READING and self._fatal == len(self.writes) + 1:
+        if self.changes(asked) and self._fatal == len(self.writes) + 1:
             self.is_dead = True
         if self.is_dead:
             return None

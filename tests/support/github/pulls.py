@@ -84,7 +84,10 @@ def add_labels(call: Call, number: str) -> Reply:
         raise invalid("Label", code="invalid", fault="name")
     _check_labelling(call)
     repository.labels += missing
-    pull.labels += [name for name in wanted if name not in pull.labels]
+    for name in wanted:
+        if name not in pull.labels:
+            pull.labels.append(name)
+            pull.note("LabeledEvent", name)
     return Reply(200, [call.shapes.label(repository, name) for name in pull.labels])
 
 
@@ -95,6 +98,11 @@ def create_label(call: Call) -> Reply:
         raise invalid("Label", code="already_exists", fault="name")
     repository.labels.append(name)
     return Reply(201, call.shapes.label(repository, name))
+
+
+def list_reviews(call: Call, number: str) -> Reply:
+    pull = _pull(call, number)
+    return call.page([call.shapes.review(call.repository, pull, each) for each in pull.reviews])
 
 
 def list_comments(call: Call, number: str) -> Reply:

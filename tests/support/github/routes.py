@@ -96,6 +96,7 @@ _ROUTES: dict[str, Handler] = {
     f"POST {_REPOSITORY}/issues": issues.create_issue,
     f"GET {_REPOSITORY}/issues/{{number}}": issues.get_issue,
     f"PATCH {_REPOSITORY}/issues/{{number}}": issues.edit_issue,
+    f"GET {_REPOSITORY}/pulls/{{number}}/reviews": pulls.list_reviews,
     f"POST {_REPOSITORY}/labels": pulls.create_label,
     f"POST {_REPOSITORY}/issues/{{number}}/labels": pulls.add_labels,
     f"GET {_REPOSITORY}/issues/{{number}}/comments": pulls.list_comments,

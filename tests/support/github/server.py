@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from support.forge_server import Asked, Exchange, ForgeServer, Reply
 from support.github.calls import Call, ProblemError
 from support.github.contract import violations
-from support.github.graphql import GraphQL, UnknownQueryError, execute
+from support.github.graphql import GraphQL, UnknownQueryError, execute, is_write
 from support.github.routes import find_route, let_in
 from support.github.shapes import Shapes
 from support.github.state import Token, World
@@ -37,6 +37,9 @@ class GitHubServer(ForgeServer):
         """Return what the server would answer a GET, without anybody asking."""
         token = next(iter(self.world.tokens.values()))
         return self._rest(self._call(Asked("GET", path, "", None, {}), token))
+
+    def changes(self, asked: Asked) -> bool:
+        return super().changes(asked) and is_write(asked.path, asked.body)
 
     def wrongs(self, exchange: Exchange) -> Iterator[str]:
         if exchange.target.startswith(self._graphql_path):

@@ -7,7 +7,7 @@ from typing import Any
 
 from support.git import Git
 from support.github.contract import answer
-from support.github.state import WEB_FLOW, Account, Comment, Issue, Pull, Repository, World
+from support.github.state import WEB_FLOW, Account, Comment, Issue, Pull, Repository, Review, World
 
 _NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Git's empty tree."""
@@ -150,9 +150,10 @@ class Shapes:
         url = f"{self._of(repository)}/pulls/{pull.number}"
         issue = f"{self._of(repository)}/issues/{pull.number}"
         base = repository.branches.get(pull.base, pull.head)
-        auto_merge = answer_auto_merge(self.account(pull.account)) if pull.auto_merge else None
+        auto_merge = answer_auto_merge(self.account(pull.auto_merge)) if pull.auto_merge else None
         known = {
             "number": pull.number,
+            "node_id": pull.node(repository),
             "url": url,
             "issue_url": issue,
             "html_url": f"{self._root}/{repository.name}/pull/{pull.number}",
@@ -164,6 +165,7 @@ class Shapes:
             "closed_at": moment(pull.closed),
             "merged_at": moment(pull.merged),
             "auto_merge": auto_merge,
+            "draft": pull.draft,
             "labels": [self.label(repository, each) for each in pull.labels],
             "head": self._end(pull.source, pull.branch, pull.head) | (_NOBODY if pull.is_orphaned else {}),
             "base": self._end(repository, pull.base, base),
@@ -198,6 +200,17 @@ class Shapes:
             body=issue.body,
             user=self.account(issue.account),
             labels=[self.label(repository, each) for each in issue.labels],
+        )
+
+    def review(self, repository: Repository, pull: Pull, review: Review) -> dict[str, Any]:
+        return answer(
+            "pull-request-review",
+            id=review.id,
+            user=self.account(review.account),
+            state=review.state,
+            commit_id=pull.head,
+            author_association="COLLABORATOR" if review.is_writers else "NONE",
+            pull_request_url=f"{self._of(repository)}/pulls/{pull.number}",
         )
 
     def comment(self, repository: Repository, pull: Pull, comment: Comment) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from support.forge_server import Mortal
 from support.git import Content, Person
 from support.github.graphql import GraphQL
 from support.github.server import GitHubServer
-from support.github.state import Pull
+from support.github.state import Pull, Review
 from support.stands import GitStand, Request
 
 from bot.forges.github import GitHubFleet
@@ -96,6 +96,12 @@ class GitHubStand(GitStand):
     def refuse_writes(self, branch: str) -> None:
         """Take the permission to write away from the token."""
         self.token.can_write = False
+
+    def review(self, branch: str, state: str, login: str = "ada", *, is_writers: bool = True) -> None:
+        """Let somebody say something of the open pull request of a branch."""
+        world = self.server.world
+        pull = self.repository.open_pull(branch)
+        pull.reviews.append(Review(world.next_id(), world.add_account(login), state, is_writers))
 
     def requests(self) -> list[Request]:
         self.repository.settle()

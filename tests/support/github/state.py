@@ -42,6 +42,10 @@ class Token:
     can_propose: bool = True
     """Off, it is the token of GitHub Actions where the setting does not let it open pull requests."""
     can_label: bool = True
+    can_ask_graphql: bool = True
+    """Off, it may not see all that is asked for there."""
+    can_see_rules: bool = True
+    """Off, it may not administrate, which the rules of protected branches take."""
 
 
 @dataclass
@@ -51,6 +55,27 @@ class Comment:
     id: int
     account: Account
     body: str
+
+
+@dataclass
+class Review:
+    """What somebody said of a pull request."""
+
+    id: int
+    account: Account
+    state: str
+    """APPROVED, CHANGES_REQUESTED, COMMENTED or DISMISSED."""
+    is_writers: bool = True
+    """Whether who said it may write to the repository."""
+
+
+@dataclass
+class Event:
+    """Something that was done to a pull request; it stays, though it is undone."""
+
+    kind: str
+    """As GraphQL calls it: `LabeledEvent`."""
+    subject: str = ""
 
 
 @dataclass
@@ -71,17 +96,31 @@ class Pull:
     merged: datetime | None = None
     is_spent: bool = False
     """Whether it can never be opened again: its branch came to hold nothing that the base does not."""
-    auto_merge: bool = False
+    auto_merge: Account | None = None
+    """Who set it to merge by itself."""
+    queued: bool = False
     draft: bool = False
     is_orphaned: bool = False
     """Whether the fork that it came from was deleted."""
     labels: list[str] = field(default_factory=list)
+    reviewers: list[str] = field(default_factory=list)
+    """Logins, and teams as `team:NAME`."""
+    assignees: list[str] = field(default_factory=list)
+    milestone: str | None = None
+    reviews: list[Review] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     merge_checked: tuple[str, str] | None = None
     """Base and head for which GitHub has found out whether they can be merged."""
 
+    def node(self, repository: Repository) -> str:
+        return f"PR_{repository.id}_{self.number}"
+
+    def note(self, kind: str, subject: str = "") -> None:
+        self.events.append(Event(kind, subject))
+
     def close(self, *, merged: bool = False) -> None:
-        self.state = "closed"
+        self.state, self.auto_merge, self.queued = "closed", None, False
         self.closed = datetime.now(UTC)
         self.merged = self.closed if merged else None
 
@@ -126,6 +165,19 @@ class Repository:
     """Whether its plan has draft pull requests."""
     adds_missing_labels: bool = True
     """Whether a label that does not exist is made when it is added, as GitHub does."""
+    allows_auto_merge: bool = True
+    requires_checks: bool = True
+    """Whether there is anything that a pull request waits for before it may be merged."""
+    merge_methods: tuple[str, ...] = ("SQUASH",)
+    """Those that are allowed; the first is the default."""
+    collaborators: tuple[str, ...] = ("ada", "team:platform")
+    """Who may be asked for a review, or be assigned; teams as `team:NAME`."""
+    milestones: dict[str, int] = field(default_factory=dict)
+    """The open ones: their titles and numbers."""
+    strict_protection: bool = False
+    """Whether the protection of its default branch asks for up-to-date branches."""
+    strict_rules: bool = False
+    """The same by a ruleset."""
 
     @property
     def name(self) -> str:
