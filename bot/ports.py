@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from bot.model.extras import NO_EXTRAS
+
 if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
@@ -12,6 +14,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.dashboard import Board
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
+    from bot.model.extras import Extras
     from bot.model.found import Found
     from bot.model.history import LineEnd, Sighting
     from bot.model.image import Claim, ImageFacts, Manifest, Recorded
@@ -141,7 +144,7 @@ class Opened:
     number: int | None
     url: str | None
     notes: tuple[str, ...] = ()
-    """What could not be done beside it, in sentences: a label that was refused."""
+    """What of its extras could not be set, in sentences: a label that was refused."""
 
 
 class Forge(Protocol):
@@ -169,8 +172,11 @@ class Forge(Protocol):
         """Make the request for a branch that exists; one that is already open is amended instead."""
         ...
 
-    def amend(self, seen: Seen, title: str, body: str) -> None:
-        """Change title and body of an open request."""
+    def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
+        """Change title and body of an open request where they are others, and set `extras` on it.
+
+        What could not be set is returned in sentences; where it must no longer merge by itself, that is ForgeError.
+        """
         ...
 
     def close(self, seen: Seen) -> None:

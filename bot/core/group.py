@@ -89,8 +89,3 @@ def images_of(updates: Iterable[Update]) -> tuple[ProposedImage, ...]:
         for update in updates
     }
     return tuple(sorted(images, key=lambda image: (image.canonical, image.tag, image.old or "", image.reference)))
-
-
-def labels_of(updates: Iterable[Update]) -> tuple[str, ...]:
-    """Return the labels that the policies of the updates ask for."""
-    return tuple(sorted({label for update in updates for label in update.selected.policy.labels}))

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from bot.core.compare import count_by_severity, distinct
 from bot.model.decision import Cause, Update
 from bot.model.evidence import Evidence, Scan, Severity
+from bot.model.extras import Extras
 from bot.model.pace import Schedule
-from bot.model.policy import OnClose
+from bot.model.policy import OnClose, Rebase
 from bot.model.proposal import Worth
 
 
@@ -30,6 +31,23 @@ def on_close_of(updates: Iterable[Update]) -> OnClose:
     )
 
 
+def extras_of(updates: Iterable[Update]) -> Extras:
+    """Return all that any place asks for; of several milestones the first by name, since there can be only one."""
+    policies = [update.selected.policy for update in updates]
+    return Extras(
+        labels=_union(policy.labels for policy in policies),
+        reviewers=_union(policy.reviewers for policy in policies),
+        assignees=_union(policy.assignees for policy in policies),
+        milestone=min((policy.milestone for policy in policies if policy.milestone is not None), default=None),
+    )
+
+
+def rebase_of(updates: Iterable[Update]) -> Rebase:
+    """Return when it is built anew: never where any place says so, then always."""
+    said = {update.selected.policy.rebase for update in updates}
+    return next((each for each in (Rebase.NEVER, Rebase.ALWAYS) if each in said), Rebase.AUTO)
+
+
 def worth_of(evidence: Iterable[Evidence]) -> Worth:
     """Return what is gained, as far as scanners and lists say."""
     known = list(evidence)
@@ -41,3 +59,7 @@ def worth_of(evidence: Iterable[Evidence]) -> Worth:
         critical=count_by_severity(fixed)[Severity.CRITICAL],
         built=min(built, default=None),
     )
+
+
+def _union(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({name for each in names for name in each}))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import assert_never
 
 from bot.core.boxes import ticked
 from bot.core.fingerprint import is_outdated
 from bot.core.mark import memory
+from bot.core.missing import is_accepted, missing
 from bot.model.dashboard import Ask
-from bot.model.policy import OnClose
+from bot.model.extras import NO_EXTRAS
+from bot.model.policy import OnClose, Rebase
 from bot.model.proposal import (
     Close,
     Leave,
@@ -65,12 +68,13 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
         return Leave(request.branch, LeaveReason.UNKNOWN, request)
     if isinstance(wanted, Unwanted):
         return Close(request, wanted.why)
-    push = request.intent != wanted.intent or request.conflicts or is_asked_for
-    if push and not request.conflicts and not is_asked_for and (wait := _why_wait(request, wanted, now)) is not None:
+    push = request.intent != wanted.intent or is_asked_for or _is_to_be_rebuilt(request, wanted)
+    if push and not is_asked_for and (wait := _why_wait(request, wanted, now)) is not None:
         return Leave(wanted.branch, wait, request)
     amend = _is_to_be_amended(request, wanted)
-    if push or amend:
-        return Refresh(request, wanted, push=push, amend=amend)
+    extras = missing(request, wanted, now, changes=push or amend)
+    if push or amend or extras != NO_EXTRAS:
+        return Refresh(request, wanted, push=push, amend=amend, extras=extras)
     return Leave(wanted.branch, LeaveReason.UNCHANGED, request)
 
 
@@ -78,19 +82,39 @@ def _asks(wanted: Proposal | Unwanted) -> frozenset[Ask]:
     return wanted.asks if isinstance(wanted, Proposal) else frozenset()
 
 
+def _is_to_be_rebuilt(request: Seen, wanted: Proposal) -> bool:
+    """Say whether what the base became is reason enough for another commit."""
+    match wanted.rebase:
+        case Rebase.AUTO:
+            return request.conflicts or (request.behind and request.strict)
+        case Rebase.ALWAYS:
+            return request.conflicts or request.behind
+        case Rebase.NEVER:
+            return False
+    assert_never(wanted.rebase)
+
+
 def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     remembered = memory(request.body)
-    if remembered.withdrawn or remembered.report is None or ticked(request.body):
+    changes = ticked(request.body) or remembered.automerge is not wanted.automerge
+    if remembered.withdrawn or remembered.report is None or changes:
         return True
     return is_outdated(remembered.report, wanted.report)
 
 
 def _why_wait(request: Seen, wanted: Proposal, now: datetime) -> LeaveReason | None:
-    """Say why an open request is not moved on yet: that costs an approval, or a CI run for nothing that is new."""
+    """Say why an open request is not moved on yet: that costs an approval, or a CI run for nothing that is new.
+
+    One that conflicts is of no use to anybody, accepted or not.
+    """
+    if request.conflicts and wanted.rebase is not Rebase.NEVER:
+        return None
     if wanted.is_urgent or (request.committed is not None and now - request.committed >= wanted.refresh_every):
         return None
-    if request.accepted:
+    if is_accepted(request):
         return LeaveReason.ACCEPTED
+    if _is_to_be_rebuilt(request, wanted):
+        return None
     slid = wanted.slides and _lines(memory(request.body).targets) == _lines(wanted.targets)
     return LeaveReason.SLIDING if slid else None
 

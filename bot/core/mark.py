@@ -57,11 +57,14 @@ class Memory:
     report: str | None = None
     withdrawn: bool = False
     """Whether we took the request back ourselves, so that its being closed is no decline."""
+    automerge: bool = False
+    """Whether it was we who let the forge merge it by itself."""
 
 
-def mark(targets: Iterable[Target], report: str | None, *, withdrawn: bool) -> str:
+def mark(targets: Iterable[Target], report: str | None, *, withdrawn: bool, automerge: bool = False) -> str:
     """Return a comment, invisible in rendered Markdown, that `memory` reads back."""
-    content = json.dumps({"targets": list(targets), "report": report, "withdrawn": withdrawn}, separators=(",", ":"))
+    written = {"targets": list(targets), "report": report, "withdrawn": withdrawn}
+    content = json.dumps(written | ({"automerge": True} if automerge else {}), separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another; inside JSON they stand only in strings, where escapes mean the same.
     escaped = content.replace("<", r"\u003c").replace(">", r"\u003e").replace("--", r"-\u002d")
@@ -81,7 +84,11 @@ def with_withdrawn(body: str) -> str:
         return f"{body}\n\n{mark((), None, withdrawn=True)}\n" if body else mark((), None, withdrawn=True)
     start = body.rfind(_OPENING)
     end = start + len(_OPENING) + len(_content(body, start)) + len(_CLOSING)
-    return body[:start] + mark(remembered.targets, remembered.report, withdrawn=True) + body[end:]
+    return body[:start] + _withdrawn(remembered) + body[end:]
+
+
+def _withdrawn(remembered: Memory) -> str:
+    return mark(remembered.targets, remembered.report, withdrawn=True, automerge=remembered.automerge)
 
 
 def _content(body: str, start: int) -> str:
@@ -100,5 +107,5 @@ def _parse(content: str) -> Memory:
         case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
             is_sound = all(isinstance(target, str) and len(target) <= MAX_TARGET for target in targets)
             if is_sound and (report is None or _REPORT.fullmatch(report)):
-                return Memory(tuple(targets), report, withdrawn)
+                return Memory(tuple(targets), report, withdrawn, read.get("automerge") is True)
     return Memory()

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 from github.Repository import Repository
 
+from bot.forges._github_automerge import Automerge
 from bot.forges._github_commit import make_commit
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import INVALID, NOT_FOUND, PULLS_WRITE, understood
+from bot.forges._github_errors import INVALID, PULLS_WRITE, understood
+from bot.forges._github_extras import ExtrasWriter
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import TOLD, Requests
 from bot.forges._refusal import RefusedError
 from bot.model.errors import ForgeError
+from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, Seen
 from bot.model.source import Change
 from bot.ports import ForgeLimits, GitRepository, Opened
@@ -22,10 +25,6 @@ MAX_BODY = 65_536
 """Characters; GitHub refuses longer bodies by this number."""
 MAX_TITLE = 256
 """Characters; the same for titles."""
-LABEL_COLOUR = "ededed"
-"""Of labels that we have to make: what GitHub itself gives to a label that is added before it exists."""
-ISSUES_WRITE = "issues: write"
-"""A pull request is an issue to labels."""
 
 
 class GitHubForge:
@@ -38,6 +37,10 @@ class GitHubForge:
         self._repository = repository
         self._branches = Branches(remote)
         self._requests = Requests(remote)
+        self._extras = ExtrasWriter(remote)
+        self._automerge = Automerge(remote)
+        self._pushed: dict[str, str] = {}
+        """What branches were pointed to in this run."""
 
     def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
         """Return our branches and open requests under `prefix`, and the ended requests of the `wanted` branches.
@@ -47,7 +50,7 @@ class GitHubForge:
         asked whether it conflicts, one that somebody committed to whether we told them.
         """
         with understood(self._remote.name):
-            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository.commit)
+            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository)
 
     def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
         """Make one commit on the base's commit and point `branch` to it; return the commit.
@@ -60,6 +63,7 @@ class GitHubForge:
             self._branches.create(branch, commit)
         else:
             self._branches.swap(branch, over, commit)
+        self._pushed[branch] = commit
         return commit
 
     def open(self, proposal: Proposal) -> Opened:
@@ -75,11 +79,18 @@ class GitHubForge:
                 raise
             number, url = self._create(replace(proposal, is_draft=False))
             notes.append(NO_DRAFTS)
-        return Opened(number, url, (*notes, *self._label(number, proposal.labels)))
+        head = self._pushed.get(proposal.branch)
+        return Opened(number, url, (*notes, *self._set(number, proposal.extras, head)))
 
-    def amend(self, seen: Seen, title: str, body: str) -> None:
-        """Change title and body of an open pull request."""
-        self._edit(_number(seen), title, body)
+    def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
+        """Change title and body of an open pull request where they are others, and set `extras` on it.
+
+        What could not be set is returned in sentences.
+        """
+        number = _number(seen)
+        if (title, body) != (seen.title, seen.body):
+            self._edit(number, title, body)
+        return self._set(number, extras, self._pushed.get(seen.branch, seen.head))
 
     def close(self, seen: Seen) -> None:
         """Close an open pull request, unmerged; its branch stays."""
@@ -144,6 +155,13 @@ class GitHubForge:
             raise refusal
         return number
 
+    def _set(self, number: int, extras: Extras, head: str | None) -> tuple[str, ...]:
+        """Set extras; that it merges by itself comes last, since it may then be gone. `head` is what it must hold."""
+        if extras.automerge is False:
+            self._automerge.disarm(number)
+        notes = self._extras.write(number, extras)
+        return (*notes, *self._automerge.arm(number, head)) if extras.automerge else notes
+
     def _edit(self, number: int, title: str, body: str) -> str:
         """Change title and body; return where people find the pull request."""
 
@@ -153,51 +171,6 @@ class GitHubForge:
             return pull.html_url
 
         return self._remote.write(f"edit pull request #{number}", edit, PULLS_WRITE)
-
-    def _label(self, number: int, labels: Sequence[str]) -> tuple[str, ...]:
-        """Add labels, made where they are missing; return what could not be done, in sentences."""
-        if not labels:
-            return ()
-        try:
-            self._add_labels(number, labels)
-        except RefusedError as refusal:
-            if refusal.status not in (INVALID, NOT_FOUND):
-                return (_unlabelled(refusal),)
-        else:
-            return ()
-        try:
-            for label in labels:
-                self._make_label(label)
-            self._add_labels(number, labels)
-        except RefusedError as refusal:
-            return (_unlabelled(refusal),)
-        return ()
-
-    def _add_labels(self, number: int, labels: Sequence[str]) -> None:
-        """Add labels in the form that GitHub recommends; PyGithub sends a bare list, which its description forbids."""
-        body = {"labels": list(labels)}
-        self._remote.write(
-            f"label pull request #{number}",
-            lambda repository: repository.requester.requestJsonAndCheck(
-                "POST", f"{repository.url}/issues/{number}/labels", input=body
-            ),
-            ISSUES_WRITE,
-        )
-
-    def _make_label(self, label: str) -> None:
-        try:
-            self._remote.write(
-                f"make the label {label}",
-                lambda repository: repository.create_label(label, LABEL_COLOUR),
-                ISSUES_WRITE,
-            )
-        except RefusedError as refusal:
-            if "already_exists" not in refusal.words:
-                raise
-
-
-def _unlabelled(refusal: RefusedError) -> str:
-    return f"Its labels could not be added: {refusal}."
 
 
 def _number(seen: Seen) -> int:

@@ -14,21 +14,18 @@ from github.Repository import Repository
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
 from bot.forges._github_heads import Head, Heads
+from bot.forges._github_merging import BEHIND, CONFLICTED, merge_states, wants_current
 from bot.forges._github_standing import Standing, standings
 from bot.model.proposal import RequestState, Seen
+from bot.ports import GitRepository
 
 MAX_ENDED = 100
 """Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
 MAX_COMMENTS = 500
 """Comments of one request in which ours is looked for; it stands near a person's first commit, among the first."""
-MERGE_CHECK = 2.0
-"""Seconds in which GitHub finds out whether a request can be merged, which it does only once it is asked."""
 
 TOLD = "<!-- basebump:told -->"
 """Hidden in our one comment."""
-
-_CONFLICTED = "dirty"
-"""https://docs.github.com/en/graphql/reference/enums#mergestatestatus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +47,46 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
+class _Context:
+    """What was found out about branches and open requests."""
+
+    heads: Mapping[str, str]
+    commits: Mapping[str, Head]
+    states: Mapping[int, str]
+    """What GitHub says of merging them, of those whose base moved on."""
+    strict: bool
+    """Whether only what is up to date may be merged; asked for only where something is not."""
+    standings: Mapping[int, Standing]
+
+
+@dataclass(frozen=True, slots=True)
 class Requests:
     """The pull requests of one repository. Every method raises ForgeError."""
 
     remote: Remote
 
-    def seen(self, heads: Mapping[str, str], wanted: frozenset[str], base: str | None) -> tuple[Seen, ...]:
+    def seen(self, heads: Mapping[str, str], wanted: frozenset[str], base: GitRepository) -> tuple[Seen, ...]:
         """Return what there is of the branches in `heads` (and their commits), and the ended requests of `wanted`.
 
-        `base` is the commit of the base branch: what stands on it cannot conflict with it.
+        `base` names the base branch and its commit: what stands on that cannot conflict with it.
         """
         # A pull request whose branch is deleted is closed by that: without branches none can be open.
         requests = [each for each in self._open() if each.branch in heads] if heads else []
         open_branches = {each.branch for each in requests}
         ended = [each for branch in sorted(wanted - open_branches) for each in self._ended(branch)]
-        look = Heads(self.remote, base).look
+        look = Heads(self.remote, base.commit).look
         commits = {branch: look(commit) for branch, commit in sorted(heads.items())}
-        conflicted = self._conflicted([each.number for each in requests if _may_conflict(commits[each.branch])])
-        standing = standings(self.remote, [each.number for each in requests])
+        behind = [each.number for each in requests if _may_conflict(commits[each.branch])]
+        context = _Context(
+            heads=heads,
+            commits=commits,
+            states=merge_states(self.remote, behind),
+            strict=bool(behind) and base.base_branch is not None and wants_current(self.remote, base.base_branch),
+            standings=standings(self.remote, [each.number for each in requests]),
+        )
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
-            *(self._of_request(each, heads, commits, conflicted, standing.get(each.number)) for each in newest_first),
+            *(self._of_request(each, context) for each in newest_first),
             *(_of_branch(branch, heads[branch], commits[branch]) for branch in sorted(heads.keys() - open_branches)),
         )
 
@@ -102,24 +118,6 @@ class Requests:
 
         return self.remote.read(action, ask, PULLS_READ)
 
-    def _conflicted(self, numbers: list[int]) -> frozenset[int]:
-        """Return which requests GitHub knows to conflict; the first question makes it find out, the second is told."""
-        states = {number: self._merge_state(number) for number in numbers}
-        unknown = [number for number, (is_known, _) in states.items() if not is_known]
-        if unknown:
-            self.remote.connection.pause(MERGE_CHECK)
-            states |= {number: self._merge_state(number) for number in unknown}
-        return frozenset(number for number, (_, conflicts) in states.items() if conflicts)
-
-    def _merge_state(self, number: int) -> tuple[bool, bool]:
-        """Return whether GitHub knows already, and whether there are conflicts."""
-
-        def ask(repository: Repository) -> tuple[bool, bool]:
-            pull = repository.get_pull(number)
-            return pull.mergeable is not None, pull.mergeable_state == _CONFLICTED
-
-        return self.remote.read(f"read pull request #{number}", ask, PULLS_READ)
-
     def _is_ours(self, login: str, request: _Request) -> bool:
         """Say whether it is the token's account; an App does not know its name, but opened what it armed."""
         ours = self.remote.connection.account().login or request.opener
@@ -132,34 +130,30 @@ class Requests:
 
         return self.remote.read(f"read the comments on pull request #{number}", ask, PULLS_READ)
 
-    def _of_request(
-        self,
-        request: _Request,
-        heads: Mapping[str, str],
-        commits: Mapping[str, Head],
-        conflicted: frozenset[int],
-        standing: Standing | None,
-    ) -> Seen:
-        commit = commits.get(request.branch)
+    def _of_request(self, request: _Request, context: _Context) -> Seen:
+        commit = context.commits.get(request.branch)
         is_foreign = commit is not None and commit.intent is None
         armed = request.armed_by is not None and self._is_ours(request.armed_by, request)
+        state = context.states.get(request.number)
+        standing = context.standings.get(request.number)
         return Seen(
             branch=request.branch,
             state=request.state,
-            head=heads.get(request.branch),
+            head=context.heads.get(request.branch),
             intent=commit.intent if commit else None,
             number=request.number,
             url=request.url,
             title=request.title,
             body=request.body,
-            conflicts=request.number in conflicted,
+            conflicts=state == CONFLICTED,
             told=request.state is RequestState.OPEN and is_foreign and self._is_told(request.number),
             accepted=(request.armed_by is not None and not armed) or (standing is not None and standing.accepted),
             armed=armed,
             ever=standing.ever if standing is not None else None,
-            opened=request.opened,
             committed=commit.committed if commit else None,
             behind=commit is not None and commit.behind,
+            strict=state is not None and (context.strict or state == BEHIND),
+            opened=request.opened,
             closed=request.closed,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from gitlab.v4.objects import Project
@@ -14,6 +15,7 @@ from bot.forges._gitlab_errors import CONFLICT, understood
 from bot.forges._gitlab_requests import DRAFT, TOLD, Requests
 from bot.forges._refusal import RefusedError
 from bot.model.errors import ForgeError
+from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
 from bot.model.source import Change
 from bot.ports import ForgeLimits, GitRepository, Opened
@@ -81,15 +83,17 @@ class GitLabForge:
                 number = self._open_after(proposal.branch, refusal)
                 made = self._edit(number, {"title": title, "description": proposal.body, "add_labels": labels})
             missing = [label for label in proposal.labels if label not in made["labels"]]
-            return Opened(int(made["iid"]), str(made["web_url"]), _unlabelled(missing))
+            notes = _unlabelled(missing) + _unset(replace(proposal.extras, labels=()))
+            return Opened(int(made["iid"]), str(made["web_url"]), notes)
 
-    def amend(self, seen: Seen, title: str, body: str) -> None:
+    def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
         """Change title and body of an open merge request; whether it is a draft stays as it is."""
         number = _number(seen)
         _check_words(title, body)
         with understood(self._remote.name):
             prefix = DRAFT if self._requests.is_draft(number) else ""
             self._edit(number, {"title": prefix + title, "description": body})
+        return _unset(extras)
 
     def close(self, seen: Seen) -> None:
         """Close an open merge request, unmerged; its branch stays."""
@@ -155,6 +159,13 @@ def _unlabelled(missing: Sequence[str]) -> tuple[str, ...]:
     if not missing:
         return ()
     return (f"GitLab did not add the labels {', '.join(missing)}: give the token the role Developer, or make them.",)
+
+
+def _unset(extras: Extras) -> tuple[str, ...]:
+    """Say what is asked for and not done on GitLab."""
+    if extras == NO_EXTRAS:
+        return ()
+    return ("On GitLab this release sets neither reviewers, assignees and milestones, nor that it merges by itself.",)
 
 
 def _number(seen: Seen) -> int:

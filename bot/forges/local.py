@@ -34,6 +34,7 @@ from bot.forges._local_refs import (
 )
 from bot.forges._local_tree import LocalTree
 from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
+from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.source import Change
@@ -43,6 +44,7 @@ from bot.ports import ForgeLimits, GitRepository, Opened
 KIND = "local"
 BOT = Identity("basebump", "basebump@localhost")
 """Who makes our commits, unless the operator names somebody else."""
+_NO_EXTRAS = "There are no labels, reviewers, assignees and milestones here, and nothing merges by itself."
 
 
 class LocalFleet:
@@ -207,12 +209,13 @@ class LocalForge:
                 kept = declined_ref(branch, before)
                 moves.append(Move(kept, self._refs.blob(kept), before.blob))
             self._save(branch, before, proposal.title, proposal.body, *moves)
-        return Opened(number=None, url=None, notes=(NO_DRAFTS,) if proposal.is_draft else ())
+        return Opened(None, None, ((NO_DRAFTS,) if proposal.is_draft else ()) + _notes(proposal.extras))
 
-    def amend(self, seen: Seen, title: str, body: str) -> None:
-        """Change title and body of an open proposal."""
+    def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
+        """Change title and body of an open proposal; there is nothing else that could be set on it."""
         with _raising(ForgeError):
             self._save(seen.branch, self._open_request(seen.branch), title, body)
+        return _notes(extras)
 
     def close(self, seen: Seen) -> None:
         """Close an open proposal and delete its branch, which must still point to `seen.head`."""
@@ -322,6 +325,10 @@ class LocalForge:
             conflicts=conflicts,
             behind=head.behind,
         )
+
+
+def _notes(extras: Extras) -> tuple[str, ...]:
+    return () if extras == NO_EXTRAS else (_NO_EXTRAS,)
 
 
 def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> RequestState | None:

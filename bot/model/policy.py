@@ -41,6 +41,27 @@ class OnClose(StrEnum):
     """All that its lines will ever point to, until that is pressing."""
 
 
+class Rebase(StrEnum):
+    """When a proposal is built anew because its base moved on."""
+
+    AUTO = "auto"
+    """Where it conflicts, and where the forge merges only what is up to date."""
+    NEVER = "never"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Automerge:
+    """Under which conditions the forge may merge a proposal by itself; all of them."""
+
+    max_update: UpdateMode
+    """How far the farthest of its images may move."""
+    require_scan: bool = True
+    """Whether what it moves to must have been scanned."""
+    no_new: bool = True
+    """Whether it must be known that it brings no vulnerability."""
+
+
 REFRESH_EVERY = timedelta(days=7)
 """How often a proposal that waits for people may change under them: each time costs an approval and a CI run."""
 
@@ -94,6 +115,12 @@ class Rule:
     paused: bool | None = None
     schedule: Schedule | None = None
     on_close: OnClose | None = None
+    reviewers: tuple[str, ...] | None = None
+    assignees: tuple[str, ...] | None = None
+    milestone: str | None = None
+    draft: bool | None = None
+    automerge: Automerge | None = None
+    rebase: Rebase | None = None
     mandatory: bool | None = None
 
 
@@ -134,6 +161,16 @@ class Policy:
     """All of them must allow that a proposal is opened."""
     on_close: OnClose = OnClose.DIGEST
     """What closing a proposal declines."""
+    reviewers: tuple[str, ...] = ()
+    """Who is asked to look at it: logins, and teams as `team:NAME`."""
+    assignees: tuple[str, ...] = ()
+    milestone: str | None = None
+    """Its title."""
+    draft: bool = False
+    automerge: Automerge | None = None
+    """When the forge may merge it by itself; None for never."""
+    rebase: Rebase = Rebase.AUTO
+    """When it is built anew because its base moved on."""
     mandatory: bool = False
     """Whether the repository itself, by its own file or by comments, can neither ignore the place nor slow it down."""
     names_own: bool = False

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.model.dashboard import Ask
-from bot.model.extras import Extras
+from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.pace import Schedule
-from bot.model.policy import OnClose
+from bot.model.policy import OnClose, Rebase
 from bot.model.source import Change
 
 Target = str
@@ -60,6 +60,13 @@ class Proposal:
     report: str
     """16 hexadecimal digits, see `core.fingerprint`: decides body edits."""
     labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    """Logins, and teams as `team:NAME`."""
+    assignees: tuple[str, ...] = ()
+    milestone: str | None = None
+    automerge: bool = False
+    """Whether the forge may merge it by itself: the conditions of every place hold."""
+    rebase: Rebase = Rebase.AUTO
     refresh_every: timedelta = timedelta(days=7)
     """How long an open request stays as it is once somebody accepted it, or while only time went by."""
     slides: bool = False
@@ -79,6 +86,12 @@ class Proposal:
     """What a person declines by closing it."""
     is_draft: bool = False
     """Whether it is opened so that nobody merges it without having looked."""
+
+    @property
+    def extras(self) -> Extras:
+        """What it has besides its branch and its words."""
+        automerge = self.automerge or None
+        return Extras(self.labels, self.reviewers, self.assignees, self.milestone, automerge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,8 @@ class Seen:
     """When our commit was made; where there is none, the last."""
     behind: bool = False
     """Whether the base branch has commits that it does not hold."""
+    strict: bool = False
+    """Whether the forge merges it only while it is not behind; asked for only where it is."""
     opened: datetime | None = None
     closed: datetime | None = None
 
@@ -153,6 +168,8 @@ class Refresh:
     proposal: Proposal
     push: bool
     amend: bool
+    extras: Extras = NO_EXTRAS
+    """What is still to be set on it; `automerge` False where the forge must no longer merge it by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.core.mark import memory, with_withdrawn
+from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Close, Defer, Leave, LeaveReason, Open, Proposal, Refresh, Seen, Step, Sweep, Unwanted
 from bot.model.report import ProposalReport
 from bot.model.vocabulary import Level, ProposalOutcome
@@ -75,11 +76,16 @@ class Performer:
         proposal = step.proposal
         if self.level < Level.PROPOSE:
             return _of_wanted(proposal, ProposalOutcome.WOULD_REFRESH, step.seen.url)
+        seen, extras, notes = step.seen, step.extras, list[str]()
+        if step.push and extras.automerge is False:  # else what comes might be merged before anybody looked
+            notes += self.forge.amend(seen, seen.title, seen.body, Extras(automerge=False))
+            extras = replace(extras, automerge=None)
         if step.push:
-            self._push(proposal, step.seen)
-        if step.amend:
-            self.forge.amend(step.seen, proposal.title, proposal.body)
-        return _of_wanted(proposal, ProposalOutcome.REFRESHED, step.seen.url)
+            self._push(proposal, seen)
+        if step.amend or extras != NO_EXTRAS:
+            title, body = (proposal.title, proposal.body) if step.amend else (seen.title, seen.body)
+            notes += self.forge.amend(seen, title, body, extras)
+        return _of_wanted(proposal, ProposalOutcome.REFRESHED, seen.url, " ".join(notes))
 
     def _close(self, step: Close) -> ProposalReport:
         """The mark comes first: whatever happens then, the close is never read as a person's."""

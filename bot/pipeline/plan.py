@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.core.automerge import may_merge
 from bot.core.fingerprint import fingerprint
-from bot.core.group import FIRST, Bundle, group, images_of, intent_of, labels_of, targets_of
-from bot.core.handling import on_close_of, schedules_of, slides, worth_of
+from bot.core.group import FIRST, Bundle, group, images_of, intent_of, targets_of
+from bot.core.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
 from bot.core.mark import mark, signed
 from bot.core.markdown import one_line
 from bot.core.render import render_body, render_line, render_message
@@ -94,7 +95,11 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
     is_first = bundle == FIRST
     whole = build_view(updates, evidence, MANY_ROWS, is_first=is_first)
     report = fingerprint(whole, {move: evidence[move] for move in moves})
-    remembered = mark(targets, report, withdrawn=False)
+    is_draft = any(update.doubt or update.selected.policy.draft for update in updates)
+    needs_people = is_draft or is_first
+    automerge = not needs_people and all(may_merge(update, evidence[transition_of(update)]) for update in updates)
+    remembered = mark(targets, report, withdrawn=False, automerge=automerge)
+    extras = extras_of(updates)
 
     def view_with(rows: int) -> ProposalView:
         return build_view(updates, evidence, rows, is_first=is_first)
@@ -114,7 +119,12 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
         targets=targets,
         intent=intent,
         report=report,
-        labels=labels_of(updates),
+        labels=extras.labels,
+        reviewers=extras.reviewers,
+        assignees=extras.assignees,
+        milestone=extras.milestone,
+        automerge=automerge,
+        rebase=rebase_of(updates),
         refresh_every=max(update.selected.policy.refresh_every for update in updates),
         slides=all(map(slides, updates)),
         schedules=schedules_of(updates),
@@ -122,5 +132,5 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
         is_overdue=any(update.cause is Cause.GONE for update in updates),
         on_close=on_close_of(updates),
         is_first=is_first,
-        is_draft=any(update.doubt for update in updates),
+        is_draft=is_draft,
     )

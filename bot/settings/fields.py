@@ -17,6 +17,7 @@ from bot.core.globs import matches
 from bot.formats import all_formats
 from bot.model.errors import InvalidReferenceError
 from bot.model.evidence import Severity
+from bot.model.extras import TEAM
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
 from bot.model.vocabulary import Reason
 from bot.settings.suggest import suggestion
@@ -49,6 +50,8 @@ _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
 _TRAILER = re.compile(r"(?!(?i:Basebump-Intent):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})")
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
+_REVIEWER = re.compile(rf"(?:{TEAM})?{_LOGIN.pattern}", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _PATH_PART = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _PROJECT = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})+", re.ASCII)
@@ -365,6 +368,14 @@ FormatName = Annotated[str, AfterValidator(_format_name)]
 FormatGlob = Annotated[str, AfterValidator(_format_glob)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Label = Annotated[str, AfterValidator(_label)]
+Login = Annotated[
+    str, AfterValidator(_matching(_LOGIN, "is no login: letters, digits, `.`, `_` and `-`")), _schema("login", _LOGIN)
+]
+Reviewer = Annotated[
+    str,
+    AfterValidator(_matching(_REVIEWER, "is nobody who could be asked: write a login, or a team as `team:NAME`")),
+    _schema("login or team:NAME", _REVIEWER),
+]
 Variable = Annotated[str, AfterValidator(_variable), _schema("variable", _VARIABLE)]
 Host = Annotated[str, AfterValidator(_host)]
 RegistryPart = Annotated[str, AfterValidator(_part)]

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.pace import Limits, Rollout, Schedule
-from bot.model.policy import Accepted, EndOfLife, Match, Rule, Rulebook
-from bot.settings import fields, schema, values
+from bot.model.policy import Accepted, Automerge, EndOfLife, Match, Rule, Rulebook
+from bot.settings import fields, handling, schema, values
 from bot.settings.checks import problems_between
 from bot.settings.document import Document, parse_document, read_document
 from bot.settings.problems import problems_of
@@ -147,6 +147,12 @@ def _rule(rule: schema.Rule) -> Rule:
         tag=rule.tag,
         ignore=rule.ignore,
         labels=rule.labels,
+        reviewers=rule.reviewers,
+        assignees=rule.assignees,
+        milestone=rule.milestone,
+        draft=rule.draft,
+        automerge=_automerge(rule.automerge),
+        rebase=rule.rebase,
         allow=rule.allow,
         accept=tuple(map(_accepted, rule.accept)) if rule.accept is not None else None,
         min_age=rule.min_age,
@@ -186,6 +192,7 @@ def _inner_rule(rule: schema.InnerRule) -> Rule:
         ignore=rule.ignore,
         paused=rule.paused,
         labels=rule.labels,
+        reviewers=rule.reviewers,
         min_age=rule.min_age,
         group=rule.group,
         split_by=rule.split_by,
@@ -194,8 +201,12 @@ def _inner_rule(rule: schema.InnerRule) -> Rule:
     )
 
 
-def _schedule(schedule: schema.Schedule | None) -> Schedule | None:
+def _schedule(schedule: handling.Schedule | None) -> Schedule | None:
     return Schedule(schedule.cron, schedule.timezone) if schedule else None
+
+
+def _automerge(automerge: handling.Automerge | None) -> Automerge | None:
+    return Automerge(automerge.max_update, automerge.require_scan, automerge.no_new) if automerge else None
 
 
 def _accepted(accept: schema.Accept) -> Accepted:

@@ -11,15 +11,13 @@ from pydantic_core import ErrorDetails
 
 from bot.model.errors import ConfigProblem
 from bot.settings.document import Document
-from bot.settings.schema import FORGE_KINDS, VARIANTS, Config, Match, Rule, Section, json_schema
+from bot.settings.schema import FORGE_KINDS, VARIANTS, Config, Match, Rule, json_schema
+from bot.settings.section import Section
 from bot.settings.suggest import suggestion
 
 MAX_SHOWN = 60
 """Characters of a word of the file that are repeated in a message."""
-LATER_KEYS = frozenset(
-    {"enrichment", "trust", "app", "reviewers", "rebase", "allow_introduced", "open_when"}
-    | {"when_unknown", "automerge"}
-)
+LATER_KEYS = frozenset({"enrichment", "trust", "app", "allow_introduced", "open_when", "when_unknown"})
 """Keys that are planned, wherever they stand: they are named, so that nobody looks for a spelling mistake."""
 
 OPERATORS_KEYS = frozenset({*Config.model_fields, *Rule.model_fields, *Match.model_fields})

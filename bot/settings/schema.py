@@ -5,41 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cache
 from types import NoneType
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool
+from pydantic import BaseModel, Discriminator, Field, StrictBool
 from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.model.policy import OnClose, Policy, SplitBy, UpdateMode
+from bot.model.policy import OnClose, Policy, Rebase, SplitBy, UpdateMode
 from bot.model.vocabulary import Role
 from bot.settings import fields, values
+from bot.settings.handling import Automerge, Refresh, Schedule
+from bot.settings.section import OneOrMore, Section, SomeOf
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-
-Item = TypeVar("Item")
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-SomeOf = Annotated[tuple[Item, ...], Field(min_length=1)]
-"""A list that is left out rather than empty: an empty one would look like nothing and mean everything."""
-OneOrMore = Annotated[
-    tuple[Item, ...],
-    Field(min_length=1),
-    BeforeValidator(_listed, json_schema_input_type=str | SomeOf[str]),
-]
-"""The same, where one may stand without a list."""
-
-
-class Section(BaseModel):
-    """What every mapping of the file has in common; the docstring below a key is its documentation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class Owner(Section):
@@ -185,22 +164,6 @@ class Accept(Section):
     """The last day on which it is accepted."""
 
 
-class Refresh(Section):
-    """How often what is open may change under the people who look at it."""
-
-    every: fields.Age
-    """How long a proposal stays as it is once somebody accepted it, or while all that is new is a digest's age."""
-
-
-class Schedule(Section):
-    """Times in which proposals may be opened; what is open is cared for at any time."""
-
-    cron: fields.Cron
-    """Five fields as in a crontab, the first of them `*`: `* 6-9 * * MON` is every Monday from six to ten."""
-    timezone: fields.Timezone = "UTC"
-    """Whose clocks: a name of the IANA time zone database."""
-
-
 class InnerMatch(Section):
     """Which places of the repository a rule is about; all keys must match, and for a list one of its globs."""
 
@@ -227,6 +190,8 @@ class InnerRule(Section):
     """Whether nothing is proposed for now; what is open stays as it is."""
     labels: tuple[fields.Label, ...] | None = None
     """Labels for the proposal, besides the operator's."""
+    reviewers: tuple[fields.Reviewer, ...] | None = None
+    """Who is asked to look at the proposal, besides those whom the operator asks."""
     min_age: fields.Age | None = None
     """How long a digest must have been known; the longer of this and the operator's holds."""
     group: fields.Group | None = None
@@ -254,6 +219,18 @@ class Rule(Section):
     """Whether the place is left alone. Where no rule says: `false`."""
     labels: tuple[fields.Label, ...] | None = None
     """Labels for the proposal. Where no rule says: none."""
+    reviewers: tuple[fields.Reviewer, ...] | None = None
+    """Who is asked to look at the proposal: logins, and teams as `team:NAME`. Where no rule says: nobody."""
+    assignees: tuple[fields.Login, ...] | None = None
+    """Whose job the proposal is. Where no rule says: nobody's."""
+    milestone: fields.Text | None = None
+    """The title of the milestone that the proposal is for. Where no rule says: none."""
+    draft: StrictBool | None = None
+    """Whether the proposal is opened as a draft. Where no rule says: `false`."""
+    automerge: Automerge | None = None
+    """When the forge may merge the proposal by itself. Where no rule says: never."""
+    rebase: Rebase | None = None
+    """When what is open is built anew on a base that moved on. Where no rule says: `auto`, where it has to be."""
     allow: tuple[fields.Allowable, ...] | None = None
     """Reasons that do not hold here: places that are skipped for one of them move. Where no rule says: none."""
     accept: SomeOf[Accept] | None = None

@@ -34,7 +34,7 @@ FIELDS = {
     "EnablePullRequestAutoMergePayload": ("clientMutationId",),
     "DisablePullRequestAutoMergePayload": ("clientMutationId",),
     "Repository": ("pullRequest", "viewerDefaultMergeMethod"),
-    "PullRequest": ("latestOpinionatedReviews", "mergeQueueEntry", "timelineItems"),
+    "PullRequest": ("headRefOid", "id", "latestOpinionatedReviews", "mergeQueueEntry", "timelineItems"),
     "MergeQueueEntry": ("enqueuedAt",),
     "PullRequestReviewConnection": ("nodes",),
     "PullRequestReview": ("state",),

@@ -9,7 +9,8 @@ from support.values import digest
 from bot.core.lifecycle import next_step
 from bot.core.mark import mark
 from bot.model.dashboard import Ask
-from bot.model.policy import OnClose
+from bot.model.extras import Extras
+from bot.model.policy import OnClose, Rebase
 from bot.model.proposal import (
     Close,
     Leave,
@@ -267,3 +268,114 @@ def test_an_open_request_wins_over_older_ones():
     assert _step(WANTED, _seen(number=9), _seen(RequestState.CLOSED)) == Leave(
         BRANCH, LeaveReason.UNCHANGED, _seen(number=9)
     )
+
+
+# When the base moves on
+
+
+@pytest.mark.parametrize(
+    ("rebase", "conflicts", "behind", "strict", "rebuilt"),
+    [
+        (Rebase.AUTO, False, True, False, False),
+        (Rebase.AUTO, False, True, True, True),
+        (Rebase.AUTO, False, False, True, False),
+        (Rebase.AUTO, True, True, False, True),
+        (Rebase.ALWAYS, False, True, False, True),
+        (Rebase.ALWAYS, False, False, False, False),
+        (Rebase.ALWAYS, True, True, False, True),
+        (Rebase.NEVER, False, True, True, False),
+        (Rebase.NEVER, True, True, True, False),
+    ],
+)
+def test_what_the_base_became_is_reason_enough_or_not(rebase, conflicts, behind, strict, rebuilt):
+    before, wanted = _seen(conflicts=conflicts, behind=behind, strict=strict), replace(WANTED, rebase=rebase)
+    expected = Refresh(before, wanted, push=True, amend=False) if rebuilt else None
+    assert _step(wanted, before) == (expected or Leave(BRANCH, LeaveReason.UNCHANGED, before))
+
+
+@pytest.mark.parametrize("rebase", [Rebase.AUTO, Rebase.ALWAYS])
+def test_an_accepted_proposal_is_not_rebuilt_only_because_it_is_behind(rebase):
+    before = _seen(behind=True, strict=True, accepted=True, committed=NOW)
+    assert _step(replace(WANTED, rebase=rebase), before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)
+
+
+def test_what_has_to_be_rebuilt_anyway_waits_for_no_age():
+    before = _seen(intent="9" * 16, targets=TARGETS_BEFORE, committed=NOW, behind=True, strict=True)
+    sliding = replace(WANTED, slides=True)
+    assert _step(sliding, before) == Refresh(before, sliding, push=True, amend=False)
+
+
+def test_never_rebuilding_still_follows_the_tag():
+    before, wanted = _seen(intent="9" * 16, conflicts=True), replace(WANTED, rebase=Rebase.NEVER)
+    assert _step(wanted, before) == Refresh(before, wanted, push=True, amend=False)
+
+
+def test_never_rebuilding_leaves_an_accepted_proposal_that_conflicts():
+    before, wanted = _seen(intent="9" * 16, conflicts=True, accepted=True, committed=NOW), WANTED
+    wanted = replace(WANTED, rebase=Rebase.NEVER)
+    assert _step(wanted, before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)
+
+
+# What it has besides its words
+
+
+LABELLED = replace(WANTED, labels=("docker",), reviewers=("ada",), milestone="Next")
+
+
+def test_what_a_killed_run_did_not_set_is_set_by_the_next():
+    before = _seen(ever=Extras(labels=("docker",)), opened=NOW - timedelta(days=1))
+    missing = Extras(reviewers=("ada",), milestone="Next")
+    assert _step(LABELLED, before) == Refresh(before, LABELLED, push=False, amend=False, extras=missing)
+
+
+def test_what_was_ever_set_is_not_set_again():
+    before = _seen(ever=LABELLED.extras, opened=NOW)
+    assert _step(LABELLED, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+
+
+def test_what_the_forge_refuses_is_tried_for_two_days_and_with_every_refresh():
+    before = _seen(ever=Extras(), opened=NOW - timedelta(days=2))
+    assert _step(LABELLED, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+    moved = replace(before, intent="9" * 16)
+    assert _step(LABELLED, moved) == Refresh(moved, LABELLED, push=True, amend=False, extras=LABELLED.extras)
+
+
+def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
+    before = _seen(ever=None, opened=NOW)
+    assert _step(LABELLED, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+
+
+# Merging by itself
+
+
+ARMED_BODY = f"text\n\n{mark(TARGETS, REPORT, withdrawn=False, automerge=True)}"
+MERGING = replace(WANTED, automerge=True)
+
+
+def test_what_may_merge_by_itself_is_armed_once():
+    before = _seen(body=ARMED_BODY, ever=Extras(), opened=NOW)
+    assert _step(MERGING, before).extras == Extras(automerge=True)
+    disarmed_by_a_person = _seen(body=ARMED_BODY, ever=Extras(automerge=True), opened=NOW)
+    assert _step(MERGING, disarmed_by_a_person) == Leave(BRANCH, LeaveReason.UNCHANGED, disarmed_by_a_person)
+
+
+def test_what_comes_to_hold_its_conditions_later_is_armed_with_the_new_text():
+    before = _seen(ever=Extras(), opened=NOW - timedelta(days=9))
+    assert _step(MERGING, before) == Refresh(before, MERGING, push=False, amend=True, extras=Extras(automerge=True))
+
+
+def test_what_we_armed_is_not_accepted_and_moves_on():
+    before = _seen(body=ARMED_BODY, intent="9" * 16, armed=True, ever=Extras(automerge=True), committed=NOW)
+    assert _step(MERGING, before) == Refresh(before, MERGING, push=True, amend=False)
+
+
+@pytest.mark.parametrize("intent", [INTENT, "9" * 16])
+def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
+    before = _seen(body=ARMED_BODY, intent=intent, armed=True, ever=Extras(automerge=True), committed=NOW)
+    expected = Refresh(before, WANTED, push=intent != INTENT, amend=True, extras=Extras(automerge=False))
+    assert _step(WANTED, before) == expected
+
+
+def test_what_somebody_armed_with_the_account_that_we_use_is_accepted_and_stays_armed():
+    before = _seen(intent="9" * 16, armed=True, ever=Extras(automerge=True), committed=NOW)
+    assert _step(WANTED, before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)

@@ -179,7 +179,7 @@ def test_labels_are_added_and_github_makes_those_that_are_missing(github):
 
 def test_labels_are_made_where_the_server_does_not(github):
     github.repository.adds_missing_labels = False
-    github.repository.labels.append("docker")
+    github.repository.labels["docker"] = ("0db7ed", "Containers")
     opened = propose(github, labels=("dependencies", "docker"))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]

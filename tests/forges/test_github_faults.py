@@ -302,6 +302,7 @@ def test_a_write_that_failed_is_an_error_and_never_made_again(github, write, rep
     assert (github.stand.branches(), github.stand.requests()) == before
     tried = len(github.sent(request.partition(" ")[0])) - writes
     assert tried == {"the commit": 2, "the move": 3}.get(write, 1)  # what comes before it worked
+    github.server.mend()
     assert github.seen() == seen
 
 

@@ -223,5 +223,5 @@ def test_after_its_death_nothing_is_answered_until_it_is_revived(server):
         with pytest.raises(requests.ConnectionError):
             _ask(server, method, path, {"name": "two"} if method == "POST" else None)
     server.revive()
-    assert server.world.repositories["acme/web"].labels == ["one"]
+    assert server.world.repositories["acme/web"].labels == {"one": ("ededed", "")}
     assert [exchange.request for exchange in server.writes] == [{"name": "one"}]

@@ -38,7 +38,7 @@ def accepted(folder, loopback: Loopback) -> Iterator[GitHubStand]:
         for content in ("old", "new"):
             loopback.move("python", "3.12-slim", content)
         assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
-        stand.repository.open_pull(BRANCH).auto_merge = True
+        stand.repository.open_pull(BRANCH).auto_merge = stand.server.world.accounts["ada"]
         loopback.move("python", "3.12-slim", "newer")
         yield stand
     finally:

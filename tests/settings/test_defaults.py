@@ -120,6 +120,10 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         split_by=default.split_by,
         refresh_every=default.refresh_every,
         on_close=default.on_close,
+        reviewers=default.reviewers,
+        assignees=default.assignees,
+        draft=default.draft,
+        rebase=default.rebase,
         paused=default.paused,
         mandatory=default.mandatory,
     )

@@ -31,6 +31,7 @@ from support.git import Commit, Content, File, Git
 
 from bot.forges.local import LocalFleet
 from bot.model.dashboard import Board
+from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.source import Change
@@ -269,9 +270,9 @@ class CountedForge:
         self.counter.about_to(f"open {proposal.branch}")
         return self.forge.open(proposal)
 
-    def amend(self, seen: Seen, title: str, body: str) -> None:
+    def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
         self.counter.about_to(f"amend {seen.branch}")
-        self.forge.amend(seen, title, body)
+        return self.forge.amend(seen, title, body, extras)
 
     def close(self, seen: Seen) -> None:
         self.counter.about_to(f"close {seen.branch}")

@@ -29,7 +29,7 @@ _STATUSES = {
 
 _OUTCOMES = {
     ProposalOutcome.OPENED: "There was none, now there is.",
-    ProposalOutcome.REFRESHED: "Same branch, same request; a new commit, a new text, or both.",
+    ProposalOutcome.REFRESHED: "Same branch, same request; a new commit, a new text, or what was missing beside them.",
     ProposalOutcome.UNCHANGED: "It is open and current; nothing was done.",
     ProposalOutcome.CLOSED: "It is not wanted any more: closed with the reason, its branch deleted.",
     ProposalOutcome.LEFT_ALONE: "A person committed to it or accepted it, or something could not be looked at.",

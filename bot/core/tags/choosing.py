@@ -39,6 +39,13 @@ def successor(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: b
     return newest(candidates)
 
 
+def reaches(tag: str, goal: str, mode: UpdateMode) -> bool:
+    """Say whether `goal` is plainly no farther from `tag` than `mode`; another release of its system always is."""
+    if mode is UpdateMode.NONE:
+        return False
+    return goal == tag or successor(tag, [goal], mode) == goal
+
+
 def may_follow(written: Version, offered: Version, *, variants: bool) -> bool:
     """Say whether a relative is stable enough, and of a system that may take the place of the written one."""
     if offered.is_pre_release and not (written.is_pre_release and offered.numbers == written.numbers):

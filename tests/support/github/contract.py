@@ -17,7 +17,7 @@ from support.parts import ROOT
 
 _NAME = "urn:github"
 _COMPONENTS = "#/components/"
-_MANY_SEGMENTS = ("ref", "branch", "basehead")
+_MANY_SEGMENTS = ("ref", "branch", "basehead", "name")
 """Parameters of a path that may hold slashes."""
 _ALWAYS_POSSIBLE = frozenset({"401", "403", "404", "429", "500", "502", "503", "504"})
 """Statuses that every operation may answer, whether its description says so or not."""

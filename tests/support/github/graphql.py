@@ -171,13 +171,20 @@ class _Repository:
     def pullRequest(self, number: int) -> _PullRequest:  # noqa: N802
         for pull in self._repository.pulls:
             if pull.number == number:
-                return _PullRequest(pull)
+                return _PullRequest(self._repository, pull)
         raise RefusedError("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
 
 
 class _PullRequest:
-    def __init__(self, pull: Pull) -> None:
+    def __init__(self, repository: Repository, pull: Pull) -> None:
+        self._repository = repository
         self._pull = pull
+
+    def id(self) -> str:
+        return self._pull.node(self._repository)
+
+    def headRefOid(self) -> str:  # noqa: N802
+        return self._pull.head
 
     def latestOpinionatedReviews(self, *, first: int, writersOnly: bool) -> Mapping[str, Any]:  # noqa: N802, N803
         counted = [each for each in self._pull.reviews if each.is_writers or not writersOnly]

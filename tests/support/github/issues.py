@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from support.github.calls import Call, ProblemError, Reply, invalid
+from support.github.extras import set_milestone
 from support.github.pulls import MAX_BODY, MAX_TITLE
 from support.github.state import Issue
 
@@ -25,7 +26,7 @@ def create_issue(call: Call) -> Reply:
     _refuse_where_there_are_none(call)
     _check(title, body)
     labels = call.body.get("labels", []) if call.writer.can_label else []  # without the right they fall silently
-    repository.labels += [label for label in labels if label not in repository.labels]
+    repository.labels |= {label: ("ededed", "") for label in labels if label not in repository.labels}
     issue = Issue(repository.next_number(), call.writer.account, title, body, labels=list(labels))
     repository.issues.append(issue)
     return Reply(201, call.shapes.issue(repository, issue))
@@ -36,6 +37,8 @@ def get_issue(call: Call, number: str) -> Reply:
 
 
 def edit_issue(call: Call, number: str) -> Reply:
+    if "milestone" in call.body:
+        return set_milestone(call, number)
     issue = _issue(call, number)
     _refuse_where_there_are_none(call)
     issue.title, issue.body = call.body.get("title", issue.title), call.body.get("body", issue.body)

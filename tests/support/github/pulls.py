@@ -1,4 +1,4 @@
-"""GitHub's pull requests, their labels and their comments (https://docs.github.com/en/rest/pulls)."""
+"""GitHub's pull requests, their reviews and their comments (https://docs.github.com/en/rest/pulls)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def list_pulls(call: Call) -> Reply:
 
 
 def get_pull(call: Call, number: str) -> Reply:
-    return _whole(call, _pull(call, number))
+    return _whole(call, pull_of(call, number))
 
 
 def create_pull(call: Call) -> Reply:
@@ -59,7 +59,7 @@ def create_pull(call: Call) -> Reply:
 
 
 def edit_pull(call: Call, number: str) -> Reply:
-    pull = _pull(call, number)
+    pull = pull_of(call, number)
     words: dict[str, Any] = call.body
     _check_words(words.get("title", pull.title), words.get("body", pull.body))
     match words.get("state"), pull.state:
@@ -76,42 +76,18 @@ def edit_pull(call: Call, number: str) -> Reply:
     return _whole(call, pull)
 
 
-def add_labels(call: Call, number: str) -> Reply:
-    repository, pull = call.repository, _pull(call, number)
-    wanted = call.body["labels"] if isinstance(call.body, dict) else call.body
-    missing = [name for name in wanted if name not in repository.labels]
-    if missing and not repository.adds_missing_labels:
-        raise invalid("Label", code="invalid", fault="name")
-    _check_labelling(call)
-    repository.labels += missing
-    for name in wanted:
-        if name not in pull.labels:
-            pull.labels.append(name)
-            pull.note("LabeledEvent", name)
-    return Reply(200, [call.shapes.label(repository, name) for name in pull.labels])
-
-
-def create_label(call: Call) -> Reply:
-    repository, name = call.repository, call.need("name")
-    _check_labelling(call)
-    if name.lower() in {each.lower() for each in repository.labels}:
-        raise invalid("Label", code="already_exists", fault="name")
-    repository.labels.append(name)
-    return Reply(201, call.shapes.label(repository, name))
-
-
 def list_reviews(call: Call, number: str) -> Reply:
-    pull = _pull(call, number)
+    pull = pull_of(call, number)
     return call.page([call.shapes.review(call.repository, pull, each) for each in pull.reviews])
 
 
 def list_comments(call: Call, number: str) -> Reply:
-    pull = _pull(call, number)
+    pull = pull_of(call, number)
     return call.page([call.shapes.comment(call.repository, pull, each) for each in pull.comments])
 
 
 def create_comment(call: Call, number: str) -> Reply:
-    pull, body = _pull(call, number), call.need("body")
+    pull, body = pull_of(call, number), call.need("body")
     if len(body) > MAX_BODY:
         raise invalid("IssueComment", f"body is too long (maximum is {MAX_BODY} characters)", fault="body")
     comment = Comment(call.world.next_id(), call.writer.account, body)
@@ -119,7 +95,8 @@ def create_comment(call: Call, number: str) -> Reply:
     return Reply(201, call.shapes.comment(call.repository, pull, comment))
 
 
-def _pull(call: Call, number: str) -> Pull:
+def pull_of(call: Call, number: str) -> Pull:
+    """Return the pull request that a path names."""
     for pull in call.repository.pulls:
         if str(pull.number) == number:
             return pull
@@ -149,8 +126,3 @@ def _check_words(title: str, body: str | None) -> None:
         raise invalid("Issue", f"body is too long (maximum is {MAX_BODY} characters)", fault="body")
     if len(title) > MAX_TITLE:
         raise invalid("Issue", f"title is too long (maximum is {MAX_TITLE} characters)", fault="title")
-
-
-def _check_labelling(call: Call) -> None:
-    if not call.writer.can_label:
-        raise ProblemError(403, "Resource not accessible by integration", x_accepted_github_permissions="issues=write")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from support.github import git_data, issues, pulls
+from support.github import extras, git_data, issues, pulls, rules
 from support.github.calls import Call, ProblemError, Reply
 from support.github.state import Repository
 
@@ -96,9 +96,15 @@ _ROUTES: dict[str, Handler] = {
     f"POST {_REPOSITORY}/issues": issues.create_issue,
     f"GET {_REPOSITORY}/issues/{{number}}": issues.get_issue,
     f"PATCH {_REPOSITORY}/issues/{{number}}": issues.edit_issue,
+    f"GET {_REPOSITORY}/rules/branches/{{name}}": rules.list_rules,
+    f"GET {_REPOSITORY}/branches/{{name}}/protection/required_status_checks": rules.get_status_checks,
+    f"GET {_REPOSITORY}/labels/{{name}}": extras.get_label,
+    f"GET {_REPOSITORY}/milestones": extras.list_milestones,
+    f"POST {_REPOSITORY}/issues/{{number}}/assignees": extras.assign,
+    f"POST {_REPOSITORY}/pulls/{{number}}/requested_reviewers": extras.request_reviewers,
     f"GET {_REPOSITORY}/pulls/{{number}}/reviews": pulls.list_reviews,
-    f"POST {_REPOSITORY}/labels": pulls.create_label,
-    f"POST {_REPOSITORY}/issues/{{number}}/labels": pulls.add_labels,
+    f"POST {_REPOSITORY}/labels": extras.create_label,
+    f"POST {_REPOSITORY}/issues/{{number}}/labels": extras.add_labels,
     f"GET {_REPOSITORY}/issues/{{number}}/comments": pulls.list_comments,
     f"POST {_REPOSITORY}/issues/{{number}}/comments": pulls.create_comment,
 }

@@ -181,11 +181,34 @@ class Shapes:
             pull.merge_checked = asked
             return {"merged": False, "mergeable": None, "mergeable_state": "unknown"}
         conflicts = repository.conflicts(pull)
-        return {"merged": False, "mergeable": not conflicts, "mergeable_state": "dirty" if conflicts else "clean"}
+        is_behind = not repository.has(pull.head, repository.branches[pull.base])
+        wants_current = repository.strict_rules or repository.strict_protection
+        state = "behind" if wants_current and is_behind and not repository.is_blocked else "clean"
+        return {"merged": False, "mergeable": not conflicts, "mergeable_state": "dirty" if conflicts else state}
 
     def label(self, repository: Repository, name: str) -> dict[str, Any]:
         url = f"{self._of(repository)}/labels/{name}"
-        return answer("label", name=name, url=url, color="ededed", description="")
+        colour, description = repository.labels[name]
+        return answer("label", name=name, url=url, color=colour, description=description)
+
+    def milestone(self, repository: Repository, title: str, number: int) -> dict[str, Any]:
+        url = f"{self._of(repository)}/milestones/{number}"
+        return answer("milestone", title=title, number=number, state="open", url=url)
+
+    def pull_as_issue(self, repository: Repository, pull: Pull) -> dict[str, Any]:
+        """Return a pull request as an issue."""
+        return answer(
+            "issue",
+            number=pull.number,
+            state=pull.state,
+            title=pull.title,
+            user=self.account(pull.account),
+            url=f"{self._of(repository)}/issues/{pull.number}",
+            assignees=[self.account(self._world.accounts[each]) for each in pull.assignees],
+            milestone=self.milestone(repository, pull.milestone, repository.milestones[pull.milestone])
+            if pull.milestone
+            else None,
+        )
 
     def issue(self, repository: Repository, issue: Issue) -> dict[str, Any]:
         url = f"{self._of(repository)}/issues/{issue.number}"

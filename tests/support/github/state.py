@@ -156,7 +156,8 @@ class Repository:
     pulls: list[Pull] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     has_issues: bool = True
-    labels: list[str] = field(default_factory=list)
+    labels: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Their colours and descriptions."""
     branches: dict[str, str] = field(default_factory=dict)
     """As they were when it last settled, which every request begins with."""
     truncate_at: int | None = None
@@ -178,6 +179,8 @@ class Repository:
     """Whether the protection of its default branch asks for up-to-date branches."""
     strict_rules: bool = False
     """The same by a ruleset."""
+    is_blocked: bool = False
+    """Whether something else keeps pull requests from being merged, so that GitHub does not say what is behind."""
 
     @property
     def name(self) -> str:

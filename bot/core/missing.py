@@ -1,0 +1,35 @@
+"""What is still to be set on an open request, or must come off it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.core.mark import memory
+from bot.model.extras import NO_EXTRAS, Extras
+from bot.model.proposal import Proposal, Seen
+
+TRIED_FOR = timedelta(days=2)
+"""How long after it was opened: a run that was killed is followed by another until then, and what the forge refuses is
+not asked for without end."""
+
+
+def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) -> Extras:
+    """Return what was never set on a request; what people took off again is not set again.
+
+    `changes` says whether it is refreshed now, as what is wanted of it may have changed, too.
+    """
+    extras = NO_EXTRAS
+    is_young = request.opened is not None and now - request.opened < TRIED_FOR
+    if request.ever is not None and (is_young or changes):
+        extras = wanted.extras.without(request.ever)
+    return replace(extras, automerge=False) if _is_to_be_disarmed(request, wanted) else extras
+
+
+def is_accepted(request: Seen) -> bool:
+    """Say whether a person accepted it; one whose own account we use may have set it to merge by itself, too."""
+    return request.accepted or (request.armed and not memory(request.body).automerge)
+
+
+def _is_to_be_disarmed(request: Seen, wanted: Proposal) -> bool:
+    return request.armed and memory(request.body).automerge and not wanted.automerge

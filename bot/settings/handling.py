@@ -1,0 +1,37 @@
+"""How proposals are handled: the keys of a rule that are mappings themselves."""
+
+from __future__ import annotations
+
+from pydantic import StrictBool
+
+from bot.model import policy
+from bot.model.policy import UpdateMode
+from bot.settings import fields
+from bot.settings.section import Section
+
+
+class Refresh(Section):
+    """How often what is open may change under the people who look at it."""
+
+    every: fields.Age
+    """How long a proposal stays as it is once somebody accepted it, or while all that is new is a digest's age."""
+
+
+class Schedule(Section):
+    """Times in which proposals may be opened; what is open is cared for at any time."""
+
+    cron: fields.Cron
+    """Five fields as in a crontab, the first of them `*`: `* 6-9 * * MON` is every Monday from six to ten."""
+    timezone: fields.Timezone = "UTC"
+    """Whose clocks: a name of the IANA time zone database."""
+
+
+class Automerge(Section):
+    """When the forge may merge a proposal by itself: all of this must hold, and it must be no draft."""
+
+    max_update: UpdateMode
+    """How far its images may move: along their tags (`digest`), or to tags that are no farther; `none` is never."""
+    require_scan: StrictBool = policy.Automerge(UpdateMode.NONE).require_scan
+    """Whether what it moves to must have been scanned."""
+    no_new: StrictBool = policy.Automerge(UpdateMode.NONE).no_new
+    """Whether old and new must have been compared, and the new one bring no vulnerability."""

@@ -1,0 +1,202 @@
+"""Labels, reviewers and merging by itself over whole runs: set once, healed, and never against people."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.github.stand import GitHubStand
+from support.stands import Killed, LocalStand
+from support.values import finding
+from support.worlds import ToldScanner, build
+
+from bot.model.evidence import Severity
+from bot.model.policy import Automerge, Match, Rule, UpdateMode
+
+pytestmark = pytest.mark.real("git")
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+RULE = Rule(labels=("docker",), reviewers=("ada", "team:platform"), assignees=("ada",), milestone="Next")
+AUTOMERGE = Rule(automerge=Automerge(UpdateMode.DIGEST))
+
+
+@pytest.fixture
+def github(tmp_path):
+    stand = GitHubStand(tmp_path / "github", FILES)
+    stand.repository.milestones["Next"] = 1
+    yield stand
+    stand.end()
+
+
+@pytest.fixture
+def moved(loopback):
+    loopback.move("python", "3.12-slim", "new")
+    return loopback
+
+
+def run(stand, loopback, *rules: Rule):
+    loopback.rulebook = replace(loopback.rulebook, rules=rules)
+    (repository,) = loopback.run([stand.fleet()]).repositories
+    (proposal,) = repository.proposals
+    return proposal
+
+
+def extras(stand) -> tuple:
+    (pull,) = stand.repository.pulls
+    return pull.labels, pull.reviewers, pull.assignees, pull.milestone
+
+
+ALL_SET = (["docker"], ["ada", "team:platform"], ["ada"], "Next")
+
+
+def test_a_request_gets_what_its_policy_says_and_the_next_run_writes_nothing(github, moved):
+    assert run(github, moved, RULE).note == ""
+    assert extras(github) == ALL_SET
+    writes = list(github.writes)
+    assert run(github, moved, RULE).outcome.value == "unchanged"
+    assert github.writes == writes
+
+
+def test_a_run_killed_between_any_two_of_them_is_healed_by_the_next(tmp_path, moved):
+    write = 1
+    while True:
+        stand = GitHubStand(tmp_path / f"github-{write}", FILES)
+        stand.repository.milestones["Next"] = 1
+        stand.die_before(write)
+        try:
+            run(stand, moved, RULE)
+            break
+        except Killed:
+            run(stand, moved, RULE)
+            assert extras(stand) == ALL_SET, f"killed before write {write}"
+        finally:
+            stand.end()
+        write += 1
+    assert write == 10  # tree, commit, branch, request, label made and set, reviewers, assignee, milestone: then none
+
+
+def test_what_people_took_off_stays_off(github, moved):
+    run(github, moved, RULE)
+    (pull,) = github.repository.pulls
+    pull.labels.clear()
+    pull.reviewers.clear()
+    pull.assignees.clear()
+    pull.milestone = None
+    moved.move("python", "3.12-slim", "newer")
+    assert run(github, moved, RULE).outcome.value == "refreshed"
+    assert extras(github) == ([], [], [], None)
+
+
+def test_what_is_refused_is_said_beside_the_request(github, moved):
+    proposal = run(github, moved, Rule(reviewers=("nobody", "ada")))
+    assert proposal.outcome.value == "opened"
+    assert "The review of `nobody` could not be requested" in proposal.note
+    assert extras(github)[1] == ["ada"]
+
+
+def test_a_group_has_what_any_of_its_places_asks_for(tmp_path, moved):
+    stand = GitHubStand(tmp_path / "github", FILES | {"cache/Dockerfile": f"FROM redis:7@{OLD}\n"})
+    moved.move("redis", "7", "new")
+    for_redis = Rule(match=Match(path=("cache/**",)), labels=("cache",), draft=True)
+    run(stand, moved, for_redis, Rule(group="all", labels=("docker",), reviewers=("ada",)), Rule(group="all"))
+    (pull,) = stand.repository.pulls
+    assert (pull.labels, pull.reviewers, pull.draft) == (["cache", "docker"], ["ada"], True)
+    stand.end()
+
+
+def test_a_forge_without_any_of_it_says_so(tmp_path, moved):
+    proposal = run(LocalStand(tmp_path / "local", FILES), moved, RULE)
+    assert proposal.outcome.value == "opened"
+    assert "There are no labels, reviewers" in proposal.note
+
+
+def test_a_draft_is_opened_as_one(github, moved):
+    run(github, moved, Rule(draft=True, automerge=Automerge(UpdateMode.DIGEST, require_scan=False, no_new=False)))
+    (pull,) = github.repository.pulls
+    assert pull.draft
+    assert pull.auto_merge is None
+
+
+# Merging by itself
+
+
+def knows(loopback, **findings) -> None:
+    digests = {"old": OLD, "new": NEW, "newer": NEWER}
+    loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
+
+
+CVE, OTHER = finding("CVE-1900-0001"), finding("CVE-1900-0002", Severity.LOW)
+
+
+def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(github, moved):
+    knows(moved, old=(CVE,), new=())
+    assert run(github, moved, AUTOMERGE).note == ""
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is github.token.account
+    writes = list(github.writes)
+    assert run(github, moved, AUTOMERGE).outcome.value == "unchanged"
+    assert github.writes == writes
+
+
+def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(github, moved):
+    knows(moved, old=(CVE,), new=())
+    github.die_before(5)  # after tree, commit, branch and request
+    with pytest.raises(Killed):
+        run(github, moved, AUTOMERGE)
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is None
+    assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
+    assert pull.auto_merge is github.token.account
+
+
+@pytest.mark.parametrize(
+    "found", [{"old": (), "new": (OTHER,)}, {"old": ()}, {}], ids=["worse", "unknown", "unscanned"]
+)
+def test_it_does_not_where_they_are_not(github, moved, found):
+    knows(moved, **found)
+    run(github, moved, AUTOMERGE)
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is None
+
+
+def test_what_moves_on_to_something_worse_no_longer_merges_by_itself(github, moved):
+    knows(moved, old=(CVE,), new=(), newer=(OTHER,))
+    run(github, moved, AUTOMERGE)
+    moved.move("python", "3.12-slim", "newer")
+    before = len(github.server.writes)
+    assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is None
+    sent = [str(each.request) for each in github.server.writes[before:]]
+    assert "disablePullRequestAutoMerge" in sent[0]
+
+
+def test_what_a_person_disarmed_stays_so(github, moved):
+    knows(moved, old=(CVE,), new=(), newer=())
+    run(github, moved, AUTOMERGE)
+    (pull,) = github.repository.pulls
+    pull.auto_merge = None
+    moved.move("python", "3.12-slim", "newer")
+    assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
+    assert pull.auto_merge is None
+
+
+def test_what_is_approved_is_left_and_told_so(github, moved):
+    run(github, moved)
+    github.review(BRANCH, "APPROVED")
+    moved.move("python", "3.12-slim", "newer")
+    left = run(github, moved)
+    assert (left.outcome.value, "accepted" in left.note) == ("left-alone", True)
+
+
+@pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
+def test_where_the_forge_merges_only_what_is_up_to_date_a_request_follows_its_base(github, moved, rebase, outcome):
+    rule = Rule(rebase=rebase)
+    github.repository.strict_rules = True
+    run(github, moved, rule)
+    base = github.commit("main", {"README.md": "Elsewhere.\n"})
+    assert run(github, moved, rule).outcome.value == outcome
+    (commit,) = github.commits(BRANCH)
+    assert (commit.parents == (base,)) is (outcome == "refreshed")
