@@ -18,6 +18,7 @@ from bot.pipeline.scan import Offline
 from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, Scanner
 
 if TYPE_CHECKING:
+    from bot.forges.github import AppKey
     from bot.pipeline.judge import World
     from bot.pipeline.orders import Orders
     from bot.pipeline.plan import Templates
@@ -318,17 +319,30 @@ def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]
     """
     from bot.forges.github import GitHubFleet, Selection
 
-    token = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
+    credential = _github_credential(settings, forge)
     if forge.repositories:
         delay = settings.delay_between_writes(selected_by_owner=False).total_seconds()
-        yield GitHubFleet(forge.url, token, names=forge.repositories, ca=forge.ca, seconds_between_writes=delay)
-    if forge.owners:
+        yield GitHubFleet(forge.url, credential, names=forge.repositories, ca=forge.ca, seconds_between_writes=delay)
+    if forge.owners or not forge.repositories:
         delay = settings.delay_between_writes(selected_by_owner=True).total_seconds()
         selections = [
             Selection(each.owner, each.include, (*each.exclude, *_named(forge, each.owner)), each.topics)
             for each in forge.owners
         ]
-        yield GitHubFleet(forge.url, token, selections=selections, ca=forge.ca, seconds_between_writes=delay)
+        yield GitHubFleet(forge.url, credential, selections=selections, ca=forge.ca, seconds_between_writes=delay)
+
+
+def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
+    """Return the token or the App. Raises ConfigError."""
+    if forge.app is not None:
+        from bot.forges.github import AppKey, InvalidKeyError
+
+        try:
+            return AppKey(forge.app.id, settings.secret(forge.app.key_env, os.environ))
+        except InvalidKeyError:
+            what = f"the environment variable {forge.app.key_env} holds no private RSA key in PEM form"
+            raise settings.unusable(forge.app.key_env, what) from None
+    return settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
 
 
 def _named(forge: GithubSettings, owner: str) -> Iterator[str]:

@@ -13,7 +13,8 @@ from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
 from bot.core.globs import matches
-from bot.forges._github_connection import Connection, Remote
+from bot.forges._github_app import AppKey, AppTokens, InvalidKeyError
+from bot.forges._github_connection import Connection, OneToken, Remote, Tokens
 from bot.forges._github_dashboard import GitHubDashboard
 from bot.forges._github_errors import METADATA_READ, NOT_FOUND
 from bot.forges._github_forge import GitHubForge
@@ -24,6 +25,8 @@ from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.ports import GitRepository
+
+__all__ = ["API", "KIND", "AppKey", "GitHubFleet", "InvalidKeyError", "Selection"]
 
 KIND = "github"
 API = "https://api.github.com"
@@ -67,7 +70,7 @@ class GitHubFleet:
     def __init__(
         self,
         url: str = API,
-        token: str | None = None,
+        credential: str | AppKey | None = None,
         *,
         names: Sequence[str] = (),
         selections: Sequence[Selection] = (),
@@ -77,12 +80,16 @@ class GitHubFleet:
     ) -> None:
         """Offer the repositories in `names` (`owner/name`), then those of the `selections`.
 
-        `url` is that of the REST API (`https://HOST/api/v3` on an Enterprise Server), `ca` a file of certificates to
-        trust instead of the usual ones, `pause` what waits.
+        `url` is that of the REST API (`https://HOST/api/v3` on an Enterprise Server), `credential` a token or the key
+        of an App, `ca` a file of certificates to trust instead of the usual ones, `pause` what waits. An App without
+        names and selections offers all that its installations include.
         """
         self._names = tuple(names)
         self._selections = tuple(selections)
-        self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._url = url
+        self._app = AppTokens(url, credential, ca=ca, pause=pause) if isinstance(credential, AppKey) else None
+        tokens: Tokens = self._app or OneToken(credential if isinstance(credential, str) else None)
+        self._connection = Connection(url, tokens, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
         self._host = _host_of(url)
         self._nodes: dict[str, str] = {}
 
@@ -120,6 +127,22 @@ class GitHubFleet:
                 yield self._named(name)
         for selection in self._selections:
             yield from self._selected(selection, wanted)
+        if self._app is not None and not self._names and not self._selections:
+            yield from self._installed(self._app, wanted)
+
+    def _installed(self, app: AppTokens, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        """Yield what all installations of an App include."""
+        try:
+            owners = app.owners()
+        except RefusedError as refusal:
+            yield Failed(self._url, Stage.SURVEY, str(refusal))
+            return
+        if not owners:
+            what = "nobody installed the App; install it where the repositories are"
+            yield Failed(self._url, Stage.SURVEY, what)
+        for owner in owners:
+            if not wanted or any(name.startswith(f"{owner}/".lower()) for name in wanted):
+                yield from self._selected(Selection(owner), wanted)
 
     def _named(self, name: str) -> GitRepository | Failed:
         try:
@@ -129,7 +152,7 @@ class GitHubFleet:
 
     def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         try:
-            listed = list(self._wanted(selection.owner, wanted)) if wanted else self._owned(selection.owner)
+            listed = self._wanted(selection.owner, wanted) if wanted else self._owned(selection.owner)
         except RefusedError as refusal:
             yield Failed(selection.owner, Stage.SURVEY, str(refusal))
             return
@@ -144,15 +167,24 @@ class GitHubFleet:
             if repository.commit is not None:
                 yield replace(repository, is_selected=True)
 
-    def _wanted(self, owner: str, wanted: frozenset[str]) -> Iterator[_Listed]:
-        """Yield those of the `wanted` repositories that the owner has. Raises RefusedError."""
-        for name in sorted(wanted):
-            if name.startswith(f"{owner}/".lower()):
-                try:
-                    yield self._describe(name)
-                except RefusedError as refusal:
-                    if refusal.status != NOT_FOUND:  # what is not there is not selected, either
-                        raise
+    def _wanted(self, owner: str, wanted: frozenset[str]) -> list[_Listed]:
+        """Return those of the `wanted` repositories that the owner has. Raises RefusedError.
+
+        An App may see what its installation does not include, and can do nothing there, so its list counts.
+        """
+        names = sorted(name for name in wanted if name.startswith(f"{owner}/".lower()))
+        if self._app is not None:
+            return [each for each in self._owned(owner) if each.name.lower() in names] if names else []
+        return [found for name in names if (found := self._described(name)) is not None]
+
+    def _described(self, name: str) -> _Listed | None:
+        """Return one repository, None where there is none: what is not there is not selected, either."""
+        try:
+            return self._describe(name)
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            return None
 
     def _look(self, listed: _Listed) -> GitRepository:
         """Return a repository as it stands: its base branch is the default branch. Raises RefusedError."""
@@ -162,7 +194,7 @@ class GitHubFleet:
 
     def _describe(self, name: str) -> _Listed:
         return self._connection.read(
-            f"find the repository {name}", lambda client: _listed(client.get_repo(name).complete())
+            f"find the repository {name}", lambda client: _listed(client.get_repo(name).complete()), about=name
         )
 
     def _owned(self, owner: str) -> list[_Listed]:
@@ -172,21 +204,22 @@ class GitHubFleet:
             return [_listed(each) for each in self._list(client, owner) if each.full_name.lower().startswith(prefix)]
 
         prefix = f"{owner}/".lower()
-        found = self._connection.read(f"list the repositories of {owner}", ask, METADATA_READ)
+        found = self._connection.read(f"list the repositories of {owner}", ask, METADATA_READ, about=owner)
         return sorted(found, key=lambda each: each.name.lower())
 
     def _list(self, client: Github, owner: str) -> PaginatedList[Repository]:
         """List what the token sees of an owner: of a user's private repositories only the user's own token sees any.
 
+        An App's token sees public ones, too, that its installation does not include: those are not listed.
         https://docs.github.com/en/rest/repos/repos, https://docs.github.com/en/rest/apps/installations
         """
+        account = self._connection.account()
+        if account.is_app:
+            return PaginatedList(Repository, client.requester, "/installation/repositories", list_item="repositories")
         user = client.get_user(owner)
         if user.type == "Organization":
             return client.get_organization(owner).get_repos()
-        login = self._connection.account().login
-        if login is None:
-            return PaginatedList(Repository, client.requester, "/installation/repositories", list_item="repositories")
-        if login.lower() == owner.lower():
+        if account.login is not None and account.login.lower() == owner.lower():
             return client.get_user().get_repos(affiliation="owner")
         return user.get_repos()
 

@@ -26,6 +26,8 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
         yield ConfigProblem("forges", "names no forge: say where the git repositories are")
     for where, forge in _mappings(document, "forges"):
         yield from _named_twice(where, forge)
+        if forge.get("kind") == "github":
+            yield from _github(where, forge)
     yield from _repositories_in_two_forges(document)
     yield from _hosts_listed_twice(document)
     yield from _over_plain_http(document)
@@ -77,6 +79,14 @@ def _named_twice(where: str, forge: dict[str, Any]) -> Check:
             named.add(each.lower())
 
 
+def _github(where: str, forge: dict[str, Any]) -> Check:
+    if "app" in forge and "token_env" in forge:
+        yield ConfigProblem(f"{where}.app", "contradicts `token_env`: leave one of them out")
+    if "app" not in forge and "repositories" not in forge:
+        what = "is required; only a GitHub App (`app`) knows by itself which repositories are meant"
+        yield ConfigProblem(f"{where}.repositories", what)
+
+
 def _repositories_in_two_forges(document: Document) -> Check:
     """Yield what two entries of `forges` both offer: it would be proposed to twice in one run."""
     offered: dict[tuple[str, str], str] = {}
@@ -94,6 +104,9 @@ def _offers(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
             yield (place, each.lower()), f"`{each}`"
     if kind == "local" and repositories is None:
         yield (place, ""), f"all of `{url}`"
+    app = forge.get("app")
+    if isinstance(app, dict) and repositories is None:
+        yield (place, str(app.get("id"))), f"all that the App {app.get('id')} is installed on"
 
 
 def _hosts_listed_twice(document: Document) -> Check:

@@ -240,6 +240,12 @@ def _timezone(value: str) -> str:
     return value
 
 
+def _app_id(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("must be the number that GitHub calls the App ID, without quotes")
+    return value
+
+
 def _inner_path(value: str) -> str:
     parts = _text(value).rstrip("/").split("/")
     if any(part in {"", ".", ".."} for part in parts):
@@ -433,4 +439,5 @@ Owner = Annotated[
 Topic = Annotated[
     str, AfterValidator(_matching(_TOPIC, "is no topic: lower-case letters, digits and `-`")), _schema("topic", _TOPIC)
 ]
+AppId = Annotated[int, BeforeValidator(_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})]
 InnerPath = Annotated[str, AfterValidator(_inner_path)]

@@ -104,9 +104,10 @@ def _forge(forge: schema.Github | schema.Gitlab | schema.Local, folder: Path) ->
     return values.GithubSettings(
         url=forge.url,
         token_env=forge.token_env,
+        app=values.AppSettings(forge.app.id, forge.app.key_env) if forge.app else None,
         ca=ca,
-        repositories=tuple(each for each in forge.repositories if isinstance(each, str)),
-        owners=tuple(_owner(each) for each in forge.repositories if isinstance(each, schema.Owner)),
+        repositories=tuple(each for each in forge.repositories or () if isinstance(each, str)),
+        owners=tuple(_owner(each) for each in forge.repositories or () if isinstance(each, schema.Owner)),
     )
 
 

@@ -44,6 +44,15 @@ NameOrOwner = Annotated[
 ]
 
 
+class App(Section):
+    """A GitHub App, which signs in with its key."""
+
+    id: fields.AppId
+    """The number that GitHub gave it: `App ID` on the page of its settings."""
+    key_env: fields.Variable
+    """The name of the environment variable that holds its private key in PEM form; `\\n` may stand for line ends."""
+
+
 class Github(Section):
     """Repositories on github.com or on a GitHub Enterprise Server."""
 
@@ -53,10 +62,12 @@ class Github(Section):
     """The address of the API; for an Enterprise Server `https://HOST/api/v3`."""
     token_env: fields.Variable | None = None
     """The name of the environment variable that holds the token. Needed for everything but reading public ones."""
+    app: App | None = None
+    """A GitHub App to work as, instead of a token."""
     ca: fields.Text | None = None
     """A file of CA certificates to trust for this forge; relative to this file."""
-    repositories: SomeOf[NameOrOwner]
-    """Repositories one by one as `owner/name`, or those of an owner."""
+    repositories: SomeOf[NameOrOwner] | None = None
+    """Repositories one by one as `owner/name`, or those of an owner. Absent with `app`: all it is installed on."""
 
 
 class Gitlab(Section):

@@ -68,12 +68,22 @@ class OwnerSelection:
 
 
 @dataclass(frozen=True, slots=True)
+class AppSettings:
+    """A GitHub App, which signs in with its key."""
+
+    id: int
+    key_env: str
+
+
+@dataclass(frozen=True, slots=True)
 class GithubSettings:
     """One GitHub: github.com or an Enterprise Server."""
 
     url: str = GITHUB_API
     """Of the API, without a slash at the end."""
     token_env: str | None = None
+    app: AppSettings | None = None
+    """Instead of a token. Without repositories and owners it is about all that it is installed on."""
     ca: Path | None = None
     repositories: tuple[str, ...] = ()
     """`owner/name`, named one by one."""
@@ -210,6 +220,11 @@ class Settings:
             raise ConfigError(self.source, tuple(_unset(where, variable) for where in named))
         return value
 
+    def unusable(self, variable: str, what: str) -> ConfigError:
+        """Return what to raise where a variable that these settings name holds something that cannot be used."""
+        named = (where for where, name in self._variables() if name == variable)
+        return ConfigError(self.source, tuple(ConfigProblem(where, what) for where in named))
+
     def unset(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
         """Return where a variable is named that is not set: no mistake in the file, and it fails only when used."""
         named = self._variables()
@@ -220,6 +235,8 @@ class Settings:
         for index, forge in enumerate(self.forges):
             if isinstance(forge, GithubSettings | GitlabSettings) and forge.token_env is not None:
                 yield f"forges[{index}].token_env", forge.token_env
+            if isinstance(forge, GithubSettings) and forge.app is not None:
+                yield f"forges[{index}].app.key_env", forge.app.key_env
         for index, registry in enumerate(self.registries):
             if registry.username_env is not None:
                 yield f"registries[{index}].username_env", registry.username_env

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from support.github.stand import TOKEN, GitHubStand
+from support.github.apps import private_key
+from support.github.stand import TOKEN, GitHubAppStand, GitHubStand
 from support.values import digest
 
 pytestmark = pytest.mark.real("git")
@@ -112,3 +113,37 @@ def test_repositories_of_an_owner_are_selected_and_named_ones_only_once(basebump
     code, out, _ = basebump("run", "--config", config_file, "--format", "json")
     assert code == 0
     assert [each["name"] for each in json.loads(out)["repositories"]] == ["acme/web", "acme/api"]
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch):
+    stand = GitHubAppStand(tmp_path / "github", FILES)
+    stand.repository.private = True
+    monkeypatch.setenv("ACME_KEY", private_key())
+    yield stand
+    stand.end()
+
+
+def _app_config(config, app):
+    return config(
+        f'forges: [{{kind: github, url: "{app.server.url}", app: {{id: {app.app.id}, key_env: ACME_KEY}}}}]\n'
+        "proposals: {write_delay: 0s}\n"
+    )
+
+
+def test_an_app_proposes_to_all_that_it_is_installed_on(basebump, config, app, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    (proposal,) = _run(basebump, _app_config(config, app))["proposals"]
+    assert proposal["outcome"] == "opened"
+    (pull,) = app.repository.pulls
+    assert pull.account.login == "bump[bot]"
+
+
+def test_a_key_that_cannot_sign_is_a_mistake_that_names_its_variable_and_not_its_value(
+    basebump, config, app, monkeypatch
+):
+    monkeypatch.setenv("ACME_KEY", "s3cr3t")
+    code, out, err = basebump("run", "--config", _app_config(config, app))
+    assert code == 2
+    assert "forges[0].app.key_env: the environment variable ACME_KEY holds no private RSA key" in out + err
+    assert "s3cr3t" not in out + err

@@ -15,6 +15,9 @@ from typing import Any
 
 REPOSITORY = "/repos/{owner}/{repo}"
 OPERATIONS = (
+    "get /app",
+    "get /app/installations",
+    "post /app/installations/{installation_id}/access_tokens",
     "get /user",
     "get /users/{username}",
     "get /users/{username}/repos",

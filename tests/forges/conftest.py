@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File, Git
 from support.github import scene
-from support.github.stand import GitHubStand
+from support.github.stand import GitHubAppStand, GitHubStand
 from support.gitlab.stand import GitLabStand
 from support.local_scene import OLD
 from support.stands import LocalStand, Stand
@@ -20,6 +20,7 @@ from support.stands import LocalStand, Stand
 STANDS: Mapping[str, Callable[[Path, Mapping[str, Content]], Stand]] = {
     "local": LocalStand,
     "github": GitHubStand,
+    "github-app": GitHubAppStand,
     "gitlab": GitLabStand,
 }
 """Each makes a forge with one repository that holds the files given, in a folder of its own."""

@@ -260,12 +260,12 @@ def test_several_threads_read_at_once(server):
 @responses.activate
 def test_github_com_is_asked_at_its_own_address_with_the_version_that_is_tested():
     responses.get("https://api.github.com:443/repos/acme/web", status=404, json={"message": "Not Found"})
-    fleet = GitHubFleet(token=TOKEN, names=["acme/web"])
+    fleet = GitHubFleet(credential=TOKEN, names=["acme/web"])
     (failed,) = fleet.repositories(frozenset())
     assert failed.subject == "acme/web"
     (call,) = responses.calls
     assert call.request.headers["X-GitHub-Api-Version"] == "2022-11-28"
-    assert call.request.headers["Authorization"] == f"token {TOKEN}"
+    assert call.request.headers["Authorization"] == f"Bearer {TOKEN}"
     assert call.request.headers["User-Agent"] == "basebump"
 
 

@@ -97,8 +97,8 @@ def _keys(value, shape: dict, definitions: dict):
 
 def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_program(everything):
     settings = load(everything, need_forges=True)
-    github, gitlab, _ = settings.forges
-    assert (github.url, gitlab.url) == (GithubSettings().url, GitlabSettings().url)
+    github, app, gitlab, _ = settings.forges
+    assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
     registry, *_ = settings.registries
     assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
     (scanner,) = settings.scanners

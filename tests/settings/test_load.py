@@ -12,6 +12,7 @@ from support.parts import ROOT
 from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
 from bot.model.vocabulary import ALLOWABLE, Role
 from bot.settings import (
+    AppSettings,
     GithubSettings,
     GitlabSettings,
     LocalSettings,
@@ -43,6 +44,11 @@ def test_an_azure_registry_knows_ages_whoever_logs_in_there(settings_of, login):
         """
     )
     assert settings.rulebook.rules[0].min_age == timedelta(days=3)
+
+
+def test_an_app_needs_no_repositories(settings_of):
+    (forge,) = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]").forges
+    assert forge == GithubSettings(app=AppSettings(7, "APP_KEY"))
 
 
 def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_owner(settings_of, tmp_path):

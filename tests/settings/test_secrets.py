@@ -32,6 +32,12 @@ def test_a_variable_that_is_not_set_is_an_error_that_says_everywhere_it_is_named
     assert "s3cr3t" not in str(raised.value)
 
 
+def test_the_key_of_an_app_is_a_secret_like_any_other(settings_of):
+    settings = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]")
+    assert [problem.where for problem in settings.unset({})] == ["forges[0].app.key_env"]
+    assert str(settings.unusable("APP_KEY", "is none")).endswith("forges[0].app.key_env: is none")
+
+
 def test_all_variables_that_are_not_set_are_known_without_reading_any(settings_of):
     settings = settings_of(TEXT)
     known = {"FORGE_TOKEN": "x", "LAB_TOKEN": "z"}

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from support.forge_server import Reply
 from support.github.shapes import Shapes
-from support.github.state import Repository, Token, World
+from support.github.state import App, Repository, Token, World
 
 DEFAULT_PAGE, MAX_PAGE = 30, 100
 DOCUMENTATION = "https://docs.github.com/rest"
@@ -46,11 +46,20 @@ class Call:
     shapes: Shapes
     root: str
     found: Repository | None = None
+    app: App | None = None
+    """Who signed, instead of showing a token."""
 
     @property
     def repository(self) -> Repository:
         assert self.found is not None
         return self.found
+
+    @property
+    def signer(self) -> App:
+        """Return the App that speaks for itself."""
+        if self.app is None:
+            raise ProblemError(401, "A JSON web token could not be decoded")
+        return self.app
 
     @property
     def writer(self) -> Token:

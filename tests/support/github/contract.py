@@ -29,6 +29,8 @@ _KNOWN_ERRORS = (
     (r"^get .*/commits/\{ref\}$", r"^(author|committer)$"),
     # The same for the source of a pull request whose fork is deleted.
     (r"^(get|post|patch) .*/pulls", r"(^|/)head/(repo|user|label)$"),
+    # It says that who installed an App is a user and an enterprise at once.
+    (r"^get /app/installations$", r"^\d+/account$"),
 )
 """Where the description itself is wrong: operation, and path in the answer."""
 _UNDOCUMENTED_PARAMETERS = frozenset({("get /repos/{owner}/{repo}/git/matching-refs/{ref}", "per_page")})
@@ -145,14 +147,25 @@ def answer(schema: str, **known: object) -> dict[str, Any]:
 
     The description knows some fifty addresses of every repository that nobody asks for; no test is about those.
     """
-    properties = _resolve({"$ref": f"{_COMPONENTS}schemas/{schema}"})["properties"]
+    return _filled({"$ref": f"{_COMPONENTS}schemas/{schema}"}, known)
+
+
+def answer_of(operation: str, **known: object) -> dict[str, Any]:
+    """Return one item of the list that an operation answers, where its schema has no name."""
+    method, _, path = operation.partition(" ")
+    described = _description()["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
+    return _filled(described["items"], known)
+
+
+def _filled(schema: dict[str, Any], known: dict[str, object]) -> dict[str, Any]:
+    properties = _resolve(schema)["properties"]
     assert known.keys() <= properties.keys(), f"{schema} has no {known.keys() - properties.keys()}"
-    return copy.deepcopy(_least_of(schema)) | known
+    return copy.deepcopy(_least_of(json.dumps(schema))) | known
 
 
 @functools.cache
 def _least_of(schema: str) -> Any:
-    return _least({"$ref": f"{_COMPONENTS}schemas/{schema}"})
+    return _least(_resolve(json.loads(schema)) | {"nullable": False})
 
 
 def _least(schema: Any) -> Any:
@@ -161,7 +174,7 @@ def _least(schema: Any) -> Any:
         return None
     if "enum" in schema:
         return schema["enum"][0]
-    for union in ("oneOf", "anyOf"):
+    for union in ("oneOf", "anyOf", "allOf"):
         if union in schema:
             return _least(schema[union][0])
     match schema.get("type"):

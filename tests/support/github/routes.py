@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from support.github import extras, git_data, issues, pulls, rules
+from support.github import apps, extras, git_data, issues, pulls, rules
 from support.github.calls import Call, ProblemError, Reply
+from support.github.permissions import missing
 from support.github.state import Repository
 
 Handler = Callable[..., Reply]
@@ -53,8 +54,10 @@ def list_of_installation(call: Call) -> Reply:
         raise ProblemError(
             403, "You must authenticate with an installation access token in order to list repositories."
         )
-    listed = _list(call, None, "repository")
-    return Reply(200, {"total_count": len(_visible(call, None)), "repositories": listed.body}, listed.headers)
+    found = [each for each in _visible(call, None) if call.token.reaches(each)]
+    page = call.page(found)
+    shown = [call.shapes.repository(each, "repository") for each in page.body]
+    return Reply(200, {"total_count": len(found), "repositories": shown}, page.headers)
 
 
 def get_repository(call: Call) -> Reply:
@@ -67,6 +70,9 @@ def rate_limit(_call: Call) -> Reply:
 
 
 _ROUTES: dict[str, Handler] = {
+    "GET /app": apps.get_app,
+    "GET /app/installations": apps.list_installations,
+    "POST /app/installations/{name}/access_tokens": apps.lend,
     "GET /user": get_user,
     "GET /users/{login}": get_account,
     "GET /users/{login}/repos": list_of_user,
@@ -138,11 +144,15 @@ def let_in(call: Call, words: dict[str, str]) -> None:
         return
     name = f"{words.pop('owner')}/{words.pop('repository')}".lower()
     repository = call.world.repositories.get(name)
-    account = call.token.account if call.token else None
-    if repository is None or not (repository.seen_by(account) or (call.token and call.token.is_app)):
+    is_reached = repository is not None and call.token is not None and call.token.reaches(repository)
+    if repository is None or (repository.private and not is_reached):
         raise ProblemError(404, "Not Found")
     call.found = repository
     repository.settle()
+    if call.method == "GET" and not repository.private:
+        return
+    if call.token is not None and call.token.permissions is not None:
+        _refuse_unpermitted(call, call.token.permissions, is_reached=is_reached)
     if call.method == "GET":
         return
     if repository.archived:
@@ -150,10 +160,20 @@ def let_in(call: Call, words: dict[str, str]) -> None:
     refuse_reader(call)
 
 
+def _refuse_unpermitted(call: Call, granted: Mapping[str, str], *, is_reached: bool) -> None:
+    needs = missing(granted, f"{call.method} {call.path}")
+    if needs is not None or not is_reached:
+        raise _not_accessible(call, needs or "")
+
+
 def refuse_reader(call: Call) -> None:
     if not call.writer.can_write:
-        kind = "integration" if call.writer.is_app else "personal access token"
-        raise ProblemError(403, f"Resource not accessible by {kind}", x_accepted_github_permissions="contents=write")
+        raise _not_accessible(call, "contents=write")
+
+
+def _not_accessible(call: Call, needs: str) -> ProblemError:
+    kind = "integration" if call.writer.is_app else "personal access token"
+    return ProblemError(403, f"Resource not accessible by {kind}", x_accepted_github_permissions=needs)
 
 
 def _list(call: Call, login: str | None, schema: str, *, private: bool = True) -> Reply:
@@ -164,9 +184,8 @@ def _list(call: Call, login: str | None, schema: str, *, private: bool = True) -
 
 
 def _visible(call: Call, login: str | None) -> list[Repository]:
-    account = call.token.account if call.token else None
     return [
         each
         for each in call.world.repositories.values()
-        if login in (each.owner.login, None) and (each.seen_by(account) or (call.token and call.token.is_app))
+        if login in (each.owner.login, None) and (not each.private or (call.token and call.token.reaches(each)))
     ]

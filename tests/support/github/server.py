@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
 from support.forge_server import Asked, Exchange, ForgeServer, Reply
+from support.github.apps import signer_of
 from support.github.calls import Call, ProblemError
 from support.github.contract import violations
 from support.github.graphql import GraphQL, UnknownQueryError, execute, is_write
 from support.github.routes import find_route, let_in
 from support.github.shapes import Shapes
 from support.github.state import Token, World
+
+_SIGNATURE_DOTS = 2
+"""A JSON Web Token has three parts."""
 
 
 class GitHubServer(ForgeServer):
@@ -43,7 +48,9 @@ class GitHubServer(ForgeServer):
         return self._rest(self._call(Asked("GET", path, "", None, {}), token))
 
     def changes(self, asked: Asked) -> bool:
-        return super().changes(asked) and is_write(asked.path, asked.body)
+        """Say whether it is more than a question: those for a token and those in GraphQL are posted, too."""
+        is_token = asked.path.endswith("/access_tokens")
+        return super().changes(asked) and not is_token and is_write(asked.path, asked.body)
 
     def wrongs(self, exchange: Exchange) -> Iterator[str]:
         if exchange.target.startswith(self._graphql_path):
@@ -59,7 +66,8 @@ class GitHubServer(ForgeServer):
 
     def perform(self, asked: Asked) -> Reply:
         try:
-            call = self._call(asked, self._token(asked.headers))
+            call = self._call(asked, None)
+            self._let_in(call, asked.headers)
             if call.path == self._graphql_path:
                 return execute(call, self.graphql)
             return self._rest(call)
@@ -88,10 +96,14 @@ class GitHubServer(ForgeServer):
         let_in(call, words)
         return handler(call, *words.values())
 
-    def _token(self, headers: Mapping[str, str]) -> Token | None:
+    def _let_in(self, call: Call, headers: Mapping[str, str]) -> None:
         _, _, secret = headers.get("authorization", "").partition(" ")
-        if not secret:
-            return None
-        if secret not in self.world.tokens:
-            raise ProblemError(401, "Bad credentials")
-        return self.world.tokens[secret]
+        if secret.count(".") == _SIGNATURE_DOTS:
+            call.app = signer_of(self.world, secret)
+            if not call.path.startswith("/app"):
+                raise ProblemError(403, "Resource not accessible by integration")
+        elif secret:
+            call.token = self.world.tokens.get(secret)
+            until = call.token.expires if call.token is not None else None
+            if call.token is None or (until is not None and until < datetime.now(UTC)):
+                raise ProblemError(401, "Bad credentials")

@@ -6,8 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from support.git import Git
-from support.github.contract import answer
-from support.github.state import WEB_FLOW, Account, Comment, Issue, Pull, Repository, Review, World
+from support.github.contract import answer, answer_of
+from support.github.state import (
+    WEB_FLOW,
+    Account,
+    App,
+    Comment,
+    Installation,
+    Issue,
+    Pull,
+    Repository,
+    Review,
+    Token,
+    World,
+)
 
 _NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Git's empty tree."""
@@ -30,6 +42,27 @@ class Shapes:
         url = f"{self._root}/users/{account.login}"
         view = {"user_view_type": schema.partition("-")[0]} if schema in ("private-user", "public-user") else {}
         return answer(schema, login=account.login, id=account.id, type=account.kind, url=url, **view)
+
+    def app(self, app: App) -> dict[str, Any]:
+        owner = self.account(self._world.accounts[f"{app.slug}[bot]"])
+        return answer("integration", id=app.id, slug=app.slug, name=app.slug, owner=owner)
+
+    def installation(self, installation: Installation) -> dict[str, Any]:
+        return answer_of(
+            "get /app/installations",
+            id=installation.id,
+            app_id=installation.app.id,
+            app_slug=installation.app.slug,
+            account=self.account(installation.account),
+            target_type=installation.account.kind,
+            permissions=dict(installation.permissions),
+            repository_selection="all" if installation.only is None else "selected",
+            suspended_at=moment(installation.suspended),
+        )
+
+    def installation_token(self, secret: str, token: Token) -> dict[str, Any]:
+        permissions = dict(token.permissions or {})
+        return answer("installation-token", token=secret, expires_at=moment(token.expires), permissions=permissions)
 
     def repository(self, repository: Repository, schema: str) -> dict[str, Any]:
         return answer(

@@ -7,17 +7,20 @@ from pathlib import Path
 
 from support.forge_server import Mortal
 from support.git import Content, Person
+from support.github.apps import private_key, public_key
 from support.github.graphql import GraphQL
 from support.github.server import GitHubServer
 from support.github.state import Pull, Review
 from support.stands import GitStand, Request
 
-from bot.forges.github import GitHubFleet
+from bot.forges.github import AppKey, GitHubFleet
 from bot.model.proposal import RequestState
 from bot.ports import Fleet
 
 TOKEN = "ghp_of-the-bot"
 BOT = "basebump-bot"
+PERMISSIONS = {"metadata": "read", "contents": "write", "pull_requests": "write", "workflows": "write"}
+"""What the installation of an App has, unless a test takes something away."""
 
 
 def no_pause(_seconds: float) -> None:
@@ -113,3 +116,21 @@ def _request(pull: Pull) -> Request:
     ended = RequestState.MERGED if pull.merged else RequestState.CLOSED
     state = RequestState.OPEN if pull.state == "open" else ended
     return Request(pull.branch, state, pull.title, pull.body or "", tuple(each.body for each in pull.comments))
+
+
+class GitHubAppStand(GitHubStand):
+    """The same where basebump is an App that the organization installed."""
+
+    def __init__(self, folder: Path, files: Mapping[str, Content] | None) -> None:
+        super().__init__(folder, files)
+        world = self.server.world
+        self.app = world.add_app("bump", public_key())
+        self.installation = world.install(self.app, "acme", dict(PERMISSIONS))
+
+    def fleet(self) -> Fleet:
+        key = AppKey(self.app.id, private_key())
+        return Mortal(GitHubFleet(self.server.url, key, names=[self.name], pause=no_pause), self.server)
+
+    def refuse_writes(self, branch: str) -> None:
+        """Take the permission to write away from the installation, and with it from what it lends."""
+        self.installation.permissions = {**PERMISSIONS, "contents": "read"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from support.git import ADA, Content, Git, Person
@@ -31,6 +31,32 @@ class Account:
 
 
 @dataclass
+class App:
+    """A GitHub App: who signs with its key is let in as it."""
+
+    id: int
+    slug: str
+    public_key: str
+
+
+@dataclass
+class Installation:
+    """One account that let an App in."""
+
+    id: int
+    app: App
+    account: Account
+    permissions: Mapping[str, str]
+    only: frozenset[str] | None = None
+    """Short names of the repositories that it includes; None for all of the account's."""
+    suspended: datetime | None = None
+
+    def includes(self, repository: Repository) -> bool:
+        is_chosen = self.only is None or repository.short_name in self.only
+        return repository.owner is self.account and is_chosen
+
+
+@dataclass
 class Token:
     """What somebody may do with one secret."""
 
@@ -46,6 +72,20 @@ class Token:
     """Off, it may not see all that is asked for there."""
     can_see_rules: bool = True
     """Off, it may not administrate, which the rules of protected branches take."""
+    permissions: Mapping[str, str] | None = None
+    """By the names of the API, as an App's or a fine-grained token has them; None where only the flags above count."""
+    installation: Installation | None = None
+    """Which lent it to its App."""
+    only: frozenset[str] | None = None
+    """Short names of the repositories that it is good for; None for all that the installation includes."""
+    expires: datetime | None = None
+
+    def reaches(self, repository: Repository) -> bool:
+        """Say whether it is good for a repository that not everybody sees, or for writing to it."""
+        if self.installation is None:
+            return self.is_app or repository.seen_by(self.account)
+        is_meant = self.only is None or repository.short_name.lower() in {each.lower() for each in self.only}
+        return is_meant and self.installation.includes(repository)
 
 
 @dataclass
@@ -260,6 +300,10 @@ class World:
         self.accounts: dict[str, Account] = {}
         self.tokens: dict[str, Token] = {}
         self.repositories: dict[str, Repository] = {}
+        self.apps: list[App] = []
+        self.installations: list[Installation] = []
+        self.tokens_last = timedelta(hours=1)
+        """How long the tokens of installations are good for."""
         self.add_account("web-flow", emails=(WEB_FLOW.email,))
         self.add_account("ada", emails=(ADA.email,))
 
@@ -275,6 +319,21 @@ class World:
         account = self.add_account(f"{login}[bot]", "Bot") if is_app else self.add_account(login)
         self.tokens[secret] = Token(account, is_app=is_app)
         return self.tokens[secret]
+
+    def add_app(self, slug: str, public_key: str) -> App:
+        self.add_account(f"{slug}[bot]", "Bot")
+        app = App(self.next_id(), slug, public_key)
+        self.apps.append(app)
+        return app
+
+    def install(
+        self, app: App, login: str, permissions: Mapping[str, str], *, only: frozenset[str] | None = None
+    ) -> Installation:
+        """Let an App into an account, which is an organization unless it is there already."""
+        account = self.add_account(login, "Organization")
+        installation = Installation(self.next_id(), app, account, permissions, only)
+        self.installations.append(installation)
+        return installation
 
     def add_repository(
         self, name: str, files: Mapping[str, Content] | None, *, owner: str = "Organization", **more: object

@@ -1,0 +1,35 @@
+"""Which permission each request needs, from the pages of GitHub's documentation about it; one of several is enough.
+
+https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_LEVELS = ("read", "write", "admin")
+_REPOSITORY = "/repos/[^/]+/[^/]+"
+_NEEDS = (
+    (f"GET {_REPOSITORY}$", "metadata=read"),
+    (f"GET {_REPOSITORY}/(git/|commits/)", "contents=read"),
+    (f"(POST|PATCH|DELETE) {_REPOSITORY}/git/", "contents=write"),
+    (f"GET {_REPOSITORY}/pulls", "pull_requests=read"),
+    (f"(POST|PATCH) {_REPOSITORY}/pulls", "pull_requests=write"),
+    (f"GET {_REPOSITORY}/issues/", "issues=read; pull_requests=read"),
+    (f"POST {_REPOSITORY}/(issues/|labels)", "issues=write; pull_requests=write"),
+)
+"""What GitHub sends in `x-accepted-github-permissions` when it refuses."""
+
+
+def permits(granted: Mapping[str, str], kind: str, level: str) -> bool:
+    return kind in granted and _LEVELS.index(granted[kind]) >= _LEVELS.index(level)
+
+
+def missing(granted: Mapping[str, str], line: str) -> str | None:
+    """Return what a request (`METHOD path`) needs and was not granted; None where it may be made."""
+    needs = next((needs for pattern, needs in _NEEDS if re.match(pattern, line)), None)
+    if needs is None:
+        return None
+    ways = (way.split("=") for way in needs.split("; "))
+    return None if any(permits(granted, kind, level) for kind, level in ways) else needs
