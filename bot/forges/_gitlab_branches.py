@@ -23,14 +23,14 @@ https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What a branch points to."""
+class Tip:
+    """The commit that a branch points to."""
 
     commit: str
     parents: tuple[str, ...]
     message: str
     intent: str | None
-    """None when the commit is not ours."""
+    """None when the commit itself is not ours."""
     committed: datetime
 
 
@@ -40,7 +40,7 @@ class Branches:
 
     remote: Remote
 
-    def heads(self, prefix: str) -> dict[str, Head]:
+    def heads(self, prefix: str) -> dict[str, Tip]:
         """Return every branch that begins with `prefix`: https://docs.gitlab.com/api/branches/#list-repository-branches."""
         found = self.remote.read(
             f"list the branches {prefix}*",
@@ -49,9 +49,9 @@ class Branches:
                 for each in project.branches.list(search=f"^{prefix}", iterator=True)
             ],
         )
-        return {name: self._head(name, commit) for name, commit in found if name.startswith(prefix)}
+        return {name: read_tip(commit, self.remote) for name, commit in found if name.startswith(prefix)}
 
-    def head(self, branch: str) -> Head | None:
+    def head(self, branch: str) -> Tip | None:
         """Return what a branch points to, None where there is no such branch."""
         try:
             commit = self.remote.read(
@@ -61,7 +61,7 @@ class Branches:
             if refusal.status == NOT_FOUND:
                 return None
             raise
-        return self._head(branch, commit)
+        return read_tip(commit, self.remote)
 
     def delete(self, branch: str, before: str) -> None:
         """Delete a branch that points to `before`; one that is gone is deleted.
@@ -79,7 +79,7 @@ class Branches:
             if refusal.status != NOT_FOUND and not (refusal.may_have_worked and self.after(branch, refusal) is None):
                 raise
 
-    def after(self, branch: str, refusal: RefusedError) -> Head | None:
+    def after(self, branch: str, refusal: RefusedError) -> Tip | None:
         """Return what a branch points to after a write was refused; the refusal stands where nobody can say."""
         try:
             return self.head(branch)
@@ -89,22 +89,26 @@ class Branches:
     def moved(self, branch: str) -> ForgeError:
         return ForgeError(f"the branch {branch} of {self.remote.name} moved since basebump looked; run basebump again")
 
-    def _head(self, branch: str, commit: Mapping[str, Any]) -> Head:
-        """Read what GitLab tells of a commit; whose it is matters only where it carries our trailer."""
-        try:
-            message = str(commit["message"])
-            claimed = intent_of(message)
-            is_ours = claimed is not None and _is_ours(commit, self.remote.connection.account())
-            return Head(
-                commit=str(commit["id"]),
-                parents=tuple(str(each) for each in commit["parent_ids"]),
-                message=message,
-                intent=claimed if is_ours else None,
-                committed=datetime.fromisoformat(commit["committed_date"]),
-            )
-        except ValueError as error:
-            what = f"the commit of {branch} in {self.remote.name} has no date that can be read; check the URL"
-            raise RefusedError(what, status=None) from error
+
+def read_tip(commit: Mapping[str, Any], remote: Remote) -> Tip:
+    """Read what GitLab tells of a commit: https://docs.gitlab.com/api/commits/. Raises RefusedError.
+
+    Whose it is matters only where it carries our trailer.
+    """
+    message = str(commit["message"])
+    claimed = intent_of(message)
+    try:
+        is_ours = claimed is not None and _is_ours(commit, remote.connection.account())
+        return Tip(
+            commit=str(commit["id"]),
+            parents=tuple(str(each) for each in commit["parent_ids"]),
+            message=message,
+            intent=claimed if is_ours else None,
+            committed=datetime.fromisoformat(commit["committed_date"]),
+        )
+    except ValueError as error:
+        what = f"a commit of {remote.name} has no date that can be read; check the URL"
+        raise RefusedError(what, status=None) from error
 
 
 def _is_ours(commit: Mapping[str, Any], account: Account) -> bool:

@@ -42,7 +42,8 @@ class GitLabForge:
 
         Requests: one for the branches with their commits, one for each page of open merge requests if there are
         branches, one for the approvals of each open one, and one for each wanted branch without an open one. A merge
-        request whose base moved on is asked whether it conflicts, one that somebody committed to whether we told them.
+        request whose base moved on is asked whether it conflicts, one that somebody committed to whether we told them;
+        a branch that ends in a merge takes three more.
         """
         with understood(self._remote.name):
             return self._requests.seen(self._branches.heads(prefix), wanted, self._repository.commit)

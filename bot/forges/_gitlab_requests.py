@@ -10,9 +10,10 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._gitlab_branches import Head
+from bot.forges._gitlab_branches import Tip
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_errors import FORBIDDEN, NOT_FOUND
+from bot.forges._gitlab_heads import Head, Heads
 from bot.forges._refusal import RefusedError
 from bot.model.proposal import RequestState, Seen
 
@@ -60,11 +61,13 @@ class Requests:
 
     remote: Remote
 
-    def seen(self, heads: Mapping[str, Head], wanted: frozenset[str], base: str | None) -> tuple[Seen, ...]:
-        """Return what there is of the branches in `heads`, and the ended requests of `wanted`.
+    def seen(self, tips: Mapping[str, Tip], wanted: frozenset[str], base: str | None) -> tuple[Seen, ...]:
+        """Return what there is of the branches in `tips`, and the ended requests of `wanted`.
 
         `base` is the commit of the base branch: what stands on it cannot conflict with it.
         """
+        look = Heads(self.remote, base).look
+        heads = {branch: look(tip) for branch, tip in sorted(tips.items())}
         # Without a branch nothing can be merged: GitLab closes such a request, if not at once.
         listed = [each for each in self._open() if each.branch in heads] if heads else []
         for branch in sorted(wanted - {each.branch for each in listed}):
@@ -72,7 +75,7 @@ class Requests:
         shown = [each for each in listed if each.state is not RequestState.OPEN or each.branch in heads]
         newest_first = sorted(shown, key=lambda each: each.number, reverse=True)
         open_ones = [each for each in shown if each.state is RequestState.OPEN]
-        conflicted = self._conflicted([each.number for each in open_ones if _may_conflict(heads[each.branch], base)])
+        conflicted = self._conflicted([each.number for each in open_ones if _may_conflict(heads[each.branch])])
         open_branches = {each.branch for each in open_ones}
         return (
             *(self._of_request(each, heads.get(each.branch), conflicted) for each in newest_first),
@@ -163,17 +166,18 @@ class Requests:
             told=is_open and not is_ours and self._is_told(request.number),
             accepted=request.is_armed or (is_open and is_ours and self._is_approved(request.number)),
             committed=head.committed if head else None,
+            behind=head is not None and head.behind,
             closed=request.closed,
         )
 
 
-def _may_conflict(head: Head, base: str | None) -> bool:
+def _may_conflict(head: Head) -> bool:
     """Say whether it is worth asking: what a person committed is left alone anyway."""
-    return head.intent is not None and head.parents != (base,)
+    return head.intent is not None and head.behind
 
 
 def _bare(branch: str, head: Head) -> Seen:
-    return Seen(branch, RequestState.BRANCH, head.commit, head.intent, committed=head.committed)
+    return Seen(branch, RequestState.BRANCH, head.commit, head.intent, committed=head.committed, behind=head.behind)
 
 
 def _is_own(found: Mapping[str, Any]) -> bool:

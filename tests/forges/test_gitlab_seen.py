@@ -21,6 +21,7 @@ from support.contract_scene import (
 from support.git import ADA, Person
 from support.gitlab.stand import TOKEN
 
+from bot.forges import _gitlab_heads
 from bot.forges._gitlab_requests import MERGE_CHECK
 from bot.forges.gitlab import GitLabFleet
 from bot.model.proposal import RequestState
@@ -141,6 +142,45 @@ def test_what_gitlab_notes_itself_is_not_what_we_told(gitlab):
     gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
     assert gitlab.project.open_request(BRANCH).notes[0].system
     assert not open_one(gitlab).told
+
+
+# A base that somebody merged into a branch
+
+
+def _updated(gitlab):
+    propose(gitlab)
+    gitlab.commit("main", {"README.md": "Elsewhere.\n"})
+    gitlab.update_branch(BRANCH)
+    assert open_one(gitlab).intent == INTENT
+
+
+def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
+    _updated(gitlab)
+    forge = gitlab.forge()
+    forge.seen(PREFIX, frozenset())
+    with gitlab.server.watched() as lines:
+        forge.seen(PREFIX, frozenset())
+    (ours,) = [each.oid for each in gitlab.commits(BRANCH) if len(each.parents) == 1]
+    merge = ["repository/compare", f"repository/commits/{ours}/diff", "repository/merge_base"]
+    assert _paths(lines) == ["repository/branches", *merge, "merge_requests", "merge_requests/1/approvals"]
+
+
+@pytest.mark.parametrize("key", ["compare_timeout", "diff", "files", "merges"])
+def test_a_merge_that_gitlab_does_not_show_as_a_whole_is_an_edit(gitlab, key, monkeypatch):
+    _updated(gitlab)
+    if key == "merges":
+        monkeypatch.setattr(_gitlab_heads, "MAX_MERGES", 0)
+    if key == "files":
+        monkeypatch.setattr(_gitlab_heads, "MAX_FILES", 1)
+    base, head = gitlab.branches()["main"], gitlab.branches()[BRANCH]
+    query = {"from": base, "to": head}
+    reply = gitlab.server.reply_of(f"/projects/{gitlab.project.id}/repository/compare", **query)
+    if key == "compare_timeout":
+        reply.body["compare_timeout"] = True
+    if key == "diff":
+        reply.body["diffs"][0]["diff"] = ""
+    gitlab.server.fail("GET .*/repository/compare", reply)
+    assert open_one(gitlab).intent is None
 
 
 # Whose commit it is

@@ -42,7 +42,7 @@ def violations(exchange: Exchange) -> Iterator[str]:
         return
     known = _names()[operation]
     body: Mapping[str, Any] = exchange.request or {}
-    said = {*parse_qs(exchange.asked.query), *body}
+    said = {each.removesuffix("[]") for each in (*parse_qs(exchange.asked.query), *body)}
     yield from (f"{operation}: asks with {each}" for each in said - {*known["parameters"], *_OF_EVERY_LIST})
     for action in body.get("actions", []):
         yield from (f"{operation}: an action with {each}" for each in action.keys() - {*known["actions"]})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlencode
 
 from support.forge_server import READING, Asked, Exchange, ForgeServer, Reply
-from support.gitlab import issues, merge_requests, repository
+from support.gitlab import comparisons, issues, merge_requests, repository
 from support.gitlab.calls import Call, ProblemError, missing
 from support.gitlab.contract import operation_of, violations
 from support.gitlab.shapes import Shapes
@@ -33,6 +33,9 @@ _ROUTES: Mapping[str, Handler] = {
     f"get {_PROJECT}/repository/blobs/{{sha}}/raw": repository.get_blob,
     f"head {_PROJECT}/repository/files/{{file_path}}": repository.head_file,
     f"post {_PROJECT}/repository/commits": repository.create_commit,
+    f"get {_PROJECT}/repository/commits/{{sha}}/diff": comparisons.get_diff,
+    f"get {_PROJECT}/repository/compare": comparisons.compare,
+    f"get {_PROJECT}/repository/merge_base": comparisons.merge_base,
     f"get {_PROJECT}/repository/branches": repository.list_branches,
     f"get {_PROJECT}/repository/branches/{{branch}}": repository.get_branch,
     f"delete {_PROJECT}/repository/branches/{{branch}}": repository.delete_branch,
@@ -67,10 +70,10 @@ class GitLabServer(ForgeServer):
         """Return a refusal in GitLab's form."""
         return ProblemError(status, message, **more).reply
 
-    def reply_of(self, path: str) -> Reply:
+    def reply_of(self, path: str, **query: str) -> Reply:
         """Return what the server would answer a GET of a quoted path, without anybody asking."""
         secret = next(iter(self.world.tokens))
-        return self.perform(Asked("GET", path, "", None, {"private-token": secret}))
+        return self.perform(Asked("GET", path, urlencode(query), None, {"private-token": secret}))
 
     def wrongs(self, exchange: Exchange) -> Iterator[str]:
         yield from violations(exchange)
@@ -91,7 +94,7 @@ class GitLabServer(ForgeServer):
         call = Call(
             method=asked.method,
             path=asked.path,
-            words={**asked.words, **(asked.body or {})},
+            words={**_words(asked.query), **(asked.body or {})},
             token=self._token(asked.headers),
             world=self.world,
             shapes=Shapes(self.url),
@@ -110,6 +113,12 @@ class GitLabServer(ForgeServer):
         if secret not in self.world.tokens:
             raise ProblemError(401, "401 Unauthorized")
         return self.world.tokens[secret]
+
+
+def _words(query: str) -> dict[str, str | list[str]]:
+    """Take a query apart; what is written as `name[]` is a list."""
+    words = parse_qs(query, keep_blank_values=True)
+    return {name.removesuffix("[]"): said if name.endswith("[]") else said[-1] for name, said in words.items()}
 
 
 def _let_in(call: Call, name: str) -> Reply | None:

@@ -58,6 +58,16 @@ class GitLabStand(GitStand):
         self.project.settle()
         return made
 
+    def update_branch(self, branch: str, *, also: Mapping[str, Content] | None = None) -> str:
+        made = super().update_branch(branch, also=also)
+        self.project.settle()
+        return made
+
+    def merge_by_hand(self, branch: str, files: Mapping[str, Content], *, source: str = "main") -> str:
+        made = super().merge_by_hand(branch, files, source=source)
+        self.project.settle()
+        return made
+
     def delete_branch(self, branch: str) -> None:
         super().delete_branch(branch)
         self.project.settle()
