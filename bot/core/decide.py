@@ -77,7 +77,9 @@ def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
     for reason, why in holds(selected, resolved):
         accepted = acceptance(selected, reason, why, now)
         if not accepted:
-            return Held(selected, reason, why)
+            newest = f"What `{resolved.line.tag}` points to now is held ({reason}): {why}."
+            earlier = tuple(_earlier(selected, resolved, (newest,), now))
+            return Update(selected, earlier) if earlier else Held(selected, reason, why)
         notes.append(accepted)
     if held in left_since(resolved.history, resolved.digest):
         candidate = replace(_candidate(selected, resolved, _goal(selected, resolved)), notes=tuple(notes))
@@ -116,12 +118,17 @@ def _candidates(selected: Selected, resolved: Resolved, notes: tuple[str, ...], 
         return
     if policy.bypass_min_age_for:
         yield replace(_candidate(selected, resolved, goal), notes=notes, mature=mature)
+    yield from _earlier(selected, resolved, (), now)
+
+
+def _earlier(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Iterator[Candidate]:
+    """Yield what the line pointed to before, is old enough and not held itself, newest first; each with `notes`."""
     old_enough = _matured(selected, resolved, now)
     for manifest in resolved.earlier:
-        then = replace(resolved, digest=manifest.digest, manifest=manifest, history=())
+        then = resolved.before(manifest)
         accepted = [acceptance(selected, reason, why, now) for reason, why in holds(selected, then)]
         if manifest.digest in old_enough and all(accepted):
-            yield replace(_candidate(selected, resolved, manifest), notes=tuple(accepted))
+            yield replace(_candidate(selected, resolved, manifest), notes=(*notes, *accepted))
 
 
 def _matured(selected: Selected, resolved: Resolved, now: datetime) -> tuple[Digest, ...]:

@@ -15,6 +15,7 @@ from bot.model.vocabulary import Reason
 
 def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime) -> Update | Held | Refused:
     """Return the update to its first candidate whose condition is met, or the reason why there is none."""
+    held: Held | None = None
     for candidate in update.candidates:
         found = evidence[transition_to(update, candidate)]
         if candidate.mature is not None and not _is_urgent(update, found):
@@ -25,10 +26,11 @@ def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime)
         if why and update.cause is Cause.MOVED:
             accepted = acceptance(update.selected, Reason.OLDER, why, now)
             if not accepted:
-                return Held(update.selected, Reason.OLDER, why)
+                held = held or Held(update.selected, Reason.OLDER, why)
+                continue
             notes = tuple(dict.fromkeys((*notes, accepted)))
         return replace(update, candidates=(replace(candidate, notes=notes),))
-    return _too_young(update, update.candidates[0])
+    return held or _too_young(update, update.candidates[0])
 
 
 def _older(evidence: Evidence) -> str:

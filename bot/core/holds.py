@@ -44,6 +44,11 @@ def acceptance(selected: Selected, reason: Reason, why: str, now: datetime) -> s
     return ""
 
 
+def is_held(selected: Selected, resolved: Resolved, now: datetime) -> bool:
+    """Say whether a move to what the line points to is held, and nobody answers for it today."""
+    return not all(acceptance(selected, reason, why, now) for reason, why in holds(selected, resolved))
+
+
 def platforms_in_use(selected: Selected, old: Manifest | None) -> tuple[str, ...]:
     """Return the platforms that a rule or the place names, else all of the image in the file, where that is known."""
     if selected.policy.platforms:

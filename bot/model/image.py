@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -124,6 +124,13 @@ class Resolved:
     """Of what `digest` names, where that is no index, this was asked for, and its config says one."""
     held_platforms: Mapping[Digest, str] = field(default_factory=dict)
     """The same of the `held` digests."""
+    earlier_platforms: Mapping[Digest, str] = field(default_factory=dict)
+    """The same of what `earlier` has."""
+
+    def before(self, manifest: Manifest) -> Resolved:
+        """Return the line as it was when it pointed to one of `earlier`."""
+        platform = self.earlier_platforms.get(manifest.digest)
+        return replace(self, digest=manifest.digest, manifest=manifest, platform=platform, history=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from datetime import datetime
 from bot.core.bases import base_of, behind, is_behind
 from bot.core.decide import decide
 from bot.core.endings import with_ending
+from bot.core.holds import is_held
 from bot.core.notes import noted
 from bot.core.select import may_ask
 from bot.model.decision import Decision, Selected, Unknown, UpToDate
@@ -60,8 +62,15 @@ def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, prog
     """Ask for tags where places may move to others, and then for every line once. Raises StateError."""
     known = sources.ends.known({place.line for place in selected})
     shelves = follow(selected, sources.registry, REGISTRIES, progress, rulebook.end_of_life, now.date())
-    wishes = (wish for place in selected for wish in _wishes(place, shelves))
-    answers = resolve(wishes, sources, REGISTRIES, progress, now)
+    places: dict[Wish, list[Selected]] = defaultdict(list)
+    for place in selected:
+        for wish in _wishes(place, shelves):
+            places[wish].append(place)
+
+    def is_any_held(wish: Wish, resolved: Resolved) -> bool:
+        return any(is_held(place, resolved, now) for place in places[wish])
+
+    answers = resolve(places, sources, REGISTRIES, progress, now, is_any_held)
     looked = look(shelves, answers.resolutions, known, sources, now)
     notes = _bases(answers.resolutions, sources.registry, rulebook)
     failed = {each.subject: each for each in (*looked.failed, *shelves.failed, *answers.failed)}  # each named once

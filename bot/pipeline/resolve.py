@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from bot.pipeline.troubles import STATE, Troubles
 from bot.ports import Ends, Memory, Progress, Registry, RegistryFacts
 
 MAX_EARLIER = 3
-"""Earlier digests of one line that are tried for one age; one that cannot be fetched is rare."""
+"""Earlier digests of one line that are tried for one age; one that cannot be fetched, or is held, is rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,19 @@ class Answers:
     failed: tuple[Failed, ...]
 
 
-def resolve(wishes: Iterable[Wish], sources: Sources, pool: Pool, progress: Progress, now: datetime) -> Answers:
+IsHeld = Callable[[Wish, Resolved], bool]
+"""Says whether a place with such a wish is held from moving to what a line points to."""
+
+
+def resolve(
+    wishes: Iterable[Wish], sources: Sources, pool: Pool, progress: Progress, now: datetime, is_held: IsHeld
+) -> Answers:
     """Ask for every distinct line of `wishes`. Raises StateError when the memory cannot be read."""
     by_line: dict[Line, set[Wish]] = defaultdict(set)
     for wish in wishes:
         by_line[wish.line].add(wish)
     lines = sorted(by_line)
-    asking = _Asking(sources, now, *_recall(sources.memory, by_line))
+    asking = _Asking(sources, now, is_held, *_recall(sources.memory, by_line))
     progress.phase("Asking registries", len(lines))
 
     def ask(line: Line) -> Resolution:
@@ -95,6 +101,7 @@ class _Asking:
 
     sources: Sources
     now: datetime
+    is_held: IsHeld
     claims: Mapping[Line, Claim]
     sightings: Mapping[Line, Sequence[Sighting]]
     manifests: Mapping[Digest, Manifest]
@@ -241,39 +248,42 @@ class _Asking:
             self.troubles.note(line.host, error)
             return None
 
-    def _with_earlier(self, resolved: Resolved, moving: Iterable[Wish]) -> Resolved:
-        """Add the earlier digests that may be taken by those for whom the current one is too young."""
-        line, history = resolved.line, resolved.history
+    def _with_earlier(self, resolved: Resolved, moving: Sequence[Wish]) -> Resolved:
+        """Add the earlier digests that may be taken by those for whom the current one is too young or held."""
+        history = resolved.history
         since = known_since(resolved.digest, history, resolved.recorded, self.now)
-        earlier: dict[Digest, Manifest] = {}
-        at_risk: set[Digest] = set()
+        tried: set[Digest] = set()
         for wish in moving:
-            if since + wish.min_age <= self.now:
+            if since + wish.min_age <= self.now and not self.is_held(wish, resolved):
                 continue
             held = wish.held if wish.is_written else None
             for digest in matured(history, resolved.digest, held, wish.min_age, self.now)[:MAX_EARLIER]:
-                if self._is_at_risk(line, digest):
-                    at_risk.add(digest)
-                elif manifest := self._still_there(line, digest):
-                    earlier[digest] = manifest
+                if digest not in tried:
+                    tried.add(digest)
+                    resolved = self._with_one_more(resolved, digest, moving)
+                manifest = next((each for each in resolved.earlier if each.digest == digest), None)
+                if manifest is not None and not self.is_held(wish, resolved.before(manifest)):
                     break
-        newest_first = sorted(earlier.values(), key=lambda each: _last_seen(history, each.digest), reverse=True)
-        return replace(resolved, earlier=tuple(newest_first), at_risk=frozenset(at_risk))
+        newest_first = sorted(resolved.earlier, key=lambda each: _last_seen(history, each.digest), reverse=True)
+        return replace(resolved, earlier=tuple(newest_first))
 
-    def _is_at_risk(self, line: Line, digest: Digest) -> bool:
-        """Say whether a registry may delete a digest that its tag has left."""
-        if line.host not in self.sources.purging:
-            return False
-        record = self._recorded(line, digest)
-        return record is None or not (record.tags or record.is_locked)
-
-    def _still_there(self, line: Line, digest: Digest) -> Manifest | None:
-        """Fetch a digest that is to be written, whether it is remembered or not; None where that fails."""
+    def _with_one_more(self, resolved: Resolved, digest: Digest, moving: Sequence[Wish]) -> Resolved:
+        """Add one earlier digest, unless it cannot be fetched: that is done whether it is remembered or not."""
+        line, record = resolved.line, self._recorded(resolved.line, digest)
+        if line.host in self.sources.purging and (record is None or not (record.tags or record.is_locked)):
+            return replace(resolved, at_risk=resolved.at_risk | {digest})
         try:
-            return self._fetch(line, digest)
+            manifest = self._fetch(line, digest)
         except RegistryError as error:
             self.troubles.note(line.host, error)
-            return None
+            return resolved
+        platform = self._platform(line, manifest, resolved.held, moving)
+        return replace(
+            resolved,
+            earlier=(*resolved.earlier, manifest),
+            earlier_platforms={**resolved.earlier_platforms, **({digest: platform} if platform else {})},
+            recorded={**resolved.recorded, **({digest: record} if record else {})},
+        )
 
     def _fetch(self, line: Line, digest: Digest) -> Manifest:
         self.fetched[digest] = manifest = self.sources.registry.fetch(line, digest)

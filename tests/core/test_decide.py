@@ -9,6 +9,7 @@ from support.values import digest, finding, occurrence, scan, update
 from bot.core.compare import compare
 from bot.core.decide import decide
 from bot.core.gates import gate
+from bot.core.holds import VERSION
 from bot.core.transition import transition_of, transition_to
 from bot.core.verdict import verdict
 from bot.model.decision import Candidate, Cause, Held, Refused, Selected, Unknown, Update, UpToDate
@@ -252,6 +253,60 @@ def test_what_is_old_enough_is_no_better_than_what_is_held_for_the_same_reason(r
     assert chosen(decide(place("old", answered), [resolved], NOW)) == [digest("ripe")]
 
 
+def stating(word, version):
+    """Return an index that states a version of its own."""
+    return replace(index(word), annotations=((VERSION, version),))
+
+
+def held_newest(*earlier, newest="1.27.1", **more):
+    """Return a line whose newest digest states a version, `earlier` ones before it, and the file's states 1.27.2."""
+    new = stating("new", newest)
+    return Resolved(NGINX, new.digest, new, {digest("old"): stating("old", "1.27.2")}, earlier=earlier, **more)
+
+
+def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_said():
+    history = seen(NGINX, old=9, fine=6, lower=5, ripe=4, new=1)
+    earlier = (stating("ripe", "1.27.4"), stating("lower", "1.27.0"), stating("fine", "1.27.3"))
+    decision = decide(place("old"), [held_newest(*earlier, history=history)], NOW)
+    assert chosen(decision) == [digest("ripe"), digest("fine")]
+    assert decision.candidates[0].notes == (
+        "What `1.27.1` points to now is held (older): it states version 1.27.1, the one in the file 1.27.2.",
+    )
+    accepted = Policy(accept=(Accepted(Reason.OLDER, "team", "it is fine", NOW.date()),))
+    assert chosen(decide(place("old", accepted), [held_newest(*earlier, history=history)], NOW)) == [digest("new")]
+
+
+@pytest.mark.parametrize(
+    ("history", "min_age"),
+    [
+        (seen(NGINX, ripe=9, old=4, new=1), 0),  # it was there before the one in the file
+        (seen(NGINX, ripe=4, new=1), 0),  # nobody knows when the one in the file was
+        (seen(NGINX, old=9, ripe=4, new=1), 5),
+        ((*seen(NGINX, new=9, old=8, ripe=4), *seen(NGINX, new=1)), 0),  # the line went back
+    ],
+)
+def test_where_the_newest_is_held_nothing_is_taken_that_was_left_or_is_too_young(history, min_age):
+    resolved = held_newest(stating("ripe", "1.27.4"), history=history)
+    assert isinstance(decide(place("old", Policy(min_age=min_age * DAY)), [resolved], NOW), Held)
+
+
+def test_what_came_before_an_image_of_another_platform_is_judged_by_its_own():
+    def one(word):
+        return Manifest(digest(word), Kind.MANIFEST, "application/vnd.oci.image.manifest.v1+json")
+
+    resolved = Resolved(
+        NGINX,
+        digest("new"),
+        one("new"),
+        {digest("old"): one("old")},
+        earlier=(one("ripe"), one("arm")),
+        history=seen(NGINX, old=9, arm=5, ripe=4, new=1),
+        platform="linux/arm64",
+        earlier_platforms={digest("ripe"): "linux/amd64", digest("arm"): "linux/arm64"},
+    )
+    assert chosen(decide(place("old", Policy(platforms=("linux/amd64",))), [resolved], NOW)) == [digest("ripe")]
+
+
 def test_a_place_takes_nothing_earlier_that_only_another_place_may_take():
     history = seen(NGINX, old=9, ripe=4, held=2)
     resolved = points_to("new", history=history, earlier=(index("ripe"),))
@@ -288,10 +343,10 @@ def test_a_newer_tag_that_is_no_image_leaves_the_place_to_the_next_nearer_one_an
     nothing = Unresolved(NEXT, reason, "404", is_definite=True)
     decision = decide(place("old"), [nothing, points_to("patch", patch), points_to("new")], NOW)
     assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.2")
-    assert decision.occurrence.notes == ("`1.27.3` is listed and cannot be taken: 404.",)
+    assert decision.selected.notes == ("`1.27.3` is listed and cannot be taken: 404.",)
     stays = decide(place("old"), [nothing, points_to("old")], NOW)
     assert isinstance(stays, UpToDate)
-    assert stays.occurrence.notes == decision.occurrence.notes
+    assert stays.selected.notes == decision.selected.notes
 
 
 def test_a_written_tag_that_is_no_image_is_unknown():
@@ -375,6 +430,15 @@ def test_an_image_whose_labels_state_a_lower_version_is_held_where_a_scanner_rea
     assert passed.candidates[0].notes == ((said,) if held else ())
     assert gate(passed, known, NOW) == passed, "it is said once"
     assert isinstance(gate(replace(wanted, cause=Cause.WITHDRAWN), known, NOW), Update)
+
+
+def test_where_labels_show_that_the_newest_is_older_the_next_candidate_is_taken():
+    candidates = (Candidate(digest("new")), Candidate(digest("ripe")))
+    wanted = replace(update(f"nginx:1@{digest('old')}", "new"), candidates=candidates)
+    old = replace(scan(), version="1.27.4")
+    moves = [transition_to(wanted, candidate) for candidate in candidates]
+    found = dict(zip(moves, (compare(old, replace(old, version=each)) for each in ("1.27.3", "1.27.5")), strict=True))
+    assert chosen(gate(wanted, found, NOW)) == [digest("ripe")]
 
 
 def test_what_takes_the_place_of_something_gone_under_a_tag_made_anew_is_looked_at_first():

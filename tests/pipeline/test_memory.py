@@ -10,6 +10,8 @@ import pytest
 from support.values import finding
 from support.worlds import NOW, Loopback, ToldScanner, build, write_tree
 
+from bot.core.holds import VERSION
+from bot.demo.images import image, index, layer
 from bot.model.errors import StateError
 from bot.model.policy import Rule
 from bot.model.reference import Line
@@ -202,3 +204,25 @@ def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_o
     assert (place["status"], place["reason"], place["new_digest"]) == expected
     is_asked_again = f"GET python/manifests/{held} 200" in asked(loopback, before)
     assert is_asked_again == purges
+
+
+def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tmp_path, loopback, state):
+    """Each run sees one more build; the newest states a lower version than the file's, and the one before it, too."""
+    loopback.memory = memory_in(state)
+
+    def stating(content: str, version: str):
+        built = index([image([layer({"a": content.encode()})])], annotations={VERSION: version})
+        return loopback.store.tag("library/python", "3.12", built)
+
+    held = stating("old", "3.12.4")
+    files = {"Dockerfile": f"FROM python:3.12@{held}\n"}
+    builds = []
+    for days, version in enumerate(["3.12.4", "3.12.5", "3.12.6", "3.12.3", "3.12.2"]):
+        builds.append(stating(str(days), version) if days else held)
+        before = len(loopback.registry.served)
+        scanned = run(tmp_path, loopback, files, timedelta(days=days))
+    (place,) = json.loads(scan_document(scanned.report))["occurrences"]
+    assert (place["status"], place["new_digest"]) == ("update", builds[2])
+    assert "held (older)" in place["notes"][0]
+    fetched = [each for each in asked(loopback, before) if each.startswith("GET")]
+    assert fetched == sorted(f"GET python/manifests/{builds[number]} 200" for number in (2, 3, 4))

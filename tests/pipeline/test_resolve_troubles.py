@@ -44,7 +44,7 @@ def answers_of(
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
     wishes = [Wish(line, held, timedelta(), is_written=True) for line in lines]
     sources = Sources(registry, NoFacts(), memory or NoMemory(), NoEnds(), frozenset())
-    return resolve(wishes, sources, Pool(workers), NoProgress(), NOW)
+    return resolve(wishes, sources, Pool(workers), NoProgress(), NOW, lambda wish, resolved: False)
 
 
 def manifest(**headers: str) -> Reply:
