@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.image import Manifest
+from bot.model.image import Manifest, Resolved
 from bot.model.reference import Digest, ImageReference, Line, parse_sha256
 
 PREFIX = "org.opencontainers.image."
@@ -39,9 +39,11 @@ def base_of(manifest: Manifest) -> Base | None:
     return None
 
 
-def is_behind(base: Base, current: Manifest) -> bool:
-    """Say whether the base that was built on is no longer what its tag points to."""
-    return current.digest != base.digest and not current.holds(base.digest)
+def is_behind(base: Base, current: Resolved) -> bool:
+    """Say whether the base that was built on is no longer what its tag points to, or an image of that."""
+    if current.digest == base.digest:
+        return False
+    return current.manifest is not None and not current.manifest.holds(base.digest)
 
 
 def behind(base: Base) -> str:

@@ -17,9 +17,9 @@ from bot.core.select import may_ask
 from bot.model.decision import Decision, Selected, Unknown, UpToDate
 from bot.model.errors import RegistryError
 from bot.model.history import LineEnd
-from bot.model.image import Manifest, Resolution, Resolved
+from bot.model.image import Resolution, Resolved, Unresolved
 from bot.model.policy import Rulebook
-from bot.model.reference import Line
+from bot.model.reference import Digest, Line
 from bot.model.report import Failed
 from bot.pipeline.ends import look
 from bot.pipeline.follow import Shelves, follow
@@ -86,15 +86,29 @@ def _bases(resolutions: Mapping[Line, Resolution], registry: Registry, rulebook:
     }
     asked = sorted({base.line for base in bases.values() if may_ask(rulebook, base.line.host)})[:MAX_BASES]
 
-    def look(line: Line) -> Manifest | None:
+    def look(line: Line) -> Resolved | None:
+        used = {base.digest for base in bases.values() if base.line == line}
+        known = resolutions.get(line)
         with suppress(RegistryError):
-            return registry.get(line)
+            return None if isinstance(known, Unresolved) else _with_images(line, used, known, registry)
         return None
 
     found = dict(zip(asked, REGISTRIES.map(look, asked), strict=True))
     return {
         line: behind(base) for line, base in bases.items() if (now := found.get(base.line)) and is_behind(base, now)
     }
+
+
+def _with_images(line: Line, used: Iterable[Digest], known: Resolved | None, registry: Registry) -> Resolved:
+    """Return what a base's line points to. Raises RegistryError.
+
+    What the run was told already is not asked for again, and what is behind it is only fetched where that is not what
+    was `used`: it may still be an index that has the image of one platform that was.
+    """
+    resolved = known or Resolved(line, registry.head(line).digest)
+    if resolved.manifest is not None or all(digest == resolved.digest for digest in used):
+        return resolved
+    return replace(resolved, manifest=registry.fetch(line, resolved.digest))
 
 
 def _wishes(selected: Selected, shelves: Shelves) -> Iterable[Wish]:

@@ -4,7 +4,7 @@ import pytest
 from support.values import digest
 
 from bot.core.bases import PREFIX, Base, base_of, behind, is_behind
-from bot.model.image import Child, Kind, Manifest
+from bot.model.image import Child, Kind, Manifest, Resolved
 from bot.model.reference import Line
 
 ALPINE = Line("docker.io/library/alpine", "3.21")
@@ -55,6 +55,12 @@ def test_a_source_that_could_act_on_something_is_not_repeated(source):
 
 def test_it_is_behind_when_neither_the_index_nor_an_image_of_it_is_what_it_was_built_on():
     base = base_of(index(annotations()))
-    assert is_behind(base, index())
-    assert not is_behind(base, index(children=(Child(digest("base"), "linux/amd64"),)))
-    assert not is_behind(base, Manifest(digest("base"), Kind.INDEX, ""))
+
+    def points_to(manifest):
+        return Resolved(ALPINE, manifest.digest, manifest)
+
+    assert is_behind(base, points_to(index()))
+    assert not is_behind(base, points_to(index(children=(Child(digest("base"), "linux/amd64"),))))
+    assert not is_behind(base, points_to(Manifest(digest("base"), Kind.INDEX, "")))
+    assert not is_behind(base, Resolved(ALPINE, digest("base")))
+    assert not is_behind(base, Resolved(ALPINE, digest("other"))), "it may hold what was built on"

@@ -332,6 +332,42 @@ def test_a_base_that_is_named_by_the_image_of_one_platform_is_current_while_its_
     assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
+def built_on(base):
+    return {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
+
+
+def test_a_base_costs_a_head_and_what_is_behind_it_is_fetched_only_where_it_moved(tmp_path, loopback):
+    base = loopback.move("alpine", "3.21", "base")
+    now = loopback.store.tag("library/python", "3.12", index([image_of("a")], annotations=built_on(base)))
+    _, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
+    assert asked == [("HEAD", "3.12"), ("GET", now), ("HEAD", "3.21")]
+    newer = loopback.move("alpine", "3.21", "newer base")
+    found, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
+    assert asked == [("HEAD", "3.12"), ("GET", now), ("HEAD", "3.21"), ("GET", newer)]
+    assert len(found[1]["notes"]) == 1
+
+
+@pytest.mark.parametrize("pinned", [True, False])
+def test_a_base_that_the_run_asked_for_is_not_asked_for_again(tmp_path, loopback, pinned):
+    base = loopback.move("alpine", "3.21", "base")
+    loopback.store.tag("library/python", "3.12", index([image_of("a")], annotations=built_on(base)))
+    newer = loopback.move("alpine", "3.21", "newer base")
+    content = f"FROM python:3.12\nFROM alpine:3.21{f'@{newer}' if pinned else ''}\n"
+    found, asked, *_ = choose(tmp_path, loopback, content)
+    assert len(found[1]["notes"]) == 1
+    assert [word for _, word in asked].count("3.21") == 1
+    assert [word for _, word in asked].count(newer) == 1
+
+
+def test_a_base_that_the_run_could_not_ask_for_is_not_asked_for_again(tmp_path, loopback):
+    base = {"base.name": "nowhere:1", "base.digest": digest("before")}
+    said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
+    loopback.store.tag("library/python", "3.12", index([image_of("a")], annotations=said))
+    found, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\nFROM nowhere:1\n")
+    assert "notes" not in found[1]
+    assert [word for _, word in asked].count("1") == 1
+
+
 def test_a_base_on_a_registry_that_nobody_listed_is_not_asked_for(tmp_path, loopback):
     said = {
         "org.opencontainers.image.base.name": "registry.evil.example/x:1",
