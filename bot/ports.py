@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.extras import Extras
     from bot.model.found import Found
     from bot.model.history import LineEnd, Sighting
-    from bot.model.image import Claim, ImageFacts, Manifest, Recorded
+    from bot.model.image import Claim, ImageFacts, Kept, Manifest, Recorded
     from bot.model.policy import Rule
     from bot.model.proposal import Proposal, Seen
     from bot.model.reference import Digest, Line
@@ -292,11 +292,11 @@ class Memory(Protocol):
         """Write down what tags pointed to `at` a time; once in a run."""
         ...
 
-    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:
+    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Kept]:
         """Return those that are kept: what was fetched and hashed never changes."""
         ...
 
-    def keep(self, manifests: Iterable[Manifest]) -> None:
+    def keep(self, fetched: Iterable[Kept]) -> None:
         """Keep what was fetched and hashed."""
         ...
 

@@ -61,6 +61,15 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A manifest that earlier runs fetched."""
+
+    manifest: Manifest
+    repositories: frozenset[str]
+    """Canonical: under whose names; what one of them has another may not have."""
+
+
+@dataclass(frozen=True, slots=True)
 class BaseImage:
     """What an image says it was built on."""
 

@@ -11,7 +11,7 @@ from bot.core.ages import known_since, matured
 from bot.core.platforms import image_for
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import Sighting
-from bot.model.image import Claim, Kind, Manifest, Recorded, Resolution, Resolved, Unresolved
+from bot.model.image import Claim, Kept, Kind, Manifest, Recorded, Resolution, Resolved, Unresolved
 from bot.model.reference import Digest, Line
 from bot.model.report import Failed
 from bot.model.vocabulary import Reason, Stage
@@ -87,7 +87,7 @@ def resolve(
 
 def _recall(
     memory: Memory, wishes: Mapping[Line, Iterable[Wish]]
-) -> tuple[Mapping[Line, Claim], Mapping[Line, Sequence[Sighting]], Mapping[Digest, Manifest]]:
+) -> tuple[Mapping[Line, Claim], Mapping[Line, Sequence[Sighting]], Mapping[Digest, Kept]]:
     """Return what earlier runs knew of these lines, and of what they and the files point to."""
     claims, sightings = memory.claims(wishes.keys()), memory.sightings(wishes.keys())
     digests = {claim.digest for claim in claims.values()}
@@ -104,9 +104,10 @@ class _Asking:
     is_held: IsHeld
     claims: Mapping[Line, Claim]
     sightings: Mapping[Line, Sequence[Sighting]]
-    manifests: Mapping[Digest, Manifest]
+    kept: Mapping[Digest, Kept]
     seen: dict[Line, Claim] = field(default_factory=dict)
-    fetched: dict[Digest, Manifest] = field(default_factory=dict)
+    fetched: dict[tuple[Digest, str], Manifest] = field(default_factory=dict)
+    """By digest and repository."""
     troubles: Troubles = field(default_factory=Troubles)
     all_moved: dict[str, bool] = field(default_factory=dict)
     """By host: whether every place that was looked at so far had something newer."""
@@ -130,9 +131,18 @@ class _Asking:
         """Write down what was seen, also where some lines failed; yield why that could not be done."""
         try:
             self.sources.memory.saw(self.seen, self.now)
-            self.sources.memory.keep(self.fetched.values())
+            self.sources.memory.keep(self._fetched())
         except StateError as error:
             yield Failed(STATE, Stage.RESOLVE, str(error))
+
+    def _fetched(self) -> Iterator[Kept]:
+        """Yield what was fetched, with all names under which it ever was, as far as that is known."""
+        names: dict[Digest, set[str]] = defaultdict(set)
+        for digest, repository in self.fetched:
+            names[digest].add(repository)
+        for (digest, _), manifest in self.fetched.items():
+            before = self.kept[digest].repositories if digest in self.kept else ()
+            yield Kept(manifest, frozenset(names[digest].union(before)))
 
     def _current(self, line: Line, held: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return what the line points to, and what is behind it where that came along.
@@ -149,7 +159,7 @@ class _Asking:
                     raise
                 manifest, only = None, None  # what is rationed is pulls; a HEAD is none
             if manifest is not None:
-                self.fetched[manifest.digest] = manifest
+                self.fetched[manifest.digest, line.repository] = manifest
                 self.seen[line] = Claim(manifest.digest, manifest.media_type)
                 return manifest.digest, manifest
             if only is not None:
@@ -186,8 +196,13 @@ class _Asking:
         """Return what is behind what the line points to, fetched under its own name in this run or an earlier one."""
         line, claim = resolved.line, self.claims.get(resolved.line)
         may_be_known = claim and claim.digest == resolved.digest and not self._is_cached(line)
-        known = self.manifests.get(resolved.digest) if may_be_known else None
+        known = self._known(line, resolved.digest) if may_be_known else None
         return known or self._fetch(line, resolved.digest)
+
+    def _known(self, line: Line, digest: Digest) -> Manifest | None:
+        """Return what an earlier run fetched under the name of this very repository."""
+        kept = self.kept.get(digest)
+        return kept.manifest if kept is not None and line.repository in kept.repositories else None
 
     def _held(self, line: Line, held: Iterable[Digest], current: Manifest) -> Iterator[tuple[Digest, Manifest | None]]:
         """Yield what is behind each digest that places hold; of what could not be asked for, nothing is known.
@@ -197,7 +212,7 @@ class _Asking:
         for digest in sorted(held):
             if current.holds(digest):
                 continue
-            known = None if line.host in self.sources.purging else self.manifests.get(digest)
+            known = None if line.host in self.sources.purging else self._known(line, digest)
             try:
                 yield digest, known or self._fetch(line, digest)
             except RegistryError as error:
@@ -286,7 +301,7 @@ class _Asking:
         )
 
     def _fetch(self, line: Line, digest: Digest) -> Manifest:
-        self.fetched[digest] = manifest = self.sources.registry.fetch(line, digest)
+        self.fetched[digest, line.repository] = manifest = self.sources.registry.fetch(line, digest)
         return manifest
 
     def _recorded(self, line: Line, digest: Digest) -> Recorded | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, select
 
 from bot.model.evidence import Scan, ScannerIdentity, Subject
 from bot.model.history import Sighting
-from bot.model.image import Claim, Manifest
+from bot.model.image import Claim, Kept
 from bot.model.reference import Digest, Line
 from bot.state.database import Database
 from bot.state.tables import ANSWERS, ENDS, EVIDENCE, LINES_KEPT, MANIFESTS, SIGHTINGS, batches, upsert
@@ -25,7 +25,7 @@ EVIDENCE_KEPT: Final = timedelta(days=5)
 MAX_DOCUMENT: Final = 4 * 1024 * 1024
 """Characters; five thousand findings take a third of it. What is longer is made anew each time."""
 
-_MANIFEST = TypeAdapter(Manifest)
+_KEPT = TypeAdapter(Kept)
 _SCAN = TypeAdapter(Scan)
 _Item = TypeVar("_Item")
 
@@ -70,20 +70,20 @@ class DatabaseMemory:
             upsert(connection, ANSWERS, [_answer(line, claims[line], at) for line in news])
             _prune(connection, at)
 
-    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:
+    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Kept]:
         """Return those that are kept."""
-        found: dict[Digest, Manifest] = {}
+        found: dict[Digest, Kept] = {}
         with self._database.reading() as connection:
             for some in batches(sorted(set(digests))):
                 for row in connection.execute(select(MANIFESTS).where(MANIFESTS.c.digest.in_(some))):
-                    manifest = _read(_MANIFEST, row.document)
-                    if manifest is not None:
-                        found[Digest(row.digest)] = manifest
+                    kept = _read(_KEPT, row.document)
+                    if kept is not None:
+                        found[Digest(row.digest)] = kept
         return found
 
-    def keep(self, manifests: Iterable[Manifest]) -> None:
+    def keep(self, fetched: Iterable[Kept]) -> None:
         """Keep what was fetched and hashed."""
-        documents = {manifest.digest: _document(_MANIFEST, manifest) for manifest in manifests}
+        documents = {kept.manifest.digest: _document(_KEPT, kept) for kept in fetched}
         at = self._now()
         rows = [{"digest": key, "document": text, "kept_at": at} for key, text in documents.items() if text]
         with self._database.writing() as connection:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.model.evidence import Scan, ScannerIdentity, Subject
 from bot.model.history import LineEnd, Sighting
-from bot.model.image import Claim, Manifest
+from bot.model.image import Claim, Kept
 from bot.model.reference import Digest, Line
 
 
@@ -25,11 +25,11 @@ class NoMemory:
     def saw(self, claims: Mapping[Line, Claim], at: datetime) -> None:
         """Forget it."""
 
-    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Manifest]:  # noqa: ARG002 - the seam's
+    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Kept]:  # noqa: ARG002 - the seam's
         """Return none."""
         return {}
 
-    def keep(self, manifests: Iterable[Manifest]) -> None:
+    def keep(self, fetched: Iterable[Kept]) -> None:
         """Forget them."""
 
     def evidence(self, scanner: ScannerIdentity, subjects: Collection[Subject]) -> Mapping[Subject, Scan]:  # noqa: ARG002 - the seam's signature

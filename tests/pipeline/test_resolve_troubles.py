@@ -216,3 +216,44 @@ def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tm
             resolved = answers_of([cached, direct], entries, memory=memory).resolutions[cached]
             assert isinstance(resolved, Resolved)
             assert resolved.not_pullable
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_what_another_repository_gave_in_an_earlier_run_does_not_speak_for_this_one(tmp_path, status):
+    """Both tags point to one image, which the first repository may list and not have."""
+    memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+
+    def answer(received: Received) -> Reply:
+        is_missing = received.path == f"/v2/copy/manifests/{IMAGE.digest}" and status == 404
+        return Reply(404) if is_missing else manifest()
+
+    with Listener(answer) as server:
+        copy, source = (Line(f"{server.host}/{name}", "1") for name in ("copy", "source"))
+        entries = [RegistryEntry(server.host, insecure=True)]
+        for lines in ([source], [copy], [copy, source], [copy, source]):
+            found = answers_of(lines, entries, memory=memory).resolutions
+        resolved = found[copy]
+    assert isinstance(resolved, Resolved)
+    assert bool(resolved.not_pullable) == (status == 404)
+    assert server.asked.count(f"GET /v2/copy/manifests/{IMAGE.digest}") == (3 if status == 404 else 1)
+
+
+def test_a_held_digest_that_another_repository_gave_may_be_gone_from_this_one(tmp_path):
+    memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    newer = images.image([images.layer({"a": b"newer"})])
+
+    def answer(received: Received) -> Reply:
+        if received.path == f"/v2/copy/manifests/{IMAGE.digest}":
+            return Reply(404)
+        if received.path.startswith("/v2/copy/"):
+            said = {"Content-Type": newer.media_type, "Docker-Content-Digest": newer.digest}
+            return Reply(200, newer.content, said)
+        return manifest()
+
+    with Listener(answer) as server:
+        copy, source = (Line(f"{server.host}/{name}", "1") for name in ("copy", "source"))
+        entries = [RegistryEntry(server.host, insecure=True)]
+        answers_of([source], entries, memory=memory)
+        resolved = answers_of([copy], entries, memory=memory, held=IMAGE.digest).resolutions[copy]
+    assert isinstance(resolved, Resolved)
+    assert resolved.held == {IMAGE.digest: None}

@@ -11,7 +11,7 @@ from support.values import digest
 from bot.demo import images
 from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity, Subject
 from bot.model.history import Sighting
-from bot.model.image import Claim
+from bot.model.image import Claim, Kept, Manifest
 from bot.model.reference import Line
 from bot.ports import Memory
 from bot.registries.manifest import parse_document
@@ -41,6 +41,10 @@ def subject(content: str, platform: str = "linux/amd64", line: Line = LINE) -> S
 @pytest.fixture
 def now(place):
     return place.now
+
+
+def fetched(manifest: Manifest) -> Kept:
+    return Kept(manifest, frozenset({"ghcr.io/a/b"}))
 
 
 def stays(memory: Memory, line: Line = LINE) -> list[tuple[str, datetime, datetime]]:
@@ -113,15 +117,16 @@ def test_a_memory_outlives_the_one_who_opened_it(place, now):
 
 
 def test_manifests_come_back_as_they_were(memory):
-    memory.keep([MANIFEST, OF_ONE])
-    memory.keep([MANIFEST])
+    one, two = Kept(MANIFEST, frozenset({"ghcr.io/a/b", "ghcr.io/a/c"})), fetched(OF_ONE)
+    memory.keep([fetched(MANIFEST), two])
+    memory.keep([one])
     kept_ones = memory.manifests([MANIFEST.digest, OF_ONE.digest, digest("c")])
-    assert kept_ones == {MANIFEST.digest: MANIFEST, OF_ONE.digest: OF_ONE}
-    assert kept_ones[MANIFEST.digest].platforms == ("linux/amd64", "linux/arm64/v8")
+    assert kept_ones == {MANIFEST.digest: one, OF_ONE.digest: two}
+    assert kept_ones[MANIFEST.digest].manifest.platforms == ("linux/amd64", "linux/arm64/v8")
 
 
 def test_a_document_beyond_the_limit_is_not_kept(memory):
-    memory.keep([replace(MANIFEST, annotations=(("key", "x" * kept.MAX_DOCUMENT),))])
+    memory.keep([fetched(replace(MANIFEST, annotations=(("key", "x" * kept.MAX_DOCUMENT),)))])
     assert memory.manifests([MANIFEST.digest]) == {}
 
 
@@ -131,7 +136,7 @@ def test_text_that_is_none_is_not_kept_and_breaks_nothing(memory):
 
 
 def test_what_another_release_kept_in_another_shape_is_as_if_it_were_not_there(place, memory):
-    memory.keep([MANIFEST])
+    memory.keep([fetched(MANIFEST)])
     with place.database().writing() as connection:
         connection.exec_driver_sql("UPDATE manifests SET document = '{\"digest\": 1}'")
     assert memory.manifests([MANIFEST.digest]) == {}
@@ -183,7 +188,7 @@ def test_old_sightings_are_dropped_but_for_the_newest_of_each_line(memory, now):
 
 
 def test_old_scans_and_manifests_are_dropped(memory, place, now):
-    memory.keep([MANIFEST])
+    memory.keep([fetched(MANIFEST)])
     memory.keep_evidence({subject("a"): SCAN})
     memory.saw({}, now + kept.EVIDENCE_KEPT)
     assert memory.evidence(TRIVY, [subject("a")])

@@ -11,7 +11,7 @@ from itertools import pairwise
 from support.parts import ROOT
 from support.values import digest
 
-from bot.model.image import Claim, Kind, Manifest
+from bot.model.image import Claim, Kept, Kind, Manifest
 from bot.model.reference import Line
 from bot.state.tables import SIGHTINGS, upsert
 
@@ -22,7 +22,7 @@ PROGRAM = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from bot.model.image import Claim, Kind, Manifest
+from bot.model.image import Claim, Kept, Kind, Manifest
 from bot.model.reference import Line
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
@@ -35,7 +35,7 @@ lines = [Line(f"ghcr.io/acme/{{number}}", "1") for number in range({lines})]
 for turn in range({rounds}):
     digest = "sha256:" + f"{{turn:064x}}"
     memory.saw({{line: Claim(digest, "m") for line in lines[:: {step}]}}, now + timedelta(hours=turn))
-    memory.keep([Manifest(digest, Kind.MANIFEST, "m", (), ())])
+    memory.keep([Kept(Manifest(digest, Kind.MANIFEST, "m", (), ()), frozenset())])
     memory.sightings(lines)
 """
 
@@ -80,7 +80,7 @@ def test_processes_that_all_start_with_nothing_there_make_the_tables_once(new_pl
 def test_threads_share_one_memory(memory, place):
     def write(number: int) -> None:
         memory.saw({line: Claim(digest(str(number)), "m") for line in LINES}, place.now + timedelta(minutes=number))
-        memory.keep([Manifest(digest(str(number)), Kind.MANIFEST, "m", (), ())])
+        memory.keep([Kept(Manifest(digest(str(number)), Kind.MANIFEST, "m", (), ()), frozenset())])
         assert memory.claims(LINES).keys() == set(LINES)
 
     with ThreadPoolExecutor(8) as threads:
