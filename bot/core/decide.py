@@ -73,6 +73,9 @@ def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
     is_written = resolved.line == selected.line
     if is_written and held is not None and held in resolved.held and resolved.held[held] is None:
         return Update(selected, (_candidate(selected, resolved, new),), Cause.GONE, changed_hands(resolved))
+    kept = resolved.kept.get(held) if held is not None else None
+    if isinstance(kept, Unresolved):
+        return Unknown(selected, kept.reason, kept.detail)
     notes: list[str] = []
     for reason, why in holds(selected, resolved):
         accepted = acceptance(selected, reason, why, now)
@@ -91,7 +94,7 @@ def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:
     """Return where a place goes: to the index, or to the image of its platform where it pins one platform's image."""
     held = selected.occurrence.reference.digest
     kept = resolved.kept.get(held) if held is not None else None
-    return kept or resolved.manifest
+    return kept if isinstance(kept, Manifest) else resolved.manifest
 
 
 def _of_age(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Decision:

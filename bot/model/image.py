@@ -118,8 +118,9 @@ class Resolved:
     """Behind `digest`, once its bytes were fetched and hashed under the name that stands in the file."""
     held: Mapping[Digest, Manifest | None] = field(default_factory=dict)
     """Other digests that places hold, and what is behind them: None where the registry has it no more."""
-    kept: Mapping[Digest, Manifest | None] = field(default_factory=dict)
-    """By a held digest of one platform's manifest: that of the same platform in the index, None where it has none."""
+    kept: Mapping[Digest, Manifest | Unresolved | None] = field(default_factory=dict)
+    """By a held digest of one platform's manifest: that of the same platform in the index, None where it has none;
+    Unresolved where that could not be found out."""
     earlier: tuple[Manifest, ...] = ()
     """What the line pointed to before, as far as it may be taken and can still be fetched; newest first."""
     history: tuple[Sighting, ...] = ()

@@ -184,8 +184,9 @@ class _Asking:
                 raise
             return replace(resolved, not_pullable=str(error))
         held = dict(self._held(line, {wish.held for wish in moving if wish.held is not None}, manifest))
-        held_platforms = dict(self._held_platforms(line, held, manifest, moving))
-        kept = dict(self._kept(line, held_platforms, manifest))
+        platforms = dict(self._held_platforms(line, held, manifest, moving))
+        kept = dict(self._kept(line, platforms, manifest))
+        held_platforms = {digest: platform for digest, platform in platforms.items() if isinstance(platform, str)}
         recorded = {digest: record for digest in (current, *held) if (record := self._recorded(line, digest))}
         platform = self._platform(line, manifest, held, moving)
         resolved = replace(resolved, manifest=manifest, platform=platform, held=held, kept=kept, recorded=recorded)
@@ -222,29 +223,39 @@ class _Asking:
 
     def _held_platforms(
         self, line: Line, held: Mapping[Digest, Manifest | None], current: Manifest, moving: Iterable[Wish]
-    ) -> Iterator[tuple[Digest, str]]:
+    ) -> Iterator[tuple[Digest, str | Unresolved]]:
         """Yield the platform of each held manifest, which its config says, where there is anything to compare it with.
 
-        Who pinned one in place of an index keeps to it, so that there it must be known.
+        Who pinned one in place of an index keeps to it: where it cannot be found out, the line is resolved for others.
         """
         named = {wish.held for wish in moving if wish.names_platforms}
         for digest, old in held.items():
-            if old is None or old.kind is not Kind.MANIFEST:
+            if old is None or old.kind is not Kind.MANIFEST or not (current.kind is Kind.INDEX or digest in named):
                 continue
-            if current.kind is Kind.INDEX:
+            try:
                 platform = next(iter(self.sources.registry.describe(line, old).platforms), None)
-            else:
-                platform = self._described(line, old) if digest in named else None
+            except RegistryError as error:
+                self.troubles.note(line.host, error)
+                if current.kind is Kind.INDEX and not _is_definite(error):
+                    yield digest, Unresolved(line, error.reason, str(error))
+                continue
             if platform is not None:
                 yield digest, platform
 
     def _kept(
-        self, line: Line, platforms: Mapping[Digest, str], current: Manifest
-    ) -> Iterator[tuple[Digest, Manifest | None]]:
+        self, line: Line, platforms: Mapping[Digest, str | Unresolved], current: Manifest
+    ) -> Iterator[tuple[Digest, Manifest | Unresolved | None]]:
         """Yield, for each held manifest of one platform, the one of the same platform: who pinned one keeps to one."""
         for digest, platform in platforms.items() if current.kind is Kind.INDEX else ():
+            if isinstance(platform, Unresolved):
+                yield digest, platform
+                continue
             child = image_for(current, platform)
-            yield digest, self._fetch(line, child.digest) if child is not None else None
+            try:
+                yield digest, self._fetch(line, child.digest) if child is not None else None
+            except RegistryError as error:
+                self.troubles.note(line.host, error)
+                yield digest, None if _is_definite(error) else Unresolved(line, error.reason, str(error))
 
     def _platform(
         self, line: Line, current: Manifest, held: Mapping[Digest, Manifest | None], moving: Iterable[Wish]

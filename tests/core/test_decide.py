@@ -76,6 +76,13 @@ def test_what_cannot_be_pulled_by_the_name_in_the_file_is_held():
     assert decision == Held(place("old"), Reason.NOT_PULLABLE, "404")
 
 
+def test_who_pins_one_platform_waits_where_it_could_not_be_found_out_which_and_others_move():
+    unknown = Unresolved(NGINX, Reason.REGISTRY_ERROR, "502")
+    resolved = points_to("new", kept={digest("one"): unknown})
+    assert decide(place("one"), [resolved], NOW) == Unknown(place("one"), Reason.REGISTRY_ERROR, "502")
+    assert chosen(decide(place("old"), [resolved], NOW)) == [digest("new")]
+
+
 # ---- patches -----------------------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
+from support.listener import Listener, Reply
 from support.values import digest
 from support.worlds import NOW, Loopback, build, write_tree
 
@@ -14,6 +15,7 @@ from bot.model.policy import Accepted, EndOfLife, Rule, Rulebook, UpdateMode
 from bot.model.vocabulary import Reason
 from bot.pipeline import ask
 from bot.pipeline.scan import scan
+from bot.registries.access import RegistryEntry
 from bot.reports.json_document import scan_document
 from bot.reports.text import scan_text
 from bot.worktree import WorkTree
@@ -126,6 +128,34 @@ def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
     loopback.store.tag("library/python", "3.12", index([image_of("e")]))
     found, *_ = choose(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
     assert status(found[1]) == ("held", "platform-lost")
+
+
+@pytest.mark.parametrize(
+    ("status_code", "expected"), [(502, ("unresolved", "registry-error")), (404, ("update", None))]
+)
+def test_a_platform_that_could_not_be_found_out_is_a_trouble_of_who_pins_it_alone(
+    tmp_path, loopback, status_code, expected
+):
+    """The config of the pinned image cannot be read; the index that it is one of is pinned as well."""
+    pinned = index([image_of("a")]).children[0]
+    old = loopback.store.tag("library/python", "3.12", index([image_of("a"), image_of("b", "linux/arm64")]))
+    loopback.store.tag("library/python", "3.12", index([image_of("c"), image_of("d", "linux/arm64")]))
+    files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python:3.12@{pinned.digest}\n"}
+
+    def answer(received):
+        """Answer as the registry does, but for configs."""
+        if "/blobs/" in received.path:
+            return Reply(status_code)
+        stored = loopback.store.manifest(*received.path.removeprefix("/v2/").split("/manifests/"))
+        return Reply(200, stored.content, {"Content-Type": stored.media_type}) if stored else Reply(404)
+
+    with Listener(answer) as server:
+        loopback.entries = (RegistryEntry("docker.io", mirror=server.host, insecure=True),)
+        rulebook = Rulebook(own=(), hosts=HUB)
+        report = scan(WorkTree(write_tree(tmp_path / "tree", files)), "tree", loopback.world(), rulebook).report
+    document = json.loads(scan_document(report))
+    assert [status(place) for place in document["occurrences"]] == [("update", None), expected]
+    assert [failed["subject"] for failed in document["failed"]] == (["docker.io"] if status_code == 502 else [])
 
 
 @dataclass
