@@ -106,7 +106,7 @@ WRONG = [
     ("forges: [{kind: gitlab, repositories: [a/b/c, A/b/C]}]", "forges[0].repositories[1]", "a second time"),
     ("forges: [{kind: gitlab, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
     ("forges: [{kind: gitlab, repositories: [a/b], url: 'https://x.example/api/v4'}]", "forges[0].url", "`/api/`"),
-    ("forges: [{kind: gitlab, repositories: [a/b], app: {}}]", "forges[0].app", "comes with a later release"),
+    ("forges: [{kind: gitlab, repositories: [a/b], app: {}}]", "forges[0].app", "is no key here"),
     ("forges: [{kind: gihub}]", "forges[0]", "did you mean `github`?"),
     ("forges: [{kind: [github]}]", "forges[0]", "is none of github, gitlab, local"),
     ("forges: [{repositories: [a/b]}]", "forges[0]", "needs a `kind`: github, gitlab or local"),
