@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from bot.model.extras import NO_EXTRAS
-
 if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
@@ -18,10 +16,10 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.found import Found
     from bot.model.history import LineEnd, Sighting
     from bot.model.image import Claim, ImageFacts, Kept, Manifest, Recorded
-    from bot.model.policy import Rule
     from bot.model.proposal import Proposal, Seen
     from bot.model.reference import Digest, Line
     from bot.model.report import Failed
+    from bot.model.rules import Rule
     from bot.model.source import Change, FilePath, SourceFile
     from bot.model.task import BuildTask
 
@@ -172,7 +170,7 @@ class Forge(Protocol):
         """Make the request for a branch that exists; one that is already open is amended instead."""
         ...
 
-    def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
+    def amend(self, seen: Seen, title: str, body: str, extras: Extras = ...) -> tuple[str, ...]:
         """Change title and body of an open request where they are others, and set `extras` on it.
 
         What could not be set is returned in sentences; where it must no longer merge by itself, that is ForgeError.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from bot.formats import all_formats, formats_with
 from bot.model.errors import UsageError
-from bot.model.policy import Rule, Rulebook
+from bot.model.policy import Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
@@ -19,6 +19,7 @@ from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, Scanner
 
 if TYPE_CHECKING:
     from bot.forges.github import AppKey
+    from bot.model.rules import Rule
     from bot.pipeline.judge import World
     from bot.pipeline.orders import Orders
     from bot.pipeline.plan import Templates

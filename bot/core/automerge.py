@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.core.tags import reaches
 from bot.model.decision import Update
 from bot.model.evidence import Evidence, Scan
-from bot.model.policy import Automerge
+from bot.model.rules import Automerge
 
 
 def may_merge(update: Update, evidence: Evidence) -> bool:

@@ -9,8 +9,8 @@ from bot.core.globs import matches
 from bot.core.tags import Ending
 from bot.model.decision import Superseded, UpToDate
 from bot.model.history import LineEnd
-from bot.model.policy import EndOfLife
 from bot.model.reference import Digest, Line
+from bot.model.rules import EndOfLife
 from bot.model.vocabulary import Reason
 
 

@@ -12,7 +12,7 @@ from typing import assert_never
 from bot.core.branch import branch_name, group_key, line_key
 from bot.core.transition import transition_of
 from bot.model.decision import Candidate, Selected, Update
-from bot.model.policy import SplitBy
+from bot.model.modes import SplitBy
 from bot.model.proposal import ProposedImage, Target
 from bot.model.reference import Line
 

@@ -8,8 +8,8 @@ from bot.core.compare import count_by_severity, distinct
 from bot.model.decision import Cause, Update
 from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.extras import Extras
+from bot.model.modes import OnClose, Rebase
 from bot.model.pace import Schedule
-from bot.model.policy import OnClose, Rebase
 from bot.model.proposal import Worth
 
 

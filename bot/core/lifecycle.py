@@ -12,7 +12,7 @@ from bot.core.mark import memory
 from bot.core.missing import is_accepted, missing
 from bot.model.dashboard import Ask
 from bot.model.extras import NO_EXTRAS
-from bot.model.policy import OnClose, Rebase
+from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
     Close,
     Leave,

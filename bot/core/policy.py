@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bot.core.globs import matches
-from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy, Rulebook
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Role
+
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.rules import Match, Rule
 
 Value = TypeVar("Value")
 

@@ -10,7 +10,8 @@ from bot.core.closing import allow
 from bot.core.policy import Place, policy_for, role_of
 from bot.model.decision import Selected, Skip
 from bot.model.hosts import PUBLIC_HOSTS
-from bot.model.policy import Policy, Rulebook, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy, Rulebook
 from bot.model.reference import parse_sha256
 from bot.model.source import Closed, IgnoreComment, Occurrence
 from bot.model.vocabulary import Reason, Role

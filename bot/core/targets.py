@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.core.tags import ended, is_kin, patched, successor
 from bot.model.decision import Selected
-from bot.model.policy import UpdateMode
+from bot.model.modes import UpdateMode
 from bot.model.reference import Line
 from bot.model.source import Slot
 

@@ -1,127 +1,23 @@
-"""What the operator wants: rules over images and places."""
+"""What holds at one place, after every rule was asked, and all rules of a run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.model.hosts import PURGING_HOSTS
-from bot.model.vocabulary import Reason, Role
+from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode
+from bot.model.vocabulary import Reason
 
-if TYPE_CHECKING:  # fields name it, and nothing here makes one: a start pays only for what it uses
+if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
     from bot.model.evidence import Severity
     from bot.model.pace import Schedule
-
-
-class UpdateMode(StrEnum):
-    """How far an image may move."""
-
-    NONE = "none"
-    DIGEST = "digest"
-    PATCH = "patch"
-    MINOR = "minor"
-    MAJOR = "major"
-
-
-class SplitBy(StrEnum):
-    """How far one line or group is cut into proposals of their own."""
-
-    NOTHING = "nothing"
-    FOLDER = "folder"
-
-
-class OnClose(StrEnum):
-    """What a person declines by closing a proposal."""
-
-    DIGEST = "digest"
-    """Exactly what it proposed; what comes next is offered."""
-    LINE = "line"
-    """All that its lines will ever point to, until that is pressing."""
-
-
-class Rebase(StrEnum):
-    """When a proposal is built anew because its base moved on."""
-
-    AUTO = "auto"
-    """Where it conflicts, and where the forge merges only what is up to date."""
-    NEVER = "never"
-    ALWAYS = "always"
-
-
-@dataclass(frozen=True, slots=True)
-class Automerge:
-    """Under which conditions the forge may merge a proposal by itself; all of them."""
-
-    max_update: UpdateMode
-    """How far the farthest of its images may move."""
-    require_scan: bool = True
-    """Whether what it moves to must have been scanned."""
-    no_new: bool = True
-    """Whether it must be known that it brings no vulnerability."""
+    from bot.model.rules import Accepted, Automerge, EndOfLife, Rule
 
 
 REFRESH_EVERY = timedelta(days=7)
 """How often a proposal that waits for people may change under them: each time costs an approval and a CI run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A condition on a place; what is None or empty matches everything. Texts are globs over the whole value."""
-
-    image: tuple[str, ...] = ()
-    """Canonical repositories: `docker.io/library/*`."""
-    path: tuple[str, ...] = ()
-    format: tuple[str, ...] = ()
-    role: Role | None = None
-    repository: tuple[str, ...] = ()
-    """Names of git repositories."""
-    base_branch: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A hold that somebody answers for."""
-
-    reason: Reason
-    owner: str
-    because: str
-    until: date
-    """The last day on which it is accepted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Keys that are set hold where `match` matches; None leaves the key to a later rule."""
-
-    match: Match = field(default_factory=Match)
-    update: UpdateMode | None = None
-    pin: bool | None = None
-    tag: str | None = None
-    ignore: bool | None = None
-    labels: tuple[str, ...] | None = None
-    require_scan: bool | None = None
-    allow: tuple[Reason, ...] | None = None
-    accept: tuple[Accepted, ...] | None = None
-    min_age: timedelta | None = None
-    platforms: tuple[str, ...] | None = None
-    os_variants: bool | None = None
-    replace_ended: bool | None = None
-    bypass_min_age_for: tuple[Severity, ...] | None = None
-    group: str | None = None
-    split_by: SplitBy | None = None
-    refresh_every: timedelta | None = None
-    paused: bool | None = None
-    schedule: Schedule | None = None
-    on_close: OnClose | None = None
-    reviewers: tuple[str, ...] | None = None
-    assignees: tuple[str, ...] | None = None
-    milestone: str | None = None
-    draft: bool | None = None
-    automerge: Automerge | None = None
-    rebase: Rebase | None = None
-    mandatory: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +71,6 @@ class Policy:
     """Whether the repository itself, by its own file or by comments, can neither ignore the place nor slow it down."""
     names_own: bool = False
     """Whether a matching rule says `role: own`, without which own images are left alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndOfLife:
-    """The operator's word on when support for some tags of an image ends. Texts are globs over the whole value."""
-
-    image: str
-    tag: str
-    date: date
-    """The last day of support."""
-    successor: str | None = None
-    """The tag to move to."""
 
 
 @dataclass(frozen=True, slots=True)

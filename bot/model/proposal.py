@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from bot.model.dashboard import Ask
 from bot.model.extras import NO_EXTRAS, Extras
+from bot.model.modes import OnClose, Rebase
 from bot.model.pace import Schedule
-from bot.model.policy import OnClose, Rebase
 from bot.model.source import Change
 
 Target = str

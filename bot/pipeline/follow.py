@@ -13,9 +13,9 @@ from bot.core.targets import Course, course_of, targets
 from bot.model.decision import Selected
 from bot.model.errors import RegistryError
 from bot.model.hosts import announces_ends, is_acr
-from bot.model.policy import EndOfLife
 from bot.model.reference import Line
 from bot.model.report import Failed
+from bot.model.rules import EndOfLife
 from bot.model.vocabulary import Reason
 from bot.pipeline.pool import Pool
 from bot.pipeline.troubles import Troubles

@@ -18,8 +18,8 @@ from bot.model.vocabulary import Reason, Stage
 from bot.ports import Entry, FileFormat, GitRepository, RulesReader, Tree
 
 if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.policy import Rule
     from bot.model.remark import Remark
+    from bot.model.rules import Rule
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Larger files are not read: the largest manifests in the wild (bundles of CRDs) have some five megabytes."""

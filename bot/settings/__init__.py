@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.model.policy import Rule
+from bot.model.rules import Rule
 from bot.settings.values import (
     DEFAULT_BRANCH_PREFIX,
     DEFAULT_SCAN_TIMEOUT,

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.pace import Limits, Rollout, Schedule
-from bot.model.policy import Accepted, Automerge, EndOfLife, Match, Rule, Rulebook
+from bot.model.policy import Rulebook
+from bot.model.rules import Accepted, Automerge, EndOfLife, Match, Rule
 from bot.settings import fields, handling, schema, values
 from bot.settings.checks import problems_between
 from bot.settings.document import Document, parse_document, read_document

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import StrictBool
 
-from bot.model import policy
-from bot.model.policy import UpdateMode
+from bot.model import rules
+from bot.model.modes import UpdateMode
 from bot.settings import fields
 from bot.settings.section import Section
 
@@ -31,7 +31,7 @@ class Automerge(Section):
 
     max_update: UpdateMode
     """How far its images may move: along their tags (`digest`), or to tags that are no farther; `none` is never."""
-    require_scan: StrictBool = policy.Automerge(UpdateMode.NONE).require_scan
+    require_scan: StrictBool = rules.Automerge(UpdateMode.NONE).require_scan
     """Whether what it moves to must have been scanned."""
-    no_new: StrictBool = policy.Automerge(UpdateMode.NONE).no_new
+    no_new: StrictBool = rules.Automerge(UpdateMode.NONE).no_new
     """Whether old and new must have been compared, and the new one bring no vulnerability."""

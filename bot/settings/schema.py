@@ -12,7 +12,8 @@ from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.model.policy import OnClose, Policy, Rebase, SplitBy, UpdateMode
+from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode
+from bot.model.policy import Policy
 from bot.model.vocabulary import Role
 from bot.settings import fields, values
 from bot.settings.handling import Automerge, Refresh, Schedule

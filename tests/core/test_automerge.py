@@ -12,7 +12,9 @@ from bot.core.compare import compare
 from bot.core.tags import reaches
 from bot.model.decision import Candidate
 from bot.model.evidence import Evidence, NotScanned, Unscanned
-from bot.model.policy import Automerge, Policy, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy
+from bot.model.rules import Automerge
 
 DIGEST = Automerge(UpdateMode.DIGEST)
 OLD = f"python:3.12-slim@{digest('old')}"

@@ -16,8 +16,9 @@ from bot.model.decision import Candidate, Cause, Held, Refused, Selected, Unknow
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.history import Sighting
 from bot.model.image import Child, Kind, Manifest, Recorded, Resolved, Unresolved
-from bot.model.policy import Accepted, Policy
+from bot.model.policy import Policy
 from bot.model.reference import Line
+from bot.model.rules import Accepted
 from bot.model.vocabulary import Reason
 
 NGINX, NEXT = Line("docker.io/library/nginx", "1.27.1"), Line("docker.io/library/nginx", "1.27.3")

@@ -11,8 +11,10 @@ from bot.core.reconcile import reconcile
 from bot.core.select import Home, may_ask, select
 from bot.core.verdict import WITHDRAWN, verdict
 from bot.model.decision import Cause, Held, NotChecked, Refused, Selected, Skip, Superseded, Unknown, UpToDate
-from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy, Rulebook
 from bot.model.reference import Line
+from bot.model.rules import Match, Rule
 from bot.model.source import Closed, IgnoreComment, Slot, Span
 from bot.model.vocabulary import ACCEPTABLE, REASONS, SENTENCES, UNSUPPORTED_REASONS, Reason, Role, Status
 

@@ -7,7 +7,8 @@ from support.values import update
 
 from bot.core.handling import extras_of, rebase_of
 from bot.model.extras import Extras
-from bot.model.policy import Policy, Rebase
+from bot.model.modes import Rebase
+from bot.model.policy import Policy
 
 
 def together(*policies: Policy):

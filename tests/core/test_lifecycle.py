@@ -10,7 +10,7 @@ from bot.core.lifecycle import next_step
 from bot.core.mark import mark
 from bot.model.dashboard import Ask
 from bot.model.extras import Extras
-from bot.model.policy import OnClose, Rebase
+from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
     Close,
     Leave,

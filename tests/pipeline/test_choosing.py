@@ -11,7 +11,9 @@ from support.worlds import NOW, Loopback, build, write_tree
 
 from bot.demo.images import Image, image, index, layer
 from bot.model.image import Recorded
-from bot.model.policy import Accepted, EndOfLife, Rule, Rulebook, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.policy import Rulebook
+from bot.model.rules import Accepted, EndOfLife, Rule
 from bot.model.vocabulary import Reason
 from bot.pipeline import ask
 from bot.pipeline.scan import scan

@@ -16,7 +16,7 @@ from bot.core.dashboard import NOTHING, TITLE, TROUBLE
 from bot.forges.local import LocalFleet
 from bot.model.dashboard import Board
 from bot.model.pace import Limits
-from bot.model.policy import Match, Rule
+from bot.model.rules import Match, Rule
 from bot.model.vocabulary import Level
 
 pytestmark = pytest.mark.real("git")

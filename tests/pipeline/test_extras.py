@@ -11,7 +11,8 @@ from support.values import finding
 from support.worlds import ToldScanner, build
 
 from bot.model.evidence import Severity
-from bot.model.policy import Automerge, Match, Rule, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.rules import Automerge, Match, Rule
 
 pytestmark = pytest.mark.real("git")
 

@@ -12,7 +12,8 @@ from bot.cli.terminal import NoProgress
 from bot.core.verdict import verdict
 from bot.model.decision import Selected
 from bot.model.errors import RegistryError
-from bot.model.policy import Policy, Rulebook, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy, Rulebook
 from bot.model.vocabulary import Status
 from bot.pipeline.ask import ask
 from bot.pipeline.follow import follow

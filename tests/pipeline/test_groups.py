@@ -9,8 +9,9 @@ from support.stands import LocalStand
 from support.worlds import Loopback, build, outcomes
 
 from bot.core.branch import branch_name, group_key, line_key
-from bot.model.policy import Match, Rule, SplitBy
+from bot.model.modes import SplitBy
 from bot.model.reference import Line
+from bot.model.rules import Match, Rule
 from bot.registries.access import RegistryEntry
 
 pytestmark = pytest.mark.real("git")

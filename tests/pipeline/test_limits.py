@@ -9,7 +9,7 @@ from support.stands import LocalStand
 from support.worlds import build, outcomes
 
 from bot.model.pace import Limits, Schedule
-from bot.model.policy import Match, Rule
+from bot.model.rules import Match, Rule
 from bot.model.vocabulary import Level
 
 pytestmark = pytest.mark.real("git")

@@ -13,8 +13,8 @@ from support.worlds import NOW, Loopback, ToldScanner, build, write_tree
 from bot.core.holds import VERSION
 from bot.demo.images import image, index, layer
 from bot.model.errors import StateError
-from bot.model.policy import Rule
 from bot.model.reference import Line
+from bot.model.rules import Rule
 from bot.pipeline.pool import Pool
 from bot.pipeline.scan import scan
 from bot.reports.json_document import scan_document

@@ -9,7 +9,7 @@ from support.stands import LocalStand
 from support.worlds import NOW, outcomes
 
 from bot.demo.images import image, index, layer
-from bot.model.policy import Accepted, Rule
+from bot.model.rules import Accepted, Rule
 from bot.model.vocabulary import Reason
 
 pytestmark = pytest.mark.real("git")

@@ -8,7 +8,8 @@ import pytest
 from support.stands import LocalStand
 from support.worlds import build, outcomes
 
-from bot.model.policy import Match, Rule, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.rules import Match, Rule
 from bot.pipeline.survey import OWN_FILES
 
 pytestmark = pytest.mark.real("git")

@@ -15,8 +15,9 @@ from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
 
 from bot.model.evidence import Severity
 from bot.model.image import Claim
-from bot.model.policy import Accepted, OnClose, Rule
+from bot.model.modes import OnClose
 from bot.model.reference import Line
+from bot.model.rules import Accepted, Rule
 from bot.model.vocabulary import Reason
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory

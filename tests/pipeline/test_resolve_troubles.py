@@ -13,7 +13,8 @@ from bot.cli.terminal import NoProgress
 from bot.demo import images
 from bot.model.decision import Selected
 from bot.model.image import Resolved, Unresolved
-from bot.model.policy import Policy, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy
 from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES

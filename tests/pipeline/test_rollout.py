@@ -10,7 +10,7 @@ from support.worlds import build, outcomes
 
 from bot.forges.local import LocalFleet
 from bot.model.pace import Limits, Rollout
-from bot.model.policy import Rule
+from bot.model.rules import Rule
 
 pytestmark = pytest.mark.real("git")
 

@@ -9,7 +9,8 @@ from support.values import digest
 from support.worlds import Loopback, build, write_tree
 
 from bot.formats import formats_with
-from bot.model.policy import Match, Rule, Rulebook
+from bot.model.policy import Rulebook
+from bot.model.rules import Match, Rule
 from bot.model.vocabulary import Role
 from bot.pipeline.scan import scan
 from bot.pipeline.survey import MAX_FILE_BYTES

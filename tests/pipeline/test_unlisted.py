@@ -8,7 +8,8 @@ import pytest
 from support.stands import LocalStand
 from support.worlds import outcomes
 
-from bot.model.policy import Rule, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.rules import Rule
 
 pytestmark = pytest.mark.real("git")
 

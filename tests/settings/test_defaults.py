@@ -15,7 +15,8 @@ from jsonschema import Draft202012Validator
 from support import config_reference
 from support.parts import ROOT
 
-from bot.model.policy import Match, Policy, Rule
+from bot.model.policy import Policy
+from bot.model.rules import Match, Rule
 from bot.settings import (
     OWNER_WRITE_DELAY,
     GithubSettings,

@@ -9,7 +9,9 @@ from typing import get_args
 import pytest
 from support.parts import ROOT
 
-from bot.model.policy import Match, Policy, Rule, Rulebook, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy, Rulebook
+from bot.model.rules import Match, Rule
 from bot.model.vocabulary import ALLOWABLE, Role
 from bot.settings import (
     AppSettings,

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from bot.model.errors import ConfigError
-from bot.model.policy import Match, Rule, UpdateMode
+from bot.model.modes import UpdateMode
+from bot.model.rules import Match, Rule
 from bot.settings import load, repository_rules
 
 

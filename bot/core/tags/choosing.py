@@ -8,7 +8,7 @@ from typing import assert_never
 from bot.core.tags.families import beside, relatives
 from bot.core.tags.schedules import schedule_of
 from bot.core.tags.version import Scheme, Version
-from bot.model.policy import UpdateMode
+from bot.model.modes import UpdateMode
 
 
 def successor(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: bool = False) -> str | None:

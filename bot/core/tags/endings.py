@@ -14,7 +14,7 @@ from bot.core.tags.choosing import may_follow, newest, successor
 from bot.core.tags.families import beside, relatives
 from bot.core.tags.reading import read
 from bot.core.tags.version import Scheme, Version
-from bot.model.policy import UpdateMode
+from bot.model.modes import UpdateMode
 from bot.model.vocabulary import Reason
 
 _FULL_PRECISION = 3

@@ -6,7 +6,7 @@ import pytest
 from support.tag_lists import LISTS, rows
 
 from bot.core.tags import is_kin, successor
-from bot.model.policy import UpdateMode
+from bot.model.modes import UpdateMode
 
 
 def move(repository: str, tag: str, mode: UpdateMode, *, variants: bool = False) -> str:

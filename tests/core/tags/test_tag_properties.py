@@ -12,7 +12,7 @@ from support.tag_lists import LISTS
 
 from bot.core.tags import ended, patched, read, successor
 from bot.core.tags.systems import NUMBERED, NUMBERED_CLOSE, NUMBERED_DOTTED
-from bot.model.policy import UpdateMode
+from bot.model.modes import UpdateMode
 
 MOVING = [UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR]
 WORDS = [

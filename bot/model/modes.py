@@ -1,0 +1,40 @@
+"""The words by which a policy says how something is done."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class UpdateMode(StrEnum):
+    """How far an image may move."""
+
+    NONE = "none"
+    DIGEST = "digest"
+    PATCH = "patch"
+    MINOR = "minor"
+    MAJOR = "major"
+
+
+class SplitBy(StrEnum):
+    """How far one line or group is cut into proposals of their own."""
+
+    NOTHING = "nothing"
+    FOLDER = "folder"
+
+
+class OnClose(StrEnum):
+    """What a person declines by closing a proposal."""
+
+    DIGEST = "digest"
+    """Exactly what it proposed; what comes next is offered."""
+    LINE = "line"
+    """All that its lines will ever point to, until that is pressing."""
+
+
+class Rebase(StrEnum):
+    """When a proposal is built anew because its base moved on."""
+
+    AUTO = "auto"
+    """Where it conflicts, and where the forge merges only what is up to date."""
+    NEVER = "never"
+    ALWAYS = "always"
