@@ -12,6 +12,7 @@ from support.worlds import ToldScanner, build
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
+from bot.model.pace import Rollout
 from bot.model.rules import Automerge, Match, Rule
 
 pytestmark = pytest.mark.real("git")
@@ -107,6 +108,12 @@ def test_a_group_has_what_any_of_its_places_asks_for(tmp_path, moved):
     stand.end()
 
 
+def test_whom_a_repository_names_itself_is_asked_besides_whom_the_operator_names(github, moved):
+    github.commit("main", {".basebump.yaml": "schema: 1\npolicy: [{reviewers: [ada]}]\n"})
+    run(github, moved, Rule(reviewers=("team:platform",)))
+    assert extras(github)[1] == ["ada", "team:platform"]
+
+
 def test_a_forge_without_any_of_it_says_so(tmp_path, moved):
     proposal = run(LocalStand(tmp_path / "local", FILES), moved, RULE)
     assert proposal.outcome.value == "opened"
@@ -139,6 +146,14 @@ def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(github, move
     writes = list(github.writes)
     assert run(github, moved, AUTOMERGE).outcome.value == "unchanged"
     assert github.writes == writes
+
+
+def test_the_first_proposal_of_a_repository_waits_for_people(github, moved):
+    knows(moved, old=(CVE,), new=())
+    moved.rulebook = replace(moved.rulebook, rules=(AUTOMERGE,))
+    moved.run([github.fleet()], rollout=Rollout(first_proposal=True))
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is None
 
 
 def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(github, moved):
