@@ -95,6 +95,8 @@ class GitRepository:
     """Whether the config selects it by its owner or a topic, so that nobody asked for it by name."""
     host: str | None = None
     """`host[:port]` that git clones it from, by its name; None where others cannot."""
+    known_as: str | None = None
+    """The name that the config has for it, where it was renamed or moved since."""
 
 
 class RulesReader(Protocol):

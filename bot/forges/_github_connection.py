@@ -117,6 +117,8 @@ class Connection:
         """False once the server turned out to be too old for it."""
         self.can_tell_standing = True
         """False once the server, or what the token may see, turned out not to be up to it."""
+        self.has_graphql = True
+        """False once the server turned out to have none."""
 
     def read(
         self, action: str, call: Callable[[Github], Answer], needs: str = METADATA_READ, *, about: str = ""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import ISSUES_WRITE, NOT_FOUND, PULLS_READ, PULLS_WRITE
+from bot.forges._github_errors import NOT_FOUND, PULLS_READ, PULLS_WRITE
 from bot.forges._refusal import RefusedError
 from bot.model.extras import TEAM, Extras
 
@@ -50,7 +50,7 @@ class ExtrasWriter:
                 notes.append(f"Its label `{label}` could not be made: {refusal}.")
 
         def add(some: Sequence[str]) -> None:
-            self._post(f"issues/{number}/labels", {"labels": list(some)}, f"label pull request #{number}", ISSUES_WRITE)
+            self._post(f"issues/{number}/labels", {"labels": list(some)}, f"label pull request #{number}", PULLS_WRITE)
 
         return notes + _all_or_each(ready, add, "Its label `{}` could not be set")
 
@@ -77,7 +77,7 @@ class ExtrasWriter:
             self._remote.write(
                 f"make the label {label}",
                 lambda repository: repository.create_label(label, LABEL_COLOUR, LABEL_DESCRIPTION),
-                ISSUES_WRITE,
+                PULLS_WRITE,
             )
         except RefusedError as refusal:
             if "already_exists" not in refusal.words:
@@ -107,7 +107,7 @@ class ExtrasWriter:
                 f"issues/{number}/assignees",
                 {"assignees": list(assignees)},
                 f"assign pull request #{number}",
-                ISSUES_WRITE,
+                PULLS_WRITE,
             )
         except RefusedError as refusal:
             return [f"Nobody could be assigned: {refusal}."]
@@ -126,7 +126,7 @@ class ExtrasWriter:
                 lambda repository: repository.requester.requestJsonAndCheck(
                     "PATCH", f"{repository.url}/issues/{number}", input={"milestone": found}
                 ),
-                ISSUES_WRITE,
+                PULLS_WRITE,
             )
         except RefusedError as refusal:
             return [f"Its milestone could not be set: {refusal}."]

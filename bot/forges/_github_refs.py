@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -12,16 +12,13 @@ from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import CONFLICT, CONTENTS_WRITE, INVALID, METADATA_READ, NOT_FOUND
+from bot.forges._github_graphql import TooOldError, is_too_old
 from bot.forges._refusal import RefusedError
 from bot.model.errors import ForgeError
 
 BRANCHES = "refs/heads/"
 _NO_COMMIT = "0" * 40
 """How `updateRefs` writes that a ref shall not be there."""
-
-
-class _TooOldError(Exception):
-    """The server has no GraphQL, or not the mutation that we need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class Branches:
         if connection.can_compare_and_swap:
             try:
                 self._settle(branch, before, after, self._compare_and_swap)
-            except _TooOldError:
+            except TooOldError:
                 connection.can_compare_and_swap = False
             else:
                 return
@@ -151,15 +148,6 @@ def _update_refs(repository: Repository, change: dict[str, Any]) -> None:
     try:
         repository.requester.graphql_named_mutation("updateRefs", change, "clientMutationId")
     except GithubException as error:
-        if _is_too_old(error):
-            raise _TooOldError from error
+        if is_too_old(error):
+            raise TooOldError from error
         raise
-
-
-def _is_too_old(error: GithubException) -> bool:
-    """Say whether there is no GraphQL at this address, or a schema that does not know the mutation."""
-    problems = error.data.get("errors") if isinstance(error.data, Mapping) else None
-    if not isinstance(problems, list):
-        return error.status == NOT_FOUND
-    words = " ".join(str(each.get("message", "")) for each in problems if isinstance(each, Mapping))
-    return "doesn't exist on type 'Mutation'" in words or "UpdateRefsInput isn't a defined input type" in words

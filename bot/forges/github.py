@@ -8,15 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from github import Github
-from github.PaginatedList import PaginatedList
-from github.Repository import Repository
-
 from bot.core.globs import matches
 from bot.forges._github_app import AppKey, AppTokens, InvalidKeyError
+from bot.forges._github_catalogue import Catalogue, Listed
 from bot.forges._github_connection import Connection, OneToken, Remote, Tokens
 from bot.forges._github_dashboard import GitHubDashboard
-from bot.forges._github_errors import METADATA_READ, NOT_FOUND
+from bot.forges._github_errors import NOT_FOUND
 from bot.forges._github_forge import GitHubForge
 from bot.forges._github_refs import Branches
 from bot.forges._github_tree import GitHubTree
@@ -49,18 +46,6 @@ class Selection:
     """One of these must be on the repository."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """One repository as GitHub describes it."""
-
-    name: str
-    node: str
-    default_branch: str
-    topics: tuple[str, ...]
-    is_dead: bool
-    """Whether nothing can or should be proposed to it."""
-
-
 class GitHubFleet:
     """The repositories that a config names one by one or by owner, on one GitHub.
 
@@ -91,6 +76,7 @@ class GitHubFleet:
         tokens: Tokens = self._app or OneToken(credential if isinstance(credential, str) else None)
         self._connection = Connection(url, tokens, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
         self._host = _host_of(url)
+        self._catalogue = Catalogue(self._connection)
         self._nodes: dict[str, str] = {}
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
@@ -122,9 +108,7 @@ class GitHubFleet:
         return GitHubDashboard(self._remote(repository.name))
 
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        for name in self._names:
-            if not wanted or name.lower() in wanted:
-                yield self._named(name)
+        yield from self._named([name for name in self._names if not wanted or name.lower() in wanted])
         for selection in self._selections:
             yield from self._selected(selection, wanted)
         if self._app is not None and not self._names and not self._selections:
@@ -141,87 +125,61 @@ class GitHubFleet:
             what = "nobody installed the App; install it where the repositories are"
             yield Failed(self._url, Stage.SURVEY, what)
         for owner in owners:
-            if not wanted or any(name.startswith(f"{owner}/".lower()) for name in wanted):
-                yield from self._selected(Selection(owner), wanted)
+            yield from self._selected(Selection(owner), wanted)
 
-    def _named(self, name: str) -> GitRepository | Failed:
-        try:
-            return self._look(self._describe(name))
-        except RefusedError as refusal:
-            return Failed(name, Stage.SURVEY, str(refusal))
+    def _named(self, names: Sequence[str]) -> Iterator[GitRepository | Failed]:
+        for name, found in self._catalogue.named(names).items():
+            if isinstance(found, RefusedError):
+                yield Failed(name, Stage.SURVEY, str(found))
+                continue
+            repository = self._look(found)
+            if isinstance(repository, GitRepository) and found.name.lower() != name.lower():
+                repository = replace(repository, known_as=name)
+            yield repository
 
     def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        names = sorted(name for name in wanted if name.startswith(f"{selection.owner}/".lower()))
+        if wanted and not names:
+            return
         try:
-            listed = self._wanted(selection.owner, wanted) if wanted else self._owned(selection.owner)
+            listed = self._listed(selection, names)
         except RefusedError as refusal:
             yield Failed(selection.owner, Stage.SURVEY, str(refusal))
             return
         for each in listed:
-            if not _is_selected(each, selection):
-                continue
-            try:
-                repository = self._look(each)
-            except RefusedError as refusal:
-                yield Failed(each.name, Stage.SURVEY, str(refusal))
-                continue
-            if repository.commit is not None:
-                yield replace(repository, is_selected=True)
+            found = self._look(each)
+            if isinstance(found, Failed):
+                yield found
+            elif found.commit is not None:
+                yield replace(found, is_selected=True)
 
-    def _wanted(self, owner: str, wanted: frozenset[str]) -> list[_Listed]:
-        """Return those of the `wanted` repositories that the owner has. Raises RefusedError.
+    def _listed(self, selection: Selection, names: Sequence[str]) -> list[Listed]:
+        """Return what an owner has, or of that only `names` where there are some. Raises RefusedError.
 
-        An App may see what its installation does not include, and can do nothing there, so its list counts.
+        An App may see what its installation does not include, and can do nothing there, so for it the list counts.
         """
-        names = sorted(name for name in wanted if name.startswith(f"{owner}/".lower()))
-        if self._app is not None:
-            return [each for each in self._owned(owner) if each.name.lower() in names] if names else []
-        return [found for name in names if (found := self._described(name)) is not None]
+        if self._app is not None or not names:
+            chosen = frozenset(names)
+            return self._catalogue.owned(
+                selection.owner,
+                lambda each: _is_selected(each, selection) and (not chosen or each.name.lower() in chosen),
+            )
+        found = self._catalogue.named(names).values()
+        for each in found:  # what is not there is not selected, either
+            if isinstance(each, RefusedError) and each.status != NOT_FOUND:
+                raise each
+        return [each for each in found if isinstance(each, Listed) and _is_selected(each, selection)]
 
-    def _described(self, name: str) -> _Listed | None:
-        """Return one repository, None where there is none: what is not there is not selected, either."""
-        try:
-            return self._describe(name)
-        except RefusedError as refusal:
-            if refusal.status != NOT_FOUND:
-                raise
-            return None
-
-    def _look(self, listed: _Listed) -> GitRepository:
-        """Return a repository as it stands: its base branch is the default branch. Raises RefusedError."""
+    def _look(self, listed: Listed) -> GitRepository | Failed:
+        """Return a repository as it stands: its base branch is the default branch."""
         self._nodes[listed.name] = listed.node
-        commit = Branches(self._remote(listed.name)).head(listed.default_branch)
-        return GitRepository(KIND, listed.name, listed.default_branch if commit else None, commit, host=self._host)
-
-    def _describe(self, name: str) -> _Listed:
-        return self._connection.read(
-            f"find the repository {name}", lambda client: _listed(client.get_repo(name).complete()), about=name
-        )
-
-    def _owned(self, owner: str) -> list[_Listed]:
-        """Return every repository of an owner, by name. Raises RefusedError."""
-
-        def ask(client: Github) -> list[_Listed]:
-            return [_listed(each) for each in self._list(client, owner) if each.full_name.lower().startswith(prefix)]
-
-        prefix = f"{owner}/".lower()
-        found = self._connection.read(f"list the repositories of {owner}", ask, METADATA_READ, about=owner)
-        return sorted(found, key=lambda each: each.name.lower())
-
-    def _list(self, client: Github, owner: str) -> PaginatedList[Repository]:
-        """List what the token sees of an owner: of a user's private repositories only the user's own token sees any.
-
-        An App's token sees public ones, too, that its installation does not include: those are not listed.
-        https://docs.github.com/en/rest/repos/repos, https://docs.github.com/en/rest/apps/installations
-        """
-        account = self._connection.account()
-        if account.is_app:
-            return PaginatedList(Repository, client.requester, "/installation/repositories", list_item="repositories")
-        user = client.get_user(owner)
-        if user.type == "Organization":
-            return client.get_organization(owner).get_repos()
-        if account.login is not None and account.login.lower() == owner.lower():
-            return client.get_user().get_repos(affiliation="owner")
-        return user.get_repos()
+        branch, commit = listed.default_branch, listed.head
+        if branch is not None and commit is None:
+            try:
+                commit = Branches(self._remote(listed.name)).head(branch)
+            except RefusedError as refusal:
+                return Failed(listed.name, Stage.SURVEY, str(refusal))
+        return GitRepository(KIND, listed.name, branch if commit else None, commit, host=self._host)
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._nodes.get(name))
@@ -236,17 +194,7 @@ def _host_of(api: str) -> str:
     return host.removeprefix("api.") if host == "api.github.com" or host.endswith(".ghe.com") else host
 
 
-def _listed(repository: Repository) -> _Listed:
-    return _Listed(
-        name=repository.full_name,
-        node=repository.node_id,
-        default_branch=repository.default_branch,
-        topics=tuple(repository.topics or ()),
-        is_dead=repository.archived or repository.disabled or repository.fork,
-    )
-
-
-def _is_selected(listed: _Listed, selection: Selection) -> bool:
+def _is_selected(listed: Listed, selection: Selection) -> bool:
     short = listed.name.partition("/")[2].lower()
     return (
         not listed.is_dead

@@ -82,8 +82,17 @@ def _report(agenda: Agenda, proposed: Proposed) -> RepositoryReport:
         verdicts=tuple(verdict(decision) for decision in agenda.plan.decisions),
         unsupported=surveyed.unsupported,
         proposals=proposed.reports,
-        note=surveyed.note if repository.base_branch else NO_BRANCH,
+        note=_note(surveyed),
     )
+
+
+def _note(surveyed: Survey) -> str:
+    repository = surveyed.repository
+    if repository.base_branch is None:
+        return NO_BRANCH
+    if surveyed.note or repository.known_as is None:
+        return surveyed.note
+    return f"The config calls it {repository.known_as}, which was renamed: write its new name there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,8 @@ def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds
     world.progress.done()
     visits = [each for each in looked if isinstance(each, Visit)]
     failed = [each for each in looked if isinstance(each, Failed)]
-    failed += _not_selected(orders.only, {visit.repository.name for visit in visits}, failed)
+    names = {name for visit in visits for name in (visit.repository.name, visit.repository.known_as) if name}
+    failed += _not_selected(orders.only, names, failed)
     return _Looked(tuple(visits), tuple(failed))
 
 

@@ -115,6 +115,16 @@ def test_repositories_of_an_owner_are_selected_and_named_ones_only_once(basebump
     assert [each["name"] for each in json.loads(out)["repositories"]] == ["acme/web", "acme/api"]
 
 
+def test_a_repository_that_was_renamed_is_looked_at_and_the_report_asks_for_its_new_name(
+    basebump, config_file, github, loopback
+):
+    loopback.move("python", "3.12-slim", "now")
+    github.server.world.rename("acme/web", "acme/homepage")
+    code, out, _ = basebump("run", "--config", config_file, "--repo", "acme/web")
+    assert code == 0
+    assert "The config calls it acme/web, which was renamed" in out
+
+
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     stand = GitHubAppStand(tmp_path / "github", FILES)

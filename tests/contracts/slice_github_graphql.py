@@ -28,12 +28,27 @@ from graphql import (
 )
 
 FIELDS = {
-    "Query": ("repository",),
+    "Query": ("nodes", "repository", "repositoryOwner"),
     "Mutation": ("updateRefs", "enablePullRequestAutoMerge", "disablePullRequestAutoMerge"),
     "UpdateRefsPayload": ("clientMutationId",),
     "EnablePullRequestAutoMergePayload": ("clientMutationId",),
     "DisablePullRequestAutoMergePayload": ("clientMutationId",),
-    "Repository": ("pullRequest", "viewerDefaultMergeMethod"),
+    "Node": ("id",),
+    "RepositoryOwner": ("id", "login", "repositories"),
+    "Organization": ("id", "login", "repositories"),
+    "RepositoryConnection": ("nodes", "pageInfo"),
+    "PageInfo": ("endCursor", "hasNextPage"),
+    "Repository": (
+        *("defaultBranchRef", "id", "isArchived", "isDisabled", "isFork", "nameWithOwner", "object"),
+        *("pullRequest", "repositoryTopics", "viewerDefaultMergeMethod"),
+    ),
+    "RepositoryTopicConnection": ("nodes",),
+    "RepositoryTopic": ("id", "topic"),
+    "Topic": ("id", "name"),
+    "Ref": ("id", "name", "target"),
+    "GitObject": ("id", "oid"),
+    "Commit": ("id", "oid"),
+    "Blob": ("id", "oid", "text"),
     "PullRequest": ("headRefOid", "id", "latestOpinionatedReviews", "mergeQueueEntry", "timelineItems"),
     "MergeQueueEntry": ("enqueuedAt",),
     "PullRequestReviewConnection": ("nodes",),
@@ -49,7 +64,7 @@ FIELDS = {
     "Label": ("name",),
     "Bot": ("login",),
     "Team": ("slug",),
-    "User": ("login",),
+    "User": ("id", "login", "repositories"),
 }
 """By their types; what the unions between them have besides is left out."""
 UNIONS = ("Assignee", "PullRequestTimelineItems", "RequestedReviewer")
@@ -86,7 +101,8 @@ def _written(definition: TypeDefinitionNode, refers: list[str]) -> Iterator[str]
             yield from (f"  {each}" for each in _values(fields, refers))
             yield "}"
         case ObjectTypeDefinitionNode() | InterfaceTypeDefinitionNode():
-            kept = " & ".join(each.name.value for each in definition.interfaces or () if each.name.value in FIELDS)
+            kinds = (each.name.value for each in definition.interfaces or ())
+            kept = " & ".join(each for each in kinds if each in FIELDS and {*FIELDS[each]} <= {*FIELDS[name]})
             kind = "type" if isinstance(definition, ObjectTypeDefinitionNode) else "interface"
             yield f"{kind} {name}{f' implements {kept}' if kept else ''} {{"
             fields = {each.name.value: each for each in definition.fields}

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import responses
+from support.github.graphql import GraphQL
 from support.github.scene import BRANCH, CHANGE, FILES, PREFIX
 from support.github.server import GitHubServer
 from support.github.stand import BOT, TOKEN, no_pause
@@ -186,6 +187,7 @@ def test_a_name_of_an_owner_is_looked_up_alone_and_still_has_to_be_selected(serv
 def test_a_repository_of_an_owner_that_cannot_be_asked_fails_and_the_others_go_on(server):
     for name in ("acme/api", "acme/web"):
         server.world.add_repository(name, FILES)
+    server.graphql = GraphQL.NONE
     server.fail("GET /repos/acme/api/git/ref/", server.problem(403, "No"))
     api, web = _names(server, Selection("acme"))
     assert (api.subject, web) == ("acme/api", "acme/web")

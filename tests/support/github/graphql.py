@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -15,13 +15,18 @@ from graphql import GraphQLError, GraphQLSchema, build_schema, execute_sync, par
 from support.github.calls import Call, Reply
 from support.github.git_data import move_ref
 from support.github.merging import arm, disarm
-from support.github.state import Event, Pull, Repository
+from support.github.permissions import permits
+from support.github.state import Account, Event, Pull, Repository
 from support.parts import ROOT
 
 _NO_COMMIT = "0" * 40
 _UNKNOWN_FIELD = re.compile(r"Cannot query field '(\w+)' on type '(\w+)'")
-_NEWER = ("updateRefs", "mergeQueueEntry")
+_NEWER = ("updateRefs", "mergeQueueEntry", "repositoryTopics")
 """Fields that an older Enterprise Server does not have."""
+_MAX_TEXT = 512_000
+"""Bytes of a blob that GitHub gives as text."""
+_BINARY_WINDOW = 8_000
+"""Bytes in which git looks for a zero, to tell binary files."""
 _EVENTS = {
     "LABELED_EVENT": "LabeledEvent",
     "REVIEW_REQUESTED_EVENT": "ReviewRequestedEvent",
@@ -92,11 +97,9 @@ def execute(call: Call, graphql: GraphQL) -> Reply:
 
 
 def _resolve(source: Any, info: Any, **words: Any) -> Any:
-    """Return a key of a mapping, or call the method of that name."""
-    if isinstance(source, Mapping):
-        return source[info.field_name]
-    resolver: Callable[..., Any] = getattr(source, info.field_name)
-    return resolver(**words)
+    """Return a key of a mapping, or call what has that name."""
+    found = source[info.field_name] if isinstance(source, Mapping) else getattr(source, info.field_name)
+    return found(**words) if callable(found) else found
 
 
 class _Root:
@@ -105,15 +108,75 @@ class _Root:
     def __init__(self, call: Call) -> None:
         self._call = call
 
-    def repository(self, owner: str, name: str, *, followRenames: bool = True) -> _Repository:  # noqa: N803
-        found = self._call.world.repositories.get(f"{owner}/{name}".lower())
-        account = self._call.token.account if self._call.token else None
-        if found is None or not (found.seen_by(account) or (self._call.token and self._call.token.is_app)):
+    def repository(self, owner: str, name: str, *, followRenames: bool = True) -> Mapping[str, Any]:  # noqa: N803
+        found = self._call.world.repository(f"{owner}/{name}")
+        if found is None or not self._sees(found):
             raise RefusedError("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
+        return self._shape(found)
+
+    def repositoryOwner(self, login: str) -> Mapping[str, Any] | None:  # noqa: N802
+        accounts = {each.login.lower(): each for each in self._call.world.accounts.values()}
+        account = accounts.get(login.lower())
+        if account is None:
+            return None
+        kind = {"User": "User", "Organization": "Organization"}[account.kind]
+        return {"__typename": kind, "login": account.login, "repositories": functools.partial(self._owned, account)}
+
+    def nodes(self, ids: list[str]) -> list[Mapping[str, Any] | None]:
+        assert len(ids) <= 100, "GitHub takes a hundred ids"
+        known = {each.node: each for each in self._call.world.repositories.values() if self._sees(each)}
+        return [self._shape(known[each]) if each in known else None for each in ids]
+
+    def _sees(self, repository: Repository) -> bool:
+        token = self._call.token
+        return not repository.private or (token is not None and token.reaches(repository))
+
+    def _owned(self, account: Account, **words: Any) -> Mapping[str, Any]:
+        assert words["ownerAffiliations"] == ["OWNER"], "without it, repositories of others are in the list"
+        found = [each for each in self._call.world.repositories.values() if each.owner is account and self._sees(each)]
+        found = [each for each in found if (each.archived, each.fork) == (words["isArchived"], words["isFork"])]
+        found.sort(key=lambda each: each.short_name)
+        start = int(words.get("after") or 0)
+        end = start + words["first"]
+        page = {"endCursor": str(end), "hasNextPage": end < len(found)}
+        return {"pageInfo": page, "nodes": [self._shape(each) for each in found[start:end]]}
+
+    def _shape(self, repository: Repository) -> Mapping[str, Any]:
+        repository.settle()
+        head = repository.branches.get(repository.default_branch)
+        target = {"__typename": "Commit", "oid": head}
+        return {
+            "__typename": "Repository",
+            "id": repository.node,
+            "nameWithOwner": repository.name,
+            "isArchived": repository.archived,
+            "isDisabled": repository.disabled,
+            "isFork": repository.fork,
+            "defaultBranchRef": {"name": repository.default_branch, "target": target} if head else None,
+            "repositoryTopics": lambda **_: {"nodes": [{"topic": {"name": each}} for each in repository.topics]},
+            "object": functools.partial(self._object, repository),
+            "viewerDefaultMergeMethod": repository.merge_methods[0],
+            "pullRequest": functools.partial(self._pull_request, repository),
+        }
+
+    def _object(self, repository: Repository, oid: str) -> Mapping[str, Any] | None:
+        token = self._call.token
+        granted: Mapping[str, str] | None = token.permissions if token is not None else None
+        if repository.private and granted is not None and not permits(granted, "contents", "read"):
+            raise RefusedError("FORBIDDEN", "Resource not accessible by integration")
+        if repository.ask("cat-file", "-e", f"{oid}^{{blob}}"):
+            return None
+        content = repository.git.run("cat-file", "blob", oid)
+        text = None if b"\0" in content[:_BINARY_WINDOW] else content[:_MAX_TEXT].decode(errors="replace")
+        return {"__typename": "Blob", "oid": oid, "text": text}
+
+    def _pull_request(self, repository: Repository, number: int) -> _PullRequest:
         if self._call.token is not None and not self._call.token.can_ask_graphql:
             raise RefusedError("FORBIDDEN", "Resource not accessible by personal access token")
-        found.settle()
-        return _Repository(found)
+        for pull in repository.pulls:
+            if pull.number == number:
+                return _PullRequest(repository, pull)
+        raise RefusedError("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
 
     def updateRefs(self, input: Mapping[str, Any]) -> Mapping[str, None]:  # noqa: A002, N802
         repository = next(
@@ -159,20 +222,6 @@ class _Root:
     def _refuse_reader(self) -> None:
         if not self._call.writer.can_write:
             raise RefusedError("FORBIDDEN", "Resource not accessible by personal access token")
-
-
-class _Repository:
-    def __init__(self, repository: Repository) -> None:
-        self._repository = repository
-
-    def viewerDefaultMergeMethod(self) -> str:  # noqa: N802
-        return self._repository.merge_methods[0]
-
-    def pullRequest(self, number: int) -> _PullRequest:  # noqa: N802
-        for pull in self._repository.pulls:
-            if pull.number == number:
-                return _PullRequest(self._repository, pull)
-        raise RefusedError("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
 
 
 class _PullRequest:

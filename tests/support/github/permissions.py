@@ -12,12 +12,14 @@ _LEVELS = ("read", "write", "admin")
 _REPOSITORY = "/repos/[^/]+/[^/]+"
 _NEEDS = (
     (f"GET {_REPOSITORY}$", "metadata=read"),
-    (f"GET {_REPOSITORY}/(git/|commits/)", "contents=read"),
+    (f"GET {_REPOSITORY}/(git/|commits/|compare/)", "contents=read"),
     (f"(POST|PATCH|DELETE) {_REPOSITORY}/git/", "contents=write"),
     (f"GET {_REPOSITORY}/pulls", "pull_requests=read"),
     (f"(POST|PATCH) {_REPOSITORY}/pulls", "pull_requests=write"),
-    (f"GET {_REPOSITORY}/issues/", "issues=read; pull_requests=read"),
-    (f"POST {_REPOSITORY}/(issues/|labels)", "issues=write; pull_requests=write"),
+    (f"GET {_REPOSITORY}/(issues/|labels|milestones)", "issues=read; pull_requests=read"),
+    (f"(POST|PATCH) {_REPOSITORY}/(issues/|labels)", "issues=write; pull_requests=write"),
+    (f"GET {_REPOSITORY}/issues", "issues=read"),
+    (f"POST {_REPOSITORY}/issues", "issues=write"),
 )
 """What GitHub sends in `x-accepted-github-permissions` when it refuses."""
 

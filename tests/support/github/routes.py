@@ -143,10 +143,14 @@ def let_in(call: Call, words: dict[str, str]) -> None:
     if "repository" not in words:
         return
     name = f"{words.pop('owner')}/{words.pop('repository')}".lower()
-    repository = call.world.repositories.get(name)
+    repository = call.world.repository(name)
     is_reached = repository is not None and call.token is not None and call.token.reaches(repository)
     if repository is None or (repository.private and not is_reached):
         raise ProblemError(404, "Not Found")
+    if repository.name.lower() != name:
+        rest = call.path.partition(f"/repos/{name}")[2]
+        location = f"{call.root}/repositories/{repository.id}{rest}"
+        raise ProblemError(301, "Moved Permanently", Location=location)
     call.found = repository
     repository.settle()
     if call.method == "GET" and not repository.private:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from support.github.routes import find_route, let_in
 from support.github.shapes import Shapes
 from support.github.state import Token, World
 
+_BY_NUMBER = re.compile("^/repositories/([0-9]+)")
+"""Where GitHub sends who asks for a repository by an old name; its description leaves that address out."""
 _SIGNATURE_DOTS = 2
 """A JSON Web Token has three parts."""
 
@@ -57,7 +60,7 @@ class GitHubServer(ForgeServer):
             return
         yield from violations(
             exchange.method,
-            exchange.target,
+            _BY_NUMBER.sub("/repos/any/any", exchange.target),
             exchange.request,
             exchange.status,
             exchange.response,
@@ -89,12 +92,16 @@ class GitHubServer(ForgeServer):
         )
 
     def _rest(self, call: Call) -> Reply:
+        call.path = _BY_NUMBER.sub(lambda found: f"/repos/{self._numbered(int(found[1]))}", call.path)
         route = find_route(call.method, call.path)
         if route is None:
             return self.refuse(f"{call.method} {call.path}: no such route here")
         handler, words = route
         let_in(call, words)
         return handler(call, *words.values())
+
+    def _numbered(self, number: int) -> str:
+        return next(each.name for each in self.world.repositories.values() if each.id == number)
 
     def _let_in(self, call: Call, headers: Mapping[str, str]) -> None:
         _, _, secret = headers.get("authorization", "").partition(" ")

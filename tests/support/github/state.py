@@ -300,6 +300,7 @@ class World:
         self.accounts: dict[str, Account] = {}
         self.tokens: dict[str, Token] = {}
         self.repositories: dict[str, Repository] = {}
+        self.moved: dict[str, str] = {}
         self.apps: list[App] = []
         self.installations: list[Installation] = []
         self.tokens_last = timedelta(hours=1)
@@ -346,6 +347,19 @@ class World:
         self.repositories[name.lower()] = repository
         repository.settle()
         return repository
+
+    def repository(self, name: str) -> Repository | None:
+        """Return a repository by its name, or by one that it had before."""
+        key = name.lower()
+        return self.repositories.get(self.moved.get(key, key))
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a repository another name, or another owner; the old name leads there."""
+        repository = self.repositories.pop(old.lower())
+        login, _, repository.short_name = new.partition("/")
+        repository.owner = self.add_account(login, repository.owner.kind)
+        self.repositories[new.lower()] = repository
+        self.moved[old.lower()] = new.lower()
 
     def fork(self, repository: Repository, login: str) -> Repository:
         """Copy a repository to somebody else."""

@@ -1,0 +1,96 @@
+"""Questions in GraphQL: many in one request, and what its answers mean.
+
+https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from github import Github, GithubException
+
+from bot.forges._github_connection import Connection
+from bot.forges._github_errors import NOT_FOUND
+from bot.forges._refusal import RefusedError
+
+TOO_MUCH = frozenset({502, 503, 504})
+"""How a server says that it did not get done with a query in its ten seconds."""
+_TIMED_OUT = re.compile(r"timeout|something went wrong|resource limits", re.IGNORECASE)
+_UNKNOWN = re.compile(r"doesn't exist on type|isn't a defined input type|doesn't accept argument")
+
+
+class TooOldError(Exception):
+    """The server has no GraphQL, or not what we ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a query was answered: GitHub answers the rest where a part of it goes wrong."""
+
+    data: Mapping[str, Any]
+    problems: Sequence[Mapping[str, Any]] = ()
+
+    def problem(self, alias: str) -> Mapping[str, Any] | None:
+        """Return what went wrong with one part."""
+        return next((each for each in self.problems if list(each.get("path") or ())[:1] == [alias]), None)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the server gave up on a part because the whole was too much."""
+        return any(_is_too_much(each) for each in self.problems)
+
+
+def query(connection: Connection, action: str, text: str, variables: Mapping[str, Any], about: str) -> Answered:
+    """Ask one query, which changes nothing. Raises RefusedError, TooOldError."""
+    if not connection.has_graphql:
+        raise TooOldError
+    sent = {"query": text, "variables": dict(variables)}
+
+    def ask(client: Github) -> Answered:
+        try:
+            headers, answer = client.requester.requestJsonAndCheck("POST", client.requester.graphql_url, input=sent)
+        except GithubException as error:
+            if is_too_old(error):
+                raise TooOldError from error
+            raise
+        return _read(headers, answer)
+
+    try:
+        return connection.read(action, ask, about=about)
+    except TooOldError:
+        connection.has_graphql = False
+        raise
+
+
+def is_too_much(refusal: RefusedError) -> bool:
+    """Say whether less might be answered."""
+    return refusal.status in TOO_MUCH
+
+
+def is_too_old(error: GithubException) -> bool:
+    """Say whether there is no GraphQL at this address, or a schema that does not know what was asked."""
+    problems = error.data.get("errors") if isinstance(error.data, Mapping) else None
+    if not isinstance(problems, list):
+        return error.status == NOT_FOUND
+    words = " ".join(str(each.get("message", "")) for each in problems if isinstance(each, Mapping))
+    return _UNKNOWN.search(words) is not None
+
+
+def _read(headers: Mapping[str, str], answer: Any) -> Answered:
+    """Take an answer apart; what is none at all is raised as PyGithub would."""
+    problems = [each for each in answer.get("errors") or () if isinstance(each, Mapping)]
+    data = answer.get("data")
+    if isinstance(data, Mapping) and not any(each.get("type") == "RATE_LIMITED" for each in problems):
+        return Answered(data, problems)
+    failure = GithubException(502 if any(map(_is_too_much, problems)) else 200, answer, dict(headers))
+    if is_too_old(failure):
+        raise TooOldError
+    raise failure
+
+
+def _is_too_much(problem: Mapping[str, Any]) -> bool:
+    is_limit = problem.get("type") == "RESOURCE_LIMITS_EXCEEDED"
+    return is_limit or _TIMED_OUT.search(str(problem.get("message", ""))) is not None
