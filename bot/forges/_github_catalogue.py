@@ -117,11 +117,7 @@ class Catalogue:
     def _listed(self, owner: str) -> list[Listed]:
         try:
             return self._owned_by_graphql(owner)
-        except TooOldError:
-            return self._owned_by_rest(owner)
-        except RefusedError as refusal:
-            if refusal.status is None:
-                raise
+        except (TooOldError, RefusedError):
             return self._owned_by_rest(owner)
 
     def _owned_by_graphql(self, owner: str) -> list[Listed]:

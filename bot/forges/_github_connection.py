@@ -130,6 +130,10 @@ class Connection:
         token = self._tokens.token(about, needs)
         return ask(lambda: self._call(action, call, needs, token), self.pause)
 
+    def try_once(self, action: str, call: Callable[[Github], Answer], needs: str, *, about: str) -> Answer:
+        """Return the same for who has another way to ask where this one fails. Raises RefusedError."""
+        return self._call(action, call, needs, self._tokens.token(about, needs))
+
     def write(self, action: str, call: Callable[[Github], Answer], needs: str, *, about: str) -> Answer:
         """Return the answer of a call that changes something. Raises RefusedError.
 

@@ -13,7 +13,7 @@ from typing import Any
 from github import Github, GithubException
 
 from bot.forges._github_connection import Connection
-from bot.forges._github_errors import NOT_FOUND
+from bot.forges._github_errors import CONTENTS_READ, NOT_FOUND
 from bot.forges._refusal import RefusedError
 
 TOO_MUCH = frozenset({502, 503, 504})
@@ -33,10 +33,6 @@ class Answered:
     data: Mapping[str, Any]
     problems: Sequence[Mapping[str, Any]] = ()
 
-    def problem(self, alias: str) -> Mapping[str, Any] | None:
-        """Return what went wrong with one part."""
-        return next((each for each in self.problems if list(each.get("path") or ())[:1] == [alias]), None)
-
     @property
     def is_cut(self) -> bool:
         """Whether the server gave up on a part because the whole was too much."""
@@ -44,7 +40,7 @@ class Answered:
 
 
 def query(connection: Connection, action: str, text: str, variables: Mapping[str, Any], about: str) -> Answered:
-    """Ask one query, which changes nothing. Raises RefusedError, TooOldError."""
+    """Ask one query, once: whoever is refused asks for less, or by REST. Raises RefusedError, TooOldError."""
     if not connection.has_graphql:
         raise TooOldError
     sent = {"query": text, "variables": dict(variables)}
@@ -59,7 +55,7 @@ def query(connection: Connection, action: str, text: str, variables: Mapping[str
         return _read(headers, answer)
 
     try:
-        return connection.read(action, ask, about=about)
+        return connection.try_once(action, ask, CONTENTS_READ, about=about)
     except TooOldError:
         connection.has_graphql = False
         raise

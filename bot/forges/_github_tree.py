@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from github.GitTree import GitTree
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR
+from bot.forges._github_blobs import Blobs
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import understood
 from bot.forges._refusal import RefusedError
@@ -59,20 +58,7 @@ class GitHubTree:
 
     def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry, in their order, or why it could not be read."""
-        return map(self._read, entries)
-
-    def _read(self, entry: Entry) -> bytes | TreeError:
-        oid = entry.oid
-        if oid is None:
-            return TreeError(f"{entry.path} is no entry of this tree")
-        try:
-            with understood(self._remote.name):
-                blob = self._remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
-                return base64.b64decode(blob.content)
-        except RefusedError as refusal:
-            return TreeError(str(refusal))
-        except binascii.Error:
-            return TreeError(f"GitHub sent {entry.path} in an encoding that is none; run basebump again")
+        return Blobs(self._remote).read(entries)
 
     def _list(self) -> Listing:
         if self._listing is None:
