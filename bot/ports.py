@@ -97,6 +97,13 @@ class GitRepository:
     """`host[:port]` that git clones it from, by its name; None where others cannot."""
     known_as: str | None = None
     """The name that the config has for it, where it was renamed or moved since."""
+    is_default_base: bool = True
+    """Whether its base branch is the forge's default branch."""
+
+    @property
+    def other_base(self) -> str | None:
+        """The base branch where it is not the default one: what our branches and commits then say of it."""
+        return None if self.is_default_base else self.base_branch
 
 
 class RulesReader(Protocol):

@@ -300,7 +300,7 @@ def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
         case LocalSettings():
             from bot.forges.local import LocalFleet
 
-            yield LocalFleet(forge.folder, forge.repositories or ())
+            yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches)
         case GithubSettings():
             yield from _github_fleets(settings, forge)
         case GitlabSettings():
@@ -323,14 +323,28 @@ def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]
     credential = _github_credential(settings, forge)
     if forge.repositories:
         delay = settings.delay_between_writes(selected_by_owner=False).total_seconds()
-        yield GitHubFleet(forge.url, credential, names=forge.repositories, ca=forge.ca, seconds_between_writes=delay)
+        yield GitHubFleet(
+            forge.url,
+            credential,
+            selected=forge.repositories,
+            base_branches=forge.base_branches,
+            ca=forge.ca,
+            seconds_between_writes=delay,
+        )
     if forge.owners or not forge.repositories:
         delay = settings.delay_between_writes(selected_by_owner=True).total_seconds()
         selections = [
             Selection(each.owner, each.include, (*each.exclude, *_named(forge, each.owner)), each.topics)
             for each in forge.owners
         ]
-        yield GitHubFleet(forge.url, credential, selections=selections, ca=forge.ca, seconds_between_writes=delay)
+        yield GitHubFleet(
+            forge.url,
+            credential,
+            selected=selections,
+            base_branches=forge.base_branches,
+            ca=forge.ca,
+            seconds_between_writes=delay,
+        )
 
 
 def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:

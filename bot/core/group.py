@@ -25,19 +25,29 @@ class Bundle:
 
     about: Line | str
     folder: str | None = None
+    base: str | None = None
+    """The base branch where that is not the default one."""
 
     def branch(self, prefix: str) -> str:
         """Return its branch: it depends on neither digests nor files nor the order of rules."""
-        key = group_key(self.about, self.folder) if isinstance(self.about, str) else line_key(self.about, self.folder)
-        return branch_name(prefix, "all-images" if self.about == _EVERYTHING else self.about, key)
+        if isinstance(self.about, str):
+            source = "all-images" if self.is_first else self.about
+            return branch_name(prefix, source, group_key(self.about, self.folder, self.base))
+        return branch_name(prefix, self.about, line_key(self.about, self.folder, self.base))
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is everything at once, which a repository begins with."""
+        return self.about == _EVERYTHING
 
 
-FIRST = Bundle(_EVERYTHING)
-"""Everything at once: what a repository begins with. No name of a group is like it."""
+def first(base: str | None) -> Bundle:
+    """Return everything at once; no name of a group is like it."""
+    return Bundle(_EVERYTHING, base=base)
 
 
-def bundle_of(selected: Selected) -> Bundle:
-    """Return what a place is proposed with."""
+def bundle_of(selected: Selected, base: str | None) -> Bundle:
+    """Return what a place is proposed with; `base` is the base branch where that is not the default one."""
     policy = selected.policy
     match policy.split_by:
         case SplitBy.NOTHING:
@@ -46,14 +56,14 @@ def bundle_of(selected: Selected) -> Bundle:
             folder = selected.occurrence.path.rpartition("/")[0]
         case _:
             assert_never(policy.split_by)
-    return Bundle(policy.group or selected.line, folder)
+    return Bundle(policy.group or selected.line, folder, base)
 
 
-def group(updates: Iterable[Update], *, all_at_once: bool) -> dict[Bundle, tuple[Update, ...]]:
+def group(updates: Iterable[Update], base: str | None, *, all_at_once: bool) -> dict[Bundle, tuple[Update, ...]]:
     """Return the updates of each bundle, in an order that depends on nothing else; one proposal each."""
     groups: dict[Bundle, list[Update]] = defaultdict(list)
     for update in updates:
-        groups[FIRST if all_at_once else bundle_of(update.selected)].append(update)
+        groups[first(base) if all_at_once else bundle_of(update.selected, base)].append(update)
     return {bundle: tuple(groups[bundle]) for bundle in sorted(groups, key=lambda each: each.branch(""))}
 
 

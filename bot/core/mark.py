@@ -23,6 +23,7 @@ _CLOSING = " -->"
 _REPORT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 _TRAILER = "Basebump-Intent"
+_BASE = "Basebump-Base"
 _INTENT = re.compile(rf"{_TRAILER}: 1 ([0-9a-f]{{16}})", re.ASCII)
 _ANY_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*", re.ASCII)
 """https://git-scm.com/docs/git-interpret-trailers, without its leniency for folded and mixed paragraphs."""
@@ -33,20 +34,35 @@ def trailer(intent: str) -> str:
     return f"{_TRAILER}: 1 {intent}"
 
 
-def signed(message: str, intent: str, trailers: Sequence[str]) -> str:
-    """Return a commit message with `trailers` and the one that carries `intent` for its last paragraph."""
-    return "\n\n".join([message.strip(), "\n".join([*trailers, trailer(intent)])]) + "\n"
+def signed(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
+    """Return a commit message with `trailers` and the one that carries `intent` for its last paragraph.
+
+    `base` is the base branch where that is not the default one.
+    """
+    of_base = [f"{_BASE}: {base}"] if base is not None else []
+    return "\n\n".join([message.strip(), "\n".join([*trailers, *of_base, trailer(intent)])]) + "\n"
 
 
 def intent_of(message: str) -> str | None:
     """Return the intent that a commit message carries: in its last paragraph, among trailers only, once; else None."""
+    claims = _claims(message, _TRAILER)
+    found = _INTENT.fullmatch(claims[0]) if len(claims) == 1 else None
+    return found[1] if found else None
+
+
+def base_of(message: str) -> str | None:
+    """Return the base branch that a commit message was made for, None for the default one."""
+    claims = _claims(message, _BASE)
+    return claims[0].removeprefix(f"{_BASE}: ") if len(claims) == 1 else None
+
+
+def _claims(message: str, key: str) -> list[str]:
+    """Return the lines of the last paragraph that begin with `key`, where that has nothing but trailers."""
     paragraphs = message.rstrip().rpartition("\n\n")
     lines = paragraphs[2].split("\n")
     if not paragraphs[1] or not all(_ANY_TRAILER.fullmatch(line) for line in lines):
-        return None
-    claims = [line for line in lines if line.startswith(f"{_TRAILER}:")]
-    found = _INTENT.fullmatch(claims[0]) if len(claims) == 1 else None
-    return found[1] if found else None
+        return []
+    return [line for line in lines if line.startswith(f"{key}:")]
 
 
 @dataclass(frozen=True, slots=True)

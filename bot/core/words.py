@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.compare import count_by_severity, distinct
-from bot.core.group import FIRST, Bundle, value_of
+from bot.core.group import Bundle, value_of
 from bot.core.markdown import code_span
 from bot.core.transition import short
 from bot.model.decision import Update
@@ -18,7 +18,7 @@ from bot.model.reference import Line
 VERSION = 1
 
 _PLAIN_FOLDER = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
-"""What of a folder may stand in titles and commits."""
+"""What of a folder or a branch may stand in titles and commits."""
 _SAFE = re.compile(r"[A-Za-z0-9 ,._/:()@-]*", re.ASCII)
 """Letters, digits and marks that no forge reads as anything: an `@` only before a digest."""
 _MENTION = re.compile(r"@(?!sha256:)")
@@ -90,11 +90,12 @@ def _move(update: Update) -> MoveView:
 def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
     """Say what moves, and where it is split.
 
-    `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web`, `Update redis:7 and 3 more images
-    (weekly)`.
+    `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web on release/1`, `Update redis:7 and 3
+    more images (weekly)`.
     """
-    if bundle == FIRST:
-        return "Pin the base images of this repository, and keep them current"
+    if bundle.is_first:
+        of = f" on {bundle.base}" if _PLAIN_FOLDER.fullmatch(bundle.base or "") else ""
+        return f"Pin the base images of this repository{of}, and keep them current"
     lines: dict[Line, list[str]] = defaultdict(list)
     for update in updates:
         line = update.selected.line
@@ -109,6 +110,7 @@ def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
             image,
             more if others else f" to {chosen.tag or short(chosen.digest)}",
             f" in {bundle.folder}" if _PLAIN_FOLDER.fullmatch(bundle.folder or "") else "",
+            f" on {bundle.base}" if _PLAIN_FOLDER.fullmatch(bundle.base or "") else "",
             f" ({bundle.about})" if isinstance(bundle.about, str) else "",
         ]
     )

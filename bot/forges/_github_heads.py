@@ -13,7 +13,7 @@ from github.File import File
 from github.NamedUser import NamedUser
 from github.Repository import Repository
 
-from bot.core.mark import intent_of
+from bot.core.mark import base_of, intent_of
 from bot.forges._github_connection import Account, Remote
 
 AMENDED_AFTER = timedelta(seconds=5)
@@ -38,6 +38,8 @@ class Head:
 
     intent: str | None
     """None where it holds anything beyond the base that is not ours."""
+    base: str | None
+    """The base branch that its commit says it was made for, None for the default one."""
     committed: datetime | None
     """When the commit was made that carries the intent; without one, the last."""
     behind: bool
@@ -52,6 +54,7 @@ class _Read:
     parents: tuple[str, ...]
     intent: str | None
     """None when the commit itself is not ours."""
+    base: str | None
     committed: datetime | None
 
 
@@ -85,7 +88,7 @@ class Heads:
             updated = self._updated(read, self.base, account)
             if updated is not None:
                 return updated
-        return Head(read.intent, read.committed, read.parents != (self.base,))
+        return Head(read.intent, read.base, read.committed, read.parents != (self.base,))
 
     def _updated(self, merge: _Read, base: str, account: Account) -> Head | None:
         """Return a commit of ours with merges of the base above it, and nothing else; None for all else."""
@@ -101,7 +104,7 @@ class Heads:
         made = self.remote.read(f"read the commit {ours.oid}", lambda repository: _changes_of(repository, ours.oid))
         if made != compared.changes or None in made.values():
             return None
-        return Head(ours.intent, ours.committed, compared.behind)
+        return Head(ours.intent, ours.base, ours.committed, compared.behind)
 
 
 def _below_merges(top: _Read, beyond: Mapping[str, _Read]) -> _Read | None:
@@ -139,8 +142,10 @@ def _lines(patch: str) -> tuple[str, ...]:
 
 
 def _read(commit: Commit, account: Account) -> _Read:
-    intent = intent_of(commit.commit.message) if _is_ours(commit, account) else None
-    return _Read(commit.sha, tuple(parent.sha for parent in commit.parents), intent, commit.commit.committer.date)
+    message = commit.commit.message
+    intent = intent_of(message) if _is_ours(commit, account) else None
+    parents = tuple(parent.sha for parent in commit.parents)
+    return _Read(commit.sha, parents, intent, base_of(message), commit.commit.committer.date)
 
 
 def _is_ours(commit: Commit, account: Account) -> bool:

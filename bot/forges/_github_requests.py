@@ -11,6 +11,7 @@ from github.NamedUser import NamedUser
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
+from bot.core.base_branches import Base
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
 from bot.forges._github_heads import Head, Heads
@@ -34,6 +35,8 @@ class _Request:
 
     number: int
     branch: str
+    target: str
+    """The branch that it is to be merged into, which people can change."""
     state: RequestState
     url: str
     title: str
@@ -50,6 +53,7 @@ class _Request:
 class _Context:
     """What was found out about branches and open requests."""
 
+    base: Base
     heads: Mapping[str, str]
     commits: Mapping[str, Head]
     states: Mapping[int, str]
@@ -65,29 +69,43 @@ class Requests:
 
     remote: Remote
 
-    def seen(self, heads: Mapping[str, str], wanted: frozenset[str], base: GitRepository) -> tuple[Seen, ...]:
+    def seen(self, heads: Mapping[str, str], wanted: frozenset[str], repository: GitRepository) -> tuple[Seen, ...]:
         """Return what there is of the branches in `heads` (and their commits), and the ended requests of `wanted`.
 
-        `base` names the base branch and its commit: what stands on that cannot conflict with it.
+        `repository` names the base branch and its commit: what stands on that cannot conflict with it, and what was
+        made for another one is left out.
         """
         # A pull request whose branch is deleted is closed by that: without branches none can be open.
         requests = [each for each in self._open() if each.branch in heads] if heads else []
-        open_branches = {each.branch for each in requests}
-        ended = [each for branch in sorted(wanted - open_branches) for each in self._ended(branch)]
-        look = Heads(self.remote, base.commit).look
-        commits = {branch: look(commit) for branch, commit in sorted(heads.items())}
+        base = Base(repository.base_branch, repository.other_base)
+        spoken_for = {each.branch for each in requests}
+        near = {each.branch for each in requests if each.target == base.name}
+        look = Heads(self.remote, repository.commit).look
+        commits = {
+            branch: look(heads[branch])
+            for branch in sorted(heads)
+            if branch in wanted or branch in near or branch not in spoken_for
+        }
+        requests = [each for each in requests if _owns(base, each, commits, wanted)]
+        ended = [each for branch in sorted(wanted - {each.branch for each in requests}) for each in self._ended(branch)]
         behind = [each.number for each in requests if _may_conflict(commits[each.branch])]
         context = _Context(
+            base=base,
             heads=heads,
             commits=commits,
             states=merge_states(self.remote, behind),
-            strict=bool(behind) and base.base_branch is not None and wants_current(self.remote, base.base_branch),
+            strict=bool(behind) and base.name is not None and wants_current(self.remote, base.name),
             standings=standings(self.remote, [each.number for each in requests]),
         )
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
             *(self._of_request(each, context) for each in newest_first),
-            *(_of_branch(branch, heads[branch], commits[branch]) for branch in sorted(heads.keys() - open_branches)),
+            *(
+                _of_branch(branch, heads[branch], head)
+                for branch, head in commits.items()
+                if branch not in spoken_for
+                and base.owns_branch(is_wanted=branch in wanted, is_ours=head.intent is not None, stated=head.base)
+            ),
         )
 
     def open_number(self, branch: str) -> int | None:
@@ -132,7 +150,10 @@ class Requests:
 
     def _of_request(self, request: _Request, context: _Context) -> Seen:
         commit = context.commits.get(request.branch)
-        is_foreign = commit is not None and commit.intent is None
+        is_open = request.state is RequestState.OPEN
+        is_here = request.target == context.base.name
+        intent = commit.intent if commit is not None and (is_here or not is_open) else None
+        is_foreign = commit is not None and intent is None
         armed = request.armed_by is not None and self._is_ours(request.armed_by, request)
         state = context.states.get(request.number)
         standing = context.standings.get(request.number)
@@ -140,13 +161,13 @@ class Requests:
             branch=request.branch,
             state=request.state,
             head=context.heads.get(request.branch),
-            intent=commit.intent if commit else None,
+            intent=intent,  # what a person pointed elsewhere is left alone like what a person committed to
             number=request.number,
             url=request.url,
             title=request.title,
             body=request.body,
             conflicts=state == CONFLICTED,
-            told=request.state is RequestState.OPEN and is_foreign and self._is_told(request.number),
+            told=is_open and is_foreign and self._is_told(request.number),
             accepted=(request.armed_by is not None and not armed) or (standing is not None and standing.accepted),
             armed=armed,
             ever=standing.ever if standing is not None else None,
@@ -156,6 +177,13 @@ class Requests:
             opened=request.opened,
             closed=request.closed,
         )
+
+
+def _owns(base: Base, request: _Request, commits: Mapping[str, Head], wanted: frozenset[str]) -> bool:
+    head = commits.get(request.branch)
+    return head is not None and base.owns_request(
+        request.target, is_wanted=request.branch in wanted, is_ours=head.intent is not None, stated=head.base
+    )
 
 
 def _may_conflict(head: Head) -> bool:
@@ -187,6 +215,7 @@ def _request(pull: PullRequest) -> _Request:
     return _Request(
         number=pull.number,
         branch=pull.head.ref,
+        target=pull.base.ref,
         state=state,
         url=pull.html_url,
         title=pull.title,

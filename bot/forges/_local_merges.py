@@ -34,7 +34,7 @@ class Merges:
         ours = self._below(head)
         if ours is None:
             return replace(head, behind=behind)
-        return replace(head, intent=ours.intent, committed=ours.committed, behind=behind)
+        return replace(head, intent=ours.intent, base=ours.base, committed=ours.committed, behind=behind)
 
     def conflicts(self, head: Head) -> bool:
         """Say whether git could not merge a branch by itself."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from bot.core.mark import intent_of
+from bot.core.mark import base_of, intent_of
 from bot.forges._local_git import Git, Identity, decode, encode
 from bot.model.errors import ForgeError
 
@@ -54,6 +54,8 @@ class Head:
     parents: tuple[str, ...]
     intent: str | None
     """None when the commit is not ours."""
+    base: str | None
+    """The base branch that it says it was made for, None for the default one."""
     committed: datetime | None
     behind: bool = False
     """Whether the base has commits that it does not hold, once somebody looked."""
@@ -67,6 +69,8 @@ class Request:
     title: str
     body: str
     state: Saved
+    base: str | None = None
+    """The base branch that it is made to, None for the default one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ class Refs:
         """Return every branch that begins with `prefix`."""
         records = self._under(BRANCHES + prefix, _HEAD_FIELDS)
         return {record[0].removeprefix(BRANCHES): self._head(record) for record in records}
+
+    def branches(self, beginning: str) -> Mapping[str, str]:
+        """Return every branch that begins so, and the object that it points to."""
+        return {ref.removeprefix(BRANCHES): oid for ref, oid in self._under(BRANCHES + beginning, _OBJECT_FIELDS)}
 
     def head(self, branch: str) -> Head | None:
         """Return what one branch points to, None where it does not exist."""
@@ -159,6 +167,7 @@ class Refs:
     def save(self, request: Request) -> Request:
         """Store a proposal's blob, to which no ref points yet; return it under its new name."""
         written = {"title": request.title, "body": request.body, "state": request.state}
+        written |= {"base": request.base} if request.base is not None else {}
         return replace(request, blob=self.git.write_blob(encode(json.dumps(written, ensure_ascii=False, indent=1))))
 
     def _requests(self, records: Iterable[Sequence[str]]) -> Mapping[str, Request | None]:
@@ -176,13 +185,14 @@ class Refs:
     def _head(self, record: Sequence[str]) -> Head:
         _, oid, symbolic, kind, *fields = record
         head = self._of_commit(oid, fields)
-        return head if kind == "commit" and not symbolic else Head(oid, (), None, head.committed)
+        return head if kind == "commit" and not symbolic else Head(oid, (), None, None, head.committed)
 
     def _of_commit(self, oid: str, fields: Sequence[str]) -> Head:
         parents, date, author, author_mail, committer, committer_mail, message = fields
         people = {Identity(author, author_mail), Identity(committer, committer_mail)}
         is_ours = len(parents.split()) == 1 and people == {self.git.identity}
-        return Head(oid, tuple(parents.split()), intent_of(message) if is_ours else None, _date(date))
+        intent = intent_of(message) if is_ours else None
+        return Head(oid, tuple(parents.split()), intent, base_of(message), _date(date))
 
     def _under(self, start: str, fields: Sequence[str], *options: str) -> Iterator[list[str]]:
         """Yield the fields, of which `refname` is the first, of every ref that begins with `start`."""
@@ -209,7 +219,8 @@ def _parse(oid: str, content: bytes) -> Request | None:
         return None
     match read:
         case {"title": str() as title, "body": str() as body, "state": ("open" | "closed" | "merged") as state}:
-            return Request(oid, title, body, Saved(state))
+            base = read.get("base")
+            return Request(oid, title, body, Saved(state), base if isinstance(base, str) else None)
     return None
 
 

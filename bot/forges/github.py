@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bot.core.base_branches import beginning, chosen
 from bot.core.globs import matches
 from bot.forges._github_app import AppKey, AppTokens, InvalidKeyError
 from bot.forges._github_catalogue import Catalogue, Listed
@@ -57,20 +58,22 @@ class GitHubFleet:
         url: str = API,
         credential: str | AppKey | None = None,
         *,
-        names: Sequence[str] = (),
-        selections: Sequence[Selection] = (),
+        selected: Sequence[str | Selection] = (),
+        base_branches: Sequence[str] = (),
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Offer the repositories in `names` (`owner/name`), then those of the `selections`.
+        """Offer what is `selected`: repositories by their names (`owner/name`), then those of owners.
 
         `url` is that of the REST API (`https://HOST/api/v3` on an Enterprise Server), `credential` a token or the key
-        of an App, `ca` a file of certificates to trust instead of the usual ones, `pause` what waits. An App without
-        names and selections offers all that its installations include.
+        of an App, `base_branches` globs (without any it is the default branch), `ca` a file of certificates to trust
+        instead of the usual ones, `pause` what waits. An App for which nothing is selected offers all that its
+        installations include.
         """
-        self._names = tuple(names)
-        self._selections = tuple(selections)
+        self._base_branches = tuple(base_branches)
+        self._names = tuple(each for each in selected if isinstance(each, str))
+        self._selections = tuple(each for each in selected if isinstance(each, Selection))
         self._url = url
         self._app = AppTokens(url, credential, ca=ca, pause=pause) if isinstance(credential, AppKey) else None
         tokens: Tokens = self._app or OneToken(credential if isinstance(credential, str) else None)
@@ -86,9 +89,9 @@ class GitHubFleet:
         GitHub spells it.
         """
         wanted = frozenset(name.lower() for name in only)
-        done: set[str] = set()
+        done: set[tuple[str, str | None]] = set()
         for found in self._find(wanted):
-            key = (found.subject if isinstance(found, Failed) else found.name).lower()
+            key = (found.subject, None) if isinstance(found, Failed) else (found.name.lower(), found.base_branch)
             if key not in done:
                 done.add(key)
                 yield found
@@ -132,10 +135,9 @@ class GitHubFleet:
             if isinstance(found, RefusedError):
                 yield Failed(name, Stage.SURVEY, str(found))
                 continue
-            repository = self._look(found)
-            if isinstance(repository, GitRepository) and found.name.lower() != name.lower():
-                repository = replace(repository, known_as=name)
-            yield repository
+            known_as = name if found.name.lower() != name.lower() else None
+            for each in self._look(found):
+                yield each if isinstance(each, Failed) else replace(each, known_as=known_as)
 
     def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         names = sorted(name for name in wanted if name.startswith(f"{selection.owner}/".lower()))
@@ -146,11 +148,10 @@ class GitHubFleet:
         except RefusedError as refusal:
             yield Failed(selection.owner, Stage.SURVEY, str(refusal))
             return
-        for each in listed:
-            found = self._look(each)
+        for found in (each for one in listed for each in self._look(one)):
             if isinstance(found, Failed):
                 yield found
-            elif found.commit is not None:
+            elif found.commit is not None or self._base_branches:
                 yield replace(found, is_selected=True)
 
     def _listed(self, selection: Selection, names: Sequence[str]) -> list[Listed]:
@@ -170,16 +171,25 @@ class GitHubFleet:
                 raise each
         return [each for each in found if isinstance(each, Listed) and _is_selected(each, selection)]
 
-    def _look(self, listed: Listed) -> GitRepository | Failed:
-        """Return a repository as it stands: its base branch is the default branch."""
+    def _look(self, listed: Listed) -> list[GitRepository | Failed]:
+        """Return a repository as it stands, once for each of its base branches; without any where it has none."""
         self._nodes[listed.name] = listed.node
-        branch, commit = listed.default_branch, listed.head
-        if branch is not None and commit is None:
-            try:
-                commit = Branches(self._remote(listed.name)).head(branch)
-            except RefusedError as refusal:
-                return Failed(listed.name, Stage.SURVEY, str(refusal))
-        return GitRepository(KIND, listed.name, branch if commit else None, commit, host=self._host)
+        default, head = listed.default_branch, listed.head
+        branches = Branches(self._remote(listed.name))
+        try:
+            if self._base_branches:
+                prefixes = [beginning(glob) for glob in self._base_branches]
+                heads = {branch: commit for each in prefixes for branch, commit in branches.heads(each).items()}
+                bases = [(branch, heads[branch]) for branch in chosen(self._base_branches, heads)]
+            else:
+                head = branches.head(default) if default is not None and head is None else head
+                bases = [(default, head)] if default is not None and head is not None else []
+        except RefusedError as refusal:
+            return [Failed(listed.name, Stage.SURVEY, str(refusal))]
+        return [
+            GitRepository(KIND, listed.name, branch, commit, host=self._host, is_default_base=branch == default)
+            for branch, commit in bases
+        ] or [GitRepository(KIND, listed.name, None, None, host=self._host)]
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._nodes.get(name))

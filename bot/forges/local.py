@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from bot.core.base_branches import Base, beginning, chosen
 from bot.core.mark import memory
 from bot.forges._local_commit import make_commit
 from bot.forges._local_dashboard import LocalDashboard
@@ -50,14 +51,18 @@ _NO_EXTRAS = "There are no labels, reviewers, assignees and milestones here, and
 class LocalFleet:
     """The git repositories of one folder; `x` names the folder `x`, or the bare repository `x.git`."""
 
-    def __init__(self, root: Path, names: tuple[str, ...] = (), identity: Identity = BOT) -> None:
+    def __init__(
+        self, root: Path, names: tuple[str, ...] = (), identity: Identity = BOT, *, base_branches: Sequence[str] = ()
+    ) -> None:
         """Offer the repositories in `names`, or, where there are none, every one that lies directly in `root`.
 
-        Links and linked worktrees are not found by themselves: they would show a repository twice.
+        Links and linked worktrees are not found by themselves: they would show a repository twice. `base_branches` are
+        globs; without any, the base branch is what HEAD names.
         """
         self._root = root.resolve()
         self._names = names
         self._identity = identity
+        self._base_branches = base_branches
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
         """Yield what the config selects, or of that only the names in `only` when it is not empty."""
@@ -73,7 +78,8 @@ class LocalFleet:
             if only and name not in only:
                 continue
             try:
-                yield self.look(name)
+                found = self.look(name)
+                yield from self._bases(found) if self._base_branches else [found]
             except ForgeError as error:
                 yield Failed(name, Stage.SURVEY, str(error))
 
@@ -91,6 +97,16 @@ class LocalFleet:
             if request is not None and request.state is Saved.OPEN:
                 raise ForgeError(f"its HEAD is {base}, which is a proposal of basebump's; switch to the base branch")
             return GitRepository(KIND, name, base, found.output.decode("ascii").strip())
+
+    def _bases(self, found: GitRepository) -> list[GitRepository]:
+        """Return a repository once for each of its base branches, or without any where it has none."""
+        with _raising(ForgeError):
+            refs = Refs(self._git(found.name))
+            heads = {each: oid for glob in self._base_branches for each, oid in refs.branches(beginning(glob)).items()}
+        return [
+            replace(found, base_branch=branch, commit=heads[branch], is_default_base=branch == found.base_branch)
+            for branch in chosen(self._base_branches, heads)
+        ] or [replace(found, base_branch=None, commit=None)]
 
     def tree(self, repository: GitRepository) -> LocalTree:
         """Return the tree of the base branch's commit. Raises TreeError."""
@@ -155,6 +171,7 @@ class LocalForge:
         self._git = git
         self._refs = Refs(git)
         self._repository = repository
+        self._base_branch = Base(repository.base_branch, repository.other_base)
 
     def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
         """Return our branches and open proposals under `prefix`, and the ended proposals of the `wanted` branches.
@@ -173,6 +190,8 @@ class LocalForge:
             found: list[Seen] = []
             for branch in sorted(heads.keys() | requests.keys() | declined.keys()):
                 head, request = heads.get(branch), requests.get(branch)
+                if not self._owns(head, request, is_wanted=branch in wanted):
+                    continue
                 state = _state(head, request, is_merged=branch in merged)
                 if request is not None and (state is RequestState.OPEN or (state is not None and branch in wanted)):
                     found.append(self._seen(branch, state, head, request, told=branch in told))
@@ -273,6 +292,13 @@ class LocalForge:
             raise ForgeError(f"{self._repository.name} has no base branch; let its HEAD name one that has a commit")
         return self._repository.commit
 
+    def _owns(self, head: Head | None, request: Request | None, *, is_wanted: bool) -> bool:
+        """Say whether a branch or its proposal was made for this base branch: the proposal's word counts first."""
+        if request is not None:
+            return self._base_branch.owns_branch(is_wanted=is_wanted, is_ours=True, stated=request.base)
+        is_ours, stated = (head.intent is not None, head.base) if head is not None else (False, None)
+        return self._base_branch.owns_branch(is_wanted=is_wanted, is_ours=is_ours, stated=stated)
+
     def _open_request(self, branch: str) -> Request:
         request = self._refs.request(branch)
         if request is None or request.state is not Saved.OPEN:
@@ -285,7 +311,7 @@ class LocalForge:
         """Let the proposal's ref point to an open proposal of these words."""
         if len(title) > MAX_TITLE or len(body) > MAX_BODY:
             raise ForgeError(f"a title takes {MAX_TITLE} characters and a body {MAX_BODY}; let the template say less")
-        saved = self._refs.save(Request("", title, body, Saved.OPEN))
+        saved = self._refs.save(Request("", title, body, Saved.OPEN, self._repository.other_base))
         self._git.move(
             [*also, Move(PROPOSALS + branch, before.blob if before is not None else None, saved.blob)],
             "basebump: propose",

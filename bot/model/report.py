@@ -67,6 +67,9 @@ class RepositoryReport:
     unsupported: tuple[Unsupported, ...] = ()
     proposals: tuple[ProposalReport, ...] = ()
     note: str = ""
+    """What keeps all of it from being looked at."""
+    known_as: str | None = None
+    """The name that the config has for it, where it was renamed since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 
 from bot.core.boxes import ticked
-from bot.core.group import FIRST
+from bot.core.group import first
 from bot.core.pace import Queue, deferrals
 from bot.model.dashboard import Board
 from bot.model.decision import Decision, Transition
@@ -69,7 +69,7 @@ def draw_up(
         board, failed = _board(dashboard, surveyed, orders)
         asks = ticked(board.body) if board is not None and board.is_open else frozenset()
         shown = _seen(forge, planned, visit.repository, orders)
-        if begins(shown, FIRST.branch(orders.branch_prefix), visit.repository, orders):
+        if begins(shown, first(visit.repository.other_base).branch(orders.branch_prefix), visit.repository, orders):
             planned = plan(surveyed, decisions, evidence, wording, all_at_once=True)
         prospects = recall(shown, surveyed, planned, asks, orders.branch_prefix, now)
     except BasebumpError as error:
@@ -80,16 +80,17 @@ def draw_up(
 def _seen(forge: Forge, planned: Plan, repository: GitRepository, orders: Orders) -> tuple[Seen, ...]:
     """Ask the forge for what is wanted, and for the request with which the repository began, if it was to begin so."""
     wanted = frozenset(each.proposal.branch for each in planned.proposals)
-    first = {FIRST.branch(orders.branch_prefix)} if wanted and begins_with_one(repository, orders) else frozenset()
-    return forge.seen(orders.branch_prefix, wanted | first)
+    if wanted and begins_with_one(repository, orders):
+        wanted |= {first(repository.other_base).branch(orders.branch_prefix)}
+    return forge.seen(orders.branch_prefix, wanted)
 
 
-def begins(shown: Sequence[Seen], first: str, repository: GitRepository, orders: Orders) -> bool:
+def begins(shown: Sequence[Seen], beginning: str, repository: GitRepository, orders: Orders) -> bool:
     """Say whether a repository still begins: nobody merged its first request, and there is no other of ours."""
     if not begins_with_one(repository, orders):
         return False
-    is_taken_on = any(each.branch == first and each.state is RequestState.MERGED for each in shown)
-    return not is_taken_on and all(each.branch == first for each in shown)
+    is_taken_on = any(each.branch == beginning and each.state is RequestState.MERGED for each in shown)
+    return not is_taken_on and all(each.branch == beginning for each in shown)
 
 
 def begins_with_one(repository: GitRepository, orders: Orders) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import assert_never
 
 from bot.core.dashboard import NOTHING, TITLE, TROUBLE, BoardStep, build_dashboard, marked, next_board
@@ -29,6 +31,26 @@ def keep_board(agenda: Agenda, report: RepositoryReport, orders: Orders) -> tupl
     except ForgeError as error:
         return (no_board(agenda.visit.repository, error),)
     return ()
+
+
+def one_for_each_repository(
+    agendas: Iterable[Agenda], reports: Iterable[RepositoryReport]
+) -> Iterator[tuple[Agenda, RepositoryReport]]:
+    """Yield what the issue of each repository is about: all of its base branches together."""
+    together: dict[tuple[int, str], list[tuple[Agenda, RepositoryReport]]] = {}
+    for agenda, report in zip(agendas, reports, strict=True):
+        together.setdefault((id(agenda.visit.fleet), report.name), []).append((agenda, report))
+    for (agenda, report), *others in together.values():
+        more = [each for _, each in others]
+        yield (
+            next((each for each, _ in [(agenda, report), *others] if each.dashboard is not None), agenda),
+            replace(
+                report,
+                verdicts=tuple(verdict for each in [report, *more] for verdict in each.verdicts),
+                proposals=tuple(proposal for each in [report, *more] for proposal in each.proposals),
+                note="\n".join(dict.fromkeys(each.note for each in [report, *more] if each.note)),
+            ),
+        )
 
 
 def _keep(dashboard: Dashboard, board: Board | None, report: RepositoryReport, limit: int, orders: Orders) -> None:

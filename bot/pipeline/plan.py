@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.core.automerge import may_merge
 from bot.core.fingerprint import fingerprint
-from bot.core.group import FIRST, Bundle, group, images_of, intent_of, targets_of
+from bot.core.group import Bundle, group, images_of, intent_of, targets_of
 from bot.core.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
 from bot.core.mark import mark, signed
 from bot.core.markdown import one_line
@@ -78,7 +78,7 @@ def plan(
     updates = [decision for decision in decisions if isinstance(decision, Update)]
     skips: dict[Update, Skip] = {}
     proposals: list[Planned] = []
-    for bundle, together in group(updates, all_at_once=all_at_once).items():
+    for bundle, together in group(updates, survey.repository.other_base, all_at_once=all_at_once).items():
         edited = edit(survey, together)
         for skip in edited.unproved:
             skips |= {update: skip for update in together if update.occurrence == skip.occurrence}
@@ -92,7 +92,7 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
     updates = edited.made
     targets = targets_of(updates)
     moves = sorted({transition_of(update) for update in updates}, key=lambda move: move.order)
-    is_first = bundle == FIRST
+    is_first = bundle.is_first
     whole = build_view(updates, evidence, MANY_ROWS, is_first=is_first)
     report = fingerprint(whole, {move: evidence[move] for move in moves})
     is_draft = any(update.doubt or update.selected.policy.draft for update in updates)
@@ -113,7 +113,7 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
         branch=bundle.branch(wording.branch_prefix),
         title=one_line(title, wording.limits.title_characters),
         body=f"{body.rstrip()}\n\n{remembered}\n",
-        message=signed(render_message(wording.templates.message, head), intent, wording.trailers),
+        message=signed(render_message(wording.templates.message, head), intent, wording.trailers, bundle.base),
         changes=edited.changes,
         images=images_of(updates),
         targets=targets,

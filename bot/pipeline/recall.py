@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.group import FIRST, Bundle, bundle_of
+from bot.core.group import Bundle, bundle_of, first
 from bot.core.lifecycle import next_step
 from bot.core.mark import memory
 from bot.model.dashboard import Ask
@@ -61,7 +61,7 @@ def recall(
     seen: dict[str, list[Seen]] = defaultdict(list)
     for each in shown:
         seen[each.branch].append(each)
-    places = _places_by_branch(planned.decisions, prefix)
+    places = _places_by_branch(planned.decisions, surveyed.repository.other_base, prefix)
     prospects: list[Prospect] = []
     for branch in sorted(wanted.keys() | seen.keys()):
         about = places.get(branch, ())
@@ -91,14 +91,15 @@ def _prospect(
         yield Prospect(branch, wanted, seen, known, step, planned.updates if planned is not None else ())
 
 
-def _places_by_branch(decisions: Sequence[Decision], prefix: str) -> Mapping[str, Sequence[Decision]]:
+def _places_by_branch(decisions: Sequence[Decision], base: str | None, prefix: str) -> Mapping[str, Sequence[Decision]]:
     places: dict[Bundle, list[Decision]] = defaultdict(list)
     for decision in decisions:
         selected = selected_of(decision)
         if selected is not None:
-            places[bundle_of(selected)].append(decision)
+            places[bundle_of(selected, base)].append(decision)
     everything = [decision for decided in places.values() for decision in decided]
-    return {bundle.branch(prefix): decided for bundle, decided in places.items()} | {FIRST.branch(prefix): everything}
+    of_bundles = {bundle.branch(prefix): decided for bundle, decided in places.items()}
+    return of_bundles | {first(base).branch(prefix): everything}
 
 
 def _is_known(planned: Planned | None, places: Sequence[Decision], seen: Sequence[Seen], surveyed: Survey) -> bool:

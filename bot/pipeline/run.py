@@ -11,7 +11,7 @@ from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.report import Failed, RepositoryReport, RunReport
 from bot.model.vocabulary import Stage
 from bot.pipeline.agenda import Agenda, Visit, draw_up, paced, prospects_of, shared_out
-from bot.pipeline.board import keep_board
+from bot.pipeline.board import keep_board, one_for_each_repository
 from bot.pipeline.builds import Builds, ask_builders, with_builds
 from bot.pipeline.judge import Judged, World, judge
 from bot.pipeline.orders import Orders
@@ -23,7 +23,10 @@ from bot.ports import Fleet, GitRepository
 
 OWN_FILE_BROKEN = "Nothing is done here until its own file can be used."
 NO_OWN_FILE = "It has no file of its own, without which the rollout leaves it alone."
-NO_BRANCH = "It has no default branch, so there is nothing to read: HEAD names no branch with a commit."
+NO_BRANCH = (
+    "It has no base branch, so there is nothing to read: HEAD names no branch with a commit, "
+    "or none is what `base_branches` names."
+)
 
 
 def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
@@ -39,7 +42,7 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
     failed = [*builds.failed, *looked.failed, *judged.failed, *reconsidered.failed]
     failed += [failure for each in proposed for failure in each.failed]
-    for agenda, report in zip(agendas, reports, strict=True):
+    for agenda, report in one_for_each_repository(agendas, reports):
         failed += keep_board(agenda, report, orders)
     return RunReport(orders.level, reports, dict(judged.evidence), tuple(failed))
 
@@ -82,17 +85,9 @@ def _report(agenda: Agenda, proposed: Proposed) -> RepositoryReport:
         verdicts=tuple(verdict(decision) for decision in agenda.plan.decisions),
         unsupported=surveyed.unsupported,
         proposals=proposed.reports,
-        note=_note(surveyed),
+        note=surveyed.note if repository.base_branch else NO_BRANCH,
+        known_as=repository.known_as,
     )
-
-
-def _note(surveyed: Survey) -> str:
-    repository = surveyed.repository
-    if repository.base_branch is None:
-        return NO_BRANCH
-    if surveyed.note or repository.known_as is None:
-        return surveyed.note
-    return f"The config calls it {repository.known_as}, which was renamed: write its new name there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,12 @@ class _Looked:
 
 
 def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds: Builds) -> _Looked:
-    chosen = [(fleet, each) for fleet in fleets for each in fleet.repositories(orders.only)]
+    chosen = [
+        (fleet, each)
+        for fleet in fleets
+        for each in fleet.repositories(orders.only)
+        if isinstance(each, Failed) or not (each.base_branch or "").startswith(orders.branch_prefix)
+    ]
     world.progress.phase("Reading repositories", len(chosen))
 
     def look(item: tuple[Fleet, GitRepository | Failed]) -> Visit | Failed:

@@ -59,6 +59,8 @@ def run_text(report: RunReport) -> str:
             console_line(f"{repository.name}{branch}"),
             *(f"  {line}" for line in _places(repository, report.evidence) if line),
         ]
+        if repository.known_as:
+            lines.append(console_line(f"  The config calls it {repository.known_as}: write its new name there."))
         if repository.note:
             lines += [f"  {console_line(line)}" for line in repository.note.splitlines()]
         lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]

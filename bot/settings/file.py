@@ -98,7 +98,7 @@ def _templates(templates: schema.Templates, folder: Path) -> Mapping[str, str]:
 
 def _forge(forge: schema.Github | schema.Gitlab | schema.Local, folder: Path) -> values.ForgeSettings:
     if isinstance(forge, schema.Local):
-        return values.LocalSettings(folder / forge.url, forge.repositories)
+        return values.LocalSettings(folder / forge.url, forge.repositories, forge.base_branches or ())
     ca = folder / forge.ca if forge.ca else None
     if isinstance(forge, schema.Gitlab):
         return values.GitlabSettings(forge.url, forge.token_env, ca, forge.repositories)
@@ -109,6 +109,7 @@ def _forge(forge: schema.Github | schema.Gitlab | schema.Local, folder: Path) ->
         ca=ca,
         repositories=tuple(each for each in forge.repositories or () if isinstance(each, str)),
         owners=tuple(_owner(each) for each in forge.repositories or () if isinstance(each, schema.Owner)),
+        base_branches=forge.base_branches or (),
     )
 
 

@@ -69,6 +69,8 @@ class Github(Section):
     """A file of CA certificates to trust for this forge; relative to this file."""
     repositories: SomeOf[NameOrOwner] | None = None
     """Repositories one by one as `owner/name`, or those of an owner. Absent with `app`: all it is installed on."""
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs over the branches that proposals are made to. Absent: the default branch."""
 
 
 class Gitlab(Section):
@@ -95,6 +97,8 @@ class Local(Section):
     """The folder; relative to this file."""
     repositories: SomeOf[fields.InnerPath] | None = None
     """Paths of repositories inside the folder. Absent: every git repository in it."""
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs over the branches that proposals are made to. Absent: what HEAD names."""
 
 
 def _variant_of_forge(value: object) -> str | None:

@@ -88,6 +88,8 @@ class GithubSettings:
     repositories: tuple[str, ...] = ()
     """`owner/name`, named one by one."""
     owners: tuple[OwnerSelection, ...] = ()
+    base_branches: tuple[str, ...] = ()
+    """Globs; empty for the default branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class LocalSettings:
     folder: Path
     repositories: tuple[str, ...] | None = None
     """Paths inside the folder; None for every git repository in it."""
+    base_branches: tuple[str, ...] = ()
+    """Globs; empty for what HEAD names."""
 
 
 ForgeSettings = GithubSettings | GitlabSettings | LocalSettings

@@ -122,7 +122,8 @@ def test_a_repository_that_was_renamed_is_looked_at_and_the_report_asks_for_its_
     github.server.world.rename("acme/web", "acme/homepage")
     code, out, _ = basebump("run", "--config", config_file, "--repo", "acme/web")
     assert code == 0
-    assert "The config calls it acme/web, which was renamed" in out
+    assert github.repository.issues == []
+    assert "The config calls it acme/web: write its new name there." in out
 
 
 @pytest.fixture

@@ -45,10 +45,8 @@ def _app(server):
 
 
 def _fleet(server, *selected, **more):
-    names = [each for each in selected if isinstance(each, str)]
-    selections = [each for each in selected if isinstance(each, Selection)]
     key = AppKey(_app(server).id, private_key())
-    return GitHubFleet(server.url, key, names=names, selections=selections, pause=no_pause, **more)
+    return GitHubFleet(server.url, key, selected=selected, pause=no_pause, **more)
 
 
 def _names(server, *selected, only=()):
@@ -239,7 +237,7 @@ def test_a_public_repository_that_it_is_not_installed_on_is_refused_by_name_when
 
 def test_a_key_that_github_does_not_know_is_said_to_be_so(server):
     _app(server).id += 1
-    fleet = GitHubFleet(server.url, AppKey(1, private_key()), names=["acme/web"], pause=no_pause)
+    fleet = GitHubFleet(server.url, AppKey(1, private_key()), selected=["acme/web"], pause=no_pause)
     (failed,) = fleet.repositories(frozenset())
     assert "does not know the App 1 by its key" in failed.error
 
@@ -251,7 +249,7 @@ def test_a_key_on_one_line_is_read(server):
     server.world.add_repository("acme/web", FILES)
     server.world.install(_app(server), "acme", PERMISSIONS)
     key = AppKey(_app(server).id, private_key().replace("\n", "\\n"))
-    (found,) = GitHubFleet(server.url, key, names=["acme/web"], pause=no_pause).repositories(frozenset())
+    (found,) = GitHubFleet(server.url, key, selected=["acme/web"], pause=no_pause).repositories(frozenset())
     assert found.name == "acme/web"
 
 

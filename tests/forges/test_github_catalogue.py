@@ -32,9 +32,7 @@ OLDER = [GraphQL.NONE, GraphQL.OLDER]
 
 
 def _found(server, *selected, only=(), credential=TOKEN):
-    names = [each for each in selected if isinstance(each, str)]
-    selections = [each for each in selected if isinstance(each, Selection)]
-    fleet = GitHubFleet(server.url, credential, names=names, selections=selections, pause=no_pause)
+    fleet = GitHubFleet(server.url, credential, selected=selected, pause=no_pause)
     return list(fleet.repositories(frozenset(only)))
 
 

@@ -37,7 +37,7 @@ class Watched:
         self.pauses: list[float] = []
 
     def fleet(self) -> GitHubFleet:
-        return GitHubFleet(self.server.url, TOKEN, names=["acme/web"], pause=self.pauses.append)
+        return GitHubFleet(self.server.url, TOKEN, selected=["acme/web"], pause=self.pauses.append)
 
     def look(self):
         return list(self.fleet().repositories(frozenset()))
@@ -106,7 +106,7 @@ def test_a_question_whose_answer_is_lost_is_asked_again(github):
 
 
 def test_a_server_that_is_not_there_is_a_failure_that_says_what_to_check(github):
-    fleet = GitHubFleet("http://127.0.0.1:9", TOKEN, names=["acme/web"], pause=github.pauses.append)
+    fleet = GitHubFleet("http://127.0.0.1:9", TOKEN, selected=["acme/web"], pause=github.pauses.append)
     (failed,) = fleet.repositories(frozenset())
     assert "check the network and the URL" in failed.error
     assert TOKEN not in failed.error
@@ -354,7 +354,7 @@ def test_a_request_that_could_not_be_opened_is_reported_though_nobody_can_say_wh
 
 def test_an_answer_that_is_no_json_is_a_failure(github):
     with Listener(lambda _: Reply(200, b'{"full_name": ')) as broken:
-        fleet = GitHubFleet(broken.url, TOKEN, names=["acme/web"], pause=github.pauses.append)
+        fleet = GitHubFleet(broken.url, TOKEN, selected=["acme/web"], pause=github.pauses.append)
         (failed,) = fleet.repositories(frozenset())
     assert failed.subject == "acme/web"
 

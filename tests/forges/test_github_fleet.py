@@ -32,9 +32,7 @@ def server(tmp_path):
 
 
 def _fleet(server, *selected, token=TOKEN):
-    names = [each for each in selected if isinstance(each, str)]
-    selections = [each for each in selected if isinstance(each, Selection)]
-    return GitHubFleet(server.url, token, names=names, selections=selections, pause=no_pause)
+    return GitHubFleet(server.url, token, selected=selected, pause=no_pause)
 
 
 def _names(server, *selected, only=(), token=TOKEN):
@@ -262,7 +260,7 @@ def test_several_threads_read_at_once(server):
 @responses.activate
 def test_github_com_is_asked_at_its_own_address_with_the_version_that_is_tested():
     responses.get("https://api.github.com:443/repos/acme/web", status=404, json={"message": "Not Found"})
-    fleet = GitHubFleet(credential=TOKEN, names=["acme/web"])
+    fleet = GitHubFleet(credential=TOKEN, selected=["acme/web"])
     (failed,) = fleet.repositories(frozenset())
     assert failed.subject == "acme/web"
     (call,) = responses.calls
@@ -276,7 +274,7 @@ def test_a_link_to_another_host_is_not_followed():
     evil = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
     responses.get("https://ghe.example:443/api/v3/users/acme", json={"type": "Organization", "login": "acme"})
     responses.get("https://ghe.example:443/api/v3/orgs/acme/repos", body=json.dumps([{}]), headers=evil)
-    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selections=[Selection("acme")], pause=no_pause)
+    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=[Selection("acme")], pause=no_pause)
     (failed,) = fleet.repositories(frozenset())
     assert failed.subject == "acme"
     assert all("evil" not in call.request.url for call in responses.calls)
@@ -286,7 +284,7 @@ def test_a_link_to_another_host_is_not_followed():
 def test_the_certificates_of_an_enterprise_server_can_be_named(tmp_path):
     responses.get("https://ghe.example:443/api/v3/repos/acme/web", status=404, json={"message": "Not Found"})
     ca = tmp_path / "ca.pem"
-    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, names=["acme/web"], ca=ca)
+    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=["acme/web"], ca=ca)
     list(fleet.repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == str(ca)

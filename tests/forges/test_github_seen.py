@@ -49,7 +49,7 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_k
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     pauses = []
-    fleet = GitHubFleet(stand.server.url, TOKEN, names=["acme/web"], pause=pauses.append)
+    fleet = GitHubFleet(stand.server.url, TOKEN, selected=["acme/web"], pause=pauses.append)
     (repository,) = fleet.repositories(frozenset())
     with stand.server.watched() as lines:
         (seen,) = fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))

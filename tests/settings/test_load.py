@@ -61,13 +61,14 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
             url: https://github.example.com/api/v3/
             token_env: TOKEN
             ca: company.pem
+            base_branches: [main, "release/*"]
             repositories:
               - acme/web
               - {owner: acme, include: "*-service", exclude: [old-*], topics: [production]}
               - legal/site
           - {kind: gitlab, url: https://example.com/git/, token_env: T, ca: company.pem, repositories: [acme/shop/web]}
           - {kind: local, url: ../repositories}
-          - {kind: local, url: /srv/git, repositories: [web, tools/builder/]}
+          - {kind: local, url: /srv/git, repositories: [web, tools/builder/], base_branches: main}
         """
     )
     assert settings.forges == (
@@ -77,10 +78,11 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
             ca=tmp_path / "company.pem",
             repositories=("acme/web", "legal/site"),
             owners=(OwnerSelection("acme", ("*-service",), ("old-*",), ("production",)),),
+            base_branches=("main", "release/*"),
         ),
         GitlabSettings("https://example.com/git", "T", tmp_path / "company.pem", ("acme/shop/web",)),
         LocalSettings(tmp_path / "../repositories", None),
-        LocalSettings(Path("/srv/git"), ("web", "tools/builder")),
+        LocalSettings(Path("/srv/git"), ("web", "tools/builder"), ("main",)),
     )
 
 

@@ -153,6 +153,8 @@ class GitStand(ABC):
         self.git = git
         self.name = name
         self.counter = Writes()
+        self.base_branches: tuple[str, ...] = ()
+        """Globs, as a config has them."""
 
     @property
     def writes(self) -> list[str]:
@@ -167,10 +169,11 @@ class GitStand(ABC):
     @abstractmethod
     def fleet(self) -> Fleet: ...
 
-    def forge(self) -> Forge:
+    def forge(self, base: str = "main") -> Forge:
         fleet = self.fleet()
-        (repository,) = fleet.repositories(frozenset({self.name}))
-        assert isinstance(repository, GitRepository), repository
+        found = list(fleet.repositories(frozenset({self.name})))
+        assert all(isinstance(each, GitRepository) for each in found), found
+        (repository,) = [each for each in found if each.base_branch == base]
         return fleet.forge(repository)
 
     def commit(self, branch: str, files: Mapping[str, Content], message: str = "A person's work") -> str:
@@ -210,7 +213,7 @@ class LocalStand(GitStand):
         self._root = root
 
     def fleet(self) -> Fleet:
-        return CountedFleet(LocalFleet(self._root), self.counter)
+        return CountedFleet(LocalFleet(self._root, base_branches=self.base_branches), self.counter)
 
     def close_request(self, branch: str) -> None:
         LocalFleet(self._root).decline(self.name, branch)

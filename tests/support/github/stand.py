@@ -56,8 +56,11 @@ class GitHubStand(GitStand):
         self.server.die_before(write)
 
     def fleet(self) -> Fleet:
-        fleet = GitHubFleet(self.server.url, TOKEN, names=[self.name], pause=no_pause)
-        return Mortal(fleet, self.server)
+        return self._fleet(TOKEN)
+
+    def _fleet(self, credential: str | AppKey) -> Fleet:
+        words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
+        return Mortal(GitHubFleet(self.server.url, credential, **words), self.server)
 
     def commit(self, branch: str, files: Mapping[str, Content], message: str = "A person's work") -> str:
         made = super().commit(branch, files, message)
@@ -128,8 +131,7 @@ class GitHubAppStand(GitHubStand):
         self.installation = world.install(self.app, "acme", dict(PERMISSIONS))
 
     def fleet(self) -> Fleet:
-        key = AppKey(self.app.id, private_key())
-        return Mortal(GitHubFleet(self.server.url, key, names=[self.name], pause=no_pause), self.server)
+        return self._fleet(AppKey(self.app.id, private_key()))
 
     def refuse_writes(self, branch: str) -> None:
         """Take the permission to write away from the installation, and with it from what it lends."""

@@ -255,7 +255,6 @@ class Repository:
         even if it lasts only a moment; a base that comes to hold all of the branch has merged it.
         """
         before, self.branches = self.branches, self.git.branches()
-        base_moved = before.get(self.default_branch) != self.branches.get(self.default_branch)
         for pull in self.pulls:
             if pull.state != "open":
                 continue
@@ -264,7 +263,7 @@ class Repository:
             if head is None or base is None:
                 pull.close()
                 continue
-            if head != pull.head or base_moved:
+            if head != pull.head or before.get(pull.base) != base:
                 head_moved, pull.head = head != pull.head, head
                 self.fetch(pull)
                 if self.has(base, head):

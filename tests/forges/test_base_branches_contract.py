@@ -1,0 +1,191 @@
+"""What every forge must do where proposals are made to several base branches: none of them touches another's."""
+
+from __future__ import annotations
+
+import pytest
+from support.contract_scene import BODY, BRANCH, CHANGES, INTENT, OTHER, PREFIX, message_of, proposal
+from support.github.stand import GitHubAppStand, GitHubStand
+from support.stands import LocalStand
+
+from bot.core.mark import signed
+from bot.model.proposal import Proposal, RequestState
+from bot.model.report import Failed
+from bot.ports import GitRepository
+
+RELEASE = "release/1"
+OF_RELEASE = "basebump/python-3.12-slim-c0ffee00"
+STANDS = {"local": LocalStand, "github": GitHubStand, "github-app": GitHubAppStand}
+FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
+
+
+@pytest.fixture(params=STANDS)
+def stand(request, tmp_path):
+    """Return a forge with a repository of three branches, of which two are base branches."""
+    stand = STANDS[request.param](tmp_path, FILES)
+    for branch in (RELEASE, "feature"):
+        stand.commit(branch, {"README.md": f"This is {branch}.\n"})
+    stand.base_branches = ("main", "release/*")
+    yield stand
+    stand.end()
+
+
+def _message(base):
+    return signed("Update python", INTENT, (), None if base == "main" else base)
+
+
+def _push(stand, branch, base):
+    return stand.forge(base).push(branch, CHANGES, _message(base), None)
+
+
+def _propose(stand, branch, base):
+    _push(stand, branch, base)
+    words = proposal(branch)
+    stand.forge(base).open(Proposal(branch, words.title, BODY, _message(base), CHANGES, (), (), INTENT, ""))
+
+
+def _seen(stand, base, *wanted):
+    return {(each.branch, each.state) for each in stand.forge(base).seen(PREFIX, frozenset(wanted))}
+
+
+# Which there are
+
+
+def test_a_repository_is_offered_once_for_each_of_its_base_branches(stand):
+    found = list(stand.fleet().repositories(frozenset()))
+    heads = stand.branches()
+    assert [(each.name, each.base_branch, each.commit) for each in found] == [
+        (stand.name, "main", heads["main"]),
+        (stand.name, RELEASE, heads[RELEASE]),
+    ]
+    assert [(each.is_default_base, each.other_base) for each in found] == [(True, None), (False, RELEASE)]
+
+
+def test_each_base_branch_has_its_own_files(stand):
+    fleet = stand.fleet()
+    trees = [fleet.tree(each) for each in fleet.repositories(frozenset())]
+    assert [[entry.path for entry in tree.entries()] for tree in trees] == [["Dockerfile"], ["Dockerfile", "README.md"]]
+
+
+def test_without_globs_the_default_branch_is_the_only_one(stand):
+    stand.base_branches = ()
+    (found,) = stand.fleet().repositories(frozenset())
+    assert (found.base_branch, found.is_default_base) == ("main", True)
+
+
+def test_the_default_branch_is_none_unless_a_glob_matches_it(stand):
+    stand.base_branches = ("release/*",)
+    (found,) = stand.fleet().repositories(frozenset())
+    assert (found.base_branch, found.other_base) == (RELEASE, RELEASE)
+
+
+def test_a_repository_where_no_glob_matches_is_offered_without_a_base_branch(stand):
+    stand.base_branches = ("trunk", "v*")
+    (found,) = stand.fleet().repositories(frozenset())
+    assert isinstance(found, GitRepository)
+    assert not isinstance(found, Failed)
+    assert (found.name, found.base_branch, found.commit) == (stand.name, None, None)
+
+
+# Proposals
+
+
+def test_a_proposal_stands_on_its_base_branch_and_asks_to_be_merged_there(stand):
+    _propose(stand, OF_RELEASE, RELEASE)
+    (commit, *_) = stand.git.log(f"refs/heads/{OF_RELEASE}", without=f"refs/heads/{RELEASE}")
+    assert commit.parents == (stand.branches()[RELEASE],)
+    assert stand.files(OF_RELEASE)["README.md"].content == b"This is release/1.\n"
+    if isinstance(stand, GitHubStand):
+        assert [pull.base for pull in stand.repository.pulls] == [RELEASE]
+
+
+def test_an_open_request_is_seen_for_its_own_base_branch_only(stand):
+    _propose(stand, BRANCH, "main")
+    _propose(stand, OF_RELEASE, RELEASE)
+    assert _seen(stand, "main", BRANCH) == {(BRANCH, RequestState.OPEN)}
+    assert _seen(stand, RELEASE, OF_RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
+
+
+def test_an_open_request_that_nothing_wants_any_more_is_seen_for_its_own_base_branch_only(stand):
+    _propose(stand, BRANCH, "main")
+    _propose(stand, OF_RELEASE, RELEASE)
+    assert _seen(stand, "main") == {(BRANCH, RequestState.OPEN)}
+    assert _seen(stand, RELEASE) == {(OF_RELEASE, RequestState.OPEN)}
+
+
+def test_a_branch_without_a_request_is_seen_for_its_own_base_branch_only(stand):
+    _push(stand, BRANCH, "main")
+    _push(stand, OF_RELEASE, RELEASE)
+    for wanted in ((), (BRANCH, OTHER)):
+        assert _seen(stand, "main", *wanted) == {(BRANCH, RequestState.BRANCH)}
+    for wanted in ((), (OF_RELEASE,)):
+        assert _seen(stand, RELEASE, *wanted) == {(OF_RELEASE, RequestState.BRANCH)}
+
+
+def test_what_was_declined_is_seen_for_its_own_base_branch_only(stand):
+    _propose(stand, OF_RELEASE, RELEASE)
+    stand.close_request(OF_RELEASE)
+    assert (OF_RELEASE, RequestState.CLOSED) in _seen(stand, RELEASE, OF_RELEASE)
+    assert _seen(stand, "main", BRANCH) == set()
+
+
+def test_what_a_person_committed_to_is_shown_as_ours_for_no_base_branch(stand):
+    _propose(stand, OF_RELEASE, RELEASE)
+    _push(stand, BRANCH, "main")
+    for branch in (OF_RELEASE, BRANCH):
+        stand.commit(branch, {"README.md": "A person was here.\n"})
+    found = [each for base in ("main", RELEASE) for each in stand.forge(base).seen(PREFIX, frozenset())]
+    assert sorted((each.branch, each.intent) for each in found) == [(BRANCH, None), (OF_RELEASE, None)]
+
+
+def test_a_merge_into_its_base_branch_ends_a_proposal(stand):
+    _propose(stand, OF_RELEASE, RELEASE)
+    stand.git.merge(OF_RELEASE, RELEASE)
+    assert (OF_RELEASE, RequestState.MERGED) in _seen(stand, RELEASE, OF_RELEASE)
+    assert (OF_RELEASE, RequestState.OPEN) not in _seen(stand, "main")
+
+
+# GitHub's own
+
+
+@pytest.fixture
+def github(tmp_path):
+    stand = GitHubStand(tmp_path, FILES)
+    stand.commit(RELEASE, {"README.md": "This is release/1.\n"})
+    stand.base_branches = ("main", "release/*")
+    yield stand
+    stand.end()
+
+
+def test_a_request_that_a_person_pointed_to_another_branch_is_left_alone_by_both(github):
+    _propose(github, BRANCH, "main")
+    github.repository.open_pull(BRANCH).base = RELEASE
+    (seen,) = github.forge("main").seen(PREFIX, frozenset({BRANCH}))
+    assert (seen.state, seen.intent) == (RequestState.OPEN, None)
+    assert github.forge("main").seen(PREFIX, frozenset()) == ()
+    assert github.forge(RELEASE).seen(PREFIX, frozenset()) == ()
+
+
+def test_a_request_of_a_person_from_the_same_branch_to_another_one_changes_nothing(github):
+    _propose(github, BRANCH, "main")
+    ada = github.server.world.accounts["ada"]
+    github.server.world.propose(github.repository, github.repository, BRANCH, ada, base=RELEASE)
+    assert _seen(github, "main") == {(BRANCH, RequestState.OPEN)}
+    assert _seen(github, RELEASE) == set()
+
+
+def test_branches_are_listed_only_as_far_as_globs_reach(github):
+    github.base_branches = ("main", "release/*", "rel*/2")
+    list(github.fleet().repositories(frozenset()))
+    asked = [line for line in github.server.lines if "matching-refs" in line]
+    assert [line.partition("?")[0].rpartition("matching-refs/")[2] for line in asked] == [
+        "heads/main",
+        "heads/release/",
+        "heads/rel",
+    ]
+
+
+def test_the_trailer_of_a_base_branch_does_not_hide_the_intent(github):
+    assert message_of().count("Basebump-Intent") == 1
+    _push(github, OF_RELEASE, RELEASE)
+    (seen,) = github.forge(RELEASE).seen(PREFIX, frozenset())
+    assert seen.intent == INTENT

@@ -1,0 +1,171 @@
+"""Several base branches in one run: each has its own proposals, and a run that dies at any write is healed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.github.stand import GitHubStand
+from support.stands import Killed, LocalStand
+from support.worlds import build, outcomes
+
+from bot.core.branch import branch_name, line_key
+from bot.core.mark import base_of
+from bot.model.policy import Match, Rule, UpdateMode
+from bot.model.proposal import RequestState
+from bot.model.reference import Line
+
+pytestmark = pytest.mark.real("git")
+
+PYTHON = Line("docker.io/library/python", "3.12-slim")
+RELEASE = "release/1"
+OLD = build("old").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+OF_MAIN = branch_name("basebump/", PYTHON, line_key(PYTHON))
+OF_RELEASE = branch_name("basebump/", PYTHON, line_key(PYTHON, base=RELEASE))
+STANDS = {"local": LocalStand, "github": GitHubStand}
+
+
+@pytest.fixture(params=STANDS)
+def make(request, tmp_path):
+    stands = []
+
+    def _make():
+        stand = STANDS[request.param](tmp_path / f"forge-{len(stands)}", FILES)
+        stand.commit(RELEASE, {"deploy/Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
+        stand.base_branches = ("main", "release/*")
+        stands.append(stand)
+        return stand
+
+    yield _make
+    for stand in stands:
+        stand.end()
+
+
+@pytest.fixture
+def stand(make):
+    return make()
+
+
+@pytest.fixture
+def moved(loopback):
+    loopback.move("python", "3.12-slim", "old")
+    loopback.move("python", "3.12-slim", "new")
+    return loopback
+
+
+def _state(stand):
+    branches = stand.branches()
+    messages = {branch: [commit.message for commit in stand.git.log(f"refs/heads/{branch}")] for branch in branches}
+    requests = sorted(stand.requests(), key=lambda each: each.branch)
+    return {branch: stand.files(branch) for branch in branches}, messages, requests
+
+
+def test_every_base_branch_has_a_proposal_of_its_own_and_a_second_run_writes_nothing(stand, moved):
+    of_main, of_release = moved.run([stand.fleet()]).repositories
+    assert (of_main.base_branch, of_release.base_branch) == ("main", RELEASE)
+    (first,), (second,) = of_main.proposals, of_release.proposals
+    assert (first.branch, first.files) == (OF_MAIN, ("Dockerfile",))
+    assert (second.branch, second.files) == (OF_RELEASE, ("Dockerfile", "deploy/Dockerfile"))
+    assert second.title == f"{first.title} on {RELEASE}"
+    writes = list(stand.writes)
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
+    assert stand.writes == writes
+
+
+def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand, moved):
+    moved.run([stand.fleet()])
+    said = {branch: base_of(stand.git.log(f"refs/heads/{branch}")[0].message) for branch in (OF_MAIN, OF_RELEASE)}
+    assert said == {OF_MAIN: None, OF_RELEASE: RELEASE}
+
+
+def test_what_is_declined_for_one_base_branch_is_not_for_another(stand, moved):
+    moved.run([stand.fleet()])
+    stand.close_request(OF_RELEASE)
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "declined"]
+
+
+def test_what_one_base_branch_no_longer_wants_is_closed_there_alone(stand, moved):
+    moved.run([stand.fleet()])
+    pinned = f"FROM python:3.12-slim@{build('new').digest}\n"
+    stand.commit(RELEASE, {"Dockerfile": pinned, "deploy/Dockerfile": pinned})
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "closed"]
+    assert {each.branch for each in stand.requests() if each.state is RequestState.OPEN} == {OF_MAIN}
+    assert OF_RELEASE not in stand.branches()
+
+
+def test_a_base_branch_that_the_config_names_no_more_keeps_what_it_has(stand, moved):
+    moved.run([stand.fleet()])
+    before, writes = _state(stand), list(stand.writes)
+    stand.base_branches = ()
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert (_state(stand), stand.writes) == (before, writes)
+
+
+def test_a_rule_can_be_about_one_base_branch(stand, moved):
+    frozen = Rule(match=Match(base_branch=("release/**",)), update=UpdateMode.NONE)
+    moved.rulebook = replace(moved.rulebook, rules=(frozen,))
+    of_main, of_release = moved.run([stand.fleet()]).repositories
+    assert (len(of_main.proposals), len(of_release.proposals)) == (1, 0)
+
+
+def test_a_branch_of_our_own_is_no_base_branch_whatever_the_globs(stand, moved):
+    stand.base_branches = ("**",)
+    for _ in range(2):
+        repositories = moved.run([stand.fleet()]).repositories
+        assert [each.base_branch for each in repositories] == ["main", RELEASE]
+
+
+def test_where_no_glob_matches_the_report_says_that_there_is_nothing_to_read(stand, moved):
+    stand.base_branches = ("trunk",)
+    (repository,) = moved.run([stand.fleet()]).repositories
+    assert (repository.base_branch, "`base_branches`" in repository.note) == (None, True)
+
+
+def test_one_issue_shows_all_base_branches(stand, moved):
+    for _ in range(2):
+        moved.run([stand.fleet()], has_dashboards=True)
+    repository = next(iter(stand.fleet().repositories(frozenset())))
+    board = stand.fleet().dashboard(repository).read()
+    assert board is not None
+    assert OF_MAIN in board.body
+    assert OF_RELEASE in board.body
+    writes = list(stand.writes)
+    moved.run([stand.fleet()], has_dashboards=True)
+    assert stand.writes == writes
+
+
+def _kills(make, moved, prepare):
+    """Kill a run before each of its writes; return how often, each healed by the next run."""
+    clean = make()
+    prepare(clean)
+    moved.run([clean.fleet()])
+    expected = _state(clean)
+    kills = 0
+    while True:
+        stand = make()
+        prepare(stand)
+        stand.die_before(kills + 1)
+        try:
+            moved.run([stand.fleet()])
+        except Killed:
+            moved.run([stand.fleet()])
+        else:
+            return kills
+        kills += 1
+        assert _state(stand) == expected, f"killed before write {kills}"
+
+
+@pytest.mark.slow
+def test_a_run_over_two_base_branches_is_healed_wherever_it_was_killed(make, moved):
+    assert _kills(make, moved, lambda _stand: None) >= 4
+
+
+@pytest.mark.slow
+def test_closing_what_one_base_branch_no_longer_wants_is_healed_wherever_it_was_killed(make, moved):
+    def prepare(stand):
+        moved.run([stand.fleet()])
+        pinned = f"FROM python:3.12-slim@{build('new').digest}\n"
+        stand.commit(RELEASE, {"Dockerfile": pinned, "deploy/Dockerfile": pinned})
+
+    assert _kills(make, moved, prepare) >= 2
