@@ -16,13 +16,12 @@ from typing import Any
 from github import Auth, Github
 
 from bot.forges._github_connection import Connection
-from bot.forges._github_errors import FORBIDDEN, INVALID, METADATA_READ, NOT_FOUND, UNAUTHORIZED
+from bot.forges._github_errors import FORBIDDEN, INVALID, METADATA_READ, NOT_FOUND, UNAUTHORIZED, WORKFLOWS_WRITE
 from bot.forges._refusal import Answer, RefusedError
 
 READ: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}
-"""What a token for reading may do, in all that its installation sees."""
-WRITE: Mapping[str, str] = {"metadata": "read", "contents": "write", "pull_requests": "write"}
-"""What a token for writing may do, in one repository; what else a request needs is added for that request."""
+"""What every token may do. One for reading may do it in all that its installation sees; one for writing may do one
+thing more, in one repository: who only pushes branches needs no permission for pull requests."""
 MIN_LEFT = timedelta(minutes=5)
 """A token that is good for less is not used any more: it has to outlive all pages of a list, and waits between them."""
 PAGE = 100
@@ -102,12 +101,14 @@ class AppTokens:
     def token(self, about: str, needs: str) -> str:
         """Return a token that may do what `needs` says to `about`: an owner, or an owner's repository."""
         owner, _, short = about.partition("/")
-        permission, _, level = needs.partition(": ")
-        writes = level == "write"
-        permissions = {**(WRITE if writes else READ), permission.replace(" ", "_"): level}
+        asked = [each.partition(": ") for each in needs.split(", ")]
+        permissions = {**READ, **{name.replace(" ", "_"): level for name, _, level in asked}}
+        if needs == WORKFLOWS_WRITE:
+            permissions["contents"] = "write"
+        is_write = any(level == "write" for _, _, level in asked)
         with self._lock:
             installation = self._installation(owner)
-            only = short.lower() if writes else None
+            only = short.lower() if is_write else None
             key = installation.id, only, tuple(sorted(permissions.items()))
             lent = self._lent.get(key)
             if lent is None or lent.until - datetime.now(UTC) < MIN_LEFT:

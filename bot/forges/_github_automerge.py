@@ -11,7 +11,7 @@ from typing import Any
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import CONTENTS_WRITE, PULLS_READ
+from bot.forges._github_errors import MERGE_WRITE, PULLS_READ
 from bot.forges._refusal import RefusedError
 
 _LOOK = """
@@ -86,5 +86,5 @@ class Automerge:
         self.remote.write(
             f"change how pull request #{number} merges",
             lambda repository: repository.requester.graphql_named_mutation(mutation, change, "clientMutationId"),
-            CONTENTS_WRITE,
+            MERGE_WRITE,
         )

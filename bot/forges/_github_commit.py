@@ -7,7 +7,7 @@ moment, which would make GitHub close its pull request for good.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from github.GitTree import GitTree
 from github.InputGitTreeElement import InputGitTreeElement
@@ -24,6 +24,12 @@ MAX_INLINE = 256 * 1024
 _WORKFLOWS = ".github/workflows/"
 
 
+def permission_for(changes: Iterable[Change]) -> str:
+    """Return what it takes to push a commit: GitHub guards the files of its workflows."""
+    touches_workflows = any(change.path.startswith(_WORKFLOWS) for change in changes)
+    return WORKFLOWS_WRITE if touches_workflows else CONTENTS_WRITE
+
+
 def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: str) -> str:
     """Make a commit on `base` in which only `changes` differ, and return it. Raises ForgeError.
 
@@ -35,7 +41,7 @@ def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: s
     expected = {change.path: _changed(remote, change, files.get(change.path)) for change in changes}
     if all(files[path].oid == file.oid for path, file in expected.items()):
         raise ForgeError(f"nothing would change in {remote.name}: its base branch already holds what is proposed")
-    needs = WORKFLOWS_WRITE if any(path.startswith(_WORKFLOWS) for path in expected) else CONTENTS_WRITE
+    needs = permission_for(changes)
     elements = [_element(remote, change, expected[change.path]) for change in changes]
     tree = remote.write(
         "store the changed files", lambda repository: repository.create_git_tree(elements, parent.tree), needs

@@ -8,7 +8,7 @@ from dataclasses import replace
 from github.Repository import Repository
 
 from bot.forges._github_automerge import Automerge
-from bot.forges._github_commit import make_commit
+from bot.forges._github_commit import make_commit, permission_for
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import INVALID, PULLS_WRITE, understood
 from bot.forges._github_extras import ExtrasWriter
@@ -60,9 +60,9 @@ class GitHubForge:
         with understood(self._remote.name):
             commit = make_commit(self._remote, self._base, changes, message)
         if over is None:
-            self._branches.create(branch, commit)
+            self._branches.create(branch, commit, permission_for(changes))
         else:
-            self._branches.swap(branch, over, commit)
+            self._branches.swap(branch, over, commit, permission_for(changes))
         self._pushed[branch] = commit
         return commit
 

@@ -22,6 +22,20 @@ _NO_COMMIT = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
+class _Move:
+    """A branch that is to point elsewhere, or to be deleted."""
+
+    branch: str
+    before: str
+    after: str | None
+    needs: str
+
+    @property
+    def action(self) -> str:
+        return f"{'delete' if self.after is None else 'move'} the branch {self.branch}"
+
+
+@dataclass(frozen=True, slots=True)
 class Branches:
     """The branches of one repository, read fresh by every question. Every method raises ForgeError."""
 
@@ -56,13 +70,13 @@ class Branches:
                 return None
             raise
 
-    def create(self, branch: str, commit: str) -> None:
-        """Make a branch that must not exist."""
+    def create(self, branch: str, commit: str, needs: str = CONTENTS_WRITE) -> None:
+        """Make a branch that must not exist; `needs` is the permission that its commit takes."""
         try:
             self.remote.write(
                 f"create the branch {branch}",
                 lambda repository: repository.create_git_ref(BRANCHES + branch, commit),
-                CONTENTS_WRITE,
+                needs,
             )
         except RefusedError as refusal:
             exists = refusal.status == INVALID and "already exists" in refusal.words
@@ -75,16 +89,17 @@ class Branches:
                 raise
             raise self._moved(branch) from refusal
 
-    def swap(self, branch: str, before: str, after: str | None) -> None:
+    def swap(self, branch: str, before: str, after: str | None, needs: str = CONTENTS_WRITE) -> None:
         """Make a branch point from `before` to `after`; None deletes it, and one that is gone is deleted.
 
         One request by GraphQL that compares and swaps. A server without it is asked where the branch points and then
-        told to move it, whatever happens in between: REST has nothing better.
+        told to move it, whatever happens in between: REST has nothing better. `needs` is as for `create`.
         """
+        move = _Move(branch, before, after, needs)
         connection = self.remote.connection
         if connection.can_compare_and_swap:
             try:
-                self._settle(branch, before, after, self._compare_and_swap)
+                self._settle(move, self._compare_and_swap)
             except TooOldError:
                 connection.can_compare_and_swap = False
             else:
@@ -94,39 +109,38 @@ class Branches:
             return
         if head != before:
             raise self._moved(branch)
-        self._settle(branch, before, after, self._force)
+        self._settle(move, self._force)
 
-    def _settle(
-        self, branch: str, before: str, after: str | None, move: Callable[[str, str, str | None], None]
-    ) -> None:
+    def _settle(self, move: _Move, make: Callable[[_Move], None]) -> None:
         """Move a branch; where that is refused, where the branch points says what became of it."""
         try:
-            move(branch, before, after)
+            make(move)
         except RefusedError as refusal:
-            head = self._head_after(branch, refusal)
-            if head == after:
+            head = self._head_after(move.branch, refusal)
+            if head == move.after:
                 return
-            if head != before:
-                raise self._moved(branch) from refusal
+            if head != move.before:
+                raise self._moved(move.branch) from refusal
             raise
 
-    def _compare_and_swap(self, branch: str, before: str, after: str | None) -> None:
+    def _compare_and_swap(self, move: _Move) -> None:
         """Use the mutation that compares: https://docs.github.com/en/graphql/reference/mutations#updaterefs."""
         node = self.remote.node or self.remote.read(
             "look up the id", lambda repository: repository.node_id, METADATA_READ
         )
-        update = {"name": BRANCHES + branch, "beforeOid": before, "afterOid": after or _NO_COMMIT, "force": True}
+        after = move.after or _NO_COMMIT
+        update = {"name": BRANCHES + move.branch, "beforeOid": move.before, "afterOid": after, "force": True}
         change = {"repositoryId": node, "refUpdates": [update]}
-        self.remote.write(_action(branch, after), lambda repository: _update_refs(repository, change), CONTENTS_WRITE)
+        self.remote.write(move.action, lambda repository: _update_refs(repository, change), move.needs)
 
-    def _force(self, branch: str, _before: str, after: str | None) -> None:
+    def _force(self, move: _Move) -> None:
         """Use REST directly: PyGithub's `GitRef` knows the address to write to only once it was read."""
-        address = f"/git/refs/heads/{quote(branch)}"
-        verb, body = ("DELETE", None) if after is None else ("PATCH", {"sha": after, "force": True})
+        address = f"/git/refs/heads/{quote(move.branch)}"
+        verb, body = ("DELETE", None) if move.after is None else ("PATCH", {"sha": move.after, "force": True})
         self.remote.write(
-            _action(branch, after),
+            move.action,
             lambda repository: repository.requester.requestJsonAndCheck(verb, repository.url + address, input=body),
-            CONTENTS_WRITE,
+            move.needs,
         )
 
     def _head_after(self, branch: str, refusal: RefusedError) -> str | None:
@@ -138,10 +152,6 @@ class Branches:
 
     def _moved(self, branch: str) -> ForgeError:
         return ForgeError(f"the branch {branch} of {self.remote.name} moved since basebump looked; run basebump again")
-
-
-def _action(branch: str, after: str | None) -> str:
-    return f"delete the branch {branch}" if after is None else f"move the branch {branch}"
 
 
 def _update_refs(repository: Repository, change: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +22,9 @@ from bot.model.source import Change, FilePath
 from bot.ports import GitRepository
 
 READ = {"metadata": "read", "contents": "read", "pull_requests": "read"}
-WRITE = {"metadata": "read", "contents": "write", "pull_requests": "write"}
+PUSH = {**READ, "contents": "write"}
+PROPOSE = {**READ, "pull_requests": "write"}
+WORKFLOWS = {**READ, "contents": "write", "workflows": "write"}
 
 
 @pytest.fixture
@@ -65,9 +68,9 @@ def test_who_reads_may_only_read_and_who_writes_may_write_to_the_one_repository_
     propose(stand)
     look(stand)
     lent = _lent(stand.server)
-    assert {"permissions": READ} in lent
-    assert {"permissions": WRITE, "repositories": ["web"]} in lent
-    assert all(each in ({"permissions": READ}, {"permissions": WRITE, "repositories": ["web"]}) for each in lent)
+    wanted = [{"permissions": each, "repositories": ["web"]} for each in (PUSH, PROPOSE)]
+    assert all(each in lent for each in wanted)
+    assert all(each in [{"permissions": READ}, *wanted] for each in lent)
 
 
 def test_a_run_that_only_reads_asks_for_no_token_that_can_write(stand):
@@ -83,14 +86,17 @@ def test_a_run_that_only_reads_asks_for_no_token_that_can_write(stand):
 def test_a_workflow_file_is_pushed_by_a_token_that_may_push_workflows(stand):
     workflow = Change(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
-    stand.forge().push(BRANCH, [workflow], MESSAGE, None)
-    assert {"permissions": {**WRITE, "workflows": "write"}, "repositories": ["web"]} in _lent(stand.server)
+    stand.installation.permissions = {**PERMISSIONS, "pull_requests": "read"}
+    head = stand.forge().push(BRANCH, [workflow], MESSAGE, None)
+    newer = replace(workflow, content=b"container: node:24\n")
+    stand.forge().push(BRANCH, [newer], MESSAGE, head)
+    assert {"permissions": WORKFLOWS, "repositories": ["web"]} in _lent(stand.server)
 
 
 def test_a_permission_that_the_installation_lacks_is_named(stand):
     workflow = Change(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
-    stand.installation.permissions = WRITE
+    stand.installation.permissions = {**PUSH, **PROPOSE, "contents": "write"}
     with pytest.raises(ForgeError, match=r"acme lacks one of .*`workflows: write`.*not granted"):
         stand.forge().push(BRANCH, [workflow], MESSAGE, None)
     stand.forge().push(BRANCH, [CHANGE], MESSAGE, None)
@@ -169,6 +175,7 @@ def test_neither_signature_nor_token_follows_to_another_host():
 def test_no_message_holds_a_token_whatever_the_server_says(stand):
     forge = stand.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
+    forge.open(proposal())
     *_, secret = stand.server.world.tokens
     stand.server.fail(r"POST .*/pulls", stand.server.problem(403, f"Token {secret} may not do that"))
     with pytest.raises(ForgeError, match="hidden") as refused:

@@ -75,6 +75,7 @@ def lend(call: Call, name: str) -> Reply:
     token = Token(
         call.world.accounts[f"{installation.app.slug}[bot]"],
         is_app=True,
+        can_write_workflows=permits(wanted, "workflows", "write"),
         permissions=wanted,
         installation=installation,
         only=frozenset(only) if only is not None else None,

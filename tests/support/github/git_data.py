@@ -40,6 +40,7 @@ def create_ref(call: Call) -> Reply:
         raise ProblemError(422, "Object does not exist")
     if name in repository.git.refs():
         raise ProblemError(422, "Reference already exists")
+    refuse_workflows(call, commit)
     repository.git.run("update-ref", name, commit, "")
     repository.settle()
     return Reply(201, call.shapes.reference(repository, name, commit))
@@ -54,6 +55,7 @@ def update_ref(call: Call, name: str) -> Reply:
         raise ProblemError(422, "Object does not exist")
     if not call.body.get("force") and not repository.has(commit, before):
         raise ProblemError(422, "Update is not a fast forward")
+    refuse_workflows(call, commit)
     move_ref(repository, f"refs/{name}", commit)
     return Reply(200, call.shapes.reference(repository, f"refs/{name}", commit))
 
@@ -63,6 +65,13 @@ def delete_ref(call: Call, name: str) -> Reply:
         raise ProblemError(422, "Reference does not exist")
     move_ref(call.repository, f"refs/{name}", None)
     return Reply(204)
+
+
+def refuse_workflows(call: Call, commit: str) -> None:
+    """Refuse to give a name to a commit that changes a workflow, unless the token may."""
+    changed = call.repository.git.run("diff-tree", "--root", "--no-commit-id", "--name-only", "-r", commit).decode()
+    if not call.writer.can_write_workflows and any(path.startswith(_WORKFLOWS) for path in changed.splitlines()):
+        raise _no_workflows(call.writer)
 
 
 def move_ref(repository: Repository, name: str, commit: str | None) -> None:

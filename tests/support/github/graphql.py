@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema, build_schema, execute_sync, parse, validate
-from support.github.calls import Call, Reply
-from support.github.git_data import move_ref
+from support.github.calls import Call, ProblemError, Reply
+from support.github.git_data import move_ref, refuse_workflows
 from support.github.merging import arm, disarm
 from support.github.permissions import permits
 from support.github.state import Account, Event, Pull, Repository
@@ -186,12 +186,15 @@ class _Root:
             raise RefusedError(
                 "NOT_FOUND", f"Could not resolve to a node with the global id of '{input['repositoryId']}'"
             )
-        self._refuse_reader()
+        self._refuse_reader(repository, "contents")
         repository.settle()
+        self._call.found = repository
         for update in input["refUpdates"]:
             refusal = _refusal(repository, update)
             if refusal:
                 raise RefusedError("UNPROCESSABLE", refusal)
+            if update["afterOid"] != _NO_COMMIT:
+                self._refuse_workflows(update["afterOid"])
         for update in input["refUpdates"]:
             move_ref(repository, update["name"], None if update["afterOid"] == _NO_COMMIT else update["afterOid"])
         return {"clientMutationId": None}
@@ -211,17 +214,26 @@ class _Root:
         return {"clientMutationId": None}
 
     def _pull(self, node: str) -> tuple[Repository, Pull]:
-        self._refuse_reader()
         for repository in self._call.world.repositories.values():
             repository.settle()
             for pull in repository.pulls:
                 if pull.node(repository) == node:
+                    self._refuse_reader(repository, "contents", "pull_requests")
                     return repository, pull
         raise RefusedError("NOT_FOUND", f"Could not resolve to a node with the global id of '{node}'")
 
-    def _refuse_reader(self) -> None:
-        if not self._call.writer.can_write:
+    def _refuse_reader(self, repository: Repository, *kinds: str) -> None:
+        token = self._call.writer
+        granted = token.permissions
+        may_write = token.can_write and (granted is None or all(permits(granted, each, "write") for each in kinds))
+        if not may_write or not token.reaches(repository):
             raise RefusedError("FORBIDDEN", "Resource not accessible by personal access token")
+
+    def _refuse_workflows(self, commit: str) -> None:
+        try:
+            refuse_workflows(self._call, commit)
+        except ProblemError as problem:
+            raise RefusedError("FORBIDDEN", str(problem)) from None
 
 
 class _PullRequest:

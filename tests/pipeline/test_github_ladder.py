@@ -1,0 +1,90 @@
+"""Each rung of the ladder needs on GitHub just what the page says, whoever the token belongs to."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.github.stand import GitHubAppStand, GitHubStand
+from support.parts import ROOT
+from support.worlds import build, outcomes
+
+from bot.model.vocabulary import Level
+
+pytestmark = pytest.mark.real("git")
+
+PAGE = (ROOT / "docs" / "forges.md").read_text(encoding="utf-8")
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
+STANDS = {"fine-grained": GitHubStand, "app": GitHubAppStand}
+
+
+def _rungs():
+    """Return the permissions of each rung as the page has them, each with those below it."""
+    (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
+    granted = {"metadata": "read"}
+    for level, cell in zip(Level, row.split("|"), strict=True):
+        granted |= dict(re.findall(r"`(\w+): (\w+)`", cell))
+        yield level, dict(granted)
+
+
+RUNGS = dict(_rungs())
+DONE = {Level.REPORT: "would-open", Level.PUSH: "would-open", Level.PROPOSE: "opened"}
+
+
+def test_the_page_says_what_each_rung_needs():
+    assert RUNGS == {
+        Level.REPORT: {"metadata": "read", "contents": "read", "pull_requests": "read"},
+        Level.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "read"},
+        Level.PROPOSE: {"metadata": "read", "contents": "write", "pull_requests": "write"},
+    }
+
+
+@pytest.fixture(params=STANDS)
+def stand(request, tmp_path, loopback):
+    stand = STANDS[request.param](tmp_path, FILES)
+    stand.repository.private = True
+    loopback.move("python", "3.12-slim", "new")
+    yield stand
+    stand.end()
+
+
+def _grant(stand, permissions):
+    if isinstance(stand, GitHubAppStand):
+        stand.installation.permissions = permissions
+    else:
+        stand.token.permissions = permissions
+
+
+@pytest.mark.parametrize("level", Level)
+def test_a_rung_works_with_what_the_page_says(stand, loopback, level):
+    _grant(stand, RUNGS[level])
+    for expected in (DONE[level], "unchanged" if level is Level.PROPOSE else "would-open"):
+        report = loopback.run([stand.fleet()], level)
+        assert (report.failed, outcomes(report)) == ((), [expected])
+    assert (len(stand.branches()) > 1) is (level is not Level.REPORT)
+    assert len(stand.requests()) == (level is Level.PROPOSE)
+
+
+@pytest.mark.parametrize(
+    ("level", "missing"), [(Level.PUSH, "contents: write"), (Level.PROPOSE, "pull requests: write")]
+)
+def test_a_rung_that_has_only_what_the_one_below_needs_fails_and_names_what_is_missing(stand, loopback, level, missing):
+    _grant(stand, RUNGS[Level(level - 1)])
+    (failure,) = loopback.run([stand.fleet()], level).failed
+    assert f"`{missing}`" in failure.error.replace("pull_requests", "pull requests")
+    assert stand.requests() == []
+
+
+@pytest.mark.parametrize("level", Level)
+def test_no_rung_works_without_what_reading_needs(stand, loopback, level):
+    for permission in ("contents", "pull_requests"):
+        _grant(stand, {key: value for key, value in RUNGS[level].items() if key != permission})
+        assert loopback.run([stand.fleet()], level).failed
+
+
+def test_each_rung_may_have_a_token_of_its_own(stand, loopback):
+    for level, expected in DONE.items():
+        _grant(stand, RUNGS[level])
+        report = loopback.run([stand.fleet()], level)
+        assert (report.failed, outcomes(report)) == ((), [expected])
+    assert len(stand.requests()) == 1

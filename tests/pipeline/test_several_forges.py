@@ -1,0 +1,53 @@
+"""Several forges in one run: what they have in common is asked and scanned once."""
+
+from __future__ import annotations
+
+import pytest
+from support.github.stand import GitHubStand
+from support.stands import LocalStand
+from support.values import finding
+from support.worlds import ToldScanner, build, outcomes
+
+pytestmark = pytest.mark.real("git")
+
+OLD, NEW = build("old").digest, build("new").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+
+
+@pytest.fixture
+def fleets(tmp_path):
+    """Return a GitHub and a folder, whose repositories build on the same image, as two fleets that write."""
+    github = GitHubStand(tmp_path / "github", FILES)
+    local = LocalStand(tmp_path / "local", FILES)
+    yield [github.fleet(), local.fleet()]
+    github.end()
+
+
+def test_a_line_that_two_forges_name_is_asked_once(fleets, loopback):
+    loopback.move("python", "3.12-slim", "old")
+    report = loopback.run(fleets)
+    assert [each.forge for each in report.repositories] == ["github", "local"]
+    assert [each.method for each in loopback.registry.served] == ["HEAD"]
+
+
+def test_a_move_that_two_forges_make_is_fetched_and_scanned_once(fleets, loopback):
+    loopback.move("python", "3.12-slim", "old")
+    loopback.move("python", "3.12-slim", "new")
+    loopback.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
+    report = loopback.run(fleets)
+    assert outcomes(report) == ["opened", "opened"]
+    asked = [(each.digest, each.platform) for each in loopback.scanner.asked]
+    assert len(asked) == len(set(asked))
+    assert {digest for digest, _ in asked} == {OLD, NEW}
+    fetched = [each.path for each in loopback.registry.served if each.method == "GET"]
+    assert len(fetched) == len(set(fetched))
+
+
+def test_a_forge_that_breaks_costs_no_other(fleets, loopback, tmp_path):
+    loopback.move("python", "3.12-slim", "new")
+    broken = GitHubStand(tmp_path / "broken", FILES)
+    broken.token.can_write = False
+    report = loopback.run([broken.fleet(), *fleets])
+    broken.end()
+    assert outcomes(report) == ["failed", "opened", "opened"]
+    assert len(report.failed) == 1
