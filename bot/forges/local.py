@@ -19,6 +19,7 @@ from bot.core.base_branches import Base, beginning, chosen
 from bot.core.mark import memory
 from bot.forges._local_commit import make_commit
 from bot.forges._local_dashboard import LocalDashboard
+from bot.forges._local_folder import explain_none, may_be_repository
 from bot.forges._local_git import Git, Identity, Move, encode
 from bot.forges._local_merges import Merges
 from bot.forges._local_refs import (
@@ -73,7 +74,7 @@ class LocalFleet:
             yield Failed(str(self._root), Stage.SURVEY, what)
             return
         if not names:
-            yield Failed(str(self._root), Stage.SURVEY, _explain_none(self._root))
+            yield Failed(str(self._root), Stage.SURVEY, explain_none(self._root))
         for name in names:
             if only and name not in only:
                 continue
@@ -135,7 +136,7 @@ class LocalFleet:
         return tuple(
             short if entry.suffix == ".git" and (short := entry.name.removesuffix(".git")) not in names else entry.name
             for entry in folders
-            if entry.name != ".git" and _may_be_repository(entry)
+            if entry.name != ".git" and may_be_repository(entry)
         )
 
     def _git(self, name: str) -> Git:
@@ -370,27 +371,6 @@ def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> Re
 
 def _seen_branch(branch: str, head: Head) -> Seen:
     return Seen(branch, RequestState.BRANCH, head.oid, head.intent, committed=head.committed, behind=head.behind)
-
-
-def _explain_none(root: Path) -> str:
-    """Say what to do where no git repository lies directly in a folder."""
-    if _may_be_repository(root):
-        return (
-            f"this is a git repository itself; let `url` name the folder that holds it, {root.parent}, "
-            f"and `repositories` name {root.name}"
-        )
-    return "no git repository lies directly in it; name the folder that holds them, or each of them"
-
-
-def _may_be_repository(folder: Path) -> bool:
-    """Say whether a folder looks like a checkout or a bare repository, or does not let us look.
-
-    https://git-scm.com/docs/gitrepository-layout
-    """
-    try:
-        return (folder / ".git").is_dir() or all((folder / part).exists() for part in ("HEAD", "objects", "refs"))
-    except OSError:
-        return True
 
 
 @contextmanager

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from bot.core.globs import matches
@@ -20,6 +16,7 @@ from bot.model.evidence import Severity
 from bot.model.extras import TEAM
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
 from bot.model.vocabulary import Reason
+from bot.settings.patterns import matching, pattern_schema
 from bot.settings.suggest import suggestion
 
 MAX_GLOB = 512
@@ -28,30 +25,19 @@ MAX_LABEL = 50
 """Characters: what GitHub takes for the name of a label."""
 MAX_PREFIX = 100
 """Characters; with slug and hash a branch stays below the 255 bytes of a file name, which git makes of it."""
-MAX_DURATION = timedelta(days=1)
-"""Longer waits inside one run are mistakes."""
 
-NO_DAY = "is no date; write it as 2027-01-31"
 SEVERITIES = {each.word: each for each in reversed(Severity)}
 
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that people write for `docker.io`."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
-MAX_CRON = 200
-"""Characters; real ones have thirty."""
-CRON_FIELDS = 5
 MAX_COUNT = 10_000
 """More proposals at once than anybody reads."""
-MAX_AGE = timedelta(days=365)
-"""An image that must be older has long been replaced."""
-_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
-_AGE = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
 _TRAILER = re.compile(
     r"(?!(?i:Basebump-(?:Intent|Base)):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})"
 )
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _REVIEWER = re.compile(rf"(?:{TEAM})?{_LOGIN.pattern}", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
@@ -207,38 +193,9 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if not pattern.fullmatch(value):
-            raise ValueError(what)
-        return value
-
-    return check
-
-
-def _cron(value: str) -> str:
-    if len(value) > MAX_CRON or len(value.split()) != CRON_FIELDS:
-        raise ValueError("must have five fields: minute, hour, day of the month, month, day of the week")
-    if not value.startswith("* "):
-        raise ValueError("must begin with `*`: it says in which hours, and no run begins exactly at a minute")
-    try:
-        next(CronSim(value, datetime(2024, 1, 1, tzinfo=UTC)))
-    except (CronSimError, StopIteration) as error:
-        raise ValueError(f"allows no time: {error}" if str(error) else "allows no time") from None
-    return value
-
-
 def _count(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_COUNT:
         raise ValueError(f"must be a number from 1 to {MAX_COUNT}; for no limit leave it out")
-    return value
-
-
-def _timezone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no time zone; write it as Europe/Berlin") from None
     return value
 
 
@@ -255,55 +212,10 @@ def _inner_path(value: str) -> str:
     return "/".join(parts)
 
 
-def _duration(value: object) -> object:
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError("must be a whole number and a unit, such as `500ms`, `10s`, `10m` or `1h`")
-    duration = timedelta(**{_UNITS[found[2]]: int(found[1])})
-    if duration > MAX_DURATION:
-        raise ValueError(f"must not be longer than {MAX_DURATION / timedelta(hours=1):g}h")
-    return duration
-
-
-def _age(value: object) -> object:
-    found = _AGE.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError("must be a whole number of hours or days, such as `12h` or `3d`")
-    age = timedelta(**{_UNITS[found[2]]: int(found[1])})
-    if age > MAX_AGE:
-        raise ValueError(f"must not be longer than {MAX_AGE.days}d")
-    return age
-
-
 def _severity(value: object) -> object:
     if not isinstance(value, str) or value not in SEVERITIES:
         raise ValueError(f"is no severity; they are {', '.join(SEVERITIES)}")
     return SEVERITIES[value]
-
-
-def _day(value: object) -> object:
-    """Take what YAML reads as a date, and the same in quotes."""
-    if isinstance(value, datetime) or not isinstance(value, date | str):
-        raise ValueError(NO_DAY)  # noqa: TRY004 - pydantic collects ValueErrors
-    try:
-        return value if isinstance(value, date) else date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(NO_DAY) from None
-
-
-def written_duration(duration: timedelta) -> str:
-    """Return a duration as the file has it, in the largest unit that is exact."""
-    for unit in ("d", "h", "m", "s") if duration > MAX_DURATION else ("h", "m", "s"):
-        whole, rest = divmod(duration, timedelta(**{_UNITS[unit]: 1}))
-        if not rest:
-            return f"{whole}{unit}"
-    return f"{duration // timedelta(milliseconds=1)}ms"
-
-
-def _positive(value: timedelta) -> timedelta:
-    if not value:
-        raise ValueError("must be longer than nothing")
-    return value
 
 
 def _database(value: str) -> str:
@@ -353,11 +265,6 @@ def _state(value: str) -> str:
     return value
 
 
-def _schema(title: str, pattern: re.Pattern[str]) -> WithJsonSchema:
-    """Tell editors what a text looks like; the title stands in the documentation."""
-    return WithJsonSchema({"title": title, "type": "string", "pattern": f"^(?:{pattern.pattern})$"})
-
-
 SQLITE = "sqlite"
 POSTGRESQL = frozenset({"postgresql", "postgresql+psycopg"})
 SECRETS = frozenset({"password", "sslpassword"})
@@ -377,69 +284,69 @@ FormatGlob = Annotated[str, AfterValidator(_format_glob)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Label = Annotated[str, AfterValidator(_label)]
 Login = Annotated[
-    str, AfterValidator(_matching(_LOGIN, "is no login: letters, digits, `.`, `_` and `-`")), _schema("login", _LOGIN)
+    str,
+    AfterValidator(matching(_LOGIN, "is no login: letters, digits, `.`, `_` and `-`")),
+    pattern_schema("login", _LOGIN),
 ]
 Reviewer = Annotated[
     str,
-    AfterValidator(_matching(_REVIEWER, "is nobody who could be asked: write a login, or a team as `team:NAME`")),
-    _schema("login or team:NAME", _REVIEWER),
+    AfterValidator(matching(_REVIEWER, "is nobody who could be asked: write a login, or a team as `team:NAME`")),
+    pattern_schema("login or team:NAME", _REVIEWER),
 ]
-Variable = Annotated[str, AfterValidator(_variable), _schema("variable", _VARIABLE)]
+Variable = Annotated[str, AfterValidator(_variable), pattern_schema("variable", _VARIABLE)]
 Host = Annotated[str, AfterValidator(_host)]
 RegistryPart = Annotated[str, AfterValidator(_part)]
 """A registry, or all of it below a path."""
 RegistryResource = Annotated[
     str,
     AfterValidator(
-        _matching(_REGISTRY_RESOURCE, "must be the ID that `az acr show --name NAME --query id` prints, and all of it")
+        matching(_REGISTRY_RESOURCE, "must be the ID that `az acr show --name NAME --query id` prints, and all of it")
     ),
-    _schema("resource ID", _REGISTRY_RESOURCE),
+    pattern_schema("resource ID", _REGISTRY_RESOURCE),
 ]
 Api = Annotated[str, AfterValidator(_api)]
 Site = Annotated[str, AfterValidator(_site)]
-Duration = Annotated[timedelta, BeforeValidator(_duration), _schema("duration", _DURATION)]
-Age = Annotated[timedelta, BeforeValidator(_age), _schema("age", _AGE)]
-Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})]
 SeverityName = Annotated[
     Severity, BeforeValidator(_severity), WithJsonSchema({"type": "string", "enum": list(SEVERITIES)})
 ]
 Platform = Annotated[
     str,
-    AfterValidator(_matching(_PLATFORM, "is no platform: `os/architecture` or `os/architecture/variant`")),
-    _schema("platform", _PLATFORM),
+    AfterValidator(matching(_PLATFORM, "is no platform: `os/architecture` or `os/architecture/variant`")),
+    pattern_schema("platform", _PLATFORM),
 ]
-PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Database = Annotated[str, AfterValidator(_database)]
-State = Annotated[str, AfterValidator(_state), _schema("URL", _STATE)]
+State = Annotated[str, AfterValidator(_state), pattern_schema("URL", _STATE)]
 Group = Annotated[
     str,
-    AfterValidator(_matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
-    _schema("group", _GROUP),
+    AfterValidator(matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
+    pattern_schema("group", _GROUP),
 ]
-Cron = Annotated[str, AfterValidator(_cron)]
-Timezone = Annotated[str, AfterValidator(_timezone)]
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
 Trailer = Annotated[
     str,
-    AfterValidator(_matching(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
-    _schema("trailer", _TRAILER),
+    AfterValidator(matching(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
+    pattern_schema("trailer", _TRAILER),
 ]
 BranchPrefix = Annotated[str, AfterValidator(_prefix)]
 RepositoryName = Annotated[
     str,
-    AfterValidator(_matching(_REPOSITORY, "must be `owner/name`; for all of one owner write `{owner: NAME}`")),
-    _schema("owner/name", _REPOSITORY),
+    AfterValidator(matching(_REPOSITORY, "must be `owner/name`; for all of one owner write `{owner: NAME}`")),
+    pattern_schema("owner/name", _REPOSITORY),
 ]
 ProjectPath = Annotated[
     str,
-    AfterValidator(_matching(_PROJECT, "must be the full path of a project, such as `group/subgroup/project`")),
-    _schema("group/project", _PROJECT),
+    AfterValidator(matching(_PROJECT, "must be the full path of a project, such as `group/subgroup/project`")),
+    pattern_schema("group/project", _PROJECT),
 ]
 Owner = Annotated[
-    str, AfterValidator(_matching(_OWNER, "must be the name of a person or an organisation")), _schema("owner", _OWNER)
+    str,
+    AfterValidator(matching(_OWNER, "must be the name of a person or an organisation")),
+    pattern_schema("owner", _OWNER),
 ]
 Topic = Annotated[
-    str, AfterValidator(_matching(_TOPIC, "is no topic: lower-case letters, digits and `-`")), _schema("topic", _TOPIC)
+    str,
+    AfterValidator(matching(_TOPIC, "is no topic: lower-case letters, digits and `-`")),
+    pattern_schema("topic", _TOPIC),
 ]
 AppId = Annotated[int, BeforeValidator(_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})]
 InnerPath = Annotated[str, AfterValidator(_inner_path)]

@@ -12,7 +12,7 @@ from bot.model.hosts import PURGING_HOSTS
 from bot.model.pace import Limits, Rollout, Schedule
 from bot.model.policy import Rulebook
 from bot.model.rules import Accepted, Automerge, EndOfLife, Match, Rule
-from bot.settings import fields, handling, schema, values
+from bot.settings import fields, handling, rules, schema, values
 from bot.settings.checks import problems_between
 from bot.settings.document import Document, parse_document, read_document
 from bot.settings.problems import problems_of
@@ -134,7 +134,7 @@ def _registry(registry: schema.Registry, folder: Path) -> values.RegistrySetting
     )
 
 
-def _rule(rule: schema.Rule) -> Rule:
+def _rule(rule: rules.Rule) -> Rule:
     match = rule.match
     return Rule(
         match=Match(
@@ -186,7 +186,7 @@ def repository_rules(content: bytes, source: str) -> tuple[Rule, ...]:
     return tuple(map(_inner_rule, inner.policy))
 
 
-def _inner_rule(rule: schema.InnerRule) -> Rule:
+def _inner_rule(rule: rules.InnerRule) -> Rule:
     match = rule.match
     return Rule(
         match=Match(image=match.image or (), path=match.path or (), format=match.format or ()),
@@ -212,7 +212,7 @@ def _automerge(automerge: handling.Automerge | None) -> Automerge | None:
     return Automerge(automerge.max_update, automerge.require_scan, automerge.no_new) if automerge else None
 
 
-def _accepted(accept: schema.Accept) -> Accepted:
+def _accepted(accept: rules.Accept) -> Accepted:
     return Accepted(accept.hold, accept.owner, accept.reason, accept.until)
 
 

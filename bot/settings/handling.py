@@ -6,23 +6,23 @@ from pydantic import StrictBool
 
 from bot.model import rules
 from bot.model.modes import UpdateMode
-from bot.settings import fields
+from bot.settings import times
 from bot.settings.section import Section
 
 
 class Refresh(Section):
     """How often what is open may change under the people who look at it."""
 
-    every: fields.Age
+    every: times.Age
     """How long a proposal stays as it is once somebody accepted it, or while all that is new is a digest's age."""
 
 
 class Schedule(Section):
     """Times in which proposals may be opened; what is open is cared for at any time."""
 
-    cron: fields.Cron
+    cron: times.Cron
     """Five fields as in a crontab, the first of them `*`: `* 6-9 * * MON` is every Monday from six to ten."""
-    timezone: fields.Timezone = "UTC"
+    timezone: times.Timezone = "UTC"
     """Whose clocks: a name of the IANA time zone database."""
 
 

@@ -11,7 +11,8 @@ from pydantic_core import ErrorDetails
 
 from bot.model.errors import ConfigProblem
 from bot.settings.document import Document
-from bot.settings.schema import FORGE_KINDS, VARIANTS, Config, Match, Rule, json_schema
+from bot.settings.rules import Match, Rule
+from bot.settings.schema import FORGE_KINDS, VARIANTS, Config, json_schema
 from bot.settings.section import Section
 from bot.settings.suggest import suggestion
 

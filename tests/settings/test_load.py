@@ -27,7 +27,7 @@ from bot.settings import (
     fields,
     load,
 )
-from bot.settings.fields import written_duration
+from bot.settings.times import written_duration
 
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
 
