@@ -22,6 +22,7 @@ from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient
 from bot.registries.access import Access, RegistryEntry
 from bot.registries.entra import FAILURE_KEPT, MAX_ANSWER, EntraLogins
+from bot.registries.keychain import Keychain
 from bot.registries.tokens import stated_lifetime
 
 # The exchange
@@ -181,6 +182,15 @@ def test_a_listed_registry_sees_no_token_unless_its_entry_says_azure(acr, certif
         assert oci.head(line(acr)).digest == oci.head(line(attacker)).digest
     assert "POST /oauth2/exchange" not in attacker.asked
     assert all(b"refresh_token=" not in each.body for each in attacker.received)
+
+
+def test_a_name_that_azure_could_have_given_is_no_entry_that_says_azure(entra):
+    """Anybody may have one, also of the registries that an operator lists."""
+    environment = by_secret(entra)
+    logins = EntraLogins(HttpClient(environment=environment), environment)
+    listed = Access([RegistryEntry("contoso.azurecr.io")])
+    assert Keychain(listed, {}, logins).credential("contoso.azurecr.io", "team/app") is None
+    assert entra.asked == []
 
 
 def test_a_realm_elsewhere_sees_no_token_of_entra(certificate, entra):

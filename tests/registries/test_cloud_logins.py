@@ -190,6 +190,13 @@ def test_a_registry_of_googles_opens_for_whom_google_knows(google):
     assert len(google.received) == 1
 
 
+def test_no_registry_gets_googles_login_that_is_not_listed_for_it(google):
+    listed = Access([RegistryEntry(GAR, cloud=Cloud.GAR), RegistryEntry(f"us-{GAR}")])
+    for host in (f"us-{GAR}", f"asia-{GAR}", "gcr.io"):
+        assert Keychain(listed, {}).credential(host, "a") is None
+    assert not google.received
+
+
 def test_what_google_refuses_is_said_without_its_words(google, tmp_path):
     google.write_key_file(tmp_path / "key.json", client_email="eve@acme.example")
     error = refused(GAR, Cloud.GAR)

@@ -60,6 +60,23 @@ def test_nobody_who_never_logged_in_has_a_credential(a_home_of_its_own):
     assert keychain(a_home_of_its_own).credential("docker.io") is None
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("config.json", ".docker/config.json", ".dockercfg", ".dockerconfigjson", "auth.json"),
+        *("containers/auth.json", ".config/containers/auth.json"),
+    ],
+)
+def test_no_file_where_a_run_starts_names_a_login_or_a_helper(helper, a_home_of_its_own, tmp_path, monkeypatch, path):
+    log = helper("tool", answers("user", "word"))
+    planted = tmp_path / "cloned" / path
+    planted.parent.mkdir(parents=True)
+    planted.write_text(json.dumps({"credsStore": "tool", "auths": {"ghcr.io": {"auth": USER}}}))
+    monkeypatch.chdir(tmp_path / "cloned")
+    assert keychain(a_home_of_its_own).credential("ghcr.io") is None
+    assert not log.exists()
+
+
 def test_the_entrys_own_credential_comes_first(a_home_of_its_own):
     entry = RegistryEntry("ghcr.io", username="own", password="word")
     chain = keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"auth": USER}}}, entry)
