@@ -106,3 +106,14 @@ def test_the_changelog_has_what_is_not_released_yet():
 def test_the_page_of_templates_is_made_from_the_views():
     text = view_reference.PAGE.read_text(encoding="utf-8")
     assert view_reference.page(text) == text, "python tests/support/view_reference.py"
+
+
+def test_every_rule_of_trust_names_the_tests_that_fail_without_it_and_they_are_there():
+    section = (ROOT / "docs" / "registries.md").read_text(encoding="utf-8").partition("## What is trusted")[2]
+    rules = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rules) > 1
+    for rule, *named in rules:
+        tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", " ".join(named))
+        assert tests, rule
+        for path, test in tests:
+            assert f"\ndef {test}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), f"{path}::{test}"
