@@ -135,4 +135,4 @@ class GitHubAppStand(GitHubStand):
 
     def refuse_writes(self, branch: str) -> None:
         """Take the permission to write away from the installation, and with it from what it lends."""
-        self.installation.permissions = {**PERMISSIONS, "contents": "read"}
+        self.installation.permissions = dict.fromkeys(("metadata", "contents", "pull_requests"), "read")
