@@ -11,9 +11,10 @@ from support.worlds import build, outcomes
 
 from bot.core.branch import branch_name, line_key
 from bot.core.mark import base_of
-from bot.model.policy import Match, Rule, UpdateMode
+from bot.model.modes import UpdateMode
 from bot.model.proposal import RequestState
 from bot.model.reference import Line
+from bot.model.rules import Match, Rule
 
 pytestmark = pytest.mark.real("git")
 
