@@ -61,7 +61,10 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
 
 
 def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: datetime) -> Step:
-    is_asked_for = Ask.REBASE in {ask for ask, _ in ticked(request.body)} | _asks(wanted)
+    is_asked_for = isinstance(wanted, Proposal) and Ask.REBASE in {
+        *wanted.asks,
+        *(ask for ask, _ in ticked(request.body)),
+    }
     if request.intent is None and not is_asked_for:
         return Leave(request.branch, LeaveReason.EDITED, request, tell=not request.told)
     if not known:
@@ -78,8 +81,9 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
     return Leave(wanted.branch, LeaveReason.UNCHANGED, request)
 
 
-def _asks(wanted: Proposal | Unwanted) -> frozenset[Ask]:
-    return wanted.asks if isinstance(wanted, Proposal) else frozenset()
+def _asks(wanted: Proposal, request: Seen) -> frozenset[Ask]:
+    """Return what people ask for, in the dashboard or in the body."""
+    return wanted.asks | {ask for ask, _ in ticked(request.body)}
 
 
 def _is_to_be_rebuilt(request: Seen, wanted: Proposal) -> bool:

@@ -132,6 +132,11 @@ def test_a_ticked_box_does_not_rebuild_what_is_unknown_or_not_wanted():
     assert _step(NOT_WANTED, before) == Close(before, NOT_WANTED.why)
 
 
+def test_a_ticked_box_costs_nobody_their_commits_where_there_is_nothing_to_rebuild():
+    edited = _seen(body=TICKED, intent=None)
+    assert _step(NOT_WANTED, edited) == Leave(BRANCH, LeaveReason.EDITED, edited, tell=True)
+
+
 def test_what_was_declined_comes_back_when_somebody_asks_for_it():
     again = replace(WANTED, asks=frozenset({Ask.AGAIN}), on_close=OnClose.LINE)
     assert _step(again, _seen(RequestState.CLOSED)) == Open(again, push=True)
