@@ -21,7 +21,7 @@ from bot.pipeline.survey import Survey
 Asks = frozenset[tuple[Ask, str]]
 """What people ask for, and the branch that it is about."""
 
-_WAITING = frozenset({LeaveReason.ACCEPTED, LeaveReason.SLIDING, LeaveReason.MUTED})
+_WAITING = frozenset({LeaveReason.ACCEPTED, LeaveReason.SLIDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,15 @@ class Prospect:
 
     @property
     def waiting(self) -> Seen | None:
-        """The request that is left as it is, or stays closed, though there is something newer."""
+        """The open request that is left as it is, though there is something newer."""
         step = self.step
-        is_waiting = isinstance(step, Leave) and step.reason in _WAITING
-        return step.seen if isinstance(step, Leave) and is_waiting else None
+        return step.seen if isinstance(step, Leave) and step.reason in _WAITING else None
+
+    @property
+    def muted(self) -> Seen | None:
+        """The request that a person closed, so that nothing newer is proposed."""
+        step = self.step
+        return step.seen if isinstance(step, Leave) and step.reason is LeaveReason.MUTED else None
 
     def hurried(self, now: datetime) -> Prospect:
         """Return the same branch where people must not wait for what is wanted."""

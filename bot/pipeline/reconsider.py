@@ -12,6 +12,7 @@ from bot.core.transition import transition_of
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
 from bot.model.image import Resolution, Resolved
+from bot.model.proposal import Seen
 from bot.model.reference import Digest, Line, parse_sha256
 from bot.model.report import Failed
 from bot.model.vocabulary import Reason
@@ -30,37 +31,42 @@ class Reconsidered:
 
 
 def reconsider(prospects: Sequence[Prospect], resolutions: Mapping[Line, Resolution], world: World) -> Reconsidered:
-    """Hurry what must not wait: see `_pressing`. Raises StateError."""
-    offers = {offer for prospect in prospects for offer in _offers(prospect)}
-    if not offers:
+    """Hurry what must not wait. Raises StateError.
+
+    An open request is of no use to anybody once what it proposes was taken back by its publisher, or is gone. It, and
+    one that a person closed with all that follows, are hurried where what is newer fixes something pressing in it.
+    """
+    waiting = {move for each in prospects for move in _moves(each, each.waiting)}
+    muted = {move for each in prospects for move in _moves(each, each.muted)}
+    if not waiting and not muted:
         return Reconsidered(tuple(prospects))
-    pressing, failed = _pressing(offers, resolutions, world)
-    now = world.clock.now()
-    return Reconsidered(
-        tuple(each.hurried(now) if pressing.intersection(_offers(each)) else each for each in prospects), failed
-    )
-
-
-def _pressing(
-    offers: Iterable[Transition], resolutions: Mapping[Line, Resolution], world: World
-) -> tuple[set[Transition], tuple[Failed, ...]]:
-    """Return the moves whose old end must not stay: it was taken back, it is gone, or it is critically worse."""
-    left = sorted(offers, key=lambda move: move.order)
-    pressing = {move for move in left if _was_taken_back(move, resolutions.get(move.line))}
-    left = [move for move in left if move not in pressing]
-    is_gone = REGISTRIES.map(lambda move: _is_gone(move, world), left)
-    pressing |= {move for move, gone in zip(left, is_gone, strict=True) if gone}
-    left = [move for move in left if move not in pressing]
+    lost = _lost(waiting, resolutions, world)
+    left = (waiting | muted) - lost
     assessed = assess(left, world.scanner, world.memory, SCANS, world.progress)
-    pressing |= {move for move, evidence in assessed.evidence.items() if is_pressing(evidence)}
-    return pressing, assessed.failed
+    pressing = {move for move in left if is_pressing(assessed.evidence[move])}
+    now = world.clock.now()
+
+    def is_hurried(prospect: Prospect) -> bool:
+        return bool((lost | pressing).intersection(_moves(prospect, prospect.waiting))) or bool(
+            pressing.intersection(_moves(prospect, prospect.muted))
+        )
+
+    return Reconsidered(tuple(each.hurried(now) if is_hurried(each) else each for each in prospects), assessed.failed)
 
 
-def _offers(prospect: Prospect) -> Iterator[Transition]:
-    """Yield, for each image of a request that waits, the move from what that proposes to what is wanted now."""
-    if prospect.waiting is None:
+def _lost(moves: Iterable[Transition], resolutions: Mapping[Line, Resolution], world: World) -> set[Transition]:
+    """Return the moves whose old end was taken back, or is gone."""
+    taken_back = {move for move in moves if _was_taken_back(move, resolutions.get(move.line))}
+    left = sorted(set(moves) - taken_back, key=lambda move: move.order)
+    is_gone = REGISTRIES.map(lambda move: _is_gone(move, world), left)
+    return taken_back | {move for move, gone in zip(left, is_gone, strict=True) if gone}
+
+
+def _moves(prospect: Prospect, request: Seen | None) -> Iterator[Transition]:
+    """Yield, for each image of a request, the move from what that proposes to what is wanted now."""
+    if request is None:
         return
-    proposed = _by_line(memory(prospect.waiting.body).targets)
+    proposed = _by_line(memory(request.body).targets)
     for move in {transition_of(update) for update in prospect.updates}:
         old = proposed.get(str(move.goal))
         if old is not None and old != move.new:

@@ -122,3 +122,15 @@ def test_a_muted_line_comes_back_when_it_fixes_something_critical_in_what_was_de
     assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
     loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
     assert outcomes(loopback.run([stand.fleet()])) == [outcome]
+
+
+def test_a_muted_line_stays_muted_when_its_registry_loses_what_was_declined(tmp_path, loopback):
+    stand = LocalStand(tmp_path, FILES)
+    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(on_close=OnClose.LINE),))
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    loopback.run([stand.fleet()])
+    stand.close_request(BRANCH)
+    loopback.move("python", "3.12-slim", "newer")
+    loopback.store.remove("library/python", NEW)
+    assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
