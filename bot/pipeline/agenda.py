@@ -69,7 +69,7 @@ def draw_up(
         board, failed = _board(dashboard, surveyed, orders)
         asks = ticked(board.body) if board is not None and board.is_open else frozenset()
         shown = _seen(forge, planned, visit.repository, orders)
-        if begins(shown, first(visit.repository.other_base).branch(orders.branch_prefix), visit.repository, orders):
+        if _begins(shown, first(visit.repository.other_base).branch(orders.branch_prefix), visit.repository, orders):
             planned = plan(surveyed, decisions, evidence, wording, all_at_once=True)
         prospects = recall(shown, surveyed, planned, asks, orders.branch_prefix, now)
     except BasebumpError as error:
@@ -80,20 +80,20 @@ def draw_up(
 def _seen(forge: Forge, planned: Plan, repository: GitRepository, orders: Orders) -> tuple[Seen, ...]:
     """Ask the forge for what is wanted, and for the request with which the repository began, if it was to begin so."""
     wanted = frozenset(each.proposal.branch for each in planned.proposals)
-    if wanted and begins_with_one(repository, orders):
+    if wanted and _begins_with_one(repository, orders):
         wanted |= {first(repository.other_base).branch(orders.branch_prefix)}
     return forge.seen(orders.branch_prefix, wanted)
 
 
-def begins(shown: Sequence[Seen], beginning: str, repository: GitRepository, orders: Orders) -> bool:
+def _begins(shown: Sequence[Seen], beginning: str, repository: GitRepository, orders: Orders) -> bool:
     """Say whether a repository still begins: nobody merged its first request, and there is no other of ours."""
-    if not begins_with_one(repository, orders):
+    if not _begins_with_one(repository, orders):
         return False
     is_taken_on = any(each.branch == beginning and each.state is RequestState.MERGED for each in shown)
     return not is_taken_on and all(each.branch == beginning for each in shown)
 
 
-def begins_with_one(repository: GitRepository, orders: Orders) -> bool:
+def _begins_with_one(repository: GitRepository, orders: Orders) -> bool:
     """Say whether a repository begins with one proposal for everything: those do that nobody asked for by name."""
     stated = orders.rollout.first_proposal
     return repository.is_selected if stated is None else stated
@@ -137,11 +137,13 @@ def paced(agendas: Sequence[Agenda], orders: Orders, now: datetime) -> Iterator[
 
 
 def _queue(agenda: Agenda, orders: Orders) -> Queue:
-    """Return what would be opened in one repository; one that was named has no limits unless they are stated."""
-    is_selected, stated = agenda.visit.repository.is_selected, orders.rollout.repositories_per_run
+    """Return what would be opened for a base branch; a repository that was named has only limits that are stated."""
+    visit, stated = agenda.visit, orders.rollout.repositories_per_run
+    is_selected = visit.repository.is_selected
     limits = orders.limits or (FLEET_LIMITS if is_selected else Limits())
     wave = stated or (REPOSITORIES_PER_RUN if is_selected else None)
     steps = [prospect.step for prospect in agenda.prospects]
     seen = (each.state for prospect in agenda.prospects for each in prospect.seen)
     is_open = sum(state is RequestState.OPEN for state in seen) - sum(isinstance(step, Close) for step in steps)
-    return Queue(limits, [step for step in steps if isinstance(step, Open)], is_open, wave)
+    opens = [step for step in steps if isinstance(step, Open)]
+    return Queue((id(visit.fleet), visit.repository.name), limits, opens, is_open, wave)

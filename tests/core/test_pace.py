@@ -19,24 +19,29 @@ def propose(name: str, **more) -> Open:
     return Open(Proposal(name, name, "", "", (), (), (target,), "1" * 16, "2" * 16, **more), push=True)
 
 
+def queue(limits: Limits, opens, is_open: int, wave: int | None = None, repository: str = "") -> Queue:
+    """A queue of a repository of its own, unless it is named."""
+    return Queue(repository or object(), limits, opens, is_open, wave)
+
+
 def waiting(*queues: Queue, now=MONDAY) -> list[dict[str, Deferral]]:
     return [{branch: step.why for branch, step in each.items()} for each in deferrals(queues, now)]
 
 
 def test_without_limits_everything_is_opened():
-    assert waiting(Queue(NONE, [propose(name) for name in "abc"], 9)) == [{}]
+    assert waiting(queue(NONE, [propose(name) for name in "abc"], 9)) == [{}]
 
 
 def test_each_repository_opens_so_many_in_a_run():
     limits = Limits(new_per_repository=2)
-    queues = [Queue(limits, [propose(name) for name in "abc"], 9), Queue(limits, [propose("d")], 9)]
+    queues = [queue(limits, [propose(name) for name in "abc"], 9), queue(limits, [propose("d")], 9)]
     assert waiting(*queues) == [{"c": Deferral.NEW_PER_REPOSITORY}, {}]
 
 
 def test_what_is_open_counts_where_that_is_limited():
     limits = Limits(open_per_repository=3)
-    assert waiting(Queue(limits, [propose(name) for name in "abc"], 1)) == [{"c": Deferral.OPEN_PER_REPOSITORY}]
-    assert waiting(Queue(limits, [propose("a")], 3)) == [{"a": Deferral.OPEN_PER_REPOSITORY}]
+    assert waiting(queue(limits, [propose(name) for name in "abc"], 1)) == [{"c": Deferral.OPEN_PER_REPOSITORY}]
+    assert waiting(queue(limits, [propose("a")], 3)) == [{"a": Deferral.OPEN_PER_REPOSITORY}]
 
 
 def test_a_limit_over_the_run_goes_to_what_is_worth_the_most_wherever_it_is():
@@ -48,27 +53,40 @@ def test_a_limit_over_the_run_goes_to_what_is_worth_the_most_wherever_it_is():
         propose("old", worth=Worth(built=old)),
         propose("older", worth=Worth(built=older)),
     ]
-    assert waiting(Queue(limits, first, 0), Queue(limits, second, 0)) == [
+    assert waiting(queue(limits, first, 0), queue(limits, second, 0)) == [
         {"low": Deferral.NEW_PER_RUN, "b": Deferral.NEW_PER_RUN},
         {"old": Deferral.NEW_PER_RUN},
     ]
 
 
 def test_a_repository_without_a_limit_over_the_run_takes_nothing_from_those_that_have_one():
-    queues = [Queue(NONE, [propose(name) for name in "abc"], 0), Queue(Limits(new_per_run=1), [propose("d")], 0)]
+    queues = [queue(NONE, [propose(name) for name in "abc"], 0), queue(Limits(new_per_run=1), [propose("d")], 0)]
     assert waiting(*queues) == [{}, {}]
+
+
+def test_base_branches_share_the_limits_of_their_repository():
+    limits = Limits(new_per_repository=2, open_per_repository=3)
+    both = [queue(limits, [propose(name)], 1, repository="web") for name in "ab"]
+    assert waiting(*both) == [{}, {"b": Deferral.OPEN_PER_REPOSITORY}]
+    three = [queue(Limits(new_per_repository=2), [propose(name)], 0, repository="web") for name in "abc"]
+    assert waiting(*three) == [{}, {}, {"c": Deferral.NEW_PER_REPOSITORY}]
+
+
+def test_a_repository_is_taken_on_once_whatever_the_number_of_its_base_branches():
+    web = [queue(NONE, [propose(name, is_first=True)], 0, 1, "web") for name in "ab"]
+    assert waiting(*web, queue(NONE, [propose("c", is_first=True)], 0, 1, "api")) == [{}, {}, {"c": Deferral.ROLLOUT}]
 
 
 def test_what_replaces_something_that_is_gone_waits_for_nothing():
     never = Schedule("* * 1 1 *")
     gone = [propose(name, is_overdue=True, schedules=(never,)) for name in "abc"]
-    assert waiting(Queue(Limits(1, 1, 1), gone, 5)) == [{}]
+    assert waiting(queue(Limits(1, 1, 1), gone, 5)) == [{}]
 
 
 def test_all_schedules_of_a_proposal_must_allow_it():
     morning, sunday = Schedule("* 6-9 * * *"), Schedule("* * * * SUN")
-    queue = Queue(NONE, [propose("a", schedules=(morning,)), propose("b", schedules=(morning, sunday))], 0)
-    assert waiting(queue) == [{"b": Deferral.SCHEDULE}]
+    only = queue(NONE, [propose("a", schedules=(morning,)), propose("b", schedules=(morning, sunday))], 0)
+    assert waiting(only) == [{"b": Deferral.SCHEDULE}]
 
 
 @pytest.mark.parametrize(
@@ -97,5 +115,5 @@ def test_a_schedule_is_open_in_the_hour_that_clocks_show_twice():
 
 def test_what_waits_is_still_the_proposal_that_was_to_be_opened():
     step = propose("a")
-    (deferred,) = deferrals([Queue(replace(NONE, open_per_repository=1), [step], 1)], MONDAY)
+    (deferred,) = deferrals([queue(replace(NONE, open_per_repository=1), [step], 1)], MONDAY)
     assert deferred["a"].proposal is step.proposal
