@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.ignore import comment_at, lines_of
 from bot.core.relate import relate
-from bot.model.errors import TreeError
+from bot.model.errors import ConfigError, ConfigProblem, TreeError
 from bot.model.found import Places
 from bot.model.reference import ImageReference
 from bot.model.report import Failed
@@ -142,6 +142,8 @@ def _rules(entries: Mapping[FilePath, Entry], tree: Tree, read_rules: RulesReade
     own = next((entries[path] for path in OWN_FILES if path in entries), None)
     if own is None:
         return None
+    if own.size is not None and own.size > MAX_FILE_BYTES:
+        raise ConfigError(own.path, (ConfigProblem("", f"has more than {MAX_FILE_BYTES} bytes, and is not read"),))
     (content,) = tree.read([own])
     if isinstance(content, TreeError):
         raise content

@@ -10,7 +10,7 @@ from support.worlds import build, outcomes
 
 from bot.model.modes import UpdateMode
 from bot.model.rules import Match, Rule
-from bot.pipeline.survey import OWN_FILES
+from bot.pipeline.survey import MAX_FILE_BYTES, OWN_FILES
 
 pytestmark = pytest.mark.real("git")
 
@@ -81,6 +81,7 @@ def test_labels_are_united_and_the_longer_age_holds(tmp_path, moved):
         ("schema: 1\npolicy: [{match: {role: own}}]\n", "policy[0].match.role: is for whoever runs basebump to say"),
         ("schema: 2\n", "schema: must be 1"),
         ("{", "is no YAML that can be read"),
+        (f"schema: 1\n#{'x' * MAX_FILE_BYTES}\n", "and is not read"),
         ("", "the top level must be a mapping"),
     ],
 )
