@@ -1,8 +1,12 @@
-"""The words by which a policy says how something is done."""
+"""The words by which a policy says how something is done, and what holds where it says nothing."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
+
+REFRESH_EVERY = timedelta(days=7)
+"""How often a proposal that waits for people may change under them: each time costs an approval and a CI run."""
 
 
 class UpdateMode(StrEnum):

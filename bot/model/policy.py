@@ -7,17 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.model.hosts import PURGING_HOSTS
-from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode
+from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode
 from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
     from bot.model.evidence import Severity
     from bot.model.pace import Schedule
     from bot.model.rules import Accepted, Automerge, EndOfLife, Rule
-
-
-REFRESH_EVERY = timedelta(days=7)
-"""How often a proposal that waits for people may change under them: each time costs an approval and a CI run."""
 
 
 @dataclass(frozen=True, slots=True)

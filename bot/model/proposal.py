@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from bot.model.dashboard import Ask
 from bot.model.extras import NO_EXTRAS, Extras
-from bot.model.modes import OnClose, Rebase
+from bot.model.modes import REFRESH_EVERY, OnClose, Rebase
 from bot.model.pace import Schedule
 from bot.model.source import Change
 
@@ -67,7 +67,7 @@ class Proposal:
     automerge: bool = False
     """Whether the forge may merge it by itself: the conditions of every place hold."""
     rebase: Rebase = Rebase.AUTO
-    refresh_every: timedelta = timedelta(days=7)
+    refresh_every: timedelta = REFRESH_EVERY
     """How long an open request stays as it is once somebody accepted it, or while only time went by."""
     slides: bool = False
     """Whether all that it moves to was merely not old enough before: the publisher made it earlier."""

@@ -41,7 +41,7 @@ def test_a_repository_begins_with_one_proposal_that_explains_itself(tmp_path, mo
     )
     assert proposal.branch.startswith("basebump/all-images-")
     assert len(proposal.images) == 3
-    assert proposal.body.startswith("**This is the first pull request of basebump here.**")
+    assert proposal.body.startswith("**This is the first request of basebump here.**")
     assert "Close it" in proposal.body
 
 
