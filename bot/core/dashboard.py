@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from bot.core.boxes import Box
-from bot.core.markdown import Link, Text
+from bot.core.markdown import Link, Plain, Text
 from bot.model.dashboard import Ask, Board
 from bot.model.report import ProposalReport, RepositoryReport, Verdict
 from bot.model.vocabulary import ProposalOutcome, Reason, Status
@@ -35,8 +35,8 @@ class EntryView:
     """One proposal."""
 
     box: Box | None
-    title: Text | Link
-    note: Text | None
+    title: Plain | Link
+    note: Plain | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,8 @@ def _entries(
     return tuple(
         EntryView(
             Box(ask, each.branch) if ask is not None else None,
-            Link(each.title, each.url) if each.url and _ADDRESS.fullmatch(each.url) else Text(each.title),
-            Text(each.note) if each.note else None,
+            Link(Plain(each.title), each.url) if each.url and _ADDRESS.fullmatch(each.url) else Plain(each.title),
+            Plain(each.note) if each.note else None,
         )
         for each in proposals
         if each.outcome in outcomes

@@ -73,19 +73,42 @@ class Text:
         return f"{other}{self}"
 
 
+_SAFE = re.compile(r"[A-Za-z0-9 ,;.'_/:()@-]*", re.ASCII)
+"""Letters, digits and marks that no forge reads as anything: an `@` only before a digest."""
+_ACTS = re.compile(r"@(?!sha256:)|://|www\.", re.ASCII | re.IGNORECASE)
+"""Mentions, and what forges make links of by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Words that show as they are: references, digests and our own. Whatever else comes in shows as a code span."""
+
+    _raw: str
+
+    def __str__(self) -> str:
+        is_safe = _SAFE.fullmatch(self._raw) and not _ACTS.search(self._raw)
+        return self._raw if is_safe else code_span(self._raw)
+
+    def __html__(self) -> str:
+        return str(self)
+
+    def __format__(self, specification: str) -> str:
+        return str(self)
+
+
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII)
 _GHSA = re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that is built from a validated identifier alone, never from an address that somebody wrote."""
+    """A link to an address that was validated, never to one as somebody wrote it."""
 
-    _label: str
+    _label: Text | Plain
     _address: str
 
     def __str__(self) -> str:
-        return f"[{code_span(self._label)}]({self._address})"
+        return f"[{self._label}]({self._address})"
 
     def __html__(self) -> str:
         return str(self)
@@ -103,7 +126,7 @@ class Link:
 def vulnerability(identifier: str) -> Link | Text:
     """Return a link to the public page of a CVE or GHSA, else the identifier as text."""
     if _CVE.fullmatch(identifier):
-        return Link(identifier, f"https://nvd.nist.gov/vuln/detail/{identifier}")
+        return Link(Text(identifier), f"https://nvd.nist.gov/vuln/detail/{identifier}")
     if _GHSA.fullmatch(identifier):
-        return Link(identifier, f"https://github.com/advisories/{identifier}")
+        return Link(Text(identifier), f"https://github.com/advisories/{identifier}")
     return Text(identifier)

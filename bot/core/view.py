@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.core.compare import count_by_severity, distinct
+from bot.core.handling import on_close_of
 from bot.core.markdown import Link, Text, vulnerability
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short, transition_of
 from bot.model.decision import Cause, Transition, Update
 from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
+from bot.model.modes import OnClose
 from bot.model.reference import Line
 from bot.model.vocabulary import Role
 
@@ -128,6 +130,8 @@ class ProposalView:
     version: int
     is_first: bool
     """Whether it is what the repository begins with: everything at once, with a word on what this is."""
+    mutes: bool
+    """Whether closing it is about what comes after it, too."""
     update_type: UpdateType
     """The farthest that any image of it moves."""
     transitions: tuple[TransitionView, ...]
@@ -158,6 +162,7 @@ def build_view(
     return ProposalView(
         version=VERSION,
         is_first=is_first,
+        mutes=on_close_of(updates) is OnClose.LINE,
         update_type=_update_type(moved),
         transitions=tuple(
             _transition(each, by_transition[each][0], notes[each], evidence[each], rows) for each in shown

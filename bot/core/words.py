@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.group import Bundle, value_of
-from bot.core.markdown import code_span
+from bot.core.markdown import Plain
 from bot.core.transition import short
 from bot.model.decision import Update
 from bot.model.evidence import Delta, Severity
@@ -17,28 +17,8 @@ from bot.model.reference import Line
 
 VERSION = 1
 
-_PLAIN_FOLDER = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
 """What of a folder or a branch may stand in titles and commits."""
-_SAFE = re.compile(r"[A-Za-z0-9 ,._/:()@-]*", re.ASCII)
-"""Letters, digits and marks that no forge reads as anything: an `@` only before a digest."""
-_MENTION = re.compile(r"@(?!sha256:)")
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """Words that show as they are: references, digests and our own. Whatever else comes in shows as a code span."""
-
-    _raw: str
-
-    def __str__(self) -> str:
-        is_safe = _SAFE.fullmatch(self._raw) and not _MENTION.search(self._raw)
-        return self._raw if is_safe else code_span(self._raw)
-
-    def __html__(self) -> str:
-        return str(self)
-
-    def __format__(self, specification: str) -> str:
-        return str(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +74,8 @@ def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
     more images (weekly)`.
     """
     if bundle.is_first:
-        of = f" on {bundle.base}" if _PLAIN_FOLDER.fullmatch(bundle.base or "") else ""
-        return f"Pin the base images of this repository{of}, and keep them current"
+        of = f" on {bundle.base}" if _PLAIN_PATH.fullmatch(bundle.base or "") else ""
+        return f"Pin the base images of this repository{of}"
     lines: dict[Line, list[str]] = defaultdict(list)
     for update in updates:
         line = update.selected.line
@@ -109,8 +89,8 @@ def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
             "Update " if any(update.occurrence.reference.digest for update in updates) else "Pin ",
             image,
             more if others else f" to {chosen.tag or short(chosen.digest)}",
-            f" in {bundle.folder}" if _PLAIN_FOLDER.fullmatch(bundle.folder or "") else "",
-            f" on {bundle.base}" if _PLAIN_FOLDER.fullmatch(bundle.base or "") else "",
+            f" in {bundle.folder}" if _PLAIN_PATH.fullmatch(bundle.folder or "") else "",
+            f" on {bundle.base}" if _PLAIN_PATH.fullmatch(bundle.base or "") else "",
             f" ({bundle.about})" if isinstance(bundle.about, str) else "",
         ]
     )

@@ -11,8 +11,9 @@ from support.worlds import TEMPLATES
 from bot.core.group import Bundle, intent_of
 from bot.core.mark import intent_of as intent_in
 from bot.core.mark import signed
+from bot.core.markdown import Plain
 from bot.core.render import TemplateFailedError, render_line, render_message
-from bot.core.words import HeadView, MoveView, Plain, build_head, headline
+from bot.core.words import HeadView, MoveView, build_head, headline
 from bot.model.evidence import Delta, Severity
 from bot.model.reference import Line
 from bot.model.vocabulary import Role
@@ -77,13 +78,15 @@ def test_a_commit_message_is_laid_out_like_one():
 def test_words_show_as_they_are_only_where_nothing_in_them_acts(text):
     shown = str(Plain(text))
     if shown == text and text:
-        assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,._/:()@-")
+        assert set(text) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ,;.'_/:()@-")
         assert "@" not in text.replace("@sha256:", "")
     else:
         assert not text or shown.startswith("`")
 
 
-@pytest.mark.parametrize("text", ["@ada", "a#1", "<b>", "a\nb", "[x](y)", "`", "!7"])
+@pytest.mark.parametrize(
+    "text", ["@ada", "see https://a.example/b", "WWW.a.example", "a#1", "<b>", "a\nb", "[x](y)", "`", "!7"]
+)
 def test_a_mention_a_reference_or_markup_shows_as_a_code_span(text):
     assert str(Plain(text)).startswith("`")
 

@@ -37,7 +37,7 @@ def test_a_repository_begins_with_one_proposal_that_explains_itself(tmp_path, mo
     proposal = first(moved.run([stand.fleet()], rollout=FIRST))
     assert (proposal.outcome.value, proposal.title) == (
         "opened",
-        "Pin the base images of this repository, and keep them current",
+        "Pin the base images of this repository",
     )
     assert proposal.branch.startswith("basebump/all-images-")
     assert len(proposal.images) == 3
