@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -15,7 +16,7 @@ from bot.model.policy import Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, Scanner
+from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner
 
 if TYPE_CHECKING:
     from bot.forges.github import AppKey
@@ -61,6 +62,13 @@ def _read_rules(content: bytes, source: str) -> tuple[Rule, ...]:
     return repository_rules(content, source)
 
 
+def _reader_of_rules(settings: Settings) -> RulesReader:
+    """Return a reader that refuses ages which no run of these settings could ever see."""
+    from bot.settings import repository_rules
+
+    return partial(repository_rules, known_at=settings.ages_known_at)
+
+
 @dataclass(frozen=True, slots=True)
 class Wired:
     """What a run over a fleet needs."""
@@ -91,7 +99,7 @@ def fleet_world(
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),
-        world=replace(world, builders=tuple(_builders(settings))),
+        world=replace(world, builders=tuple(_builders(settings)), read_rules=_reader_of_rules(settings)),
         orders=orders,
     )
 
@@ -101,11 +109,12 @@ def _templates(settings: Settings) -> Templates:
     from bot import resources
     from bot.pipeline.plan import Templates
 
+    own = settings.templates
     return Templates(
-        title=settings.template("title") or resources.template("title.txt.j2"),
-        body=settings.template("body") or resources.template("body.md.j2"),
-        message=settings.template("message") or resources.template("message.txt.j2"),
-        dashboard=settings.template("dashboard") or resources.template("dashboard.md.j2"),
+        title=own.get("title") or resources.template("title.txt.j2"),
+        body=own.get("body") or resources.template("body.md.j2"),
+        message=own.get("message") or resources.template("message.txt.j2"),
+        dashboard=own.get("dashboard") or resources.template("dashboard.md.j2"),
     )
 
 

@@ -63,8 +63,11 @@ def load(path: Path, *, need_forges: bool) -> Settings:
     return file.load(path, need_forges=need_forges)
 
 
-def repository_rules(content: bytes, source: str) -> tuple[Rule, ...]:
-    """Read a repository's own file; messages call it `source`. Raises ConfigError with everything that is wrong."""
+def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None = None) -> tuple[Rule, ...]:
+    """Read a repository's own file; messages call it `source`. Raises ConfigError with everything that is wrong.
+
+    `known_at` are the registries that alone know ages, None where it does not matter or all ages are known.
+    """
     from bot.settings import file  # noqa: PLC0415 - the same
 
-    return file.repository_rules(content, source)
+    return file.repository_rules(content, source, known_at)

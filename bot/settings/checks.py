@@ -24,14 +24,14 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
         yield ConfigProblem("schema", "must be 1, the only one that this release reads")
     if need_forges and document.get("forges", []) == []:
         yield ConfigProblem("forges", "names no forge: say where the git repositories are")
-    for where, forge in _mappings(document, "forges"):
+    for where, forge in entries_of(document, "forges"):
         yield from _named_twice(where, forge)
         if forge.get("kind") == "github":
             yield from _github(where, forge)
     yield from _repositories_in_two_forges(document)
     yield from _hosts_listed_twice(document)
     yield from _over_plain_http(document)
-    for where, registry in _mappings(document, "registries"):
+    for where, registry in entries_of(document, "registries"):
         yield from _credentials(where, registry)
         yield from _azure(where, registry)
         yield from _tasks(where, registry)
@@ -39,17 +39,17 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
         yield from _connection(where, registry)
     entries = [
         caches.Listed(where, host, _part(registry.get("mirror")), _part(registry.get("upstream")), frozenset(registry))
-        for where, registry in _mappings(document, "registries")
+        for where, registry in entries_of(document, "registries")
         if (host := _part(registry.get("host"))) is not None
     ]
     yield from caches.problems(entries)
-    for where, rule in _mappings(document, "policy"):
+    for where, rule in entries_of(document, "policy"):
         yield from _rule(where, rule, own_is_stated="own" in document)
     if "state" not in document:
-        yield from ages.problems(tuple(_mappings(document, "policy")), frozenset(_recording(document)))
+        yield from ages.problems(tuple(entries_of(document, "policy")), frozenset(recording(document)))
 
 
-def _mappings(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def entries_of(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     entries = document.get(key)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
@@ -90,7 +90,7 @@ def _github(where: str, forge: dict[str, Any]) -> Check:
 def _repositories_in_two_forges(document: Document) -> Check:
     """Yield what two entries of `forges` both offer: it would be proposed to twice in one run."""
     offered: dict[tuple[str, str], str] = {}
-    for where, forge in _mappings(document, "forges"):
+    for where, forge in entries_of(document, "forges"):
         for key, what in _offers(forge):
             if offered.setdefault(key, where) != where:
                 yield ConfigProblem(where, f"offers {what}, as {offered[key]} does; write it once")
@@ -111,7 +111,7 @@ def _offers(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
 
 def _hosts_listed_twice(document: Document) -> Check:
     listed: dict[str, str] = {}
-    for where, registry in _mappings(document, "registries"):
+    for where, registry in entries_of(document, "registries"):
         host = _part(registry.get("host"))
         if host in listed:
             yield ConfigProblem(f"{where}.host", f"`{host}` is already listed, by {listed[host]}; write it once")
@@ -181,7 +181,7 @@ def _cloud(where: str, registry: dict[str, Any]) -> Check:
 
 def _over_plain_http(document: Document) -> Check:
     """Yield what would send a cloud's token over plain http: to its host itself, or to it as a mirror."""
-    registries = tuple(_mappings(document, "registries"))
+    registries = tuple(entries_of(document, "registries"))
     clouds = {_part(registry.get("host")): registry["auth"] for _, registry in registries if _is_of_cloud(registry)}
     for where, registry in registries:
         if registry.get("insecure") is not True:
@@ -207,12 +207,12 @@ def _connection(where: str, registry: dict[str, Any]) -> Check:
         yield ConfigProblem(f"{where}.mirror", "is the registry itself: leave it out")
 
 
-def _recording(document: Document) -> Iterator[str]:
+def recording(document: Document) -> Iterator[str]:
     """Yield the registries that say themselves since when a digest is there.
 
     They are Azure's, asked themselves, by somebody whom they may tell more than images.
     """
-    for _, registry in _mappings(document, "registries"):
+    for _, registry in entries_of(document, "registries"):
         part, auth = _part(registry.get("host")), registry.get("auth")
         if part is None or "mirror" in registry:
             continue

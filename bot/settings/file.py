@@ -12,8 +12,8 @@ from bot.model.hosts import PURGING_HOSTS
 from bot.model.pace import Limits, Rollout, Schedule
 from bot.model.policy import Rulebook
 from bot.model.rules import Accepted, Automerge, EndOfLife, Match, Rule
-from bot.settings import fields, handling, rules, schema, values
-from bot.settings.checks import problems_between
+from bot.settings import ages, fields, handling, rules, schema, values
+from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
 from bot.settings.problems import problems_of
 
@@ -24,7 +24,7 @@ def load(path: Path, *, need_forges: bool) -> values.Settings:
     config, problems = config_of(document, need_forges=need_forges)
     if config is None or doubled or problems:
         raise ConfigError(str(path), (*doubled, *problems))
-    return _settings(config, path)
+    return _settings(document, config, path)
 
 
 def config_of(document: Document, *, need_forges: bool) -> tuple[schema.Config | None, tuple[ConfigProblem, ...]]:
@@ -40,7 +40,7 @@ def config_of(document: Document, *, need_forges: bool) -> tuple[schema.Config |
     return config, (*invalid, *between)
 
 
-def _settings(config: schema.Config, path: Path) -> values.Settings:
+def _settings(document: Document, config: schema.Config, path: Path) -> values.Settings:
     folder = path.absolute().parent  # not resolved: a mounted config is a link into a folder of its own
     registries = tuple(_registry(each, folder) for each in config.registries)
     return values.Settings(
@@ -57,7 +57,8 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
-        templates=_templates(config.proposals.templates, folder),
+        ages_known_at=frozenset(recording(document)) if config.state is None else None,
+        templates=_templates(config.proposals.templates, path),
         trailers=config.proposals.trailers,
         has_dashboards=config.proposals.dashboard,
         rollout=Rollout(
@@ -71,7 +72,7 @@ def _settings(config: schema.Config, path: Path) -> values.Settings:
     )
 
 
-def _templates(templates: schema.Templates, folder: Path) -> Mapping[str, str]:
+def _templates(templates: schema.Templates, config: Path) -> Mapping[str, str]:
     """Read the operator's own templates. Raises ConfigError with all that cannot be used."""
     paths = templates.model_dump(exclude_none=True)
     if not paths:
@@ -85,14 +86,14 @@ def _templates(templates: schema.Templates, folder: Path) -> Mapping[str, str]:
     for kind, path in paths.items():
         where = f"proposals.templates.{kind}"
         try:
-            sources[kind] = (folder / path).read_text(encoding="utf-8")
+            sources[kind] = (config.absolute().parent / path).read_text(encoding="utf-8")
             compile_template(sources[kind])
         except (OSError, UnicodeDecodeError) as error:
             problems.append(ConfigProblem(where, f"could not be read: {getattr(error, 'strerror', None) or error}"))
         except TemplateError as error:
             problems.append(ConfigProblem(where, f"is no template that can be used: {error}"))
     if problems:
-        raise ConfigError(str(folder), tuple(problems))
+        raise ConfigError(str(config), tuple(problems))
     return sources
 
 
@@ -174,15 +175,16 @@ def _rule(rule: rules.Rule) -> Rule:
     )
 
 
-def repository_rules(content: bytes, source: str) -> tuple[Rule, ...]:
-    """Return the rules of a repository's own file. Raises ConfigError with everything that is wrong with it."""
+def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None) -> tuple[Rule, ...]:
+    """Return the rules of a repository's own file, as `bot.settings.repository_rules` does."""
     document, doubled = parse_document(content, source)
     try:
         inner = schema.RepositoryFile.model_validate(document)
     except ValidationError as error:
         raise ConfigError(source, (*doubled, *problems_of(document, error, schema.RepositoryFile))) from None
-    if doubled:
-        raise ConfigError(source, doubled)
+    never = () if known_at is None else ages.problems(tuple(entries_of(document, "policy")), known_at)
+    if problems := (*doubled, *never):
+        raise ConfigError(source, problems)
     return tuple(map(_inner_rule, inner.policy))
 
 

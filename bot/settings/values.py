@@ -187,6 +187,8 @@ class Settings:
     scanners: tuple[ScannerSettings, ...] = ()
     """In this release the first is the one that scans."""
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
+    ages_known_at: frozenset[str] | None = frozenset()
+    """Registries that alone know since when a digest is there; None where `state` knows it of all."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """The sources of the operator's own templates, by what they write: `title`, `body`, `message`, `dashboard`."""
     trailers: tuple[str, ...] = ()
@@ -202,10 +204,6 @@ class Settings:
     """None where it is not stated; `delay_between_writes` says what then holds."""
     source: str = ""
     """The config file, as messages call it."""
-
-    def template(self, kind: str) -> str | None:
-        """Return the source of the operator's own template of a kind, None where there is none."""
-        return self.templates.get(kind)
 
     def delay_between_writes(self, *, selected_by_owner: bool) -> timedelta:
         """Return the least time from one write to the next, for repositories selected one way or the other."""

@@ -3,6 +3,7 @@
 import typing
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from markdown_it import MarkdownIt
@@ -18,6 +19,8 @@ from bot.core.render import BodyTooLongError, render_body
 from bot.core.transition import transition_of
 from bot.core.view import ProposalView, build_view
 from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.modes import OnClose
+from bot.model.policy import Policy
 from bot.model.vocabulary import Role
 
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
@@ -226,6 +229,15 @@ def test_a_text_that_knows_less_replaces_one_only_where_something_else_is_propos
 )
 def test_the_platform_is_the_places_else_amd64_else_the_images_first(platform, offered, expected):
     assert transition_of(update("nginx:1", "new", platforms=offered, platform=platform)).platform == expected
+
+
+def test_a_body_says_what_closing_it_declines():
+    muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
+    one, all_after = (
+        render_body(BODY_TEMPLATE, partial(build_view, (each,), evidence()), 65_536) for each in (MOVE, muting)
+    )
+    assert "; the next digest is offered again." in one
+    assert "; what comes after it is only offered where that fixes something critical." in all_after
 
 
 def test_an_intent_depends_on_place_and_value_alone():

@@ -19,6 +19,18 @@ def test_a_repositorys_own_file_gives_rules():
 
 
 @pytest.mark.parametrize(
+    ("known_at", "is_fine"), [(None, True), (frozenset({"contoso.azurecr.io"}), True), (frozenset(), False)]
+)
+def test_a_repository_asks_for_no_age_that_nobody_could_know(known_at, is_fine):
+    text = b"schema: 1\npolicy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]\n"
+    if is_fine:
+        assert len(repository_rules(text, "x", known_at)) == 1
+    else:
+        with pytest.raises(ConfigError, match=r"policy\[0\].min_age: is never reached"):
+            repository_rules(text, "x", known_at)
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("schema: 1\nimages: []\nimage: []\n", "image: is no key here; did you mean `images`?"),
@@ -44,6 +56,7 @@ def test_templates_are_read_beside_the_config_and_wrong_ones_are_told_all_at_onc
     config.write_text("schema: 1\nproposals: {templates: {title: none.j2, body: body.j2}}\n")
     with pytest.raises(ConfigError) as caught:
         load(config, need_forges=False)
+    assert caught.value.source == str(config)
     assert [problem.where for problem in caught.value.problems] == [
         "proposals.templates.title",
         "proposals.templates.body",
