@@ -148,15 +148,16 @@ def _effect(evidence: Evidence | None) -> str:
 def _summary(repositories: Iterable[RepositoryReport]) -> str:
     """Return one sentence that counts every status."""
     statuses: Counter[Status] = Counter()
-    unsupported = 0
+    unsupported, is_whole = 0, True
     for repository in repositories:
+        is_whole = is_whole and not repository.note
         statuses.update(verdict.status for verdict in repository.verdicts)
         unsupported += len(repository.unsupported)
     total = statuses.total()
     words = [f"{statuses[status]} {status}" for status in Status if statuses[status]]
     sentence = f"{total} image reference{'' if total == 1 else 's'}: {', '.join(words)}."
     if not total:
-        sentence = "No image references were found."
+        sentence = "No image references were found" + ("." if is_whole else " in what was looked at.")
     if unsupported:
         sentence += f" {unsupported} other text{' names' if unsupported == 1 else 's name'} no image as written (`!`)."
     return sentence

@@ -11,6 +11,7 @@ from support.worlds import build, outcomes
 from bot.model.modes import UpdateMode
 from bot.model.rules import Match, Rule
 from bot.pipeline.survey import MAX_FILE_BYTES, OWN_FILES
+from bot.reports.text import run_text
 
 pytestmark = pytest.mark.real("git")
 
@@ -94,6 +95,7 @@ def test_while_its_file_is_broken_nothing_is_done_there_and_nothing_is_taken_bac
     (repository,) = report.repositories
     assert repository.note.startswith("Nothing is done here until its own file can be used. .basebump.yaml")
     assert says in repository.note
+    assert "No image references were found in what was looked at." in run_text(report)
     assert (repository.verdicts, report.failed, outcomes(report)) == ((), (), ["left-alone", "left-alone"])
     assert {branch: at for branch, at in stand.branches().items() if branch != "main"} == {
         branch: at for branch, at in before.items() if branch != "main"
