@@ -16,8 +16,8 @@ from typing import Any
 from github import Auth, Github
 
 from bot.forges._github_connection import Connection
-from bot.forges._github_errors import FORBIDDEN, INVALID, METADATA_READ, NOT_FOUND, UNAUTHORIZED, WORKFLOWS_WRITE
-from bot.forges._refusal import Answer, RefusedError
+from bot.forges._github_errors import METADATA_READ, WORKFLOWS_WRITE
+from bot.forges._refusal import FORBIDDEN, INVALID, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError
 
 READ: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}
 """What every token may do. One for reading may do it in all that its installation sees; one for writing may do one

@@ -13,7 +13,7 @@ from github.Repository import Repository
 from bot.forges._github_connection import Connection
 from bot.forges._github_errors import METADATA_READ, understood
 from bot.forges._github_graphql import TooOldError, is_too_much, query
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import NOT_FOUND, RefusedError
 
 Item = TypeVar("Item")
 
@@ -145,7 +145,7 @@ class Catalogue:
         answered = query(self.connection, f"list the repositories of {owner}", _OWNED, variables, owner)
         page = (answered.data.get("repositoryOwner") or {}).get("repositories")
         if not isinstance(page, Mapping):
-            raise RefusedError(f"GitHub has no owner {owner}; check the name", status=404)
+            raise RefusedError(f"GitHub has no owner {owner}; check the name", status=NOT_FOUND)
         return page
 
     def _included(self, owner: str, is_wanted: Callable[[Listed], bool]) -> list[Listed]:

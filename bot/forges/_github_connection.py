@@ -13,16 +13,8 @@ from typing import Protocol
 from github import Auth, Github, GithubException
 from github.Repository import Repository
 
-from bot.forges._github_errors import (
-    CONTENTS_READ,
-    FORBIDDEN,
-    METADATA_READ,
-    NOT_FOUND,
-    ODD,
-    UNAUTHORIZED,
-    explain,
-)
-from bot.forges._refusal import Answer, RefusedError, ask, tell
+from bot.forges._github_errors import CONTENTS_READ, METADATA_READ, ODD, explain
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, ask, tell
 
 API_VERSION = "2022-11-28"
 """The version whose description the tests hold every exchange against."""

@@ -5,16 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from github import BadAttributeException, GithubException
 
-from bot.forges._refusal import SERVER_ERROR, RefusedError
+from bot.forges._refusal import (
+    FORBIDDEN,
+    NOT_FOUND,
+    SERVER_ERROR,
+    TOO_MANY,
+    RefusedError,
+    explain_limit,
+    seconds_until,
+)
 from bot.net.text import plain
 
-LONGEST_WAIT = 10 * 365 * 86_400.0
-"""Seconds that a message can name; more is no time of anybody's."""
 CONTENTS_READ = "contents: read"
 CONTENTS_WRITE = "contents: write"
 WORKFLOWS_WRITE = "workflows: write"
@@ -36,7 +42,6 @@ SECONDARY_WAIT = 60.0
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID, TOO_MANY = 401, 403, 404, 409, 422, 429
 _LIMITED = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.IGNORECASE)
 _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMITED": TOO_MANY}
 """What an answer 200 of GraphQL would have been in REST."""
@@ -67,8 +72,7 @@ def explain(error: Exception, action: str, needs: str, *, secret: str | None, no
     words = plain("; ".join(_messages(error)), [secret or ""])
     wait = _wait(status, words, headers, now)
     if wait is not None:
-        until = _time(now + timedelta(seconds=min(wait, LONGEST_WAIT)))
-        meaning = f"the limit of requests is used up until {until}; run basebump then"
+        meaning = explain_limit(wait, now)
     else:
         permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or needs
         meaning = _meaning(status, words, plain(permission))
@@ -135,9 +139,5 @@ def _wait(status: int, words: str, headers: Mapping[str, str], now: datetime) ->
         return float(after)
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        return max(float(reset) - now.timestamp(), 0.0) + 1.0  # it says the second, not when in it
+        return seconds_until(reset, now)
     return SECONDARY_WAIT if status == TOO_MANY or _LIMITED.search(words) else None
-
-
-def _time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

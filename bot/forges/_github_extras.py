@@ -10,8 +10,8 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import NOT_FOUND, PULLS_READ, PULLS_WRITE
-from bot.forges._refusal import RefusedError
+from bot.forges._github_errors import PULLS_READ, PULLS_WRITE
+from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.model.extras import TEAM, Extras
 
 LABEL_COLOUR = "1d63ed"

@@ -10,11 +10,11 @@ from github.Repository import Repository
 from bot.forges._github_automerge import Automerge
 from bot.forges._github_commit import make_commit, permission_for
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import INVALID, PULLS_WRITE, understood
+from bot.forges._github_errors import PULLS_WRITE, understood
 from bot.forges._github_extras import ExtrasWriter
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import TOLD, Requests
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import INVALID, RefusedError, after
 from bot.model.errors import ForgeError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, Seen
@@ -147,10 +147,7 @@ class GitHubForge:
 
     def _open_after(self, branch: str, refusal: RefusedError) -> int:
         """Return the request that is open after making one was refused; the refusal stands where there is none."""
-        try:
-            number = self._requests.open_number(branch)
-        except RefusedError:
-            raise refusal from None
+        number = after(refusal, lambda: self._requests.open_number(branch))
         if number is None:
             raise refusal
         return number

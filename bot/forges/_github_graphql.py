@@ -13,8 +13,8 @@ from typing import Any
 from github import Github, GithubException
 
 from bot.forges._github_connection import Connection
-from bot.forges._github_errors import CONTENTS_READ, NOT_FOUND
-from bot.forges._refusal import RefusedError
+from bot.forges._github_errors import CONTENTS_READ
+from bot.forges._refusal import NOT_FOUND, RefusedError
 
 TOO_MUCH = frozenset({502, 503, 504})
 """How a server says that it did not get done with a query in its ten seconds."""

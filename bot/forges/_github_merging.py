@@ -9,8 +9,8 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import ADMINISTRATION_READ, FORBIDDEN, METADATA_READ, NOT_FOUND, PULLS_READ
-from bot.forges._refusal import RefusedError
+from bot.forges._github_errors import ADMINISTRATION_READ, METADATA_READ, PULLS_READ
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 
 MERGE_CHECK = 2.0
 """Seconds in which GitHub finds out whether a request can be merged, which it does only once it is asked."""

@@ -11,9 +11,9 @@ from github.GithubException import GithubException
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import CONFLICT, CONTENTS_WRITE, INVALID, METADATA_READ, NOT_FOUND
+from bot.forges._github_errors import CONTENTS_WRITE, METADATA_READ
 from bot.forges._github_graphql import TooOldError, is_too_old
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import CONFLICT, INVALID, NOT_FOUND, RefusedError, after
 from bot.model.errors import ForgeError
 
 BRANCHES = "refs/heads/"
@@ -82,7 +82,7 @@ class Branches:
             exists = refusal.status == INVALID and "already exists" in refusal.words
             if not exists and not refusal.may_have_worked:
                 raise
-            head = self._head_after(branch, refusal)
+            head = after(refusal, lambda: self.head(branch))
             if head == commit:
                 return
             if head is None:
@@ -116,7 +116,7 @@ class Branches:
         try:
             make(move)
         except RefusedError as refusal:
-            head = self._head_after(move.branch, refusal)
+            head = after(refusal, lambda: self.head(move.branch))
             if head == move.after:
                 return
             if head != move.before:
@@ -142,13 +142,6 @@ class Branches:
             lambda repository: repository.requester.requestJsonAndCheck(verb, repository.url + address, input=body),
             move.needs,
         )
-
-    def _head_after(self, branch: str, refusal: RefusedError) -> str | None:
-        """Return where a branch points after a write to it was refused; the refusal stands where nobody can say."""
-        try:
-            return self.head(branch)
-        except RefusedError:
-            raise refusal from None
 
     def _moved(self, branch: str) -> ForgeError:
         return ForgeError(f"the branch {branch} of {self.remote.name} moved since basebump looked; run basebump again")

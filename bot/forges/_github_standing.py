@@ -12,8 +12,8 @@ from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
-from bot.forges._github_errors import FORBIDDEN, NOT_FOUND, PULLS_READ
-from bot.forges._refusal import RefusedError
+from bot.forges._github_errors import PULLS_READ
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.model.extras import TEAM, Extras
 
 BATCH = 20

@@ -9,8 +9,7 @@ from typing import Any
 
 from bot.core.mark import intent_of
 from bot.forges._gitlab_connection import Account, Remote
-from bot.forges._gitlab_errors import NOT_FOUND
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import NOT_FOUND, RefusedError, after
 from bot.model.errors import ForgeError
 
 AMENDED_AFTER = timedelta(seconds=5)
@@ -76,15 +75,10 @@ class Branches:
         try:
             self.remote.write(f"delete the branch {branch}", lambda project: project.branches.delete(branch))
         except RefusedError as refusal:
-            if refusal.status != NOT_FOUND and not (refusal.may_have_worked and self.after(branch, refusal) is None):
+            if refusal.status == NOT_FOUND:
+                return
+            if not refusal.may_have_worked or after(refusal, lambda: self.head(branch)) is not None:
                 raise
-
-    def after(self, branch: str, refusal: RefusedError) -> Tip | None:
-        """Return what a branch points to after a write was refused; the refusal stands where nobody can say."""
-        try:
-            return self.head(branch)
-        except RefusedError:
-            raise refusal from None
 
     def moved(self, branch: str) -> ForgeError:
         return ForgeError(f"the branch {branch} of {self.remote.name} moved since basebump looked; run basebump again")

@@ -18,7 +18,7 @@ from bot.forges._git_objects import EXECUTABLE, REGULAR, blob_name
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_tree import RegularFile, list_files
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import RefusedError, after
 from bot.model.errors import ForgeError
 from bot.model.source import Change, FilePath
 
@@ -112,7 +112,7 @@ def _after(branches: Branches, branch: str, base: str, message: str, over: str |
 
     A commit of ours on this base with this message holds what was sent: its intent is a hash over just that.
     """
-    head = branches.after(branch, refusal)
+    head = after(refusal, lambda: branches.head(branch))
     if (head.commit if head is not None else None) == over:
         raise refusal
     if head is not None and head.intent is not None and refusal.may_have_worked:

@@ -15,8 +15,8 @@ from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
 
-from bot.forges._gitlab_errors import ODD, READ, UNAUTHORIZED, WRITE, explain
-from bot.forges._refusal import Answer, RefusedError, ask, tell
+from bot.forges._gitlab_errors import ODD, READ, WRITE, explain
+from bot.forges._refusal import UNAUTHORIZED, Answer, RefusedError, ask, tell
 from bot.net import ApiSession, HttpError
 
 PER_PAGE = 100

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from gitlab.exceptions import GitlabError
 
-from bot.forges._refusal import SERVER_ERROR, RefusedError
+from bot.forges._refusal import SERVER_ERROR, TOO_MANY, RefusedError, explain_limit, seconds_until
 from bot.net import HttpError, plain
 
 READ = "the scope `read_api` and the role Reporter"
@@ -21,10 +21,7 @@ LIMIT_WAIT = 60.0
 
 https://docs.gitlab.com/security/rate_limits/
 """
-LONGEST_WAIT = 10 * 365 * 86_400.0
-"""Seconds that a message can name; more is no time of anybody's."""
 
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, CONFLICT, TOO_MANY = 401, 403, 404, 405, 409, 429
 _REDIRECT = range(300, 400)
 
 ODD = (AttributeError, KeyError, TypeError, IndexError)
@@ -56,12 +53,7 @@ def explain(
         return RefusedError(what, status=None)
     words = plain("; ".join(_words(error)), [secret or ""])
     wait = _wait(status, headers, now)
-    if wait is not None:
-        until = now + timedelta(seconds=min(wait, LONGEST_WAIT))
-        meaning = f"the limit of requests is used up until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; "
-        meaning += "run basebump then"
-    else:
-        meaning = _meaning(status, words, needs)
+    meaning = explain_limit(wait, now) if wait is not None else _meaning(status, words, needs)
     return RefusedError(f"GitLab refused to {action}: {meaning}", status=status, words=words, wait=wait)
 
 
@@ -119,5 +111,5 @@ def _wait(status: int, headers: Mapping[str, str], now: datetime) -> float | Non
     if after.isdecimal():
         return float(after)
     if reset.isdecimal():
-        return max(float(reset) - now.timestamp(), 0.0) + 1.0  # it says the second, not when in it
+        return seconds_until(reset, now)
     return LIMIT_WAIT

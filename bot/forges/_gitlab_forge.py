@@ -11,9 +11,9 @@ from gitlab.v4.objects import Project
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_commit import push_commit
 from bot.forges._gitlab_connection import Remote
-from bot.forges._gitlab_errors import CONFLICT, understood
+from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_requests import DRAFT, TOLD, Requests
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import CONFLICT, RefusedError, after
 from bot.model.errors import ForgeError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
@@ -135,10 +135,7 @@ class GitLabForge:
 
     def _open_after(self, branch: str, refusal: RefusedError) -> int:
         """Return the request that is open after making one was refused; the refusal stands where there is none."""
-        try:
-            number = self._requests.open_number(branch)
-        except RefusedError:
-            raise refusal from None
+        number = after(refusal, lambda: self._requests.open_number(branch))
         if number is None:
             raise refusal
         return number

@@ -12,9 +12,8 @@ from gitlab.v4.objects import Project
 
 from bot.forges._gitlab_branches import Tip
 from bot.forges._gitlab_connection import Remote
-from bot.forges._gitlab_errors import FORBIDDEN, NOT_FOUND
 from bot.forges._gitlab_heads import Head, Heads
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.model.proposal import RequestState, Seen
 
 MAX_ENDED = 100

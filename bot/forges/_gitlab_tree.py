@@ -9,8 +9,8 @@ from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, blob_name
 from bot.forges._gitlab_connection import PER_PAGE, Remote
-from bot.forges._gitlab_errors import NOT_FOUND, understood
-from bot.forges._refusal import RefusedError
+from bot.forges._gitlab_errors import understood
+from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
 from bot.ports import Entry

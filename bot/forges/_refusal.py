@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from bot.model.errors import ForgeError
@@ -11,6 +12,10 @@ BACKOFF = (1.0, 4.0)
 """Seconds before a failed question is asked again; then the failure stands."""
 MAX_WAIT = 60.0
 """Seconds that a rate limit may hold up a run; what takes an hour is for the next run."""
+LONGEST_WAIT = 10 * 365 * 86_400.0
+"""Seconds that a message can name; more is no time of anybody's."""
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID, TOO_MANY = 401, 403, 404, 409, 422, 429
 SERVER_ERROR = 500
 """The first status that is the server's own fault."""
 
@@ -60,3 +65,22 @@ def tell(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
             raise
         pause(refusal.wait)
     return call()
+
+
+def after(refusal: RefusedError, look: Callable[[], Answer]) -> Answer:
+    """Return what `look` finds after a write was refused; the refusal stands where nobody can say."""
+    try:
+        return look()
+    except RefusedError:
+        raise refusal from None
+
+
+def seconds_until(reset: str, now: datetime) -> float:
+    """Return how long a rate limit lasts that names the second since 1970 in which it ends, and not when in it."""
+    return max(float(reset) - now.timestamp(), 0.0) + 1.0
+
+
+def explain_limit(wait: float, now: datetime) -> str:
+    """Say when a rate limit ends that lasts `wait` seconds from `now`."""
+    until = (now + timedelta(seconds=min(wait, LONGEST_WAIT))).astimezone(UTC)
+    return f"the limit of requests is used up until {until:%Y-%m-%d %H:%M:%S} UTC; run basebump then"

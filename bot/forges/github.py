@@ -14,11 +14,10 @@ from bot.forges._github_app import AppKey, AppTokens, InvalidKeyError
 from bot.forges._github_catalogue import Catalogue, Listed
 from bot.forges._github_connection import Connection, OneToken, Remote, Tokens
 from bot.forges._github_dashboard import GitHubDashboard
-from bot.forges._github_errors import NOT_FOUND
 from bot.forges._github_forge import GitHubForge
 from bot.forges._github_refs import Branches
 from bot.forges._github_tree import GitHubTree
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
