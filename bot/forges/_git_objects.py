@@ -1,14 +1,24 @@
-"""What git calls its objects, whoever keeps them."""
+"""Objects of git, whoever keeps them: what they are called, and the regular files among them."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 
 REGULAR, EXECUTABLE = "100644", "100755"
 """Modes of regular files."""
 
-
 _SHA256_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RegularFile:
+    """One regular file of a tree; two are equal that git cannot tell apart."""
+
+    mode: str
+    oid: str
+    size: int | None = field(default=None, compare=False)
+    """In bytes, where it was told."""
 
 
 def blob_name(content: bytes, like: str = "") -> str:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from github.GitTree import GitTree
 from github.InputGitTreeElement import InputGitTreeElement
 
-from bot.forges._git_objects import blob_name
+from bot.forges._git_objects import RegularFile, blob_name
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import CONTENTS_WRITE, WORKFLOWS_WRITE
-from bot.forges._github_tree import RegularFile, list_files
+from bot.forges._github_tree import list_files
 from bot.model.errors import ForgeError
 from bot.model.source import Change, FilePath
 

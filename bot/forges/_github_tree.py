@@ -2,72 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
 from github.GitTree import GitTree
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges._github_blobs import Blobs
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import understood
-from bot.forges._refusal import RefusedError
-from bot.model.errors import TreeError
+from bot.forges._listed_tree import ListedTree, Listing
 from bot.model.source import FilePath
-from bot.ports import Entry
 
 MAX_TREE_REQUESTS = 200
 """For one commit. One is enough up to 100,000 entries; this many list some million files."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegularFile:
-    """One regular file of a tree."""
+def open_tree(remote: Remote, commit: str) -> ListedTree:
+    """Return the tree of one commit."""
 
-    mode: str
-    oid: str
-    size: int | None
+    def ask() -> Listing:
+        with understood(remote.name):
+            return list_files(remote, commit)
 
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The regular files of a tree."""
-
-    files: Mapping[FilePath, RegularFile]
-    complete: bool
-
-
-class GitHubTree:
-    """One commit of a repository, read by its name only."""
-
-    unlisted = ()
-
-    def __init__(self, remote: Remote, commit: str) -> None:
-        self._remote = remote
-        self._commit = commit
-        self._listing: Listing | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether `entries` gave all files: GitHub cuts large trees short. Raises TreeError."""
-        return self._list().complete
-
-    def entries(self) -> Iterable[Entry]:
-        """Return the regular files; no links, no submodules. Raises TreeError."""
-        return [Entry(path, file.size, file.oid) for path, file in self._list().files.items()]
-
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in their order, or why it could not be read."""
-        return Blobs(self._remote).read(entries)
-
-    def _list(self) -> Listing:
-        if self._listing is None:
-            try:
-                with understood(self._remote.name):
-                    self._listing = list_files(self._remote, self._commit)
-            except RefusedError as refusal:
-                raise TreeError(str(refusal)) from refusal
-        return self._listing
+    return ListedTree(ask, Blobs(remote).read)
 
 
 def list_files(remote: Remote, tree: str) -> Listing:

@@ -14,10 +14,10 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, blob_name
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, blob_name
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_connection import Remote
-from bot.forges._gitlab_tree import RegularFile, list_files
+from bot.forges._gitlab_tree import list_files
 from bot.forges._refusal import RefusedError, after
 from bot.model.errors import ForgeError
 from bot.model.source import Change, FilePath

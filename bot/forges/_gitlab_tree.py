@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
 from gitlab.v4.objects import Project
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, blob_name
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, blob_name
 from bot.forges._gitlab_connection import PER_PAGE, Remote
 from bot.forges._gitlab_errors import understood
+from bot.forges._listed_tree import ListedTree, Listing
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
@@ -19,69 +17,14 @@ MAX_ENTRIES = 100_000
 """Of one tree: a thousand requests, some minutes. What comes after them is not looked at, and said to be missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegularFile:
-    """One regular file of a tree."""
+def open_tree(remote: Remote, commit: str) -> ListedTree:
+    """Return the tree of one commit. GitLab tells no sizes."""
 
-    mode: str
-    oid: str
+    def ask() -> Listing:
+        with understood(remote.name):
+            return list_files(remote, commit)
 
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The regular files of a tree."""
-
-    files: Mapping[FilePath, RegularFile]
-    complete: bool
-
-
-class GitLabTree:
-    """One commit of a project, read by its name only."""
-
-    unlisted = ()
-
-    def __init__(self, remote: Remote, commit: str) -> None:
-        self._remote = remote
-        self._commit = commit
-        self._listing: Listing | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether `entries` gave all files. Raises TreeError."""
-        return self._list().complete
-
-    def entries(self) -> Iterable[Entry]:
-        """Return the regular files; no links, no submodules. GitLab tells no sizes. Raises TreeError."""
-        return [Entry(path, None, file.oid) for path, file in self._list().files.items()]
-
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in their order, or why it could not be read."""
-        return map(self._read, entries)
-
-    def _read(self, entry: Entry) -> bytes | TreeError:
-        """Read a blob by its name, and believe what has that name.
-
-        https://docs.gitlab.com/api/repositories/#get-raw-blob-content
-        """
-        oid = entry.oid
-        if oid is None:
-            return TreeError(f"{entry.path} is no entry of this tree")
-        try:
-            content = self._remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
-        except RefusedError as refusal:
-            return TreeError(str(refusal))
-        if blob_name(content, like=oid) != oid:
-            return TreeError(f"GitLab sent {entry.path} other than it is stored; run basebump again")
-        return content
-
-    def _list(self) -> Listing:
-        if self._listing is None:
-            try:
-                with understood(self._remote.name):
-                    self._listing = list_files(self._remote, self._commit)
-            except RefusedError as refusal:
-                raise TreeError(str(refusal)) from refusal
-        return self._listing
+    return ListedTree(ask, lambda entries: (_read(remote, entry) for entry in entries))
 
 
 def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listing:
@@ -113,3 +56,20 @@ def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listin
         if folder and refusal.status == NOT_FOUND:
             return Listing({}, complete=True)
         raise
+
+
+def _read(remote: Remote, entry: Entry) -> bytes | TreeError:
+    """Read a blob by its name, and believe what has that name.
+
+    https://docs.gitlab.com/api/repositories/#get-raw-blob-content
+    """
+    oid = entry.oid
+    if oid is None:
+        return TreeError(f"{entry.path} is no entry of this tree")
+    try:
+        content = remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
+    except RefusedError as refusal:
+        return TreeError(str(refusal))
+    if blob_name(content, like=oid) != oid:
+        return TreeError(f"GitLab sent {entry.path} other than it is stored; run basebump again")
+    return content

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from bot.forges._git_objects import RegularFile
 from bot.forges._local_git import Git, decode, encode
 from bot.model.errors import ForgeError
 from bot.model.source import Change, FilePath
@@ -15,23 +15,14 @@ REGULAR_MODES = frozenset({"100644", "100755", "100664"})
 """Modes of regular files; the last is what early versions of git wrote for group-writable ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class TreeFile:
-    """One regular file of a commit's tree."""
-
-    mode: str
-    oid: str
-    size: int
-
-
-def regular_files(git: Git, commit: str) -> Mapping[FilePath, TreeFile]:
+def regular_files(git: Git, commit: str) -> Mapping[FilePath, RegularFile]:
     """Return the regular files of a commit's tree, no links and no submodules. Raises ProcessError."""
-    files: dict[FilePath, TreeFile] = {}
+    files: dict[FilePath, RegularFile] = {}
     for entry in git.read("ls-tree", "-r", "-z", "-l", "--full-tree", commit).split(b"\0")[:-1]:
         attributes, _, path = entry.partition(b"\t")
         mode, _, oid, size = attributes.decode("ascii").split()
         if mode in REGULAR_MODES:
-            files[FilePath(decode(path))] = TreeFile(mode, oid, int(size))
+            files[FilePath(decode(path))] = RegularFile(mode, oid, int(size))
     return files
 
 

@@ -16,7 +16,8 @@ from bot.forges._github_connection import Connection, OneToken, Remote, Tokens
 from bot.forges._github_dashboard import GitHubDashboard
 from bot.forges._github_forge import GitHubForge
 from bot.forges._github_refs import Branches
-from bot.forges._github_tree import GitHubTree
+from bot.forges._github_tree import open_tree
+from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.model.errors import TreeError
 from bot.model.report import Failed
@@ -95,11 +96,11 @@ class GitHubFleet:
                 done.add(key)
                 yield found
 
-    def tree(self, repository: GitRepository) -> GitHubTree:
+    def tree(self, repository: GitRepository) -> ListedTree:
         """Return the tree of the base branch's commit. Raises TreeError."""
         if repository.commit is None:
             raise TreeError(f"{repository.name} has no commit on its default branch")
-        return GitHubTree(self._remote(repository.name), repository.commit)
+        return open_tree(self._remote(repository.name), repository.commit)
 
     def forge(self, repository: GitRepository) -> GitHubForge:
         """Return the verbs for one repository."""

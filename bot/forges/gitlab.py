@@ -14,7 +14,8 @@ from bot.forges._gitlab_connection import Connection, Remote
 from bot.forges._gitlab_dashboard import GitLabDashboard
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_forge import GitLabForge
-from bot.forges._gitlab_tree import GitLabTree
+from bot.forges._gitlab_tree import open_tree
+from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
 from bot.model.report import Failed
@@ -67,11 +68,11 @@ class GitLabFleet:
                 done.add(key)
                 yield found
 
-    def tree(self, repository: GitRepository) -> GitLabTree:
+    def tree(self, repository: GitRepository) -> ListedTree:
         """Return the tree of the base branch's commit. Raises TreeError."""
         if repository.commit is None:
             raise TreeError(f"{repository.name} has no commit on its default branch")
-        return GitLabTree(self._remote(repository.name), repository.commit)
+        return open_tree(self._remote(repository.name), repository.commit)
 
     def forge(self, repository: GitRepository) -> GitLabForge:
         """Return the verbs for one project."""
