@@ -12,15 +12,14 @@ from collections.abc import Iterable, Sequence
 from github.GitTree import GitTree
 from github.InputGitTreeElement import InputGitTreeElement
 
-from bot.forges._git_objects import RegularFile, blob_name
+from bot.forges._changed_files import as_stored, as_text
+from bot.forges._git_objects import RegularFile
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import CONTENTS_WRITE, WORKFLOWS_WRITE
 from bot.forges._github_tree import list_files
 from bot.model.errors import ForgeError
 from bot.model.source import Change, FilePath
 
-MAX_INLINE = 256 * 1024
-"""Bytes of one file that are sent as text inside the tree; more, and what is no text, goes up as a blob of its own."""
 _WORKFLOWS = ".github/workflows/"
 
 
@@ -37,10 +36,7 @@ def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: s
     (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
     """
     parent = remote.read(f"read the commit {base}", lambda repository: repository.get_git_commit(base))
-    files = list_files(remote, parent.tree.sha).files
-    expected = {change.path: _changed(remote, change, files.get(change.path)) for change in changes}
-    if all(files[path].oid == file.oid for path, file in expected.items()):
-        raise ForgeError(f"nothing would change in {remote.name}: its base branch already holds what is proposed")
+    expected = as_stored(changes, list_files(remote, parent.tree.sha).files, remote.name)
     needs = permission_for(changes)
     elements = [_element(remote, change, expected[change.path]) for change in changes]
     tree = remote.write(
@@ -53,15 +49,8 @@ def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: s
     return commit.sha
 
 
-def _changed(remote: Remote, change: Change, before: RegularFile | None) -> RegularFile:
-    """Return the file as it will be: its mode stays."""
-    if before is None:
-        raise ForgeError(f"{change.path} is no regular file in the base branch of {remote.name}; run basebump again")
-    return RegularFile(before.mode, blob_name(change.content), len(change.content))
-
-
 def _element(remote: Remote, change: Change, file: RegularFile) -> InputGitTreeElement:
-    text = _text(change.content)
+    text = as_text(change.content)
     if text is not None:
         return InputGitTreeElement(change.path, file.mode, "blob", content=text)
     encoded = base64.b64encode(change.content).decode("ascii")
@@ -71,22 +60,11 @@ def _element(remote: Remote, change: Change, file: RegularFile) -> InputGitTreeE
     return InputGitTreeElement(change.path, file.mode, "blob", sha=file.oid)
 
 
-def _text(content: bytes) -> str | None:
-    """Return the content as text if JSON surely carries it as it is."""
-    if len(content) > MAX_INLINE or b"\0" in content:
-        return None
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-
-
 def _check(remote: Remote, tree: GitTree, expected: dict[FilePath, RegularFile]) -> None:
     """Read back what GitHub stored: bytes that went through JSON and a server are believed only then."""
     stored = list_files(remote, tree.sha).files
     for path, file in expected.items():
-        found = stored.get(path)
-        if found is None or (found.mode, found.oid) != (file.mode, file.oid):
+        if stored.get(path) != file:
             raise ForgeError(
                 f"GitHub stored {path} of {remote.name} other than it was sent, so nothing was pushed; "
                 "run basebump again, and report it if that does not help"

@@ -14,16 +14,14 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, blob_name
+from bot.forges._changed_files import as_stored, as_text
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_tree import list_files
 from bot.forges._refusal import RefusedError, after
 from bot.model.errors import ForgeError
 from bot.model.source import Change, FilePath
-
-MAX_INLINE = 256 * 1024
-"""Bytes of one file that are sent as text; more, and what is no text, are sent in base64."""
 
 
 def push_commit(
@@ -57,22 +55,14 @@ def push_commit(
 
 
 def _expected(remote: Remote, base: str, changes: Sequence[Change]) -> dict[FilePath, RegularFile]:
-    """Return each changed file as it will be: its mode stays."""
-    before = _files(remote, base, {_folder(change.path) for change in changes})
-    expected: dict[FilePath, RegularFile] = {}
+    """Return each changed file as it will be, if GitLab can store it so."""
+    expected = as_stored(changes, _files(remote, base, {_folder(change.path) for change in changes}), remote.name)
     for change in changes:
-        file = before.get(change.path)
-        if file is None:
-            what = f"{change.path} is no regular file in the base branch of {remote.name}; run basebump again"
-            raise ForgeError(what)
         if b"\r\n" in change.content and b"\0" not in change.content:
             raise ForgeError(
                 f"{change.path} of {remote.name} ends its lines with CR LF, and GitLab's API would store all of them "
                 "with LF; basebump changes nothing but the digest, so let the file have LF, or change it by hand"
             )
-        expected[change.path] = RegularFile(file.mode, blob_name(change.content, like=file.oid))
-    if all(before[path].oid == file.oid for path, file in expected.items()):
-        raise ForgeError(f"nothing would change in {remote.name}: its base branch already holds what is proposed")
     return expected
 
 
@@ -90,21 +80,11 @@ def _files(remote: Remote, base: str, folders: set[str]) -> Mapping[FilePath, Re
 
 
 def _action(change: Change) -> dict[str, Any]:
-    text = _text(change.content)
+    text = as_text(change.content)
     if text is not None:
         return {"action": "update", "file_path": change.path, "content": text}
     encoded = base64.b64encode(change.content).decode("ascii")
     return {"action": "update", "file_path": change.path, "content": encoded, "encoding": "base64"}
-
-
-def _text(content: bytes) -> str | None:
-    """Return the content as text if JSON surely carries it as it is."""
-    if len(content) > MAX_INLINE or b"\0" in content:
-        return None
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
 
 
 def _after(branches: Branches, branch: str, base: str, message: str, over: str | None, refusal: RefusedError) -> str:
