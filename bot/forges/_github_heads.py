@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from github.Commit import Commit
@@ -15,18 +15,14 @@ from github.Repository import Repository
 
 from bot.core.mark import base_of, intent_of
 from bot.forges._github_connection import Account, Remote
+from bot.forges._our_commits import AMENDED_AFTER, MAX_MERGES, PARENTS_OF_MERGE, below_merges, changed_lines
 
-AMENDED_AFTER = timedelta(seconds=5)
-"""GitHub dates author and committer at once; a commit whose committer is later than that was made anew by somebody."""
-MAX_MERGES = 20
-"""Merges of the base that are looked through for the commit below them; who updates a branch more often rebases it."""
 MAX_FILES = 300
 """Files of one comparison, of which GitHub shows no more:
 https://docs.github.com/en/rest/commits/commits#compare-two-commits."""
 
 _WEB_FLOW = "web-flow"
 """Who commits what GitHub itself signs, for an App: https://github.com/web-flow."""
-_PARENTS_OF_MERGE = 2
 
 _Changes = Mapping[str, tuple[str, tuple[str, ...]] | None]
 """What is added and removed in each file; None where GitHub does not show it."""
@@ -84,7 +80,7 @@ class Heads:
             f"read the commit {commit}",
             lambda repository: _read(repository.get_commit(commit, commit_files_per_page=1), account),
         )
-        if len(read.parents) == _PARENTS_OF_MERGE and self.base is not None:
+        if len(read.parents) == PARENTS_OF_MERGE and self.base is not None:
             updated = self._updated(read, self.base, account)
             if updated is not None:
                 return updated
@@ -98,26 +94,13 @@ class Heads:
                 repository.compare(base, merge.oid, comparison_commits_per_page=MAX_MERGES + 1), account
             ),
         )
-        ours = _below_merges(merge, compared.commits) if compared is not None else None
+        ours = below_merges(merge, compared.commits) if compared is not None else None
         if compared is None or ours is None:
             return None
         made = self.remote.read(f"read the commit {ours.oid}", lambda repository: _changes_of(repository, ours.oid))
         if made != compared.changes or None in made.values():
             return None
         return Head(ours.intent, ours.base, ours.committed, compared.behind)
-
-
-def _below_merges(top: _Read, beyond: Mapping[str, _Read]) -> _Read | None:
-    """Return the commit of ours on which only merges stand, where `beyond` (what the base does not have) is just that.
-
-    What else somebody merged would be among `beyond`.
-    """
-    at: _Read | None = top
-    passed = 0
-    while at is not None and at.intent is None and len(at.parents) == _PARENTS_OF_MERGE:
-        passed += 1
-        at = beyond.get(at.parents[0])
-    return at if at is not None and at.intent is not None and len(beyond) == passed + 1 else None
 
 
 def _compared(comparison: Comparison, account: Account) -> _Compared | None:
@@ -133,12 +116,7 @@ def _changes_of(repository: Repository, commit: str) -> _Changes:
 
 
 def _changes(files: Iterable[File]) -> _Changes:
-    """Return the lines that were added and removed, without where: a merge moves them, and changes what is around."""
-    return {each.filename: (each.status, _lines(each.patch)) if each.patch else None for each in files}
-
-
-def _lines(patch: str) -> tuple[str, ...]:
-    return tuple(line for line in patch.split("\n") if line.startswith(("+", "-")))
+    return {each.filename: (each.status, changed_lines(each.patch)) if each.patch else None for each in files}
 
 
 def _read(commit: Commit, account: Account) -> _Read:

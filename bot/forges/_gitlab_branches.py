@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from bot.core.mark import intent_of
 from bot.forges._gitlab_connection import Account, Remote
+from bot.forges._our_commits import AMENDED_AFTER
 from bot.forges._refusal import NOT_FOUND, RefusedError, after
 from bot.model.errors import ForgeError
 
-AMENDED_AFTER = timedelta(seconds=5)
-"""GitLab dates author and committer at once; a commit whose committer is later than that was made anew by somebody."""
 SIGNER = "noreply"
 """Who commits what a GitLab signs by itself, before the `@`: what its documentation tells administrators to set.
 

@@ -12,13 +12,10 @@ from gitlab.v4.objects import Project
 
 from bot.forges._gitlab_branches import Tip, read_tip
 from bot.forges._gitlab_connection import PER_PAGE, Remote
+from bot.forges._our_commits import MAX_MERGES, PARENTS_OF_MERGE, below_merges, changed_lines
 
-MAX_MERGES = 20
-"""Merges of the base that are looked through for the commit below them; who updates a branch more often rebases it."""
 MAX_FILES = 300
 """Files of one comparison that are looked at; GitLab leaves out the lines of what comes after some hundreds."""
-
-_PARENTS_OF_MERGE = 2
 
 _Changes = Mapping[str, tuple[tuple[object, ...], tuple[str, ...]] | None]
 """What happened to each file, and the lines that were added and removed; None where GitLab does not show them."""
@@ -54,7 +51,7 @@ class Heads:
 
     def look(self, tip: Tip) -> Head:
         """Return what a branch points to; three requests where that is a merge, which may be the base's."""
-        if len(tip.parents) == _PARENTS_OF_MERGE and self.base is not None:
+        if len(tip.parents) == PARENTS_OF_MERGE and self.base is not None:
             updated = self._updated(tip, self.base)
             if updated is not None:
                 return updated
@@ -67,7 +64,7 @@ class Heads:
             lambda project: _object(project.repository_compare(base, merge.commit)),
         )
         compared = _compared(found, self.remote)
-        ours = _below_merges(merge, compared.commits) if compared is not None else None
+        ours = below_merges(merge, compared.commits) if compared is not None else None
         if compared is None or ours is None:
             return None
         made = self.remote.read(f"read the commit {ours.commit}", lambda project: _changes_of(project, ours.commit))
@@ -78,19 +75,6 @@ class Heads:
             lambda project: _object(project.repository_merge_base([base, merge.commit]))["id"],
         )
         return Head(merge.commit, ours.intent, ours.committed, shared != base)
-
-
-def _below_merges(top: Tip, beyond: Mapping[str, Tip]) -> Tip | None:
-    """Return the commit of ours on which only merges stand, where `beyond` (what the base does not have) is just that.
-
-    What else somebody merged would be among `beyond`.
-    """
-    at: Tip | None = top
-    passed = 0
-    while at is not None and at.intent is None and len(at.parents) == _PARENTS_OF_MERGE:
-        passed += 1
-        at = beyond.get(at.parents[0])
-    return at if at is not None and at.intent is not None and len(beyond) == passed + 1 else None
 
 
 def _compared(found: Mapping[str, Any], remote: Remote) -> _Compared | None:
@@ -110,7 +94,6 @@ def _changes_of(project: Project, commit: str) -> _Changes:
 
 
 def _changes(diffs: Iterable[Mapping[str, Any]]) -> _Changes:
-    """Return the lines that were added and removed, without where: a merge moves them, and changes what is around."""
     return {str(each["new_path"]): _change(each) for each in diffs}
 
 
@@ -118,8 +101,8 @@ def _change(diff: Mapping[str, Any]) -> tuple[tuple[object, ...], tuple[str, ...
     _, at, hunks = str(diff["diff"]).partition("@@")
     if not at:
         return None
-    lines = tuple(line for line in hunks.split("\n") if line.startswith(("+", "-")))
-    return tuple(diff[key] for key in ("old_path", "new_file", "deleted_file", "a_mode", "b_mode")), lines
+    happened = tuple(diff[key] for key in ("old_path", "new_file", "deleted_file", "a_mode", "b_mode"))
+    return happened, changed_lines(hunks)
 
 
 def _object(answer: object) -> Mapping[str, Any]:

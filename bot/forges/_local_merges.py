@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 
 from bot.forges._local_git import Git
 from bot.forges._local_refs import Head, Refs
+from bot.forges._our_commits import MAX_MERGES, PARENTS_OF_MERGE
 from bot.model.errors import ForgeError
-
-MAX_MERGES = 20
-"""Merges of the base that are looked through for the commit below them; who updates a branch more often rebases it."""
 
 _CLEAN, _CONFLICTED = 0, 1
 """What `git merge-tree` ends with (https://git-scm.com/docs/git-merge-tree#_exit_status)."""
-_PARENTS_OF_MERGE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Merges:
     def _below(self, head: Head) -> Head | None:
         at = head
         for _ in range(MAX_MERGES):
-            if len(at.parents) != _PARENTS_OF_MERGE:
+            if len(at.parents) != PARENTS_OF_MERGE:
                 return None
             first, second = at.parents
             if not self._has(self.base, second) or self._merge(first, second) != self._tree(at.oid):

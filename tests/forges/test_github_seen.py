@@ -8,8 +8,8 @@ from support.git import ADA
 from support.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, PREFIX, look, propose
 from support.github.stand import BOT, TOKEN, GitHubStand
 
-from bot.forges._github_heads import MAX_MERGES
 from bot.forges._github_merging import MERGE_CHECK
+from bot.forges._our_commits import MAX_MERGES
 from bot.forges.github import GitHubFleet
 from bot.model.proposal import RequestState
 from bot.model.source import Change, FilePath
