@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.forges._batches import batches
 from bot.forges._git_objects import blob_name
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import understood
@@ -32,7 +33,7 @@ class Blobs:
 
     def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry, in their order, or why it could not be read."""
-        for batch in _batches(entries):
+        for batch in batches(entries, MAX_BYTES, MAX_FILES):
             found = self._at_once(sorted({each.oid for each in batch if each.oid and (each.size or 0) <= MAX_TEXT}))
             for entry in batch:
                 content = found.get(entry.oid or "")
@@ -81,20 +82,6 @@ class Blobs:
             return TreeError(str(refusal))
         except binascii.Error:
             return TreeError(f"GitHub sent {entry.path} in an encoding that is none; run basebump again")
-
-
-def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Split entries so that none has more than MAX_FILES, nor more than MAX_BYTES unless one entry alone has."""
-    batch: list[Entry] = []
-    size = 0
-    for entry in entries:
-        size += entry.size or 0
-        if batch and (size > MAX_BYTES or len(batch) == MAX_FILES):
-            yield batch
-            batch, size = [], entry.size or 0
-        batch.append(entry)
-    if batch:
-        yield batch
 
 
 def _verified(parts: dict[str, Any]) -> dict[str, bytes]:

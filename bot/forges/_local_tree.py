@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from bot.forges._batches import batches
 from bot.forges._local_commit import regular_files
 from bot.forges._local_git import Git
 from bot.model.errors import ProcessError, TreeError
@@ -33,7 +34,7 @@ class LocalTree:
 
     def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry as it is stored, untouched by filters, or why it could not be read."""
-        for batch in _batches(entries):
+        for batch in batches(entries, MAX_BATCH):
             try:
                 yield from self._git.read_blobs([entry.oid or "" for entry in batch])
             except ProcessError:  # one by one, each with its own reason
@@ -46,17 +47,3 @@ class LocalTree:
             return self._git.read_blob(entry.oid)
         except ProcessError as error:
             return TreeError(str(error))
-
-
-def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Split entries so that no batch has more than MAX_BATCH bytes, unless one entry alone has."""
-    batch: list[Entry] = []
-    size = 0
-    for entry in entries:
-        size += entry.size or 0
-        if batch and size > MAX_BATCH:
-            yield batch
-            batch, size = [], entry.size or 0
-        batch.append(entry)
-    if batch:
-        yield batch
