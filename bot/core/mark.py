@@ -18,6 +18,9 @@ MAX_MARK = 65_536
 MAX_TARGET = 1_400
 """Characters of one target: a reference has at most 1024, a digest 135."""
 
+TOLD = "<!-- basebump:told -->"
+"""Hidden in our one comment on a request, so that it is the only one."""
+
 _OPENING = "<!-- basebump:1 "
 _CLOSING = " -->"
 _REPORT = re.compile(r"[0-9a-f]{16}", re.ASCII)

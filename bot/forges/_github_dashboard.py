@@ -8,15 +8,10 @@ from itertools import islice
 from github.Repository import Repository
 
 from bot.core.dashboard import is_ours
+from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import ISSUES_READ, ISSUES_WRITE, understood
 from bot.model.dashboard import Board
-from bot.model.errors import ForgeError
-
-LABEL = "basebump-dashboard"
-"""Who may set it may also push: a stranger's issue is never taken for ours."""
-MAX_ISSUES = 100
-"""Issues with the label that are looked at: there is one, unless people give it to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class GitHubDashboard:
 
             def look(repository: Repository) -> Board | None:
                 for issue in islice(repository.get_issues(state="all", labels=[LABEL]), MAX_ISSUES):
-                    body = (issue.body or "").replace("\r\n", "\n")
+                    body = with_plain_ends(issue.body)
                     is_own = issue.pull_request is None and login in (issue.user.login, None)
                     if is_own and is_ours(body):
                         return Board(issue.title, body, issue.state == "open", issue.number)
@@ -57,9 +52,7 @@ class GitHubDashboard:
 
     def close(self, board: Board, body: str) -> None:
         """Change what it says, and close it."""
-        number = board.number
-        if number is None:
-            raise ForgeError(f"the dashboard of {self.remote.name} has no number")
+        number = number_of(board, self.remote.name)
         with understood(self.remote.name):
             self.remote.write(
                 "close the dashboard",

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from github.Repository import Repository
 
+from bot.core.mark import TOLD
 from bot.forges._github_automerge import Automerge
 from bot.forges._github_commit import make_commit, permission_for
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_WRITE, understood
 from bot.forges._github_extras import ExtrasWriter
 from bot.forges._github_refs import Branches
-from bot.forges._github_requests import TOLD, Requests
+from bot.forges._github_requests import Requests
 from bot.forges._refusal import INVALID, RefusedError, after
 from bot.model.errors import ForgeError
 from bot.model.extras import NO_EXTRAS, Extras

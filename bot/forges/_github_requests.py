@@ -12,6 +12,7 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.core.base_branches import Base
+from bot.core.mark import TOLD
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
 from bot.forges._github_heads import Head, Heads
@@ -24,9 +25,6 @@ MAX_ENDED = 100
 """Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
 MAX_COMMENTS = 500
 """Comments of one request in which ours is looked for; it stands near a person's first commit, among the first."""
-
-TOLD = "<!-- basebump:told -->"
-"""Hidden in our one comment."""
 
 
 @dataclass(frozen=True, slots=True)

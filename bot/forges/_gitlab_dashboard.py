@@ -8,15 +8,10 @@ from itertools import islice
 from gitlab.v4.objects import Project
 
 from bot.core.dashboard import is_ours
+from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_errors import understood
 from bot.model.dashboard import Board
-from bot.model.errors import ForgeError
-
-LABEL = "basebump-dashboard"
-"""Who may set it is a member of the project: a stranger's issue is never taken for ours."""
-MAX_ISSUES = 100
-"""Issues with the label that are looked at: there is one, unless people give it to others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class GitLabDashboard:
 
             def look(project: Project) -> Board | None:
                 for issue in islice(project.issues.list(labels=LABEL, state="all", iterator=True), MAX_ISSUES):
-                    body = str(issue.description or "").replace("\r\n", "\n")
+                    body = with_plain_ends(issue.description)
                     if issue.author["username"] == username and is_ours(body):
                         return Board(str(issue.title), body, issue.state == "opened", int(issue.iid))
                 return None
@@ -57,9 +52,7 @@ class GitLabDashboard:
 
     def close(self, board: Board, body: str) -> None:
         """Change what it says, and close it."""
-        number = board.number
-        if number is None:
-            raise ForgeError(f"the dashboard of {self.remote.name} has no number; run basebump again")
+        number = number_of(board, self.remote.name)
         self.remote.write(
             "close the dashboard",
             lambda project: project.issues.update(number, {"description": body, "state_event": "close"}),

@@ -8,11 +8,12 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
+from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_commit import push_commit
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_errors import understood
-from bot.forges._gitlab_requests import DRAFT, TOLD, Requests
+from bot.forges._gitlab_requests import DRAFT, Requests
 from bot.forges._refusal import CONFLICT, RefusedError, after
 from bot.model.errors import ForgeError
 from bot.model.extras import NO_EXTRAS, Extras

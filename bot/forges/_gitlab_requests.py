@@ -10,6 +10,7 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
+from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Tip
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_heads import Head, Heads
@@ -24,8 +25,6 @@ MERGE_CHECK = 2.0
 """Seconds in which GitLab finds out whether a request can be merged, which it does only once it is asked."""
 DRAFT = "Draft: "
 """What a draft is to GitLab: a title that begins so (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
-TOLD = "<!-- basebump:told -->"
-"""Hidden in our one comment."""
 
 _UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
 _BLOCKED = frozenset({"conflict", "need_rebase"})
