@@ -15,8 +15,8 @@ from bot.forges._github_errors import PULLS_WRITE, understood
 from bot.forges._github_extras import ExtrasWriter
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import Requests
+from bot.forges._preconditions import base_branch, base_commit, request_number
 from bot.forges._refusal import INVALID, RefusedError, after
-from bot.model.errors import ForgeError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, Seen
 from bot.model.source import Change
@@ -59,7 +59,7 @@ class GitHubForge:
         `over` is the commit that the branch must point to, None where it must not exist: otherwise ForgeError.
         """
         with understood(self._remote.name):
-            commit = make_commit(self._remote, self._base, changes, message)
+            commit = make_commit(self._remote, base_commit(self._repository), changes, message)
         if over is None:
             self._branches.create(branch, commit, permission_for(changes))
         else:
@@ -88,14 +88,14 @@ class GitHubForge:
 
         What could not be set is returned in sentences.
         """
-        number = _number(seen)
+        number = request_number(seen)
         if (title, body) != (seen.title, seen.body):
             self._edit(number, title, body)
         return self._set(number, extras, self._pushed.get(seen.branch, seen.head))
 
     def close(self, seen: Seen) -> None:
         """Close an open pull request, unmerged; its branch stays."""
-        number = _number(seen)
+        number = request_number(seen)
         self._remote.write(
             f"close pull request #{number}",
             lambda repository: repository.get_pull(number).edit(state="closed"),
@@ -104,7 +104,7 @@ class GitHubForge:
 
     def tell(self, seen: Seen, text: str) -> None:
         """Comment on an open pull request, with a hidden mark by which `seen` knows it."""
-        number = _number(seen)
+        number = request_number(seen)
         self._remote.write(
             f"comment on pull request #{number}",
             lambda repository: repository.get_issue(number).create_comment(f"{text}\n\n{TOLD}"),
@@ -120,16 +120,8 @@ class GitHubForge:
         if seen.head is not None:
             self._branches.swap(seen.branch, seen.head, None)
 
-    @property
-    def _base(self) -> str:
-        if self._repository.commit is None:
-            raise ForgeError(f"{self._repository.name} has no commit on its default branch; let it have one")
-        return self._repository.commit
-
     def _create(self, proposal: Proposal) -> tuple[int, str]:
-        base = self._repository.base_branch
-        if base is None:
-            raise ForgeError(f"{self._repository.name} has no default branch; let it have one")
+        base = base_branch(self._repository)
 
         def create(repository: Repository) -> tuple[int, str]:
             made = repository.create_pull(
@@ -169,9 +161,3 @@ class GitHubForge:
             return pull.html_url
 
         return self._remote.write(f"edit pull request #{number}", edit, PULLS_WRITE)
-
-
-def _number(seen: Seen) -> int:
-    if seen.number is None:
-        raise ForgeError(f"the branch {seen.branch} has no pull request; run basebump again")
-    return seen.number

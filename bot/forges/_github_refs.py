@@ -13,8 +13,8 @@ from github.Repository import Repository
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import CONTENTS_WRITE, METADATA_READ
 from bot.forges._github_graphql import TooOldError, is_too_old
+from bot.forges._preconditions import branch_moved
 from bot.forges._refusal import CONFLICT, INVALID, NOT_FOUND, RefusedError, after
-from bot.model.errors import ForgeError
 
 BRANCHES = "refs/heads/"
 _NO_COMMIT = "0" * 40
@@ -87,7 +87,7 @@ class Branches:
                 return
             if head is None:
                 raise
-            raise self._moved(branch) from refusal
+            raise branch_moved(branch, self.remote.name) from refusal
 
     def swap(self, branch: str, before: str, after: str | None, needs: str = CONTENTS_WRITE) -> None:
         """Make a branch point from `before` to `after`; None deletes it, and one that is gone is deleted.
@@ -108,7 +108,7 @@ class Branches:
         if head == after:
             return
         if head != before:
-            raise self._moved(branch)
+            raise branch_moved(branch, self.remote.name)
         self._settle(move, self._force)
 
     def _settle(self, move: _Move, make: Callable[[_Move], None]) -> None:
@@ -120,7 +120,7 @@ class Branches:
             if head == move.after:
                 return
             if head != move.before:
-                raise self._moved(move.branch) from refusal
+                raise branch_moved(move.branch, self.remote.name) from refusal
             raise
 
     def _compare_and_swap(self, move: _Move) -> None:
@@ -142,9 +142,6 @@ class Branches:
             lambda repository: repository.requester.requestJsonAndCheck(verb, repository.url + address, input=body),
             move.needs,
         )
-
-    def _moved(self, branch: str) -> ForgeError:
-        return ForgeError(f"the branch {branch} of {self.remote.name} moved since basebump looked; run basebump again")
 
 
 def _update_refs(repository: Repository, change: dict[str, Any]) -> None:

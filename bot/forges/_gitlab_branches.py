@@ -10,8 +10,8 @@ from typing import Any
 from bot.core.mark import intent_of
 from bot.forges._gitlab_connection import Account, Remote
 from bot.forges._our_commits import AMENDED_AFTER
+from bot.forges._preconditions import branch_moved
 from bot.forges._refusal import NOT_FOUND, RefusedError, after
-from bot.model.errors import ForgeError
 
 SIGNER = "noreply"
 """Who commits what a GitLab signs by itself, before the `@`: what its documentation tells administrators to set.
@@ -70,7 +70,7 @@ class Branches:
         if head is None:
             return
         if head.commit != before:
-            raise self.moved(branch)
+            raise branch_moved(branch, self.remote.name)
         try:
             self.remote.write(f"delete the branch {branch}", lambda project: project.branches.delete(branch))
         except RefusedError as refusal:
@@ -78,9 +78,6 @@ class Branches:
                 return
             if not refusal.may_have_worked or after(refusal, lambda: self.head(branch)) is not None:
                 raise
-
-    def moved(self, branch: str) -> ForgeError:
-        return ForgeError(f"the branch {branch} of {self.remote.name} moved since basebump looked; run basebump again")
 
 
 def read_tip(commit: Mapping[str, Any], remote: Remote) -> Tip:

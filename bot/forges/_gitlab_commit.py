@@ -19,6 +19,7 @@ from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_tree import list_files
+from bot.forges._preconditions import branch_moved
 from bot.forges._refusal import RefusedError, after
 from bot.model.errors import ForgeError
 from bot.model.source import Change, FilePath
@@ -37,7 +38,7 @@ def push_commit(
     if over is not None:
         head = branches.head(branch)
         if head is None or head.commit != over:
-            raise branches.moved(branch)
+            raise branch_moved(branch, branches.remote.name)
     body = {
         "branch": branch,
         "start_sha": base,
@@ -99,7 +100,7 @@ def _after(branches: Branches, branch: str, base: str, message: str, over: str |
         made = head.parents, head.message.strip()
         if made == ((base,), message.strip()):
             return head.commit
-    raise branches.moved(branch) from refusal
+    raise branch_moved(branch, branches.remote.name) from refusal
 
 
 def _check(branches: Branches, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:

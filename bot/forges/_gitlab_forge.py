@@ -14,8 +14,8 @@ from bot.forges._gitlab_commit import push_commit
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_requests import DRAFT, Requests
+from bot.forges._preconditions import base_branch, base_commit, refuse_too_long, request_number
 from bot.forges._refusal import CONFLICT, RefusedError, after
-from bot.model.errors import ForgeError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
 from bot.model.source import Change
@@ -56,7 +56,7 @@ class GitLabForge:
         cannot compare and swap: of two that push in the same moment the last one wins.
         """
         with understood(self._remote.name):
-            return push_commit(self._remote, self._base, branch, changes, message, over)
+            return push_commit(self._remote, base_commit(self._repository), branch, changes, message, over)
 
     def open(self, proposal: Proposal) -> Opened:
         """Make the merge request for a branch that exists; one that is already open is amended instead.
@@ -66,12 +66,12 @@ class GitLabForge:
         title = DRAFT + proposal.title if proposal.is_draft else proposal.title
         body = {
             "source_branch": proposal.branch,
-            "target_branch": self._base_branch,
+            "target_branch": base_branch(self._repository),
             "title": title,
             "description": proposal.body,
         }
         labels = ",".join(proposal.labels)
-        _check_words(proposal.title, proposal.body)
+        refuse_too_long(proposal.title, proposal.body, self.limits)
 
         def create(project: Project) -> dict[str, Any]:
             return project.mergerequests.create(body | ({"labels": labels} if labels else {})).attributes
@@ -90,8 +90,8 @@ class GitLabForge:
 
     def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
         """Change title and body of an open merge request; whether it is a draft stays as it is."""
-        number = _number(seen)
-        _check_words(title, body)
+        number = request_number(seen)
+        refuse_too_long(title, body, self.limits)
         with understood(self._remote.name):
             prefix = DRAFT if self._requests.is_draft(number) else ""
             self._edit(number, {"title": prefix + title, "description": body})
@@ -99,7 +99,7 @@ class GitLabForge:
 
     def close(self, seen: Seen) -> None:
         """Close an open merge request, unmerged; its branch stays."""
-        number = _number(seen)
+        number = request_number(seen)
         self._remote.write(
             f"close merge request !{number}",
             lambda project: project.mergerequests.update(number, {"state_event": "close"}),
@@ -107,7 +107,7 @@ class GitLabForge:
 
     def tell(self, seen: Seen, text: str) -> None:
         """Comment on an open merge request, with a hidden mark by which `seen` knows it."""
-        number = _number(seen)
+        number = request_number(seen)
         self._remote.write(
             f"comment on merge request !{number}",
             lambda project: project.mergerequests.get(number, lazy=True).notes.create({"body": f"{text}\n\n{TOLD}"}),
@@ -121,18 +121,6 @@ class GitLabForge:
         if seen.head is not None:
             with understood(self._remote.name):
                 self._branches.delete(seen.branch, seen.head)
-
-    @property
-    def _base(self) -> str:
-        if self._repository.commit is None:
-            raise ForgeError(f"{self._repository.name} has no commit on its default branch; let it have one")
-        return self._repository.commit
-
-    @property
-    def _base_branch(self) -> str:
-        if self._repository.base_branch is None:
-            raise ForgeError(f"{self._repository.name} has no default branch; let it have one")
-        return self._repository.base_branch
 
     def _open_after(self, branch: str, refusal: RefusedError) -> int:
         """Return the request that is open after making one was refused; the refusal stands where there is none."""
@@ -148,11 +136,6 @@ class GitLabForge:
         )
 
 
-def _check_words(title: str, body: str) -> None:
-    if len(title) > MAX_TITLE or len(body) > MAX_BODY:
-        raise ForgeError(f"a title takes {MAX_TITLE} characters and a body {MAX_BODY}; let the template say less")
-
-
 def _unlabelled(missing: Sequence[str]) -> tuple[str, ...]:
     """Say which labels GitLab left out without a word."""
     if not missing:
@@ -165,9 +148,3 @@ def _unset(extras: Extras) -> tuple[str, ...]:
     if extras == NO_EXTRAS:
         return ()
     return ("On GitLab this release sets neither reviewers, assignees and milestones, nor that it merges by itself.",)
-
-
-def _number(seen: Seen) -> int:
-    if seen.number is None:
-        raise ForgeError(f"the branch {seen.branch} has no merge request; run basebump again")
-    return seen.number

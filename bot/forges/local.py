@@ -35,6 +35,7 @@ from bot.forges._local_refs import (
     declined_ref,
 )
 from bot.forges._local_tree import LocalTree
+from bot.forges._preconditions import refuse_too_long
 from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, RequestState, Seen
@@ -310,8 +311,7 @@ class LocalForge:
 
     def _save(self, branch: str, before: Request | None, title: str, body: str, *also: Move) -> None:
         """Let the proposal's ref point to an open proposal of these words."""
-        if len(title) > MAX_TITLE or len(body) > MAX_BODY:
-            raise ForgeError(f"a title takes {MAX_TITLE} characters and a body {MAX_BODY}; let the template say less")
+        refuse_too_long(title, body, self.limits)
         saved = self._refs.save(Request("", title, body, Saved.OPEN, self._repository.other_base))
         self._git.move(
             [*also, Move(PROPOSALS + branch, before.blob if before is not None else None, saved.blob)],
