@@ -46,6 +46,8 @@ class AppKey:
         try:
             self.sign()
         except Exception as error:
+            # Whatever it is: a key fails in PyGithub, in PyJWT or in cryptography, by AssertionError, TypeError,
+            # ValueError, AttributeError, and by errors right below Exception, in modules that are not ours to know.
             raise InvalidKeyError from error
 
     def sign(self) -> str:

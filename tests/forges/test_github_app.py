@@ -266,6 +266,12 @@ def _elliptic():
     return made.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
+def _locked():
+    form, lock = serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    made = serialization.load_pem_private_key(private_key().encode(), None)
+    return made.private_bytes(serialization.Encoding.PEM, form, lock).decode()
+
+
 @pytest.mark.parametrize(
     "key",
     [
@@ -273,6 +279,8 @@ def _elliptic():
         pytest.param(public_key(), id="public"),
         pytest.param(private_key()[:-100], id="cut short"),
         pytest.param(_elliptic(), id="of another kind"),
+        pytest.param(_locked(), id="under a password"),
+        pytest.param("", id="empty"),
     ],
 )
 def test_what_is_no_private_key_is_refused_at_once(key):
