@@ -70,10 +70,9 @@ class Automerge:
                 raise
 
     def _look(self, number: int) -> _Pull:
-        owner, _, name = self.remote.name.partition("/")
+        words = {"owner": self.remote.owner, "name": self.remote.short_name, "number": number}
 
         def ask(repository: Repository) -> _Pull:
-            words = {"owner": owner, "name": name, "number": number}
             _, answer = repository.requester.graphql_query(_LOOK, words)
             found = answer["data"]["repository"]
             pull = found["pullRequest"]

@@ -49,14 +49,12 @@ class Blobs:
             f"query($owner: String!, $name: String!, {given}) "
             f"{{ repository(owner: $owner, name: $name) {{ {' '.join(parts)} }} }}"
         )
-        full = self.remote.name
-        owner, _, name = full.partition("/")
-        variables = {"owner": owner, "name": name} | {f"o{index}": oid for index, oid in enumerate(oids)}
+        name = self.remote.name
+        variables = {"owner": self.remote.owner, "name": self.remote.short_name}
+        variables |= {f"o{index}": oid for index, oid in enumerate(oids)}
         try:
-            answered = query(
-                self.remote.connection, f"read files of {self.remote.name}", text, variables, self.remote.name
-            )
-            with understood(self.remote.name):
+            answered = query(self.remote.connection, f"read files of {name}", text, variables, name)
+            with understood(name):
                 found = _verified(answered.data.get("repository") or {})
         except TooOldError:
             return {}

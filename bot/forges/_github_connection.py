@@ -198,6 +198,10 @@ class Remote:
     def owner(self) -> str:
         return self.name.partition("/")[0]
 
+    @property
+    def short_name(self) -> str:
+        return self.name.partition("/")[2]
+
     def read(self, action: str, call: Callable[[Repository], Answer], needs: str = CONTENTS_READ) -> Answer:
         """Return what `call` reads; `action` stands in messages. Raises RefusedError."""
         return self.connection.read(

@@ -95,13 +95,12 @@ def _is_beyond(refusal: RefusedError) -> bool:
 
 
 def _query(repository: Repository, remote: Remote, numbers: Sequence[int]) -> Mapping[str, Any]:
-    owner, _, name = remote.name.partition("/")
     pulls = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...Standing }}" for number in numbers)
     query = (
         "query Standings($owner: String!, $name: String!) {\n"
         f"  repository(owner: $owner, name: $name) {{\n{pulls}\n  }}\n}}{_STANDING}"
     )
-    _, answer = repository.requester.graphql_query(query, {"owner": owner, "name": name})
+    _, answer = repository.requester.graphql_query(query, {"owner": remote.owner, "name": remote.short_name})
     found: Mapping[str, Any] = answer["data"]["repository"]
     return found
 

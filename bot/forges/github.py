@@ -160,10 +160,10 @@ class GitHubFleet:
         An App may see what its installation does not include, and can do nothing there, so for it the list counts.
         """
         if self._app is not None or not names:
-            chosen = frozenset(names)
+            asked_for = frozenset(names)
             return self._catalogue.owned(
                 selection.owner,
-                lambda each: _is_selected(each, selection) and (not chosen or each.name.lower() in chosen),
+                lambda each: _is_selected(each, selection) and (not asked_for or each.name.lower() in asked_for),
             )
         found = self._catalogue.named(names).values()
         for each in found:  # what is not there is not selected, either
