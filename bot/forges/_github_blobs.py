@@ -13,6 +13,7 @@ from bot.forges._git_objects import blob_name
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import understood
 from bot.forges._github_graphql import TooOldError, is_too_much, query
+from bot.forges._listed_tree import read_one
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
 from bot.ports import Entry
@@ -69,17 +70,17 @@ class Blobs:
 
     def _alone(self, entry: Entry) -> bytes | TreeError:
         """Read one file by REST: https://docs.github.com/en/rest/git/blobs#get-a-blob."""
-        oid = entry.oid
-        if oid is None:
-            return TreeError(f"{entry.path} is no entry of this tree")
-        try:
+
+        def ask(oid: str) -> bytes:
             with understood(self.remote.name):
                 blob = self.remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
-                return base64.b64decode(blob.content)
-        except RefusedError as refusal:
-            return TreeError(str(refusal))
-        except binascii.Error:
-            return TreeError(f"GitHub sent {entry.path} in an encoding that is none; run basebump again")
+                try:
+                    return base64.b64decode(blob.content)
+                except binascii.Error as error:
+                    what = f"GitHub sent {entry.path} in an encoding that is none; run basebump again"
+                    raise RefusedError(what, status=None) from error
+
+        return read_one(entry, ask, "GitHub")
 
 
 def _verified(parts: dict[str, Any]) -> dict[str, bytes]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gitlab.v4.objects import Project
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, blob_name
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges._gitlab_connection import PER_PAGE, Remote
 from bot.forges._gitlab_errors import understood
-from bot.forges._listed_tree import ListedTree, Listing
+from bot.forges._listed_tree import ListedTree, Listing, read_one
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
@@ -59,17 +59,9 @@ def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listin
 
 
 def _read(remote: Remote, entry: Entry) -> bytes | TreeError:
-    """Read a blob by its name, and believe what has that name.
+    """Read a blob by its name: https://docs.gitlab.com/api/repositories/#get-raw-blob-content."""
 
-    https://docs.gitlab.com/api/repositories/#get-raw-blob-content
-    """
-    oid = entry.oid
-    if oid is None:
-        return TreeError(f"{entry.path} is no entry of this tree")
-    try:
-        content = remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
-    except RefusedError as refusal:
-        return TreeError(str(refusal))
-    if blob_name(content, like=oid) != oid:
-        return TreeError(f"GitLab sent {entry.path} other than it is stored; run basebump again")
-    return content
+    def ask(oid: str) -> bytes:
+        return remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
+
+    return read_one(entry, ask, "GitLab")

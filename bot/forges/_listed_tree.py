@@ -1,11 +1,11 @@
-"""The files of one commit on a server, listed once."""
+"""The files of one commit on a server, listed once and each believed only by its name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.forges._git_objects import RegularFile
+from bot.forges._git_objects import RegularFile, blob_name
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
@@ -54,3 +54,17 @@ class ListedTree:
             except RefusedError as refusal:
                 raise TreeError(str(refusal)) from refusal
         return self._listing
+
+
+def read_one(entry: Entry, ask: Callable[[str], bytes], server: str) -> bytes | TreeError:
+    """Return what `ask` (which raises RefusedError) says that an entry's blob holds, if that has the blob's name."""
+    oid = entry.oid
+    if oid is None:
+        return TreeError(f"{entry.path} is no entry of this tree")
+    try:
+        content = ask(oid)
+    except RefusedError as refusal:
+        return TreeError(str(refusal))
+    if blob_name(content, like=oid) != oid:
+        return TreeError(f"{server} sent {entry.path} other than it is stored; run basebump again")
+    return content

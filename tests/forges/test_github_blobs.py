@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from support.forge_server import Reply
 from support.git import LINK, File
@@ -141,6 +143,18 @@ def test_a_text_that_is_another_files_is_not_believed(make):
     stand.server.fail("POST /graphql", Reply(200, {"data": {"repository": wrong}}))
     contents, _ = _read(stand)
     assert contents == {path: text.encode() for path, text in FILES.items()}
+
+
+def test_a_file_that_rest_sends_other_than_it_is_stored_is_not_believed(make):
+    stand = make({"Dockerfile": "FROM x\n"})
+    tree = _tree(stand)
+    (entry,) = tree.entries()
+    blob = stand.server.reply_of(f"/repos/acme/web/git/blobs/{entry.oid}").body
+    other = {"content": base64.b64encode(b"FROM y\n").decode()}
+    stand.server.fail("GET .*/git/blobs/", stand.server.reply(blob | other))
+    (refused,) = tree.read([entry])
+    assert isinstance(refused, TreeError)
+    assert "other than it is stored" in str(refused)
 
 
 def test_an_older_server_is_read_by_rest_and_asked_once_for_what_it_does_not_have(make):
