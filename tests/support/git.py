@@ -77,7 +77,40 @@ class Git:
         self, *arguments: str, stdin: bytes = b"", who: Person = ADA, environment: Mapping[str, str] | None = None
     ) -> bytes:
         """Run git in the repository as `who`, and return what it prints; a failure fails the test with its words."""
-        done = subprocess.run(
+        done = self._run(arguments, stdin, who, environment)
+        assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr.decode()}"
+        return done.stdout
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is such an object."""
+        return self._says("cat-file", "-e", name)
+
+    def has(self, commit: str, ancestor: str) -> bool:
+        """Say whether `commit` holds all of `ancestor`."""
+        return self._says("merge-base", "--is-ancestor", ancestor, commit)
+
+    def conflicts(self, one: str, other: str) -> bool:
+        """Say whether git could not merge two commits by itself."""
+        return not self._says("merge-tree", "--write-tree", one, other)
+
+    def take(self, other: Git, commit: str, ref: str) -> None:
+        """Let `ref` point to a commit, which comes along where it is another repository's."""
+        if other.directory == self.directory:
+            self.run("update-ref", ref, commit)
+        else:
+            self.run("fetch", "--quiet", str(other.directory), f"+{commit}:{ref}")
+
+    def _says(self, *arguments: str) -> bool:
+        return self._run(arguments).returncode == 0
+
+    def _run(
+        self,
+        arguments: Iterable[str],
+        stdin: bytes = b"",
+        who: Person = ADA,
+        environment: Mapping[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
             ["git", *arguments],
             cwd=self.directory,
             env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
@@ -93,8 +126,6 @@ class Git:
             capture_output=True,
             check=False,
         )
-        assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr.decode()}"
-        return done.stdout
 
     def head(self, branch: str) -> str | None:
         """Return the commit of a branch, None where there is no such branch."""

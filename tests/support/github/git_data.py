@@ -53,7 +53,7 @@ def update_ref(call: Call, name: str) -> Reply:
         raise ProblemError(422, "Reference does not exist")
     if not _is(repository, commit, "commit"):
         raise ProblemError(422, "Object does not exist")
-    if not call.body.get("force") and not repository.has(commit, before):
+    if not call.body.get("force") and not repository.git.has(commit, before):
         raise ProblemError(422, "Update is not a fast forward")
     refuse_workflows(call, commit)
     move_ref(repository, f"refs/{name}", commit)
@@ -170,7 +170,7 @@ def _not_empty(call: Call) -> Repository:
 
 def _is(repository: Repository, name: str, kind: str) -> bool:
     """Say whether `name` is, or for a tree leads to, an object of this kind."""
-    return bool(_OBJECT.fullmatch(name)) and repository.ask("cat-file", "-e", f"{name}^{{{kind}}}") == 0
+    return bool(_OBJECT.fullmatch(name)) and repository.git.exists(f"{name}^{{{kind}}}")
 
 
 def _index_line(repository: Repository, entry: dict[str, Any]) -> str:

@@ -164,7 +164,7 @@ class _Root:
         granted: Mapping[str, str] | None = token.permissions if token is not None else None
         if repository.private and granted is not None and not permits(granted, "contents", "read"):
             raise RefusedError("FORBIDDEN", "Resource not accessible by integration")
-        if repository.ask("cat-file", "-e", f"{oid}^{{blob}}"):
+        if not repository.git.exists(f"{oid}^{{blob}}"):
             return None
         content = repository.git.run("cat-file", "blob", oid)
         text = None if b"\0" in content[:_BINARY_WINDOW] else content[:_MAX_TEXT].decode(errors="replace")
@@ -277,6 +277,6 @@ def _refusal(repository: Repository, update: Mapping[str, Any]) -> str | None:
     now = repository.git.refs().get(update["name"], _NO_COMMIT)
     if update.get("beforeOid", now) != now:
         return f"Reference {update['name']} is at {now} but expected {update['beforeOid']}"
-    if not update.get("force") and now != _NO_COMMIT and not repository.has(update["afterOid"], now):
+    if not update.get("force") and now != _NO_COMMIT and not repository.git.has(update["afterOid"], now):
         return f"Reference {update['name']} cannot be updated: not a fast forward"
     return None

@@ -49,7 +49,7 @@ def create_pull(call: Call) -> Reply:
         for each in repository.pulls
     ):
         raise invalid("PullRequest", f"A pull request already exists for {owner}:{branch}.")
-    if source is repository and repository.has(branches[base], head):
+    if source is repository and repository.git.has(branches[base], head):
         raise invalid("PullRequest", f"No commits between {base} and {branch}")
     if call.body.get("draft") and not repository.has_drafts:
         raise invalid("PullRequest", "Draft pull requests are not supported in this repository.")

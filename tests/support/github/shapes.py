@@ -214,7 +214,7 @@ class Shapes:
             pull.merge_checked = asked
             return {"merged": False, "mergeable": None, "mergeable_state": "unknown"}
         conflicts = repository.conflicts(pull)
-        is_behind = not repository.has(pull.head, repository.branches[pull.base])
+        is_behind = not repository.git.has(pull.head, repository.branches[pull.base])
         wants_current = repository.strict_rules or repository.strict_protection
         state = "behind" if wants_current and is_behind and not repository.is_blocked else "clean"
         return {"merged": False, "mergeable": not conflicts, "mergeable_state": "dirty" if conflicts else state}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -266,28 +265,16 @@ class Repository:
             if head != pull.head or before.get(pull.base) != base:
                 head_moved, pull.head = head != pull.head, head
                 self.fetch(pull)
-                if self.has(base, head):
+                if self.git.has(base, head):
                     pull.is_spent = head_moved
                     pull.close(merged=not head_moved)
 
     def fetch(self, pull: Pull) -> None:
         """Take the commits of a pull request over, as GitHub does under `refs/pull/`."""
-        kept = f"refs/pull/{pull.number}/head"
-        if pull.source is self:
-            self.git.run("update-ref", kept, pull.head)
-        else:
-            self.git.run("fetch", "--quiet", str(pull.source.git.directory), f"+{pull.head}:{kept}")
-
-    def has(self, commit: str, ancestor: str) -> bool:
-        """Say whether `commit` holds all of `ancestor`."""
-        return self.ask("merge-base", "--is-ancestor", ancestor, commit) == 0
+        self.git.take(pull.source.git, pull.head, f"refs/pull/{pull.number}/head")
 
     def conflicts(self, pull: Pull) -> bool:
-        return self.ask("merge-tree", "--write-tree", self.branches[pull.base], pull.head) != 0
-
-    def ask(self, *arguments: str) -> int:
-        """Return how git ends, where that is the answer."""
-        return subprocess.run(["git", *arguments], cwd=self.git.directory, capture_output=True, check=False).returncode
+        return self.git.conflicts(self.branches[pull.base], pull.head)
 
 
 class World:
@@ -365,7 +352,7 @@ class World:
         name = f"{login}/{repository.short_name}"
         if name.lower() not in self.repositories:
             copy = self.add_repository(name, None, owner="User", fork=True)
-            copy.git.run("fetch", "--quiet", str(repository.git.directory), "refs/heads/main:refs/heads/main")
+            copy.git.take(repository.git, repository.git.need("main"), "refs/heads/main")
         return self.repositories[name.lower()]
 
     def propose(

@@ -13,7 +13,7 @@ _DIFF = re.compile(r"^diff --git a/(?P<old>.+) b/(?P<new>.+)$")
 
 
 def get_diff(call: Call, commit: str) -> Reply:
-    if call.project.ask("cat-file", "-e", f"{commit}^{{commit}}") != 0:
+    if not call.project.git.exists(f"{commit}^{{commit}}"):
         raise missing("Commit")
     return call.page(_diffs(call.project, f"{commit}^", commit))
 

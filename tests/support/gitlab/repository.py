@@ -44,7 +44,7 @@ def get_tree(call: Call) -> Reply:
     """List a tree; the trees on the way are entries, too."""
     project, path = call.project, call.words.get("path", "")
     commit = _commit(project, call.words.get("ref") or project.default_branch)
-    if commit is None or (path and project.ask("cat-file", "-e", f"{commit}:{path}") != 0):
+    if commit is None or (path and not project.git.exists(f"{commit}:{path}")):
         raise missing("Tree")
     options = ["-r", "-t"] if call.words.get("recursive") in _TRUE else []
     where = [f"{path}/"] if path else []
@@ -147,4 +147,4 @@ def _commit(project: Project, ref: str) -> str | None:
 
 
 def _is(project: Project, name: str, kind: str) -> bool:
-    return bool(_OBJECT.fullmatch(name)) and project.ask("cat-file", "-e", f"{name}^{{{kind}}}") == 0
+    return bool(_OBJECT.fullmatch(name)) and project.git.exists(f"{name}^{{{kind}}}")

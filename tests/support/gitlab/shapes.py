@@ -175,7 +175,7 @@ class Shapes:
             return "unchecked", False
         if project.conflicts(request):
             return "conflict", True
-        if project.is_fast_forward and not project.has(request.head, asked[0]):
+        if project.is_fast_forward and not project.git.has(request.head, asked[0]):
             return "need_rebase", False
         return "draft_status" if request.is_draft else "mergeable", False
 

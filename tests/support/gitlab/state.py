@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -148,27 +147,15 @@ class Project:
                 continue
             head_moved, request.head = head != request.head, head
             self.fetch(request)
-            if base != before.get(request.target) and not head_moved and self.has(base, head):
+            if base != before.get(request.target) and not head_moved and self.git.has(base, head):
                 request.merge()
 
     def fetch(self, request: MergeRequest) -> None:
         """Take the commits of a merge request over, as GitLab does under `refs/merge-requests/`."""
-        kept = f"refs/merge-requests/{request.number}/head"
-        if request.source is self:
-            self.git.run("update-ref", kept, request.head)
-        else:
-            self.git.run("fetch", "--quiet", str(request.source.git.directory), f"+{request.head}:{kept}")
-
-    def has(self, commit: str, ancestor: str) -> bool:
-        """Say whether `commit` holds all of `ancestor`."""
-        return self.ask("merge-base", "--is-ancestor", ancestor, commit) == 0
+        self.git.take(request.source.git, request.head, f"refs/merge-requests/{request.number}/head")
 
     def conflicts(self, request: MergeRequest) -> bool:
-        return self.ask("merge-tree", "--write-tree", self.branches[request.target], request.head) != 0
-
-    def ask(self, *arguments: str) -> int:
-        """Return how git ends, where that is the answer."""
-        return subprocess.run(["git", *arguments], cwd=self.git.directory, capture_output=True, check=False).returncode
+        return self.git.conflicts(self.branches[request.target], request.head)
 
 
 class World:
@@ -218,7 +205,7 @@ class World:
         if found is not None:
             return found[0]
         copy = self.add_project(path, None)
-        copy.git.run("fetch", "--quiet", str(project.git.directory), "refs/heads/main:refs/heads/main")
+        copy.git.take(project.git, project.git.need("main"), "refs/heads/main")
         return copy
 
     def propose(
