@@ -13,7 +13,8 @@ from support.git import ADA
 from support.github.apps import private_key, public_key
 from support.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, look, proposal, propose
 from support.github.server import GitHubServer
-from support.github.stand import PERMISSIONS, GitHubAppStand, no_pause
+from support.github.stand import PERMISSIONS, GitHubAppStand
+from support.hosted_stand import no_pause
 
 from bot.forges.github import AppKey, GitHubFleet, InvalidKeyError, Selection
 from bot.model.errors import ForgeError

@@ -8,7 +8,8 @@ from support.github.apps import private_key, public_key
 from support.github.graphql import GraphQL
 from support.github.scene import FILES
 from support.github.server import GitHubServer
-from support.github.stand import BOT, PERMISSIONS, TOKEN, no_pause
+from support.github.stand import BOT, PERMISSIONS, TOKEN
+from support.hosted_stand import no_pause
 
 from bot.forges.github import AppKey, GitHubFleet, Selection
 from bot.model.report import Failed

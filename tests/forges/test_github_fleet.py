@@ -11,7 +11,8 @@ import responses
 from support.github.graphql import GraphQL
 from support.github.scene import BRANCH, CHANGE, FILES, PREFIX
 from support.github.server import GitHubServer
-from support.github.stand import BOT, TOKEN, no_pause
+from support.github.stand import BOT, TOKEN
+from support.hosted_stand import no_pause
 
 from bot.forges import _github_tree
 from bot.forges.github import GitHubFleet, Selection, _host_of

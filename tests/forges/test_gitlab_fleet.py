@@ -10,7 +10,8 @@ import responses
 from support.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
 from support.github.scene import FILES
 from support.gitlab.server import GitLabServer
-from support.gitlab.stand import BOT, TOKEN, GitLabStand, no_pause
+from support.gitlab.stand import BOT, TOKEN, GitLabStand
+from support.hosted_stand import no_pause
 from support.listener import Listener, Reply
 
 from bot.forges import _gitlab_connection, _gitlab_tree

@@ -176,23 +176,39 @@ class GitStand(ABC):
         (repository,) = [each for each in found if each.base_branch == base]
         return fleet.forge(repository)
 
+    def settle(self) -> None:  # noqa: B027 - where branches are all there is, nothing follows them
+        """Let the forge do what it does after each push."""
+
     def commit(self, branch: str, files: Mapping[str, Content], message: str = "A person's work") -> str:
-        return self.git.commit(branch, files, message)
+        made = self.git.commit(branch, files, message)
+        self.settle()
+        return made
 
     def amend_commit(self, branch: str, files: Mapping[str, Content]) -> str:
-        return self.git.amend(branch, files)
+        made = self.git.amend(branch, files)
+        self.settle()
+        return made
 
     def update_branch(self, branch: str, *, also: Mapping[str, Content] | None = None) -> str:
-        merged = self.git.merge("main", branch)
-        return self.git.amend(branch, also) if also else merged
+        made = self.git.merge("main", branch)
+        if also:
+            made = self.git.amend(branch, also)
+        self.settle()
+        return made
 
     def merge_by_hand(self, branch: str, files: Mapping[str, Content], *, source: str = "main") -> str:
-        merged = self.git.make_commit([self.git.need(branch), self.git.need(source)], files, "Merge by hand")
-        self.git.run("update-ref", f"refs/heads/{branch}", merged)
-        return merged
+        made = self.git.make_commit([self.git.need(branch), self.git.need(source)], files, "Merge by hand")
+        self.git.run("update-ref", f"refs/heads/{branch}", made)
+        self.settle()
+        return made
 
     def delete_branch(self, branch: str) -> None:
         self.git.delete(branch)
+        self.settle()
+
+    def merge_request(self, branch: str) -> None:
+        self.git.merge(branch, "main")
+        self.settle()
 
     def branches(self) -> dict[str, str]:
         return self.git.branches()
@@ -217,9 +233,6 @@ class LocalStand(GitStand):
 
     def close_request(self, branch: str) -> None:
         LocalFleet(self._root).decline(self.name, branch)
-
-    def merge_request(self, branch: str) -> None:
-        self.git.merge(branch, "main")
 
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
         commit = self.git.make_commit([self.git.need("main")], files, "A stranger's work")

@@ -11,7 +11,8 @@ from support.github.apps import private_key, public_key
 from support.github.graphql import GraphQL
 from support.github.server import GitHubServer
 from support.github.state import Pull, Review
-from support.stands import GitStand, Request
+from support.hosted_stand import HostedStand, no_pause
+from support.stands import Request
 
 from bot.forges.github import AppKey, GitHubFleet
 from bot.model.proposal import RequestState
@@ -23,11 +24,7 @@ PERMISSIONS = {"metadata": "read", "contents": "write", "pull_requests": "write"
 """What the installation of an App has, unless a test takes something away."""
 
 
-def no_pause(_seconds: float) -> None:
-    """Wait for nothing: the fake is never in a hurry."""
-
-
-class GitHubStand(GitStand):
+class GitHubStand(HostedStand):
     """A GitHub, github.com unless it is an Enterprise Server, and one organization's repository."""
 
     def __init__(
@@ -39,21 +36,10 @@ class GitHubStand(GitStand):
         graphql: GraphQL = GraphQL.WHOLE,
         is_app: bool = False,
     ) -> None:
-        self.server = GitHubServer(folder, enterprise=enterprise, graphql=graphql)
-        self.token = self.server.world.add_token(TOKEN, BOT, is_app=is_app)
-        self.repository = self.server.world.add_repository("acme/web", files, members={BOT})
-        super().__init__(self.repository.git, self.repository.name)
-        self.server.start()
-
-    def end(self) -> None:
-        self.server.stop()
-
-    @property
-    def writes(self) -> list[str]:
-        return [exchange.line for exchange in self.server.writes]
-
-    def die_before(self, write: int) -> None:
-        self.server.die_before(write)
+        server = GitHubServer(folder, enterprise=enterprise, graphql=graphql)
+        token = server.world.add_token(TOKEN, BOT, is_app=is_app)
+        self.repository = server.world.add_repository("acme/web", files, members={BOT})
+        super().__init__(server, self.repository, self.repository.name, token)
 
     def fleet(self) -> Fleet:
         return self._fleet(TOKEN)
@@ -62,46 +48,14 @@ class GitHubStand(GitStand):
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
         return Mortal(GitHubFleet(self.server.url, credential, **words), self.server)
 
-    def commit(self, branch: str, files: Mapping[str, Content], message: str = "A person's work") -> str:
-        made = super().commit(branch, files, message)
-        self.repository.settle()
-        return made
-
-    def amend_commit(self, branch: str, files: Mapping[str, Content]) -> str:
-        made = super().amend_commit(branch, files)
-        self.repository.settle()
-        return made
-
-    def update_branch(self, branch: str, *, also: Mapping[str, Content] | None = None) -> str:
-        made = super().update_branch(branch, also=also)
-        self.repository.settle()
-        return made
-
-    def merge_by_hand(self, branch: str, files: Mapping[str, Content], *, source: str = "main") -> str:
-        made = super().merge_by_hand(branch, files, source=source)
-        self.repository.settle()
-        return made
-
-    def delete_branch(self, branch: str) -> None:
-        super().delete_branch(branch)
-        self.repository.settle()
-
     def close_request(self, branch: str) -> None:
         self.repository.open_pull(branch).close()
-
-    def merge_request(self, branch: str) -> None:
-        self.git.merge(branch, "main")
-        self.repository.settle()
 
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
         world = self.server.world
         fork = world.fork(self.repository, "stranger")
         fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
         world.propose(self.repository, fork, branch, world.accounts["stranger"], title="From afar", body=None)
-
-    def refuse_writes(self, branch: str) -> None:
-        """Take the permission to write away from the token."""
-        self.token.can_write = False
 
     def review(self, branch: str, state: str, login: str = "ada", *, is_writers: bool = True) -> None:
         """Let somebody say something of the open pull request of a branch."""
@@ -110,7 +64,7 @@ class GitHubStand(GitStand):
         pull.reviews.append(Review(world.next_id(), world.add_account(login), state, is_writers))
 
     def requests(self) -> list[Request]:
-        self.repository.settle()
+        self.settle()
         own = [pull for pull in self.repository.pulls if pull.source is self.repository]
         return [_request(pull) for pull in reversed(own)]
 

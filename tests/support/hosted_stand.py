@@ -1,0 +1,55 @@
+"""What stands have in common whose forge is a server on loopback with one repository on it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from support.forge_server import ForgeServer
+from support.git import Git
+from support.stands import GitStand
+
+
+class Hosted(Protocol):
+    """A repository as its server keeps it."""
+
+    git: Git
+
+    def settle(self) -> None: ...
+
+
+class Secret(Protocol):
+    """What a server lets in."""
+
+    can_write: bool
+
+
+def no_pause(_seconds: float) -> None:
+    """Wait for nothing: a fake is never in a hurry."""
+
+
+class HostedStand(GitStand):
+    """A server, the repository that people push to behind its back, and the token that basebump has."""
+
+    def __init__(self, server: ForgeServer, hosted: Hosted, name: str, token: Secret) -> None:
+        super().__init__(hosted.git, name)
+        self.server = server
+        self.token = token
+        self._hosted = hosted
+        server.start()
+
+    def end(self) -> None:
+        self.server.stop()
+
+    @property
+    def writes(self) -> list[str]:
+        return [exchange.line for exchange in self.server.writes]
+
+    def die_before(self, write: int) -> None:
+        self.server.die_before(write)
+
+    def settle(self) -> None:
+        self._hosted.settle()
+
+    def refuse_writes(self, branch: str) -> None:
+        """Take all writing away from the token."""
+        self.token.can_write = False
