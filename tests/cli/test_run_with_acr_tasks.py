@@ -11,7 +11,7 @@ from support.arm import CONTOSO, Arm, docker, encoded, file_task, task
 from support.azure_scene import MANAGERS, by_secret, manager
 from support.entra import SECRET, Entra
 from support.git import Git
-from support.github.stand import TOKEN, GitHubStand
+from support.github.stand import GitHubStand
 from support.registry import Certificate
 from support.values import digest
 
@@ -25,11 +25,8 @@ FILES = {
 
 
 @pytest.fixture
-def github(tmp_path, monkeypatch):
-    stand = GitHubStand(tmp_path / "github", FILES)
-    monkeypatch.setenv("ACME_TOKEN", TOKEN)
-    yield stand
-    stand.end()
+def github(serve):
+    return serve(GitHubStand, FILES)
 
 
 @pytest.fixture
@@ -51,14 +48,10 @@ def arm(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def config_file(config, github, arm, loopback):
+def config_file(configure, github, arm, loopback):
     for image, tag in (("node", "22"), ("python", "3.12-slim"), ("alpine", "3.22"), ("nginx", "1")):
         loopback.move(image, tag, "now")
-    path = Path(
-        config(
-            f'forges: [{{kind: github, url: "{github.server.url}", token_env: ACME_TOKEN, repositories: [acme/web]}}]\n'
-        )
-    )
+    path = Path(configure(github))
     listed = f"registries:\n  - {{host: contoso.azurecr.io, auth: azure, tasks: {CONTOSO}}}\n"
     path.write_text(path.read_text().replace("registries:\n", listed))
     return path

@@ -17,8 +17,8 @@ class Hosted(Protocol):
     def settle(self) -> None: ...
 
 
-class Secret(Protocol):
-    """What a server lets in."""
+class Token(Protocol):
+    """What a server knows of who has a secret."""
 
     can_write: bool
 
@@ -30,10 +30,14 @@ def no_pause(_seconds: float) -> None:
 class HostedStand(GitStand):
     """A server, the repository that people push to behind its back, and the token that basebump has."""
 
-    def __init__(self, server: ForgeServer, hosted: Hosted, name: str, token: Secret) -> None:
+    kind: str
+    """What a config calls it."""
+
+    def __init__(self, server: ForgeServer, hosted: Hosted, name: str, token: Token, *, secret: str) -> None:
         super().__init__(hosted.git, name)
         self.server = server
         self.token = token
+        self.secret = secret
         self._hosted = hosted
         server.start()
 

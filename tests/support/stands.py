@@ -51,6 +51,7 @@ class Request:
     title: str
     body: str
     comments: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 class Stand(Protocol):

@@ -14,7 +14,7 @@ from support.github.state import Pull, Review
 from support.hosted_stand import HostedStand, no_pause
 from support.stands import Request
 
-from bot.forges.github import AppKey, GitHubFleet
+from bot.forges.github import KIND, AppKey, GitHubFleet
 from bot.model.proposal import RequestState
 from bot.ports import Fleet
 
@@ -26,6 +26,8 @@ PERMISSIONS = {"metadata": "read", "contents": "write", "pull_requests": "write"
 
 class GitHubStand(HostedStand):
     """A GitHub, github.com unless it is an Enterprise Server, and one organization's repository."""
+
+    kind = KIND
 
     def __init__(
         self,
@@ -39,7 +41,7 @@ class GitHubStand(HostedStand):
         server = GitHubServer(folder, enterprise=enterprise, graphql=graphql)
         token = server.world.add_token(TOKEN, BOT, is_app=is_app)
         self.repository = server.world.add_repository("acme/web", files, members={BOT})
-        super().__init__(server, self.repository, self.repository.name, token)
+        super().__init__(server, self.repository, self.repository.name, token, secret=TOKEN)
 
     def fleet(self) -> Fleet:
         return self._fleet(TOKEN)
@@ -72,7 +74,8 @@ class GitHubStand(HostedStand):
 def _request(pull: Pull) -> Request:
     ended = RequestState.MERGED if pull.merged else RequestState.CLOSED
     state = RequestState.OPEN if pull.state == "open" else ended
-    return Request(pull.branch, state, pull.title, pull.body or "", tuple(each.body for each in pull.comments))
+    comments = tuple(each.body for each in pull.comments)
+    return Request(pull.branch, state, pull.title, pull.body or "", comments, tuple(pull.labels))
 
 
 class GitHubAppStand(GitHubStand):

@@ -12,7 +12,7 @@ from support.gitlab.state import MergeRequest
 from support.hosted_stand import HostedStand, no_pause
 from support.stands import Request
 
-from bot.forges.gitlab import GitLabFleet
+from bot.forges.gitlab import KIND, GitLabFleet
 from bot.model.proposal import RequestState
 from bot.ports import Fleet
 
@@ -25,11 +25,13 @@ _STATES = {"opened": RequestState.OPEN, "closed": RequestState.CLOSED, "merged":
 class GitLabStand(HostedStand):
     """A GitLab, and a project in a subgroup of it."""
 
+    kind = KIND
+
     def __init__(self, folder: Path, files: Mapping[str, Content] | None, *, below: str = "") -> None:
         server = GitLabServer(folder, below=below)
         token = server.world.add_token(TOKEN, BOT)
         self.project = server.world.add_project("acme/shop/web", files, members={BOT})
-        super().__init__(server, self.project, self.project.path, token)
+        super().__init__(server, self.project, self.project.path, token, secret=TOKEN)
 
     def fleet(self) -> Fleet:
         return Mortal(GitLabFleet(self.server.url, TOKEN, names=[self.name], pause=no_pause), self.server)
@@ -52,4 +54,5 @@ class GitLabStand(HostedStand):
 
 def _request(request: MergeRequest) -> Request:
     comments = tuple(each.body for each in request.notes if not each.system)
-    return Request(request.branch, _STATES[request.state], request.title, request.description or "", comments)
+    state, body = _STATES[request.state], request.description or ""
+    return Request(request.branch, state, request.title, body, comments, tuple(request.labels))

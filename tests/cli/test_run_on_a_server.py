@@ -1,0 +1,123 @@
+"""`run` against a server as a person types it: its client library, a git-backed fake, every exchange checked."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
+from support.hosted_stand import HostedStand
+from support.values import digest
+
+pytestmark = pytest.mark.real("git")
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One kind of server."""
+
+    stand: type[HostedStand]
+    ends: str
+    """Of the lines of its Dockerfile: what takes CR LF as it is has that."""
+    request: str
+    """Where its first request is."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        return {
+            "Dockerfile": f"# caf\u00e9{self.ends}FROM python:3.12-slim@{digest('old')}{self.ends}",
+            "deploy/web.yaml": "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: 'python:3.12-slim'\n",
+        }
+
+
+SERVERS = {
+    "github": Server(GitHubStand, "\r\n", "/acme/web/pull/1"),
+    "gitlab": Server(GitLabStand, "\n", "/acme/shop/web/-/merge_requests/1"),
+}
+
+
+@pytest.fixture(params=SERVERS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def stand(serve, kind):
+    return serve(SERVERS[kind].stand, SERVERS[kind].files)
+
+
+@pytest.fixture
+def config_file(configure, stand):
+    return configure(stand, more="policy: [{labels: [dependencies]}]\n")
+
+
+def _run(basebump, config_file, level="propose"):
+    code, out, _ = basebump("run", "--config", config_file, "--level", level, "--format", "json")
+    assert code == 0, out
+    (repository,) = json.loads(out)["repositories"]
+    return repository
+
+
+def test_one_request_with_one_commit_for_all_files(basebump, config_file, stand, kind, loopback):
+    now = loopback.move("python", "3.12-slim", "now")
+    repository = _run(basebump, config_file)
+    (proposal,) = repository["proposals"]
+    assert (repository["forge"], repository["name"], repository["base_branch"]) == (kind, stand.name, "main")
+    assert (proposal["branch"], proposal["outcome"]) == (BRANCH, "opened")
+    assert proposal["files"] == ["Dockerfile", "deploy/web.yaml"]
+    assert proposal["url"].endswith(SERVERS[kind].request)
+    assert len(stand.commits(BRANCH)) == 1
+    files = stand.files(BRANCH)
+    before = SERVERS[kind].files
+    assert files["Dockerfile"].content == before["Dockerfile"].replace(digest("old"), now).encode()
+    assert files["deploy/web.yaml"].content == before["deploy/web.yaml"].replace("slim'", f"slim@{now}'").encode()
+    (request,) = stand.requests()
+    assert request.labels == ("dependencies",)
+
+
+def test_a_second_run_writes_nothing_at_all(basebump, config_file, stand, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    _run(basebump, config_file)
+    writes = list(stand.writes)
+    (proposal,) = _run(basebump, config_file)["proposals"]
+    assert proposal["outcome"] == "unchanged"
+    assert stand.writes == writes
+
+
+def test_report_and_push_touch_no_request(basebump, config_file, stand, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    _run(basebump, config_file, "report")
+    assert stand.writes == []
+    (proposal,) = _run(basebump, config_file, "push")["proposals"]
+    assert proposal["outcome"] == "would-open"
+    assert BRANCH in stand.branches()
+    assert stand.requests() == []
+
+
+def test_the_tag_moves_and_the_same_request_follows(basebump, config_file, stand, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    _run(basebump, config_file)
+    newer = loopback.move("python", "3.12-slim", "newer")
+    (proposal,) = _run(basebump, config_file)["proposals"]
+    assert proposal["outcome"] == "refreshed"
+    (request,) = stand.requests()
+    assert newer[7:19] in request.title
+    assert len(stand.commits(BRANCH)) == 1
+
+
+def test_a_token_that_is_not_set_is_exit_2_and_named(basebump, config_file, monkeypatch):
+    monkeypatch.delenv("ACME_TOKEN")
+    code, _, err = basebump("run", "--config", config_file)
+    assert code == 2
+    assert "ACME_TOKEN is not set" in err
+
+
+def test_a_token_that_is_refused_is_exit_1_and_never_shown(basebump, config_file, stand, monkeypatch):
+    monkeypatch.setenv("ACME_TOKEN", "wrong-and-secret")
+    code, out, err = basebump("run", "--config", config_file, "--format", "json")
+    (failed,) = json.loads(out)["failed"]
+    assert code == 1
+    assert failed["subject"] == stand.name
+    assert "wrong-and" not in out + err
