@@ -167,6 +167,14 @@ class ForgeServer(ABC):
         """Let the next requests that `request` (a pattern over `METHOD target`) matches end with `reply`."""
         self._faults.append(Fault(re.compile(request), reply, works, times))
 
+    def mend(self) -> None:
+        """Let nothing go wrong any more."""
+        self._faults.clear()
+
+    @abstractmethod
+    def problem(self, status: int, message: str) -> Reply:
+        """Return a refusal in the forge's form, for `fail`."""
+
     def reply(self, body: object) -> Reply:
         """Return an answer 200, for `fail`."""
         return Reply(200, body)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from support.forge_server import ForgeServer
 from support.git import Git
 from support.stands import GitStand
+
+from bot.ports import Fleet
 
 
 class Hosted(Protocol):
@@ -40,6 +44,14 @@ class HostedStand(GitStand):
         self.secret = secret
         self._hosted = hosted
         server.start()
+
+    @abstractmethod
+    def client(self, url: str, names: Sequence[str], pause: Callable[[float], None]) -> Fleet:
+        """Return what looks at some repositories of the server at `url` with the token, and waits by `pause`."""
+
+    @abstractmethod
+    def propose_by_hand(self, branch: str) -> None:
+        """Let a person open a request for a branch, though there is one."""
 
     def end(self) -> None:
         self.server.stop()

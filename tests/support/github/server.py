@@ -37,10 +37,6 @@ class GitHubServer(ForgeServer):
         """Of the API."""
         return self.api
 
-    def mend(self) -> None:
-        """Let nothing go wrong any more."""
-        self._faults.clear()
-
     def problem(self, status: int, message: str, **headers: str) -> Reply:
         """Return a refusal in GitHub's form."""
         return ProblemError(status, message, **headers).reply

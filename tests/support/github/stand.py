@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from support.forge_server import Mortal
@@ -49,6 +49,13 @@ class GitHubStand(HostedStand):
     def _fleet(self, credential: str | AppKey) -> Fleet:
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
         return Mortal(GitHubFleet(self.server.url, credential, **words), self.server)
+
+    def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
+        return GitHubFleet(url, TOKEN, selected=names, pause=pause)
+
+    def propose_by_hand(self, branch: str) -> None:
+        world = self.server.world
+        world.propose(self.repository, self.repository, branch, world.accounts["ada"])
 
     def close_request(self, branch: str) -> None:
         self.repository.open_pull(branch).close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from support.forge_server import Mortal
@@ -34,7 +34,14 @@ class GitLabStand(HostedStand):
         super().__init__(server, self.project, self.project.path, token, secret=TOKEN)
 
     def fleet(self) -> Fleet:
-        return Mortal(GitLabFleet(self.server.url, TOKEN, names=[self.name], pause=no_pause), self.server)
+        return Mortal(self.client(self.server.url, [self.name]), self.server)
+
+    def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
+        return GitLabFleet(url, TOKEN, names=names, pause=pause)
+
+    def propose_by_hand(self, branch: str) -> None:
+        world = self.server.world
+        world.propose(self.project, self.project, branch, world.ada)
 
     def close_request(self, branch: str) -> None:
         self.project.open_request(branch).close()

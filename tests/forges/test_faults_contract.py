@@ -1,0 +1,392 @@
+"""Servers at their worst: answers that are lost, limits, failures after it was done. The same claims about each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+from support.contract_scene import BRANCH, NEWER_CHANGES, PREFIX, proposal
+from support.forge_server import ForgeServer
+from support.github.server import GitHubServer
+from support.github.stand import TOKEN as GITHUB_TOKEN
+from support.github.stand import GitHubStand
+from support.gitlab.server import GitLabServer
+from support.gitlab.stand import TOKEN as GITLAB_TOKEN
+from support.gitlab.stand import GitLabStand
+from support.hosted_stand import HostedStand
+from support.listener import Listener, Reply
+from support.watched import Watched
+
+from bot.forges._refusal import BACKOFF, MAX_WAIT
+from bot.model.errors import ForgeError, TreeError
+from bot.model.proposal import RequestState, Seen
+from bot.model.report import Failed
+from bot.ports import GitRepository
+
+Act = Callable[[Watched, Seen], object]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of server: by what requests it is asked for what, and how it says no. Requests are patterns."""
+
+    stand: type[HostedStand]
+    server: type[ForgeServer]
+    token: str
+    find: str
+    second_page: str
+    file: str
+    tree: str
+    open: str
+    look_for_open: str
+    create: str
+    move: str
+    delete: str
+    limit: tuple[int, str]
+    reset: Mapping[str, str]
+    """The headers that name when a limit ends, without that."""
+    no_json: str
+    """What is said of an answer that is none."""
+    odd: tuple[object, ...]
+    """Answers of other shapes than its own."""
+    asked: tuple[str, ...]
+    """What is asked for to survey it."""
+    writes: Mapping[str, tuple[str, int, Act]]
+    """What is refused, how many writes are tried by then, and what tries them."""
+
+
+def _push(watched: Watched, seen: Seen) -> None:
+    watched.push(NEWER_CHANGES, seen.head)
+
+
+def _amend(watched: Watched, seen: Seen) -> None:
+    watched.forge().amend(seen, "Other words", "")
+
+
+def _close(watched: Watched, seen: Seen) -> None:
+    watched.forge().close(seen)
+
+
+def _tell(watched: Watched, seen: Seen) -> None:
+    watched.forge().tell(seen, "Hands off.")
+
+
+def _drop(watched: Watched, seen: Seen) -> None:
+    watched.forge().drop(seen)
+
+
+GITHUB = Kind(
+    stand=GitHubStand,
+    server=GitHubServer,
+    token=GITHUB_TOKEN,
+    find="GET /repos/acme/web$",
+    second_page="GET /repos/acme/web/pulls.*page=2",
+    file="GET .*/git/blobs/",
+    tree="GET .*/git/trees/",
+    open="POST .*/pulls$",
+    look_for_open="GET .*/pulls",
+    create="POST .*/git/refs$",
+    move="POST /graphql",
+    delete="POST /graphql",
+    limit=(403, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."),
+    reset={"x_ratelimit_remaining": "0", "x_ratelimit_reset": ""},
+    no_json="could not be asked",
+    odd=({}, [], "text", None, {"object": None, "tree": None, "sha": None}),
+    asked=("/repos/acme/web$", "/git/ref/", "/git/trees/", "/git/blobs/", "/matching-refs/", "/pulls"),
+    writes={
+        "the tree": ("POST .*/git/trees", 1, _push),
+        "the commit": ("POST .*/git/commits", 2, _push),
+        "the move": ("POST /graphql", 3, _push),
+        "the edit": ("PATCH .*/pulls/1", 1, _amend),
+        "the close": ("PATCH .*/pulls/1", 1, _close),
+        "the comment": ("POST .*/comments", 1, _tell),
+        "the deletion": ("POST /graphql", 1, _drop),
+    },
+)
+GITLAB = Kind(
+    stand=GitLabStand,
+    server=GitLabServer,
+    token=GITLAB_TOKEN,
+    find="GET /projects/acme/shop/web$",
+    second_page="GET .*/merge_requests.*page=2",
+    file="GET .*/repository/blobs/",
+    tree="GET .*/repository/tree",
+    open="POST .*/merge_requests$",
+    look_for_open="GET .*/merge_requests",
+    create="POST .*/repository/commits",
+    move="POST .*/repository/commits",
+    delete="DELETE .*/branches/",
+    limit=(429, "Retry later"),
+    reset={"RateLimit_Reset": ""},
+    no_json="not GitLab's",
+    odd=({}, [], "text", None, [[]], [{}], {"id": None, "commit": None}, [{"name": "basebump/x", "commit": {}}]),
+    asked=("/projects/acme/shop/web$", "/branches/", "/branches[?]", "/tree", "/blobs/", "/merge_requests", "/user"),
+    writes={
+        "the push": ("POST .*/commits", 1, _push),
+        "the edit": ("PUT .*/merge_requests/1", 1, _amend),
+        "the close": ("PUT .*/merge_requests/1", 1, _close),
+        "the comment": ("POST .*/notes", 1, _tell),
+        "the deletion": ("DELETE .*/branches", 1, _drop),
+    },
+)
+KINDS = {"github": GITHUB, "gitlab": GITLAB}
+WRITES = [pytest.param(kind, write, id=f"{name}-{write}") for name, kind in KINDS.items() for write in kind.writes]
+ODD = [
+    pytest.param(kind, path, body, id=f"{name}-{path}-{body}")
+    for name, kind in KINDS.items()
+    for path in kind.asked
+    for body in kind.odd
+]
+
+
+@pytest.fixture(params=KINDS.values(), ids=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def watched(kind, tmp_path):
+    stand = kind.stand(tmp_path / "server", {"Dockerfile": "FROM python:3.12-slim\n"})
+    yield Watched(stand)
+    stand.end()
+
+
+def _limit(watched, kind, request, **headers):
+    status, words = kind.limit
+    watched.fail(request, status, words, times=headers.pop("times", 1), **headers)
+
+
+# Questions
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_question_that_fails_is_asked_again_a_little_later(watched, kind, status):
+    watched.fail(kind.find, status, times=len(BACKOFF))
+    assert isinstance(watched.look(), GitRepository)
+    assert watched.pauses == list(BACKOFF)
+
+
+def test_a_question_that_goes_on_failing_is_given_up(watched, kind):
+    watched.fail(kind.find, 502, times=10)
+    failed = watched.look()
+    assert "502" in failed.error
+    assert "again" in failed.error
+    assert len(watched.server.lines) == 1 + len(BACKOFF)
+
+
+def test_a_question_whose_answer_is_lost_is_asked_again(watched, kind):
+    watched.fail(kind.find, None)
+    assert isinstance(watched.look(), GitRepository)
+    assert watched.pauses == [BACKOFF[0]]
+
+
+def test_a_server_that_is_not_there_is_a_failure_that_says_what_to_check(watched, kind):
+    failed = watched.look("http://127.0.0.1:9")
+    assert "check the network and the URL" in failed.error
+    assert kind.token not in failed.error
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_question_that_is_refused_is_not_asked_again(watched, kind, status):
+    watched.fail(kind.find, status, "No", times=10)
+    assert isinstance(watched.look(), Failed)
+    assert watched.pauses == []
+    assert len(watched.server.lines) == 1
+
+
+def test_a_page_in_the_middle_that_fails_leaves_nothing_out(watched, kind):
+    watched.push()
+    watched.open()
+    watched.stand.git.commit("feature", {"README.md": "A person's.\n"})
+    for _ in range(101):
+        watched.stand.propose_by_hand("feature")
+    watched.fail(kind.second_page, 502)
+    assert watched.seen().state is RequestState.OPEN
+    assert watched.pauses == [BACKOFF[0]]
+
+
+def test_a_file_that_cannot_be_read_is_a_tree_error(watched, kind):
+    fleet = watched.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    (entry,) = tree.entries()
+    watched.fail(kind.file, 502, times=10)
+    (refused,) = tree.read([entry])
+    assert isinstance(refused, TreeError)
+    assert "Dockerfile" in str(refused)
+
+
+def test_a_tree_that_cannot_be_listed_is_a_tree_error(watched, kind):
+    fleet = watched.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    watched.fail(kind.tree, 502, times=10)
+    with pytest.raises(TreeError, match="502"):
+        fleet.tree(repository).entries()
+
+
+# Limits
+
+
+def test_a_short_limit_is_waited_for(watched, kind):
+    _limit(watched, kind, kind.find, retry_after="7")
+    assert isinstance(watched.look(), GitRepository)
+    assert watched.pauses == [7.0]
+
+
+def test_a_limit_that_says_when_it_ends_is_waited_for(watched, kind):
+    soon = str(int(time.time()) + 5)
+    _limit(watched, kind, kind.find, **{name: word or soon for name, word in kind.reset.items()})
+    assert isinstance(watched.look(), GitRepository)
+    (pause,) = watched.pauses
+    assert 0 < pause <= 6.0
+
+
+@pytest.mark.parametrize("wait", [str(int(MAX_WAIT) + 1), "9" * 30])
+def test_a_long_limit_is_not_waited_for_but_said(watched, kind, wait):
+    _limit(watched, kind, kind.find, retry_after=wait)
+    failed = watched.look()
+    assert watched.pauses == []
+    assert "used up until 20" in failed.error
+    assert "UTC" in failed.error
+
+
+def test_a_write_that_a_limit_refused_is_made_again(watched, kind):
+    watched.push()
+    _limit(watched, kind, kind.open, retry_after="3")
+    assert watched.open().number == 1
+    assert watched.pauses == [3.0]
+    assert len(watched.stand.requests()) == 1
+
+
+def test_a_write_that_a_long_limit_refused_is_not(watched, kind):
+    watched.push()
+    _limit(watched, kind, kind.open, retry_after="3600", times=10)
+    with pytest.raises(ForgeError, match="used up until"):
+        watched.open()
+    assert len(watched.sent(kind.open)) == 1
+
+
+# Writes that failed after they worked
+
+
+@pytest.mark.parametrize("status", [502, None])
+def test_a_request_that_was_made_before_the_answer_was_lost_is_found_and_not_doubled(watched, kind, status):
+    watched.push()
+    watched.fail(kind.open, status, works=True)
+    assert watched.open().number == 1
+    assert [request.state for request in watched.stand.requests()] == [RequestState.OPEN]
+    assert len(watched.sent(kind.open)) == 1
+
+
+@pytest.mark.parametrize("status", [502, None])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_push_that_worked_before_the_answer_was_lost_is_found(watched, kind, status, is_new):
+    old = None if is_new else watched.push()
+    request = kind.create if is_new else kind.move
+    before = len(watched.sent(request))
+    watched.fail(request, status, works=True)
+    made = watched.push(NEWER_CHANGES, old, "3" * 16)
+    assert watched.stand.branches()[BRANCH] == made
+    assert len(watched.sent(request)) - before == 1
+
+
+def test_a_branch_that_was_deleted_before_the_answer_was_lost_is_gone(watched, kind):
+    watched.push()
+    seen = watched.seen()
+    watched.fail(kind.delete, 502, works=True)
+    watched.forge().drop(seen)
+    assert BRANCH not in watched.stand.branches()
+
+
+# Writes that failed
+
+
+@pytest.mark.parametrize(("kind", "write"), WRITES, indirect=["kind"])
+@pytest.mark.parametrize("status", [502, None])
+def test_a_write_that_failed_is_an_error_and_never_made_again(watched, kind, write, status):
+    watched.push()
+    watched.open()
+    seen = watched.seen()
+    before = watched.stand.branches(), watched.stand.requests()
+    request, expected, act = kind.writes[write]
+    watched.fail(request, status, times=10)
+    exchanges = len(watched.server.exchanges)
+    with pytest.raises(ForgeError, match=r"again later|check the network"):
+        act(watched, seen)
+    assert (watched.stand.branches(), watched.stand.requests()) == before
+    tried = [each for each in watched.server.exchanges[exchanges:] if watched.server.changes(each.asked)]
+    assert len(tried) == expected
+    watched.server.mend()
+    assert watched.seen() == seen
+
+
+def test_a_branch_that_could_not_be_made_is_not_made_again(watched, kind):
+    watched.fail(kind.create, 502)
+    with pytest.raises(ForgeError, match="again later"):
+        watched.push()
+    assert BRANCH not in watched.stand.branches()
+    assert len(watched.sent(kind.create)) == 1
+
+
+def test_a_request_that_could_not_be_opened_is_not_opened_again(watched, kind):
+    watched.push()
+    watched.fail(kind.open, 502)
+    with pytest.raises(ForgeError, match="again later"):
+        watched.open()
+    assert watched.stand.requests() == []
+    assert len(watched.sent(kind.open)) == 1
+
+
+def test_a_comment_that_may_have_been_made_is_not_made_twice(watched, kind):
+    watched.push()
+    watched.open()
+    request, _, act = kind.writes["the comment"]
+    watched.fail(request, 502, works=True)
+    with pytest.raises(ForgeError):
+        act(watched, watched.seen())
+    (made,) = watched.stand.requests()
+    assert len(made.comments) == 1
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_request_that_could_not_be_opened_is_reported_though_nobody_can_say_whether_it_was(watched, kind, works):
+    watched.push()
+    watched.fail(kind.open, 502, works=works)
+    forge = watched.forge()
+    watched.fail(kind.look_for_open, 503, times=10)
+    with pytest.raises(ForgeError, match="502"):
+        forge.open(proposal())
+
+
+# Answers that are none
+
+
+def test_an_answer_that_is_no_json_is_a_failure(watched, kind):
+    headers = {"Content-Type": "application/json"}
+    with Listener(lambda _: Reply(200, b'{"id": ', headers)) as broken:
+        failed = watched.look(broken.url)
+    assert failed.subject == watched.stand.name
+    assert kind.no_json in failed.error
+
+
+@pytest.mark.parametrize(("kind", "path", "body"), ODD, indirect=["kind"])
+def test_an_answer_that_is_not_the_servers_is_a_failure_and_no_bug(watched, kind, path, body, monkeypatch):
+    monkeypatch.setattr(kind.server, "violations", lambda _: iter(()))  # they are what this is about
+    watched.push()
+    watched.open()
+    watched.server.fail(f"GET .*{path}", watched.server.reply(body), times=30)
+    errors = []
+    try:
+        fleet = watched.fleet()
+        (repository,) = fleet.repositories(frozenset())
+        if isinstance(repository, Failed):
+            errors.append(repository.error)
+        else:
+            tree = fleet.tree(repository)
+            errors += [content for content in tree.read(list(tree.entries())) if isinstance(content, TreeError)]
+            fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
+    except (ForgeError, TreeError) as error:
+        errors.append(error)
+    assert all(str(error) for error in errors)
