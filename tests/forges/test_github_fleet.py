@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
 import responses
 from support.github.graphql import GraphQL
-from support.github.scene import BRANCH, CHANGE, FILES, PREFIX
+from support.github.scene import FILES
 from support.github.server import GitHubServer
 from support.github.stand import BOT, TOKEN
 from support.hosted_stand import no_pause
 
 from bot.forges import _github_tree
 from bot.forges.github import GitHubFleet, Selection, _host_of
-from bot.model.errors import ForgeError, TreeError
-from bot.model.proposal import Proposal
 from bot.model.report import Failed
-from bot.model.source import FilePath
-from bot.model.vocabulary import Stage
-from bot.ports import Entry, GitRepository
+from bot.ports import GitRepository
 
 
 @pytest.fixture
@@ -70,53 +65,10 @@ def test_a_named_repository_takes_two_requests(server):
     assert server.lines == ["GET /repos/acme/web", "GET /repos/acme/web/git/ref/heads/main"]
 
 
-def test_the_base_branch_is_the_default_branch(server):
-    repository = server.world.add_repository("acme/web", FILES, default_branch="trunk/stable")
-    repository.git.commit("trunk/stable", {"README.md": "The trunk.\n"})
-    (found,) = _fleet(server, "acme/web").repositories(frozenset())
-    assert (found.base_branch, found.commit) == ("trunk/stable", repository.git.need("trunk/stable"))
-
-
-def test_a_repository_without_commits_has_no_base_branch(server):
-    server.world.add_repository("acme/empty", None)
-    fleet = _fleet(server, "acme/empty")
-    (found,) = fleet.repositories(frozenset())
-    assert found == GitRepository("github", "acme/empty", None, None, host=host_of(server))
-    assert fleet.forge(found).seen(PREFIX, frozenset()) == ()
-    with pytest.raises(TreeError, match="no commit"):
-        fleet.tree(found)
-    with pytest.raises(ForgeError, match="no commit"):
-        fleet.forge(found).push(BRANCH, [CHANGE], "A change", None)
-    with pytest.raises(ForgeError, match="no default branch"):
-        fleet.forge(found).open(Proposal(BRANCH, "A change", "", "", (), (), (), "", ""))
-
-
-def test_a_repository_that_the_token_cannot_see_fails_and_the_others_go_on(server):
-    server.world.add_repository("acme/secret", FILES, private=True)
+def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
     server.world.add_repository("acme/web", FILES)
-    fleet = _fleet(server, "acme/secret", "acme/nowhere", "acme/web")
-    secret, nowhere, web = fleet.repositories(frozenset())
-    for failed, name in ((secret, "acme/secret"), (nowhere, "acme/nowhere")):
-        assert (failed.subject, failed.stage) == (name, Stage.SURVEY)
-        assert "check the name" in failed.error
-    assert web.name == "acme/web"
-
-
-def test_names_are_the_same_in_upper_and_lower_case_and_yielded_once_as_github_spells_them(server):
-    server.world.add_repository("Acme/Web", FILES)
-    assert _names(server, "acme/web", "ACME/WEB", only=["acme/WEB"]) == ["Acme/Web"]
-
-
-def test_a_name_that_is_not_configured_is_not_looked_at(server):
-    server.world.add_repository("acme/web", FILES)
-    assert _names(server, "acme/web", Selection("acme"), only=["other/web"]) == []
+    assert _names(server, Selection("acme"), only=["other/web"]) == []
     assert server.lines == []
-
-
-def test_a_token_that_github_does_not_know_is_said_to_be_so(server):
-    (failed,) = _fleet(server, "acme/web", token="ghp_wrong").repositories(frozenset())
-    assert "make a new one" in failed.error
-    assert "ghp_wrong" not in failed.error
 
 
 # Repositories by owner
@@ -227,32 +179,6 @@ def test_a_tree_that_would_take_too_many_requests_is_incomplete(github, monkeypa
     tree = fleet.tree(repository)
     assert {entry.path for entry in tree.entries()} == {"Dockerfile"}
     assert not tree.complete
-
-
-def test_an_entry_of_another_tree_cannot_be_read(github):
-    fleet = github.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    foreign, missing = tree.read([Entry(FilePath("Dockerfile"), 1), Entry(FilePath("Dockerfile"), 1, "0" * 40)])
-    assert isinstance(foreign, TreeError)
-    assert "no entry" in str(foreign)
-    assert isinstance(missing, TreeError)
-    assert "Dockerfile" in str(missing)
-
-
-def test_several_threads_read_at_once(server):
-    names = [f"acme/r{number}" for number in range(8)]
-    for name in names:
-        server.world.add_repository(name, {"Dockerfile": f"FROM {name}\n"})
-    fleet = _fleet(server, *names)
-
-    def read(repository):
-        tree = fleet.tree(repository)
-        return [content.decode() for content in tree.read(list(tree.entries()))]
-
-    with ThreadPoolExecutor(4) as pool:
-        contents = list(pool.map(read, fleet.repositories(frozenset())))
-    assert contents == [[f"FROM {name}\n"] for name in names]
 
 
 # What goes over the wire

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import responses
@@ -16,10 +15,8 @@ from support.listener import Listener, Reply
 
 from bot.forges import _gitlab_connection, _gitlab_tree
 from bot.forges.gitlab import GitLabFleet
-from bot.model.errors import ForgeError, TreeError
-from bot.model.source import FilePath
-from bot.model.vocabulary import Stage
-from bot.ports import Entry, GitRepository
+from bot.model.errors import TreeError
+from bot.ports import GitRepository
 
 
 @pytest.fixture
@@ -52,55 +49,6 @@ def test_a_named_project_takes_two_requests_the_second_by_its_id(server):
         "GET /projects/acme/shop/web",
         f"GET /projects/{project.id}/repository/branches/main",
     ]
-
-
-def test_the_base_branch_is_the_default_branch(server):
-    project = server.world.add_project("acme/web", FILES, default_branch="trunk/stable")
-    project.git.commit("trunk/stable", {"README.md": "The trunk.\n"})
-    (found,) = _fleet(server, "acme/web").repositories(frozenset())
-    assert (found.base_branch, found.commit) == ("trunk/stable", project.git.need("trunk/stable"))
-
-
-def test_a_project_without_commits_has_no_base_branch(server):
-    server.world.add_project("acme/empty", None)
-    fleet = _fleet(server, "acme/empty")
-    (found,) = fleet.repositories(frozenset())
-    assert found == GitRepository("gitlab", "acme/empty", None, None, host=server.host)
-    assert fleet.forge(found).seen(PREFIX, frozenset()) == ()
-    with pytest.raises(TreeError, match="no commit"):
-        fleet.tree(found)
-    with pytest.raises(ForgeError, match="no commit"):
-        fleet.forge(found).push(BRANCH, CHANGES, message_of(), None)
-    with pytest.raises(ForgeError, match="no default branch"):
-        fleet.forge(found).open(proposal())
-
-
-def test_a_project_that_the_token_cannot_see_fails_and_the_others_go_on(server):
-    server.world.add_project("acme/secret", FILES, private=True)
-    server.world.add_project("acme/web", FILES)
-    secret, nowhere, web = _fleet(server, "acme/secret", "acme/nowhere", "acme/web").repositories(frozenset())
-    for failed, name in ((secret, "acme/secret"), (nowhere, "acme/nowhere")):
-        assert (failed.subject, failed.stage) == (name, Stage.SURVEY)
-        assert "check the name" in failed.error
-        assert "read_api" in failed.error
-    assert web.name == "acme/web"
-
-
-def test_paths_are_the_same_in_upper_and_lower_case_and_yielded_once_as_gitlab_spells_them(server):
-    server.world.add_project("Acme/Web", FILES)
-    assert _names(server, "acme/web", "ACME/WEB", only=["acme/WEB"]) == ["Acme/Web"]
-
-
-def test_a_path_that_is_not_configured_is_not_looked_at(server):
-    server.world.add_project("acme/web", FILES)
-    assert _names(server, "acme/web", only=["other/web"]) == []
-    assert server.lines == []
-
-
-def test_a_token_that_gitlab_does_not_know_is_said_to_be_so(server):
-    (failed,) = _names(server, "acme/web", token="glpat-wrong")
-    assert "make a new one" in failed.error
-    assert "glpat-wrong" not in failed.error
 
 
 def test_a_project_that_moved_is_found_by_its_old_path_and_written_to_by_its_id(server):
@@ -148,17 +96,6 @@ def test_a_tree_of_too_many_entries_is_incomplete(gitlab, monkeypatch):
     assert not tree.complete
 
 
-def test_an_entry_of_another_tree_cannot_be_read(gitlab):
-    fleet = gitlab.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    foreign, missing = tree.read([Entry(FilePath("Dockerfile"), 1), Entry(FilePath("Dockerfile"), 1, "0" * 40)])
-    assert isinstance(foreign, TreeError)
-    assert "no entry" in str(foreign)
-    assert isinstance(missing, TreeError)
-    assert "Dockerfile" in str(missing)
-
-
 def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monkeypatch):
     monkeypatch.setattr(_gitlab_connection, "MAX_ANSWER", 20_000)
     gitlab.commit("main", {"large": "x" * 30_000})
@@ -170,21 +107,6 @@ def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monk
     assert isinstance(large, TreeError)
     assert "more than 20000 bytes" in str(large)
     assert small == b"FROM python:3.12-slim\n"
-
-
-def test_several_threads_read_at_once(server):
-    names = [f"acme/r{number}" for number in range(8)]
-    for name in names:
-        server.world.add_project(name, {"Dockerfile": f"FROM {name}\n"})
-    fleet = _fleet(server, *names)
-
-    def read(repository):
-        tree = fleet.tree(repository)
-        return [content.decode() for content in tree.read(list(tree.entries()))]
-
-    with ThreadPoolExecutor(4) as pool:
-        contents = list(pool.map(read, fleet.repositories(frozenset())))
-    assert contents == [[f"FROM {name}\n"] for name in names]
 
 
 # What goes over the wire

@@ -1,0 +1,163 @@
+"""What servers offer by name, and how files are read there. The same claims about each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
+from support.forge_server import ForgeServer
+from support.github.server import GitHubServer
+from support.github.state import World as GitHubWorld
+from support.gitlab.server import GitLabServer
+from support.gitlab.state import World as GitLabWorld
+from support.hosted_stand import Hosted, no_pause
+
+from bot.forges.github import GitHubFleet
+from bot.forges.gitlab import GitLabFleet
+from bot.model.errors import ForgeError, TreeError
+from bot.model.source import FilePath
+from bot.model.vocabulary import Stage
+from bot.ports import Entry, Fleet, GitRepository
+
+FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
+TOKEN, BOT = "token-of-the-bot", "basebump-bot"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of server: how it starts, how it comes by a repository, and what looks at it."""
+
+    name: str
+    start: Callable[[Path], ForgeServer]
+    add: Callable[..., Hosted]
+    """Takes what is on the server, a name and files."""
+    fleet: Callable[..., Fleet]
+    """Takes the address, a token and the names."""
+    may_see: str
+    """What the token needs to see a repository."""
+
+
+def _github(url, token, names):
+    return GitHubFleet(url, token, selected=names, pause=no_pause)
+
+
+def _gitlab(url, token, names):
+    return GitLabFleet(url, token, names=names, pause=no_pause)
+
+
+KINDS = {
+    "github": Kind("github", GitHubServer, GitHubWorld.add_repository, _github, "`metadata: read`"),
+    "gitlab": Kind("gitlab", GitLabServer, GitLabWorld.add_project, _gitlab, "read_api"),
+}
+
+
+class Scene:
+    """A server with nothing on it, and whoever looks at it."""
+
+    def __init__(self, kind: Kind, server: ForgeServer) -> None:
+        self.kind = kind
+        self.server = server
+
+    def add(self, name, files=FILES, **more) -> Hosted:
+        return self.kind.add(self.server.world, name, files, **more)
+
+    def fleet(self, *names, token=TOKEN) -> Fleet:
+        return self.kind.fleet(self.server.url, token, names)
+
+    def found(self, *names, only=(), token=TOKEN):
+        return list(self.fleet(*names, token=token).repositories(frozenset(only)))
+
+
+@pytest.fixture(params=KINDS)
+def scene(request, tmp_path):
+    kind = KINDS[request.param]
+    with kind.start(tmp_path / "server") as server:
+        server.world.add_token(TOKEN, BOT)
+        yield Scene(kind, server)
+
+
+# Repositories by name
+
+
+def test_the_base_branch_is_the_default_branch(scene):
+    repository = scene.add("acme/web", default_branch="trunk/stable")
+    repository.git.commit("trunk/stable", {"README.md": "The trunk.\n"})
+    (found,) = scene.found("acme/web")
+    assert (found.base_branch, found.commit) == ("trunk/stable", repository.git.need("trunk/stable"))
+
+
+def test_a_repository_without_commits_has_no_base_branch(scene):
+    scene.add("acme/empty", None)
+    fleet = scene.fleet("acme/empty")
+    (found,) = fleet.repositories(frozenset())
+    assert found == GitRepository(scene.kind.name, "acme/empty", None, None, host=scene.server.host)
+    assert fleet.forge(found).seen(PREFIX, frozenset()) == ()
+    with pytest.raises(TreeError, match="no commit"):
+        fleet.tree(found)
+    with pytest.raises(ForgeError, match="no commit"):
+        fleet.forge(found).push(BRANCH, CHANGES, message_of(), None)
+    with pytest.raises(ForgeError, match="no default branch"):
+        fleet.forge(found).open(proposal())
+
+
+def test_a_repository_that_the_token_cannot_see_fails_and_the_others_go_on(scene):
+    scene.add("acme/secret", private=True)
+    scene.add("acme/web")
+    secret, nowhere, web = scene.found("acme/secret", "acme/nowhere", "acme/web")
+    for failed, name in ((secret, "acme/secret"), (nowhere, "acme/nowhere")):
+        assert (failed.subject, failed.stage) == (name, Stage.SURVEY)
+        assert "check the name" in failed.error
+        assert scene.kind.may_see in failed.error
+    assert web.name == "acme/web"
+
+
+def test_names_are_the_same_in_upper_and_lower_case_and_yielded_once_as_the_server_spells_them(scene):
+    scene.add("Acme/Web")
+    (found,) = scene.found("acme/web", "ACME/WEB", only=["acme/WEB"])
+    assert found.name == "Acme/Web"
+
+
+def test_a_name_that_is_not_configured_is_not_looked_at(scene):
+    scene.add("acme/web")
+    assert scene.found("acme/web", only=["other/web"]) == []
+    assert scene.server.lines == []
+
+
+def test_a_token_that_the_server_does_not_know_is_said_to_be_so(scene):
+    (failed,) = scene.found("acme/web", token="wrong-one")
+    assert "make a new one" in failed.error
+    assert "wrong-one" not in failed.error
+
+
+# Trees
+
+
+def test_an_entry_of_another_tree_cannot_be_read(scene):
+    scene.add("acme/web")
+    fleet = scene.fleet("acme/web")
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    foreign, missing = tree.read([Entry(FilePath("Dockerfile"), 1), Entry(FilePath("Dockerfile"), 1, "0" * 40)])
+    assert isinstance(foreign, TreeError)
+    assert "no entry" in str(foreign)
+    assert isinstance(missing, TreeError)
+    assert "Dockerfile" in str(missing)
+
+
+def test_several_threads_read_at_once(scene):
+    names = [f"acme/r{number}" for number in range(8)]
+    for name in names:
+        scene.add(name, {"Dockerfile": f"FROM {name}\n"})
+    fleet = scene.fleet(*names)
+
+    def read(repository):
+        tree = fleet.tree(repository)
+        return [content.decode() for content in tree.read(list(tree.entries()))]
+
+    with ThreadPoolExecutor(4) as pool:
+        contents = list(pool.map(read, fleet.repositories(frozenset())))
+    assert contents == [[f"FROM {name}\n"] for name in names]
