@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -27,16 +27,42 @@ def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime)
     along_its_line = _decide(selected, resolutions[-1], now)
     if isinstance(along_its_line, Update) and along_its_line.cause is Cause.GONE:
         return along_its_line
+    held: list[str] = []
     first: Decision | None = None
+    waiting: Update | None = None
     for resolution in _without_stale_patches(resolutions):
         if isinstance(resolution, Unresolved) and resolution.is_definite and resolution.line != selected.line:
             selected = noted(selected, f"`{resolution.line.tag}` is listed and cannot be taken: {resolution.detail}.")
             continue
         decision = _decide(selected, resolution, now)
-        if not isinstance(decision, Held | UpToDate) or (isinstance(decision, UpToDate) and first is None):
-            return decision
-        first = first or decision
-    return first or UpToDate(selected)
+        match decision:
+            case Update():
+                decision = _after(waiting, decision)
+                if any(candidate.mature is None for candidate in decision.candidates):
+                    return replace(decision, selected=_noted(decision.selected, held))
+                waiting = decision
+            case Held(reason=reason, detail=why):
+                first = first or decision
+                if reason is not Reason.TOO_YOUNG:
+                    held.append(f"`{resolution.line.tag}` comes later, and is held ({reason}): {why}.")
+            case UpToDate() if first or waiting:
+                pass
+            case _:
+                return waiting or decision
+    return waiting or first or UpToDate(selected)
+
+
+def _after(waiting: Update | None, update: Update) -> Update:
+    """Put what is too young, and may be taken for what it fixes, before what is not; a withdrawal does not wait."""
+    if waiting is None or update.cause is not Cause.MOVED:
+        return update
+    return replace(update, candidates=(*waiting.candidates, *update.candidates))
+
+
+def _noted(selected: Selected, notes: Iterable[str]) -> Selected:
+    for note in notes:
+        selected = noted(selected, note)
+    return selected
 
 
 def _without_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.tags import ended, is_kin, patched, successor
+from bot.core.tags import ended, is_kin, patched, successor, successors
 from bot.model.decision import Selected
 from bot.model.modes import UpdateMode
 from bot.model.reference import Line
 from bot.model.source import Slot
+
+MAX_NEARER = 20
+"""Tags before the farthest one that are looked through: of a product with a release for each working day, a month."""
 
 _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR})
 
@@ -33,22 +36,33 @@ def course_of(selected: Selected) -> Course | None:
     return Course(selected.line, policy.update, policy.os_variants, policy.replace_ended)
 
 
-def targets(course: Course, offered: Sequence[str], *, counted: bool, named: str | None = None) -> tuple[Line, ...]:
+def targets(
+    course: Course, offered: Sequence[str], *, counted: bool, named: str | None = None, nearer: Sequence[str] = ()
+) -> tuple[Line, ...]:
     """Return the lines that may be moved to, the farthest first; the written one is the last.
 
     `counted` says whether bare numbers behind a tag are those of its patches; `named` is what the operator says comes
     after a line that is over, and counts where it is `offered`, for tags of its family: an entry may be about many.
+    `nearer` are those of `nearer_tags` that are wanted, too.
     """
     line = course.line
     tags: list[str | None] = []
     if course.update in _BEYOND_DIGEST:
         goal = successor(line.tag, offered, course.update, variants=course.os_variants)
-        tags += [patched(goal, offered, counted=counted) if goal else None, goal]
+        for each in (goal, *nearer):
+            tags += [patched(each, offered, counted=counted) if each else None, each]
         tags.append(patched(line.tag, offered, counted=counted))
     if course.replace_ended:
         tags.append(_after(line.tag, offered, named))
     lines = [Line(line.repository, tag) for tag in tags if tag is not None]
     return tuple(dict.fromkeys((*lines, line)))
+
+
+def nearer_tags(course: Course, offered: Sequence[str]) -> tuple[str, ...]:
+    """Return what may be moved to where the farthest tag is not to be had, the farthest first."""
+    if course.update not in _BEYOND_DIGEST:
+        return ()
+    return successors(course.line.tag, offered, course.update, variants=course.os_variants)[1 : MAX_NEARER + 1]
 
 
 def _after(tag: str, offered: Sequence[str], named: str | None) -> str | None:

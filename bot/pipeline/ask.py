@@ -23,8 +23,9 @@ from bot.model.reference import Digest, Line
 from bot.model.report import Failed
 from bot.pipeline.ends import look
 from bot.pipeline.follow import Shelves, follow
+from bot.pipeline.nearer import with_nearer
 from bot.pipeline.pool import REGISTRIES
-from bot.pipeline.resolve import Sources, Wish, resolve
+from bot.pipeline.resolve import Answers, Sources, Wish, resolve
 from bot.ports import Progress, Registry
 
 MAX_BASES = 50
@@ -62,19 +63,34 @@ def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, prog
     """Ask for tags where places may move to others, and then for every line once. Raises StateError."""
     known = sources.ends.known({place.line for place in selected})
     shelves = follow(selected, sources.registry, REGISTRIES, progress, rulebook.end_of_life, now.date())
-    places: dict[Wish, list[Selected]] = defaultdict(list)
-    for place in selected:
-        for wish in _wishes(place, shelves):
-            places[wish].append(place)
-
-    def is_any_held(wish: Wish, resolved: Resolved) -> bool:
-        return any(is_held(place, resolved, now) for place in places[wish])
-
-    answers = resolve(places, sources, REGISTRIES, progress, now, is_any_held)
+    answers = _resolve(_places(selected, shelves), sources, progress, now)
+    wider = with_nearer(selected, shelves, answers.resolutions, sources.memory, now)
+    more = {line for course, lines in wider.goals.items() for line in lines if line not in shelves.goals[course]}
+    if more:
+        again = {wish: places for wish, places in _places(selected, wider).items() if wish.line in more}
+        nearer = _resolve(again, sources, progress, now)
+        answers = Answers({**answers.resolutions, **nearer.resolutions}, (*answers.failed, *nearer.failed))
+        shelves = wider
     looked = look(shelves, answers.resolutions, known, sources, now)
     notes = _bases(answers.resolutions, sources.registry, rulebook)
     failed = {each.subject: each for each in (*looked.failed, *shelves.failed, *answers.failed)}  # each named once
     return Asked(shelves, answers.resolutions, looked.ends, notes, rulebook, now, tuple(failed.values()))
+
+
+def _places(selected: Iterable[Selected], shelves: Shelves) -> dict[Wish, list[Selected]]:
+    """Return what is wanted, and for which places."""
+    places: dict[Wish, list[Selected]] = defaultdict(list)
+    for place in selected:
+        for wish in _wishes(place, shelves):
+            places[wish].append(place)
+    return places
+
+
+def _resolve(places: Mapping[Wish, list[Selected]], sources: Sources, progress: Progress, now: datetime) -> Answers:
+    def is_any_held(wish: Wish, resolved: Resolved) -> bool:
+        return any(is_held(place, resolved, now) for place in places[wish])
+
+    return resolve(places, sources, REGISTRIES, progress, now, is_any_held)
 
 
 def _bases(resolutions: Mapping[Line, Resolution], registry: Registry, rulebook: Rulebook) -> Mapping[Line, str]:

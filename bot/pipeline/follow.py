@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
 
 from bot.core.endings import end_by_operator
 from bot.core.tags import Ending, could_end, ended
-from bot.core.targets import Course, course_of, targets
+from bot.core.targets import Course, course_of, nearer_tags, targets
 from bot.model.decision import Selected
 from bot.model.errors import RegistryError
 from bot.model.hosts import announces_ends, is_acr
@@ -35,6 +35,12 @@ class Shelves:
 
     goals: Mapping[Course, tuple[Line, ...]]
     """Of places that may move, where their tags could be had: the lines to move to, the farthest first."""
+    tags: Mapping[str, tuple[str, ...]]
+    """Of the repositories whose tags could be had."""
+    counted: frozenset[str]
+    """Repositories where bare numbers behind a tag are those of its patches."""
+    named: Mapping[Course, str | None]
+    """What the operator says comes after a line that is over."""
     endings: Mapping[Line, Ending | None]
     """Of the lines whose repository's tags could be had: what these show of their end."""
     refused: Mapping[str, RegistryError]
@@ -49,6 +55,21 @@ class Shelves:
         if course is None or self.unlisted(selected):
             return (selected.line,)
         return self.refused.get(course.line.repository) or self.goals[course]
+
+    def nearer(self, course: Course) -> tuple[Line, ...]:
+        """Return lines that may be moved to where the farthest one is not to be had, the farthest first."""
+        tags = nearer_tags(course, self.tags[course.line.repository])
+        return tuple(Line(course.line.repository, tag) for tag in tags)
+
+    def with_nearer(self, nearer: Mapping[Course, tuple[str, ...]]) -> Shelves:
+        """Return the same with more tags to move to."""
+        more = {course: self._goals(course, tags) for course, tags in nearer.items()}
+        return replace(self, goals={**self.goals, **more})
+
+    def _goals(self, course: Course, nearer: Sequence[str] = ()) -> tuple[Line, ...]:
+        repository = course.line.repository
+        is_counted, named = repository in self.counted, self.named[course]
+        return targets(course, self.tags[repository], counted=is_counted, named=named, nearer=nearer)
 
     def unlisted(self, selected: Selected) -> str:
         """Say why nobody can look for the other tags of a place; empty where somebody did, or may in another run."""
@@ -93,19 +114,18 @@ def follow(
     tags = {repository: answer for repository, answer in found.items() if not isinstance(answer, RegistryError)}
     counted = frozenset(each for each in wanted if is_acr(registry.origin(Line(each, "")).host))
 
-    def goals(course: Course) -> tuple[Line, ...]:
-        line = course.line
-        over = end_by_operator(line, known, today)
-        named = over.successor if over is not None else None
-        return targets(course, tags[line.repository], counted=line.repository in counted, named=named)
-
-    return Shelves(
-        goals={course: goals(course) for course in courses if course.line.repository in tags},
+    over = {course: end_by_operator(course.line, known, today) for course in courses}
+    shelves = Shelves(
+        goals={},
+        tags=tags,
+        counted=counted,
+        named={course: end.successor if end is not None else None for course, end in over.items()},
         endings={line: ended(line.tag, tags[line.repository]) for line in lines if line.repository in tags},
         refused=refused,
         watched=watched,
         failed=tuple(troubles.failures()),
     )
+    return shelves.with_nearer({course: () for course in courses if course.line.repository in tags})
 
 
 def _watched(lines: Iterable[Line], today: date) -> Iterable[Line]:

@@ -460,3 +460,32 @@ def test_what_takes_the_place_of_something_gone_under_a_tag_made_anew_is_looked_
     older = {digest("new"): Recorded(NOW - DAY, tag_made=NOW - 200 * DAY)}
     assert decide(place("old"), [points_to("new", history=history, recorded=older, held=gone)], NOW).doubt == ""
     assert decide(place("old"), [points_to("new", recorded=recorded, held=gone)], NOW).doubt == ""
+
+
+# ---- several lines --------------------------------------------------------------------------------------------------
+
+
+def test_what_is_too_young_and_may_be_urgent_comes_before_what_is_not_of_a_nearer_line():
+    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
+    young, own = points_to("young", NEXT), points_to("new", history=seen(NGINX, old=9, new=5))
+    decision = decide(place("old", policy), [young, own], NOW)
+    assert chosen(decision) == [digest("young"), digest("new")]
+    assert [candidate.mature is None for candidate in decision.candidates] == [False, True]
+    assert [candidate.tag for candidate in decision.candidates] == [NEXT.tag, None]
+
+
+def test_what_its_publisher_took_back_does_not_wait_for_what_may_be_urgent():
+    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
+    went_back = seen(NGINX, first=9, bad=5) + seen(NGINX, first=1)
+    own = points_to("first", history=went_back)
+    decision = decide(place("bad", policy), [points_to("young", NEXT), own], NOW)
+    assert (chosen(decision), decision.cause) == ([digest("first")], Cause.WITHDRAWN)
+
+
+def test_a_move_along_its_own_tag_says_what_holds_a_later_one():
+    lost = points_to("lost", NEXT, held={digest("old"): index("old")})
+    lost = replace(lost, manifest=replace(lost.manifest, children=(Child(digest("arm"), "linux/arm64"),)))
+    decision = decide(place("old"), [lost, points_to("new")], NOW)
+    assert chosen(decision) == [digest("new")]
+    (note,) = decision.selected.notes
+    assert note.startswith(f"`{NEXT.tag}` comes later, and is held (platform-lost): ")

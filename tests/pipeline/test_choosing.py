@@ -9,7 +9,7 @@ from support.listener import Listener, Reply
 from support.values import digest
 from support.worlds import NOW, Loopback, build, write_tree
 
-from bot.demo.images import Image, image, index, layer
+from bot.demo.images import Image, artifact, image, index, layer
 from bot.model.image import Recorded
 from bot.model.modes import UpdateMode
 from bot.model.policy import Rulebook
@@ -262,6 +262,42 @@ def test_a_newer_tag_that_is_listed_and_not_there_does_not_hold_its_place_back(t
     assert changes == {"Dockerfile": content.replace(old, digests["1.27.1"])}
     (note,) = found[1]["notes"]
     assert note.startswith("`1.27.3` is listed and cannot be taken: ")
+
+
+def test_where_the_farthest_tag_is_held_or_no_image_the_next_one_before_it_is_taken_and_said_why(tmp_path, loopback):
+    old = shelf(loopback, "nginx", "1.27.1", "1.27.2", "1.27.3")
+    loopback.store.tag("library/nginx", "1.27.4", index([image_of("lost arm64")]))
+    chart = artifact("application/vnd.cncf.helm.config.v1+json", [])
+    loopback.store.tag("library/nginx", "1.27.5", chart)
+    content = f"FROM nginx:1.27.1@{old['1.27.1']}\n"
+    found, asked, changes, _ = choose(tmp_path, loopback, content, Rule(update=UpdateMode.PATCH))
+    assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{old['1.27.3']}\n"}
+    not_there, held = found[1]["notes"]
+    assert not_there.startswith("`1.27.5` is listed and cannot be taken: ")
+    assert held.startswith("`1.27.4` comes later, and is held (platform-lost): ")
+    assert [word for _, word in asked].count("1.27.5") == 1
+
+
+def test_no_more_tags_are_tried_than_may_be_held_one_after_the_other(tmp_path, loopback):
+    old = loopback.move("nginx", "1.27.1", "old")
+    for number in range(2, 9):
+        loopback.store.tag("library/nginx", f"1.27.{number}", index([image_of(f"lost arm64 {number}")]))
+    found, asked, *_ = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", Rule(update=UpdateMode.PATCH))
+    assert status(found[1]) == ("held", "platform-lost")
+    heads = [word for method, word in asked if word.startswith("1.27")]
+    assert sorted(heads) == ["1.27.1", "1.27.5", "1.27.6", "1.27.7", "1.27.8"]
+
+
+def test_where_another_place_has_a_nearer_tag_both_are_judged_by_what_they_hold(tmp_path, loopback):
+    old = loopback.move("nginx", "1.27.1", "old")
+    before = loopback.store.tag("library/nginx", "1.27.3", index([image_of("a")]))
+    now = loopback.store.tag("library/nginx", "1.27.3", index([image_of("lost arm64")]))
+    loopback.store.tag("library/nginx", "1.27.4", chart := artifact("application/vnd.cncf.helm.config.v1+json", []))
+    content = f"FROM nginx:1.27.1@{old}\nFROM nginx:1.27.3@{before}\n"
+    found, *_ = choose(tmp_path, loopback, content, Rule(update=UpdateMode.PATCH))
+    assert [status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
+    assert found[2]["new_digest"] == now
+    assert chart.digest not in {place["new_digest"] for place in found.values()}
 
 
 # ---- lines that are over ------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from support.worlds import NOW, Loopback, ToldScanner, build, write_tree
 from bot.core.holds import VERSION
 from bot.demo.images import image, index, layer
 from bot.model.errors import StateError
+from bot.model.modes import UpdateMode
 from bot.model.reference import Line
 from bot.model.rules import Rule
 from bot.pipeline.pool import Pool
@@ -226,3 +227,26 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tm
     assert "held (older)" in place["notes"][0]
     fetched = [each for each in asked(loopback, before) if each.startswith("GET")]
     assert fetched == sorted(f"GET python/manifests/{builds[number]} 200" for number in (2, 3, 4))
+
+
+def test_of_tags_that_follow_each_other_faster_than_they_grow_old_the_newest_that_is_old_enough_is_taken(
+    tmp_path, loopback, state
+):
+    """A release for each day; what was never seen as the newest is not asked for."""
+    loopback.memory = memory_in(state)
+    rule = Rule(update=UpdateMode.PATCH, min_age=timedelta(days=3))
+    loopback.rulebook = replace(loopback.rulebook, rules=(rule,))
+    held = loopback.move("python", "3.12.0", "0")
+    loopback.move("python", "3.12.1", "never the newest in a run")
+    files = {"Dockerfile": f"FROM python:3.12.0@{held}\n"}
+    taken = []
+    for day in range(7):
+        loopback.move("python", f"3.12.{day + 2}", str(day + 2))
+        before = len(loopback.registry.served)
+        scanned = run(tmp_path, loopback, files, timedelta(days=day))
+        (place,) = json.loads(scan_document(scanned.report))["occurrences"]
+        taken.append(place.get("new_tag"))
+        tags = [each.split("/")[-1].split()[0] for each in asked(loopback, before) if each.startswith("HEAD")]
+        assert len(tags) <= 5
+        assert "3.12.1" not in tags
+    assert taken == [None, None, None, "3.12.2", "3.12.3", "3.12.4", "3.12.5"]

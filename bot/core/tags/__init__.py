@@ -1,6 +1,6 @@
 """What tags mean to each other: which one is newer, of the same family, a patch of another, or at its end."""
 
-from bot.core.tags.choosing import reaches, successor
+from bot.core.tags.choosing import reaches, successor, successors
 from bot.core.tags.endings import Ending, could_end, ended
 from bot.core.tags.families import is_kin
 from bot.core.tags.patches import original_of, patched
@@ -20,4 +20,5 @@ __all__ = [
     "reaches",
     "read",
     "successor",
+    "successors",
 ]

@@ -12,20 +12,25 @@ from bot.model.modes import UpdateMode
 
 
 def successor(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: bool = False) -> str | None:
-    """Return the newest tag that `tag` may move to within `mode`, None where there is none.
+    """Return the newest tag that `tag` may move to within `mode`, None where there is none."""
+    return next(iter(successors(tag, offered, mode, variants=variants)), None)
 
-    It has the same prefix, suffix and precision; a system (`alpine3.19`, `bookworm`) moves with `variants` only, and
+
+def successors(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: bool = False) -> tuple[str, ...]:
+    """Return all tags that `tag` may move to within `mode`, the newest first.
+
+    Each has the same prefix, suffix and precision; a system (`alpine3.19`, `bookworm`) moves with `variants` only, and
     then upward in its own distribution. A pre-release is chosen only from an earlier one of the same release. Numbers
     are taken as major.minor.patch whatever the publisher means by them; dates behind the name of a system count
     rebuilds, which are patches.
     """
     fixed = _fixed_numbers(mode)
     if fixed is None:
-        return None
+        return ()
     tags = tuple(offered)
     written, found = beside(tag, tags)
     if written is None:
-        return None
+        return ()
     candidates = [
         version
         for version in relatives(written, found)
@@ -36,7 +41,7 @@ def successor(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: b
     schedule = schedule_of(tags) if candidates and written.scheme is Scheme.NUMBERS else None
     if schedule is not None:
         candidates = [version for version in candidates if schedule.allows(written.numbers, version.numbers)]
-    return newest(candidates)
+    return tuple(version.tag for version in sorted(candidates, key=_order, reverse=True))
 
 
 def reaches(tag: str, goal: str, mode: UpdateMode) -> bool:
@@ -56,9 +61,14 @@ def may_follow(written: Version, offered: Version, *, variants: bool) -> bool:
 
 
 def newest(candidates: Iterable[Version]) -> str | None:
-    """Return the tag of the newest; of two that mean the same always the same one."""
-    best = max(candidates, key=lambda version: (version.age, version.tag), default=None)
+    """Return the tag of the newest."""
+    best = max(candidates, key=_order, default=None)
     return best.tag if best is not None else None
+
+
+def _order(version: Version) -> tuple[object, ...]:
+    """Order by age; of two tags that mean the same always the same one comes first."""
+    return (version.age, version.tag)
 
 
 def _fixed_numbers(mode: UpdateMode) -> int | None:
