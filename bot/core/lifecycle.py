@@ -100,7 +100,7 @@ def _is_to_be_rebuilt(request: Seen, wanted: Proposal) -> bool:
 
 def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     remembered = memory(request.body)
-    changes = ticked(request.body) or remembered.automerge is not wanted.automerge
+    changes = ticked(request.body) or remembered.automerge is not bool(wanted.extras.automerge)
     if remembered.withdrawn or remembered.report is None or changes:
         return True
     return is_outdated(remembered.report, wanted.report)

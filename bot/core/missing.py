@@ -32,4 +32,4 @@ def is_accepted(request: Seen) -> bool:
 
 
 def _is_to_be_disarmed(request: Seen, wanted: Proposal) -> bool:
-    return request.armed and memory(request.body).automerge and not wanted.automerge
+    return request.armed and memory(request.body).automerge and not wanted.extras.automerge

@@ -70,7 +70,7 @@ class GitLabForge:
             "title": title,
             "description": proposal.body,
         }
-        labels = ",".join(proposal.labels)
+        labels = ",".join(proposal.extras.labels)
         refuse_too_long(proposal.title, proposal.body, self.limits)
 
         def create(project: Project) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class GitLabForge:
                     raise
                 number = self._open_after(proposal.branch, refusal)
                 made = self._edit(number, {"title": title, "description": proposal.body, "add_labels": labels})
-            missing = [label for label in proposal.labels if label not in made["labels"]]
+            missing = [label for label in proposal.extras.labels if label not in made["labels"]]
             notes = _unlabelled(missing) + _unset(replace(proposal.extras, labels=()))
             return Opened(int(made["iid"]), str(made["web_url"]), notes)
 

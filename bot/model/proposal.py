@@ -59,13 +59,8 @@ class Proposal:
     """16 hexadecimal digits over (path, locator, value): decides pushes."""
     report: str
     """16 hexadecimal digits, see `core.fingerprint`: decides body edits."""
-    labels: tuple[str, ...] = ()
-    reviewers: tuple[str, ...] = ()
-    """Logins, and teams as `team:NAME`."""
-    assignees: tuple[str, ...] = ()
-    milestone: str | None = None
-    automerge: bool = False
-    """Whether the forge may merge it by itself: the conditions of every place hold."""
+    extras: Extras = NO_EXTRAS
+    """What it has besides its branch and its words; it merges by itself where the conditions of every place hold."""
     rebase: Rebase = Rebase.AUTO
     refresh_every: timedelta = REFRESH_EVERY
     """How long an open request stays as it is once somebody accepted it, or while only time went by."""
@@ -86,12 +81,6 @@ class Proposal:
     """What a person declines by closing it."""
     is_draft: bool = False
     """Whether it is opened so that nobody merges it without having looked."""
-
-    @property
-    def extras(self) -> Extras:
-        """What it has besides its branch and its words."""
-        automerge = self.automerge or None
-        return Extras(self.labels, self.reviewers, self.assignees, self.milestone, automerge)
 
 
 @dataclass(frozen=True, slots=True)

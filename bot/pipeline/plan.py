@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.automerge import may_merge
 from bot.core.fingerprint import fingerprint
@@ -99,7 +99,6 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
     needs_people = is_draft or is_first
     automerge = not needs_people and all(may_merge(update, evidence[transition_of(update)]) for update in updates)
     remembered = mark(targets, report, withdrawn=False, automerge=automerge)
-    extras = extras_of(updates)
 
     def view_with(rows: int) -> ProposalView:
         return build_view(updates, evidence, rows, is_first=is_first)
@@ -119,11 +118,7 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
         targets=targets,
         intent=intent,
         report=report,
-        labels=extras.labels,
-        reviewers=extras.reviewers,
-        assignees=extras.assignees,
-        milestone=extras.milestone,
-        automerge=automerge,
+        extras=replace(extras_of(updates), automerge=automerge or None),
         rebase=rebase_of(updates),
         refresh_every=max(update.selected.policy.refresh_every for update in updates),
         slides=all(map(slides, updates)),

@@ -324,7 +324,7 @@ def test_never_rebuilding_leaves_an_accepted_proposal_that_conflicts():
 # What it has besides its words
 
 
-LABELLED = replace(WANTED, labels=("docker",), reviewers=("ada",), milestone="Next")
+LABELLED = replace(WANTED, extras=Extras(labels=("docker",), reviewers=("ada",), milestone="Next"))
 
 
 def test_what_a_killed_run_did_not_set_is_set_by_the_next():
@@ -354,7 +354,7 @@ def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
 
 
 ARMED_BODY = f"text\n\n{mark(TARGETS, REPORT, withdrawn=False, automerge=True)}"
-MERGING = replace(WANTED, automerge=True)
+MERGING = replace(WANTED, extras=Extras(automerge=True))
 
 
 def test_what_may_merge_by_itself_is_armed_once():

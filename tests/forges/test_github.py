@@ -12,6 +12,7 @@ from support.github.stand import TOKEN
 
 from bot.forges import _github_tree
 from bot.model.errors import ForgeError
+from bot.model.extras import Extras
 from bot.model.proposal import NO_DRAFTS
 from bot.model.source import Change, FilePath
 
@@ -172,7 +173,7 @@ def test_where_a_plan_has_no_drafts_it_is_opened_all_the_same_and_said(github):
 
 
 def test_labels_are_added_and_github_makes_those_that_are_missing(github):
-    opened = propose(github, labels=("dependencies", "docker"))
+    opened = propose(github, extras=Extras(labels=("dependencies", "docker")))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
@@ -180,7 +181,7 @@ def test_labels_are_added_and_github_makes_those_that_are_missing(github):
 def test_labels_are_made_where_the_server_does_not(github):
     github.repository.adds_missing_labels = False
     github.repository.labels["docker"] = ("0db7ed", "Containers")
-    opened = propose(github, labels=("dependencies", "docker"))
+    opened = propose(github, extras=Extras(labels=("dependencies", "docker")))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
@@ -189,7 +190,7 @@ def test_labels_are_made_where_the_server_does_not(github):
 def test_a_refused_label_is_a_note_beside_an_open_request(github, adds_missing):
     github.repository.adds_missing_labels = adds_missing
     github.token.can_label = False
-    opened = propose(github, labels=("dependencies",))
+    opened = propose(github, extras=Extras(labels=("dependencies",)))
     (note,) = opened.notes
     assert "issues: write" in note
     assert github.repository.open_pull(BRANCH).number == opened.number

@@ -18,6 +18,7 @@ from support.hosted_stand import no_pause
 
 from bot.forges.github import AppKey, GitHubFleet, InvalidKeyError, Selection
 from bot.model.errors import ForgeError
+from bot.model.extras import Extras
 from bot.model.report import Failed
 from bot.model.source import Change, FilePath
 from bot.ports import GitRepository
@@ -104,7 +105,7 @@ def test_a_permission_that_the_installation_lacks_is_named(stand):
 
 
 def test_labels_need_no_permission_for_issues(stand):
-    assert propose(stand, labels=("dependencies",)).notes == ()
+    assert propose(stand, extras=Extras(labels=("dependencies",))).notes == ()
 
 
 # How long they are used

@@ -16,7 +16,7 @@ def pull(stand):
 
 def test_what_may_merge_by_itself_is_armed_by_us_in_the_way_that_the_repository_has(github):
     github.repository.merge_methods = ("REBASE", "SQUASH")
-    assert propose(github, automerge=True).notes == ()
+    assert propose(github, extras=Extras(automerge=True)).notes == ()
     assert pull(github).auto_merge is github.token.account
     sent = [each.request for each in github.server.writes if each.line == "POST /graphql"]
     assert [each["variables"]["input"]["mergeMethod"] for each in sent] == ["REBASE"]
@@ -36,19 +36,19 @@ def test_what_may_not_is_not(github):
 )
 def test_where_github_does_not_let_it_the_note_says_what_to_do(github, setting, advice):
     setattr(github.repository, setting, False)
-    (note,) = propose(github, automerge=True).notes
+    (note,) = propose(github, extras=Extras(automerge=True)).notes
     assert advice in note
     assert pull(github).auto_merge is None
 
 
 def test_a_draft_is_never_armed(github):
-    (note,) = propose(github, automerge=True, is_draft=True).notes
+    (note,) = propose(github, extras=Extras(automerge=True), is_draft=True).notes
     assert "it is a draft" in note
 
 
 def test_an_older_server_says_so(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
-    (note,) = propose(stand, automerge=True).notes
+    (note,) = propose(stand, extras=Extras(automerge=True)).notes
     assert "could not be set to merge by itself" in note
     assert pull(stand).auto_merge is None
 
@@ -57,13 +57,13 @@ def test_what_somebody_pushed_to_in_between_is_not_armed(github):
     forge = github.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
     github.commit(BRANCH, {"README.md": "Mine.\n"})
-    (note,) = forge.open(proposal(automerge=True)).notes
+    (note,) = forge.open(proposal(extras=Extras(automerge=True))).notes
     assert "somebody pushed to it" in note
     assert pull(github).auto_merge is None
 
 
 def test_what_is_armed_can_be_disarmed_and_once_more(github):
-    propose(github, automerge=True)
+    propose(github, extras=Extras(automerge=True))
     (seen,) = look(github)
     for _ in range(2):
         assert github.forge().amend(seen, seen.title, seen.body, Extras(automerge=False)) == ()
@@ -71,7 +71,7 @@ def test_what_is_armed_can_be_disarmed_and_once_more(github):
 
 
 def test_what_cannot_be_disarmed_is_an_error(github):
-    propose(github, automerge=True)
+    propose(github, extras=Extras(automerge=True))
     (seen,) = look(github)
     refusal = {"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}
     github.server.fail("POST /graphql", github.server.reply(refusal))

@@ -152,7 +152,7 @@ def test_nothing_was_ever_set_on_a_fresh_request(github):
 
 
 def test_what_was_set_is_known_though_people_took_it_off(github):
-    propose(github, labels=("dependencies",))
+    propose(github, extras=Extras(labels=("dependencies",)))
     pull = github.repository.open_pull(BRANCH)
     for kind, subject in [
         ("ReviewRequestedEvent", "ada"),
@@ -169,6 +169,6 @@ def test_what_was_set_is_known_though_people_took_it_off(github):
 
 def test_where_only_rest_answers_nobody_can_say_what_was_set(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
-    propose(stand, labels=("dependencies",))
+    propose(stand, extras=Extras(labels=("dependencies",)))
     (seen,) = look(stand)
     assert seen.ever is None

@@ -25,6 +25,7 @@ from support.gitlab.stand import TOKEN
 from bot.core.lifecycle import next_step
 from bot.forges.gitlab import GitLabFleet
 from bot.model.errors import ForgeError
+from bot.model.extras import Extras
 from bot.model.proposal import Leave, LeaveReason, RequestState
 from bot.model.source import Change, FilePath
 
@@ -192,14 +193,14 @@ def test_a_title_has_room_for_what_makes_it_a_draft(gitlab):
 
 def test_labels_are_made_on_the_fly(gitlab):
     push(gitlab)
-    assert gitlab.forge().open(replace(proposal(), labels=("dependencies", "docker"))).notes == ()
+    assert gitlab.forge().open(replace(proposal(), extras=Extras(labels=("dependencies", "docker")))).notes == ()
     assert gitlab.project.open_request(BRANCH).labels == ["dependencies", "docker"]
 
 
 def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab):
     gitlab.token.can_label = False
     push(gitlab)
-    opened = gitlab.forge().open(replace(proposal(), labels=("dependencies",)))
+    opened = gitlab.forge().open(replace(proposal(), extras=Extras(labels=("dependencies",))))
     (note,) = opened.notes
     assert "dependencies" in note
     assert open_one(gitlab).number == opened.number
@@ -208,7 +209,7 @@ def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab)
 def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(gitlab):
     push(gitlab)
     gitlab.server.world.propose(gitlab.project, gitlab.project, BRANCH, gitlab.server.world.ada, "Mine")
-    opened = gitlab.forge().open(replace(proposal(), labels=("docker",)))
+    opened = gitlab.forge().open(replace(proposal(), extras=Extras(labels=("docker",))))
     assert (opened.number, opened.notes) == (1, ())
     (request,) = gitlab.requests()
     assert request.title == proposal().title
