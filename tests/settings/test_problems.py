@@ -11,10 +11,6 @@ from bot.settings import load
 from bot.settings.file import config_of
 
 ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
-TASKS = (
-    "/subscriptions/4385cf00-2d3a-425a-832f-f4285b1c9dce/resourceGroups/rg"
-    "/providers/Microsoft.ContainerRegistry/registries/contoso"
-)
 WRONG = [
     # keys
     ("speed: {}", "speed", "is no key here; there are schema, forges"),
@@ -150,134 +146,6 @@ WRONG = [
     ("forges: [{kind: local, url: x, token_env: X}]", "forges[0].token_env", "there are kind, url, repositories"),
     ("forges: [{kind: local, url: x, repositories: [../y]}]", "forges[0].repositories[0]", "without `..`"),
     ("forges: [{kind: local, url: x, repositories: [/y]}]", "forges[0].repositories[0]", "inside the folder"),
-    # registries
-    ("registries: [{host: nginx}]", "registries[0].host", "is no registry"),
-    ("registries: [{host: a b.example.com}]", "registries[0].host", "is no registry"),
-    ("registries: [{host: a.example.com/b}]", "registries[0].host", "is no registry"),
-    ("registries: [{host: 'http://a.example.com'}]", "registries[0].host", "`insecure: true`"),
-    ("registries: [{host: ghcr.io}, {host: GHCR.io}]", "registries[1].host", "already listed, by registries[0]"),
-    ("registries: [{host: docker.io}, {host: index.docker.io}]", "registries[1].host", "already listed"),
-    ("registries: [{host: docker.io}, {host: registry-1.docker.io}]", "registries[1].host", "already listed"),
-    ("registries: [{host: ghcr.io, mirror: ghcr.io}]", "registries[0].mirror", "is the registry itself"),
-    ("registries: [{host: ghcr.io, mirror: a.example.com/B}]", "registries[0].mirror", "lower-case words"),
-    ("registries: [{host: ghcr.io, username_env: U}]", "registries[0].username_env", "needs `password_env`"),
-    ("registries: [{host: ghcr.io, password_env: P}]", "registries[0].password_env", "needs `username_env`"),
-    (
-        "registries: [{host: ghcr.io, username_env: U, password_env: P, auth: anonymous}]",
-        "registries[0].auth",
-        "contradicts `username_env`",
-    ),
-    ("registries: [{host: ghcr.io, mirror: a.example.com//b}]", "registries[0].mirror", "lower-case words"),
-    ("registries: [{host: a.example.com/b, insecure: true}]", "registries[0].host", "needs `upstream` beside it"),
-    (
-        "registries: [{host: a.example.com/b, upstream: docker.io, insecure: true}]",
-        "registries[0].insecure",
-        "write it in an entry for `a.example.com`",
-    ),
-    (
-        "registries: [{host: eu.gcr.io/b, upstream: docker.io, auth: gar}]",
-        "registries[0].auth",
-        "write it in an entry for `eu.gcr.io`",
-    ),
-    (
-        "registries: [{host: a.io/b, upstream: ghcr.io}, {host: a.io/b/, upstream: quay.io}]",
-        "registries[1].host",
-        "`a.io/b` is already listed, by registries[0]",
-    ),
-    ("registries: [{host: a.io, upstream: docker.io/Library}]", "registries[0].upstream", "lower-case words"),
-    ("registries: [{host: a.io/b, upstream: a.io/b}]", "registries[0].upstream", "is the cache itself"),
-    ("registries: [{host: a.io/b, upstream: a.io}]", "registries[0].upstream", "is the cache itself"),
-    ("registries: [{host: a.io, upstream: a.io/b}]", "registries[0].upstream", "is the cache itself"),
-    ("registries: [{host: a.io/b, upstream: c.io}]", "registries[0].upstream", "list it by itself"),
-    (
-        "registries: [{host: a.io, upstream: c.io/d}, {host: c.io, upstream: docker.io}]",
-        "registries[0].upstream",
-        "is in a cache itself, by registries[1]",
-    ),
-    (
-        "registries: [{host: a.io/b, upstream: docker.io}, {host: docker.io, mirror: a.io/b}]",
-        "registries[0].upstream",
-        "is asked at `a.io/b`, by registries[1], which is where the cache is",
-    ),
-    ("registries: [{host: ghcr.io, auth: ecr}]", "registries[0].auth", "and `ghcr.io` is none"),
-    (
-        "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example, auth: ecr}]",
-        "registries[0].auth",
-        "is for `ACCOUNT.dkr.ecr.REGION.amazonaws.com`",
-    ),
-    (
-        "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, auth: ecr, insecure: true}]",
-        "registries[0].insecure",
-        "never go over plain http",
-    ),
-    ("registries: [{host: x-docker.pkg.dev.evil.example, auth: gar}]", "registries[0].auth", "is none"),
-    (
-        "registries: [{host: eu.gcr.io, auth: gar, username_env: U, password_env: P}]",
-        "registries[0].auth",
-        "contradicts `username_env`",
-    ),
-    ("registries: [{host: ghcr.io, auth: docker}]", "registries[0].auth", "did you mean `docker-config`?"),
-    (
-        "registries: [{host: ghcr.io, auth: kerberos}]",
-        "registries[0].auth",
-        "is none of docker-config, anonymous",
-    ),
-    ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "say so with `trusted_realms: [ghcr.io]`"),
-    (
-        "registries: [{host: contoso.azurecr.io.attacker.example, auth: azure}]",
-        "registries[0].auth",
-        "is not named as Azure names registries",
-    ),
-    (
-        "registries: [{host: contoso.azurecr.io, auth: azure, insecure: true}]",
-        "registries[0].insecure",
-        "never go over plain http",
-    ),
-    (
-        """
-        registries:
-          - {host: docker.io, mirror: contoso.azurecr.io/hub, insecure: true}
-          - {host: contoso.azurecr.io, auth: azure}
-        """,
-        "registries[0].insecure",
-        "of `contoso.azurecr.io`: the tokens of clouds never go over plain http",
-    ),
-    ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "shows no certificate"),
-    ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is no registry"),
-    (f"registries: [{{host: contoso.azurecr.io, tasks: {TASKS}}}]", "registries[0].tasks", "needs `auth: azure`"),
-    (
-        f"registries: [{{host: contoso.azurecr.io, auth: docker-config, tasks: {TASKS}}}]",
-        "registries[0].tasks",
-        "needs `auth: azure` beside it",
-    ),
-    (
-        f"registries: [{{host: fabrikam.azurecr.io, auth: azure, tasks: {TASKS}}}]",
-        "registries[0].tasks",
-        "is about the registry `contoso`, and not about `fabrikam.azurecr.io`",
-    ),
-    (
-        f"registries: [{{host: contoso.azurecr.io/hub, upstream: docker.io, tasks: {TASKS}}}]",
-        "registries[0].tasks",
-        "is about the whole host",
-    ),
-    *(
-        (f"registries: [{{host: contoso.azurecr.io, auth: azure, tasks: '{wrong}'}}]", "registries[0].tasks", "prints")
-        for wrong in [
-            "contoso",
-            TASKS.removeprefix("/"),
-            f"{TASKS}/",
-            f"{TASKS}/tasks",
-            f"{TASKS}?api-version=1",
-            f"https://management.azure.com{TASKS}",
-            TASKS.replace("4385cf00-", ""),
-            TASKS.replace("/rg/", "/r.g./"),
-            TASKS.replace("/rg/", "/../"),
-            TASKS.replace("/rg/", "/a/b/"),
-            TASKS.replace("/rg/", "/a%2fb/"),
-            TASKS.replace("Microsoft.ContainerRegistry", "Microsoft-ContainerRegistry"),
-            TASKS.replace("contoso", "con-toso"),
-        ]
-    ),
     # policy
     ("policy: [{match: {image: '**'}}]", "policy[0]", "sets nothing"),
     ("policy: [{pin: true, match: {image: nginx}}]", "policy[0].match.image", "`docker.io/library/nginx`"),
@@ -424,8 +292,3 @@ def test_whatever_the_document_holds_it_is_a_config_or_has_problems(document):
     config, problems = config_of(document, need_forges=False)
     assert config is not None or problems
     assert all(problem.what for problem in problems)
-
-
-def test_caches_of_each_other_are_refused_both(problems_of):
-    problems = problems_of("registries: [{host: a.io, upstream: c.io}, {host: c.io, upstream: a.io}]")
-    assert problems.keys() == {"registries[0].upstream", "registries[1].upstream"}
