@@ -182,7 +182,8 @@ class Forge(Protocol):
     def amend(self, seen: Seen, title: str, body: str, extras: Extras = ...) -> tuple[str, ...]:
         """Change title and body of an open request where they are others, and set `extras` on it.
 
-        What could not be set is returned in sentences; where it must no longer merge by itself, that is ForgeError.
+        The labels behind `seen.asks` come off. What could not be set is returned in sentences; where it must no longer
+        merge by itself, that is ForgeError.
         """
         ...
 

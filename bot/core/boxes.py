@@ -1,8 +1,9 @@
-"""Boxes that people tick: in the body of a proposal for that one, in the dashboard for each of its branches."""
+"""What people ask for: boxes that they tick in a body or the dashboard, and labels that they give a request."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.model.dashboard import Ask
@@ -27,6 +28,20 @@ class Box:
     def __str__(self) -> str:
         words = f"{self.ask} {self.branch}".strip()
         return f"- [ ] <!-- basebump:{words} -->"
+
+
+LABELS = {f"basebump-{ask}": ask for ask in (Ask.REBASE, Ask.AGAIN)}
+"""Labels that people give a request to ask for something of it; what waits has no request yet."""
+
+
+def asked_by(labels: Iterable[str]) -> frozenset[Ask]:
+    """Return what the labels of a request ask for."""
+    return frozenset(LABELS[label] for label in labels if label in LABELS)
+
+
+def labels_of(asks: Iterable[Ask]) -> tuple[str, ...]:
+    """Return the labels that ask for it."""
+    return tuple(label for label, ask in LABELS.items() if ask in asks)
 
 
 def ticked(body: str) -> frozenset[tuple[Ask, str]]:

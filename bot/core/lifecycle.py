@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
@@ -46,25 +47,31 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
             return None
         return Sweep(branch) if known else Leave(branch.branch, LeaveReason.UNKNOWN, branch)
     ended = [each for each in seen if each.state is RequestState.CLOSED]
-    declined = next((each for each in ended if _declines(each, wanted)), None)
-    if declined is not None and Ask.AGAIN not in wanted.asks:
-        return Leave(wanted.branch, LeaveReason.DECLINED, declined)
-    if wanted.is_first and Ask.AGAIN not in wanted.asks and (closed := next(filter(_is_persons, ended), None)):
-        return Leave(wanted.branch, LeaveReason.OPTED_OUT, closed)
-    muting = next((each for each in ended if _mutes(each, wanted)), None)
-    if muting is not None and not wanted.is_urgent and Ask.AGAIN not in wanted.asks:
-        return Leave(wanted.branch, LeaveReason.MUTED, muting)
+    if seen and seen[0] in ended:  # a label on an older one was answered by what came after it
+        wanted = replace(wanted, asks=wanted.asks | seen[0].asks)
+    if Ask.AGAIN not in wanted.asks and (refusal := _refusal(wanted, ended)) is not None:
+        return refusal
     withdrawn = ended[0] if ended and memory(ended[0].body).withdrawn else None
     was_merged = any(each.state is RequestState.MERGED for each in seen)
     is_ready = branch is not None and branch.intent == wanted.intent and not branch.conflicts and not was_merged
     return Open(wanted, push=not is_ready, over=branch, withdrawn=withdrawn)
 
 
+def _refusal(wanted: Proposal, ended: Sequence[Seen]) -> Leave | None:
+    """Return what a person said no to, and how far that reaches; None where nobody did."""
+    declined = next((each for each in ended if _declines(each, wanted)), None)
+    if declined is not None:
+        return Leave(wanted.branch, LeaveReason.DECLINED, declined)
+    if wanted.is_first and (closed := next(filter(_is_persons, ended), None)):
+        return Leave(wanted.branch, LeaveReason.OPTED_OUT, closed)
+    muting = next((each for each in ended if _mutes(each, wanted)), None)
+    if muting is not None and not wanted.is_urgent:
+        return Leave(wanted.branch, LeaveReason.MUTED, muting)
+    return None
+
+
 def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: datetime) -> Step:
-    is_asked_for = isinstance(wanted, Proposal) and Ask.REBASE in {
-        *wanted.asks,
-        *(ask for ask, _ in ticked(request.body)),
-    }
+    is_asked_for = isinstance(wanted, Proposal) and Ask.REBASE in _asks(wanted, request)
     if request.intent is None and not is_asked_for:
         return Leave(request.branch, LeaveReason.EDITED, request, tell=not request.told)
     if not known:
@@ -82,8 +89,8 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
 
 
 def _asks(wanted: Proposal, request: Seen) -> frozenset[Ask]:
-    """Return what people ask for, in the dashboard or in the body."""
-    return wanted.asks | {ask for ask, _ in ticked(request.body)}
+    """Return what people ask for: in the dashboard, by a label, or in the body."""
+    return wanted.asks | request.asks | {ask for ask, _ in ticked(request.body)}
 
 
 def _is_to_be_rebuilt(request: Seen, wanted: Proposal) -> bool:
@@ -100,7 +107,8 @@ def _is_to_be_rebuilt(request: Seen, wanted: Proposal) -> bool:
 
 def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     remembered = memory(request.body)
-    changes = ticked(request.body) or remembered.automerge is not bool(wanted.extras.automerge)
+    is_answered = ticked(request.body) or request.asks
+    changes = is_answered or remembered.automerge is not bool(wanted.extras.automerge)
     if remembered.withdrawn or remembered.report is None or changes:
         return True
     return is_outdated(remembered.report, wanted.report)

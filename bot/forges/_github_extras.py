@@ -22,7 +22,7 @@ MAX_MILESTONES = 500
 
 
 class ExtrasWriter:
-    """Sets extras in one repository, in one run. No method raises: all return what could not be done, in sentences."""
+    """Sets extras in one repository, in one run. What could not be set is returned, in sentences."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -37,6 +37,23 @@ class ExtrasWriter:
             *self._assign(number, extras.assignees),
             *(self._plan_for(number, extras.milestone) if extras.milestone is not None else ()),
         )
+
+    def take_off(self, number: int, label: str) -> None:
+        """Take a label off; one that is not there is done. Raises RefusedError.
+
+        https://docs.github.com/en/rest/issues/labels#remove-a-label-from-an-issue
+        """
+        try:
+            self._remote.write(
+                f"take the label {label} off pull request #{number}",
+                lambda repository: repository.requester.requestJsonAndCheck(
+                    "DELETE", f"{repository.url}/issues/{number}/labels/{quote(label, safe='')}"
+                ),
+                PULLS_WRITE,
+            )
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
 
     def _add_labels(self, number: int, labels: Sequence[str]) -> list[str]:
         """Add labels, made first where they are missing, so that they say what they are."""

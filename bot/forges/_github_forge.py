@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from github.Repository import Repository
 
+from bot.core.boxes import labels_of
 from bot.core.mark import TOLD
 from bot.forges._github_automerge import Automerge
 from bot.forges._github_commit import make_commit, permission_for
@@ -86,11 +87,13 @@ class GitHubForge:
     def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
         """Change title and body of an open pull request where they are others, and set `extras` on it.
 
-        What could not be set is returned in sentences.
+        The labels by which people asked for that come off. What could not be set is returned in sentences.
         """
         number = request_number(seen)
         if (title, body) != (seen.title, seen.body):
             self._edit(number, title, body)
+        for label in labels_of(seen.asks):
+            self._extras.take_off(number, label)
         return self._set(number, extras, self._pushed.get(seen.branch, seen.head))
 
     def close(self, seen: Seen) -> None:

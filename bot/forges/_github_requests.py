@@ -12,6 +12,7 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.core.base_branches import Base
+from bot.core.boxes import asked_by
 from bot.core.mark import TOLD
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
@@ -43,6 +44,7 @@ class _Request:
     closed: datetime | None
     opener: str | None
     """The login of a bot that opened it; people have no business here."""
+    labels: tuple[str, ...]
     armed_by: str | None
     """The login of who set it to merge by itself."""
 
@@ -172,6 +174,7 @@ class Requests:
             committed=commit.committed if commit else None,
             behind=commit is not None and commit.behind,
             strict=state is not None and (context.strict or state == BEHIND),
+            asks=asked_by(request.labels),
             opened=request.opened,
             closed=request.closed,
         )
@@ -221,5 +224,6 @@ def _request(pull: PullRequest) -> _Request:
         opened=pull.created_at,
         closed=pull.closed_at,
         opener=_bot(pull.user),
+        labels=tuple(label.name for label in pull.labels),
         armed_by=pull.auto_merge["enabled_by"]["login"] if pull.auto_merge else None,
     )

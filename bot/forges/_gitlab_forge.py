@@ -8,6 +8,7 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
+from bot.core.boxes import labels_of
 from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_commit import push_commit
@@ -89,12 +90,16 @@ class GitLabForge:
             return Opened(int(made["iid"]), str(made["web_url"]), notes)
 
     def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
-        """Change title and body of an open merge request; whether it is a draft stays as it is."""
+        """Change title and body of an open merge request, and take the labels off by which people asked for that.
+
+        Whether it is a draft stays as it is.
+        """
         number = request_number(seen)
         refuse_too_long(title, body, self.limits)
         with understood(self._remote.name):
             prefix = DRAFT if self._requests.is_draft(number) else ""
-            self._edit(number, {"title": prefix + title, "description": body})
+            answered = {"remove_labels": ",".join(labels_of(seen.asks))} if seen.asks else {}
+            self._edit(number, {"title": prefix + title, "description": body} | answered)
         return _unset(extras)
 
     def close(self, seen: Seen) -> None:

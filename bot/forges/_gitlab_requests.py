@@ -10,6 +10,7 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
+from bot.core.boxes import asked_by
 from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Tip
 from bot.forges._gitlab_connection import Remote
@@ -50,6 +51,7 @@ class _Request:
     body: str
     is_armed: bool
     """Whether it is set to merge by itself, or merges just now."""
+    labels: tuple[str, ...]
     closed: datetime | None
 
 
@@ -165,6 +167,7 @@ class Requests:
             accepted=request.is_armed or (is_open and is_ours and self._is_approved(request.number)),
             committed=head.committed if head else None,
             behind=head is not None and head.behind,
+            asks=asked_by(request.labels),
             closed=request.closed,
         )
 
@@ -195,5 +198,6 @@ def _request(found: Mapping[str, Any]) -> _Request:
         title=title.removeprefix(DRAFT) if found.get("draft") else title,
         body=str(found.get("description") or ""),
         is_armed=bool(found.get("merge_when_pipeline_succeeds")) or found["state"] == "locked",
+        labels=tuple(map(str, found.get("labels") or ())),
         closed=datetime.fromisoformat(ended) if ended else None,
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Ask(StrEnum):
-    """What a person asks for by ticking a box."""
+    """What a person asks for, by ticking a box or by a label."""
 
     OPEN = "open"
     """Open it now, whatever limits and schedules say."""

@@ -132,6 +132,8 @@ class Seen:
     """Whether the base branch has commits that it does not hold."""
     strict: bool = False
     """Whether the forge merges it only while it is not behind; asked for only where it is."""
+    asks: frozenset[Ask] = frozenset()
+    """What people ask for by the labels that they gave it."""
     opened: datetime | None = None
     closed: datetime | None = None
 

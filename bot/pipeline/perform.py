@@ -78,7 +78,7 @@ class Performer:
             return _of_wanted(proposal, ProposalOutcome.WOULD_REFRESH, step.seen.url)
         seen, extras, notes = step.seen, step.extras, list[str]()
         if step.push and extras.automerge is False:  # else what comes might be merged before anybody looked
-            notes += self.forge.amend(seen, seen.title, seen.body, Extras(automerge=False))
+            notes += self.forge.amend(replace(seen, asks=frozenset()), seen.title, seen.body, Extras(automerge=False))
             extras = replace(extras, automerge=None)
         if step.push:
             self._push(proposal, seen)

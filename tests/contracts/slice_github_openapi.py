@@ -46,6 +46,7 @@ OPERATIONS = (
     f"get {REPOSITORY}/issues/{{issue_number}}/comments",
     f"post {REPOSITORY}/issues/{{issue_number}}/comments",
     f"post {REPOSITORY}/issues/{{issue_number}}/labels",
+    f"delete {REPOSITORY}/issues/{{issue_number}}/labels/{{name}}",
     f"get {REPOSITORY}/issues",
     f"post {REPOSITORY}/issues",
     f"get {REPOSITORY}/issues/{{issue_number}}",

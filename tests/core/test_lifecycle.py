@@ -143,6 +143,21 @@ def test_what_was_declined_comes_back_when_somebody_asks_for_it():
     assert _step(again, _seen(RequestState.CLOSED, targets=TARGETS_BEFORE)) == Open(again, push=True)
 
 
+def test_a_label_rebuilds_and_is_answered_though_the_words_stay():
+    before = _seen(intent=None, asks=frozenset({Ask.REBASE}))
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
+    pointless = _seen(asks=frozenset({Ask.AGAIN}))
+    assert _step(WANTED, pointless) == Refresh(pointless, WANTED, push=False, amend=True)
+
+
+def test_a_label_brings_back_only_from_the_newest_request():
+    closed = _seen(RequestState.CLOSED)
+    labelled = replace(closed, asks=frozenset({Ask.AGAIN}))
+    again = replace(WANTED, asks=frozenset({Ask.AGAIN}))
+    assert _step(WANTED, labelled, closed) == Open(again, push=True)
+    assert _step(WANTED, closed, labelled) == Leave(BRANCH, LeaveReason.DECLINED, closed)
+
+
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
 def test_what_was_not_wholly_looked_at_is_left_exactly_as_it_is(wanted):
     before = _seen(intent="9" * 16)

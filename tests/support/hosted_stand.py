@@ -53,6 +53,10 @@ class HostedStand(GitStand):
     def propose_by_hand(self, branch: str) -> None:
         """Let a person open a request for a branch, though there is one."""
 
+    @abstractmethod
+    def label(self, branch: str, label: str) -> None:
+        """Let a person give a label to the newest request of a branch, open or not."""
+
     def end(self) -> None:
         self.server.stop()
 

@@ -29,6 +29,15 @@ def add_labels(call: Call, number: str) -> Reply:
     return Reply(200, [call.shapes.label(repository, name) for name in pull.labels])
 
 
+def take_label(call: Call, number: str, name: str) -> Reply:
+    pull = pull_of(call, number)
+    _check_triage(call)
+    if name not in pull.labels:
+        raise ProblemError(404, "Label does not exist")
+    pull.labels.remove(name)
+    return Reply(200, [call.shapes.label(call.repository, each) for each in pull.labels])
+
+
 def create_label(call: Call) -> Reply:
     repository, name = call.repository, call.need("name")
     _check_triage(call)

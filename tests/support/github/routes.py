@@ -111,6 +111,7 @@ _ROUTES: dict[str, Handler] = {
     f"GET {_REPOSITORY}/pulls/{{number}}/reviews": pulls.list_reviews,
     f"POST {_REPOSITORY}/labels": extras.create_label,
     f"POST {_REPOSITORY}/issues/{{number}}/labels": extras.add_labels,
+    f"DELETE {_REPOSITORY}/issues/{{number}}/labels/{{name}}": extras.take_label,
     f"GET {_REPOSITORY}/issues/{{number}}/comments": pulls.list_comments,
     f"POST {_REPOSITORY}/issues/{{number}}/comments": pulls.create_comment,
 }

@@ -57,6 +57,12 @@ class GitHubStand(HostedStand):
         world = self.server.world
         world.propose(self.repository, self.repository, branch, world.accounts["ada"])
 
+    def label(self, branch: str, label: str) -> None:
+        self.repository.labels.setdefault(label, ("ededed", ""))
+        newest = next(pull for pull in reversed(self.repository.pulls) if pull.branch == branch)
+        newest.labels.append(label)
+        newest.note("LabeledEvent", label)
+
     def close_request(self, branch: str) -> None:
         self.repository.open_pull(branch).close()
 

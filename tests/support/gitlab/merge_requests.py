@@ -53,6 +53,8 @@ def edit_request(call: Call, number: str) -> Reply:
             request.state, request.closed = "opened", None
     request.title, request.description = title, description
     _label(call, request, words.get("add_labels", ""))
+    taken = words.get("remove_labels", "").split(",")
+    request.labels[:] = [each for each in request.labels if each not in taken]
     return Reply(200, call.shapes.one_request(call.project, request))
 
 

@@ -43,6 +43,10 @@ class GitLabStand(HostedStand):
         world = self.server.world
         world.propose(self.project, self.project, branch, world.ada)
 
+    def label(self, branch: str, label: str) -> None:
+        newest = next(each for each in reversed(self.project.requests) if each.branch == branch)
+        newest.labels.append(label)
+
     def close_request(self, branch: str) -> None:
         self.project.open_request(branch).close()
 

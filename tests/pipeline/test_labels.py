@@ -1,0 +1,96 @@
+"""Labels by which people ask: to have a branch rebuilt, and to have back what somebody closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.github.stand import GitHubAppStand, GitHubStand
+from support.gitlab.stand import GitLabStand
+from support.hosted_stand import HostedStand
+from support.stands import Killed
+from support.worlds import Loopback, build, outcomes
+
+from bot.model.proposal import RequestState
+from bot.model.vocabulary import Level
+
+pytestmark = pytest.mark.real("git")
+
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
+
+
+@pytest.fixture(params=STANDS)
+def stand(request, tmp_path) -> Iterator[HostedStand]:
+    made = STANDS[request.param](tmp_path, FILES)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def moved(loopback) -> Loopback:
+    loopback.move("python", "3.12-slim", "old")
+    loopback.move("python", "3.12-slim", "new")
+    return loopback
+
+
+def test_a_label_rebuilds_a_branch_that_somebody_committed_to_and_comes_off(stand, moved):
+    moved.run([stand.fleet()])
+    stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
+    assert outcomes(moved.run([stand.fleet()])) == ["left-alone"]
+    stand.label(BRANCH, "basebump-rebase")
+    stand.label(BRANCH, "urgent")
+    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert len(stand.commits(BRANCH)) == 1
+    (request,) = stand.requests()
+    assert request.labels == ("urgent",)
+    before = list(stand.writes)
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    assert stand.writes == before
+
+
+def test_a_run_that_is_killed_while_it_answers_a_label_is_made_good_by_the_next(stand, moved):
+    moved.run([stand.fleet()])
+    stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
+    stand.label(BRANCH, "basebump-rebase")
+    deaths = 0
+    for write in range(1, 20):
+        stand.die_before(write)
+        try:
+            moved.run([stand.fleet()])
+        except Killed:
+            deaths += 1
+            continue
+        break
+    assert deaths
+    (request,) = stand.requests()
+    assert request.labels == ()
+    assert len(stand.commits(BRANCH)) == 1
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+
+
+def test_a_label_brings_back_what_was_declined_once(stand, moved):
+    moved.run([stand.fleet()])
+    stand.close_request(BRANCH)
+    assert outcomes(moved.run([stand.fleet()])) == ["declined"]
+    stand.label(BRANCH, "basebump-again")
+    assert outcomes(moved.run([stand.fleet()])) == ["opened"]
+    stand.close_request(BRANCH)
+    assert outcomes(moved.run([stand.fleet()])) == ["declined"]
+    assert [each.state for each in stand.requests()] == [RequestState.CLOSED] * 2
+
+
+def test_below_the_rung_that_proposes_a_label_stays(stand, moved):
+    moved.run([stand.fleet()])
+    stand.label(BRANCH, "basebump-rebase")
+    before = list(stand.writes)
+    assert outcomes(moved.run([stand.fleet()], level=Level.PUSH)) == ["would-refresh"]
+    assert stand.writes == before
+
+
+def test_what_is_not_wanted_is_closed_whatever_its_labels_ask(stand, moved):
+    moved.run([stand.fleet()])
+    stand.label(BRANCH, "basebump-rebase")
+    stand.commit("main", {"Dockerfile": "FROM scratch\n"})
+    assert outcomes(moved.run([stand.fleet()])) == ["closed"]
