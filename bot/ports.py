@@ -142,6 +142,8 @@ class ForgeLimits:
     title_characters: int
     sigil: str = "#"
     """What stands before the number of a request where a text speaks of it."""
+    guarded: str = ""
+    """Where files stand that not every token may change, with the slash at its end; empty where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ class Forge(Protocol):
         """Make one commit on the base's commit and point `branch` to it; return the commit.
 
         `over` is the commit that the branch must point to, None where it must not exist: otherwise ForgeError.
-        File modes stay; a path that is no regular file in the base is refused.
+        File modes stay; a path that is no regular file in the base is refused. GuardedError where the token may not
+        change what is `guarded`: then nothing was made.
         """
         ...
 

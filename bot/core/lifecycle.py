@@ -30,6 +30,19 @@ from bot.model.proposal import (
 )
 
 
+def as_it_stands(wanted: Proposal, seen: Iterable[Seen]) -> Proposal:
+    """Return what is wanted, without the files that the forge kept from the token when the branch was made.
+
+    Who asks for the branch to be rebuilt has them tried again.
+    """
+    standing = [each for each in seen if each.state in (RequestState.OPEN, RequestState.BRANCH)]
+    lesser = wanted.lesser
+    if lesser is None or not any(each.intent == lesser.intent for each in standing):
+        return wanted
+    is_asked_for = any(Ask.REBASE in _asks(wanted, each) for each in standing)
+    return wanted if is_asked_for else replace(lesser, asks=wanted.asks)
+
+
 def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool, now: datetime) -> Step | None:
     """Return the next step for one branch, or None when there is nothing to do and nothing to say.
 

@@ -140,6 +140,10 @@ class ProposalView:
     files: tuple[FileView, ...]
     files_cut: int
     """How many were left out."""
+    left_out: tuple[Text, ...]
+    """Files that stay as they are since the forge keeps them from the token: GitHub its workflows."""
+    left_out_cut: int
+    """How many were left out of that list."""
     scanner: Text | None
     scanner_version: Text | None
     database: Text | None
@@ -147,7 +151,12 @@ class ProposalView:
 
 
 def build_view(
-    updates: Sequence[Update], evidence: Mapping[Transition, Evidence], rows: int, *, is_first: bool = False
+    updates: Sequence[Update],
+    evidence: Mapping[Transition, Evidence],
+    rows: int,
+    *,
+    is_first: bool = False,
+    left_out: Sequence[str] = (),
 ) -> ProposalView:
     """Return the view of one proposal; each list has at most `rows` rows."""
     by_transition: dict[Transition, list[Update]] = {}
@@ -170,6 +179,8 @@ def build_view(
         transitions_cut=len(moved) - len(shown),
         files=files[:rows],
         files_cut=max(0, len(files) - rows),
+        left_out=tuple(map(Text, left_out[:rows])),
+        left_out_cut=max(0, len(left_out) - rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,

@@ -17,20 +17,27 @@ from bot.forges._git_objects import RegularFile
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import CONTENTS_WRITE, WORKFLOWS_WRITE
 from bot.forges._github_tree import list_files
-from bot.model.errors import ForgeError
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.model.errors import ForgeError, GuardedError
 from bot.model.source import Change, FilePath
 
-_WORKFLOWS = ".github/workflows/"
+WORKFLOWS = ".github/workflows/"
+"""Files for which a token needs a permission of its own: GitHub refuses any tree that changes one.
+
+https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps, `workflow`
+"""
 
 
 def permission_for(changes: Iterable[Change]) -> str:
     """Return what it takes to push a commit: GitHub guards the files of its workflows."""
-    touches_workflows = any(change.path.startswith(_WORKFLOWS) for change in changes)
+    touches_workflows = any(change.path.startswith(WORKFLOWS) for change in changes)
     return WORKFLOWS_WRITE if touches_workflows else CONTENTS_WRITE
 
 
 def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: str) -> str:
     """Make a commit on `base` in which only `changes` differ, and return it. Raises ForgeError.
+
+    That is a GuardedError where the token may not change workflows.
 
     Neither author nor committer is sent: GitHub fills in the token's own, and signs for Apps
     (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
@@ -39,14 +46,24 @@ def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: s
     expected = as_stored(changes, list_files(remote, parent.tree.sha).files, remote.name)
     needs = permission_for(changes)
     elements = [_element(remote, change, expected[change.path]) for change in changes]
-    tree = remote.write(
-        "store the changed files", lambda repository: repository.create_git_tree(elements, parent.tree), needs
-    )
+    try:
+        tree = remote.write(
+            "store the changed files", lambda repository: repository.create_git_tree(elements, parent.tree), needs
+        )
+    except RefusedError as refusal:
+        if needs == WORKFLOWS_WRITE and _is_for_lack_of_permission(refusal):
+            raise GuardedError(str(refusal)) from refusal
+        raise
     _check(remote, tree, expected)
     commit = remote.write(
         "store a commit", lambda repository: repository.create_git_commit(message, tree, [parent]), needs
     )
     return commit.sha
+
+
+def _is_for_lack_of_permission(refusal: RefusedError) -> bool:
+    """Say whether the token may not; a classic one without its scope is told that there is no such thing."""
+    return refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND) and "archived" not in refusal.words
 
 
 def _element(remote: Remote, change: Change, file: RegularFile) -> InputGitTreeElement:

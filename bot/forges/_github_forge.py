@@ -10,7 +10,7 @@ from github.Repository import Repository
 from bot.core.boxes import labels_of
 from bot.core.mark import TOLD
 from bot.forges._github_automerge import Automerge
-from bot.forges._github_commit import make_commit, permission_for
+from bot.forges._github_commit import WORKFLOWS, make_commit, permission_for
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_WRITE, understood
 from bot.forges._github_extras import ExtrasWriter
@@ -32,7 +32,7 @@ MAX_TITLE = 256
 class GitHubForge:
     """Verbs for one repository; every verb raises ForgeError."""
 
-    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE)
+    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE, guarded=WORKFLOWS)
 
     def __init__(self, remote: Remote, repository: GitRepository) -> None:
         self._remote = remote

@@ -84,6 +84,10 @@ class ForgeError(BasebumpError):
     """A forge refused a request or could not be reached."""
 
 
+class GuardedError(ForgeError):
+    """A forge keeps some files from this token: GitHub its workflows."""
+
+
 class StateError(BasebumpError):
     """The database in which runs remember could not be opened, read or written."""
 

@@ -10,7 +10,7 @@ from bot.model.dashboard import Ask
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase
 from bot.model.pace import Schedule
-from bot.model.source import Change
+from bot.model.source import Change, FilePath
 
 Target = str
 """`line@digest`: what a person declines by closing."""
@@ -81,6 +81,10 @@ class Proposal:
     """What a person declines by closing it."""
     is_draft: bool = False
     """Whether it is opened so that nobody merges it without having looked."""
+    lesser: Proposal | None = None
+    """The same without the files that the forge may keep from the token; None where that is the same, or nothing."""
+    left_out: tuple[FilePath, ...] = ()
+    """Files that it does not change since the forge keeps them from the token."""
 
 
 @dataclass(frozen=True, slots=True)

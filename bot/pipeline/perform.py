@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.core.mark import memory, with_withdrawn
+from bot.model.errors import GuardedError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Close, Defer, Leave, LeaveReason, Open, Proposal, Refresh, Seen, Step, Sweep, Unwanted
 from bot.model.report import ProposalReport
@@ -46,7 +47,23 @@ class Performer:
     level: Level
 
     def perform(self, step: Step, wanted: Proposal | Unwanted) -> ProposalReport:
-        """Take the step, and say what became of the proposal."""
+        """Take the step, and say what became of the proposal; what the forge keeps from the token is left out."""
+        try:
+            return self._take(step, wanted)
+        except GuardedError as error:
+            match step:
+                case Open(proposal=Proposal(lesser=Proposal() as lesser)):
+                    return self._open(replace(step, proposal=lesser))
+                case Refresh(proposal=Proposal(lesser=Proposal() as lesser), extras=extras):
+                    is_disarmed = extras.automerge is False
+                    rest = replace(extras, automerge=None) if is_disarmed else extras
+                    return self._refresh(replace(step, proposal=lesser, amend=True, extras=rest))
+                case Open(proposal=proposal) | Refresh(proposal=proposal):
+                    return _of_wanted(proposal, ProposalOutcome.LEFT_ALONE, note=str(error))
+                case _:
+                    raise
+
+    def _take(self, step: Step, wanted: Proposal | Unwanted) -> ProposalReport:
         match step:
             case Open():
                 return self._open(step)
@@ -139,6 +156,9 @@ def _following(proposal: Proposal, before: Seen | None, sigil: str) -> Proposal:
 
 
 def _of_wanted(proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = "") -> ProposalReport:
+    left_out = (
+        f"Left out, since the token may not change it: {', '.join(proposal.left_out)}." if proposal.left_out else ""
+    )
     return ProposalReport(
         branch=proposal.branch,
         outcome=outcome,
@@ -146,7 +166,7 @@ def _of_wanted(proposal: Proposal, outcome: ProposalOutcome, url: str | None = N
         images=proposal.images,
         files=tuple(change.path for change in proposal.changes),
         url=url,
-        note=note,
+        note=" ".join(filter(None, (note, left_out))),
         body=proposal.body,
     )
 

@@ -18,6 +18,7 @@ from bot.core.words import build_head
 from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.proposal import Proposal
+from bot.model.source import FilePath
 from bot.pipeline.edit import Edited, edit
 from bot.pipeline.survey import Survey
 from bot.ports import ForgeLimits
@@ -83,17 +84,42 @@ def plan(
         for skip in edited.unproved:
             skips |= {update: skip for update in together if update.occurrence == skip.occurrence}
         if edited.made:
-            proposals.append(Planned(_propose(bundle, edited, evidence, wording), edited.made))
+            proposal = _propose(bundle, edited, evidence, wording)
+            lesser = _without_guarded(survey, bundle, edited.made, evidence, wording)
+            proposals.append(Planned(replace(proposal, lesser=lesser), edited.made))
     settled = tuple(skips.get(each, each) if isinstance(each, Update) else each for each in decisions)
     return Plan(settled, tuple(proposals))
 
 
-def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evidence], wording: Wording) -> Proposal:
+def _without_guarded(
+    survey: Survey,
+    bundle: Bundle,
+    updates: Sequence[Update],
+    evidence: Mapping[Transition, Evidence],
+    wording: Wording,
+) -> Proposal | None:
+    """Return what is left without files that the forge may keep from the token; None where it is all, or nothing."""
+    guarded = wording.limits.guarded
+    kept = {update.occurrence.path for update in updates if guarded and update.occurrence.path.startswith(guarded)}
+    rest = [update for update in updates if update.occurrence.path not in kept]
+    if not kept or not rest:
+        return None
+    return _propose(bundle, edit(survey, rest), evidence, wording, left_out=sorted(kept))
+
+
+def _propose(
+    bundle: Bundle,
+    edited: Edited,
+    evidence: Mapping[Transition, Evidence],
+    wording: Wording,
+    *,
+    left_out: Sequence[FilePath] = (),
+) -> Proposal:
     updates = edited.made
     targets = targets_of(updates)
     moves = sorted({transition_of(update) for update in updates}, key=lambda move: move.order)
     is_first = bundle.is_first
-    whole = build_view(updates, evidence, MANY_ROWS, is_first=is_first)
+    whole = build_view(updates, evidence, MANY_ROWS, is_first=is_first, left_out=left_out)
     report = fingerprint(whole, {move: evidence[move] for move in moves})
     is_draft = any(update.doubt or update.selected.policy.draft for update in updates)
     needs_people = is_draft or is_first
@@ -101,7 +127,7 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
     remembered = mark(targets, report, withdrawn=False, automerge=automerge)
 
     def view_with(rows: int) -> ProposalView:
-        return build_view(updates, evidence, rows, is_first=is_first)
+        return build_view(updates, evidence, rows, is_first=is_first, left_out=left_out)
 
     space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
     body = render_body(wording.templates.body, view_with, space)
@@ -128,4 +154,5 @@ def _propose(bundle: Bundle, edited: Edited, evidence: Mapping[Transition, Evide
         on_close=on_close_of(updates),
         is_first=is_first,
         is_draft=is_draft,
+        left_out=tuple(left_out),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.group import Bundle, bundle_of, first
-from bot.core.lifecycle import next_step
+from bot.core.lifecycle import as_it_stands, next_step
 from bot.core.mark import memory
 from bot.model.dashboard import Ask
 from bot.model.decision import Decision, Held, Refused, Skip, Unknown, Update, UpToDate, selected_of
@@ -89,7 +89,7 @@ def _prospect(
     now: datetime,
 ) -> Iterator[Prospect]:
     """Yield the branch if there is anything to do or to say about it."""
-    wanted = planned.proposal if planned is not None else Unwanted(_why_not(places))
+    wanted = as_it_stands(planned.proposal, seen) if planned is not None else Unwanted(_why_not(places))
     known = _is_known(planned, places, seen, surveyed)
     step = next_step(wanted, seen, known=known, now=now)
     if step is not None:

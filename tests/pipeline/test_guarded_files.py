@@ -1,0 +1,119 @@
+"""Files that GitHub keeps from a token: they are left out and named, and the rest is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.github.stand import GitHubAppStand, GitHubStand
+from support.stands import Killed
+from support.worlds import Loopback, build, outcomes
+
+pytestmark = pytest.mark.real("git")
+
+OLD, NEW = build("old").digest, build("new").digest
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+WORKFLOW = ".github/workflows/ci.yml"
+JOB = "on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    container: python:3.12-slim@{}\n"
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n", WORKFLOW: JOB.format(OLD)}
+
+
+def without_workflows(stand: GitHubStand) -> None:
+    """Take away what only workflows need."""
+    stand.token.can_write_workflows = False
+    if isinstance(stand, GitHubAppStand):
+        del stand.installation.permissions["workflows"]
+
+
+@pytest.fixture(params=[GitHubStand, GitHubAppStand], ids=["token", "app"])
+def stand(request, tmp_path) -> Iterator[GitHubStand]:
+    made = request.param(tmp_path, FILES)
+    without_workflows(made)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def moved(loopback) -> Loopback:
+    loopback.move("python", "3.12-slim", "old")
+    loopback.move("python", "3.12-slim", "new")
+    return loopback
+
+
+def test_the_rest_is_proposed_and_says_what_is_left_out(stand, moved):
+    (proposal,) = moved.run([stand.fleet()]).repositories[0].proposals
+    assert (proposal.outcome.value, proposal.files) == ("opened", ("Dockerfile",))
+    assert proposal.note == f"Left out, since the token may not change it: {WORKFLOW}."
+    files = stand.files(BRANCH)
+    assert files["Dockerfile"].content == f"FROM python:3.12-slim@{NEW}\n".encode()
+    assert files[WORKFLOW].content == JOB.format(OLD).encode()
+    (request,) = stand.requests()
+    assert f"Left as they are, since basebump's token may not change them: `{WORKFLOW}`." in request.body
+
+
+def test_what_stands_without_them_is_left_as_it_is(stand, moved):
+    moved.run([stand.fleet()])
+    before = list(stand.writes)
+    (proposal,) = moved.run([stand.fleet()]).repositories[0].proposals
+    assert (proposal.outcome.value, proposal.files) == ("unchanged", ("Dockerfile",))
+    assert [each for each in stand.writes[len(before) :] if "access_tokens" not in each] == []
+
+
+def test_the_next_digest_refreshes_it_without_them(stand, moved):
+    moved.run([stand.fleet()])
+    newer = moved.move("python", "3.12-slim", "newer")
+    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    files = stand.files(BRANCH)
+    assert files["Dockerfile"].content == f"FROM python:3.12-slim@{newer}\n".encode()
+    assert files[WORKFLOW].content == JOB.format(OLD).encode()
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+
+
+def test_who_asks_for_the_branch_to_be_rebuilt_has_them_tried_again(tmp_path, moved):
+    stand = GitHubStand(tmp_path, FILES)
+    without_workflows(stand)
+    moved.run([stand.fleet()])
+    stand.label(BRANCH, "basebump-rebase")
+    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert stand.files(BRANCH)[WORKFLOW].content == JOB.format(OLD).encode()
+    stand.token.can_write_workflows = True
+    stand.label(BRANCH, "basebump-rebase")
+    assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
+    assert stand.files(BRANCH)[WORKFLOW].content == JOB.format(NEW).encode()
+    (request,) = stand.requests()
+    assert "Left as they are" not in request.body
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+    stand.end()
+
+
+def test_where_nothing_else_is_left_nothing_is_proposed_and_the_permission_named(stand, moved):
+    stand.commit("main", {"Dockerfile": "FROM scratch\n"})
+    report = moved.run([stand.fleet()])
+    (proposal,) = report.repositories[0].proposals
+    assert (proposal.outcome.value, report.failed) == ("left-alone", ())
+    assert "`workflows: write`" in proposal.note
+    assert stand.requests() == []
+    assert BRANCH not in stand.branches()
+
+
+def test_a_run_that_is_killed_is_made_good_by_the_next(stand, moved):
+    deaths = 0
+    for write in range(1, 20):
+        stand.die_before(write)
+        try:
+            moved.run([stand.fleet()])
+        except Killed:
+            deaths += 1
+            continue
+        break
+    assert deaths
+    assert len(stand.requests()) == len(stand.commits(BRANCH)) == 1
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
+
+
+def test_an_archived_repository_keeps_nothing_from_the_token_alone(tmp_path, moved):
+    stand = GitHubStand(tmp_path, {WORKFLOW: JOB.format(OLD)})
+    stand.repository.archived = True
+    report = moved.run([stand.fleet()])
+    assert [each.outcome.value for each in report.repositories[0].proposals] == ["failed"]
+    stand.end()
