@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core.holds import acceptance, is_lower
+from bot.core.introduced import excess
 from bot.core.transition import short, transition_to
 from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Update
 from bot.model.evidence import Evidence, NotScanned, Scan
@@ -14,23 +15,42 @@ from bot.model.vocabulary import Reason
 
 
 def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime) -> Update | Held | Refused:
-    """Return the update to its first candidate whose condition is met, or the reason why there is none."""
-    held: Held | None = None
+    """Return the update to its first candidate that passes, or why the newest that is old enough does not."""
+    first: Held | Refused | None = None
     for candidate in update.candidates:
         found = evidence[transition_to(update, candidate)]
         if candidate.mature is not None and not _is_urgent(update, found):
             continue
-        if update.selected.policy.require_scan and isinstance(found.new, NotScanned):
-            return Refused(replace(update, candidates=(candidate,)), Reason.NOT_SCANNED, found.new.why.sentence)
-        notes, why = candidate.notes, _older(found)
-        if why and update.cause is Cause.MOVED:
-            accepted = acceptance(update.selected, Reason.OLDER, why, now)
-            if not accepted:
-                held = held or Held(update.selected, Reason.OLDER, why)
-                continue
-            notes = tuple(dict.fromkeys((*notes, accepted)))
-        return replace(update, candidates=(replace(candidate, notes=notes),))
-    return held or _too_young(update, update.candidates[0])
+        verdict = _judge(replace(update, candidates=(candidate,)), candidate, found, now)
+        if isinstance(verdict, Update):
+            return verdict
+        first = first or verdict
+    return first or _too_young(update, update.candidates[0])
+
+
+def _judge(update: Update, candidate: Candidate, evidence: Evidence, now: datetime) -> Update | Held | Refused:
+    """Say whether the one candidate of an update passes; what is unknown neither passes nor fails by itself."""
+    policy = update.selected.policy
+    if policy.require_scan and isinstance(evidence.new, NotScanned):
+        return Refused(update, Reason.NOT_SCANNED, evidence.new.why.sentence)
+    too_much = excess(evidence, policy.allow_introduced)
+    if too_much is not None and not too_much.keeps_worse:
+        return Refused(update, Reason.INTRODUCED, str(too_much))
+    if too_much is not None:
+        update = _doubted(update, f"I{str(too_much)[1:]}.")
+    why = _older(evidence)
+    if not why or update.cause is not Cause.MOVED:
+        return update
+    accepted = acceptance(update.selected, Reason.OLDER, why, now)
+    if not accepted:
+        return Held(update.selected, Reason.OLDER, why)
+    notes = tuple(dict.fromkeys((*candidate.notes, accepted)))
+    return replace(update, candidates=(replace(candidate, notes=notes),))
+
+
+def _doubted(update: Update, why: str) -> Update:
+    """Return an update that a person must look at; each doubt is said once."""
+    return update if why in update.doubt else replace(update, doubt=f"{update.doubt} {why}".strip())
 
 
 def _older(evidence: Evidence) -> str:

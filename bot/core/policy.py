@@ -13,7 +13,8 @@ from bot.model.source import Occurrence
 from bot.model.vocabulary import Role
 
 if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.rules import Match, Rule
+    from bot.model.evidence import Severity
+    from bot.model.rules import Allowance, Match, Rule
 
 Value = TypeVar("Value")
 
@@ -50,6 +51,7 @@ def _evaluated(rules: Sequence[Rule], default: Policy) -> Policy:
         ignore=_first((rule.ignore for rule in rules), default.ignore),
         labels=_first((rule.labels for rule in rules), default.labels),
         require_scan=_first((rule.require_scan for rule in rules), default.require_scan),
+        allow_introduced=_first((rule.allow_introduced for rule in rules), default.allow_introduced),
         allow=_first((rule.allow for rule in rules), default.allow),
         accept=_first((rule.accept for rule in rules), default.accept),
         min_age=_first((rule.min_age for rule in rules), default.min_age),
@@ -85,6 +87,7 @@ def _met(policy: Policy, inner: Policy) -> Policy:
         labels=_united(policy.labels, inner.labels),
         reviewers=_united(policy.reviewers, inner.reviewers),
         require_scan=policy.require_scan or inner.require_scan,
+        allow_introduced=_fewest((*policy.allow_introduced, *inner.allow_introduced)),
         group=inner.group,
         split_by=inner.split_by,
     )
@@ -102,6 +105,14 @@ def _met(policy: Policy, inner: Policy) -> Policy:
 
 def _united(outer: tuple[Value, ...], inner: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(dict.fromkeys((*outer, *inner)))
+
+
+def _fewest(allowances: Iterable[Allowance]) -> tuple[Allowance, ...]:
+    """Return one allowance for each severity that any of them is about: the least."""
+    least: dict[Severity, Allowance] = {}
+    for each in sorted(allowances, key=lambda each: (-each.severity, each.most)):
+        least.setdefault(each.severity, each)
+    return tuple(least.values())
 
 
 def role_of(rulebook: Rulebook, occurrence: Occurrence) -> Role:

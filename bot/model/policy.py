@@ -13,7 +13,7 @@ from bot.model.vocabulary import Reason
 if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
     from bot.model.evidence import Severity
     from bot.model.pace import Schedule
-    from bot.model.rules import Accepted, Automerge, EndOfLife, Rule
+    from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Policy:
     ignore: bool = False
     labels: tuple[str, ...] = ()
     require_scan: bool = False
+    allow_introduced: tuple[Allowance, ...] = ()
+    """How many vulnerabilities an update may bring; of a severity that is not named, any number."""
     allow: tuple[Reason, ...] = ()
     """Warnings that do not hold: places closed for one of these reasons are open."""
     accept: tuple[Accepted, ...] = ()

@@ -52,6 +52,14 @@ class Automerge:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many vulnerabilities of one severity an update may bring."""
+
+    severity: Severity
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """Keys that are set hold where `match` matches; None leaves the key to a later rule."""
 
@@ -62,6 +70,7 @@ class Rule:
     ignore: bool | None = None
     labels: tuple[str, ...] | None = None
     require_scan: bool | None = None
+    allow_introduced: tuple[Allowance, ...] | None = None
     allow: tuple[Reason, ...] | None = None
     accept: tuple[Accepted, ...] | None = None
     min_age: timedelta | None = None

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     NOT_PULLABLE = "not-pullable"
     RETENTION_RISK = "retention-risk"
     # refused
+    INTRODUCED = "introduced"
     NOT_SCANNED = "not-scanned"
     # gone
     DIGEST_GONE = "digest-gone"
@@ -97,6 +98,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.TOO_YOUNG: "The newer image has not been known for as long as a rule asks.",
     Reason.NOT_PULLABLE: "The newer image cannot be pulled by the name that stands in the file.",
     Reason.RETENTION_RISK: "What is old enough has no tag any more, and its registry deletes such images.",
+    Reason.INTRODUCED: "The newer image brings more vulnerabilities than a rule allows.",
     Reason.NOT_SCANNED: "A rule requires a scan, and there is none.",
     Reason.DIGEST_GONE: "The registry no longer has the image that the file names by its digest.",
     Reason.TAG_STOPPED: "Its tag will not move any more, and newer releases have other tags.",
@@ -152,7 +154,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.NOT_PULLABLE,
         Reason.RETENTION_RISK,
     ),
-    Status.REFUSED: (Reason.NOT_SCANNED,),
+    Status.REFUSED: (Reason.INTRODUCED, Reason.NOT_SCANNED),
     Status.GONE: (Reason.DIGEST_GONE,),
     Status.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
     Status.SKIPPED: (

@@ -199,6 +199,12 @@ def _count(value: object) -> object:
     return value
 
 
+def _most(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
+        raise ValueError(f"must be a number from 0 to {MAX_COUNT}; for any number leave it out")
+    return value
+
+
 def _app_id(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError("must be the number that GitHub calls the App ID, without quotes")
@@ -322,6 +328,7 @@ Group = Annotated[
     pattern_schema("group", _GROUP),
 ]
 Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
+Most = Annotated[int, BeforeValidator(_most), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT})]
 Trailer = Annotated[
     str,
     AfterValidator(matching(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),

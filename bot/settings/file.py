@@ -8,10 +8,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot.model.errors import ConfigError, ConfigProblem
+from bot.model.evidence import Severity
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.pace import Limits, Rollout, Schedule
 from bot.model.policy import Rulebook
-from bot.model.rules import Accepted, Automerge, EndOfLife, Match, Rule
+from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Match, Rule
 from bot.settings import ages, fields, handling, rules, schema, values
 from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
@@ -172,6 +173,7 @@ def _rule(rule: rules.Rule) -> Rule:
         on_close=rule.on_close,
         paused=rule.paused,
         require_scan=rule.require.scan if rule.require else None,
+        allow_introduced=_allowances(rule.allow_introduced),
     )
 
 
@@ -203,6 +205,7 @@ def _inner_rule(rule: rules.InnerRule) -> Rule:
         split_by=rule.split_by,
         schedule=_schedule(rule.schedule),
         require_scan=rule.require.scan if rule.require else None,
+        allow_introduced=_allowances(rule.allow_introduced),
     )
 
 
@@ -212,6 +215,18 @@ def _schedule(schedule: handling.Schedule | None) -> Schedule | None:
 
 def _automerge(automerge: handling.Automerge | None) -> Automerge | None:
     return Automerge(automerge.max_update, automerge.require_scan, automerge.no_new) if automerge else None
+
+
+def _allowances(allowed: rules.AllowIntroduced | None) -> tuple[Allowance, ...] | None:
+    if allowed is None:
+        return None
+    named = {
+        Severity.CRITICAL: allowed.critical,
+        Severity.HIGH: allowed.high,
+        Severity.MEDIUM: allowed.medium,
+        Severity.LOW: allowed.low,
+    }
+    return tuple(Allowance(severity, most) for severity, most in named.items() if most is not None)
 
 
 def _accepted(accept: rules.Accept) -> Accepted:

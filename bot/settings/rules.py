@@ -36,6 +36,19 @@ class Require(Section):
     """Whether an image that could not be scanned is refused."""
 
 
+class AllowIntroduced(Section):
+    """How many vulnerabilities an update may bring, by their severity; of one that is left out, any number."""
+
+    critical: fields.Most | None = None
+    """How many critical ones."""
+    high: fields.Most | None = None
+    """How many high ones."""
+    medium: fields.Most | None = None
+    """How many medium ones."""
+    low: fields.Most | None = None
+    """How many low ones."""
+
+
 class Accept(Section):
     """A hold that somebody answers for."""
 
@@ -87,6 +100,8 @@ class InnerRule(Section):
     """When proposals may be opened; the operator's schedule must allow it, too."""
     require: Require | None = None
     """What is asked of an update before it is proposed."""
+    allow_introduced: AllowIntroduced | None = None
+    """How many vulnerabilities an update may bring; the fewer of this and the operator's hold."""
 
 
 class Rule(Section):
@@ -144,5 +159,7 @@ class Rule(Section):
     """Whether nothing is proposed for now; what is open stays as it is. Where no rule says: `false`."""
     require: Require | None = None
     """What is asked of an update before it is proposed. Where no rule says: nothing."""
+    allow_introduced: AllowIntroduced | None = None
+    """How many vulnerabilities an update may bring. Where no rule says: any number."""
     mandatory: StrictBool | None = None
     """Whether neither a repository's own file nor its comments can ignore or slow it. Where no rule says: `false`."""

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 from support.stands import LocalStand
-from support.worlds import build, outcomes
+from support.values import finding
+from support.worlds import ToldScanner, build, outcomes
 
+from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
-from bot.model.rules import Match, Rule
+from bot.model.rules import Allowance, Match, Rule
 from bot.pipeline.survey import MAX_FILE_BYTES, OWN_FILES
 from bot.reports.text import run_text
 
@@ -71,6 +73,23 @@ def test_labels_are_united_and_the_longer_age_holds(tmp_path, moved):
     moved.rulebook = replace(moved.rulebook, rules=(Rule(labels=("docker",)),))
     stand = LocalStand(tmp_path, own("[{labels: [web, docker], min_age: 3d}]"))
     assert set(statuses(moved.run([stand.fleet()])).values()) == {("held", "too-young")}
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "became"),
+    [
+        ((Allowance(Severity.LOW, 9),), "{low: 1}", ("refused", "introduced")),
+        ((Allowance(Severity.LOW, 1),), "{low: 9, critical: 0}", ("refused", "introduced")),
+        ((), "{low: 1}", ("refused", "introduced")),
+        ((Allowance(Severity.LOW, 2),), "{high: 0}", ("update", None)),
+    ],
+)
+def test_of_what_may_be_brought_the_fewer_holds(tmp_path, moved, outer, inner, became):
+    moved.rulebook = replace(moved.rulebook, rules=(Rule(allow_introduced=outer, mandatory=True),))
+    brought = tuple(finding(f"CVE-2026-{number}", Severity.LOW) for number in (1, 2))
+    moved.scanner = ToldScanner({OLD: (), build("new").digest: brought})
+    stand = LocalStand(tmp_path, own(f"[{{allow_introduced: {inner}}}]"))
+    assert statuses(moved.run([stand.fleet()])) == {"python": became, "redis": became}
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from typing import get_args
 import pytest
 from support.parts import ROOT
 
+from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, Rulebook
-from bot.model.rules import Match, Rule
+from bot.model.rules import Allowance, Match, Rule
 from bot.model.vocabulary import ALLOWABLE, Role
 from bot.settings import (
     AppSettings,
@@ -150,7 +151,11 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of)
               base_branch: main
             update: none
             tag: "3.10"
-          - {pin: false, ignore: true, labels: [docker, "on"], require: {scan: true}}
+          - pin: false
+            ignore: true
+            labels: [docker, "on"]
+            require: {scan: true}
+            allow_introduced: {low: 9, critical: 0}
           - {match: {}, update: digest, require: {}}
         """
     )
@@ -165,7 +170,13 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of)
     assert settings.rulebook == Rulebook(
         rules=(
             Rule(match, update=UpdateMode.NONE, tag="3.10"),
-            Rule(pin=False, ignore=True, labels=("docker", "on"), require_scan=True),
+            Rule(
+                pin=False,
+                ignore=True,
+                labels=("docker", "on"),
+                require_scan=True,
+                allow_introduced=(Allowance(Severity.CRITICAL, 0), Allowance(Severity.LOW, 9)),
+            ),
             Rule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan),
         )
     )

@@ -163,6 +163,9 @@ WRONG = [
     ("policy: [{update: latest}]", "policy[0].update", "is none of none, digest"),
     ("policy: [{tag: '-x'}]", "policy[0].tag", "is no tag"),
     (f"policy: [{{labels: [{'x' * 51}]}}]", "policy[0].labels[0]", "more than 50 characters"),
+    ("policy: [{allow_introduced: {critical: -1}}]", "policy[0].allow_introduced.critical", "a number from 0 to"),
+    ("policy: [{allow_introduced: {high: true}}]", "policy[0].allow_introduced.high", "a number from 0 to"),
+    ("policy: [{allow_introduced: {unknown: 1}}]", "policy[0].allow_introduced.unknown", "is no key here"),
     ("policy: [{require: {scans: true}}]", "policy[0].require.scans", "did you mean `scan`?"),
     ("own: [acme/**]", "own[0]", "write `docker.io/acme/**`"),
     # scanners and proposals
