@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.jsonc import MAX_NESTING, MAX_TOKENS, Array, Json, Object, Text, Word, read_json
+from bot.formats._syntax.jsonc import MAX_NESTING, MAX_TOKENS, Array, Json, Object, Text, Word, read_json, read_json5
 from bot.model.vocabulary import Reason
 
 SPACES = st.sampled_from(["", " ", "\t", "\r\n", "\n", "// } é\n", "/* { \n ] */", "/**/", "//\n//\n"])
@@ -129,3 +129,39 @@ def test_all_values_of_a_key_are_there():
 def test_a_hostile_file_ends_at_once(piece):
     with soon(2):
         read_json(b"[" + piece * 400_000)
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("{a: 1, $b_2: 'x', \"c\": [true,],}", {"a": 1, "$b_2": "x", "c": [True]}),
+        (r"'it\'s'", "it's"),
+        (r"'\x41\u0042\n\q'", "AB\nq"),
+        ("'over \\\nlines'", "over lines"),
+        ("'over \\\r\nlines'", "over lines"),
+        ("'é\\é'", "éé"),
+        ("\ufeff// first\n{é: 'ü'} // last", {"é": "ü"}),
+        ("{enabled: false}", {"enabled": False}),
+    ],
+)
+def test_json5_has_other_quotes_bare_keys_and_lines_that_go_on(source, value):
+    read = read_json5(source.encode())
+    assert isinstance(read, Json)
+    assert plain(read.root) == value
+
+
+@pytest.mark.parametrize("source", ["{a: 'x\ny'}", "{a 1}", "'x", "{'a'}", "{,}", "/*", "{a: }"])
+def test_what_is_no_json5_is_broken(source):
+    assert isinstance(read_json5(source.encode()), BrokenFile)
+
+
+@given(VALUES.flatmap(written))
+def test_whatever_is_json_with_comments_says_the_same_as_json5(source):
+    read = read_json5(source.encode())
+    assert isinstance(read, Json)
+    assert plain(read.root) == plain(read_json(source.encode()).root)
+
+
+@given(st.binary(max_size=60) | st.text(alphabet="{}[]:,'\"\\/*\n ab1", max_size=40).map(str.encode))
+def test_no_bytes_make_json5_raise(content):
+    assert isinstance(read_json5(content), Json | BrokenFile)

@@ -1,4 +1,4 @@
-"""JSON with comments and with commas after the last item, as editors read it; texts know their bytes."""
+"""JSON with comments and with commas after the last item, as editors read it, and JSON5; texts know their bytes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,23 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_TOKEN_5 = re.compile(
+    rb"""
+      (?P<space>(?:[ \t\r\n\v\f]|\xc2\xa0|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf)++|//[^\r\n]*+)
+    | (?P<comment>/\*)
+    | (?P<string>"(?:[^"\\\r\n]++|\\(?:\r\n|[\x00-\xff]))*+"|'(?:[^'\\\r\n]++|\\(?:\r\n|[\x00-\xff]))*+')
+    | (?P<word>[-+.$\w\x80-\xff]++)
+    | (?P<symbol>[{}\[\]:,])
+    """,
+    re.VERBOSE,
+)
+"""The same with what JSON5 adds (https://spec.json5.org): strings in single quotes and over lines, and more words."""
 _STRING = "string"
+_WORD = "word"
 _END = "end"
+_ESCAPE_5 = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(\r\n|.))", re.DOTALL)
+_ESCAPED_5 = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
+_LINE_ENDS = frozenset({"\n", "\r", "\r\n", "\u2028", "\u2029"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +105,18 @@ class Json:
 
 def read_json(content: bytes) -> Json | BrokenFile:
     """Read a file; never raises."""
+    return _read(content, _Parser)
+
+
+def read_json5(content: bytes) -> Json | BrokenFile:
+    """Read a file in JSON5, of which JSON with comments is a part; never raises."""
+    return _read(content, _Parser5)
+
+
+def _read(content: bytes, parser: type[_Parser]) -> Json | BrokenFile:
     try:
         content.decode()
-        return Json(content, _Parser(content).file())
+        return Json(content, parser(content).file())
     except (UnicodeDecodeError, BrokenAtError) as error:
         return BrokenFile.at(content, error)
 
@@ -105,12 +129,12 @@ class _Token:
     source: bytes
 
 
-def _tokens(content: bytes) -> Iterator[_Token]:
+def _tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_Token]:
     """Yield the tokens of a file, the last of them `end`. Raises BrokenAtError."""
     at = text_start(content)
     tokens = 0
     while at < len(content):
-        match = _TOKEN.match(content, at)
+        match = pattern.match(content, at)
         if match is None:
             raise BrokenAtError(at)
         at = match.end()
@@ -135,8 +159,10 @@ def _tokens(content: bytes) -> Iterator[_Token]:
 class _Parser:
     """Reads the tokens of one file, one ahead. Every method raises BrokenAtError."""
 
+    pattern = _TOKEN
+
     def __init__(self, content: bytes) -> None:
-        self._tokens = _tokens(content)
+        self._tokens = _tokens(content, self.pattern)
         self._next = next(self._tokens)
 
     def file(self) -> Value:
@@ -150,7 +176,7 @@ class _Parser:
         token = self._advance()
         match token.kind:
             case "string":
-                return _text(token)
+                return self._text(token)
             case "word":
                 return Word(token.source.decode(), token.start)
             case "[":
@@ -168,11 +194,17 @@ class _Parser:
 
     def _members(self, depth: int) -> Iterator[tuple[Text, Value]]:
         while self._next.kind != "}":
-            key = _text(self._take(_STRING))
+            key = self._key()
             self._take(":")
             yield key, self._value(depth)
             self._separate("}")
         self._advance()
+
+    def _key(self) -> Text:
+        return self._text(self._take(_STRING))
+
+    def _text(self, token: _Token) -> Text:
+        return _text(token)
 
     def _separate(self, closing: str) -> None:
         """Take the comma between two items; there may be one after the last."""
@@ -199,3 +231,27 @@ def _text(token: _Token) -> Text:
     except ValueError:
         raise BrokenAtError(token.start) from None
     return Text(value, token.start + 1, is_literal=False)
+
+
+class _Parser5(_Parser):
+    """Reads JSON5."""
+
+    pattern = _TOKEN_5
+
+    def _key(self) -> Text:
+        """Return a string, or a word that stands for itself."""
+        if self._next.kind != _WORD:
+            return super()._key()
+        token = self._advance()
+        return Text(token.source.decode(), token.start, is_literal=True)
+
+    def _text(self, token: _Token) -> Text:
+        source = token.source[1:-1].decode()
+        return Text(_ESCAPE_5.sub(_unescaped_5, source), token.start + 1, is_literal="\\" not in source)
+
+
+def _unescaped_5(escape: re.Match[str]) -> str:
+    code = escape[1] or escape[2]
+    if code:
+        return chr(int(code, 16))
+    return "" if escape[3] in _LINE_ENDS else _ESCAPED_5.get(escape[3], escape[3])
