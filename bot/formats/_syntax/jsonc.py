@@ -247,7 +247,10 @@ class _Parser5(_Parser):
 
     def _text(self, token: _Token) -> Text:
         source = token.source[1:-1].decode()
-        return Text(_ESCAPE_5.sub(_unescaped_5, source), token.start + 1, is_literal="\\" not in source)
+        if "\\" not in source:
+            return Text(source, token.start + 1, is_literal=True)
+        halves = _ESCAPE_5.sub(_unescaped_5, source).encode("utf-16-le", "surrogatepass")
+        return Text(halves.decode("utf-16-le", "surrogatepass"), token.start + 1, is_literal=False)
 
 
 def _unescaped_5(escape: re.Match[str]) -> str:
