@@ -9,6 +9,10 @@ from bot.model.found import Places
 from bot.model.source import Closed, Occurrence, Slot
 from bot.model.vocabulary import ALLOWABLE, Reason
 
+_WARNINGS = frozenset(ALLOWABLE) - {Reason.OTHER_WRITER}
+"""What is closed for one of them, a rule can open. A tool that a file names as the writer of a place stays that: only
+bots that search a repository by themselves can be told to pass over a place (`leave_to_other`)."""
+
 
 def close(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
     """Return `occurrence` with nothing to be written, unless a rule allows what `reason` warns of.
@@ -17,6 +21,17 @@ def close(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) ->
     """
     digest, tag = (_closed(slot, reason, is_certain=is_certain) for slot in (occurrence.digest, occurrence.tag))
     return replace(occurrence, digest=digest, tag=tag)
+
+
+def leave_to_other(occurrence: Occurrence, note: str) -> Occurrence:
+    """Return `occurrence` as what another bot moves, until a rule allows `other-writer`; what is closed for good stays.
+
+    Whatever else a rule has to allow for a place, this comes first: `note` says who moves it.
+    """
+    digest, tag = map(_left, (occurrence.digest, occurrence.tag))
+    if (digest, tag) == (occurrence.digest, occurrence.tag):
+        return occurrence
+    return replace(occurrence, digest=digest, tag=tag, notes=(*occurrence.notes, note))
 
 
 def close_where(places: Places, reason: Reason, is_meant: Callable[[Occurrence], bool]) -> Places:
@@ -32,10 +47,26 @@ def allow(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
 
 
 def _closed(slot: Slot | Closed, reason: Reason, *, is_certain: bool) -> Closed:
+    is_warning = reason in _WARNINGS
     if isinstance(slot, Slot):
-        return Closed(reason, slot if reason in ALLOWABLE else None, is_certain)
-    return slot if slot.slot is None or reason in ALLOWABLE else Closed(reason)
+        return Closed(reason, slot if is_warning else None, is_certain)
+    return slot if slot.slot is None or is_warning else Closed(reason)
+
+
+def _left(slot: Slot | Closed) -> Slot | Closed:
+    if isinstance(slot, Slot):
+        return Closed(Reason.OTHER_WRITER, slot)
+    if slot.slot is None or Reason.OTHER_WRITER in _warnings(slot):
+        return slot
+    return Closed(Reason.OTHER_WRITER, slot.slot, slot.is_certain, _warnings(slot))
 
 
 def _allowed(slot: Slot | Closed, reasons: Collection[Reason]) -> Slot | Closed:
-    return slot.slot if isinstance(slot, Closed) and slot.slot is not None and slot.reason in reasons else slot
+    if isinstance(slot, Slot) or slot.slot is None:
+        return slot
+    left = [reason for reason in _warnings(slot) if reason not in reasons]
+    return Closed(left[0], slot.slot, slot.is_certain, tuple(left[1:])) if left else slot.slot
+
+
+def _warnings(closed: Closed) -> tuple[Reason, ...]:
+    return (closed.reason, *closed.also)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.model.source import FilePath, Span
+from bot.model.updater import DependabotUpdate
 from bot.model.vocabulary import Role
 
 
@@ -243,13 +244,33 @@ class EnvironmentVariable:
     value: Text
 
 
+@dataclass(frozen=True, slots=True)
+class OnBranch:
+    """The branch that the tree is of."""
+
+    branch: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DependabotConfig:
+    """A repository tells Dependabot what to move."""
+
+    path: FilePath
+    updates: tuple[DependabotUpdate, ...]
+    problem: str = ""
+    """Why Dependabot does nothing by it, in the words behind the path; there are no updates then."""
+
+
 Remark = (
     Application
     | ArgumentSet
     | BuildOutput
     | ChartImage
     | ChartValue
+    | DependabotConfig
     | Kustomization
+    | OnBranch
     | OtherWriter
     | TaskBuild
     | KnownBuild

@@ -47,6 +47,8 @@ class Closed:
     """Where it would be written all the same, by a rule that allows what the reason warns of."""
     is_certain: bool = True
     """Whether the reason holds; False where that could not be learnt, so that nothing is written until it is."""
+    also: tuple[Reason, ...] = ()
+    """What else a rule has to allow before anything is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,8 +192,14 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
 }
 """Which reasons a status can have; the rest are reasons of unsupported text."""
 
-ALLOWABLE: tuple[Reason, ...] = (Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK)
-"""Which warnings a rule can overrule; the others are facts."""
+ALLOWABLE: tuple[Reason, ...] = (
+    Reason.CHART_UNKNOWN,
+    Reason.EMBEDDED,
+    Reason.IMMUTABLE_JOB,
+    Reason.ACR_TASK,
+    Reason.OTHER_WRITER,
+)
+"""Which warnings a rule can overrule; the others are facts. So are all other writers but Renovate and Dependabot."""
 
 ACCEPTABLE: tuple[Reason, ...] = (
     Reason.INDEX_CHURN,

@@ -69,7 +69,9 @@ def with_builds(surveyed: Survey, tree: Tree, builds: Builds) -> Survey:
                 failed.append(error.failed)
     if not told:
         return surveyed
-    return replace(surveyed, places=related(surveyed.readings, told), failed=(*surveyed.failed, *failed))
+    return replace(
+        surveyed, places=related(surveyed.readings, told, home=repository), failed=(*surveyed.failed, *failed)
+    )
 
 
 class _UnreadError(Exception):

@@ -128,7 +128,7 @@ def survey(
     return Survey(
         repository=repository,
         readings=tuple(readings),
-        places=related(readings),
+        places=related(readings, home=repository),
         unread=tuple(unread),
         failed=tuple(failed),
         rules=rules or (),
@@ -183,9 +183,16 @@ def read(file: SourceFile, file_format: FileFormat) -> Reading:
     return Reading(file, file_format, tuple(places), tuple(remarks))
 
 
-def related(readings: Sequence[Reading], told: Sequence[Remark] = ()) -> Places:
-    """Return the places of a tree as the remarks of all its files, of others and the comments of people leave them."""
+def related(readings: Sequence[Reading], told: Sequence[Remark] = (), *, home: GitRepository | None = None) -> Places:
+    """Return the places of a tree as the remarks of all its files, of others and the comments of people leave them.
+
+    `home` says which branch the tree is of, where that is known.
+    """
     remarks = [*(remark for reading in readings for remark in reading.remarks), *told]
+    if remarks and home is not None and home.base_branch is not None:
+        from bot.model.remark import OnBranch
+
+        remarks.append(OnBranch(home.base_branch, home.is_default_base))
     places = relate((reading.places for reading in readings), remarks)
     commented = {
         reading.file.path: (lines, reading.file_format.has_line_end_comments)

@@ -281,7 +281,7 @@ Text = Annotated[str, AfterValidator(_text)]
 Glob = Annotated[str, AfterValidator(_glob)]
 ImageGlob = Annotated[str, AfterValidator(_image_glob)]
 PathGlob = Annotated[str, AfterValidator(_path_glob)]
-Allowable = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK]
+Allowable = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER]
 """`vocabulary.ALLOWABLE`, as a type."""
 Acceptable = Literal[Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.SEEN_BEFORE, Reason.OLDER, Reason.LOCKED]
 """`vocabulary.ACCEPTABLE`, as a type."""

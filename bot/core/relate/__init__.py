@@ -57,3 +57,7 @@ def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
         from bot.core.relate.kustomize import close_replaced
 
         yield close_replaced
+    if remark.DependabotConfig in kinds:
+        from bot.core.relate.dependabot import leave_to_dependabot
+
+        yield leave_to_dependabot

@@ -1,0 +1,28 @@
+"""Dependabot: what a repository's `dependabot.yml` tells it to move."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from bot.model.found import Found
+from bot.model.source import FilePath, SourceFile
+from bot.ports import FileFormat
+
+_FILES = frozenset({".github/dependabot.yml", ".github/dependabot.yaml"})
+"""https://docs.github.com/en/code-security/concepts/supply-chain-security/about-the-dependabot-yml-file"""
+
+
+class _Dependabot:
+    name = "dependabot"
+    has_line_end_comments = True
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return [path for path in paths if path in _FILES]
+
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        from bot.formats._readers.dependabot import read
+
+        return read(file)
+
+
+FORMAT: FileFormat = _Dependabot()
