@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.model.source import FilePath, Span
-from bot.model.updater import DependabotUpdate
+from bot.model.updater import DependabotUpdate, RenovateSettings
 from bot.model.vocabulary import Role
 
 
@@ -262,6 +262,17 @@ class DependabotConfig:
     """Why Dependabot does nothing by it, in the words behind the path; there are no updates then."""
 
 
+@dataclass(frozen=True, slots=True)
+class RenovateConfig:
+    """A repository tells Renovate what to move."""
+
+    path: FilePath
+    rank: int
+    """Of several, Renovate takes the one with the lowest."""
+    settings: RenovateSettings | None
+    """None where Renovate cannot read them, and does nothing."""
+
+
 Remark = (
     Application
     | ArgumentSet
@@ -271,6 +282,7 @@ Remark = (
     | DependabotConfig
     | Kustomization
     | OnBranch
+    | RenovateConfig
     | OtherWriter
     | TaskBuild
     | KnownBuild

@@ -16,7 +16,7 @@ from bot.model.source import Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 from bot.pipeline.survey import WHOLE_FILE
 
-WITHOUT_A_GATE = {"dockerfile", "env", "text"}
+WITHOUT_A_GATE = {"dependabot", "dockerfile", "env", "renovate", "text"}
 NO_YAML = {"bake", "devcontainer", "quadlet", "terraform"}
 GATED = [each for each in CASE_FORMATS if each.name not in WITHOUT_A_GATE]
 IN_YAML = [each for each in GATED if each.name not in NO_YAML]

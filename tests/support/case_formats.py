@@ -17,6 +17,8 @@ from bot.pipeline.survey import Reading, read, related
 from bot.ports import FileFormat
 
 CASE_FORMATS = formats_with({"text": ("**",)})
+OF_OTHER_PLACES = frozenset({"dependabot", "renovate"})
+"""Formats that have no place themselves: their cases are about those of all others."""
 _KEPT = 16_384
 """Readings: more than all cases have in both YAML parsers, and some of the files that Hypothesis makes."""
 
@@ -25,6 +27,8 @@ def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> Place
     """Return what a format finds in a tree of files, as the remarks of all formats leave it."""
     chosen = _selected(tuple(files))
     readings = [_read(SourceFile(path, files[path]), each, trees._LOADER, nodes.MAX_VISITS) for path, each in chosen]
+    if file_format.name in OF_OTHER_PLACES:
+        return related(readings)
     return related([each if each.file_format is file_format else replace(each, places=()) for each in readings])
 
 

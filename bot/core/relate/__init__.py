@@ -57,6 +57,17 @@ def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
         from bot.core.relate.kustomize import close_replaced
 
         yield close_replaced
+    yield from _relations_to_other_bots(kinds)
+
+
+def _relations_to_other_bots(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
+    """Yield those that leave places to other bots: whatever else is true of a place, that comes first."""
+    from bot.model import remark
+
+    if remark.RenovateConfig in kinds:
+        from bot.core.relate.renovate import leave_to_renovate
+
+        yield leave_to_renovate
     if remark.DependabotConfig in kinds:
         from bot.core.relate.dependabot import leave_to_dependabot
 

@@ -1,0 +1,1 @@
+"""Configs of Renovate's: what they say of images."""

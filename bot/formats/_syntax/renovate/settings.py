@@ -1,0 +1,164 @@
+"""What a config of Renovate's says of images, by all its layers.
+
+https://docs.renovatebot.com/configuration-options/. What an option was called in older releases is read as Renovate
+migrates it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from bot.formats._syntax.renovate.presets import MODULES, Layer, layers_of, texts
+from bot.model.updater import ManagerSettings, Move, MoveSettings, PackageRule, RenovateSettings
+
+MAX_RULES = 500
+"""That say whether something is moved: people write some dozens."""
+MAX_PATTERNS = 500
+"""In one list."""
+
+_DOCKER = "docker"
+_ALL = "*"
+_KINDS = ("Package", "Dep")
+_CUSTOM = ("customManagers", "regexManagers")
+_NAMES = (
+    ("matchPackageNames", "{}"),
+    ("matchPackagePatterns", "/{}/"),
+    ("matchPackagePrefixes", "{}**"),
+    ("excludePackageNames", "!{}"),
+    ("excludePackagePatterns", "!/{}/"),
+    ("excludePackagePrefixes", "!{}**"),
+    ("matchDepNames", "{}"),
+    ("matchDepPatterns", "/{}/"),
+    ("matchDepPrefixes", "{}**"),
+    ("excludeDepNames", "!{}"),
+    ("excludeDepPatterns", "!/{}/"),
+    ("excludeDepPrefixes", "!{}**"),
+)
+"""Matchers of names, those of older releases included, as patterns of today."""
+_MATCHERS = (
+    "matchManagers",
+    "matchDatasources",
+    "matchCategories",
+    "matchLanguages",
+    "matchFileNames",
+    "matchCurrentValue",
+    "matchBaseBranches",
+    "matchUpdateTypes",
+)
+_READ = frozenset({*_MATCHERS, *(key for key, _ in _NAMES)})
+_MATCHING = ("match", "exclude")
+"""How all matchers begin."""
+
+
+def settings_of(config: Layer) -> RenovateSettings:
+    """Return what a config says."""
+    layers, unread = layers_of(config)
+    managers = {name for layer in layers for name, value in layer.items() if isinstance(value, dict)}
+    ignored_paths = _last(layers, "ignorePaths")
+    return RenovateSettings(
+        settings=_merged(map(_moves, layers)),
+        managers=tuple(_manager(name, layers) for name in sorted(managers - {move.value for move in Move})),
+        enabled_managers=_last(layers, "enabledManagers") or (),
+        ignored_paths=MODULES if ignored_paths is None else ignored_paths,
+        included_paths=_last(layers, "includePaths") or (),
+        ignored_names=tuple(name for layer in layers for name in _texts(layer, "ignoreDeps")),
+        rules=tuple(islice((rule for layer in layers for rule in _rules(layer)), MAX_RULES)),
+        branches=_last(layers, "baseBranchPatterns", "baseBranches") or (),
+        searched=tuple(pattern for layer in layers for pattern in _searched(layer)),
+        unread=tuple(unread),
+    )
+
+
+def _manager(name: str, layers: Iterable[Layer]) -> ManagerSettings:
+    said = [value for layer in layers if isinstance(value := layer.get(name), dict)]
+    return ManagerSettings(
+        name,
+        _merged(map(_moves, said)),
+        tuple(pattern for layer in said for pattern in _file_patterns(layer)),
+        _last(said, "ignorePaths"),
+        _last(said, "includePaths"),
+    )
+
+
+def _file_patterns(layer: Layer) -> Iterator[str]:
+    yield from _texts(layer, "managerFilePatterns")
+    yield from (f"/{pattern}/" for pattern in _texts(layer, "fileMatch"))
+
+
+def _searched(layer: Layer) -> Iterator[str]:
+    """Yield the files in which expressions find what they say is an image."""
+    for option in _CUSTOM:
+        managers = layer.get(option)
+        for manager in managers if isinstance(managers, list) else ():
+            if isinstance(manager, dict) and manager.get("datasourceTemplate") == _DOCKER:
+                yield from _file_patterns(manager)
+
+
+def _rules(layer: Layer) -> Iterator[PackageRule]:
+    """Yield the rules that say whether something is moved; the others only say how."""
+    docker = layer.get(_DOCKER)
+    if isinstance(docker, dict):  # of releases that had no rules for this
+        yield PackageRule(_moves(docker), datasources=(_DOCKER,))
+    rules = layer.get("packageRules")
+    for rule in rules if isinstance(rules, list) else ():
+        if isinstance(rule, dict) and (settings := _moves(rule)) != MoveSettings():
+            yield _rule(rule, settings)
+
+
+def _rule(rule: Layer, settings: MoveSettings) -> PackageRule:
+    names = tuple(_as_pattern(form, each) for key, form in _NAMES for each in _texts(rule, key))
+    matchers = {key for key in rule if key.startswith(_MATCHING)}
+    kinds_of_names = {"Dep" in key for key, _ in _NAMES if key in matchers}  # an image is called by one of them
+    return PackageRule(
+        settings,
+        managers=_patterns(rule, "matchManagers"),
+        datasources=_patterns(rule, "matchDatasources"),
+        categories=_patterns(rule, "matchCategories", "matchLanguages"),
+        names=names or None,
+        files=_patterns(rule, "matchFileNames"),
+        tags=_patterns(rule, "matchCurrentValue"),
+        branches=_patterns(rule, "matchBaseBranches"),
+        moves=_patterns(rule, "matchUpdateTypes"),
+        is_certain=bool(matchers) and matchers <= _READ and "extends" not in rule and len(kinds_of_names) < len(_KINDS),
+    )
+
+
+def _as_pattern(form: str, name: str) -> str:
+    return form.replace("/", "").format(name) if name == _ALL else form.format(name)
+
+
+def _moves(layer: Layer) -> MoveSettings:
+    enabled, pins = layer.get("enabled"), layer.get("pinDigests")
+    blocks = ((move, layer.get(move.value)) for move in Move)
+    of_moves = [(move, block.get("enabled")) for move, block in blocks if isinstance(block, dict)]
+    return MoveSettings(
+        enabled if isinstance(enabled, bool) else None,
+        pins if isinstance(pins, bool) else None,
+        tuple((move, is_on) for move, is_on in of_moves if isinstance(is_on, bool)),
+    )
+
+
+def _merged(settings: Iterable[MoveSettings]) -> MoveSettings:
+    merged = MoveSettings()
+    for each in settings:
+        merged = MoveSettings(
+            merged.enabled if each.enabled is None else each.enabled,
+            merged.pin_digests if each.pin_digests is None else each.pin_digests,
+            merged.of_moves + each.of_moves,
+        )
+    return merged
+
+
+def _last(layers: Iterable[Layer], *options: str) -> tuple[str, ...] | None:
+    """Return what the last layer says that says it; None where none does."""
+    said = [_texts(layer, option) for layer in layers for option in options if option in layer]
+    return said[-1] if said else None
+
+
+def _patterns(rule: Layer, *options: str) -> tuple[str, ...] | None:
+    return _last([rule], *options) or None
+
+
+def _texts(layer: Layer, option: str) -> tuple[str, ...]:
+    return tuple(islice(texts(layer.get(option)), MAX_PATTERNS))

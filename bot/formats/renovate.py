@@ -1,0 +1,38 @@
+"""Renovate: what a repository's config tells it to move."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from bot.model.found import Found
+from bot.model.source import FilePath, SourceFile
+from bot.ports import FileFormat
+
+_PACKAGE = "package.json"
+_FOLDERS = ("", ".github/", ".gitlab/")
+_FILES = (
+    *(f"{folder}renovate.{kind}" for folder in _FOLDERS for kind in ("json", "jsonc", "json5")),
+    *(f".renovaterc{kind}" for kind in ("", ".json", ".jsonc", ".json5")),
+    _PACKAGE,
+)
+"""In the order in which Renovate looks for them
+(https://docs.renovatebot.com/configuration-options/#locations-for-configuration-filenames)."""
+
+
+class _Renovate:
+    name = "renovate"
+    has_line_end_comments = True
+
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+        return [path for path in paths if path in _FILES]
+
+    def extract(self, file: SourceFile) -> Iterator[Found]:
+        is_package = file.path == _PACKAGE
+        if file.path not in _FILES or (is_package and b"renovate" not in file.content):
+            return iter(())
+        from bot.formats._readers.renovate import read
+
+        return read(file, _FILES.index(file.path), is_package=is_package)
+
+
+FORMAT: FileFormat = _Renovate()
