@@ -18,7 +18,7 @@ from bot.ports import FileFormat
 
 CASE_FORMATS = formats_with({"text": ("**",)})
 OF_OTHER_PLACES = frozenset({"dependabot", "renovate"})
-"""Formats that have no place themselves: their cases are about those of all others."""
+"""Formats that have no place themselves: their cases are about those of the others, `text` left out."""
 _KEPT = 16_384
 """Readings: more than all cases have in both YAML parsers, and some of the files that Hypothesis makes."""
 
@@ -28,7 +28,7 @@ def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> Place
     chosen = _selected(tuple(files))
     readings = [_read(SourceFile(path, files[path]), each, trees._LOADER, nodes.MAX_VISITS) for path, each in chosen]
     if file_format.name in OF_OTHER_PLACES:
-        return related(readings)
+        return related([each for each in readings if each.file_format.name != "text"])
     return related([each if each.file_format is file_format else replace(each, places=()) for each in readings])
 
 

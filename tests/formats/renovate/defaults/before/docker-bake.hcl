@@ -1,0 +1,5 @@
+target "web" {
+  contexts = {
+    base = "docker-image://nginx:1.27"
+  }
+}

@@ -1,0 +1,3 @@
+resource "docker_image" "web" {
+  name = "nginx:1.27"
+}
