@@ -93,6 +93,8 @@ class _Span:
     is_optional: bool
 
 
+_BEFORE = -1
+"""Where an automaton is before it has read anything."""
 _NOTHING = _Span(0, 0, is_optional=True)
 
 
@@ -116,37 +118,26 @@ class Automaton:
 
     def matches(self, text: str) -> bool:
         """Say whether the pattern describes all of `text` with its ends."""
-        states, reachable = 0, self.span.first
+        states = _BEFORE
         for character in f"{START}{text}{STOP}":
-            states = self._move(reachable, character)
+            moved = self.moves.get((states, character))
+            states = self._move(states, character) if moved is None else moved
             if not states:
                 return False
-            reachable = self._move_on(states)
         return bool(states & self.span.last)
 
-    def _move(self, reachable: int, character: str) -> int:
-        states = self.moves.get((reachable, character))
-        if states is None:
-            states = 0
-            for position in _bits(reachable):
-                if self.characters[position].has(character):
-                    states |= 1 << position
-            self._remember(reachable, character, states)
-        return states
-
-    def _move_on(self, states: int) -> int:
-        reachable = self.moves.get((states, ""))
-        if reachable is None:
-            reachable = 0
-            for position in _bits(states):
-                reachable |= self.follow[position]
-            self._remember(states, "", reachable)
-        return reachable
-
-    def _remember(self, states: int, character: str, moved: int) -> None:
+    def _move(self, states: int, character: str) -> int:
+        reachable = self.span.first if states == _BEFORE else 0
+        for position in _bits(max(states, 0)):
+            reachable |= self.follow[position]
+        moved = 0
+        for position in _bits(reachable):
+            if self.characters[position].has(character):
+                moved |= 1 << position
         if len(self.moves) >= MAX_MOVES:
             self.moves.clear()
         self.moves[states, character] = moved
+        return moved
 
     def _add(self, node: Node) -> _Span:
         self.parts += 1

@@ -5,6 +5,7 @@ https://docs.renovatebot.com/string-pattern-matching/. What is not read here is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -21,6 +22,8 @@ MAX_GLOBS = 100
 MAX_REPEATS = 100
 """Of one part, where a regular expression counts them."""
 
+_PLAIN = re.compile(r"\w[\w./-]*")
+"""A glob that is itself."""
 _DIGITS = (("0", "9"),)
 _WORDS = (("0", "9"), ("A", "Z"), ("_", "_"), ("a", "z"))
 _SPACES = (("\t", "\r"), (" ", " "))
@@ -45,10 +48,13 @@ def matches_all_of(patterns: Iterable[str], value: str) -> bool | None:
     return None if None in unwanted or (wanted and True not in wanted) else bool(wanted or unwanted)
 
 
+@lru_cache(maxsize=32_768)
 def matches(pattern: str, value: str) -> bool | None:
     """Say whether one pattern describes `value`: a glob all of it, a regular expression a part. None where not read."""
     if pattern == "*":
         return True
+    if _PLAIN.fullmatch(pattern):
+        return pattern.lower() == value.lower()
     is_regular = pattern.startswith("/") and pattern.endswith(("/", "/i")) and len(pattern) > 1
     is_exact = is_regular and pattern.endswith("/")
     automaton = _compile(pattern, is_regular=is_regular)

@@ -105,9 +105,9 @@ def _is_on(update: DependabotUpdate, branch: OnBranch | None) -> bool:
 
 
 def _is_in(folder: str, glob: str) -> bool:
-    if folder == glob or matches(glob, folder):
-        return True
-    return not folder and glob.startswith(_EVERYWHERE)  # whether the top is meant with it is not said
+    if not folder:  # whether `**` means the top, too, is not said
+        return not glob or glob.startswith(_EVERYWHERE)
+    return folder == glob or matches(glob, folder)
 
 
 def _moves(update: DependabotUpdate, place: Occurrence) -> bool:

@@ -107,19 +107,26 @@ class Decisions:
         self, manager: FileManager, place: Occurrence, names: frozenset[str]
     ) -> Iterator[tuple[PackageRule, bool]]:
         """Yield the rules that are about a place as read by a manager, each with whether that is certain."""
+        branches = frozenset() if self._branch is None else frozenset({self._branch.branch})
         for rule in self._settings.rules:
-            branches = frozenset() if self._branch is None else frozenset({self._branch.branch})
-            found = [
-                _describes(rule.managers, {manager.manager}),
-                _describes(rule.datasources, {_DATASOURCE}),
-                _describes_any(rule.categories, manager.categories),
-                _describes(rule.names, names),
-                _describes(rule.files, {place.path}),
-                _describes(rule.tags, {place.reference.tag or ""}),
-                _describes(rule.branches, branches),
-            ]
-            if False not in found:
-                yield rule, rule.is_certain and None not in found
+            matchers = (
+                (rule.managers, {manager.manager}),
+                (rule.datasources, {_DATASOURCE}),
+                (rule.names, names),
+                (rule.files, {place.path}),
+                (rule.tags, {place.reference.tag or ""}),
+                (rule.branches, branches),
+            )
+            is_certain = rule.is_certain
+            for patterns, values in matchers:
+                found = _describes(patterns, values)
+                if found is False:
+                    break
+                is_certain = is_certain and found is True
+            else:
+                of_kind = _describes_any(rule.categories, manager.categories)
+                if of_kind is not False:
+                    yield rule, is_certain and of_kind is True
 
 
 def _is_wanted(

@@ -12,7 +12,7 @@ from itertools import islice
 from bot.formats._syntax.renovate.presets import MODULES, Layer, layers_of, texts
 from bot.model.updater import ManagerSettings, Move, MoveSettings, PackageRule, RenovateSettings
 
-MAX_RULES = 500
+MAX_RULES = 200
 """That say whether something is moved: people write some dozens."""
 MAX_PATTERNS = 500
 """In one list."""
