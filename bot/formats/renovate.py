@@ -28,11 +28,12 @@ class _Renovate:
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         is_package = file.path == _PACKAGE
-        if file.path not in _FILES or (is_package and b"renovate" not in file.content):
+        if is_package and b"renovate" not in file.content:
             return iter(())
         from bot.formats._readers.renovate import read
 
-        return read(file, _FILES.index(file.path), is_package=is_package)
+        # One that only operators name comes first, as it does for Renovate.
+        return read(file, _FILES.index(file.path) if file.path in _FILES else -1, is_package=is_package)
 
 
 FORMAT: FileFormat = _Renovate()
