@@ -104,3 +104,5 @@ class RenovateSettings:
     """Patterns of files in which expressions of the repository's own find images."""
     unread: tuple[str, ...] = ()
     """Presets that are elsewhere."""
+    spoken_of: frozenset[str] = frozenset()
+    """Managers and datasources that rules name, whatever those say: whoever writes such a rule has them in use."""

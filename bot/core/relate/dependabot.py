@@ -16,7 +16,7 @@ from bot.core.notes import with_notes
 from bot.core.relate.moves import digest_moves, version_moves
 from bot.model.found import Places
 from bot.model.remark import DependabotConfig, OnBranch, Remark
-from bot.model.source import Occurrence, Unsupported
+from bot.model.source import Occurrence, Slot, Unsupported
 from bot.model.updater import DependabotUpdate
 
 _DOCKERFILE = re.compile(r"dockerfile|containerfile", re.IGNORECASE)
@@ -28,7 +28,8 @@ _IMAGE_KEY = re.compile(r"(?:[^>]*/)?image(?:#\d+)?")
 """The locator of what is under the key `image`, not in a text inside the file."""
 
 
-_EVERYWHERE = "**"
+_DOWNWARDS = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
+"""A folder and all below it."""
 
 
 def leave_to_dependabot(places: Places, remarks: Sequence[Remark]) -> Places:
@@ -45,7 +46,9 @@ def leave_to_dependabot(places: Places, remarks: Sequence[Remark]) -> Places:
         if isinstance(place, Unsupported) or not (reading := _ecosystems(place)):
             return place
         note = left.note(place, reading)
-        return leave_to_other(place, note) if note else with_notes(place, problem)
+        if note:
+            return leave_to_other(place, note)
+        return with_notes(place, problem) if isinstance(place.digest, Slot) else place
 
     return tuple(map(related, places))
 
@@ -105,9 +108,10 @@ def _is_on(update: DependabotUpdate, branch: OnBranch | None) -> bool:
 
 
 def _is_in(folder: str, glob: str) -> bool:
-    if not folder:  # whether `**` means the top, too, is not said
-        return not glob or glob.startswith(_EVERYWHERE)
-    return folder == glob or matches(glob, folder)
+    if folder == glob or (folder and matches(glob, folder)):
+        return True
+    above = _DOWNWARDS.fullmatch(glob)  # whether the folder in which `**` begins is meant, too, is not said
+    return above is not None and (matches(above[1], folder) if above[1] else not folder)
 
 
 def _moves(update: DependabotUpdate, place: Occurrence) -> bool:

@@ -248,3 +248,36 @@ def test_many_rules_and_places_are_no_trouble():
     places = tuple(place(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
     with soon(4):
         leave_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))])
+
+
+def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
+    latest = place("golang:latest", "tests/Dockerfile")
+    for settings in (
+        {"ignored_paths": ("**/tests/**",)},
+        {"enabled_managers": ("npm",)},
+        {"included_paths": ("a/**",)},
+    ):
+        config = RenovateConfig(PATH, 0, RenovateSettings(unread=("local>a/b",), **settings))
+        assert leave_to_renovate((latest,), [config]) == (latest,)
+
+
+def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
+    pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
+    presets = {"unread": ("local>a/b",)}
+    for spoken_of in ("docker", "kubernetes"):
+        assert is_left(pod, spoken_of=frozenset({spoken_of}), **presets)
+        assert not is_left(pod, spoken_of=frozenset({spoken_of}))
+    (noted,) = leave_to_renovate(
+        (pod,), [RenovateConfig(PATH, 0, RenovateSettings(spoken_of=frozenset({"npm"}), **presets))]
+    )
+    assert noted.digest == SLOT
+    assert len(noted.notes) == 1
+
+
+def test_expressions_of_the_repositorys_own_are_a_manager_like_others():
+    found = place("nginx:1.27", "docker-bake.hcl", "bake", "target.a")
+    assert is_left(found, searched=("**/*.hcl",))
+    assert not is_left(place("nginx:latest", "docker-bake.hcl", "bake"), searched=("**/*.hcl",))
+    assert not is_left(found, searched=("**/*.hcl",), enabled_managers=("dockerfile",))
+    assert is_left(found, searched=("**/*.hcl",), enabled_managers=("custom.regex",))
+    assert not is_left(found, searched=("**/*.hcl",), rules=(PackageRule(OFF, names=("nginx",)),))

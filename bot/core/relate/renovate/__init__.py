@@ -10,7 +10,7 @@ from bot.core.relate.renovate.decisions import Decisions
 from bot.core.relate.renovate.managers import managers_of
 from bot.model.found import Places
 from bot.model.remark import OnBranch, Remark, RenovateConfig
-from bot.model.source import Occurrence, Unsupported
+from bot.model.source import Occurrence, Slot, Unsupported
 
 MAX_SHOWN = 60
 """Characters of a preset's name in a note."""
@@ -28,9 +28,14 @@ def leave_to_renovate(places: Places, remarks: Sequence[Remark]) -> Places:
     note = _note(config)
 
     def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
-        if isinstance(place, Unsupported) or not managers_of(place):
+        if isinstance(place, Unsupported):
             return place
-        return leave_to_other(place, left) if decisions and decisions.moves(place) else with_notes(place, note)
+        if decisions is not None and decisions.moves(place):
+            return leave_to_other(place, left)
+        is_open = isinstance(place.digest, Slot) and bool(managers_of(place))
+        return (
+            with_notes(place, note) if is_open and (decisions is None or decisions.may_be_told_more(place)) else place
+        )
 
     return tuple(map(related, places))
 

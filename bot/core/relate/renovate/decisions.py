@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.core.patterns import matches, matches_all_of
 from bot.core.relate.moves import digest_moves, version_moves
-from bot.core.relate.renovate.managers import FileManager, managers_of
+from bot.core.relate.renovate.managers import CUSTOM, FileManager, managers_of
 from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.model.remark import OnBranch
 from bot.model.source import FilePath, Occurrence
@@ -15,8 +15,6 @@ from bot.model.updater import ManagerSettings, Move, MoveSettings, PackageRule, 
 
 _DATASOURCE = "docker"
 _DEFAULT_BRANCH = "$default"
-_CUSTOM = ("custom.regex", "custom.jsonata", "regex")
-"""What managers of a repository's own are called where it names those that are enabled."""
 _OFFICIAL = "library/"
 
 
@@ -49,23 +47,43 @@ class Decisions:
         """Say whether Renovate may move a place."""
         if self._is_off:
             return False
-        reading = [manager for manager in managers_of(place) if self._reads(manager, place.path)]
-        return any(self._moved_by(manager, place) for manager in reading) or self._is_found(place.path)
+        managers = [manager for manager in (*managers_of(place), CUSTOM) if self._reads(manager, place.path)]
+        return any(self._moved_by(manager, place) for manager in managers)
+
+    def may_be_told_more(self, place: Occurrence) -> bool:
+        """Say whether a preset that nobody read may have a place moved that this config does not."""
+        if not self._settings.unread or self._is_off:
+            return False
+        return any(
+            self._is_enabled(manager.manager) and self._is_looked_at(place.path, self._said(manager))
+            for manager in managers_of(place)
+        )
+
+    def _said(self, manager: FileManager) -> ManagerSettings:
+        return self._managers.get(manager.manager, ManagerSettings(manager.manager))
 
     def _reads(self, manager: FileManager, path: FilePath) -> bool:
         key = manager.manager, path
         if key not in self._read:
-            said = self._managers.get(manager.manager, ManagerSettings(manager.manager))
+            said = self._said(manager)
             self._read[key] = (
                 self._is_enabled(manager.manager)
                 and self._is_looked_at(path, said)
-                and _any(path, (*manager.files, *said.patterns))
+                and (self._may_be_switched_on(manager) or _any(path, self._patterns(manager, said)))
             )
         return self._read[key]
 
-    def _is_enabled(self, *managers: str) -> bool:
+    def _patterns(self, manager: FileManager, said: ManagerSettings) -> Sequence[str]:
+        return self._settings.searched if manager is CUSTOM else (*manager.files, *said.patterns)
+
+    def _may_be_switched_on(self, manager: FileManager) -> bool:
+        """Say whether a preset that nobody read may say which files a manager reads, as the config speaks of it."""
+        is_open = bool(self._settings.unread) and not manager.files and manager is not CUSTOM
+        return is_open and not self._settings.spoken_of.isdisjoint({manager.manager, _DATASOURCE})
+
+    def _is_enabled(self, manager: str) -> bool:
         enabled = self._settings.enabled_managers
-        return not enabled or any(matches_all_of(enabled, manager) is not False for manager in managers)
+        return not enabled or _any(manager, enabled)
 
     def _is_looked_at(self, path: FilePath, said: ManagerSettings) -> bool:
         settings = self._settings
@@ -74,21 +92,11 @@ class Decisions:
         is_ignored = any(pattern in path or matches(pattern, path) for pattern in ignored)
         return not is_ignored and (not included or path in included or _any(path, included))
 
-    def _is_found(self, path: FilePath) -> bool:
-        """Say whether the repository's own expressions for images are tried on a file."""
-        key = _CUSTOM[0], path
-        if key not in self._read:
-            nobody = ManagerSettings(_CUSTOM[0])
-            self._read[key] = (
-                _any(path, self._settings.searched) and self._is_enabled(*_CUSTOM) and self._is_looked_at(path, nobody)
-            )
-        return self._read[key]
-
     def _moved_by(self, manager: FileManager, place: Occurrence) -> bool:
         names = _names(place.reference)
         if not names.isdisjoint(self._settings.ignored_names):
             return False
-        said = self._managers.get(manager.manager, ManagerSettings(manager.manager))
+        said = self._said(manager)
         pins = manager.pins and self._settings.settings.pin_digests is True
         state = _State(manager.is_on, pins)
         state.apply(said.settings, is_certain=True)

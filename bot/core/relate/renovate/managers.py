@@ -30,6 +30,8 @@ class FileManager:
     """Whether it writes digests where a config says so for all."""
 
 
+CUSTOM = FileManager("custom.regex")
+"""What a repository itself tells how images are found; which files it searches is said apart."""
 _KUBERNETES = ("kubernetes",)
 _HELM = ("helm", "kubernetes")
 _IN_VALUES = re.compile(r"\d+/spec/values/.*")

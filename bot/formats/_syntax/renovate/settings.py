@@ -46,6 +46,7 @@ _MATCHERS = (
     "matchBaseBranches",
     "matchUpdateTypes",
 )
+_USES = ("matchManagers", "matchDatasources")
 _READ = frozenset({*_MATCHERS, *(key for key, _ in _NAMES)})
 _MATCHING = ("match", "exclude")
 """How all matchers begin."""
@@ -67,6 +68,7 @@ def settings_of(config: Layer) -> RenovateSettings:
         branches=_last(layers, "baseBranchPatterns", "baseBranches") or (),
         searched=tuple(pattern for layer in layers for pattern in _searched(layer)),
         unread=tuple(unread),
+        spoken_of=frozenset(name for rule in _package_rules(config) for key in _USES for name in _texts(rule, key)),
     )
 
 
@@ -100,10 +102,14 @@ def _rules(layer: Layer) -> Iterator[PackageRule]:
     docker = layer.get(_DOCKER)
     if isinstance(docker, dict):  # of releases that had no rules for this
         yield PackageRule(_moves(docker), datasources=(_DOCKER,))
-    rules = layer.get("packageRules")
-    for rule in rules if isinstance(rules, list) else ():
-        if isinstance(rule, dict) and (settings := _moves(rule)) != MoveSettings():
+    for rule in _package_rules(layer):
+        if (settings := _moves(rule)) != MoveSettings():
             yield _rule(rule, settings)
+
+
+def _package_rules(layer: Layer) -> list[Layer]:
+    rules = layer.get("packageRules")
+    return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
 
 
 def _rule(rule: Layer, settings: MoveSettings) -> PackageRule:
