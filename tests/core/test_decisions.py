@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from support.values import digest, occurrence, update
 
-from bot.core.closing import close
+from bot.core.closing import allow, close, leave_to_other
 from bot.core.reconcile import reconcile
 from bot.core.select import Home, may_ask, select
 from bot.core.verdict import WITHDRAWN, verdict
@@ -119,6 +119,26 @@ def test_closing_keeps_what_cannot_be_opened_closed():
     assert close(warned, Reason.IMMUTABLE_JOB).digest == Closed(Reason.EMBEDDED, slot)
     assert close(warned, Reason.OTHER_WRITER).digest == Closed(Reason.OTHER_WRITER)
     assert close(close(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest == Closed(Reason.OTHER_WRITER)
+
+
+def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
+    slot = Slot(Span(7, 7), b"", b"@")
+    warned = close(occurrence("nginx:1", digest=slot, tag=slot), Reason.EMBEDDED)
+    left = leave_to_other(leave_to_other(warned, "It is Renovate's."), "It is Dependabot's.")
+    assert left.digest == left.tag == Closed(Reason.OTHER_WRITER, slot, also=(Reason.EMBEDDED,))
+    assert left.notes == ("It is Renovate's.",)
+    assert allow(left, [Reason.EMBEDDED]).digest == Closed(Reason.OTHER_WRITER, slot)
+    assert allow(left, [Reason.OTHER_WRITER]).digest == Closed(Reason.EMBEDDED, slot)
+    assert allow(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest == slot
+    assert allow(leave_to_other(occurrence("nginx:1", digest=slot), ""), [Reason.OTHER_WRITER]).digest == slot
+
+
+def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
+    closed = close(occurrence("nginx:1", digest=Slot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
+    assert closed.digest == Closed(Reason.OTHER_WRITER)
+    assert leave_to_other(closed, "It is Renovate's, too.").notes == ()
+    rulebook = Rulebook(rules=(Rule(allow=(Reason.OTHER_WRITER,)),))
+    assert _reason(_select("nginx:1", rulebook, digest=closed.digest)) is Reason.OTHER_WRITER
 
 
 def test_own_images_move_only_by_a_rule_that_says_role_own():

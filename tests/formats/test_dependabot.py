@@ -1,0 +1,127 @@
+"""What a `dependabot.yml` says of images; the cases beside this file show what comes of it."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats._readers.dependabot import MAX_UPDATES
+from bot.formats.dependabot import FORMAT
+from bot.model.remark import DependabotConfig
+from bot.model.source import FilePath, SourceFile
+from bot.model.updater import DependabotUpdate, IgnoredImages, Move
+
+PATH = FilePath(".github/dependabot.yml")
+WORDS = st.sampled_from(
+    [
+        "version",
+        "updates",
+        "package-ecosystem",
+        "docker",
+        "helm",
+        "directory",
+        "directories",
+        "/",
+        "/a/**",
+        "ignore",
+        "allow",
+        "dependency-name",
+        "*",
+        "update-types",
+        "version-update:semver-major",
+        "target-branch",
+        "open-pull-requests-limit",
+        "0",
+        "2",
+    ]
+)
+VALUES = st.recursive(
+    st.none() | st.integers(0, 3) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def read(content):
+    return list(FORMAT.extract(SourceFile(PATH, content.encode() if isinstance(content, str) else content)))
+
+
+def update(entry):
+    """Return what is read of one entry for Docker."""
+    (config,) = read(yaml.safe_dump({"version": 2, "updates": [{"package-ecosystem": "docker", **entry}]}))
+    (found,) = config.updates
+    return found
+
+
+@given(VALUES)
+def test_no_file_raises(value):
+    written = yaml.safe_dump({"version": 2, "updates": value})
+    assert all(isinstance(found, DependabotConfig) and not found.problem for found in read(written))
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_raise(content):
+    assert all(isinstance(found, DependabotConfig) for found in read(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "cannot be read"),
+        ("a: [", "cannot be read"),
+        (b"\xff\xfea\0", "cannot be read"),
+        ("updates: []\n", "does not have `version: 2`"),
+        ("version: 1\nupdates: []\n", "does not have `version: 2`"),
+        ("- version: 2\n", "does not have `version: 2`"),
+    ],
+)
+def test_what_dependabot_refuses_is_a_problem(content, problem):
+    assert read(content) == [DependabotConfig(PATH, (), problem)]
+
+
+@pytest.mark.parametrize("ecosystem", ["npm", "github-actions", "terraform", "devcontainers"])
+def test_a_file_that_is_about_no_images_says_nothing(ecosystem):
+    assert read(f"version: 2\nupdates:\n- package-ecosystem: {ecosystem}\n  directory: /\n") == []
+
+
+def test_an_update_has_its_line_folders_and_branch():
+    content = (
+        'version: 2\nupdates:\n  - directory: "/a/"\n    package-ecosystem: "helm"\n    target-branch: next\n'
+        "  - package-ecosystem: docker\n    directories: [/, ./b, '/c/**']\n"
+    )
+    assert read(content)[0].updates == (
+        DependabotUpdate(3, "helm", ("a",), "next"),
+        DependabotUpdate(6, "docker", ("", "b", "c/**")),
+    )
+
+
+def test_no_requests_are_no_updates():
+    limit = "version: 2\nupdates:\n- package-ecosystem: docker\n  directory: /\n  open-pull-requests-limit: {}\n"
+    assert read(limit.format(0)) == []
+    assert len(read(limit.format(5))) == 1
+
+
+def test_what_is_ignored_is_ignored_for_all_moves_or_those_it_names():
+    major, every = ["version-update:semver-major"], list(Move)
+    assert update({"ignore": [{"dependency-name": "a"}]}).ignored == (IgnoredImages("a", frozenset(every)),)
+    for types in (major, *major):
+        ignored = update({"ignore": [{"dependency-name": "a", "update-types": types}]}).ignored
+        assert ignored == (IgnoredImages("a", frozenset({Move.MAJOR})),)
+    assert update({"ignore": [{"update-types": major}]}).ignored == (IgnoredImages("*", frozenset({Move.MAJOR})),)
+
+
+def test_versions_that_are_ignored_leave_others_to_come():
+    assert update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored == ()
+
+
+def test_names_are_allowed_unless_something_else_allows_all():
+    assert update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed == ("a", "b*")
+    assert update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed == ()
+
+
+def test_more_updates_than_people_write_are_not_read():
+    entries = "- package-ecosystem: docker\n  directory: /\n" * (MAX_UPDATES + 10)
+    (found,) = read(f"version: 2\nupdates:\n{entries}")
+    assert len(found.updates) == MAX_UPDATES

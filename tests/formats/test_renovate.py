@@ -1,0 +1,208 @@
+"""What a config of Renovate's says of images; the cases beside this file show what comes of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.formats._syntax.renovate.presets import layers_of
+from bot.formats._syntax.renovate.settings import MAX_RULES, settings_of
+from bot.formats.renovate import FORMAT
+from bot.model.remark import RenovateConfig
+from bot.model.source import FilePath, SourceFile
+from bot.model.updater import Move, MoveSettings, PackageRule, RenovateSettings
+
+MODULES = ("**/node_modules/**", "**/bower_components/**")
+OFF = MoveSettings(enabled=False)
+OPTIONS = st.sampled_from(
+    [
+        "extends",
+        "ignorePresets",
+        "enabled",
+        "packageRules",
+        "matchPackageNames",
+        "matchManagers",
+        "matchUpdateTypes",
+        "dockerfile",
+        "docker",
+        "managerFilePatterns",
+        "fileMatch",
+        "ignorePaths",
+        "includePaths",
+        "ignoreDeps",
+        "pinDigests",
+        "major",
+        "digest",
+        "customManagers",
+        "datasourceTemplate",
+        "baseBranches",
+        "renovate",
+    ]
+)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(["docker", "config:recommended", "local>a/b", "*", "/(/"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(OPTIONS, inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def read(content, path="renovate.json"):
+    return list(FORMAT.extract(SourceFile(FilePath(path), content)))
+
+
+def rule(**matchers):
+    (found,) = settings_of({"packageRules": [{"enabled": False, **matchers}]}).rules
+    return found
+
+
+@given(st.dictionaries(OPTIONS, VALUES, max_size=6))
+def test_no_config_raises_and_each_says_something(config):
+    (found,) = read(json.dumps(config).encode())
+    assert isinstance(found, RenovateConfig)
+    assert isinstance(found.settings, RenovateSettings)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_raise(content):
+    assert all(isinstance(found, RenovateConfig) for found in read(content))
+
+
+def test_a_config_that_is_no_object_cannot_be_read():
+    for content in (b"[]", b'"x"', b"", b"{"):
+        (found,) = read(content)
+        assert found.settings is None
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"description": "renovate"}', b'{"renovate": null}', b"{ renovate"])
+def test_a_package_that_says_nothing_of_renovate_is_no_config(content):
+    assert read(content, "package.json") == []
+
+
+def test_a_package_with_something_else_under_its_key_is_a_broken_config():
+    (found,) = read(b'{"renovate": "github>acme/config"}', "package.json")
+    assert found.settings is None
+
+
+def test_files_are_ranked_in_the_order_in_which_renovate_looks_for_them():
+    paths = ["package.json", ".renovaterc.json", ".gitlab/renovate.json", ".github/renovate.json5", "renovate.json5"]
+    ranks = [read(b'{"renovate": {}}', path)[0].rank for path in [*paths, "renovate.json", "config/named-by-us.json"]]
+    assert ranks == sorted(ranks, reverse=True)
+    assert len(set(ranks)) == len(ranks)
+
+
+def test_without_a_word_on_it_modules_are_ignored():
+    assert settings_of({}) == RenovateSettings(ignored_paths=MODULES)
+
+
+def test_presets_come_before_what_extends_them_each_in_its_turn():
+    extends = ["config:recommended", ":includeNodeModules", "docker:disableMajor"]
+    settings = settings_of({"extends": extends, "packageRules": [{"matchManagers": ["helmv3"], "enabled": True}]})
+    assert settings.ignored_paths == ()
+    assert [each.managers or each.datasources for each in settings.rules] == [("docker",), ("helmv3",)]
+    assert settings_of({"extends": list(reversed(extends))}).ignored_paths != ()
+
+
+def test_best_practices_pin_digests_and_ignore_tests():
+    settings = settings_of({"extends": ["config:best-practices"]})
+    assert "**/tests/**" in settings.ignored_paths
+    assert settings.rules[0] == PackageRule(MoveSettings(pin_digests=True), datasources=("docker",))
+    without = settings_of({"extends": ["config:best-practices"], "ignorePresets": ["docker:pinDigests"]})
+    assert without.rules == ()
+
+
+@pytest.mark.parametrize(
+    ("preset", "is_elsewhere"),
+    [
+        ("config:recommended", False),
+        ("default:ignoreModulesAndTests", False),
+        (":semanticCommits", False),
+        ("group:allNonMajor", False),
+        (":timezone(America/New_York)", False),
+        ("helpers:pinGitHubActionDigests", False),
+        ("github>acme/renovate-config", True),
+        ("local>acme/config:docker", True),
+        ("gitlab>acme/config//a.json5#1.0", True),
+        ("https://example.com/a.json", True),
+        ("@acme", True),
+        ("acme", True),
+        ("acme:base", True),
+    ],
+)
+def test_presets_that_are_not_renovates_own_are_elsewhere(preset, is_elsewhere):
+    _, unread = layers_of({"extends": [preset]})
+    assert unread == [preset] * is_elsewhere
+
+
+def test_half_a_character_in_a_preset_is_written_as_no_character():
+    (found,) = read(rb'{"extends": ["local>\ud800"]}')
+    assert found.settings.unread == ("local>?",)
+
+
+@pytest.mark.parametrize(
+    ("matchers", "names"),
+    [
+        ({"matchPackageNames": ["nginx", "!redis"]}, ("nginx", "!redis")),
+        ({"matchPackageNames": "nginx"}, ("nginx",)),
+        ({"matchDepNames": ["nginx"]}, ("nginx",)),
+        ({"matchPackagePatterns": ["^acme/"]}, ("/^acme//",)),
+        ({"matchPackagePatterns": ["*"]}, ("*",)),
+        ({"matchPackagePrefixes": ["ghcr.io/acme"]}, ("ghcr.io/acme**",)),
+        ({"excludePackageNames": ["nginx"]}, ("!nginx",)),
+        ({"matchPackagePatterns": [".*"], "excludePackagePatterns": ["^a"]}, ("/.*/", "!/^a/")),
+    ],
+)
+def test_names_of_older_releases_are_patterns_of_today(matchers, names):
+    assert rule(**matchers) == PackageRule(OFF, names=names)
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        {"matchPackageNames": ["a"], "matchSourceUrls": ["b"]},
+        {"matchPackageNames": ["a"], "matchDepNames": ["b"]},
+        {"matchDepTypes": ["stage"]},
+        {"extends": ["monorepo:react"]},
+        {},
+    ],
+)
+def test_a_rule_is_in_doubt_where_not_all_of_its_matchers_are_known(matchers):
+    assert not rule(**matchers).is_certain
+
+
+def test_rules_that_switch_nothing_on_or_off_do_not_count_but_for_what_they_speak_of():
+    rules = [{"matchDatasources": ["docker"], "automerge": True}, {"matchManagers": ["flux"], "groupName": "flux"}]
+    settings = settings_of({"packageRules": rules * 1000})
+    assert settings.rules == ()
+    assert settings.spoken_of == {"docker", "flux"}
+
+
+def test_more_rules_than_people_write_are_not_read():
+    assert len(settings_of({"packageRules": [{"matchManagers": ["a"], "enabled": False}] * 1000}).rules) == MAX_RULES
+
+
+def test_a_manager_has_what_all_layers_say_of_it():
+    settings = settings_of(
+        {
+            "extends": ["docker:disable"],
+            "dockerfile": {"enabled": True, "fileMatch": ["\\.df$"], "managerFilePatterns": ["**/*.docker"]},
+            "kubernetes": {"ignorePaths": ["a"], "digest": {"enabled": False}},
+            "major": {"enabled": False},
+        }
+    )
+    told = {each.manager: each for each in settings.managers}
+    assert told["dockerfile"].settings.enabled is True
+    assert told["dockerfile"].patterns == ("**/*.docker", "/\\.df$/")
+    assert told["circleci"].settings == OFF
+    assert told["kubernetes"].ignored_paths == ("a",)
+    assert told["kubernetes"].settings.of_moves == ((Move.DIGEST, False),)
+    assert settings.settings.of_moves == ((Move.MAJOR, False),)
+
+
+def test_what_older_releases_called_docker_is_a_rule_for_its_datasource():
+    assert settings_of({"docker": {"enabled": False}}).rules == (PackageRule(OFF, datasources=("docker",)),)

@@ -1,0 +1,80 @@
+"""A repository that has another bot move its images: what is left to that, and on which branch."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+from support.worlds import write_tree
+
+from bot.core.select import Home, select
+from bot.formats import all_formats
+from bot.model.decision import Selected, Skip
+from bot.model.policy import Rulebook
+from bot.model.rules import Rule
+from bot.model.vocabulary import Reason
+from bot.pipeline.survey import survey
+from bot.ports import GitRepository
+from bot.worktree import WorkTree
+
+TODAY = date(2027, 1, 15)
+DEPENDABOT = "version: 2\nupdates:\n- package-ecosystem: docker\n  directory: /\n"
+RENOVATE = json.dumps({"extends": ["config:recommended"], "baseBranchPatterns": ["$default", "release/2"]})
+FILES = {"Dockerfile": "FROM golang:1.22\nFROM alpine:latest\n", "bake/docker-bake.hcl": ""}
+
+
+def surveyed(tmp_path, files, branch="main", *, is_default=True):
+    repository = GitRepository("github", "acme/web", branch, "0" * 40, is_default_base=is_default)
+    return survey(repository, WorkTree(write_tree(tmp_path / "tree", {**FILES, **files})), all_formats())
+
+
+def reasons(found, *rules):
+    home = Home("acme/web", "main")
+    decided = [select(Rulebook(rules=rules), home, place, TODAY) for place in found.occurrences]
+    assert all(isinstance(each, Selected | Skip) for each in decided)
+    return [each.reason if isinstance(each, Skip) else None for each in decided]
+
+
+@pytest.mark.parametrize(
+    ("files", "branch", "is_default", "expected"),
+    [
+        ({".github/dependabot.yml": DEPENDABOT}, "main", True, Reason.OTHER_WRITER),
+        ({".github/dependabot.yml": DEPENDABOT}, "release/2", False, None),
+        ({".github/dependabot.yml": f"{DEPENDABOT}  target-branch: release/2\n"}, "main", True, None),
+        (
+            {".github/dependabot.yml": f"{DEPENDABOT}  target-branch: release/2\n"},
+            "release/2",
+            False,
+            Reason.OTHER_WRITER,
+        ),
+        ({"renovate.json": RENOVATE}, "main", True, Reason.OTHER_WRITER),
+        ({"renovate.json": RENOVATE}, "release/2", False, Reason.OTHER_WRITER),
+        ({"renovate.json": RENOVATE}, "release/1", False, None),
+        ({"renovate.json": "{}"}, "release/2", False, None),
+        ({"docs/renovate.json": "{}", "dependabot.yml": DEPENDABOT}, "main", True, None),
+    ],
+)
+def test_a_line_is_left_on_the_branches_that_the_other_bot_works_on(tmp_path, files, branch, is_default, expected):
+    found = surveyed(tmp_path, files, branch, is_default=is_default)
+    assert reasons(found) == [expected, None]
+
+
+def test_a_rule_says_otherwise_for_the_places_it_is_about(tmp_path):
+    found = surveyed(tmp_path, {"renovate.json": "{}", ".github/dependabot.yml": DEPENDABOT})
+    assert reasons(found) == [Reason.OTHER_WRITER, None]
+    assert reasons(found, Rule(allow=(Reason.OTHER_WRITER,))) == [None, None]
+    assert reasons(found, Rule(allow=(Reason.EMBEDDED,))) == [Reason.OTHER_WRITER, None]
+
+
+def test_a_broken_config_hides_no_image_and_is_no_finding(tmp_path):
+    found = surveyed(tmp_path, {"renovate.json": "{ golang", ".github/dependabot.yml": "- golang: ["})
+    assert found.unsupported == ()
+    assert found.failed == ()
+    assert not found.may_hide("docker.io/library/golang")
+    assert reasons(found) == [None, None]
+    golang = found.occurrences[0]
+    assert golang.notes == (
+        "renovate.json cannot be read, so Renovate moves nothing",
+        ".github/dependabot.yml cannot be read, so Dependabot moves nothing",
+    )
