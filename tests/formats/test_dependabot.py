@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formats._readers.dependabot import MAX_UPDATES
+from bot.formats._readers.dependabot import MAX_ENTRIES, MAX_UPDATES
 from bot.formats.dependabot import FORMAT
 from bot.model.remark import DependabotConfig
 from bot.model.source import FilePath, SourceFile
@@ -125,3 +125,9 @@ def test_more_updates_than_people_write_are_not_read():
     entries = "- package-ecosystem: docker\n  directory: /\n" * (MAX_UPDATES + 10)
     (found,) = read(f"version: 2\nupdates:\n{entries}")
     assert len(found.updates) == MAX_UPDATES
+
+
+def test_longer_lists_than_people_write_are_cut():
+    names = [{"dependency-name": "a"}] * (MAX_ENTRIES + 10)
+    found = update({"directories": ["/a"] * (MAX_ENTRIES + 10), "ignore": names, "allow": names})
+    assert len(found.folders) == len(found.ignored) == len(found.allowed) == MAX_ENTRIES

@@ -108,7 +108,9 @@ def _is_on(update: DependabotUpdate, branch: OnBranch | None) -> bool:
 
 
 def _is_in(folder: str, glob: str) -> bool:
-    if folder == glob or (folder and matches(glob, folder)):
+    if folder == glob or "*" not in glob:
+        return folder == glob
+    if folder and matches(glob, folder):
         return True
     above = _DOWNWARDS.fullmatch(glob)  # whether the folder in which `**` begins is meant, too, is not said
     return above is not None and (matches(above[1], folder) if above[1] else not folder)

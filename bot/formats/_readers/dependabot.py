@@ -16,6 +16,8 @@ from bot.model.updater import DependabotUpdate, IgnoredImages, Move
 
 MAX_UPDATES = 1_000
 """That are about images; the largest that people write have some hundreds."""
+MAX_ENTRIES = 200
+"""Folders of one of them, and images that it ignores: people write some dozens."""
 _VERSION = "2"
 _ECOSYSTEMS = frozenset({"docker", "docker-compose", "helm"})
 """Those that read images. `terraform` reads modules, `devcontainers` features, and `github-actions` no images."""
@@ -54,10 +56,10 @@ def _update(document: Document, entry: Node, ecosystem: str) -> DependabotUpdate
     return DependabotUpdate(
         document.line_number(entry),
         ecosystem,
-        tuple(_folder(each) for each in folders),
+        tuple(_folder(each) for each in folders[:MAX_ENTRIES]),
         branches[-1] if branches else None,
         _allowed(document, entry),
-        tuple(_ignored(document, entry)),
+        tuple(islice(_ignored(document, entry), MAX_ENTRIES)),
     )
 
 
@@ -70,7 +72,7 @@ def _allowed(document: Document, entry: Node) -> tuple[str, ...]:
     """Return the names that are allowed, none for all: what else allows something may allow every image."""
     entries = [node for _, node in document.walk(entry, ("allow", EACH), "")]
     names = [_scalars(document, each, ("dependency-name",)) for each in entries]
-    return tuple(name for found in names for name in found) if all(names) else ()
+    return tuple(name for found in names for name in found)[:MAX_ENTRIES] if all(names) else ()
 
 
 def _ignored(document: Document, entry: Node) -> Iterator[IgnoredImages]:
