@@ -74,6 +74,10 @@ def _why_wait(queue: Queue, proposal: Proposal, opened: _Opened, now: datetime) 
     is_new = proposal.is_first and repository not in opened.taken_on
     if is_new and _is_reached(queue.repositories_per_run, len(opened.taken_on)):
         return Deferral.ROLLOUT
+    if proposal.is_unproven:
+        return Deferral.UNPROVEN
+    if proposal.opens_at is not None and now < proposal.opens_at:
+        return Deferral.WORTHLESS
     if not all(is_open(schedule, now) for schedule in proposal.schedules):
         return Deferral.SCHEDULE
     if _is_reached(limits.open_per_repository, opened.open_in[repository]):

@@ -52,6 +52,8 @@ def _evaluated(rules: Sequence[Rule], default: Policy) -> Policy:
         labels=_first((rule.labels for rule in rules), default.labels),
         require_scan=_first((rule.require_scan for rule in rules), default.require_scan),
         allow_introduced=_first((rule.allow_introduced for rule in rules), default.allow_introduced),
+        open_when=_first((rule.open_when for rule in rules), default.open_when),
+        when_unknown=_first((rule.when_unknown for rule in rules), default.when_unknown),
         allow=_first((rule.allow for rule in rules), default.allow),
         accept=_first((rule.accept for rule in rules), default.accept),
         min_age=_first((rule.min_age for rule in rules), default.min_age),

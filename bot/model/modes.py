@@ -42,3 +42,11 @@ class Rebase(StrEnum):
     """Where it conflicts, and where the forge merges only what is up to date."""
     NEVER = "never"
     ALWAYS = "always"
+
+
+class WhenUnknown(StrEnum):
+    """What becomes of an update of which nobody knows what it fixes and brings."""
+
+    OPEN = "open"
+    HOLD = "hold"
+    """It is not opened; what is open stays."""

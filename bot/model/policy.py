@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.model.hosts import PURGING_HOSTS
-from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode
+from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
     from bot.model.evidence import Severity
     from bot.model.pace import Schedule
-    from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Rule
+    from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, OpenWhen, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Policy:
     require_scan: bool = False
     allow_introduced: tuple[Allowance, ...] = ()
     """How many vulnerabilities an update may bring; of a severity that is not named, any number."""
+    open_when: OpenWhen | None = None
+    """What makes it worth opening a proposal; None where anything newer is."""
+    when_unknown: WhenUnknown | None = None
+    """What becomes of it while nobody knows what it fixes and brings; None: it waits while that may change."""
     allow: tuple[Reason, ...] = ()
     """Warnings that do not hold: places closed for one of these reasons are open."""
     accept: tuple[Accepted, ...] = ()

@@ -74,6 +74,10 @@ class Proposal:
     """Whether people must not wait for it though they accepted what stands there."""
     schedules: tuple[Schedule, ...] = ()
     """All of them must allow that it is opened."""
+    opens_at: datetime | None = None
+    """From when on what is in use is so old that it is worth opening; None where it is now."""
+    is_unproven: bool = False
+    """Whether it waits to be opened since nobody knows what it fixes and brings."""
     worth: Worth = Worth()
     is_overdue: bool = False
     """Whether what is in use is gone, so that no limit and no schedule applies."""
@@ -190,6 +194,10 @@ class Deferral(StrEnum):
     NEW_PER_RUN = "new-per-run"
     OPEN_PER_REPOSITORY = "open-per-repository"
     ROLLOUT = "rollout"
+    UNPROVEN = "unproven"
+    """Nobody knows what it fixes and brings."""
+    WORTHLESS = "worthless"
+    """It fixes nothing that the policy wants people to look at."""
 
     @property
     def sentence(self) -> str:
@@ -202,6 +210,8 @@ _DEFERRALS: dict[Deferral, str] = {
     Deferral.NEW_PER_REPOSITORY: "As many as a run may open in one repository were opened.",
     Deferral.NEW_PER_RUN: "As many as one run may open were opened.",
     Deferral.ROLLOUT: "As many repositories as one run may take on were taken on.",
+    Deferral.UNPROVEN: "What it fixes and brings is not known; the next run tries again.",
+    Deferral.WORTHLESS: "It fixes too little to be opened now.",
     Deferral.OPEN_PER_REPOSITORY: "As many as may be open in this repository are open: merge or close some.",
 }
 

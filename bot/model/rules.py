@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import date, timedelta
 
     from bot.model.evidence import Severity
-    from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode
+    from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
     from bot.model.pace import Schedule
     from bot.model.vocabulary import Reason, Role
 
@@ -60,6 +60,16 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenWhen:
+    """What makes an update worth the attention of people; either of it."""
+
+    fixes: Severity
+    """The least severity that it must fix one of; `UNKNOWN` for anything."""
+    or_older_than: timedelta | None = None
+    """How old the image in use may become before it is replaced whatever that fixes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """Keys that are set hold where `match` matches; None leaves the key to a later rule."""
 
@@ -71,6 +81,8 @@ class Rule:
     labels: tuple[str, ...] | None = None
     require_scan: bool | None = None
     allow_introduced: tuple[Allowance, ...] | None = None
+    open_when: OpenWhen | None = None
+    when_unknown: WhenUnknown | None = None
     allow: tuple[Reason, ...] | None = None
     accept: tuple[Accepted, ...] | None = None
     min_age: timedelta | None = None

@@ -11,6 +11,7 @@ from bot.core.group import Bundle, group, images_of, intent_of, targets_of
 from bot.core.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
 from bot.core.mark import mark, signed
 from bot.core.markdown import one_line
+from bot.core.opening import is_unproven, opens_at
 from bot.core.render import render_body, render_line, render_message
 from bot.core.transition import transition_of
 from bot.core.view import ProposalView, build_view
@@ -122,8 +123,9 @@ def _propose(
     whole = build_view(updates, evidence, MANY_ROWS, is_first=is_first, left_out=left_out)
     report = fingerprint(whole, {move: evidence[move] for move in moves})
     is_draft = any(update.doubt or update.selected.policy.draft for update in updates)
+    known = [(update, evidence[transition_of(update)]) for update in updates]
     needs_people = is_draft or is_first
-    automerge = not needs_people and all(may_merge(update, evidence[transition_of(update)]) for update in updates)
+    automerge = not needs_people and all(may_merge(*each) for each in known)
     remembered = mark(targets, report, withdrawn=False, automerge=automerge)
 
     def view_with(rows: int) -> ProposalView:
@@ -149,6 +151,8 @@ def _propose(
         refresh_every=max(update.selected.policy.refresh_every for update in updates),
         slides=all(map(slides, updates)),
         schedules=schedules_of(updates),
+        opens_at=opens_at(known),
+        is_unproven=is_unproven(known),
         worth=worth_of([evidence[move] for move in moves]),
         is_overdue=any(update.cause is Cause.GONE for update in updates),
         on_close=on_close_of(updates),

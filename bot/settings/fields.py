@@ -27,6 +27,7 @@ MAX_PREFIX = 100
 """Characters; with slug and hash a branch stays below the 255 bytes of a file name, which git makes of it."""
 
 SEVERITIES = {each.word: each for each in reversed(Severity)}
+FIXES = {word: each for word, each in SEVERITIES.items() if each is not Severity.UNKNOWN} | {"any": Severity.UNKNOWN}
 
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that people write for `docker.io`."""
@@ -224,6 +225,12 @@ def _severity(value: object) -> object:
     return SEVERITIES[value]
 
 
+def _fixes(value: object) -> object:
+    if not isinstance(value, str) or value not in FIXES:
+        raise ValueError(f"must be one of {', '.join(FIXES)}")
+    return FIXES[value]
+
+
 def _database(value: str) -> str:
     try:
         ImageReference.parse(value)
@@ -315,6 +322,7 @@ Site = Annotated[str, AfterValidator(_site)]
 SeverityName = Annotated[
     Severity, BeforeValidator(_severity), WithJsonSchema({"type": "string", "enum": list(SEVERITIES)})
 ]
+Fixes = Annotated[Severity, BeforeValidator(_fixes), WithJsonSchema({"type": "string", "enum": [*FIXES]})]
 Platform = Annotated[
     str,
     AfterValidator(matching(_PLATFORM, "is no platform: `os/architecture` or `os/architecture/variant`")),

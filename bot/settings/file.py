@@ -12,7 +12,7 @@ from bot.model.evidence import Severity
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.pace import Limits, Rollout, Schedule
 from bot.model.policy import Rulebook
-from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Match, Rule
+from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Match, OpenWhen, Rule
 from bot.settings import ages, fields, handling, rules, schema, values
 from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
@@ -158,6 +158,8 @@ def _rule(rule: rules.Rule) -> Rule:
         draft=rule.draft,
         automerge=_automerge(rule.automerge),
         rebase=rule.rebase,
+        open_when=OpenWhen(rule.open_when.fixes, rule.open_when.or_older_than) if rule.open_when else None,
+        when_unknown=rule.when_unknown,
         allow=rule.allow,
         accept=tuple(map(_accepted, rule.accept)) if rule.accept is not None else None,
         min_age=rule.min_age,

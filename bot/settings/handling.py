@@ -6,7 +6,7 @@ from pydantic import StrictBool
 
 from bot.model import rules
 from bot.model.modes import UpdateMode
-from bot.settings import times
+from bot.settings import fields, times
 from bot.settings.section import Section
 
 
@@ -15,6 +15,15 @@ class Refresh(Section):
 
     every: times.Age
     """How long a proposal stays as it is once somebody accepted it, or while all that is new is a digest's age."""
+
+
+class OpenWhen(Section):
+    """What makes an update worth opening a proposal for; either of it."""
+
+    fixes: fields.Fixes
+    """The least severity that it must fix one vulnerability of; `any` where anything will do."""
+    or_older_than: times.Age | None = None
+    """How long ago what is in use was built, for it to be replaced whatever that fixes. Absent: that does not count."""
 
 
 class Schedule(Section):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import StrictBool
 
-from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode
+from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.policy import Policy
 from bot.model.vocabulary import Role
 from bot.settings import fields, times
-from bot.settings.handling import Automerge, Refresh, Schedule
+from bot.settings.handling import Automerge, OpenWhen, Refresh, Schedule
 from bot.settings.section import OneOrMore, Section, SomeOf
 
 
@@ -161,5 +161,9 @@ class Rule(Section):
     """What is asked of an update before it is proposed. Where no rule says: nothing."""
     allow_introduced: AllowIntroduced | None = None
     """How many vulnerabilities an update may bring. Where no rule says: any number."""
+    open_when: OpenWhen | None = None
+    """What makes an update worth opening a proposal for. Where no rule says: anything newer is."""
+    when_unknown: WhenUnknown | None = None
+    """Whether to open what could not be scanned. Where no rule says: not while the next run may be able to."""
     mandatory: StrictBool | None = None
     """Whether neither a repository's own file nor its comments can ignore or slow it. Where no rule says: `false`."""

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 from support.stands import LocalStand
-from support.worlds import build, outcomes
+from support.values import finding
+from support.worlds import ToldScanner, build, outcomes
 
+from bot.model.evidence import NotScanned, ScanOutcome, Severity, Subject, Unscanned
 from bot.model.pace import Limits, Schedule
-from bot.model.rules import Match, Rule
+from bot.model.rules import Match, OpenWhen, Rule
 from bot.model.vocabulary import Level
 
 pytestmark = pytest.mark.real("git")
@@ -17,6 +19,14 @@ pytestmark = pytest.mark.real("git")
 NAMES = ("nginx", "python", "redis")
 OLD = build("old").digest
 FILES = {f"{name}/Dockerfile": f"FROM {name}:1@{OLD}\n" for name in NAMES}
+
+
+class FailingScanner(ToldScanner):
+    """Knows, and cannot say."""
+
+    def scan(self, subject: Subject) -> ScanOutcome:
+        super().scan(subject)
+        return NotScanned(Unscanned.FAILED)
 
 
 @pytest.fixture
@@ -58,6 +68,34 @@ def test_outside_its_schedule_nothing_is_opened_and_what_is_open_is_cared_for(tm
     report = moved.run([stand.fleet()])
     assert outcomes(report) == ["refreshed", "deferred", "deferred"]
     assert report.repositories[0].proposals[1].note == "Its schedule does not allow opening it now."
+
+
+def test_what_fixes_too_little_waits_and_what_is_open_is_kept_current(tmp_path, moved):
+    stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
+    moved.scanner = ToldScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
+    assert outcomes(moved.run([stand.fleet()], limits=Limits(new_per_repository=1)))[0] == "opened"
+    moved.rulebook = replace(rulebook, rules=(Rule(open_when=OpenWhen(Severity.HIGH)),))
+    newer = moved.move("nginx", "1", "newer")
+    moved.scanner.findings[newer] = ()
+    report = moved.run([stand.fleet()])
+    assert outcomes(report) == ["refreshed", "deferred", "deferred"]
+    assert report.repositories[0].proposals[1].note == "It fixes too little to be opened now."
+    moved.scanner.findings[OLD] = (finding("CVE-2026-2", Severity.HIGH),)
+    assert outcomes(moved.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
+
+
+def test_what_could_not_be_scanned_waits_for_a_run_that_can(tmp_path, moved):
+    stand = LocalStand(tmp_path, {"Dockerfile": FILES["nginx/Dockerfile"]})
+    moved.scanner = FailingScanner({OLD: (), build("new").digest: ()})
+    report = moved.run([stand.fleet()])
+    assert outcomes(report) == ["deferred"]
+    assert (
+        report.repositories[0].proposals[0].note == "What it fixes and brings is not known; the next run tries again."
+    )
+    moved.scanner = ToldScanner(moved.scanner.findings)
+    assert outcomes(moved.run([stand.fleet()])) == ["opened"]
+    moved.scanner = FailingScanner({})
+    assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
 def test_what_is_gone_is_replaced_outside_limits_and_schedules(tmp_path, moved):

@@ -10,9 +10,9 @@ import pytest
 from support.parts import ROOT
 
 from bot.model.evidence import Severity
-from bot.model.modes import UpdateMode
+from bot.model.modes import UpdateMode, WhenUnknown
 from bot.model.policy import Policy, Rulebook
-from bot.model.rules import Allowance, Match, Rule
+from bot.model.rules import Allowance, Match, OpenWhen, Rule
 from bot.model.vocabulary import ALLOWABLE, Role
 from bot.settings import (
     AppSettings,
@@ -156,6 +156,8 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of)
             labels: [docker, "on"]
             require: {scan: true}
             allow_introduced: {low: 9, critical: 0}
+            open_when: {fixes: any, or_older_than: 30d}
+            when_unknown: hold
           - {match: {}, update: digest, require: {}}
         """
     )
@@ -176,6 +178,8 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of)
                 labels=("docker", "on"),
                 require_scan=True,
                 allow_introduced=(Allowance(Severity.CRITICAL, 0), Allowance(Severity.LOW, 9)),
+                open_when=OpenWhen(Severity.UNKNOWN, timedelta(days=30)),
+                when_unknown=WhenUnknown.HOLD,
             ),
             Rule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan),
         )

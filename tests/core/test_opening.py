@@ -1,0 +1,89 @@
+"""What is worth opening a proposal for, and what waits."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.decisions import DAY, NOW
+from support.values import digest, finding, scan, update
+
+from bot.core.compare import compare
+from bot.core.opening import NEVER, is_unproven, opens_at
+from bot.model.decision import Cause
+from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.modes import WhenUnknown
+from bot.model.policy import Policy
+from bot.model.rules import OpenWhen
+
+HIGH = OpenWhen(Severity.HIGH)
+OLD_OR_HIGH = OpenWhen(Severity.HIGH, 30 * DAY)
+FIXES_LOW = compare(replace(scan(finding("CVE-2026-1", Severity.LOW)), created=NOW), scan())
+
+
+def wanted(**policy):
+    return update(f"nginx:1@{digest('old')}", "new", policy=Policy(**policy))
+
+
+def test_without_a_rule_anything_newer_is_worth_it():
+    assert opens_at([(wanted(), compare(scan(), scan()))]) is None
+
+
+@pytest.mark.parametrize(
+    ("severity", "rule", "worth"),
+    [
+        (Severity.CRITICAL, HIGH, True),
+        (Severity.HIGH, HIGH, True),
+        (Severity.MEDIUM, HIGH, False),
+        (Severity.UNKNOWN, OpenWhen(Severity.UNKNOWN), True),
+    ],
+)
+def test_it_must_fix_something_so_severe(severity, rule, worth):
+    evidence = compare(scan(finding("CVE-2026-1", severity)), scan())
+    assert opens_at([(wanted(open_when=rule), evidence)]) == (None if worth else NEVER)
+
+
+def test_fixing_nothing_is_worth_nothing_whatever_it_brings():
+    evidence = compare(scan(), scan(finding("CVE-2026-1", Severity.CRITICAL)))
+    assert opens_at([(wanted(open_when=OpenWhen(Severity.UNKNOWN)), evidence)]) == NEVER
+
+
+def test_what_is_in_use_may_not_grow_too_old():
+    assert opens_at([(wanted(open_when=OLD_OR_HIGH), FIXES_LOW)]) == NOW + timedelta(days=30)
+    undated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=None))
+    assert opens_at([(wanted(open_when=OLD_OR_HIGH), undated)]) == NEVER
+
+
+def test_one_update_is_enough_for_all():
+    both = [(wanted(open_when=HIGH), FIXES_LOW), (wanted(open_when=OLD_OR_HIGH), FIXES_LOW)]
+    assert opens_at(both) == NOW + 30 * DAY
+    assert opens_at([*both, (wanted(), FIXES_LOW)]) is None
+
+
+@pytest.mark.parametrize("cause", [Cause.GONE, Cause.WITHDRAWN])
+def test_what_is_gone_or_was_taken_back_does_not_wait(cause):
+    failed = compare(scan(), NotScanned(Unscanned.FAILED))
+    pressing = replace(wanted(open_when=HIGH, when_unknown=WhenUnknown.HOLD), cause=cause)
+    assert opens_at([(pressing, FIXES_LOW)]) is None
+    assert not is_unproven([(pressing, failed)])
+
+
+def test_what_has_nothing_to_be_compared_with_is_worth_it():
+    assert opens_at([(wanted(open_when=HIGH), compare(None, scan()))]) is None
+
+
+@pytest.mark.parametrize(
+    ("why", "waits"),
+    [
+        (Unscanned.FAILED, {None, WhenUnknown.HOLD}),
+        (Unscanned.TIMED_OUT, {None, WhenUnknown.HOLD}),
+        (Unscanned.SCANNER_MISSING, {None, WhenUnknown.HOLD}),
+        (Unscanned.DATABASE_STALE, {None, WhenUnknown.HOLD}),
+        (Unscanned.OS_UNKNOWN, {WhenUnknown.HOLD}),
+        (Unscanned.NO_SCANNER, {WhenUnknown.HOLD}),
+    ],
+)
+@pytest.mark.parametrize("policy", [None, *WhenUnknown])
+def test_what_is_unknown_waits_while_another_run_may_know_or_as_a_rule_says(why, waits, policy):
+    failed = NotScanned(why)
+    for evidence in (compare(scan(), failed), compare(failed, scan()), compare(None, failed)):
+        assert is_unproven([(wanted(), FIXES_LOW), (wanted(when_unknown=policy), evidence)]) == (policy in waits)
