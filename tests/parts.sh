@@ -14,10 +14,15 @@ as_root() {
 unpack() {
     if command -v "$1" >/dev/null; then
         echo "$1 is on this machine"
-        return
+    else
+        unpack_always "$1"
     fi
+}
+
+# The same, whatever is on this machine: for a part of which tests need Debian's own release.
+unpack_always() {
     if ! command -v apt-get >/dev/null; then
-        echo "$1: not on this machine, and there is no apt-get to have it from" >&2
+        echo "$1: there is no apt-get to have it from" >&2
         return
     fi
     if ! apt-get download "$1" >/dev/null 2>&1; then
@@ -63,6 +68,7 @@ download_postgresql() {
 }
 
 unpack docker-registry
+unpack_always gh
 unpack glab
 unpack kustomize
 unpack docker-compose

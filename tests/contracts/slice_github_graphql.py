@@ -1,4 +1,4 @@
-"""Cuts the types and fields that basebump asks for out of GitHub's whole GraphQL schema.
+"""Cuts the types and fields that basebump, and `gh` in our tests, ask for out of GitHub's whole GraphQL schema.
 
     npm pack @octokit/graphql-schema@15.26.1 && tar xzf octokit-graphql-schema-15.26.1.tgz
     python tests/contracts/slice_github_graphql.py package/schema.graphql
@@ -28,7 +28,7 @@ from graphql import (
 )
 
 FIELDS = {
-    "Query": ("nodes", "repository", "repositoryOwner"),
+    "Query": ("nodes", "repository", "repositoryOwner", "search"),
     "Mutation": ("updateRefs", "enablePullRequestAutoMerge", "disablePullRequestAutoMerge"),
     "UpdateRefsPayload": ("clientMutationId",),
     "EnablePullRequestAutoMergePayload": ("clientMutationId",),
@@ -39,8 +39,8 @@ FIELDS = {
     "RepositoryConnection": ("nodes", "pageInfo"),
     "PageInfo": ("endCursor", "hasNextPage"),
     "Repository": (
-        *("defaultBranchRef", "id", "isArchived", "isDisabled", "isFork", "nameWithOwner", "object"),
-        *("pullRequest", "repositoryTopics", "viewerDefaultMergeMethod"),
+        *("defaultBranchRef", "hasIssuesEnabled", "id", "isArchived", "isDisabled", "isFork", "nameWithOwner"),
+        *("object", "pullRequest", "pullRequests", "repositoryTopics", "viewerDefaultMergeMethod"),
     ),
     "RepositoryTopicConnection": ("nodes",),
     "RepositoryTopic": ("id", "topic"),
@@ -49,7 +49,16 @@ FIELDS = {
     "GitObject": ("id", "oid"),
     "Commit": ("id", "oid"),
     "Blob": ("id", "oid", "text"),
-    "PullRequest": ("headRefOid", "id", "latestOpinionatedReviews", "mergeQueueEntry", "timelineItems"),
+    "PullRequest": (
+        *("author", "baseRefName", "body", "files", "headRefName", "headRefOid", "id", "isCrossRepository", "isDraft"),
+        *("labels", "latestOpinionatedReviews", "mergeQueueEntry", "number", "state", "timelineItems", "title", "url"),
+    ),
+    "PullRequestConnection": ("nodes", "pageInfo", "totalCount"),
+    "PullRequestChangedFileConnection": ("nodes",),
+    "PullRequestChangedFile": ("additions", "deletions", "path"),
+    "Issue": ("author", "body", "id", "labels", "number", "state", "title", "url"),
+    "SearchResultItemConnection": ("issueCount", "nodes", "pageInfo"),
+    "Actor": ("login",),
     "MergeQueueEntry": ("enqueuedAt",),
     "PullRequestReviewConnection": ("nodes",),
     "PullRequestReview": ("state",),
@@ -61,13 +70,14 @@ FIELDS = {
     "AutoMergeEnabledEvent": ("createdAt",),
     "AutoRebaseEnabledEvent": ("createdAt",),
     "AutoSquashEnabledEvent": ("createdAt",),
-    "Label": ("name",),
+    "Label": ("color", "description", "id", "name"),
+    "LabelConnection": ("nodes", "totalCount"),
     "Bot": ("login",),
     "Team": ("slug",),
-    "User": ("id", "login", "repositories"),
+    "User": ("id", "login", "name", "repositories"),
 }
 """By their types; what the unions between them have besides is left out."""
-UNIONS = ("Assignee", "PullRequestTimelineItems", "RequestedReviewer")
+UNIONS = ("Assignee", "PullRequestTimelineItems", "RequestedReviewer", "SearchResultItem")
 BUILT_IN = frozenset({"Boolean", "ID", "Int", "String"})
 
 

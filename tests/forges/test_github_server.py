@@ -54,6 +54,26 @@ def test_a_request_that_it_does_not_know_fails_the_test(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param('mutation {closePullRequest(input: {pullRequestId: "x"}) {clientMutationId}}', id="mutation"),
+        pytest.param("query {viewer {login}}", id="question"),
+        pytest.param('query {repository(owner: "acme", name: "web") {stargazerCount}}', id="field"),
+        pytest.param(
+            'query {search(query: "author:ada repo:acme/web", type: ISSUE, first: 1) {issueCount}}', id="search"
+        ),
+    ],
+)
+def test_a_question_in_graphql_that_it_does_not_answer_fails_the_test(tmp_path, text):
+    server = GitHubServer(tmp_path)
+    server.start()
+    server.world.add_repository("acme/web", {"Dockerfile": "FROM x\n"})
+    assert requests.post(f"{server.url}/graphql", json={"query": text}, timeout=10).status_code == 599
+    with pytest.raises(AssertionError, match="GraphQL"):
+        server.stop()
+
+
+@pytest.mark.parametrize(
     ("body", "complaint"),
     [
         pytest.param({"title": "A change", "base": "main", "head": 5}, "5 is not of type", id="type"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from support.helm_oracle import find_helm
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+_GH = "gh version 2.46."
+"""The release whose questions the stand for GitHub answers, as Debian 13 has it."""
 UNPACKED_POSTGRESQL = ROOT / ".parts" / "postgresql"
 
 
@@ -27,6 +31,17 @@ def find_kustomize() -> str | None:
 def find_glab() -> str | None:
     """Return Debian's glab."""
     return _find_in_debian("glab")
+
+
+@functools.cache
+def find_gh() -> str | None:
+    """Return Debian's gh, or the one on PATH where it asks as that does: its questions change with its releases."""
+    unpacked, on_path = ROOT / ".parts" / "usr" / "bin" / "gh", shutil.which("gh")
+    found = str(unpacked) if unpacked.exists() else on_path
+    if found is None:
+        return None
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    return found if said.startswith(_GH) else None
 
 
 def find_docker_compose() -> str | None:
@@ -66,6 +81,7 @@ def find_trivy() -> str | None:
 PARTS: dict[str, Callable[[], str | Path | None]] = {
     "docker-compose": find_docker_compose,
     "docker-registry": find_docker_registry,
+    "gh": find_gh,
     "glab": find_glab,
     "helm": find_helm,
     "kustomize": find_kustomize,

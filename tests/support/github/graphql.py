@@ -1,4 +1,4 @@
-"""GitHub's GraphQL as far as basebump asks it: executed over a slice of GitHub's own schema.
+"""GitHub's GraphQL as far as basebump and `gh` ask it: executed over a slice of GitHub's own schema.
 
 What the slice does not have, and what nothing here resolves, fails the test.
 """
@@ -11,12 +11,22 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from graphql import GraphQLError, GraphQLSchema, build_schema, execute_sync, parse, validate
+from graphql import (
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+)
 from support.github.calls import Call, ProblemError, Reply
 from support.github.git_data import move_ref, refuse_workflows
+from support.github.graphql_requests import pull_requests, pull_shape, search
 from support.github.merging import arm, disarm
 from support.github.permissions import permits
-from support.github.state import Account, Event, Pull, Repository
+from support.github.state import Account, Pull, Repository
 from support.parts import ROOT
 
 _NO_COMMIT = "0" * 40
@@ -27,15 +37,6 @@ _MAX_TEXT = 512_000
 """Bytes of a blob that GitHub gives as text."""
 _BINARY_WINDOW = 8_000
 """Bytes in which git looks for a zero, to tell binary files."""
-_EVENTS = {
-    "LABELED_EVENT": "LabeledEvent",
-    "REVIEW_REQUESTED_EVENT": "ReviewRequestedEvent",
-    "ASSIGNED_EVENT": "AssignedEvent",
-    "MILESTONED_EVENT": "MilestonedEvent",
-    "AUTO_MERGE_ENABLED_EVENT": "AutoMergeEnabledEvent",
-    "AUTO_REBASE_ENABLED_EVENT": "AutoRebaseEnabledEvent",
-    "AUTO_SQUASH_ENABLED_EVENT": "AutoSquashEnabledEvent",
-}
 
 
 class GraphQL(Enum):
@@ -68,8 +69,17 @@ def _schema(graphql: GraphQL) -> GraphQLSchema:
 
 def is_write(target: str, body: object) -> bool:
     """Say whether a POST changes something: to GraphQL it may be a question."""
-    is_question = isinstance(body, dict) and str(body.get("query", "")).lstrip().startswith("query")
-    return not (target.endswith("/graphql") and is_question)
+    return not target.endswith("/graphql") or _is_mutation(str(body.get("query")) if isinstance(body, dict) else "")
+
+
+def _is_mutation(text: str) -> bool:
+    """Say whether anything in a document is no question, or it cannot be read."""
+    try:
+        document = parse(text)
+    except GraphQLError:
+        return True
+    operations = [each for each in document.definitions if isinstance(each, OperationDefinitionNode)]
+    return any(each.operation is not OperationType.QUERY for each in operations)
 
 
 def execute(call: Call, graphql: GraphQL) -> Reply:
@@ -156,7 +166,9 @@ class _Root:
             "repositoryTopics": lambda **_: {"nodes": [{"topic": {"name": each}} for each in repository.topics]},
             "object": functools.partial(self._object, repository),
             "viewerDefaultMergeMethod": repository.merge_methods[0],
+            "hasIssuesEnabled": repository.has_issues,
             "pullRequest": functools.partial(self._pull_request, repository),
+            "pullRequests": functools.partial(pull_requests, self._call.shapes, repository),
         }
 
     def _object(self, repository: Repository, oid: str) -> Mapping[str, Any] | None:
@@ -170,12 +182,18 @@ class _Root:
         text = None if b"\0" in content[:_BINARY_WINDOW] else content[:_MAX_TEXT].decode(errors="replace")
         return {"__typename": "Blob", "oid": oid, "text": text}
 
-    def _pull_request(self, repository: Repository, number: int) -> _PullRequest:
+    def search(self, query: str, type: str, first: int | None = None, last: int | None = None) -> Mapping[str, Any]:  # noqa: A002
+        seen = {name: each for name, each in self._call.world.repositories.items() if self._sees(each)}
+        for repository in seen.values():
+            repository.settle()
+        return search(self._call.shapes, seen, query, type, first or last or 0)
+
+    def _pull_request(self, repository: Repository, number: int) -> Mapping[str, Any]:
         if self._call.token is not None and not self._call.token.can_ask_graphql:
             raise RefusedError("FORBIDDEN", "Resource not accessible by personal access token")
         for pull in repository.pulls:
             if pull.number == number:
-                return _PullRequest(repository, pull)
+                return pull_shape(self._call.shapes, repository, pull)
         raise RefusedError("NOT_FOUND", f"Could not resolve to a PullRequest with the number of {number}.")
 
     def updateRefs(self, input: Mapping[str, Any]) -> Mapping[str, None]:  # noqa: A002, N802
@@ -234,42 +252,6 @@ class _Root:
             refuse_workflows(self._call, commit)
         except ProblemError as problem:
             raise RefusedError("FORBIDDEN", str(problem)) from None
-
-
-class _PullRequest:
-    def __init__(self, repository: Repository, pull: Pull) -> None:
-        self._repository = repository
-        self._pull = pull
-
-    def id(self) -> str:
-        return self._pull.node(self._repository)
-
-    def headRefOid(self) -> str:  # noqa: N802
-        return self._pull.head
-
-    def latestOpinionatedReviews(self, *, first: int, writersOnly: bool) -> Mapping[str, Any]:  # noqa: N802, N803
-        counted = [each for each in self._pull.reviews if each.is_writers or not writersOnly]
-        latest = {each.account.login: each for each in counted if each.state != "COMMENTED"}
-        return {"nodes": [{"state": each.state} for each in list(latest.values())[:first]]}
-
-    def mergeQueueEntry(self) -> Mapping[str, Any] | None:  # noqa: N802
-        return {} if self._pull.queued else None
-
-    def timelineItems(self, *, first: int, itemTypes: list[str]) -> Mapping[str, Any]:  # noqa: N802, N803
-        kinds = {_EVENTS[each] for each in itemTypes}
-        return {"nodes": [_event(each) for each in self._pull.events if each.kind in kinds][:first]}
-
-
-def _event(event: Event) -> Mapping[str, Any]:
-    team = event.subject.removeprefix("team:") if event.subject.startswith("team:") else None
-    somebody = {"__typename": "Team", "slug": team} if team else {"__typename": "User", "login": event.subject}
-    about: Mapping[str, Mapping[str, Any]] = {
-        "LabeledEvent": {"label": {"name": event.subject}},
-        "ReviewRequestedEvent": {"requestedReviewer": somebody},
-        "AssignedEvent": {"assignee": somebody},
-        "MilestonedEvent": {"milestoneTitle": event.subject},
-    }
-    return {"__typename": event.kind, **about.get(event.kind, {})}
 
 
 def _refusal(repository: Repository, update: Mapping[str, Any]) -> str | None:
