@@ -34,7 +34,7 @@ def test_a_demo_that_is_kept_can_be_looked_at(basebump, tmp_path):
 def test_the_demo_shows_a_real_comparison(basebump):
     _, out, _ = basebump("demo")
     assert "3 known vulnerabilities go away (1 critical), none are new, 1 remains." in out
-    assert "Scanned by `trivy`" in out
+    assert "Scanned for `linux/amd64` by `trivy`" in out
 
 
 def test_without_a_scanner_the_demo_says_not_scanned(basebump, monkeypatch):

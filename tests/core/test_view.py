@@ -25,6 +25,8 @@ from bot.model.vocabulary import Role
 
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 PIN = update("python:3.12-slim", "new", path="deploy/web.yaml", role=Role.THIRD_PARTY, line_number=7)
+WHOLE = "\u00a0→\u00a0"
+"""What holds two counts together at the end of a line."""
 CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.LOW)
 
 
@@ -47,6 +49,55 @@ def test_the_first_sentence_says_what_moved_and_what_that_changes():
     )
 
 
+def test_the_first_sentence_says_when_the_image_was_built_where_that_is_known():
+    built = replace(scan(LOW), created=datetime(2026, 11, 20, tzinfo=UTC))
+    assert body(known=evidence(None, built)).strip().startswith("**`python:3.12-slim` was rebuilt on `2026-11-20`: 1 ")
+
+
+def test_several_moves_are_a_list_and_what_holds_for_all_of_them_is_said_once():
+    nginx = update(f"nginx:1.27@{digest('old')}", "new")
+    unknown = NotScanned(Unscanned.NO_SCANNER)
+    text = body((MOVE, nginx), evidence(unknown, unknown, MOVE, nginx))
+    assert text.startswith("- `nginx:1.27` was rebuilt.\n- `python:3.12-slim` was rebuilt.\n\n| Image |")
+    assert text.count(unknown.why.sentence) == 1
+    assert f"> **None of them was scanned:** {unknown.why.sentence}." in text
+
+
+def test_images_that_are_not_scanned_for_different_reasons_have_each_their_own():
+    nginx = update(f"nginx:1.27@{digest('old')}", "new")
+    late, unknown = NotScanned(Unscanned.TIMED_OUT), NotScanned(Unscanned.NO_SCANNER)
+    known = evidence(late, late, MOVE) | evidence(unknown, unknown, nginx)
+    text = body((MOVE, nginx), known)
+    assert f"> **Not scanned:** `python:3.12-slim`: {late.why.sentence}." in text
+    assert f"> **Not scanned:** `nginx:1.27`: {unknown.why.sentence}." in text
+
+
+def test_what_remains_of_an_image_that_nothing_changes_for_stands_under_its_own_name():
+    nginx = update(f"nginx:1.27@{digest('old')}", "new")
+    text = body((MOVE, nginx), evidence() | evidence(scan(LOW), scan(LOW), nginx))
+    assert "### Unchanged in `nginx:1.27`\n\n<details><summary>Remaining: 1</summary>" in text
+    assert "### Unchanged in `python:3.12-slim`" not in text
+
+
+def test_pins_alone_say_once_why_and_a_first_request_says_it_anyway():
+    pins = (PIN, update("nginx:1.27", "new"))
+    known = evidence(None, None, *pins)
+    assert body(pins, known).count("changes only by a reviewed commit") == 1
+    first = render_body(BODY_TEMPLATE, lambda rows: build_view(pins, known, rows, is_first=True), 60_000)
+    assert first.count("changes only by a reviewed commit") == 1
+
+
+def test_the_platform_is_said_once_where_there_is_one_and_in_each_row_where_there_are_several():
+    arm = update(f"nginx:1.27@{digest('old')}", "new", platform="linux/arm64")
+    text = body()
+    assert "Platform" not in text
+    assert text.index("### Fixed") < text.index("Scanned for `linux/amd64` by `") < text.index("### Files")
+    both = body((MOVE, arm), evidence(None, None, MOVE, arm))
+    assert "| Image | Digest | Platform | Built |" in both
+    assert "| `linux/arm64` | ? |" in both
+    assert "Scanned by `" in both
+
+
 def test_a_pin_says_that_nothing_changes_today():
     text = body((PIN,))
     assert "**`python:3.12-slim` gets the digest that its tag points to today.**" in text
@@ -55,7 +106,7 @@ def test_a_pin_says_that_nothing_changes_today():
 
 
 def test_the_table_has_counts_of_both_sides():
-    assert "| 1 → 0 | 0 → 0 | 0 → 0 | 1 → 1 |" in body()
+    assert "| 1 → 0 | 0 → 0 | 0 → 0 | 1 → 1 |".replace(" → ", WHOLE) in body()
 
 
 @pytest.mark.parametrize("why", Unscanned)
@@ -69,7 +120,7 @@ def test_what_was_not_scanned_is_said_and_never_a_number(why):
 
 def test_an_old_image_that_is_gone_leaves_the_numbers_of_the_new_one():
     text = body(known=evidence(NotScanned(Unscanned.IMAGE_GONE)))
-    assert "| ? → 0 | ? → 0 | ? → 0 | ? → 1 |" in text
+    assert "| ? → 0 | ? → 0 | ? → 0 | ? → 1 |".replace(" → ", WHOLE) in text
     assert "the old image of `python:3.12-slim`: the registry no longer has it." in text
 
 
