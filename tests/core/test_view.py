@@ -85,6 +85,8 @@ def test_pins_alone_say_once_why_and_a_first_request_says_it_anyway():
     assert body(pins, known).count("changes only by a reviewed commit") == 1
     first = render_body(BODY_TEMPLATE, lambda rows: build_view(pins, known, rows, is_first=True), 60_000)
     assert first.count("changes only by a reviewed commit") == 1
+    lists = [each.type for each in MarkdownIt("gfm-like", {"linkify": False}).parse(first.partition("|")[0])]
+    assert lists.count("bullet_list_open") == 2
 
 
 def test_the_platform_is_said_once_where_there_is_one_and_in_each_row_where_there_are_several():
