@@ -1,0 +1,79 @@
+"""What whole runs ask a server to write, request for request: `docs/forges.md` has the list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
+from support.hosted_stand import HostedStand
+from support.values import finding
+from support.worlds import Loopback, ToldScanner, build, outcomes
+from support.write_log import documented, written
+
+from bot.model.rules import Rule
+
+pytestmark = pytest.mark.real("git")
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+OLD, NEW = build("old").digest, build("new").digest
+BEHIND = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+STANDS = {stand.kind: stand for stand in (GitHubStand, GitLabStand)}
+
+
+class Story:
+    """One repository, and what happens to it; every run notes what it wrote."""
+
+    def __init__(self, stand: HostedStand, loopback: Loopback) -> None:
+        self.stand = stand
+        self.loopback = loopback
+        self.log: dict[str, list[str]] = {}
+
+    def run(self, title: str, outcome: str, before: Callable[[], object] = lambda: None, **orders: object) -> None:
+        before()
+        known = len(self.stand.server.exchanges)
+        assert outcomes(self.loopback.run([self.stand.fleet()], **orders)) == [outcome]
+        self.log[title] = written(self.stand, self.stand.server.exchanges[known:])
+
+    def moves(self, content: str) -> None:
+        self.loopback.move("python", "3.12-slim", content)
+
+    def learns(self) -> None:
+        self.loopback.scanner = ToldScanner({digest: (finding("CVE-1900-0001"),) for digest in (OLD, NEW)})
+
+    def asks_for_more(self) -> None:
+        self.stand.commit("main", BEHIND)
+        self.loopback.rulebook = replace(self.loopback.rulebook, rules=(Rule(labels=("docker",), reviewers=("ada",)),))
+
+    def play(self) -> None:
+        self.run("opens a request", "opened", lambda: self.moves("new"))
+        self.run("finds nothing to do", "unchanged")
+        self.run("learns something new of the images", "refreshed", self.learns)
+        self.run("moves to a newer digest", "refreshed", lambda: self.moves("newer"))
+        self.run("makes the dashboard", "unchanged", has_dashboards=True)
+        self.run("finds the dashboard as it should be", "unchanged", has_dashboards=True)
+        self.run("takes a request back", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))
+        self.run("opens one with a new label and a reviewer", "opened", self.asks_for_more)
+        self.run(
+            "finds a person's commit on its branch",
+            "left-alone",
+            lambda: self.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}),
+        )
+        self.run("finds that commit again", "left-alone")
+
+
+@pytest.mark.parametrize("kind", STANDS)
+def test_every_run_writes_what_the_page_says_request_for_request(kind, tmp_path, loopback):
+    stand = STANDS[kind](tmp_path / kind, BEHIND)
+    story = Story(stand, loopback)
+    story.play()
+    stand.end()
+    assert story.log == documented(kind)
+
+
+@pytest.mark.parametrize("kind", STANDS)
+def test_the_page_says_that_a_run_with_nothing_to_do_writes_nothing(kind):
+    assert documented(kind)["finds nothing to do"] == []
+    assert documented(kind)["opens a request"] != []
