@@ -8,6 +8,8 @@ from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.claims import claims_table, note_claims
+from support.kill_points import summary_of_kills
 from support.parts import PARTS
 
 settings.register_profile(
@@ -25,6 +27,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("CI"):
                 pytest.fail(f"{message}; in CI that is a failure", pytrace=False)
             pytest.skip(message)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--claims", action="store_true", help="list the claims about forges, ticked where they passed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    note_claims(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption("claims"):
+        terminalreporter.section("claims about forges")
+        reports = (
+            each for kind in ("passed", "failed", "error", "skipped") for each in terminalreporter.getreports(kind)
+        )
+        for line in claims_table(reports):
+            terminalreporter.line(line)
+    kills = summary_of_kills(terminalreporter.getreports("passed"))
+    if kills is not None:
+        terminalreporter.section("runs that were killed")
+        terminalreporter.line(kills)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,10 @@ from support.gitlab.stand import GitLabStand
 from support.hosted_stand import HostedStand
 from support.values import digest
 
-pytestmark = pytest.mark.real("git")
+pytestmark = [
+    pytest.mark.real("git"),
+    pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token"),
+]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 

@@ -12,6 +12,8 @@ from bot.model.proposal import Proposal, RequestState
 from bot.model.report import Failed
 from bot.ports import GitRepository
 
+pytestmark = pytest.mark.over_forges(gitlab="its default branch alone, in this release")
+
 RELEASE = "release/1"
 OF_RELEASE = "basebump/python-3.12-slim-c0ffee00"
 STANDS = {"local": LocalStand, "github": GitHubStand, "github-app": GitHubAppStand}

@@ -25,6 +25,8 @@ from bot.model.proposal import RequestState, Seen
 from bot.model.report import Failed
 from bot.ports import GitRepository
 
+pytestmark = pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token")
+
 Act = Callable[[Watched, Seen], object]
 
 

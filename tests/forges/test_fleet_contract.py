@@ -23,6 +23,8 @@ from bot.model.source import FilePath
 from bot.model.vocabulary import Stage
 from bot.ports import Entry, Fleet, GitRepository
 
+pytestmark = pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token")
+
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
 TOKEN, BOT = "token-of-the-bot", "basebump-bot"
 

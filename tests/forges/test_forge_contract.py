@@ -35,6 +35,8 @@ from bot.model.vocabulary import Level
 from bot.pipeline.perform import Performer
 from bot.ports import Entry
 
+pytestmark = pytest.mark.over_forges
+
 # Branches
 
 

@@ -26,6 +26,8 @@ from bot.core.mark import mark, memory, with_withdrawn
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 
+pytestmark = pytest.mark.over_forges
+
 # Requests
 
 

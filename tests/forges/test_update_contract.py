@@ -21,6 +21,8 @@ from support.contract_scene import (
 from bot.model.proposal import RequestState
 from bot.model.source import Change, FilePath
 
+pytestmark = pytest.mark.over_forges
+
 LONG = "".join(f"RUN step {number}\n" for number in range(40))
 START = f"FROM python:3.12-slim\n{LONG}"
 """Long enough that git merges changes at its two ends."""

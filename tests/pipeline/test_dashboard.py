@@ -19,7 +19,7 @@ from bot.model.pace import Limits
 from bot.model.rules import Match, Rule
 from bot.model.vocabulary import Level
 
-pytestmark = pytest.mark.real("git")
+pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]
 
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\nFROM redis:7@{OLD}\n"}

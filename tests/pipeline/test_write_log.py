@@ -15,7 +15,10 @@ from support.write_log import documented, written
 
 from bot.model.rules import Rule
 
-pytestmark = pytest.mark.real("git")
+pytestmark = [
+    pytest.mark.real("git"),
+    pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token"),
+]
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW = build("old").digest, build("new").digest

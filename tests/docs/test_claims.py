@@ -1,0 +1,62 @@
+"""The table of claims about forges has a tick for what ran and passed, and for nothing else."""
+
+import pytest
+from support.claims import FORGES, MARK, claims_table, note_claims
+from support.parts import ROOT
+
+WHY = {"github-app": "as with a token"}
+
+
+def report(claim, forge, outcome="passed", when="call", why=None):
+    """Return what pytest hands on of one phase of one test."""
+    properties = [("claim", ("tests/x.py", claim, forge, WHY))]
+    name = f"tests/x.py::{claim}[{forge}]"
+    return pytest.TestReport(name, ("tests/x.py", 1, claim), {}, outcome, why, when, user_properties=properties)
+
+
+def rows(*reports):
+    return [line for line in claims_table(reports) if line.startswith("| it ")]
+
+
+def test_what_passed_is_ticked_and_what_did_not_run_is_not():
+    assert rows(report("it opens", "local"), report("it opens", "gitlab")) == ["| it opens | ✓ | - | - | ✓ |"]
+
+
+def test_a_claim_of_several_tests_is_ticked_when_all_of_them_passed():
+    both = [report("it opens", "local"), report("it opens", "local")]
+    assert rows(*both) == ["| it opens | ✓ 2 | - | - | - |"]
+    assert rows(*both, report("it opens", "local", "failed")) == ["| it opens | ✗ | - | - | - |"]
+
+
+def test_what_broke_after_it_passed_is_no_tick():
+    broken = report("it opens", "github", "failed", "teardown")
+    assert rows(report("it opens", "github"), broken) == ["| it opens | - | ✗ | - | - |"]
+
+
+def test_what_began_and_did_not_get_to_its_claim_is_no_tick():
+    assert rows(report("it opens", "local", when="setup")) == ["| it opens | - | - | - | - |"]
+
+
+def test_every_dash_has_its_reason():
+    skipped = report("it opens", "gitlab", "skipped", "setup", ("x.py", 1, "Skipped: no git here"))
+    lines = list(claims_table([report("it opens", "local"), skipped]))
+    assert "- github-app: as with a token" in lines
+    assert "- github: not among what ran" in lines
+    assert "- gitlab, it opens: Skipped: no git here" in lines
+    assert lines[-1] == "1 claims; shown for local 1, github 0, github-app 0, gitlab 0"
+
+
+def test_a_test_without_the_mark_or_without_a_forge_is_in_no_table(request):
+    before = list(request.node.user_properties)
+    note_claims([request.node])
+    assert request.node.user_properties == before
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests" / "forges").glob("*_contract.py")), ids=lambda path: path.name)
+def test_every_contract_is_in_the_table(path):
+    assert f"pytest.mark.{MARK}" in path.read_text(encoding="utf-8")
+
+
+def test_the_forges_of_the_table_are_those_of_the_contract():
+    text = (ROOT / "tests" / "forges" / "conftest.py").read_text(encoding="utf-8")
+    assert all(f'    "{forge}": ' in text for forge in FORGES)

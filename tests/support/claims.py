@@ -1,0 +1,102 @@
+"""The claims about forges, and which forge a run of tests showed each of them for: `make claims`.
+
+A module whose tests run over several forges is marked: `pytestmark = pytest.mark.over_forges(gitlab="why it is left
+out")`. Its claims are the names of its tests. A tick is for what ran and passed, all of it, and for nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+FORGES = ("local", "github", "github-app", "gitlab")
+MARK = "over_forges"
+_PROPERTY = "claim"
+_FORGE = re.compile(r"(?<![\w.])(github-app|github|gitlab|local)(?![\w.])")
+"""In the id of a test."""
+
+
+@dataclass
+class Shown:
+    """What became of one claim on one forge."""
+
+    passed: int = 0
+    has_failed: bool = False
+    why_skipped: str = ""
+
+    @property
+    def cell(self) -> str:
+        if self.has_failed:
+            return "✗"
+        if self.why_skipped or not self.passed:
+            return "-"
+        return "✓" if self.passed == 1 else f"✓ {self.passed}"
+
+
+@dataclass
+class Module:
+    """The claims of one file, in its order."""
+
+    why_left_out: Mapping[str, str]
+    claims: dict[str, dict[str, Shown]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(Shown)))
+
+
+def note_claims(items: Iterable[pytest.Item]) -> None:
+    """Write beside each test what it claims, and of which forge, for whoever gets its report."""
+    for item in items:
+        mark, call = item.get_closest_marker(MARK), getattr(item, "callspec", None)
+        found = _FORGE.search(call.id) if mark is not None and call is not None else None
+        if mark is not None and found is not None:
+            why = {name.replace("_", "-"): each for name, each in mark.kwargs.items()}
+            sentence = item.originalname.removeprefix("test_").replace("_", " ")
+            item.user_properties.append((_PROPERTY, (item.location[0], sentence, found[1], why)))
+
+
+def claims_table(reports: Iterable[pytest.TestReport]) -> Iterator[str]:
+    """Yield the lines of a table for each module, whose ticks are what these reports show."""
+    modules = _read(reports)
+    for path in sorted(modules):
+        module = modules[path]
+        yield from ("", path, "", f"| claim | {' | '.join(FORGES)} |", "|---" * (len(FORGES) + 1) + "|")
+        for claim, forges in module.claims.items():
+            yield f"| {claim} | {' | '.join(forges[each].cell if each in forges else '-' for each in FORGES)} |"
+        yield from _reasons(module)
+    yield from ("", *_totals(modules.values()))
+
+
+def _read(reports: Iterable[pytest.TestReport]) -> dict[str, Module]:
+    modules: dict[str, Module] = {}
+    for report in reports:
+        for path, claim, forge, why in (value for name, value in report.user_properties if name == _PROPERTY):
+            shown = modules.setdefault(path, Module(why)).claims[claim][forge]
+            shown.passed += report.passed and report.when == "call"
+            shown.has_failed |= report.failed
+            if report.skipped:
+                shown.why_skipped = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+    return modules
+
+
+def _reasons(module: Module) -> Iterator[str]:
+    """Say why there are dashes."""
+    left_out = [each for each in FORGES if not any(each in forges for forges in module.claims.values())]
+    said = [f"- {each}: {module.why_left_out.get(each, 'not among what ran')}" for each in left_out]
+    skipped = (
+        f"- {forge}, {claim}: {shown.why_skipped}"
+        for claim, forges in module.claims.items()
+        for forge, shown in forges.items()
+        if shown.why_skipped
+    )
+    lines = [*said, *skipped]
+    yield from ("", *lines) if lines else ()
+
+
+def _totals(modules: Iterable[Module]) -> Sequence[str]:
+    claims = [forges for module in modules for forges in module.claims.values()]
+    each = (
+        f"{forge} {sum(forges[forge].cell.startswith('✓') for forges in claims if forge in forges)}" for forge in FORGES
+    )
+    return [f"{len(claims)} claims; shown for {', '.join(each)}"]
