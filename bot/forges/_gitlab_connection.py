@@ -100,10 +100,18 @@ class Connection:
         self._clock = clock
         self._account: Account | None = None
         self.pause = pause
+        self.graphql = f"{url}/api/graphql"
+        """Where questions in GraphQL go."""
+        self.has_graphql = True
+        """False once the server turned out to have none, or not what we ask for."""
 
     def read(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
         """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError."""
         return ask(lambda: self._call(action, call, needs), self.pause)
+
+    def try_once(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
+        """Return the same for who has another way to ask where this one fails. Raises RefusedError."""
+        return self._call(action, call, needs)
 
     def write(self, action: str, call: Callable[[Gitlab], Answer], needs: str = WRITE) -> Answer:
         """Return the answer of a call that changes something. Raises RefusedError.

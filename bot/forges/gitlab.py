@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gitlab import Gitlab
-
 from bot.forges._gitlab_branches import Branches
+from bot.forges._gitlab_catalogue import Catalogue, Listed
 from bot.forges._gitlab_connection import Connection, Remote
 from bot.forges._gitlab_dashboard import GitLabDashboard
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_forge import GitLabForge
 from bot.forges._gitlab_tree import open_tree
 from bot.forges._listed_tree import ListedTree
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import NOT_FOUND, RefusedError
+from bot.forges.selection import Selection
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
@@ -27,7 +28,7 @@ SITE = "https://gitlab.com"
 
 
 class GitLabFleet:
-    """The projects that a config names one by one, on one GitLab.
+    """The projects that a config names one by one or by group, on one GitLab.
 
     May be used from several threads: each has a client of its own.
     """
@@ -37,32 +38,31 @@ class GitLabFleet:
         url: str = SITE,
         token: str | None = None,
         *,
-        names: Sequence[str],
+        selected: Sequence[str | Selection] = (),
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Offer the projects in `names`: full paths, `group/subgroup/project`.
+        """Offer what is `selected`: projects by their full paths (`group/subgroup/project`), then those of owners.
 
         `url` is where people look, `ca` a file of certificates to trust instead of the usual ones, `pause` what waits.
         """
-        self._names = tuple(names)
+        self._names = tuple(each for each in selected if isinstance(each, str))
+        self._selections = tuple(each for each in selected if isinstance(each, Selection))
         self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._catalogue = Catalogue(self._connection)
         self._host = _host_of(url)
         self._numbers: dict[str, int] = {}
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        """Yield what the config names, or of that only the names in `only` when it is not empty.
+        """Yield what the config selects, or of that only the names in `only` when it is not empty.
 
         GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once, by the
         path that it has now: one that moved is found by its old one.
         """
         wanted = frozenset(name.lower() for name in only)
         done: set[str] = set()
-        for name in self._names:
-            if wanted and name.lower() not in wanted:
-                continue
-            found = self._look(name)
+        for found in self._find(wanted):
             key = (found.subject if isinstance(found, Failed) else found.name).lower()
             if key not in done:
                 done.add(key)
@@ -82,19 +82,58 @@ class GitLabFleet:
         """Return the verbs for its one issue."""
         return GitLabDashboard(self._remote(repository.name))
 
-    def _look(self, name: str) -> GitRepository | Failed:
-        """Return a project as it stands: its base branch is the default branch."""
+    def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        for name in self._names:
+            if not wanted or name.lower() in wanted:
+                yield self._named(name)
+        for selection in self._selections:
+            yield from self._selected(selection, wanted)
+
+    def _named(self, name: str) -> GitRepository | Failed:
         try:
-            with understood(name):
-                path, number, default_branch = self._connection.read(
-                    f"find the project {name}", lambda client: _describe(client, name)
-                )
-                self._numbers[path] = number
-                head = Branches(self._remote(path)).head(default_branch) if default_branch else None
+            return self._look(self._catalogue.named(name))
         except RefusedError as refusal:
             return Failed(name, Stage.SURVEY, str(refusal))
-        base_branch, commit = (default_branch, head.commit) if head is not None else (None, None)
-        return GitRepository(KIND, path, base_branch, commit, host=self._host)
+
+    def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        names = selection.among(wanted)
+        if wanted and not names:
+            return
+        try:
+            listed = list(self._asked_for(names)) if names else self._catalogue.owned(selection.owner)
+        except RefusedError as refusal:
+            yield Failed(selection.owner, Stage.SURVEY, str(refusal))
+            return
+        for each in listed:
+            if each.is_dead or not selection.takes(each.name, each.topics):
+                continue
+            found = self._look(each)
+            if isinstance(found, Failed):
+                yield found
+            elif found.commit is not None:
+                yield replace(found, is_selected=True)
+
+    def _asked_for(self, names: Sequence[str]) -> Iterator[Listed]:
+        """Yield those of some projects that are there: what is not is not selected, either. Raises RefusedError."""
+        for name in names:
+            try:
+                yield self._catalogue.named(name)
+            except RefusedError as refusal:
+                if refusal.status != NOT_FOUND:
+                    raise
+
+    def _look(self, listed: Listed) -> GitRepository | Failed:
+        """Return a project as it stands: its base branch is the default branch."""
+        self._numbers[listed.name] = listed.number
+        branch, commit = listed.default_branch, listed.head
+        try:
+            if branch is not None and commit is None:
+                with understood(listed.name):
+                    head = Branches(self._remote(listed.name)).head(branch)
+                branch, commit = (branch, head.commit) if head is not None else (None, None)
+        except RefusedError as refusal:
+            return Failed(listed.name, Stage.SURVEY, str(refusal))
+        return GitRepository(KIND, listed.name, branch, commit, host=self._host)
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._numbers.get(name))
@@ -104,9 +143,3 @@ def _host_of(url: str) -> str | None:
     """Return the host that git clones from; below a path of it, projects have no names that others know."""
     parts = urlsplit(url)
     return parts.netloc.lower() if parts.path in {"", "/"} else None
-
-
-def _describe(client: Gitlab, name: str) -> tuple[str, int, str | None]:
-    """Return path, id and default branch, which an empty project has by name only."""
-    project = client.projects.get(name)
-    return str(project.path_with_namespace), int(project.id), project.attributes.get("default_branch")

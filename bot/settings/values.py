@@ -59,6 +59,7 @@ class OwnerSelection:
     """Repositories of one owner; empty conditions hold for all of them."""
 
     owner: str
+    """On GitLab a group has those of its subgroups, too."""
     include: tuple[str, ...] = ()
     """Globs over the name without the owner; one must match."""
     exclude: tuple[str, ...] = ()
@@ -102,6 +103,8 @@ class GitlabSettings:
     ca: Path | None = None
     repositories: tuple[str, ...] = ()
     """Full paths of projects, named one by one."""
+    owners: tuple[OwnerSelection, ...] = ()
+    """Groups, each with its subgroups, and people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Hurried:
     def __init__(self, stand, happens):
         self._happens = happens
         fleet = GitLabFleet(
-            stand.server.url, TOKEN, names=[stand.name], seconds_between_writes=60.0, pause=lambda _: happens()
+            stand.server.url, TOKEN, selected=[stand.name], seconds_between_writes=60.0, pause=lambda _: happens()
         )
         (repository,) = fleet.repositories(frozenset())
         self.forge = fleet.forge(repository)
@@ -90,7 +90,7 @@ def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
 
 def test_this_gitlab_stores_texts_with_lf_whatever_they_have(gitlab):
     """The trap that the claim above is about: Gitaly has `core.autocrlf` on."""
-    fleet = GitLabFleet(gitlab.server.url, TOKEN, names=[gitlab.name])
+    fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
     body = {"branch": "main", "commit_message": "Windows"}
     action = {"action": "update", "file_path": "app/Dockerfile", "content": "FROM node:23\r\n"}
     fleet._connection.write(

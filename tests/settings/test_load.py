@@ -67,7 +67,11 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
               - acme/web
               - {owner: acme, include: "*-service", exclude: [old-*], topics: [production]}
               - legal/site
-          - {kind: gitlab, url: https://example.com/git/, token_env: T, ca: company.pem, repositories: [acme/shop/web]}
+          - kind: gitlab
+            url: https://example.com/git/
+            token_env: T
+            ca: company.pem
+            repositories: [{owner: acme/shop, include: "**-service", topics: [Big Topic]}, acme/shop/web]
           - {kind: local, url: ../repositories}
           - {kind: local, url: /srv/git, repositories: [web, tools/builder/], base_branches: main}
         """
@@ -81,7 +85,13 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
             owners=(OwnerSelection("acme", ("*-service",), ("old-*",), ("production",)),),
             base_branches=("main", "release/*"),
         ),
-        GitlabSettings("https://example.com/git", "T", tmp_path / "company.pem", ("acme/shop/web",)),
+        GitlabSettings(
+            url="https://example.com/git",
+            token_env="T",
+            ca=tmp_path / "company.pem",
+            repositories=("acme/shop/web",),
+            owners=(OwnerSelection("acme/shop", ("**-service",), (), ("Big Topic",)),),
+        ),
         LocalSettings(tmp_path / "../repositories", None),
         LocalSettings(Path("/srv/git"), ("web", "tools/builder"), ("main",)),
     )

@@ -7,9 +7,10 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlencode
 
 from support.forge_server import READING, Asked, Exchange, ForgeServer, Reply
-from support.gitlab import comparisons, issues, merge_requests, repository
+from support.gitlab import comparisons, graphql, issues, merge_requests, repository
 from support.gitlab.calls import Call, ProblemError, missing
 from support.gitlab.contract import operation_of, violations
+from support.gitlab.graphql import GraphQL
 from support.gitlab.shapes import Shapes
 from support.gitlab.state import Token, World
 
@@ -26,8 +27,30 @@ def get_project(call: Call) -> Reply:
     return Reply(200, call.shapes.project(call.project))
 
 
+def list_group(call: Call, group: str) -> Reply:
+    assert call.words["include_subgroups"] == "True", "without it, subgroups are left out"
+    assert call.words["with_shared"] == "False", "without it, projects of others are in the list"
+    if call.world.is_user(group) or not call.seen_in(group):
+        raise missing("Group")
+    return _list_projects(call, group, "get /groups/{id}/projects")
+
+
+def list_user(call: Call, username: str) -> Reply:
+    if not call.world.is_user(username):
+        raise missing("User")
+    return _list_projects(call, username, "get /users/{user_id}/projects")
+
+
+def _list_projects(call: Call, namespace: str, operation: str) -> Reply:
+    seen = call.seen_in(namespace)
+    assert (call.words["archived"], call.words["order_by"], call.words["sort"]) == ("False", "id", "asc")
+    return call.page([call.shapes.project(each, operation) for each in seen if not each.archived])
+
+
 _ROUTES: Mapping[str, Handler] = {
     "get /user": get_user,
+    "get /groups/{id}/projects": list_group,
+    "get /users/{user_id}/projects": list_user,
     f"get {_PROJECT}": get_project,
     f"get {_PROJECT}/repository/tree": repository.get_tree,
     f"get {_PROJECT}/repository/blobs/{{sha}}/raw": repository.get_blob,
@@ -59,6 +82,9 @@ class GitLabServer(ForgeServer):
     def __init__(self, folder: Path, *, below: str = "") -> None:
         super().__init__(f"{below}/api/v4")
         self.world = World(folder)
+        self.graphql = GraphQL.WHOLE
+        self.points_per_path = 14
+        """How complex GitLab thinks that a file in a query is."""
         self._below = below
 
     @property
@@ -75,8 +101,14 @@ class GitLabServer(ForgeServer):
         secret = next(iter(self.world.tokens))
         return self.perform(Asked("GET", path, urlencode(query), None, {"private-token": secret}))
 
+    def changes(self, asked: Asked) -> bool:
+        if asked.path == f"{self._below}{graphql.PATH}":
+            return not graphql.is_question(asked.body)
+        return super().changes(asked)
+
     def wrongs(self, exchange: Exchange) -> Iterator[str]:
-        yield from violations(exchange)
+        if exchange.asked.path != f"{self._below}{graphql.PATH}":  # which is checked while it is executed
+            yield from violations(exchange)
 
     def perform(self, asked: Asked) -> Reply:
         try:
@@ -85,13 +117,23 @@ class GitLabServer(ForgeServer):
             return problem.reply
 
     def _perform(self, asked: Asked) -> Reply:
+        if asked.path == f"{self._below}{graphql.PATH}":
+            return graphql.execute(self._call(asked), self.graphql, self.points_per_path)
         operation = operation_of(asked.method, asked.path)
         handler = _ROUTES.get(operation or "")
         if operation is None or handler is None:
             return self.refuse(f"{asked.method} {asked.path}: no such route here")
         named, parts = operation.partition(" ")[2].split("/"), asked.path.split("/")
         words = [unquote(part) for name, part in zip(named, parts, strict=True) if name.startswith("{")]
-        call = Call(
+        call = self._call(asked)
+        if operation.partition(" ")[2].startswith(_PROJECT):
+            moved = _let_in(call, words.pop(0))
+            if moved is not None:
+                return moved
+        return handler(call, *words)
+
+    def _call(self, asked: Asked) -> Call:
+        return Call(
             method=asked.method,
             path=asked.path,
             words={**_words(asked.query), **(asked.body or {})},
@@ -100,11 +142,6 @@ class GitLabServer(ForgeServer):
             shapes=Shapes(self.url),
             root=self.api,
         )
-        if operation.partition(" ")[2].startswith(_PROJECT):
-            moved = _let_in(call, words.pop(0))
-            if moved is not None:
-                return moved
-        return handler(call, *words)
 
     def _token(self, headers: Mapping[str, str]) -> Token | None:
         secret = headers.get("private-token") or headers.get("authorization", "").removeprefix("Bearer ")

@@ -37,7 +37,7 @@ class GitLabStand(HostedStand):
         return Mortal(self.client(self.server.url, [self.name]), self.server)
 
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
-        return GitLabFleet(url, TOKEN, names=names, pause=pause)
+        return GitLabFleet(url, TOKEN, selected=names, pause=pause)
 
     def propose_by_hand(self, branch: str) -> None:
         world = self.server.world
