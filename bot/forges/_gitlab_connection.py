@@ -23,6 +23,8 @@ PER_PAGE = 100
 """The most that GitLab gives in a page."""
 TIMEOUT = 30.0
 """Seconds without a byte; GitLab itself gives up after a minute, on what nobody should ask."""
+FIRST_PORTION, MOST_FILES = 15, 50
+"""Files of one query: as many as pass on GitLab 18.4 and later, and as many as a slow server gets done in time."""
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer: a page of merge requests whose descriptions are as long as they may be, nearly."""
 
@@ -75,6 +77,27 @@ class _Client(Gitlab):
         self.answered = {name.lower(): str(value) for name, value in response.headers.items()}
 
 
+class Portion:
+    """How many files one query in GraphQL asks for, as far as the server lets us.
+
+    Threads may share it: the worst that they do to each other is a query that is refused and asked again in halves.
+    """
+
+    def __init__(self) -> None:
+        self.files = FIRST_PORTION
+        self._most = MOST_FILES
+
+    def passed(self, files: int, score: int, limit: int) -> None:
+        """Learn from a query that was answered: a tenth of what it may cost is left as it is."""
+        fits = files * limit * 9 // (max(score, 1) * 10)
+        self.files = max(self.files, min(fits, self._most))
+
+    def refused(self, files: int) -> None:
+        """Learn from a query that was too much: never ask for as many again."""
+        self._most = max(files // 2, 1)
+        self.files = min(self.files, self._most)
+
+
 class Connection:
     """What threads share of one GitLab: its address, the token, and what was learned about both."""
 
@@ -104,6 +127,7 @@ class Connection:
         """Where questions in GraphQL go."""
         self.has_graphql = True
         """False once the server turned out to have none, or not what we ask for."""
+        self.portion = Portion()
 
     def read(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
         """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
+from bot.forges._gitlab_blobs import Blobs
 from bot.forges._gitlab_connection import PER_PAGE, Remote
 from bot.forges._gitlab_errors import understood
-from bot.forges._listed_tree import ListedTree, Listing, read_one
+from bot.forges._listed_tree import ListedTree, Listing
 from bot.forges._refusal import NOT_FOUND, RefusedError
-from bot.model.errors import TreeError
 from bot.model.source import FilePath
-from bot.ports import Entry
 
 MAX_ENTRIES = 100_000
 """Of one tree: a thousand requests, some minutes. What comes after them is not looked at, and said to be missing."""
@@ -24,7 +23,7 @@ def open_tree(remote: Remote, commit: str) -> ListedTree:
         with understood(remote.name):
             return list_files(remote, commit)
 
-    return ListedTree(ask, lambda entries: (_read(remote, entry) for entry in entries))
+    return ListedTree(ask, Blobs(remote, commit).read)
 
 
 def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listing:
@@ -56,12 +55,3 @@ def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listin
         if folder and refusal.status == NOT_FOUND:
             return Listing({}, complete=True)
         raise
-
-
-def _read(remote: Remote, entry: Entry) -> bytes | TreeError:
-    """Read a blob by its name: https://docs.gitlab.com/api/repositories/#get-raw-blob-content."""
-
-    def ask(oid: str) -> bytes:
-        return remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
-
-    return read_one(entry, ask, "GitLab")

@@ -83,7 +83,7 @@ FIELDS = {
     "Tree": ("lastCommit",),
     "Commit": ("sha",),
     "RepositoryBlobConnection": ("nodes",),
-    "RepositoryBlob": ("oid", "path", "rawTextBlob"),
+    "RepositoryBlob": ("rawTextBlob",),
     "QueryComplexity": ("limit", "score"),
 }
 """Of GraphQL, by their types."""

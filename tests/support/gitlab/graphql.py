@@ -35,7 +35,7 @@ type Repository { rootRef: String empty: Boolean tree: Tree blobs(paths: [String
 type Tree { lastCommit: Commit }
 type Commit { sha: String }
 type RepositoryBlobConnection { nodes: [RepositoryBlob] }
-type RepositoryBlob { path: String oid: String rawTextBlob: String }
+type RepositoryBlob { rawTextBlob: String }
 type QueryComplexity { score: Int limit: Int }
 """  # noqa: E501 - a type a line
 _BINARY_WINDOW = 8_000
@@ -166,5 +166,5 @@ def _blobs(project: Project, paths: Sequence[str], ref: str) -> Mapping[str, Any
         oid = project.git.run("rev-parse", f"{ref}:{path}").decode().strip()
         content = project.git.run("cat-file", "blob", oid)
         text = None if b"\0" in content[:_BINARY_WINDOW] else content.decode(errors="replace")
-        nodes.append({"path": path, "oid": oid, "rawTextBlob": text})
+        nodes.append({"rawTextBlob": text})
     return {"nodes": nodes}
