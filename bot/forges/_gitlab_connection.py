@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
@@ -17,6 +18,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges._gitlab_errors import ODD, READ, WRITE, explain
 from bot.forges._refusal import UNAUTHORIZED, Answer, RefusedError, ask, tell
+from bot.forges._remote_git import Origin
 from bot.net import ApiSession, HttpError
 
 PER_PAGE = 100
@@ -155,6 +157,14 @@ class Connection:
                     self._next_write = self._clock() + self._seconds_between_writes
 
         return tell(call_in_turn, self.pause)
+
+    def origin(self, name: str) -> Origin:
+        """Return a project as git reads it: with a token, any user's name will do.
+
+        https://docs.gitlab.com/user/profile/personal_access_tokens/#clone-repository-using-personal-access-token
+        """
+        login = f"oauth2:{self._token}" if self._token is not None else None
+        return Origin(f"{self._url}/{quote(name)}.git", login, self._ca)
 
     def account(self) -> Account:
         """Return who the token belongs to. Raises RefusedError."""

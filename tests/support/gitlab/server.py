@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode
 
+from support import git_http
 from support.forge_server import READING, Asked, Exchange, ForgeServer, Reply
 from support.gitlab import comparisons, graphql, issues, merge_requests, repository
 from support.gitlab.calls import Call, ProblemError, missing
@@ -85,6 +88,8 @@ class GitLabServer(ForgeServer):
         self.graphql = GraphQL.WHOLE
         self.points_per_path = 14
         """How complex GitLab thinks that a file in a query is."""
+        self.has_git = True
+        """Whether it lets git in over http."""
         self._below = below
 
     @property
@@ -104,10 +109,16 @@ class GitLabServer(ForgeServer):
     def changes(self, asked: Asked) -> bool:
         if asked.path == f"{self._below}{graphql.PATH}":
             return not graphql.is_question(asked.body)
+        if self._git_path(asked) is not None:
+            return "git-receive-pack" in asked.path + asked.query
         return super().changes(asked)
 
+    def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
+        return raw if headers.get("content-type", "").startswith("application/x-git") else super().body_of(headers, raw)
+
     def wrongs(self, exchange: Exchange) -> Iterator[str]:
-        if exchange.asked.path != f"{self._below}{graphql.PATH}":  # which is checked while it is executed
+        is_graphql = exchange.asked.path == f"{self._below}{graphql.PATH}"  # which is checked while it is executed
+        if not is_graphql and self._git_path(exchange.asked) is None:
             yield from violations(exchange)
 
     def perform(self, asked: Asked) -> Reply:
@@ -119,6 +130,9 @@ class GitLabServer(ForgeServer):
     def _perform(self, asked: Asked) -> Reply:
         if asked.path == f"{self._below}{graphql.PATH}":
             return graphql.execute(self._call(asked), self.graphql, self.points_per_path)
+        git_path = self._git_path(asked)
+        if git_path is not None:
+            return self._git(asked, git_path)
         operation = operation_of(asked.method, asked.path)
         handler = _ROUTES.get(operation or "")
         if operation is None or handler is None:
@@ -131,6 +145,25 @@ class GitLabServer(ForgeServer):
             if moved is not None:
                 return moved
         return handler(call, *words)
+
+    def _git_path(self, asked: Asked) -> str | None:
+        """Return the path of what git asks for, below where projects lie; None where it is not git that asks."""
+        path = unquote(asked.path).removeprefix(self._below)
+        return path if path.endswith(tuple(f".git/{service}" for service in git_http.SERVICES)) else None
+
+    def _git(self, asked: Asked, path: str) -> Reply:
+        """Let git in: https://docs.gitlab.com/topics/git/clone/#clone-using-a-token."""
+        denied = Reply(401, b"HTTP Basic: Access denied", {"WWW-Authenticate": 'Basic realm="GitLab"'})
+        _, _, secret = b64decode(asked.headers.get("authorization", "").removeprefix("Basic ")).decode().partition(":")
+        token = self.world.tokens.get(secret)
+        if secret and token is None:
+            return denied
+        found = self.world.find(path[1 : path.index(".git/")])
+        if found is None or not found[0].seen_by(token.user if token else None):
+            return Reply(404, b"The project you were looking for could not be found") if token else denied
+        if not self.has_git or "git-receive-pack" in path + asked.query:
+            return Reply(403, b"You are not allowed to do that")
+        return git_http.serve(found[0].git.directory, path[path.index(".git/") + 4 :], asked)
 
     def _call(self, asked: Asked) -> Call:
         return Call(
