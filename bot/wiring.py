@@ -343,9 +343,12 @@ def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]
 
 
 def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
-    from bot.forges.gitlab import GitLabFleet
+    from bot.forges.gitlab import GitLabFleet, JobToken
+    from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 
-    token = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
+    secret = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
+    is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
+    token = JobToken(secret) if secret is not None and is_of_job else secret
     for selected, delay in _by_pace(settings, forge):
         yield GitLabFleet(forge.url, token, selected=selected, ca=forge.ca, seconds_between_writes=delay)
 

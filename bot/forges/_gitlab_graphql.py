@@ -26,7 +26,7 @@ def query(connection: Connection, action: str, text: str, variables: Mapping[str
 
     An answer with anything wrong in it is none: GitLab leaves out what it does not show without a word.
     """
-    if not connection.has_graphql:
+    if not connection.has_graphql or text in connection.unknown:
         raise TooOldError
     sent = {"query": text, "variables": dict(variables)}
 
@@ -35,6 +35,7 @@ def query(connection: Connection, action: str, text: str, variables: Mapping[str
             answer = client.http_post(connection.graphql, post_data=sent)
         except GitlabHttpError as error:
             if error.response_code == NOT_FOUND:
+                connection.has_graphql = False
                 raise TooOldError from error
             raise
         return _read(answer)
@@ -42,7 +43,7 @@ def query(connection: Connection, action: str, text: str, variables: Mapping[str
     try:
         return connection.try_once(action, ask)
     except TooOldError:
-        connection.has_graphql = False
+        connection.unknown.add(text)
         raise
 
 

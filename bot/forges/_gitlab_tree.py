@@ -13,6 +13,7 @@ from bot.forges._gitlab_connection import PER_PAGE, Remote
 from bot.forges._gitlab_errors import understood
 from bot.forges._listed_tree import ListedTree, Listing
 from bot.forges._refusal import NOT_FOUND, RefusedError
+from bot.forges._remote_git import Origin
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
 from bot.ports import Entry
@@ -28,14 +29,15 @@ FILES_BY_API = 300
 def open_tree(remote: Remote, commit: str) -> ListedTree:
     """Return the tree of one commit. GitLab tells no sizes."""
     origin = remote.connection.origin(remote.name)
+    if remote.connection.is_of_job:  # which sees no trees by the API
+        return ListedTree(lambda: _listed(origin, commit), lambda entries: _fetched(origin, commit, entries))
 
     def ask() -> Listing:
         with understood(remote.name):
             listing = list_files(remote, commit, most=ENTRIES_BY_API)
             if not listing.complete:
                 try:
-                    with origin.clone(commit) as clone:
-                        return clone.listing()
+                    return _listed(origin, commit)
                 except RefusedError:
                     return list_files(remote, commit)
             return listing
@@ -52,6 +54,21 @@ def open_tree(remote: Remote, commit: str) -> ListedTree:
         yield from Blobs(remote, commit).read(entries)
 
     return ListedTree(ask, read)
+
+
+def _listed(origin: Origin, commit: str) -> Listing:
+    with origin.clone(commit) as clone:
+        return clone.listing()
+
+
+def _fetched(origin: Origin, commit: str, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+    """Yield what git gets, and where it fails its reason for each."""
+    with ExitStack() as opened:
+        try:
+            contents = opened.enter_context(origin.clone(commit)).fetch(entries)
+        except RefusedError as refusal:
+            contents = (TreeError(str(refusal)) for _ in entries)
+        yield from contents
 
 
 def list_files(remote: Remote, commit: str, folder: str | None = None, most: int | None = None) -> Listing:

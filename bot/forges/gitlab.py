@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_catalogue import Catalogue, Listed
-from bot.forges._gitlab_connection import Connection, Remote
+from bot.forges._gitlab_connection import Connection, JobToken, Remote
 from bot.forges._gitlab_dashboard import GitLabDashboard
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_forge import GitLabForge
@@ -22,6 +22,8 @@ from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.ports import GitRepository
+
+__all__ = ["KIND", "SITE", "GitLabFleet", "JobToken"]
 
 KIND = "gitlab"
 SITE = "https://gitlab.com"
@@ -36,7 +38,7 @@ class GitLabFleet:
     def __init__(
         self,
         url: str = SITE,
-        token: str | None = None,
+        token: str | JobToken | None = None,
         *,
         selected: Sequence[str | Selection] = (),
         ca: Path | None = None,
@@ -44,6 +46,8 @@ class GitLabFleet:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Offer what is `selected`: projects by their full paths (`group/subgroup/project`), then those of owners.
+
+        With the token of a job they are read by git alone, and only those that are named.
 
         `url` is where people look, `ca` a file of certificates to trust instead of the usual ones, `pause` what waits.
         """
@@ -87,13 +91,31 @@ class GitLabFleet:
             if not wanted or name.lower() in wanted:
                 yield self._named(name)
         for selection in self._selections:
+            if self._connection.is_of_job:
+                what = "a job token lists no projects; name them one by one, or let `token_env` name an access token"
+                yield Failed(selection.owner, Stage.SURVEY, what)
+                continue
             yield from self._selected(selection, wanted)
 
     def _named(self, name: str) -> GitRepository | Failed:
         try:
-            return self._look(self._catalogue.named(name))
+            if self._connection.is_of_job:
+                return self._by_git(name)
+            listed = self._catalogue.named(name)
         except RefusedError as refusal:
             return Failed(name, Stage.SURVEY, str(refusal))
+        found = self._look(listed)
+        if isinstance(found, Failed) or found.name.lower() == name.lower():
+            return found
+        return replace(found, known_as=name)
+
+    def _by_git(self, name: str) -> GitRepository:
+        try:
+            branch, commit = self._connection.origin(name).head() or (None, None)
+        except RefusedError as refusal:
+            what = f"{refusal}; check the name, and list the job's project under the job token permissions there"
+            raise RefusedError(what, status=refusal.status) from refusal
+        return GitRepository(KIND, name, branch, commit, host=self._host)
 
     def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         names = selection.among(wanted)

@@ -97,7 +97,7 @@ class Gitlab(Section):
     url: fields.Site = values.GITLAB
     """Where people look: the address without `/api/v4`, with what a GitLab below a path has behind its host."""
     token_env: fields.Variable | None = None
-    """The name of the environment variable that holds the token. Needed for everything but reading public ones."""
+    """The name of the environment variable that holds the token; `CI_JOB_TOKEN` for a job's own, to report alone."""
     ca: fields.Text | None = None
     """A file of CA certificates to trust for this forge; relative to this file."""
     repositories: SomeOf[ProjectOrGroup]

@@ -14,6 +14,10 @@ from bot.model.policy import Rulebook
 
 GITHUB_API = "https://api.github.com"
 GITLAB = "https://gitlab.com"
+JOB_TOKEN = "CI_JOB_TOKEN"  # noqa: S105 - the name of a variable
+"""Where GitLab's CI puts the token of a job: https://docs.gitlab.com/ci/jobs/ci_job_token/."""
+JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105 - what such tokens begin with
+"""https://docs.gitlab.com/security/tokens/#token-prefixes"""
 DEFAULT_BRANCH_PREFIX = "basebump/"
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
 """Pulling and reading an image of several gigabytes takes minutes; more means that something hangs."""

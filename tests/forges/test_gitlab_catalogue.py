@@ -74,6 +74,17 @@ def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_w
     assert len([line for line in lines if "/repository/branches/" in line]) == len(EVERY) + 2
 
 
+def test_a_server_that_is_too_old_for_the_list_is_still_asked_for_many_files_at_once(server):
+    server.graphql = GraphQL.OLDER
+    fleet = GitLabFleet(server.url, TOKEN, selected=[Selection("acme", include=("web",))], pause=no_pause)
+    (found,) = fleet.repositories(frozenset())
+    tree = fleet.tree(found)
+    with server.watched() as lines:
+        assert len(list(tree.read(list(tree.entries())))) == len(FILES)
+    assert lines.count("POST /api/graphql") == 1
+    assert not any("/repository/blobs/" in line for line in lines)
+
+
 def test_globs_look_at_the_path_below_the_group_and_topics_at_what_is_written_in_any_case(server):
     assert _names(server, Selection("acme", include=("api",))) == []
     assert _names(server, Selection("acme", include=("*/api",))) == ["acme/shop/api"]

@@ -55,7 +55,7 @@ def test_a_project_that_moved_is_found_by_its_old_path_and_written_to_by_its_id(
     project = server.world.add_project("acme/shop/web", FILES, old_paths={"acme/web"})
     fleet = _fleet(server, "acme/web")
     (found,) = fleet.repositories(frozenset())
-    assert found.name == "acme/shop/web"
+    assert (found.name, found.known_as) == ("acme/shop/web", "acme/web")
     fleet.forge(found).push(BRANCH, CHANGES, message_of(), None)
     assert BRANCH in project.git.branches()
 
@@ -88,7 +88,9 @@ def test_a_tree_takes_one_request_for_each_page_and_one_for_each_file_that_is_re
 
 
 def test_a_tree_of_too_many_entries_is_incomplete(gitlab, monkeypatch):
-    monkeypatch.setattr(_gitlab_tree, "MAX_ENTRIES", 3)
+    for most in ("ENTRIES_BY_API", "MAX_ENTRIES"):
+        monkeypatch.setattr(_gitlab_tree, most, 3)
+    gitlab.server.has_git = False
     fleet = gitlab.fleet()
     (repository,) = fleet.repositories(frozenset())
     tree = fleet.tree(repository)

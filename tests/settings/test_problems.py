@@ -100,6 +100,11 @@ WRONG = [
     ("forges: [{kind: gitlab, repositories: [acme/../web]}]", "forges[0].repositories[0]", "the full path of"),
     ("forges: [{kind: gitlab, repositories: [{owner: acme/}]}]", "forges[0].repositories[0].owner", "path of a group"),
     ("forges: [{kind: gitlab, repositories: [{owner: a, topics: ['']}]}]", "forges[0].repositories[0].topics[0]", ""),
+    (
+        "forges: [{kind: gitlab, token_env: CI_JOB_TOKEN, repositories: [a/b, {owner: c}]}]",
+        "forges[0].repositories[1]",
+        "name projects one by one",
+    ),
     ("forges: [{kind: gitlab, repositories: [a/b/c, A/b/C]}]", "forges[0].repositories[1]", "a second time"),
     ("forges: [{kind: gitlab, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
     ("forges: [{kind: gitlab, repositories: [a/b], url: 'https://x.example/api/v4'}]", "forges[0].url", "`/api/`"),

@@ -79,6 +79,17 @@ _ROUTES: Mapping[str, Handler] = {
 }
 
 
+JOB_OPERATIONS = frozenset(
+    {
+        f"get {_PROJECT}/repository/branches",
+        f"get {_PROJECT}/merge_requests",
+        f"get {_REQUEST}",
+        f"get {_REQUEST}/notes",
+    }
+)
+"""Of those that there are here: https://docs.gitlab.com/ci/jobs/ci_job_token/#job-token-access."""
+
+
 class GitLabServer(ForgeServer):
     """gitlab.com, or a GitLab that lies below a path of its host."""
 
@@ -88,6 +99,8 @@ class GitLabServer(ForgeServer):
         self.graphql = GraphQL.WHOLE
         self.points_per_path = 14
         """How complex GitLab thinks that a file in a query is."""
+        self.job_operations = JOB_OPERATIONS
+        """Where it lets the token of a job in."""
         self.has_git = True
         """Whether it lets git in over http."""
         self._below = below
@@ -139,7 +152,7 @@ class GitLabServer(ForgeServer):
             return self.refuse(f"{asked.method} {asked.path}: no such route here")
         named, parts = operation.partition(" ")[2].split("/"), asked.path.split("/")
         words = [unquote(part) for name, part in zip(named, parts, strict=True) if name.startswith("{")]
-        call = self._call(asked)
+        call = self._call(asked, operation)
         if operation.partition(" ")[2].startswith(_PROJECT):
             moved = _let_in(call, words.pop(0))
             if moved is not None:
@@ -154,9 +167,11 @@ class GitLabServer(ForgeServer):
     def _git(self, asked: Asked, path: str) -> Reply:
         """Let git in: https://docs.gitlab.com/topics/git/clone/#clone-using-a-token."""
         denied = Reply(401, b"HTTP Basic: Access denied", {"WWW-Authenticate": 'Basic realm="GitLab"'})
-        _, _, secret = b64decode(asked.headers.get("authorization", "").removeprefix("Basic ")).decode().partition(":")
+        user, _, secret = (
+            b64decode(asked.headers.get("authorization", "").removeprefix("Basic ")).decode().partition(":")
+        )
         token = self.world.tokens.get(secret)
-        if secret and token is None:
+        if secret and (token is None or (user == "gitlab-ci-token") is not token.is_of_job):
             return denied
         found = self.world.find(path[1 : path.index(".git/")])
         if found is None or not found[0].seen_by(token.user if token else None):
@@ -165,22 +180,26 @@ class GitLabServer(ForgeServer):
             return Reply(403, b"You are not allowed to do that")
         return git_http.serve(found[0].git.directory, path[path.index(".git/") + 4 :], asked)
 
-    def _call(self, asked: Asked) -> Call:
+    def _call(self, asked: Asked, operation: str | None = None) -> Call:
         return Call(
             method=asked.method,
             path=asked.path,
             words={**_words(asked.query), **(asked.body or {})},
-            token=self._token(asked.headers),
+            token=self._token(asked.headers, operation),
             world=self.world,
             shapes=Shapes(self.url),
             root=self.api,
         )
 
-    def _token(self, headers: Mapping[str, str]) -> Token | None:
+    def _token(self, headers: Mapping[str, str], operation: str | None) -> Token | None:
+        """Return who asks; the token of a job counts only where it may be used, and elsewhere it is nobody's."""
+        of_job = headers.get("job-token")
+        if of_job is not None:
+            return self.world.tokens[of_job] if operation in self.job_operations else None
         secret = headers.get("private-token") or headers.get("authorization", "").removeprefix("Bearer ")
         if not secret:
             return None
-        if secret not in self.world.tokens:
+        if secret not in self.world.tokens or self.world.tokens[secret].is_of_job:
             raise ProblemError(401, "401 Unauthorized")
         return self.world.tokens[secret]
 

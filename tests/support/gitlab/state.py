@@ -33,6 +33,8 @@ class Token:
     can_write: bool = True
     """Whether the role is at least Developer."""
     can_label: bool = True
+    is_of_job: bool = False
+    """Whether it is the token of a job, which is let in at few doors."""
 
 
 @dataclass
