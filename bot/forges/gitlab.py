@@ -91,10 +91,6 @@ class GitLabFleet:
             if not wanted or name.lower() in wanted:
                 yield self._named(name)
         for selection in self._selections:
-            if self._connection.is_of_job:
-                what = "a job token lists no projects; name them one by one, or let `token_env` name an access token"
-                yield Failed(selection.owner, Stage.SURVEY, what)
-                continue
             yield from self._selected(selection, wanted)
 
     def _named(self, name: str) -> GitRepository | Failed:
@@ -120,6 +116,10 @@ class GitLabFleet:
     def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         names = selection.among(wanted)
         if wanted and not names:
+            return
+        if self._connection.is_of_job:
+            what = "a job token lists no projects; name them one by one, or let `token_env` name an access token"
+            yield Failed(selection.owner, Stage.SURVEY, what)
             return
         try:
             listed = list(self._asked_for(names)) if names else self._catalogue.owned(selection.owner)
