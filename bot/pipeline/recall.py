@@ -69,7 +69,7 @@ def recall(
     places = _places_by_branch(planned.decisions, surveyed.repository.other_base, prefix)
     prospects: list[Prospect] = []
     for branch in sorted(wanted.keys() | seen.keys()):
-        about = places.get(branch, ())
+        about = places.get(branch) or _places_of(_lines_in(seen[branch]), planned.decisions)
         prospects += _prospect(branch, wanted.get(branch), about, tuple(seen[branch]), surveyed, now)
     return tuple(prospects)
 
@@ -107,13 +107,24 @@ def _places_by_branch(decisions: Sequence[Decision], base: str | None, prefix: s
     return of_bundles | {first(base).branch(prefix): everything}
 
 
+def _lines_in(seen: Iterable[Seen]) -> frozenset[str]:
+    """Return the lines that requests are about, as `repository:tag`."""
+    return frozenset(target.rpartition("@")[0] for each in seen for target in memory(each.body).targets)
+
+
+def _places_of(lines: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:
+    """Return the places that follow one of some lines, for a branch that none is proposed on any more."""
+    followed = ((decision, selected_of(decision)) for decision in decisions)
+    return [decision for decision, selected in followed if selected is not None and str(selected.line) in lines]
+
+
 def _is_known(planned: Planned | None, places: Sequence[Decision], seen: Sequence[Seen], surveyed: Survey) -> bool:
     """Say whether all that the branch depends on was looked at: its registry, and every file that may name it."""
     if any(map(_is_unknown, places)):
         return False
     if planned is not None:
         return not surveyed.failed
-    proposed = {target.rpartition("@")[0] for each in seen for target in memory(each.body).targets}
+    proposed = _lines_in(seen)
     if any(_is_to_another_tag(place, proposed) for place in places):
         return False
     repositories = {place.occurrence.reference.repository for place in places}
@@ -147,6 +158,8 @@ def _is_to_another_tag(place: Decision, proposed: Collection[str]) -> bool:
 
 def _why_not(places: Sequence[Decision]) -> str:
     """Say why nothing is wanted where the image stands now."""
+    if any(isinstance(place, Update) for place in places):
+        return "It is part of another proposal now."
     reasons = [place.reason.sentence for place in places if isinstance(place, Skip | Refused | Held)]
     if reasons:
         return reasons[0]

@@ -123,3 +123,22 @@ def test_what_left_a_group_is_proposed_alone_and_the_group_goes_on_without_it(tm
         group_branch("weekly"): "closed",
         group_branch("slow"): "closed",
     }
+
+
+def test_a_line_that_joins_a_group_or_leaves_it_is_taken_back_with_that_reason_and_declines_nothing(tmp_path, moved):
+    stand, moves_over = LocalStand(tmp_path, FILES), (Rule(group="weekly"),)
+    propose(stand, moved)
+    for rules in (moves_over, (), moves_over):
+        after = propose(stand, moved, *rules).values()
+        assert {each.outcome.value for each in after} == {"opened", "closed"}
+        assert {each.note for each in after if each.outcome.value == "closed"} == {
+            "It is part of another proposal now."
+        }
+
+
+def test_a_group_that_no_rule_names_any_more_stays_while_one_of_its_images_cannot_be_asked_for(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    propose(stand, moved, Rule(group="weekly"))
+    moved.store.remove("library/nginx", build("new").digest)
+    after = propose(stand, moved)
+    assert after[group_branch("weekly")].outcome.value == "left-alone"
