@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.verdict import verdict
@@ -99,8 +99,7 @@ class _Looked:
 def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds: Builds) -> _Looked:
     chosen = [
         (fleet, each)
-        for fleet in fleets
-        for each in fleet.repositories(orders.only)
+        for fleet, each in _each_once((fleet, each) for fleet in fleets for each in fleet.repositories(orders.only))
         if isinstance(each, Failed) or not (each.base_branch or "").startswith(orders.branch_prefix)
     ]
     world.progress.phase("Reading repositories", len(chosen))
@@ -119,6 +118,20 @@ def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds
     names = {name for visit in visits for name in (visit.repository.name, visit.repository.known_as) if name}
     failed += _not_selected(orders.only, names, failed)
     return _Looked(tuple(visits), tuple(failed))
+
+
+def _each_once(
+    found: Iterable[tuple[Fleet, GitRepository | Failed]],
+) -> Iterator[tuple[Fleet, GitRepository | Failed]]:
+    """Yield what fleets have; what several entries of a config select belongs to the first of them."""
+    done: set[tuple[str, str, str, str | None]] = set()
+    for fleet, each in found:
+        if isinstance(each, GitRepository) and each.host is not None:
+            key = (each.forge, each.host, each.name.lower(), each.base_branch)
+            if key in done:
+                continue
+            done.add(key)
+        yield fleet, each
 
 
 def _not_selected(only: frozenset[str], found: Iterable[str], failed: Iterable[Failed]) -> list[Failed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
 from support.stands import LocalStand
 from support.values import finding
 from support.worlds import ToldScanner, build, outcomes
@@ -51,3 +52,12 @@ def test_a_forge_that_breaks_costs_no_other(fleets, loopback, tmp_path):
     broken.end()
     assert outcomes(report) == ["failed", "opened", "opened"]
     assert len(report.failed) == 1
+
+
+@pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
+def test_a_repository_that_two_entries_of_the_config_select_is_looked_at_once(kind, tmp_path, loopback):
+    loopback.move("python", "3.12-slim", "new")
+    stand = kind(tmp_path / "forge", FILES)
+    report = loopback.run([stand.fleet(), stand.fleet()])
+    stand.end()
+    assert (outcomes(report), report.failed) == (["opened"], ())
