@@ -14,8 +14,9 @@ from bot.model.vocabulary import Level, ProposalOutcome
 from bot.ports import Forge
 
 HANDS_OFF = (
-    "Somebody else committed to this branch, so basebump leaves it alone from now on: it neither pushes nor closes. "
-    "What comes after it is proposed again once this is merged or closed."
+    "Somebody else committed to this branch, or pointed this to another base branch than the one it was made for, so "
+    "basebump leaves it alone from now on: it neither pushes nor closes. What comes after it is proposed again once "
+    "this is merged or closed."
 )
 
 _SWEEP_NOTE = "Its branch has no request and is not wanted."
@@ -28,7 +29,10 @@ _LEFT: dict[LeaveReason, tuple[ProposalOutcome, str]] = {
         "A person closed the first proposal of this repository, which opts it out.",
     ),
     LeaveReason.MUTED: (ProposalOutcome.DECLINED, "A person closed an earlier one, and the policy mutes what follows."),
-    LeaveReason.EDITED: (ProposalOutcome.LEFT_ALONE, "Somebody else committed to its branch."),
+    LeaveReason.EDITED: (
+        ProposalOutcome.LEFT_ALONE,
+        "Somebody else committed to its branch, or pointed it to another base branch.",
+    ),
     LeaveReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A person accepted what it proposes; the next move waits."),
     LeaveReason.SLIDING: (
         ProposalOutcome.LEFT_ALONE,
