@@ -122,7 +122,8 @@ def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     remembered = memory(request.body)
     is_answered = ticked(request.body) or request.asks
     changes = is_answered or remembered.automerge is not bool(wanted.extras.automerge)
-    if remembered.withdrawn or remembered.report is None or changes:
+    is_untrue = remembered.withdrawn or set(remembered.targets) != set(wanted.targets)
+    if is_untrue or remembered.report is None or changes:
         return True
     return is_outdated(remembered.report, wanted.report)
 

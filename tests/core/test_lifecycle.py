@@ -92,6 +92,11 @@ def test_a_body_whose_mark_a_person_removed_is_written_again():
     assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
 
 
+def test_a_mark_that_names_other_targets_than_the_commit_proposes_is_written_again():
+    before = _seen(targets=TARGETS_BEFORE)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+
+
 def test_not_wanted_any_more_is_closed_with_the_reason():
     assert _step(NOT_WANTED, _seen()) == Close(_seen(), NOT_WANTED.why)
 
@@ -185,17 +190,17 @@ def test_a_digest_that_only_became_old_enough_waits_too():
     before = _seen(intent="9" * 16, targets=TARGETS_BEFORE, committed=NOW - timedelta(days=6))
     sliding = replace(WANTED, slides=True)
     assert _step(sliding, before) == Leave(BRANCH, LeaveReason.SLIDING, before)
-    assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+    assert _step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
     due = replace(before, committed=NOW - timedelta(days=7))
-    assert _step(sliding, due) == Refresh(due, sliding, push=True, amend=False)
+    assert _step(sliding, due) == Refresh(due, sliding, push=True, amend=True)
     in_conflict = replace(before, conflicts=True)
-    assert _step(sliding, in_conflict) == Refresh(in_conflict, sliding, push=True, amend=False)
+    assert _step(sliding, in_conflict) == Refresh(in_conflict, sliding, push=True, amend=True)
 
 
 def test_another_image_in_a_group_is_more_than_sliding():
     before = _seen(intent="9" * 16, targets=("docker.io/library/redis:7@x",), committed=NOW)
     sliding = replace(WANTED, slides=True)
-    assert _step(sliding, before) == Refresh(before, sliding, push=True, amend=False)
+    assert _step(sliding, before) == Refresh(before, sliding, push=True, amend=True)
 
 
 def test_an_accepted_proposal_still_gets_new_evidence():
@@ -322,7 +327,7 @@ def test_an_accepted_proposal_is_not_rebuilt_only_because_it_is_behind(rebase):
 def test_what_has_to_be_rebuilt_anyway_waits_for_no_age():
     before = _seen(intent="9" * 16, targets=TARGETS_BEFORE, committed=NOW, behind=True, strict=True)
     sliding = replace(WANTED, slides=True)
-    assert _step(sliding, before) == Refresh(before, sliding, push=True, amend=False)
+    assert _step(sliding, before) == Refresh(before, sliding, push=True, amend=True)
 
 
 def test_never_rebuilding_still_follows_the_tag():
