@@ -16,6 +16,9 @@ from bot.model.modes import SplitBy
 from bot.model.proposal import ProposedImage, Target
 from bot.model.reference import Line
 
+MAX_TARGETS = 16_384
+"""Characters of targets that are named one by one, some 130 of them: the rest of a body needs the room."""
+
 _EVERYTHING = "*"
 
 
@@ -68,9 +71,12 @@ def group(updates: Iterable[Update], base: str | None, *, all_at_once: bool) -> 
 
 
 def targets_of(updates: Iterable[Update]) -> tuple[Target, ...]:
-    """Return what the updates move to, as `line@digest`."""
+    """Return what the updates move to, as `line@digest`; of very many one that stands for exactly this set."""
     moves = map(transition_of, updates)
-    return tuple(sorted({f"{move.goal}@{move.new}" for move in moves}))
+    targets = sorted({f"{move.goal}@{move.new}" for move in moves})
+    if sum(map(len, targets)) <= MAX_TARGETS:
+        return tuple(targets)
+    return (f"{_EVERYTHING}@sha256:{hashlib.sha256(json.dumps(targets).encode()).hexdigest()}",)
 
 
 def intent_of(updates: Iterable[Update]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bot.model.proposal import Target
 
 MAX_MARK = 65_536
-"""Characters of a mark that is read back: the longest body that GitHub keeps. Some 500 targets fit."""
+"""Characters of a mark that is read back: the longest body that GitHub keeps."""
 MAX_TARGET = 1_400
 """Characters of one target: a reference has at most 1024, a digest 135."""
 

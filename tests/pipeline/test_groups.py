@@ -9,6 +9,8 @@ from support.stands import LocalStand
 from support.worlds import Loopback, build, outcomes
 
 from bot.core.branch import branch_name, group_key, line_key
+from bot.core.group import MAX_TARGETS
+from bot.core.mark import memory
 from bot.model.modes import SplitBy
 from bot.model.reference import Line
 from bot.model.rules import Match, Rule
@@ -142,3 +144,21 @@ def test_a_group_that_no_rule_names_any_more_stays_while_one_of_its_images_canno
     moved.store.remove("library/nginx", build("new").digest)
     after = propose(stand, moved)
     assert after[group_branch("weekly")].outcome.value == "left-alone"
+
+
+def test_a_group_of_very_many_images_is_proposed_and_declined_as_that_set(tmp_path, loopback):
+    names = [f"an-image-with-a-long-name-{number}" for number in range(MAX_TARGETS // 100)]
+    for name in names:
+        loopback.move(name, "1", "new")
+    stand = LocalStand(tmp_path, {"Dockerfile": "".join(f"FROM {name}:1@{OLD}\n" for name in names)})
+    (opened,) = propose(stand, loopback, Rule(group="all")).values()
+    assert (opened.outcome.value, len(opened.images)) == ("opened", len(names))
+    assert len(memory(opened.body).targets) == 1
+    (unchanged,) = propose(stand, loopback, Rule(group="all")).values()
+    assert unchanged.outcome.value == "unchanged"
+    stand.close_request(opened.branch)
+    (declined,) = propose(stand, loopback, Rule(group="all")).values()
+    assert declined.outcome.value == "declined"
+    loopback.move(names[0], "1", "newer")
+    (offered,) = propose(stand, loopback, Rule(group="all")).values()
+    assert offered.outcome.value == "opened"
