@@ -150,8 +150,8 @@ def _lines(targets: Iterable[Target]) -> set[str]:
 
 
 def _is_persons(ended: Seen) -> bool:
-    """Say whether a person closed a request, and not we."""
-    return not memory(ended.body).withdrawn
+    """Say whether a person closed a request, and not we; one whose branch vanished nobody closed."""
+    return not memory(ended.body).withdrawn and not ended.vanished
 
 
 def _mutes(ended: Seen, wanted: Proposal) -> bool:
@@ -161,6 +161,6 @@ def _mutes(ended: Seen, wanted: Proposal) -> bool:
 
 
 def _declines(ended: Seen, wanted: Proposal) -> bool:
-    """Say whether a person closed exactly these targets; what we took back ourselves is no decline."""
-    remembered = memory(ended.body)
-    return not remembered.withdrawn and bool(remembered.targets) and set(remembered.targets) == set(wanted.targets)
+    """Say whether a person closed exactly these targets."""
+    declined = set(memory(ended.body).targets)
+    return _is_persons(ended) and bool(declined) and declined == set(wanted.targets)

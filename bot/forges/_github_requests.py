@@ -13,12 +13,13 @@ from github.Repository import Repository
 
 from bot.core.base_branches import Base
 from bot.core.boxes import asked_by
-from bot.core.mark import TOLD
+from bot.core.mark import TOLD, memory
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
 from bot.forges._github_heads import Head, Heads
 from bot.forges._github_merging import BEHIND, CONFLICTED, merge_states, wants_current
 from bot.forges._github_standing import Standing, standings
+from bot.forges._github_vanished import vanished
 from bot.model.proposal import RequestState, Seen
 from bot.ports import GitRepository
 
@@ -61,6 +62,8 @@ class _Context:
     strict: bool
     """Whether only what is up to date may be merged; asked for only where something is not."""
     standings: Mapping[int, Standing]
+    vanished: frozenset[int]
+    """Requests that nobody closed, but whose branch somebody deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class Requests:
             states=merge_states(self.remote, behind),
             strict=bool(behind) and base.name is not None and wants_current(self.remote, base.name),
             standings=standings(self.remote, [each.number for each in requests]),
+            vanished=vanished(self.remote, {each.number: when for each in ended if (when := _maybe_declined(each))}),
         )
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
@@ -177,6 +181,7 @@ class Requests:
             asks=asked_by(request.labels),
             opened=request.opened,
             closed=request.closed,
+            vanished=request.number in context.vanished,
         )
 
 
@@ -190,6 +195,12 @@ def _owns(base: Base, request: _Request, commits: Mapping[str, Head], wanted: fr
 def _may_conflict(head: Head) -> bool:
     """Say whether it is worth asking: what a person committed is left alone anyway."""
     return head.intent is not None and head.behind
+
+
+def _maybe_declined(request: _Request) -> datetime | None:
+    """Return when a request was closed that may be declined; None where it was merged, or we took it back."""
+    is_ours = request.state is not RequestState.CLOSED or memory(request.body).withdrawn
+    return None if is_ours else request.closed
 
 
 def _of_branch(branch: str, commit: str, head: Head) -> Seen:

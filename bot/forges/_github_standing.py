@@ -82,13 +82,13 @@ def _ask(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
                 "read the reviews", lambda repository: _of_all(_query(repository, remote, numbers), numbers), PULLS_READ
             )
         except RefusedError as refusal:
-            if not _is_beyond(refusal):
+            if not is_beyond(refusal):
                 raise
             remote.connection.can_tell_standing = False
     return {number: Standing(_is_approved(remote, number), None) for number in numbers}
 
 
-def _is_beyond(refusal: RefusedError) -> bool:
+def is_beyond(refusal: RefusedError) -> bool:
     """Say whether the server knows no such question, or does not let this token ask it."""
     is_refused = refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND)
     return is_refused or "doesn't exist on type" in refusal.words

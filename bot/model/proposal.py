@@ -144,6 +144,8 @@ class Seen:
     """What people ask for by the labels that they gave it."""
     opened: datetime | None = None
     closed: datetime | None = None
+    vanished: bool = False
+    """Whether it was closed because its branch was deleted, which is no decline."""
 
 
 @dataclass(frozen=True, slots=True)

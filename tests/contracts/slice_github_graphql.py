@@ -70,6 +70,7 @@ FIELDS = {
     "AutoMergeEnabledEvent": ("createdAt",),
     "AutoRebaseEnabledEvent": ("createdAt",),
     "AutoSquashEnabledEvent": ("createdAt",),
+    "HeadRefDeletedEvent": ("createdAt",),
     "Label": ("color", "description", "id", "name"),
     "LabelConnection": ("nodes", "totalCount"),
     "Bot": ("login",),

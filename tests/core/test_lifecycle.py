@@ -225,6 +225,12 @@ def test_what_a_person_closed_mutes_its_lines_where_the_policy_says_so_until_tha
     assert _step(muting, other) == Open(muting, push=True)
 
 
+def test_what_was_closed_because_its_branch_vanished_is_offered_again():
+    before = _seen(RequestState.CLOSED, vanished=True)
+    for wanted in (WANTED, replace(WANTED, is_first=True), replace(WANTED, on_close=OnClose.LINE)):
+        assert _step(wanted, before) == Open(wanted, push=True)
+
+
 def test_the_next_digest_is_offered_after_a_decline():
     assert _step(WANTED, _seen(RequestState.CLOSED, targets=("x@y",))) == Open(WANTED, push=True)
 

@@ -20,6 +20,7 @@ from support.values import finding
 from support.worlds import Loopback, ToldScanner, build
 
 from bot.model.pace import Rollout
+from bot.model.proposal import RequestState
 from bot.model.rules import Match, Rule
 from bot.model.vocabulary import Level
 
@@ -297,6 +298,15 @@ def test_after_every_scene_another_run_writes_nothing(title, forge, tmp_path, lo
     scene.run()
     assert scene.state() == settled
     assert scene.stand.writes == writes
+    scene.stand.end()
+
+
+@pytest.mark.parametrize("forge", ["local", "github"])
+def test_a_request_whose_branch_somebody_deleted_is_no_decline(forge, tmp_path, loopback):
+    scene = Stage(forge, tmp_path, loopback).scene()
+    for act in SCENES["the branch was deleted"]:
+        act(scene)
+    assert next(each.state for each in scene.stand.requests()) is RequestState.OPEN
     scene.stand.end()
 
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from support.github.shapes import Shapes
+from support.github.shapes import Shapes, moment
 from support.github.state import Account, Event, Issue, Pull, Repository
 
 Shape = Mapping[str, Any]
@@ -19,6 +19,7 @@ _EVENTS = {
     "AUTO_MERGE_ENABLED_EVENT": "AutoMergeEnabledEvent",
     "AUTO_REBASE_ENABLED_EVENT": "AutoRebaseEnabledEvent",
     "AUTO_SQUASH_ENABLED_EVENT": "AutoSquashEnabledEvent",
+    "HEAD_REF_DELETED_EVENT": "HeadRefDeletedEvent",
 }
 
 
@@ -141,9 +142,16 @@ def _latest_opinionated_reviews(pull: Pull, *, first: int, writersOnly: bool) ->
     return {"nodes": [{"state": each.state} for each in list(latest.values())[:first]]}
 
 
-def _timeline_items(pull: Pull, *, first: int, itemTypes: Sequence[str]) -> Shape:  # noqa: N803
+def _timeline_items(
+    pull: Pull,
+    *,
+    itemTypes: Sequence[str],  # noqa: N803
+    first: int | None = None,
+    last: int | None = None,
+) -> Shape:
     kinds = {_EVENTS[each] for each in itemTypes}
-    return {"nodes": list(_events(pull, kinds))[:first]}
+    events = list(_events(pull, kinds))
+    return {"nodes": events[:first] if last is None else events[-last:]}
 
 
 def _events(pull: Pull, kinds: set[str]) -> Iterator[Shape]:
@@ -159,4 +167,4 @@ def _event(event: Event) -> Shape:
         "AssignedEvent": {"assignee": somebody},
         "MilestonedEvent": {"milestoneTitle": event.subject},
     }
-    return {"__typename": event.kind, **about.get(event.kind, {})}
+    return {"__typename": event.kind, "createdAt": moment(event.created), **about.get(event.kind, {})}

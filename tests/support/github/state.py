@@ -115,6 +115,7 @@ class Event:
     kind: str
     """As GraphQL calls it: `LabeledEvent`."""
     subject: str = ""
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -255,6 +256,8 @@ class Repository:
         """
         before, self.branches = self.branches, self.git.branches()
         for pull in self.pulls:
+            if pull.source is self and pull.branch in before and pull.branch not in self.branches:
+                pull.note("HeadRefDeletedEvent")
             if pull.state != "open":
                 continue
             branches = self.branches if pull.source is self else pull.source.git.branches()
