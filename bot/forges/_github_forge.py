@@ -16,7 +16,7 @@ from bot.forges._github_errors import PULLS_WRITE, understood
 from bot.forges._github_extras import ExtrasWriter
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import Requests
-from bot.forges._preconditions import base_branch, base_commit, request_number
+from bot.forges._preconditions import base_branch, base_commit, request_ended, request_number
 from bot.forges._refusal import INVALID, RefusedError, after
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, Seen
@@ -156,10 +156,15 @@ class GitHubForge:
         return (*notes, *self._automerge.arm(number, head)) if extras.automerge else notes
 
     def _edit(self, number: int, title: str, body: str) -> str:
-        """Change title and body; return where people find the pull request."""
+        """Change title and body; return where people find the pull request.
+
+        What was merged or closed keeps its words: they are a record of what it was.
+        """
 
         def edit(repository: Repository) -> str:
             pull = repository.get_pull(number)
+            if pull.state != "open":
+                raise request_ended(number, self._remote.name)
             pull.edit(title=title, body=body)
             return pull.html_url
 

@@ -37,6 +37,11 @@ def refuse_too_long(title: str, body: str, limits: ForgeLimits) -> None:
         )
 
 
+def request_ended(number: int, repository: str) -> ForgeError:
+    """Return what is wrong where a request that is to be changed is no longer open."""
+    return ForgeError(f"request {number} of {repository} ended since basebump looked; run basebump again")
+
+
 def branch_moved(branch: str, repository: str) -> ForgeError:
     """Return what is wrong where a branch does not point to what it must point to."""
     return ForgeError(f"the branch {branch} of {repository} moved since basebump looked; run basebump again")

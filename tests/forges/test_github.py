@@ -262,3 +262,13 @@ def test_no_message_holds_the_token_whatever_the_server_says(github):
     with pytest.raises(ForgeError, match="hidden") as refused:
         propose(github)
     assert TOKEN not in str(refused.value)
+
+
+def test_a_pull_request_that_was_merged_since_keeps_its_words(github):
+    propose(github)
+    (seen,) = look(github)
+    before = github.requests()[0].body
+    github.merge_request(BRANCH)
+    with pytest.raises(ForgeError, match=r"request 1 of acme/web ended since basebump looked; run basebump again"):
+        github.forge().amend(seen, "Another title", "Another body")
+    assert github.requests()[0].body == before
