@@ -317,7 +317,14 @@ def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 
             token = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
             delay = settings.delay_between_writes(selected_by_owner=False).total_seconds()
-            yield GitLabFleet(forge.url, token, names=forge.repositories, ca=forge.ca, seconds_between_writes=delay)
+            yield GitLabFleet(
+                forge.url,
+                token,
+                names=forge.repositories,
+                base_branches=forge.base_branches,
+                ca=forge.ca,
+                seconds_between_writes=delay,
+            )
         case _:
             assert_never(forge)
 

@@ -48,7 +48,7 @@ class GitLabForge:
         a branch that ends in a merge takes three more.
         """
         with understood(self._remote.name):
-            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository.commit)
+            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository)
 
     def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
         """Make one commit on the base's commit and point `branch` to it; return the commit.
@@ -129,7 +129,7 @@ class GitLabForge:
 
     def _open_after(self, branch: str, refusal: RefusedError) -> int:
         """Return the request that is open after making one was refused; the refusal stands where there is none."""
-        number = after(refusal, lambda: self._requests.open_number(branch))
+        number = after(refusal, lambda: self._requests.open_number(branch, base_branch(self._repository)))
         if number is None:
             raise refusal
         return number

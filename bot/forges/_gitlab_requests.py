@@ -10,6 +10,7 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
+from bot.core.base_branches import Base
 from bot.core.boxes import asked_by
 from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Tip
@@ -17,6 +18,7 @@ from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_heads import Head, Heads
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.model.proposal import RequestState, Seen
+from bot.ports import GitRepository
 
 MAX_ENDED = 100
 """Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
@@ -45,6 +47,8 @@ class _Request:
 
     number: int
     branch: str
+    target: str
+    """The branch that it is to be merged into, which people can change."""
     state: RequestState
     url: str
     title: str
@@ -52,6 +56,7 @@ class _Request:
     is_armed: bool
     """Whether it is set to merge by itself, or merges just now."""
     labels: tuple[str, ...]
+    opened: datetime
     closed: datetime | None
 
 
@@ -61,15 +66,24 @@ class Requests:
 
     remote: Remote
 
-    def seen(self, tips: Mapping[str, Tip], wanted: frozenset[str], base: str | None) -> tuple[Seen, ...]:
+    def seen(self, tips: Mapping[str, Tip], wanted: frozenset[str], repository: GitRepository) -> tuple[Seen, ...]:
         """Return what there is of the branches in `tips`, and the ended requests of `wanted`.
 
-        `base` is the commit of the base branch: what stands on it cannot conflict with it.
+        `repository` names the base branch and its commit: what stands on that cannot conflict with it, and what was
+        made for another one is left out.
         """
-        look = Heads(self.remote, base).look
-        heads = {branch: look(tip) for branch, tip in sorted(tips.items())}
         # Without a branch nothing can be merged: GitLab closes such a request, if not at once.
-        listed = [each for each in self._open() if each.branch in heads] if heads else []
+        listed = [each for each in self._open() if each.branch in tips] if tips else []
+        base = Base(repository.base_branch, repository.other_base)
+        spoken_for = {each.branch for each in listed}
+        near = {each.branch for each in listed if each.target == base.name}
+        look = Heads(self.remote, repository.commit).look
+        heads = {
+            branch: look(tip)
+            for branch, tip in sorted(tips.items())
+            if branch in wanted or branch in near or branch not in spoken_for
+        }
+        listed = [each for each in listed if _owns(base, each, heads, wanted)]
         for branch in sorted(wanted - {each.branch for each in listed}):
             listed += self._of_branch(branch)
         shown = [each for each in listed if each.state is not RequestState.OPEN or each.branch in heads]
@@ -78,13 +92,19 @@ class Requests:
         conflicted = self._conflicted([each.number for each in open_ones if _may_conflict(heads[each.branch])])
         open_branches = {each.branch for each in open_ones}
         return (
-            *(self._of_request(each, heads.get(each.branch), conflicted) for each in newest_first),
-            *(_bare(branch, heads[branch]) for branch in sorted(heads.keys() - open_branches)),
+            *(self._of_request(each, base, heads.get(each.branch), conflicted) for each in newest_first),
+            *(
+                _bare(branch, head)
+                for branch, head in heads.items()
+                if branch not in spoken_for | open_branches
+                and base.owns_branch(is_wanted=branch in wanted, is_ours=head.intent is not None, stated=head.base)
+            ),
         )
 
-    def open_number(self, branch: str) -> int | None:
-        """Return the number of the newest open request of a branch."""
-        found = self._list(f"look for the merge request of {branch}", None, state="opened", source_branch=branch)
+    def open_number(self, branch: str, target: str) -> int | None:
+        """Return the number of the newest open request of a branch into `target`."""
+        words = {"state": "opened", "source_branch": branch, "target_branch": target}
+        found = self._list(f"look for the merge request of {branch}", None, **words)
         return max((each.number for each in found), default=None)
 
     def is_draft(self, number: int) -> bool:
@@ -150,14 +170,16 @@ class Requests:
 
         return self.remote.read(f"read the notes on merge request !{number}", ask)
 
-    def _of_request(self, request: _Request, head: Head | None, conflicted: frozenset[int]) -> Seen:
+    def _of_request(self, request: _Request, base: Base, head: Head | None, conflicted: frozenset[int]) -> Seen:
         is_open = request.state is RequestState.OPEN
-        is_ours = head is not None and head.intent is not None
+        is_here = request.target == base.name
+        intent = head.intent if head is not None and (is_here or not is_open) else None
+        is_ours = intent is not None
         return Seen(
             branch=request.branch,
             state=request.state,
             head=head.commit if head else None,
-            intent=head.intent if head else None,
+            intent=intent,  # what a person pointed elsewhere is left alone like what a person committed to
             number=request.number,
             url=request.url,
             title=request.title,
@@ -168,8 +190,16 @@ class Requests:
             committed=head.committed if head else None,
             behind=head is not None and head.behind,
             asks=asked_by(request.labels),
+            opened=request.opened,
             closed=request.closed,
         )
+
+
+def _owns(base: Base, request: _Request, heads: Mapping[str, Head], wanted: frozenset[str]) -> bool:
+    head = heads.get(request.branch)
+    return head is not None and base.owns_request(
+        request.target, is_wanted=request.branch in wanted, is_ours=head.intent is not None, stated=head.base
+    )
 
 
 def _may_conflict(head: Head) -> bool:
@@ -193,11 +223,13 @@ def _request(found: Mapping[str, Any]) -> _Request:
     return _Request(
         number=int(found["iid"]),
         branch=str(found["source_branch"]),
+        target=str(found["target_branch"]),
         state=state,
         url=str(found["web_url"]),
         title=title.removeprefix(DRAFT) if found.get("draft") else title,
         body=str(found.get("description") or ""),
         is_armed=bool(found.get("merge_when_pipeline_succeeds")) or found["state"] == "locked",
         labels=tuple(map(str, found.get("labels") or ())),
+        opened=datetime.fromisoformat(found["created_at"]),
         closed=datetime.fromisoformat(ended) if ended else None,
     )

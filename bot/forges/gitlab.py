@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from gitlab import Gitlab
 
+from bot.core.base_branches import beginning, chosen
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_connection import Connection, Remote
 from bot.forges._gitlab_dashboard import GitLabDashboard
@@ -38,14 +40,17 @@ class GitLabFleet:
         token: str | None = None,
         *,
         names: Sequence[str],
+        base_branches: Sequence[str] = (),
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Offer the projects in `names`: full paths, `group/subgroup/project`.
 
-        `url` is where people look, `ca` a file of certificates to trust instead of the usual ones, `pause` what waits.
+        `url` is where people look, `base_branches` globs (without any it is the default branch), `ca` a file of
+        certificates to trust instead of the usual ones, `pause` what waits.
         """
+        self._base_branches = tuple(base_branches)
         self._names = tuple(names)
         self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
         self._host = _host_of(url)
@@ -54,19 +59,19 @@ class GitLabFleet:
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
         """Yield what the config names, or of that only the names in `only` when it is not empty.
 
-        GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once, by the
-        path that it has now: one that moved is found by its old one.
+        GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once for each
+        of its base branches, by the path that it has now: one that moved is found by its old one.
         """
         wanted = frozenset(name.lower() for name in only)
-        done: set[str] = set()
+        done: set[tuple[str, str | None]] = set()
         for name in self._names:
             if wanted and name.lower() not in wanted:
                 continue
-            found = self._look(name)
-            key = (found.subject if isinstance(found, Failed) else found.name).lower()
-            if key not in done:
-                done.add(key)
-                yield found
+            for found in self._look(name):
+                key = (found.subject, None) if isinstance(found, Failed) else (found.name.lower(), found.base_branch)
+                if key not in done:
+                    done.add(key)
+                    yield found
 
     def tree(self, repository: GitRepository) -> ListedTree:
         """Return the tree of the base branch's commit. Raises TreeError."""
@@ -82,19 +87,34 @@ class GitLabFleet:
         """Return the verbs for its one issue."""
         return GitLabDashboard(self._remote(repository.name))
 
-    def _look(self, name: str) -> GitRepository | Failed:
-        """Return a project as it stands: its base branch is the default branch."""
+    def _look(self, name: str) -> list[GitRepository | Failed]:
+        """Return a project as it stands, once for each of its base branches; without any where it has none."""
         try:
             with understood(name):
-                path, number, default_branch = self._connection.read(
+                path, number, default = self._connection.read(
                     f"find the project {name}", lambda client: _describe(client, name)
                 )
                 self._numbers[path] = number
-                head = Branches(self._remote(path)).head(default_branch) if default_branch else None
+                bases = self._bases(path, default)
         except RefusedError as refusal:
-            return Failed(name, Stage.SURVEY, str(refusal))
-        base_branch, commit = (default_branch, head.commit) if head is not None else (None, None)
-        return GitRepository(KIND, path, base_branch, commit, host=self._host)
+            return [Failed(name, Stage.SURVEY, str(refusal))]
+        found = GitRepository(KIND, path, None, None, host=self._host)
+        if path.lower() != name.lower():
+            found = replace(found, known_as=name)
+        return [
+            replace(found, base_branch=branch, commit=commit, is_default_base=branch == default)
+            for branch, commit in bases
+        ] or [found]
+
+    def _bases(self, path: str, default: str | None) -> list[tuple[str, str]]:
+        """Return the base branches of a project with their commits. Raises RefusedError."""
+        branches = Branches(self._remote(path))
+        if self._base_branches:
+            prefixes = [beginning(glob) for glob in self._base_branches]
+            heads = {branch: tip.commit for each in prefixes for branch, tip in branches.heads(each).items()}
+            return [(branch, heads[branch]) for branch in chosen(self._base_branches, heads)]
+        head = branches.head(default) if default else None
+        return [(default, head.commit)] if default and head is not None else []
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._numbers.get(name))

@@ -103,7 +103,9 @@ def _forge(forge: schema.Github | schema.Gitlab | schema.Local, folder: Path) ->
         return values.LocalSettings(folder / forge.url, forge.repositories, forge.base_branches or ())
     ca = folder / forge.ca if forge.ca else None
     if isinstance(forge, schema.Gitlab):
-        return values.GitlabSettings(forge.url, forge.token_env, ca, forge.repositories)
+        return values.GitlabSettings(
+            forge.url, forge.token_env, ca, forge.repositories, base_branches=forge.base_branches or ()
+        )
     return values.GithubSettings(
         url=forge.url,
         token_env=forge.token_env,

@@ -83,6 +83,8 @@ class Gitlab(Section):
     """A file of CA certificates to trust for this forge; relative to this file."""
     repositories: SomeOf[fields.ProjectPath]
     """Projects one by one, by their full paths: `group/subgroup/project`."""
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs over the branches that proposals are made to. Absent: the default branch."""
 
 
 class Local(Section):

@@ -102,6 +102,8 @@ class GitlabSettings:
     ca: Path | None = None
     repositories: tuple[str, ...] = ()
     """Full paths of projects, named one by one."""
+    base_branches: tuple[str, ...] = ()
+    """Globs; empty for the default branch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def test_a_project_that_moved_is_found_by_its_old_path_and_written_to_by_its_id(
     project = server.world.add_project("acme/shop/web", FILES, old_paths={"acme/web"})
     fleet = _fleet(server, "acme/web")
     (found,) = fleet.repositories(frozenset())
-    assert found.name == "acme/shop/web"
+    assert (found.name, found.known_as) == ("acme/shop/web", "acme/web")
     fleet.forge(found).push(BRANCH, CHANGES, message_of(), None)
     assert BRANCH in project.git.branches()
 

@@ -162,7 +162,7 @@ def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
         forge.seen(PREFIX, frozenset())
     (ours,) = [each.oid for each in gitlab.commits(BRANCH) if len(each.parents) == 1]
     merge = ["repository/compare", f"repository/commits/{ours}/diff", "repository/merge_base"]
-    assert _paths(lines) == ["repository/branches", *merge, "merge_requests", "merge_requests/1/approvals"]
+    assert _paths(lines) == ["repository/branches", "merge_requests", *merge, "merge_requests/1/approvals"]
 
 
 @pytest.mark.parametrize("key", ["compare_timeout", "diff", "files", "merges"])

@@ -11,7 +11,12 @@ MAX_TITLE, MAX_DESCRIPTION = 255, 1_048_576
 
 def list_requests(call: Call) -> Reply:
     state, branch = call.words.get("state", "all"), call.words.get("source_branch")
-    found = [each for each in call.project.requests if state in (each.state, "all") and branch in (each.branch, None)]
+    target = call.words.get("target_branch")
+    found = [
+        each
+        for each in call.project.requests
+        if state in (each.state, "all") and branch in (each.branch, None) and target in (each.target, None)
+    ]
     if call.words.get("sort", "desc") == "desc":
         found.reverse()
     return call.page([call.shapes.request(call.project, each) for each in found])
