@@ -16,7 +16,9 @@ from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Tip
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_heads import Head, Heads
+from bot.forges._gitlab_merging import MergeState, merge_states, wants_current
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.model.extras import Extras
 from bot.model.proposal import RequestState, Seen
 from bot.ports import GitRepository
 
@@ -24,15 +26,9 @@ MAX_ENDED = 100
 """Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
 MAX_NOTES = 500
 """Notes on one request in which ours is looked for; GitLab writes some itself, and ours stands near the first."""
-MERGE_CHECK = 2.0
-"""Seconds in which GitLab finds out whether a request can be merged, which it does only once it is asked."""
 DRAFT = "Draft: "
 """What a draft is to GitLab: a title that begins so (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
 
-_UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
-_BLOCKED = frozenset({"conflict", "need_rebase"})
-"""Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. A project that merges only by fast-forward
-needs a rebase once its base moved on, and ours is one push anew."""
 _STATES = {
     "opened": RequestState.OPEN,
     "locked": RequestState.OPEN,  # it is being merged
@@ -53,11 +49,28 @@ class _Request:
     url: str
     title: str
     body: str
+    is_merging: bool
+    """Whether it is being merged just now."""
     is_armed: bool
-    """Whether it is set to merge by itself, or merges just now."""
-    labels: tuple[str, ...]
+    """Whether it is set to merge by itself."""
+    armed_by: str | None
+    """The username of who set it so; None where GitLab does not say."""
+    has: Extras
+    """What is set on it."""
     opened: datetime
     closed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What was found out about branches and open requests."""
+
+    base: Base
+    heads: Mapping[str, Head]
+    states: Mapping[int, MergeState]
+    """What GitLab says of merging them, of those whose base moved on."""
+    strict: bool
+    """Whether only what is up to date may be merged; asked for only where something is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +102,16 @@ class Requests:
         shown = [each for each in listed if each.state is not RequestState.OPEN or each.branch in heads]
         newest_first = sorted(shown, key=lambda each: each.number, reverse=True)
         open_ones = [each for each in shown if each.state is RequestState.OPEN]
-        conflicted = self._conflicted([each.number for each in open_ones if _may_conflict(heads[each.branch])])
+        behind = [each.number for each in open_ones if _may_conflict(heads[each.branch])]
+        context = _Context(
+            base=base,
+            heads=heads,
+            states=merge_states(self.remote, behind),
+            strict=bool(behind) and wants_current(self.remote),
+        )
         open_branches = {each.branch for each in open_ones}
         return (
-            *(self._of_request(each, base, heads.get(each.branch), conflicted) for each in newest_first),
+            *(self._of_request(each, context) for each in newest_first),
             *(
                 _bare(branch, head)
                 for branch, head in heads.items()
@@ -107,10 +126,10 @@ class Requests:
         found = self._list(f"look for the merge request of {branch}", None, **words)
         return max((each.number for each in found), default=None)
 
-    def is_draft(self, number: int) -> bool:
-        """Say whether a request is a draft now, whoever made it one."""
+    def shown(self, number: int) -> Mapping[str, Any]:
+        """Return a request as it is now: https://docs.gitlab.com/api/merge_requests/#get-single-mr."""
         return self.remote.read(
-            f"read merge request !{number}", lambda project: bool(project.mergerequests.get(number).draft)
+            f"read merge request !{number}", lambda project: dict(project.mergerequests.get(number).attributes)
         )
 
     def _open(self) -> list[_Request]:
@@ -129,25 +148,6 @@ class Requests:
             return [_request(each.attributes) for each in islice(found, most) if _is_own(each.attributes)]
 
         return self.remote.read(action, ask)
-
-    def _conflicted(self, numbers: list[int]) -> frozenset[int]:
-        """Return which requests GitLab knows to conflict; the first question makes it find out, the second is told."""
-        states = {number: self._merge_state(number) for number in numbers}
-        unknown = [number for number, (is_known, _) in states.items() if not is_known]
-        if unknown:
-            self.remote.connection.pause(MERGE_CHECK)
-            states |= {number: self._merge_state(number) for number in unknown}
-        return frozenset(number for number, (_, conflicts) in states.items() if conflicts)
-
-    def _merge_state(self, number: int) -> tuple[bool, bool]:
-        """Return whether GitLab knows already, and whether it cannot be merged as it is."""
-
-        def ask(project: Project) -> tuple[bool, bool]:
-            found = project.mergerequests.get(number).attributes
-            status = found.get("detailed_merge_status")
-            return status not in _UNKNOWN, bool(found["has_conflicts"]) or status in _BLOCKED
-
-        return self.remote.read(f"read merge request !{number}", ask)
 
     def _is_approved(self, number: int) -> bool:
         """Say whether anybody approved it: https://docs.gitlab.com/api/merge_request_approvals/."""
@@ -170,11 +170,18 @@ class Requests:
 
         return self.remote.read(f"read the notes on merge request !{number}", ask)
 
-    def _of_request(self, request: _Request, base: Base, head: Head | None, conflicted: frozenset[int]) -> Seen:
+    def _is_ours(self, username: str | None) -> bool:
+        ours = self.remote.connection.account().username
+        return ours is not None and username is not None and username.lower() == ours.lower()
+
+    def _of_request(self, request: _Request, context: _Context) -> Seen:
+        head = context.heads.get(request.branch)
         is_open = request.state is RequestState.OPEN
-        is_here = request.target == base.name
+        is_here = request.target == context.base.name
         intent = head.intent if head is not None and (is_here or not is_open) else None
         is_ours = intent is not None
+        armed = request.is_armed and self._is_ours(request.armed_by)
+        state = context.states.get(request.number)
         return Seen(
             branch=request.branch,
             state=request.state,
@@ -184,12 +191,17 @@ class Requests:
             url=request.url,
             title=request.title,
             body=request.body,
-            conflicts=request.number in conflicted,
+            conflicts=state is not None and state.conflicts,
             told=is_open and not is_ours and self._is_told(request.number),
-            accepted=request.is_armed or (is_open and is_ours and self._is_approved(request.number)),
+            accepted=request.is_merging
+            or (request.is_armed and not armed)
+            or (is_open and is_ours and self._is_approved(request.number)),
+            armed=armed,
+            ever=request.has if is_open else None,
             committed=head.committed if head else None,
             behind=head is not None and head.behind,
-            asks=asked_by(request.labels),
+            strict=state is not None and (context.strict or state.needs_rebase),
+            asks=asked_by(request.has.labels),
             opened=request.opened,
             closed=request.closed,
         )
@@ -219,6 +231,7 @@ def _is_own(found: Mapping[str, Any]) -> bool:
 def _request(found: Mapping[str, Any]) -> _Request:
     title = str(found["title"])
     state = _STATES[found["state"]]
+    is_armed = state is RequestState.OPEN and bool(found.get("merge_when_pipeline_succeeds"))
     ended = found.get("closed_at") or found.get("merged_at")
     return _Request(
         number=int(found["iid"]),
@@ -228,8 +241,22 @@ def _request(found: Mapping[str, Any]) -> _Request:
         url=str(found["web_url"]),
         title=title.removeprefix(DRAFT) if found.get("draft") else title,
         body=str(found.get("description") or ""),
-        is_armed=bool(found.get("merge_when_pipeline_succeeds")) or found["state"] == "locked",
-        labels=tuple(map(str, found.get("labels") or ())),
+        is_merging=found["state"] == "locked",
+        is_armed=is_armed,
+        armed_by=str(found["merge_user"]["username"]) if is_armed and found.get("merge_user") else None,
+        has=_extras(found, is_armed=is_armed),
         opened=datetime.fromisoformat(found["created_at"]),
         closed=datetime.fromisoformat(ended) if ended else None,
+    )
+
+
+def _extras(found: Mapping[str, Any], *, is_armed: bool) -> Extras:
+    """Return what is set on a request, as lists tell it without another question."""
+    milestone = found.get("milestone")
+    return Extras(
+        labels=tuple(str(each) for each in found.get("labels") or ()),
+        reviewers=tuple(str(each["username"]) for each in found.get("reviewers") or ()),
+        assignees=tuple(str(each["username"]) for each in found.get("assignees") or ()),
+        milestone=str(milestone["title"]) if milestone else None,
+        automerge=True if is_armed else None,
     )
