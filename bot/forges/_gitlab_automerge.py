@@ -13,6 +13,7 @@ from typing import Any
 from gitlab.v4.objects import Project
 
 from bot.forges._gitlab_connection import Remote
+from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_history import was_called_off
 from bot.forges._refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORIZED, RefusedError
 
@@ -39,17 +40,23 @@ class Automerge:
     def arm(self, number: int, head: str | None) -> tuple[str, ...]:
         """Let a request merge by itself while `head` is its last commit; return why not, in sentences."""
         try:
-            shown = self._look(number)
-            why = _why_not(shown, head)
-            if why is None and was_called_off(self.remote, number):
-                why = "somebody called that off"
-            if why is not None:
-                return (f"{_NOT}: {why}.",)
-            made = self._merge(number, str(shown["sha"]) if head is None else head)
+            with understood(self.remote.name):
+                why = self._arm(number, head)
         except RefusedError as refusal:
-            return (f"{_NOT}: {_ADVICE.get(refusal.status or 0, str(refusal))}.",)
+            why = _ADVICE.get(refusal.status or 0, str(refusal))
+        return (f"{_NOT}: {why}.",) if why is not None else ()
+
+    def _arm(self, number: int, head: str | None) -> str | None:
+        """Do it, or say why not."""
+        shown = self._look(number)
+        why = _why_not(shown, head)
+        if why is not None:
+            return why
+        if was_called_off(self.remote, number):
+            return "somebody called that off"
+        made = self._merge(number, str(shown["sha"]) if head is None else head)
         is_set = made.get("merge_when_pipeline_succeeds") or made["state"] in {"merged", "locked"}
-        return () if is_set else (f"{_NOT}: GitLab set nothing.",)
+        return None if is_set else "GitLab set nothing"
 
     def disarm(self, number: int) -> None:
         """Let it no longer merge by itself; one that does not is done. Raises RefusedError.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -50,7 +50,7 @@ class ExtrasWriter:
 
     def more(self, number: int, extras: Extras, shown: Shown) -> Prepared:
         """Return what adds extras to a request that is there; what people took off stays off."""
-        wanted = replace(extras, automerge=None)
+        wanted = replace(extras, automerge=None).without(set_on(shown))
         if wanted == NO_EXTRAS:
             return Prepared()
         try:
@@ -114,26 +114,31 @@ class ExtrasWriter:
         return self._milestones[title], []
 
 
+def set_on(shown: Shown) -> Extras:
+    """Return what is set on a request now."""
+    milestone = shown.get("milestone")
+    return Extras(
+        labels=tuple(str(each) for each in shown.get("labels") or ()),
+        reviewers=_usernames(shown, "reviewers"),
+        assignees=_usernames(shown, "assignees"),
+        milestone=str(milestone["title"]) if milestone else None,
+        automerge=True if shown["state"] == "opened" and shown.get("merge_when_pipeline_succeeds") else None,
+    )
+
+
 def left_out(sent: Extras, made: Shown) -> tuple[str, ...]:
     """Say what was sent and is not on a request, as it was answered: GitLab leaves out in silence what may not be."""
-    labels = _lowered(made["labels"])
-    reviewers, assignees = (
-        _lowered(each["username"] for each in made.get(key) or ()) for key in ("reviewers", "assignees")
-    )
+    missing = sent.without(set_on(made))
     return (
-        *(f"Its label `{each}` was not set: {_ROLE}." for each in _missing(sent.labels, labels)),
-        *(f"The review of `{each}` was not requested: {_WHO}." for each in _missing(sent.reviewers, reviewers)),
-        *(f"`{each}` was not assigned: {_WHO}." for each in _missing(sent.assignees, assignees)),
-        *([f"Its milestone was not set: {_ROLE}."] if sent.milestone is not None and not made.get("milestone") else ()),
+        *(f"Its label `{each}` was not set: {_ROLE}." for each in missing.labels),
+        *(f"The review of `{each}` was not requested: {_WHO}." for each in missing.reviewers),
+        *(f"`{each}` was not assigned: {_WHO}." for each in missing.assignees),
+        *([f"Its milestone was not set: {_ROLE}."] if missing.milestone is not None else ()),
     )
 
 
-def _missing(names: Iterable[str], there: frozenset[str]) -> list[str]:
-    return [each for each in names if each.casefold() not in there]
-
-
-def _lowered(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(str(each).casefold() for each in names)
+def _usernames(shown: Shown, key: str) -> tuple[str, ...]:
+    return tuple(str(each["username"]) for each in shown.get(key) or ())
 
 
 def _ids(shown: Shown, key: str) -> list[int]:

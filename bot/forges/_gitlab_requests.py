@@ -15,6 +15,7 @@ from bot.core.boxes import asked_by
 from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Tip
 from bot.forges._gitlab_connection import Remote
+from bot.forges._gitlab_extras import set_on
 from bot.forges._gitlab_heads import Head, Heads
 from bot.forges._gitlab_merging import MergeState, merge_states, wants_current
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
@@ -244,19 +245,7 @@ def _request(found: Mapping[str, Any]) -> _Request:
         is_merging=found["state"] == "locked",
         is_armed=is_armed,
         armed_by=str(found["merge_user"]["username"]) if is_armed and found.get("merge_user") else None,
-        has=_extras(found, is_armed=is_armed),
+        has=set_on(found),
         opened=datetime.fromisoformat(found["created_at"]),
         closed=datetime.fromisoformat(ended) if ended else None,
-    )
-
-
-def _extras(found: Mapping[str, Any], *, is_armed: bool) -> Extras:
-    """Return what is set on a request, as lists tell it without another question."""
-    milestone = found.get("milestone")
-    return Extras(
-        labels=tuple(str(each) for each in found.get("labels") or ()),
-        reviewers=tuple(str(each["username"]) for each in found.get("reviewers") or ()),
-        assignees=tuple(str(each["username"]) for each in found.get("assignees") or ()),
-        milestone=str(milestone["title"]) if milestone else None,
-        automerge=True if is_armed else None,
     )

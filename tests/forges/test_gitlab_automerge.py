@@ -162,6 +162,14 @@ def test_what_gitlab_refuses_is_a_note_beside_an_open_request(stand, status, wor
     assert open_one(stand).armed is False
 
 
+@pytest.mark.parametrize("answer", [[], {"head_pipeline": {"status": "running"}}, {"head_pipeline": "running"}])
+def test_an_answer_that_is_not_gitlabs_is_a_note_beside_an_open_request(stand, answer):
+    stand.server.fail("GET .*/merge_requests/1$", stand.server.reply(answer), times=10)
+    (note,) = opened(stand)
+    assert "check the" in note
+    assert (open_one(stand).title, request(stand).armed_by) == (proposal().title, None)
+
+
 def test_a_server_that_does_nothing_and_says_yes_is_not_believed(stand):
     stand.server.fail("PUT .*/merge[?]", stand.server.reply({"state": "opened"}))
     (note,) = opened(stand)

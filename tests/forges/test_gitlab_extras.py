@@ -141,7 +141,7 @@ def test_what_cannot_be_looked_up_is_a_note_beside_an_open_request(stand, questi
 
 def test_a_request_whose_answer_was_lost_has_all_of_it_and_gets_nothing_twice(stand):
     stand.server.fail("POST .*/merge_requests", stand.server.problem(502), works=True)
-    opened(stand, EVERYTHING)
+    assert opened(stand, EVERYTHING).notes == ()
     assert what(stand) == (["docker"], ["ada"], ["ada"], "Next")
     assert len(look(stand)) == 1
 
