@@ -14,7 +14,7 @@ from bot.model.proposal import Proposal, RequestState
 from bot.model.report import Failed
 from bot.ports import GitRepository
 
-pytestmark = pytest.mark.over_forges(gitlab="its default branch alone, in this release")
+pytestmark = pytest.mark.over_forges
 
 RELEASE = "release/1"
 OF_RELEASE = "basebump/python-3.12-slim-c0ffee00"

@@ -20,9 +20,7 @@ from bot.model.rules import Match, Rule
 
 pytestmark = [
     pytest.mark.real("git"),
-    pytest.mark.over_forges(
-        github_app="tokens aside, it is asked as with a token", gitlab="its default branch alone, in this release"
-    ),
+    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token"),
 ]
 
 PYTHON = Line("docker.io/library/python", "3.12-slim")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from support.gitlab.stand import GitLabStand
 from support.gitlab.state import Milestone
+from support.kill_points import note_kills
 from support.stands import Killed
 from support.values import finding
 from support.worlds import ToldScanner, build
@@ -71,13 +72,13 @@ def run(stand, loopback, *rules: Rule):
     return proposal
 
 
-def request(stand):
+def proposed(stand):
     (found,) = stand.project.requests
     return found
 
 
 def extras(stand) -> tuple:
-    found = request(stand)
+    found = proposed(stand)
     people = ([each.username for each in some] for some in (found.reviewers, found.assignees))
     return (found.labels, *people, found.milestone.title if found.milestone else None)
 
@@ -100,7 +101,7 @@ def test_what_is_set_costs_the_next_run_no_question(gitlab, moved):
     assert len(lines) == len(bare)
 
 
-def test_a_run_killed_at_any_write_is_healed_by_the_next(make, moved):
+def test_a_run_killed_at_any_write_is_healed_by_the_next(make, moved, request):
     write = 1
     while True:
         stand = make()
@@ -112,6 +113,7 @@ def test_a_run_killed_at_any_write_is_healed_by_the_next(make, moved):
             run(stand, moved, RULE)
             assert extras(stand) == ALL_SET, f"killed before write {write}"
         write += 1
+    note_kills(request, "gitlab", write - 1)
     assert write == 3  # the push, and the request with all that it has: then none
 
 
@@ -133,7 +135,7 @@ def test_a_run_killed_while_it_sets_that_is_healed_by_the_next(gitlab, moved):
 
 def test_what_people_took_off_stays_off_whether_or_not_something_moves(gitlab, moved):
     run(gitlab, moved, RULE)
-    found = request(gitlab)
+    found = proposed(gitlab)
     found.labels, found.reviewers, found.assignees, found.milestone = [], [], [], None
     writes = list(gitlab.writes)
     assert "stays off" in run(gitlab, moved, RULE).note
@@ -156,7 +158,7 @@ def test_what_is_refused_is_said_beside_the_request(gitlab, moved):
 
 def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(merging, moved):
     assert run(merging, moved, AUTOMERGE).note == ""
-    assert request(merging).armed_by is merging.token.user
+    assert proposed(merging).armed_by is merging.token.user
     writes = list(merging.writes)
     assert run(merging, moved, AUTOMERGE).outcome.value == "unchanged"
     assert merging.writes == writes
@@ -168,26 +170,26 @@ def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(merging, mov
 def test_it_does_not_where_they_are_not(merging, moved, found):
     knows(moved, **found)
     run(merging, moved, AUTOMERGE)
-    assert request(merging).armed_by is None
+    assert proposed(merging).armed_by is None
 
 
 def test_a_pipeline_that_is_not_there_yet_is_waited_for_by_the_next_run(merging, moved):
     merging.project.ci = None
     assert "a later run tries again" in run(merging, moved, AUTOMERGE).note
-    assert request(merging).armed_by is None
+    assert proposed(merging).armed_by is None
     merging.project.ci = "running"
-    merging.project.run_pipeline(request(merging))
+    merging.project.run_pipeline(proposed(merging))
     assert run(merging, moved, AUTOMERGE).note == ""
-    assert request(merging).armed_by is merging.token.user
+    assert proposed(merging).armed_by is merging.token.user
 
 
 def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(merging, moved):
     merging.die_before(3)  # after the push and the request
     with pytest.raises(Killed):
         run(merging, moved, AUTOMERGE)
-    assert request(merging).armed_by is None
+    assert proposed(merging).armed_by is None
     run(merging, moved, AUTOMERGE)
-    assert request(merging).armed_by is merging.token.user
+    assert proposed(merging).armed_by is merging.token.user
 
 
 def test_what_moves_on_to_something_as_good_is_armed_anew_since_a_push_calls_it_off(merging, moved):
@@ -195,8 +197,8 @@ def test_what_moves_on_to_something_as_good_is_armed_anew_since_a_push_calls_it_
     knows(moved, old=(CVE,), new=(), newer=())
     moved.move("python", "3.12-slim", "newer")
     assert run(merging, moved, AUTOMERGE).outcome.value == "refreshed"
-    assert request(merging).armed_by is merging.token.user
-    assert "aborted the automatic merge" in " ".join(each.body for each in request(merging).notes)
+    assert proposed(merging).armed_by is merging.token.user
+    assert "aborted the automatic merge" in " ".join(each.body for each in proposed(merging).notes)
 
 
 def test_a_run_killed_between_that_push_and_that_is_healed_by_the_next(merging, moved):
@@ -207,9 +209,9 @@ def test_a_run_killed_between_that_push_and_that_is_healed_by_the_next(merging, 
         merging.die_before(write)
         with pytest.raises(Killed):
             run(merging, moved, AUTOMERGE)
-        assert request(merging).armed_by is None
+        assert proposed(merging).armed_by is None
     run(merging, moved, AUTOMERGE)
-    assert request(merging).armed_by is merging.token.user
+    assert proposed(merging).armed_by is merging.token.user
 
 
 def test_what_moves_on_to_something_worse_no_longer_merges_by_itself_before_that_is_pushed(merging, moved):
@@ -217,35 +219,35 @@ def test_what_moves_on_to_something_worse_no_longer_merges_by_itself_before_that
     moved.move("python", "3.12-slim", "newer")
     before = len(merging.writes)
     assert run(merging, moved, AUTOMERGE).outcome.value == "refreshed"
-    assert request(merging).armed_by is None
+    assert proposed(merging).armed_by is None
     assert merging.writes[before].endswith("/cancel_merge_when_pipeline_succeeds")
-    merging.project.finish(request(merging))
-    assert request(merging).state == "opened"
+    merging.project.finish(proposed(merging))
+    assert proposed(merging).state == "opened"
 
 
 def test_what_cannot_be_called_off_is_not_pushed_to(merging, moved):
     run(merging, moved, AUTOMERGE)
-    head = request(merging).head
+    head = proposed(merging).head
     moved.move("python", "3.12-slim", "newer")
     merging.server.fail("POST .*/cancel_merge", merging.server.problem(403, "No"))
     assert run(merging, moved, AUTOMERGE).outcome.value == "failed"
     merging.settle()
-    assert request(merging).head == head
+    assert proposed(merging).head == head
 
 
 def test_what_a_person_called_off_stays_so(merging, moved):
     knows(moved, old=(CVE,), new=(), newer=())
     run(merging, moved, AUTOMERGE)
-    request(merging).call_off(merging.server.world.ada)
+    proposed(merging).call_off(merging.server.world.ada)
     assert "somebody called that off" in run(merging, moved, AUTOMERGE).note
     moved.move("python", "3.12-slim", "newer")
     run(merging, moved, AUTOMERGE)
-    assert request(merging).armed_by is None
+    assert proposed(merging).armed_by is None
 
 
 def test_what_a_person_armed_is_left_as_it_is(merging, moved):
     run(merging, moved)
-    request(merging).armed_by = merging.server.world.ada
+    proposed(merging).armed_by = merging.server.world.ada
     moved.move("python", "3.12-slim", "newer")
     left = run(merging, moved)
     assert (left.outcome.value, "accepted" in left.note) == ("left-alone", True)
@@ -265,6 +267,6 @@ def test_where_the_forge_merges_only_what_is_up_to_date_a_request_follows_its_ba
 def test_what_somebody_approved_waits_though_it_must_be_up_to_date(gitlab, moved):
     gitlab.project.merge_method = "ff"
     run(gitlab, moved)
-    request(gitlab).approved_by.append(gitlab.server.world.ada)
+    proposed(gitlab).approved_by.append(gitlab.server.world.ada)
     gitlab.commit("main", {"README.md": "Elsewhere.\n"})
     assert run(gitlab, moved).outcome.value == "left-alone"
