@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +20,7 @@ from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesRea
 
 if TYPE_CHECKING:
     from bot.forges.github import AppKey
+    from bot.forges.selection import Selection
     from bot.model.rules import Rule
     from bot.pipeline.judge import World
     from bot.pipeline.orders import Orders
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
     from bot.registries.access import RegistryEntry
     from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
-    from bot.settings import ForgeSettings, GithubSettings, RegistryAuth, RegistrySettings, ScannerSettings, Settings
+    from bot.settings import (
+        ForgeSettings,
+        GithubSettings,
+        GitlabSettings,
+        RegistryAuth,
+        RegistrySettings,
+        ScannerSettings,
+        Settings,
+    )
 
 PROJECT = Path(__file__).resolve().parent.parent
 """Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
@@ -313,54 +322,61 @@ def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
         case GithubSettings():
             yield from _github_fleets(settings, forge)
         case GitlabSettings():
-            from bot.forges.gitlab import GitLabFleet
-
-            token = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
-            delay = settings.delay_between_writes(selected_by_owner=False).total_seconds()
-            yield GitLabFleet(
-                forge.url,
-                token,
-                names=forge.repositories,
-                base_branches=forge.base_branches,
-                ca=forge.ca,
-                seconds_between_writes=delay,
-            )
+            yield from _gitlab_fleets(settings, forge)
         case _:
             assert_never(forge)
 
 
 def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
-    """Yield one fleet for what is named and one for what is selected by owner: they differ in their pace.
-
-    What is named is not selected again.
-    """
-    from bot.forges.github import GitHubFleet, Selection
+    from bot.forges.github import GitHubFleet
 
     credential = _github_credential(settings, forge)
-    if forge.repositories:
-        delay = settings.delay_between_writes(selected_by_owner=False).total_seconds()
+    for selected, delay in _by_pace(settings, forge):
         yield GitHubFleet(
             forge.url,
             credential,
-            selected=forge.repositories,
+            selected=selected,
             base_branches=forge.base_branches,
             ca=forge.ca,
             seconds_between_writes=delay,
         )
+
+
+def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
+    from bot.forges.gitlab import GitLabFleet, JobToken
+    from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
+
+    secret = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
+    is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
+    token = JobToken(secret) if secret is not None and is_of_job else secret
+    for selected, delay in _by_pace(settings, forge):
+        yield GitLabFleet(
+            forge.url,
+            token,
+            selected=selected,
+            base_branches=forge.base_branches,
+            ca=forge.ca,
+            seconds_between_writes=delay,
+        )
+
+
+def _by_pace(
+    settings: Settings, forge: GithubSettings | GitlabSettings
+) -> Iterator[tuple[Sequence[str | Selection], float]]:
+    """Yield what is named and what is selected by owner, each with the seconds between writes there.
+
+    What is named is not selected again.
+    """
+    from bot.forges.selection import Selection
+
+    if forge.repositories:
+        yield forge.repositories, settings.delay_between_writes(selected_by_owner=False).total_seconds()
     if forge.owners or not forge.repositories:
-        delay = settings.delay_between_writes(selected_by_owner=True).total_seconds()
         selections = [
             Selection(each.owner, each.include, (*each.exclude, *_named(forge, each.owner)), each.topics)
             for each in forge.owners
         ]
-        yield GitHubFleet(
-            forge.url,
-            credential,
-            selected=selections,
-            base_branches=forge.base_branches,
-            ca=forge.ca,
-            seconds_between_writes=delay,
-        )
+        yield selections, settings.delay_between_writes(selected_by_owner=True).total_seconds()
 
 
 def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
@@ -376,9 +392,9 @@ def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKe
     return settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
 
 
-def _named(forge: GithubSettings, owner: str) -> Iterator[str]:
+def _named(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
     """Yield the repositories of an owner that are named one by one, without the owner."""
+    prefix = f"{owner}/"
     for full in forge.repositories:
-        of, _, short = full.partition("/")
-        if of.lower() == owner.lower():
-            yield short
+        if full.lower().startswith(prefix.lower()):
+            yield full[len(prefix) :]

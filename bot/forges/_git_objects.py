@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 REGULAR, EXECUTABLE = "100644", "100755"
 """Modes of regular files."""
 
-_SHA256_DIGITS = 64
+SHA256_DIGITS = 64
+"""Of the name of an object in a repository that does not have SHA-1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,6 @@ def blob_name(content: bytes, like: str = "") -> str:
     A repository has names of one kind; `like` is one of them, if it may be other than SHA-1.
     """
     stored = b"blob %d\0%b" % (len(content), content)
-    if len(like) == _SHA256_DIGITS:
+    if len(like) == SHA256_DIGITS:
         return hashlib.sha256(stored).hexdigest()
     return hashlib.sha1(stored, usedforsecurity=False).hexdigest()

@@ -12,7 +12,8 @@ from bot.forges._batches import batches
 from bot.forges._git_objects import blob_name
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import understood
-from bot.forges._github_graphql import TooOldError, is_too_much, query
+from bot.forges._github_graphql import query
+from bot.forges._graphql import TooOldError, is_too_much
 from bot.forges._listed_tree import read_one
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError

@@ -12,7 +12,8 @@ from github.Repository import Repository
 
 from bot.forges._github_connection import Connection
 from bot.forges._github_errors import METADATA_READ, understood
-from bot.forges._github_graphql import TooOldError, is_too_much, query
+from bot.forges._github_graphql import query
+from bot.forges._graphql import TooOldError, is_too_much
 from bot.forges._refusal import NOT_FOUND, RefusedError
 
 Item = TypeVar("Item")

@@ -14,16 +14,10 @@ from github import Github, GithubException
 
 from bot.forges._github_connection import Connection
 from bot.forges._github_errors import CONTENTS_READ
-from bot.forges._refusal import NOT_FOUND, RefusedError
+from bot.forges._graphql import UNKNOWN, TooOldError
+from bot.forges._refusal import NOT_FOUND
 
-TOO_MUCH = frozenset({502, 503, 504})
-"""How a server says that it did not get done with a query in its ten seconds."""
 _TIMED_OUT = re.compile(r"timeout|something went wrong|resource limits", re.IGNORECASE)
-_UNKNOWN = re.compile(r"doesn't exist on type|isn't a defined input type|doesn't accept argument")
-
-
-class TooOldError(Exception):
-    """The server has no GraphQL, or not what we ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +55,13 @@ def query(connection: Connection, action: str, text: str, variables: Mapping[str
         raise
 
 
-def is_too_much(refusal: RefusedError) -> bool:
-    """Say whether less might be answered."""
-    return refusal.status in TOO_MUCH
-
-
 def is_too_old(error: GithubException) -> bool:
     """Say whether there is no GraphQL at this address, or a schema that does not know what was asked."""
     problems = error.data.get("errors") if isinstance(error.data, Mapping) else None
     if not isinstance(problems, list):
         return error.status == NOT_FOUND
     words = " ".join(str(each.get("message", "")) for each in problems if isinstance(each, Mapping))
-    return _UNKNOWN.search(words) is not None
+    return UNKNOWN.search(words) is not None
 
 
 def _read(headers: Mapping[str, str], answer: Any) -> Answered:

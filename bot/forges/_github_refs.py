@@ -12,7 +12,8 @@ from github.Repository import Repository
 
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import CONTENTS_WRITE, METADATA_READ
-from bot.forges._github_graphql import TooOldError, is_too_old
+from bot.forges._github_graphql import is_too_old
+from bot.forges._graphql import TooOldError
 from bot.forges._preconditions import branch_moved
 from bot.forges._refusal import CONFLICT, INVALID, NOT_FOUND, RefusedError, after
 

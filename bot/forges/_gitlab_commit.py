@@ -33,6 +33,7 @@ def push_commit(
     Where `over` is None, GitLab itself refuses a branch that exists. Else it must point to `over`: it is read, and
     forced by the next request, whatever comes between the two.
     """
+    remote.connection.refuse_job(f"push to {branch}")
     branches = Branches(remote)
     expected = _expected(remote, base, changes)
     if over is not None:

@@ -11,22 +11,28 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
 
 from bot.forges._gitlab_errors import ODD, READ, WRITE, explain
-from bot.forges._refusal import UNAUTHORIZED, Answer, RefusedError, ask, tell
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, ask, tell
+from bot.forges._remote_git import Origin
 from bot.net import ApiSession, HttpError
 
 PER_PAGE = 100
 """The most that GitLab gives in a page."""
 TIMEOUT = 30.0
 """Seconds without a byte; GitLab itself gives up after a minute, on what nobody should ask."""
+FIRST_PORTION, MOST_FILES = 15, 50
+"""Files of one query: as many as pass on GitLab 18.4 and later, and as many as a slow server gets done in time."""
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer: a page of merge requests whose descriptions are as long as they may be, nearly."""
 
+_DENIED = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
+_OR = "list its project under the job token permissions there, or let `token_env` name an access token that has"
 _BROKEN = (
     GitlabError,
     HttpError,  # what our session refuses
@@ -37,12 +43,19 @@ _BROKEN = (
 
 
 @dataclass(frozen=True, slots=True)
+class JobToken:
+    """The token of a job of CI, which may read by git and little else, while the job runs."""
+
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """Who the token belongs to; nobody where there is none."""
 
     username: str | None
-    emails: frozenset[str]
-    """The addresses that its commits carry, in lower case."""
+    emails: frozenset[str] | None
+    """The addresses that its commits carry, in lower case; None where it makes none, and nobody says who does."""
 
 
 class _Client(Gitlab):
@@ -51,11 +64,12 @@ class _Client(Gitlab):
     By itself it sleeps for as long as a rate limit says, ten times over.
     """
 
-    def __init__(self, url: str, token: str | None, ca: Path | None) -> None:
+    def __init__(self, url: str, token: str | JobToken | None, ca: Path | None) -> None:
         session = ApiSession(url, limit=MAX_ANSWER)
         super().__init__(
             url,
-            private_token=token,
+            private_token=token if isinstance(token, str) else None,
+            job_token=token.secret if isinstance(token, JobToken) else None,
             ssl_verify=str(ca) if ca is not None else os.environ.get("SSL_CERT_FILE") or True,
             timeout=TIMEOUT,
             per_page=PER_PAGE,
@@ -76,13 +90,34 @@ class _Client(Gitlab):
         self.answered = {name.lower(): str(value) for name, value in response.headers.items()}
 
 
+class Portion:
+    """How many files one query in GraphQL asks for, as far as the server lets us.
+
+    Threads may share it: the worst that they do to each other is a query that is refused and asked again in halves.
+    """
+
+    def __init__(self) -> None:
+        self.files = FIRST_PORTION
+        self._most = MOST_FILES
+
+    def passed(self, files: int, score: int, limit: int) -> None:
+        """Learn from a query that was answered: a tenth of what it may cost is left as it is."""
+        fits = files * limit * 9 // (max(score, 1) * 10)
+        self.files = max(self.files, min(fits, self._most))
+
+    def refused(self, files: int) -> None:
+        """Learn from a query that was too much: never ask for as many again."""
+        self._most = max(files // 2, 1)
+        self.files = min(self.files, self._most)
+
+
 class Connection:
     """What threads share of one GitLab: its address, the token, and what was learned about both."""
 
     def __init__(
         self,
         url: str,
-        token: str | None,
+        token: str | JobToken | None,
         *,
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
@@ -92,6 +127,7 @@ class Connection:
         """Connect to the GitLab at `url`, with the certificates in `ca` instead of the usual ones where it is given."""
         self._url = url
         self._token = token
+        self._secret = token.secret if isinstance(token, JobToken) else token
         self._ca = ca
         self._seconds_between_writes = seconds_between_writes
         self._threads = threading.local()
@@ -102,10 +138,26 @@ class Connection:
         self._account: Account | None = None
         self._users: dict[str, int | None] = {}
         self.pause = pause
+        self.graphql = f"{url}/api/graphql"
+        """Where questions in GraphQL go."""
+        self.has_graphql = True
+        """False once the server turned out to have none."""
+        self.unknown: set[str] = set()
+        """Questions for which the server turned out to be too old."""
+        self.portion = Portion()
+
+    @property
+    def is_of_job(self) -> bool:
+        """Whether all that there is is the token of a job."""
+        return isinstance(self._token, JobToken)
 
     def read(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
         """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError."""
         return ask(lambda: self._call(action, call, needs), self.pause)
+
+    def try_once(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
+        """Return the same for who has another way to ask where this one fails. Raises RefusedError."""
+        return self._call(action, call, needs)
 
     def write(self, action: str, call: Callable[[Gitlab], Answer], needs: str = WRITE) -> Answer:
         """Return the answer of a call that changes something. Raises RefusedError.
@@ -113,6 +165,7 @@ class Connection:
         It is made again only after a short rate limit, which says that nothing was done. Writes of all threads wait
         for each other, and as long as was asked for.
         """
+        self.refuse_job(action, needs)
 
         def call_in_turn() -> Answer:
             with self._writing:
@@ -126,8 +179,26 @@ class Connection:
 
         return tell(call_in_turn, self.pause)
 
+    def origin(self, name: str) -> Origin:
+        """Return a project as git reads it: with the token of a job the name tells what it is, else any will do.
+
+        https://docs.gitlab.com/user/profile/personal_access_tokens/#clone-repository-using-personal-access-token,
+        https://docs.gitlab.com/ci/jobs/ci_job_token/#to-git-clone-a-private-projects-repository
+        """
+        user = "gitlab-ci-token" if self.is_of_job else "oauth2"
+        login = f"{user}:{self._secret}" if self._secret is not None else None
+        return Origin(f"{self._url}/{quote(name)}.git", login, self._ca)
+
+    def refuse_job(self, action: str, needs: str = WRITE) -> None:
+        """Raise RefusedError where there is but the token of a job, which writes nothing."""
+        if self.is_of_job:
+            what = f"a job token cannot {action}; let `token_env` name an access token that has {needs}"
+            raise RefusedError(what, status=FORBIDDEN)
+
     def account(self) -> Account:
         """Return who the token belongs to. Raises RefusedError."""
+        if self.is_of_job:
+            return Account(None, None)
         with self._lock:
             if self._account is None:
                 self._account = self._ask_account()
@@ -174,7 +245,11 @@ class Connection:
         except _BROKEN as error:
             headers = client.answered if client is not None else {}
             now = datetime.now(UTC)
-            raise explain(error, action, needs, headers, secret=self._token, now=now) from error
+            refusal = explain(error, action, needs, headers, secret=self._secret, now=now)
+            if self.is_of_job and refusal.status in _DENIED:
+                what = f"GitLab does not let a job token {action}, which takes 18.4 or later; {_OR} {needs}"
+                refusal = RefusedError(what, status=refusal.status)
+            raise refusal from error
 
     def _client(self) -> _Client:
         """Return this thread's client: its session cannot be shared."""

@@ -21,10 +21,12 @@ class GitLabDashboard:
     remote: Remote
 
     def read(self) -> Board | None:
-        """Return it, open or closed; None where there never was one.
+        """Return it, open or closed; None where there never was one, or the token is a job's, which sees no issues.
 
         https://docs.gitlab.com/api/issues/#list-project-issues
         """
+        if self.remote.connection.is_of_job:
+            return None
         with understood(self.remote.name):
             username = self.remote.connection.account().username
 

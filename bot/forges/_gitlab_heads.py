@@ -53,7 +53,8 @@ class Heads:
 
     def look(self, tip: Tip) -> Head:
         """Return what a branch points to; three requests where that is a merge, which may be the base's."""
-        if len(tip.parents) == PARENTS_OF_MERGE and self.base is not None:
+        may_compare = not self.remote.connection.is_of_job
+        if len(tip.parents) == PARENTS_OF_MERGE and self.base is not None and may_compare:
             updated = self._updated(tip, self.base)
             if updated is not None:
                 return updated

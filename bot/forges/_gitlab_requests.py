@@ -159,7 +159,8 @@ class Requests:
         try:
             return self.remote.read(f"read the approvals of merge request !{number}", ask)
         except RefusedError as refusal:
-            if refusal.status in (FORBIDDEN, NOT_FOUND):  # there are none here
+            is_of_job = self.remote.connection.is_of_job  # which no approvals are shown to
+            if refusal.status in (FORBIDDEN, NOT_FOUND) or is_of_job:  # there are none here
                 return False
             raise
 

@@ -2,33 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
 from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
+from bot.forges._gitlab_blobs import Blobs
 from bot.forges._gitlab_connection import PER_PAGE, Remote
 from bot.forges._gitlab_errors import understood
-from bot.forges._listed_tree import ListedTree, Listing, read_one
+from bot.forges._listed_tree import ListedTree, Listing
 from bot.forges._refusal import NOT_FOUND, RefusedError
+from bot.forges._remote_git import Origin
 from bot.model.errors import TreeError
 from bot.model.source import FilePath
 from bot.ports import Entry
 
+ENTRIES_BY_API = 10_000
+"""Of one tree: a hundred requests. A larger one is listed by git, in a few."""
 MAX_ENTRIES = 100_000
-"""Of one tree: a thousand requests, some minutes. What comes after them is not looked at, and said to be missing."""
+"""Where git cannot: a thousand requests, some minutes. What comes after them counts as missing."""
+FILES_BY_API = 300
+"""Of one commit: some twenty requests. More are read by git, in a few."""
 
 
 def open_tree(remote: Remote, commit: str) -> ListedTree:
     """Return the tree of one commit. GitLab tells no sizes."""
+    origin = remote.connection.origin(remote.name)
+    if remote.connection.is_of_job:  # which sees no trees by the API
+        return ListedTree(lambda: _listed(origin, commit), lambda entries: _fetched(origin, commit, entries))
 
     def ask() -> Listing:
         with understood(remote.name):
-            return list_files(remote, commit)
+            listing = list_files(remote, commit, most=ENTRIES_BY_API)
+            if not listing.complete:
+                try:
+                    return _listed(origin, commit)
+                except RefusedError:
+                    return list_files(remote, commit)
+            return listing
 
-    return ListedTree(ask, lambda entries: (_read(remote, entry) for entry in entries))
+    def read(entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+        if len(entries) > FILES_BY_API:
+            with ExitStack() as opened:
+                try:
+                    contents = opened.enter_context(origin.clone(commit)).fetch(entries)
+                except RefusedError:
+                    contents = Blobs(remote, commit).read(entries)
+                yield from contents
+                return
+        yield from Blobs(remote, commit).read(entries)
+
+    return ListedTree(ask, read)
 
 
-def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listing:
+def _listed(origin: Origin, commit: str) -> Listing:
+    with origin.clone(commit) as clone:
+        return clone.listing()
+
+
+def _fetched(origin: Origin, commit: str, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+    """Yield what git gets, and where it fails its reason for each."""
+    with ExitStack() as opened:
+        try:
+            contents = opened.enter_context(origin.clone(commit)).fetch(entries)
+        except RefusedError as refusal:
+            contents = (TreeError(str(refusal)) for _ in entries)
+        yield from contents
+
+
+def list_files(remote: Remote, commit: str, folder: str | None = None, most: int | None = None) -> Listing:
     """Return the regular files of a commit, or only those that lie directly in `folder`. Raises RefusedError.
+
+    After `most` entries the rest is left out, by default after MAX_ENTRIES.
 
     By keyset pagination, which GitLab recommends for trees: https://docs.gitlab.com/api/repositories/#list-repository-tree.
     """
@@ -44,7 +90,7 @@ def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listin
             iterator=True,
         )
         for count, each in enumerate(pages):
-            if count >= MAX_ENTRIES:
+            if count >= (most or MAX_ENTRIES):
                 return Listing(files, complete=False)
             if each["type"] == "blob" and each["mode"] in (REGULAR, EXECUTABLE):
                 files[FilePath(str(each["path"]))] = RegularFile(str(each["mode"]), str(each["id"]))
@@ -56,12 +102,3 @@ def list_files(remote: Remote, commit: str, folder: str | None = None) -> Listin
         if folder and refusal.status == NOT_FOUND:
             return Listing({}, complete=True)
         raise
-
-
-def _read(remote: Remote, entry: Entry) -> bytes | TreeError:
-    """Read a blob by its name: https://docs.gitlab.com/api/repositories/#get-raw-blob-content."""
-
-    def ask(oid: str) -> bytes:
-        return remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
-
-    return read_one(entry, ask, "GitLab")

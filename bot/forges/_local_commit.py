@@ -15,14 +15,18 @@ REGULAR_MODES = frozenset({"100644", "100755", "100664"})
 """Modes of regular files; the last is what early versions of git wrote for group-writable ones."""
 
 
-def regular_files(git: Git, commit: str) -> Mapping[FilePath, RegularFile]:
-    """Return the regular files of a commit's tree, no links and no submodules. Raises ProcessError."""
+def regular_files(git: Git, commit: str, *, sized: bool = True) -> Mapping[FilePath, RegularFile]:
+    """Return the regular files of a commit's tree, no links and no submodules. Raises ProcessError.
+
+    Where they are not here themselves, git can tell no sizes.
+    """
     files: dict[FilePath, RegularFile] = {}
-    for entry in git.read("ls-tree", "-r", "-z", "-l", "--full-tree", commit).split(b"\0")[:-1]:
+    options = ("-l",) if sized else ()
+    for entry in git.read("ls-tree", "-r", "-z", *options, "--full-tree", commit).split(b"\0")[:-1]:
         attributes, _, path = entry.partition(b"\t")
-        mode, _, oid, size = attributes.decode("ascii").split()
+        mode, _, oid, *size = attributes.decode("ascii").split()
         if mode in REGULAR_MODES:
-            files[FilePath(decode(path))] = RegularFile(mode, oid, int(size))
+            files[FilePath(decode(path))] = RegularFile(mode, oid, int(size[0]) if size else None)
     return files
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot import process
@@ -71,6 +71,10 @@ class Git:
 
     directory: Path
     identity: Identity
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Environment variables of every command."""
+    timeout: float = TIMEOUT
+    """Seconds."""
 
     def ask(
         self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
@@ -79,9 +83,9 @@ class Git:
         return process.run(
             [*_GIT, *arguments],
             cwd=self.directory,
-            environment=_ENVIRONMENT | self._ours() | dict(environment or {}),
+            environment=_ENVIRONMENT | self._ours() | dict(self.settings) | dict(environment or {}),
             stdin=stdin,
-            timeout=TIMEOUT,
+            timeout=self.timeout,
         )
 
     def read(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:

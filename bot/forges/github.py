@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.core.base_branches import beginning, chosen
-from bot.core.globs import matches
 from bot.forges._github_app import AppKey, AppTokens, InvalidKeyError
 from bot.forges._github_catalogue import Catalogue, Listed
 from bot.forges._github_connection import Connection, OneToken, Remote, Tokens
@@ -19,32 +18,16 @@ from bot.forges._github_refs import Branches
 from bot.forges._github_tree import open_tree
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
+from bot.forges.selection import Selection
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.ports import GitRepository
 
-__all__ = ["API", "KIND", "AppKey", "GitHubFleet", "InvalidKeyError", "Selection"]
+__all__ = ["API", "KIND", "AppKey", "GitHubFleet", "InvalidKeyError"]
 
 KIND = "github"
 API = "https://api.github.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Repositories of one owner; empty conditions hold for all of them.
-
-    Archived, disabled and empty repositories and forks are never among them: nobody merges what is proposed to those.
-    """
-
-    owner: str
-    """An organization or a user."""
-    include: tuple[str, ...] = ()
-    """Globs over the name without the owner; one must match. Upper and lower case are the same, as to GitHub."""
-    exclude: tuple[str, ...] = ()
-    """The same; none may match."""
-    topics: tuple[str, ...] = ()
-    """One of these must be on the repository."""
 
 
 class GitHubFleet:
@@ -140,7 +123,7 @@ class GitHubFleet:
                 yield each if isinstance(each, Failed) else replace(each, known_as=known_as)
 
     def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        names = sorted(name for name in wanted if name.startswith(f"{selection.owner}/".lower()))
+        names = selection.among(wanted)
         if wanted and not names:
             return
         try:
@@ -205,10 +188,4 @@ def _host_of(api: str) -> str:
 
 
 def _is_selected(listed: Listed, selection: Selection) -> bool:
-    short = listed.name.partition("/")[2].lower()
-    return (
-        not listed.is_dead
-        and (not selection.include or any(matches(glob.lower(), short) for glob in selection.include))
-        and not any(matches(glob.lower(), short) for glob in selection.exclude)
-        and (not selection.topics or bool(set(selection.topics) & set(listed.topics)))
-    )
+    return not listed.is_dead and selection.takes(listed.name, listed.topics)

@@ -8,28 +8,30 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gitlab import Gitlab
-
 from bot.core.base_branches import beginning, chosen
 from bot.forges._gitlab_branches import Branches
-from bot.forges._gitlab_connection import Connection, Remote
+from bot.forges._gitlab_catalogue import Catalogue, Listed
+from bot.forges._gitlab_connection import Connection, JobToken, Remote
 from bot.forges._gitlab_dashboard import GitLabDashboard
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_forge import GitLabForge
 from bot.forges._gitlab_tree import open_tree
 from bot.forges._listed_tree import ListedTree
-from bot.forges._refusal import RefusedError
+from bot.forges._refusal import NOT_FOUND, RefusedError
+from bot.forges.selection import Selection
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.ports import GitRepository
+
+__all__ = ["KIND", "SITE", "GitLabFleet", "JobToken"]
 
 KIND = "gitlab"
 SITE = "https://gitlab.com"
 
 
 class GitLabFleet:
-    """The projects that a config names one by one, on one GitLab.
+    """The projects that a config names one by one or by group, on one GitLab.
 
     May be used from several threads: each has a client of its own.
     """
@@ -37,41 +39,42 @@ class GitLabFleet:
     def __init__(
         self,
         url: str = SITE,
-        token: str | None = None,
+        token: str | JobToken | None = None,
         *,
-        names: Sequence[str],
+        selected: Sequence[str | Selection] = (),
         base_branches: Sequence[str] = (),
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Offer the projects in `names`: full paths, `group/subgroup/project`.
+        """Offer what is `selected`: projects by their full paths (`group/subgroup/project`), then those of owners.
+
+        With the token of a job they are read by git alone, and only those that are named.
 
         `url` is where people look, `base_branches` globs (without any it is the default branch), `ca` a file of
         certificates to trust instead of the usual ones, `pause` what waits.
         """
         self._base_branches = tuple(base_branches)
-        self._names = tuple(names)
+        self._names = tuple(each for each in selected if isinstance(each, str))
+        self._selections = tuple(each for each in selected if isinstance(each, Selection))
         self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._catalogue = Catalogue(self._connection)
         self._host = _host_of(url)
         self._numbers: dict[str, int] = {}
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        """Yield what the config names, or of that only the names in `only` when it is not empty.
+        """Yield what the config selects, or of that only the names in `only` when it is not empty.
 
         GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once for each
         of its base branches, by the path that it has now: one that moved is found by its old one.
         """
         wanted = frozenset(name.lower() for name in only)
         done: set[tuple[str, str | None]] = set()
-        for name in self._names:
-            if wanted and name.lower() not in wanted:
-                continue
-            for found in self._look(name):
-                key = (found.subject, None) if isinstance(found, Failed) else (found.name.lower(), found.base_branch)
-                if key not in done:
-                    done.add(key)
-                    yield found
+        for found in self._find(wanted):
+            key = (found.subject, None) if isinstance(found, Failed) else (found.name.lower(), found.base_branch)
+            if key not in done:
+                done.add(key)
+                yield found
 
     def tree(self, repository: GitRepository) -> ListedTree:
         """Return the tree of the base branch's commit. Raises TreeError."""
@@ -87,34 +90,94 @@ class GitLabFleet:
         """Return the verbs for its one issue."""
         return GitLabDashboard(self._remote(repository.name))
 
-    def _look(self, name: str) -> list[GitRepository | Failed]:
-        """Return a project as it stands, once for each of its base branches; without any where it has none."""
+    def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        for name in self._names:
+            if not wanted or name.lower() in wanted:
+                yield from self._named(name)
+        for selection in self._selections:
+            yield from self._selected(selection, wanted)
+
+    def _named(self, name: str) -> Iterator[GitRepository | Failed]:
         try:
-            with understood(name):
-                path, number, default = self._connection.read(
-                    f"find the project {name}", lambda client: _describe(client, name)
-                )
-                self._numbers[path] = number
-                bases = self._bases(path, default)
+            if self._connection.is_of_job:
+                yield self._by_git(name)
+                return
+            listed = self._catalogue.named(name)
         except RefusedError as refusal:
-            return [Failed(name, Stage.SURVEY, str(refusal))]
-        found = GitRepository(KIND, path, None, None, host=self._host)
-        if path.lower() != name.lower():
-            found = replace(found, known_as=name)
+            yield Failed(name, Stage.SURVEY, str(refusal))
+            return
+        known_as = name if listed.name.lower() != name.lower() else None
+        for found in self._look(listed):
+            yield found if isinstance(found, Failed) else replace(found, known_as=known_as)
+
+    def _by_git(self, name: str) -> GitRepository:
+        if self._base_branches:
+            what = f"a job token looks at the default branch of {name} alone; leave `base_branches` out"
+            raise RefusedError(f"{what}, or let `token_env` name an access token", status=None)
+        try:
+            branch, commit = self._connection.origin(name).head() or (None, None)
+        except RefusedError as refusal:
+            what = f"{refusal}; check the name, and list the job's project under the job token permissions there"
+            raise RefusedError(what, status=refusal.status) from refusal
+        return GitRepository(KIND, name, branch, commit, host=self._host)
+
+    def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        names = selection.among(wanted)
+        if wanted and not names:
+            return
+        if self._connection.is_of_job:
+            what = "a job token lists no projects; name them one by one, or let `token_env` name an access token"
+            yield Failed(selection.owner, Stage.SURVEY, what)
+            return
+        try:
+            listed = list(self._asked_for(names)) if names else self._catalogue.owned(selection.owner)
+        except RefusedError as refusal:
+            yield Failed(selection.owner, Stage.SURVEY, str(refusal))
+            return
+        for each in listed:
+            if each.is_dead or not selection.takes(each.name, each.topics):
+                continue
+            for found in self._look(each):
+                if isinstance(found, Failed):
+                    yield found
+                elif found.commit is not None or self._base_branches:
+                    yield replace(found, is_selected=True)
+
+    def _asked_for(self, names: Sequence[str]) -> Iterator[Listed]:
+        """Yield those of some projects that are there: what is not is not selected, either. Raises RefusedError."""
+        for name in names:
+            try:
+                yield self._catalogue.named(name)
+            except RefusedError as refusal:
+                if refusal.status != NOT_FOUND:
+                    raise
+
+    def _look(self, listed: Listed) -> list[GitRepository | Failed]:
+        """Return a project as it stands, once for each of its base branches; without any where it has none."""
+        self._numbers[listed.name] = listed.number
+        try:
+            with understood(listed.name):
+                bases = self._bases(listed)
+        except RefusedError as refusal:
+            return [Failed(listed.name, Stage.SURVEY, str(refusal))]
+        found = GitRepository(KIND, listed.name, None, None, host=self._host)
         return [
-            replace(found, base_branch=branch, commit=commit, is_default_base=branch == default)
+            replace(found, base_branch=branch, commit=commit, is_default_base=branch == listed.default_branch)
             for branch, commit in bases
         ] or [found]
 
-    def _bases(self, path: str, default: str | None) -> list[tuple[str, str]]:
+    def _bases(self, listed: Listed) -> list[tuple[str, str]]:
         """Return the base branches of a project with their commits. Raises RefusedError."""
-        branches = Branches(self._remote(path))
+        branches = Branches(self._remote(listed.name))
         if self._base_branches:
             prefixes = [beginning(glob) for glob in self._base_branches]
             heads = {branch: tip.commit for each in prefixes for branch, tip in branches.heads(each).items()}
             return [(branch, heads[branch]) for branch in chosen(self._base_branches, heads)]
-        head = branches.head(default) if default else None
-        return [(default, head.commit)] if default and head is not None else []
+        default, commit = listed.default_branch, listed.head
+        if default is not None and commit is None:
+            head = branches.head(default)
+            commit = head.commit if head is not None else None
+        return [(default, commit)] if default is not None and commit is not None else []
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._numbers.get(name))
@@ -124,9 +187,3 @@ def _host_of(url: str) -> str | None:
     """Return the host that git clones from; below a path of it, projects have no names that others know."""
     parts = urlsplit(url)
     return parts.netloc.lower() if parts.path in {"", "/"} else None
-
-
-def _describe(client: Gitlab, name: str) -> tuple[str, int, str | None]:
-    """Return path, id and default branch, which an empty project has by name only."""
-    project = client.projects.get(name)
-    return str(project.path_with_namespace), int(project.id), project.attributes.get("default_branch")

@@ -13,6 +13,7 @@ from bot.model.hosts import is_acr
 from bot.settings import ages, caches, fields
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, written_path
+from bot.settings.values import JOB_TOKEN
 
 Check = Iterator[ConfigProblem]
 
@@ -28,6 +29,8 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
         yield from _named_twice(where, forge)
         if forge.get("kind") == "github":
             yield from _github(where, forge)
+        if forge.get("kind") == "gitlab":
+            yield from _gitlab(where, forge)
     yield from _repositories_in_two_forges(document)
     yield from _hosts_listed_twice(document)
     yield from _over_plain_http(document)
@@ -85,6 +88,15 @@ def _github(where: str, forge: dict[str, Any]) -> Check:
     if "app" not in forge and "repositories" not in forge:
         what = "is required; only a GitHub App (`app`) knows by itself which repositories are meant"
         yield ConfigProblem(f"{where}.repositories", what)
+
+
+def _gitlab(where: str, forge: dict[str, Any]) -> Check:
+    repositories = forge.get("repositories")
+    if forge.get("token_env") == JOB_TOKEN and isinstance(repositories, list):
+        for index, each in enumerate(repositories):
+            if isinstance(each, dict):
+                what = f"cannot be had with the token of a job (`{JOB_TOKEN}`): name projects one by one"
+                yield ConfigProblem(f"{where}.repositories[{index}]", what)
 
 
 def _repositories_in_two_forges(document: Document) -> Check:

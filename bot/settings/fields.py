@@ -44,6 +44,7 @@ _REVIEWER = re.compile(rf"(?:{TEAM})?{_LOGIN.pattern}", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _PATH_PART = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _PROJECT = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})+", re.ASCII)
+_GROUP_PATH = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})*", re.ASCII)
 """https://docs.gitlab.com/user/reserved_names/#limitations-on-usernames-project-and-group-names-and-slugs"""
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
@@ -350,8 +351,13 @@ RepositoryName = Annotated[
 ]
 ProjectPath = Annotated[
     str,
-    AfterValidator(matching(_PROJECT, "must be the full path of a project, such as `group/subgroup/project`")),
+    AfterValidator(matching(_PROJECT, "must be the full path of a project; for all of a group write `{owner: GROUP}`")),
     pattern_schema("group/project", _PROJECT),
+]
+GroupPath = Annotated[
+    str,
+    AfterValidator(matching(_GROUP_PATH, "must be the full path of a group, such as `group/subgroup`, or a person")),
+    pattern_schema("group", _GROUP_PATH),
 ]
 Owner = Annotated[
     str,

@@ -102,22 +102,22 @@ def _forge(forge: schema.Github | schema.Gitlab | schema.Local, folder: Path) ->
     if isinstance(forge, schema.Local):
         return values.LocalSettings(folder / forge.url, forge.repositories, forge.base_branches or ())
     ca = folder / forge.ca if forge.ca else None
+    named = tuple(each for each in forge.repositories or () if isinstance(each, str))
+    owners = tuple(_owner(each) for each in forge.repositories or () if not isinstance(each, str))
     if isinstance(forge, schema.Gitlab):
-        return values.GitlabSettings(
-            forge.url, forge.token_env, ca, forge.repositories, base_branches=forge.base_branches or ()
-        )
+        return values.GitlabSettings(forge.url, forge.token_env, ca, named, owners, forge.base_branches or ())
     return values.GithubSettings(
         url=forge.url,
         token_env=forge.token_env,
         app=values.AppSettings(forge.app.id, forge.app.key_env) if forge.app else None,
         ca=ca,
-        repositories=tuple(each for each in forge.repositories or () if isinstance(each, str)),
-        owners=tuple(_owner(each) for each in forge.repositories or () if isinstance(each, schema.Owner)),
+        repositories=named,
+        owners=owners,
         base_branches=forge.base_branches or (),
     )
 
 
-def _owner(owner: schema.Owner) -> values.OwnerSelection:
+def _owner(owner: schema.Owner | schema.Group) -> values.OwnerSelection:
     return values.OwnerSelection(owner.owner, owner.include or (), owner.exclude or (), owner.topics or ())
 
 

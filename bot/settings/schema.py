@@ -42,6 +42,25 @@ NameOrOwner = Annotated[
 ]
 
 
+class Group(Section):
+    """Projects of one group, with those of its subgroups, or of one person."""
+
+    owner: fields.GroupPath
+    """The full path of a group (`group/subgroup`), or a person."""
+    include: OneOrMore[fields.Glob] | None = None
+    """Globs over the path below the owner (`subgroup/project`): one of them must match. Absent: all do."""
+    exclude: OneOrMore[fields.Glob] | None = None
+    """Globs over the path below the owner: none of them may match."""
+    topics: SomeOf[fields.Text] | None = None
+    """One of these topics must be on the project. Absent: any will do."""
+
+
+ProjectOrGroup = Annotated[
+    Annotated[fields.ProjectPath, Variant("(name)")] | Annotated[Group, Variant("(owner)")],
+    Discriminator(_variant_of_repository),
+]
+
+
 class App(Section):
     """A GitHub App, which signs in with its key."""
 
@@ -78,11 +97,11 @@ class Gitlab(Section):
     url: fields.Site = values.GITLAB
     """Where people look: the address without `/api/v4`, with what a GitLab below a path has behind its host."""
     token_env: fields.Variable | None = None
-    """The name of the environment variable that holds the token. Needed for everything but reading public ones."""
+    """The name of the environment variable that holds the token; `CI_JOB_TOKEN` for a job's own, to report alone."""
     ca: fields.Text | None = None
     """A file of CA certificates to trust for this forge; relative to this file."""
-    repositories: SomeOf[fields.ProjectPath]
-    """Projects one by one, by their full paths: `group/subgroup/project`."""
+    repositories: SomeOf[ProjectOrGroup]
+    """Projects one by one, by their full paths (`group/subgroup/project`), or those of a group or a person."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs over the branches that proposals are made to. Absent: the default branch."""
 

@@ -14,6 +14,10 @@ from bot.model.policy import Rulebook
 
 GITHUB_API = "https://api.github.com"
 GITLAB = "https://gitlab.com"
+JOB_TOKEN = "CI_JOB_TOKEN"  # noqa: S105 - the name of a variable
+"""Where GitLab's CI puts the token of a job: https://docs.gitlab.com/ci/jobs/ci_job_token/."""
+JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105 - what such tokens begin with
+"""https://docs.gitlab.com/security/tokens/#token-prefixes"""
 DEFAULT_BRANCH_PREFIX = "basebump/"
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
 """Pulling and reading an image of several gigabytes takes minutes; more means that something hangs."""
@@ -59,6 +63,7 @@ class OwnerSelection:
     """Repositories of one owner; empty conditions hold for all of them."""
 
     owner: str
+    """On GitLab a group has those of its subgroups, too."""
     include: tuple[str, ...] = ()
     """Globs over the name without the owner; one must match."""
     exclude: tuple[str, ...] = ()
@@ -102,6 +107,8 @@ class GitlabSettings:
     ca: Path | None = None
     repositories: tuple[str, ...] = ()
     """Full paths of projects, named one by one."""
+    owners: tuple[OwnerSelection, ...] = ()
+    """Groups, each with its subgroups, and people."""
     base_branches: tuple[str, ...] = ()
     """Globs; empty for the default branch."""
 

@@ -124,3 +124,15 @@ def test_a_token_that_is_refused_is_exit_1_and_never_shown(basebump, config_file
     assert code == 1
     assert failed["subject"] == stand.name
     assert "wrong-and" not in out + err
+
+
+def test_what_is_selected_by_owner_begins_with_one_proposal_for_everything(basebump, configure, stand, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    stand.commit("main", {"more/Dockerfile": f"FROM node:22@{digest('old')}\n"})
+    loopback.move("node", "22", "now")
+    group, _, short = stand.name.rpartition("/")
+    more = "proposals: {write_delay: 0s}\n"
+    config_file = configure(stand, f"{{owner: {group}, include: [{short}]}}", more)
+    (proposal,) = _run(basebump, config_file)["proposals"]
+    assert (proposal["outcome"], len(proposal["files"])) == ("opened", 3)
+    assert len(_run(basebump, configure(stand, more=more))["proposals"]) > 1

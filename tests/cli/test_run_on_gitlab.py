@@ -17,3 +17,19 @@ def test_a_file_with_cr_lf_is_left_as_it_is_and_said(basebump, configure, serve,
     assert (code, proposal["outcome"]) == (1, "failed")
     assert "let the file have LF" in json.loads(out)["failed"][0]["error"]
     assert gitlab.writes == []
+
+
+@pytest.mark.parametrize(("variable", "secret"), [("CI_JOB_TOKEN", "of-a-job"), ("ACME_TOKEN", "glcbt-64_of-a-job")])
+def test_the_token_of_a_job_is_known_by_its_variable_or_by_how_it_begins(
+    basebump, config, serve, loopback, monkeypatch, variable, secret
+):
+    loopback.move("python", "3.12-slim", "now")
+    gitlab = serve(GitLabStand, {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"})
+    gitlab.server.world.add_token(secret, "grace").is_of_job = True
+    monkeypatch.setenv(variable, secret)
+    login = f'kind: gitlab, url: "{gitlab.server.url}", token_env: {variable}'
+    config_file = config(f"forges: [{{{login}, repositories: [{gitlab.name}]}}]\n")
+    code, out, _ = basebump("run", "--config", config_file, "--format", "json")
+    assert (code, json.loads(out)["repositories"][0]["proposals"][0]["outcome"]) == (0, "would-open")
+    assert any("job-token" in each.headers for each in gitlab.server.exchanges)
+    assert not any("private-token" in each.headers for each in gitlab.server.exchanges)

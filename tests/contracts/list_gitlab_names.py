@@ -1,6 +1,6 @@
 """Lists the paths and field names of GitLab's API that basebump and its tests use, out of GitLab's own description.
 
-    python tests/contracts/list_gitlab_names.py doc/api/openapi/openapi_v2.yaml
+    python tests/contracts/list_gitlab_names.py doc/api/openapi/openapi_v2.yaml schema.graphql
 
 writes `gitlab_names.json` beside this file. Names are all that is taken: the description's types are wrong throughout,
 and its licence is not ours. What the description leaves out (the current user, notes, issues, milestones, events of
@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from graphql import DocumentNode, ObjectTypeDefinitionNode, parse
 
 PREFIX = "/api/v4"
 PROJECT = "/projects/{id}"
 REQUEST = f"{PROJECT}/merge_requests/{{merge_request_iid}}"
 EVENTS = f"{PROJECT}/merge_requests/{{eventable_id}}"
 OPERATIONS = (
+    "get /groups/{id}/projects",
+    "get /users/{user_id}/projects",
     f"get {PROJECT}",
     f"get {PROJECT}/repository/tree",
     f"get {PROJECT}/repository/blobs/{{sha}}/raw",
@@ -91,6 +94,24 @@ BY_HAND[f"post {REQUEST}/notes"] = BY_HAND[f"get {REQUEST}/notes"] | {
     "parameters": ["body", "confidential", "internal", "created_at", "merge_request_diff_head_sha"]
 }
 
+FIELDS = {
+    "Query": ("group", "namespace", "project", "queryComplexity"),
+    "Group": ("projects",),
+    "Namespace": ("projects",),
+    "ProjectConnection": ("nodes", "pageInfo"),
+    "PageInfo": ("endCursor", "hasNextPage"),
+    "Project": ("archived", "fullPath", "id", "repository", "topics"),
+    "Repository": ("blobs", "empty", "rootRef", "tree"),
+    "Tree": ("lastCommit",),
+    "Commit": ("sha",),
+    "RepositoryBlobConnection": ("nodes",),
+    "RepositoryBlob": ("rawTextBlob",),
+    "QueryComplexity": ("limit", "score"),
+}
+"""Of GraphQL, by their types."""
+FIELDS_BY_HAND = {"Project": {"isForked": []}}
+"""Newer than the schema that is read: https://docs.gitlab.com/api/graphql/reference/#project."""
+
 
 def names_of(whole: dict[str, Any]) -> dict[str, Any]:
     """Return for each operation the names of its parameters, in query and body alike, and of its answer's fields."""
@@ -113,6 +134,8 @@ def names_of(whole: dict[str, Any]) -> dict[str, Any]:
             actions = _properties(whole, schema).get("actions")
             if actions:
                 found[operation]["actions"] = list(_properties(whole, actions))
+    # Whoever has a token gets the same as of a group: https://docs.gitlab.com/api/projects/#list-a-users-projects.
+    found["get /users/{user_id}/projects"]["answer"] = found["get /groups/{id}/projects"]["answer"]
     return found
 
 
@@ -125,7 +148,22 @@ def _properties(whole: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]
     return schema.get("properties", {})
 
 
+def graphql_names_of(schema: DocumentNode) -> dict[str, dict[str, list[str]]]:
+    """Return for each type the names of its fields, and of their arguments."""
+    types = {each.name.value: each for each in schema.definitions if isinstance(each, ObjectTypeDefinitionNode)}
+    return {
+        name: {
+            each.name.value: sorted(argument.name.value for argument in each.arguments or ())
+            for each in types[name].fields
+            if each.name.value in kept
+        }
+        | FIELDS_BY_HAND.get(name, {})
+        for name, kept in FIELDS.items()
+    }
+
+
 if __name__ == "__main__":
     description = yaml.safe_load(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    text = json.dumps(names_of(description), indent=1, sort_keys=True)
+    names = names_of(description) | {"graphql": graphql_names_of(parse(Path(sys.argv[2]).read_text(encoding="utf-8")))}
+    text = json.dumps(names, indent=1, sort_keys=True)
     Path(__file__).with_name("gitlab_names.json").write_text(f"{text}\n", encoding="utf-8")

@@ -48,7 +48,7 @@ def _github(url, token, names):
 
 
 def _gitlab(url, token, names):
-    return GitLabFleet(url, token, names=names, pause=no_pause)
+    return GitLabFleet(url, token, selected=names, pause=no_pause)
 
 
 KINDS = {

@@ -16,7 +16,8 @@ from support.github.server import GitHubServer
 from support.github.stand import PERMISSIONS, GitHubAppStand
 from support.hosted_stand import no_pause
 
-from bot.forges.github import AppKey, GitHubFleet, InvalidKeyError, Selection
+from bot.forges.github import AppKey, GitHubFleet, InvalidKeyError
+from bot.forges.selection import Selection
 from bot.model.errors import ForgeError
 from bot.model.extras import Extras
 from bot.model.report import Failed

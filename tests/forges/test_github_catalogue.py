@@ -11,7 +11,8 @@ from support.github.server import GitHubServer
 from support.github.stand import BOT, PERMISSIONS, TOKEN
 from support.hosted_stand import no_pause
 
-from bot.forges.github import AppKey, GitHubFleet, Selection
+from bot.forges.github import AppKey, GitHubFleet
+from bot.forges.selection import Selection
 from bot.model.report import Failed
 from bot.ports import GitRepository
 

@@ -14,7 +14,8 @@ from support.github.stand import BOT, TOKEN
 from support.hosted_stand import no_pause
 
 from bot.forges import _github_tree
-from bot.forges.github import GitHubFleet, Selection, _host_of
+from bot.forges.github import GitHubFleet, _host_of
+from bot.forges.selection import Selection
 from bot.model.report import Failed
 from bot.ports import GitRepository
 

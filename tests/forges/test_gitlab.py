@@ -39,7 +39,7 @@ class Hurried:
     def __init__(self, stand, happens):
         self._happens = happens
         fleet = GitLabFleet(
-            stand.server.url, TOKEN, names=[stand.name], seconds_between_writes=60.0, pause=lambda _: happens()
+            stand.server.url, TOKEN, selected=[stand.name], seconds_between_writes=60.0, pause=lambda _: happens()
         )
         (repository,) = fleet.repositories(frozenset())
         self.forge = fleet.forge(repository)
@@ -92,7 +92,7 @@ def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
 @pytest.mark.parametrize("encoding", ["text", "base64"])
 def test_this_gitlab_stores_texts_with_lf_whatever_they_have_and_however_they_are_sent(gitlab, encoding):
     """The trap that the claim above is about: Gitaly has `core.autocrlf` on."""
-    fleet = GitLabFleet(gitlab.server.url, TOKEN, names=[gitlab.name])
+    fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
     body = {"branch": "main", "commit_message": "Windows"}
     text = "FROM node:23\r\n"
     content = text if encoding == "text" else base64.b64encode(text.encode()).decode()

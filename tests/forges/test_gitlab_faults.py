@@ -35,7 +35,7 @@ def test_a_limit_that_says_nothing_is_waited_for_a_minute(gitlab):
 def test_writes_wait_for_each_other_as_long_as_was_asked_for(gitlab):
     server = gitlab.server
     fleet = GitLabFleet(
-        server.url, TOKEN, names=[gitlab.stand.name], seconds_between_writes=30.0, pause=gitlab.pauses.append
+        server.url, TOKEN, selected=[gitlab.stand.name], seconds_between_writes=30.0, pause=gitlab.pauses.append
     )
     (repository,) = fleet.repositories(frozenset())
     fleet.forge(repository).push(BRANCH, CHANGES, message_of(), None)

@@ -28,7 +28,7 @@ def server(tmp_path):
 
 
 def _fleet(server, *names, token=TOKEN):
-    return GitLabFleet(server.url, token, names=names, pause=no_pause)
+    return GitLabFleet(server.url, token, selected=names, pause=no_pause)
 
 
 def _names(server, *names, only=(), token=TOKEN):
@@ -88,7 +88,9 @@ def test_a_tree_takes_one_request_for_each_page_and_one_for_each_file_that_is_re
 
 
 def test_a_tree_of_too_many_entries_is_incomplete(gitlab, monkeypatch):
-    monkeypatch.setattr(_gitlab_tree, "MAX_ENTRIES", 3)
+    for most in ("ENTRIES_BY_API", "MAX_ENTRIES"):
+        monkeypatch.setattr(_gitlab_tree, most, 3)
+    gitlab.server.has_git = False
     fleet = gitlab.fleet()
     (repository,) = fleet.repositories(frozenset())
     tree = fleet.tree(repository)
@@ -115,7 +117,7 @@ def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monk
 @responses.activate
 def test_gitlab_com_is_asked_at_its_own_address():
     responses.get("https://gitlab.com/api/v4/projects/acme%2Fshop%2Fweb", status=404, json={"message": "Not Found"})
-    (failed,) = GitLabFleet(token=TOKEN, names=["acme/shop/web"]).repositories(frozenset())
+    (failed,) = GitLabFleet(token=TOKEN, selected=["acme/shop/web"]).repositories(frozenset())
     assert failed.subject == "acme/shop/web"
     (call,) = responses.calls
     assert call.request.headers["PRIVATE-TOKEN"] == TOKEN
@@ -167,7 +169,7 @@ def test_a_link_to_another_host_is_not_followed_there(gitlab):
 def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
     ca = tmp_path / "ca.pem"
-    list(GitLabFleet("https://gitlab.example", TOKEN, names=["a/b"], ca=ca).repositories(frozenset()))
+    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"], ca=ca).repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == str(ca)
 
@@ -176,11 +178,13 @@ def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
 def test_the_certificates_of_the_environment_count_where_none_are_named(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/company.pem")
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
-    list(GitLabFleet("https://gitlab.example", TOKEN, names=["a/b"]).repositories(frozenset()))
+    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"]).repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == "/etc/ssl/company.pem"
 
 
 def test_an_address_that_nobody_can_ask_is_a_failure():
-    (failed,) = GitLabFleet("https://git lab.example", TOKEN, names=["a/b"], pause=no_pause).repositories(frozenset())
+    (failed,) = GitLabFleet("https://git lab.example", TOKEN, selected=["a/b"], pause=no_pause).repositories(
+        frozenset()
+    )
     assert "plain ASCII" in failed.error

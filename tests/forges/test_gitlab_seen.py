@@ -58,7 +58,7 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_gitlab_k
     propose(gitlab)
     gitlab.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     pauses = []
-    fleet = GitLabFleet(gitlab.server.url, TOKEN, names=[gitlab.name], pause=pauses.append)
+    fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name], pause=pauses.append)
     (repository,) = fleet.repositories(frozenset())
     with gitlab.server.watched() as lines:
         (seen,) = fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
@@ -236,7 +236,7 @@ def test_a_commit_of_an_address_that_is_not_the_accounts_is_not_ours(gitlab, ema
 
 def test_without_a_token_nothing_is_ours(gitlab):
     propose(gitlab)
-    fleet = GitLabFleet(gitlab.server.url, names=[gitlab.name])
+    fleet = GitLabFleet(gitlab.server.url, selected=[gitlab.name])
     (repository,) = fleet.repositories(frozenset())
     (seen,) = fleet.forge(repository).seen(PREFIX, frozenset())
     assert (seen.state, seen.intent) == (RequestState.OPEN, None)

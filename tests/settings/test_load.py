@@ -71,7 +71,7 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
             url: https://example.com/git/
             token_env: T
             ca: company.pem
-            repositories: [acme/shop/web]
+            repositories: [{owner: acme/shop, include: "**-service", topics: [Big Topic]}, acme/shop/web]
             base_branches: main
           - {kind: local, url: ../repositories}
           - {kind: local, url: /srv/git, repositories: [web, tools/builder/], base_branches: main}
@@ -86,7 +86,14 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
             owners=(OwnerSelection("acme", ("*-service",), ("old-*",), ("production",)),),
             base_branches=("main", "release/*"),
         ),
-        GitlabSettings("https://example.com/git", "T", tmp_path / "company.pem", ("acme/shop/web",), ("main",)),
+        GitlabSettings(
+            url="https://example.com/git",
+            token_env="T",
+            ca=tmp_path / "company.pem",
+            repositories=("acme/shop/web",),
+            owners=(OwnerSelection("acme/shop", ("**-service",), (), ("Big Topic",)),),
+            base_branches=("main",),
+        ),
         LocalSettings(tmp_path / "../repositories", None),
         LocalSettings(Path("/srv/git"), ("web", "tools/builder"), ("main",)),
     )

@@ -198,12 +198,16 @@ class ForgeServer(ABC):
         """Answer one request; None ends the connection."""
         with self._lock:
             url = urlsplit(target)
-            body = json.loads(raw) if raw else None
+            body = self.body_of(headers, raw)
             asked = Asked(method, url.path.removeprefix(self._prefix), url.query, body, headers)
             reply = self._answer(asked)
             status, said = (reply.status, reply.body) if reply else (0, None)
             self.exchanges.append(Exchange(asked, status, said))
             return reply
+
+    def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
+        """Return what a request carries, as `perform` wants it."""
+        return json.loads(raw) if raw else None
 
     def _answer(self, asked: Asked) -> Reply | None:
         if self.changes(asked) and self._fatal == len(self.writes) + 1:
@@ -245,7 +249,10 @@ def _handler(server: ForgeServer) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *_: object) -> None: ...
 
         def do_GET(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                raw = b"".join(iter(self._chunk, b""))
+            else:
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             lowered = {name.lower(): value for name, value in self.headers.items()}
             reply = server.answer(self.command, self.path, lowered, raw)
             if reply is None:
@@ -260,6 +267,11 @@ def _handler(server: ForgeServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(body)
+
+        def _chunk(self) -> bytes:
+            chunk = self.rfile.read(int(self.rfile.readline(), 16))
+            self.rfile.readline()
+            return chunk
 
         do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the names that http.server looks for
 

@@ -52,6 +52,11 @@ class Call:
             raise ProblemError(401, "401 Unauthorized")
         return self.token
 
+    def seen_in(self, namespace: str) -> list[Project]:
+        """Return the projects below a group or a person that the token sees."""
+        user = self.token.user if self.token else None
+        return [each for each in self.world.below(namespace) if each.seen_by(user)]
+
     def need(self, key: str) -> Any:
         """Return a word that must be there."""
         if self.words.get(key) is None:

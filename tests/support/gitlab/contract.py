@@ -18,8 +18,18 @@ _OF_EVERY_LIST = frozenset({"page", "per_page", "pagination"})
 
 
 @functools.cache
-def _names() -> dict[str, Any]:
+def _all_names() -> dict[str, Any]:
     return json.loads((ROOT / "tests" / "contracts" / "gitlab_names.json").read_text(encoding="utf-8"))
+
+
+def graphql_names() -> dict[str, dict[str, list[str]]]:
+    """Return the arguments of each field of each type of its GraphQL."""
+    return _all_names()["graphql"]
+
+
+@functools.cache
+def _names() -> dict[str, Any]:
+    return {operation: names for operation, names in _all_names().items() if operation != "graphql"}
 
 
 @functools.cache

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode
 
+from support import git_http
 from support.forge_server import READING, Asked, Exchange, ForgeServer, Reply
-from support.gitlab import automerge, besides, comparisons, issues, merge_requests, repository
+from support.gitlab import automerge, besides, comparisons, graphql, issues, merge_requests, repository
 from support.gitlab.calls import Call, ProblemError, missing
 from support.gitlab.contract import operation_of, violations
+from support.gitlab.graphql import GraphQL
 from support.gitlab.shapes import Shapes
 from support.gitlab.state import Token, World
 
@@ -27,8 +31,30 @@ def get_project(call: Call) -> Reply:
     return Reply(200, call.shapes.project(call.project))
 
 
+def list_group(call: Call, group: str) -> Reply:
+    assert call.words["include_subgroups"] == "True", "without it, subgroups are left out"
+    assert call.words["with_shared"] == "False", "without it, projects of others are in the list"
+    if call.world.is_user(group) or not call.seen_in(group):
+        raise missing("Group")
+    return _list_projects(call, group, "get /groups/{id}/projects")
+
+
+def list_user(call: Call, username: str) -> Reply:
+    if not call.world.is_user(username):
+        raise missing("User")
+    return _list_projects(call, username, "get /users/{user_id}/projects")
+
+
+def _list_projects(call: Call, namespace: str, operation: str) -> Reply:
+    seen = call.seen_in(namespace)
+    assert (call.words["archived"], call.words["order_by"], call.words["sort"]) == ("False", "id", "asc")
+    return call.page([call.shapes.project(each, operation) for each in seen if not each.archived])
+
+
 _ROUTES: Mapping[str, Handler] = {
     "get /user": get_user,
+    "get /groups/{id}/projects": list_group,
+    "get /users/{user_id}/projects": list_user,
     f"get {_PROJECT}": get_project,
     f"get {_PROJECT}/repository/tree": repository.get_tree,
     f"get {_PROJECT}/repository/blobs/{{sha}}/raw": repository.get_blob,
@@ -60,12 +86,30 @@ _ROUTES: Mapping[str, Handler] = {
 }
 
 
+JOB_OPERATIONS = frozenset(
+    {
+        f"get {_PROJECT}/repository/branches",
+        f"get {_PROJECT}/merge_requests",
+        f"get {_REQUEST}",
+        f"get {_REQUEST}/notes",
+    }
+)
+"""Of those that there are here: https://docs.gitlab.com/ci/jobs/ci_job_token/#job-token-access."""
+
+
 class GitLabServer(ForgeServer):
     """gitlab.com, or a GitLab that lies below a path of its host."""
 
     def __init__(self, folder: Path, *, below: str = "") -> None:
         super().__init__(f"{below}/api/v4")
         self.world = World(folder)
+        self.graphql = GraphQL.WHOLE
+        self.points_per_path = 14
+        """How complex GitLab thinks that a file in a query is."""
+        self.job_operations = JOB_OPERATIONS
+        """Where it lets the token of a job in."""
+        self.has_git = True
+        """Whether it lets git in over http."""
         self._below = below
 
     @property
@@ -82,8 +126,20 @@ class GitLabServer(ForgeServer):
         secret = next(iter(self.world.tokens))
         return self.perform(Asked("GET", path, urlencode(query), None, {"private-token": secret}))
 
+    def changes(self, asked: Asked) -> bool:
+        if asked.path == f"{self._below}{graphql.PATH}":
+            return not graphql.is_question(asked.body)
+        if self._git_path(asked) is not None:
+            return "git-receive-pack" in asked.path + asked.query
+        return super().changes(asked)
+
+    def body_of(self, headers: Mapping[str, str], raw: bytes) -> Any:
+        return raw if headers.get("content-type", "").startswith("application/x-git") else super().body_of(headers, raw)
+
     def wrongs(self, exchange: Exchange) -> Iterator[str]:
-        yield from violations(exchange)
+        is_graphql = exchange.asked.path == f"{self._below}{graphql.PATH}"  # which is checked while it is executed
+        if not is_graphql and self._git_path(exchange.asked) is None:
+            yield from violations(exchange)
 
     def perform(self, asked: Asked) -> Reply:
         try:
@@ -92,32 +148,65 @@ class GitLabServer(ForgeServer):
             return problem.reply
 
     def _perform(self, asked: Asked) -> Reply:
+        if asked.path == f"{self._below}{graphql.PATH}":
+            return graphql.execute(self._call(asked), self.graphql, self.points_per_path)
+        git_path = self._git_path(asked)
+        if git_path is not None:
+            return self._git(asked, git_path)
         operation = operation_of(asked.method, asked.path)
         handler = _ROUTES.get(operation or "")
         if operation is None or handler is None:
             return self.refuse(f"{asked.method} {asked.path}: no such route here")
         named, parts = operation.partition(" ")[2].split("/"), asked.path.split("/")
         words = [unquote(part) for name, part in zip(named, parts, strict=True) if name.startswith("{")]
-        call = Call(
-            method=asked.method,
-            path=asked.path,
-            words={**_words(asked.query), **(asked.body or {})},
-            token=self._token(asked.headers),
-            world=self.world,
-            shapes=Shapes(self.url),
-            root=self.api,
-        )
+        call = self._call(asked, operation)
         if operation.partition(" ")[2].startswith(_PROJECT):
             moved = _let_in(call, words.pop(0))
             if moved is not None:
                 return moved
         return handler(call, *words)
 
-    def _token(self, headers: Mapping[str, str]) -> Token | None:
+    def _git_path(self, asked: Asked) -> str | None:
+        """Return the path of what git asks for, below where projects lie; None where it is not git that asks."""
+        path = unquote(asked.path).removeprefix(self._below)
+        return path if path.endswith(tuple(f".git/{service}" for service in git_http.SERVICES)) else None
+
+    def _git(self, asked: Asked, path: str) -> Reply:
+        """Let git in: https://docs.gitlab.com/topics/git/clone/#clone-using-a-token."""
+        denied = Reply(401, b"HTTP Basic: Access denied", {"WWW-Authenticate": 'Basic realm="GitLab"'})
+        user, _, secret = (
+            b64decode(asked.headers.get("authorization", "").removeprefix("Basic ")).decode().partition(":")
+        )
+        token = self.world.tokens.get(secret)
+        if secret and (token is None or (user == "gitlab-ci-token") is not token.is_of_job):
+            return denied
+        found = self.world.find(path[1 : path.index(".git/")])
+        if found is None or not found[0].seen_by(token.user if token else None):
+            return Reply(404, b"The project you were looking for could not be found") if token else denied
+        if not self.has_git or "git-receive-pack" in path + asked.query:
+            return Reply(403, b"You are not allowed to do that")
+        return git_http.serve(found[0].git.directory, path[path.index(".git/") + 4 :], asked)
+
+    def _call(self, asked: Asked, operation: str | None = None) -> Call:
+        return Call(
+            method=asked.method,
+            path=asked.path,
+            words={**_words(asked.query), **(asked.body or {})},
+            token=self._token(asked.headers, operation),
+            world=self.world,
+            shapes=Shapes(self.url),
+            root=self.api,
+        )
+
+    def _token(self, headers: Mapping[str, str], operation: str | None) -> Token | None:
+        """Return who asks; the token of a job counts only where it may be used, and elsewhere it is nobody's."""
+        of_job = headers.get("job-token")
+        if of_job is not None:
+            return self.world.tokens[of_job] if operation in self.job_operations else None
         secret = headers.get("private-token") or headers.get("authorization", "").removeprefix("Bearer ")
         if not secret:
             return None
-        if secret not in self.world.tokens:
+        if secret not in self.world.tokens or self.world.tokens[secret].is_of_job:
             raise ProblemError(401, "401 Unauthorized")
         return self.world.tokens[secret]
 

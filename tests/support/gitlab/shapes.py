@@ -34,16 +34,16 @@ class Shapes:
     def current_user(self, user: User) -> dict[str, Any]:
         return answer("get /user", **self.user(user), bot=False, email=user.emails[-1], commit_email=user.emails[0])
 
-    def project(self, project: Project) -> dict[str, Any]:
+    def project(self, project: Project, operation: str = f"get {_PROJECT}") -> dict[str, Any]:
         namespace, _, short = project.path.rpartition("/")
         return answer(
-            f"get {_PROJECT}",
+            operation,
             id=project.id,
             name=short,
             path=short,
             path_with_namespace=project.path,
             name_with_namespace=project.path.replace("/", " / "),
-            default_branch=project.default_branch if project.branches else None,
+            default_branch=project.default_branch if project.branches and project.shows_code else None,
             empty_repo=not project.branches,
             archived=project.archived,
             visibility="private" if project.private else "public",
@@ -53,7 +53,9 @@ class Shapes:
             created_at=DAY,
             last_activity_at=DAY,
             namespace={"id": 1, "name": namespace, "path": namespace, "kind": "group", "full_path": namespace},
-            topics=[],
+            topics=list(project.topics),
+            marked_for_deletion_on=project.marked_for_deletion,
+            forked_from_project={"id": 1} if project.is_fork else None,
             tag_list=[],
             merge_requests_enabled=True,
             merge_method=project.merge_method,

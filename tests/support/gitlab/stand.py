@@ -34,11 +34,11 @@ class GitLabStand(HostedStand):
         super().__init__(server, self.project, self.project.path, token, secret=TOKEN)
 
     def fleet(self) -> Fleet:
-        words = {"names": [self.name], "base_branches": self.base_branches, "pause": no_pause}
+        words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
         return Mortal(GitLabFleet(self.server.url, TOKEN, **words), self.server)
 
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
-        return GitLabFleet(url, TOKEN, names=names, pause=pause)
+        return GitLabFleet(url, TOKEN, selected=names, pause=pause)
 
     def propose_by_hand(self, branch: str, target: str = "main") -> None:
         world = self.server.world

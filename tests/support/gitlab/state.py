@@ -33,6 +33,8 @@ class Token:
     can_write: bool = True
     """Whether the role is at least Developer."""
     can_label: bool = True
+    is_of_job: bool = False
+    """Whether it is the token of a job, which is let in at few doors."""
 
 
 @dataclass
@@ -138,6 +140,12 @@ class Project:
     git: Git
     private: bool = False
     archived: bool = False
+    is_fork: bool = False
+    marked_for_deletion: str | None = None
+    """The day."""
+    topics: tuple[str, ...] = ()
+    shows_code: bool = True
+    """Whether its repository is shown to who sees the project."""
     default_branch: str = "main"
     members: set[str] = field(default_factory=set)
     """Usernames that see it where it is private."""
@@ -256,6 +264,13 @@ class World:
         project.settle()
         return project
 
+    def is_user(self, name: str) -> bool:
+        return name.lower() in {each.lower() for each in self.users}
+
+    def below(self, namespace: str) -> list[Project]:
+        """Return the projects of a group with those of its subgroups, or of a person, oldest first."""
+        return [each for each in self.projects if each.path.lower().startswith(f"{namespace}/".lower())]
+
     def find(self, name: str) -> tuple[Project, bool] | None:
         """Return a project by its id or path, and whether it has moved away from there."""
         for project in self.projects:
@@ -270,7 +285,7 @@ class World:
         found = self.find(path)
         if found is not None:
             return found[0]
-        copy = self.add_project(path, None)
+        copy = self.add_project(path, None, is_fork=True)
         copy.git.take(project.git, project.git.need("main"), "refs/heads/main")
         return copy
 

@@ -1,0 +1,112 @@
+"""What the token of a job of GitLab's CI is good for: to report, by git and the few requests that it may make."""
+
+from __future__ import annotations
+
+import pytest
+from support.gitlab.stand import GitLabStand
+from support.hosted_stand import no_pause
+from support.worlds import build, outcomes
+
+from bot.forges.gitlab import GitLabFleet, JobToken
+from bot.forges.selection import Selection
+from bot.model.errors import ForgeError
+from bot.model.vocabulary import Level
+
+pytestmark = pytest.mark.real("git")
+
+SECRET = "glcbt-64_of-a-job"
+FILES = {
+    "Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n",
+    ".basebump.yaml": "schema: 1\npolicy: [{labels: [images]}]\n",
+}
+
+
+@pytest.fixture
+def stand(tmp_path, loopback):
+    stand = GitLabStand(tmp_path, FILES)
+    stand.project.private = True
+    stand.project.members.add("grace")
+    stand.server.world.add_token(SECRET, "grace").is_of_job = True
+    loopback.move("python", "3.12-slim", "new")
+    yield stand
+    stand.end()
+
+
+def _fleet(stand, *selected, secret=SECRET):
+    return GitLabFleet(stand.server.url, JobToken(secret), selected=selected or [stand.name], pause=no_pause)
+
+
+def test_a_report_is_made_by_git_and_by_what_a_job_may_ask(stand, loopback):
+    with stand.server.watched() as lines:
+        report = loopback.run([_fleet(stand)], Level.REPORT)
+    assert (report.failed, outcomes(report)) == ((), ["would-open"])
+    by_api = [line for line in lines if ".git/" not in line]
+    assert {line.split("?")[0] for line in by_api} == {
+        "GET /projects/acme/shop/web/repository/branches",
+        "GET /projects/acme/shop/web/merge_requests",
+    }
+    assert not any("private-token" in each.headers for each in stand.server.exchanges)
+    assert stand.server.writes == []
+
+
+def test_a_report_knows_what_another_token_proposed_and_what_people_declined(stand, loopback):
+    assert outcomes(loopback.run([stand.fleet()], Level.PROPOSE)) == ["opened"]
+    assert outcomes(loopback.run([_fleet(stand)], Level.REPORT)) == ["unchanged"]
+    loopback.move("python", "3.12-slim", "newer")
+    assert outcomes(loopback.run([_fleet(stand)], Level.REPORT)) == ["would-refresh"]
+    (branch,) = [each for each in stand.branches() if each != "main"]
+    stand.commit("main", {"README.md": "Moved on.\n"})
+    stand.update_branch(branch)
+    assert outcomes(loopback.run([_fleet(stand)], Level.REPORT)) == ["left-alone"]
+    stand.close_request(branch)
+    assert outcomes(loopback.run([_fleet(stand)], Level.REPORT)) != ["would-refresh"]
+
+
+@pytest.mark.parametrize("level", [Level.PUSH, Level.PROPOSE])
+def test_to_go_further_it_says_which_token_is_needed_and_writes_nothing(stand, loopback, level):
+    report = loopback.run([_fleet(stand)], level)
+    (failed,) = report.failed
+    assert "a job token cannot push to basebump/" in failed.error
+    assert "`token_env` name an access token that has the scope `api` and the role Developer" in failed.error
+    assert outcomes(report) == ["failed"]
+    assert stand.server.writes == []
+
+
+def test_an_older_gitlab_is_read_all_the_same_and_what_is_open_there_is_said_to_be_unknown(stand, loopback):
+    stand.server.job_operations = frozenset()
+    report = loopback.run([_fleet(stand)], Level.REPORT)
+    (repository,) = report.repositories
+    assert len(repository.verdicts) == 1
+    (failed,) = report.failed
+    assert "takes 18.4 or later" in failed.error
+    assert "the scope `read_api`" in failed.error
+
+
+def test_a_project_that_does_not_let_the_job_in_fails_and_the_others_go_on(stand):
+    stand.server.world.add_project("acme/secret", FILES, private=True)
+    secret, nowhere, web = _fleet(stand, "acme/secret", "acme/nowhere", stand.name).repositories(frozenset())
+    for failed, name in ((secret, "acme/secret"), (nowhere, "acme/nowhere")):
+        assert failed.subject == name
+        assert "job token permissions" in failed.error
+    assert (web.base_branch, web.commit) == ("main", stand.branches()["main"])
+
+
+def test_a_token_of_a_job_that_is_over_is_never_shown(stand):
+    (failed,) = _fleet(stand, secret="glcbt-wrong").repositories(frozenset())
+    assert "could not read" in failed.error
+    assert "glcbt-wrong" not in failed.error
+
+
+def test_a_job_lists_no_projects(stand):
+    (failed,) = _fleet(stand, Selection("acme")).repositories(frozenset())
+    assert (failed.subject, "name them one by one" in failed.error) == ("acme", True)
+    assert stand.server.lines == []
+
+
+def test_no_verb_of_a_forge_and_of_a_dashboard_writes_for_a_job(stand):
+    fleet = _fleet(stand)
+    (repository,) = fleet.repositories(frozenset())
+    assert fleet.dashboard(repository).read() is None
+    with pytest.raises(ForgeError, match="a job token cannot write the dashboard"):
+        fleet.dashboard(repository).write(None, "Title", "Body")
+    assert stand.server.writes == []

@@ -1,0 +1,95 @@
+"""Each rung of the ladder needs on GitLab just what the page says."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.gitlab.stand import GitLabStand
+from support.parts import ROOT
+from support.worlds import build, outcomes
+
+from bot.forges._gitlab_errors import READ, WRITE
+from bot.model.vocabulary import Level
+
+pytestmark = pytest.mark.real("git")
+
+PAGE = (ROOT / "docs" / "forges.md").read_text(encoding="utf-8")
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
+
+
+def _rungs():
+    """Return the scope and the role of each rung as the page has them."""
+    (row,) = re.findall(r"^\| personal, group or project access token \|(.*)\|$", PAGE, re.MULTILINE)
+    said = ""
+    for level, cell in zip(Level, row.split("|"), strict=True):
+        said = said if "the same" in cell else cell
+        ((scope, role),) = re.findall(r"the scope `(\w+)`, the role (\w+)", said)
+        yield level, (scope, role)
+
+
+RUNGS = dict(_rungs())
+DONE = {Level.REPORT: "would-open", Level.PUSH: "would-open", Level.PROPOSE: "opened"}
+
+
+def test_the_page_says_what_each_rung_needs_in_the_words_of_the_messages():
+    assert RUNGS == {
+        Level.REPORT: ("read_api", "Reporter"),
+        Level.PUSH: ("api", "Developer"),
+        Level.PROPOSE: ("api", "Developer"),
+    }
+    words = {level: f"the scope `{scope}` and the role {role}" for level, (scope, role) in RUNGS.items()}
+    assert words == {Level.REPORT: READ, Level.PUSH: WRITE, Level.PROPOSE: WRITE}
+
+
+@pytest.fixture
+def stand(tmp_path, loopback):
+    stand = GitLabStand(tmp_path, FILES)
+    stand.project.private = True
+    loopback.move("python", "3.12-slim", "new")
+    yield stand
+    stand.end()
+
+
+def _grant(stand, scope, role):
+    stand.token.scope, stand.token.can_write = scope, role == "Developer"
+
+
+@pytest.mark.parametrize("level", Level)
+def test_a_rung_works_with_what_the_page_says(stand, loopback, level):
+    _grant(stand, *RUNGS[level])
+    for expected in (DONE[level], "unchanged" if level is Level.PROPOSE else "would-open"):
+        report = loopback.run([stand.fleet()], level)
+        assert (report.failed, outcomes(report)) == ((), [expected])
+    assert (len(stand.branches()) > 1) is (level is not Level.REPORT)
+    assert len(stand.requests()) == (level is Level.PROPOSE)
+
+
+@pytest.mark.parametrize("level", [Level.PUSH, Level.PROPOSE])
+@pytest.mark.parametrize("lacks", ["scope", "role"])
+def test_a_rung_that_lacks_something_fails_and_says_what_it_needs(stand, loopback, level, lacks):
+    scope, role = RUNGS[level]
+    below = RUNGS[Level.REPORT]
+    _grant(stand, *((below[0], role) if lacks == "scope" else (scope, below[1])))
+    (failure,) = loopback.run([stand.fleet()], level).failed
+    assert WRITE in failure.error
+    assert len(stand.branches()) == 1
+
+
+def test_no_rung_works_for_who_does_not_see_the_project(stand, loopback):
+    stand.project.members.clear()
+    (failure,) = loopback.run([stand.fleet()], Level.REPORT).failed
+    assert READ in failure.error
+
+
+def test_each_rung_may_have_a_token_of_its_own(stand, loopback):
+    for level, expected in DONE.items():
+        _grant(stand, *RUNGS[level])
+        report = loopback.run([stand.fleet()], level)
+        assert (report.failed, outcomes(report)) == ((), [expected])
+    assert len(stand.requests()) == 1
+
+
+def test_the_page_says_that_a_job_can_report_and_no_more():
+    (row,) = re.findall(r"^\| the token of a job, `CI_JOB_TOKEN` \|(.*)\|$", PAGE, re.MULTILINE)
+    assert [cell.strip() == "cannot" for cell in row.split("|")] == [False, True, True]
