@@ -144,6 +144,8 @@ class ForgeLimits:
     """What stands before the number of a request where a text speaks of it."""
     guarded: str = ""
     """Where files stand that not every token may change, with the slash at its end; empty where there are none."""
+    disarms_by_push: bool = False
+    """Whether a push takes back that a request merges by itself, whoever pushed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,7 @@ class Forge(Protocol):
         """Change title and body of an open request where they are others, and set `extras` on it.
 
         The labels behind `seen.asks` come off. What could not be set is returned in sentences; where it must no longer
-        merge by itself, that is ForgeError.
+        merge by itself, that is ForgeError. What people took off stays off, even where `seen.ever` does not tell of it.
         """
         ...
 

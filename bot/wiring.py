@@ -350,7 +350,14 @@ def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]
     is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
     token = JobToken(secret) if secret is not None and is_of_job else secret
     for selected, delay in _by_pace(settings, forge):
-        yield GitLabFleet(forge.url, token, selected=selected, ca=forge.ca, seconds_between_writes=delay)
+        yield GitLabFleet(
+            forge.url,
+            token,
+            selected=selected,
+            base_branches=forge.base_branches,
+            ca=forge.ca,
+            seconds_between_writes=delay,
+        )
 
 
 def _by_pace(

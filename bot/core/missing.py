@@ -10,8 +10,8 @@ from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
 
 TRIED_FOR = timedelta(days=2)
-"""How long after it was opened: a run that was killed is followed by another until then, and what the forge refuses is
-not asked for without end."""
+"""How long after it was opened, or after our commit: a run that was killed is followed by another until then, and what
+the forge refuses is not asked for without end."""
 
 
 def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) -> Extras:
@@ -20,7 +20,7 @@ def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) ->
     `changes` says whether it is refreshed now, as what is wanted of it may have changed, too.
     """
     extras = NO_EXTRAS
-    is_young = request.opened is not None and now - request.opened < TRIED_FOR
+    is_young = any(now - each < TRIED_FOR for each in (request.opened, request.committed) if each is not None)
     if request.ever is not None and (is_young or changes):
         extras = wanted.extras.without(request.ever)
     return replace(extras, automerge=False) if _is_to_be_disarmed(request, wanted) else extras

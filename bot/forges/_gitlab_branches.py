@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.core.mark import intent_of
+from bot.core.mark import base_of, intent_of
 from bot.forges._gitlab_connection import Account, Remote
 from bot.forges._our_commits import AMENDED_AFTER
 from bot.forges._preconditions import branch_moved
@@ -29,6 +29,8 @@ class Tip:
     message: str
     intent: str | None
     """None when the commit itself is not ours."""
+    base: str | None
+    """The base branch that it says it was made for, None for the default one."""
     committed: datetime
 
 
@@ -40,11 +42,11 @@ class Branches:
 
     def heads(self, prefix: str) -> dict[str, Tip]:
         """Return every branch that begins with `prefix`: https://docs.gitlab.com/api/branches/#list-repository-branches."""
+        words = {"search": f"^{prefix}"} if prefix else {}
         found = self.remote.read(
             f"list the branches {prefix}*",
             lambda project: [
-                (str(each.name), dict(each.commit))
-                for each in project.branches.list(search=f"^{prefix}", iterator=True)
+                (str(each.name), dict(each.commit)) for each in project.branches.list(iterator=True, **words)
             ],
         )
         return {name: read_tip(commit, self.remote) for name, commit in found if name.startswith(prefix)}
@@ -95,6 +97,7 @@ def read_tip(commit: Mapping[str, Any], remote: Remote) -> Tip:
             parents=tuple(str(each) for each in commit["parent_ids"]),
             message=message,
             intent=claimed if is_ours else None,
+            base=base_of(message),
             committed=datetime.fromisoformat(commit["committed_date"]),
         )
     except ValueError as error:

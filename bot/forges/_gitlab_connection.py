@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -135,6 +136,7 @@ class Connection:
         self._next_write = 0.0
         self._clock = clock
         self._account: Account | None = None
+        self._users: dict[str, int | None] = {}
         self.pause = pause
         self.graphql = f"{url}/api/graphql"
         """Where questions in GraphQL go."""
@@ -201,6 +203,22 @@ class Connection:
             if self._account is None:
                 self._account = self._ask_account()
             return self._account
+
+    def user(self, username: str) -> int | None:
+        """Return the id of somebody by name, None where nobody has it; asked once in a run. Raises RefusedError.
+
+        https://docs.gitlab.com/api/users/#list-users
+        """
+        name = username.casefold()
+
+        def find(client: Gitlab) -> int | None:
+            found = islice(client.users.list(username=username, iterator=True), PER_PAGE)
+            return next((int(each.id) for each in found if str(each.username).casefold() == name), None)
+
+        with self._lock:
+            if name not in self._users:
+                self._users[name] = self.read(f"look for the user {username}", find)
+            return self._users[name]
 
     def _ask_account(self) -> Account:
         """Ask, once in a run: https://docs.gitlab.com/api/users/#get-the-current-user."""

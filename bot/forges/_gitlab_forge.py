@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from gitlab.v4.objects import Project
 
 from bot.core.boxes import labels_of
 from bot.core.mark import TOLD
+from bot.forges._gitlab_automerge import Automerge
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_commit import push_commit
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_errors import understood
+from bot.forges._gitlab_extras import ExtrasWriter, Shown, left_out
 from bot.forges._gitlab_requests import DRAFT, Requests
 from bot.forges._preconditions import base_branch, base_commit, refuse_too_long, request_number
 from bot.forges._refusal import CONFLICT, RefusedError, after
@@ -31,24 +32,28 @@ MAX_TITLE = 255 - len(DRAFT)
 class GitLabForge:
     """Verbs for one project; every verb raises ForgeError."""
 
-    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE, sigil="!")
+    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE, sigil="!", disarms_by_push=True)
 
     def __init__(self, remote: Remote, repository: GitRepository) -> None:
         self._remote = remote
         self._repository = repository
         self._branches = Branches(remote)
         self._requests = Requests(remote)
+        self._extras = ExtrasWriter(remote)
+        self._automerge = Automerge(remote)
+        self._pushed: dict[str, str] = {}
+        """What branches were pointed to in this run."""
 
     def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
         """Return our branches and open requests under `prefix`, and the ended requests of the `wanted` branches.
 
         Requests: one for the branches with their commits, one for each page of open merge requests if there are
         branches, one for the approvals of each open one, and one for each wanted branch without an open one. A merge
-        request whose base moved on is asked whether it conflicts, one that somebody committed to whether we told them;
-        a branch that ends in a merge takes three more.
+        request whose base moved on is asked whether it conflicts, and the project then how it merges; one that somebody
+        committed to whether we told them; a branch that ends in a merge takes three more.
         """
         with understood(self._remote.name):
-            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository.commit)
+            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository)
 
     def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
         """Make one commit on the base's commit and point `branch` to it; return the commit.
@@ -57,13 +62,16 @@ class GitLabForge:
         cannot compare and swap: of two that push in the same moment the last one wins.
         """
         with understood(self._remote.name):
-            return push_commit(self._remote, base_commit(self._repository), branch, changes, message, over)
+            commit = push_commit(self._remote, base_commit(self._repository), branch, changes, message, over)
+        self._pushed[branch] = commit
+        return commit
 
     def open(self, proposal: Proposal) -> Opened:
         """Make the merge request for a branch that exists; one that is already open is amended instead.
 
         https://docs.gitlab.com/api/merge_requests/#create-mr: GitLab makes labels that it does not have.
         """
+        refuse_too_long(proposal.title, proposal.body, self.limits)
         title = DRAFT + proposal.title if proposal.is_draft else proposal.title
         body = {
             "source_branch": proposal.branch,
@@ -71,36 +79,50 @@ class GitLabForge:
             "title": title,
             "description": proposal.body,
         }
-        labels = ",".join(proposal.extras.labels)
-        refuse_too_long(proposal.title, proposal.body, self.limits)
-
-        def create(project: Project) -> dict[str, Any]:
-            return project.mergerequests.create(body | ({"labels": labels} if labels else {})).attributes
-
         with understood(self._remote.name):
+            prepared = self._extras.new(proposal.extras)
+
+            def create(project: Project) -> Shown:
+                return dict(project.mergerequests.create({**body, **prepared.words}).attributes)
+
             try:
                 made = self._remote.write(f"open a merge request for {proposal.branch}", create)
             except RefusedError as refusal:
                 if refusal.status != CONFLICT and not refusal.may_have_worked:
                     raise
                 number = self._open_after(proposal.branch, refusal)
-                made = self._edit(number, {"title": title, "description": proposal.body, "add_labels": labels})
-            missing = [label for label in proposal.extras.labels if label not in made["labels"]]
-            notes = _unlabelled(missing) + _unset(replace(proposal.extras, labels=()))
-            return Opened(int(made["iid"]), str(made["web_url"]), notes)
+                prepared = self._extras.more(number, proposal.extras, self._requests.shown(number))
+                made = self._edit(number, {"title": title, "description": proposal.body, **prepared.words})
+            number = int(made["iid"])
+            notes = (*prepared.notes, *left_out(prepared.sent, made))
+            if proposal.extras.automerge:
+                notes = (*notes, *self._automerge.arm(number, self._pushed.get(proposal.branch)))
+            return Opened(number, str(made["web_url"]), notes)
 
     def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
-        """Change title and body of an open merge request, and take the labels off by which people asked for that.
+        """Change title and body of an open merge request where they are others, and set `extras` on it.
 
-        Whether it is a draft stays as it is.
+        The labels by which people asked for that come off. Whether it is a draft stays as it is, and what people took
+        off stays off. What could not be set is returned in sentences.
         """
         number = request_number(seen)
         refuse_too_long(title, body, self.limits)
+        is_reworded = (title, body) != (seen.title, seen.body)
         with understood(self._remote.name):
-            prefix = DRAFT if self._requests.is_draft(number) else ""
-            answered = {"remove_labels": ",".join(labels_of(seen.asks))} if seen.asks else {}
-            self._edit(number, {"title": prefix + title, "description": body} | answered)
-        return _unset(extras)
+            if extras.automerge is False:
+                self._automerge.disarm(number)
+            notes: tuple[str, ...] = ()
+            if is_reworded or seen.asks or replace(extras, automerge=None) != NO_EXTRAS:
+                shown = self._requests.shown(number)
+                prepared = self._extras.more(number, extras, shown)
+                prefix = DRAFT if shown["draft"] else ""
+                words = {"title": prefix + title, "description": body} if is_reworded else {}
+                words |= {"remove_labels": ",".join(labels_of(seen.asks))} if seen.asks else {}
+                made = self._edit(number, {**words, **prepared.words}) if words or prepared.words else shown
+                notes = (*prepared.notes, *left_out(prepared.sent, made))
+            if extras.automerge:  # last, since it may then be gone
+                notes = (*notes, *self._automerge.arm(number, self._pushed.get(seen.branch, seen.head)))
+        return notes
 
     def close(self, seen: Seen) -> None:
         """Close an open merge request, unmerged; its branch stays."""
@@ -129,27 +151,13 @@ class GitLabForge:
 
     def _open_after(self, branch: str, refusal: RefusedError) -> int:
         """Return the request that is open after making one was refused; the refusal stands where there is none."""
-        number = after(refusal, lambda: self._requests.open_number(branch))
+        number = after(refusal, lambda: self._requests.open_number(branch, base_branch(self._repository)))
         if number is None:
             raise refusal
         return number
 
-    def _edit(self, number: int, words: dict[str, str]) -> dict[str, Any]:
+    def _edit(self, number: int, words: Mapping[str, object]) -> Shown:
         """Change a merge request; return it as it then is."""
         return self._remote.write(
-            f"edit merge request !{number}", lambda project: dict(project.mergerequests.update(number, words))
+            f"edit merge request !{number}", lambda project: dict(project.mergerequests.update(number, dict(words)))
         )
-
-
-def _unlabelled(missing: Sequence[str]) -> tuple[str, ...]:
-    """Say which labels GitLab left out without a word."""
-    if not missing:
-        return ()
-    return (f"GitLab did not add the labels {', '.join(missing)}: give the token the role Developer, or make them.",)
-
-
-def _unset(extras: Extras) -> tuple[str, ...]:
-    """Say what is asked for and not done on GitLab."""
-    if extras == NO_EXTRAS:
-        return ()
-    return ("On GitLab this release sets neither reviewers, assignees and milestones, nor that it merges by itself.",)

@@ -28,6 +28,8 @@ class Head:
     commit: str
     intent: str | None
     """None where it holds anything beyond the base that is not ours."""
+    base: str | None
+    """The base branch that its commit says it was made for, None for the default one."""
     committed: datetime
     """When the commit was made that carries the intent; without one, the last."""
     behind: bool
@@ -56,7 +58,7 @@ class Heads:
             updated = self._updated(tip, self.base)
             if updated is not None:
                 return updated
-        return Head(tip.commit, tip.intent, tip.committed, tip.parents != (self.base,))
+        return Head(tip.commit, tip.intent, tip.base, tip.committed, tip.parents != (self.base,))
 
     def _updated(self, merge: Tip, base: str) -> Head | None:
         """Return a commit of ours with merges of the base above it, and nothing else; None for all else."""
@@ -75,7 +77,7 @@ class Heads:
             f"find what {merge.commit} has of its base branch",
             lambda project: _object(project.repository_merge_base([base, merge.commit]))["id"],
         )
-        return Head(merge.commit, ours.intent, ours.committed, shared != base)
+        return Head(merge.commit, ours.intent, ours.base, ours.committed, shared != base)
 
 
 def _compared(found: Mapping[str, Any], remote: Remote) -> _Compared | None:

@@ -10,27 +10,26 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
+from bot.core.base_branches import Base
 from bot.core.boxes import asked_by
 from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Tip
 from bot.forges._gitlab_connection import Remote
+from bot.forges._gitlab_extras import set_on
 from bot.forges._gitlab_heads import Head, Heads
+from bot.forges._gitlab_merging import MergeState, merge_states, wants_current
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.model.extras import Extras
 from bot.model.proposal import RequestState, Seen
+from bot.ports import GitRepository
 
 MAX_ENDED = 100
 """Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
 MAX_NOTES = 500
 """Notes on one request in which ours is looked for; GitLab writes some itself, and ours stands near the first."""
-MERGE_CHECK = 2.0
-"""Seconds in which GitLab finds out whether a request can be merged, which it does only once it is asked."""
 DRAFT = "Draft: "
 """What a draft is to GitLab: a title that begins so (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
 
-_UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
-_BLOCKED = frozenset({"conflict", "need_rebase"})
-"""Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. A project that merges only by fast-forward
-needs a rebase once its base moved on, and ours is one push anew."""
 _STATES = {
     "opened": RequestState.OPEN,
     "locked": RequestState.OPEN,  # it is being merged
@@ -45,14 +44,34 @@ class _Request:
 
     number: int
     branch: str
+    target: str
+    """The branch that it is to be merged into, which people can change."""
     state: RequestState
     url: str
     title: str
     body: str
+    is_merging: bool
+    """Whether it is being merged just now."""
     is_armed: bool
-    """Whether it is set to merge by itself, or merges just now."""
-    labels: tuple[str, ...]
+    """Whether it is set to merge by itself."""
+    armed_by: str | None
+    """The username of who set it so; None where GitLab does not say."""
+    has: Extras
+    """What is set on it."""
+    opened: datetime
     closed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What was found out about branches and open requests."""
+
+    base: Base
+    heads: Mapping[str, Head]
+    states: Mapping[int, MergeState]
+    """What GitLab says of merging them, of those whose base moved on."""
+    strict: bool
+    """Whether only what is up to date may be merged; asked for only where something is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,36 +80,57 @@ class Requests:
 
     remote: Remote
 
-    def seen(self, tips: Mapping[str, Tip], wanted: frozenset[str], base: str | None) -> tuple[Seen, ...]:
+    def seen(self, tips: Mapping[str, Tip], wanted: frozenset[str], repository: GitRepository) -> tuple[Seen, ...]:
         """Return what there is of the branches in `tips`, and the ended requests of `wanted`.
 
-        `base` is the commit of the base branch: what stands on it cannot conflict with it.
+        `repository` names the base branch and its commit: what stands on that cannot conflict with it, and what was
+        made for another one is left out.
         """
-        look = Heads(self.remote, base).look
-        heads = {branch: look(tip) for branch, tip in sorted(tips.items())}
         # Without a branch nothing can be merged: GitLab closes such a request, if not at once.
-        listed = [each for each in self._open() if each.branch in heads] if heads else []
+        listed = [each for each in self._open() if each.branch in tips] if tips else []
+        base = Base(repository.base_branch, repository.other_base)
+        spoken_for = {each.branch for each in listed}
+        near = {each.branch for each in listed if each.target == base.name}
+        look = Heads(self.remote, repository.commit).look
+        heads = {
+            branch: look(tip)
+            for branch, tip in sorted(tips.items())
+            if branch in wanted or branch in near or branch not in spoken_for
+        }
+        listed = [each for each in listed if _owns(base, each, heads, wanted)]
         for branch in sorted(wanted - {each.branch for each in listed}):
             listed += self._of_branch(branch)
         shown = [each for each in listed if each.state is not RequestState.OPEN or each.branch in heads]
         newest_first = sorted(shown, key=lambda each: each.number, reverse=True)
         open_ones = [each for each in shown if each.state is RequestState.OPEN]
-        conflicted = self._conflicted([each.number for each in open_ones if _may_conflict(heads[each.branch])])
+        behind = [each.number for each in open_ones if _may_conflict(heads[each.branch])]
+        context = _Context(
+            base=base,
+            heads=heads,
+            states=merge_states(self.remote, behind),
+            strict=bool(behind) and wants_current(self.remote),
+        )
         open_branches = {each.branch for each in open_ones}
         return (
-            *(self._of_request(each, heads.get(each.branch), conflicted) for each in newest_first),
-            *(_bare(branch, heads[branch]) for branch in sorted(heads.keys() - open_branches)),
+            *(self._of_request(each, context) for each in newest_first),
+            *(
+                _bare(branch, head)
+                for branch, head in heads.items()
+                if branch not in spoken_for | open_branches
+                and base.owns_branch(is_wanted=branch in wanted, is_ours=head.intent is not None, stated=head.base)
+            ),
         )
 
-    def open_number(self, branch: str) -> int | None:
-        """Return the number of the newest open request of a branch."""
-        found = self._list(f"look for the merge request of {branch}", None, state="opened", source_branch=branch)
+    def open_number(self, branch: str, target: str) -> int | None:
+        """Return the number of the newest open request of a branch into `target`."""
+        words = {"state": "opened", "source_branch": branch, "target_branch": target}
+        found = self._list(f"look for the merge request of {branch}", None, **words)
         return max((each.number for each in found), default=None)
 
-    def is_draft(self, number: int) -> bool:
-        """Say whether a request is a draft now, whoever made it one."""
+    def shown(self, number: int) -> Mapping[str, Any]:
+        """Return a request as it is now: https://docs.gitlab.com/api/merge_requests/#get-single-mr."""
         return self.remote.read(
-            f"read merge request !{number}", lambda project: bool(project.mergerequests.get(number).draft)
+            f"read merge request !{number}", lambda project: dict(project.mergerequests.get(number).attributes)
         )
 
     def _open(self) -> list[_Request]:
@@ -109,25 +149,6 @@ class Requests:
             return [_request(each.attributes) for each in islice(found, most) if _is_own(each.attributes)]
 
         return self.remote.read(action, ask)
-
-    def _conflicted(self, numbers: list[int]) -> frozenset[int]:
-        """Return which requests GitLab knows to conflict; the first question makes it find out, the second is told."""
-        states = {number: self._merge_state(number) for number in numbers}
-        unknown = [number for number, (is_known, _) in states.items() if not is_known]
-        if unknown:
-            self.remote.connection.pause(MERGE_CHECK)
-            states |= {number: self._merge_state(number) for number in unknown}
-        return frozenset(number for number, (_, conflicts) in states.items() if conflicts)
-
-    def _merge_state(self, number: int) -> tuple[bool, bool]:
-        """Return whether GitLab knows already, and whether it cannot be merged as it is."""
-
-        def ask(project: Project) -> tuple[bool, bool]:
-            found = project.mergerequests.get(number).attributes
-            status = found.get("detailed_merge_status")
-            return status not in _UNKNOWN, bool(found["has_conflicts"]) or status in _BLOCKED
-
-        return self.remote.read(f"read merge request !{number}", ask)
 
     def _is_approved(self, number: int) -> bool:
         """Say whether anybody approved it: https://docs.gitlab.com/api/merge_request_approvals/."""
@@ -151,26 +172,48 @@ class Requests:
 
         return self.remote.read(f"read the notes on merge request !{number}", ask)
 
-    def _of_request(self, request: _Request, head: Head | None, conflicted: frozenset[int]) -> Seen:
+    def _is_ours(self, username: str | None) -> bool:
+        ours = self.remote.connection.account().username
+        return ours is not None and username is not None and username.lower() == ours.lower()
+
+    def _of_request(self, request: _Request, context: _Context) -> Seen:
+        head = context.heads.get(request.branch)
         is_open = request.state is RequestState.OPEN
-        is_ours = head is not None and head.intent is not None
+        is_here = request.target == context.base.name
+        intent = head.intent if head is not None and (is_here or not is_open) else None
+        is_ours = intent is not None
+        armed = request.is_armed and self._is_ours(request.armed_by)
+        state = context.states.get(request.number)
         return Seen(
             branch=request.branch,
             state=request.state,
             head=head.commit if head else None,
-            intent=head.intent if head else None,
+            intent=intent,  # what a person pointed elsewhere is left alone like what a person committed to
             number=request.number,
             url=request.url,
             title=request.title,
             body=request.body,
-            conflicts=request.number in conflicted,
+            conflicts=state is not None and state.conflicts,
             told=is_open and not is_ours and self._is_told(request.number),
-            accepted=request.is_armed or (is_open and is_ours and self._is_approved(request.number)),
+            accepted=request.is_merging
+            or (request.is_armed and not armed)
+            or (is_open and is_ours and self._is_approved(request.number)),
+            armed=armed,
+            ever=request.has if is_open else None,
             committed=head.committed if head else None,
             behind=head is not None and head.behind,
-            asks=asked_by(request.labels),
+            strict=state is not None and (context.strict or state.needs_rebase),
+            asks=asked_by(request.has.labels),
+            opened=request.opened,
             closed=request.closed,
         )
+
+
+def _owns(base: Base, request: _Request, heads: Mapping[str, Head], wanted: frozenset[str]) -> bool:
+    head = heads.get(request.branch)
+    return head is not None and base.owns_request(
+        request.target, is_wanted=request.branch in wanted, is_ours=head.intent is not None, stated=head.base
+    )
 
 
 def _may_conflict(head: Head) -> bool:
@@ -190,15 +233,20 @@ def _is_own(found: Mapping[str, Any]) -> bool:
 def _request(found: Mapping[str, Any]) -> _Request:
     title = str(found["title"])
     state = _STATES[found["state"]]
+    is_armed = state is RequestState.OPEN and bool(found.get("merge_when_pipeline_succeeds"))
     ended = found.get("closed_at") or found.get("merged_at")
     return _Request(
         number=int(found["iid"]),
         branch=str(found["source_branch"]),
+        target=str(found["target_branch"]),
         state=state,
         url=str(found["web_url"]),
         title=title.removeprefix(DRAFT) if found.get("draft") else title,
         body=str(found.get("description") or ""),
-        is_armed=bool(found.get("merge_when_pipeline_succeeds")) or found["state"] == "locked",
-        labels=tuple(map(str, found.get("labels") or ())),
+        is_merging=found["state"] == "locked",
+        is_armed=is_armed,
+        armed_by=str(found["merge_user"]["username"]) if is_armed and found.get("merge_user") else None,
+        has=set_on(found),
+        opened=datetime.fromisoformat(found["created_at"]),
         closed=datetime.fromisoformat(ended) if ended else None,
     )

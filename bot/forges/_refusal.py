@@ -15,7 +15,8 @@ MAX_WAIT = 60.0
 LONGEST_WAIT = 10 * 365 * 86_400.0
 """Seconds that a message can name; more is no time of anybody's."""
 
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, INVALID, TOO_MANY = 401, 403, 404, 409, 422, 429
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 401, 403, 404, 405, 406
+CONFLICT, INVALID, TOO_MANY = 409, 422, 429
 SERVER_ERROR = 500
 """The first status that is the server's own fault."""
 

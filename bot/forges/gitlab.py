@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bot.core.base_branches import beginning, chosen
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_catalogue import Catalogue, Listed
 from bot.forges._gitlab_connection import Connection, JobToken, Remote
@@ -41,6 +42,7 @@ class GitLabFleet:
         token: str | JobToken | None = None,
         *,
         selected: Sequence[str | Selection] = (),
+        base_branches: Sequence[str] = (),
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
@@ -49,8 +51,10 @@ class GitLabFleet:
 
         With the token of a job they are read by git alone, and only those that are named.
 
-        `url` is where people look, `ca` a file of certificates to trust instead of the usual ones, `pause` what waits.
+        `url` is where people look, `base_branches` globs (without any it is the default branch), `ca` a file of
+        certificates to trust instead of the usual ones, `pause` what waits.
         """
+        self._base_branches = tuple(base_branches)
         self._names = tuple(each for each in selected if isinstance(each, str))
         self._selections = tuple(each for each in selected if isinstance(each, Selection))
         self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
@@ -61,13 +65,13 @@ class GitLabFleet:
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
         """Yield what the config selects, or of that only the names in `only` when it is not empty.
 
-        GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once, by the
-        path that it has now: one that moved is found by its old one.
+        GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once for each
+        of its base branches, by the path that it has now: one that moved is found by its old one.
         """
         wanted = frozenset(name.lower() for name in only)
-        done: set[str] = set()
+        done: set[tuple[str, str | None]] = set()
         for found in self._find(wanted):
-            key = (found.subject if isinstance(found, Failed) else found.name).lower()
+            key = (found.subject, None) if isinstance(found, Failed) else (found.name.lower(), found.base_branch)
             if key not in done:
                 done.add(key)
                 yield found
@@ -89,23 +93,27 @@ class GitLabFleet:
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         for name in self._names:
             if not wanted or name.lower() in wanted:
-                yield self._named(name)
+                yield from self._named(name)
         for selection in self._selections:
             yield from self._selected(selection, wanted)
 
-    def _named(self, name: str) -> GitRepository | Failed:
+    def _named(self, name: str) -> Iterator[GitRepository | Failed]:
         try:
             if self._connection.is_of_job:
-                return self._by_git(name)
+                yield self._by_git(name)
+                return
             listed = self._catalogue.named(name)
         except RefusedError as refusal:
-            return Failed(name, Stage.SURVEY, str(refusal))
-        found = self._look(listed)
-        if isinstance(found, Failed) or found.name.lower() == name.lower():
-            return found
-        return replace(found, known_as=name)
+            yield Failed(name, Stage.SURVEY, str(refusal))
+            return
+        known_as = name if listed.name.lower() != name.lower() else None
+        for found in self._look(listed):
+            yield found if isinstance(found, Failed) else replace(found, known_as=known_as)
 
     def _by_git(self, name: str) -> GitRepository:
+        if self._base_branches:
+            what = f"a job token looks at the default branch of {name} alone; leave `base_branches` out"
+            raise RefusedError(f"{what}, or let `token_env` name an access token", status=None)
         try:
             branch, commit = self._connection.origin(name).head() or (None, None)
         except RefusedError as refusal:
@@ -129,11 +137,11 @@ class GitLabFleet:
         for each in listed:
             if each.is_dead or not selection.takes(each.name, each.topics):
                 continue
-            found = self._look(each)
-            if isinstance(found, Failed):
-                yield found
-            elif found.commit is not None:
-                yield replace(found, is_selected=True)
+            for found in self._look(each):
+                if isinstance(found, Failed):
+                    yield found
+                elif found.commit is not None or self._base_branches:
+                    yield replace(found, is_selected=True)
 
     def _asked_for(self, names: Sequence[str]) -> Iterator[Listed]:
         """Yield those of some projects that are there: what is not is not selected, either. Raises RefusedError."""
@@ -144,18 +152,32 @@ class GitLabFleet:
                 if refusal.status != NOT_FOUND:
                     raise
 
-    def _look(self, listed: Listed) -> GitRepository | Failed:
-        """Return a project as it stands: its base branch is the default branch."""
+    def _look(self, listed: Listed) -> list[GitRepository | Failed]:
+        """Return a project as it stands, once for each of its base branches; without any where it has none."""
         self._numbers[listed.name] = listed.number
-        branch, commit = listed.default_branch, listed.head
         try:
-            if branch is not None and commit is None:
-                with understood(listed.name):
-                    head = Branches(self._remote(listed.name)).head(branch)
-                branch, commit = (branch, head.commit) if head is not None else (None, None)
+            with understood(listed.name):
+                bases = self._bases(listed)
         except RefusedError as refusal:
-            return Failed(listed.name, Stage.SURVEY, str(refusal))
-        return GitRepository(KIND, listed.name, branch, commit, host=self._host)
+            return [Failed(listed.name, Stage.SURVEY, str(refusal))]
+        found = GitRepository(KIND, listed.name, None, None, host=self._host)
+        return [
+            replace(found, base_branch=branch, commit=commit, is_default_base=branch == listed.default_branch)
+            for branch, commit in bases
+        ] or [found]
+
+    def _bases(self, listed: Listed) -> list[tuple[str, str]]:
+        """Return the base branches of a project with their commits. Raises RefusedError."""
+        branches = Branches(self._remote(listed.name))
+        if self._base_branches:
+            prefixes = [beginning(glob) for glob in self._base_branches]
+            heads = {branch: tip.commit for each in prefixes for branch, tip in branches.heads(each).items()}
+            return [(branch, heads[branch]) for branch in chosen(self._base_branches, heads)]
+        default, commit = listed.default_branch, listed.head
+        if default is not None and commit is None:
+            head = branches.head(default)
+            commit = head.commit if head is not None else None
+        return [(default, commit)] if default is not None and commit is not None else []
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._numbers.get(name))

@@ -133,7 +133,10 @@ class Seen:
     armed: bool = False
     """Whether our own account set it to merge by itself."""
     ever: Extras | None = None
-    """What was set on it at any time, though people may have taken it off again; None where the forge cannot say."""
+    """What was set on it at any time, though people may have taken it off again; None where the forge cannot say.
+
+    Where that takes a forge more questions it is what is set now: then `amend` asks them, and leaves off the rest.
+    """
     committed: datetime | None = None
     """When our commit was made; where there is none, the last."""
     behind: bool = False

@@ -103,6 +103,8 @@ class Performer:
             extras = replace(extras, automerge=None)
         if step.push:
             self._push(proposal, seen)
+            if self.forge.limits.disarms_by_push and seen.armed and proposal.extras.automerge:
+                extras = replace(extras, automerge=True)
         if step.amend or extras != NO_EXTRAS:
             title, body = (proposal.title, proposal.body) if step.amend else (seen.title, seen.body)
             notes += self.forge.amend(seen, title, body, extras)

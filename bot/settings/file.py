@@ -105,7 +105,7 @@ def _forge(forge: schema.Github | schema.Gitlab | schema.Local, folder: Path) ->
     named = tuple(each for each in forge.repositories or () if isinstance(each, str))
     owners = tuple(_owner(each) for each in forge.repositories or () if not isinstance(each, str))
     if isinstance(forge, schema.Gitlab):
-        return values.GitlabSettings(forge.url, forge.token_env, ca, named, owners)
+        return values.GitlabSettings(forge.url, forge.token_env, ca, named, owners, forge.base_branches or ())
     return values.GithubSettings(
         url=forge.url,
         token_env=forge.token_env,

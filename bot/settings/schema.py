@@ -102,6 +102,8 @@ class Gitlab(Section):
     """A file of CA certificates to trust for this forge; relative to this file."""
     repositories: SomeOf[ProjectOrGroup]
     """Projects one by one, by their full paths (`group/subgroup/project`), or those of a group or a person."""
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs over the branches that proposals are made to. Absent: the default branch."""
 
 
 class Local(Section):

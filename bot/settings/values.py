@@ -109,6 +109,8 @@ class GitlabSettings:
     """Full paths of projects, named one by one."""
     owners: tuple[OwnerSelection, ...] = ()
     """Groups, each with its subgroups, and people."""
+    base_branches: tuple[str, ...] = ()
+    """Globs; empty for the default branch."""
 
 
 @dataclass(frozen=True, slots=True)

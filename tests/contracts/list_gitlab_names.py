@@ -3,8 +3,9 @@
     python tests/contracts/list_gitlab_names.py doc/api/openapi/openapi_v2.yaml schema.graphql
 
 writes `gitlab_names.json` beside this file. Names are all that is taken: the description's types are wrong throughout,
-and its licence is not ours. What the description leaves out (the current user, notes, issues) is listed here by hand
-from https://docs.gitlab.com/api/users/, https://docs.gitlab.com/api/notes/ and https://docs.gitlab.com/api/issues/.
+and its licence is not ours. What the description leaves out (the current user, notes, issues, milestones, events of
+labels, what is newer than it) is listed here by hand from the pages below https://docs.gitlab.com/api/. Cancelling a
+merge is, too: the description has it answer with a merge request, and GitLab answers with a status.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from graphql import DocumentNode, ObjectTypeDefinitionNode, parse
 PREFIX = "/api/v4"
 PROJECT = "/projects/{id}"
 REQUEST = f"{PROJECT}/merge_requests/{{merge_request_iid}}"
+EVENTS = f"{PROJECT}/merge_requests/{{eventable_id}}"
 OPERATIONS = (
     "get /groups/{id}/projects",
     "get /users/{user_id}/projects",
@@ -41,6 +43,9 @@ OPERATIONS = (
     f"put {REQUEST}",
     f"get {REQUEST}/approvals",
     f"get {REQUEST}/approval_state",
+    "get /users",
+    f"put {REQUEST}/merge",
+    f"get {EVENTS}/resource_milestone_events",
 )
 BY_HAND = {
     "get /user": {
@@ -68,6 +73,23 @@ ISSUE = {
 }
 BY_HAND[f"get {PROJECT}/issues"] = ISSUE | {"parameters": ["labels", "state", "scope", "author_username", "page"]}
 BY_HAND[f"post {PROJECT}/issues"] = BY_HAND[f"put {PROJECT}/issues/{{issue_iid}}"] = ISSUE
+BY_HAND[f"get {PROJECT}/milestones"] = {
+    "parameters": ["iids", "state", "title", "search", "include_ancestors", "updated_before", "updated_after"],
+    "answer": [
+        *("id", "iid", "project_id", "group_id", "title", "description", "due_date", "start_date", "state"),
+        *("created_at", "updated_at", "expired", "web_url"),
+    ],
+}
+BY_HAND[f"get {EVENTS}/resource_label_events"] = {
+    "parameters": ["page", "per_page"],
+    "answer": ["id", "user", "created_at", "resource_type", "resource_id", "label", "action"],
+}
+BY_HAND[f"post {REQUEST}/cancel_merge_when_pipeline_succeeds"] = {
+    "parameters": [],
+    "answer": ["status", "message", "http_status"],
+}
+NEWER = {f"put {REQUEST}/merge": ["auto_merge"]}
+"""Parameters that came after the description."""
 BY_HAND[f"post {REQUEST}/notes"] = BY_HAND[f"get {REQUEST}/notes"] | {
     "parameters": ["body", "confidential", "internal", "created_at", "merge_request_diff_head_sha"]
 }
@@ -101,7 +123,11 @@ def names_of(whole: dict[str, Any]) -> dict[str, Any]:
         answers = [answer["schema"] for answer in described["responses"].values() if "schema" in answer]
         parameters = [each["name"] for each in described["parameters"] if each["in"] == "query"]
         found[operation] = {
-            "parameters": parameters + [name for schema in body for name in _properties(whole, schema)],
+            "parameters": [
+                *parameters,
+                *(name for schema in body for name in _properties(whole, schema)),
+                *NEWER.get(operation, ()),
+            ],
             "answer": list(_properties(whole, answers[0])) if answers else [],
         }
         for schema in body:

@@ -371,6 +371,12 @@ def test_what_the_forge_refuses_is_tried_for_two_days_and_with_every_refresh():
     assert _step(LABELLED, moved) == Refresh(moved, LABELLED, push=True, amend=False, extras=LABELLED.extras)
 
 
+def test_what_a_refreshed_request_lacks_is_tried_for_two_days_after_our_commit():
+    before = _seen(ever=Extras(), opened=NOW - timedelta(days=9), committed=NOW - timedelta(days=1))
+    assert _step(LABELLED, before).extras == LABELLED.extras
+    assert _step(LABELLED, replace(before, committed=NOW - timedelta(days=2))).reason is LeaveReason.UNCHANGED
+
+
 def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
     before = _seen(ever=None, opened=NOW)
     assert _step(LABELLED, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from support.contract_scene import BODY, BRANCH, CHANGES, INTENT, OTHER, PREFIX, message_of, proposal
 from support.github.stand import GitHubAppStand, GitHubStand
+from support.gitlab.stand import GitLabStand
+from support.hosted_stand import HostedStand
 from support.stands import LocalStand
 
 from bot.core.mark import signed
@@ -12,11 +14,12 @@ from bot.model.proposal import Proposal, RequestState
 from bot.model.report import Failed
 from bot.ports import GitRepository
 
-pytestmark = pytest.mark.over_forges(gitlab="its default branch alone, in this release")
+pytestmark = pytest.mark.over_forges
 
 RELEASE = "release/1"
 OF_RELEASE = "basebump/python-3.12-slim-c0ffee00"
-STANDS = {"local": LocalStand, "github": GitHubStand, "github-app": GitHubAppStand}
+SERVERS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
+STANDS = {"local": LocalStand, **SERVERS}
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
 
 
@@ -96,8 +99,8 @@ def test_a_proposal_stands_on_its_base_branch_and_asks_to_be_merged_there(stand)
     (commit, *_) = stand.git.log(f"refs/heads/{OF_RELEASE}", without=f"refs/heads/{RELEASE}")
     assert commit.parents == (stand.branches()[RELEASE],)
     assert stand.files(OF_RELEASE)["README.md"].content == b"This is release/1.\n"
-    if isinstance(stand, GitHubStand):
-        assert [pull.base for pull in stand.repository.pulls] == [RELEASE]
+    if isinstance(stand, HostedStand):
+        assert stand.targets() == [RELEASE]
 
 
 def test_an_open_request_is_seen_for_its_own_base_branch_only(stand):
@@ -146,36 +149,50 @@ def test_a_merge_into_its_base_branch_ends_a_proposal(stand):
     assert (OF_RELEASE, RequestState.OPEN) not in _seen(stand, "main")
 
 
-# GitHub's own
+# Servers
 
 
-@pytest.fixture
-def github(tmp_path):
-    stand = GitHubStand(tmp_path, FILES)
+@pytest.fixture(params=SERVERS)
+def server(request, tmp_path):
+    """Return the same where the forge is a server."""
+    stand = SERVERS[request.param](tmp_path, FILES)
     stand.commit(RELEASE, {"README.md": "This is release/1.\n"})
     stand.base_branches = ("main", "release/*")
     yield stand
     stand.end()
 
 
-def test_a_request_that_a_person_pointed_to_another_branch_is_left_alone_by_both(github):
-    _propose(github, BRANCH, "main")
-    github.repository.open_pull(BRANCH).base = RELEASE
-    (seen,) = github.forge("main").seen(PREFIX, frozenset({BRANCH}))
+@pytest.fixture
+def github(tmp_path):
+    stand = GitHubStand(tmp_path, FILES)
+    yield stand
+    stand.end()
+
+
+@pytest.fixture
+def gitlab(tmp_path):
+    stand = GitLabStand(tmp_path, FILES)
+    yield stand
+    stand.end()
+
+
+def test_a_request_that_a_person_pointed_to_another_branch_is_left_alone_by_both(server):
+    _propose(server, BRANCH, "main")
+    server.point_to(BRANCH, RELEASE)
+    (seen,) = server.forge("main").seen(PREFIX, frozenset({BRANCH}))
     assert (seen.state, seen.intent) == (RequestState.OPEN, None)
-    assert github.forge("main").seen(PREFIX, frozenset()) == ()
-    assert github.forge(RELEASE).seen(PREFIX, frozenset()) == ()
+    assert server.forge("main").seen(PREFIX, frozenset()) == ()
+    assert server.forge(RELEASE).seen(PREFIX, frozenset()) == ()
 
 
-def test_a_request_of_a_person_from_the_same_branch_to_another_one_changes_nothing(github):
-    _propose(github, BRANCH, "main")
-    ada = github.server.world.accounts["ada"]
-    github.server.world.propose(github.repository, github.repository, BRANCH, ada, base=RELEASE)
-    assert _seen(github, "main") == {(BRANCH, RequestState.OPEN)}
-    assert _seen(github, RELEASE) == set()
+def test_a_request_of_a_person_from_the_same_branch_to_another_one_changes_nothing(server):
+    _propose(server, BRANCH, "main")
+    server.propose_by_hand(BRANCH, RELEASE)
+    assert _seen(server, "main") == {(BRANCH, RequestState.OPEN)}
+    assert _seen(server, RELEASE) == set()
 
 
-def test_branches_are_listed_only_as_far_as_globs_reach(github):
+def test_github_lists_branches_only_as_far_as_globs_reach(github):
     github.base_branches = ("main", "release/*", "rel*/2")
     list(github.fleet().repositories(frozenset()))
     asked = [line for line in github.server.lines if "matching-refs" in line]
@@ -186,8 +203,32 @@ def test_branches_are_listed_only_as_far_as_globs_reach(github):
     ]
 
 
-def test_the_trailer_of_a_base_branch_does_not_hide_the_intent(github):
+def test_gitlab_is_asked_for_branches_only_as_far_as_globs_reach(gitlab):
+    gitlab.base_branches = ("main", "rel*/2")
+    list(gitlab.fleet().repositories(frozenset()))
+    asked = [exchange.asked.words.get("search") for exchange in gitlab.server.exchanges if "/branches" in exchange.line]
+    assert asked == ["^main", "^rel"]
+
+
+def test_gitlab_is_asked_for_all_branches_where_a_glob_begins_with_anything(gitlab):
+    gitlab.base_branches = ("*",)
+    (found,) = gitlab.fleet().repositories(frozenset())
+    assert found.base_branch == "main"
+    assert "search" not in gitlab.server.exchanges[-1].asked.words
+
+
+def test_on_gitlab_a_request_into_another_branch_is_not_taken_for_the_one_that_is_to_be_opened(gitlab):
+    gitlab.commit(RELEASE, {"README.md": "This is release/1.\n"})
+    _push(gitlab, BRANCH, "main")
+    gitlab.propose_by_hand(BRANCH, RELEASE)
+    gitlab.server.fail("POST .*/merge_requests", gitlab.server.problem(502), works=True)
+    words = proposal(BRANCH)
+    assert gitlab.forge("main").open(words).number == 2
+    assert [each.title for each in gitlab.project.requests] == ["A change", words.title]
+
+
+def test_the_trailer_of_a_base_branch_does_not_hide_the_intent(server):
     assert message_of().count("Basebump-Intent") == 1
-    _push(github, OF_RELEASE, RELEASE)
-    (seen,) = github.forge(RELEASE).seen(PREFIX, frozenset())
+    _push(server, OF_RELEASE, RELEASE)
+    (seen,) = server.forge(RELEASE).seen(PREFIX, frozenset())
     assert seen.intent == INTENT

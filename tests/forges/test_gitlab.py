@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -88,11 +89,14 @@ def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
     assert gitlab.writes == []
 
 
-def test_this_gitlab_stores_texts_with_lf_whatever_they_have(gitlab):
+@pytest.mark.parametrize("encoding", ["text", "base64"])
+def test_this_gitlab_stores_texts_with_lf_whatever_they_have_and_however_they_are_sent(gitlab, encoding):
     """The trap that the claim above is about: Gitaly has `core.autocrlf` on."""
     fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
     body = {"branch": "main", "commit_message": "Windows"}
-    action = {"action": "update", "file_path": "app/Dockerfile", "content": "FROM node:23\r\n"}
+    text = "FROM node:23\r\n"
+    content = text if encoding == "text" else base64.b64encode(text.encode()).decode()
+    action = {"action": "update", "file_path": "app/Dockerfile", "content": content, "encoding": encoding}
     fleet._connection.write(
         "commit", lambda client: client.projects.get(gitlab.project.id).commits.create(body | {"actions": [action]})
     )

@@ -20,10 +20,12 @@ from support.contract_scene import (
 )
 from support.git import ADA, Person
 from support.gitlab.stand import TOKEN
+from support.gitlab.state import Milestone
 
 from bot.forges import _gitlab_heads
-from bot.forges._gitlab_requests import MERGE_CHECK
+from bot.forges._gitlab_merging import MERGE_CHECK
 from bot.forges.gitlab import GitLabFleet
+from bot.model.extras import Extras
 from bot.model.proposal import RequestState
 
 # What a run asks when nothing changed
@@ -65,17 +67,6 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_gitlab_k
     assert pauses == [MERGE_CHECK]
 
 
-def test_where_only_fast_forwards_are_merged_a_base_that_moved_is_in_the_way_until_it_is_pushed_anew(gitlab):
-    gitlab.project.is_fast_forward = True
-    propose(gitlab)
-    assert not open_one(gitlab).conflicts
-    gitlab.commit("main", {"README.md": "Elsewhere.\n"})
-    seen = open_one(gitlab)
-    assert seen.conflicts
-    push(gitlab, over=seen.head)
-    assert not open_one(gitlab).conflicts
-
-
 def test_every_page_of_open_requests_is_read(gitlab):
     gitlab.git.commit("feature", {"README.md": "A person's.\n"})
     propose(gitlab)
@@ -112,10 +103,23 @@ def test_ended_requests_come_newest_first(gitlab):
 # What people said to it
 
 
-def test_a_request_that_is_set_to_merge_by_itself_is_accepted(gitlab):
+def test_a_request_that_a_person_set_to_merge_by_itself_is_accepted(gitlab):
     propose(gitlab)
-    gitlab.project.open_request(BRANCH).armed = True
-    assert open_one(gitlab).accepted
+    gitlab.project.open_request(BRANCH).armed_by = gitlab.server.world.ada
+    seen = open_one(gitlab)
+    assert (seen.accepted, seen.armed, seen.ever.automerge) == (True, False, True)
+
+
+def test_what_is_set_on_a_request_takes_no_question(gitlab):
+    propose(gitlab)
+    ada, request = gitlab.server.world.ada, gitlab.project.open_request(BRANCH)
+    request.labels, request.reviewers, request.assignees = ["docker"], [ada], [ada]
+    request.milestone = Milestone(7, "Next")
+    forge = gitlab.forge()
+    with gitlab.server.watched() as lines:
+        (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
+    assert seen.ever == Extras(("docker",), ("ada",), ("ada",), "Next")
+    assert len(lines) == 3 + 1  # whose token it is
 
 
 def test_a_request_that_somebody_approved_is_accepted(gitlab):
@@ -162,7 +166,7 @@ def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
         forge.seen(PREFIX, frozenset())
     (ours,) = [each.oid for each in gitlab.commits(BRANCH) if len(each.parents) == 1]
     merge = ["repository/compare", f"repository/commits/{ours}/diff", "repository/merge_base"]
-    assert _paths(lines) == ["repository/branches", *merge, "merge_requests", "merge_requests/1/approvals"]
+    assert _paths(lines) == ["repository/branches", "merge_requests", *merge, "merge_requests/1/approvals"]
 
 
 @pytest.mark.parametrize("key", ["compare_timeout", "diff", "files", "merges"])

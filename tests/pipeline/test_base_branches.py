@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
 from support.kill_points import note_kills
 from support.stands import Killed, LocalStand
 from support.worlds import build, outcomes
@@ -19,9 +20,7 @@ from bot.model.rules import Match, Rule
 
 pytestmark = [
     pytest.mark.real("git"),
-    pytest.mark.over_forges(
-        github_app="tokens aside, it is asked as with a token", gitlab="its default branch alone, in this release"
-    ),
+    pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token"),
 ]
 
 PYTHON = Line("docker.io/library/python", "3.12-slim")
@@ -30,7 +29,7 @@ OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 OF_MAIN = branch_name("basebump/", PYTHON, line_key(PYTHON))
 OF_RELEASE = branch_name("basebump/", PYTHON, line_key(PYTHON, base=RELEASE))
-STANDS = {"local": LocalStand, "github": GitHubStand}
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
 
 
 @pytest.fixture(params=STANDS)

@@ -72,6 +72,7 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
             token_env: T
             ca: company.pem
             repositories: [{owner: acme/shop, include: "**-service", topics: [Big Topic]}, acme/shop/web]
+            base_branches: main
           - {kind: local, url: ../repositories}
           - {kind: local, url: /srv/git, repositories: [web, tools/builder/], base_branches: main}
         """
@@ -91,6 +92,7 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
             ca=tmp_path / "company.pem",
             repositories=("acme/shop/web",),
             owners=(OwnerSelection("acme/shop", ("**-service",), (), ("Big Topic",)),),
+            base_branches=("main",),
         ),
         LocalSettings(tmp_path / "../repositories", None),
         LocalSettings(Path("/srv/git"), ("web", "tools/builder"), ("main",)),

@@ -50,12 +50,20 @@ class HostedStand(GitStand):
         """Return what looks at some repositories of the server at `url` with the token, and waits by `pause`."""
 
     @abstractmethod
-    def propose_by_hand(self, branch: str) -> None:
+    def propose_by_hand(self, branch: str, target: str = "main") -> None:
         """Let a person open a request for a branch, though there is one."""
 
     @abstractmethod
     def label(self, branch: str, label: str) -> None:
         """Let a person give a label to the newest request of a branch, open or not."""
+
+    @abstractmethod
+    def point_to(self, branch: str, target: str) -> None:
+        """Let a person choose another branch that the open request of a branch is to be merged into."""
+
+    @abstractmethod
+    def targets(self) -> list[str]:
+        """Return the branch that each request is to be merged into, oldest first."""
 
     def end(self) -> None:
         self.server.stop()

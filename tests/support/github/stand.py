@@ -53,9 +53,15 @@ class GitHubStand(HostedStand):
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
         return GitHubFleet(url, TOKEN, selected=names, pause=pause)
 
-    def propose_by_hand(self, branch: str) -> None:
+    def propose_by_hand(self, branch: str, target: str = "main") -> None:
         world = self.server.world
-        world.propose(self.repository, self.repository, branch, world.accounts["ada"])
+        world.propose(self.repository, self.repository, branch, world.accounts["ada"], base=target)
+
+    def point_to(self, branch: str, target: str) -> None:
+        self.repository.open_pull(branch).base = target
+
+    def targets(self) -> list[str]:
+        return [each.base for each in self.repository.pulls]
 
     def label(self, branch: str, label: str) -> None:
         self.repository.labels.setdefault(label, ("ededed", ""))

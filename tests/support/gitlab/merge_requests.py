@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from support.forge_server import Reply
 from support.gitlab.calls import Call, ProblemError, missing
-from support.gitlab.state import MergeRequest, Note
+from support.gitlab.state import MergeRequest, Note, User
 
 MAX_TITLE, MAX_DESCRIPTION = 255, 1_048_576
 
 
 def list_requests(call: Call) -> Reply:
     state, branch = call.words.get("state", "all"), call.words.get("source_branch")
-    found = [each for each in call.project.requests if state in (each.state, "all") and branch in (each.branch, None)]
+    target = call.words.get("target_branch")
+    found = [
+        each
+        for each in call.project.requests
+        if state in (each.state, "all") and branch in (each.branch, None) and target in (each.target, None)
+    ]
     if call.words.get("sort", "desc") == "desc":
         found.reverse()
     return call.page([call.shapes.request(call.project, each) for each in found])
 
 
 def get_request(call: Call, number: str) -> Reply:
-    return Reply(200, call.shapes.one_request(call.project, _request(call, number)))
+    return Reply(200, call.shapes.one_request(call.project, find(call, number)))
 
 
 def create_request(call: Call) -> Reply:
@@ -37,13 +44,14 @@ def create_request(call: Call) -> Reply:
             raise ProblemError(400, {f"{kind.lower()}_branch": [f'"{branch}" does not exist']})
     user = call.writer.user
     request = call.world.propose(project, project, source, user, title, description=description, target=target)
+    request.note(user, "added 1 commit")
     _label(call, request, call.words.get("labels", ""))
-    request.notes.append(Note(call.world.next_id(), user, "added 1 commit", system=True))
+    _set_people_and_milestone(call, request)
     return Reply(201, call.shapes.one_request(project, request))
 
 
 def edit_request(call: Call, number: str) -> Reply:
-    request, words = _request(call, number), call.words
+    request, words = find(call, number), call.words
     title, description = words.get("title", request.title), words.get("description", request.description)
     check_words(title, description)
     match words.get("state_event"), request.state:
@@ -55,13 +63,14 @@ def edit_request(call: Call, number: str) -> Reply:
     _label(call, request, words.get("add_labels", ""))
     taken = words.get("remove_labels", "").split(",")
     request.labels[:] = [each for each in request.labels if each not in taken]
+    _set_people_and_milestone(call, request)
     return Reply(200, call.shapes.one_request(call.project, request))
 
 
 def get_approvals(call: Call, number: str) -> Reply:
     if not call.project.has_approvals:
         raise missing("Approvals")
-    users = [{"user": call.shapes.user(each), "approved_at": None} for each in _request(call, number).approved_by]
+    users = [{"user": call.shapes.user(each), "approved_at": None} for each in find(call, number).approved_by]
     return Reply(
         200,
         {"user_has_approved": False, "user_can_approve": True, "approved": bool(users), "approved_by": users},
@@ -74,21 +83,23 @@ def get_approval_state(_call: Call, _number: str) -> Reply:
 
 
 def list_notes(call: Call, number: str) -> Reply:
-    request = _request(call, number)
-    notes = list(request.notes)
+    request = find(call, number)
+    only_own = call.words.get("activity_filter") == "only_activity"
+    notes = [each for each in request.notes if each.system or not only_own]
     if call.words.get("sort", "desc") == "desc":
         notes.reverse()
     return call.page([call.shapes.note(call.project, request, each) for each in notes])
 
 
 def create_note(call: Call, number: str) -> Reply:
-    request = _request(call, number)
+    request = find(call, number)
     note = Note(call.world.next_id(), call.writer.user, call.need("body"))
     request.notes.append(note)
     return Reply(201, call.shapes.note(call.project, request, note))
 
 
-def _request(call: Call, number: str) -> MergeRequest:
+def find(call: Call, number: str) -> MergeRequest:
+    """Return the merge request that a path names."""
     for request in call.project.requests:
         if str(request.number) == number:
             return request
@@ -98,7 +109,35 @@ def _request(call: Call, number: str) -> MergeRequest:
 def _label(call: Call, request: MergeRequest, labels: str) -> None:
     """Add labels, made where they are missing; who may not is not told so."""
     if call.writer.can_label:
-        request.labels += [each for each in labels.split(",") if each and each not in request.labels]
+        added = [each for each in labels.split(",") if each and each not in request.labels]
+        request.labels += added
+        request.label_events += [("add", each) for each in added]
+
+
+def _set_people_and_milestone(call: Call, request: MergeRequest) -> None:
+    """Replace whom and what a request has; who may not have it is left out in silence."""
+    words, user = call.words, call.writer.user
+    if "reviewer_ids" in words:
+        before, request.reviewers = request.reviewers, _readers(call, words["reviewer_ids"])
+        _note(request, user, "requested review from", [each for each in request.reviewers if each not in before])
+    if "assignee_ids" in words:
+        before, request.assignees = request.assignees, _readers(call, words["assignee_ids"])
+        _note(request, user, "assigned to", [each for each in request.assignees if each not in before])
+    if "milestone_id" in words and call.writer.can_label:
+        (request.milestone,) = [each for each in call.project.milestones if each.id == words["milestone_id"]]
+        request.milestone_events.append(("add", request.milestone))
+
+
+def _readers(call: Call, ids: Sequence[int]) -> list[User]:
+    """Return who of some may see the project; without Premium the first alone."""
+    users = {each.id: each for each in call.world.users.values()}
+    found = [users[each] for each in ids if each in users and call.project.seen_by(users[each])]
+    return found if call.project.takes_many else found[:1]
+
+
+def _note(request: MergeRequest, user: User, what: str, people: Sequence[User]) -> None:
+    if people:
+        request.note(user, f"{what} {' and '.join(f'@{each.username}' for each in people)}")
 
 
 def check_words(title: str, description: str | None) -> None:

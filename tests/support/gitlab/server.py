@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlencode
 
 from support import git_http
 from support.forge_server import READING, Asked, Exchange, ForgeServer, Reply
-from support.gitlab import comparisons, graphql, issues, merge_requests, repository
+from support.gitlab import automerge, besides, comparisons, graphql, issues, merge_requests, repository
 from support.gitlab.calls import Call, ProblemError, missing
 from support.gitlab.contract import operation_of, violations
 from support.gitlab.graphql import GraphQL
@@ -20,6 +20,7 @@ from support.gitlab.state import Token, World
 Handler = Callable[..., Reply]
 _PROJECT = "/projects/{id}"
 _REQUEST = f"{_PROJECT}/merge_requests/{{merge_request_iid}}"
+_EVENTS = f"{_PROJECT}/merge_requests/{{eventable_id}}"
 
 
 def get_user(call: Call) -> Reply:
@@ -76,6 +77,12 @@ _ROUTES: Mapping[str, Handler] = {
     f"get {_REQUEST}/approval_state": merge_requests.get_approval_state,
     f"get {_REQUEST}/notes": merge_requests.list_notes,
     f"post {_REQUEST}/notes": merge_requests.create_note,
+    f"put {_REQUEST}/merge": automerge.merge,
+    f"post {_REQUEST}/cancel_merge_when_pipeline_succeeds": automerge.cancel,
+    "get /users": besides.list_users,
+    f"get {_PROJECT}/milestones": besides.list_milestones,
+    f"get {_EVENTS}/resource_label_events": besides.list_label_events,
+    f"get {_EVENTS}/resource_milestone_events": besides.list_milestone_events,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from support.git import Git
 from support.gitlab.contract import answer
-from support.gitlab.state import Issue, MergeRequest, Note, Project, User
+from support.gitlab.state import Issue, MergeRequest, Milestone, Note, Project, User
 
 _PROJECT = "/projects/{id}"
 _REQUESTS = f"{_PROJECT}/merge_requests"
@@ -58,6 +58,8 @@ class Shapes:
             forked_from_project={"id": 1} if project.is_fork else None,
             tag_list=[],
             merge_requests_enabled=True,
+            merge_method=project.merge_method,
+            only_allow_merge_if_pipeline_succeeds=project.requires_pipeline,
             forks_count=0,
             star_count=0,
         )
@@ -103,14 +105,16 @@ class Shapes:
             target_branch=request.target,
             source_branch=request.branch,
             author=self.user(request.user),
-            assignees=[],
-            reviewers=[],
+            assignees=[self.user(each) for each in request.assignees],
+            reviewers=[self.user(each) for each in request.reviewers],
+            milestone=self.milestone(request.milestone) if request.milestone else None,
             source_project_id=None if request.is_orphaned else request.source.id,
             target_project_id=project.id,
             labels=list(request.labels),
             draft=request.is_draft,
             work_in_progress=request.is_draft,
-            merge_when_pipeline_succeeds=request.armed,
+            merge_when_pipeline_succeeds=request.armed_by is not None,
+            merge_user=self.user(request.armed_by) if request.armed_by else None,
             merge_status="cannot_be_merged" if conflicts else "can_be_merged",
             detailed_merge_status=status,
             has_conflicts=conflicts,
@@ -129,7 +133,9 @@ class Shapes:
 
     def one_request(self, project: Project, request: MergeRequest) -> dict[str, Any]:
         """Return what asking for one alone shows; that makes GitLab find out whether it can be merged."""
-        shown = answer(f"get {_REQUEST}", **self.request(project, request))
+        pipeline = request.pipeline
+        head = {"id": 1, "sha": pipeline.sha, "ref": pipeline.ref, "status": pipeline.status} if pipeline else None
+        shown = answer(f"get {_REQUEST}", **self.request(project, request), head_pipeline=head)
         if request.state == "opened":
             request.checked = (project.branches[request.target], request.head)
         return shown
@@ -150,6 +156,24 @@ class Shapes:
             resolvable=False,
             confidential=False,
             internal=False,
+        )
+
+    def milestone(self, milestone: Milestone) -> dict[str, Any]:
+        url = f"{self._site}/-/milestones/{milestone.id}"
+        known = {"id": milestone.id, "iid": milestone.id, "title": milestone.title, "state": milestone.state}
+        return answer(f"get {_PROJECT}/milestones", **known, description="", web_url=url)
+
+    def event(self, kind: str, request: MergeRequest, action: str, what: dict[str, Any] | None) -> dict[str, Any]:
+        """Return what happened to a label or a milestone, `kind`; None where it was deleted since."""
+        return answer(
+            f"get {_PROJECT}/merge_requests/{{eventable_id}}/resource_{kind}_events",
+            id=1,
+            user=self.user(request.user),
+            created_at=DAY,
+            resource_type="MergeRequest",
+            resource_id=request.number,
+            action=action,
+            **{kind: what},
         )
 
     def issue(self, project: Project, issue: Issue) -> dict[str, Any]:
@@ -177,7 +201,7 @@ class Shapes:
             return "unchecked", False
         if project.conflicts(request):
             return "conflict", True
-        if project.is_fast_forward and not project.git.has(request.head, asked[0]):
+        if project.merge_method != "merge" and not project.git.has(request.head, asked[0]):
             return "need_rebase", False
         return "draft_status" if request.is_draft else "mergeable", False
 

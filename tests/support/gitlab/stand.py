@@ -34,14 +34,21 @@ class GitLabStand(HostedStand):
         super().__init__(server, self.project, self.project.path, token, secret=TOKEN)
 
     def fleet(self) -> Fleet:
-        return Mortal(self.client(self.server.url, [self.name]), self.server)
+        words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
+        return Mortal(GitLabFleet(self.server.url, TOKEN, **words), self.server)
 
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
         return GitLabFleet(url, TOKEN, selected=names, pause=pause)
 
-    def propose_by_hand(self, branch: str) -> None:
+    def propose_by_hand(self, branch: str, target: str = "main") -> None:
         world = self.server.world
-        world.propose(self.project, self.project, branch, world.ada)
+        world.propose(self.project, self.project, branch, world.ada, target=target)
+
+    def point_to(self, branch: str, target: str) -> None:
+        self.project.open_request(branch).target = target
+
+    def targets(self) -> list[str]:
+        return [each.target for each in self.project.requests]
 
     def label(self, branch: str, label: str) -> None:
         newest = next(each for each in reversed(self.project.requests) if each.branch == branch)

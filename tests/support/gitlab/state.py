@@ -48,6 +48,25 @@ class Note:
 
 
 @dataclass
+class Pipeline:
+    """What CI makes of one commit, or of its merge."""
+
+    sha: str
+    status: str
+    ref: str
+
+
+@dataclass
+class Milestone:
+    """One milestone, of a project or of a group above it."""
+
+    id: int
+    title: str
+    is_groups: bool = False
+    state: str = "active"
+
+
+@dataclass
 class Issue:
     """One issue."""
 
@@ -75,8 +94,15 @@ class MergeRequest:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     closed: datetime | None = None
     merged: datetime | None = None
-    armed: bool = False
-    """Whether it is set to be merged once its pipeline succeeded."""
+    armed_by: User | None = None
+    """Who set it to be merged once its pipeline succeeded."""
+    pipeline: Pipeline | None = None
+    reviewers: list[User] = field(default_factory=list)
+    assignees: list[User] = field(default_factory=list)
+    milestone: Milestone | None = None
+    label_events: list[tuple[str, str | None]] = field(default_factory=list)
+    """`add` or `remove`, and the label; None where that was deleted since."""
+    milestone_events: list[tuple[str, Milestone]] = field(default_factory=list)
     approved_by: list[User] = field(default_factory=list)
     is_orphaned: bool = False
     """Whether the fork that it came from was deleted."""
@@ -88,6 +114,15 @@ class MergeRequest:
     @property
     def is_draft(self) -> bool:
         return self.title.startswith("Draft: ")
+
+    def note(self, user: User, body: str) -> None:
+        """Write down what happened, as GitLab does itself."""
+        self.notes.append(Note(1000 * self.number + len(self.notes), user, body, system=True))
+
+    def call_off(self, user: User) -> None:
+        """Let it no longer merge by itself, as the button does."""
+        self.armed_by = None
+        self.note(user, "canceled the automatic merge")
 
     def close(self) -> None:
         self.state, self.closed = "closed", datetime.now(UTC)
@@ -122,8 +157,16 @@ class Project:
     old_paths: set[str] = field(default_factory=set)
     protected: set[str] = field(default_factory=set)
     """Branches that nobody pushes to."""
-    is_fast_forward: bool = False
-    """Whether it merges only what stands on its base."""
+    merge_method: str = "merge"
+    """`ff` and `rebase_merge` merge only what stands on its base."""
+    milestones: list[Milestone] = field(default_factory=list)
+    ci: str | None = None
+    """The status of the pipelines that begin with every push; None where there are none, or later."""
+    requires_pipeline: bool = False
+    takes_many: bool = True
+    """Whether a request may have more than one reviewer and one assignee: Premium."""
+    can_merge: bool = True
+    """Whether members may merge into its branches."""
     signer: Person | None = None
     """Who commits what comes by the API, where this GitLab signs it."""
     has_approvals: bool = True
@@ -155,8 +198,29 @@ class Project:
                 continue
             head_moved, request.head = head != request.head, head
             self.fetch(request)
+            if head_moved:
+                self.run_pipeline(request)
+                if request.armed_by is not None:
+                    request.note(request.armed_by, "aborted the automatic merge because source branch was updated")
+                    request.armed_by = None
             if base != before.get(request.target) and not head_moved and self.git.has(base, head):
                 request.merge()
+
+    def run_pipeline(self, request: MergeRequest) -> None:
+        """Begin a pipeline, where there are any; the last one stays until then."""
+        if self.ci is not None:
+            request.pipeline = Pipeline(request.head, self.ci, request.branch)
+
+    def accept(self, request: MergeRequest) -> None:
+        """Merge a request."""
+        self.git.merge(request.branch, request.target)
+        self.settle()
+
+    def finish(self, request: MergeRequest, status: str = "success") -> None:
+        """End the pipeline of a request's last commit; one that waits for that is merged."""
+        request.pipeline = Pipeline(request.head, status, request.branch)
+        if status == "success" and request.armed_by is not None:
+            self.accept(request)
 
     def fetch(self, request: MergeRequest) -> None:
         """Take the commits of a merge request over, as GitLab does under `refs/merge-requests/`."""
@@ -175,6 +239,8 @@ class World:
         self.users: dict[str, User] = {}
         self.tokens: dict[str, Token] = {}
         self.projects: list[Project] = []
+        self.automerge_words = {"auto_merge", "merge_when_pipeline_succeeds"}
+        """What this version calls it; older ones know the second alone."""
         self.ada = self.add_user("ada", ADA.email)
 
     def next_id(self) -> int:
@@ -233,4 +299,5 @@ class World:
         request = MergeRequest(number, user, source, branch, head=head, title=title, **words)  # type: ignore[arg-type]
         project.requests.append(request)
         project.fetch(request)
+        project.run_pipeline(request)
         return request

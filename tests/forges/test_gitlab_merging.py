@@ -1,0 +1,75 @@
+"""Whether GitLab merges only what is up to date: by how its project merges, and by what it says of a request."""
+
+from __future__ import annotations
+
+import pytest
+from support.contract_scene import BRANCH, PREFIX, open_one, propose, push
+
+from bot.model.errors import ForgeError
+
+
+@pytest.fixture
+def behind(gitlab):
+    """Return a GitLab with a merge request of ours whose base moved on."""
+    propose(gitlab)
+    gitlab.commit("main", {"README.md": "Elsewhere.\n"})
+    return gitlab
+
+
+def strict(stand) -> bool:
+    seen = open_one(stand)
+    assert seen.behind
+    assert not seen.conflicts
+    return seen.strict
+
+
+def test_where_merges_are_commits_what_is_behind_may_be_merged(behind):
+    assert not strict(behind)
+
+
+@pytest.mark.parametrize("method", ["ff", "rebase_merge"])
+@pytest.mark.parametrize("is_draft", [False, True], ids=["ready", "draft"])
+def test_where_history_is_a_line_only_what_is_up_to_date_is_merged_whatever_else_blocks_it(behind, method, is_draft):
+    behind.project.merge_method = method
+    if is_draft:
+        behind.project.open_request(BRANCH).title = "Draft: Mine"
+    assert strict(behind)
+
+
+def test_a_rebase_that_the_request_itself_needs_counts_though_the_project_does_not_tell_how_it_merges(behind):
+    behind.project.merge_method = "ff"
+    reply = behind.server.reply_of(f"/projects/{behind.project.id}")
+    reply.body["merge_method"] = None
+    forge = behind.forge()
+    behind.server.fail(rf"GET /projects/{behind.project.id}$", reply)
+    (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
+    assert (seen.strict, seen.conflicts) == (True, False)
+
+
+def test_a_push_ends_it(behind):
+    behind.project.merge_method = "ff"
+    push(behind, over=open_one(behind).head)
+    seen = open_one(behind)
+    assert (seen.behind, seen.strict) == (False, False)
+
+
+def test_the_project_is_asked_only_where_something_is_behind_and_then_once(gitlab):
+    propose(gitlab)
+    propose(gitlab, "basebump/other-1")
+    asked = f"GET /projects/{gitlab.project.id}"
+    forge = gitlab.forge()
+    with gitlab.server.watched() as lines:
+        forge.seen(PREFIX, frozenset())
+    assert asked not in lines
+    gitlab.commit("main", {"README.md": "Elsewhere.\n"})
+    forge = gitlab.forge()
+    with gitlab.server.watched() as lines:
+        forge.seen(PREFIX, frozenset())
+    assert lines.count(asked) == 1
+
+
+def test_a_project_that_cannot_be_asked_is_an_error(behind):
+    forge = behind.forge()
+    behind.server.fail(rf"GET /projects/{behind.project.id}$", behind.server.problem(502), times=10)
+    with pytest.raises(ForgeError, match="502"):
+        forge.seen(PREFIX, frozenset())

@@ -1,0 +1,272 @@
+"""Labels, people, milestones and merging by itself over whole runs on GitLab, which sets most of it at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.gitlab.stand import GitLabStand
+from support.gitlab.state import Milestone
+from support.kill_points import note_kills
+from support.stands import Killed
+from support.values import finding
+from support.worlds import ToldScanner, build
+
+from bot.model.evidence import Severity
+from bot.model.modes import UpdateMode
+from bot.model.rules import Automerge, Rule
+
+pytestmark = pytest.mark.real("git")
+
+OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+RULE = Rule(labels=("docker",), reviewers=("ada",), assignees=("ada",), milestone="Next")
+AUTOMERGE = Rule(automerge=Automerge(UpdateMode.DIGEST))
+ALL_SET = (["docker"], ["ada"], ["ada"], "Next")
+CVE, OTHER = finding("CVE-1900-0001"), finding("CVE-1900-0002", Severity.LOW)
+
+
+@pytest.fixture
+def make(tmp_path):
+    stands = []
+
+    def _make(ci=None):
+        stand = GitLabStand(tmp_path / f"gitlab-{len(stands)}", FILES)
+        stand.project.milestones.append(Milestone(7, "Next"))
+        stand.project.ci = ci
+        stands.append(stand)
+        return stand
+
+    yield _make
+    for stand in stands:
+        stand.end()
+
+
+@pytest.fixture
+def gitlab(make):
+    return make()
+
+
+@pytest.fixture
+def merging(make, moved):
+    """Return a GitLab whose pipelines run, while it is known that `new` brings nothing and `newer` does."""
+    knows(moved, old=(CVE,), new=(), newer=(OTHER,))
+    return make("running")
+
+
+@pytest.fixture
+def moved(loopback):
+    loopback.move("python", "3.12-slim", "new")
+    return loopback
+
+
+def knows(loopback, **findings) -> None:
+    digests = {"old": OLD, "new": NEW, "newer": NEWER}
+    loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
+
+
+def run(stand, loopback, *rules: Rule):
+    loopback.rulebook = replace(loopback.rulebook, rules=rules)
+    (repository,) = loopback.run([stand.fleet()]).repositories
+    (proposal,) = repository.proposals
+    return proposal
+
+
+def proposed(stand):
+    (found,) = stand.project.requests
+    return found
+
+
+def extras(stand) -> tuple:
+    found = proposed(stand)
+    people = ([each.username for each in some] for some in (found.reviewers, found.assignees))
+    return (found.labels, *people, found.milestone.title if found.milestone else None)
+
+
+def test_a_request_gets_what_its_policy_says_and_the_next_run_writes_nothing(gitlab, moved):
+    assert run(gitlab, moved, RULE).note == ""
+    assert extras(gitlab) == ALL_SET
+    writes = list(gitlab.writes)
+    assert run(gitlab, moved, RULE).outcome.value == "unchanged"
+    assert gitlab.writes == writes
+
+
+def test_what_is_set_costs_the_next_run_no_question(gitlab, moved):
+    run(gitlab, moved)
+    with gitlab.server.watched() as bare:
+        run(gitlab, moved)
+    run(gitlab, moved, RULE)
+    with gitlab.server.watched() as lines:
+        run(gitlab, moved, RULE)
+    assert len(lines) == len(bare)
+
+
+def test_a_run_killed_at_any_write_is_healed_by_the_next(make, moved, request):
+    write = 1
+    while True:
+        stand = make()
+        stand.die_before(write)
+        try:
+            run(stand, moved, RULE)
+            break
+        except Killed:
+            run(stand, moved, RULE)
+            assert extras(stand) == ALL_SET, f"killed before write {write}"
+        write += 1
+    note_kills(request, "gitlab", write - 1)
+    assert write == 3  # the push, and the request with all that it has: then none
+
+
+def test_what_a_policy_asks_for_later_is_set_on_open_requests(gitlab, moved):
+    run(gitlab, moved)
+    assert run(gitlab, moved, RULE).outcome.value == "refreshed"
+    assert extras(gitlab) == ALL_SET
+
+
+def test_a_run_killed_while_it_sets_that_is_healed_by_the_next(gitlab, moved):
+    run(gitlab, moved)
+    gitlab.die_before(1)
+    with pytest.raises(Killed):
+        run(gitlab, moved, RULE)
+    assert extras(gitlab) == ([], [], [], None)
+    run(gitlab, moved, RULE)
+    assert extras(gitlab) == ALL_SET
+
+
+def test_what_people_took_off_stays_off_whether_or_not_something_moves(gitlab, moved):
+    run(gitlab, moved, RULE)
+    found = proposed(gitlab)
+    found.labels, found.reviewers, found.assignees, found.milestone = [], [], [], None
+    writes = list(gitlab.writes)
+    assert "stays off" in run(gitlab, moved, RULE).note
+    assert gitlab.writes == writes
+    moved.move("python", "3.12-slim", "newer")
+    assert run(gitlab, moved, RULE).outcome.value == "refreshed"
+    assert extras(gitlab) == ([], [], [], None)
+
+
+def test_what_is_refused_is_said_beside_the_request(gitlab, moved):
+    proposal = run(gitlab, moved, Rule(reviewers=("nobody", "team:platform", "ada")))
+    assert proposal.outcome.value == "opened"
+    assert "`nobody` could not be requested" in proposal.note
+    assert "`team:platform` could not be requested" in proposal.note
+    assert extras(gitlab)[1] == ["ada"]
+
+
+# Merging by itself
+
+
+def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(merging, moved):
+    assert run(merging, moved, AUTOMERGE).note == ""
+    assert proposed(merging).armed_by is merging.token.user
+    writes = list(merging.writes)
+    assert run(merging, moved, AUTOMERGE).outcome.value == "unchanged"
+    assert merging.writes == writes
+
+
+@pytest.mark.parametrize(
+    "found", [{"old": (), "new": (OTHER,)}, {"old": ()}, {}], ids=["worse", "unknown", "unscanned"]
+)
+def test_it_does_not_where_they_are_not(merging, moved, found):
+    knows(moved, **found)
+    run(merging, moved, AUTOMERGE)
+    assert proposed(merging).armed_by is None
+
+
+def test_a_pipeline_that_is_not_there_yet_is_waited_for_by_the_next_run(merging, moved):
+    merging.project.ci = None
+    assert "a later run tries again" in run(merging, moved, AUTOMERGE).note
+    assert proposed(merging).armed_by is None
+    merging.project.ci = "running"
+    merging.project.run_pipeline(proposed(merging))
+    assert run(merging, moved, AUTOMERGE).note == ""
+    assert proposed(merging).armed_by is merging.token.user
+
+
+def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(merging, moved):
+    merging.die_before(3)  # after the push and the request
+    with pytest.raises(Killed):
+        run(merging, moved, AUTOMERGE)
+    assert proposed(merging).armed_by is None
+    run(merging, moved, AUTOMERGE)
+    assert proposed(merging).armed_by is merging.token.user
+
+
+def test_what_moves_on_to_something_as_good_is_armed_anew_since_a_push_calls_it_off(merging, moved):
+    run(merging, moved, AUTOMERGE)
+    knows(moved, old=(CVE,), new=(), newer=())
+    moved.move("python", "3.12-slim", "newer")
+    assert run(merging, moved, AUTOMERGE).outcome.value == "refreshed"
+    assert proposed(merging).armed_by is merging.token.user
+    assert "aborted the automatic merge" in " ".join(each.body for each in proposed(merging).notes)
+
+
+def test_a_run_killed_between_that_push_and_that_is_healed_by_the_next(merging, moved):
+    run(merging, moved, AUTOMERGE)
+    knows(moved, old=(CVE,), new=(), newer=())
+    moved.move("python", "3.12-slim", "newer")
+    for write in (2, 1):  # after the push, before the words; then before it is armed
+        merging.die_before(write)
+        with pytest.raises(Killed):
+            run(merging, moved, AUTOMERGE)
+        assert proposed(merging).armed_by is None
+    run(merging, moved, AUTOMERGE)
+    assert proposed(merging).armed_by is merging.token.user
+
+
+def test_what_moves_on_to_something_worse_no_longer_merges_by_itself_before_that_is_pushed(merging, moved):
+    run(merging, moved, AUTOMERGE)
+    moved.move("python", "3.12-slim", "newer")
+    before = len(merging.writes)
+    assert run(merging, moved, AUTOMERGE).outcome.value == "refreshed"
+    assert proposed(merging).armed_by is None
+    assert merging.writes[before].endswith("/cancel_merge_when_pipeline_succeeds")
+    merging.project.finish(proposed(merging))
+    assert proposed(merging).state == "opened"
+
+
+def test_what_cannot_be_called_off_is_not_pushed_to(merging, moved):
+    run(merging, moved, AUTOMERGE)
+    head = proposed(merging).head
+    moved.move("python", "3.12-slim", "newer")
+    merging.server.fail("POST .*/cancel_merge", merging.server.problem(403, "No"))
+    assert run(merging, moved, AUTOMERGE).outcome.value == "failed"
+    merging.settle()
+    assert proposed(merging).head == head
+
+
+def test_what_a_person_called_off_stays_so(merging, moved):
+    knows(moved, old=(CVE,), new=(), newer=())
+    run(merging, moved, AUTOMERGE)
+    proposed(merging).call_off(merging.server.world.ada)
+    assert "somebody called that off" in run(merging, moved, AUTOMERGE).note
+    moved.move("python", "3.12-slim", "newer")
+    run(merging, moved, AUTOMERGE)
+    assert proposed(merging).armed_by is None
+
+
+def test_what_a_person_armed_is_left_as_it_is(merging, moved):
+    run(merging, moved)
+    proposed(merging).armed_by = merging.server.world.ada
+    moved.move("python", "3.12-slim", "newer")
+    left = run(merging, moved)
+    assert (left.outcome.value, "accepted" in left.note) == ("left-alone", True)
+
+
+@pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
+def test_where_the_forge_merges_only_what_is_up_to_date_a_request_follows_its_base(gitlab, moved, rebase, outcome):
+    rule = Rule(rebase=rebase)
+    gitlab.project.merge_method = "ff"
+    run(gitlab, moved, rule)
+    base = gitlab.commit("main", {"README.md": "Elsewhere.\n"})
+    assert run(gitlab, moved, rule).outcome.value == outcome
+    (commit,) = gitlab.commits("basebump/python-3.12-slim-06e5bb43")
+    assert (commit.parents == (base,)) is (outcome == "refreshed")
+
+
+def test_what_somebody_approved_waits_though_it_must_be_up_to_date(gitlab, moved):
+    gitlab.project.merge_method = "ff"
+    run(gitlab, moved)
+    proposed(gitlab).approved_by.append(gitlab.server.world.ada)
+    gitlab.commit("main", {"README.md": "Elsewhere.\n"})
+    assert run(gitlab, moved).outcome.value == "left-alone"
