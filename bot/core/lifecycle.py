@@ -149,6 +149,11 @@ def _lines(targets: Iterable[Target]) -> set[str]:
     return {target.rpartition("@")[0] for target in targets}
 
 
+def may_be_declined(ended: RequestState, body: str) -> bool:
+    """Say whether a person may have closed a request, so that it is worth asking the forge who did."""
+    return ended is RequestState.CLOSED and not memory(body).withdrawn
+
+
 def _is_persons(ended: Seen) -> bool:
     """Say whether a person closed a request, and not we; one whose branch vanished nobody closed."""
     return not memory(ended.body).withdrawn and not ended.vanished

@@ -13,7 +13,8 @@ from github.Repository import Repository
 
 from bot.core.base_branches import Base
 from bot.core.boxes import asked_by
-from bot.core.mark import TOLD, memory
+from bot.core.lifecycle import may_be_declined
+from bot.core.mark import TOLD
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
 from bot.forges._github_heads import Head, Heads
@@ -99,7 +100,10 @@ class Requests:
             states=merge_states(self.remote, behind),
             strict=bool(behind) and base.name is not None and wants_current(self.remote, base.name),
             standings=standings(self.remote, [each.number for each in requests]),
-            vanished=vanished(self.remote, {each.number: when for each in ended if (when := _maybe_declined(each))}),
+            vanished=vanished(
+                self.remote,
+                {each.number: each.closed for each in ended if each.closed and may_be_declined(each.state, each.body)},
+            ),
         )
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
@@ -195,12 +199,6 @@ def _owns(base: Base, request: _Request, commits: Mapping[str, Head], wanted: fr
 def _may_conflict(head: Head) -> bool:
     """Say whether it is worth asking: what a person committed is left alone anyway."""
     return head.intent is not None and head.behind
-
-
-def _maybe_declined(request: _Request) -> datetime | None:
-    """Return when a request was closed that may be declined; None where it was merged, or we took it back."""
-    is_ours = request.state is not RequestState.CLOSED or memory(request.body).withdrawn
-    return None if is_ours else request.closed
 
 
 def _of_branch(branch: str, commit: str, head: Head) -> Seen:

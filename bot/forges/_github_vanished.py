@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from github.Repository import Repository
 
+from bot.forges._ended import ended_with_branch
 from bot.forges._github_connection import Remote
 from bot.forges._github_errors import PULLS_READ
 from bot.forges._github_standing import BATCH, is_beyond
 from bot.forges._refusal import RefusedError
-
-AT_ONCE = timedelta(seconds=1)
-"""Who closes a request and deletes its branch then is slower than that."""
-SOON = timedelta(minutes=1)
-"""In which GitHub closes a request after its branch was deleted."""
 
 _BRANCHES = """
 fragment Branches on PullRequest {
@@ -61,5 +57,6 @@ def _question(remote: Remote, numbers: Sequence[int]) -> Callable[[Repository], 
 
 def _ended_with_branch(pull: Mapping[str, Any], closed: datetime) -> bool:
     """Say whether its branch was deleted just before it was closed."""
-    deleted = (datetime.fromisoformat(each["createdAt"]) for each in pull["timelineItems"]["nodes"])
-    return any(-AT_ONCE <= closed - when <= SOON for when in deleted)
+    return ended_with_branch(
+        closed, (datetime.fromisoformat(each["createdAt"]) for each in pull["timelineItems"]["nodes"])
+    )

@@ -15,8 +15,8 @@ from bot.forges._gitlab_commit import push_commit
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_extras import ExtrasWriter, Shown, left_out
-from bot.forges._gitlab_requests import DRAFT, Requests
-from bot.forges._preconditions import base_branch, base_commit, refuse_too_long, request_number
+from bot.forges._gitlab_requests import DRAFT, OPEN_STATES, Requests
+from bot.forges._preconditions import base_branch, base_commit, refuse_too_long, request_ended, request_number
 from bot.forges._refusal import CONFLICT, RefusedError, after
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
@@ -114,6 +114,8 @@ class GitLabForge:
             notes: tuple[str, ...] = ()
             if is_reworded or seen.asks or replace(extras, automerge=None) != NO_EXTRAS:
                 shown = self._requests.shown(number)
+                if shown["state"] not in OPEN_STATES:  # its words are a record of what it was
+                    raise request_ended(number, self._remote.name)
                 prepared = self._extras.more(number, extras, shown)
                 prefix = DRAFT if shown["draft"] else ""
                 words = {"title": prefix + title, "description": body} if is_reworded else {}

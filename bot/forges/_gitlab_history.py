@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import islice
 
 from gitlab.v4.objects import Project
 
+from bot.forges._ended import ended_with_branch
 from bot.forges._gitlab_connection import Remote
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.model.extras import Extras
 
 MAX_EVENTS = 500
 """Events and notes of one kind on a request that are looked at, oldest first: what we set comes early."""
+MAX_LAST = 50
+"""Notes on a closed request that are looked at, newest first: its end is among the last."""
 
 _MENTION = re.compile(r"@(\w(?:[\w.-]*[\w-])?)")
 _REVIEW = re.compile(r"\breview\b")
@@ -45,6 +50,27 @@ def was_called_off(remote: Remote, number: int) -> bool:
     """
     told = [note for note in _own_notes(remote, number) if _AUTOMATIC.search(note)]
     return bool(told) and _CANCELLED.search(told[-1]) is not None
+
+
+def closed_with_branch(remote: Remote, number: int, branch: str, closed: datetime) -> bool:
+    """Say whether GitLab closed a request by itself, as somebody deleted its branch; where nobody can say, people did.
+
+    GitLab closes it and writes so in one go, and writes nothing about the branch of one that is closed already.
+    """
+    told = f"deleted source branch `{branch}`"
+
+    def ask(project: Project) -> list[datetime]:
+        newest_first = {"activity_filter": "only_activity", "order_by": "created_at", "sort": "desc"}
+        notes = project.mergerequests.get(number, lazy=True).notes.list(iterator=True, **newest_first)
+        found = (each for each in islice(notes, MAX_LAST) if each.system and str(each.body) == told)
+        return [datetime.fromisoformat(each.created_at) for each in found]
+
+    try:
+        return ended_with_branch(closed, remote.read(f"read who closed merge request !{number}", ask))
+    except RefusedError as refusal:
+        if remote.connection.is_of_job or refusal.status in (FORBIDDEN, NOT_FOUND):
+            return False
+        raise
 
 
 def _labels(remote: Remote, number: int) -> tuple[str, ...]:

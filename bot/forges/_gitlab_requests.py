@@ -12,11 +12,13 @@ from gitlab.v4.objects import Project
 
 from bot.core.base_branches import Base
 from bot.core.boxes import asked_by
+from bot.core.lifecycle import may_be_declined
 from bot.core.mark import TOLD
 from bot.forges._gitlab_branches import Tip
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_extras import set_on
 from bot.forges._gitlab_heads import Head, Heads
+from bot.forges._gitlab_history import closed_with_branch
 from bot.forges._gitlab_merging import MergeState, merge_states, wants_current
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.model.extras import Extras
@@ -36,6 +38,7 @@ _STATES = {
     "closed": RequestState.CLOSED,
     "merged": RequestState.MERGED,
 }
+OPEN_STATES = frozenset(state for state, means in _STATES.items() if means is RequestState.OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,13 @@ class Requests:
             asks=asked_by(request.has.labels),
             opened=request.opened,
             closed=request.closed,
+            vanished=self._has_vanished(request),
         )
+
+    def _has_vanished(self, request: _Request) -> bool:
+        if request.closed is None or not may_be_declined(request.state, request.body):
+            return False
+        return closed_with_branch(self.remote, request.number, request.branch, request.closed)
 
 
 def _owns(base: Base, request: _Request, heads: Mapping[str, Head], wanted: frozenset[str]) -> bool:

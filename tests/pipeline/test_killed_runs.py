@@ -301,7 +301,7 @@ def test_after_every_scene_another_run_writes_nothing(title, forge, tmp_path, lo
     scene.stand.end()
 
 
-@pytest.mark.parametrize("forge", ["local", "github"])
+@pytest.mark.parametrize("forge", STANDS)
 def test_a_request_whose_branch_somebody_deleted_is_no_decline(forge, tmp_path, loopback):
     scene = Stage(forge, tmp_path, loopback).scene()
     for act in SCENES["the branch was deleted"]:

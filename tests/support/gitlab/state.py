@@ -45,6 +45,7 @@ class Note:
     user: User
     body: str
     system: bool = False
+    made: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -195,6 +196,8 @@ class Project:
             head, base = branches.get(request.branch), self.branches.get(request.target)
             if head is None or base is None:
                 request.close()
+                if head is None:
+                    request.note(request.user, f"deleted source branch `{request.branch}`")
                 continue
             head_moved, request.head = head != request.head, head
             self.fetch(request)
