@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
+    from bot.model.artifact import Artifact, Blob, Referrer
     from bot.model.dashboard import Board
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
@@ -20,8 +21,10 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.reference import Digest, Line
     from bot.model.report import Failed
     from bot.model.rules import Rule
+    from bot.model.signature import SignatureOutcome
     from bot.model.source import Change, FilePath, SourceFile
     from bot.model.task import BuildTask
+    from bot.model.trust import Trust
 
 
 class FileFormat(Protocol):
@@ -264,6 +267,29 @@ class RegistryFacts(Protocol):
         ...
 
 
+class Artifacts(Protocol):
+    """What is attached to images: signatures, attestations. Repositories are canonical.
+
+    Every one raises RegistryError.
+    """
+
+    def tagged(self, repository: str, tag: str) -> Artifact | None:
+        """Return the artifact that a tag points to, hashed; None where there is no such tag."""
+        ...
+
+    def referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
+        """Return what says that it is about `digest`, by the referrers API or the tag that stands in for it."""
+        ...
+
+    def artifact(self, repository: str, digest: Digest) -> Artifact:
+        """Return the artifact behind a digest, hashed."""
+        ...
+
+    def blob(self, repository: str, blob: Blob) -> bytes:
+        """Return the bytes of a piece of an artifact, hashed."""
+        ...
+
+
 class Builder(Protocol):
     """A registry that builds images itself, again whenever a base image is updated."""
 
@@ -285,6 +311,17 @@ class Scanner(Protocol):
         ...
 
     def scan(self, subject: Subject) -> ScanOutcome: ...
+
+
+class Verifier(Protocol):
+    """Finds out who signed an image; what goes wrong is an outcome, never an exception."""
+
+    def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
+        """Return who of `trust` signed `digest` of a canonical repository, or why that cannot be said.
+
+        None where `trust` lists nobody whose signatures this one reads.
+        """
+        ...
 
 
 class Memory(Protocol):

@@ -67,6 +67,7 @@ download_postgresql() {
         -o Dir::Cache::archives="$PWD/postgresql/archives" "$server" >/dev/null
 }
 
+unpack cosign
 unpack docker-registry
 unpack_always gh
 unpack glab

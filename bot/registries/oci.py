@@ -5,7 +5,6 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import threading
@@ -21,11 +20,12 @@ from bot.model.reference import Digest, ImageReference, Line, parse_sha256
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, Response
 from bot.net.guard import Resolve, resolve
-from bot.ports import RegistryFacts
+from bot.ports import Artifacts, RegistryFacts
 from bot.registries import facts
 from bot.registries.access import Access, Endpoint, RegistryEntry
 from bot.registries.acr import AcrFacts
-from bot.registries.answers import METADATA_READ, refusal
+from bot.registries.answers import METADATA_READ, proved, refusal, unlisted
+from bot.registries.artifacts import OciArtifacts
 from bot.registries.auth import Authenticator, Question
 from bot.registries.entra import EntraLogins
 from bot.registries.keychain import Keychain
@@ -202,6 +202,10 @@ class OciRegistry:
         """Return what the registries know of images beyond the images, asked with the same tokens."""
         return AcrFacts(self._access, self._authenticator)
 
+    def artifacts(self) -> Artifacts:
+        """Return what reads signatures and their like, asked with the same tokens."""
+        return OciArtifacts(self._access, self._authenticator)
+
     def _address(self, endpoint: Endpoint, path: str, version: str) -> PullAddress:
         login = self._keychain.login(endpoint.account, path)
         username, password = (login.username, login.password) if login else (None, None)
@@ -210,8 +214,7 @@ class OciRegistry:
     def _place(self, line: Line) -> _Place:
         endpoint = self._access.endpoint(line.host)
         if endpoint is None:
-            message = f"{line.host} is no registry that is well known; list it under `registries:` to have it asked"
-            raise RegistryError(line.host, Reason.UNREACHABLE, message, is_failure=True)
+            raise unlisted(line.host)
         return _Place(endpoint, line)
 
     def _known(self, place: _Place, digest: Digest) -> Document:
@@ -228,7 +231,7 @@ class OciRegistry:
         """Read an answer that should be a manifest, and have `digest` where one was asked for."""
         if response.status != HTTPStatus.OK:
             raise place.refusal(response, question)
-        found = self._proved(place, question, response, digest)
+        found = proved(place.endpoint, question.path, response, digest)
         try:
             document = parse_document(found, response.body, response.headers.get("content-type", ""))
         except NotAnImageError as error:
@@ -244,19 +247,11 @@ class OciRegistry:
         response = self._authenticator.ask(place.endpoint, question)
         if response.status != HTTPStatus.OK:
             raise place.refusal(response, question)
-        self._proved(place, question, response, digest)
+        proved(place.endpoint, question.path, response, digest)
         try:
             return facts.parse_config(response.body)
         except NotAnImageError as error:
             raise place.not_an_image(question, error) from error
-
-    def _proved(self, place: _Place, question: Question, response: Response, digest: Digest | None) -> Digest:
-        """Return the digest of the body, after comparing it with the one that was asked for, if any."""
-        found = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
-        if digest is not None and found != digest:
-            message = f"{place.endpoint.host} served {found} for {question.path}; do not use it, and tell who runs it"
-            raise RegistryError(place.endpoint.registry, Reason.DIGEST_MISMATCH, message, is_failure=True)
-        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,11 @@ _GH = "gh version 2.46."
 UNPACKED_POSTGRESQL = ROOT / ".parts" / "postgresql"
 
 
+def find_cosign() -> str | None:
+    """Return Debian's cosign."""
+    return _find_in_debian("cosign")
+
+
 def find_docker_registry() -> str | None:
     """Return Debian's registry."""
     return _find_in_debian("docker-registry")
@@ -79,6 +84,7 @@ def find_trivy() -> str | None:
 
 
 PARTS: dict[str, Callable[[], str | Path | None]] = {
+    "cosign": find_cosign,
     "docker-compose": find_docker_compose,
     "docker-registry": find_docker_registry,
     "gh": find_gh,

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from support.parts import find_docker_registry
 
-from bot.demo.images import Image, ImageStore, Index, digest_of
+from bot.demo.images import OCI_MANIFEST, Image, ImageStore, Index, digest_of
 from bot.model.reference import Digest
 
 START_TIMEOUT = 10.0
@@ -154,6 +154,17 @@ class DockerRegistry:
             for tag, digest in store.tags(repository).items():
                 manifest = store.manifest(repository, digest)
                 self._put_manifest(repository, tag, manifest.content, manifest.media_type, {})
+
+    def copy(self, repository: str, tag: str, to: str, subject: Digest) -> None:
+        """Copy the signatures behind `tag` to another image, as whoever may push can."""
+        found = self._session.get(f"{self.url}/v2/{repository}/manifests/{tag}", headers={"Accept": OCI_MANIFEST})
+        found.raise_for_status()
+        document = found.json()
+        for blob in (document["config"], *document["layers"]):
+            content = self._session.get(f"{self.url}/v2/{repository}/blobs/{blob['digest']}").content
+            self._push_blob(to, content, {})
+        copied = f"{subject.replace(':', '-')}.sig"
+        self._put_manifest(to, copied, found.content, found.headers["Content-Type"], {})
 
     def delete(self, repository: str, digest: Digest) -> None:
         """Delete a manifest, and with it every tag that points to it."""

@@ -1,0 +1,1 @@
+"""Finding out who signed an image: one module for each kind of signature."""

@@ -1,0 +1,73 @@
+"""Public keys in PEM form, and whether one of them made a signature."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import assert_never
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+
+from bot.model.signature import Scheme, Signer
+from bot.model.trust import TrustedKey
+
+SHOWN_FINGERPRINT = 16
+"""Hexadecimal digits of a key's fingerprint that people compare."""
+LEAST_RSA = 2048
+"""Bits; shorter ones can be broken."""
+_CURVES: dict[str, tuple[hashes.HashAlgorithm, ...]] = {
+    "secp256r1": (hashes.SHA256(),),
+    "secp384r1": (hashes.SHA256(), hashes.SHA384()),
+    "secp521r1": (hashes.SHA256(), hashes.SHA512()),
+}
+"""cosign hashed with SHA-256 whatever the key, until its third release took the hash that fits the curve."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that the operator listed."""
+
+    signer: Signer
+    key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+
+    @classmethod
+    def of(cls, trusted: TrustedKey) -> PublicKey:
+        """Read a key. Raises ValueError where it is none that signs images; its text is fit for a message."""
+        try:
+            key = serialization.load_pem_public_key(trusted.pem)
+        except Exception as error:  # the library raises its own kinds, too
+            raise ValueError("holds no public key in PEM form") from error
+        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
+            raise ValueError("holds a key of a kind that signs no images: ECDSA, RSA and Ed25519 do")  # noqa: TRY004
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVES:
+            raise ValueError("holds a key on a curve that is not supported: P-256, P-384 and P-521 are")
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size < LEAST_RSA:
+            raise ValueError(f"holds an RSA key of fewer than {LEAST_RSA} bits")
+        der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        fingerprint = hashlib.sha256(der).hexdigest()[:SHOWN_FINGERPRINT]
+        return cls(Signer(Scheme.COSIGN_KEY, f"{trusted.name} (sha256 {fingerprint})"), key)
+
+    def made(self, signature: bytes, message: bytes) -> bool:
+        """Say whether this key made a signature of `message`."""
+        return any(self._holds(signature, message, algorithm) for algorithm in self._algorithms)
+
+    @property
+    def _algorithms(self) -> tuple[hashes.HashAlgorithm, ...]:
+        return _CURVES[self.key.curve.name] if isinstance(self.key, ec.EllipticCurvePublicKey) else (hashes.SHA256(),)
+
+    def _holds(self, signature: bytes, message: bytes, algorithm: hashes.HashAlgorithm) -> bool:
+        try:
+            match self.key:
+                case ec.EllipticCurvePublicKey() as key:
+                    key.verify(signature, message, ec.ECDSA(algorithm))
+                case rsa.RSAPublicKey() as key:
+                    key.verify(signature, message, padding.PKCS1v15(), algorithm)
+                case ed25519.Ed25519PublicKey() as key:
+                    key.verify(signature, message)
+                case _:
+                    assert_never(self.key)
+        except InvalidSignature:
+            return False
+        return True

@@ -1,0 +1,44 @@
+"""The older form of cosign's signatures: a small payload that names the digest, signed as it is. Pure.
+
+https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.model.artifact import Blob
+from bot.model.reference import Digest
+from bot.model.signature import BadSignature, Flaw, SignatureOutcome, Signed
+from bot.verifiers._encoding import BrokenError, as_object, decoded, json_object
+from bot.verifiers._keys import PublicKey
+
+PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
+SIGNATURE = "dev.cosignproject.cosign/signature"
+TYPE = "cosign container image signature"
+
+
+def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome:
+    """Return who of `keys` signed `payload`, which must be about `digest`.
+
+    The signature is what `blob` is annotated with.
+    """
+    try:
+        signature = decoded(blob.annotations.get(SIGNATURE))
+        named = _named_digest(payload)
+    except BrokenError as error:
+        return BadSignature(Flaw.BROKEN, str(error))
+    if named != digest:
+        return BadSignature(Flaw.OTHER_IMAGE)
+    for key in keys:
+        if key.made(signature, payload):
+            return Signed(key.signer)
+    return BadSignature(Flaw.OTHER_SIGNER)
+
+
+def _named_digest(payload: bytes) -> object:
+    """Return what the payload says that it is about. Raises BrokenError."""
+    critical = as_object(json_object(payload).get("critical"))
+    if critical.get("type") != TYPE:
+        raise BrokenError("its payload is none of an image's signature")
+    return as_object(critical.get("image")).get("docker-manifest-digest")

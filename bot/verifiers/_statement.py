@@ -1,0 +1,63 @@
+"""What a signed envelope says: in-toto statements in DSSE envelopes. Pure.
+
+https://github.com/secure-systems-lab/dsse/blob/master/protocol.md,
+https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bot.model.reference import Digest
+from bot.model.signature import Statement
+from bot.verifiers._encoding import BrokenError, as_list, as_object, decoded, json_object
+
+IN_TOTO = "application/vnd.in-toto+json"
+STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"})
+PREDICATES: dict[str, Statement] = {
+    "https://sigstore.dev/cosign/sign/v1": Statement.SIGNATURE,
+    "https://slsa.dev/provenance/v0.2": Statement.PROVENANCE,
+    "https://slsa.dev/provenance/v1": Statement.PROVENANCE,
+}
+"""What is said of an image as a whole. An inventory, a scan or a test that somebody signed says not that the image is
+theirs."""
+MAX_SIGNATURES = 16
+"""Of one envelope; every tool makes one."""
+MAX_SUBJECTS = 1024
+"""Of one statement; releases of many files have some hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A DSSE envelope, not verified yet."""
+
+    payload: bytes
+    signatures: tuple[bytes, ...]
+    signed: bytes
+    """What the signatures are of: the payload and its type, before-hand encoded."""
+
+
+def read_envelope(document: dict[str, Any]) -> Envelope:
+    """Read an envelope that holds an in-toto statement. Raises BrokenError."""
+    kind = document.get("payloadType")
+    if kind != IN_TOTO:
+        raise BrokenError("its envelope holds no in-toto statement")
+    payload = decoded(document.get("payload"))
+    listed = as_list(document.get("signatures"), MAX_SIGNATURES)
+    signatures = tuple(decoded(as_object(each).get("sig")) for each in listed)
+    signed = b"DSSEv1 %d %s %d " % (len(IN_TOTO), IN_TOTO.encode(), len(payload)) + payload
+    return Envelope(payload, signatures, signed)
+
+
+def read_statement(payload: bytes, digest: Digest) -> tuple[Statement | None, bool]:
+    """Return what a statement says of its subjects, and whether `digest` is one of them. Raises BrokenError.
+
+    None for a statement of another kind.
+    """
+    document = json_object(payload)
+    if document.get("_type") not in STATEMENT_TYPES:
+        raise BrokenError("its statement is none that in-toto describes")
+    subjects = as_list(document.get("subject"), MAX_SUBJECTS)
+    digests = {as_object(as_object(subject).get("digest")).get("sha256") for subject in subjects}
+    return PREDICATES.get(str(document.get("predicateType"))), str(digest).removeprefix("sha256:") in digests

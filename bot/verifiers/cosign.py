@@ -1,0 +1,104 @@
+"""cosign's signatures, by a key: the older ones behind a tag, and Sigstore's bundles behind the referrers.
+
+What a log of signatures says is not asked: a key that the operator lists is trusted as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+from bot.core.signatures import together
+from bot.model.artifact import Artifact, Blob, Referrer
+from bot.model.errors import RegistryError
+from bot.model.reference import Digest
+from bot.model.signature import BadSignature, Flaw, SignatureOutcome, SignatureUnknown, Signed, UnsupportedSignature
+from bot.model.trust import Trust, TrustedKey
+from bot.ports import Artifacts
+from bot.verifiers._bundle import BUNDLES, PREDICATE, check_bundle, read_bundle
+from bot.verifiers._encoding import BrokenError
+from bot.verifiers._keys import PublicKey
+from bot.verifiers._simple_signing import PAYLOAD, check_payload
+from bot.verifiers._statement import PREDICATES
+
+SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
+"""What cosign calls the older form where it attaches it as a referrer."""
+TYPES = frozenset({*BUNDLES, SIGNATURE_ARTIFACT})
+VAGUE_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
+"""What lists of referrers say that were made without looking; the artifact itself then knows."""
+MAX_ARTIFACTS = 32
+"""Referrers that are fetched for one image: each is two requests, and registries count them as pulls."""
+
+
+class CosignVerifier:
+    """Implements `bot.ports.Verifier`; safe to share by threads."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self._artifacts = artifacts
+
+    def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
+        """Return who of the listed keys signed `digest`; None where no key is listed.
+
+        The key must have signed this very digest: of an index, the images in it may be signed as well, and what is
+        pinned is the index. Raises ValueError where a listed key is none, which settings do not let through.
+        """
+        if not trust.keys:
+            return None
+        check = _Check(self._artifacts, repository, digest, tuple(map(_key, trust.keys)))
+        found: list[SignatureOutcome] = []
+        try:
+            for outcome in check.outcomes():
+                found.append(outcome)
+                if isinstance(outcome, Signed):
+                    break
+        except RegistryError as error:
+            found.append(SignatureUnknown(error.reason, str(error), error.is_failure))
+        return together(found)
+
+
+class _Check:
+    """Looks at all signatures of one image, in turn."""
+
+    def __init__(self, artifacts: Artifacts, repository: str, digest: Digest, keys: tuple[PublicKey, ...]) -> None:
+        self._artifacts, self._repository, self._digest, self._keys = artifacts, repository, digest, keys
+
+    def outcomes(self) -> Iterator[SignatureOutcome]:
+        """Yield what each signature says, the cheapest to ask for first. Raises RegistryError."""
+        signatures = self._artifacts.tagged(self._repository, f"{self._digest.replace(':', '-')}.sig")
+        if signatures is not None:
+            yield from self._in(signatures)
+        listed = self._artifacts.referrers(self._repository, self._digest)
+        likely = sorted((each for each in listed if each.type in TYPES | VAGUE_TYPES), key=_is_vague)
+        for referrer in likely[:MAX_ARTIFACTS]:
+            yield from self._in(self._artifacts.artifact(self._repository, referrer.digest))
+        if len(likely) > MAX_ARTIFACTS:
+            yield UnsupportedSignature(f"more than {MAX_ARTIFACTS} artifacts are attached to it")
+
+    def _in(self, artifact: Artifact) -> Iterator[SignatureOutcome]:
+        for blob in artifact.blobs:
+            try:
+                outcome = self._of(blob)
+            except BrokenError as error:
+                outcome = BadSignature(Flaw.BROKEN, str(error))
+            if outcome is not None:
+                yield outcome
+
+    def _of(self, blob: Blob) -> SignatureOutcome | None:
+        """Return what one piece of an artifact says; None where it is no signature. Raises BrokenError."""
+        if blob.media_type == PAYLOAD:
+            return check_payload(blob, self._artifacts.blob(self._repository, blob), self._digest, self._keys)
+        if blob.media_type not in BUNDLES or blob.annotations.get(PREDICATE, "") not in {"", *PREDICATES}:
+            return None
+        bundle = read_bundle(self._artifacts.blob(self._repository, blob))
+        if isinstance(bundle, UnsupportedSignature):
+            return bundle
+        return check_bundle(bundle, self._digest, self._keys)
+
+
+def _is_vague(referrer: Referrer) -> bool:
+    return referrer.type in VAGUE_TYPES
+
+
+@cache
+def _key(trusted: TrustedKey) -> PublicKey:
+    return PublicKey.of(trusted)

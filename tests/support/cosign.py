@@ -1,0 +1,76 @@
+"""Debian's cosign, signing and verifying against a registry on loopback, without a log and without the internet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.parts import find_cosign
+
+TIMEOUT = 60
+"""Seconds; it takes a third of one."""
+NO_ROOT = {
+    "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+    "tlogs": [],
+    "certificateAuthorities": [],
+    "ctlogs": [],
+    "timestampAuthorities": [],
+}
+"""Nothing that a key needs; without it cosign asks the internet for one."""
+REFUSALS = {0: "good", 10: "unsigned", 12: "bad"}
+"""What `cosign verify` means by how it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cosign:
+    """One pair of keys, in a folder of its own, and what cosign does with it."""
+
+    folder: Path
+
+    @classmethod
+    def with_new_keys(cls, folder: Path) -> Cosign:
+        folder.mkdir()
+        made = cls(folder)
+        assert made._run("generate-key-pair") == 0
+        return made
+
+    @property
+    def public_key(self) -> bytes:
+        return (self.folder / "cosign.pub").read_bytes()
+
+    def sign(self, reference: str, *more: str) -> None:
+        assert self._run("sign", "--yes", "--key", "cosign.key", "--tlog-upload=false", *more, reference) == 0
+
+    def attest(self, reference: str, kind: str, predicate: bytes) -> None:
+        (self.folder / "predicate").write_bytes(predicate)
+        kinds = ("--type", kind, "--predicate", "predicate")
+        assert self._run("attest", "--yes", "--key", "cosign.key", "--tlog-upload=false", *kinds, reference) == 0
+
+    def verify(self, reference: str) -> str:
+        """Return `good`, `unsigned` or `bad`."""
+        return REFUSALS[self._run("verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", reference)]
+
+    def verify_bundle(self, reference: str, public_key: bytes, predicate_type: str) -> bool:
+        """Say whether a statement in a bundle holds; this release of cosign verifies such, and makes none."""
+        (self.folder / "other.pub").write_bytes(public_key)
+        (self.folder / "root.json").write_text(json.dumps(NO_ROOT))
+        how = (
+            "--key",
+            "other.pub",
+            "--insecure-ignore-tlog=true",
+            "--new-bundle-format",
+            "--trusted-root",
+            "root.json",
+        )
+        return self._run("verify-attestation", "--type", predicate_type, *how, reference) == 0
+
+    def _run(self, *arguments: str) -> int:
+        environment = {**os.environ, "COSIGN_PASSWORD": "of a test", "COSIGN_EXPERIMENTAL": "1"}
+        command = [find_cosign() or "cosign", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, timeout=TIMEOUT, check=False
+        )
+        return done.returncode

@@ -1,0 +1,43 @@
+"""What tests of verifiers share: a registry, and pairs of keys that cosign made."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.cosign import Cosign
+from support.registry import DockerRegistry
+
+from bot.registries.access import RegistryEntry
+from bot.registries.oci import OciRegistry
+
+
+@pytest.fixture(scope="session")
+def registry():
+    with DockerRegistry() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def artifacts(registry):
+    entry = RegistryEntry(registry.host, insecure=True)
+    return OciRegistry([entry], environment={}, sleep=lambda seconds: None).artifacts()
+
+
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory):
+    return Cosign.with_new_keys(tmp_path_factory.mktemp("keys") / "ours")
+
+
+@pytest.fixture(scope="session")
+def theirs(tmp_path_factory):
+    return Cosign.with_new_keys(tmp_path_factory.mktemp("keys") / "theirs")
+
+
+@pytest.fixture(scope="session")
+def key():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture(scope="session")
+def stranger():
+    return ec.generate_private_key(ec.SECP256R1())

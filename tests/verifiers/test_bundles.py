@@ -1,0 +1,253 @@
+"""Sigstore's bundles by a key, packed here as cosign's third release packs them, since Debian's cosign cannot."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+
+import pytest
+from support.attached import BUNDLE as V3
+from support.attached import (
+    EMPTY,
+    SIGN,
+    attach,
+    attachment,
+    base64_of,
+    bundle,
+    dump,
+    envelope,
+    referrers_index,
+    statement,
+    trusted,
+)
+from support.listener import Listener, Reply
+
+from bot.demo import images
+from bot.model.signature import (
+    BadSignature,
+    Flaw,
+    SignatureUnknown,
+    Signed,
+    Statement,
+    Unsigned,
+    UnsupportedSignature,
+)
+from bot.model.trust import Trust
+from bot.registries.access import RegistryEntry
+from bot.registries.oci import OciRegistry
+from bot.verifiers.cosign import MAX_ARTIFACTS, CosignVerifier
+
+pytestmark = pytest.mark.real("docker-registry")
+
+PROVENANCE = "https://slsa.dev/provenance/v1"
+_numbers = count()
+
+
+@pytest.fixture
+def image(registry):
+    """Return an image that the registry has, another for each test."""
+    made = images.image([images.layer({"a": b"bundle %d" % next(_numbers)})])
+    registry.push(made, "team/app", "1")
+    return made
+
+
+@pytest.fixture
+def verify(registry, artifacts, key):
+    trust = Trust(("**",), (trusted(key),))
+    return lambda image: CosignVerifier(artifacts).verify(f"{registry.host}/team/app", image.digest, trust)
+
+
+@pytest.fixture
+def attached(registry, image):
+    """Attach documents to the image as bundles."""
+
+    def attach_all(*documents, listed_as=V3, **annotations):
+        made = [attachment(image, V3, dump(document), annotations) for document in documents]
+        attach(registry, "team/app", image.digest, *made, kind=listed_as)
+
+    return attach_all
+
+
+@pytest.mark.parametrize(
+    ("predicate_type", "said"),
+    [(SIGN, Statement.SIGNATURE), (PROVENANCE, Statement.PROVENANCE)],
+    ids=["signature", "provenance"],
+)
+def test_a_statement_by_a_listed_key_is_verified(image, attached, verify, key, predicate_type, said):
+    attached(bundle(key, image.digest, predicate_type))
+    found = verify(image)
+    assert isinstance(found, Signed)
+    assert found.statement is said
+
+
+@pytest.mark.real("cosign")
+def test_cosign_agrees_on_what_is_packed_here(registry, image, attached, verify, key, stranger, ours):
+    attached(bundle(key, image.digest, PROVENANCE))
+    reference = f"{registry.host}/team/app@{image.digest}"
+    assert isinstance(verify(image), Signed)
+    assert ours.verify_bundle(reference, trusted(key).pem, PROVENANCE)
+    assert not ours.verify_bundle(reference, trusted(stranger).pem, PROVENANCE)
+    attached(bundle(key, images.digest_of(b"another"), PROVENANCE))
+    assert isinstance(verify(image), BadSignature)
+    assert not ours.verify_bundle(reference, trusted(key).pem, PROVENANCE)
+
+
+@pytest.mark.parametrize("listed_as", [None, EMPTY], ids=["nothing", "empty"])
+def test_it_is_found_where_the_list_does_not_say_what_it_is(image, attached, verify, key, listed_as):
+    attached(bundle(key, image.digest), listed_as=listed_as)
+    assert isinstance(verify(image), Signed)
+
+
+def test_a_statement_by_another_key_is_by_another_signer(image, attached, verify, stranger):
+    attached(bundle(stranger, image.digest))
+    assert verify(image) == BadSignature(Flaw.OTHER_SIGNER)
+
+
+def test_a_statement_about_another_image_does_not_hold(image, attached, verify, key):
+    attached(bundle(key, images.digest_of(b"another")))
+    assert verify(image) == BadSignature(Flaw.OTHER_IMAGE)
+
+
+def test_a_statement_that_was_changed_after_it_was_signed_does_not_hold(image, attached, verify, key):
+    signed = bundle(key, images.digest_of(b"another"))
+    signed["dsseEnvelope"]["payload"] = base64_of(dump(statement(image.digest)))
+    attached(signed)
+    assert verify(image) == BadSignature(Flaw.OTHER_SIGNER)
+
+
+def test_a_signature_of_the_bare_statement_without_its_type_does_not_hold(image, attached, verify, key):
+    signed = bundle(key, image.digest)
+    payload = dump(statement(image.digest))
+    other = envelope(key, payload, kind="application/json")
+    signed["dsseEnvelope"]["signatures"] = other["signatures"]
+    attached(signed)
+    assert verify(image) == BadSignature(Flaw.OTHER_SIGNER)
+
+
+@pytest.mark.parametrize("annotated", [True, False], ids=["annotated", "not annotated"])
+def test_an_inventory_that_somebody_signed_says_not_whose_the_image_is(image, attached, verify, key, annotated):
+    said = {"dev.sigstore.bundle.predicateType": "https://spdx.dev/Document"} if annotated else {}
+    attached(bundle(key, image.digest, "https://spdx.dev/Document"), **said)
+    assert verify(image) == Unsigned()
+
+
+def test_one_good_bundle_is_enough_beside_others(image, attached, verify, key, stranger):
+    other = images.digest_of(b"another")
+    attached({"mediaType": V3}, bundle(stranger, image.digest), bundle(key, other), bundle(key, image.digest))
+    assert isinstance(verify(image), Signed)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"dsseEnvelope": []},
+        {"verificationMaterial": None},
+        {"dsseEnvelope": {"payloadType": "text/plain"}},
+        {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": "!"}},
+        {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": 1}},
+        {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": "", "signatures": [1]}},
+        {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": "", "signatures": [{}] * 17}},
+        {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": "", "signatures": []}},
+        {"dsseEnvelope": {"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": []}},
+    ],
+)
+def test_a_damaged_bundle_is_told_from_none(image, attached, verify, key, damage):
+    attached(bundle(key, image.digest, **damage))
+    found = verify(image)
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.BROKEN
+
+
+@pytest.mark.parametrize(
+    "subject", [None, [1], [{"digest": None}], [{}], [{"digest": {"sha256": "a"}}] * 1025], ids=repr
+)
+def test_subjects_that_cannot_be_read_are_damage(image, attached, verify, key, subject):
+    payload = dump(statement(image.digest, subject=subject))
+    attached(bundle(key, image.digest, dsseEnvelope=envelope(key, payload)))
+    found = verify(image)
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.BROKEN
+
+
+@pytest.mark.parametrize(
+    "kind", [{"mediaType": "application/vnd.dev.sigstore.bundle.v9+json"}, {"dsseEnvelope": None}], ids=repr
+)
+def test_what_this_release_does_not_read_is_said_and_not_taken_for_unsigned(image, attached, verify, key, kind):
+    document = {**bundle(key, image.digest), **kind}
+    attached({name: value for name, value in document.items() if value is not None})
+    assert isinstance(verify(image), UnsupportedSignature)
+
+
+def test_more_artifacts_than_are_looked_at_are_said(registry, image, verify, stranger):
+    made = [
+        attachment(image, V3, dump(bundle(stranger, image.digest, note=number))) for number in range(MAX_ARTIFACTS + 1)
+    ]
+    attach(registry, "team/app", image.digest, *made)
+    registry.forget()
+    assert verify(image) == BadSignature(Flaw.OTHER_SIGNER)
+    assert sum("/manifests/sha256:" in request.path for request in registry.requests()) == MAX_ARTIFACTS
+
+
+class TestReferrersApi:
+    """A registry that has the API, which Debian's has not."""
+
+    @pytest.fixture
+    def serve(self, key, image):
+        """Serve the artifacts of the image page by page, and verify it there."""
+
+        def verify_at(pages, reply=None):
+            made = [each for page in pages for each in page]
+            manifests = {each.digest: each.content for each in made}
+            blobs = {images.digest_of(blob): blob for each in made for blob in each.blobs}
+
+            def answer(received):
+                path, _, query = received.path.partition("?")
+                kind, _, wanted = path.removeprefix("/v2/team/app/").partition("/")
+                if kind == "referrers" and wanted == image.digest:
+                    if reply is not None:
+                        return reply
+                    number = int(query.removeprefix("page=") or "0")
+                    more = number + 1 < len(pages)
+                    link = {"Link": f'</v2/team/app/referrers/{wanted}?page={number + 1}>; rel="next"'} if more else {}
+                    content = referrers_index(pages[number]).content
+                    return Reply(body=content, headers={"Content-Type": images.OCI_INDEX, **link})
+                found = {"manifests": manifests, "blobs": blobs}.get(kind, {}).get(wanted)
+                return Reply(404) if found is None else Reply(body=found)
+
+            with Listener(answer) as server:
+                entry = RegistryEntry(server.host, insecure=True)
+                artifacts = OciRegistry([entry], environment={}, sleep=lambda seconds: None).artifacts()
+                trust = Trust(("**",), (trusted(key),))
+                return CosignVerifier(artifacts).verify(f"{server.host}/team/app", image.digest, trust)
+
+        return verify_at
+
+    def test_bundles_are_found_on_every_page(self, serve, image, key, stranger):
+        first = attachment(image, V3, dump(bundle(stranger, image.digest)))
+        second = attachment(image, V3, dump(bundle(key, image.digest)))
+        assert isinstance(serve([[first], [second]]), Signed)
+
+    def test_an_empty_list_is_an_answer(self, serve):
+        assert serve([[]]) == Unsigned()
+
+    def test_a_list_without_end_is_unknown(self, serve, image, stranger):
+        found = serve([[attachment(image, "text/plain", b"%d" % number)] for number in range(20)])
+        assert isinstance(found, SignatureUnknown)
+        assert "longer than is read" in found.detail
+
+    @pytest.mark.parametrize("status", [400, 404, 405, 406, 501])
+    def test_a_registry_that_does_not_know_the_question_has_the_tag_asked_for(self, serve, status):
+        assert serve([[]], Reply(status, b"404 page not found")) == Unsigned()
+
+    def test_a_page_for_browsers_is_no_list(self, serve):
+        assert serve([[]], Reply(body=b"<html>", headers={"Content-Type": "text/html"})) == Unsigned()
+
+    @pytest.mark.parametrize("body", [b"[", b"[]", b"{}", json.dumps({"manifests": {}}).encode()])
+    def test_a_list_that_cannot_be_read_is_unknown(self, serve, body):
+        found = serve([[]], Reply(body=body, headers={"Content-Type": images.OCI_INDEX}))
+        assert isinstance(found, SignatureUnknown)
+
+    def test_a_blob_that_is_not_what_its_digest_says_is_unknown(self, serve, image, key):
+        honest = attachment(image, V3, dump(bundle(key, image.digest)))
+        forged = images.Image(honest.content, honest.media_type, (b"{}",))
+        assert isinstance(serve([[forged]]), SignatureUnknown)
