@@ -16,7 +16,7 @@ from bot.model.policy import Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner
+from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner, Verifier
 
 if TYPE_CHECKING:
     from bot.forges.github import AppKey
@@ -142,6 +142,7 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
         ends=ends,
         facts=registry.registry_facts(),
         read_rules=_read_rules,
+        verifiers=_verifiers(settings, registry),
     )
 
 
@@ -282,6 +283,18 @@ def _cache_name(database: str | None) -> str:
     import hashlib
 
     return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]
+
+
+# ---- verifiers ---------------------------------------------------------------------------------------------------
+
+
+def _verifiers(settings: Settings, registry: OciRegistry) -> tuple[Verifier, ...]:
+    """Return who finds out who signed; nobody where nobody is trusted, so that nothing is asked."""
+    if not settings.rulebook.trust:
+        return ()
+    from bot.verifiers.cosign import CosignVerifier
+
+    return (CosignVerifier(registry.artifacts()),)
 
 
 # ---- state -------------------------------------------------------------------------------------------------------

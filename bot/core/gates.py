@@ -9,28 +9,39 @@ from datetime import datetime
 from bot.core.holds import acceptance, is_lower
 from bot.core.introduced import excess
 from bot.core.transition import short, transition_to
-from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Update
+from bot.core.trust import distrust
+from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Unknown, Update
 from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.vocabulary import Reason
 
 
-def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime) -> Update | Held | Refused:
-    """Return the update to its first candidate that passes, or why the newest that is old enough does not."""
+def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime) -> Update | Held | Refused | Unknown:
+    """Return the update to its first candidate that passes, or why the newest that is old enough does not.
+
+    Where a registry could not say whether that one is signed, no earlier one is taken in its place.
+    """
     first: Held | Refused | None = None
     for candidate in update.candidates:
         found = evidence[transition_to(update, candidate)]
         if candidate.mature is not None and not _is_urgent(update, found):
             continue
         verdict = _judge(replace(update, candidates=(candidate,)), candidate, found, now)
-        if isinstance(verdict, Update):
+        if isinstance(verdict, Update | Unknown):
             return verdict
         first = first or verdict
     return first or _too_young(update, update.candidates[0])
 
 
-def _judge(update: Update, candidate: Candidate, evidence: Evidence, now: datetime) -> Update | Held | Refused:
+def _judge(
+    update: Update, candidate: Candidate, evidence: Evidence, now: datetime
+) -> Update | Held | Refused | Unknown:
     """Say whether the one candidate of an update passes; what is unknown neither passes nor fails by itself."""
     policy = update.selected.policy
+    doubt = distrust(evidence.signatures, is_required=policy.require_signature)
+    if doubt is not None and doubt.is_unknown:
+        return Unknown(update.selected, doubt.reason, doubt.detail)
+    if doubt is not None:
+        return Refused(update, doubt.reason, doubt.detail)
     if policy.require_scan and isinstance(evidence.new, NotScanned):
         return Refused(update, Reason.NOT_SCANNED, evidence.new.why.sentence)
     too_much = excess(evidence, policy.allow_introduced)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
 
 from bot.model.reference import Digest, Line
+
+if TYPE_CHECKING:  # a field names it, and nothing here makes one
+    from bot.model.signature import Signatures
 
 
 class Severity(IntEnum):
@@ -138,3 +142,5 @@ class Evidence:
     """Only where old and new were scanned by the same scanner with the same database."""
     known_exploited: frozenset[str] | None = None
     """Ids of vulnerabilities of either image that are known to be exploited; None where nobody was asked."""
+    signatures: Signatures | None = None
+    """None where nobody is trusted to sign the image, so that nobody was asked."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays
     from bot.model.evidence import Severity
     from bot.model.pace import Schedule
     from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, OpenWhen, Rule
+    from bot.model.trust import Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Policy:
     ignore: bool = False
     labels: tuple[str, ...] = ()
     require_scan: bool = False
+    require_signature: bool = False
+    """Whether somebody who is trusted must have signed what a place moves to."""
     allow_introduced: tuple[Allowance, ...] = ()
     """How many vulnerabilities an update may bring; of a severity that is not named, any number."""
     open_when: OpenWhen | None = None
@@ -89,3 +92,5 @@ class Rulebook:
     purging: frozenset[str] = PURGING_HOSTS
     """Registries that delete what no tag points to, as far as it is known or declared."""
     end_of_life: tuple[EndOfLife, ...] = ()
+    trust: tuple[Trust, ...] = ()
+    """Who may sign which images; the first entry that is about an image counts."""

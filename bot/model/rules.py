@@ -80,6 +80,7 @@ class Rule:
     ignore: bool | None = None
     labels: tuple[str, ...] | None = None
     require_scan: bool | None = None
+    require_signature: bool | None = None
     allow_introduced: tuple[Allowance, ...] | None = None
     open_when: OpenWhen | None = None
     when_unknown: WhenUnknown | None = None

@@ -37,6 +37,9 @@ class Reason(StrEnum):
     # refused
     INTRODUCED = "introduced"
     NOT_SCANNED = "not-scanned"
+    UNSIGNED = "unsigned"
+    SIGNER_CHANGED = "signer-changed"
+    SIGNATURE_FAILED = "signature-failed"
     # gone
     DIGEST_GONE = "digest-gone"
     # superseded
@@ -100,6 +103,9 @@ SENTENCES: dict[Reason, str] = {
     Reason.RETENTION_RISK: "What is old enough has no tag any more, and its registry deletes such images.",
     Reason.INTRODUCED: "The newer image brings more vulnerabilities than a rule allows.",
     Reason.NOT_SCANNED: "A rule requires a scan, and there is none.",
+    Reason.UNSIGNED: "It is not signed by anybody who is trusted, and a rule requires it or the image before was.",
+    Reason.SIGNER_CHANGED: "It is signed by somebody else than the image before, who is not listed under `trust`.",
+    Reason.SIGNATURE_FAILED: "It has a signature that does not hold, or cannot be verified.",
     Reason.DIGEST_GONE: "The registry no longer has the image that the file names by its digest.",
     Reason.TAG_STOPPED: "Its tag will not move any more, and newer releases have other tags.",
     Reason.VARIANT_DROPPED: "Newer releases are no longer published in this variant.",
@@ -154,7 +160,13 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.NOT_PULLABLE,
         Reason.RETENTION_RISK,
     ),
-    Status.REFUSED: (Reason.INTRODUCED, Reason.NOT_SCANNED),
+    Status.REFUSED: (
+        Reason.INTRODUCED,
+        Reason.NOT_SCANNED,
+        Reason.UNSIGNED,
+        Reason.SIGNER_CHANGED,
+        Reason.SIGNATURE_FAILED,
+    ),
     Status.GONE: (Reason.DIGEST_GONE,),
     Status.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
     Status.SKIPPED: (

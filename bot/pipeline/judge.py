@@ -19,9 +19,10 @@ from bot.model.report import Failed
 from bot.model.vocabulary import Reason
 from bot.pipeline.ask import ask
 from bot.pipeline.assess import assess
-from bot.pipeline.pool import SCANS
+from bot.pipeline.pool import REGISTRIES, SCANS
 from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
+from bot.pipeline.verify import verify
 from bot.ports import (
     Builder,
     Clock,
@@ -33,6 +34,7 @@ from bot.ports import (
     RegistryFacts,
     RulesReader,
     Scanner,
+    Verifier,
 )
 
 
@@ -51,6 +53,7 @@ class World:
     read_rules: RulesReader
     builders: Sequence[Builder] = ()
     """Asked by runs over repositories that others can clone, not by a scan."""
+    verifiers: Sequence[Verifier] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,14 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     updates = [each for places in decisions for each in places if isinstance(each, Update)]
     moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
     assessed = assess(moves, world.scanner, world.memory, SCANS, world.progress)
+    verified = verify(moves, rulebook.trust, world.verifiers, REGISTRIES, world.progress)
+    evidence = {
+        move: replace(found, signatures=verified.signatures.get(move)) for move, found in assessed.evidence.items()
+    }
     now = world.clock.now()
-    gated = [reconcile([_gate(each, assessed.evidence, now) for each in places]) for places in decisions]
-    return Judged(tuple(gated), assessed.evidence, asked.resolutions, (*asked.failed, *assessed.failed))
+    gated = [reconcile([_gate(each, evidence, now) for each in places]) for places in decisions]
+    failed = (*asked.failed, *assessed.failed, *verified.failed)
+    return Judged(tuple(gated), evidence, asked.resolutions, failed)
 
 
 def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected | Skip]:

@@ -48,6 +48,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     yield from caches.problems(entries)
     for where, rule in entries_of(document, "policy"):
         yield from _rule(where, rule, own_is_stated="own" in document)
+        yield from _required(where, rule, trust_is_stated="trust" in document)
     if "state" not in document:
         yield from ages.problems(tuple(entries_of(document, "policy")), frozenset(recording(document)))
 
@@ -239,3 +240,9 @@ def _rule(where: str, rule: dict[str, Any], *, own_is_stated: bool) -> Check:
     match = rule.get("match")
     if isinstance(match, dict) and match.get("role") == "own" and not own_is_stated:
         yield ConfigProblem(f"{where}.match.role", "matches nothing: say under `own` which images are your own builds")
+
+
+def _required(where: str, rule: dict[str, Any], *, trust_is_stated: bool) -> Check:
+    require = rule.get("require")
+    if isinstance(require, dict) and require.get("signature") is True and not trust_is_stated:
+        yield ConfigProblem(f"{where}.require.signature", "refuses everything: say under `trust` who may sign")

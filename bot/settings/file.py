@@ -17,6 +17,7 @@ from bot.settings import ages, fields, handling, rules, schema, values
 from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
 from bot.settings.problems import problems_of
+from bot.settings.trust import trusted
 
 
 def load(path: Path, *, need_forges: bool) -> values.Settings:
@@ -53,6 +54,7 @@ def _settings(document: Document, config: schema.Config, path: Path) -> values.S
             hosts=frozenset(each.host for each in registries),
             purging=_purging(config.registries),
             end_of_life=_end_of_life(folder / config.end_of_life) if config.end_of_life else (),
+            trust=trusted(config.trust, path),
         ),
         files=_files(config.files),
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
@@ -177,6 +179,7 @@ def _rule(rule: rules.Rule) -> Rule:
         on_close=rule.on_close,
         paused=rule.paused,
         require_scan=rule.require.scan if rule.require else None,
+        require_signature=rule.require.signature if rule.require else None,
         allow_introduced=_allowances(rule.allow_introduced),
     )
 
@@ -209,6 +212,7 @@ def _inner_rule(rule: rules.InnerRule) -> Rule:
         split_by=rule.split_by,
         schedule=_schedule(rule.schedule),
         require_scan=rule.require.scan if rule.require else None,
+        require_signature=rule.require.signature if rule.require else None,
         allow_introduced=_allowances(rule.allow_introduced),
     )
 

@@ -34,6 +34,8 @@ class Require(Section):
 
     scan: StrictBool = Policy().require_scan
     """Whether an image that could not be scanned is refused."""
+    signature: StrictBool = Policy().require_signature
+    """Whether an image is refused that nobody listed under `trust` has signed."""
 
 
 class AllowIntroduced(Section):

@@ -192,6 +192,15 @@ class EndOfLifeFile(Section):
     """When support for tags ends; the first entry about a tag counts."""
 
 
+class Trust(Section):
+    """Who may sign some images."""
+
+    image: OneOrMore[fields.ImageGlob]
+    """Globs over the canonical repository: `registry.example.com/acme/**`."""
+    keys: SomeOf[fields.Text]
+    """Files with public keys in PEM form that cosign's signatures may be by; relative to this file."""
+
+
 class Scanner(Section):
     """Who looks for vulnerabilities, and how."""
 
@@ -274,6 +283,8 @@ class Config(Section):
     """Rules, the most particular first."""
     end_of_life: fields.Text | None = None
     """A file that says when support for images ends; relative to this file."""
+    trust: tuple[Trust, ...] = ()
+    """Who may sign which images; for an image the first entry that is about it counts."""
     scanners: tuple[Scanner, ...] = ()
     """Scanners; in this release the first one scans. Absent: nothing is scanned."""
     proposals: Proposals = Proposals()

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bot.core.keys import PublicKey
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, Flaw, SignatureOutcome, Signed, UnsupportedSignature
 from bot.verifiers._encoding import as_object, json_object
-from bot.verifiers._keys import PublicKey
 from bot.verifiers._statement import Envelope, read_envelope, read_statement
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"

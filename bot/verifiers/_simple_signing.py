@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bot.core.keys import PublicKey
 from bot.model.artifact import Blob
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, Flaw, SignatureOutcome, Signed
 from bot.verifiers._encoding import BrokenError, as_object, decoded, json_object
-from bot.verifiers._keys import PublicKey
 
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"

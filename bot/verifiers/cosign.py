@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 
+from bot.core.keys import PublicKey
 from bot.core.signatures import together
 from bot.model.artifact import Artifact, Blob, Referrer
 from bot.model.errors import RegistryError
@@ -17,7 +18,6 @@ from bot.model.trust import Trust, TrustedKey
 from bot.ports import Artifacts
 from bot.verifiers._bundle import BUNDLES, PREDICATE, check_bundle, read_bundle
 from bot.verifiers._encoding import BrokenError
-from bot.verifiers._keys import PublicKey
 from bot.verifiers._simple_signing import PAYLOAD, check_payload
 from bot.verifiers._statement import PREDICATES
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
 from jsonschema import Draft202012Validator
 from support import config_reference
+from support.attached import trusted
 from support.parts import ROOT
 
 from bot.model.policy import Policy
@@ -46,10 +48,18 @@ def unhidden(text: str) -> str:
     return re.sub(r"^(\w+): \[\]\n(?=\1:)", "", shown, flags=re.MULTILINE)
 
 
+def write_keys(folder: Path) -> None:
+    """Write the public keys that our examples name."""
+    (folder / "keys").mkdir()
+    for each in ("acme.pub", "acme-next.pub"):
+        (folder / "keys" / each).write_bytes(trusted(ec.generate_private_key(ec.SECP256R1())).pem)
+
+
 @pytest.fixture
 def everything(tmp_path) -> Path:
     for kind in ("title.txt", "body.md", "message.txt", "dashboard.md"):
         (tmp_path / f"{kind}.j2").write_text("words", encoding="utf-8")
+    write_keys(tmp_path)
     path = tmp_path / "everything.yaml"
     path.write_text(unhidden(DEFAULT.read_text(encoding="utf-8")), encoding="utf-8")
     (tmp_path / "end-of-life.yaml").write_text(ENDS, encoding="utf-8")
@@ -114,6 +124,7 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         ignore=default.ignore,
         labels=default.labels,
         require_scan=default.require_scan,
+        require_signature=default.require_signature,
         allow=default.allow,
         min_age=default.min_age,
         os_variants=default.os_variants,
@@ -160,6 +171,8 @@ def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everyt
         "own: []",
         "{schema: 2}",
         "{schema: 1, trust: {}}",
+        "{schema: 1, trust: [{image: '**'}]}",
+        "{schema: 1, trust: [{image: '**', keys: []}]}",
         "{schema: 1, limits: {new_per_run: 0}}",
         "{schema: 1, own: null}",
         "{schema: 1, policy: [{tag: 3.10}]}",
@@ -198,6 +211,7 @@ def test_the_examples_in_the_documentation_can_be_used(settings_of, tmp_path):
     examples = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(examples) >= 3
     (tmp_path / "end-of-life.yaml").write_text(ENDS, encoding="utf-8")
+    write_keys(tmp_path)
     for example in examples:
         if "legacy/**" in example:
             assert repository_rules(example.encode(), "its own file")

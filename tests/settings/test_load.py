@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.attached import trusted
 from support.parts import ROOT
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode, WhenUnknown
 from bot.model.policy import Policy, Rulebook
 from bot.model.rules import Allowance, Match, OpenWhen, Rule
+from bot.model.trust import Trust
 from bot.model.vocabulary import ALLOWABLE, Role
 from bot.settings import (
     AppSettings,
@@ -150,7 +153,18 @@ def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
     assert settings.rulebook.hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
 
 
-def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of):
+def test_keys_are_read_from_the_files_that_stand_beside_the_config(settings_of, tmp_path):
+    key = trusted(ec.generate_private_key(ec.SECP256R1()), "keys/acme.pub")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / key.name).write_bytes(key.pem)
+    one, other = (f"{{image: '{glob}', keys: [keys/acme.pub]}}" for glob in ("ghcr.io/acme/**", "**"))
+    settings = settings_of(f"trust: [{one}, {other}]")
+    assert settings.rulebook.trust == (Trust(("ghcr.io/acme/**",), (key,)), Trust(("**",), (key,)))
+
+
+def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of, tmp_path):
+    key = trusted(ec.generate_private_key(ec.SECP256R1()))
+    (tmp_path / "team.pub").write_bytes(key.pem)
     settings = settings_of(
         """
         policy:
@@ -166,11 +180,13 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of)
           - pin: false
             ignore: true
             labels: [docker, "on"]
-            require: {scan: true}
+            require: {scan: true, signature: true}
             allow_introduced: {low: 9, critical: 0}
             open_when: {fixes: any, or_older_than: 30d}
             when_unknown: hold
           - {match: {}, update: digest, require: {}}
+        trust:
+          - {image: "ghcr.io/acme/**", keys: [team.pub]}
         """
     )
     match = Match(
@@ -189,12 +205,14 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of)
                 ignore=True,
                 labels=("docker", "on"),
                 require_scan=True,
+                require_signature=True,
                 allow_introduced=(Allowance(Severity.CRITICAL, 0), Allowance(Severity.LOW, 9)),
                 open_when=OpenWhen(Severity.UNKNOWN, timedelta(days=30)),
                 when_unknown=WhenUnknown.HOLD,
             ),
-            Rule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan),
-        )
+            Rule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan, require_signature=False),
+        ),
+        trust=(Trust(("ghcr.io/acme/**",), (key,)),),
     )
 
 

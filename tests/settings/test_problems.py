@@ -14,7 +14,15 @@ ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
 WRONG = [
     # keys
     ("speed: {}", "speed", "is no key here; there are schema, forges"),
-    ("trust: {}", "trust", "comes with a later release"),
+    ("enrichment: {}", "enrichment", "comes with a later release"),
+    ("trust: {}", "trust", "must be a list"),
+    ("trust: [{image: '**'}]", "trust[0].keys", "is required"),
+    ("trust: [{image: '**', keys: [a.pub], keyless: []}]", "trust[0].keyless", "comes with a later release"),
+    ("trust: [{image: '**', keys: [a.pub], notation: {}}]", "trust[0].notation", "comes with a later release"),
+    ("trust: [{image: nginx, keys: [a.pub]}]", "trust[0].image", "write `docker.io/library/nginx`"),
+    ("trust: [{image: '**', keys: [none.pub]}]", "trust[0].keys[0]", "could not be read: No such file"),
+    ("trust: [{image: '**', keys: [basebump.yaml]}]", "trust[0].keys[0]", "holds no public key in PEM form"),
+    ("policy: [{require: {signature: true}}]", "policy[0].require.signature", "say under `trust` who may sign"),
     ("upstream: docker.io", "upstream", "is no key here"),
     ("regestries: []", "regestries", "did you mean `registries`?"),
     ("proposals: {branch-prefix: x/}", "proposals.branch-prefix", "did you mean `branch_prefix`?"),

@@ -29,6 +29,7 @@ from bot.registries.oci import OciRegistry
 from bot.scanners.none import NoScanner
 from bot.settings import repository_rules
 from bot.state.none import NoEnds, NoMemory
+from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -106,6 +107,7 @@ class Loopback:
             self.ends,
             self.facts,
             repository_rules,
+            verifiers=(CosignVerifier(registry.artifacts()),),
         )
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from support.attached import made_by, trusted
 
+from bot.core.keys import PublicKey
 from bot.model.trust import TrustedKey
-from bot.verifiers._keys import PublicKey
 
 RSA = rsa.generate_private_key(65537, 2048)
 

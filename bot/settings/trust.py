@@ -1,0 +1,42 @@
+"""Who may sign which images: the files that `trust` names, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.model.errors import ConfigError, ConfigProblem
+from bot.model.trust import Trust, TrustedKey
+from bot.settings import schema
+
+MAX_KEY = 64 * 1024
+"""Bytes of a file; a public key has some hundred."""
+
+
+def trusted(entries: tuple[schema.Trust, ...], config: Path) -> tuple[Trust, ...]:
+    """Read the files that `trust` names; they are relative to the config. Raises ConfigError with all that is wrong."""
+    problems: list[ConfigProblem] = []
+    read = tuple(
+        Trust(each.image, tuple(_keys(each, config.absolute().parent, f"trust[{index}]", problems)))
+        for index, each in enumerate(entries)
+    )
+    if problems:
+        raise ConfigError(str(config), tuple(problems))
+    return read
+
+
+def _keys(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigProblem]) -> Iterator[TrustedKey]:
+    """Yield the keys that can be used, and note why the others cannot."""
+    from bot.core.keys import PublicKey  # noqa: PLC0415 - only those wait for it who trust somebody
+
+    for index, path in enumerate(entry.keys):
+        try:
+            with (folder / path).open("rb") as file:
+                key = TrustedKey(path, file.read(MAX_KEY))
+            PublicKey.of(key)
+        except OSError as error:
+            problems.append(ConfigProblem(f"{where}.keys[{index}]", f"could not be read: {error.strerror}"))
+        except ValueError as error:
+            problems.append(ConfigProblem(f"{where}.keys[{index}]", str(error)))
+        else:
+            yield key

@@ -1,0 +1,124 @@
+"""Runs that look for signatures: what is refused, what that does to proposals, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
+from support.stands import LocalStand
+from support.worlds import build, outcomes
+
+from bot.model.rules import Rule
+from bot.model.trust import Trust
+
+pytestmark = pytest.mark.real("git")
+
+KEY, STRANGER = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+OLD, NEW = build("old"), build("new")
+
+
+def sign(loopback, item, *keys, about=None):
+    """Attach bundles to an image of Docker Hub's `python`; a key signs a statement about the image, or another."""
+    made = [attachment(item, BUNDLE, dump(bundle(key, (about or item).digest))) for key in keys]
+    loopback.store.tag("library/python", item.digest.replace(":", "-"), referrers_index(made))
+
+
+@pytest.fixture
+def signed(loopback):
+    """Return a registry whose old image is signed, and a run that trusts its signer."""
+    for content in ("old", "new"):
+        loopback.move("python", "3.12", content)
+    sign(loopback, OLD, KEY)
+    trust = Trust(("docker.io/library/python",), (trusted(KEY),))
+    loopback.rulebook = replace(loopback.rulebook, trust=(trust,))
+    return loopback
+
+
+@pytest.fixture
+def stand(tmp_path):
+    return LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"})
+
+
+def verdict(report) -> tuple[str, str | None]:
+    (found,) = report.repositories[0].verdicts
+    return found.status, found.reason
+
+
+def test_an_image_that_lost_its_signature_is_refused_until_it_is_signed(signed, stand):
+    report = signed.run([stand.fleet()])
+    assert verdict(report) == ("refused", "unsigned")
+    assert outcomes(report) == []
+    sign(signed, NEW, KEY)
+    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+
+
+def test_another_signer_is_refused_until_the_operator_lists_the_new_one(signed, stand):
+    sign(signed, NEW, STRANGER)
+    assert verdict(signed.run([stand.fleet()])) == ("refused", "signer-changed")
+    (trust,) = signed.rulebook.trust
+    listed = replace(trust, keys=(*trust.keys, trusted(STRANGER, "next.pub")))
+    signed.rulebook = replace(signed.rulebook, trust=(listed,))
+    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+
+
+def test_a_signature_copied_from_the_old_image_fails(signed, stand):
+    sign(signed, NEW, KEY, about=OLD)
+    assert verdict(signed.run([stand.fleet()])) == ("refused", "signature-failed")
+
+
+def test_an_open_proposal_for_an_image_that_lost_its_signature_is_closed(signed, stand):
+    sign(signed, NEW, KEY)
+    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+    signed.store.remove("library/python", signed.store.tags("library/python")[NEW.digest.replace(":", "-")])
+    report = signed.run([stand.fleet()])
+    assert outcomes(report) == ["closed"]
+    assert verdict(report) == ("refused", "unsigned")
+
+
+def test_an_open_proposal_is_left_where_a_signature_could_not_be_asked_for(signed, stand):
+    sign(signed, NEW, KEY)
+    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+    whole = attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest)))
+    listed = referrers_index([replace(whole, blobs=())])
+    signed.store.tag("library/python", NEW.digest.replace(":", "-"), listed)
+    report = signed.run([stand.fleet()])
+    assert verdict(report) == ("unresolved", "not-found-or-denied")
+    assert outcomes(report) == ["left-alone"]
+
+
+def test_a_rule_asks_for_a_signature_of_what_never_had_one(loopback, stand):
+    for content in ("old", "new"):
+        loopback.move("python", "3.12", content)
+    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(require_signature=True),))
+    assert verdict(loopback.run([stand.fleet()])) == ("refused", "unsigned")
+
+
+def test_a_repository_may_ask_for_a_signature_itself(signed, tmp_path):
+    unsigned = build("an old one without a signature")
+    files = {
+        "Dockerfile": f"FROM python:3.12@{signed.store.put('library/python', unsigned)}\n",
+        ".basebump.yaml": "schema: 1\npolicy: [{require: {signature: true}}]\n",
+    }
+    assert verdict(signed.run([LocalStand(tmp_path / "strict", files).fleet()])) == ("refused", "unsigned")
+    del files[".basebump.yaml"]
+    assert outcomes(signed.run([LocalStand(tmp_path / "lax", files).fleet()])) == ["opened"]
+
+
+def test_where_nobody_is_trusted_nothing_is_asked(loopback, stand):
+    for content in ("old", "new"):
+        loopback.move("python", "3.12", content)
+    assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
+    asked = [request.path for request in loopback.registry.served]
+    assert not any("referrers" in path or ".sig" in path or "sha256-" in path for path in asked)
+
+
+def test_images_without_an_entry_are_not_asked_for_and_each_digest_once(signed, tmp_path):
+    signed.move("redis", "7", "redis")
+    sign(signed, NEW, KEY)
+    files = {f"{number}/Dockerfile": f"FROM python:3.12@{OLD.digest}\nFROM redis:7\n" for number in range(3)}
+    signed.run([LocalStand(tmp_path / "several", files).fleet()])
+    asked = [request.path for request in signed.registry.served if "sha256-" in request.path]
+    assert not any("redis" in path for path in asked)
+    assert len(asked) == len(set(asked)) == 4
