@@ -289,12 +289,12 @@ def _cache_name(database: str | None) -> str:
 
 
 def _verifiers(settings: Settings, registry: OciRegistry) -> tuple[Verifier, ...]:
-    """Return who finds out who signed; nobody where nobody is trusted, so that nothing is asked."""
+    """Return who finds out who signed; nobody where nobody is trusted. Raises UsageError."""
     if not settings.rulebook.trust:
         return ()
     from bot.verifiers.cosign import CosignVerifier
 
-    return (CosignVerifier(registry.artifacts()),)
+    return (CosignVerifier.for_all(settings.rulebook.trust, registry.artifacts()),)
 
 
 # ---- state -------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from bot.model.signature import (
     UnsupportedSignature,
 )
 
-_TELLING = (Flaw.OTHER_IMAGE, Flaw.BROKEN, Flaw.OTHER_SIGNER)
+_TELLING = (Flaw.OTHER_IMAGE, Flaw.BROKEN, Flaw.OTHER_SIGNER, Flaw.UNPROVED)
 """Of several that do not hold, which is spoken of: a copied one is an attack, a stranger's may be a habit."""
 
 

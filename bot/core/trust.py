@@ -19,6 +19,9 @@ from bot.model.signature import (
 from bot.model.trust import Trust
 from bot.model.vocabulary import Reason
 
+OF_STRANGERS = frozenset({Flaw.OTHER_SIGNER, Flaw.UNPROVED})
+"""What anybody's signature may have who is not listed, and that is no sign of anything wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Distrust:
@@ -50,7 +53,7 @@ def distrust(found: Signatures | None, *, is_required: bool) -> Distrust | None:
             return None
         case BadSignature(flaw=Flaw.OTHER_SIGNER) if was_signed:
             return Distrust(Reason.SIGNER_CHANGED, f"{spoken(found.old)} before; now {spoken(found.new)}")
-        case BadSignature(flaw=flaw) if flaw is not Flaw.OTHER_SIGNER or is_required:
+        case BadSignature(flaw=flaw) if flaw not in OF_STRANGERS or is_required or was_signed:
             return Distrust(Reason.SIGNATURE_FAILED, spoken(found.new))
         case _ if not is_required and isinstance(found.old, SignatureUnknown):
             return _unknown(found.old)

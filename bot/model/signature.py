@@ -12,6 +12,7 @@ class Scheme(StrEnum):
     """How a signature names its signer."""
 
     COSIGN_KEY = "cosign-key"
+    KEYLESS = "keyless"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Flaw(StrEnum):
     """It was made for another image, and copied."""
     BROKEN = "broken"
     """It cannot be what it claims to be."""
+    UNPROVED = "unproved"
+    """Nothing that is trusted vouches for who made it, or when."""
 
     @property
     def sentence(self) -> str:
@@ -65,6 +68,7 @@ _SENTENCES: dict[Flaw, str] = {
     Flaw.OTHER_SIGNER: "its signature is by nobody whom `trust` lists for it",
     Flaw.OTHER_IMAGE: "its signature was made for another image",
     Flaw.BROKEN: "its signature is damaged",
+    Flaw.UNPROVED: "nothing that is trusted vouches for its signature",
 }
 
 

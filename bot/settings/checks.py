@@ -49,6 +49,8 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     for where, rule in entries_of(document, "policy"):
         yield from _rule(where, rule, own_is_stated="own" in document)
         yield from _required(where, rule, trust_is_stated="trust" in document)
+    for where, entry in entries_of(document, "trust"):
+        yield from _trust(where, entry)
     if "state" not in document:
         yield from ages.problems(tuple(entries_of(document, "policy")), frozenset(recording(document)))
 
@@ -246,3 +248,10 @@ def _required(where: str, rule: dict[str, Any], *, trust_is_stated: bool) -> Che
     require = rule.get("require")
     if isinstance(require, dict) and require.get("signature") is True and not trust_is_stated:
         yield ConfigProblem(f"{where}.require.signature", "refuses everything: say under `trust` who may sign")
+
+
+def _trust(where: str, entry: dict[str, Any]) -> Check:
+    if not entry.keys() & {"keys", "keyless"}:
+        yield ConfigProblem(where, "trusts nobody: say who may sign, by `keys` or by `keyless`")
+    if "trusted_root" in entry and "keyless" not in entry:
+        yield ConfigProblem(f"{where}.trusted_root", "has no use without `keyless`: a key needs nobody to vouch for it")

@@ -54,6 +54,7 @@ _REGISTRY_RESOURCE = re.compile(
     r"/providers/Microsoft\.ContainerRegistry/registries/[A-Za-z0-9]{5,50}",
     re.ASCII,
 )
+_ISSUER = re.compile(r"https://[!-~]{1,200}", re.ASCII)
 _PATH_SEGMENT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
 # What git refuses in the name of a branch: https://git-scm.com/docs/git-check-ref-format
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
@@ -86,6 +87,19 @@ def _image_glob(value: str) -> str:
         raise ValueError(f"matches no image: `{first}` is no registry; write `{DOCKER_HUB}/{value}`")
     if first == "index.docker.io":
         raise ValueError(f"matches no image: its canonical registry is {DOCKER_HUB}; write `{DOCKER_HUB}/{rest}`")
+    return value
+
+
+def _issuer(value: str) -> str:
+    if not _ISSUER.fullmatch(value):
+        raise ValueError("must be the URL of who says who signs, such as `https://token.actions.githubusercontent.com`")
+    return value
+
+
+def _identity(value: str) -> str:
+    """Refuse what anybody is: whoever has an account somewhere may sign without a key."""
+    if not _glob(value).strip("*?/@."):
+        raise ValueError("trusts everybody whom the issuer knows: say who, as in `*@example.com`")
     return value
 
 
@@ -287,6 +301,8 @@ _STATE = re.compile(r"sqlite:///.+|postgresql(\+psycopg)?://([^:@/]*@)?[^@/]*/.+
 
 Text = Annotated[str, AfterValidator(_text)]
 Glob = Annotated[str, AfterValidator(_glob)]
+Identity = Annotated[str, AfterValidator(_identity)]
+Issuer = Annotated[str, AfterValidator(_issuer)]
 ImageGlob = Annotated[str, AfterValidator(_image_glob)]
 PathGlob = Annotated[str, AfterValidator(_path_glob)]
 Allowable = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER]

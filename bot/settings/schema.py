@@ -192,13 +192,26 @@ class EndOfLifeFile(Section):
     """When support for tags ends; the first entry about a tag counts."""
 
 
+class Identity(Section):
+    """Somebody who signs without a key of their own."""
+
+    issuer: fields.Issuer
+    """The URL of who says who signs: `https://token.actions.githubusercontent.com` for GitHub's workflows."""
+    identity: fields.Identity
+    """A glob over whom the issuer vouches for: a person's address, or the URL of a workflow and its branch."""
+
+
 class Trust(Section):
     """Who may sign some images."""
 
     image: OneOrMore[fields.ImageGlob]
     """Globs over the canonical repository: `registry.example.com/acme/**`."""
-    keys: SomeOf[fields.Text]
+    keys: SomeOf[fields.Text] | None = None
     """Files with public keys in PEM form that cosign's signatures may be by; relative to this file."""
+    keyless: SomeOf[Identity] | None = None
+    """Who may sign without a key. Needs the extra `keyless`."""
+    trusted_root: fields.Text | None = None
+    """A file with the authorities and logs behind `keyless`; relative to this file. Absent: Sigstore's public ones."""
 
 
 class Scanner(Section):

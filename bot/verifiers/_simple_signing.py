@@ -15,6 +15,8 @@ from bot.verifiers._encoding import BrokenError, as_object, decoded, json_object
 
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"
+CERTIFICATE = "dev.sigstore.cosign/certificate"
+"""An annotation that says by whom a signature is that was made without a key."""
 TYPE = "cosign container image signature"
 
 

@@ -1,25 +1,29 @@
-"""cosign's signatures, by a key: the older ones behind a tag, and Sigstore's bundles behind the referrers.
+"""cosign's signatures: the older ones behind a tag, by a key, and Sigstore's bundles behind the referrers.
 
-What a log of signatures says is not asked: a key that the operator lists is trusted as it is.
+Of keys no log of signatures is asked: one that the operator lists is trusted as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import TYPE_CHECKING
 
 from bot.core.keys import PublicKey
 from bot.core.signatures import together
 from bot.model.artifact import Artifact, Blob, Referrer
-from bot.model.errors import RegistryError
+from bot.model.errors import RegistryError, UsageError
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, Flaw, SignatureOutcome, SignatureUnknown, Signed, UnsupportedSignature
 from bot.model.trust import Trust, TrustedKey
 from bot.ports import Artifacts
 from bot.verifiers._bundle import BUNDLES, PREDICATE, check_bundle, read_bundle
 from bot.verifiers._encoding import BrokenError
-from bot.verifiers._simple_signing import PAYLOAD, check_payload
+from bot.verifiers._simple_signing import CERTIFICATE, PAYLOAD, check_payload
 from bot.verifiers._statement import PREDICATES
+
+if TYPE_CHECKING:  # it imports sigstore, which only those wait for who trust identities
+    from bot.verifiers.keyless import Keyless
 
 SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
 """What cosign calls the older form where it attaches it as a referrer."""
@@ -33,18 +37,35 @@ MAX_ARTIFACTS = 32
 class CosignVerifier:
     """Implements `bot.ports.Verifier`; safe to share by threads."""
 
-    def __init__(self, artifacts: Artifacts) -> None:
-        self._artifacts = artifacts
+    def __init__(self, artifacts: Artifacts, keyless: Keyless | None = None) -> None:
+        """Take what verifies certificates; None where no identities are trusted."""
+        self._artifacts, self._keyless = artifacts, keyless
+
+    @classmethod
+    def for_all(cls, trusts: Iterable[Trust], artifacts: Artifacts) -> CosignVerifier:
+        """Return a verifier for all that the operator trusts. Raises UsageError where identities cannot be verified."""
+        roots = {trust.root for trust in trusts if trust.identities}
+        if not roots:
+            return cls(artifacts)
+        try:
+            from bot.verifiers.keyless import Keyless, UnusableRootError  # noqa: PLC0415 - only those wait for it
+        except ImportError:
+            how = "`pip install 'basebump[keyless]'`, or leave the key out"
+            raise UsageError(f"`keyless` needs a library that is not installed: {how}") from None
+        try:
+            return cls(artifacts, Keyless(roots))
+        except UnusableRootError as error:
+            raise UsageError(f"`trusted_root`: {error}") from None
 
     def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
-        """Return who of the listed keys signed `digest`; None where no key is listed.
+        """Return who of the listed keys and identities signed `digest`; None where none is listed.
 
-        The key must have signed this very digest: of an index, the images in it may be signed as well, and what is
+        They must have signed this very digest: of an index, the images in it may be signed as well, and what is
         pinned is the index. Raises ValueError where a listed key is none, which settings do not let through.
         """
-        if not trust.keys:
+        if not trust.keys and not trust.identities:
             return None
-        check = _Check(self._artifacts, repository, digest, tuple(map(_key, trust.keys)))
+        check = _Check(self._artifacts, self._keyless, repository, digest, trust)
         found: list[SignatureOutcome] = []
         try:
             for outcome in check.outcomes():
@@ -59,8 +80,12 @@ class CosignVerifier:
 class _Check:
     """Looks at all signatures of one image, in turn."""
 
-    def __init__(self, artifacts: Artifacts, repository: str, digest: Digest, keys: tuple[PublicKey, ...]) -> None:
-        self._artifacts, self._repository, self._digest, self._keys = artifacts, repository, digest, keys
+    def __init__(
+        self, artifacts: Artifacts, keyless: Keyless | None, repository: str, digest: Digest, trust: Trust
+    ) -> None:
+        self._artifacts, self._keyless = artifacts, keyless
+        self._repository, self._digest, self._trust = repository, digest, trust
+        self._keys = tuple(map(_key, trust.keys))
 
     def outcomes(self) -> Iterator[SignatureOutcome]:
         """Yield what each signature says, the cheapest to ask for first. Raises RegistryError."""
@@ -86,13 +111,23 @@ class _Check:
     def _of(self, blob: Blob) -> SignatureOutcome | None:
         """Return what one piece of an artifact says; None where it is no signature. Raises BrokenError."""
         if blob.media_type == PAYLOAD:
-            return check_payload(blob, self._artifacts.blob(self._repository, blob), self._digest, self._keys)
+            return self._of_payload(blob)
         if blob.media_type not in BUNDLES or blob.annotations.get(PREDICATE, "") not in {"", *PREDICATES}:
             return None
-        bundle = read_bundle(self._artifacts.blob(self._repository, blob))
+        content = self._artifacts.blob(self._repository, blob)
+        bundle = read_bundle(content)
         if isinstance(bundle, UnsupportedSignature):
             return bundle
+        if bundle.has_certificate and self._keyless is not None and self._trust.identities:
+            return self._keyless.check(content, self._digest, self._trust)
         return check_bundle(bundle, self._digest, self._keys)
+
+    def _of_payload(self, blob: Blob) -> SignatureOutcome:
+        """Return what an older signature says; of those, only the ones by a key can be verified."""
+        outcome = check_payload(blob, self._artifacts.blob(self._repository, blob), self._digest, self._keys)
+        if outcome == BadSignature(Flaw.OTHER_SIGNER) and CERTIFICATE in blob.annotations and self._trust.identities:
+            return UnsupportedSignature("an older one of cosign's without a key; sign anew with its third release")
+        return outcome
 
 
 def _is_vague(referrer: Referrer) -> bool:

@@ -37,9 +37,10 @@ NONE = Unsigned()
 STRANGER = BadSignature(Flaw.OTHER_SIGNER)
 COPIED = BadSignature(Flaw.OTHER_IMAGE)
 DAMAGED = BadSignature(Flaw.BROKEN, "no JSON")
+UNPROVED = BadSignature(Flaw.UNPROVED, "another root")
 STRANGE = UnsupportedSignature("a kind of tomorrow")
 UNKNOWN = SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True)
-EVERYTHING = (OURS, NEXT, NONE, STRANGER, COPIED, DAMAGED, STRANGE, UNKNOWN)
+EVERYTHING = (OURS, NEXT, NONE, STRANGER, COPIED, DAMAGED, UNPROVED, STRANGE, UNKNOWN)
 
 
 def reason(old, new, *, is_required=False):
@@ -63,6 +64,7 @@ def test_what_somebody_listed_signed_passes_whatever_was_before(old, is_required
         (STRANGER, "signer-changed"),
         (COPIED, "signature-failed"),
         (DAMAGED, "signature-failed"),
+        (UNPROVED, "signature-failed"),
         (STRANGE, "signature-failed"),
         (UNKNOWN, "unknown unreachable"),
     ],
@@ -78,6 +80,7 @@ def test_what_was_verified_must_stay_verified(new, said):
         (STRANGER, "signature-failed"),
         (COPIED, "signature-failed"),
         (DAMAGED, "signature-failed"),
+        (UNPROVED, "signature-failed"),
         (STRANGE, "signature-failed"),
         (UNKNOWN, "unknown unreachable"),
     ],
@@ -87,14 +90,14 @@ def test_what_is_required_is_asked_of_the_new_image_alone(old, new, said):
     assert reason(old, new, is_required=True) == said
 
 
-@pytest.mark.parametrize("old", [None, NONE, STRANGER, COPIED, STRANGE])
+@pytest.mark.parametrize("old", [None, NONE, STRANGER, COPIED, UNPROVED, STRANGE])
 def test_without_a_rule_and_without_a_signature_before_only_what_does_not_hold_is_refused(old):
     passing = {new for new in EVERYTHING if reason(old, new) == "passes"}
-    assert passing == {OURS, NEXT, NONE, STRANGER, STRANGE, UNKNOWN}
+    assert passing == {OURS, NEXT, NONE, STRANGER, UNPROVED, STRANGE, UNKNOWN}
     assert reason(old, COPIED) == reason(old, DAMAGED) == "signature-failed"
 
 
-@pytest.mark.parametrize("new", [NONE, STRANGER, STRANGE])
+@pytest.mark.parametrize("new", [NONE, STRANGER, UNPROVED, STRANGE])
 def test_whether_something_was_lost_is_unknown_where_the_old_image_could_not_be_asked_for(new):
     assert reason(UNKNOWN, new) == "unknown unreachable"
 

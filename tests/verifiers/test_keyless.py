@@ -1,0 +1,166 @@
+"""Bundles without a key: one of Sigstore's staging instance, and what becomes of it when something is changed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.attached import BUNDLE, attach, attachment, base64_of, bundle, dump, made_by, trusted
+from support.parts import ROOT
+
+from bot.demo import images
+from bot.model.errors import UsageError
+from bot.model.reference import Digest
+from bot.model.signature import (
+    BadSignature,
+    Flaw,
+    Scheme,
+    Signed,
+    Statement,
+    UnsupportedSignature,
+)
+from bot.model.trust import Trust, TrustedIdentity
+from bot.verifiers.cosign import CosignVerifier
+
+pytestmark = pytest.mark.real("docker-registry")
+
+CONTRACTS = ROOT / "tests" / "contracts"
+STAGING = str(CONTRACTS / "sigstore_root.json")
+MADE = json.loads((CONTRACTS / "sigstore_bundle.json").read_text(encoding="utf-8"))
+STATEMENT = json.loads(base64.b64decode(MADE["dsseEnvelope"]["payload"]))
+ABOUT = Digest("sha256:" + STATEMENT["subject"][0]["digest"]["sha256"])
+ISSUER = "https://token.actions.githubusercontent.com"
+WORKFLOW = (
+    "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/"
+    "extremely-dangerous-oidc-beacon.yml@refs/heads/main"
+)
+SUBJECT = images.image([images.layer({"a": b"any"})])
+"""What artifacts call their subject; what counts is what the statement says."""
+
+
+def trust(identity: str = WORKFLOW, issuer: str = ISSUER, root: str | None = STAGING, **more) -> Trust:
+    return Trust(("**",), identities=(TrustedIdentity(issuer, identity),), root=root, **more)
+
+
+@pytest.fixture
+def verify(registry, artifacts):
+    """Attach a bundle to a digest, and verify that."""
+
+    def verify_it(document, who: Trust, digest: Digest = ABOUT):
+        attach(registry, "team/keyless", digest, attachment(SUBJECT, BUNDLE, dump(document)))
+        verifier = CosignVerifier.for_all([who], artifacts)
+        return verifier.verify(f"{registry.host}/team/keyless", digest, who)
+
+    return verify_it
+
+
+@pytest.mark.parametrize("identity", [WORKFLOW, WORKFLOW.replace("main", "*"), "https://github.com/sigstore-**"])
+def test_a_bundle_by_a_listed_identity_is_verified_offline(verify, identity):
+    found = verify(MADE, trust(identity))
+    assert isinstance(found, Signed)
+    assert found.statement is Statement.PROVENANCE
+    assert found.signer.scheme is Scheme.KEYLESS
+    assert found.signer.identity == f"{WORKFLOW} (by {ISSUER})"
+
+
+@pytest.mark.parametrize(
+    ("identity", "issuer"),
+    [
+        (WORKFLOW.replace("main", "other"), ISSUER),
+        (WORKFLOW[:-1], ISSUER),
+        (WORKFLOW.replace("main", "*/*"), ISSUER),
+        (WORKFLOW, "https://accounts.google.com"),
+        (WORKFLOW, ISSUER + "/"),
+    ],
+)
+def test_an_identity_counts_only_as_a_whole_and_with_its_issuer(verify, identity, issuer):
+    assert verify(MADE, trust(identity, issuer)) == BadSignature(Flaw.OTHER_SIGNER, WORKFLOW)
+
+
+def test_a_bundle_copied_to_another_image_does_not_hold(verify):
+    assert verify(MADE, trust(), SUBJECT.digest) == BadSignature(Flaw.OTHER_IMAGE)
+
+
+def test_a_statement_that_was_changed_is_not_proved(verify):
+    said = {**STATEMENT, "subject": [{"name": "a", "digest": {"sha256": SUBJECT.digest.removeprefix("sha256:")}}]}
+    changed = {**MADE, "dsseEnvelope": {**MADE["dsseEnvelope"], "payload": base64_of(dump(said))}}
+    found = verify(changed, trust(), SUBJECT.digest)
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.UNPROVED
+
+
+@pytest.mark.parametrize("part", ["tlogEntries", "timestampVerificationData"])
+def test_without_its_entry_in_a_log_or_its_time_nothing_is_verified(verify, part):
+    material = {**MADE["verificationMaterial"], part: [] if part == "tlogEntries" else {}}
+    found = verify({**MADE, "verificationMaterial": material}, trust())
+    assert isinstance(found, BadSignature | UnsupportedSignature)
+
+
+def test_a_bundle_of_another_instance_is_not_proved(verify):
+    found = verify(MADE, trust(root=None))
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.UNPROVED
+    assert found.detail
+
+
+def test_where_only_keys_are_trusted_a_certificate_is_another_signer(verify):
+    keys = (trusted(ec.generate_private_key(ec.SECP256R1())),)
+    assert verify(MADE, Trust(("**",), keys)) == BadSignature(Flaw.OTHER_SIGNER)
+
+
+def test_keys_and_identities_may_be_trusted_together(verify):
+    key = ec.generate_private_key(ec.SECP256R1())
+    both = trust(keys=(trusted(key),))
+    assert isinstance(verify(MADE, both), Signed)
+    found = verify(bundle(key, SUBJECT.digest), both, SUBJECT.digest)
+    assert isinstance(found, Signed)
+    assert found.signer.scheme is Scheme.COSIGN_KEY
+
+
+def test_an_older_signature_without_a_key_is_not_taken_for_a_strangers(registry, artifacts):
+    payload = dump(
+        {
+            "critical": {
+                "type": "cosign container image signature",
+                "image": {"docker-manifest-digest": SUBJECT.digest},
+                "identity": {"docker-reference": ""},
+            }
+        }
+    )
+    said = {
+        "dev.cosignproject.cosign/signature": base64_of(made_by(ec.generate_private_key(ec.SECP256R1()), payload)),
+        "dev.sigstore.cosign/certificate": "a certificate",
+    }
+    kind = "application/vnd.dev.cosign.simplesigning.v1+json"
+    older = attachment(SUBJECT, kind, payload, said)
+    registry.push(older, "team/older", SUBJECT.digest.replace(":", "-") + ".sig")
+    who = trust()
+    found = CosignVerifier.for_all([who], artifacts).verify(f"{registry.host}/team/older", SUBJECT.digest, who)
+    assert isinstance(found, UnsupportedSignature)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"", "holds no trusted root"), (b"{}", "holds no trusted root"), (None, "could not be read")]
+)
+def test_a_root_that_cannot_be_used_ends_the_run_before_it_begins(tmp_path, artifacts, content, why):
+    path = tmp_path / "root.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=why):
+        CosignVerifier.for_all([trust(root=str(path))], artifacts)
+
+
+def test_without_the_library_it_is_said_how_to_have_it(monkeypatch, artifacts):
+    monkeypatch.delitem(sys.modules, "bot.verifiers.keyless", raising=False)
+    monkeypatch.setitem(sys.modules, "sigstore.verify", None)
+    with pytest.raises(UsageError, match=r"pip install 'basebump\[keyless\]'"):
+        CosignVerifier.for_all([trust()], artifacts)
+
+
+def test_who_trusts_only_keys_does_not_wait_for_it():
+    code = "import sys, bot.verifiers.cosign; sys.exit('sigstore' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
