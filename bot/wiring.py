@@ -294,7 +294,12 @@ def _verifiers(settings: Settings, registry: OciRegistry) -> tuple[Verifier, ...
         return ()
     from bot.verifiers.cosign import CosignVerifier
 
-    return (CosignVerifier.for_all(settings.rulebook.trust, registry.artifacts()),)
+    cosign = CosignVerifier.for_all(settings.rulebook.trust, registry.artifacts())
+    if all(trust.notation is None for trust in settings.rulebook.trust):
+        return (cosign,)
+    from bot.verifiers.notation import NotationVerifier
+
+    return cosign, NotationVerifier(registry.artifacts(), SystemClock().now)
 
 
 # ---- state -------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ class Scheme(StrEnum):
 
     COSIGN_KEY = "cosign-key"
     KEYLESS = "keyless"
+    NOTATION = "notation"
 
 
 @dataclass(frozen=True, slots=True)

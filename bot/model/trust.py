@@ -25,6 +25,16 @@ class TrustedIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class NotationTrust:
+    """Who may sign with Notation."""
+
+    certificates: tuple[bytes, ...]
+    """Files in PEM form, with the authorities that are trusted to vouch for signers."""
+    subjects: tuple[str, ...]
+    """Of signers' certificates, as RFC 4514 writes them; one must have all that one of these says."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """Who may sign some images; a signature of any one of them will do."""
 
@@ -34,3 +44,4 @@ class Trust:
     identities: tuple[TrustedIdentity, ...] = ()
     root: str | None = None
     """The path of a file with the authorities and logs that vouch for `identities`; None for Sigstore's public ones."""
+    notation: NotationTrust | None = None

@@ -251,7 +251,7 @@ def _required(where: str, rule: dict[str, Any], *, trust_is_stated: bool) -> Che
 
 
 def _trust(where: str, entry: dict[str, Any]) -> Check:
-    if not entry.keys() & {"keys", "keyless"}:
-        yield ConfigProblem(where, "trusts nobody: say who may sign, by `keys` or by `keyless`")
+    if not entry.keys() & {"keys", "keyless", "notation"}:
+        yield ConfigProblem(where, "trusts nobody: say who may sign, by `keys`, `keyless` or `notation`")
     if "trusted_root" in entry and "keyless" not in entry:
         yield ConfigProblem(f"{where}.trusted_root", "has no use without `keyless`: a key needs nobody to vouch for it")

@@ -18,7 +18,7 @@ from bot.settings.suggest import suggestion
 
 MAX_SHOWN = 60
 """Characters of a word of the file that are repeated in a message."""
-LATER_KEYS = frozenset({"enrichment", "notation"})
+LATER_KEYS = frozenset({"enrichment"})
 """Keys that are planned, wherever they stand: they are named, so that nobody looks for a spelling mistake."""
 
 OPERATORS_KEYS = frozenset({*Config.model_fields, *Rule.model_fields, *Match.model_fields})

@@ -201,6 +201,15 @@ class Identity(Section):
     """A glob over whom the issuer vouches for: a person's address, or the URL of a workflow and its branch."""
 
 
+class Notation(Section):
+    """Who may sign with Notation: whoever has all that a subject says, and a certificate of these authorities."""
+
+    certificates: SomeOf[fields.Text]
+    """Files with certificates of authorities in PEM form, which is Notation's trust store; relative to this file."""
+    subjects: SomeOf[fields.Text]
+    """What a signer's certificate must say: `C=US,ST=WA,O=Acme` (RFC 4514, in any order)."""
+
+
 class Trust(Section):
     """Who may sign some images."""
 
@@ -212,6 +221,8 @@ class Trust(Section):
     """Who may sign without a key. Needs the extra `keyless`."""
     trusted_root: fields.Text | None = None
     """A file with the authorities and logs behind `keyless`; relative to this file. Absent: Sigstore's public ones."""
+    notation: Notation | None = None
+    """Who may sign with Notation."""
 
 
 class Scanner(Section):

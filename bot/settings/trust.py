@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.trust import Trust, TrustedIdentity, TrustedKey
+from bot.model.trust import NotationTrust, Trust, TrustedIdentity, TrustedKey
 from bot.settings import schema
 
-MAX_KEY = 64 * 1024
-"""Bytes of a file; a public key has some hundred."""
+MAX_FILE = 1024 * 1024
+"""Bytes; a public key has some hundred, and all authorities of a browser two hundred thousand."""
 
 
 def trusted(entries: tuple[schema.Trust, ...], config: Path) -> tuple[Trust, ...]:
@@ -30,7 +30,37 @@ def _trust(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigP
         keys=tuple(_keys(entry, folder, where, problems)),
         identities=tuple(TrustedIdentity(each.issuer, each.identity) for each in entry.keyless or ()),
         root=_root(entry, folder, where, problems),
+        notation=_notation(entry.notation, folder, f"{where}.notation", problems) if entry.notation else None,
     )
+
+
+def _notation(entry: schema.Notation, folder: Path, where: str, problems: list[ConfigProblem]) -> NotationTrust:
+    from cryptography import x509  # noqa: PLC0415 - only those wait for it who trust somebody
+
+    def certificates() -> Iterator[bytes]:
+        for index, path in enumerate(entry.certificates):
+            try:
+                pem = _content(folder / path)
+                x509.load_pem_x509_certificates(pem)
+            except OSError as error:
+                problems.append(ConfigProblem(f"{where}.certificates[{index}]", f"could not be read: {error.strerror}"))
+            except ValueError:
+                problems.append(ConfigProblem(f"{where}.certificates[{index}]", "holds no certificates in PEM form"))
+            else:
+                yield pem
+
+    for index, subject in enumerate(entry.subjects):
+        try:
+            x509.Name.from_rfc4514_string(subject)
+        except ValueError:
+            problems.append(ConfigProblem(f"{where}.subjects[{index}]", "is no name such as `C=US,ST=WA,O=Acme`"))
+    return NotationTrust(tuple(certificates()), entry.subjects)
+
+
+def _content(path: Path) -> bytes:
+    """Return what a file holds, as far as it may. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(MAX_FILE)
 
 
 def _root(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigProblem]) -> str | None:
@@ -49,8 +79,7 @@ def _keys(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigPr
 
     for index, path in enumerate(entry.keys or ()):
         try:
-            with (folder / path).open("rb") as file:
-                key = TrustedKey(path, file.read(MAX_KEY))
+            key = TrustedKey(path, _content(folder / path))
             PublicKey.of(key)
         except OSError as error:
             problems.append(ConfigProblem(f"{where}.keys[{index}]", f"could not be read: {error.strerror}"))

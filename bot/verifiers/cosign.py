@@ -10,13 +10,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bot.core.keys import PublicKey
-from bot.core.signatures import together
-from bot.model.artifact import Artifact, Blob, Referrer
-from bot.model.errors import RegistryError, UsageError
+from bot.model.artifact import Artifact, Blob
+from bot.model.errors import UsageError
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, Flaw, SignatureOutcome, SignatureUnknown, Signed, UnsupportedSignature
+from bot.model.signature import BadSignature, Flaw, SignatureOutcome, UnsupportedSignature
 from bot.model.trust import Trust, TrustedKey
 from bot.ports import Artifacts
+from bot.verifiers._attached import attached, concluded
 from bot.verifiers._bundle import BUNDLES, PREDICATE, check_bundle, read_bundle
 from bot.verifiers._encoding import BrokenError
 from bot.verifiers._simple_signing import CERTIFICATE, PAYLOAD, check_payload
@@ -28,10 +28,6 @@ if TYPE_CHECKING:  # it imports sigstore, which only those wait for who trust id
 SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
 """What cosign calls the older form where it attaches it as a referrer."""
 TYPES = frozenset({*BUNDLES, SIGNATURE_ARTIFACT})
-VAGUE_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
-"""What lists of referrers say that were made without looking; the artifact itself then knows."""
-MAX_ARTIFACTS = 32
-"""Referrers that are fetched for one image: each is two requests, and registries count them as pulls."""
 
 
 class CosignVerifier:
@@ -65,16 +61,7 @@ class CosignVerifier:
         """
         if not trust.keys and not trust.identities:
             return None
-        check = _Check(self._artifacts, self._keyless, repository, digest, trust)
-        found: list[SignatureOutcome] = []
-        try:
-            for outcome in check.outcomes():
-                found.append(outcome)
-                if isinstance(outcome, Signed):
-                    break
-        except RegistryError as error:
-            found.append(SignatureUnknown(error.reason, str(error), error.is_failure))
-        return together(found)
+        return concluded(_Check(self._artifacts, self._keyless, repository, digest, trust).outcomes())
 
 
 class _Check:
@@ -92,12 +79,11 @@ class _Check:
         signatures = self._artifacts.tagged(self._repository, f"{self._digest.replace(':', '-')}.sig")
         if signatures is not None:
             yield from self._in(signatures)
-        listed = self._artifacts.referrers(self._repository, self._digest)
-        likely = sorted((each for each in listed if each.type in TYPES | VAGUE_TYPES), key=_is_vague)
-        for referrer in likely[:MAX_ARTIFACTS]:
-            yield from self._in(self._artifacts.artifact(self._repository, referrer.digest))
-        if len(likely) > MAX_ARTIFACTS:
-            yield UnsupportedSignature(f"more than {MAX_ARTIFACTS} artifacts are attached to it")
+        for artifact in attached(self._artifacts, self._repository, self._digest, TYPES):
+            if isinstance(artifact, UnsupportedSignature):
+                yield artifact
+            else:
+                yield from self._in(artifact)
 
     def _in(self, artifact: Artifact) -> Iterator[SignatureOutcome]:
         for blob in artifact.blobs:
@@ -128,10 +114,6 @@ class _Check:
         if outcome == BadSignature(Flaw.OTHER_SIGNER) and CERTIFICATE in blob.annotations and self._trust.identities:
             return UnsupportedSignature("an older one of cosign's without a key; sign anew with its third release")
         return outcome
-
-
-def _is_vague(referrer: Referrer) -> bool:
-    return referrer.type in VAGUE_TYPES
 
 
 @cache

@@ -49,8 +49,10 @@ def unhidden(text: str) -> str:
 
 
 def write_keys(folder: Path) -> None:
-    """Write the public keys and the root that our examples name."""
+    """Write the keys, certificates and roots that our examples name."""
     (folder / "keys").mkdir()
+    made = json.loads((ROOT / "tests" / "contracts" / "notation.json").read_text(encoding="utf-8"))
+    (folder / "keys" / "acme-root.pem").write_text(made[0]["root"], encoding="utf-8")
     (folder / "keys" / "sigstore.json").write_text("{}", encoding="utf-8")
     for each in ("acme.pub", "acme-next.pub"):
         (folder / "keys" / each).write_bytes(trusted(ec.generate_private_key(ec.SECP256R1())).pem)

@@ -36,7 +36,17 @@ WRONG = [
         "trust[0].trusted_root",
         "has no use without `keyless`",
     ),
-    ("trust: [{image: '**', keys: [a.pub], notation: {}}]", "trust[0].notation", "comes with a later release"),
+    (
+        "trust: [{image: '**', notation: {certificates: [none.pem], subjects: [O=Acme]}}]",
+        "trust[0].notation.certificates[0]",
+        "could not be read: No such file",
+    ),
+    (
+        "trust: [{image: '**', notation: {certificates: [basebump.yaml], subjects: [O=Acme]}}]",
+        "trust[0].notation.certificates[0]",
+        "holds no certificates in PEM form",
+    ),
+    ("trust: [{image: '**', notation: {subjects: [O=Acme]}}]", "trust[0].notation.certificates", "is required"),
     ("trust: [{image: nginx, keys: [a.pub]}]", "trust[0].image", "write `docker.io/library/nginx`"),
     ("trust: [{image: '**', keys: [none.pub]}]", "trust[0].keys[0]", "could not be read: No such file"),
     ("trust: [{image: '**', keys: [basebump.yaml]}]", "trust[0].keys[0]", "holds no public key in PEM form"),

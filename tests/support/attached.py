@@ -69,7 +69,12 @@ def bundle(key: PrivateKey, digest: Digest, predicate_type: str = SIGN, **more: 
 
 
 def attachment(
-    subject: Image | Index, kind: str, content: bytes, annotations: Mapping[str, str] | None = None
+    subject: Image | Index,
+    kind: str,
+    content: bytes,
+    annotations: Mapping[str, str] | None = None,
+    *,
+    kind_of_artifact: str | None = None,
 ) -> Image:
     """Return an artifact of one piece that says that it is about `subject`."""
     layer = Layer(content, kind)
@@ -77,7 +82,7 @@ def attachment(
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "artifactType": kind,
+        "artifactType": kind_of_artifact or kind,
         "config": {"mediaType": EMPTY, "digest": digest_of(b"{}"), "size": 2},
         "layers": [{"mediaType": kind, "digest": layer.digest, "size": len(content), "annotations": annotations or {}}],
         "subject": about,

@@ -35,7 +35,8 @@ from bot.model.signature import (
 from bot.model.trust import Trust
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
-from bot.verifiers.cosign import MAX_ARTIFACTS, CosignVerifier
+from bot.verifiers._attached import MAX_ARTIFACTS
+from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = pytest.mark.real("docker-registry")
 

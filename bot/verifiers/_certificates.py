@@ -1,0 +1,107 @@
+"""Chains of certificates that sign code, and whom they are for. Pure.
+
+https://github.com/notaryproject/specifications/blob/main/specs/signature-specification.md#certificate-requirements
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import (
+    Criticality,
+    ExtensionPolicy,
+    Policy,
+    PolicyBuilder,
+    Store,
+    VerificationError,
+)
+
+from bot.net import plain
+from bot.verifiers._encoding import BrokenError, as_list
+
+MAX_CHAIN = 8
+"""Certificates of one signature; authorities have one or two between a signer and their root."""
+
+
+def read_chain(listed: object) -> tuple[x509.Certificate, ...]:
+    """Read a chain in DER, the signer's certificate first. Raises BrokenError."""
+    chain = as_list(listed, MAX_CHAIN)
+    if not chain or not all(isinstance(each, bytes) for each in chain):
+        raise BrokenError("it has no certificates")
+    try:
+        read = tuple(x509.load_der_x509_certificate(each) for each in chain)
+        read[0].public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise BrokenError("one of its certificates is none") from None
+    return read
+
+
+def why_not_trusted(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...], now: datetime) -> str:
+    """Return why nobody trusted vouches for the first certificate at a time; empty where somebody does.
+
+    `roots` are the operator's, in PEM. Whether a certificate was revoked is not asked.
+    """
+    verifier = (
+        PolicyBuilder()
+        .store(_store(roots))
+        .time(now)
+        .max_chain_depth(MAX_CHAIN)
+        .extension_policies(ca_policy=_authority(), ee_policy=_signer())
+        .build_client_verifier()
+    )
+    try:
+        verifier.verify(chain[0], list(chain[1:]))
+    except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
+        return plain(str(error)) or "its chain of certificates does not hold"
+    return ""
+
+
+def attributes_of(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
+    """Return what a name is made of, whose order differs from tool to tool."""
+    return frozenset((attribute.oid.dotted_string, attribute.value) for attribute in name)
+
+
+@cache
+def _store(roots: tuple[bytes, ...]) -> Store:
+    return Store([certificate for pem in roots for certificate in x509.load_pem_x509_certificates(pem)])
+
+
+def _authority() -> ExtensionPolicy:
+    return (
+        ExtensionPolicy.permit_all()
+        .require_present(x509.BasicConstraints, Criticality.CRITICAL, _is_authority)
+        .require_present(x509.KeyUsage, Criticality.CRITICAL, _signs_certificates)
+    )
+
+
+def _signer() -> ExtensionPolicy:
+    return (
+        ExtensionPolicy.permit_all()
+        .require_present(x509.KeyUsage, Criticality.CRITICAL, _signs)
+        .may_be_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, _signs_code)
+    )
+
+
+def _is_authority(_policy: Policy, _certificate: x509.Certificate, found: x509.BasicConstraints) -> None:
+    if not found.ca:
+        raise ValueError("a certificate that is no authority's vouches for another")
+
+
+def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, found: x509.KeyUsage) -> None:
+    if not found.key_cert_sign:
+        raise ValueError("a certificate vouches for another, and may not")
+
+
+def _signs(_policy: Policy, _certificate: x509.Certificate, found: x509.KeyUsage) -> None:
+    if not found.digital_signature:
+        raise ValueError("its certificate is not for signing")
+
+
+def _signs_code(_policy: Policy, _certificate: x509.Certificate, found: x509.ExtendedKeyUsage | None) -> None:
+    if found is not None and ExtendedKeyUsageOID.CODE_SIGNING not in found:
+        raise ValueError("its certificate is not for signing code")

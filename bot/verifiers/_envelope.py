@@ -1,0 +1,197 @@
+"""The envelopes of Notation's signatures, JWS and COSE: what is signed, by which key, and under which conditions. Pure.
+
+https://github.com/notaryproject/specifications/tree/main/specs has signature-envelope-jws.md and …-cose.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, assert_never
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+
+from bot.model.signature import UnsupportedSignature
+from bot.verifiers._certificates import read_chain
+from bot.verifiers._encoding import BrokenError, as_list, as_object, decoded, json_object
+
+PAYLOAD = "application/vnd.cncf.notary.payload.v1+json"
+SCHEME, X509 = "io.cncf.notary.signingScheme", "notary.x509"
+EXPIRY = "io.cncf.notary.expiry"
+TIMESTAMP = "io.cncf.notary.timestampSignature"
+UNDERSTOOD = frozenset({SCHEME, EXPIRY})
+"""Conditions that may be marked as critical; others are those of plug-ins, and of another scheme."""
+MAX_CONDITIONS = 32
+_SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
+_RSA: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
+    2048: ("PS256", -37, _SHA256),
+    3072: ("PS384", -38, _SHA384),
+    4096: ("PS512", -39, _SHA512),
+}
+_EC: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
+    256: ("ES256", -7, _SHA256),
+    384: ("ES384", -35, _SHA384),
+    521: ("ES512", -36, _SHA512),
+}
+"""By the size of the key, which alone decides: the names that JWS and COSE have for the algorithm, and its hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An envelope that was read, and not verified."""
+
+    payload: bytes
+    signed: bytes
+    """What the signature is of."""
+    signature: bytes
+    algorithm: object
+    """As the envelope has it: a name in JWS, a number in COSE."""
+    content_type: object
+    chain: tuple[x509.Certificate, ...]
+    """The signer's first."""
+    conditions: Mapping[str, object]
+    """What the signer says under the signature, by its name."""
+    critical: frozenset[object]
+    has_timestamp: bool
+
+    @property
+    def scheme(self) -> object:
+        return self.conditions.get(SCHEME)
+
+    @property
+    def expiry(self) -> datetime | None:
+        """When the signer said that the signature ends. Raises BrokenError."""
+        said = self.conditions.get(EXPIRY)
+        if said is None:
+            return None
+        try:
+            found = said if isinstance(said, datetime) else datetime.fromisoformat(str(said))
+        except ValueError:
+            raise BrokenError("the time at which it ends is none") from None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+    def holds(self) -> bool:
+        """Say whether the first certificate's key made the signature, in the one way that is right for it."""
+        key = self.chain[0].public_key()
+        if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
+            return False
+        sizes = _RSA if isinstance(key, rsa.RSAPublicKey) else _EC
+        if key.key_size not in sizes:
+            return False
+        name, number, algorithm = sizes[key.key_size]
+        if self.algorithm not in (name, number):
+            return False
+        try:
+            match key:
+                case rsa.RSAPublicKey():
+                    salted = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+                    key.verify(self.signature, self.signed, salted, algorithm)
+                case ec.EllipticCurvePublicKey():
+                    key.verify(_der(self.signature, key.key_size), self.signed, ec.ECDSA(algorithm))
+                case _:
+                    assert_never(key)
+        except InvalidSignature:
+            return False
+        return True
+
+
+def read_envelope(media_type: str, content: bytes) -> Envelope | UnsupportedSignature:
+    """Read an envelope of either kind. Raises BrokenError."""
+    match media_type:
+        case "application/jose+json":
+            return _read_jws(content)
+        case "application/cose":
+            return _read_cose(content)
+        case _:
+            return UnsupportedSignature("a signature of Notation's in an envelope that this release does not read")
+
+
+def _read_jws(content: bytes) -> Envelope:
+    document = json_object(content)
+    header = as_object(document.get("header"))
+    protected = json_object(_base64url(document.get("protected")))
+    return Envelope(
+        payload=_base64url(document.get("payload")),
+        signed=f"{document['protected']}.{document['payload']}".encode(),
+        signature=_base64url(document.get("signature")),
+        algorithm=protected.get("alg"),
+        content_type=protected.get("cty"),
+        chain=read_chain([decoded(each) for each in as_list(header.get("x5c"), MAX_CONDITIONS)]),
+        conditions=protected,
+        critical=_critical(protected.get("crit")),
+        has_timestamp=TIMESTAMP in header,
+    )
+
+
+def _read_cose(content: bytes) -> Envelope:
+    import cbor2  # noqa: PLC0415 - only those wait for it whose images are signed so
+
+    sign1 = _cbor(content)
+    if not isinstance(sign1, cbor2.CBORTag) or sign1.tag != _SIGN1:
+        raise BrokenError("it is no COSE_Sign1 message")
+    parts = sign1.value
+    if not isinstance(parts, list | tuple) or len(parts) != 4:  # noqa: PLR2004 - of RFC 9052, 4.2
+        raise BrokenError("it is no COSE_Sign1 message")
+    protected, unprotected, payload, signature = parts
+    if not all(isinstance(each, bytes) for each in (protected, payload, signature)):
+        raise BrokenError("it is no COSE_Sign1 message")
+    conditions, header = _map(_cbor(protected)), _map(unprotected)
+    chain = header.get(_X5CHAIN)
+    return Envelope(
+        payload=payload,
+        signed=cbor2.dumps(["Signature1", protected, b"", payload]),
+        signature=signature,
+        algorithm=conditions.get(_ALGORITHM),
+        content_type=conditions.get(_CONTENT_TYPE),
+        chain=read_chain(list(chain) if isinstance(chain, list | tuple) else [chain]),
+        conditions={name: value for name, value in conditions.items() if isinstance(name, str)},
+        critical=_critical(conditions.get(_CRITICAL)),
+        has_timestamp=TIMESTAMP in header,
+    )
+
+
+_SIGN1, _ALGORITHM, _CRITICAL, _CONTENT_TYPE, _X5CHAIN = 18, 1, 2, 3, 33
+"""https://www.rfc-editor.org/rfc/rfc9052, 3.1 and 4.2; https://www.rfc-editor.org/rfc/rfc9360"""
+
+
+def _cbor(content: bytes) -> Any:
+    import cbor2  # noqa: PLC0415 - the same
+
+    try:
+        return cbor2.loads(content)
+    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        raise BrokenError("something that should be CBOR is none") from None
+
+
+def _map(value: object) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):  # below a tag the library makes maps that cannot be changed, and tuples of lists
+        raise BrokenError("something that should be a map is none")
+    return value
+
+
+def _critical(listed: object) -> frozenset[object]:
+    return frozenset(str(each) for each in as_list(listed, MAX_CONDITIONS))
+
+
+def _base64url(text: object) -> bytes:
+    """Return what a text in base64url without padding holds (RFC 7515). Raises BrokenError."""
+    if not isinstance(text, str):
+        raise BrokenError("something that should be base64url is no text")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise BrokenError("something that should be base64url is none") from None
+
+
+def _der(signature: bytes, key_size: int) -> bytes:
+    """Return a signature of two numbers side by side as the library wants it."""
+    half = (key_size + 7) // 8
+    if len(signature) != 2 * half:
+        return b""
+    return utils.encode_dss_signature(int.from_bytes(signature[:half]), int.from_bytes(signature[half:]))

@@ -1,0 +1,101 @@
+"""Notation's signatures: by a certificate whose authority and subject the operator lists.
+
+Whether a certificate was revoked is not asked, and a timestamp is not verified: a signature counts as long as the
+certificate does. https://notaryproject.dev/docs/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import cache
+
+from cryptography import x509
+
+from bot.model.reference import Digest
+from bot.model.signature import (
+    BadSignature,
+    Flaw,
+    Scheme,
+    SignatureOutcome,
+    Signed,
+    Signer,
+    UnsupportedSignature,
+)
+from bot.model.trust import NotationTrust, Trust
+from bot.net import plain
+from bot.ports import Artifacts
+from bot.verifiers._attached import attached, concluded
+from bot.verifiers._certificates import attributes_of, why_not_trusted
+from bot.verifiers._encoding import BrokenError, as_object, json_object
+from bot.verifiers._envelope import PAYLOAD, UNDERSTOOD, X509, Envelope, read_envelope
+
+SIGNATURE = "application/vnd.cncf.notary.signature"
+TYPES = frozenset({SIGNATURE})
+
+
+class NotationVerifier:
+    """Implements `bot.ports.Verifier`; safe to share by threads."""
+
+    def __init__(self, artifacts: Artifacts, now: Callable[[], datetime]) -> None:
+        self._artifacts, self._now = artifacts, now
+
+    def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
+        """Return which listed subject signed `digest`; None where none is listed."""
+        if trust.notation is None:
+            return None
+        return concluded(self._outcomes(repository, digest, trust.notation))
+
+    def _outcomes(self, repository: str, digest: Digest, trust: NotationTrust) -> Iterator[SignatureOutcome]:
+        for artifact in attached(self._artifacts, repository, digest, TYPES):
+            if isinstance(artifact, UnsupportedSignature):
+                yield artifact
+            elif artifact.type == SIGNATURE:
+                for blob in artifact.blobs:
+                    content = self._artifacts.blob(repository, blob)
+                    try:
+                        yield check_envelope(blob.media_type, content, digest, trust, self._now())
+                    except BrokenError as error:
+                        yield BadSignature(Flaw.BROKEN, str(error))
+
+
+def check_envelope(
+    media_type: str, content: bytes, digest: Digest, trust: NotationTrust, now: datetime
+) -> SignatureOutcome:
+    """Return which subject of `trust` signed that its image is `digest`. Raises BrokenError."""
+    envelope = read_envelope(media_type, content)
+    if isinstance(envelope, UnsupportedSignature):
+        return envelope
+    if envelope.content_type != PAYLOAD:
+        raise BrokenError("its payload is none of Notation's")
+    if as_object(json_object(envelope.payload).get("targetArtifact")).get("digest") != digest:
+        return BadSignature(Flaw.OTHER_IMAGE)
+    if not envelope.holds():
+        return BadSignature(Flaw.BROKEN, "the key of its certificate did not make it")
+    if envelope.scheme != X509 or not envelope.critical <= UNDERSTOOD:
+        return UnsupportedSignature("a signature of Notation's by another scheme, or for a plug-in")
+    return _of_signer(envelope, trust, now)
+
+
+def _of_signer(envelope: Envelope, trust: NotationTrust, now: datetime) -> SignatureOutcome:
+    """Return what a signature says that was made by the key it claims. Raises BrokenError."""
+    ends = envelope.expiry
+    if ends is not None and ends <= now:
+        return BadSignature(Flaw.UNPROVED, f"it ended on {ends:%Y-%m-%d}, as its signer said")
+    signer = envelope.chain[0]
+    why = why_not_trusted(envelope.chain, trust.certificates, now)
+    if why and signer.not_valid_after_utc < now and envelope.has_timestamp:
+        return UnsupportedSignature(
+            f"its certificate ended on {signer.not_valid_after_utc:%Y-%m-%d}, and it needs a timestamp"
+        )
+    if why:
+        return BadSignature(Flaw.UNPROVED, why)
+    subject = plain(signer.subject.rfc4514_string())
+    if any(_named(each) <= attributes_of(signer.subject) for each in trust.subjects):
+        return Signed(Signer(Scheme.NOTATION, subject))
+    return BadSignature(Flaw.OTHER_SIGNER, subject)
+
+
+@cache
+def _named(subject: str) -> frozenset[tuple[str, str | bytes]]:
+    return attributes_of(x509.Name.from_rfc4514_string(subject))
