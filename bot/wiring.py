@@ -16,7 +16,7 @@ from bot.model.policy import Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner, Verifier
+from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner
 
 if TYPE_CHECKING:
     from bot.forges.github import AppKey
@@ -129,6 +129,7 @@ def _templates(settings: Settings) -> Templates:
 
 def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     from bot.pipeline.judge import World
+    from bot.verifiers import verifiers_for
 
     registry = _registry(settings)
     memory, ends = _remembered(settings)
@@ -142,7 +143,7 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
         ends=ends,
         facts=registry.registry_facts(),
         read_rules=_read_rules,
-        verifiers=_verifiers(settings, registry),
+        verifiers=verifiers_for(settings.rulebook.trust, registry.artifacts(), SystemClock().now),
     )
 
 
@@ -283,23 +284,6 @@ def _cache_name(database: str | None) -> str:
     import hashlib
 
     return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]
-
-
-# ---- verifiers ---------------------------------------------------------------------------------------------------
-
-
-def _verifiers(settings: Settings, registry: OciRegistry) -> tuple[Verifier, ...]:
-    """Return who finds out who signed; nobody where nobody is trusted. Raises UsageError."""
-    if not settings.rulebook.trust:
-        return ()
-    from bot.verifiers.cosign import CosignVerifier
-
-    cosign = CosignVerifier.for_all(settings.rulebook.trust, registry.artifacts())
-    if all(trust.notation is None for trust in settings.rulebook.trust):
-        return (cosign,)
-    from bot.verifiers.notation import NotationVerifier
-
-    return cosign, NotationVerifier(registry.artifacts(), SystemClock().now)
 
 
 # ---- state -------------------------------------------------------------------------------------------------------

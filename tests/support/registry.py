@@ -170,6 +170,10 @@ class DockerRegistry:
         """Delete a manifest, and with it every tag that points to it."""
         self._session.delete(f"{self.url}/v2/{repository}/manifests/{digest}").raise_for_status()
 
+    def delete_blob(self, repository: str, digest: Digest) -> None:
+        """Delete a blob from under the manifests that name it."""
+        self._session.delete(f"{self.url}/v2/{repository}/blobs/{digest}").raise_for_status()
+
     def requests(self) -> list[Request]:
         """Return what was answered since the start, or since `forget`, in the order of the log."""
         return self._answered()[self._forgotten :]

@@ -1,0 +1,80 @@
+"""From `trust:` in a file to what is said of an image."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
+from support.notation import COSE, party, payload, signed
+from support.parts import ROOT
+from support.worlds import build
+
+from bot.verifiers.notation import SIGNATURE
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+AUTHORITY = party("Root", is_authority=True)
+SIGNER = party("Images", AUTHORITY)
+OLD, NEW = build("old"), build("new")
+
+
+@pytest.fixture
+def scanned(tmp_path, loopback, config, basebump):
+    """Scan a folder that holds the old image, while the tag points to the new one; return its status and reason."""
+    for content in ("old", "new"):
+        loopback.move("python", "3.12", content)
+    (tmp_path / "team.pub").write_bytes(trusted(KEY).pem)
+    (tmp_path / "root.pem").write_bytes(AUTHORITY.pem)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(f"FROM python:3.12@{OLD.digest}\n")
+
+    def scan(trust: str) -> tuple[str, str | None]:
+        path = config(f"trust: [{trust}]\npolicy: [{{require: {{signature: true}}}}]\n")
+        code, out, _ = basebump("scan", folder, "--config", path, "--format", "json")
+        assert code == 0
+        (found,) = json.loads(out)["occurrences"]
+        return found["status"], found["reason"]
+
+    return scan
+
+
+def attach(loopback, made) -> None:
+    loopback.store.tag("library/python", NEW.digest.replace(":", "-"), referrers_index([made], kind=None))
+
+
+def test_a_key_of_a_config_verifies_what_it_signed(loopback, scanned):
+    trust = "{image: docker.io/library/python, keys: [team.pub]}"
+    assert scanned(trust) == ("refused", "unsigned")
+    attach(loopback, attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest))))
+    assert scanned(trust) == ("update", None)
+    assert scanned("{image: docker.io/library/redis, keys: [team.pub]}") == ("refused", "unsigned")
+
+
+def test_an_authority_of_a_config_verifies_what_its_signers_signed(loopback, scanned):
+    trust = "{image: docker.io/library/python, notation: {certificates: [root.pem], subjects: [%s]}}"
+    envelope = signed(COSE, payload(NEW.digest), (SIGNER, AUTHORITY))
+    attach(loopback, attachment(NEW, COSE, envelope, kind_of_artifact=SIGNATURE))
+    assert scanned(trust % '"O=Acme,CN=Images"') == ("update", None)
+    assert scanned(trust % '"O=Other"') == ("refused", "signature-failed")
+
+
+def test_a_root_that_cannot_be_used_is_said_before_anything_is_asked(tmp_path, config, basebump):
+    (tmp_path / "root.json").write_text("{}")
+    identity = "{issuer: 'https://issuer.example', identity: '*@example.com'}"
+    path = config(f"trust: [{{image: '**', keyless: [{identity}], trusted_root: root.json}}]\n")
+    code, _, err = basebump("scan", tmp_path, "--config", path)
+    assert code == 2
+    assert "root.json holds no trusted root of Sigstore" in err
+
+
+def test_who_trusts_nobody_waits_for_no_library():
+    code = (
+        "import sys; from bot.wiring import scan_world; from bot.cli.terminal import NoProgress\n"
+        "scan_world(None, offline=False, progress=NoProgress())\n"
+        "sys.exit(any(each in sys.modules for each in ('cbor2', 'sigstore', 'bot.verifiers.cosign')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
