@@ -13,8 +13,8 @@ from bot.model.artifact import Artifact, Blob, Referrer
 from bot.model.reference import Digest, parse_sha256
 from bot.registries.manifest import NotAnImageError, NotARegistryError
 
-MAX_BLOBS = 64
-"""Pieces of one artifact that are looked at; cosign keeps all signatures of an image in one, and most have one."""
+MAX_BLOBS = 1024
+"""Pieces of one artifact; cosign keeps all signatures of an image in one, which may be signed anew every day."""
 MAX_REFERRERS = 512
 """Of one image that are listed; build systems that attach everything reach some twenty."""
 

@@ -1,11 +1,11 @@
-"""Looking at what is attached to an image, one artifact after the other, until one settles it."""
+"""Looking at what is attached to an image, one piece after the other, until one settles it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from bot.core.signatures import together
-from bot.model.artifact import Artifact
+from bot.model.artifact import Artifact, Blob
 from bot.model.errors import RegistryError
 from bot.model.reference import Digest
 from bot.model.signature import SignatureOutcome, SignatureUnknown, Signed, UnsupportedSignature
@@ -13,27 +13,66 @@ from bot.ports import Artifacts
 
 VAGUE_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
 """What lists of referrers say that were made without looking; the artifact itself then knows."""
-MAX_ARTIFACTS = 32
-"""Referrers that are fetched for one image: each is two requests, and registries count them as pulls."""
+MAX_FETCHED = 64
+"""Artifacts and pieces of them that are fetched for one image: registries count them as pulls."""
 
 
-def attached(
-    artifacts: Artifacts, repository: str, digest: Digest, types: frozenset[str]
-) -> Iterator[Artifact | UnsupportedSignature]:
-    """Yield the artifacts about an image that may be of one of `types`, those first of which the list says so.
+class Attached:
+    """What is attached to one image, as far as it is looked at; whatever is fetched twice is asked for once."""
 
-    The last is an UnsupportedSignature where there are more than are looked at. Raises RegistryError.
-    """
-    listed = artifacts.referrers(repository, digest)
-    likely = [each for each in listed if each.type in types]
-    likely += [each for each in listed if each.type in VAGUE_TYPES]
-    for referrer in likely[:MAX_ARTIFACTS]:
-        yield artifacts.artifact(repository, referrer.digest)
-    if len(likely) > MAX_ARTIFACTS:
-        yield UnsupportedSignature(f"more than {MAX_ARTIFACTS} artifacts are attached to it")
+    def __init__(self, artifacts: Artifacts, repository: str, digest: Digest) -> None:
+        self._artifacts, self._repository, self.digest = artifacts, repository, digest
+        self._left = MAX_FETCHED
+        self._contents: dict[Digest, bytes] = {}
+
+    def tagged(self, suffix: str) -> Iterator[Artifact]:
+        """Yield the artifact behind the tag that is made of the digest and `suffix`, where there is one."""
+        found = self._artifacts.tagged(self._repository, f"{self.digest.replace(':', '-')}{suffix}")
+        if found is not None:
+            yield found
+
+    def referrers(self, types: frozenset[str]) -> Iterator[Artifact | SignatureOutcome]:
+        """Yield the artifacts that may be of one of `types`, those first of which the list says so.
+
+        An artifact that cannot be read is an outcome, so that it hides no other; so is what is not looked at any more.
+        Raises RegistryError.
+        """
+        listed = self._artifacts.referrers(self._repository, self.digest)
+        likely = [each for each in listed if each.type in types]
+        for referrer in (*likely, *(each for each in listed if each.type in VAGUE_TYPES)):
+            if not self._left:
+                yield _TOO_MANY
+                return
+            self._left -= 1
+            try:
+                yield self._artifacts.artifact(self._repository, referrer.digest)
+            except RegistryError as error:
+                yield _passed_over(error)
+
+    def content(self, blob: Blob) -> bytes | SignatureOutcome:
+        """Return the bytes of a piece, or the outcome that it cannot be had. Raises RegistryError."""
+        if blob.digest not in self._contents:
+            if not self._left:
+                return _TOO_MANY
+            self._left -= 1
+            try:
+                self._contents[blob.digest] = self._artifacts.blob(self._repository, blob)
+            except RegistryError as error:
+                return _passed_over(error)
+        return self._contents[blob.digest]
 
 
-def concluded(outcomes: Iterator[SignatureOutcome]) -> SignatureOutcome:
+_TOO_MANY = UnsupportedSignature(f"more than {MAX_FETCHED} things are attached to it")
+
+
+def _passed_over(error: RegistryError) -> SignatureOutcome:
+    """Return what a piece is that cannot be read; where nothing can, the error is raised again."""
+    if error.is_failure:
+        raise error
+    return SignatureUnknown(error.reason, str(error), error.is_failure)
+
+
+def concluded(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
     """Return the one outcome of all signatures; the first that is verified ends the search.
 
     A RegistryError of the iterator is an outcome, too.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from bot.core.keys import PublicKey
@@ -16,7 +17,7 @@ from bot.model.reference import Digest
 from bot.model.signature import BadSignature, Flaw, SignatureOutcome, UnsupportedSignature
 from bot.model.trust import Trust, TrustedKey
 from bot.ports import Artifacts
-from bot.verifiers._attached import attached, concluded
+from bot.verifiers._attached import Attached, concluded
 from bot.verifiers._bundle import BUNDLES, PREDICATE, check_bundle, read_bundle
 from bot.verifiers._encoding import BrokenError
 from bot.verifiers._simple_signing import CERTIFICATE, PAYLOAD, check_payload
@@ -61,29 +62,23 @@ class CosignVerifier:
         """
         if not trust.keys and not trust.identities:
             return None
-        return concluded(_Check(self._artifacts, self._keyless, repository, digest, trust).outcomes())
+        return concluded(_Check(Attached(self._artifacts, repository, digest), self._keyless, trust).outcomes())
 
 
 class _Check:
     """Looks at all signatures of one image, in turn."""
 
-    def __init__(
-        self, artifacts: Artifacts, keyless: Keyless | None, repository: str, digest: Digest, trust: Trust
-    ) -> None:
-        self._artifacts, self._keyless = artifacts, keyless
-        self._repository, self._digest, self._trust = repository, digest, trust
+    def __init__(self, attached: Attached, keyless: Keyless | None, trust: Trust) -> None:
+        self._attached, self._keyless, self._trust = attached, keyless, trust
         self._keys = tuple(map(_key, trust.keys))
 
     def outcomes(self) -> Iterator[SignatureOutcome]:
         """Yield what each signature says, the cheapest to ask for first. Raises RegistryError."""
-        signatures = self._artifacts.tagged(self._repository, f"{self._digest.replace(':', '-')}.sig")
-        if signatures is not None:
-            yield from self._in(signatures)
-        for artifact in attached(self._artifacts, self._repository, self._digest, TYPES):
-            if isinstance(artifact, UnsupportedSignature):
-                yield artifact
+        for found in chain(self._attached.tagged(".sig"), self._attached.referrers(TYPES)):
+            if isinstance(found, Artifact):
+                yield from self._in(found)
             else:
-                yield from self._in(artifact)
+                yield found
 
     def _in(self, artifact: Artifact) -> Iterator[SignatureOutcome]:
         for blob in artifact.blobs:
@@ -96,21 +91,25 @@ class _Check:
 
     def _of(self, blob: Blob) -> SignatureOutcome | None:
         """Return what one piece of an artifact says; None where it is no signature. Raises BrokenError."""
-        if blob.media_type == PAYLOAD:
-            return self._of_payload(blob)
-        if blob.media_type not in BUNDLES or blob.annotations.get(PREDICATE, "") not in {"", *PREDICATES}:
+        is_bundle = blob.media_type in BUNDLES and blob.annotations.get(PREDICATE, "") in {"", *PREDICATES}
+        if not is_bundle and blob.media_type != PAYLOAD:
             return None
-        content = self._artifacts.blob(self._repository, blob)
+        content = self._attached.content(blob)
+        if not isinstance(content, bytes):
+            return content
+        return self._of_bundle(content) if is_bundle else self._of_payload(blob, content)
+
+    def _of_bundle(self, content: bytes) -> SignatureOutcome | None:
         bundle = read_bundle(content)
         if isinstance(bundle, UnsupportedSignature):
             return bundle
         if bundle.has_certificate and self._keyless is not None and self._trust.identities:
-            return self._keyless.check(content, self._digest, self._trust)
-        return check_bundle(bundle, self._digest, self._keys)
+            return self._keyless.check(content, self._attached.digest, self._trust)
+        return check_bundle(bundle, self._attached.digest, self._keys)
 
-    def _of_payload(self, blob: Blob) -> SignatureOutcome:
+    def _of_payload(self, blob: Blob, content: bytes) -> SignatureOutcome:
         """Return what an older signature says; of those, only the ones by a key can be verified."""
-        outcome = check_payload(blob, self._artifacts.blob(self._repository, blob), self._digest, self._keys)
+        outcome = check_payload(blob, content, self._attached.digest, self._keys)
         if outcome == BadSignature(Flaw.OTHER_SIGNER) and CERTIFICATE in blob.annotations and self._trust.identities:
             return UnsupportedSignature("an older one of cosign's without a key; sign anew with its third release")
         return outcome

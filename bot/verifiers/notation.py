@@ -12,6 +12,7 @@ from functools import cache
 
 from cryptography import x509
 
+from bot.model.artifact import Artifact
 from bot.model.reference import Digest
 from bot.model.signature import (
     BadSignature,
@@ -25,7 +26,7 @@ from bot.model.signature import (
 from bot.model.trust import NotationTrust, Trust
 from bot.net import plain
 from bot.ports import Artifacts
-from bot.verifiers._attached import attached, concluded
+from bot.verifiers._attached import Attached, concluded
 from bot.verifiers._certificates import attributes_of, why_not_trusted
 from bot.verifiers._encoding import BrokenError, as_object, json_object
 from bot.verifiers._envelope import PAYLOAD, UNDERSTOOD, X509, Envelope, read_envelope
@@ -44,19 +45,26 @@ class NotationVerifier:
         """Return which listed subject signed `digest`; None where none is listed."""
         if trust.notation is None:
             return None
-        return concluded(self._outcomes(repository, digest, trust.notation))
+        return concluded(self._outcomes(Attached(self._artifacts, repository, digest), trust.notation))
 
-    def _outcomes(self, repository: str, digest: Digest, trust: NotationTrust) -> Iterator[SignatureOutcome]:
-        for artifact in attached(self._artifacts, repository, digest, TYPES):
-            if isinstance(artifact, UnsupportedSignature):
-                yield artifact
-            elif artifact.type == SIGNATURE:
-                for blob in artifact.blobs:
-                    content = self._artifacts.blob(repository, blob)
-                    try:
-                        yield check_envelope(blob.media_type, content, digest, trust, self._now())
-                    except BrokenError as error:
-                        yield BadSignature(Flaw.BROKEN, str(error))
+    def _outcomes(self, attached: Attached, trust: NotationTrust) -> Iterator[SignatureOutcome]:
+        for found in attached.referrers(TYPES):
+            if not isinstance(found, Artifact):
+                yield found
+            elif found.type == SIGNATURE:
+                yield self._of(found, attached, trust)
+
+    def _of(self, artifact: Artifact, attached: Attached, trust: NotationTrust) -> SignatureOutcome:
+        if len(artifact.blobs) != 1:
+            return BadSignature(Flaw.BROKEN, "it has not one envelope")
+        (blob,) = artifact.blobs
+        content = attached.content(blob)
+        if not isinstance(content, bytes):
+            return content
+        try:
+            return check_envelope(blob.media_type, content, attached.digest, trust, self._now())
+        except BrokenError as error:
+            return BadSignature(Flaw.BROKEN, str(error))
 
 
 def check_envelope(

@@ -35,7 +35,7 @@ from bot.model.signature import (
 from bot.model.trust import Trust
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
-from bot.verifiers._attached import MAX_ARTIFACTS
+from bot.verifiers._attached import MAX_FETCHED
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = pytest.mark.real("docker-registry")
@@ -180,13 +180,22 @@ def test_what_this_release_does_not_read_is_said_and_not_taken_for_unsigned(imag
 
 
 def test_more_artifacts_than_are_looked_at_are_said(registry, image, verify, stranger):
-    made = [
-        attachment(image, V3, dump(bundle(stranger, image.digest, note=number))) for number in range(MAX_ARTIFACTS + 1)
-    ]
-    attach(registry, "team/app", image.digest, *made)
+    about = [images.digest_of(b"%d" % number) for number in range(MAX_FETCHED)]
+    strangers = [attachment(image, "text/plain", dump({"number": each})) for each in about]
+    attach(registry, "team/app", image.digest, *strangers, kind=None)
     registry.forget()
-    assert verify(image) == BadSignature(Flaw.OTHER_SIGNER)
-    assert sum("/manifests/sha256:" in request.path for request in registry.requests()) == MAX_ARTIFACTS
+    assert isinstance(verify(image), Unsigned)
+    attach(registry, "team/app", image.digest, *strangers, attachment(image, "text/plain", b"one more"), kind=None)
+    registry.forget()
+    assert isinstance(verify(image), UnsupportedSignature)
+    assert sum("/manifests/sha256:" in request.path for request in registry.requests()) == MAX_FETCHED
+
+
+def test_a_piece_that_cannot_be_had_hides_no_signature_that_holds(registry, image, verify, key, stranger):
+    lost = attachment(image, V3, dump(bundle(stranger, image.digest)))
+    attach(registry, "team/app", image.digest, lost, attachment(image, V3, dump(bundle(key, image.digest))))
+    registry.delete_blob("team/app", images.digest_of(lost.blobs[-1]))
+    assert isinstance(verify(image), Signed)
 
 
 class TestReferrersApi:
