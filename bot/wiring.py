@@ -16,7 +16,7 @@ from bot.model.policy import Rulebook
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner
+from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner, ScannerOf
 
 if TYPE_CHECKING:
     from bot.forges.github import AppKey
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
         GitlabSettings,
         RegistryAuth,
         RegistrySettings,
+        ReportSettings,
         ScannerSettings,
         Settings,
+        TrivySettings,
     )
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -135,7 +137,7 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     return World(
         formats=formats_with(dict(settings.files)),
         registry=registry,
-        scanner=_scanner(settings, registry, cache),
+        scanner_of=_scanners(settings, registry, cache),
         clock=SystemClock(),
         progress=progress,
         memory=memory,
@@ -235,31 +237,38 @@ def _cloud(auth: RegistryAuth) -> Cloud | None:
 # ---- scanners ----------------------------------------------------------------------------------------------------
 
 
-def _scanner(settings: Settings, registry: OciRegistry, cache: Path | None) -> Scanner:
-    """Return the scanner that the config names first; without one, nothing is scanned."""
-    from bot.scanners.none import NoScanner
-    from bot.settings import ScannerKind
+def _scanners(settings: Settings, registry: OciRegistry, cache: Path | None) -> ScannerOf:
+    """Return who scans which image: the first that the config has for it; without one, nothing is scanned."""
+    from bot.scanners.choice import Choice
 
-    if not settings.scanners:
-        return NoScanner()
-    chosen = settings.scanners[0]
-    match chosen.kind:
-        case ScannerKind.NONE:
-            return NoScanner()
-        case ScannerKind.AUTO | ScannerKind.TRIVY:
-            return _trivy(chosen, registry, cache or _cache_folder())
-        case _:
-            assert_never(chosen.kind)
+    cache = cache or _cache_folder()
+    return Choice([(each.images, _scanner(each, registry, cache)) for each in settings.scanners])
 
 
-def _trivy(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
+def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
     from bot.scanners.none import MissingScanner, NoScanner
+    from bot.settings import AutoSettings, NobodySettings, ReportSettings, TrivySettings
+
+    match chosen:
+        case NobodySettings():
+            return NoScanner()
+        case AutoSettings():
+            trivy = TrivySettings(database=chosen.database, timeout=chosen.timeout)
+            return _trivy(trivy, registry, cache) or NoScanner()
+        case TrivySettings():
+            return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
+        case ReportSettings():
+            return _report(chosen, registry)
+    assert_never(chosen)
+
+
+def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
+    """Return Trivy; None where it is not installed."""
     from bot.scanners.trivy import TrivyScanner, find_trivy
-    from bot.settings import ScannerKind
 
     binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
     if binary is None:
-        return NoScanner() if chosen.kind is ScannerKind.AUTO else MissingScanner(chosen.binary or "trivy")
+        return None
     database = registry.named_address(ImageReference.parse(chosen.database)) if chosen.database else None
     return TrivyScanner(
         binary,
@@ -269,6 +278,19 @@ def _trivy(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scann
         database=database,
         timeout=chosen.timeout.total_seconds(),
         proxies={name.upper(): os.environ[name] for name in PROXIES if name in os.environ},
+    )
+
+
+def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
+    from bot.scanners.report import ReportScanner
+
+    return ReportScanner(
+        chosen.path,
+        lambda subject: registry.names(subject.line, subject.digest, subject.platform),
+        now=SystemClock().now,
+        platform=chosen.platform,
+        max_age=chosen.max_age,
+        one_run=chosen.one_run,
     )
 
 

@@ -32,7 +32,7 @@ from bot.ports import (
     Registry,
     RegistryFacts,
     RulesReader,
-    Scanner,
+    ScannerOf,
 )
 
 
@@ -42,7 +42,7 @@ class World:
 
     formats: Sequence[FileFormat]
     registry: Registry
-    scanner: Scanner
+    scanner_of: ScannerOf
     clock: Clock
     progress: Progress
     memory: Memory
@@ -77,7 +77,7 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     ]
     updates = [each for places in decisions for each in places if isinstance(each, Update)]
     moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
-    assessed = assess(moves, world.scanner, world.memory, SCANS, world.progress)
+    assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress)
     now = world.clock.now()
     gated = [reconcile([_gate(each, assessed.evidence, now) for each in places]) for places in decisions]
     return Judged(tuple(gated), assessed.evidence, asked.resolutions, (*asked.failed, *assessed.failed))

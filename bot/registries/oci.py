@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from urllib.parse import quote
 
+from bot.core.platforms import image_for
 from bot.model.errors import RegistryError
 from bot.model.image import Child, Claim, ImageFacts, Kind, Manifest, PullAddress
 from bot.model.reference import Digest, ImageReference, Line, parse_sha256
@@ -188,6 +189,21 @@ class OciRegistry:
         """
         place = self._place(line)
         return self._address(place.endpoint, place.path, f"@{digest}")
+
+    def names(self, line: Line, digest: Digest, platform: str) -> frozenset[Digest]:
+        """Return every digest that tools know one image by: of its index, its manifest and its config.
+
+        `digest` is the index or the manifest. Raises RegistryError.
+        """
+        place = self._place(line)
+        document = self._known(place, digest)
+        if document.manifest.kind is Kind.INDEX:
+            child = image_for(document.manifest, platform)
+            if child is None:
+                return frozenset({digest})
+            document = self._known(place, child.digest)
+        own = {document.config} if document.config else set()
+        return frozenset({digest, document.manifest.digest, *own})
 
     def named_address(self, reference: ImageReference) -> PullAddress:
         """Return where another program pulls what the operator named himself, such as a scanner's database.

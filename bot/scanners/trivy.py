@@ -28,8 +28,9 @@ from bot.model.image import PullAddress
 from bot.model.reference import Digest, Line
 from bot.process import Completed, run
 from bot.scanners._boltbuckets import BrokenDatabaseError, bucket_names
+from bot.scanners._json import UnreadableReportError
 from bot.scanners._trivyreleases import bucket_of
-from bot.scanners._trivyreport import TrivyReport, UnreadableReportError, parse_report
+from bot.scanners._trivyreport import TrivyReport, parse_report
 
 DEFAULT_TIMEOUT: Final = 300.0
 """Seconds for one image, and for the download of the database; Trivy's own default."""

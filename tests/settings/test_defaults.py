@@ -19,11 +19,14 @@ from bot.model.policy import Policy
 from bot.model.rules import Match, Rule
 from bot.settings import (
     OWNER_WRITE_DELAY,
+    AutoSettings,
     GithubSettings,
     GitlabSettings,
+    NobodySettings,
     RegistrySettings,
-    ScannerSettings,
+    ReportSettings,
     Settings,
+    TrivySettings,
     load,
     repository_rules,
 )
@@ -102,8 +105,11 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
     assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
     registry, *_ = settings.registries
     assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
-    (scanner,) = settings.scanners
-    assert replace(scanner, database=None, binary=None) == ScannerSettings()
+    auto, trivy, report, nobody = settings.scanners
+    assert replace(auto, images=(), database=None) == AutoSettings()
+    assert replace(trivy, images=(), database=None, binary=None) == TrivySettings()
+    assert replace(report, images=()) == ReportSettings(everything.parent / "reports")
+    assert replace(nobody, images=()) == NobodySettings()
     assert settings.write_delay == OWNER_WRITE_DELAY
     built_in, default = settings.rulebook.rules[0], Policy()
     assert built_in == Rule(

@@ -72,7 +72,7 @@ WRONG = [
         "2027-01-31",
     ),
     ("policy: [{update: none, match: {images: x}}]", "policy[0].match.images", "did you mean `image`?"),
-    ("scanners: [{kind: auto, match: {}}]", "scanners[0].match", "is no key here"),
+    ("scanners: [{kind: auto, path: x}]", "scanners[0].path", "is no key here"),
     ("forges: [{kind: local, url: x}, {kind: local, url: x/}]", "forges[1]", "all of `x/`, as forges[0] does"),
     (
         "forges: [{kind: github, repositories: [a/b]}, {kind: github, repositories: [A/B]}]",
@@ -178,7 +178,12 @@ WRONG = [
     ("policy: [{require: {scans: true}}]", "policy[0].require.scans", "did you mean `scan`?"),
     ("own: [acme/**]", "own[0]", "write `docker.io/acme/**`"),
     # scanners and proposals
-    ("scanners: [{kind: grype}]", "scanners[0].kind", "is none of auto, trivy, none"),
+    ("scanners: [{kind: snyk}]", "scanners[0]", "the kind `snyk` is none of auto, trivy, report, none"),
+    ("scanners: [{path: x}]", "scanners[0]", "needs a `kind`: auto, trivy, report or none"),
+    ("scanners: [{kind: report}]", "scanners[0].path", "is required"),
+    ("scanners: [{kind: report, path: x, platform: amd64}]", "scanners[0].platform", "is no platform"),
+    ("scanners: [{kind: trivy, match: {image: nginx}}]", "scanners[0].match.image", "matches no image"),
+    ("scanners: [{kind: trivy, match: {path: x}}]", "scanners[0].match.path", "is no key here"),
     ("scanners: [{kind: auto, timeout: 10}]", "scanners[0].timeout", "a whole number and a unit"),
     ("scanners: [{kind: auto, timeout: 0s}]", "scanners[0].timeout", "longer than nothing"),
     ("scanners: [{kind: auto, timeout: 25h}]", "scanners[0].timeout", "not be longer than 24h"),
