@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ForgeSettings,
         GithubSettings,
         GitlabSettings,
+        GrypeSettings,
         RegistryAuth,
         RegistrySettings,
         ReportSettings,
@@ -247,16 +248,19 @@ def _scanners(settings: Settings, registry: OciRegistry, cache: Path | None) -> 
 
 def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
     from bot.scanners.none import MissingScanner, NoScanner
-    from bot.settings import AutoSettings, NobodySettings, ReportSettings, TrivySettings
+    from bot.settings import AutoSettings, GrypeSettings, NobodySettings, ReportSettings, TrivySettings
 
     match chosen:
         case NobodySettings():
             return NoScanner()
         case AutoSettings():
             trivy = TrivySettings(database=chosen.database, timeout=chosen.timeout)
-            return _trivy(trivy, registry, cache) or NoScanner()
+            grype = GrypeSettings(timeout=chosen.timeout)
+            return _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or NoScanner()
         case TrivySettings():
             return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
+        case GrypeSettings():
+            return _grype(chosen, registry, cache) or MissingScanner(chosen.binary or "grype")
         case ReportSettings():
             return _report(chosen, registry)
     assert_never(chosen)
@@ -273,12 +277,34 @@ def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner
     return TrivyScanner(
         binary,
         registry.pull_address,
-        cache / _cache_name(chosen.database),
+        cache / "trivy" / _cache_name(chosen.database),
         now=SystemClock().now,
         database=database,
         timeout=chosen.timeout.total_seconds(),
-        proxies={name.upper(): os.environ[name] for name in PROXIES if name in os.environ},
+        proxies=_proxies(),
     )
+
+
+def _grype(chosen: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
+    """Return Grype; None where it is not installed."""
+    from bot.scanners.grype import GrypeScanner, find_grype
+
+    binary = find_grype(chosen.binary)
+    if binary is None:
+        return None
+    return GrypeScanner(
+        binary,
+        registry.pull_address,
+        cache / "grype" / _cache_name(chosen.database),
+        now=SystemClock().now,
+        database=chosen.database,
+        timeout=chosen.timeout.total_seconds(),
+        proxies=_proxies(),
+    )
+
+
+def _proxies() -> dict[str, str]:
+    return {name.upper(): os.environ[name] for name in PROXIES if name in os.environ}
 
 
 def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
@@ -295,8 +321,8 @@ def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
 
 
 def _cache_folder() -> Path:
-    """Return where a scanner's database outlives a run (https://specifications.freedesktop.org/basedir-spec/)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump" / "trivy"
+    """Return where databases of scanners outlive a run (https://specifications.freedesktop.org/basedir-spec/)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump"
 
 
 def _cache_name(database: str | None) -> str:

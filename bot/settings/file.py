@@ -276,6 +276,9 @@ def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
         case scanners.Trivy():
             binary = _program(scanner.binary, folder)
             return values.TrivySettings(images, scanner.database, binary, scanner.timeout)
+        case scanners.Grype():
+            binary = _program(scanner.binary, folder)
+            return values.GrypeSettings(images, scanner.database, binary, scanner.timeout)
         case scanners.Report():
             path = folder / scanner.path
             return values.ReportSettings(path, images, scanner.platform, scanner.one_run, scanner.max_age)

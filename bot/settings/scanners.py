@@ -19,7 +19,7 @@ class Scans(Section):
 
 
 class Auto(Section):
-    """Whatever is installed: Trivy, else nobody."""
+    """Whatever is installed: Trivy, then Grype, else nobody."""
 
     kind: Literal["auto"]
     """Which scanner this is."""
@@ -40,6 +40,21 @@ class Trivy(Section):
     """The images that it is for. Absent: all that no entry before it is for."""
     database: fields.Database | None = None
     """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Absent: Trivy's own."""
+    binary: fields.Text | None = None
+    """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
+    timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    """How long the scan of one image may take."""
+
+
+class Grype(Section):
+    """Grype, which must be there."""
+
+    kind: Literal["grype"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+    database: fields.Download | None = None
+    """The URL of the document that says where its database is: `.../v6/latest.json`. Absent: Grype's own."""
     binary: fields.Text | None = None
     """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
@@ -72,7 +87,7 @@ class Nobody(Section):
     """The images that it is for. Absent: all that no entry before it is for."""
 
 
-KINDS = ("auto", "trivy", "report", "none")
+KINDS = ("auto", "trivy", "grype", "report", "none")
 
 
 def _variant(value: object) -> str | None:
@@ -82,6 +97,7 @@ def _variant(value: object) -> str | None:
 Scanner = Annotated[
     Annotated[Auto, Variant("(auto)")]
     | Annotated[Trivy, Variant("(trivy)")]
+    | Annotated[Grype, Variant("(grype)")]
     | Annotated[Report, Variant("(report)")]
     | Annotated[Nobody, Variant("(none)")],
     Discriminator(_variant),

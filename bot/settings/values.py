@@ -174,6 +174,19 @@ class TrivySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GrypeSettings:
+    """Grype scans, and must be there."""
+
+    images: tuple[str, ...] = ()
+    database: str | None = None
+    """The URL that says where its database is; None for its own choice."""
+    binary: str | None = None
+    """An absolute path, or a plain name to be found on PATH; None for its own name."""
+    timeout: timedelta = DEFAULT_SCAN_TIMEOUT
+    """For one image."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportSettings:
     """Somebody's pipeline has scanned."""
 
@@ -194,7 +207,7 @@ class NobodySettings:
     images: tuple[str, ...] = ()
 
 
-ScannerSettings = AutoSettings | TrivySettings | ReportSettings | NobodySettings
+ScannerSettings = AutoSettings | TrivySettings | GrypeSettings | ReportSettings | NobodySettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,8 +178,9 @@ WRONG = [
     ("policy: [{require: {scans: true}}]", "policy[0].require.scans", "did you mean `scan`?"),
     ("own: [acme/**]", "own[0]", "write `docker.io/acme/**`"),
     # scanners and proposals
-    ("scanners: [{kind: snyk}]", "scanners[0]", "the kind `snyk` is none of auto, trivy, report, none"),
-    ("scanners: [{path: x}]", "scanners[0]", "needs a `kind`: auto, trivy, report or none"),
+    ("scanners: [{kind: snyk}]", "scanners[0]", "the kind `snyk` is none of auto, trivy, grype, report, none"),
+    ("scanners: [{path: x}]", "scanners[0]", "needs a `kind`: auto, trivy, grype, report or none"),
+    ("scanners: [{kind: grype, database: 'x:2'}]", "scanners[0].database", "must begin with https://, so that"),
     ("scanners: [{kind: report}]", "scanners[0].path", "is required"),
     ("scanners: [{kind: report, path: x, platform: amd64}]", "scanners[0].platform", "is no platform"),
     ("scanners: [{kind: trivy, match: {image: nginx}}]", "scanners[0].match.image", "matches no image"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from bot.core.build_time import build_time
 from bot.core.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, Unscanned
-from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
+from bot.scanners._json import Object, UnreadableReportError, document, mapping, moment, objects, text, texts
 from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of
 
 TOOL = "grype"
@@ -25,6 +27,14 @@ def is_one(report: Object) -> bool:
     return "matches" in report and "descriptor" in report
 
 
+def parse_report(content: bytes) -> Said:
+    """Read what `grype --output json` prints. Raises UnreadableReportError."""
+    report = document(content)
+    if not is_one(report):
+        raise UnreadableReportError("the report is not Grype's")
+    return read(report)[0]
+
+
 def read(report: Object) -> tuple[Said, ...]:
     """Return what it says. Raises UnreadableReportError."""
     descriptor, distro = mapping(report.get("descriptor")), mapping(report.get("distro"))
@@ -34,6 +44,7 @@ def read(report: Object) -> tuple[Said, ...]:
     matches = objects(report.get("matches"))
     named = (text(image.get(key)) for key in ("userInput", "manifestDigest", "imageID"))
     platform = (text(image.get(key)) for key in ("os", "architecture", "variant"))
+    created, label = _config(text(image.get("config")))
     return (
         Said(
             tool=TOOL,
@@ -47,8 +58,21 @@ def read(report: Object) -> tuple[Said, ...]:
             flaw=_flaw(f"{name} {version}".rstrip(), objects(report.get("alertsByPackage"))),
             database=_database(mapping(descriptor.get("db"))),
             made=moment(descriptor.get("timestamp")),
+            created=created,
+            label=label,
         ),
     )
+
+
+def _config(encoded: str) -> tuple[datetime | None, str | None]:
+    """Return when the image was built and the version that its label states, from its config in base64."""
+    try:
+        config = document(base64.b64decode(encoded, validate=True))
+        labels = mapping(mapping(config.get("config")).get("Labels"))
+        label = text(labels.get("org.opencontainers.image.version"))
+    except ValueError:
+        return None, None
+    return build_time(config.get("created")), label[:MAX_WORD] or None
 
 
 def _database(described: Object) -> datetime | None:
