@@ -1,11 +1,10 @@
-"""From settings to adapters: the only file that names them all; what is heavy is imported when it is used."""
+"""From settings to adapters: the only room that names them all; what is heavy is imported when it is used."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, assert_never
 from bot.formats import all_formats, formats_with
 from bot.model.errors import UsageError
 from bot.model.policy import Rulebook
-from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner, ScannerOf
+from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
+from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.forges.github import AppKey
@@ -28,33 +27,7 @@ if TYPE_CHECKING:
     from bot.registries.access import RegistryEntry
     from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
-    from bot.settings import (
-        ForgeSettings,
-        GithubSettings,
-        GitlabSettings,
-        GrypeSettings,
-        RegistryAuth,
-        RegistrySettings,
-        ReportSettings,
-        ScannerSettings,
-        Settings,
-        TrivySettings,
-    )
-
-PROJECT = Path(__file__).resolve().parent.parent
-"""Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
-TRIVY_ENVIRONMENTS = (PROJECT / ".venv-trivy",)
-
-PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
-"""What a scanner is told of the way out; our own requests read the same, lower case first."""
-
-
-class SystemClock:
-    """The time of this machine."""
-
-    def now(self) -> datetime:
-        """Return it, in UTC."""
-        return datetime.now(UTC)
+    from bot.settings import ForgeSettings, GithubSettings, GitlabSettings, RegistryAuth, RegistrySettings, Settings
 
 
 def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World | Offline, Rulebook]:
@@ -132,13 +105,14 @@ def _templates(settings: Settings) -> Templates:
 
 def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     from bot.pipeline.judge import World
+    from bot.wiring.scanners import scanner_of
 
     registry = _registry(settings)
     memory, ends = _remembered(settings)
     return World(
         formats=formats_with(dict(settings.files)),
         registry=registry,
-        scanner_of=_scanners(settings, registry, cache),
+        scanner_of=scanner_of(settings, registry, cache),
         clock=SystemClock(),
         progress=progress,
         memory=memory,
@@ -233,103 +207,6 @@ def _cloud(auth: RegistryAuth) -> Cloud | None:
         case RegistryAuth.DOCKER_CONFIG | RegistryAuth.ANONYMOUS | RegistryAuth.AZURE:
             return None
     assert_never(auth)
-
-
-# ---- scanners ----------------------------------------------------------------------------------------------------
-
-
-def _scanners(settings: Settings, registry: OciRegistry, cache: Path | None) -> ScannerOf:
-    """Return who scans which image: the first that the config has for it; without one, nothing is scanned."""
-    from bot.scanners.choice import Choice
-
-    cache = cache or _cache_folder()
-    return Choice([(each.images, _scanner(each, registry, cache)) for each in settings.scanners])
-
-
-def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
-    from bot.scanners.none import MissingScanner, NoScanner
-    from bot.settings import AutoSettings, GrypeSettings, NobodySettings, ReportSettings, TrivySettings
-
-    match chosen:
-        case NobodySettings():
-            return NoScanner()
-        case AutoSettings():
-            trivy = TrivySettings(database=chosen.database, timeout=chosen.timeout)
-            grype = GrypeSettings(timeout=chosen.timeout)
-            return _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or NoScanner()
-        case TrivySettings():
-            return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
-        case GrypeSettings():
-            return _grype(chosen, registry, cache) or MissingScanner(chosen.binary or "grype")
-        case ReportSettings():
-            return _report(chosen, registry)
-    assert_never(chosen)
-
-
-def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return Trivy; None where it is not installed."""
-    from bot.scanners.trivy import TrivyScanner, find_trivy
-
-    binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
-    if binary is None:
-        return None
-    database = registry.named_address(ImageReference.parse(chosen.database)) if chosen.database else None
-    return TrivyScanner(
-        binary,
-        registry.pull_address,
-        cache / "trivy" / _cache_name(chosen.database),
-        now=SystemClock().now,
-        database=database,
-        timeout=chosen.timeout.total_seconds(),
-        proxies=_proxies(),
-    )
-
-
-def _grype(chosen: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return Grype; None where it is not installed."""
-    from bot.scanners.grype import GrypeScanner, find_grype
-
-    binary = find_grype(chosen.binary)
-    if binary is None:
-        return None
-    return GrypeScanner(
-        binary,
-        registry.pull_address,
-        cache / "grype" / _cache_name(chosen.database),
-        now=SystemClock().now,
-        database=chosen.database,
-        timeout=chosen.timeout.total_seconds(),
-        proxies=_proxies(),
-    )
-
-
-def _proxies() -> dict[str, str]:
-    return {name.upper(): os.environ[name] for name in PROXIES if name in os.environ}
-
-
-def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
-    from bot.scanners.report import ReportScanner
-
-    return ReportScanner(
-        chosen.path,
-        lambda subject: registry.names(subject.line, subject.digest, subject.platform),
-        now=SystemClock().now,
-        platform=chosen.platform,
-        max_age=chosen.max_age,
-        one_run=chosen.one_run,
-    )
-
-
-def _cache_folder() -> Path:
-    """Return where databases of scanners outlive a run (https://specifications.freedesktop.org/basedir-spec/)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump"
-
-
-def _cache_name(database: str | None) -> str:
-    """Return a name for the cache of one database: what one database does not know, another may."""
-    import hashlib
-
-    return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]
 
 
 # ---- state -------------------------------------------------------------------------------------------------------
