@@ -54,6 +54,8 @@ class Unscanned(StrEnum):
     DIFFERENT_DATABASE = "different-database"
     DATABASE_UNKNOWN = "database-unknown"
     NO_REPORT = "no-report"
+    SBOM_ABSENT = "sbom-absent"
+    NOT_SENT = "not-sent"
 
     @property
     def sentence(self) -> str:
@@ -75,6 +77,8 @@ _SENTENCES: dict[Unscanned, str] = {
     Unscanned.DIFFERENT_DATABASE: "another scanner, or another state of its database, scanned the other image",
     Unscanned.DATABASE_UNKNOWN: "nothing says which database either image was scanned with, so they are not compared",
     Unscanned.NO_REPORT: "no report is about it",
+    Unscanned.SBOM_ABSENT: "it has no inventory of its packages (SBOM) that can be used",
+    Unscanned.NOT_SENT: "the config does not let its packages be sent to the service that would know",
 }
 
 

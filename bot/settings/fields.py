@@ -185,6 +185,14 @@ def _download(value: str) -> str:
     return _web_address(value, "so that nobody on the way changes what is downloaded")[0]
 
 
+def _service(value: str) -> str:
+    """Return the URL of an API that is told what images hold."""
+    url, _ = _web_address(value, "so that nobody on the way sees or changes what is said")
+    if url.endswith("/v1"):
+        raise ValueError("must be what stands before `/v1`")
+    return url
+
+
 def _site(value: str) -> str:
     """Return the URL of a GitLab without a slash at the end."""
     url, _ = _web_address(value)
@@ -325,6 +333,7 @@ RegistryResource = Annotated[
 ]
 Api = Annotated[str, AfterValidator(_api)]
 Site = Annotated[str, AfterValidator(_site)]
+Service = Annotated[str, AfterValidator(_service)]
 Download = Annotated[str, AfterValidator(_download)]
 SeverityName = Annotated[
     Severity, BeforeValidator(_severity), WithJsonSchema({"type": "string", "enum": list(SEVERITIES)})

@@ -279,6 +279,8 @@ def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
         case scanners.Grype():
             binary = _program(scanner.binary, folder)
             return values.GrypeSettings(images, scanner.database, binary, scanner.timeout)
+        case scanners.Osv():
+            return values.OsvSettings(scanner.url, images, scanner.send or ())
         case scanners.Report():
             path = folder / scanner.path
             return values.ReportSettings(path, images, scanner.platform, scanner.one_run, scanner.max_age)

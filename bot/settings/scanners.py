@@ -8,7 +8,7 @@ from pydantic import Discriminator, StrictBool
 from pydantic import Tag as Variant
 
 from bot.settings import fields, times, values
-from bot.settings.section import OneOrMore, Section
+from bot.settings.section import OneOrMore, Section, SomeOf
 
 
 class Scans(Section):
@@ -61,6 +61,19 @@ class Grype(Section):
     """How long the scan of one image may take."""
 
 
+class Osv(Section):
+    """An OSV API, asked about the packages in the inventory (SBOM) that is attached to an image."""
+
+    kind: Literal["osv"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+    url: fields.Service
+    """Where the API is, without `/v1`: `https://api.osv.dev`."""
+    send: SomeOf[fields.Host] | None = None
+    """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
+
+
 class Report(Section):
     """Reports that a pipeline of yours made, matched by digest: of Trivy, Grype, twistcli or Aqua, or in SARIF."""
 
@@ -87,7 +100,7 @@ class Nobody(Section):
     """The images that it is for. Absent: all that no entry before it is for."""
 
 
-KINDS = ("auto", "trivy", "grype", "report", "none")
+KINDS = ("auto", "trivy", "grype", "osv", "report", "none")
 
 
 def _variant(value: object) -> str | None:
@@ -98,6 +111,7 @@ Scanner = Annotated[
     Annotated[Auto, Variant("(auto)")]
     | Annotated[Trivy, Variant("(trivy)")]
     | Annotated[Grype, Variant("(grype)")]
+    | Annotated[Osv, Variant("(osv)")]
     | Annotated[Report, Variant("(report)")]
     | Annotated[Nobody, Variant("(none)")],
     Discriminator(_variant),

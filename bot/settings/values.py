@@ -187,6 +187,17 @@ class GrypeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OsvSettings:
+    """An API knows, and inventories say what images hold."""
+
+    url: str
+    """Without a slash at the end."""
+    images: tuple[str, ...] = ()
+    send: tuple[str, ...] = ()
+    """Registries whose images' packages may be sent there, besides public ones."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportSettings:
     """Somebody's pipeline has scanned."""
 
@@ -207,7 +218,7 @@ class NobodySettings:
     images: tuple[str, ...] = ()
 
 
-ScannerSettings = AutoSettings | TrivySettings | GrypeSettings | ReportSettings | NobodySettings
+ScannerSettings = AutoSettings | TrivySettings | GrypeSettings | OsvSettings | ReportSettings | NobodySettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.registries.oci import OciRegistry
-    from bot.settings import GrypeSettings, ReportSettings, ScannerSettings, Settings, TrivySettings
+    from bot.settings import GrypeSettings, OsvSettings, ReportSettings, ScannerSettings, Settings, TrivySettings
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 """Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
@@ -32,7 +32,7 @@ def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) ->
 
 def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
     from bot.scanners.none import MissingScanner, NoScanner
-    from bot.settings import AutoSettings, GrypeSettings, NobodySettings, ReportSettings, TrivySettings
+    from bot.settings import AutoSettings, GrypeSettings, NobodySettings, OsvSettings, ReportSettings, TrivySettings
 
     match chosen:
         case NobodySettings():
@@ -45,6 +45,8 @@ def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Sca
             return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
         case GrypeSettings():
             return _grype(chosen, registry, cache) or MissingScanner(chosen.binary or "grype")
+        case OsvSettings():
+            return _osv(chosen, registry)
         case ReportSettings():
             return _report(chosen, registry)
     assert_never(chosen)
@@ -89,6 +91,13 @@ def _grype(chosen: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner
 
 def _proxies() -> dict[str, str]:
     return {name.upper(): os.environ[name] for name in PROXIES if name in os.environ}
+
+
+def _osv(chosen: OsvSettings, registry: OciRegistry) -> Scanner:
+    from bot.scanners.osv import OsvScanner
+
+    now = SystemClock().now
+    return OsvScanner(chosen.url, registry.attachments(), now=now, send=chosen.send, environment=os.environ)
 
 
 def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:

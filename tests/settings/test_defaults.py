@@ -24,6 +24,7 @@ from bot.settings import (
     GitlabSettings,
     GrypeSettings,
     NobodySettings,
+    OsvSettings,
     RegistrySettings,
     ReportSettings,
     Settings,
@@ -106,10 +107,11 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
     assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
     registry, *_ = settings.registries
     assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
-    auto, trivy, grype, report, nobody = settings.scanners
+    auto, trivy, grype, osv, report, nobody = settings.scanners
     assert replace(auto, images=(), database=None) == AutoSettings()
     assert replace(trivy, images=(), database=None, binary=None) == TrivySettings()
     assert replace(grype, images=(), database=None, binary=None) == GrypeSettings()
+    assert replace(osv, images=(), send=()) == OsvSettings("https://api.osv.dev")
     assert replace(report, images=()) == ReportSettings(everything.parent / "reports")
     assert replace(nobody, images=()) == NobodySettings()
     assert settings.write_delay == OWNER_WRITE_DELAY
