@@ -6,7 +6,7 @@ A report is about an image where it names a digest of it, or its file is named a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -34,16 +34,20 @@ class _Found:
     """One image in one report file."""
 
     said: Said
+    """Without its findings: those of a folder would fill the memory, and few of them are asked for."""
     digests: frozenset[Digest]
     scanner: ScannerIdentity
     at: datetime
     """When its database was built, else when it was made, else when its file was written."""
+    path: Path
+    number: int
+    """Which of the reports in its file."""
     place: str
     """Its file, as messages call it."""
 
 
 class ReportScanner:
-    """Implements `bot.ports.Scanner`; reads all reports once, when the first image is asked for.
+    """Implements `bot.ports.Scanner`; looks into all reports once, when the first image is asked for.
 
     `platform` is what images are for whose reports do not say. `one_run` says that the reports of each folder had one
     database, where they do not say which; without it these are compared with nothing.
@@ -99,7 +103,11 @@ class ReportScanner:
         if not said.shows_release and not _is_known(found, all_found):
             why = f"nothing in the reports of {said.tool} shows that its database knows {said.release}"
             return NotScanned(Unscanned.OS_UNSUPPORTED, why)
-        return Scan(found.scanner, said.system, said.findings, said.created, said.label)
+        try:
+            findings = parse_reports(_content(found.path))[found.number].findings
+        except (OSError, UnreadableReportError, IndexError) as error:
+            return NotScanned(Unscanned.FAILED, f"{found.place} was changed while it was read: {error}")
+        return Scan(found.scanner, said.system, findings, said.created, said.label)
 
     def _read(self) -> tuple[tuple[_Found, ...], NotScanned | None]:
         """Return all reports, and what is wrong with those that cannot be read."""
@@ -136,22 +144,20 @@ class ReportScanner:
             yield path
 
     def _read_one(self, path: Path) -> list[_Found]:
-        with path.open("rb") as file:
-            content = file.read(MAX_REPORT + 1)
-        if len(content) > MAX_REPORT:
-            raise UnreadableReportError(f"the report has more than {MAX_REPORT} bytes")
         written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        reports = parse_reports(content)
+        reports = parse_reports(_content(path))
         by_name = digests_in([path.name]) if len(reports) == 1 else frozenset()
         return [
             _Found(
-                said=said,
+                said=replace(said, findings=()),
                 digests=said.digests | by_name,
                 scanner=ScannerIdentity(said.tool, said.version, said.database, self._run_of(path, said)),
                 at=said.database or said.made or written,
+                path=path,
+                number=number,
                 place=self._place(path),
             )
-            for said in reports
+            for number, said in enumerate(reports)
         ]
 
     def _run_of(self, path: Path, said: Said) -> str | None:
@@ -159,6 +165,15 @@ class ReportScanner:
 
     def _place(self, path: Path) -> str:
         return str(Path(self._path.name, path.relative_to(self._path))) if path != self._path else path.name
+
+
+def _content(path: Path) -> bytes:
+    """Return what a report file holds. Raises OSError, UnreadableReportError."""
+    with path.open("rb") as file:
+        content = file.read(MAX_REPORT + 1)
+    if len(content) > MAX_REPORT:
+        raise UnreadableReportError(f"the report has more than {MAX_REPORT} bytes")
+    return content
 
 
 def _is_known(found: _Found, all_found: Sequence[_Found]) -> bool:

@@ -78,24 +78,6 @@ class TestFindings:
 
 
 class TestWhatItMaySee:
-    def test_it_runs_in_an_empty_folder_without_our_environment(self, stand, monkeypatch):
-        monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
-        monkeypatch.setenv("GRYPE_EXCLUDE", "**")
-        stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
-        stand.scanner(proxies={"HTTPS_PROXY": "http://proxy:3128"}).scan(subject())
-        for call in stand.calls():
-            assert call["here"] == []
-            environment = call["environment"]
-            assert "s3cret" not in environment.values()
-            assert "GRYPE_EXCLUDE" not in environment
-            assert environment["HOME"] != os.environ["HOME"]
-            assert environment["HTTPS_PROXY"] == "http://proxy:3128"
-            assert environment["GRYPE_DB_CACHE_DIR"] == str(stand.folder / "cache")
-            assert (environment["GRYPE_DB_AUTO_UPDATE"], environment["GRYPE_CHECK_FOR_APP_UPDATE"]) == (
-                "false",
-                "false",
-            )
-
     def test_it_has_the_credential_of_the_one_registry_and_only_for_the_scan(self, stand):
         stand.address |= {"username": "robot", "password": "right", "ca": "/ca.pem"}
         stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
@@ -208,3 +190,22 @@ def test_a_binary_that_is_named_is_the_one(stand, monkeypatch, tmp_path):
     assert find_grype("no-such-grype") is None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_grype() == str(stand.program)
+
+
+def test_it_runs_in_an_empty_folder_without_our_environment(stand, monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
+    monkeypatch.setenv("GRYPE_EXCLUDE", "**")
+    stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
+    stand.scanner(proxies={"HTTPS_PROXY": "http://proxy:3128"}).scan(subject())
+    for call in stand.calls():
+        assert call["here"] == []
+        environment = call["environment"]
+        assert "s3cret" not in environment.values()
+        assert "GRYPE_EXCLUDE" not in environment
+        assert environment["HOME"] != os.environ["HOME"]
+        assert environment["HTTPS_PROXY"] == "http://proxy:3128"
+        assert environment["GRYPE_DB_CACHE_DIR"] == str(stand.folder / "cache")
+        assert (environment["GRYPE_DB_AUTO_UPDATE"], environment["GRYPE_CHECK_FOR_APP_UPDATE"]) == (
+            "false",
+            "false",
+        )

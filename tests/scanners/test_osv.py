@@ -244,11 +244,6 @@ class TestInventories:
         bom = cyclonedx(BASH, OPENSSL.format("1"))
         assert self.found(scene, api, scene.inventory(bom, kind=CYCLONEDX)) == {"CVE-2026-0002"}
 
-    def test_of_another_image_it_is_not_believed(self, scene, api):
-        outcome = scene.scanner(api()).scan(scene.push(by_buildkit(NEW, statement(self.inventory, OLD.digest))))
-        assert why(outcome) is Unscanned.SBOM_ABSENT
-        assert outcome.detail == "the attestation is about another image"
-
 
 class TestNeverZero:
     @pytest.mark.parametrize(
@@ -294,33 +289,42 @@ class TestNeverZero:
         assert "more than 1" in scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1")))).detail
 
 
-class TestPrivacy:
-    """What a private image holds goes to nobody who was not named."""
+# ---- what a private image holds goes to nobody who was not named --------------------------------------------------
 
-    OURS = Line("registry.example.com/base", "1")
+OURS = Line("registry.example.com/base", "1")
 
-    def test_packages_of_a_private_registry_are_not_sent(self, scene, api):
-        stand = api(debian("CVE-2026-0002", "bash"))
-        made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
-        outcome = scene.scanner(stand).scan(scene.push(made, self.OURS))
-        assert why(outcome) is Unscanned.NOT_SENT
-        assert "registry.example.com" in outcome.detail
-        assert not stand.listener.received
 
-    def test_unless_the_registry_is_named(self, scene, api):
-        stand = api(debian("CVE-2026-0002", "bash"))
-        made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
-        scanner = scene.scanner(stand, send=["registry.example.com"])
-        assert ids(scanner.scan(scene.push(made, self.OURS))) == {"CVE-2026-0002"}
+def test_packages_of_a_private_registry_are_not_sent(scene, api):
+    stand = api(debian("CVE-2026-0002", "bash"))
+    made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
+    outcome = scene.scanner(stand).scan(scene.push(made, OURS))
+    assert why(outcome) is Unscanned.NOT_SENT
+    assert "registry.example.com" in outcome.detail
+    assert not stand.listener.received
 
-    def test_nothing_is_sent_but_names_and_versions(self, scene, api):
-        stand = api(debian("CVE-2026-0002", "bash"))
-        scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
-        (post, *_) = stand.listener.received
-        assert json.loads(post.body) == {
-            "queries": [
-                {"package": {"ecosystem": "Debian:12", "name": name}, "version": version}
-                for name, version in (("bash", "5.2-1"), ("openssl", "1"))
-            ]
-        }
-        assert "authorization" not in post.headers
+
+def test_unless_the_registry_is_named(scene, api):
+    stand = api(debian("CVE-2026-0002", "bash"))
+    made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
+    scanner = scene.scanner(stand, send=["registry.example.com"])
+    assert ids(scanner.scan(scene.push(made, OURS))) == {"CVE-2026-0002"}
+
+
+def test_nothing_is_sent_but_names_and_versions(scene, api):
+    stand = api(debian("CVE-2026-0002", "bash"))
+    scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
+    (post, *_) = stand.listener.received
+    assert json.loads(post.body) == {
+        "queries": [
+            {"package": {"ecosystem": "Debian:12", "name": name}, "version": version}
+            for name, version in (("bash", "5.2-1"), ("openssl", "1"))
+        ]
+    }
+    assert "authorization" not in post.headers
+
+
+def test_an_attestation_about_another_image_is_not_believed(scene, api):
+    inventory = spdx(BASH, OPENSSL.format("1"))
+    outcome = scene.scanner(api()).scan(scene.push(by_buildkit(NEW, statement(inventory, OLD.digest))))
+    assert why(outcome) is Unscanned.SBOM_ABSENT
+    assert outcome.detail == "the attestation is about another image"

@@ -159,6 +159,15 @@ def test_what_is_too_much_is_said(reports, monkeypatch):
     assert "more than 10 bytes" in reports({}).scan(subject()).detail
 
 
+def test_a_report_that_changes_under_our_hands_is_not_believed(reports, tmp_path):
+    scanner = reports({"a.json": grype(OLD, "CVE-2026-0001"), "b.json": grype(NEW, "CVE-2026-0001")})
+    assert ids(scanner.scan(subject(OLD)))
+    (tmp_path / "reports" / "b.json").write_text("{")
+    assert why(scanner.scan(subject())) is Unscanned.FAILED
+    (tmp_path / "reports" / "b.json").unlink()
+    assert why(scanner.scan(subject())) is Unscanned.FAILED
+
+
 def test_the_newest_report_counts(reports):
     older = grype(NEW, "CVE-2026-0001", built=BUILT - timedelta(days=1))
     scanner = reports({"a.json": older, "b.json": grype(NEW, "CVE-2026-0002"), "c.json": older})
