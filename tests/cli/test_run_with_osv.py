@@ -46,7 +46,7 @@ def test_the_proposal_says_what_the_api_knows_of_both_images(run, tmp_path):
     assert "fixes 1, 0 new, 1 remain" in out
     git = Git(tmp_path / "repositories" / "web.git")
     (ref,) = (ref for ref in git.refs() if ref.startswith("refs/basebump/proposals/"))
-    assert "Scanned by `osv` `127.0.0.1`" in json.loads(git.run("cat-file", "blob", ref))["body"]
+    assert "by `osv` `127.0.0.1`." in json.loads(git.run("cat-file", "blob", ref))["body"]
 
 
 def test_an_api_that_is_down_is_a_failure(run, api):
