@@ -307,7 +307,7 @@ class Scanner(Protocol):
     """Finds the known vulnerabilities of one image; what goes wrong is a NotScanned, never an exception."""
 
     def identity(self) -> ScannerIdentity | None:
-        """Return who will scan in this run, and with what knowledge; None where there is nobody."""
+        """Return who will scan in this run, and with what knowledge; None where nobody does, or reports say it."""
         ...
 
     def scan(self, subject: Subject) -> ScanOutcome: ...
@@ -321,6 +321,13 @@ class Verifier(Protocol):
 
         None where `trust` lists nobody whose signatures this one reads.
         """
+
+
+class ScannerOf(Protocol):
+    """Knows who scans what."""
+
+    def __call__(self, line: Line) -> Scanner:
+        """Return who scans the images of a line, always the same."""
         ...
 
 

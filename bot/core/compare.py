@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
+from bot.core.canonical import key
+from bot.model.evidence import (
+    Delta,
+    Evidence,
+    Finding,
+    NotScanned,
+    Scan,
+    ScannerIdentity,
+    ScanOutcome,
+    Severity,
+    Unscanned,
+)
 
 
 def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
@@ -14,8 +25,10 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
         return Evidence(old, new, None)
     if old.scanner != new.scanner:
         return Evidence(NotScanned(Unscanned.DIFFERENT_DATABASE), new, None)
-    before = {_key(finding): finding for finding in old.findings}
-    after = {_key(finding): finding for finding in new.findings}
+    if not _has_one_database(new.scanner):
+        return Evidence(NotScanned(Unscanned.DATABASE_UNKNOWN), new, None)
+    before = {key(finding): finding for finding in old.findings}
+    after = {key(finding): finding for finding in new.findings}
     return Evidence(
         old,
         new,
@@ -48,10 +61,10 @@ def distinct(findings: Iterable[Finding]) -> int:
     return len({finding.id for finding in findings})
 
 
-def _key(finding: Finding) -> tuple[str, str, str]:
-    """A version is no part of it: the same hole in a newer package is the same hole."""
-    return finding.id, finding.package_type, finding.package
+def _has_one_database(scanner: ScannerIdentity) -> bool:
+    """Say whether two scans by `scanner` are known to have had the same database."""
+    return scanner.database is not None or scanner.run is not None
 
 
 def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(sorted(findings, key=lambda finding: (-finding.severity, *_key(finding))))
+    return tuple(sorted(findings, key=lambda finding: (-finding.severity, *key(finding))))

@@ -15,6 +15,7 @@ from bot.model.vocabulary import Level, ProposalOutcome
 from bot.pipeline.run import run
 from bot.ports import Progress
 from bot.reports.text import run_text
+from bot.wiring.clock import SystemClock
 
 Say = Callable[[str], None]
 
@@ -28,7 +29,7 @@ _SHOWN = "api"
 
 def tell(folder: Path, say: Say, progress: Progress) -> bool:
     """Run the whole job in `folder` on loopback alone; say whether it went as told."""
-    clock = wiring.SystemClock()
+    clock = SystemClock()
     library = stock(clock.now())
     make_repositories(folder, library)
     with LoopbackRegistry(library.store) as registry:

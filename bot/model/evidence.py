@@ -56,6 +56,10 @@ class Unscanned(StrEnum):
     IMAGE_GONE = "image-gone"
     PLATFORM_MISSING = "platform-missing"
     DIFFERENT_DATABASE = "different-database"
+    DATABASE_UNKNOWN = "database-unknown"
+    NO_REPORT = "no-report"
+    SBOM_ABSENT = "sbom-absent"
+    NOT_SENT = "not-sent"
 
     @property
     def sentence(self) -> str:
@@ -74,7 +78,11 @@ _SENTENCES: dict[Unscanned, str] = {
     Unscanned.DATABASE_STALE: "the scanner's database is too old",
     Unscanned.IMAGE_GONE: "the registry no longer has it",
     Unscanned.PLATFORM_MISSING: "it does not have the platform",
-    Unscanned.DIFFERENT_DATABASE: "the scanner's database changed between the two scans",
+    Unscanned.DIFFERENT_DATABASE: "another scanner, or another state of its database, scanned the other image",
+    Unscanned.DATABASE_UNKNOWN: "nothing says which database either image was scanned with, so they are not compared",
+    Unscanned.NO_REPORT: "no report is about it",
+    Unscanned.SBOM_ABSENT: "it has no inventory of its packages (SBOM) that can be used",
+    Unscanned.NOT_SENT: "the config does not let its packages be sent to the service that would know",
 }
 
 
@@ -94,7 +102,9 @@ class ScannerIdentity:
     name: str
     version: str
     database: datetime | None
-    """When the database was built."""
+    """When the database was built; None where nobody says."""
+    run: str | None = None
+    """In which of somebody's runs, whose scans had all one database, though nobody says which; else None."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from bot.core.compare import compare
 from bot.model.decision import Transition
 from bot.model.errors import StateError
-from bot.model.evidence import Evidence, NotScanned, Scan, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.pipeline.pool import Pool
 from bot.pipeline.troubles import STATE
-from bot.ports import Memory, Progress, Scanner
+from bot.ports import Memory, Progress, Scanner, ScannerOf
 
 _BROKEN = frozenset({Unscanned.SCANNER_MISSING, Unscanned.FAILED, Unscanned.TIMED_OUT})
 """What a scanner could not do; the other states are things that it found."""
@@ -29,32 +29,46 @@ class Assessment:
     failed: tuple[Failed, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One image that has to be scanned."""
+
+    scanner: Scanner
+    identity: ScannerIdentity | None
+    same: Sequence[Subject]
+    """It, in every repository and under every tag that has it."""
+
+
 def assess(
-    transitions: Iterable[Transition], scanner: Scanner, memory: Memory, pool: Pool, progress: Progress
+    transitions: Iterable[Transition], scanner_of: ScannerOf, memory: Memory, pool: Pool, progress: Progress
 ) -> Assessment:
-    """Scan and compare; what this scanner has scanned before with this very database is not scanned again.
+    """Scan and compare; what a scanner has scanned before with this very database is not scanned again.
 
     Raises StateError when the memory cannot be read.
     """
     wanted = sorted(set(transitions), key=lambda move: move.order)
     subjects = sorted({subject for move in wanted for subject in _subjects(move)}, key=repr)
     progress.phase("Scanning images", len(subjects))
-    identity = scanner.identity() if subjects else None
-    outcomes: dict[Subject, ScanOutcome] = dict(memory.evidence(identity, subjects)) if identity else {}
-    left = [same for same in _by_image(subjects) if same[0] not in outcomes]
+    outcomes: dict[Subject, ScanOutcome] = {}
+    left: list[_Task] = []
+    for scanner, theirs in _by_scanner(subjects, scanner_of).items():
+        identity = scanner.identity()
+        if identity:
+            outcomes |= memory.evidence(identity, theirs)
+        left += [_Task(scanner, identity, same) for same in _by_image(theirs) if same[0] not in outcomes]
     not_kept: list[Failed] = []
 
-    def scan(same: Sequence[Subject]) -> ScanOutcome:
-        outcome = _scan(same, scanner, progress)
+    def scan(task: _Task) -> ScanOutcome:
+        outcome = _scan(task.same, task.scanner, progress)
         try:
-            if isinstance(outcome, Scan):  # at once: a run that is killed has not scanned in vain
-                memory.keep_evidence({same[0]: outcome})
+            if isinstance(outcome, Scan) and task.identity:  # at once: a run that is killed has not scanned in vain
+                memory.keep_evidence({task.same[0]: outcome})
         except StateError as error:
             not_kept.append(Failed(STATE, Stage.ASSESS, str(error)))
         return outcome
 
-    for same, outcome in zip(left, pool.map(scan, left), strict=True):
-        outcomes |= dict.fromkeys(same, outcome)
+    for task, outcome in zip(left, pool.map(scan, left), strict=True):
+        outcomes |= dict.fromkeys(task.same, outcome)
     progress.done()
     evidence = {
         move: compare(
@@ -64,6 +78,13 @@ def assess(
         for move in wanted
     }
     return Assessment(evidence, (*_failures(outcomes), *not_kept[:1]))
+
+
+def _by_scanner(subjects: Iterable[Subject], scanner_of: ScannerOf) -> Mapping[Scanner, Sequence[Subject]]:
+    scanners: dict[Scanner, list[Subject]] = defaultdict(list)
+    for subject in subjects:
+        scanners[scanner_of(subject.line)].append(subject)
+    return scanners
 
 
 def _by_image(subjects: Iterable[Subject]) -> Iterable[Sequence[Subject]]:

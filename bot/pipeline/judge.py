@@ -33,7 +33,7 @@ from bot.ports import (
     Registry,
     RegistryFacts,
     RulesReader,
-    Scanner,
+    ScannerOf,
     Verifier,
 )
 
@@ -44,7 +44,7 @@ class World:
 
     formats: Sequence[FileFormat]
     registry: Registry
-    scanner: Scanner
+    scanner_of: ScannerOf
     clock: Clock
     progress: Progress
     memory: Memory
@@ -80,7 +80,7 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     ]
     updates = [each for places in decisions for each in places if isinstance(each, Update)]
     moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
-    assessed = assess(moves, world.scanner, world.memory, SCANS, world.progress)
+    assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress)
     verified = verify(moves, rulebook.trust, world.verifiers, REGISTRIES, world.progress)
     evidence = {
         move: replace(found, signatures=verified.signatures.get(move)) for move, found in assessed.evidence.items()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from http import HTTPStatus
 
 from bot.model.errors import RegistryError
-from bot.model.reference import Digest
 from bot.model.vocabulary import Reason
 from bot.net import HttpError, OversizedError, RateLimitedError, Response, StrayedError, plain
 from bot.registries.access import Endpoint
@@ -57,21 +55,6 @@ def refusal(
             advice = "try again later; if it stays so, ask who runs it"
     is_absent = response.status == HTTPStatus.NOT_FOUND
     return RegistryError(endpoint.registry, reason, f"{answered}: {advice}", is_failure=is_failure, is_absent=is_absent)
-
-
-def unlisted(host: str) -> RegistryError:
-    """Return the error for a registry that is not to be contacted."""
-    message = f"{host} is no registry that is well known; list it under `registries:` to have it asked"
-    return RegistryError(host, Reason.UNREACHABLE, message, is_failure=True)
-
-
-def proved(endpoint: Endpoint, asked: str, response: Response, digest: Digest | None) -> Digest:
-    """Return the digest of a body, after comparing it with the one that was asked for, if any. Raises RegistryError."""
-    found = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
-    if digest is not None and found != digest:
-        message = f"{endpoint.host} served {found} for {asked}; do not use it, and tell who runs it"
-        raise RegistryError(endpoint.registry, Reason.DIGEST_MISMATCH, message, is_failure=True)
-    return found
 
 
 def unanswered(endpoint: Endpoint, error: HttpError, asked: str = "") -> RegistryError:

@@ -10,15 +10,13 @@ from bot.model.errors import RegistryError
 from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
 from bot.net import Response
-from bot.registries.access import Access, Endpoint
-from bot.registries.answers import proved, refusal, unlisted
+from bot.registries.access import Access
 from bot.registries.attached import MAX_REFERRERS, parse_artifact, parse_referrers
 from bot.registries.auth import Authenticator, Question
-from bot.registries.manifest import ACCEPT, INDEX_TYPES, NotAnImageError, NotARegistryError, media_type
+from bot.registries.manifest import INDEX_TYPES, NotAnImageError, NotARegistryError, media_type
+from bot.registries.place import MAX_MANIFEST, Place, place_of, proved
 from bot.registries.taglist import next_page
 
-MAX_MANIFEST = 4 * 1024 * 1024
-"""Bytes; what the specification asks registries to take."""
 MAX_BLOB = 4 * 1024 * 1024
 """Bytes; a signature has some thousand, with all its certificates and a log's proof ten thousand."""
 MAX_PAGES = 10
@@ -42,10 +40,10 @@ class OciArtifacts:
 
     def tagged(self, repository: str, tag: str) -> Artifact | None:
         """Return the artifact that a tag points to; None where there is no such tag. Raises RegistryError."""
-        endpoint, path = self._place(repository)
-        question = _manifest(path, quote(tag, safe=""))
-        response = self._authenticator.ask(endpoint, question)
-        return None if response.status == HTTPStatus.NOT_FOUND else _artifact(endpoint, question, response, None)
+        place = self._place(repository)
+        question = place.manifest(quote(tag, safe=""))
+        response = self._authenticator.ask(place.endpoint, question)
+        return None if response.status == HTTPStatus.NOT_FOUND else _artifact(place, question, response, None)
 
     def referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
         """Return the referrers of a digest, over all pages.
@@ -53,99 +51,89 @@ class OciArtifacts:
         Where the registry does not know the question, the tag that stands in for the list is asked for. Raises
         RegistryError, also where there are more than are looked at.
         """
-        endpoint, path = self._place(repository)
-        first = None if endpoint.host in WITHOUT_REFERRERS_API else self._page(endpoint, path, digest, "")
+        place = self._place(repository)
+        first = None if place.endpoint.host in WITHOUT_REFERRERS_API else self._page(place, digest, "")
         if first is None:
-            return self._stand_in(endpoint, path, digest)
+            return self._stand_in(place, digest)
         found, query = first
         for _ in range(MAX_PAGES):
             if query is None and len(found) <= MAX_REFERRERS:
                 return found
-            page = self._page(endpoint, path, digest, f"?{query}") if query is not None else None
+            page = self._page(place, digest, f"?{query}") if query is not None else None
             if page is None:
                 break
             found, query = (*found, *page[0]), page[1]
         why = NotAnImageError("the list is longer than is read, or breaks off")
-        raise _odd(endpoint, f"the referrers of {path}@{digest}", why)
+        raise _odd(place, f"the referrers of {place.path}@{digest}", why)
 
     def artifact(self, repository: str, digest: Digest) -> Artifact:
         """Fetch the artifact behind a digest, and hash it. Raises RegistryError."""
-        endpoint, path = self._place(repository)
-        question = _manifest(path, digest)
-        return _artifact(endpoint, question, self._authenticator.ask(endpoint, question), digest)
+        place = self._place(repository)
+        question = place.manifest(digest)
+        return _artifact(place, question, self._authenticator.ask(place.endpoint, question), digest)
 
     def blob(self, repository: str, blob: Blob) -> bytes:
         """Fetch a piece of an artifact, and hash it. Raises RegistryError, also where it is larger than is read."""
-        endpoint, path = self._place(repository)
-        question = Question("GET", f"/v2/{quote(path)}/blobs/{blob.digest}", path, MAX_BLOB)
+        place = self._place(repository)
+        question = place.blob(blob.digest, MAX_BLOB)
         if blob.size > MAX_BLOB:
-            raise _odd(endpoint, question.asked, NotAnImageError(f"it has more than {MAX_BLOB} bytes"))
-        response = self._authenticator.ask(endpoint, question)
+            raise _odd(place, question.asked, NotAnImageError(f"it has more than {MAX_BLOB} bytes"))
+        response = self._authenticator.ask(place.endpoint, question)
         if response.status != HTTPStatus.OK:
-            raise refusal(endpoint, question.asked, response, has_credential=False)
-        proved(endpoint, question.asked, response, blob.digest)
+            raise place.refusal(response, question)
+        proved(place, question, response, blob.digest)
         return response.body
 
-    def _page(
-        self, endpoint: Endpoint, path: str, digest: Digest, query: str
-    ) -> tuple[tuple[Referrer, ...], str | None] | None:
+    def _page(self, place: Place, digest: Digest, query: str) -> tuple[tuple[Referrer, ...], str | None] | None:
         """Return one page and the query of the next; None where the registry does not know the question."""
-        route = f"/v2/{quote(path)}/referrers/{digest}{query}"
-        question = Question("GET", route, path, MAX_MANIFEST, accept=OCI_INDEX)
-        response = self._authenticator.ask(endpoint, question)
+        route = f"/v2/{quote(place.path)}/referrers/{digest}{query}"
+        question = Question("GET", route, place.path, MAX_MANIFEST, accept=OCI_INDEX)
+        response = self._authenticator.ask(place.endpoint, question)
         if response.status in NO_SUCH_ROUTE:
             return None
         if response.status != HTTPStatus.OK:
-            raise refusal(endpoint, question.asked, response, has_credential=False)
+            raise place.refusal(response, question)
         if media_type(response.headers.get("content-type", "")) != OCI_INDEX:  # a page for browsers, for instance
             return None
         try:
             return parse_referrers(response.body), next_page(response.headers.get("link", ""))
         except NotAnImageError as error:
-            raise _odd(endpoint, question.asked, error) from error
+            raise _odd(place, question.asked, error) from error
 
-    def _stand_in(self, endpoint: Endpoint, path: str, digest: Digest) -> tuple[Referrer, ...]:
+    def _stand_in(self, place: Place, digest: Digest) -> tuple[Referrer, ...]:
         """Read the index behind the tag that clients keep where a registry has no such API.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
         """
-        question = _manifest(path, str(digest).replace(":", "-"))
-        response = self._authenticator.ask(endpoint, question)
+        question = place.manifest(str(digest).replace(":", "-"))
+        response = self._authenticator.ask(place.endpoint, question)
         if response.status == HTTPStatus.NOT_FOUND:
             return ()
         if response.status != HTTPStatus.OK:
-            raise refusal(endpoint, question.asked, response, has_credential=False)
+            raise place.refusal(response, question)
         try:
             found = parse_referrers(response.body)
         except NotAnImageError as error:
-            raise _odd(endpoint, question.asked, error) from error
+            raise _odd(place, question.asked, error) from error
         if len(found) > MAX_REFERRERS:
-            raise _odd(endpoint, question.asked, NotAnImageError("there are more than are looked at"))
+            raise _odd(place, question.asked, NotAnImageError("there are more than are looked at"))
         return found
 
-    def _place(self, repository: str) -> tuple[Endpoint, str]:
-        line = Line(repository, "")
-        endpoint = self._access.endpoint(line.host)
-        if endpoint is None:
-            raise unlisted(line.host)
-        return endpoint, endpoint.prefix + line.path
+    def _place(self, repository: str) -> Place:
+        return place_of(self._access, Line(repository, ""))
 
 
-def _manifest(path: str, reference: str) -> Question:
-    return Question("GET", f"/v2/{quote(path)}/manifests/{reference}", path, MAX_MANIFEST, ACCEPT)
-
-
-def _artifact(endpoint: Endpoint, question: Question, response: Response, digest: Digest | None) -> Artifact:
+def _artifact(place: Place, question: Question, response: Response, digest: Digest | None) -> Artifact:
     if response.status != HTTPStatus.OK:
-        raise refusal(endpoint, question.asked, response, has_credential=False)
-    found = proved(endpoint, question.asked, response, digest)
+        raise place.refusal(response, question)
+    found = proved(place, question, response, digest)
     try:
         return parse_artifact(found, response.body)
     except NotAnImageError as error:
-        raise _odd(endpoint, question.asked, error) from error
+        raise _odd(place, question.asked, error) from error
 
 
-def _odd(endpoint: Endpoint, asked: str, error: NotAnImageError) -> RegistryError:
-    message = f"what {endpoint.host} has at {asked} cannot be read: {error}"
+def _odd(place: Place, asked: str, error: NotAnImageError) -> RegistryError:
+    message = f"what {place.endpoint.host} has at {asked} cannot be read: {error}"
     is_failure = isinstance(error, NotARegistryError)
-    return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
+    return RegistryError(place.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)

@@ -10,27 +10,26 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
 
-from bot.model.errors import RegistryError
+from bot.core.platforms import image_for
 from bot.model.image import Child, Claim, ImageFacts, Kind, Manifest, PullAddress
 from bot.model.reference import Digest, ImageReference, Line, parse_sha256
-from bot.model.vocabulary import Reason
 from bot.net import HttpClient, Response
 from bot.net.guard import Resolve, resolve
 from bot.ports import Artifacts, RegistryFacts
 from bot.registries import facts
 from bot.registries.access import Access, Endpoint, RegistryEntry
 from bot.registries.acr import AcrFacts
-from bot.registries.answers import METADATA_READ, proved, refusal, unlisted
+from bot.registries.answers import METADATA_READ
 from bot.registries.artifacts import OciArtifacts
+from bot.registries.attachments import Attachments
 from bot.registries.auth import Authenticator, Question
 from bot.registries.entra import EntraLogins
 from bot.registries.keychain import Keychain
 from bot.registries.manifest import (
-    ACCEPT,
     INDEX_TYPES,
     MANIFEST_TYPES,
     Document,
@@ -39,15 +38,9 @@ from bot.registries.manifest import (
     media_type,
     parse_document,
 )
+from bot.registries.place import Place, place_of, proved
 from bot.registries.taglist import next_page, parse_tags
 
-MAX_MANIFEST = 4 * 1024 * 1024
-"""Bytes; what the specification asks registries to take."""
-MAX_CONFIG = 8 * 1024 * 1024
-"""Bytes; configs hold a line of history for each layer, and some tools put whole inventories into labels."""
-MAX_TAG_PAGE = 16 * 1024 * 1024
-"""Bytes of one page of tags; a thousand of the longest take 140,000, and Google's registries send all tags at once,
-and all digests beside them."""
 PAGE = 1000
 """Tags that are asked for at once: Amazon's registries refuse more."""
 MAX_PAGES = 1000
@@ -87,7 +80,7 @@ class OciRegistry:
         For what the file names in a pull-through cache, its upstream is asked: the cache may be behind.
         Where the answer has no usable digest, the manifest is fetched and hashed. Raises RegistryError.
         """
-        place = self._place(self.origin(line))
+        place = place_of(self._access, self.origin(line))
         etag = known.etag if known else None
         question = replace(place.manifest(quote(line.tag, safe=""), method="HEAD"), etag=etag)
         response = self._authenticator.ask(place.endpoint, question)
@@ -108,7 +101,7 @@ class OciRegistry:
 
         Registries make the ETag of a manifest of its digest; those that do not send it again, which is as well.
         """
-        place = self._place(line)
+        place = place_of(self._access, line)
         question = replace(place.manifest(quote(line.tag, safe="")), etag=f'"{unless}"' if unless else None)
         response = self._authenticator.ask(place.endpoint, question)
         if response.status == HTTPStatus.NOT_MODIFIED and unless:
@@ -122,7 +115,7 @@ class OciRegistry:
         Raises RegistryError, also where the pages go round in circles or are too many.
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
-        place = self._place(self.origin(Line(repository, "")))
+        place = place_of(self._access, self.origin(Line(repository, "")))
         actions = METADATA_READ if self._access.is_azure(place.endpoint.account) else "pull"
         found: dict[str, None] = {}
         asked: set[str] = set()
@@ -150,14 +143,14 @@ class OciRegistry:
 
     def fetch(self, line: Line, digest: Digest) -> Manifest:
         """Fetch `digest` under the name that stands in the file, and hash it. Raises RegistryError."""
-        return self._document(self._place(line), digest, digest).manifest
+        return self._document(place_of(self._access, line), digest, digest).manifest
 
     def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
         """Return what the image says of itself; an index through its linux/amd64 image, else through its first.
 
         The image is only fetched for what the index leaves open. Raises RegistryError.
         """
-        place = self._place(line)
+        place = place_of(self._access, line)
         document = self._known(place, manifest.digest)
         said: list[facts.Statements] = [dict(document.manifest.annotations)]
         image = document if manifest.kind is Kind.MANIFEST else None
@@ -186,8 +179,23 @@ class OciRegistry:
         Docker Hub keeps its canonical name, which every tool knows. Identity tokens are only handed over where they
         are a password, too: at Azure's registries.
         """
-        place = self._place(line)
+        place = place_of(self._access, line)
         return self._address(place.endpoint, place.path, f"@{digest}")
+
+    def names(self, line: Line, digest: Digest, platform: str) -> frozenset[Digest]:
+        """Return every digest that tools know one image by: of its index, its manifest and its config.
+
+        `digest` is the index or the manifest. Raises RegistryError.
+        """
+        place = place_of(self._access, line)
+        document = self._known(place, digest)
+        if document.manifest.kind is Kind.INDEX:
+            child = image_for(document.manifest, platform)
+            if child is None:
+                return frozenset({digest})
+            document = self._known(place, child.digest)
+        own = {document.config} if document.config else set()
+        return frozenset({digest, document.manifest.digest, *own})
 
     def named_address(self, reference: ImageReference) -> PullAddress:
         """Return where another program pulls what the operator named himself, such as a scanner's database.
@@ -197,6 +205,10 @@ class OciRegistry:
         endpoint = self._access.named_endpoint(reference.host)
         path = endpoint.prefix + reference.repository.partition("/")[2]
         return self._address(endpoint, path, f":{reference.tag}" if reference.tag else "")
+
+    def attachments(self) -> Attachments:
+        """Return what finds the inventories that are attached to images, asked for with the same tokens."""
+        return Attachments(self._access, self._authenticator)
 
     def registry_facts(self) -> RegistryFacts:
         """Return what the registries know of images beyond the images, asked with the same tokens."""
@@ -211,27 +223,21 @@ class OciRegistry:
         username, password = (login.username, login.password) if login else (None, None)
         return PullAddress(f"{endpoint.account}/{path}{version}", endpoint.insecure, username, password, endpoint.ca)
 
-    def _place(self, line: Line) -> _Place:
-        endpoint = self._access.endpoint(line.host)
-        if endpoint is None:
-            raise unlisted(line.host)
-        return _Place(endpoint, line)
-
-    def _known(self, place: _Place, digest: Digest) -> Document:
+    def _known(self, place: Place, digest: Digest) -> Document:
         with self._lock:
             known = self._documents.get(digest)
         return known or self._document(place, digest, digest)
 
-    def _document(self, place: _Place, reference: str, digest: Digest | None) -> Document:
+    def _document(self, place: Place, reference: str, digest: Digest | None) -> Document:
         """Fetch and read the manifest of a tag or a digest; one that was asked for by digest must have it."""
         question = place.manifest(quote(reference, safe=":"))
         return self._read(place, question, self._authenticator.ask(place.endpoint, question), digest)
 
-    def _read(self, place: _Place, question: Question, response: Response, digest: Digest | None) -> Document:
+    def _read(self, place: Place, question: Question, response: Response, digest: Digest | None) -> Document:
         """Read an answer that should be a manifest, and have `digest` where one was asked for."""
         if response.status != HTTPStatus.OK:
             raise place.refusal(response, question)
-        found = proved(place.endpoint, question.path, response, digest)
+        found = proved(place, question, response, digest)
         try:
             document = parse_document(found, response.body, response.headers.get("content-type", ""))
         except NotAnImageError as error:
@@ -242,50 +248,16 @@ class OciRegistry:
             self._documents[found] = document
         return document
 
-    def _config(self, place: _Place, digest: Digest) -> facts.Config:
+    def _config(self, place: Place, digest: Digest) -> facts.Config:
         question = place.blob(digest)
         response = self._authenticator.ask(place.endpoint, question)
         if response.status != HTTPStatus.OK:
             raise place.refusal(response, question)
-        proved(place.endpoint, question.path, response, digest)
+        proved(place, question, response, digest)
         try:
             return facts.parse_config(response.body)
         except NotAnImageError as error:
             raise place.not_an_image(question, error) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """One repository at the endpoint that answers for it."""
-
-    endpoint: Endpoint
-    line: Line
-
-    @property
-    def path(self) -> str:
-        return self.endpoint.prefix + self.line.path
-
-    def manifest(self, reference: str, method: str = "GET") -> Question:
-        path = f"/v2/{quote(self.path)}/manifests/{reference}"
-        return Question(method, path, self.path, MAX_MANIFEST, ACCEPT)
-
-    def tag_list(self, query: str, actions: str) -> Question:
-        return Question("GET", f"/v2/{quote(self.path)}/tags/list?{query}", self.path, MAX_TAG_PAGE, actions=actions)
-
-    def no_list(self, why: str, *, is_failure: bool) -> RegistryError:
-        message = f"what {self.endpoint.host} has at {self.path}/tags/list is no list of all tags: {why}"
-        return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
-
-    def blob(self, digest: Digest) -> Question:
-        return Question("GET", f"/v2/{quote(self.path)}/blobs/{digest}", self.path, MAX_CONFIG)
-
-    def refusal(self, response: Response, question: Question) -> RegistryError:
-        return refusal(self.endpoint, question.asked, response, has_credential=False)
-
-    def not_an_image(self, question: Question, error: NotAnImageError) -> RegistryError:
-        message = f"what {self.endpoint.host} has at {question.asked} is no image: {error}"
-        is_failure = isinstance(error, NotARegistryError)
-        return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
 
 
 def _etag(response: Response) -> str | None:

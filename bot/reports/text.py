@@ -202,9 +202,12 @@ def _proposed(report: RunReport) -> Iterator[str]:
 
 
 def _unscanned(report: RunReport) -> Iterator[str]:
-    """Say it once where there is nobody to scan anything."""
-    if any(evidence.new == NotScanned(Unscanned.NO_SCANNER) for evidence in report.evidence.values()):
-        yield f"Nothing was scanned: {Unscanned.NO_SCANNER.sentence}."
+    """Say it once where there is nobody to scan something."""
+    alone = sum(evidence.new == NotScanned(Unscanned.NO_SCANNER) for evidence in report.evidence.values())
+    if alone:
+        count = len(report.evidence)
+        what = "Nothing was scanned" if alone == count else f"{alone} of {count} moves were not scanned"
+        yield f"{what}: {Unscanned.NO_SCANNER.sentence}."
 
 
 def _failed(report: RunReport) -> Iterator[str]:

@@ -65,6 +65,11 @@ _RED_HAT_RELEASES: Final = {
 """One bucket holds all releases; Trivy picks from it by package repositories that it knows for these releases only."""
 
 
+def is_rolling(family: str) -> bool:
+    """Say whether a distribution has no releases, so that one bucket is about all of it."""
+    return family in _WITHOUT_RELEASE
+
+
 def bucket_of(family: str, release: str, *, extended: bool = False) -> str | None:
     """Return the bucket for a release as Trivy's report names it, or None where Trivy does not support it.
 

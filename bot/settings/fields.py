@@ -172,15 +172,15 @@ def _part(value: str) -> str:
     return f"{normalised}/{prefix}" if prefix else normalised
 
 
-def _web_address(value: str) -> tuple[str, str]:
-    """Return a URL without a slash at the end, and its host; a token goes there, so https unless on loopback."""
+def _web_address(value: str, why: str = "because a token is sent to it") -> tuple[str, str]:
+    """Return a URL without a slash at the end, and its host; https for the reason `why`, unless on loopback."""
     try:
         parts = urlsplit(_text(value))
         host = parts.hostname if parts.port != 0 else None
     except ValueError:
         raise ValueError("is no URL") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host or "")):
-        raise ValueError("must begin with https://, because a token is sent to it")
+        raise ValueError(f"must begin with https://, {why}")
     if not host or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must be a plain URL: no user, no query, no fragment")
     return value.rstrip("/"), host
@@ -191,6 +191,19 @@ def _api(value: str) -> str:
     url, host = _web_address(value)
     if host in {"github.com", "www.github.com"}:
         raise ValueError("is where people look; the API of github.com is https://api.github.com")
+    return url
+
+
+def _download(value: str) -> str:
+    """Return a URL that something is downloaded from."""
+    return _web_address(value, "so that nobody on the way changes what is downloaded")[0]
+
+
+def _service(value: str) -> str:
+    """Return the URL of an API that is told what images hold."""
+    url, _ = _web_address(value, "so that nobody on the way sees or changes what is said")
+    if url.endswith("/v1"):
+        raise ValueError("must be what stands before `/v1`")
     return url
 
 
@@ -336,6 +349,8 @@ RegistryResource = Annotated[
 ]
 Api = Annotated[str, AfterValidator(_api)]
 Site = Annotated[str, AfterValidator(_site)]
+Service = Annotated[str, AfterValidator(_service)]
+Download = Annotated[str, AfterValidator(_download)]
 SeverityName = Annotated[
     Severity, BeforeValidator(_severity), WithJsonSchema({"type": "string", "enum": list(SEVERITIES)})
 ]

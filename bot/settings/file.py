@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import assert_never
 
 from pydantic import ValidationError
 
@@ -13,7 +14,7 @@ from bot.model.hosts import PURGING_HOSTS
 from bot.model.pace import Limits, Rollout, Schedule
 from bot.model.policy import Rulebook
 from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Match, OpenWhen, Rule
-from bot.settings import ages, fields, handling, rules, schema, values
+from bot.settings import ages, fields, handling, rules, scanners, schema, values
 from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
 from bot.settings.problems import problems_of
@@ -271,11 +272,27 @@ def _state(url: str, folder: Path) -> values.StateSettings:
     return values.StateFile(folder / rest[1:]) if scheme == fields.SQLITE else values.StateServer(url)
 
 
-def _scanner(scanner: schema.Scanner, folder: Path) -> values.ScannerSettings:
-    binary = scanner.binary
-    return values.ScannerSettings(
-        kind=scanner.kind,
-        database=scanner.database,
-        binary=str(folder / binary) if binary and "/" in binary else binary,
-        timeout=scanner.timeout,
-    )
+def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
+    images = scanner.match.image or ()
+    match scanner:
+        case scanners.Auto():
+            return values.AutoSettings(images, scanner.database, scanner.timeout)
+        case scanners.Trivy():
+            binary = _program(scanner.binary, folder)
+            return values.TrivySettings(images, scanner.database, binary, scanner.timeout)
+        case scanners.Grype():
+            binary = _program(scanner.binary, folder)
+            return values.GrypeSettings(images, scanner.database, binary, scanner.timeout)
+        case scanners.Osv():
+            return values.OsvSettings(scanner.url, images, scanner.send or ())
+        case scanners.Report():
+            path = folder / scanner.path
+            return values.ReportSettings(path, images, scanner.platform, scanner.one_run, scanner.max_age)
+        case scanners.Nobody():
+            return values.NobodySettings(images)
+    assert_never(scanner)
+
+
+def _program(named: str | None, folder: Path) -> str | None:
+    """Return a plain name, which is looked for on PATH, as it is, and anything else as a path."""
+    return str(folder / named) if named and "/" in named else named

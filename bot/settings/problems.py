@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from bot.model.errors import ConfigProblem
 from bot.settings.document import Document
 from bot.settings.rules import Match, Rule
-from bot.settings.schema import FORGE_KINDS, VARIANTS, Config, json_schema
+from bot.settings.schema import VARIANTS, Config, json_schema
 from bot.settings.section import Section
 from bot.settings.suggest import suggestion
 
@@ -75,7 +75,7 @@ def _sentence(document: Document, location: Location, detail: ErrorDetails, shap
         case "value_error":
             return str(detail["ctx"]["error"])
         case "union_tag_invalid" | "union_tag_not_found":
-            return _unknown_kind(value)
+            return _unknown_kind(value, shapes.kinds(location))
         case "enum" | "literal_error":
             return _unknown_choice(value, shapes.at(location))
         case "string_type":
@@ -108,13 +108,13 @@ def _misread(value: object) -> str:
             return "; YAML reads it as a number or a date: put it in quotes"
 
 
-def _unknown_kind(forge: object) -> str:
-    if not isinstance(forge, dict):
+def _unknown_kind(entry: object, known: Sequence[str]) -> str:
+    if not isinstance(entry, dict):
         return "must be a mapping of keys"
-    if forge.get("kind") is None:
-        return f"needs a `kind`: {', '.join(FORGE_KINDS[:-1])} or {FORGE_KINDS[-1]}"
-    kind = str(forge["kind"])
-    return f"the kind {_shown(kind)} is none of {', '.join(FORGE_KINDS)}{suggestion(kind, FORGE_KINDS)}"
+    if entry.get("kind") is None:
+        return f"needs a `kind`: {', '.join(known[:-1])} or {known[-1]}"
+    kind = str(entry["kind"])
+    return f"the kind {_shown(kind)} is none of {', '.join(known)}{suggestion(kind, known)}"
 
 
 def _unknown_key(location: Location, shapes: Shapes) -> str:
@@ -159,6 +159,11 @@ class Shapes:
             shape = shape["items"] if isinstance(step, int) else _properties(shape)[step]
             shape = self._variant(self._resolved(shape), _value_at(self.document, location[:depth]))
         return shape
+
+    def kinds(self, location: Location) -> tuple[str, ...]:
+        """Return the kinds of mappings that a place takes."""
+        found = map(self._resolved, self.at(location).get("oneOf", ()))
+        return tuple(_properties(each)["kind"]["const"] for each in found)
 
     def _variant(self, shape: Shape, value: object) -> Shape:
         """Choose among the shapes that a place may have: of a text and of a mapping, or of several kinds."""

@@ -14,6 +14,8 @@ from pydantic_core import core_schema
 
 from bot.settings import fields, times, values
 from bot.settings.rules import InnerRule, Rule
+from bot.settings.scanners import KINDS as SCANNER_KINDS
+from bot.settings.scanners import Scanner
 from bot.settings.section import OneOrMore, Section, SomeOf
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -130,7 +132,7 @@ Forge = Annotated[
     Discriminator(_variant_of_forge),
 ]
 FORGE_KINDS = ("github", "gitlab", "local")
-VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in FORGE_KINDS)})
+VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in (*FORGE_KINDS, *SCANNER_KINDS))})
 """Steps in pydantic's locations that are not in the file; the brackets keep them apart from keys."""
 
 
@@ -225,19 +227,6 @@ class Trust(Section):
     """Who may sign with Notation."""
 
 
-class Scanner(Section):
-    """Who looks for vulnerabilities, and how."""
-
-    kind: values.ScannerKind
-    """`auto` is Trivy where it is installed; `trivy` must be there; `none` scans nothing."""
-    database: fields.Database | None = None
-    """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Absent: the scanner's own."""
-    binary: fields.Text | None = None
-    """The scanner's program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
-    timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
-    """How long the scan of one image may take."""
-
-
 class Templates(Section):
     """Files with templates of your own, relative to this file; `docs/templates.md` says what they may use."""
 
@@ -310,7 +299,7 @@ class Config(Section):
     trust: tuple[Trust, ...] = ()
     """Who may sign which images; for an image the first entry that is about it counts."""
     scanners: tuple[Scanner, ...] = ()
-    """Scanners; in this release the first one scans. Absent: nothing is scanned."""
+    """Scanners; each image is scanned by the first that is for it. Absent: nothing is scanned."""
     proposals: Proposals = Proposals()
     """Their branches, and the pace at which they are written."""
     limits: Limits | None = None

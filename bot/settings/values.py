@@ -21,6 +21,10 @@ JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105 - what such tokens begin with
 DEFAULT_BRANCH_PREFIX = "basebump/"
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
 """Pulling and reading an image of several gigabytes takes minutes; more means that something hangs."""
+DEFAULT_REPORT_PLATFORM = "linux/amd64"
+"""What scanners look at where nobody says anything else."""
+DEFAULT_REPORT_AGE = timedelta(days=5)
+"""As for the databases of scanners, which are built several times a day."""
 OWNER_WRITE_DELAY = timedelta(seconds=1)
 """Between writes to repositories that are selected by owner: GitHub asks for a second between writes.
 
@@ -40,15 +44,6 @@ class RegistryAuth(StrEnum):
     """Amazon's word for whoever runs basebump."""
     GAR = "gar"
     """Google's."""
-
-
-class ScannerKind(StrEnum):
-    """Who looks for vulnerabilities."""
-
-    AUTO = "auto"
-    """Trivy where it is installed, else nobody."""
-    TRIVY = "trivy"
-    NONE = "none"
 
 
 class RolloutMode(StrEnum):
@@ -154,16 +149,76 @@ class RegistrySettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ScannerSettings:
-    """One scanner."""
+class AutoSettings:
+    """Whatever is installed scans."""
 
-    kind: ScannerKind = ScannerKind.AUTO
+    images: tuple[str, ...] = ()
+    """Globs over canonical repositories, of which one must match; empty for all. The same in every other kind."""
     database: str | None = None
-    """The reference of its database; None for the scanner's own choice."""
-    binary: str | None = None
-    """An absolute path, or a plain name to be found on PATH; None for the scanner's own name."""
+    """The reference of Trivy's database; None for Trivy's own choice."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
     """For one image."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrivySettings:
+    """Trivy scans, and must be there."""
+
+    images: tuple[str, ...] = ()
+    database: str | None = None
+    """The reference of its database; None for its own choice."""
+    binary: str | None = None
+    """An absolute path, or a plain name to be found on PATH; None for its own name."""
+    timeout: timedelta = DEFAULT_SCAN_TIMEOUT
+    """For one image."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrypeSettings:
+    """Grype scans, and must be there."""
+
+    images: tuple[str, ...] = ()
+    database: str | None = None
+    """The URL that says where its database is; None for its own choice."""
+    binary: str | None = None
+    """An absolute path, or a plain name to be found on PATH; None for its own name."""
+    timeout: timedelta = DEFAULT_SCAN_TIMEOUT
+    """For one image."""
+
+
+@dataclass(frozen=True, slots=True)
+class OsvSettings:
+    """An API knows, and inventories say what images hold."""
+
+    url: str
+    """Without a slash at the end."""
+    images: tuple[str, ...] = ()
+    send: tuple[str, ...] = ()
+    """Registries whose images' packages may be sent there, besides public ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """Somebody's pipeline has scanned."""
+
+    path: Path
+    """A file, or a folder of them."""
+    images: tuple[str, ...] = ()
+    platform: str = DEFAULT_REPORT_PLATFORM
+    """Of the images of reports that do not say."""
+    one_run: bool = False
+    """Whether the operator vouches for one database in each folder."""
+    max_age: timedelta = DEFAULT_REPORT_AGE
+
+
+@dataclass(frozen=True, slots=True)
+class NobodySettings:
+    """Nobody scans."""
+
+    images: tuple[str, ...] = ()
+
+
+ScannerSettings = AutoSettings | TrivySettings | GrypeSettings | OsvSettings | ReportSettings | NobodySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +249,7 @@ class Settings:
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """By the name of a format: globs over paths of more files that it reads."""
     scanners: tuple[ScannerSettings, ...] = ()
-    """In this release the first is the one that scans."""
+    """Each image is scanned by the first that is for it."""
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
     ages_known_at: frozenset[str] | None = frozenset()
     """Registries that alone know since when a digest is there; None where `state` knows it of all."""

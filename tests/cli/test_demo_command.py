@@ -38,8 +38,9 @@ def test_the_demo_shows_a_real_comparison(basebump):
 
 
 def test_without_a_scanner_the_demo_says_not_scanned(basebump, monkeypatch):
-    monkeypatch.setattr("bot.wiring.TRIVY_ENVIRONMENTS", ())
+    monkeypatch.setattr("bot.wiring.scanners.TRIVY_ENVIRONMENTS", ())
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
+    monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
     code, out, _ = basebump("demo")
     assert code == 0
     assert "**Not scanned:** `python:3.12-slim`: no scanner is configured or installed." in out

@@ -241,9 +241,11 @@ def test_a_pushed_branch_is_said(tmp_path, basebump, fleet, loopback):
     assert "Its branch is there already." in out
 
 
-def test_auto_without_a_scanner_says_that_nothing_was_scanned(basebump, fleet, loopback):
+def test_auto_without_a_scanner_says_that_nothing_was_scanned(basebump, fleet, loopback, monkeypatch):
+    monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
+    monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
     loopback.move("python", "3.12-slim", "now")
-    _append(fleet, "scanners: [{kind: auto, binary: no-such-scanner}]\n")
+    _append(fleet, "scanners: [{kind: auto}]\n")
     code, out, _ = basebump("run", "--config", fleet)
     assert code == 0
     assert "Nothing was scanned: no scanner is configured or installed." in out

@@ -36,6 +36,19 @@ def test_scans_by_different_databases_are_not_compared():
     assert evidence.old == NotScanned(Unscanned.DIFFERENT_DATABASE)
 
 
+def test_scans_by_databases_that_nobody_names_are_not_compared():
+    undated = ScannerIdentity("twistcli", "", None)
+    evidence = compare(scan(finding("CVE-2026-1"), scanner=undated), scan(scanner=undated))
+    assert evidence.delta is None
+    assert evidence.old == NotScanned(Unscanned.DATABASE_UNKNOWN)
+
+
+def test_scans_of_one_run_are_compared_and_those_of_two_are_not():
+    one, other = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", "tuesday"))
+    assert compare(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=one)).delta
+    assert compare(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=other)).delta is None
+
+
 def test_vulnerabilities_are_counted_once_at_their_worst():
     findings = [
         finding("CVE-2026-1", Severity.LOW, package="a"),

@@ -9,8 +9,10 @@ from support.parts import ROOT
 
 from bot.cli.app import basebump
 from bot.formats import all_formats
+from bot.model.evidence import Unscanned
 from bot.model.vocabulary import ExitCode, Reason
 from bot.settings import load
+from bot.settings.scanners import KINDS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -98,6 +100,18 @@ def test_every_path_that_a_page_names_is_there(page):
     text = page.read_text(encoding="utf-8")
     for path in re.findall(r"`((?:bot|config|docs|templates|tests|bench)/[\w./-]*)`", text):
         assert (ROOT / path).exists(), f"{page.name} names {path}"
+
+
+def test_the_page_of_evidence_has_every_state_that_is_not_zero():
+    table = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8").partition("## Never zero")[2]
+    named = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
+    assert sorted(named) == sorted(state.value for state in Unscanned)
+
+
+def test_the_page_of_evidence_has_every_kind_of_scanner():
+    page = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    table = page.partition("## Scanners")[2].partition("## ")[0]
+    assert set(re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)) == set(KINDS)
 
 
 def test_the_changelog_has_what_is_not_released_yet():

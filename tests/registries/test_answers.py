@@ -16,7 +16,8 @@ from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
 from bot.registries.access import RegistryEntry
 from bot.registries.manifest import ACCEPT
-from bot.registries.oci import MAX_CONFIG, MAX_MANIFEST, OciRegistry
+from bot.registries.oci import OciRegistry
+from bot.registries.place import MAX_CONFIG, MAX_MANIFEST
 
 IMAGE = images.image([images.layer({"a": b"b"})])
 OTHER = images.image([images.layer({"a": b"c"})])

@@ -362,3 +362,16 @@ def test_a_closed_registry_is_met_by_one_thread_not_by_all(private):
     for thread in threads:
         thread.join()
     assert sorted(request.status for request in private.requests()) == [200] * 12 + [401]
+
+
+def test_tools_know_an_image_by_three_digests_and_each_is_asked_for_once(registry, asked):
+    both = images.index([NEW, ARM])
+    registry.push(both, "names/index", "1")
+    oci, at = client(registry.host), line(registry, "names/index")
+    new, arm = (json.loads(item.content)["config"]["digest"] for item in (NEW, ARM))
+    registry.forget()
+    assert oci.names(at, both.digest, "linux/amd64") == {both.digest, NEW.digest, new}
+    assert oci.names(at, both.digest, "linux/arm64") == {both.digest, ARM.digest, arm}
+    assert oci.names(at, ARM.digest, "linux/arm64") == {ARM.digest, arm}
+    assert oci.names(at, both.digest, "linux/s390x") == {both.digest}
+    assert len(asked()) == 3

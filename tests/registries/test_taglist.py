@@ -13,7 +13,7 @@ from bot.demo import images
 from bot.demo.registry import LoopbackRegistry
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
-from bot.registries import oci
+from bot.registries import oci, place
 from bot.registries.access import RegistryEntry
 from bot.registries.manifest import NotARegistryError
 from bot.registries.oci import OciRegistry
@@ -105,7 +105,7 @@ def test_pages_without_end_are_not_all_read(net, monkeypatch, limit, most):
 
 
 def test_a_page_beyond_the_limit_is_not_read(monkeypatch):
-    monkeypatch.setattr(oci, "MAX_TAG_PAGE", 100)
+    monkeypatch.setattr(place, "MAX_TAG_PAGE", 100)
     with Listener(lambda received: Reply(200, page("1" * 100)["body"].encode())) as server:
         registries = on_loopback(RegistryEntry(server.host, insecure=True))
         with pytest.raises(RegistryError, match="more than 100 bytes"):

@@ -39,7 +39,8 @@ class Runs:
         """Return the evidence, and how many images Trivy scanned for it."""
         self.log.write_text("")
         memory = DatabaseMemory(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
-        assessed = assess([self.move], self.scanner(**options), memory, SCANS, NoProgress())
+        scanner = self.scanner(**options)
+        assessed = assess([self.move], lambda _: scanner, memory, SCANS, NoProgress())
         return assessed.evidence[self.move], self.log.read_text().count("--image-src")
 
 

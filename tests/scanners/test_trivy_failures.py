@@ -14,7 +14,7 @@ from bot.model.evidence import NotScanned, Subject, Unscanned
 from bot.model.reference import Line
 from bot.model.vocabulary import Reason
 from bot.scanners import trivy
-from bot.scanners.trivy import MAX_DETAIL
+from bot.scanners._program import MAX_DETAIL
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 

@@ -22,12 +22,13 @@ from bot.settings import (
     GithubSettings,
     GitlabSettings,
     LocalSettings,
+    NobodySettings,
     OwnerSelection,
     RegistryAuth,
     RegistrySettings,
-    ScannerKind,
-    ScannerSettings,
+    ReportSettings,
     Settings,
+    TrivySettings,
     fields,
     load,
 )
@@ -245,14 +246,16 @@ def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_no
         """
         scanners:
           - {kind: trivy, database: "127.0.0.1:5000/trivy-db:2", binary: trivy, timeout: 90s}
-          - {kind: auto, binary: bin/trivy}
-          - {kind: none, binary: /opt/trivy}
+          - {kind: trivy, match: {image: [docker.io/**, ghcr.io/**]}, binary: bin/trivy}
+          - {kind: report, match: {image: quay.io/**}, path: reports, one_run: true, max_age: 12h}
+          - {kind: none}
         """
     )
     assert settings.scanners == (
-        ScannerSettings(ScannerKind.TRIVY, "127.0.0.1:5000/trivy-db:2", "trivy", timedelta(seconds=90)),
-        ScannerSettings(ScannerKind.AUTO, binary=str(tmp_path / "bin/trivy")),
-        ScannerSettings(ScannerKind.NONE, binary="/opt/trivy"),
+        TrivySettings((), "127.0.0.1:5000/trivy-db:2", "trivy", timedelta(seconds=90)),
+        TrivySettings(("docker.io/**", "ghcr.io/**"), binary=str(tmp_path / "bin/trivy")),
+        ReportSettings(tmp_path / "reports", ("quay.io/**",), one_run=True, max_age=timedelta(hours=12)),
+        NobodySettings(),
     )
 
 

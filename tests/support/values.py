@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 
 from bot.model.decision import Candidate, Selected, Update
 from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity
@@ -36,7 +37,7 @@ def update(written: str, new: str, *, policy: Policy | None = None, platforms: t
     return Update(Selected(place, line, policy), (Candidate(digest(new), platforms),))
 
 
-SCANNER = ScannerIdentity("Trivy", "0.59.1", None)
+SCANNER = ScannerIdentity("Trivy", "0.59.1", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def finding(identifier: str, severity: Severity = Severity.HIGH, package: str = "openssl", **more) -> Finding:

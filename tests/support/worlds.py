@@ -100,7 +100,7 @@ class Loopback:
         return World(
             all_formats(),
             registry,
-            self.scanner,
+            lambda _: self.scanner,
             StandingClock(),
             NoProgress(),
             self.memory,

@@ -1,11 +1,10 @@
-"""From settings to adapters: the only file that names them all; what is heavy is imported when it is used."""
+"""From settings to adapters: the only room that names them all; what is heavy is imported when it is used."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, assert_never
 from bot.formats import all_formats, formats_with
 from bot.model.errors import UsageError
 from bot.model.policy import Rulebook
-from bot.model.reference import ImageReference
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader, Scanner
+from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
+from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.forges.github import AppKey
@@ -28,30 +27,7 @@ if TYPE_CHECKING:
     from bot.registries.access import RegistryEntry
     from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
-    from bot.settings import (
-        ForgeSettings,
-        GithubSettings,
-        GitlabSettings,
-        RegistryAuth,
-        RegistrySettings,
-        ScannerSettings,
-        Settings,
-    )
-
-PROJECT = Path(__file__).resolve().parent.parent
-"""Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
-TRIVY_ENVIRONMENTS = (PROJECT / ".venv-trivy",)
-
-PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
-"""What a scanner is told of the way out; our own requests read the same, lower case first."""
-
-
-class SystemClock:
-    """The time of this machine."""
-
-    def now(self) -> datetime:
-        """Return it, in UTC."""
-        return datetime.now(UTC)
+    from bot.settings import ForgeSettings, GithubSettings, GitlabSettings, RegistryAuth, RegistrySettings, Settings
 
 
 def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World | Offline, Rulebook]:
@@ -130,13 +106,14 @@ def _templates(settings: Settings) -> Templates:
 def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     from bot.pipeline.judge import World
     from bot.verifiers import verifiers_for
+    from bot.wiring.scanners import scanner_of
 
     registry = _registry(settings)
     memory, ends = _remembered(settings)
     return World(
         formats=formats_with(dict(settings.files)),
         registry=registry,
-        scanner=_scanner(settings, registry, cache),
+        scanner_of=scanner_of(settings, registry, cache),
         clock=SystemClock(),
         progress=progress,
         memory=memory,
@@ -232,58 +209,6 @@ def _cloud(auth: RegistryAuth) -> Cloud | None:
         case RegistryAuth.DOCKER_CONFIG | RegistryAuth.ANONYMOUS | RegistryAuth.AZURE:
             return None
     assert_never(auth)
-
-
-# ---- scanners ----------------------------------------------------------------------------------------------------
-
-
-def _scanner(settings: Settings, registry: OciRegistry, cache: Path | None) -> Scanner:
-    """Return the scanner that the config names first; without one, nothing is scanned."""
-    from bot.scanners.none import NoScanner
-    from bot.settings import ScannerKind
-
-    if not settings.scanners:
-        return NoScanner()
-    chosen = settings.scanners[0]
-    match chosen.kind:
-        case ScannerKind.NONE:
-            return NoScanner()
-        case ScannerKind.AUTO | ScannerKind.TRIVY:
-            return _trivy(chosen, registry, cache or _cache_folder())
-        case _:
-            assert_never(chosen.kind)
-
-
-def _trivy(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
-    from bot.scanners.none import MissingScanner, NoScanner
-    from bot.scanners.trivy import TrivyScanner, find_trivy
-    from bot.settings import ScannerKind
-
-    binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
-    if binary is None:
-        return NoScanner() if chosen.kind is ScannerKind.AUTO else MissingScanner(chosen.binary or "trivy")
-    database = registry.named_address(ImageReference.parse(chosen.database)) if chosen.database else None
-    return TrivyScanner(
-        binary,
-        registry.pull_address,
-        cache / _cache_name(chosen.database),
-        now=SystemClock().now,
-        database=database,
-        timeout=chosen.timeout.total_seconds(),
-        proxies={name.upper(): os.environ[name] for name in PROXIES if name in os.environ},
-    )
-
-
-def _cache_folder() -> Path:
-    """Return where a scanner's database outlives a run (https://specifications.freedesktop.org/basedir-spec/)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump" / "trivy"
-
-
-def _cache_name(database: str | None) -> str:
-    """Return a name for the cache of one database: what one database does not know, another may."""
-    import hashlib
-
-    return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]
 
 
 # ---- state -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,110 @@
+"""Asks an OSV API which vulnerabilities packages have; each package and each record once in a run.
+
+https://google.github.io/osv.dev/post-v1-querybatch/, https://google.github.io/osv.dev/get-v1-vulns/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from threading import Lock
+from typing import Final
+from urllib.parse import quote
+
+from bot.net import HttpClient, HttpError
+from bot.scanners._ecosystems import Sought
+from bot.scanners._json import Object, UnreadableReportError, document, objects, text
+from bot.scanners._program import Once
+
+MAX_QUERIES: Final = 1000
+"""In one batch: what the API takes."""
+MAX_BATCHES: Final = 200
+"""For one image, with further pages."""
+MAX_BATCH: Final = 32 * 1024 * 1024
+"""Bytes; what the API itself sends at most."""
+MAX_RECORD: Final = 16 * 1024 * 1024
+"""Bytes; a record of the kernel lists every version of it."""
+MAX_RECORDS: Final = 20_000
+"""Of one image; an old Debian with a desktop has some five thousand."""
+
+
+class OsvError(Exception):
+    """The API could not be asked; the text says why."""
+
+
+class OsvApi:
+    """An API at one URL; safe to share between threads, and of one mind during a run."""
+
+    def __init__(self, url: str, http: HttpClient) -> None:
+        self._url, self._http = url, http
+        self._lock = Lock()
+        self._known: dict[Sought, tuple[str, ...]] = {}
+        self._records: Once[str, Object] = Once()
+
+    def vulnerabilities(self, packages: Sequence[Sought]) -> Mapping[Sought, tuple[str, ...]]:
+        """Return the ids of what each package has. Raises OsvError."""
+        with self._lock:
+            asked = [package for package in packages if package not in self._known]
+        found = self._ask(asked) if asked else {}
+        with self._lock:
+            for package, identifiers in found.items():
+                self._known.setdefault(package, identifiers)
+            answers = {package: self._known[package] for package in packages}
+        if len({each for identifiers in answers.values() for each in identifiers}) > MAX_RECORDS:
+            raise OsvError(f"it has more than {MAX_RECORDS} vulnerabilities")
+        return answers
+
+    def record(self, identifier: str) -> Object:
+        """Return what is known of one vulnerability. Raises OsvError."""
+        return self._records.get(identifier, lambda: self._record(identifier))
+
+    def _record(self, identifier: str) -> Object:
+        return self._send("GET", f"/v1/vulns/{quote(identifier, safe='')}", None, MAX_RECORD)
+
+    def _ask(self, packages: Sequence[Sought]) -> Mapping[Sought, tuple[str, ...]]:
+        """Ask in batches, and again for those whose answer has another page."""
+        found: dict[Sought, list[str]] = {package: [] for package in packages}
+        pending: list[tuple[Sought, str]] = [(package, "") for package in found]
+        for _ in range(MAX_BATCHES):
+            if not pending:
+                return {package: tuple(dict.fromkeys(identifiers)) for package, identifiers in found.items()}
+            batch, pending = pending[:MAX_QUERIES], pending[MAX_QUERIES:]
+            for (package, _), result in zip(batch, self._batch(batch), strict=True):
+                found[package] += [text(each.get("id")) for each in objects(result.get("vulns"))]
+                if token := text(result.get("next_page_token")):
+                    pending.append((package, token))
+        raise OsvError(f"it took more than {MAX_BATCHES} questions")
+
+    def _batch(self, batch: Iterable[tuple[Sought, str]]) -> Sequence[Object]:
+        queries = [
+            {
+                "package": {"ecosystem": package.ecosystem, "name": package.name},
+                "version": package.version,
+                **({"page_token": token} if token else {}),
+            }
+            for package, token in batch
+        ]
+        answer = self._send("POST", "/v1/querybatch", json.dumps({"queries": queries}).encode(), MAX_BATCH)
+        try:
+            results = objects(answer.get("results"))
+        except UnreadableReportError as error:
+            raise OsvError(f"{self._url} answered something that is no list of results") from error
+        if len(results) != len(queries):
+            raise OsvError(f"{self._url} answered {len(results)} of {len(queries)} questions")
+        return results
+
+    def _send(self, method: str, path: str, body: bytes | None, limit: int) -> Object:
+        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
+        try:
+            response = self._http.request(
+                method, f"{self._url}{path}", limit=limit, headers=headers, body=body, redirects=0
+            )
+        except HttpError as error:
+            raise OsvError(str(error)) from error
+        if response.status != HTTPStatus.OK:
+            raise OsvError(f"{self._url} answered {response.status} for {path}")
+        try:
+            return document(response.body)
+        except UnreadableReportError as error:
+            raise OsvError(f"{self._url} answered something that is no JSON object for {path}") from error

@@ -1,0 +1,32 @@
+"""Reads the report files that scanners write, whichever wrote them: pure, from bytes to what they say of images."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from bot.scanners._json import Object, UnreadableReportError, document
+from bot.scanners._reports import aqua, grype, sarif, trivy, twistcli
+from bot.scanners._reports._said import Said
+
+__all__ = ["Said", "UnreadableReportError", "parse_reports"]
+
+
+class _Kind(Protocol):
+    """A module that reads one kind of report."""
+
+    def is_one(self, report: Object) -> bool: ...
+
+    def read(self, report: Object) -> tuple[Said, ...]: ...
+
+
+_KINDS: Final[tuple[_Kind, ...]] = (trivy, grype, sarif, twistcli, aqua)
+"""No document looks like two of them."""
+
+
+def parse_reports(content: bytes) -> tuple[Said, ...]:
+    """Read a report file; some hold the reports of several images. Raises UnreadableReportError."""
+    found = document(content)
+    for kind in _KINDS:
+        if kind.is_one(found):
+            return kind.read(found)
+    raise UnreadableReportError("the report is of no kind that is known: Trivy, Grype, SARIF, twistcli, Aqua")

@@ -1,0 +1,130 @@
+"""Grype's JSON report (grype/presenter/models/document.go), which also says what a Grype of ours found."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from bot.core.build_time import build_time
+from bot.core.canonical import canonical_ids, merged
+from bot.model.evidence import Finding, NotScanned, Unscanned
+from bot.scanners._json import Object, UnreadableReportError, document, mapping, moment, objects, text, texts
+from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of
+
+TOOL = "grype"
+SYSTEM_PACKAGES: Final = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
+"""The types of packages that come with a distribution, and are looked for in the data of its release."""
+_ENDED = "distro-eol"
+_ROLLING = frozenset({"arch", "archlinux", "chainguard", "echo", "minimos", "wolfi"})
+_NAME_OF_SOURCE_RPM = re.compile(r"(.+)-[^-]+-[^-]+\.src\.rpm")
+
+
+def is_one(report: Object) -> bool:
+    """Say whether this looks like one."""
+    return "matches" in report and "descriptor" in report
+
+
+def parse_report(content: bytes) -> Said:
+    """Read what `grype --output json` prints. Raises UnreadableReportError."""
+    report = document(content)
+    if not is_one(report):
+        raise UnreadableReportError("the report is not Grype's")
+    return read(report)[0]
+
+
+def read(report: Object) -> tuple[Said, ...]:
+    """Return what it says. Raises UnreadableReportError."""
+    descriptor, distro = mapping(report.get("descriptor")), mapping(report.get("distro"))
+    target = mapping(report.get("source")).get("target")
+    image = mapping(target) if isinstance(target, dict) else {}
+    name, version = text(distro.get("name")), text(distro.get("version"))
+    matches = objects(report.get("matches"))
+    named = (text(image.get(key)) for key in ("userInput", "manifestDigest", "imageID"))
+    platform = (text(image.get(key)) for key in ("os", "architecture", "variant"))
+    created, label = _config(text(image.get("config")))
+    return (
+        Said(
+            tool=TOOL,
+            version=line(text(descriptor.get("version")), MAX_WORD),
+            findings=merged(finding for match in matches for finding in _findings(match)),
+            digests=digests_in((*named, *texts(image.get("repoDigests")))),
+            platform="/".join(word for word in platform if word),
+            system=f"{name} {version}".rstrip(),
+            release=_release(name, version),
+            shows_release=name in _ROLLING or any(map(_is_of_system, matches)),
+            flaw=_flaw(f"{name} {version}".rstrip(), objects(report.get("alertsByPackage"))),
+            database=_database(mapping(descriptor.get("db"))),
+            made=moment(descriptor.get("timestamp")),
+            created=created,
+            label=label,
+        ),
+    )
+
+
+def _config(encoded: str) -> tuple[datetime | None, str | None]:
+    """Return when the image was built and the version that its label states, from its config in base64."""
+    try:
+        config = document(base64.b64decode(encoded, validate=True))
+        labels = mapping(mapping(config.get("config")).get("Labels"))
+        label = text(labels.get("org.opencontainers.image.version"))
+    except ValueError:
+        return None, None
+    return build_time(config.get("created")), label[:MAX_WORD] or None
+
+
+def _database(described: Object) -> datetime | None:
+    """Return when it was built; since Grype 0.88 that stands below `status`."""
+    return moment(mapping(described.get("status")).get("built")) or moment(described.get("built"))
+
+
+def _release(name: str, version: str) -> str:
+    """Return the distribution and the part of its version that its data is kept by."""
+    parts = version.split(".")
+    kept = parts[:2] if name in {"alpine", "ubuntu", "opensuse-leap", "sles", "azurelinux", "mariner"} else parts[:1]
+    return f"{name} {'.'.join(kept)}".rstrip()
+
+
+def _is_of_system(match: Object) -> bool:
+    artifact, namespace = mapping(match.get("artifact")), mapping(match.get("vulnerability")).get("namespace")
+    return artifact.get("type") in SYSTEM_PACKAGES and not text(namespace).startswith("nvd")
+
+
+def _flaw(system: str, alerts: list[Object]) -> NotScanned | None:
+    if not system:
+        return NotScanned(Unscanned.OS_UNKNOWN)
+    if any(alert.get("type") == _ENDED for package in alerts for alert in objects(package.get("alerts"))):
+        return NotScanned(Unscanned.END_OF_LIFE, system)
+    return None
+
+
+def _findings(match: Object) -> Iterator[Finding]:
+    vulnerability, artifact = mapping(match.get("vulnerability")), mapping(match.get("artifact"))
+    given, package = text(vulnerability.get("id")), text(artifact.get("name"))
+    if not given or not package:
+        raise UnreadableReportError("the report has a match without an id or a package")
+    fix = mapping(vulnerability.get("fix"))
+    versions = texts(fix.get("versions"))
+    related = (text(each.get("id")) for each in objects(match.get("relatedVulnerabilities")))
+    package_type = text(artifact.get("type"))
+    for identifier in canonical_ids(given, related):
+        yield Finding(
+            id=identifier,
+            package=_source(artifact) if package_type in SYSTEM_PACKAGES else package,
+            package_type=package_type,
+            installed=text(artifact.get("version")),
+            fixed_in=", ".join(versions) or None,
+            severity=severity_of(text(vulnerability.get("severity"))),
+            title=line(text(vulnerability.get("description"))),
+        )
+
+
+def _source(artifact: Object) -> str:
+    """Return the source package that a package of a distribution was built from, else itself."""
+    upstreams = objects(artifact.get("upstreams"))
+    name = text(upstreams[0].get("name")) if upstreams else ""
+    if artifact.get("type") == "rpm" and (whole := _NAME_OF_SOURCE_RPM.fullmatch(name)):
+        name = whole[1]
+    return name or text(artifact.get("name"))

@@ -1,0 +1,58 @@
+"""Trivy's JSON report (pkg/types/report.go, schema 2)."""
+
+from __future__ import annotations
+
+from bot.model.evidence import NotScanned, Unscanned
+from bot.scanners._json import Object, mapping, moment, objects, text, texts
+from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line
+from bot.scanners._trivyreleases import bucket_of, is_rolling
+from bot.scanners._trivyreport import TrivyReport, read_report
+
+TOOL = "trivy"
+
+
+def is_one(report: Object) -> bool:
+    """Say whether this looks like one."""
+    return "SchemaVersion" in report and "ArtifactName" in report
+
+
+def read(report: Object) -> tuple[Said, ...]:
+    """Return what it says. Raises UnreadableReportError."""
+    found = read_report(report)
+    metadata, tool = mapping(report.get("Metadata")), mapping(report.get("Trivy"))
+    server = mapping(tool.get("Server"))
+    named = (text(report.get("ArtifactName")), text(metadata.get("ImageID")), *texts(metadata.get("RepoDigests")))
+    system = found.system
+    release = bucket_of(system.family, system.release, extended=system.extended) if system else None
+    of_system = [result for result in objects(report.get("Results")) if result.get("Class") == "os-pkgs"]
+    return (
+        Said(
+            tool=TOOL,
+            version=line(text(tool.get("Version")) or text(server.get("Version")), MAX_WORD),
+            findings=found.findings,
+            digests=digests_in(named),
+            platform=found.platform,
+            system=str(system) if system else "",
+            release=release or "",
+            shows_release=any(result.get("Vulnerabilities") for result in of_system)
+            or (system is not None and is_rolling(system.family)),
+            flaw=_flaw(found, release, has_system=bool(of_system)),
+            database=moment(mapping(server.get("VulnerabilityDB")).get("UpdatedAt")),
+            made=moment(report.get("CreatedAt")),
+            created=found.created,
+            label=found.version,
+        ),
+    )
+
+
+def _flaw(report: TrivyReport, release: str | None, *, has_system: bool) -> NotScanned | None:
+    system = report.system
+    if system is None:
+        return NotScanned(Unscanned.OS_UNKNOWN)
+    if system.end_of_life:
+        return NotScanned(Unscanned.END_OF_LIFE, str(system))
+    if release is None:
+        return NotScanned(Unscanned.OS_UNSUPPORTED, str(system))
+    if not has_system:
+        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but its packages were not looked at")
+    return None

@@ -1,0 +1,179 @@
+"""Scans images with Grype, a program of somebody else's: what it is told, what it may see, and what it cannot know.
+
+Its flags and variables are those of https://github.com/anchore/grype (cmd/grype/cli) in July 2026. Grype exits with 0
+and no matches for an image that it does not recognise and for a release that its database does not have; both are a
+NotScanned here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from bot.core.platforms import is_same_platform
+from bot.model.errors import ProcessError, RegistryError
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.reference import Digest
+from bot.scanners._json import UnreadableReportError, document, moment, text
+from bot.scanners._program import Once, Program, Pull, complaint, failed, not_run, said
+from bot.scanners._reports import Said
+from bot.scanners._reports.grype import parse_report
+
+DEFAULT_TIMEOUT: Final = 600.0
+"""Seconds for one image, which is pulled whole; and for the download of the database."""
+ASKING_TIMEOUT: Final = 60.0
+"""Seconds for a question about its version or its database; it reads a gigabyte at most."""
+MAX_DATABASE_AGE: Final = timedelta(days=5)
+"""The age at which Grype itself refuses to work with its database."""
+MIN_VERSION: Final = (0, 106)
+"""The first that says which releases are out of support."""
+COMMON_PACKAGES: Final = ("openssl", "glibc", "busybox", "zlib", "curl", "kernel", "linux")
+"""One of which every distribution has, with vulnerabilities that somebody listed."""
+
+_VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")
+
+
+def find_grype(explicit: str | None = None) -> str | None:
+    """Return the path of Grype's binary, the one that is named or the one on PATH; None where it is not there."""
+    return shutil.which(explicit or "grype")
+
+
+class GrypeScanner:
+    """Implements `bot.ports.Scanner`: scans each image once, all with the database that was there at the first.
+
+    `cache` is where the database outlives a run; `database` is the URL that says where to download it from, None is
+    Grype's own; `proxies` are environment variables such as HTTPS_PROXY.
+    """
+
+    def __init__(
+        self,
+        binary: str,
+        pull: Pull,
+        cache: Path,
+        *,
+        now: Callable[[], datetime],
+        database: str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        proxies: Mapping[str, str] | None = None,
+    ) -> None:
+        quiet = {
+            "GRYPE_CHECK_FOR_APP_UPDATE": "false",
+            "GRYPE_DB_AUTO_UPDATE": "false",
+            "GRYPE_DB_VALIDATE_AGE": "false",  # how old it may be is judged here
+            "GRYPE_DB_CACHE_DIR": str(cache.absolute()),
+        }
+        source = {"GRYPE_DB_UPDATE_URL": database} if database else {}
+        self._program = Program(binary, {**(proxies or {}), **quiet, **source})
+        self._pull, self._now, self._timeout = pull, now, timeout
+        self._ready: Once[None, ScannerIdentity | NotScanned] = Once()
+        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
+        self._releases: Once[str, bool] = Once()
+
+    def identity(self) -> ScannerIdentity | None:
+        """Return Grype with the database that this run has, which is downloaded now where there is a newer one."""
+        ready = self._ready.get(None, self._prepare)
+        return None if isinstance(ready, NotScanned) else ready
+
+    def scan(self, subject: Subject) -> ScanOutcome:
+        """Return what Grype finds in `subject`; the old image of one transition may be the new one of another."""
+        key = (subject.line.repository, subject.digest, subject.platform)
+        return self._scans.get(key, lambda: self._scan(subject))
+
+    def _scan(self, subject: Subject) -> ScanOutcome:
+        ready = self._ready.get(None, self._prepare)
+        if isinstance(ready, NotScanned):
+            return ready
+        try:
+            address = self._pull(subject.line, subject.digest)
+            arguments = [f"registry:{address.reference}", "--platform", subject.platform, "--output", "json"]
+            more = {"GRYPE_REGISTRY_INSECURE_USE_HTTP": "true"} if address.insecure else {}
+            completed = self._program.run(arguments, address, timeout=self._timeout, more=more)
+            if completed.status != 0:
+                return complaint(completed.errors) or failed(said(completed.errors, address))
+            return self._judged(parse_report(completed.output), subject, ready)
+        except ProcessError as error:
+            return not_run(error)
+        except (RegistryError, UnreadableReportError) as error:
+            return failed(str(error))
+
+    def _judged(self, report: Said, subject: Subject, scanner: ScannerIdentity) -> ScanOutcome:
+        """Say whether the findings of a report mean something, and return them if they do. Raises ProcessError."""
+        if report.database != scanner.database:
+            return NotScanned(Unscanned.DIFFERENT_DATABASE, "another process replaced it during this run")
+        if not is_same_platform(report.platform, subject.platform):
+            return NotScanned(Unscanned.PLATFORM_MISSING, f"it is {report.platform or 'of no platform'}")
+        if report.flaw:
+            return report.flaw
+        if not report.shows_release and not self._releases.get(report.system, lambda: self._knows(report.system)):
+            return NotScanned(Unscanned.OS_UNSUPPORTED, report.system)
+        return Scan(scanner, report.system, report.findings, report.created, report.label)
+
+    def _knows(self, system: str) -> bool:
+        """Say whether the database has anything about a release, of which it found nothing. Raises ProcessError.
+
+        It exits with an error where there is more than it was asked for, and where it does not know the release.
+        """
+        packages = [word for package in COMMON_PACKAGES for word in ("--pkg", package)]
+        arguments = ["db", "search", *packages, "--distro", system.replace(" ", ":", 1), "--limit", "1"]
+        completed = self._program.run([*arguments, "--output", "json"], timeout=ASKING_TIMEOUT)
+        try:
+            return bool(json.loads(completed.output))
+        except (ValueError, RecursionError):
+            return False
+
+    def _prepare(self) -> ScannerIdentity | NotScanned:
+        """Download the database where there is a newer one, and look at what is there then.
+
+        A failed download does not matter as long as an earlier one is young enough to be used.
+        """
+        try:
+            version = _text_of(
+                self._program.run(["version", "--output", "json"], timeout=ASKING_TIMEOUT).output, "version"
+            )
+            if not _is_supported(version):
+                least = ".".join(map(str, MIN_VERSION))
+                return failed(
+                    f"Grype {version or 'of no version'} does not say what is out of support: use {least} or later"
+                )
+            trouble = self._download()
+            status = self._program.run(["db", "status", "--output", "json"], timeout=ASKING_TIMEOUT)
+        except ProcessError as error:
+            return not_run(error)
+        built = moment(_text_of(status.output, "built"))
+        if status.status != 0 or built is None:
+            why = _text_of(status.output, "error") or said(status.errors, None)
+            return trouble or failed(f"Grype has no database that can be used: {why}")
+        if self._now() - built > MAX_DATABASE_AGE:
+            age = f"it was built on {built:%Y-%m-%d}"
+            return NotScanned(Unscanned.DATABASE_STALE, f"{age}; {trouble.detail}" if trouble else age)
+        return ScannerIdentity("grype", version, built)
+
+    def _download(self) -> NotScanned | None:
+        """Have Grype download the database; return what went wrong. Raises ProcessError where there is no Grype."""
+        try:
+            completed = self._program.run(["db", "update"], timeout=self._timeout)
+        except ProcessError as error:
+            if error.missing:
+                raise
+            return failed(f"Grype's database could not be downloaded: {error}")
+        if completed.status == 0:
+            return None
+        return failed(f"Grype's database could not be downloaded: {said(completed.errors, None)}")
+
+
+def _text_of(output: bytes, key: str) -> str:
+    """Return one text of a JSON object; empty where there is none."""
+    try:
+        return text(document(output).get(key))
+    except UnreadableReportError:
+        return ""
+
+
+def _is_supported(version: str) -> bool:
+    found = _VERSION.match(version)
+    return found is not None and (int(found[1]), int(found[2])) >= MIN_VERSION

@@ -1,0 +1,149 @@
+"""Finds vulnerabilities without a program: from the inventory that is attached to an image, by asking an OSV API.
+
+It finds what the inventory lists, and no more. The inventory is believed as its registry has it: who may push to the
+repository may attach one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final, Protocol
+
+from bot.core.canonical import merged
+from bot.model.errors import RegistryError
+from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.hosts import PUBLIC_HOSTS
+from bot.model.reference import Digest, Line
+from bot.net import HostTrust, HttpClient, Url
+from bot.scanners._ecosystems import SYSTEM_TYPES, Sought, ecosystem_of, is_rolling, release_of, sought
+from bot.scanners._inventory import Package, parse_inventory
+from bot.scanners._json import UnreadableReportError
+from bot.scanners._osvapi import OsvApi, OsvError
+from bot.scanners._osvrecord import findings_of
+from bot.scanners._program import Once, failed
+
+NAME: Final = "osv"
+COMMON_SOURCES: Final = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
+"""One of which every distribution has, with vulnerabilities that somebody listed."""
+FIRST_VERSION: Final = "0"
+"""Older than every fix, so that a release which is known has vulnerabilities in it."""
+
+
+class Inventories(Protocol):
+    """Finds what is attached to images."""
+
+    def inventories(self, line: Line, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
+        """Return the names of an image, and what may be inventories of it, fetched one after another.
+
+        Both raise RegistryError.
+        """
+        ...
+
+
+class OsvScanner:
+    """Implements `bot.ports.Scanner`. The API says nothing of its data's age: the run is what two scans have in common.
+
+    `send` are the registries besides the well-known public ones whose images' packages may be sent there.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        attached: Inventories,
+        *,
+        now: Callable[[], datetime],
+        send: Collection[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        target = Url.parse(url)
+        trust = HostTrust(insecure=target.scheme == "http")
+        http = HttpClient({target.authority: trust}, environment=environment or {})
+        self._api, self._attached, self._send = OsvApi(url, http), attached, frozenset(send)
+        self._scanner = ScannerIdentity(NAME, target.host, None, f"{now().isoformat()}")
+        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
+        self._releases: Once[str, bool] = Once()
+
+    def identity(self) -> ScannerIdentity:
+        """Return the API, asked in this run."""
+        return self._scanner
+
+    def scan(self, subject: Subject) -> ScanOutcome:
+        """Return what the API knows of the packages in the inventory of `subject`."""
+        if subject.line.host not in PUBLIC_HOSTS | self._send:
+            return NotScanned(Unscanned.NOT_SENT, f"name {subject.line.host} under `send` to have it asked about")
+        key = (subject.line.repository, subject.digest, subject.platform)
+        return self._scans.get(key, lambda: self._scan(subject))
+
+    def _scan(self, subject: Subject) -> ScanOutcome:
+        try:
+            names, documents = self._attached.inventories(subject.line, subject.digest, subject.platform)
+            packages, why = _read(documents, names)
+        except RegistryError as error:
+            return NotScanned(Unscanned.IMAGE_GONE) if error.is_absent else failed(str(error))
+        if not packages:
+            return NotScanned(Unscanned.SBOM_ABSENT, why)
+        of_system = [package for package in packages if package.type in SYSTEM_TYPES]
+        flaw = _flaw(of_system)
+        if flaw:
+            return flaw
+        family, release = release_of(of_system[0])
+        try:
+            findings = tuple(self._findings(packages))
+            known = any(finding.package_type in SYSTEM_TYPES for finding in findings) or self._knows(family, release)
+        except OsvError as error:
+            return failed(str(error))
+        except UnreadableReportError as error:
+            return failed(f"{self._scanner.version} answered what cannot be read: {error}")
+        system = f"{family} {release}".rstrip()
+        if not known:
+            return NotScanned(Unscanned.OS_UNSUPPORTED, system)
+        return Scan(self._scanner, system, merged(findings))
+
+    def _findings(self, packages: Sequence[Package]) -> Iterator[Finding]:
+        """Yield what the API knows. Raises OsvError, UnreadableReportError."""
+        types = {asked: package.type for package in packages if (asked := sought(package)) is not None}
+        for asked, identifiers in self._api.vulnerabilities(sorted(types)).items():
+            for identifier in identifiers:
+                yield from findings_of(self._api.record(identifier), asked, types[asked])
+
+    def _knows(self, family: str, release: str) -> bool:
+        """Say whether the API has anything about a release of which it found nothing. Raises OsvError."""
+        ecosystem = ecosystem_of(family, release)
+        if ecosystem is None:
+            return False
+
+        def ask() -> bool:
+            common = [Sought(ecosystem, name, FIRST_VERSION) for name in COMMON_SOURCES]
+            return any(self._api.vulnerabilities(common).values())
+
+        return is_rolling(family) or self._releases.get(ecosystem, ask)
+
+
+def _read(documents: Iterable[bytes], names: frozenset[Digest]) -> tuple[tuple[Package, ...], str]:
+    """Return the packages of the first inventory that has any, or why none has."""
+    why = ""
+    for content in documents:
+        try:
+            packages = parse_inventory(content, names)
+        except UnreadableReportError as error:
+            why = why or str(error)
+            continue
+        if packages:
+            return packages, ""
+        why = why or "the inventory names no packages"
+    return (), why
+
+
+def _flaw(of_system: Sequence[Package]) -> NotScanned | None:
+    """Say why the packages of a distribution in an inventory cannot be asked about."""
+    if not of_system:
+        return NotScanned(Unscanned.OS_UNKNOWN, "the inventory has no packages of a distribution")
+    releases = {release_of(package) for package in of_system}
+    family, release = release_of(of_system[0])
+    if len(releases) > 1 or ecosystem_of(family, release) is None:
+        named = sorted(" ".join(each).strip() or "of no distribution" for each in releases)
+        return NotScanned(Unscanned.OS_UNSUPPORTED, ", ".join(named))
+    if not is_rolling(family) and not any(package.source for package in of_system):
+        return NotScanned(Unscanned.SBOM_ABSENT, "the inventory does not name the source packages, which OSV knows")
+    return None

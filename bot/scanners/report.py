@@ -1,0 +1,185 @@
+"""Takes what somebody's own pipeline found from its report files, and believes no more of it than it says.
+
+A report is about an image where it names a digest of it, or its file is named after one (`sha256-<64 digits>.json`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from bot.core.platforms import is_same_platform
+from bot.model.errors import RegistryError
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.reference import Digest
+from bot.scanners._reports import Said, UnreadableReportError, parse_reports
+from bot.scanners._reports._said import digests_in
+
+MAX_FILES: Final = 10_000
+"""Of one folder with those inside it; a report for each image of a large fleet, for some days."""
+MAX_REPORT: Final = 64 * 1024 * 1024
+"""Bytes; the report of a full desktop image, all packages listed, takes ten megabytes."""
+SUFFIXES: Final = frozenset({".json", ".sarif"})
+
+Names = Callable[[Subject], frozenset[Digest]]
+"""All digests by which the image of a subject is known; raises RegistryError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One image in one report file."""
+
+    said: Said
+    """Without its findings: those of a folder would fill the memory, and few of them are asked for."""
+    digests: frozenset[Digest]
+    scanner: ScannerIdentity
+    at: datetime
+    """When its database was built, else when it was made, else when its file was written."""
+    path: Path
+    number: int
+    """Which of the reports in its file."""
+    place: str
+    """Its file, as messages call it."""
+
+
+class ReportScanner:
+    """Implements `bot.ports.Scanner`; looks into all reports once, when the first image is asked for.
+
+    `platform` is what images are for whose reports do not say. `one_run` says that the reports of each folder had one
+    database, where they do not say which; without it these are compared with nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        names: Names,
+        *,
+        now: Callable[[], datetime],
+        platform: str,
+        max_age: timedelta,
+        one_run: bool = False,
+    ) -> None:
+        self._path, self._names, self._now = path, names, now
+        self._platform, self._max_age, self._one_run = platform, max_age, one_run
+        self._lock = Lock()
+        self._found: tuple[tuple[_Found, ...], NotScanned | None] | None = None
+
+    def identity(self) -> None:
+        """Return nobody: each report says itself who made it."""
+
+    def scan(self, subject: Subject) -> ScanOutcome:
+        """Return what the newest report about `subject` says."""
+        found, trouble = self._read()
+        about = [each for each in found if subject.digest in each.digests]
+        if found and not any(self._is_for(each, subject.platform) for each in about):
+            try:
+                names = self._names(subject)
+            except RegistryError as error:
+                return NotScanned(Unscanned.FAILED, str(error))
+            about = [each for each in found if each.digests & names]
+        fitting = [each for each in about if self._is_for(each, subject.platform)]
+        if not about:
+            return trouble or NotScanned(Unscanned.NO_REPORT)
+        if not fitting:
+            platforms = sorted({each.said.platform or self._platform for each in about})
+            return NotScanned(Unscanned.PLATFORM_MISSING, f"its reports are about {', '.join(platforms)}")
+        newest = max(fitting, key=lambda each: (each.at, each.scanner.name, each.place))
+        return self._judged(newest, found)
+
+    def _is_for(self, found: _Found, platform: str) -> bool:
+        return is_same_platform(found.said.platform or self._platform, platform)
+
+    def _judged(self, found: _Found, all_found: Sequence[_Found]) -> ScanOutcome:
+        """Say whether the findings of a report mean something, and return them if they do."""
+        said = found.said
+        if self._now() - found.at > self._max_age:
+            return NotScanned(Unscanned.DATABASE_STALE, f"{found.place} is of {found.at:%Y-%m-%d}")
+        if said.flaw:
+            return said.flaw
+        if not said.shows_release and not _is_known(found, all_found):
+            why = f"nothing in the reports of {said.tool} shows that its database knows {said.release}"
+            return NotScanned(Unscanned.OS_UNSUPPORTED, why)
+        try:
+            findings = parse_reports(_content(found.path))[found.number].findings
+        except (OSError, UnreadableReportError, IndexError) as error:
+            return NotScanned(Unscanned.FAILED, f"{found.place} was changed while it was read: {error}")
+        return Scan(found.scanner, said.system, findings, said.created, said.label)
+
+    def _read(self) -> tuple[tuple[_Found, ...], NotScanned | None]:
+        """Return all reports, and what is wrong with those that cannot be read."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._read_all()
+            return self._found
+
+    def _read_all(self) -> tuple[tuple[_Found, ...], NotScanned | None]:
+        found: list[_Found] = []
+        troubles: list[str] = []
+        try:
+            for path in self._files(troubles):
+                try:
+                    found += self._read_one(path)
+                except UnreadableReportError as error:
+                    troubles.append(f"{self._place(path)} cannot be used: {error}")
+        except OSError as error:
+            troubles.append(f"{error.filename or self._path} could not be read: {error.strerror}")
+        more = f" (and {len(troubles) - 1} more like it)" if len(troubles) > 1 else ""
+        trouble = NotScanned(Unscanned.FAILED, f"no report is about it, but {troubles[0]}{more}") if troubles else None
+        return tuple(found), trouble
+
+    def _files(self, troubles: list[str]) -> Iterator[Path]:
+        """Yield the report files in the order of their names. Raises OSError."""
+        if not self._path.is_dir():
+            yield self._path
+            return
+        candidates = (path for path in self._path.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+        for number, path in enumerate(sorted(candidates)):
+            if number == MAX_FILES:
+                troubles.append(f"{self._path} has more than {MAX_FILES} reports")
+                return
+            yield path
+
+    def _read_one(self, path: Path) -> list[_Found]:
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        reports = parse_reports(_content(path))
+        by_name = digests_in([path.name]) if len(reports) == 1 else frozenset()
+        return [
+            _Found(
+                said=replace(said, findings=()),
+                digests=said.digests | by_name,
+                scanner=ScannerIdentity(said.tool, said.version, said.database, self._run_of(path, said)),
+                at=said.database or said.made or written,
+                path=path,
+                number=number,
+                place=self._place(path),
+            )
+            for number, said in enumerate(reports)
+        ]
+
+    def _run_of(self, path: Path, said: Said) -> str | None:
+        return self._place(path.parent) if self._one_run and said.database is None else None
+
+    def _place(self, path: Path) -> str:
+        return str(Path(self._path.name, path.relative_to(self._path))) if path != self._path else path.name
+
+
+def _content(path: Path) -> bytes:
+    """Return what a report file holds. Raises OSError, UnreadableReportError."""
+    with path.open("rb") as file:
+        content = file.read(MAX_REPORT + 1)
+    if len(content) > MAX_REPORT:
+        raise UnreadableReportError(f"the report has more than {MAX_REPORT} bytes")
+    return content
+
+
+def _is_known(found: _Found, all_found: Sequence[_Found]) -> bool:
+    """Say whether another report with the same database has findings in the same release."""
+    return any(
+        each.said.shows_release and each.said.release == found.said.release and each.scanner == found.scanner
+        for each in all_found
+        if found.scanner.database or found.scanner.run
+    )

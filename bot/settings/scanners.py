@@ -1,0 +1,118 @@
+"""Scanners as people write them in the config file: one shape for each kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, StrictBool
+from pydantic import Tag as Variant
+
+from bot.settings import fields, times, values
+from bot.settings.section import OneOrMore, Section, SomeOf
+
+
+class Scans(Section):
+    """Which images a scanner is for; all keys must match, and for a list one of its globs."""
+
+    image: OneOrMore[fields.ImageGlob] | None = None
+    """Globs over the canonical repository: `docker.io/library/*`."""
+
+
+class Auto(Section):
+    """Whatever is installed: Trivy, then Grype, else nobody."""
+
+    kind: Literal["auto"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+    database: fields.Database | None = None
+    """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Absent: Trivy's own."""
+    timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    """How long the scan of one image may take."""
+
+
+class Trivy(Section):
+    """Trivy, which must be there."""
+
+    kind: Literal["trivy"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+    database: fields.Database | None = None
+    """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Absent: Trivy's own."""
+    binary: fields.Text | None = None
+    """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
+    timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    """How long the scan of one image may take."""
+
+
+class Grype(Section):
+    """Grype, which must be there."""
+
+    kind: Literal["grype"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+    database: fields.Download | None = None
+    """The URL of the document that says where its database is: `.../v6/latest.json`. Absent: Grype's own."""
+    binary: fields.Text | None = None
+    """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
+    timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    """How long the scan of one image may take."""
+
+
+class Osv(Section):
+    """An OSV API, asked about the packages in the inventory (SBOM) that is attached to an image."""
+
+    kind: Literal["osv"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+    url: fields.Service
+    """Where the API is, without `/v1`: `https://api.osv.dev`."""
+    send: SomeOf[fields.Host] | None = None
+    """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
+
+
+class Report(Section):
+    """Reports that a pipeline of yours made, matched by digest: of Trivy, Grype, twistcli or Aqua, or in SARIF."""
+
+    kind: Literal["report"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+    path: fields.Text
+    """The report, or a folder whose `.json` and `.sarif` files are reports; relative to this file."""
+    platform: fields.Platform = values.DEFAULT_REPORT_PLATFORM
+    """What the images of those reports are for that do not say."""
+    one_run: StrictBool = False
+    """Whether you vouch that the reports of one folder had one database, where they do not say which they had."""
+    max_age: times.Age = values.DEFAULT_REPORT_AGE
+    """How old a report may be, or the database that it was made with where it says so."""
+
+
+class Nobody(Section):
+    """No scanner: these images are not scanned."""
+
+    kind: Literal["none"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+
+
+KINDS = ("auto", "trivy", "grype", "osv", "report", "none")
+
+
+def _variant(value: object) -> str | None:
+    return f"({value.get('kind')})" if isinstance(value, dict) else None
+
+
+Scanner = Annotated[
+    Annotated[Auto, Variant("(auto)")]
+    | Annotated[Trivy, Variant("(trivy)")]
+    | Annotated[Grype, Variant("(grype)")]
+    | Annotated[Osv, Variant("(osv)")]
+    | Annotated[Report, Variant("(report)")]
+    | Annotated[Nobody, Variant("(none)")],
+    Discriminator(_variant),
+]

@@ -1,0 +1,125 @@
+"""From the scanners of a config to who scans which image; what is heavy is imported when it is used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from bot.model.reference import ImageReference
+from bot.ports import Scanner, ScannerOf
+from bot.wiring.clock import SystemClock
+
+if TYPE_CHECKING:
+    from bot.registries.oci import OciRegistry
+    from bot.settings import GrypeSettings, OsvSettings, ReportSettings, ScannerSettings, Settings, TrivySettings
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+"""Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
+TRIVY_ENVIRONMENTS = (PROJECT / ".venv-trivy",)
+
+PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+"""What a scanner is told of the way out; our own requests read the same, lower case first."""
+
+
+def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) -> ScannerOf:
+    """Return who scans which image: the first that the config has for it; without one, nothing is scanned."""
+    from bot.scanners.choice import Choice
+
+    cache = cache or _cache_folder()
+    return Choice([(each.images, _scanner(each, registry, cache)) for each in settings.scanners])
+
+
+def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
+    from bot.scanners.none import MissingScanner, NoScanner
+    from bot.settings import AutoSettings, GrypeSettings, NobodySettings, OsvSettings, ReportSettings, TrivySettings
+
+    match chosen:
+        case NobodySettings():
+            return NoScanner()
+        case AutoSettings():
+            trivy = TrivySettings(database=chosen.database, timeout=chosen.timeout)
+            grype = GrypeSettings(timeout=chosen.timeout)
+            return _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or NoScanner()
+        case TrivySettings():
+            return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
+        case GrypeSettings():
+            return _grype(chosen, registry, cache) or MissingScanner(chosen.binary or "grype")
+        case OsvSettings():
+            return _osv(chosen, registry)
+        case ReportSettings():
+            return _report(chosen, registry)
+    assert_never(chosen)
+
+
+def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
+    """Return Trivy; None where it is not installed."""
+    from bot.scanners.trivy import TrivyScanner, find_trivy
+
+    binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
+    if binary is None:
+        return None
+    database = registry.named_address(ImageReference.parse(chosen.database)) if chosen.database else None
+    return TrivyScanner(
+        binary,
+        registry.pull_address,
+        cache / "trivy" / _cache_name(chosen.database),
+        now=SystemClock().now,
+        database=database,
+        timeout=chosen.timeout.total_seconds(),
+        proxies=_proxies(),
+    )
+
+
+def _grype(chosen: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
+    """Return Grype; None where it is not installed."""
+    from bot.scanners.grype import GrypeScanner, find_grype
+
+    binary = find_grype(chosen.binary)
+    if binary is None:
+        return None
+    return GrypeScanner(
+        binary,
+        registry.pull_address,
+        cache / "grype" / _cache_name(chosen.database),
+        now=SystemClock().now,
+        database=chosen.database,
+        timeout=chosen.timeout.total_seconds(),
+        proxies=_proxies(),
+    )
+
+
+def _proxies() -> dict[str, str]:
+    return {name.upper(): os.environ[name] for name in PROXIES if name in os.environ}
+
+
+def _osv(chosen: OsvSettings, registry: OciRegistry) -> Scanner:
+    from bot.scanners.osv import OsvScanner
+
+    now = SystemClock().now
+    return OsvScanner(chosen.url, registry.attachments(), now=now, send=chosen.send, environment=os.environ)
+
+
+def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
+    from bot.scanners.report import ReportScanner
+
+    return ReportScanner(
+        chosen.path,
+        lambda subject: registry.names(subject.line, subject.digest, subject.platform),
+        now=SystemClock().now,
+        platform=chosen.platform,
+        max_age=chosen.max_age,
+        one_run=chosen.one_run,
+    )
+
+
+def _cache_folder() -> Path:
+    """Return where databases of scanners outlive a run (https://specifications.freedesktop.org/basedir-spec/)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump"
+
+
+def _cache_name(database: str | None) -> str:
+    """Return a name for the cache of one database: what one database does not know, another may."""
+    import hashlib
+
+    return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]

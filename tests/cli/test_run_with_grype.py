@@ -1,0 +1,89 @@
+"""`run` with Grype, or with whatever is installed, as a person configures it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.git import Git
+from support.grype import GrypeStand, match, report
+
+pytestmark = pytest.mark.real("git")
+
+
+@pytest.fixture
+def stand(tmp_path, monkeypatch):
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return GrypeStand(folder)
+
+
+@pytest.fixture
+def run(tmp_path, basebump, config, loopback, stand):
+    """Run over a repository that is behind, with these scanners."""
+    old, new = (loopback.move("python", "3.12-slim", content) for content in ("old", "new"))
+    built = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+    stand.scene |= {
+        "built": f"{built:%Y-%m-%dT%H:%M:%SZ}",
+        "reports": {
+            old: report(match("CVE-2026-0001"), match("CVE-2026-0002"), built=built),
+            new: report(match("CVE-2026-0002"), built=built),
+        },
+    }
+    (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
+    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
+
+    def go(scanners: str):
+        path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: {scanners}\n")
+        return basebump("run", "--config", path)
+
+    return go
+
+
+def test_the_grype_that_is_named_scans(run, stand, tmp_path):
+    code, out, _ = run(f"[{{kind: grype, binary: {stand.program}}}]")
+    assert code == 0
+    assert "fixes 1, 0 new, 1 remain" in out
+    caches = {call["environment"]["GRYPE_DB_CACHE_DIR"] for call in stand.calls()}
+    assert caches == {str(tmp_path / "cache" / "basebump" / "grype" / "default")}
+
+
+def test_what_is_installed_scans_where_nothing_is_named(run, stand, monkeypatch):
+    monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
+    monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
+    assert "fixes 1, 0 new, 1 remain" in run("[{kind: auto}]")[1]
+
+
+def test_trivy_goes_first_where_both_are_installed(run, stand, monkeypatch, tmp_path):
+    trivy = tmp_path / "trivy"
+    trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
+    trivy.chmod(0o755)
+    monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: str(trivy))
+    monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
+    code, out, _ = run("[{kind: auto}]")
+    assert code == 1
+    assert "not scanned: the scanner failed" in out
+    assert not (stand.folder / "log").exists()
+
+
+def test_a_named_grype_that_is_missing_is_a_failure(run):
+    code, out, _ = run("[{kind: grype, binary: no-such-grype}]")
+    assert code == 1
+    assert "no-such-grype is not on this machine" in out
+
+
+def test_another_scanner_may_be_for_other_images(run, stand):
+    _, out, _ = run(
+        f"[{{kind: none, match: {{image: docker.io/library/python}}}}, {{kind: grype, binary: {stand.program}}}]"
+    )
+    assert "Nothing was scanned: no scanner is configured or installed." in out
+    assert not (stand.folder / "log").exists()
+
+
+def test_what_only_some_images_have_no_scanner_for_is_counted(run, stand, tmp_path, loopback):
+    loopback.move("nginx", "1", "now")
+    Git.create(tmp_path / "repositories" / "edge.git", {"Dockerfile": "FROM nginx:1\n"})
+    _, out, _ = run(f"[{{kind: grype, binary: {stand.program}, match: {{image: docker.io/library/python}}}}]")
+    assert "1 of 2 moves were not scanned: no scanner is configured or installed." in out

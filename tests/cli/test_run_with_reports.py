@@ -1,0 +1,71 @@
+"""`run` with reports that a pipeline made, as a person configures it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.git import Git
+
+from bot.demo.images import Package, debian_root, image, index, layer
+from bot.model.reference import Digest
+
+pytestmark = pytest.mark.real("git")
+
+
+def build(content: str):
+    return image([layer(debian_root("12.7", [Package("base-files", content)]))])
+
+
+def grype(manifest: Digest, *cves: str) -> str:
+    """Return what Grype reports of the image of one platform, which it knows by its manifest."""
+    artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
+    built = datetime.now(UTC) - timedelta(hours=2)
+    matches = [{"vulnerability": {"id": cve, "severity": "Critical"}, "artifact": artifact} for cve in cves]
+    return json.dumps(
+        {
+            "matches": matches,
+            "source": {"target": {"manifestDigest": manifest, "os": "linux", "architecture": "amd64"}},
+            "distro": {"name": "debian", "version": "12"},
+            "descriptor": {"name": "grype", "version": "0.110.0", "db": {"status": {"built": f"{built:%FT%H:00:00Z}"}}},
+        }
+    )
+
+
+@pytest.fixture
+def scene(tmp_path, config, loopback):
+    """A repository that is behind, and a folder for reports about its old and its new image."""
+    images = [build("old"), build("new")]
+    old, new = (loopback.store.tag("library/python", "3.12-slim", index([each])) for each in images)
+    folder = tmp_path / "repositories"
+    Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    path = config(f"forges: [{{kind: local, url: {folder}}}]\nscanners: [{{kind: report, path: reports}}]\n")
+    return path, reports, [each.digest for each in images], new
+
+
+def test_the_proposal_says_what_the_reports_of_both_images_say(basebump, scene):
+    config, reports, (old, new), _ = scene
+    (reports / "old.json").write_text(grype(old, "CVE-2026-0001", "CVE-2026-0002"))
+    (reports / "new.json").write_text(grype(new, "CVE-2026-0002"))
+    code, out, _ = basebump("run", "--config", config)
+    assert code == 0
+    assert "fixes 1 (1 critical), 0 new, 1 remain" in out
+
+
+def test_an_image_without_a_report_is_not_scanned_and_no_failure(basebump, scene):
+    config, reports, (old, _), _ = scene
+    (reports / "old.json").write_text(grype(old, "CVE-2026-0001"))
+    code, out, _ = basebump("run", "--config", config)
+    assert code == 0
+    assert "not scanned: no report is about it" in out
+
+
+def test_a_report_that_cannot_be_read_is_a_failure(basebump, scene):
+    config, reports, _, _ = scene
+    (reports / "new.json").write_text("<html>")
+    code, out, _ = basebump("run", "--config", config)
+    assert code == 1
+    assert "reports/new.json cannot be used: the report is no JSON" in out

@@ -1,0 +1,60 @@
+"""Who scans which image, and that scans by one are not mixed with those by another."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from support.values import digest, finding
+
+from bot.cli.terminal import NoProgress
+from bot.model.decision import Transition
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, Subject, Unscanned
+from bot.model.reference import Line
+from bot.pipeline.assess import assess
+from bot.pipeline.pool import SCANS
+from bot.scanners.choice import Choice
+from bot.scanners.none import NoScanner
+from bot.state.none import NoMemory
+
+OURS, HUB, QUAY = (
+    Line(name, "1") for name in ("registry.example.com/nginx", "docker.io/library/nginx", "quay.io/a/nginx")
+)
+OLD, NEW = digest("old"), digest("new")
+
+
+class Named:
+    """Finds one vulnerability in everything, and remembers what it was asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.asked = name, []
+
+    def identity(self) -> ScannerIdentity:
+        return ScannerIdentity(self.name, "1", datetime(2026, 11, 25, tzinfo=UTC))
+
+    def scan(self, subject: Subject) -> Scan:
+        self.asked.append(subject)
+        return Scan(self.identity(), "debian 12", (finding("CVE-2026-0001"),))
+
+
+def test_the_first_entry_that_matches_scans():
+    ours, hub, rest = Named("ours"), Named("hub"), Named("rest")
+    choice = Choice([(("registry.example.com/**",), ours), (("docker.io/**", "ghcr.io/**"), hub), ((), rest)])
+    assert [choice(line) for line in (OURS, HUB, QUAY)] == [ours, hub, rest]
+
+
+def test_what_no_entry_is_for_is_not_scanned():
+    nobody = Choice([(("docker.io/**",), Named("hub"))])(QUAY)
+    assert isinstance(nobody, NoScanner)
+    assert nobody.scan(Subject(QUAY, NEW, "linux/amd64")) == NotScanned(Unscanned.NO_SCANNER)
+
+
+def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_and_once_by_each():
+    ours, rest = Named("ours"), Named("rest")
+    choice = Choice([(("registry.example.com/**",), ours), ((), rest)])
+    moves = [Transition(line, OLD, NEW, "linux/amd64") for line in (OURS, HUB, QUAY)]
+    assessed = assess(moves, choice, NoMemory(), SCANS, NoProgress())
+    for move, name in zip(moves, ("ours", "rest", "rest"), strict=True):
+        evidence = assessed.evidence[move]
+        assert (evidence.old.scanner.name, evidence.new.scanner.name) == (name, name)
+        assert evidence.delta
+    assert len(ours.asked) == len(rest.asked) == 2

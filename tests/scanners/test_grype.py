@@ -1,0 +1,211 @@
+"""Grype as a scanner, over a program in its place: what it is told, what it may see, what becomes of what it says."""
+
+from __future__ import annotations
+
+import base64
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.grype import BUILT, NOW, GrypeStand, match, report
+from support.values import digest
+
+from bot.core.compare import compare
+from bot.model.errors import RegistryError
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, Severity, Subject, Unscanned
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+from bot.scanners.grype import find_grype
+
+LINE = Line("registry.example.com/base", "1")
+OLD, NEW = digest("old"), digest("new")
+
+
+def subject(image=NEW, platform="linux/amd64") -> Subject:
+    return Subject(LINE, image, platform)
+
+
+@pytest.fixture
+def stand(tmp_path):
+    return GrypeStand(tmp_path)
+
+
+def why(outcome) -> Unscanned:
+    assert isinstance(outcome, NotScanned), outcome
+    return outcome.why
+
+
+class TestFindings:
+    def test_old_and_new_are_scanned_with_one_database_and_compared(self, stand):
+        stand.scene["reports"] = {
+            OLD: report(match("CVE-2026-0001"), match("CVE-2026-0002")),
+            NEW: report(match("CVE-2026-0002")),
+        }
+        scanner = stand.scanner()
+        found = compare(scanner.scan(subject(OLD)), scanner.scan(subject()))
+        assert [finding.id for finding in found.delta.fixed] == ["CVE-2026-0001"]
+        assert scanner.identity() == found.new.scanner == ScannerIdentity("grype", "0.121.2", BUILT)
+        (finding,) = found.delta.remaining
+        assert (finding.severity, finding.fixed_in, finding.package_type) == (Severity.HIGH, "5.3-1", "deb")
+
+    def test_the_images_own_words_are_read_from_its_config(self, stand):
+        stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
+        scan = stand.scanner().scan(subject())
+        assert (scan.os, scan.created, scan.version) == ("debian 12", datetime(2026, 11, 1, 10, tzinfo=UTC), "12.7")
+
+    def test_an_image_is_scanned_once(self, stand):
+        stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
+        scanner = stand.scanner()
+        assert scanner.scan(subject()) == scanner.scan(subject())
+        assert [call["arguments"][0] for call in stand.calls()] == [
+            "version",
+            "db",
+            "db",
+            f"registry:{LINE.repository}@{NEW}",
+        ]
+
+    def test_no_findings_are_none_where_the_database_knows_the_release(self, stand):
+        stand.scene |= {"reports": {OLD: report(), NEW: report()}, "releases": ["debian:12"]}
+        scanner = stand.scanner()
+        assert scanner.scan(subject()).findings == ()
+        assert scanner.scan(subject(OLD)).findings == ()
+        assert [call["arguments"][:2] for call in stand.calls()].count(["db", "search"]) == 1
+
+    def test_findings_in_other_packages_do_not_show_that_it_does(self, stand):
+        npm = match("CVE-2026-0001", artifact={"name": "left-pad", "version": "1", "type": "npm"})
+        stand.scene["reports"] = {NEW: report(npm)}
+        assert why(stand.scanner().scan(subject())) is Unscanned.OS_UNSUPPORTED
+
+
+class TestWhatItMaySee:
+    def test_it_has_the_credential_of_the_one_registry_and_only_for_the_scan(self, stand):
+        stand.address |= {"username": "robot", "password": "right", "ca": "/ca.pem"}
+        stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
+        stand.scanner().scan(subject())
+        *before, scan = stand.calls()
+        assert [call["config"] for call in before] == [{}, {}, {}]
+        (host,) = scan["config"]["auths"]
+        assert host == "registry.example.com"
+        assert base64.b64decode(scan["config"]["auths"][host]["auth"]) == b"robot:right"
+        assert scan["environment"]["SSL_CERT_FILE"] == "/ca.pem"
+        assert "GRYPE_REGISTRY_INSECURE_USE_HTTP" not in scan["environment"]
+
+    def test_plain_http_is_allowed_where_the_operator_said_so(self, stand):
+        stand.address["insecure"] = True
+        stand.scanner().scan(subject())
+        assert stand.calls()[-1]["environment"]["GRYPE_REGISTRY_INSECURE_USE_HTTP"] == "true"
+
+    def test_its_database_may_be_downloaded_from_elsewhere(self, stand):
+        stand.scanner(database="https://mirror.example.com/latest.json").identity()
+        assert all(
+            call["environment"]["GRYPE_DB_UPDATE_URL"] == "https://mirror.example.com/latest.json"
+            for call in stand.calls()
+        )
+
+    def test_the_platform_is_asked_for(self, stand):
+        stand.scanner().scan(subject(platform="linux/arm64"))
+        arguments = stand.calls()[-1]["arguments"]
+        assert arguments[1:] == ["--platform", "linux/arm64", "--output", "json"]
+
+
+class TestNeverZero:
+    @pytest.mark.parametrize(
+        ("said", "state"),
+        [
+            (report(distro={"name": "", "version": "", "idLike": None}), Unscanned.OS_UNKNOWN),
+            (report(), Unscanned.OS_UNSUPPORTED),
+            (report(match("CVE-2026-0001"), architecture="arm64"), Unscanned.PLATFORM_MISSING),
+            (report(match("CVE-2026-0001"), built=BUILT - timedelta(hours=6)), Unscanned.DIFFERENT_DATABASE),
+            (
+                report(match("CVE-2026-0001"), alertsByPackage=[{"package": {}, "alerts": [{"type": "distro-eol"}]}]),
+                Unscanned.END_OF_LIFE,
+            ),
+            ({"matches": 3, "descriptor": {}}, Unscanned.FAILED),
+            ({}, Unscanned.FAILED),
+        ],
+    )
+    def test_a_report_that_says_nothing_of_the_image_is_no_scan(self, stand, said, state):
+        stand.scene["reports"] = {NEW: said}
+        assert why(stand.scanner().scan(subject())) is state
+
+    @pytest.mark.parametrize(
+        ("complaint", "state"),
+        [
+            ("GET https://x: MANIFEST_UNKNOWN: manifest unknown", Unscanned.IMAGE_GONE),
+            ("no child with platform linux/amd64 in index", Unscanned.PLATFORM_MISSING),
+            ("context deadline exceeded", Unscanned.TIMED_OUT),
+            ("unable to load image: UNAUTHORIZED", Unscanned.FAILED),
+        ],
+    )
+    def test_what_it_complains_about_has_a_name(self, stand, complaint, state):
+        stand.scene["complaint"] = complaint
+        assert why(stand.scanner().scan(subject())) is state
+
+    def test_one_that_repeats_a_credential_is_not_repeated(self, stand):
+        stand.address |= {"username": "robot", "password": "s3cret"}
+        stand.scene["complaint"] = "401 for robot:s3cret at https://robot:s3cret@registry.example.com"
+        outcome = stand.scanner().scan(subject())
+        assert why(outcome) is Unscanned.FAILED
+        assert "s3cret" not in outcome.detail
+
+    def test_one_that_hangs_is_ended(self, stand):
+        stand.scene |= {"reports": {NEW: report(match("CVE-2026-0001"))}, "seconds": 60}
+        scanner = stand.scanner(timeout=2.0)
+        assert why(scanner.scan(subject())) is Unscanned.TIMED_OUT
+
+    @pytest.mark.parametrize("version", ["0.105.0", "0.79.3", "[not provided]", ""])
+    def test_one_that_does_not_say_what_is_out_of_support_is_not_used(self, stand, version):
+        stand.scene["version"] = version
+        scanner = stand.scanner()
+        assert why(scanner.scan(subject())) is Unscanned.FAILED
+        assert "0.106 or later" in scanner.scan(subject()).detail
+        assert scanner.identity() is None
+
+    def test_a_database_that_is_too_old_is_stale(self, stand):
+        stand.scene["built"] = f"{NOW - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"
+        assert why(stand.scanner().scan(subject())) is Unscanned.DATABASE_STALE
+
+    def test_a_failed_download_does_not_matter_while_an_earlier_database_serves(self, stand):
+        stand.scene |= {"update": 1, "reports": {NEW: report(match("CVE-2026-0001"))}}
+        assert isinstance(stand.scanner().scan(subject()), Scan)
+
+    def test_without_any_database_the_reason_is_said(self, stand):
+        stand.scene |= {"built": "", "error": "database does not exist"}
+        outcome = stand.scanner().scan(subject())
+        assert why(outcome) is Unscanned.FAILED
+        assert "database does not exist" in outcome.detail
+
+    def test_a_program_that_is_not_there_is_no_scanner(self, stand, tmp_path):
+        assert why(stand.scanner(binary=str(tmp_path / "none")).scan(subject())) is Unscanned.NO_SCANNER
+
+    def test_an_address_that_cannot_be_had_fails(self, stand):
+        def pull(line, digest):
+            raise RegistryError(line.host, Reason.DENIED, "no credential", is_failure=True)
+
+        assert stand.scanner(pull=pull).scan(subject()) == NotScanned(Unscanned.FAILED, "no credential")
+
+
+def test_a_binary_that_is_named_is_the_one(stand, monkeypatch, tmp_path):
+    assert find_grype(str(stand.program)) == str(stand.program)
+    assert find_grype("no-such-grype") is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_grype() == str(stand.program)
+
+
+def test_it_runs_in_an_empty_folder_without_our_environment(stand, monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
+    monkeypatch.setenv("GRYPE_EXCLUDE", "**")
+    stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
+    stand.scanner(proxies={"HTTPS_PROXY": "http://proxy:3128"}).scan(subject())
+    for call in stand.calls():
+        assert call["here"] == []
+        environment = call["environment"]
+        assert "s3cret" not in environment.values()
+        assert "GRYPE_EXCLUDE" not in environment
+        assert environment["HOME"] != os.environ["HOME"]
+        assert environment["HTTPS_PROXY"] == "http://proxy:3128"
+        assert environment["GRYPE_DB_CACHE_DIR"] == str(stand.folder / "cache")
+        assert (environment["GRYPE_DB_AUTO_UPDATE"], environment["GRYPE_CHECK_FOR_APP_UPDATE"]) == (
+            "false",
+            "false",
+        )

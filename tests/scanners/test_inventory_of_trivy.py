@@ -1,0 +1,40 @@
+"""Inventories that the real Trivy makes of an image name the packages that the image lists, and their sources."""
+
+from __future__ import annotations
+
+import pytest
+from support.trivy import ALPINE_PACKAGES, OLD, alpine, debian
+
+from bot.demo.images import Package
+from bot.scanners._ecosystems import Sought, sought
+from bot.scanners._inventory import parse_inventory
+
+pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
+
+
+def inventory(stand, item, form: str) -> bytes:
+    """Return what Trivy prints as the inventory of an image."""
+    scanner, subject = stand.scanner(), stand.subject(item)
+    address = stand.pull(subject.line, subject.digest)
+    arguments = ["image", "--image-src", "remote", "--format", form, "--insecure", "--quiet", address.reference]
+    return scanner._program.run(arguments, address, timeout=60.0).output
+
+
+@pytest.mark.parametrize("form", ["spdx-json", "cyclonedx"])
+@pytest.mark.parametrize(
+    ("item", "packages", "ecosystem"),
+    [(debian(OLD), OLD, "Debian:13"), (alpine(), ALPINE_PACKAGES, "Alpine:v3.99")],
+    ids=["debian", "alpine"],
+)
+def test_every_package_is_asked_about_by_its_source(stand, item, packages, ecosystem, form):
+    found = parse_inventory(inventory(stand, item, form), frozenset())
+    assert {asked for asked in map(sought, found) if asked} == {
+        Sought(ecosystem, package.source_name, package.version) for package in packages
+    }
+
+
+@pytest.mark.parametrize("form", ["spdx-json", "cyclonedx"])
+def test_an_epoch_belongs_to_the_version_and_a_rebuild_does_not(stand, form):
+    item = debian((Package("libssl3", "1:3.5.0-1+b2", "openssl"),))
+    found = parse_inventory(inventory(stand, item, form), frozenset())
+    assert [asked for asked in map(sought, found) if asked] == [Sought("Debian:13", "openssl", "1:3.5.0-1")]

@@ -1,0 +1,330 @@
+"""An OSV API as a scanner, over an emulator of it and images with inventories attached."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from support.listener import Listener, Reply
+from support.osv import (
+    CYCLONEDX,
+    IN_TOTO,
+    SPDX,
+    OsvStand,
+    by_buildkit,
+    cyclonedx,
+    debian,
+    dsse,
+    listing,
+    record,
+    referring,
+    spdx,
+    statement,
+)
+
+from bot.core.compare import compare
+from bot.demo.images import OCI_INDEX, ImageStore, digest_of, image, index, layer
+from bot.demo.registry import LoopbackRegistry
+from bot.model.evidence import NotScanned, Scan, Severity, Subject, Unscanned
+from bot.model.reference import Line
+from bot.registries.access import RegistryEntry
+from bot.registries.oci import OciRegistry
+from bot.scanners import _osvapi
+from bot.scanners.osv import OsvScanner
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+OLD, NEW = (image([layer({"content": word})]) for word in (b"old", b"new"))
+LINE = Line("docker.io/library/base", "1")
+OPENSSL = "pkg:deb/debian/libssl3@{}?arch=amd64&distro=debian-12&upstream=openssl"
+BASH = "pkg:deb/debian/bash@5.2-1?arch=amd64&distro=debian-12"
+
+
+class Scene:
+    """A registry that plays Docker Hub, an API, and the scanner between them."""
+
+    def __init__(self, registry: LoopbackRegistry, store: ImageStore) -> None:
+        self.registry, self.store = registry, store
+        self.hub = OciRegistry(
+            [
+                RegistryEntry("docker.io", mirror=registry.host, insecure=True),
+                RegistryEntry("registry.example.com", mirror=registry.host, insecure=True),
+            ],
+            environment={},
+            sleep=lambda _: None,
+        )
+
+    def scanner(self, stand: OsvStand, **options) -> OsvScanner:
+        return OsvScanner(stand.listener.url, self.hub.attachments(), now=lambda: NOW, **options)
+
+    def push(self, item, line: Line = LINE, platform: str = "linux/amd64") -> Subject:
+        return Subject(line, self.store.put(line.path, item), platform)
+
+    def inventory(self, inventory: dict, made=NEW, kind: str = SPDX) -> Subject:
+        """Push an image with an inventory that BuildKit put beside it."""
+        return self.push(by_buildkit(made, statement(inventory, made.digest, predicate_type=kind)))
+
+
+@pytest.fixture
+def scene():
+    store = ImageStore()
+    with LoopbackRegistry(store) as registry:
+        yield Scene(registry, store)
+
+
+@pytest.fixture
+def api():
+    """Start an API with these records; it ends with the test."""
+    stands: list[OsvStand] = []
+
+    def start(*records: dict, **options) -> OsvStand:
+        stand = OsvStand(*records, **options)
+        stand.listener.__enter__()
+        stands.append(stand)
+        return stand
+
+    yield start
+    for stand in stands:
+        stand.listener.__exit__()
+
+
+def ids(outcome) -> set[str]:
+    assert isinstance(outcome, Scan), outcome
+    return {finding.id for finding in outcome.findings}
+
+
+def why(outcome) -> Unscanned:
+    assert isinstance(outcome, NotScanned), outcome
+    return outcome.why
+
+
+class TestFindings:
+    def test_old_and_new_are_asked_about_by_their_sources_and_compared(self, scene, api):
+        stand = api(debian("CVE-2026-0001", "openssl", "3.0.2-1"), debian("CVE-2026-0002", "bash"))
+        old = scene.inventory(spdx(OPENSSL.format("3.0.1-1"), BASH), OLD)
+        new = scene.inventory(spdx(OPENSSL.format("3.0.2-1"), BASH))
+        scanner = scene.scanner(stand)
+        found = compare(scanner.scan(old), scanner.scan(new))
+        (fixed,) = found.delta.fixed
+        assert (fixed.id, fixed.package, fixed.installed, fixed.fixed_in) == (
+            "CVE-2026-0001",
+            "openssl",
+            "3.0.1-1",
+            "3.0.2-1",
+        )
+        assert [finding.id for finding in found.delta.remaining] == ["CVE-2026-0002"]
+        assert not found.delta.introduced
+        assert (found.new.os, found.new.scanner) == ("debian 12", scanner.identity())
+
+    def test_each_package_and_each_record_is_asked_for_once_in_a_run(self, scene, api):
+        stand = api(debian("CVE-2026-0002", "bash"))
+        scanner = scene.scanner(stand)
+        for made in (OLD, NEW):
+            assert ids(scanner.scan(scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1")), made))) == {"CVE-2026-0002"}
+        assert stand.listener.asked == ["POST /v1/querybatch", "GET /v1/vulns/DEBIAN-CVE-2026-0002"]
+
+    def test_two_runs_are_not_compared(self, scene, api):
+        stand = api(debian("CVE-2026-0002", "bash"))
+        old, new = (scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1")), made) for made in (OLD, NEW))
+        first = OsvScanner(stand.listener.url, scene.hub.attachments(), now=lambda: NOW.replace(hour=1))
+        assert compare(first.scan(old), scene.scanner(stand).scan(new)).delta is None
+
+    def test_libraries_are_found_beside_the_distribution(self, scene, api):
+        advisory = record(
+            "GHSA-aaaa-bbbb-cccc",
+            "npm",
+            "@scope/left-pad",
+            "2.0.0",
+            aliases=["CVE-2026-0003"],
+            severity=[{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
+        )
+        stand = api(advisory, debian("CVE-2026-0002", "bash"))
+        subject = scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1"), "pkg:npm/%40scope/left-pad@1.0.0"))
+        found = {finding.id: finding for finding in scene.scanner(stand).scan(subject).findings}
+        assert found["CVE-2026-0003"].severity is Severity.CRITICAL
+        assert (found["CVE-2026-0003"].package_type, found["CVE-2026-0002"].package_type) == ("npm", "deb")
+
+    def test_an_answer_of_several_pages_is_read_whole(self, scene, api):
+        cves = {f"CVE-2026-{number:04}" for number in range(7)}
+        stand = api(*(debian(cve, "bash") for cve in cves), page=3)
+        assert ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == cves
+
+    def test_more_packages_than_fit_one_question_are_asked_about_in_several(self, scene, api, monkeypatch):
+        monkeypatch.setattr(_osvapi, "MAX_QUERIES", 2)
+        stand = api(debian("CVE-2026-0002", "bash"))
+        many = [f"pkg:npm/package-{number}@1" for number in range(5)]
+        assert ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"), *many))))
+        assert stand.listener.asked.count("POST /v1/querybatch") == 4
+
+    def test_what_was_withdrawn_is_no_vulnerability(self, scene, api):
+        gone = debian("CVE-2026-0001", "bash") | {"withdrawn": "2026-11-02T00:00:00Z"}
+        stand = api(debian("CVE-2026-0002", "bash"), gone)
+        assert ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == {"CVE-2026-0002"}
+
+    def test_no_findings_are_none_where_the_api_knows_the_release(self, scene, api):
+        stand = api(debian("CVE-2026-0001", "openssl", "3.0.2-1"))
+        subject = scene.inventory(spdx(OPENSSL.format("3.0.2-1"), BASH))
+        assert scene.scanner(stand).scan(subject).findings == ()
+        assert ("Debian:12", "openssl", "0") in stand.sent
+
+
+class TestInventories:
+    """Wherever an inventory is attached, it is found; and believed only where it is about the image."""
+
+    def found(self, scene, api, subject) -> set[str]:
+        return ids(scene.scanner(api(debian("CVE-2026-0002", "bash"))).scan(subject))
+
+    @property
+    def inventory(self) -> dict:
+        return spdx(BASH, OPENSSL.format("1"))
+
+    def test_beside_the_image_of_its_platform_in_the_index(self, scene, api):
+        arm = image([layer({"a": b"arm"})], platform="linux/arm64")
+        both = by_buildkit(NEW, statement(self.inventory, NEW.digest))
+        pushed = index([arm, *both.children])
+        assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
+        assert why(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64"))) is Unscanned.SBOM_ABSENT
+
+    def test_after_other_statements(self, scene, api):
+        provenance = statement({"buildType": "x"}, NEW.digest, predicate_type="https://slsa.dev/provenance/v1")
+        pushed = by_buildkit(NEW, provenance, statement(self.inventory, NEW.digest))
+        assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
+
+    @pytest.mark.parametrize(
+        ("media_type", "wrap"),
+        [
+            ("application/vnd.dsse.envelope.v1+json", dsse),
+            ("application/vnd.dev.sigstore.bundle.v0.3+json", lambda signed: {"dsseEnvelope": dsse(signed)}),
+            (IN_TOTO, lambda signed: signed),
+            ("application/spdx+json", lambda signed: signed["predicate"]),
+        ],
+    )
+    def test_as_a_referrer_under_the_tag_in_place_of_the_api(self, scene, api, media_type, wrap):
+        subject = scene.push(NEW)
+        made, descriptor = referring(media_type, wrap(statement(self.inventory, NEW.digest)))
+        scene.store.put(LINE.path, made)
+        scene.store.tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
+        assert self.found(scene, api, subject) == {"CVE-2026-0002"}
+
+    def test_as_a_referrer_by_the_api(self, api):
+        made, descriptor = referring(
+            "application/vnd.dsse.envelope.v1+json", dsse(statement(self.inventory, NEW.digest))
+        )
+        other = {**descriptor, "annotations": {"dev.sigstore.bundle.predicateType": "https://slsa.dev/provenance/v1"}}
+        blobs = {digest_of(blob): blob for blob in made.blobs}
+
+        def answer(received):
+            _, _, kind, reference = received.path.removeprefix("/v2/").rsplit("/", 3)
+            if kind == "referrers":
+                listed = {"manifests": [{**other, "digest": OLD.digest}, descriptor]}
+                return Reply(200, json.dumps(listed).encode(), {"Content-Type": OCI_INDEX})
+            if kind == "blobs":
+                return Reply(200, blobs[reference])
+            item = {NEW.digest: NEW, made.digest: made}[reference]
+            return Reply(200, item.content, {"Content-Type": item.media_type})
+
+        with Listener(answer) as listener:
+            hub = OciRegistry([RegistryEntry("docker.io", mirror=listener.host, insecure=True)], environment={})
+            stand = api(debian("CVE-2026-0002", "bash"))
+            scanner = OsvScanner(stand.listener.url, hub.attachments(), now=lambda: NOW)
+            assert ids(scanner.scan(Subject(LINE, NEW.digest, "linux/amd64"))) == {"CVE-2026-0002"}
+        assert not any(OLD.digest in asked for asked in listener.asked), "what is something else is not fetched"
+
+    def test_what_the_registry_lost_of_it_is_as_if_it_were_not_there(self, scene, api):
+        subject = scene.push(NEW)
+        _, descriptor = referring(IN_TOTO, statement(self.inventory, NEW.digest))
+        scene.store.tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
+        assert why(scene.scanner(api()).scan(subject)) is Unscanned.SBOM_ABSENT
+
+    def test_after_the_first_that_serves_no_other_is_fetched(self, scene, api):
+        assert self.found(scene, api, scene.inventory(self.inventory))
+        assert not any("sha256-" in served.path or "referrers" in served.path for served in scene.registry.served)
+
+    def test_as_cyclonedx(self, scene, api):
+        bom = cyclonedx(BASH, OPENSSL.format("1"))
+        assert self.found(scene, api, scene.inventory(bom, kind=CYCLONEDX)) == {"CVE-2026-0002"}
+
+
+class TestNeverZero:
+    @pytest.mark.parametrize(
+        ("inventory", "state"),
+        [
+            (spdx("pkg:npm/left-pad@1"), Unscanned.OS_UNKNOWN),
+            (spdx(), Unscanned.SBOM_ABSENT),
+            (spdx(BASH, OPENSSL.format("1")), Unscanned.OS_UNSUPPORTED),
+            (spdx("pkg:rpm/fedora/bash@5?distro=fedora-42&upstream=bash-5.src.rpm"), Unscanned.OS_UNSUPPORTED),
+            (spdx(BASH, OPENSSL.format("1").replace("debian-12", "debian-13")), Unscanned.OS_UNSUPPORTED),
+            (spdx(BASH), Unscanned.SBOM_ABSENT),
+            ({"neither": 1}, Unscanned.SBOM_ABSENT),
+        ],
+    )
+    def test_an_inventory_that_says_too_little_is_no_scan(self, scene, api, inventory, state):
+        assert why(scene.scanner(api()).scan(scene.inventory(inventory))) is state
+
+    def test_an_image_without_an_inventory_is_not_scanned_and_nothing_is_asked(self, scene, api):
+        stand = api()
+        assert why(scene.scanner(stand).scan(scene.push(NEW))) is Unscanned.SBOM_ABSENT
+        assert not stand.listener.received
+
+    def test_an_image_that_is_gone_is_gone(self, scene, api):
+        assert why(scene.scanner(api()).scan(Subject(LINE, NEW.digest, "linux/amd64"))) is Unscanned.IMAGE_GONE
+
+    @pytest.mark.parametrize("status", [400, 404, 403])
+    def test_an_api_that_refuses_fails(self, scene, api, status):
+        stand = api()
+        stand.status = status
+        outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
+        assert why(outcome) is Unscanned.FAILED
+        assert str(status) in outcome.detail
+
+    def test_a_record_that_is_not_there_fails(self, scene, api):
+        stand = api(debian("CVE-2026-0002", "bash"))
+        stand.records["DEBIAN-CVE-2026-0002"]["id"] = "DEBIAN-CVE-2026-0099"
+        outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
+        assert why(outcome) is Unscanned.FAILED
+
+    def test_too_much_is_refused(self, scene, api, monkeypatch):
+        monkeypatch.setattr(_osvapi, "MAX_RECORDS", 1)
+        stand = api(debian("CVE-2026-0001", "bash"), debian("CVE-2026-0002", "bash"))
+        assert "more than 1" in scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1")))).detail
+
+
+# ---- what a private image holds goes to nobody who was not named --------------------------------------------------
+
+OURS = Line("registry.example.com/base", "1")
+
+
+def test_packages_of_a_private_registry_are_not_sent(scene, api):
+    stand = api(debian("CVE-2026-0002", "bash"))
+    made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
+    outcome = scene.scanner(stand).scan(scene.push(made, OURS))
+    assert why(outcome) is Unscanned.NOT_SENT
+    assert "registry.example.com" in outcome.detail
+    assert not stand.listener.received
+
+
+def test_unless_the_registry_is_named(scene, api):
+    stand = api(debian("CVE-2026-0002", "bash"))
+    made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
+    scanner = scene.scanner(stand, send=["registry.example.com"])
+    assert ids(scanner.scan(scene.push(made, OURS))) == {"CVE-2026-0002"}
+
+
+def test_nothing_is_sent_but_names_and_versions(scene, api):
+    stand = api(debian("CVE-2026-0002", "bash"))
+    scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
+    (post, *_) = stand.listener.received
+    assert json.loads(post.body) == {
+        "queries": [
+            {"package": {"ecosystem": "Debian:12", "name": name}, "version": version}
+            for name, version in (("bash", "5.2-1"), ("openssl", "1"))
+        ]
+    }
+    assert "authorization" not in post.headers
+
+
+def test_an_attestation_about_another_image_is_not_believed(scene, api):
+    inventory = spdx(BASH, OPENSSL.format("1"))
+    outcome = scene.scanner(api()).scan(scene.push(by_buildkit(NEW, statement(inventory, OLD.digest))))
+    assert why(outcome) is Unscanned.SBOM_ABSENT
+    assert outcome.detail == "the attestation is about another image"

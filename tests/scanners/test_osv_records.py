@@ -1,0 +1,168 @@
+"""What OSV is asked, and what its records say: names, ecosystems, scores."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.osv import debian, record
+from support.values import digest
+
+from bot.model.evidence import Severity
+from bot.scanners._cvss import base_score, severity_of_vector
+from bot.scanners._ecosystems import Sought, sought
+from bot.scanners._inventory import parse_inventory, parse_purl
+from bot.scanners._json import UnreadableReportError
+from bot.scanners._osvrecord import findings_of
+
+GRYPE = Path(__file__).parent / "reports" / "grype.json"
+
+
+@pytest.mark.parametrize(
+    ("purl", "wanted"),
+    [
+        ("pkg:deb/debian/bash@5.2-1?distro=debian-12", ("Debian:12", "bash", "5.2-1")),
+        ("pkg:deb/debian/bash@5.2-1?distro=debian-12.11", ("Debian:12", "bash", "5.2-1")),
+        ("pkg:deb/debian/bash@5.2-1?distro=bookworm", ("Debian:12", "bash", "5.2-1")),
+        ("pkg:deb/debian/bash@5.2?os_distro=bookworm&os_name=debian&os_version=12", ("Debian:12", "bash", "5.2")),
+        ("pkg:deb/debian/a@1%2Bdfsg-1%2Bb2?distro=debian-13&upstream=b", ("Debian:13", "b", "1+dfsg-1")),
+        ("pkg:deb/debian/a@1?distro=debian-13&upstream=b%402%3A3-1", ("Debian:13", "b", "2:3-1")),
+        ("pkg:deb/debian/a@3-1%2Bb1?distro=debian-13&epoch=2&upstream=b", ("Debian:13", "b", "2:3-1")),
+        ("pkg:apk/alpine/a@1-r0?distro=3.20.3", ("Alpine:v3.20", "a", "1-r0")),
+        ("pkg:deb/ubuntu/a@1?distro=ubuntu-24.04", ("Ubuntu:24.04:LTS", "a", "1")),
+        ("pkg:deb/ubuntu/a@1?distro=ubuntu-24.10", ("Ubuntu:24.10", "a", "1")),
+        ("pkg:deb/ubuntu/a@1?distro=ubuntu-23.04", ("Ubuntu:23.04", "a", "1")),
+        ("pkg:apk/alpine/libcrypto3@3-r0?distro=alpine-3.20.3&upstream=openssl", ("Alpine:v3.20", "openssl", "3-r0")),
+        ("pkg:apk/wolfi/a@1-r0?distro=wolfi-20230201", ("Wolfi", "a", "1-r0")),
+        ("pkg:apk/chainguard/a@1-r0?distro=chainguard", ("Chainguard", "a", "1-r0")),
+        ("pkg:rpm/rocky/a@1?distro=rocky-9.3", ("Rocky Linux:9", "a", "1")),
+        ("pkg:rpm/fedora/a@1?distro=fedora-42", None),
+        ("pkg:npm/%40scope/name@1.0.0", ("npm", "@scope/name", "1.0.0")),
+        ("pkg:maven/org.acme/thing@1.0", ("Maven", "org.acme:thing", "1.0")),
+        ("pkg:golang/github.com/acme/thing@v1.0.0#cmd", ("Go", "github.com/acme/thing", "v1.0.0")),
+        ("pkg:pypi/requests@2.0", ("PyPI", "requests", "2.0")),
+        ("pkg:generic/thing@1", None),
+    ],
+)
+def test_a_package_is_asked_about_by_the_name_that_osv_has_for_it(purl, wanted):
+    assert sought(parse_purl(purl)) == (Sought(*wanted) if wanted else None)
+
+
+@pytest.mark.parametrize("written", ["", "pkg:", "pkg:npm/a", "pkg:npm@1", "npm/a@1", "pkg:npm/@1", "https://x/y@1"])
+def test_what_names_no_package_with_a_version_is_passed_over(written):
+    assert parse_purl(written) is None
+
+
+def vectors() -> dict[str, float]:
+    """Return every CVSS 3 vector of a real report with the score that Grype says it has."""
+    report = json.loads(GRYPE.read_bytes())
+    rated = [each for match in report["matches"] for each in (match["vulnerability"], *match["relatedVulnerabilities"])]
+    return {
+        each["vector"]: each["metrics"]["baseScore"]
+        for vulnerability in rated
+        for each in vulnerability["cvss"]
+        if each["version"].startswith("3.")
+    }
+
+
+def test_every_score_of_a_real_report_is_worked_out_alike():
+    wanted = vectors()
+    assert len(wanted) > 5
+    assert {vector: base_score(vector) for vector in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("vector", "score", "severity"),
+    [
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8, Severity.CRITICAL),
+        ("CVSS:3.1/AV:N/AC:H/PR:L/UI:N/S:C/C:H/I:H/A:H", 8.5, Severity.HIGH),
+        ("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1, Severity.MEDIUM),
+        ("CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N", 1.6, Severity.LOW),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0, Severity.UNKNOWN),
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:P/RL:O", 9.8, Severity.CRITICAL),
+        ("CVSS:3.1/AV:N", None, Severity.UNKNOWN),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", None, Severity.UNKNOWN),
+        ("AV:N/AC:L/Au:N/C:P/I:P/A:P", None, Severity.UNKNOWN),
+        ("", None, Severity.UNKNOWN),
+    ],
+)
+def test_a_vector_has_the_score_of_the_specification(vector, score, severity):
+    assert base_score(vector) == score
+    assert severity_of_vector(vector) is severity
+
+
+BASH = Sought("Debian:12", "bash", "5.2-1")
+HIGH_SCORE = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}]
+
+
+def findings(each: dict, package: Sought = BASH, kind: str = "deb"):
+    return list(findings_of(each, package, kind))
+
+
+@pytest.mark.parametrize(
+    ("each", "severity"),
+    [
+        (debian("CVE-2026-0001", "bash"), Severity.UNKNOWN),
+        (debian("CVE-2026-0001", "bash", severity=HIGH_SCORE), Severity.HIGH),
+        (debian("CVE-2026-0001", "bash", severity=HIGH_SCORE, specific={"urgency": "unimportant"}), Severity.LOW),
+        (debian("CVE-2026-0001", "bash", severity=[{"type": "Ubuntu", "score": "medium"}]), Severity.MEDIUM),
+        (debian("CVE-2026-0001", "bash", database_specific={"severity": "MODERATE"}), Severity.MEDIUM),
+        (debian("CVE-2026-0001", "bash", severity=[{"type": "CVSS_V4", "score": "CVSS:4.0/AV:N"}]), Severity.UNKNOWN),
+    ],
+)
+def test_the_word_of_the_distribution_goes_before_the_score(each, severity):
+    (finding,) = findings(each)
+    assert finding.severity is severity
+
+
+def test_an_advisory_of_a_distribution_is_about_the_cves_that_it_names_wherever_it_does():
+    named = {"upstream": ["CVE-2026-0001", "CVE-2026-0002"]}, {"related": ["CVE-2026-0001", "CVE-2026-0002"]}
+    for each in named:
+        found = findings(record("DSA-1-1", "Debian:12", "bash", "5.3-1", **each))
+        assert [finding.id for finding in found] == ["CVE-2026-0001", "CVE-2026-0002"]
+        assert {finding.fixed_in for finding in found} == {"5.3-1"}
+
+
+def test_what_a_library_is_related_to_is_something_else():
+    each = record("GHSA-aaaa-bbbb-cccc", "npm", "left-pad", related=["CVE-2026-0001"])
+    (finding,) = findings(each, Sought("npm", "left-pad", "1"), "npm")
+    assert finding.id == "GHSA-aaaa-bbbb-cccc"
+
+
+def test_only_the_fixes_of_the_package_itself_are_its_fixes():
+    each = debian("CVE-2026-0001", "bash", "5.3-1")
+    each["affected"].append(debian("CVE-2026-0001", "bash", "9.9-1", release="13")["affected"][0])
+    (finding,) = findings(each)
+    assert finding.fixed_in == "5.3-1"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+WRAPPINGS = ("spdxVersion", "packages", "bomFormat", "components", "payload", "dsseEnvelope", "predicate", "subject")
+
+
+@given(st.dictionaries(st.sampled_from(WRAPPINGS), json_values | st.just("CycloneDX")))
+def test_any_inventory_is_read_or_refused(value):
+    with contextlib.suppress(UnreadableReportError):
+        parse_inventory(json.dumps(value).encode(), frozenset({digest("a")}))
+
+
+@given(st.dictionaries(st.sampled_from(list(debian("CVE-2026-0001", "bash"))), json_values))
+def test_any_record_is_read_or_refused(value):
+    with contextlib.suppress(UnreadableReportError):
+        findings(debian("CVE-2026-0001", "bash") | value)
+
+
+def test_an_inventory_that_wraps_itself_ends():
+    nested: dict = {}
+    for _ in range(50):
+        nested = {"dsseEnvelope": nested}
+    with pytest.raises(UnreadableReportError, match="too deep"):
+        parse_inventory(json.dumps(nested).encode(), frozenset())

@@ -1,0 +1,234 @@
+"""Reports that other programs wrote, read and counted again from the files themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.model.evidence import Severity, Unscanned
+from bot.scanners._json import UnreadableReportError
+from bot.scanners._reports import parse_reports
+
+FOLDER = Path(__file__).parent / "reports"
+REPORTS = sorted(path.name for path in FOLDER.iterdir() if path.suffix in {".json", ".sarif"})
+
+
+def said(name: str):
+    (only,) = parse_reports((FOLDER / name).read_bytes())
+    return only
+
+
+def raw(name: str) -> dict:
+    return json.loads((FOLDER / name).read_bytes())
+
+
+def pairs(name: str) -> set[tuple[str, str]]:
+    return {(finding.id, finding.package) for finding in said(name).findings}
+
+
+def test_a_report_of_trivy_has_every_vulnerability_of_every_package():
+    report = raw("trivy.json")
+    listed = {
+        (each["VulnerabilityID"], each["PkgName"]) for result in report["Results"] for each in result["Vulnerabilities"]
+    }
+    found = said("trivy.json")
+    assert pairs("trivy.json") == listed
+    assert (found.tool, found.version, found.system, found.platform) == ("trivy", "dev", "debian 10.1", "linux/amd64")
+    assert found.digests == {report["Metadata"]["ImageID"]}
+    assert found.made == datetime(2021, 8, 25, 12, 20, 30, tzinfo=UTC)
+    assert (found.database, found.flaw) == (None, None)
+
+
+def test_a_report_of_grype_has_the_cves_that_its_advisories_are_about():
+    report = raw("grype.json")
+    advisories = {each["vulnerability"]["id"] for each in report["matches"]}
+    cves = {
+        related["id"]
+        for each in report["matches"]
+        for related in each["relatedVulnerabilities"]
+        if not each["vulnerability"]["id"].startswith("CVE-")
+    }
+    own = {identifier for identifier in advisories if identifier.startswith("CVE-")}
+    found = said("grype.json")
+    assert {finding.id for finding in found.findings} == cves | own
+    assert any(identifier.startswith("ALAS-") for identifier in advisories)
+    assert (found.tool, found.version, found.system) == ("grype", "0.79.3", "amazonlinux 2")
+    assert found.platform == "linux/arm64"
+    assert found.database == datetime(2024, 8, 29, 1, 31, 52, tzinfo=UTC)
+    target = report["source"]["target"]
+    assert found.digests == {target["manifestDigest"], target["imageID"]}
+
+
+def test_a_report_of_twistcli_counts_what_it_counts_itself():
+    (result,) = raw("twistcli.json")["results"]
+    found = said("twistcli.json")
+    counted = Counter(finding.severity.word for finding in found.findings)
+    assert {**counted, "total": len(found.findings)} == result["vulnerabilityDistribution"]
+    assert found.digests == {result["id"], result["digest"]}
+    assert (found.system, found.release) == (result["distro"], "RHEL8")
+    assert {finding.package_type for finding in found.findings} <= {each["type"] for each in result["packages"]} | {""}
+    fixed = {each["packageName"] for each in result["vulnerabilities"] if each["status"].startswith("fixed in ")}
+    assert {finding.package for finding in found.findings if finding.fixed_in} == fixed
+
+
+def test_a_report_of_aqua_has_every_vulnerability_of_every_resource():
+    report = raw("aqua.json")
+    listed = {
+        (each["name"], resource["resource"].get("src_name") or resource["resource"]["name"])
+        for resource in report["resources"]
+        for each in resource.get("vulnerabilities", ())
+    }
+    found = said("aqua.json")
+    assert pairs("aqua.json") == listed
+    assert (found.tool, found.system, found.platform) == ("aqua", "alpine 3.8.4", "linux/amd64")
+    assert found.digests == {report["digest"]}
+    assert found.database == datetime.fromtimestamp(report["data_date"], UTC)
+
+
+@pytest.mark.parametrize("name", ["trivy.sarif", "grype.sarif"])
+def test_sarif_has_a_finding_for_every_result(name):
+    (run,) = raw(name)["runs"]
+    found = said(name)
+    assert len(found.findings) == len(run["results"])
+    assert found.tool == run["tool"]["driver"]["name"].lower()
+    assert all(finding.package and finding.installed and finding.severity for finding in found.findings)
+    assert {finding.id for finding in found.findings} <= {
+        rule["help"]["text"].split("\n")[0].removeprefix("Vulnerability ") for rule in run["tool"]["driver"]["rules"]
+    }
+
+
+def test_sarif_of_trivy_names_the_image_and_the_versions():
+    found = said("trivy.sarif")
+    assert found.digests == {raw("trivy.sarif")["runs"][0]["properties"]["imageID"]}
+    assert {finding.fixed_in for finding in found.findings} == {"1.1.1d-r0", "1.1.1d-r2"}
+
+
+def test_sarif_without_results_says_nothing():
+    document = raw("trivy.sarif")
+    document["runs"][0]["results"] = []
+    (found,) = parse_reports(json.dumps(document).encode())
+    assert found.flaw.why is Unscanned.OS_UNKNOWN
+
+
+def test_sarif_about_something_else_than_packages_is_refused():
+    document = raw("trivy.sarif")
+    document["runs"][0]["results"][0]["message"]["text"] = "a password stands in this file"
+    with pytest.raises(UnreadableReportError, match="which package"):
+        parse_reports(json.dumps(document).encode())
+
+
+def altered(name: str, **changes) -> bytes:
+    return json.dumps({**raw(name), **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "state"),
+    [
+        (altered("grype.json", distro={"name": "", "version": "", "idLike": None}), Unscanned.OS_UNKNOWN),
+        (
+            altered("grype.json", alertsByPackage=[{"package": {}, "alerts": [{"type": "distro-eol"}]}]),
+            Unscanned.END_OF_LIFE,
+        ),
+        (altered("aqua.json", os=""), Unscanned.OS_UNKNOWN),
+        (altered("twistcli.json", results=[{"distro": "", "vulnerabilities": []}]), Unscanned.OS_UNKNOWN),
+        (altered("trivy.json", Metadata={}), Unscanned.OS_UNKNOWN),
+        (
+            altered("trivy.json", Metadata={"OS": {"Family": "debian", "Name": "8", "EOSL": True}}),
+            Unscanned.END_OF_LIFE,
+        ),
+        (altered("trivy.json", Metadata={"OS": {"Family": "fedora", "Name": "42"}}), Unscanned.OS_UNSUPPORTED),
+        (altered("trivy.json", Results=[]), Unscanned.OS_UNKNOWN),
+    ],
+)
+def test_what_was_not_recognised_is_no_clean_image(content, state):
+    (found,) = parse_reports(content)
+    assert found.flaw.why is state
+
+
+def test_a_newer_grype_keeps_its_database_elsewhere():
+    descriptor = {"name": "grype", "version": "0.110.0", "db": {"status": {"built": "2026-11-25T01:31:52Z"}}}
+    (found,) = parse_reports(altered("grype.json", descriptor=descriptor))
+    assert (found.version, found.database) == ("0.110.0", datetime(2026, 11, 25, 1, 31, 52, tzinfo=UTC))
+
+
+def test_a_trivy_server_says_which_database_it_has():
+    server = {"Version": "0.74.0", "VulnerabilityDB": {"UpdatedAt": "2026-11-25T06:11:12.123456789Z"}}
+    (found,) = parse_reports(altered("trivy.json", Trivy={"Version": "0.74.1", "Server": server}))
+    assert found.database == datetime(2026, 11, 25, 6, 11, 12, 123456, tzinfo=UTC)
+
+
+def test_a_package_of_a_distribution_is_called_by_its_source():
+    document = raw("grype.json")
+    deb, rpm = document["matches"][:2]
+    deb["artifact"] |= {"type": "deb", "name": "libssl3", "upstreams": [{"name": "openssl"}]}
+    rpm["artifact"] |= {"type": "rpm", "name": "openssl-libs", "upstreams": [{"name": "openssl-1.1.1k-9.el8.src.rpm"}]}
+    document["matches"] = [deb, rpm]
+    (found,) = parse_reports(json.dumps(document).encode())
+    assert {finding.package for finding in found.findings} == {"openssl"}
+
+
+@pytest.mark.parametrize("word", ["Negligible", "unimportant", "low"])
+def test_what_is_negligible_is_low(word):
+    document = raw("grype.json")
+    document["matches"] = document["matches"][:1]
+    document["matches"][0]["vulnerability"]["severity"] = word
+    (found,) = parse_reports(json.dumps(document).encode())
+    assert {finding.severity for finding in found.findings} == {Severity.LOW}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[" * 100_000,
+        b"[]",
+        b"{}",
+        b'{"SchemaVersion": 3, "ArtifactName": "x"}',
+        b'{"matches": 1, "descriptor": {}}',
+        b'{"matches": [{"vulnerability": {}}], "descriptor": {}}',
+        b'{"version": "2.1.0", "runs": {}}',
+        b'{"version": "2.1.0", "runs": [{"results": [{}]}]}',
+        b'{"results": [{"distro": "x", "vulnerabilities": [{}]}]}',
+        b'{"image": "x", "resources": [{"vulnerabilities": [{"name": "CVE-2026-0001"}]}]}',
+        b'{"results": [{"name": "an ordinary file"}]}',
+    ],
+)
+def test_what_is_no_report_is_refused(content):
+    with pytest.raises(UnreadableReportError, match="the report"):
+        parse_reports(content)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@pytest.mark.parametrize("name", REPORTS)
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_any_damage_to_a_report_is_read_or_refused(name, data):
+    document = raw(name)
+    place = document
+    for _ in range(data.draw(st.integers(0, 6))):
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        if not keys:
+            break
+        at = data.draw(st.sampled_from(keys))
+        if not isinstance(place[at], dict | list):
+            place[at] = data.draw(json_values)
+            break
+        if data.draw(st.booleans()):
+            place[at] = data.draw(json_values)
+            break
+        place = place[at]
+    with contextlib.suppress(UnreadableReportError):
+        parse_reports(json.dumps(document).encode())

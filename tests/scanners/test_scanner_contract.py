@@ -1,0 +1,126 @@
+"""What every scanner promises, whoever it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.grype import NOW, GrypeStand, match, report
+from support.osv import OsvStand, by_buildkit, spdx, statement
+from support.osv import debian as debian_record
+from support.trivy import OLD, debian
+from support.values import digest
+
+from bot.demo.images import ImageStore, image, layer
+from bot.demo.registry import LoopbackRegistry
+from bot.model.evidence import NotScanned, Scan, Subject
+from bot.model.reference import Line
+from bot.ports import Scanner
+from bot.registries.access import RegistryEntry
+from bot.registries.oci import OciRegistry
+from bot.scanners.none import MissingScanner, NoScanner
+from bot.scanners.osv import OsvScanner
+from bot.scanners.report import ReportScanner
+
+LINE = Line("docker.io/library/base", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A scanner, and an image in which it finds something; None for one that never does."""
+
+    scanner: Scanner
+    subject: Subject | None
+    line: Line = LINE
+
+
+@pytest.fixture
+def make(request, tmp_path):
+    with ExitStack() as stack:
+
+        def trivy() -> Case:
+            stand = request.getfixturevalue("stand")
+            subject = stand.subject(debian(OLD))
+            return Case(stand.scanner(), subject, subject.line)
+
+        def grype() -> Case:
+            stand = GrypeStand(tmp_path)
+            stand.scene["reports"] = {digest("image"): report(match("CVE-2026-0001"))}
+            return Case(stand.scanner(), Subject(LINE, digest("image"), "linux/amd64"))
+
+        def reports() -> Case:
+            content = report(match("CVE-2026-0001"))
+            (tmp_path / f"{digest('image').replace(':', '-')}.json").write_text(json.dumps(content))
+            options = {"now": lambda: NOW, "platform": "linux/amd64", "max_age": timedelta(days=5)}
+            scanner = ReportScanner(tmp_path, lambda subject: frozenset({subject.digest}), **options)
+            return Case(scanner, Subject(LINE, digest("image"), "linux/amd64"))
+
+        def osv() -> Case:
+            store = ImageStore()
+            registry = stack.enter_context(LoopbackRegistry(store))
+            api = OsvStand(debian_record("CVE-2026-0001", "bash"))
+            stack.enter_context(api.listener)
+            made = image([layer({"a": b"a"})])
+            purl = "pkg:deb/debian/bash@5?distro=debian-12&upstream=bash"
+            pushed = store.put("library/base", by_buildkit(made, statement(spdx(purl), made.digest)))
+            hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, insecure=True)], environment={})
+            scanner = OsvScanner(api.listener.url, hub.attachments(), now=lambda: datetime.now(UTC))
+            return Case(scanner, Subject(LINE, pushed, "linux/amd64"))
+
+        kinds: dict[str, Callable[[], Case]] = {
+            "trivy": trivy,
+            "grype": grype,
+            "report": reports,
+            "osv": osv,
+            "none": lambda: Case(NoScanner(), None),
+            "missing": lambda: Case(MissingScanner("trivy"), None),
+        }
+        yield lambda kind: kinds[kind]()
+
+
+REAL = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
+FINDING = [pytest.param("trivy", marks=REAL), "grype", "report", "osv"]
+ALL = [*FINDING, "none", "missing"]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_an_image_that_is_nowhere_is_not_scanned_and_never_clean(make, kind):
+    case = make(kind)
+    assert isinstance(case.scanner.scan(Subject(case.line, digest("nowhere"), "linux/amd64")), NotScanned)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_it_is_the_same_all_the_time(make, kind):
+    scanner = make(kind).scanner
+    assert scanner.identity() == scanner.identity()
+
+
+@pytest.mark.parametrize("kind", FINDING)
+def test_what_it_found_says_who_found_it(make, kind):
+    case = make(kind)
+    outcome = case.scanner.scan(case.subject)
+    assert isinstance(outcome, Scan), outcome
+    assert outcome.findings
+    assert outcome.os
+    identity = case.scanner.identity()
+    assert identity is None or outcome.scanner == identity
+
+
+@pytest.mark.parametrize("kind", FINDING)
+def test_many_who_ask_at_once_are_told_the_same(make, kind):
+    case = make(kind)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(case.scanner.scan, [case.subject] * 4))
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+
+
+@pytest.mark.parametrize("kind", FINDING)
+def test_another_platform_is_another_image(make, kind):
+    case = make(kind)
+    other = Subject(case.subject.line, case.subject.digest, "linux/s390x")
+    assert isinstance(case.scanner.scan(other), NotScanned)
