@@ -285,8 +285,8 @@ class Artifacts(Protocol):
         """Return the artifact behind a digest, hashed."""
         ...
 
-    def blob(self, repository: str, blob: Blob) -> bytes:
-        """Return the bytes of a piece of an artifact, hashed."""
+    def blob(self, repository: str, blob: Blob, limit: int = ...) -> bytes:
+        """Return the bytes of a piece of an artifact, hashed; `limit` of them are read at most."""
         ...
 
 

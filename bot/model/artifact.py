@@ -36,3 +36,4 @@ class Referrer:
     digest: Digest
     type: str
     """What the list says of it, which may be less than it says itself; empty for nothing."""
+    annotations: Mapping[str, str] = field(default_factory=dict)

@@ -72,12 +72,12 @@ class OciArtifacts:
         question = place.manifest(digest)
         return _artifact(place, question, self._authenticator.ask(place.endpoint, question), digest)
 
-    def blob(self, repository: str, blob: Blob) -> bytes:
+    def blob(self, repository: str, blob: Blob, limit: int = MAX_BLOB) -> bytes:
         """Fetch a piece of an artifact, and hash it. Raises RegistryError, also where it is larger than is read."""
         place = self._place(repository)
-        question = place.blob(blob.digest, MAX_BLOB)
-        if blob.size > MAX_BLOB:
-            raise _odd(place, question.asked, NotAnImageError(f"it has more than {MAX_BLOB} bytes"))
+        question = place.blob(blob.digest, limit)
+        if blob.size > limit:
+            raise _odd(place, question.asked, NotAnImageError(f"it has more than {limit} bytes"))
         response = self._authenticator.ask(place.endpoint, question)
         if response.status != HTTPStatus.OK:
             raise place.refusal(response, question)

@@ -45,7 +45,7 @@ def _referrers(listed: list[Any]) -> Iterator[Referrer]:
         digest = parse_sha256(str(descriptor.get("digest"))) if isinstance(descriptor, dict) else None
         if digest is not None:
             kind = descriptor.get("artifactType")
-            yield Referrer(digest, kind if isinstance(kind, str) else "")
+            yield Referrer(digest, kind if isinstance(kind, str) else "", _annotations(descriptor))
 
 
 def _blob(descriptor: Any) -> Blob:
@@ -54,10 +54,13 @@ def _blob(descriptor: Any) -> Blob:
     digest, size = parse_sha256(str(descriptor.get("digest"))), descriptor.get("size")
     if digest is None or not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise NotAnImageError("one of its layers has no sha256 digest, or no size")
+    return Blob(str(descriptor.get("mediaType")), digest, size, _annotations(descriptor))
+
+
+def _annotations(descriptor: dict[str, Any]) -> dict[str, str]:
     said = descriptor.get("annotations")
     annotations = said.items() if isinstance(said, dict) else ()
-    words = {key: value for key, value in annotations if isinstance(value, str)}
-    return Blob(str(descriptor.get("mediaType")), digest, size, words)
+    return {key: value for key, value in annotations if isinstance(value, str)}
 
 
 def _object(body: bytes) -> dict[str, Any]:

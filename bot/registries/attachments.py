@@ -9,20 +9,23 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from bot.core.platforms import image_for
+from bot.model.artifact import Blob
+from bot.model.errors import RegistryError
 from bot.model.image import Kind
 from bot.model.reference import Digest, Line, parse_sha256
+from bot.ports import Artifacts
 from bot.registries.access import Access
-from bot.registries.auth import Authenticator, Question
+from bot.registries.auth import Authenticator
 from bot.registries.manifest import ATTESTATION, NotAnImageError, parse_document
-from bot.registries.place import MAX_MANIFEST, Place, place_of, proved
+from bot.registries.place import place_of, proved
 
 MAX_INVENTORY: Final = 40 * 1024 * 1024
 """Bytes; what BuildKit itself allows an attestation."""
@@ -49,18 +52,17 @@ _WRAPPED: Final = frozenset(
 """Media types that may hold any statement."""
 _PREDICATES: Final = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
 """Annotations that tell which kind of statement a layer or a referrer is."""
-_NO_REFERRERS: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
-"""What registries answer that have no such API."""
 _REFERS_TO: Final = "vnd.docker.reference.digest"
 
 _Json = Mapping[str, Any]
+Fetched = TypeVar("Fetched")
 
 
 class Attachments:
     """Finds what is attached to images; nothing of it is verified here."""
 
-    def __init__(self, access: Access, authenticator: Authenticator) -> None:
-        self._access, self._authenticator = access, authenticator
+    def __init__(self, access: Access, authenticator: Authenticator, artifacts: Artifacts) -> None:
+        self._access, self._authenticator, self._artifacts = access, authenticator, artifacts
 
     def inventories(self, line: Line, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
         """Return the names of the image of a platform, and what may be inventories of it, fetched one after another.
@@ -78,80 +80,60 @@ class Attachments:
         except NotAnImageError as error:
             raise place.not_an_image(question, error) from error
         if manifest.kind is Kind.MANIFEST:
-            return frozenset({digest}), self._fetched(place, (), [digest])
+            return frozenset({digest}), self._fetched(line.repository, (), [digest])
         child = image_for(manifest, platform)
         if child is None:
             return frozenset({digest}), iter(())
         beside = tuple(_beside(_object(response.body), child.digest))
-        return frozenset({digest, child.digest}), self._fetched(place, beside, [child.digest, digest])
+        return frozenset({digest, child.digest}), self._fetched(line.repository, beside, [child.digest, digest])
 
-    def _fetched(self, place: Place, beside: Iterable[Digest], names: Iterable[Digest]) -> Iterator[bytes]:
-        attached = chain(beside, (found for name in names for found in self._referrers(place, name)))
+    def _fetched(self, repository: str, beside: Iterable[Digest], names: Iterable[Digest]) -> Iterator[bytes]:
+        attached = chain(beside, (found for name in names for found in self._referring(repository, name)))
         for each in islice(attached, MAX_ATTACHED):
-            for layer in self._layers(place, each):
-                content = self._get(place, replace(place.blob(layer), limit=MAX_INVENTORY), layer)
+            for layer in self._layers(repository, each):
+                content = _unless_lost(partial(self._artifacts.blob, repository, layer, MAX_INVENTORY))
                 if content is not None:
                     yield content
 
-    def _get(self, place: Place, question: Question, digest: Digest) -> bytes | None:
-        """Fetch a part of what is attached; None where the registry lost it."""
-        response = self._authenticator.ask(place.endpoint, question)
-        if response.status == HTTPStatus.NOT_FOUND:
-            return None
-        if response.status != HTTPStatus.OK:
-            raise place.refusal(response, question)
-        proved(place, question, response, digest)
-        return response.body
+    def _referring(self, repository: str, digest: Digest) -> Iterator[Digest]:
+        for each in self._artifacts.referrers(repository, digest):
+            if _may_be(each.type, each.annotations):
+                yield each.digest
 
-    def _referrers(self, place: Place, digest: Digest) -> Iterator[Digest]:
-        """Yield what refers to `digest` and may be an inventory: by the API, else under the tag in its place."""
-        api = Question("GET", f"/v2/{quote(place.path)}/referrers/{digest}", place.path, MAX_MANIFEST)
-        for question in (api, place.manifest(digest.replace(":", "-"))):
-            response = self._authenticator.ask(place.endpoint, question)
-            if response.status == HTTPStatus.OK:
-                yield from _referring(_object(response.body))
-                return
-            if response.status not in _NO_REFERRERS:
-                raise place.refusal(response, question)
-
-    def _layers(self, place: Place, digest: Digest) -> Iterator[Digest]:
+    def _layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
         """Yield the layers of something attached that may be inventories."""
-        body = self._get(place, place.manifest(quote(digest, safe=":")), digest)
-        for layer in _objects(_object(body or b"").get("layers"))[:MAX_LAYERS]:
-            found = parse_sha256(str(layer.get("digest")))
-            if found is not None and _may_be(layer, str(layer.get("mediaType"))):
-                yield found
+        found = _unless_lost(partial(self._artifacts.artifact, repository, digest))
+        for layer in found.blobs[:MAX_LAYERS] if found is not None else ():
+            if _may_be(layer.media_type, layer.annotations):
+                yield layer
+
+
+def _unless_lost(fetch: Callable[[], Fetched]) -> Fetched | None:
+    """Fetch a part of what is attached; None where the registry lost it. Raises RegistryError."""
+    try:
+        return fetch()
+    except RegistryError as error:
+        if error.is_absent:
+            return None
+        raise
 
 
 def _beside(index: _Json, image: Digest) -> Iterator[Digest]:
     """Yield the attestations that an index lists for one of its images."""
     for descriptor in _objects(index.get("manifests")):
-        annotations = _annotations(descriptor)
-        if ATTESTATION in annotations and annotations.get(_REFERS_TO) == image:
+        annotations = descriptor.get("annotations")
+        if isinstance(annotations, dict) and ATTESTATION in annotations and annotations.get(_REFERS_TO) == image:
             found = parse_sha256(str(descriptor.get("digest")))
             if found is not None:
                 yield found
 
 
-def _referring(index: _Json) -> Iterator[Digest]:
-    for descriptor in _objects(index.get("manifests")):
-        found = parse_sha256(str(descriptor.get("digest")))
-        if found is not None and _may_be(descriptor, str(descriptor.get("artifactType"))):
-            yield found
-
-
-def _may_be(descriptor: _Json, media_type: str) -> bool:
+def _may_be(media_type: str, annotations: Mapping[str, str]) -> bool:
     """Say whether something is called an inventory, or is called nothing and may hold one."""
-    annotations = _annotations(descriptor)
     named = [annotations[key] for key in _PREDICATES if key in annotations]
     if named:
         return any(name in SBOM_TYPES for name in named)
     return media_type in SBOM_TYPES or media_type in _WRAPPED
-
-
-def _annotations(descriptor: _Json) -> Mapping[str, str]:
-    found = descriptor.get("annotations")
-    return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
 
 
 def _object(body: bytes) -> _Json:

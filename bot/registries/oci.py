@@ -208,7 +208,7 @@ class OciRegistry:
 
     def attachments(self) -> Attachments:
         """Return what finds the inventories that are attached to images, asked for with the same tokens."""
-        return Attachments(self._access, self._authenticator)
+        return Attachments(self._access, self._authenticator, self.artifacts())
 
     def registry_facts(self) -> RegistryFacts:
         """Return what the registries know of images beyond the images, asked with the same tokens."""
