@@ -18,7 +18,7 @@ from bot.forges._github_refs import Branches
 from bot.forges._github_tree import open_tree
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
-from bot.forges.selection import Selection
+from bot.forges.selection import Selection, each_once
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
@@ -71,13 +71,7 @@ class GitHubFleet:
         GitHub does not tell upper from lower case in names, so neither does this. Each repository is yielded once, as
         GitHub spells it.
         """
-        wanted = frozenset(name.lower() for name in only)
-        done: set[tuple[str, str | None]] = set()
-        for found in self._find(wanted):
-            key = (found.subject, None) if isinstance(found, Failed) else (found.name.lower(), found.base_branch)
-            if key not in done:
-                done.add(key)
-                yield found
+        yield from each_once(self._find(frozenset(name.lower() for name in only)))
 
     def tree(self, repository: GitRepository) -> ListedTree:
         """Return the tree of the base branch's commit. Raises TreeError."""

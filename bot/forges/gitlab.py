@@ -18,7 +18,7 @@ from bot.forges._gitlab_forge import GitLabForge
 from bot.forges._gitlab_tree import open_tree
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
-from bot.forges.selection import Selection
+from bot.forges.selection import Selection, each_once
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
@@ -68,13 +68,7 @@ class GitLabFleet:
         GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once for each
         of its base branches, by the path that it has now: one that moved is found by its old one.
         """
-        wanted = frozenset(name.lower() for name in only)
-        done: set[tuple[str, str | None]] = set()
-        for found in self._find(wanted):
-            key = (found.subject, None) if isinstance(found, Failed) else (found.name.lower(), found.base_branch)
-            if key not in done:
-                done.add(key)
-                yield found
+        yield from each_once(self._find(frozenset(name.lower() for name in only)))
 
     def tree(self, repository: GitRepository) -> ListedTree:
         """Return the tree of the base branch's commit. Raises TreeError."""

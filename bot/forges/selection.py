@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.core.globs import matches
+from bot.model.report import Failed
+from bot.ports import GitRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,13 @@ class Selection:
             and not any(matches(glob.lower(), short) for glob in self.exclude)
             and (not wanted or any(each.lower() in wanted for each in topics))
         )
+
+
+def each_once(found: Iterable[GitRepository | Failed]) -> Iterator[GitRepository | Failed]:
+    """Yield each repository once for each of its base branches, however often the config selects it."""
+    done: set[tuple[str, str | None]] = set()
+    for each in found:
+        key = (each.subject, None) if isinstance(each, Failed) else (each.name.lower(), each.base_branch)
+        if key not in done:
+            done.add(key)
+            yield each

@@ -32,8 +32,7 @@ FIXES = {word: each for word, each in SEVERITIES.items() if each is not Severity
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that people write for `docker.io`."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
-MAX_COUNT = 10_000
-"""More proposals at once than anybody reads."""
+MAX_COUNT = 10_000  # more than anybody reads
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
 _TRAILER = re.compile(
@@ -222,16 +221,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _count(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_COUNT:
-        raise ValueError(f"must be a number from 1 to {MAX_COUNT}; for no limit leave it out")
-    return value
+def _number(least: int, otherwise: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_COUNT:
+            raise ValueError(f"must be a number from {least} to {MAX_COUNT}; for {otherwise} leave it out")
+        return value
 
-
-def _most(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
-        raise ValueError(f"must be a number from 0 to {MAX_COUNT}; for any number leave it out")
-    return value
+    return BeforeValidator(check)
 
 
 def _app_id(value: object) -> object:
@@ -367,8 +363,8 @@ Group = Annotated[
     AfterValidator(matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
     pattern_schema("group", _GROUP),
 ]
-Count = Annotated[int, BeforeValidator(_count), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
-Most = Annotated[int, BeforeValidator(_most), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT})]
+Count = Annotated[int, _number(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
+Most = Annotated[int, _number(0, "any number"), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT})]
 Trailer = Annotated[
     str,
     AfterValidator(matching(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
