@@ -191,6 +191,8 @@ class HttpClient:
                 return Response(response.status_code, lowered, content)
         except HttpError:
             raise
+        except UnicodeError:  # through a proxy, Python 3.13 finds out here that a label is empty or too long
+            raise UnreachableError(f"{target.shown} did not answer: no host has such a name", lasting=True) from None
         except (OSError, TransportError) as error:
             cause, lasting = _cause(error)
             raise UnreachableError(f"{target.shown} did not answer: {cause}", lasting=lasting) from error
