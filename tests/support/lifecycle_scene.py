@@ -1,0 +1,27 @@
+"""One proposal, what a forge shows of it, and the step between the two."""
+
+from datetime import UTC, datetime
+
+from support.values import digest
+
+from bot.core.lifecycle import next_step
+from bot.core.mark import mark
+from bot.model.proposal import Proposal, RequestState, Seen, Unwanted
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+TARGETS = (f"docker.io/library/python:3.12-slim@{digest('new')}",)
+TARGETS_BEFORE = (f"docker.io/library/python:3.12-slim@{digest('before')}",)
+INTENT, REPORT = "1" * 16, "2" * 15 + "0"
+WANTED = Proposal(BRANCH, "Update python", "body", "message", (), (), TARGETS, INTENT, REPORT)
+NOT_WANTED = Unwanted("The base branch already has it.")
+
+
+def shown(state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=False, **more) -> Seen:
+    body = "" if state is RequestState.BRANCH else f"text\n\n{mark(targets, report, withdrawn=withdrawn)}"
+    values = {"head": "c0ffee", "intent": INTENT, "number": 7, "body": body} | more
+    return Seen(BRANCH, state, **values)
+
+
+def step(wanted=WANTED, *seen, known=True):
+    return next_step(wanted, seen, known=known, now=NOW)
