@@ -53,13 +53,6 @@ def stand(make):
     return make()
 
 
-@pytest.fixture
-def moved(loopback):
-    loopback.move("python", "3.12-slim", "old")
-    loopback.move("python", "3.12-slim", "new")
-    return loopback
-
-
 def _state(stand):
     branches = stand.branches()
     messages = {branch: [commit.message for commit in stand.git.log(f"refs/heads/{branch}")] for branch in branches}

@@ -33,12 +33,6 @@ def github(tmp_path):
     stand.end()
 
 
-@pytest.fixture
-def moved(loopback):
-    loopback.move("python", "3.12-slim", "new")
-    return loopback
-
-
 def run(stand, loopback, *rules: Rule):
     loopback.rulebook = replace(loopback.rulebook, rules=rules)
     (repository,) = loopback.run([stand.fleet()]).repositories

@@ -54,12 +54,6 @@ def merging(make, moved):
     return make("running")
 
 
-@pytest.fixture
-def moved(loopback):
-    loopback.move("python", "3.12-slim", "new")
-    return loopback
-
-
 def knows(loopback, **findings) -> None:
     digests = {"old": OLD, "new": NEW, "newer": NEWER}
     loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})

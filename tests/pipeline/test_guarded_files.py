@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from support.github.stand import GitHubAppStand, GitHubStand
 from support.stands import Killed
-from support.worlds import Loopback, build, outcomes
+from support.worlds import build, outcomes
 
 pytestmark = pytest.mark.real("git")
 
@@ -31,13 +31,6 @@ def stand(request, tmp_path) -> Iterator[GitHubStand]:
     without_workflows(made)
     yield made
     made.end()
-
-
-@pytest.fixture
-def moved(loopback) -> Loopback:
-    loopback.move("python", "3.12-slim", "old")
-    loopback.move("python", "3.12-slim", "new")
-    return loopback
 
 
 def test_the_rest_is_proposed_and_says_what_is_left_out(stand, moved):

@@ -9,7 +9,7 @@ from support.github.stand import GitHubAppStand, GitHubStand
 from support.gitlab.stand import GitLabStand
 from support.hosted_stand import HostedStand
 from support.stands import Killed
-from support.worlds import Loopback, build, outcomes
+from support.worlds import build, outcomes
 
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import Level
@@ -26,13 +26,6 @@ def stand(request, tmp_path) -> Iterator[HostedStand]:
     made = STANDS[request.param](tmp_path, FILES)
     yield made
     made.end()
-
-
-@pytest.fixture
-def moved(loopback) -> Loopback:
-    loopback.move("python", "3.12-slim", "old")
-    loopback.move("python", "3.12-slim", "new")
-    return loopback
 
 
 def test_a_label_rebuilds_a_branch_that_somebody_committed_to_and_comes_off(stand, moved):
