@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
-from bot.core.view import ProposalView
+from bot.core.view.proposal import ProposalView
 from bot.model.evidence import Evidence, NotScanned
 
 PROPOSED = 8

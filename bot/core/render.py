@@ -12,7 +12,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.dashboard import DashboardView
-from bot.core.view import ProposalView
+from bot.core.view.proposal import ProposalView
 from bot.core.words import HeadView
 from bot.model.errors import BasebumpError
 from bot.model.evidence import Severity

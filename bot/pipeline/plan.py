@@ -14,7 +14,7 @@ from bot.core.markdown import one_line
 from bot.core.opening import is_unproven, opens_at
 from bot.core.render import render_body, render_line, render_message
 from bot.core.transition import transition_of
-from bot.core.view import ProposalView, build_view
+from bot.core.view.proposal import ProposalView, build_view
 from bot.core.words import build_head
 from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence

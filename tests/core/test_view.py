@@ -10,14 +10,14 @@ from markdown_it import MarkdownIt
 from support.values import SCANNER, digest, finding, scan, update
 from support.worlds import BODY_TEMPLATE
 
-from bot.core import view
 from bot.core.compare import compare
 from bot.core.fingerprint import PROPOSED, fingerprint, is_outdated
 from bot.core.group import intent_of
 from bot.core.notes import MAX_NOTE
 from bot.core.render import BodyTooLongError, render_body
 from bot.core.transition import transition_of
-from bot.core.view import ProposalView, build_view
+from bot.core.view import proposal
+from bot.core.view.proposal import ProposalView, build_view
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.modes import OnClose
 from bot.model.policy import Policy
@@ -300,5 +300,5 @@ def test_an_intent_depends_on_place_and_value_alone():
 
 
 def test_the_views_version_is_what_templates_are_told():
-    assert build_view((MOVE,), evidence(), 1).version == view.VERSION == 1
+    assert build_view((MOVE,), evidence(), 1).version == proposal.VERSION == 1
     assert isinstance(build_view((MOVE,), evidence(), 1), ProposalView)

@@ -1,0 +1,98 @@
+"""What a template sees of scanned images, and of what moving changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.compare import count_by_severity, distinct
+from bot.core.markdown import Link, Text, vulnerability
+from bot.model.evidence import Delta, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
+
+
+@dataclass(frozen=True, slots=True)
+class CountView:
+    """Distinct vulnerabilities of one severity."""
+
+    severity: Severity
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One vulnerability in one package."""
+
+    id: Text | Link
+    package: Text
+    installed: Text
+    fixed_in: Text | None
+    severity: Severity
+    title: Text | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanView:
+    """One scanned image: counts, or why there are none."""
+
+    counts: tuple[CountView, ...] | None
+    """None is unknown, never zero."""
+    total: int | None
+    why_not: Unscanned | None
+    os: Text | None
+    built: Text | None
+    """The day it was built, as the image says."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaView:
+    """What moving changes; each list holds the worst first, and may have been cut to fit."""
+
+    fixed: tuple[FindingView, ...]
+    introduced: tuple[FindingView, ...]
+    remaining: tuple[FindingView, ...]
+    fixed_count: int
+    fixed_critical: int
+    introduced_count: int
+    remaining_count: int
+    cut: int
+    """How many rows were left out of the three lists."""
+
+
+def scan_view(outcome: ScanOutcome) -> ScanView:
+    match outcome:
+        case NotScanned(why=why):
+            return ScanView(None, None, why, None, None)
+        case Scan(findings=findings, os=system, created=created):
+            counts = count_by_severity(findings)
+            return ScanView(
+                counts=tuple(CountView(severity, count) for severity, count in counts.items()),
+                total=distinct(findings),
+                why_not=None,
+                os=Text(system),
+                built=Text(f"{created:%Y-%m-%d}") if created else None,
+            )
+
+
+def delta_view(delta: Delta, rows: int) -> DeltaView:
+    lists = (delta.fixed, delta.introduced, delta.remaining)
+    fixed, introduced, remaining = (tuple(_finding(finding) for finding in findings[:rows]) for findings in lists)
+    return DeltaView(
+        fixed=fixed,
+        introduced=introduced,
+        remaining=remaining,
+        fixed_count=distinct(delta.fixed),
+        fixed_critical=count_by_severity(delta.fixed)[Severity.CRITICAL],
+        introduced_count=distinct(delta.introduced),
+        remaining_count=distinct(delta.remaining),
+        cut=sum(max(0, len(findings) - rows) for findings in lists),
+    )
+
+
+def _finding(finding: Finding) -> FindingView:
+    return FindingView(
+        id=vulnerability(finding.id),
+        package=Text(finding.package),
+        installed=Text(finding.installed),
+        fixed_in=Text(finding.fixed_in) if finding.fixed_in else None,
+        severity=finding.severity,
+        title=Text(finding.title) if finding.title else None,
+    )

@@ -1,0 +1,76 @@
+"""What a template sees of one image that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.markdown import Text
+from bot.core.notes import MAX_NOTE
+from bot.core.transition import short
+from bot.core.view.scans import DeltaView, ScanView, delta_view, scan_view
+from bot.model.decision import Cause, Transition, Update
+from bot.model.evidence import Evidence
+from bot.model.reference import Line
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionView:
+    """One image, from one digest to another."""
+
+    reference: Text
+    new_tag: Text | None
+    """The tag that it moves to, where that is another."""
+    cause: Cause
+    """Why it is to move: its tag `moved`, what the file holds was `withdrawn`, or is `gone`."""
+    doubt: Text | None
+    """Why a person must look before it is merged."""
+    notes: tuple[Text, ...]
+    """What else there is to say of the image: it is behind its base, somebody answers for a hold; for a line once."""
+    notes_cut: int
+    """How many were left out."""
+    old: Text | None
+    """Twelve hexadecimal digits; None where there was no digest."""
+    new: Text
+    old_digest: Text | None
+    new_digest: Text
+    platform: Text
+    platforms: tuple[Text, ...]
+    """Of the new image, where it is an index."""
+    before: ScanView | None
+    after: ScanView
+    delta: DeltaView | None
+
+
+def notes_of(
+    moved: Iterable[Transition], updates: Mapping[Transition, Iterable[Update]]
+) -> Iterator[tuple[Transition, Sequence[str]]]:
+    """Yield what there is to say of each image, as any of its places knows it; of a line nothing is said twice."""
+    said: set[tuple[Line, str]] = set()
+    for each in moved:
+        known = [note for update in updates[each] for note in (*update.selected.notes, *update.candidates[0].notes)]
+        yield each, [note for note in dict.fromkeys(known) if (each.line, note) not in said]
+        said |= {(each.line, note) for note in known}
+
+
+def transition_view(
+    transition: Transition, update: Update, notes: Sequence[str], evidence: Evidence, rows: int
+) -> TransitionView:
+    old, new = transition.old, transition.new
+    return TransitionView(
+        reference=Text(f"{update.occurrence.reference.name}:{transition.line.tag}"),
+        new_tag=Text(transition.tag) if transition.tag else None,
+        cause=update.cause,
+        doubt=Text(update.doubt, MAX_NOTE) if update.doubt else None,
+        notes=tuple(Text(note, MAX_NOTE) for note in notes[:rows]),
+        notes_cut=max(0, len(notes) - rows),
+        old=Text(short(old)) if old else None,
+        new=Text(short(new)),
+        old_digest=Text(old) if old else None,
+        new_digest=Text(new),
+        platform=Text(transition.platform),
+        platforms=tuple(Text(platform) for platform in update.candidates[0].platforms),
+        before=scan_view(evidence.old) if evidence.old is not None else None,
+        after=scan_view(evidence.new),
+        delta=delta_view(evidence.delta, rows) if evidence.delta is not None else None,
+    )
