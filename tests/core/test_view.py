@@ -1,5 +1,7 @@
 """What a proposal says: its view, its body, its title, and when that is out of date."""
 
+import importlib
+import pkgutil
 import typing
 from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from markdown_it import MarkdownIt
 from support.values import SCANNER, digest, finding, scan, update
 from support.worlds import BODY_TEMPLATE
 
+from bot.core import view
 from bot.core.compare import compare
 from bot.core.fingerprint import PROPOSED, fingerprint, is_outdated
 from bot.core.group import intent_of
@@ -156,11 +159,14 @@ def test_the_body_is_markdown_whose_tables_hold():
 
 
 def test_no_field_of_the_view_is_plain_text():
-    for shape in vars(view).values():
-        if is_dataclass(shape) and shape.__module__ == view.__name__:
-            hints = typing.get_type_hints(shape)
-            for field in fields(shape):
-                assert str not in _leaves(hints[field.name]), f"{shape.__name__}.{field.name}"
+    modules = [importlib.import_module(each.name) for each in pkgutil.iter_modules(view.__path__, "bot.core.view.")]
+    shapes = [shape for module in modules for shape in vars(module).values() if is_dataclass(shape)]
+    shapes = [shape for shape in shapes if shape.__module__.startswith(view.__name__)]
+    assert ProposalView in shapes
+    for shape in shapes:
+        hints = typing.get_type_hints(shape)
+        for field in fields(shape):
+            assert str not in _leaves(hints[field.name]), f"{shape.__name__}.{field.name}"
 
 
 def _leaves(hint):
