@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from datetime import date, datetime
 
     from bot.model.artifact import Artifact, Blob, Referrer
+    from bot.model.contents import ImageContents
     from bot.model.dashboard import Board
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
@@ -249,6 +250,10 @@ class Registry(Protocol):
 
     def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
         """Return what the image says of itself."""
+        ...
+
+    def contents(self, line: Line, digest: Digest, platform: str) -> ImageContents | None:
+        """Return what is in the image that `digest` is or has for a platform; None where it has none for it."""
         ...
 
 

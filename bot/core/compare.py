@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from bot.core.canonical import key
+from bot.core.packages import package_changes
 from bot.model.evidence import (
     Delta,
     Evidence,
@@ -29,6 +30,7 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
         return Evidence(NotScanned(Unscanned.DATABASE_UNKNOWN), new, None)
     before = {key(finding): finding for finding in old.findings}
     after = {key(finding): finding for finding in new.findings}
+    packages = None if old.packages is None or new.packages is None else package_changes(old.packages, new.packages)
     return Evidence(
         old,
         new,
@@ -37,6 +39,7 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
             introduced=_worst_first(after[key] for key in after.keys() - before.keys()),
             remaining=_worst_first(after[key] for key in after.keys() & before.keys()),
         ),
+        packages=packages,
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from bot.core.holds import acceptance, is_lower
-from bot.core.introduced import excess
+from bot.core.introduced import Excess, excess
+from bot.core.rollback import rollback
 from bot.core.transition import short, transition_to
 from bot.core.trust import distrust
 from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Unknown, Update
 from bot.model.evidence import Evidence, NotScanned, Scan
+from bot.model.policy import Policy
 from bot.model.vocabulary import Reason
 
 
@@ -25,16 +27,14 @@ def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime)
         found = evidence[transition_to(update, candidate)]
         if candidate.mature is not None and not _is_urgent(update, found):
             continue
-        verdict = _judge(replace(update, candidates=(candidate,)), candidate, found, now)
+        verdict = _judge(replace(update, candidates=(candidate,)), found, now)
         if isinstance(verdict, Update | Unknown):
             return verdict
         first = first or verdict
     return first or _too_young(update, update.candidates[0])
 
 
-def _judge(
-    update: Update, candidate: Candidate, evidence: Evidence, now: datetime
-) -> Update | Held | Refused | Unknown:
+def _judge(update: Update, evidence: Evidence, now: datetime) -> Update | Held | Refused | Unknown:
     """Say whether the one candidate of an update passes; what is unknown neither passes nor fails by itself."""
     policy = update.selected.policy
     doubt = distrust(evidence.signatures, is_required=policy.require_signature)
@@ -42,21 +42,47 @@ def _judge(
         return Unknown(update.selected, doubt.reason, doubt.detail)
     if doubt is not None:
         return Refused(update, doubt.reason, doubt.detail)
-    if policy.require_scan and isinstance(evidence.new, NotScanned):
-        return Refused(update, Reason.NOT_SCANNED, evidence.new.why.sentence)
     too_much = excess(evidence, policy.allow_introduced)
+    if too_much is not None and too_much.keeps_worse:
+        update = _doubted(update, f"{_capital(str(too_much))}.")
+    for reason, why in _objections(evidence, policy, too_much):
+        accepted = acceptance(update.selected, reason, why, now)
+        if accepted:
+            update = _noted(update, accepted)
+        elif update.cause is Cause.MOVED or reason in _ALWAYS:
+            return Held(update.selected, reason, why) if reason is Reason.OLDER else Refused(update, reason, why)
+        elif reason is Reason.DOWNGRADE:  # to stay is no choice, so that a person has to look
+            update = _doubted(update, f"{_capital(why)}.")
+    return update
+
+
+_ALWAYS = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
+"""What is refused also where what the file holds is gone, or was taken back: that always leads to something older."""
+
+
+def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> Iterator[tuple[Reason, str]]:
+    """Yield what speaks against a move, as far as somebody may answer for it."""
+    if policy.require_scan and isinstance(evidence.new, NotScanned):
+        yield Reason.NOT_SCANNED, evidence.new.why.sentence
     if too_much is not None and not too_much.keeps_worse:
-        return Refused(update, Reason.INTRODUCED, str(too_much))
-    if too_much is not None:
-        update = _doubted(update, f"I{str(too_much)[1:]}.")
-    why = _older(evidence)
-    if not why or update.cause is not Cause.MOVED:
-        return update
-    accepted = acceptance(update.selected, Reason.OLDER, why, now)
-    if not accepted:
-        return Held(update.selected, Reason.OLDER, why)
-    notes = tuple(dict.fromkeys((*candidate.notes, accepted)))
-    return replace(update, candidates=(replace(candidate, notes=notes),))
+        yield Reason.INTRODUCED, str(too_much)
+    back = rollback(evidence)
+    if back:
+        yield Reason.DOWNGRADE, back
+    older = _older(evidence)
+    if older:
+        yield Reason.OLDER, older
+
+
+def _noted(update: Update, note: str) -> Update:
+    """Return an update with something to say of what it moves to."""
+    first, *others = update.candidates
+    notes = tuple(dict.fromkeys((*first.notes, note)))
+    return replace(update, candidates=(replace(first, notes=notes), *others))
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def _doubted(update: Update, why: str) -> Update:

@@ -159,12 +159,16 @@ def image(
     annotations: Mapping[str, str] | None = None,
     created: datetime | None = DEFAULT_CREATED,
     docker: bool = False,
+    start: Mapping[str, object] | None = None,
 ) -> Image:
-    """Make an image for `platform`: by the OCI image specification, or as Docker's schema 2."""
+    """Make an image for `platform`: by the OCI image specification, or as Docker's schema 2.
+
+    `start` is what its config says of how it starts: `User`, `Entrypoint`.
+    """
     config: dict[str, object] = {
         **({"created": _timestamp(created)} if created else {}),
         **_platform(platform),
-        "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Labels": dict(labels or {})},
+        "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Labels": dict(labels or {}), **(start or {})},
         "rootfs": {"type": "layers", "diff_ids": [item.digest for item in layers]},
         "history": [{"created_by": "made by hand"} for _ in layers],
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
+from bot.model.contents import Contents, Package, PackageChange
 from bot.model.reference import Digest, Line
 
 if TYPE_CHECKING:  # a field names it, and nothing here makes one
@@ -119,6 +120,8 @@ class Scan:
     """When the image was built, as its config says; None where that is missing or 1970."""
     version: str | None = None
     """What the label `org.opencontainers.image.version` in its config says."""
+    packages: tuple[Package, ...] | None = None
+    """What is in it; None where its scanner does not list that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +157,7 @@ class Evidence:
     """Ids of vulnerabilities of either image that are known to be exploited; None where nobody was asked."""
     signatures: Signatures | None = None
     """None where nobody is trusted to sign the image, so that nobody was asked."""
+    packages: tuple[PackageChange, ...] | None = None
+    """None where it is not known what is in both images."""
+    contents: Contents | None = None
+    """None where nobody looked."""

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     RETENTION_RISK = "retention-risk"
     # refused
     INTRODUCED = "introduced"
+    DOWNGRADE = "downgrade"
     NOT_SCANNED = "not-scanned"
     UNSIGNED = "unsigned"
     SIGNER_CHANGED = "signer-changed"
@@ -102,6 +103,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.NOT_PULLABLE: "The newer image cannot be pulled by the name that stands in the file.",
     Reason.RETENTION_RISK: "What is old enough has no tag any more, and its registry deletes such images.",
     Reason.INTRODUCED: "The newer image brings more vulnerabilities than a rule allows.",
+    Reason.DOWNGRADE: "The newer image has older packages, as after a rollback.",
     Reason.NOT_SCANNED: "A rule requires a scan, and there is none.",
     Reason.UNSIGNED: "It is not signed by anybody who is trusted, and a rule requires it or the image before was.",
     Reason.SIGNER_CHANGED: "It is signed by somebody else than the image before, who is not listed under `trust`.",
@@ -162,6 +164,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
     ),
     Status.REFUSED: (
         Reason.INTRODUCED,
+        Reason.DOWNGRADE,
         Reason.NOT_SCANNED,
         Reason.UNSIGNED,
         Reason.SIGNER_CHANGED,
@@ -219,8 +222,12 @@ ACCEPTABLE: tuple[Reason, ...] = (
     Reason.SEEN_BEFORE,
     Reason.OLDER,
     Reason.LOCKED,
+    Reason.INTRODUCED,
+    Reason.DOWNGRADE,
+    Reason.NOT_SCANNED,
 )
-"""Which holds somebody may answer for; the others end by themselves, or could not be written down."""
+"""Which holds and refusals somebody may answer for; the others end by themselves, or could not be written down, or are
+about who made the image."""
 
 UNSUPPORTED_REASONS: tuple[Reason, ...] = (
     Reason.TEMPLATED,

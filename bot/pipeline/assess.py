@@ -13,6 +13,7 @@ from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, Scan
 from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
+from bot.pipeline.look import subjects_of
 from bot.pipeline.pool import Pool
 from bot.pipeline.troubles import STATE
 from bot.ports import Memory, Progress, Scanner, ScannerOf
@@ -47,7 +48,7 @@ def assess(
     Raises StateError when the memory cannot be read.
     """
     wanted = sorted(set(transitions), key=lambda move: move.order)
-    subjects = sorted({subject for move in wanted for subject in _subjects(move)}, key=repr)
+    subjects = sorted({subject for move in wanted for subject in subjects_of(move)}, key=repr)
     progress.phase("Scanning images", len(subjects))
     outcomes: dict[Subject, ScanOutcome] = {}
     left: list[_Task] = []
@@ -114,7 +115,3 @@ def _failures(outcomes: Mapping[Subject, ScanOutcome]) -> Iterable[Failed]:
             if error not in said:
                 said.add(error)
                 yield Failed(f"{subject.line}@{subject.digest}", Stage.ASSESS, error)
-
-
-def _subjects(move: Transition) -> Iterable[Subject]:
-    return [Subject(move.line, digest, move.platform) for digest in (move.old, move.new) if digest]

@@ -1,4 +1,4 @@
-"""Judge: select, follow, resolve, decide, reconcile, assess, gate; each for all surveys before the next begins."""
+"""Judge: from places to what is to be done with them, one phase for all surveys before the next begins."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from bot.model.report import Failed
 from bot.model.vocabulary import Reason
 from bot.pipeline.ask import ask
 from bot.pipeline.assess import assess
+from bot.pipeline.look import look
 from bot.pipeline.pool import REGISTRIES, SCANS
 from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
@@ -81,13 +82,14 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     updates = [each for places in decisions for each in places if isinstance(each, Update)]
     moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
     assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress)
+    looked = look(assessed.evidence, world.registry, REGISTRIES, world.progress)
     verified = verify(moves, rulebook.trust, world.verifiers, REGISTRIES, world.progress)
     evidence = {
-        move: replace(found, signatures=verified.signatures.get(move)) for move, found in assessed.evidence.items()
+        move: replace(found, signatures=verified.signatures.get(move)) for move, found in looked.evidence.items()
     }
     now = world.clock.now()
     gated = [reconcile([_gate(each, evidence, now) for each in places]) for places in decisions]
-    failed = (*asked.failed, *assessed.failed, *verified.failed)
+    failed = (*asked.failed, *assessed.failed, *looked.failed, *verified.failed)
     return Judged(tuple(gated), evidence, asked.resolutions, failed)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bot.core.build_time import build_time
+from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
 from bot.model.reference import parse_sha256
 from bot.net import plain
@@ -18,6 +19,9 @@ PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 MAX_WORD = 512
 """Characters of one statement; the longest are URLs with a commit and a folder."""
+
+MAX_WORDS = 100
+"""Entries of one list of a config that are read: ports, arguments, variables."""
 
 Statements = Mapping[str, str]
 
@@ -29,6 +33,7 @@ class Config:
     created: datetime | None
     platform: str | None
     labels: Statements
+    start: ImageConfig = field(default_factory=ImageConfig)
 
 
 def parse_config(body: bytes) -> Config:
@@ -42,10 +47,35 @@ def parse_config(body: bytes) -> Config:
         raise NotAnImageError("its config is not JSON") from None
     if not isinstance(document, dict):
         raise NotAnImageError("its config is not a JSON object")
-    runtime: Any = document.get("config")
-    labels: Any = runtime.get("Labels") if isinstance(runtime, dict) else None
+    found: Any = document.get("config")
+    runtime: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    labels: Any = runtime.get("Labels")
     texts = {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
-    return Config(build_time(document.get("created")), platform_of(document), texts)
+    return Config(build_time(document.get("created")), platform_of(document), texts, _start(runtime))
+
+
+def _start(runtime: Mapping[str, Any]) -> ImageConfig:
+    variables = (variable.partition("=")[0] for variable in _words(runtime.get("Env")))
+    return ImageConfig(
+        user=_word(runtime.get("User")),
+        entrypoint=_words(runtime.get("Entrypoint")),
+        command=_words(runtime.get("Cmd")),
+        folder=_word(runtime.get("WorkingDir")),
+        environment=tuple(sorted(set(variables))),
+        ports=tuple(sorted(_words(runtime.get("ExposedPorts")))),
+        volumes=tuple(sorted(_words(runtime.get("Volumes")))),
+        stop_signal=_word(runtime.get("StopSignal")),
+    )
+
+
+def _words(found: object) -> tuple[str, ...]:
+    """Return a list of texts, or the names of a mapping."""
+    listed = list(found) if isinstance(found, list | dict) else []
+    return tuple(plain(word, limit=MAX_WORD) for word in listed[:MAX_WORDS] if isinstance(word, str))
+
+
+def _word(found: object) -> str:
+    return plain(found, limit=MAX_WORD) if isinstance(found, str) else ""
 
 
 def first(word: str, said: Sequence[Statements]) -> str | None:

@@ -56,6 +56,8 @@ class Document:
     manifest: Manifest
     config: Digest | None = None
     """Of the manifest of one platform."""
+    size: int = 0
+    """Bytes of all layers of that manifest, as it claims."""
 
 
 def media_type(header: str) -> str:
@@ -73,7 +75,7 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> Document:
         raise NotARegistryError("it is not a JSON object")
     kind, named = _kind(document, media_type(content_type))
     if kind is Kind.MANIFEST:
-        return Document(Manifest(digest, kind, named, (), _annotations(document)), _config(document))
+        return Document(Manifest(digest, kind, named, (), _annotations(document)), _config(document), _size(document))
     return Document(Manifest(digest, kind, named, _children(document), _annotations(document)))
 
 
@@ -130,6 +132,12 @@ def _config(document: dict[str, Any]) -> Digest:
     if found not in CONFIG_TYPES:
         raise NotAnImageError(f"its config is of type {plain(found)}, which no image has")
     return _digest(descriptor)
+
+
+def _size(document: dict[str, Any]) -> int:
+    layers = document.get("layers")
+    sizes = [layer.get("size") for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+    return sum(size for size in sizes if isinstance(size, int) and size > 0)
 
 
 def _digest(descriptor: dict[str, Any]) -> Digest:

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from bot.core.platforms import image_for
+from bot.model.contents import ImageConfig, ImageContents
 from bot.model.image import Child, Claim, ImageFacts, Kind, Manifest, PullAddress
 from bot.model.reference import Digest, ImageReference, Line, parse_sha256
 from bot.net import HttpClient, Response
@@ -171,6 +172,34 @@ class OciRegistry:
             version=facts.first("version", all_said),
             revision=facts.first("revision", all_said),
             base=facts.base_image(all_said),
+        )
+
+    def contents(self, line: Line, digest: Digest, platform: str) -> ImageContents | None:
+        """Return what is in one image of an index, or in the image behind `digest`; None where it has no such platform.
+
+        What an index says of its image comes before what that says itself. Raises RegistryError.
+        """
+        place = place_of(self._access, line)
+        document = self._known(place, digest)
+        index, said = document.manifest, []
+        if index.kind is Kind.INDEX:
+            child = image_for(index, platform)
+            if child is None:
+                return None
+            said.append(dict(child.annotations))
+            document = self._known(place, child.digest)
+        said.append(dict(document.manifest.annotations))
+        config = self._config(place, document.config) if document.config else None
+        all_said = [*said, config.labels] if config else said
+        return ImageContents(
+            digest=document.manifest.digest,
+            config=config.start if config else ImageConfig(),
+            size=document.size,
+            created=facts.created(said, config),
+            source=facts.first("source", all_said),
+            revision=facts.first("revision", all_said),
+            version=facts.first("version", all_said),
+            platforms=index.platforms,
         )
 
     def pull_address(self, line: Line, digest: Digest) -> PullAddress:

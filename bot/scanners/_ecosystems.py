@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bot.scanners._inventory import Package
+from bot.model import contents
+from bot.scanners._inventory import Package, whole_version
 
 SYSTEM_TYPES: Final = frozenset({"alpm", "apk", "deb", "rpm"})
 """Types of purl for what comes with a distribution."""
@@ -91,9 +92,23 @@ def sought(package: Package) -> Sought | None:
         name, version = package.source or (package.name, package.version)
         return Sought(ecosystem, name, version)
     ecosystem = _LIBRARIES.get(package.type)
+    return Sought(ecosystem, _full_name(package), package.version) if ecosystem else None
+
+
+def listed(package: Package) -> contents.Package:
+    """Return a package as evidence lists it: findings call those of distributions by their sources."""
+    if package.type not in SYSTEM_TYPES:
+        return contents.Package(package.type, _full_name(package), package.version)
+    source = package.source[0] if package.source else ""
+    return contents.Package(
+        package.type, package.name, whole_version(package), source if source != package.name else ""
+    )
+
+
+def _full_name(package: Package) -> str:
+    """Return the name of a library with what stands before it."""
     separator = ":" if package.type == "maven" else "/"
-    name = f"{package.namespace}{separator}{package.name}" if package.namespace else package.name
-    return Sought(ecosystem, name, package.version) if ecosystem else None
+    return f"{package.namespace}{separator}{package.name}" if package.namespace else package.name
 
 
 def ecosystem_of(family: str, release: str) -> str | None:

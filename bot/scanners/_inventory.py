@@ -56,10 +56,10 @@ def parse_purl(written: str) -> Package | None:
         return None
     package = Package(kind.lower(), "/".join(namespace), name, unquote(version), tuple(sorted(parse_qsl(query))))
     upstream, _, of_upstream = package.of("upstream").partition("@")
-    return _built(package, upstream, of_upstream or _whole_version(package)) if upstream else package
+    return _built(package, upstream, of_upstream or whole_version(package)) if upstream else package
 
 
-def _whole_version(package: Package) -> str:
+def whole_version(package: Package) -> str:
     """Return the version with its epoch, which a purl has beside it."""
     epoch = package.of("epoch")
     return f"{epoch}:{package.version}" if epoch not in {"", "0"} and ":" not in package.version else package.version

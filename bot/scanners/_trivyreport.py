@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from bot.core.build_time import build_time
 from bot.core.canonical import canonical_ids, merged
+from bot.model.contents import Package
 from bot.model.evidence import Finding, Severity
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text, texts
 
@@ -50,6 +51,8 @@ class TrivyReport:
     """When the image was built, as its config says."""
     version: str | None
     """The version that a label in its config states."""
+    packages: tuple[Package, ...] | None = None
+    """What is in it; None where the report lists only what is vulnerable."""
 
 
 def parse_report(content: bytes) -> TrivyReport:
@@ -72,12 +75,30 @@ def read_report(report: Object) -> TrivyReport:
         findings=merged(finding for result in results for finding in _findings(result)),
         created=build_time(config.get("created")),
         version=_version(config),
+        packages=_listed(results),
     )
 
 
 def _version(image_config: Object) -> str | None:
     labels = mapping(mapping(image_config.get("config")).get("Labels"))
     return text(labels.get("org.opencontainers.image.version"))[:MAX_VERSION] or None
+
+
+def _listed(results: Sequence[Object]) -> tuple[Package, ...] | None:
+    """Return the packages of all results, None where a result with vulnerabilities lists none, or none does."""
+    if any(result.get("Vulnerabilities") and not result.get("Packages") for result in results):
+        return None
+    return tuple(sorted({package for result in results for package in _packages(result)})) or None
+
+
+def _packages(result: Object) -> Iterator[Package]:
+    """Yield the packages of a result; what Trivy has in three parts is one version to whoever packed it."""
+    for found in objects(result.get("Packages")):
+        name, version, release = (text(found.get(key)) for key in ("Name", "Version", "Release"))
+        epoch, source = found.get("Epoch"), text(found.get("SrcName"))
+        if name and version:
+            whole = (f"{epoch}:" if epoch else "") + version + (f"-{release}" if release else "")
+            yield Package(text(result.get("Type")), name, whole, source if source != name else "")
 
 
 def _system(described: Object) -> OperatingSystem | None:

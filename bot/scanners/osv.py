@@ -16,7 +16,7 @@ from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanO
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.reference import Digest, Line
 from bot.net import HostTrust, HttpClient, Url
-from bot.scanners._ecosystems import SYSTEM_TYPES, Sought, ecosystem_of, is_rolling, release_of, sought
+from bot.scanners._ecosystems import SYSTEM_TYPES, Sought, ecosystem_of, is_rolling, listed, release_of, sought
 from bot.scanners._inventory import Package, parse_inventory
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._osvapi import OsvApi, OsvError
@@ -98,7 +98,7 @@ class OsvScanner:
         system = f"{family} {release}".rstrip()
         if not known:
             return NotScanned(Unscanned.OS_UNSUPPORTED, system)
-        return Scan(self._scanner, system, merged(findings))
+        return Scan(self._scanner, system, merged(findings), packages=tuple(sorted(set(map(listed, packages)))))
 
     def _findings(self, packages: Sequence[Package]) -> Iterator[Finding]:
         """Yield what the API knows. Raises OsvError, UnreadableReportError."""

@@ -107,7 +107,7 @@ class ReportScanner:
             findings = parse_reports(_content(found.path))[found.number].findings
         except (OSError, UnreadableReportError, IndexError) as error:
             return NotScanned(Unscanned.FAILED, f"{found.place} was changed while it was read: {error}")
-        return Scan(found.scanner, said.system, findings, said.created, said.label)
+        return Scan(found.scanner, said.system, findings, said.created, said.label, said.packages)
 
     def _read(self) -> tuple[tuple[_Found, ...], NotScanned | None]:
         """Return all reports, and what is wrong with those that cannot be read."""

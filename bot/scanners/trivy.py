@@ -206,7 +206,7 @@ def _judge(report: TrivyReport, log: str, subject: Subject, ready: _Ready) -> Sc
         return NotScanned(Unscanned.OS_UNSUPPORTED, f"{system.family} {release}")
     if report.os_packages == 0:
         return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but there is no list of installed packages in it")
-    return Scan(ready.scanner, str(system), report.findings, report.created, report.version)
+    return Scan(ready.scanner, str(system), report.findings, report.created, report.version, report.packages)
 
 
 def _identity(asked: Completed) -> ScannerIdentity | None:

@@ -316,7 +316,16 @@ ImageGlob = Annotated[str, AfterValidator(_image_glob)]
 PathGlob = Annotated[str, AfterValidator(_path_glob)]
 Allowable = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER]
 """`vocabulary.ALLOWABLE`, as a type."""
-Acceptable = Literal[Reason.INDEX_CHURN, Reason.PLATFORM_LOST, Reason.SEEN_BEFORE, Reason.OLDER, Reason.LOCKED]
+Acceptable = Literal[
+    Reason.INDEX_CHURN,
+    Reason.PLATFORM_LOST,
+    Reason.SEEN_BEFORE,
+    Reason.OLDER,
+    Reason.LOCKED,
+    Reason.INTRODUCED,
+    Reason.DOWNGRADE,
+    Reason.NOT_SCANNED,
+]
 """`vocabulary.ACCEPTABLE`, as a type."""
 FormatName = Annotated[str, AfterValidator(_format_name)]
 FormatGlob = Annotated[str, AfterValidator(_format_glob)]

@@ -52,7 +52,7 @@ class AllowIntroduced(Section):
 
 
 class Accept(Section):
-    """A hold that somebody answers for."""
+    """A hold, or a refusal for what scans say, that somebody answers for."""
 
     hold: fields.Acceptable
     """The reason that is accepted."""

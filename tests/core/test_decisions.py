@@ -293,7 +293,7 @@ def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
 
 
 def test_what_somebody_may_answer_for_is_a_hold():
-    assert set(ACCEPTABLE) < set(REASONS[Status.HELD])
+    assert set(ACCEPTABLE) < {*REASONS[Status.HELD], *REASONS[Status.REFUSED]}
 
 
 def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from bot.core.build_time import build_time
+from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
 from bot.registries import facts
 from bot.registries.manifest import NotAnImageError
@@ -88,3 +90,19 @@ def test_a_config_without_a_runtime_part_is_one():
     assert facts.parse_config(b'{"os": "linux", "architecture": "arm64", "variant": "v8"}') == facts.Config(
         None, "linux/arm64/v8", {}
     )
+
+
+@pytest.mark.parametrize(
+    "runtime", [None, [], {"User": 1, "Entrypoint": "sh", "Cmd": {}, "Env": [1, "A"], "Volumes": 3}]
+)
+def test_a_config_of_another_shape_says_nothing_of_how_it_starts(runtime):
+    start = facts.parse_config(json.dumps({"config": runtime}).encode()).start
+    assert replace(start, environment=()) == ImageConfig()
+
+
+def test_how_an_image_starts_is_read_in_bounded_lines():
+    runtime = {"Env": [f"V{number}=x" for number in range(1000)], "User": "a\x1b[31m" + "b" * 10_000}
+    start = facts.parse_config(json.dumps({"config": runtime}).encode()).start
+    assert len(start.environment) == facts.MAX_WORDS
+    assert start.user.isprintable()
+    assert len(start.user) == facts.MAX_WORD

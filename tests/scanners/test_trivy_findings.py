@@ -43,6 +43,15 @@ class TestFindings:
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE) != set()
         assert outcome.os == f"debian {DEBIAN}"
 
+    def test_come_with_every_package_of_the_image_and_its_source(self, stand):
+        outcome = stand.scanner().scan(stand.subject(debian(NEW)))
+        assert isinstance(outcome, Scan)
+        assert outcome.packages is not None
+        assert {(each.name, each.version, each.found_as) for each in outcome.packages} == {
+            (each.name, each.version, each.source_name) for each in NEW
+        }
+        assert {each.type for each in outcome.packages} == {"debian"}
+
     def test_of_alpine_are_those_of_the_advisories_for_its_packages(self, stand):
         outcome = stand.scanner().scan(stand.subject(alpine()))
         assert findings(outcome) == expected(ALPINE_PACKAGES, ALPINE_RELEASE) != set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 
+from bot.model.contents import Package
 from bot.model.decision import Candidate, Selected, Update
 from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity
 from bot.model.policy import Policy
@@ -45,5 +46,5 @@ def finding(identifier: str, severity: Severity = Severity.HIGH, package: str = 
     return Finding(id=identifier, package=package, severity=severity, **values)
 
 
-def scan(*findings: Finding, scanner: ScannerIdentity = SCANNER) -> Scan:
-    return Scan(scanner, "debian 12", findings)
+def scan(*findings: Finding, scanner: ScannerIdentity = SCANNER, packages: tuple[Package, ...] | None = None) -> Scan:
+    return Scan(scanner, "debian 12", findings, packages=packages)

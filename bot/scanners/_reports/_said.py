@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot.model.contents import Package
 from bot.model.evidence import Finding, NotScanned, Severity
 from bot.model.reference import Digest, parse_sha256
 
@@ -58,6 +59,8 @@ class Said:
     """When the image was built."""
     label: str | None = None
     """The version that a label of the image states."""
+    packages: tuple[Package, ...] | None = None
+    """What is in it; None where the report does not list that."""
 
 
 def digests_in(texts: Iterable[str]) -> frozenset[Digest]:

@@ -41,6 +41,7 @@ def read(report: Object) -> tuple[Said, ...]:
             made=moment(report.get("CreatedAt")),
             created=found.created,
             label=found.version,
+            packages=found.packages,
         ),
     )
 

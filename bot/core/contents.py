@@ -1,0 +1,167 @@
+"""What is not the same in two images beside their packages: how they start, and what they were built from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.model.contents import Contents, ImageConfig, ImageContents
+
+
+class Aspect(StrEnum):
+    """What of an image is another."""
+
+    USER = "user"
+    ENTRYPOINT = "entrypoint"
+    COMMAND = "command"
+    FOLDER = "working directory"
+    ENVIRONMENT = "environment"
+    PORTS = "ports"
+    VOLUMES = "volumes"
+    STOP_SIGNAL = "stop signal"
+    VERSION = "version"
+    PLATFORMS = "platforms"
+
+
+@dataclass(frozen=True, slots=True)
+class AspectChange:
+    """One aspect in which two images differ: of a list what is gone and what is new, else the whole of it."""
+
+    aspect: Aspect
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+class Origin(StrEnum):
+    """What a newer image was built from, compared with the older one; both by their own words."""
+
+    REBUILT = "rebuilt"
+    """The same state of the same source: what changed is what was installed."""
+    CHANGED = "changed"
+    """Another state of it."""
+    MOVED = "moved"
+    """Another source."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Where two states of a source are compared: only forges and states whose addresses can be made safely."""
+
+    host: str
+    repository: str
+    """`owner/name`."""
+    old: str
+    new: str
+    """Commits in full."""
+
+    @property
+    def address(self) -> str:
+        compare = "compare" if self.host == _GITHUB else "-/compare"
+        return f"https://{self.host}/{self.repository}/{compare}/{self.old}...{self.new}"
+
+
+_GITHUB, _GITLAB = "github.com", "gitlab.com"
+_SOURCE = re.compile(
+    rf"https://(?P<host>{re.escape(_GITHUB)}|{re.escape(_GITLAB)})/"
+    r"(?P<repository>[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9_.-]{0,99}){1,5}?)"
+    r"(?:\.git)?/?(?:#(?P<commit>[0-9a-f]{40})(?::\S*)?)?",
+    re.ASCII,
+)
+"""As `org.opencontainers.image.source` has it; Docker's official images add the commit and a folder."""
+_COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
+
+_WHOLE: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
+    Aspect.USER: lambda config: (config.user,) if config.user else (),
+    Aspect.ENTRYPOINT: lambda config: config.entrypoint,
+    Aspect.COMMAND: lambda config: config.command,
+    Aspect.FOLDER: lambda config: (config.folder,) if config.folder else (),
+    Aspect.STOP_SIGNAL: lambda config: (config.stop_signal,) if config.stop_signal else (),
+}
+_LISTS: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
+    Aspect.ENVIRONMENT: lambda config: config.environment,
+    Aspect.PORTS: lambda config: config.ports,
+    Aspect.VOLUMES: lambda config: config.volumes,
+}
+ROOT = "root"
+_ROOTS = frozenset({"", "0", ROOT})
+
+
+def aspect_changes(contents: Contents | None) -> tuple[AspectChange, ...] | None:
+    """Return in what two images differ; None where one of them was not looked into."""
+    if contents is None or contents.old is None or contents.new is None:
+        return None
+    old, new = contents.old, contents.new
+    whole = [AspectChange(aspect, of(old.config), of(new.config)) for aspect, of in _WHOLE.items()]
+    lists = [_listed(aspect, of(old.config), of(new.config)) for aspect, of in _LISTS.items()]
+    versions = AspectChange(Aspect.VERSION, tuple(filter(None, [old.version])), tuple(filter(None, [new.version])))
+    platforms = _listed(Aspect.PLATFORMS, old.platforms, new.platforms) if old.platforms and new.platforms else None
+    found = [*whole, *lists, versions, *([platforms] if platforms else [])]
+    return tuple(each for each in found if each.old != each.new)
+
+
+def _listed(aspect: Aspect, old: Sequence[str], new: Iterable[str]) -> AspectChange:
+    gone, added = [each for each in old if each not in set(new)], [each for each in new if each not in old]
+    return AspectChange(aspect, tuple(gone), tuple(added))
+
+
+def becomes_root(contents: Contents | None) -> bool:
+    """Say whether the newer image starts as root where the older one did not; Kubernetes may then refuse to run it."""
+    if contents is None or contents.old is None or contents.new is None:
+        return False
+    old, new = (_user(each) for each in (contents.old, contents.new))
+    return old not in _ROOTS and new in _ROOTS
+
+
+def _user(contents: ImageContents) -> str:
+    """Return the user without the group."""
+    return contents.config.user.partition(":")[0]
+
+
+def origin(contents: Contents | None) -> Origin:
+    """Say whether the newer image is a pure rebuild of the older one, as far as both say what they were built from.
+
+    A label is handed down by FROM, so that an image without its own shows its base's: this is a hint.
+    """
+    if contents is None or contents.old is None or contents.new is None:
+        return Origin.UNKNOWN
+    old, new = (_state(each) for each in (contents.old, contents.new))
+    if old is None or new is None:
+        return Origin.UNKNOWN
+    if old[0] != new[0]:
+        return Origin.MOVED
+    return Origin.REBUILT if old == new else Origin.CHANGED
+
+
+def comparison(contents: Contents | None) -> Comparison | None:
+    """Return where the two states of one source can be compared; None where that is no address that we can make."""
+    if contents is None or contents.old is None or contents.new is None:
+        return None
+    old, new = (_address(each) for each in (contents.old, contents.new))
+    if old is None or new is None or old[0] != new[0] or old[1] == new[1]:
+        return None
+    (host, repository), before = old
+    return Comparison(host, repository, before, new[1])
+
+
+def _state(contents: ImageContents) -> tuple[str, str] | None:
+    """Return what an image was built from, and which state of it; None where it does not say."""
+    address = _address(contents)
+    if address is not None:
+        return "/".join(address[0]), address[1]
+    if contents.source is None or contents.revision is None:
+        return None
+    return contents.source, contents.revision
+
+
+def _address(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
+    """Return host and repository of a source with the commit, where all of these are of the known shape."""
+    found = _SOURCE.fullmatch(contents.source or "")
+    if found is None:
+        return None
+    commit = found["commit"] or contents.revision or ""
+    if not _COMMIT.fullmatch(commit) or (found["host"] == _GITHUB and found["repository"].count("/") != 1):
+        return None
+    return (found["host"], found["repository"].removesuffix(".git")), commit

@@ -1,0 +1,69 @@
+"""Look: into the two images of each transition that somebody scans, for what no scanner says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from bot.model.contents import Contents, ImageContents
+from bot.model.decision import Transition
+from bot.model.errors import RegistryError
+from bot.model.evidence import Evidence, NotScanned, Subject, Unscanned
+from bot.model.report import Failed
+from bot.model.vocabulary import Stage
+from bot.pipeline.pool import Pool
+from bot.ports import Progress, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The evidence with what is in the images, and what could not be asked."""
+
+    evidence: Mapping[Transition, Evidence]
+    failed: tuple[Failed, ...] = ()
+
+
+def look(evidence: Mapping[Transition, Evidence], registry: Registry, pool: Pool, progress: Progress) -> Looked:
+    """Look into each distinct image once, which costs a manifest and a config of each.
+
+    Where nobody scans an image nobody looks into it: without a scanner a run asks one thing for what did not move, and
+    two for what did.
+    """
+    wanted = [move for move, found in evidence.items() if found.new != NotScanned(Unscanned.NO_SCANNER)]
+    subjects = list(dict.fromkeys(subject for move in wanted for subject in subjects_of(move)))
+    if not subjects:
+        return Looked(evidence)
+    progress.phase("Looking into images", len(subjects))
+
+    def look_into(subject: Subject) -> ImageContents | RegistryError | None:
+        try:
+            return registry.contents(subject.line, subject.digest, subject.platform)
+        except RegistryError as error:
+            return error
+        finally:
+            progress.step()
+
+    found = dict(zip(subjects, pool.map(look_into, subjects), strict=True))
+    progress.done()
+
+    def known(move: Transition) -> Contents:
+        images = [found[subject] for subject in subjects_of(move)]
+        old, new = [None, *images] if move.old is None else images
+        return Contents(*(each if isinstance(each, ImageContents) else None for each in (old, new)))
+
+    more = {move: replace(evidence[move], contents=known(move)) for move in wanted}
+    return Looked({**evidence, **more}, tuple(_failures(found)))
+
+
+def subjects_of(move: Transition) -> list[Subject]:
+    """Return the images of a transition, the older one first."""
+    return [Subject(move.line, digest, move.platform) for digest in (move.old, move.new) if digest]
+
+
+def _failures(found: Mapping[Subject, ImageContents | RegistryError | None]) -> Iterable[Failed]:
+    """Yield each thing that broke once, though it may have broken for every image."""
+    said: set[str] = set()
+    for subject, outcome in found.items():
+        if isinstance(outcome, RegistryError) and outcome.is_failure and str(outcome) not in said:
+            said.add(str(outcome))
+            yield Failed(f"{subject.line}@{subject.digest}", Stage.ASSESS, str(outcome))

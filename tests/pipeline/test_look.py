@@ -1,0 +1,46 @@
+"""What is in the images of a move is asked where somebody scans them, and costs no run that nobody scans in."""
+
+from __future__ import annotations
+
+import pytest
+from support.stands import LocalStand
+from support.worlds import ToldScanner
+
+from bot.demo.images import image, index, layer
+from bot.model.vocabulary import Status
+
+pytestmark = pytest.mark.real("git")
+
+
+def push(loopback, content: str, **start):
+    """Point python:3.12 to an image of its own."""
+    made = index([image([layer({"a": content.encode()})], start=start)])
+    return loopback.store.tag("library/python", "3.12", made)
+
+
+def test_how_the_two_images_of_a_move_start_is_evidence(tmp_path, loopback):
+    old, new = push(loopback, "old", User="1000"), push(loopback, "new", User="root")
+    loopback.scanner = ToldScanner({old: (), new: ()})
+    report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
+    (evidence,) = report.evidence.values()
+    assert [each.config.user for each in (evidence.contents.old, evidence.contents.new)] == ["1000", "root"]
+    assert not report.failed
+
+
+def test_an_image_that_is_gone_says_nothing_and_is_no_failure(tmp_path, loopback):
+    old, new = push(loopback, "old"), push(loopback, "new")
+    loopback.scanner = ToldScanner({new: ()})
+    loopback.store.remove("library/python", old)
+    report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
+    (evidence,) = report.evidence.values()
+    assert evidence.contents.old is None
+    assert evidence.contents.new is not None
+    assert not report.failed
+    assert report.repositories[0].verdicts[0].status is Status.GONE
+
+
+def test_without_a_scanner_nobody_looks_into_an_image(tmp_path, loopback):
+    old, _ = push(loopback, "old"), push(loopback, "new")
+    report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
+    (evidence,) = report.evidence.values()
+    assert evidence.contents is None
