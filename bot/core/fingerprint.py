@@ -21,8 +21,10 @@ _KNOWN_END = 15
 _MOST_UNKNOWN = 0xF
 
 _KNOWN = frozenset({"before", "after", "delta", "scanner", "notes"})
-_VOLATILE = frozenset({"database", "scanner_version", "built", "title", "line_numbers"})
-"""What may change without anybody having to read it again."""
+_VOLATILE = frozenset(
+    {*("database", "scanner_version", "built", "title", "line_numbers"), *("packages", "contents", "other")}
+)
+"""What may change without anybody having to read it again: of what is in two digests, only whether it is known."""
 
 
 def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import Link, Text, vulnerability
+from bot.core.packages import versions_of
+from bot.model.contents import ImageContents
 from bot.model.evidence import Delta, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
 
 
@@ -24,6 +27,8 @@ class FindingView:
     id: Text | Link
     package: Text
     installed: Text
+    other: tuple[Text, ...] | None
+    """The versions that the other image has of the package: none where it is not there, None where nobody knows."""
     fixed_in: Text | None
     severity: Severity
     title: Text | None
@@ -53,14 +58,18 @@ class DeltaView:
     fixed_critical: int
     introduced_count: int
     remaining_count: int
+    fixable_count: int
+    """How many of the remaining have a fix that the newer image does not have yet."""
     cut: int
     """How many rows were left out of the three lists."""
 
 
-def scan_view(outcome: ScanOutcome) -> ScanView:
+def scan_view(outcome: ScanOutcome, contents: ImageContents | None) -> ScanView:
+    """Return the view of one image; when it was built it says itself, where its scanner does not."""
+    said = contents.created if contents is not None else None
     match outcome:
         case NotScanned(why=why):
-            return ScanView(None, None, why, None, None)
+            return ScanView(None, None, why, None, _day(said))
         case Scan(findings=findings, os=system, created=created):
             counts = count_by_severity(findings)
             return ScanView(
@@ -68,30 +77,37 @@ def scan_view(outcome: ScanOutcome) -> ScanView:
                 total=distinct(findings),
                 why_not=None,
                 os=Text(system),
-                built=Text(f"{created:%Y-%m-%d}") if created else None,
+                built=_day(created or said),
             )
 
 
-def delta_view(delta: Delta, rows: int) -> DeltaView:
+def _day(moment: datetime | None) -> Text | None:
+    return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
+
+
+def delta_view(delta: Delta, old: ScanOutcome | None, new: ScanOutcome, rows: int) -> DeltaView:
+    """Return the view of what moves between two scans, at most `rows` rows of each list."""
     lists = (delta.fixed, delta.introduced, delta.remaining)
-    fixed, introduced, remaining = (tuple(_finding(finding) for finding in findings[:rows]) for findings in lists)
     return DeltaView(
-        fixed=fixed,
-        introduced=introduced,
-        remaining=remaining,
+        fixed=tuple(_finding(each, new) for each in delta.fixed[:rows]),
+        introduced=tuple(_finding(each, old) for each in delta.introduced[:rows]),
+        remaining=tuple(_finding(each, old) for each in delta.remaining[:rows]),
         fixed_count=distinct(delta.fixed),
         fixed_critical=count_by_severity(delta.fixed)[Severity.CRITICAL],
         introduced_count=distinct(delta.introduced),
         remaining_count=distinct(delta.remaining),
+        fixable_count=distinct(each for each in delta.remaining if each.fixed_in),
         cut=sum(max(0, len(findings) - rows) for findings in lists),
     )
 
 
-def _finding(finding: Finding) -> FindingView:
+def _finding(finding: Finding, other: ScanOutcome | None) -> FindingView:
+    beside = versions_of(other, finding) if isinstance(other, Scan) else None
     return FindingView(
         id=vulnerability(finding.id),
         package=Text(finding.package),
         installed=Text(finding.installed),
+        other=tuple(map(Text, beside)) if beside is not None else None,
         fixed_in=Text(finding.fixed_in) if finding.fixed_in else None,
         severity=finding.severity,
         title=Text(finding.title) if finding.title else None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.core.markdown import Text
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
+from bot.core.view.contents import ContentsView, PackagesView, contents_view, packages_view
 from bot.core.view.scans import DeltaView, ScanView, delta_view, scan_view
 from bot.model.decision import Cause, Transition, Update
 from bot.model.evidence import Evidence
@@ -40,6 +41,10 @@ class TransitionView:
     before: ScanView | None
     after: ScanView
     delta: DeltaView | None
+    packages: PackagesView | None
+    """None where nobody lists what is in both images."""
+    contents: ContentsView | None
+    """None where nobody looked into both images."""
 
 
 def notes_of(
@@ -56,7 +61,7 @@ def notes_of(
 def transition_view(
     transition: Transition, update: Update, notes: Sequence[str], evidence: Evidence, rows: int
 ) -> TransitionView:
-    old, new = transition.old, transition.new
+    old, new, contents = transition.old, transition.new, evidence.contents
     return TransitionView(
         reference=Text(f"{update.occurrence.reference.name}:{transition.line.tag}"),
         new_tag=Text(transition.tag) if transition.tag else None,
@@ -70,7 +75,9 @@ def transition_view(
         new_digest=Text(new),
         platform=Text(transition.platform),
         platforms=tuple(Text(platform) for platform in update.candidates[0].platforms),
-        before=scan_view(evidence.old) if evidence.old is not None else None,
-        after=scan_view(evidence.new),
-        delta=delta_view(evidence.delta, rows) if evidence.delta is not None else None,
+        before=scan_view(evidence.old, contents.old if contents else None) if evidence.old is not None else None,
+        after=scan_view(evidence.new, contents.new if contents else None),
+        delta=delta_view(evidence.delta, evidence.old, evidence.new, rows) if evidence.delta is not None else None,
+        packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
+        contents=contents_view(contents),
     )
