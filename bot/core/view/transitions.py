@@ -9,6 +9,7 @@ from bot.core.markdown import Text
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.core.view.scans import DeltaView, ScanView, delta_view, scan_view
+from bot.core.view.trust import TrustView, trust_view
 from bot.model.decision import Cause, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.reference import Line
@@ -40,6 +41,8 @@ class TransitionView:
     before: ScanView | None
     after: ScanView
     delta: DeltaView | None
+    trust: TrustView | None
+    """None where no entry of `trust` is about the image."""
 
 
 def notes_of(
@@ -73,4 +76,5 @@ def transition_view(
         before=scan_view(evidence.old) if evidence.old is not None else None,
         after=scan_view(evidence.new),
         delta=delta_view(evidence.delta, rows) if evidence.delta is not None else None,
+        trust=trust_view(evidence.signatures) if evidence.signatures is not None else None,
     )
