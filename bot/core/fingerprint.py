@@ -1,48 +1,57 @@
 """Fingerprints of proposals: whether what is open still says what a run would say now.
 
-A report is 16 hexadecimal digits: 8 over what is proposed, 7 over what is known of it, and one that counts the images
-about which nothing is known.
+A report is 16 hexadecimal digits: 8 over what is proposed, 6 over what is known of it, one that counts the images whose
+signatures nobody could ask for, and one that counts those about which no scanner knows anything.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
 from bot.core.view.proposal import ProposalView
 from bot.model.evidence import Evidence, NotScanned
+from bot.model.signature import SignatureUnknown
 
 PROPOSED = 8
 """Digits over what is proposed."""
-_KNOWN_END = 15
+_KNOWN_END = 14
 _MOST_UNKNOWN = 0xF
 
-_KNOWN = frozenset({"before", "after", "delta", "scanner", "notes"})
+_KNOWN = frozenset({"before", "after", "delta", "trust", "scanner", "notes"})
 _VOLATILE = frozenset(
-    {*("database", "scanner_version", "built", "title", "line_numbers"), *("packages", "contents", "other")}
+    {*("database", "scanner_version", "built", "title", "line_numbers", "detail"), *("packages", "contents", "other")}
 )
 """What may change without anybody having to read it again: of what is in two digests, only whether it is known."""
 
 
 def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
     """Return the report of a view that was built from `evidence`."""
-    outcomes = [outcome for each in evidence.values() for outcome in (each.old, each.new)]
-    unknown = min(sum(isinstance(outcome, NotScanned) for outcome in outcomes), _MOST_UNKNOWN)
+    scans = [outcome for each in evidence.values() for outcome in (each.old, each.new)]
+    signatures = [
+        outcome for each in evidence.values() if (found := each.signatures) for outcome in (found.old, found.new)
+    ]
+    unknown = _count(signatures, SignatureUnknown) + _count(scans, NotScanned)
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
-    return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{unknown:x}"
+    return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{unknown}"
 
 
 def is_outdated(report: str, wanted: str) -> bool:
     """Say whether a text with one report is to be replaced by a text with another.
 
-    While both propose the same, a text that knows of fewer images never replaces one that knows of more.
+    While both propose the same, a text that knows of fewer scans or signatures never replaces one that knows of more.
     """
     if report[:PROPOSED] != wanted[:PROPOSED]:
         return True
-    return report != wanted and wanted[_KNOWN_END:] <= report[_KNOWN_END:]
+    knows_less = any(now > before for now, before in zip(wanted[_KNOWN_END:], report[_KNOWN_END:], strict=True))
+    return report != wanted and not knows_less
+
+
+def _count(outcomes: Iterable[object], kind: type) -> str:
+    return f"{min(sum(isinstance(outcome, kind) for outcome in outcomes), _MOST_UNKNOWN):x}"
 
 
 def _hash(plain: object) -> str:

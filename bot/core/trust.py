@@ -13,6 +13,7 @@ from bot.model.signature import (
     Signatures,
     SignatureUnknown,
     Signed,
+    Statement,
     Unsigned,
     UnsupportedSignature,
 )
@@ -70,6 +71,8 @@ def distrust(found: Signatures | None, *, is_required: bool) -> Distrust | None:
 def spoken(outcome: SignatureOutcome | None) -> str:
     """Return what was found of one image, as a part of a sentence."""
     match outcome:
+        case Signed(signer=signer, statement=Statement.PROVENANCE):
+            return f"its provenance is signed by {signer.identity}"
         case Signed(signer=signer):
             return f"signed by {signer.identity}"
         case BadSignature(flaw=flaw, detail=detail):
@@ -80,6 +83,13 @@ def spoken(outcome: SignatureOutcome | None) -> str:
             return f"whether it is signed could not be found out: {detail}"
         case Unsigned() | None:
             return "it has no signature"
+
+
+def both_spoken(found: Signatures) -> str:
+    """Return what was found of both images of a move, as a sentence for a terminal."""
+    if found.old is None:
+        return spoken(found.new)
+    return f"{spoken(found.new)}{', as before' if found.old == found.new else f'; before: {spoken(found.old)}'}"
 
 
 def _compared(found: Signatures) -> str:

@@ -10,6 +10,7 @@ from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import console_line
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
+from bot.core.trust import both_spoken
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
 from bot.model.reference import Digest
@@ -28,6 +29,8 @@ _MARKS: dict[Status, str] = {
     Status.UNRESOLVED: "?",
     Status.NOT_CHECKED: "·",
 }
+
+_MOVING = frozenset({Status.UPDATE, Status.GONE})
 
 MAX_COLUMN = 60
 """Characters that the widest reference may push the next column to the right."""
@@ -87,11 +90,21 @@ def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence
 
 
 def _lines(found: Verdict | Unsupported, width: int, evidence: Mapping[Transition, Evidence]) -> tuple[str, ...]:
-    return _place(found, width, evidence), *(f"{'':>7} {console_line(note, MAX_NOTE)}" for note in _notes(found))
+    notes = (*_signatures(found, evidence), *_notes(found))
+    return _place(found, width, evidence), *(f"{'':>7} {console_line(note, MAX_NOTE)}" for note in notes)
 
 
 def _notes(found: Verdict | Unsupported) -> Sequence[str]:
     return found.notes if isinstance(found, Unsupported) else found.occurrence.notes
+
+
+def _signatures(found: Verdict | Unsupported, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
+    """Yield who signed what a place moves to, where somebody is trusted to; a refusal says it itself."""
+    if isinstance(found, Unsupported) or found.status not in _MOVING or found.transition is None:
+        return
+    known = evidence.get(found.transition)
+    if known is not None and known.signatures is not None:
+        yield both_spoken(known.signatures)
 
 
 def _line_number(found: Verdict | Unsupported) -> int:
@@ -111,7 +124,7 @@ def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transitio
     words = f"{found.status}"
     if found.reason is not None:
         words += f" ({found.reason})" + (f": {console_line(found.detail)}" if found.detail else "")
-    if found.new_digest is not None and found.status in {Status.UPDATE, Status.GONE}:
+    if found.new_digest is not None and found.status in _MOVING:
         words = _move(found, evidence)
     return f"{number}  {_MARKS[found.status]} {_image(found).ljust(width)}  {words}"
 
@@ -177,7 +190,7 @@ def _explained(repositories: Iterable[RepositoryReport]) -> Iterator[str]:
 
 def _written(written: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:
     if written is None:
-        if any(verdict.status in {Status.UPDATE, Status.GONE} for verdict in tree.verdicts):
+        if any(verdict.status in _MOVING for verdict in tree.verdicts):
             yield "Nothing was written; --write writes this into the files."
         return
     yield f"Wrote {len(written)} file{'' if len(written) == 1 else 's'}."

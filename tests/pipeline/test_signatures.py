@@ -12,6 +12,7 @@ from support.worlds import build, outcomes
 
 from bot.model.rules import Rule
 from bot.model.trust import Trust
+from bot.reports.text import run_text
 
 pytestmark = pytest.mark.real("git")
 
@@ -122,3 +123,27 @@ def test_images_without_an_entry_are_not_asked_for_and_each_digest_once(signed, 
     asked = [request.path for request in signed.registry.served if "sha256-" in request.path]
     assert not any("redis" in path for path in asked)
     assert len(asked) == len(set(asked)) == 4
+
+
+# ---- what people see of it ----------------------------------------------------------------------------------------
+
+
+def test_a_proposal_and_the_report_say_who_signed(signed, stand):
+    sign(signed, NEW, KEY)
+    report = signed.run([stand.fleet()])
+    (proposal,) = report.repositories[0].proposals
+    assert "`python:3.12`: the old and the new image are signed by `team.pub (sha256 " in proposal.body
+    assert " signed by team.pub (sha256 " in run_text(report)
+    assert run_text(report).count(", as before\n") == 1
+
+
+def test_a_body_is_edited_where_who_signed_becomes_another_and_is_not_where_nothing_does(signed, stand):
+    sign(signed, NEW, KEY)
+    assert outcomes(signed.run([stand.fleet()])) == ["opened"]
+    assert outcomes(signed.run([stand.fleet()])) == ["unchanged"]
+    (trust,) = signed.rulebook.trust
+    signed.rulebook = replace(signed.rulebook, trust=(replace(trust, keys=(trusted(KEY, "renamed.pub"),)),))
+    report = signed.run([stand.fleet()])
+    assert outcomes(report) == ["refreshed"]
+    assert "signed by `renamed.pub (sha256 " in report.repositories[0].proposals[0].body
+    assert outcomes(signed.run([stand.fleet()])) == ["unchanged"]

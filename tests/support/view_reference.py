@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "templates.md"
 BEGIN, END = "<!-- begin: from the views -->", "<!-- end: from the views -->"
-MODULES = ("view/proposal", "view/transitions", "view/scans", "view/contents", "words", "dashboard")
+MODULES = ("view/proposal", "view/transitions", "view/scans", "view/contents", "view/trust", "words", "dashboard")
 
 
 def page(text: str) -> str:

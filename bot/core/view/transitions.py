@@ -10,6 +10,7 @@ from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.core.view.contents import ContentsView, PackagesView, contents_view, packages_view
 from bot.core.view.scans import DeltaView, ScanView, delta_view, scan_view
+from bot.core.view.trust import TrustView, trust_view
 from bot.model.decision import Cause, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.reference import Line
@@ -45,6 +46,8 @@ class TransitionView:
     """None where nobody lists what is in both images."""
     contents: ContentsView | None
     """None where nobody looked into both images."""
+    trust: TrustView | None
+    """None where no entry of `trust` is about the image."""
 
 
 def notes_of(
@@ -80,4 +83,5 @@ def transition_view(
         delta=delta_view(evidence.delta, evidence.old, evidence.new, rows) if evidence.delta is not None else None,
         packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
         contents=contents_view(contents),
+        trust=trust_view(evidence.signatures) if evidence.signatures is not None else None,
     )
