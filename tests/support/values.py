@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot.model.decision import Candidate, Selected, Update
-from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity
+from bot.model.evidence import Finding, Scan, ScannerIdentity, SetAside, Severity
 from bot.model.policy import Policy
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import FilePath, Occurrence, Slot, Span
@@ -45,5 +46,6 @@ def finding(identifier: str, severity: Severity = Severity.HIGH, package: str = 
     return Finding(id=identifier, package=package, severity=severity, **values)
 
 
-def scan(*findings: Finding, scanner: ScannerIdentity = SCANNER) -> Scan:
-    return Scan(scanner, "debian 12", findings)
+def scan(*findings: Finding, scanner: ScannerIdentity = SCANNER, set_aside: Iterable[Finding] = ()) -> Scan:
+    aside = tuple(SetAside(each, "exempt", "somebody's exemption") for each in set_aside)
+    return Scan(scanner, "debian 12", findings, set_aside=aside)
