@@ -70,7 +70,7 @@ def transition_view(
         new_digest=Text(new),
         platform=Text(transition.platform),
         platforms=tuple(Text(platform) for platform in update.candidates[0].platforms),
-        before=scan_view(evidence.old) if evidence.old is not None else None,
-        after=scan_view(evidence.new),
+        before=scan_view(evidence.old, rows) if evidence.old is not None else None,
+        after=scan_view(evidence.new, rows),
         delta=delta_view(evidence.delta, rows) if evidence.delta is not None else None,
     )
