@@ -315,6 +315,13 @@ class Scanner(Protocol):
         """Return who will scan in this run, and with what knowledge; None where nobody does, or reports say it."""
         ...
 
+    def expect(self, subjects: Collection[Subject]) -> None:
+        """Hear what will be asked for, before any of it is: who asks a service can then ask for all of it at once.
+
+        Nothing depends on it but time.
+        """
+        ...
+
     def scan(self, subject: Subject) -> ScanOutcome: ...
 
 

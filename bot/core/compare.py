@@ -31,11 +31,12 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
     before = {key(finding): finding for finding in old.findings}
     after = {key(finding): finding for finding in new.findings}
     packages = None if old.packages is None or new.packages is None else package_changes(old.packages, new.packages)
+    still_there = after.keys() | {key(each.finding) for each in new.set_aside}
     return Evidence(
         old,
         new,
         Delta(
-            fixed=_worst_first(before[key] for key in before.keys() - after.keys()),
+            fixed=_worst_first(before[key] for key in before.keys() - still_there),
             introduced=_worst_first(after[key] for key in after.keys() - before.keys()),
             remaining=_worst_first(after[key] for key in after.keys() & before.keys()),
         ),

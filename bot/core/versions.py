@@ -42,7 +42,7 @@ def is_later(package_type: str, version: str, other: str) -> bool | None:
     read = _reader(package_type)
     with contextlib.suppress(*_UNREADABLE):
         one, two = read(version), read(other)
-        return None if one == two else bool(one > two)
+        return True if two < one else False if one < two else None
     return None
 
 

@@ -43,6 +43,17 @@ class Finding:
     title: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A finding that somebody answers for: it is shown apart, and counted nowhere."""
+
+    finding: Finding
+    why: str
+    """What they say of it, in a few words: `exempt`, `not affected: vulnerable code not present`."""
+    by: str
+    """Who says so, and where: `Microsoft Defender exemption`."""
+
+
 class Unscanned(StrEnum):
     """Why there are no numbers. None of these is zero."""
 
@@ -122,6 +133,8 @@ class Scan:
     """What the label `org.opencontainers.image.version` in its config says."""
     packages: tuple[Package, ...] | None = None
     """What is in it; None where its scanner does not list that."""
+    set_aside: tuple[SetAside, ...] = ()
+    """What was found and is not among `findings`, since somebody answers for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +153,9 @@ class Delta:
     """What moving changes; counted by distinct vulnerability."""
 
     fixed: tuple[Finding, ...]
+    """What the old image has and the new one has not; never what somebody merely answers for in the new one."""
     introduced: tuple[Finding, ...]
+    """What counts in the new image and does not in the old one, where somebody may have answered for it."""
     remaining: tuple[Finding, ...]
 
 

@@ -56,7 +56,9 @@ def assess(
         identity = scanner.identity()
         if identity:
             outcomes |= memory.evidence(identity, theirs)
-        left += [_Task(scanner, identity, same) for same in _by_image(theirs) if same[0] not in outcomes]
+        unknown = [same for same in _by_image(theirs) if same[0] not in outcomes]
+        scanner.expect([subject for same in unknown for subject in same])
+        left += [_Task(scanner, identity, same) for same in unknown]
     not_kept: list[Failed] = []
 
     def scan(task: _Task) -> ScanOutcome:

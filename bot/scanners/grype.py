@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -78,6 +78,9 @@ class GrypeScanner:
         """Return Grype with the database that this run has, which is downloaded now where there is a newer one."""
         ready = self._ready.get(None, self._prepare)
         return None if isinstance(ready, NotScanned) else ready
+
+    def expect(self, subjects: Collection[Subject]) -> None:
+        """Do nothing yet: one image is scanned after the other."""
 
     def scan(self, subject: Subject) -> ScanOutcome:
         """Return what Grype finds in `subject`; the old image of one transition may be the new one of another."""

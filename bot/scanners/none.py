@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
@@ -12,6 +13,9 @@ class NoScanner:
 
     def identity(self) -> None:
         """Return nobody."""
+
+    def expect(self, subjects: Collection[Subject]) -> None:
+        """Do nothing yet: nobody scans."""
 
     def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
@@ -26,6 +30,9 @@ class MissingScanner:
 
     def identity(self) -> None:
         """Return nobody."""
+
+    def expect(self, subjects: Collection[Subject]) -> None:
+        """Do nothing yet: nobody scans."""
 
     def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""

@@ -5,7 +5,7 @@ A report is about an image where it names a digest of it, or its file is named a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,6 +70,9 @@ class ReportScanner:
 
     def identity(self) -> None:
         """Return nobody: each report says itself who made it."""
+
+    def expect(self, subjects: Collection[Subject]) -> None:
+        """Do nothing yet: all reports are read with the first of them."""
 
     def scan(self, subject: Subject) -> ScanOutcome:
         """Return what the newest report about `subject` says."""

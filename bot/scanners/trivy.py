@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,6 +97,9 @@ class TrivyScanner:
         """Return Trivy with the database that this run has, which is downloaded now where it is not fresh."""
         ready = self._ready.get(None, self._prepare)
         return None if isinstance(ready, NotScanned) else ready.scanner
+
+    def expect(self, subjects: Collection[Subject]) -> None:
+        """Do nothing yet: one image is scanned after the other."""
 
     def scan(self, subject: Subject) -> ScanOutcome:
         """Return what Trivy finds in `subject`; the old image of one transition may be the new one of another."""

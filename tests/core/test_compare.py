@@ -23,6 +23,25 @@ def test_the_same_hole_in_another_package_is_another_finding():
     assert len(delta.fixed) == len(delta.introduced) == 1
 
 
+def test_what_somebody_answers_for_in_the_newer_image_is_not_fixed_and_does_not_remain():
+    hole = finding("CVE-2026-1")
+    delta = compare(scan(hole), scan(set_aside=[hole])).delta
+    assert not delta.fixed
+    assert not delta.introduced
+    assert not delta.remaining
+
+
+def test_what_somebody_answered_for_in_the_older_image_alone_is_new_where_it_counts():
+    hole = finding("CVE-2026-1")
+    delta = compare(scan(set_aside=[hole]), scan(hole)).delta
+    assert delta.introduced == (hole,)
+    assert not delta.remaining
+
+
+def test_what_somebody_answered_for_and_is_gone_was_never_counted_so_nothing_is_fixed():
+    assert not compare(scan(set_aside=[finding("CVE-2026-1")]), scan()).delta.fixed
+
+
 @pytest.mark.parametrize("old", [None, NotScanned(Unscanned.IMAGE_GONE)])
 def test_without_both_scans_there_is_no_delta(old):
     assert compare(old, scan()).delta is None

@@ -174,6 +174,43 @@ def _leaves(hint):
     return {hint} if not inner else set().union(*(_leaves(each) for each in inner))
 
 
+# ---- what somebody answers for ------------------------------------------------------------------------------------
+
+
+def test_what_somebody_answers_for_is_shown_apart_and_counted_nowhere():
+    text = body(known=evidence(scan(CRITICAL, LOW), scan(set_aside=[LOW])))
+    assert "<details><summary>Set aside: 1, which is counted nowhere</summary>" in text
+    nvd = "https://nvd.nist.gov/vuln/detail/CVE-1900-0002"
+    assert f"| low | [`CVE-1900-0002`]({nvd}) | `openssl` | `1` | `exempt` | `somebody's exemption` |" in text
+    assert "1 known vulnerability goes away (1 critical), none are new, none remain" in text
+    assert text.count("CVE-1900-0002`](") == 1
+    assert text.index("### Fixed") < text.index("Set aside") < text.index("### Files")
+
+
+def test_it_is_shown_where_nothing_is_compared_too_and_never_of_the_old_image():
+    text = body(known=evidence(NotScanned(Unscanned.IMAGE_GONE), scan(set_aside=[LOW, CRITICAL])))
+    assert text.index("CVE-1900-0001") < text.index("CVE-1900-0002"), "the worst comes first"
+    assert "Set aside: 2, which are counted nowhere" in text
+    assert "Set aside" not in body(known=evidence(scan(set_aside=[LOW]), scan()))
+
+
+def test_a_list_of_it_is_cut_to_fit_as_others_are_and_says_so():
+    many = scan(set_aside=[finding(f"CVE-1900-{number:04}") for number in range(300)])
+    cut = body(known=evidence(scan(), many), limit=8_000)
+    shown = cut.count("nvd.nist.gov")
+    assert 0 < shown < 200
+    assert "Set aside: 300, which are counted nowhere" in cut
+    assert f"{300 - shown} more rows do not fit here." in cut
+    MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(cut)
+
+
+def test_a_text_is_out_of_date_once_somebody_answers_for_something_else():
+    report = partial(fingerprint, evidence={})
+    views = [build_view((MOVE,), evidence(scan(LOW), scan(set_aside=aside)), 10) for aside in ([], [LOW])]
+    before, after = map(report, views)
+    assert is_outdated(before, after)
+
+
 # ---- notes -------------------------------------------------------------------------------------------------------
 
 

@@ -26,10 +26,13 @@ class Named:
     """Finds one vulnerability in everything, and remembers what it was asked for."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.asked = name, []
+        self.name, self.expected, self.asked = name, [], []
 
     def identity(self) -> ScannerIdentity:
         return ScannerIdentity(self.name, "1", datetime(2026, 11, 25, tzinfo=UTC))
+
+    def expect(self, subjects) -> None:
+        self.expected = [*self.expected, *subjects]
 
     def scan(self, subject: Subject) -> Scan:
         self.asked.append(subject)
@@ -58,3 +61,12 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
         assert (evidence.old.scanner.name, evidence.new.scanner.name) == (name, name)
         assert evidence.delta
     assert len(ours.asked) == len(rest.asked) == 2
+
+
+def test_a_scanner_hears_of_all_that_it_is_asked_for_before_it_is_asked():
+    rest = Named("rest")
+    moves = [Transition(line, OLD, NEW, "linux/amd64") for line in (HUB, QUAY)]
+    assess(moves, Choice([((), rest)]), NoMemory(), SCANS, NoProgress())
+    both = [(line, digest) for line in (HUB, QUAY) for digest in (OLD, NEW)]
+    assert sorted((each.line, each.digest) for each in rest.expected) == sorted(both)
+    assert set(rest.asked) <= set(rest.expected)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot.model.contents import Package
 from bot.model.decision import Candidate, Selected, Update
-from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity
+from bot.model.evidence import Finding, Scan, ScannerIdentity, SetAside, Severity
 from bot.model.policy import Policy
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import FilePath, Occurrence, Slot, Span
@@ -46,5 +47,11 @@ def finding(identifier: str, severity: Severity = Severity.HIGH, package: str = 
     return Finding(id=identifier, package=package, severity=severity, **values)
 
 
-def scan(*findings: Finding, scanner: ScannerIdentity = SCANNER, packages: tuple[Package, ...] | None = None) -> Scan:
-    return Scan(scanner, "debian 12", findings, packages=packages)
+def scan(
+    *findings: Finding,
+    scanner: ScannerIdentity = SCANNER,
+    packages: tuple[Package, ...] | None = None,
+    set_aside: Iterable[Finding] = (),
+) -> Scan:
+    aside = tuple(SetAside(each, "exempt", "somebody's exemption") for each in set_aside)
+    return Scan(scanner, "debian 12", findings, packages=packages, set_aside=aside)

@@ -56,10 +56,14 @@ class ToldScanner:
 
     def __init__(self, findings: dict[Digest, tuple[Finding, ...]]) -> None:
         self.findings = findings
+        self.expected: list[Subject] = []
         self.asked: list[Subject] = []
 
     def identity(self) -> ScannerIdentity:
         return ScannerIdentity("Told", "1", NOW)
+
+    def expect(self, subjects) -> None:
+        self.expected = [*self.expected, *subjects]
 
     def scan(self, subject: Subject) -> ScanOutcome:
         self.asked.append(subject)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.core.canonical import Key, key
 from bot.core.compare import count_by_severity, distinct
 from bot.core.markdown import Link, Text, vulnerability
 from bot.core.packages import versions_of
 from bot.model.contents import ImageContents
-from bot.model.evidence import Delta, Finding, NotScanned, Scan, ScanOutcome, Severity, Unscanned
+from bot.model.evidence import Delta, Finding, NotScanned, Scan, ScanOutcome, SetAside, Severity, Unscanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,19 @@ class FindingView:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAsideView:
+    """One vulnerability that somebody answers for, so that it counts nowhere."""
+
+    id: Text | Link
+    package: Text
+    installed: Text
+    severity: Severity
+    why: Text
+    by: Text
+    """Who says so."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScanView:
     """One scanned image: counts, or why there are none."""
 
@@ -45,6 +59,12 @@ class ScanView:
     os: Text | None
     built: Text | None
     """The day it was built, as the image says."""
+    set_aside: tuple[SetAsideView, ...] = ()
+    """What somebody answers for, the worst first; may have been cut to fit."""
+    set_aside_count: int = 0
+    """Distinct vulnerabilities of that list before it was cut."""
+    set_aside_cut: int = 0
+    """How many rows were left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +84,13 @@ class DeltaView:
     """How many rows were left out of the three lists."""
 
 
-def scan_view(outcome: ScanOutcome, contents: ImageContents | None) -> ScanView:
+def scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
     """Return the view of one image; when it was built it says itself, where its scanner does not."""
     said = contents.created if contents is not None else None
     match outcome:
         case NotScanned(why=why):
             return ScanView(None, None, why, None, _day(said))
-        case Scan(findings=findings, os=system, created=created):
+        case Scan(findings=findings, os=system, created=created, set_aside=set_aside):
             counts = count_by_severity(findings)
             return ScanView(
                 counts=tuple(CountView(severity, count) for severity, count in counts.items()),
@@ -78,6 +98,9 @@ def scan_view(outcome: ScanOutcome, contents: ImageContents | None) -> ScanView:
                 why_not=None,
                 os=Text(system),
                 built=_day(created or said),
+                set_aside=tuple(map(_set_aside, sorted(set_aside, key=_worst_first)[:rows])),
+                set_aside_count=distinct(each.finding for each in set_aside),
+                set_aside_cut=max(0, len(set_aside) - rows),
             )
 
 
@@ -98,6 +121,22 @@ def delta_view(delta: Delta, old: ScanOutcome | None, new: ScanOutcome, rows: in
         remaining_count=distinct(delta.remaining),
         fixable_count=distinct(each for each in delta.remaining if each.fixed_in),
         cut=sum(max(0, len(findings) - rows) for findings in lists),
+    )
+
+
+def _worst_first(aside: SetAside) -> tuple[int, Key]:
+    return -aside.finding.severity, key(aside.finding)
+
+
+def _set_aside(aside: SetAside) -> SetAsideView:
+    found = aside.finding
+    return SetAsideView(
+        id=vulnerability(found.id),
+        package=Text(found.package),
+        installed=Text(found.installed),
+        severity=found.severity,
+        why=Text(aside.why),
+        by=Text(aside.by),
     )
 
 
