@@ -1,7 +1,7 @@
 """Fingerprints of proposals: whether what is open still says what a run would say now.
 
-A report is 16 hexadecimal digits: 8 over what is proposed, 7 over what is known of it, and one that counts the images
-about which nothing is known.
+A report is 16 hexadecimal digits: 8 over what is proposed, 7 over what is known of it, and one that counts what is not
+known: images that were not scanned, and moves of which a list could not say what is exploited.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 
 from bot.core.view.proposal import ProposalView
+from bot.model.advisory import Listing
 from bot.model.evidence import Evidence, NotScanned
 
 PROPOSED = 8
@@ -20,9 +21,13 @@ PROPOSED = 8
 _KNOWN_END = 15
 _MOST_UNKNOWN = 0xF
 
-_KNOWN = frozenset({"before", "after", "delta", "scanner", "notes"})
+_KNOWN = frozenset({"before", "after", "delta", "scanner", "notes", "is_exploited_unknown"})
 _VOLATILE = frozenset(
-    {*("database", "scanner_version", "built", "title", "line_numbers"), *("packages", "contents", "other")}
+    {
+        *("database", "scanner_version", "built", "title", "line_numbers"),
+        *("packages", "contents", "other"),
+        *("epss", "epss_list", "exploited_list"),
+    }
 )
 """What may change without anybody having to read it again: of what is in two digests, only whether it is known."""
 
@@ -30,7 +35,8 @@ _VOLATILE = frozenset(
 def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
     """Return the report of a view that was built from `evidence`."""
     outcomes = [outcome for each in evidence.values() for outcome in (each.old, each.new)]
-    unknown = min(sum(isinstance(outcome, NotScanned) for outcome in outcomes), _MOST_UNKNOWN)
+    unread = sum(each.asked is not None and Listing.KEV in each.asked.unread for each in evidence.values())
+    unknown = min(sum(isinstance(outcome, NotScanned) for outcome in outcomes) + unread, _MOST_UNKNOWN)
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
     return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{unknown:x}"
 
