@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
+    from bot.model.advisory import Listed
     from bot.model.artifact import Artifact, Blob, Referrer
     from bot.model.contents import ImageContents
     from bot.model.dashboard import Board
@@ -323,6 +324,14 @@ class Scanner(Protocol):
         ...
 
     def scan(self, subject: Subject) -> ScanOutcome: ...
+
+
+class Advisories(Protocol):
+    """What others publish of vulnerabilities; what goes wrong is a value, never an exception."""
+
+    def about(self, ids: Collection[str]) -> Listed:
+        """Return what public lists say of vulnerabilities; they are read once in a run."""
+        ...
 
 
 class Verifier(Protocol):

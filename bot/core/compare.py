@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from bot.core.canonical import key
 from bot.core.packages import package_changes
+from bot.model.advisory import Listing
 from bot.model.evidence import (
     Delta,
     Evidence,
@@ -17,6 +18,7 @@ from bot.model.evidence import (
     ScanOutcome,
     Severity,
     Unscanned,
+    Urgency,
 )
 
 
@@ -46,9 +48,25 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
 
 def is_pressing(evidence: Evidence) -> bool:
     """Say whether moving fixes something critical, or something that is known to be exploited."""
+    return fixes(evidence, Severity.CRITICAL) or fixes(evidence, Listing.KEV)
+
+
+def fixes(evidence: Evidence, wanted: Urgency) -> bool:
+    """Say whether moving is known to fix something that is so severe or worse, or is known to be exploited."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
-    exploited = evidence.known_exploited or frozenset()
-    return any(finding.severity is Severity.CRITICAL or finding.id in exploited for finding in fixed)
+    if wanted is Listing.KEV:
+        return bool(exploited(fixed, evidence.known_exploited))
+    return any(finding.severity >= wanted for finding in fixed)
+
+
+def exploited(findings: Iterable[Finding], known: Collection[str] | None) -> tuple[Finding, ...]:
+    """Return the findings that are among the ids known to be exploited; none where nobody could be asked."""
+    return tuple(finding for finding in findings if known is not None and finding.id in known)
+
+
+def exploited_in(evidence: Iterable[Evidence]) -> frozenset[str]:
+    """Return the ids of all that is known to be exploited in several transitions."""
+    return frozenset().union(*(each.known_exploited or frozenset() for each in evidence))
 
 
 def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:

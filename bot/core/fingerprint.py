@@ -1,18 +1,20 @@
 """Fingerprints of proposals: whether what is open still says what a run would say now.
 
 A report is 16 hexadecimal digits: 8 over what is proposed, 6 over what is known of it, one that counts the images whose
-signatures nobody could ask for, and one that counts those about which no scanner knows anything.
+signatures nobody could ask for, and one that counts what else is not known: images that were not scanned, and moves of
+which a list could not say what is exploited.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 
 from bot.core.view.proposal import ProposalView
+from bot.model.advisory import Listing
 from bot.model.evidence import Evidence, NotScanned
 from bot.model.signature import SignatureUnknown
 
@@ -21,9 +23,13 @@ PROPOSED = 8
 _KNOWN_END = 14
 _MOST_UNKNOWN = 0xF
 
-_KNOWN = frozenset({"before", "after", "delta", "trust", "scanner", "notes"})
+_KNOWN = frozenset({"before", "after", "delta", "trust", "scanner", "notes", "is_exploited_unknown"})
 _VOLATILE = frozenset(
-    {*("database", "scanner_version", "built", "title", "line_numbers", "detail"), *("packages", "contents", "other")}
+    {
+        *("database", "scanner_version", "built", "title", "line_numbers", "detail"),
+        *("packages", "contents", "other"),
+        *("epss", "epss_list", "exploited_list"),
+    }
 )
 """What may change without anybody having to read it again: of what is in two digests, only whether it is known."""
 
@@ -34,9 +40,11 @@ def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
     signatures = [
         outcome for each in evidence.values() if (found := each.signatures) for outcome in (found.old, found.new)
     ]
-    unknown = _count(signatures, SignatureUnknown) + _count(scans, NotScanned)
+    unread = sum(each.asked is not None and Listing.KEV in each.asked.unread for each in evidence.values())
+    unsigned = sum(isinstance(outcome, SignatureUnknown) for outcome in signatures)
+    unscanned = sum(isinstance(outcome, NotScanned) for outcome in scans)
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
-    return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{unknown}"
+    return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{_digit(unsigned)}{_digit(unscanned + unread)}"
 
 
 def is_outdated(report: str, wanted: str) -> bool:
@@ -50,8 +58,8 @@ def is_outdated(report: str, wanted: str) -> bool:
     return report != wanted and not knows_less
 
 
-def _count(outcomes: Iterable[object], kind: type) -> str:
-    return f"{min(sum(isinstance(outcome, kind) for outcome in outcomes), _MOST_UNKNOWN):x}"
+def _digit(count: int) -> str:
+    return f"{min(count, _MOST_UNKNOWN):x}"
 
 
 def _hash(plain: object) -> str:

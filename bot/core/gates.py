@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from bot.core.compare import fixes
 from bot.core.holds import acceptance, is_lower
 from bot.core.introduced import Excess, excess
 from bot.core.rollback import rollback
 from bot.core.transition import short, transition_to
 from bot.core.trust import distrust
+from bot.model.advisory import Listing
 from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Unknown, Update
 from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.policy import Policy
@@ -101,7 +103,10 @@ def _older(evidence: Evidence) -> str:
 def _is_urgent(update: Update, evidence: Evidence) -> bool:
     """Say whether a candidate fixes something that a rule does not want to wait for."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
-    return any(finding.severity in update.selected.policy.bypass_min_age_for for finding in fixed)
+    urgent = update.selected.policy.bypass_min_age_for
+    if Listing.KEV in urgent and fixes(evidence, Listing.KEV):
+        return True
+    return any(finding.severity in urgent for finding in fixed)
 
 
 def _too_young(update: Update, newest: Candidate) -> Held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.core.compare import count_by_severity, distinct
+from bot.core.compare import count_by_severity, distinct, exploited, exploited_in
 from bot.model.decision import Cause, Update
 from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.extras import Extras
@@ -52,10 +52,10 @@ def worth_of(evidence: Iterable[Evidence]) -> Worth:
     """Return what is gained, as far as scanners and lists say."""
     known = list(evidence)
     fixed = [finding for each in known if each.delta is not None for finding in each.delta.fixed]
-    exploited = frozenset().union(*(each.known_exploited or frozenset() for each in known))
+    listed = exploited_in(known)
     built = (each.old.created for each in known if isinstance(each.old, Scan) and each.old.created is not None)
     return Worth(
-        exploited=distinct(finding for finding in fixed if finding.id in exploited),
+        exploited=distinct(exploited(fixed, listed)),
         critical=count_by_severity(fixed)[Severity.CRITICAL],
         built=min(built, default=None),
     )

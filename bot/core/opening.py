@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from bot.core.compare import fixes
+from bot.model.advisory import Listing
 from bot.model.decision import Cause, Update
 from bot.model.evidence import Evidence, NotScanned, Scan, Unscanned
 from bot.model.modes import WhenUnknown
+from bot.model.rules import OpenWhen
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -42,15 +45,26 @@ def _opens_at(update: Update, evidence: Evidence) -> datetime | None:
     wanted = update.selected.policy.open_when
     if wanted is None or evidence.delta is None or update.cause is not Cause.MOVED:
         return None
-    if any(finding.severity >= wanted.fixes for finding in evidence.delta.fixed):
+    if fixes(evidence, wanted.fixes):
         return None
+    if _is_list_unknown(update, evidence) and update.selected.policy.when_unknown is WhenUnknown.OPEN:
+        return None
+    return _too_old_at(wanted, evidence) or NEVER
+
+
+def _too_old_at(wanted: OpenWhen, evidence: Evidence) -> datetime | None:
+    """Return when what is in use becomes too old whatever replacing it fixes; None where no rule or nobody says."""
     built = evidence.old.created if isinstance(evidence.old, Scan) else None
-    return built + wanted.or_older_than if built is not None and wanted.or_older_than is not None else NEVER
+    return built + wanted.or_older_than if built is not None and wanted.or_older_than is not None else None
 
 
 def _is_unproven(update: Update, evidence: Evidence) -> bool:
     if update.cause is not Cause.MOVED:
         return False
+    wanted = update.selected.policy.open_when
+    if wanted is not None and _is_list_unknown(update, evidence):
+        ends = _too_old_at(wanted, evidence) is not None
+        return not ends and update.selected.policy.when_unknown is not WhenUnknown.OPEN
     unknown = {each.why for each in (evidence.old, evidence.new) if isinstance(each, NotScanned)}
     match update.selected.policy.when_unknown:
         case WhenUnknown.OPEN:
@@ -59,3 +73,11 @@ def _is_unproven(update: Update, evidence: Evidence) -> bool:
             return bool(unknown)
         case None:
             return not unknown.isdisjoint(_PASSING)
+
+
+def _is_list_unknown(update: Update, evidence: Evidence) -> bool:
+    """Say whether all depends on whether something that is fixed is exploited, and the list could not be asked."""
+    wanted = update.selected.policy.open_when
+    if wanted is None or wanted.fixes is not Listing.KEV or evidence.delta is None:
+        return False
+    return bool(evidence.delta.fixed) and evidence.known_exploited is None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.core.compare import count_by_severity, distinct
+from bot.core.compare import count_by_severity, distinct, exploited
 from bot.core.group import Bundle, value_of
 from bot.core.markdown import Plain
 from bot.core.transition import short
@@ -42,11 +42,15 @@ class HeadView:
     fixed_count: int
     """Distinct vulnerabilities that go away, as far as that is known."""
     fixed_critical: int
+    fixed_exploited: int
+    """Those of them that are known to be exploited."""
     moves: tuple[MoveView, ...]
 
 
-def build_head(bundle: Bundle, updates: Sequence[Update], deltas: Iterable[Delta | None]) -> HeadView:
-    """Return the view of one proposal."""
+def build_head(
+    bundle: Bundle, updates: Sequence[Update], deltas: Iterable[Delta | None], listed: Collection[str] = ()
+) -> HeadView:
+    """Return the view of one proposal; `listed` are the ids of what is known to be exploited."""
     fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
     moves = sorted(
         {_move(update) for update in updates}, key=lambda move: (str(move.line), move.old is None, repr(move))
@@ -56,6 +60,7 @@ def build_head(bundle: Bundle, updates: Sequence[Update], deltas: Iterable[Delta
         headline=Plain(headline(bundle, updates)),
         fixed_count=distinct(fixed),
         fixed_critical=count_by_severity(fixed)[Severity.CRITICAL],
+        fixed_exploited=distinct(exploited(fixed, listed)),
         moves=tuple(dict.fromkeys(moves)),
     )
 

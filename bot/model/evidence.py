@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from bot.model.advisory import Asked, Listing
 from bot.model.contents import Contents, Package, PackageChange
 from bot.model.reference import Digest, Line
 
@@ -26,6 +28,10 @@ class Severity(IntEnum):
     @property
     def word(self) -> str:
         return self.name.lower()
+
+
+Urgency = Severity | Literal[Listing.KEV]
+"""What rules ask of a vulnerability: that it is so bad, or that it is known to be exploited."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -169,7 +175,11 @@ class Evidence:
     delta: Delta | None
     """Only where old and new were scanned by the same scanner with the same database."""
     known_exploited: frozenset[str] | None = None
-    """Ids of vulnerabilities of either image that are known to be exploited; None where nobody was asked."""
+    """Ids of vulnerabilities of either image that are known to be exploited; None where nobody could be asked."""
+    epss: Mapping[str, float] | None = None
+    """How likely each of them is to be exploited, from 0 to 1, as far as it is scored; None as above."""
+    asked: Asked | None = None
+    """The lists that say so; None where none was asked."""
     signatures: Signatures | None = None
     """None where nobody is trusted to sign the image, so that nobody was asked."""
     packages: tuple[PackageChange, ...] | None = None

@@ -11,7 +11,7 @@ from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode,
 from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
-    from bot.model.evidence import Severity
+    from bot.model.evidence import Urgency
     from bot.model.pace import Schedule
     from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, OpenWhen, Rule
     from bot.model.trust import Trust
@@ -48,8 +48,8 @@ class Policy:
     """Whether a tag may move to the next release of the distribution that it names."""
     replace_ended: bool = False
     """Whether the successor of a line that has ended is proposed."""
-    bypass_min_age_for: tuple[Severity, ...] = ()
-    """A digest that fixes a vulnerability of one of these severities need not be old."""
+    bypass_min_age_for: tuple[Urgency, ...] = ()
+    """A digest that fixes a vulnerability of one of these kinds need not be old."""
     group: str | None = None
     """The proposal that it is part of, by its name; None for one of its line alone."""
     split_by: SplitBy = SplitBy.NOTHING

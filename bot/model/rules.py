@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import date, timedelta
 
-    from bot.model.evidence import Severity
+    from bot.model.evidence import Severity, Urgency
     from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
     from bot.model.pace import Schedule
     from bot.model.vocabulary import Reason, Role
@@ -63,8 +63,8 @@ class Allowance:
 class OpenWhen:
     """What makes an update worth the attention of people; either of it."""
 
-    fixes: Severity
-    """The least severity that it must fix one of; `UNKNOWN` for anything."""
+    fixes: Urgency
+    """The least severity that it must fix one of, `UNKNOWN` for anything; or that it must be known to be exploited."""
     or_older_than: timedelta | None = None
     """How old the image in use may become before it is replaced whatever that fixes."""
 
@@ -90,7 +90,7 @@ class Rule:
     platforms: tuple[str, ...] | None = None
     os_variants: bool | None = None
     replace_ended: bool | None = None
-    bypass_min_age_for: tuple[Severity, ...] | None = None
+    bypass_min_age_for: tuple[Urgency, ...] | None = None
     group: str | None = None
     split_by: SplitBy | None = None
     refresh_every: timedelta | None = None

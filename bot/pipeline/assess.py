@@ -13,10 +13,11 @@ from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, Scan
 from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
+from bot.pipeline.enrich import enrich
 from bot.pipeline.look import subjects_of
 from bot.pipeline.pool import Pool
 from bot.pipeline.troubles import STATE
-from bot.ports import Memory, Progress, Scanner, ScannerOf
+from bot.ports import Advisories, Memory, Progress, Scanner, ScannerOf
 
 _BROKEN = frozenset({Unscanned.SCANNER_MISSING, Unscanned.FAILED, Unscanned.TIMED_OUT})
 """What a scanner could not do; the other states are things that it found."""
@@ -41,9 +42,16 @@ class _Task:
 
 
 def assess(
-    transitions: Iterable[Transition], scanner_of: ScannerOf, memory: Memory, pool: Pool, progress: Progress
+    transitions: Iterable[Transition],
+    scanner_of: ScannerOf,
+    memory: Memory,
+    pool: Pool,
+    progress: Progress,
+    advisories: Advisories | None = None,
 ) -> Assessment:
     """Scan and compare; what a scanner has scanned before with this very database is not scanned again.
+
+    `advisories` are asked about what was found, where the config names any.
 
     Raises StateError when the memory cannot be read.
     """
@@ -73,14 +81,15 @@ def assess(
     for task, outcome in zip(left, pool.map(scan, left), strict=True):
         outcomes |= dict.fromkeys(task.same, outcome)
     progress.done()
-    evidence = {
+    compared = {
         move: compare(
             outcomes[Subject(move.line, move.old, move.platform)] if move.old else None,
             outcomes[Subject(move.line, move.new, move.platform)],
         )
         for move in wanted
     }
-    return Assessment(evidence, (*_failures(outcomes), *not_kept[:1]))
+    enriched = enrich(compared, advisories)
+    return Assessment(enriched.evidence, (*_failures(outcomes), *not_kept[:1], *enriched.failed))
 
 
 def _by_scanner(subjects: Iterable[Subject], scanner_of: ScannerOf) -> Mapping[Scanner, Sequence[Subject]]:

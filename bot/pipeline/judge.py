@@ -25,6 +25,7 @@ from bot.pipeline.resolve import Sources
 from bot.pipeline.survey import Survey
 from bot.pipeline.verify import verify
 from bot.ports import (
+    Advisories,
     Builder,
     Clock,
     Ends,
@@ -55,6 +56,8 @@ class World:
     builders: Sequence[Builder] = ()
     """Asked by runs over repositories that others can clone, not by a scan."""
     verifiers: Sequence[Verifier] = ()
+    advisories: Advisories | None = None
+    """None where the config names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     ]
     updates = [each for places in decisions for each in places if isinstance(each, Update)]
     moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
-    assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress)
+    assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
     looked = look(assessed.evidence, world.registry, REGISTRIES, world.progress)
     verified = verify(moves, rulebook.trust, world.verifiers, REGISTRIES, world.progress)
     evidence = {

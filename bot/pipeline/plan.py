@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.automerge import may_merge
+from bot.core.compare import exploited_in
 from bot.core.fingerprint import fingerprint
 from bot.core.group import Bundle, group, images_of, intent_of, targets_of
 from bot.core.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
@@ -133,7 +134,8 @@ def _propose(
 
     space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
     body = render_body(wording.templates.body, view_with, space)
-    head = build_head(bundle, updates, [evidence[move].delta for move in moves])
+    found = [evidence[move] for move in moves]
+    head = build_head(bundle, updates, [each.delta for each in found], exploited_in(found))
     title = render_line(wording.templates.title, head)
     intent = intent_of(updates)
     return Proposal(
@@ -153,7 +155,7 @@ def _propose(
         schedules=schedules_of(updates),
         opens_at=opens_at(known),
         is_unproven=is_unproven(known),
-        worth=worth_of([evidence[move] for move in moves]),
+        worth=worth_of(found),
         is_overdue=any(update.cause is Cause.GONE for update in updates),
         on_close=on_close_of(updates),
         is_first=is_first,

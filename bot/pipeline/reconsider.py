@@ -42,7 +42,7 @@ def reconsider(prospects: Sequence[Prospect], resolutions: Mapping[Line, Resolut
         return Reconsidered(tuple(prospects))
     lost = _lost(waiting, resolutions, world)
     left = (waiting | muted) - lost
-    assessed = assess(left, world.scanner_of, world.memory, SCANS, world.progress)
+    assessed = assess(left, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
     pressing = {move for move in left if is_pressing(assessed.evidence[move])}
     now = world.clock.now()
 

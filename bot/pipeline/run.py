@@ -40,7 +40,8 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     agendas = shared_out(agendas, paced(agendas, orders, world.clock.now()))
     proposed = _propose(agendas, world, orders)
     reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
-    failed = [*builds.failed, *looked.failed, *judged.failed, *reconsidered.failed]
+    failed = [*builds.failed, *looked.failed, *judged.failed]
+    failed += [each for each in reconsidered.failed if each not in judged.failed]  # a list breaks for both of them
     failed += [failure for each in proposed for failure in each.failed]
     for agenda, report in one_for_each_repository(agendas, reports):
         failed += keep_board(agenda, report, orders)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from bot.core.compare import count_by_severity, distinct
+from bot.core.compare import count_by_severity, distinct, exploited
 from bot.core.markdown import console_line
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
@@ -150,10 +150,14 @@ def _effect(evidence: Evidence | None) -> str:
             return f"  old image not scanned: {evidence.old.why.sentence}"
         count = distinct(evidence.new.findings)
         return f"  has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
-    critical = count_by_severity(evidence.delta.fixed)[Severity.CRITICAL]
+    counts = {
+        "critical": count_by_severity(evidence.delta.fixed)[Severity.CRITICAL],
+        "known exploited": distinct(exploited(evidence.delta.fixed, evidence.known_exploited)),
+    }
+    worst = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return (
         f"  fixes {distinct(evidence.delta.fixed)}"
-        + (f" ({critical} critical)" if critical else "")
+        + (f" ({worst})" if worst else "")
         + f", {distinct(evidence.delta.introduced)} new, {distinct(evidence.delta.remaining)} remain"
     )
 

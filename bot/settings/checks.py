@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from bot.model.advisory import Listing
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
@@ -46,9 +47,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
         if (host := _part(registry.get("host"))) is not None
     ]
     yield from caches.problems(entries)
-    for where, rule in entries_of(document, "policy"):
-        yield from _rule(where, rule, own_is_stated="own" in document)
-        yield from _required(where, rule, trust_is_stated="trust" in document)
+    yield from _policy(document)
     for where, entry in entries_of(document, "trust"):
         yield from _trust(where, entry)
     if "state" not in document:
@@ -236,6 +235,15 @@ def recording(document: Document) -> Iterator[str]:
             yield host
 
 
+def _policy(document: Document) -> Check:
+    enrichment = document.get("enrichment")
+    for where, rule in entries_of(document, "policy"):
+        yield from _rule(where, rule, own_is_stated="own" in document)
+        yield from _required(where, rule, trust_is_stated="trust" in document)
+        if not isinstance(enrichment, dict) or "kev" not in enrichment:
+            yield from _exploited(where, rule)
+
+
 def _rule(where: str, rule: dict[str, Any], *, own_is_stated: bool) -> Check:
     if not rule.keys() - {"match"}:
         yield ConfigProblem(where, "sets nothing: say what holds where it matches, or remove it")
@@ -248,6 +256,18 @@ def _required(where: str, rule: dict[str, Any], *, trust_is_stated: bool) -> Che
     require = rule.get("require")
     if isinstance(require, dict) and require.get("signature") is True and not trust_is_stated:
         yield ConfigProblem(f"{where}.require.signature", "refuses everything: say under `trust` who may sign")
+
+
+def _exploited(where: str, rule: dict[str, Any]) -> Check:
+    """Yield every key of a rule that asks what is exploited, where nobody would know."""
+    bypassing, opening = rule.get("bypass_min_age_for"), rule.get("open_when")
+    if isinstance(bypassing, list) and Listing.KEV in bypassing:
+        yield ConfigProblem(f"{where}.bypass_min_age_for[{bypassing.index(Listing.KEV)}]", _NOBODY_KNOWS)
+    if isinstance(opening, dict) and opening.get("fixes") == Listing.KEV:
+        yield ConfigProblem(f"{where}.open_when.fixes", _NOBODY_KNOWS)
+
+
+_NOBODY_KNOWS = "asks what is known to be exploited: name CISA's catalogue under `enrichment.kev`"
 
 
 def _trust(where: str, entry: dict[str, Any]) -> Check:

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from bot.core.globs import matches
 from bot.formats import all_formats
 from bot.model.errors import InvalidReferenceError
-from bot.model.evidence import Severity
 from bot.model.extras import TEAM
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
 from bot.model.vocabulary import Reason
@@ -25,9 +24,6 @@ MAX_LABEL = 50
 """Characters: what GitHub takes for the name of a label."""
 MAX_PREFIX = 100
 """Characters; with slug and hash a branch stays below the 255 bytes of a file name, which git makes of it."""
-
-SEVERITIES = {each.word: each for each in reversed(Severity)}
-FIXES = {word: each for word, each in SEVERITIES.items() if each is not Severity.UNKNOWN} | {"any": Severity.UNKNOWN}
 
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that people write for `docker.io`."""
@@ -198,6 +194,11 @@ def _download(value: str) -> str:
     return _web_address(value, "so that nobody on the way changes what is downloaded")[0]
 
 
+def _place(value: str) -> str:
+    """Return a URL that something is downloaded from, or a path as it is."""
+    return _download(value) if "://" in value else _text(value)
+
+
 def _service(value: str) -> str:
     """Return the URL of an API that is told what images hold."""
     url, _ = _web_address(value, "so that nobody on the way sees or changes what is said")
@@ -241,18 +242,6 @@ def _inner_path(value: str) -> str:
     if any(part in {"", ".", ".."} for part in parts):
         raise ValueError("must be the path of a repository inside the folder, without `..`")
     return "/".join(parts)
-
-
-def _severity(value: object) -> object:
-    if not isinstance(value, str) or value not in SEVERITIES:
-        raise ValueError(f"is no severity; they are {', '.join(SEVERITIES)}")
-    return SEVERITIES[value]
-
-
-def _fixes(value: object) -> object:
-    if not isinstance(value, str) or value not in FIXES:
-        raise ValueError(f"must be one of {', '.join(FIXES)}")
-    return FIXES[value]
 
 
 def _database(value: str) -> str:
@@ -356,10 +345,8 @@ Api = Annotated[str, AfterValidator(_api)]
 Site = Annotated[str, AfterValidator(_site)]
 Service = Annotated[str, AfterValidator(_service)]
 Download = Annotated[str, AfterValidator(_download)]
-SeverityName = Annotated[
-    Severity, BeforeValidator(_severity), WithJsonSchema({"type": "string", "enum": list(SEVERITIES)})
-]
-Fixes = Annotated[Severity, BeforeValidator(_fixes), WithJsonSchema({"type": "string", "enum": [*FIXES]})]
+Place = Annotated[str, AfterValidator(_place)]
+"""A path or a URL."""
 Platform = Annotated[
     str,
     AfterValidator(matching(_PLATFORM, "is no platform: `os/architecture` or `os/architecture/variant`")),

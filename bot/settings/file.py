@@ -14,7 +14,7 @@ from bot.model.hosts import PURGING_HOSTS
 from bot.model.pace import Limits, Rollout, Schedule
 from bot.model.policy import Rulebook
 from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Match, OpenWhen, Rule
-from bot.settings import ages, fields, handling, rules, scanners, schema, values
+from bot.settings import ages, enrichment, fields, handling, rules, scanners, schema, values
 from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
 from bot.settings.problems import problems_of
@@ -59,6 +59,7 @@ def _settings(document: Document, config: schema.Config, path: Path) -> values.S
         ),
         files=_files(config.files),
         scanners=tuple(_scanner(each, folder) for each in config.scanners),
+        enrichment=_enrichment(config.enrichment, folder),
         branch_prefix=config.proposals.branch_prefix,
         write_delay=config.proposals.write_delay,
         ages_known_at=frozenset(recording(document)) if config.state is None else None,
@@ -291,6 +292,13 @@ def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
         case scanners.Nobody():
             return values.NobodySettings(images)
     assert_never(scanner)
+
+
+def _enrichment(said: enrichment.Enrichment, folder: Path) -> values.EnrichmentSettings:
+    def at(place: str | None) -> Path | str | None:
+        return place if place is None or "://" in place else folder / place
+
+    return values.EnrichmentSettings(at(said.kev), at(said.epss))
 
 
 def _program(named: str | None, folder: Path) -> str | None:

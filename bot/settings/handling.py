@@ -6,7 +6,7 @@ from pydantic import StrictBool
 
 from bot.model import rules
 from bot.model.modes import UpdateMode
-from bot.settings import fields, times
+from bot.settings import times, urgencies
 from bot.settings.section import Section
 
 
@@ -20,8 +20,8 @@ class Refresh(Section):
 class OpenWhen(Section):
     """What makes an update worth opening a proposal for; either of it."""
 
-    fixes: fields.Fixes
-    """The least severity that it must fix one vulnerability of; `any` where anything will do."""
+    fixes: urgencies.Fixes
+    """The least severity that it must fix one vulnerability of; `any` for anything, `kev` for one that is exploited."""
     or_older_than: times.Age | None = None
     """How long ago what is in use was built, for it to be replaced whatever that fixes. Absent: that does not count."""
 

@@ -18,9 +18,6 @@ from bot.settings.suggest import suggestion
 
 MAX_SHOWN = 60
 """Characters of a word of the file that are repeated in a message."""
-LATER_KEYS = frozenset({"enrichment"})
-"""Keys that are planned, wherever they stand: they are named, so that nobody looks for a spelling mistake."""
-
 OPERATORS_KEYS = frozenset({*Config.model_fields, *Rule.model_fields, *Match.model_fields})
 """What a repository may look up in the documentation, and not say itself."""
 
@@ -119,8 +116,6 @@ def _unknown_kind(entry: object, known: Sequence[str]) -> str:
 
 def _unknown_key(location: Location, shapes: Shapes) -> str:
     key = str(location[-1])
-    if key in LATER_KEYS:
-        return "comes with a later release: this one does not know it, so leave it out"
     if shapes.is_inner and key in OPERATORS_KEYS:
         return "is for whoever runs basebump to say, in the config of the run"
     known = tuple(_properties(shapes.at(location[:-1])))

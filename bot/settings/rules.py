@@ -7,7 +7,7 @@ from pydantic import StrictBool
 from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.policy import Policy
 from bot.model.vocabulary import Role
-from bot.settings import fields, times
+from bot.settings import fields, times, urgencies
 from bot.settings.handling import Automerge, OpenWhen, Refresh, Schedule
 from bot.settings.section import OneOrMore, Section, SomeOf
 
@@ -139,8 +139,8 @@ class Rule(Section):
     """Holds that do not hold here, as long as somebody answers for them. Where no rule says: none."""
     min_age: times.Age | None = None
     """How long a digest must have been known, to its registry or to `state`. Where no rule says: it need not."""
-    bypass_min_age_for: SomeOf[fields.SeverityName] | None = None
-    """What is too young is taken where it fixes a vulnerability of such a severity. Where no rule says: never."""
+    bypass_min_age_for: SomeOf[urgencies.UrgencyName] | None = None
+    """What is too young is taken where it fixes such a vulnerability (`kev`: exploited). Where no rule says: never."""
     platforms: SomeOf[fields.Platform] | None = None
     """The platforms in use. Where no rule says: those that the place names, else all of the image in the file."""
     os_variants: StrictBool | None = None

@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bot.settings import fields, times, values
+from bot.settings.enrichment import Enrichment
 from bot.settings.rules import InnerRule, Rule
 from bot.settings.scanners import KINDS as SCANNER_KINDS
 from bot.settings.scanners import Scanner
@@ -300,6 +301,8 @@ class Config(Section):
     """Who may sign which images; for an image the first entry that is about it counts."""
     scanners: tuple[Scanner, ...] = ()
     """Scanners; each image is scanned by the first that is for it. Absent: nothing is scanned."""
+    enrichment: Enrichment = Enrichment()
+    """What is known of vulnerabilities besides what scanners say."""
     proposals: Proposals = Proposals()
     """Their branches, and the pace at which they are written."""
     limits: Limits | None = None

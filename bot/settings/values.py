@@ -222,6 +222,14 @@ ScannerSettings = AutoSettings | TrivySettings | GrypeSettings | OsvSettings | R
 
 
 @dataclass(frozen=True, slots=True)
+class EnrichmentSettings:
+    """Where what others publish of vulnerabilities is to be had: paths, or URLs as text."""
+
+    kev: Path | str | None = None
+    epss: Path | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StateFile:
     """Runs remember in a file of SQLite."""
 
@@ -250,6 +258,7 @@ class Settings:
     """By the name of a format: globs over paths of more files that it reads."""
     scanners: tuple[ScannerSettings, ...] = ()
     """Each image is scanned by the first that is for it."""
+    enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
     ages_known_at: frozenset[str] | None = frozenset()
     """Registries that alone know since when a digest is there; None where `state` knows it of all."""

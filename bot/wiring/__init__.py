@@ -14,7 +14,7 @@ from bot.model.errors import UsageError
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
+from bot.ports import Advisories, Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
 from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from bot.registries.access import RegistryEntry
     from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
-    from bot.settings import ForgeSettings, GithubSettings, GitlabSettings, RegistryAuth, RegistrySettings, Settings
+    from bot.settings import (
+        EnrichmentSettings,
+        ForgeSettings,
+        GithubSettings,
+        GitlabSettings,
+        RegistryAuth,
+        RegistrySettings,
+        Settings,
+    )
 
 
 def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World | Offline, Rulebook]:
@@ -120,8 +128,24 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
         ends=ends,
         facts=registry.registry_facts(),
         read_rules=_read_rules,
+        advisories=_advisories(settings.enrichment),
         verifiers=verifiers_for(settings.rulebook.trust, registry.artifacts(), SystemClock().now),
     )
+
+
+def _advisories(named: EnrichmentSettings) -> Advisories | None:
+    """Return who knows more of vulnerabilities than scanners do; None where the config names nobody."""
+    from bot.settings import EnrichmentSettings
+
+    if named == EnrichmentSettings():
+        return None
+    from bot.advisories.lists import PublicLists
+    from bot.advisories.source import Source
+
+    def at(place: Path | str | None) -> Source | None:
+        return Source(place, os.environ) if place is not None else None
+
+    return PublicLists(at(named.kev), at(named.epss))
 
 
 def registry_for(config_file: Path | None, host: str) -> Registry:

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 from support.values import SCANNER, finding, scan
 
-from bot.core.compare import compare, count_by_severity, distinct
+from bot.core.compare import compare, count_by_severity, distinct, is_pressing
 from bot.model.evidence import NotScanned, ScannerIdentity, Severity, Unscanned
 
 
@@ -83,3 +85,14 @@ def test_vulnerabilities_are_counted_once_at_their_worst():
 def test_the_worst_comes_first():
     low, high = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
     assert compare(scan(low, high), scan()).delta.fixed == (high, low)
+
+
+def test_what_is_exploited_presses_as_what_is_critical_does_and_only_where_it_is_fixed():
+    low, critical = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
+    fixing, keeping = compare(scan(low), scan()), compare(scan(low), scan(low))
+    listed = frozenset({"CVE-2026-1"})
+    assert not is_pressing(fixing)
+    assert is_pressing(replace(fixing, known_exploited=listed))
+    assert not is_pressing(replace(fixing, known_exploited=frozenset()))
+    assert not is_pressing(replace(keeping, known_exploited=listed))
+    assert is_pressing(compare(scan(critical), scan()))

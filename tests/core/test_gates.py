@@ -10,6 +10,7 @@ from bot.core.compare import compare
 from bot.core.decide import decide
 from bot.core.gates import gate
 from bot.core.transition import transition_of, transition_to
+from bot.model.advisory import Listing
 from bot.model.decision import Candidate, Cause, Held, Refused, Update
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.image import Recorded
@@ -50,6 +51,18 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, tak
     wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
     passed = gate(wanted, evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))), NOW)
     assert chosen(passed) == [digest(taken)]
+
+
+@pytest.mark.parametrize(
+    ("listed", "taken"), [(frozenset({"CVE-1900-0001"}), "new"), (frozenset(), "ripe"), (None, "ripe")]
+)
+def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(listed, taken):
+    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Listing.KEV, Severity.LOW))
+    history = seen(NGINX, old=9, ripe=4, new=1)
+    wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
+    found = evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
+    found = {move: replace(each, known_exploited=listed) for move, each in found.items()}
+    assert chosen(gate(wanted, found, NOW)) == [digest(taken)]
 
 
 def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():

@@ -9,6 +9,7 @@ from support.values import digest, finding, scan, update
 
 from bot.core.compare import compare
 from bot.core.opening import NEVER, is_unproven, opens_at
+from bot.model.advisory import Listing
 from bot.model.decision import Cause
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.modes import WhenUnknown
@@ -87,3 +88,32 @@ def test_what_is_unknown_waits_while_another_run_may_know_or_as_a_rule_says(why,
     failed = NotScanned(why)
     for evidence in (compare(scan(), failed), compare(failed, scan()), compare(None, failed)):
         assert is_unproven([(wanted(), FIXES_LOW), (wanted(when_unknown=policy), evidence)]) == (policy in waits)
+
+
+# ---- what is known to be exploited -------------------------------------------------------------------------------
+
+EXPLOITED = OpenWhen(Listing.KEV)
+LISTED = frozenset({"CVE-2026-1"})
+
+
+@pytest.mark.parametrize(("listed", "worth"), [(LISTED, True), (frozenset(), False)])
+def test_it_must_fix_something_exploited_however_severe_that_is(listed, worth):
+    evidence = replace(FIXES_LOW, known_exploited=listed)
+    assert opens_at([(wanted(open_when=EXPLOITED), evidence)]) == (None if worth else NEVER)
+    assert not is_unproven([(wanted(open_when=EXPLOITED), evidence)])
+
+
+@pytest.mark.parametrize(("policy", "waits"), [(None, True), (WhenUnknown.HOLD, True), (WhenUnknown.OPEN, False)])
+def test_where_the_list_could_not_be_read_it_waits_as_for_a_scan_that_failed(policy, waits):
+    update = wanted(open_when=EXPLOITED, when_unknown=policy)
+    assert is_unproven([(update, FIXES_LOW)]) is waits
+    assert (opens_at([(update, FIXES_LOW)]) is None) is not waits
+
+
+def test_an_unread_list_does_not_keep_what_grows_too_old_nor_what_fixes_nothing():
+    old_or_exploited = wanted(open_when=OpenWhen(Listing.KEV, 30 * DAY))
+    assert not is_unproven([(old_or_exploited, FIXES_LOW)])
+    assert opens_at([(old_or_exploited, FIXES_LOW)]) == NOW + 30 * DAY
+    nothing = compare(scan(), scan())
+    assert not is_unproven([(wanted(open_when=EXPLOITED), nothing)])
+    assert opens_at([(wanted(open_when=EXPLOITED), nothing)]) == NEVER

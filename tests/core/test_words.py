@@ -24,8 +24,8 @@ PIN = update("python:3.12-slim", "new", path="deploy/web.yaml", role=Role.THIRD_
 CRITICAL = finding("CVE-1900-0001", Severity.CRITICAL)
 
 
-def title(updates, deltas) -> str:
-    return render_line(TEMPLATES.title, build_head(ALONE, updates, deltas))
+def title(updates, deltas, exploited=()) -> str:
+    return render_line(TEMPLATES.title, build_head(ALONE, updates, deltas, exploited))
 
 
 def message(updates, trailers=()) -> str:
@@ -38,6 +38,9 @@ def test_a_title_says_what_moves_and_what_is_fixed_where_that_is_known():
     delta = Delta((CRITICAL,), (), ())
     assert headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {short}"
     assert title((MOVE, PIN), [delta]) == f"Update python:3.12-slim to {short}, fixes 1 (1 critical)"
+    assert title((MOVE,), [delta], {CRITICAL.id}).endswith(", fixes 1 (1 critical, 1 known exploited)")
+    low = finding("CVE-1900-0002", Severity.LOW)
+    assert title((MOVE,), [Delta((low,), (), ())], {low.id}).endswith(", fixes 1 (1 known exploited)")
     assert title((MOVE,), [None]) == f"Update python:3.12-slim to {short}"
 
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.attached import trusted
 from support.parts import ROOT
 
+from bot.model.advisory import Listing
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode, WhenUnknown
 from bot.model.policy import Policy, Rulebook
@@ -19,6 +20,7 @@ from bot.model.trust import Trust
 from bot.model.vocabulary import ALLOWABLE, Role
 from bot.settings import (
     AppSettings,
+    EnrichmentSettings,
     GithubSettings,
     GitlabSettings,
     LocalSettings,
@@ -340,3 +342,20 @@ def test_the_id_of_an_azure_registry_fits_each_of_its_names(settings_of, host):
     listed = f"{{host: {host}, auth: azure, trusted_realms: [{host}], tasks: {resource}}}"
     (registry,) = settings_of(f"registries: [{listed}]").registries
     assert registry.tasks == resource
+
+
+def test_lists_are_files_beside_the_config_or_addresses(settings_of, tmp_path):
+    named = settings_of("enrichment: {kev: lists/kev.json, epss: 'https://lists.example/epss.csv.gz'}").enrichment
+    assert named == EnrichmentSettings(tmp_path / "lists" / "kev.json", "https://lists.example/epss.csv.gz")
+    assert settings_of("").enrichment == EnrichmentSettings()
+
+
+def test_rules_may_ask_what_is_exploited_where_a_list_says_so(settings_of):
+    (rule,) = settings_of(
+        """
+        enrichment: {kev: kev.json}
+        policy: [{bypass_min_age_for: [kev, critical], open_when: {fixes: kev, or_older_than: 30d}}]
+        """
+    ).rulebook.rules
+    assert rule.bypass_min_age_for == (Listing.KEV, Severity.CRITICAL)
+    assert rule.open_when == OpenWhen(Listing.KEV, timedelta(days=30))

@@ -22,7 +22,7 @@ from bot.pipeline.judge import World
 from bot.pipeline.orders import Orders
 from bot.pipeline.plan import Templates
 from bot.pipeline.run import run
-from bot.ports import Ends, Fleet, Memory, RegistryFacts
+from bot.ports import Advisories, Ends, Fleet, Memory, RegistryFacts
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
@@ -90,6 +90,7 @@ class Loopback:
     memory: Memory = field(default_factory=NoMemory)
     ends: Ends = field(default_factory=NoEnds)
     facts: RegistryFacts = field(default_factory=NoFacts)
+    advisories: Advisories | None = None
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
         """Point a tag to what `content` builds."""
@@ -112,6 +113,7 @@ class Loopback:
             self.facts,
             repository_rules,
             verifiers=(CosignVerifier(registry.artifacts()),),
+            advisories=self.advisories,
         )
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:

@@ -10,6 +10,7 @@ from bot.core.handling import on_close_of
 from bot.core.markdown import Text
 from bot.core.transition import transition_of
 from bot.core.view.transitions import TransitionView, notes_of, transition_view
+from bot.model.advisory import Asked, Listing
 from bot.model.decision import Transition, Update
 from bot.model.evidence import Evidence, Scan
 from bot.model.modes import OnClose
@@ -67,6 +68,12 @@ class ProposalView:
     scanner_version: Text | None
     database: Text | None
     """The day the scanner's database was built."""
+    exploited_list: Text | None
+    """The day of the list of what is known to be exploited; None where nobody was asked, or could be."""
+    is_exploited_unknown: bool
+    """Whether somebody was to be asked what is exploited, and the list could not be read."""
+    epss_list: Text | None
+    """The day of the list of how likely things are to be exploited; None where it was not read."""
 
 
 def build_view(
@@ -84,6 +91,7 @@ def build_view(
     moved = sorted(by_transition, key=lambda each: each.order)
     scans = [scan for each in moved for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
     scanner = scans[0].scanner if scans else None
+    asked = next((each for move in moved if (each := evidence[move].asked) is not None), Asked())
     files = tuple(_files(updates))
     shown = moved[: max(rows, 1)]
     notes = dict(notes_of(moved, by_transition))
@@ -103,6 +111,9 @@ def build_view(
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
+        exploited_list=Text(f"{asked.exploited}") if asked.exploited else None,
+        is_exploited_unknown=Listing.KEV in asked.unread,
+        epss_list=Text(f"{asked.scores}") if asked.scores else None,
     )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.canonical import Key, key
-from bot.core.compare import count_by_severity, distinct
+from bot.core.compare import count_by_severity, distinct, exploited
 from bot.core.markdown import Link, Text, vulnerability
 from bot.core.packages import versions_of
 from bot.model.contents import ImageContents
-from bot.model.evidence import Delta, Finding, NotScanned, Scan, ScanOutcome, SetAside, Severity, Unscanned
+from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, SetAside, Severity, Unscanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class FindingView:
     fixed_in: Text | None
     severity: Severity
     title: Text | None
+    is_exploited: bool
+    """Whether it is known to be exploited; false, too, where nobody was asked."""
+    epss: float | None
+    """How likely it is to be exploited in thirty days, in per cent; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +74,17 @@ class ScanView:
 
 @dataclass(frozen=True, slots=True)
 class DeltaView:
-    """What moving changes; each list holds the worst first, and may have been cut to fit."""
+    """What moving changes; each list holds what is exploited and then the worst first, and may have been cut to fit."""
 
     fixed: tuple[FindingView, ...]
     introduced: tuple[FindingView, ...]
     remaining: tuple[FindingView, ...]
     fixed_count: int
     fixed_critical: int
+    fixed_exploited: int
+    """Those that are known to be exploited."""
     introduced_count: int
+    introduced_exploited: int
     remaining_count: int
     fixable_count: int
     """How many of the remaining have a fix that the newer image does not have yet."""
@@ -108,16 +116,19 @@ def _day(moment: datetime | None) -> Text | None:
     return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
 
 
-def delta_view(delta: Delta, old: ScanOutcome | None, new: ScanOutcome, rows: int) -> DeltaView:
-    """Return the view of what moves between two scans, at most `rows` rows of each list."""
+def delta_view(delta: Delta, evidence: Evidence, rows: int) -> DeltaView:
+    """Return the view of what moves between the two scans of `evidence`, at most `rows` rows of each list."""
     lists = (delta.fixed, delta.introduced, delta.remaining)
+    fixed, introduced, remaining = (_exploited_first(each, evidence)[:rows] for each in lists)
     return DeltaView(
-        fixed=tuple(_finding(each, new) for each in delta.fixed[:rows]),
-        introduced=tuple(_finding(each, old) for each in delta.introduced[:rows]),
-        remaining=tuple(_finding(each, old) for each in delta.remaining[:rows]),
+        fixed=tuple(_finding(each, evidence.new, evidence) for each in fixed),
+        introduced=tuple(_finding(each, evidence.old, evidence) for each in introduced),
+        remaining=tuple(_finding(each, evidence.old, evidence) for each in remaining),
         fixed_count=distinct(delta.fixed),
         fixed_critical=count_by_severity(delta.fixed)[Severity.CRITICAL],
+        fixed_exploited=distinct(exploited(delta.fixed, evidence.known_exploited)),
         introduced_count=distinct(delta.introduced),
+        introduced_exploited=distinct(exploited(delta.introduced, evidence.known_exploited)),
         remaining_count=distinct(delta.remaining),
         fixable_count=distinct(each for each in delta.remaining if each.fixed_in),
         cut=sum(max(0, len(findings) - rows) for findings in lists),
@@ -140,8 +151,15 @@ def _set_aside(aside: SetAside) -> SetAsideView:
     )
 
 
-def _finding(finding: Finding, other: ScanOutcome | None) -> FindingView:
+def _exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
+    """Return the same findings, which have the worst first already."""
+    known = evidence.known_exploited or frozenset()
+    return sorted(findings, key=lambda finding: finding.id not in known)
+
+
+def _finding(finding: Finding, other: ScanOutcome | None, evidence: Evidence) -> FindingView:
     beside = versions_of(other, finding) if isinstance(other, Scan) else None
+    score = evidence.epss.get(finding.id) if evidence.epss is not None else None
     return FindingView(
         id=vulnerability(finding.id),
         package=Text(finding.package),
@@ -150,4 +168,6 @@ def _finding(finding: Finding, other: ScanOutcome | None) -> FindingView:
         fixed_in=Text(finding.fixed_in) if finding.fixed_in else None,
         severity=finding.severity,
         title=Text(finding.title) if finding.title else None,
+        is_exploited=bool(exploited([finding], evidence.known_exploited)),
+        epss=round(100 * score, 1) if score is not None else None,
     )

@@ -80,7 +80,7 @@ def transition_view(
         platforms=tuple(Text(platform) for platform in update.candidates[0].platforms),
         before=scan_view(evidence.old, contents.old if contents else None, rows) if evidence.old is not None else None,
         after=scan_view(evidence.new, contents.new if contents else None, rows),
-        delta=delta_view(evidence.delta, evidence.old, evidence.new, rows) if evidence.delta is not None else None,
+        delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
         contents=contents_view(contents),
         trust=trust_view(evidence.signatures) if evidence.signatures is not None else None,

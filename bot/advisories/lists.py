@@ -1,0 +1,65 @@
+"""Says of vulnerabilities whether CISA knows them to be exploited, and how likely FIRST takes that to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
+
+from bot.advisories._epss import MAX_SCORES, Scores, parse_scores
+from bot.advisories._kev import MAX_CATALOGUE, Catalogue, parse_catalogue
+from bot.advisories.source import MalformedError, Source, UnreadableError
+from bot.model.advisory import Asked, Listed, Listing
+
+T = TypeVar("T")
+
+
+class PublicLists:
+    """Implements `bot.ports.Advisories`; reads each list once, when it is first asked for."""
+
+    def __init__(self, kev: Source | None = None, epss: Source | None = None) -> None:
+        self._kev, self._epss = kev, epss
+        self._is_read = False
+        self._catalogue: Catalogue | None = None
+        self._scores: Scores | None = None
+        self._troubles: dict[Listing, str] = {}
+
+    def about(self, ids: Collection[str]) -> Listed:
+        """Return what the lists say of `ids`."""
+        if not self._is_read:
+            self._is_read = True
+            self._catalogue = self._read(Listing.KEV, self._kev, MAX_CATALOGUE, parse_catalogue)
+            self._scores = self._read(Listing.EPSS, self._epss, MAX_SCORES, parse_scores)
+        scores = self._scores_of(ids)
+        catalogue = self._catalogue
+        return Listed(
+            exploited=catalogue.ids.intersection(ids) if catalogue else None,
+            scores=scores,
+            asked=Asked(
+                exploited=catalogue.day if catalogue else None,
+                scores=self._scores.day if self._scores else None,
+                unread=frozenset(self._troubles),
+            ),
+            troubles=dict(self._troubles),
+        )
+
+    def _read(self, listing: Listing, source: Source | None, limit: int, parse: Callable[[bytes], T]) -> T | None:
+        """Return the list; None where nobody named it, or where it cannot be read, which is noted."""
+        if source is None:
+            return None
+        try:
+            return parse(source.read(limit))
+        except UnreadableError as error:
+            self._troubles[listing] = str(error)
+        except MalformedError as error:
+            self._troubles[listing] = f"{source} {error}"
+        return None
+
+    def _scores_of(self, ids: Collection[str]) -> Mapping[str, float] | None:
+        if self._scores is None:
+            return None
+        try:
+            return self._scores.of(ids)
+        except MalformedError as error:
+            self._troubles[Listing.EPSS] = f"{self._epss} {error}"
+            self._scores = None
+        return None

@@ -1,0 +1,73 @@
+"""A file or a URL that the operator names: read whole, or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Mapping
+from http import HTTPStatus
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from bot.net import HostTrust, HttpClient, HttpError, Url
+
+_GZIP: Final = b"\x1f\x8b"
+"""What every such file begins with (RFC 1952)."""
+
+
+class UnreadableError(Exception):
+    """It could not be read, or is not what it should be; the text says which, and why."""
+
+
+class MalformedError(ValueError):
+    """What was read is not what it should be; the text says what, and lacks only its subject."""
+
+
+class Source:
+    """One file, by its path or its URL."""
+
+    def __init__(self, place: Path | str, environment: Mapping[str, str]) -> None:
+        """Take a path or an absolute URL; of the environment the way to the outside is read."""
+        self._place = place
+        self._environment = environment
+
+    def __str__(self) -> str:
+        return Url.parse(self._place).shown if isinstance(self._place, str) else str(self._place)
+
+    def read(self, limit: int) -> bytes:
+        """Return what it holds, without gzip around it; `limit` is in bytes, packed or not. Raises UnreadableError."""
+        place = self._place
+        content = self._fetched(place, limit) if isinstance(place, str) else self._opened(place, limit)
+        return self._unpacked(content, limit) if content.startswith(_GZIP) else content
+
+    def _opened(self, path: Path, limit: int) -> bytes:
+        try:
+            with path.open("rb") as file:
+                content = file.read(limit + 1)
+        except OSError as error:
+            raise UnreadableError(f"{self} could not be read: {error.strerror}") from None
+        return self._within(content, limit)
+
+    def _fetched(self, address: str, limit: int) -> bytes:
+        try:
+            url = Url.parse(address)
+            http = HttpClient({url.authority: HostTrust(insecure=url.scheme == "http")}, environment=self._environment)
+            response = http.request("GET", address, limit=limit)
+        except HttpError as error:
+            raise UnreadableError(str(error)) from None
+        if response.status != HTTPStatus.OK:
+            raise UnreadableError(f"{self} answered {response.status}")
+        return response.body
+
+    def _unpacked(self, content: bytes, limit: int) -> bytes:
+        try:
+            with gzip.open(BytesIO(content)) as file:
+                return self._within(file.read(limit + 1), limit)
+        except (OSError, EOFError, zlib.error):
+            raise UnreadableError(f"{self} is damaged: it cannot be unpacked") from None
+
+    def _within(self, content: bytes, limit: int) -> bytes:
+        if len(content) > limit:
+            raise UnreadableError(f"{self} has more than {limit} bytes; it is not read")
+        return content

@@ -1,0 +1,30 @@
+"""What rules call vulnerabilities that matter: by their severity, or `kev` for those that are known to be exploited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from bot.model.advisory import Listing
+from bot.model.evidence import Severity, Urgency
+
+_URGENCIES: Mapping[str, Urgency] = {Listing.KEV.value: Listing.KEV, **{each.word: each for each in reversed(Severity)}}
+_FIXES: Mapping[str, Urgency] = {
+    **{word: each for word, each in _URGENCIES.items() if each is not Severity.UNKNOWN},
+    "any": Severity.UNKNOWN,
+}
+
+
+def _one_of(words: Mapping[str, Urgency]) -> BeforeValidator:
+    def check(value: object) -> object:
+        if not isinstance(value, str) or value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return words[value]
+
+    return BeforeValidator(check)
+
+
+UrgencyName = Annotated[Urgency, _one_of(_URGENCIES), WithJsonSchema({"type": "string", "enum": [*_URGENCIES]})]
+Fixes = Annotated[Urgency, _one_of(_FIXES), WithJsonSchema({"type": "string", "enum": [*_FIXES]})]

@@ -1,0 +1,97 @@
+"""`run` with public lists, as a person configures it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.advisories import epss, kev
+from support.git import Git
+from support.listener import Listener, Reply
+
+from bot.demo.images import Package, debian_root, image, index, layer
+
+pytestmark = pytest.mark.real("git")
+
+EXPLOITED, OTHER = "CVE-2026-0001", "CVE-2026-0002"
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+
+
+def build(content: str):
+    return image([layer(debian_root("12.7", [Package("base-files", content)]))])
+
+
+def report(manifest: str, *cves: str) -> str:
+    """Return what Grype says of an image of Debian with these vulnerabilities, all of them low."""
+    artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
+    built = datetime.now(UTC) - timedelta(hours=2)
+    return json.dumps(
+        {
+            "matches": [{"vulnerability": {"id": cve, "severity": "Low"}, "artifact": artifact} for cve in cves],
+            "source": {"target": {"manifestDigest": manifest, "os": "linux", "architecture": "amd64"}},
+            "distro": {"name": "debian", "version": "12"},
+            "descriptor": {"name": "grype", "version": "0.110.0", "db": {"status": {"built": f"{built:%FT%H:00:00Z}"}}},
+        }
+    )
+
+
+@pytest.fixture
+def scene(tmp_path, config, loopback):
+    """A repository that is behind, reports about both images, and a config with `more` in it."""
+    images = [build("old"), build("new")]
+    old, _ = (loopback.store.tag("library/python", "3.12-slim", index([each])) for each in images)
+    folder = tmp_path / "repositories"
+    git = Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
+    (tmp_path / "reports").mkdir()
+    for each, cves in zip(images, ([EXPLOITED, OTHER], [OTHER]), strict=True):
+        (tmp_path / "reports" / f"{each.digest[7:]}.json").write_text(report(each.digest, *cves))
+
+    def _scene(more: str):
+        path = f"forges: [{{kind: local, url: {folder}}}]\nscanners: [{{kind: report, path: reports}}]\n{more}\n"
+        return config(path), git
+
+    return _scene
+
+
+def proposal(git: Git) -> dict[str, str]:
+    return json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
+
+
+def test_the_proposal_says_what_the_lists_say(basebump, scene, tmp_path):
+    (tmp_path / "kev.json").write_bytes(kev(EXPLOITED))
+    with Listener(lambda _: Reply(200, epss({EXPLOITED: 0.5}))) as listener:
+        path, git = scene(f"enrichment: {{kev: kev.json, epss: '{listener.url}/epss.csv'}}")
+        code, out, _ = basebump("run", "--config", path, "--level", "propose")
+    assert code == 0
+    assert "fixes 1 (1 known exploited), 0 new, 1 remain" in out
+    proposed = proposal(git)
+    assert proposed["title"].endswith(", fixes 1 (1 known exploited)")
+    assert "| low, **known exploited** | 50.0 % |" in proposed["body"]
+
+
+def test_a_rule_may_ask_for_what_is_exploited(basebump, scene, tmp_path):
+    rule = "policy: [{open_when: {fixes: kev}}]"
+    path, _ = scene(f"enrichment: {{kev: kev.json}}\n{rule}")
+    (tmp_path / "kev.json").write_bytes(kev(OTHER))
+    assert "1 proposal: 1 deferred." in basebump("run", "--config", path, "--level", "propose")[1]
+    (tmp_path / "kev.json").write_bytes(kev(EXPLOITED))
+    assert "1 proposal: 1 opened." in basebump("run", "--config", path, "--level", "propose")[1]
+
+
+def test_a_list_that_cannot_be_read_is_a_failure_and_the_proposal_is_opened_without_it(basebump, scene):
+    path, git = scene("enrichment: {kev: kev.json}")
+    code, out, _ = basebump("run", "--config", path, "--level", "propose")
+    assert code == 1
+    assert "enrichment.kev (assess): " in out
+    assert "kev.json could not be read: No such file" in out
+    assert "Whether any of it is known to be exploited could not be looked up." in proposal(git)["body"]
+
+
+def test_lists_are_not_read_where_nothing_was_found(basebump, scene, tmp_path):
+    path, _ = scene("enrichment: {kev: kev.json}")
+    for each in (tmp_path / "reports").iterdir():
+        each.unlink()
+    code, out, _ = basebump("run", "--config", path)
+    assert code == 0
+    assert "kev.json" not in out
