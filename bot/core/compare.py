@@ -50,6 +50,12 @@ def is_pressing(evidence: Evidence) -> bool:
     return any(finding.severity is Severity.CRITICAL or finding.id in exploited for finding in fixed)
 
 
+def scanner_of(evidence: Evidence) -> ScannerIdentity | None:
+    """Return who scanned; None where nobody did."""
+    scans = (each for each in (evidence.new, evidence.old) if isinstance(each, Scan))
+    return next((scan.scanner for scan in scans), None)
+
+
 def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
     """Count distinct vulnerabilities, each at its worst severity."""
     worst: dict[str, Severity] = {}
