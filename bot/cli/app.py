@@ -16,6 +16,7 @@ _COMMANDS = {
     "scan": "bot.cli.scan",
     "run": "bot.cli.run",
     "resolve": "bot.cli.resolve",
+    "compare": "bot.cli.compare",
     "close": "bot.cli.close",
     "config": "bot.cli.config",
     "demo": "bot.cli.demo",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _FILE = click.Path(path_type=Path)
 _HELP = "The config file (YAML)."
 
 config = click.option("--config", "config_file", metavar="F", type=_FILE, help=_HELP)
 required_config = click.option("--config", "config_file", metavar="F", type=_FILE, required=True, help=_HELP)
-output_format = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="For people, or one JSON document for scripts.",
-)
+
+
+def output_format(*formats: str) -> Callable[[Function], Function]:
+    """Return the option that says how the result is written to stdout; the first of `formats` goes without saying."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="For people, or for scripts and other tools.",
+    )

@@ -10,17 +10,14 @@ from bot import wiring
 from bot.cli import options
 from bot.model.errors import InvalidReferenceError, UsageError
 from bot.model.image import ImageFacts
-from bot.model.reference import ImageReference, Line
+from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.reports.image import image_document, image_text
-
-DEFAULT_TAG = "latest"
-"""What registries take an image without tag and digest for."""
 
 
 @click.command()
 @click.argument("image")
 @options.config
-@options.output_format
+@options.output_format("text", "json")
 def command(image: str, config_file: Path | None, output_format: str) -> None:
     """Say what the registry has for IMAGE now."""
     try:

@@ -25,7 +25,7 @@ from bot.reports.text import run_text
     help="Only report; also push branches; also open requests.",
 )
 @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
-@options.output_format
+@options.output_format("text", "json")
 def command(config_file: Path, level: str, only: tuple[str, ...], output_format: str) -> int:
     """Propose newer images to the repositories of a config."""
     wired = wiring.fleet_world(config_file, Level[level.upper()], frozenset(only), progress())

@@ -21,7 +21,7 @@ from bot.worktree import WorkTree
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @options.config
-@options.output_format
+@options.output_format("text", "json")
 @click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
 @click.option("--write", is_flag=True, help="Write the proved edits into the files.")
 def command(path: Path, config_file: Path | None, output_format: str, offline: bool, write: bool) -> int:

@@ -69,6 +69,12 @@ def exploited_in(evidence: Iterable[Evidence]) -> frozenset[str]:
     return frozenset().union(*(each.known_exploited or frozenset() for each in evidence))
 
 
+def scanner_of(evidence: Evidence) -> ScannerIdentity | None:
+    """Return who scanned; None where nobody did."""
+    scans = (each for each in (evidence.new, evidence.old) if isinstance(each, Scan))
+    return next((scan.scanner for scan in scans), None)
+
+
 def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
     """Count distinct vulnerabilities, each at its worst severity."""
     worst: dict[str, Severity] = {}

@@ -123,10 +123,16 @@ class Link:
         return f"{other}{self}"
 
 
+def public_page(identifier: str) -> str | None:
+    """Return the address of the public page of a CVE or GHSA; None of what is called otherwise."""
+    if _CVE.fullmatch(identifier):
+        return f"https://nvd.nist.gov/vuln/detail/{identifier}"
+    if _GHSA.fullmatch(identifier):
+        return f"https://github.com/advisories/{identifier}"
+    return None
+
+
 def vulnerability(identifier: str) -> Link | Text:
     """Return a link to the public page of a CVE or GHSA, else the identifier as text."""
-    if _CVE.fullmatch(identifier):
-        return Link(Text(identifier), f"https://nvd.nist.gov/vuln/detail/{identifier}")
-    if _GHSA.fullmatch(identifier):
-        return Link(Text(identifier), f"https://github.com/advisories/{identifier}")
-    return Text(identifier)
+    address = public_page(identifier)
+    return Link(Text(identifier), address) if address is not None else Text(identifier)

@@ -12,6 +12,7 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.dashboard import DashboardView
+from bot.core.view.comparison import ComparisonView
 from bot.core.view.proposal import ProposalView
 from bot.core.words import HeadView
 from bot.model.errors import BasebumpError
@@ -78,6 +79,11 @@ def render_body(source: str, view_with: Callable[[int], ProposalView], limit: in
 def render_dashboard(source: str, view_with: Callable[[int], DashboardView], limit: int) -> str:
     """Render a dashboard, as `render_body` does the body of a proposal."""
     return _fitting(source, "dashboard", view_with, limit)
+
+
+def render_comparison(source: str, view_with: Callable[[int], ComparisonView], limit: int) -> str:
+    """Render two images that somebody compares, as `render_body` does the body of a proposal."""
+    return _fitting(source, "comparison", view_with, limit)
 
 
 def render_line(source: str, head: HeadView) -> str:

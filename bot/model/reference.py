@@ -13,6 +13,8 @@ Digest = NewType("Digest", str)
 """`sha256:` and 64 lower-case hexadecimal digits (or `sha512:` and 128, which basebump reads but never writes)."""
 
 DOCKER_HUB = "docker.io"
+DEFAULT_TAG = "latest"
+"""What registries take an image without tag and digest for."""
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io"})
 
 MAX_REFERENCE_LENGTH = 1024

@@ -6,7 +6,7 @@ from bot.core.markdown import console_line
 from bot.model.image import ImageFacts
 from bot.model.reference import ImageReference
 from bot.model.report import SCHEMA
-from bot.reports.json_document import json_text
+from bot.reports._json import json_text
 
 
 def image_document(reference: ImageReference, facts: ImageFacts) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from bot.model.report import SCHEMA, Failed, ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import Occurrence, Slot, Unsupported
-
-JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+from bot.reports._json import JsonValue, json_text
 
 
 def scan_document(report: RunReport) -> str:
@@ -20,7 +18,7 @@ def scan_document(report: RunReport) -> str:
             "root": tree.name,
             "occurrences": [_occurrence(verdict) for verdict in tree.verdicts],
             "unsupported": [_unsupported(each) for each in tree.unsupported],
-            "failed": [_failed(each) for each in report.failed],
+            "failed": [failed_value(each) for each in report.failed],
         }
     )
 
@@ -32,31 +30,9 @@ def run_document(report: RunReport) -> str:
             "schema": SCHEMA,
             "level": report.level.word,
             "repositories": [_repository(each) for each in report.repositories],
-            "failed": [_failed(each) for each in report.failed],
+            "failed": [failed_value(each) for each in report.failed],
         }
     )
-
-
-def json_text(document: JsonValue) -> str:
-    """Return a document in ASCII: nothing in it can act on a terminal, and a path that is no text keeps its bytes.
-
-    An entry of a table takes one line, which people can search, and which is much faster to write than indented values.
-    """
-    return _laid_out(document, "")
-
-
-def _laid_out(value: JsonValue, indent: str) -> str:
-    inner = indent + "  "
-    if isinstance(value, dict) and (not indent or any(_is_table(each) for each in value.values())):
-        lines = [f"{inner}{json.dumps(key)}: {_laid_out(each, inner)}" for key, each in value.items()]
-        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
-    if isinstance(value, list) and _is_table(value):
-        return "[\n" + ",\n".join(inner + _laid_out(each, inner) for each in value) + f"\n{indent}]"
-    return json.dumps(value)
-
-
-def _is_table(value: JsonValue) -> bool:
-    return isinstance(value, list) and any(isinstance(each, dict) for each in value)
 
 
 def _repository(repository: RepositoryReport) -> JsonValue:
@@ -149,5 +125,6 @@ def _proposal(proposal: ProposalReport) -> JsonValue:
     }
 
 
-def _failed(failed: Failed) -> JsonValue:
+def failed_value(failed: Failed) -> JsonValue:
+    """Return one thing that could not be done."""
     return {"subject": failed.subject, "stage": failed.stage.value, "error": failed.error}

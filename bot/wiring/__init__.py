@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.forges.github import AppKey
     from bot.forges.selection import Selection
     from bot.model.rules import Rule
+    from bot.model.trust import Trust
     from bot.pipeline.judge import World
     from bot.pipeline.orders import Orders
     from bot.pipeline.plan import Templates
@@ -150,15 +151,37 @@ def _advisories(named: EnrichmentSettings) -> Advisories | None:
 
 def registry_for(config_file: Path | None, host: str) -> Registry:
     """Return the registries of a config. Raises UsageError when `host` is none of them."""
-    from bot.core.select import may_ask
+    settings = _settings(config_file, need_forges=False)
+    _may_be_asked(settings, host)
+    return _registry(settings)
+
+
+def comparing_world(
+    config_file: Path | None, hosts: Sequence[str], progress: Progress
+) -> tuple[World, tuple[Trust, ...]]:
+    """Return what a comparison of two images needs, and who is trusted to sign them.
+
+    Whoever compares wants a scan: without scanners in the config whatever is installed scans. Raises UsageError when
+    one of `hosts` is no registry of the config.
+    """
+    from bot.settings import AutoSettings
 
     settings = _settings(config_file, need_forges=False)
+    for host in hosts:
+        _may_be_asked(settings, host)
+    if not settings.scanners:
+        settings = replace(settings, scanners=(AutoSettings(),))
+    return _world(settings, progress, None), settings.rulebook.trust
+
+
+def _may_be_asked(settings: Settings, host: str) -> None:
+    from bot.core.select import may_ask
+
     if not may_ask(settings.rulebook, host):
         raise UsageError(
             f"{host} is no well-known registry, so it is not contacted: list it under `registries:` in a config file, "
             "and name that with --config"
         )
-    return _registry(settings)
 
 
 def decline(config_file: Path, name: str, branch: str) -> bool:

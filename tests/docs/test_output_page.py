@@ -7,8 +7,11 @@ import re
 from dataclasses import replace
 
 from support.parts import ROOT
+from support.values import finding, scan
 
+from bot.core.compare import compare
 from bot.formats._syntax.places import Place
+from bot.model.comparison import ComparedImage, Comparison
 from bot.model.decision import Transition
 from bot.model.image import ImageFacts, Kind
 from bot.model.proposal import ProposedImage
@@ -16,6 +19,7 @@ from bot.model.reference import Digest, ImageReference, Line
 from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Role, Stage, Status
+from bot.reports.comparison_document import comparison_document
 from bot.reports.image import image_document
 from bot.reports.json_document import run_document, scan_document
 
@@ -62,3 +66,15 @@ def test_the_page_has_the_keys_of_resolve():
     facts = ImageFacts(DIGEST, Kind.INDEX, ("linux/amd64",), None, None, None, None, None)
     document = json.loads(image_document(ImageReference.parse("node:22"), facts))
     assert list(document) == keys_under("## `resolve`")
+
+
+def test_the_page_has_the_keys_of_compare():
+    facts = ImageFacts(DIGEST, Kind.INDEX, ("linux/amd64",), None, None, None, None, None)
+    images = [ComparedImage(ImageReference.parse("node:22"), facts, each) for each in (scan(finding("CVE-1")), scan())]
+    evidence = compare(images[0].scan, images[1].scan)
+    document = json.loads(comparison_document(Comparison(*images, "linux/amd64", evidence)))
+    assert list(document) == keys_under("## `compare`")
+    assert list(document["old"]) == keys_under("### A compared image")
+    assert list(document["fixed"][0]) == keys_under("### A finding")
+    for value in (document["old"]["counts"], document["scanner"]):
+        assert f"`{{{', '.join(value)}}}`" in PAGE

@@ -1,0 +1,70 @@
+"""`basebump compare`: what moving from one image to another changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+
+from bot import resources, wiring
+from bot.cli import options
+from bot.cli.terminal import progress
+from bot.model.comparison import Comparison
+from bot.model.errors import InvalidReferenceError, UsageError
+from bot.model.reference import ImageReference
+from bot.model.vocabulary import ExitCode
+from bot.pipeline.compare import compare_images
+from bot.reports.comparison_document import comparison_document
+from bot.reports.comparison_sarif import comparison_sarif
+from bot.reports.comparison_text import comparison_text
+
+MARKDOWN_CHARACTERS = 65_000
+"""What fits a comment on GitHub, which takes 65,536 of them, with room for a word before it."""
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
+
+
+def _markdown(comparison: Comparison) -> str:
+    from bot.core.render import render_comparison
+    from bot.core.view.comparison import comparison_view
+
+    template = resources.template("compare.md.j2")
+    return render_comparison(template, partial(comparison_view, comparison), MARKDOWN_CHARACTERS).strip()
+
+
+_FORMATS: dict[str, Callable[[Comparison], str]] = {
+    "text": comparison_text,
+    "markdown": _markdown,
+    "json": comparison_document,
+    "sarif": comparison_sarif,
+}
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--platform", metavar="P", help="Scan both on this one: `linux/arm64`.  [default: one that both have]")
+@options.config
+@options.output_format(*_FORMATS)
+def command(old: str, new: str, platform: str | None, config_file: Path | None, output_format: str) -> int:
+    """Say what moving from OLD to NEW fixes and brings.
+
+    Each is a reference by tag or digest, of one repository or of two. Both are scanned in one run with one database, by
+    the scanner of the config, else by Trivy or Grype, where installed.
+    """
+    if platform is not None and not _PLATFORM.fullmatch(platform):
+        raise UsageError(f"{platform!r} is no platform: write `os/architecture` or `os/architecture/variant`")
+    references = _parsed(old), _parsed(new)
+    world, trusts = wiring.comparing_world(config_file, [each.host for each in references], progress())
+    comparison = compare_images(*references, platform, world, trusts)
+    click.echo(_FORMATS[output_format](comparison))
+    return ExitCode.FAILED if comparison.failed else ExitCode.DONE
+
+
+def _parsed(text: str) -> ImageReference:
+    try:
+        return ImageReference.parse(text)
+    except InvalidReferenceError as error:
+        raise UsageError(str(error)) from error

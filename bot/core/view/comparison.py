@@ -1,0 +1,79 @@
+"""What a template sees of two images that somebody compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bot.core.compare import scanner_of
+from bot.core.markdown import Text
+from bot.core.notes import MAX_NOTE
+from bot.core.transition import short
+from bot.core.trust import spoken
+from bot.core.view.scans import DeltaView, ScanView, delta_view, scan_view
+from bot.model.comparison import ComparedImage, Comparison
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedView:
+    """One of the two images."""
+
+    reference: Text
+    """As it was named, without a digest."""
+    short: Text
+    """Twelve hexadecimal digits."""
+    digest: Text
+    platforms: tuple[Text, ...]
+    """Of an index all of them."""
+    built: Text | None
+    """The day it was built, as the image says."""
+    signature: Text | None
+    """Who signed it, or why that is not known; None where nobody is trusted to."""
+    scan: ScanView
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """Everything that a comparison is shown with."""
+
+    version: int
+    old: ComparedView
+    new: ComparedView
+    platform: Text
+    """On which both were scanned."""
+    delta: DeltaView | None
+    scanner: Text | None
+    scanner_version: Text | None
+    database: Text | None
+    """The day the scanner's database was built."""
+    failed: tuple[Text, ...]
+    """What basebump could not do."""
+
+
+def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
+    """Return the view of one comparison; each list has at most `rows` rows."""
+    delta, scanner = comparison.evidence.delta, scanner_of(comparison.evidence)
+    return ComparisonView(
+        version=VERSION,
+        old=_image(comparison.old),
+        new=_image(comparison.new),
+        platform=Text(comparison.platform),
+        delta=delta_view(delta, rows) if delta is not None else None,
+        scanner=Text(scanner.name) if scanner else None,
+        scanner_version=Text(scanner.version) if scanner else None,
+        database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
+        failed=tuple(Text(f"{each.subject}: {each.error}", MAX_NOTE) for each in comparison.failed),
+    )
+
+
+def _image(image: ComparedImage) -> ComparedView:
+    return ComparedView(
+        reference=Text(str(replace(image.reference, digest=None))),
+        short=Text(short(image.facts.digest)),
+        digest=Text(image.facts.digest),
+        platforms=tuple(Text(platform) for platform in image.facts.platforms),
+        built=Text(f"{image.built:%Y-%m-%d}") if image.built else None,
+        signature=Text(spoken(image.signature), MAX_NOTE) if image.signature is not None else None,
+        scan=scan_view(image.scan),
+    )

@@ -1,0 +1,30 @@
+"""How every JSON document is written: in ASCII, an entry of a table on one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
+
+
+def json_text(document: JsonValue) -> str:
+    """Return a document in ASCII: nothing in it can act on a terminal, and a path that is no text keeps its bytes.
+
+    An entry of a table takes one line, which people can search, and which is much faster to write than indented values.
+    """
+    return _laid_out(document, "")
+
+
+def _laid_out(value: JsonValue, indent: str) -> str:
+    inner = indent + "  "
+    if isinstance(value, dict) and (not indent or any(_is_table(each) for each in value.values())):
+        lines = [f"{inner}{json.dumps(key)}: {_laid_out(each, inner)}" for key, each in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list) and _is_table(value):
+        return "[\n" + ",\n".join(inner + _laid_out(each, inner) for each in value) + f"\n{indent}]"
+    return json.dumps(value)
+
+
+def _is_table(value: JsonValue) -> bool:
+    return isinstance(value, list) and any(isinstance(each, dict) for each in value)

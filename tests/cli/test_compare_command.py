@@ -1,0 +1,221 @@
+"""`compare`, as a person types it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from markdown_it import MarkdownIt
+from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
+from support.grype import GrypeStand, match, report
+from support.sarif import read_sarif
+from support.values import digest
+from support.worlds import Loopback, build
+
+from bot.core.transition import short
+from bot.demo.library import DATABASE, stock
+from bot.demo.registry import LoopbackRegistry
+
+PYTHON = "python:3.12-slim"
+
+
+@pytest.fixture
+def stand(tmp_path, monkeypatch):
+    """Grype, which finds two vulnerabilities in the old image and one of them in the new one."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    stand = GrypeStand(folder)
+    built = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+    found = {
+        "old": report(match("CVE-2026-0001"), match("CVE-2026-0002"), built=built),
+        "new": report(match("CVE-2026-0002"), match("CVE-2026-0003", package="tar"), built=built),
+    }
+    reports = {build(content).digest: said for content, said in found.items()}
+    stand.scene |= {"built": f"{built:%Y-%m-%dT%H:%M:%SZ}", "reports": reports}
+    (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
+    return stand
+
+
+@pytest.fixture
+def compare(basebump, config, loopback, stand):
+    """Compare what a tag pointed to with what it points to now, or what a test says."""
+    old, _ = (loopback.move("python", "3.12-slim", content) for content in ("old", "new"))
+
+    def go(*arguments: str, named=(f"{PYTHON}@{old}", PYTHON), more: str | None = None):
+        grype = f"scanners: [{{kind: grype, binary: {stand.program}}}]\n"
+        path = config(grype if more is None else more)
+        return basebump("compare", *named, "--config", path, *arguments)
+
+    return go
+
+
+def test_the_text_says_what_was_compared_and_what_moving_changes(compare):
+    code, out, err = compare()
+    old, new = build("old").digest, build("new").digest
+    assert (code, err) == (0, "")
+    assert f"old  {PYTHON}@{old}\n     digest       {old}\n     platforms    linux/amd64, linux/arm64\n" in out
+    assert f"new  {PYTHON}\n     digest       {new}\n" in out
+    assert "Moving fixes 1, brings 1 and leaves 1 known vulnerabilities.\n" in out
+    assert "high          2      2\n" in out
+    assert "Fixed: 1\n  high  CVE-2026-0001  bash  5.2-1  fixed in 5.3-1  made for tests\n" in out
+    assert "New: 1\n  high  CVE-2026-0003  tar  5.2-1  fixed in 5.3-1" in out
+    assert "Scanned for linux/amd64 by grype 0.121.2 with its database of " in out
+
+
+def test_both_are_scanned_with_one_database_in_one_run(compare, stand):
+    compare()
+    calls = [call["arguments"][0] for call in stand.calls()]
+    assert sum("@sha256:" in each for each in calls) == 2
+    assert calls.count("version") == 1
+
+
+def test_the_document_has_every_finding(compare):
+    document = json.loads(compare("--format", "json")[1])
+    assert (document["schema"], document["failed"]) == (1, [])
+    assert [document[side]["digest"] for side in ("old", "new")] == [build("old").digest, build("new").digest]
+    assert document["old"]["counts"] == {"critical": 0, "high": 2, "medium": 0, "low": 0, "unknown": 0}
+    assert [document["new"][key] for key in ("state", "os", "platform")] == ["scanned", "debian 12", "linux/amd64"]
+    found = {key: [each["id"] for each in document[key]] for key in ("fixed", "introduced", "remaining")}
+    assert found == {"fixed": ["CVE-2026-0001"], "introduced": ["CVE-2026-0003"], "remaining": ["CVE-2026-0002"]}
+    assert document["scanner"]["name"] == "grype"
+
+
+def test_what_was_not_scanned_is_a_state_and_never_a_number(compare):
+    code, out, _ = compare("--format", "json", more="scanners: [{kind: none}]\n")
+    document = json.loads(out)
+    assert code == 0
+    assert [document[side]["state"] for side in ("old", "new")] == ["no-scanner", "no-scanner"]
+    assert [document[side]["counts"] for side in ("old", "new")] == [None, None]
+    assert [document[key] for key in ("fixed", "introduced", "remaining", "scanner")] == [None] * 4
+    text = compare(more="scanners: [{kind: none}]\n")[1]
+    assert "What moving changes is not known." in text
+    assert text.count("not scanned  no scanner is configured or installed") == 2
+
+
+def test_a_scanner_that_fails_is_exit_1_and_the_other_image_keeps_its_numbers(compare, stand):
+    stand.scene["reports"].pop(build("old").digest)
+    stand.scene["complaint"] = "out of memory"
+    (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
+    code, out, _ = compare("--format", "json")
+    document = json.loads(out)
+    assert code == 1
+    assert [failed["stage"] for failed in document["failed"]] == ["assess"]
+    assert (document["old"]["state"], document["old"]["counts"]) == ("failed", None)
+    assert document["new"]["counts"]["high"] == 2
+    assert document["fixed"] is None
+
+
+def test_two_repositories_are_compared_as_well(compare, loopback, stand):
+    stand.scene["reports"][loopback.move("debian", "12", "base")] = report(
+        match("CVE-2026-0001"), built=datetime.fromisoformat(stand.scene["built"])
+    )
+    (stand.folder / "scene.json").write_text(json.dumps(stand.scene))
+    code, out, _ = compare("--format", "json", named=(PYTHON, "debian:12"))
+    document = json.loads(out)
+    assert code == 0
+    assert document["new"]["canonical"] == "docker.io/library/debian"
+    assert [each["id"] for each in document["introduced"]] == ["CVE-2026-0001"]
+
+
+def test_an_image_compared_with_itself_changes_nothing(compare):
+    document = json.loads(compare("--format", "json", named=(PYTHON, PYTHON))[1])
+    assert (document["fixed"], document["introduced"]) == ([], [])
+    assert len(document["remaining"]) == 2
+
+
+def test_another_platform_is_asked_for(compare, stand):
+    compare("--platform", "linux/arm64")
+    scans = [call["arguments"] for call in stand.calls() if "@sha256:" in call["arguments"][0]]
+    assert all("linux/arm64" in arguments for arguments in scans)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (("UPPER", PYTHON), "is no image reference"),
+        ((PYTHON, "registry.acme.dev/web:1"), "registry.acme.dev is no well-known registry"),
+        ((PYTHON, PYTHON, "--platform", "arm64"), "'arm64' is no platform"),
+    ],
+    ids=["reference", "registry", "platform"],
+)
+def test_what_cannot_be_compared_is_wrong_usage(compare, named, said):
+    code, out, err = compare(named=named)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_an_image_that_is_not_there_is_a_failure(compare):
+    code, out, err = compare(named=(f"{PYTHON}@{digest('nowhere')}", PYTHON))
+    assert (code, out) == (1, "")
+    assert "it is not there, or needs a credential" in err
+
+
+def test_the_sarif_has_a_state_for_each_finding(compare):
+    (run,) = read_sarif(compare("--format", "sarif")[1])
+    states = {result["ruleId"]: result["baselineState"] for result in run["results"]}
+    assert states == {"CVE-2026-0001": "absent", "CVE-2026-0002": "unchanged", "CVE-2026-0003": "new"}
+    assert {rule["properties"]["security-severity"] for rule in run["tool"]["driver"]["rules"]} == {"7.0"}
+    assert run["invocations"][0]["executionSuccessful"]
+
+
+def test_sarif_of_what_was_not_scanned_has_no_results_and_says_so(compare):
+    (run,) = read_sarif(compare("--format", "sarif", more="scanners: [{kind: none}]\n")[1])
+    assert "results" not in run
+    notes = [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
+    assert notes == [
+        f"The {label} image was not scanned: no scanner is configured or installed." for label in ("old", "new")
+    ]
+
+
+def test_the_markdown_is_what_a_proposal_would_say(compare):
+    out = compare("--format", "markdown")[1]
+    old, new = (short(build(content).digest) for content in ("old", "new"))
+    assert out.startswith(
+        f"**From `{PYTHON}` (`{old}`) to `{PYTHON}` (`{new}`): 1 known vulnerability goes away, 1 is "
+    )
+    tables = [token.type for token in MarkdownIt("gfm-like", {"linkify": False}).parse(out)].count("table_open")
+    assert tables == 5
+    assert "[`CVE-2026-0003`](https://nvd.nist.gov/vuln/detail/CVE-2026-0003)" in out
+
+
+def test_who_signed_is_said_of_each_image_that_somebody_is_trusted_for(compare, loopback, tmp_path, stand):
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "team.pub").write_bytes(trusted(key).pem)
+    new = build("new")
+    made = attachment(new, BUNDLE, dump(bundle(key, new.digest)))
+    loopback.store.tag("library/python", new.digest.replace(":", "-"), referrers_index([made], kind=None))
+    more = f"scanners: [{{kind: grype, binary: {stand.program}}}]\ntrust: [{{image: '**', keys: [team.pub]}}]\n"
+    document = json.loads(compare("--format", "json", more=more)[1])
+    assert document["old"]["signature"] == "it has no signature"
+    assert document["new"]["signature"].startswith("signed by team.pub")
+    assert "signature    it has no signature" in compare(more=more)[1]
+    assert "The new image: `signed by team.pub" in compare("--format", "markdown", more=more)[1]
+
+
+def test_without_scanners_in_the_config_whatever_is_installed_scans(compare, stand, monkeypatch):
+    monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
+    monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
+    assert "Moving fixes 1, brings 1 and leaves 1 known vulnerabilities." in compare(more="")[1]
+
+
+@pytest.mark.real("trivy")
+def test_the_real_trivy_says_what_the_rebuild_of_an_image_fixed(basebump, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    library = stock(datetime.now(UTC))
+    with LoopbackRegistry(library.store) as registry:
+        hub = Loopback(registry, library.store).hub()
+        path = tmp_path / "basebump.yaml"
+        path.write_text(
+            "schema: 1\nregistries:\n"
+            f"  - {{host: docker.io, mirror: '{hub.mirror}', insecure: true}}\n"
+            f"  - {{host: '{registry.host}', insecure: true}}\n"
+            f"scanners: [{{kind: auto, database: '{registry.host}/{DATABASE[0]}:{DATABASE[1]}'}}]\n"
+        )
+        named = (f"{PYTHON}@{library.python.last_month}", PYTHON)
+        code, out, err = basebump("compare", *named, "--config", path)
+    assert (code, err) == (0, ""), out
+    assert "Moving fixes 3 (1 critical), brings 0 and leaves 1 known vulnerabilities." in out
+    assert "by trivy" in out
