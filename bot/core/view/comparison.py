@@ -56,10 +56,10 @@ def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
     delta, scanner = comparison.evidence.delta, scanner_of(comparison.evidence)
     return ComparisonView(
         version=VERSION,
-        old=_image(comparison.old),
-        new=_image(comparison.new),
+        old=_image(comparison.old, rows),
+        new=_image(comparison.new, rows),
         platform=Text(comparison.platform),
-        delta=delta_view(delta, rows) if delta is not None else None,
+        delta=delta_view(delta, comparison.evidence, rows) if delta is not None else None,
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
@@ -67,7 +67,7 @@ def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
     )
 
 
-def _image(image: ComparedImage) -> ComparedView:
+def _image(image: ComparedImage, rows: int) -> ComparedView:
     return ComparedView(
         reference=Text(str(replace(image.reference, digest=None))),
         short=Text(short(image.facts.digest)),
@@ -75,5 +75,5 @@ def _image(image: ComparedImage) -> ComparedView:
         platforms=tuple(Text(platform) for platform in image.facts.platforms),
         built=Text(f"{image.built:%Y-%m-%d}") if image.built else None,
         signature=Text(spoken(image.signature), MAX_NOTE) if image.signature is not None else None,
-        scan=scan_view(image.scan),
+        scan=scan_view(image.scan, None, rows),
     )
