@@ -38,9 +38,9 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
         old,
         new,
         Delta(
-            fixed=_worst_first(before[key] for key in before.keys() - still_there),
-            introduced=_worst_first(after[key] for key in after.keys() - before.keys()),
-            remaining=_worst_first(after[key] for key in after.keys() & before.keys()),
+            fixed=worst_first(before[key] for key in before.keys() - still_there),
+            introduced=worst_first(after[key] for key in after.keys() - before.keys()),
+            remaining=worst_first(after[key] for key in after.keys() & before.keys()),
         ),
         packages=packages,
     )
@@ -94,5 +94,6 @@ def _has_one_database(scanner: ScannerIdentity) -> bool:
     return scanner.database is not None or scanner.run is not None
 
 
-def _worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in the order in which people should read them."""
     return tuple(sorted(findings, key=lambda finding: (-finding.severity, *key(finding))))

@@ -23,7 +23,7 @@ PROPOSED = 8
 _KNOWN_END = 14
 _MOST_UNKNOWN = 0xF
 
-_KNOWN = frozenset({"before", "after", "delta", "trust", "scanner", "notes", "is_exploited_unknown"})
+_KNOWN = frozenset({"before", "after", "delta", "trust", "on_platforms", "scanner", "notes", "is_exploited_unknown"})
 _VOLATILE = frozenset(
     {
         *("database", "scanner_version", "built", "title", "line_numbers", "detail"),

@@ -18,14 +18,14 @@ def transition_of(update: Update) -> Transition:
 def transition_to(update: Update, candidate: Candidate) -> Transition:
     """Return the transition to one candidate.
 
-    Its platform is the place's, else the first that the policy names, else amd64, else the image's first.
+    Its platform is the place's, else those that the policy names, else amd64, else the image's first.
     """
-    platform = update.occurrence.platform or next(iter(update.selected.policy.platforms), None)
-    if platform is None:
+    platforms = (update.occurrence.platform,) if update.occurrence.platform else update.selected.policy.platforms
+    if not platforms:
         offered = candidate.platforms
-        platform = offered[0] if offered and DEFAULT_PLATFORM not in offered else DEFAULT_PLATFORM
+        platforms = (offered[0] if offered and DEFAULT_PLATFORM not in offered else DEFAULT_PLATFORM,)
     old = update.occurrence.reference.digest
-    return Transition(update.selected.line, old, candidate.digest, platform, candidate.tag)
+    return Transition(update.selected.line, old, candidate.digest, platforms, candidate.tag)
 
 
 def short(digest: Digest) -> str:

@@ -169,8 +169,8 @@ class Transition:
     old: Digest | None
     """None where the place held no digest."""
     new: Digest
-    platform: str
-    """On which both are scanned."""
+    platforms: tuple[str, ...]
+    """On which both are scanned; never none."""
     tag: str | None = None
     """The tag that it moves to, where that is another."""
 
@@ -180,6 +180,6 @@ class Transition:
         return self.line if self.tag is None else Line(self.line.repository, self.tag)
 
     @property
-    def order(self) -> tuple[Line, bool, str, str, str, str]:
+    def order(self) -> tuple[Line, bool, str, str, str, tuple[str, ...]]:
         """What transitions are sorted by; those from a digest come first."""
-        return self.line, self.old is None, self.old or "", self.tag or "", self.new, self.platform
+        return self.line, self.old is None, self.old or "", self.tag or "", self.new, self.platforms

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Literal
@@ -47,6 +47,8 @@ class Finding:
     fixed_in: str | None
     severity: Severity
     title: str = ""
+    platforms: tuple[str, ...] = ()
+    """Of a comparison on several platforms those that have it; empty where all do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +188,5 @@ class Evidence:
     """None where it is not known what is in both images."""
     contents: Contents | None = None
     """None where nobody looked."""
+    by_platform: Mapping[str, Evidence] = field(default_factory=dict)
+    """What this is the union of, where the images were scanned on several platforms."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.compare import compare
+from bot.core.several_platforms import united
 from bot.model.decision import Transition
 from bot.model.errors import StateError
 from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
@@ -14,7 +15,7 @@ from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.pipeline.enrich import enrich
-from bot.pipeline.look import subjects_of
+from bot.pipeline.look import subjects_on
 from bot.pipeline.pool import Pool
 from bot.pipeline.troubles import STATE
 from bot.ports import Advisories, Memory, Progress, Scanner, ScannerOf
@@ -81,15 +82,19 @@ def assess(
     for task, outcome in zip(left, pool.map(scan, left), strict=True):
         outcomes |= dict.fromkeys(task.same, outcome)
     progress.done()
-    compared = {
-        move: compare(
-            outcomes[Subject(move.line, move.old, move.platform)] if move.old else None,
-            outcomes[Subject(move.line, move.new, move.platform)],
-        )
-        for move in wanted
-    }
+    compared = {move: united({on: _compared(move, on, outcomes) for on in move.platforms}) for move in wanted}
     enriched = enrich(compared, advisories)
     return Assessment(enriched.evidence, (*_failures(outcomes), *not_kept[:1], *enriched.failed))
+
+
+def subjects_of(move: Transition) -> list[Subject]:
+    """Return the images of a transition on all of its platforms."""
+    return [subject for platform in move.platforms for subject in subjects_on(move, platform)]
+
+
+def _compared(move: Transition, platform: str, outcomes: Mapping[Subject, ScanOutcome]) -> Evidence:
+    images = [outcomes[subject] for subject in subjects_on(move, platform)]
+    return compare(images[0] if move.old else None, images[-1])
 
 
 def _by_scanner(subjects: Iterable[Subject], scanner_of: ScannerOf) -> Mapping[Scanner, Sequence[Subject]]:

@@ -30,7 +30,7 @@ class _Found:
 
     def alone(self, platform: str) -> Transition:
         """Return it as a move from nothing: the two may be of different lines, and each is evidence of its own."""
-        return Transition(self.line, None, self.facts.digest, platform)
+        return Transition(self.line, None, self.facts.digest, (platform,))
 
 
 def compare_images(

@@ -30,7 +30,7 @@ def look(evidence: Mapping[Transition, Evidence], registry: Registry, pool: Pool
     two for what did.
     """
     wanted = [move for move, found in evidence.items() if found.new != NotScanned(Unscanned.NO_SCANNER)]
-    subjects = list(dict.fromkeys(subject for move in wanted for subject in subjects_of(move)))
+    subjects = list(dict.fromkeys(subject for move in wanted for subject in _first_of(move)))
     if not subjects:
         return Looked(evidence)
     progress.phase("Looking into images", len(subjects))
@@ -47,7 +47,7 @@ def look(evidence: Mapping[Transition, Evidence], registry: Registry, pool: Pool
     progress.done()
 
     def known(move: Transition) -> Contents:
-        images = [found[subject] for subject in subjects_of(move)]
+        images = [found[subject] for subject in _first_of(move)]
         old, new = [None, *images] if move.old is None else images
         return Contents(*(each if isinstance(each, ImageContents) else None for each in (old, new)))
 
@@ -55,9 +55,14 @@ def look(evidence: Mapping[Transition, Evidence], registry: Registry, pool: Pool
     return Looked({**evidence, **more}, tuple(_failures(found)))
 
 
-def subjects_of(move: Transition) -> list[Subject]:
-    """Return the images of a transition, the older one first."""
-    return [Subject(move.line, digest, move.platform) for digest in (move.old, move.new) if digest]
+def subjects_on(move: Transition, platform: str) -> list[Subject]:
+    """Return the images of a transition on a platform, the older one first."""
+    return [Subject(move.line, digest, platform) for digest in (move.old, move.new) if digest]
+
+
+def _first_of(move: Transition) -> list[Subject]:
+    """Return the images of one platform: how an image starts is seldom the affair of a platform."""
+    return subjects_on(move, move.platforms[0])
 
 
 def _failures(found: Mapping[Subject, ImageContents | RegistryError | None]) -> Iterable[Failed]:

@@ -70,7 +70,7 @@ def _moves(prospect: Prospect, request: Seen | None) -> Iterator[Transition]:
     for move in {transition_of(update) for update in prospect.updates}:
         old = proposed.get(str(move.goal))
         if old is not None and old != move.new:
-            yield Transition(move.goal, old, move.new, move.platform)
+            yield Transition(move.goal, old, move.new, move.platforms)
 
 
 def _by_line(targets: Iterable[str]) -> Mapping[str, Digest]:

@@ -74,19 +74,16 @@ def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():
     assert "2027-01-22" in held.detail
 
 
-def test_the_platform_that_is_scanned_is_the_places_then_the_rules_then_amd64():
+def test_the_platforms_that_are_scanned_are_the_places_then_the_rules_then_amd64():
     def of(**more):
         return transition_of(Update(place("old", **more), (Candidate(digest("new"), ("linux/arm64", "linux/amd64")),)))
 
-    assert of(platform="linux/arm64", policy=Policy(platforms=("linux/s390x",))).platform == "linux/arm64"
-    assert of(policy=Policy(platforms=("linux/s390x",))).platform == "linux/s390x"
-    assert of().platform == "linux/amd64"
-    assert (
-        transition_of(
-            replace(update("nginx:1", "new"), candidates=(Candidate(digest("new"), ("linux/arm64",)),))
-        ).platform
-        == "linux/arm64"
-    )
+    rule = Policy(platforms=("linux/s390x", "linux/arm64"))
+    assert of(platform="linux/arm64", policy=rule).platforms == ("linux/arm64",)
+    assert of(policy=rule).platforms == ("linux/s390x", "linux/arm64")
+    assert of().platforms == ("linux/amd64",)
+    alone = replace(update("nginx:1", "new"), candidates=(Candidate(digest("new"), ("linux/arm64",)),))
+    assert transition_of(alone).platforms == ("linux/arm64",)
 
 
 @pytest.mark.parametrize(("after", "held"), [("1.27.3", True), ("1.27.5", False), ("nightly", False), (None, False)])

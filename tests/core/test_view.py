@@ -324,7 +324,7 @@ def test_a_text_that_knows_less_replaces_one_only_where_something_else_is_propos
     ],
 )
 def test_the_platform_is_the_places_else_amd64_else_the_images_first(platform, offered, expected):
-    assert transition_of(update("nginx:1", "new", platforms=offered, platform=platform)).platform == expected
+    assert transition_of(update("nginx:1", "new", platforms=offered, platform=platform)).platforms == (expected,)
 
 
 def test_a_body_says_what_closing_it_declines():

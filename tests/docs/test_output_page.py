@@ -35,7 +35,7 @@ def keys_under(heading):
 def report():
     path = FilePath("Dockerfile")
     place = replace(Place(path, "dockerfile", Role.BASE, 1, "stage[0]").read("node:22", 5), notes=("a note",))
-    moved = Transition(Line("docker.io/library/node", "22"), None, DIGEST, "linux/amd64", "24")
+    moved = Transition(Line("docker.io/library/node", "22"), None, DIGEST, ("linux/amd64",), "24")
     image = ProposedImage("node:22", "docker.io/library/node", "22", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
     unsupported = Unsupported(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))

@@ -48,13 +48,13 @@ def test_the_first_entry_that_matches_scans():
 def test_what_no_entry_is_for_is_not_scanned():
     nobody = Choice([(("docker.io/**",), Named("hub"))])(QUAY)
     assert isinstance(nobody, NoScanner)
-    assert nobody.scan(Subject(QUAY, NEW, "linux/amd64")) == NotScanned(Unscanned.NO_SCANNER)
+    assert nobody.scan(Subject(QUAY, NEW, ("linux/amd64",))) == NotScanned(Unscanned.NO_SCANNER)
 
 
 def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_and_once_by_each():
     ours, rest = Named("ours"), Named("rest")
     choice = Choice([(("registry.example.com/**",), ours), ((), rest)])
-    moves = [Transition(line, OLD, NEW, "linux/amd64") for line in (OURS, HUB, QUAY)]
+    moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
     assessed = assess(moves, choice, NoMemory(), SCANS, NoProgress())
     for move, name in zip(moves, ("ours", "rest", "rest"), strict=True):
         evidence = assessed.evidence[move]
@@ -65,7 +65,7 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
 
 def test_a_scanner_hears_of_all_that_it_is_asked_for_before_it_is_asked():
     rest = Named("rest")
-    moves = [Transition(line, OLD, NEW, "linux/amd64") for line in (HUB, QUAY)]
+    moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (HUB, QUAY)]
     assess(moves, Choice([((), rest)]), NoMemory(), SCANS, NoProgress())
     both = [(line, digest) for line in (HUB, QUAY) for digest in (OLD, NEW)]
     assert sorted((each.line, each.digest) for each in rest.expected) == sorted(both)

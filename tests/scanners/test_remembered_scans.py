@@ -30,7 +30,7 @@ class Runs:
         self.program.write_text(f'#!/bin/sh\necho "$*" >> {self.log}\nexec "{find_trivy()}" "$@"\n')
         self.program.chmod(0o755)
         old, new = (stand.subject(debian(packages)) for packages in (OLD, NEW))
-        self.move = Transition(old.line, old.digest, new.digest, "linux/amd64")
+        self.move = Transition(old.line, old.digest, new.digest, ("linux/amd64",))
 
     def scanner(self, **options):
         return self.stand.scanner(binary=str(self.program), cache=self.folder / "cache", **options)

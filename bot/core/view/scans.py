@@ -34,6 +34,8 @@ class FindingView:
     fixed_in: Text | None
     severity: Severity
     title: Text | None
+    platforms: tuple[Text, ...]
+    """Those of the scanned platforms that have it; none where all do."""
     is_exploited: bool
     """Whether it is known to be exploited; false, too, where nobody was asked."""
     epss: float | None
@@ -168,6 +170,7 @@ def _finding(finding: Finding, other: ScanOutcome | None, evidence: Evidence) ->
         fixed_in=Text(finding.fixed_in) if finding.fixed_in else None,
         severity=finding.severity,
         title=Text(finding.title) if finding.title else None,
+        platforms=tuple(map(Text, finding.platforms)),
         is_exploited=bool(exploited([finding], evidence.known_exploited)),
         epss=round(100 * score, 1) if score is not None else None,
     )

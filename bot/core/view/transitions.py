@@ -17,6 +17,15 @@ from bot.model.reference import Line
 
 
 @dataclass(frozen=True, slots=True)
+class PlatformView:
+    """The scans of both images on one of several platforms."""
+
+    platform: Text
+    before: ScanView | None
+    after: ScanView
+
+
+@dataclass(frozen=True, slots=True)
 class TransitionView:
     """One image, from one digest to another."""
 
@@ -37,8 +46,13 @@ class TransitionView:
     old_digest: Text | None
     new_digest: Text
     platform: Text
+    """The first of those on which it was scanned."""
+    scanned_on: tuple[Text, ...]
+    """All platforms on which it was scanned; what holds on any of them is shown."""
     platforms: tuple[Text, ...]
     """Of the new image, where it is an index."""
+    on_platforms: tuple[PlatformView, ...]
+    """What each platform has, where there are several; `before`, `after` and `delta` are of all of them together."""
     before: ScanView | None
     after: ScanView
     delta: DeltaView | None
@@ -76,8 +90,10 @@ def transition_view(
         new=Text(short(new)),
         old_digest=Text(old) if old else None,
         new_digest=Text(new),
-        platform=Text(transition.platform),
+        platform=Text(transition.platforms[0]),
+        scanned_on=tuple(map(Text, transition.platforms)),
         platforms=tuple(Text(platform) for platform in update.candidates[0].platforms),
+        on_platforms=tuple(_on(platform, found, rows) for platform, found in evidence.by_platform.items()),
         before=scan_view(evidence.old, contents.old if contents else None, rows) if evidence.old is not None else None,
         after=scan_view(evidence.new, contents.new if contents else None, rows),
         delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
@@ -85,3 +101,8 @@ def transition_view(
         contents=contents_view(contents),
         trust=trust_view(evidence.signatures) if evidence.signatures is not None else None,
     )
+
+
+def _on(platform: str, evidence: Evidence, rows: int) -> PlatformView:
+    before = scan_view(evidence.old, None, rows) if evidence.old is not None else None
+    return PlatformView(Text(platform), before, scan_view(evidence.new, None, rows))
