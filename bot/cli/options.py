@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bot.cli.outputs import parse_exports
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _FILE = click.Path(path_type=Path)
@@ -27,3 +29,13 @@ def output_format(*formats: str) -> Callable[[Function], Function]:
         show_default=True,
         help="For people, or for scripts and other tools.",
     )
+
+
+exports = click.option(
+    "--export",
+    "exports",
+    metavar="FORMAT=FILE",
+    callback=parse_exports,
+    multiple=True,
+    help="Write the result to FILE as well, in any FORMAT that --format knows; may be repeated.",
+)

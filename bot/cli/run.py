@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from bot import wiring
 from bot.cli import options
+from bot.cli.outputs import FORMATS, Export, deliver, rendered
 from bot.cli.terminal import progress
+from bot.model.report import RunReport
 from bot.model.vocabulary import ExitCode, Level
 from bot.pipeline.run import run
 from bot.reports.json_document import run_document
@@ -25,10 +28,23 @@ from bot.reports.text import run_text
     help="Only report; also push branches; also open requests.",
 )
 @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
-@options.output_format("text", "json")
-def command(config_file: Path, level: str, only: tuple[str, ...], output_format: str) -> int:
+@options.output_format(*FORMATS)
+@options.exports
+def command(
+    config_file: Path, level: str, only: tuple[str, ...], output_format: str, exports: tuple[Export, ...]
+) -> int:
     """Propose newer images to the repositories of a config."""
     wired = wiring.fleet_world(config_file, Level[level.upper()], frozenset(only), progress())
     report = run(wired.fleets, wired.world, wired.orders)
-    click.echo(run_document(report) if output_format == "json" else run_text(report))
-    return ExitCode.FAILED if report.failed else ExitCode.DONE
+    is_whole = deliver(partial(_rendered, report), output_format, exports)
+    return ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
+
+
+def _rendered(report: RunReport, output_format: str) -> str:
+    match output_format:
+        case "json":
+            return run_document(report)
+        case "text":
+            return run_text(report)
+        case _:
+            return rendered(report, output_format)

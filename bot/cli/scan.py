@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from bot import wiring
 from bot.cli import options
+from bot.cli.outputs import FORMATS, Export, deliver, rendered
 from bot.cli.terminal import progress
 from bot.model.errors import TreeError, UsageError
 from bot.model.report import Failed, RunReport
@@ -21,10 +23,19 @@ from bot.worktree import WorkTree
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @options.config
-@options.output_format("text", "json")
+@options.output_format(*FORMATS)
+@options.exports
 @click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
 @click.option("--write", is_flag=True, help="Write the proved edits into the files.")
-def command(path: Path, config_file: Path | None, output_format: str, offline: bool, write: bool) -> int:
+def command(
+    path: Path,
+    config_file: Path | None,
+    output_format: str,
+    exports: tuple[Export, ...],
+    *,
+    offline: bool,
+    write: bool,
+) -> int:
     """Find the images in a folder, and what is newer.
 
     In a git checkout untracked files are read and ignored ones are not. Nothing is written without --write.
@@ -38,18 +49,22 @@ def command(path: Path, config_file: Path | None, output_format: str, offline: b
     scanned = scan(tree, str(path), world, rulebook)
     written, failed = _write(tree, scanned) if write else (None, ())
     report = scanned.report.with_failures(failed)
-    click.echo(_rendered(report, written, output_format))
-    return ExitCode.FAILED if report.failed else ExitCode.DONE
+    is_whole = deliver(partial(_rendered, report, written), output_format, exports)
+    return ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
 
 
 def _rendered(report: RunReport, written: Sequence[FilePath] | None, output_format: str) -> str:
-    if output_format == "json":
-        from bot.reports.json_document import scan_document
+    match output_format:
+        case "json":
+            from bot.reports.json_document import scan_document
 
-        return scan_document(report)
-    from bot.reports.text import scan_text
+            return scan_document(report)
+        case "text":
+            from bot.reports.text import scan_text
 
-    return scan_text(report, written)
+            return scan_text(report, written)
+        case _:
+            return rendered(report, output_format)
 
 
 def _write(tree: WorkTree, scanned: Scanned) -> tuple[tuple[FilePath, ...], tuple[Failed, ...]]:

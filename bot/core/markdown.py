@@ -96,6 +96,15 @@ class Plain:
         return str(self)
 
 
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-]*)?(?:#[A-Za-z0-9_-]*)?", re.ASCII)
+"""What can end no link and hold no other: no user, no question, no brackets."""
+
+
+def linked(label: str, address: str | None) -> Link | Text:
+    """Return `label` as a link, or as text where there is no address that is one beyond doubt."""
+    return Link(Text(label), address) if address is not None and _ADDRESS.fullmatch(address) else Text(label)
+
+
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII)
 _GHSA = re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}", re.ASCII)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bot.core.compare import count_by_severity, scanner_of
+from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
+from bot.model.proposal import ProposedImage
+from bot.model.reference import Line
+from bot.model.report import Verdict
 from bot.reports._json import JsonValue
 
 SCANNED = "scanned"
@@ -27,25 +31,50 @@ def scan_value(outcome: ScanOutcome) -> dict[str, JsonValue]:
     return {"state": state_of(outcome), "counts": counts_of(outcome.findings) if isinstance(outcome, Scan) else None}
 
 
-def evidence_value(evidence: Evidence) -> JsonValue:
+def evidence_value(move: Transition, evidence: Evidence) -> JsonValue:
     """Return what is known of one transition, in numbers."""
-    delta = evidence.delta
+    delta, scanner = evidence.delta, scanner_of(evidence)
     return {
+        "platforms": list(move.platforms),
         "old": scan_value(evidence.old) if evidence.old is not None else None,
         "new": scan_value(evidence.new),
         "fixed": counts_of(delta.fixed) if delta is not None else None,
         "introduced": counts_of(delta.introduced) if delta is not None else None,
         "remaining": counts_of(delta.remaining) if delta is not None else None,
-        **_flat(scanner_of(evidence)),
+        "scanner": scanner.name if scanner is not None else None,
+        "version": scanner.version if scanner is not None else None,
+        "database": _built(scanner),
     }
+
+
+class Known:
+    """What is known of moves, as places and proposals ask for it."""
+
+    def __init__(self, evidence: Mapping[Transition, Evidence]) -> None:
+        self._evidence = evidence
+        moves = sorted(evidence, key=lambda move: move.order, reverse=True)
+        self._by_image: dict[tuple[Line, str | None, str], Transition] = {
+            (move.goal, move.old, move.new): move for move in moves
+        }
+
+    def of_place(self, verdict: Verdict) -> JsonValue:
+        """Return it of a place that moves or is refused; null of every other."""
+        return self._of(verdict.transition)
+
+    def of_image(self, image: ProposedImage) -> JsonValue:
+        """Return it of an image that a proposal moves, of its first uses where platforms differ."""
+        return self._of(self._by_image.get((Line(image.canonical, image.tag), image.old, image.new)))
+
+    def _of(self, move: Transition | None) -> JsonValue:
+        evidence = self._evidence.get(move) if move is not None else None
+        return evidence_value(move, evidence) if move is not None and evidence is not None else None
 
 
 def scanner_value(scanner: ScannerIdentity | None) -> JsonValue:
     """Return who scanned as `{name, version, database}`, or null."""
     if scanner is None:
         return None
-    built = f"{scanner.database:%Y-%m-%dT%H:%M:%SZ}" if scanner.database is not None else None
-    return {"name": scanner.name, "version": scanner.version, "database": built}
+    return {"name": scanner.name, "version": scanner.version, "database": _built(scanner)}
 
 
 def finding_value(finding: Finding) -> dict[str, JsonValue]:
@@ -61,7 +90,6 @@ def finding_value(finding: Finding) -> dict[str, JsonValue]:
     }
 
 
-def _flat(scanner: ScannerIdentity | None) -> dict[str, JsonValue]:
-    value = scanner_value(scanner)
-    said = value if isinstance(value, dict) else {}
-    return {"scanner": said.get("name"), "version": said.get("version"), "database": said.get("database")}
+def _built(scanner: ScannerIdentity | None) -> str | None:
+    database = scanner.database if scanner is not None else None
+    return f"{database:%Y-%m-%dT%H:%M:%SZ}" if database is not None else None

@@ -88,7 +88,7 @@ class Rule:
 
 def location(path: str, line_number: int) -> SarifObject:
     """Return a line of a file; a path that is no text keeps its bytes."""
-    uri = quote(path.encode("utf-8", "surrogateescape"), safe="/")
+    uri = quote(_bytes(path), safe="/")
     return {
         "physicalLocation": {
             "artifactLocation": {"uri": uri, "uriBaseId": ROOT},
@@ -99,8 +99,15 @@ def location(path: str, line_number: int) -> SarifObject:
 
 def fingerprint(*identity: str) -> SarifObject:
     """Return by what a result is known again in the next report, wherever it stands by then."""
-    told = hashlib.sha256("\0".join(identity).encode("utf-8", "surrogateescape"))
-    return {"basebump/v1": told.hexdigest()[:32]}
+    return {"basebump/v1": hashlib.sha256(_bytes("\0".join(identity))).hexdigest()[:32]}
+
+
+def _bytes(text: str) -> bytes:
+    """Return the bytes of a path or another text, also where a system or a forge gave what is none."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _note(text: str) -> SarifObject:

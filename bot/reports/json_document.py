@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, Failed, ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import Occurrence, Slot, Unsupported
 from bot.reports._json import JsonValue, json_text
 
+if TYPE_CHECKING:  # imported where there is evidence
+    from bot.reports._evidence import Known
+
 
 def scan_document(report: RunReport) -> str:
     """Return what `scan --format json` prints."""
     (tree,) = report.repositories
+    known = known_of(report)
     return json_text(
         {
             "schema": SCHEMA,
             "root": tree.name,
-            "occurrences": [_occurrence(verdict) for verdict in tree.verdicts],
-            "unsupported": [_unsupported(each) for each in tree.unsupported],
+            "occurrences": [place_value(verdict, known) for verdict in tree.verdicts],
+            "unsupported": [unsupported_value(each) for each in tree.unsupported],
             "failed": [failed_value(each) for each in report.failed],
         }
     )
@@ -25,28 +30,39 @@ def scan_document(report: RunReport) -> str:
 
 def run_document(report: RunReport) -> str:
     """Return what `run --format json` prints."""
+    known = known_of(report)
     return json_text(
         {
             "schema": SCHEMA,
             "level": report.level.word,
-            "repositories": [_repository(each) for each in report.repositories],
+            "repositories": [_repository(each, known) for each in report.repositories],
             "failed": [failed_value(each) for each in report.failed],
         }
     )
 
 
-def _repository(repository: RepositoryReport) -> JsonValue:
+def known_of(report: RunReport) -> Known | None:
+    """Return what is known of moves; who has no evidence does not wait for what would read it."""
+    if not report.evidence:
+        return None
+    from bot.reports._evidence import Known
+
+    return Known(report.evidence)
+
+
+def _repository(repository: RepositoryReport, known: Known | None) -> JsonValue:
     return {
         "forge": repository.forge,
         "name": repository.name,
         "base_branch": repository.base_branch,
-        "occurrences": [_occurrence(verdict) for verdict in repository.verdicts],
-        "unsupported": [_unsupported(each) for each in repository.unsupported],
-        "proposals": [_proposal(each) for each in repository.proposals],
+        "occurrences": [place_value(verdict, known) for verdict in repository.verdicts],
+        "unsupported": [unsupported_value(each) for each in repository.unsupported],
+        "proposals": [proposal_value(each, known) for each in repository.proposals],
     }
 
 
-def _occurrence(verdict: Verdict) -> JsonValue:
+def place_value(verdict: Verdict, known: Known | None) -> dict[str, JsonValue]:
+    """Return one place, and what was decided of it."""
     place = verdict.occurrence
     reference = place.reference
     return {
@@ -68,6 +84,7 @@ def _occurrence(verdict: Verdict) -> JsonValue:
         "new_digest": verdict.new_digest,
         **_more(verdict),
         **_notes(place.notes),
+        **_evidence(known.of_place(verdict) if known is not None else None),
     }
 
 
@@ -86,6 +103,11 @@ def _notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:
     return {"notes": list(notes)} if notes else {}
 
 
+def _evidence(value: JsonValue) -> Mapping[str, JsonValue]:
+    """Return the key `evidence` where there is any: what moving changes, in numbers."""
+    return {"evidence": value} if value is not None else {}
+
+
 def _span(place: Occurrence) -> JsonValue:
     """Return where `sha256:…` stands or would go, in bytes; null where nothing may be written."""
     if not isinstance(place.digest, Slot):
@@ -95,7 +117,8 @@ def _span(place: Occurrence) -> JsonValue:
     return {"start": span.start, "end": span.end if is_there else span.start}
 
 
-def _unsupported(unsupported: Unsupported) -> JsonValue:
+def unsupported_value(unsupported: Unsupported) -> dict[str, JsonValue]:
+    """Return one text that names no image."""
     return {
         "path": unsupported.path,
         "line": unsupported.line_number,
@@ -105,7 +128,8 @@ def _unsupported(unsupported: Unsupported) -> JsonValue:
     }
 
 
-def _proposal(proposal: ProposalReport) -> JsonValue:
+def proposal_value(proposal: ProposalReport, known: Known | None) -> dict[str, JsonValue]:
+    """Return one proposal."""
     return {
         "branch": proposal.branch,
         "outcome": proposal.outcome.value,
@@ -118,6 +142,7 @@ def _proposal(proposal: ProposalReport) -> JsonValue:
                 "tag": image.tag,
                 "old": image.old,
                 "new": image.new,
+                **_evidence(known.of_image(image) if known is not None else None),
             }
             for image in proposal.images
         ],
@@ -125,6 +150,6 @@ def _proposal(proposal: ProposalReport) -> JsonValue:
     }
 
 
-def failed_value(failed: Failed) -> JsonValue:
+def failed_value(failed: Failed) -> dict[str, JsonValue]:
     """Return one thing that could not be done."""
     return {"subject": failed.subject, "stage": failed.stage.value, "error": failed.error}

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from bot.core.compare import count_by_severity, distinct, exploited
 from bot.core.markdown import console_line
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.core.trust import both_spoken
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.evidence import Evidence, NotScanned, Unscanned
 from bot.model.reference import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
+from bot.reports._effect import effect
 
 _MARKS: dict[Status, str] = {
     Status.UPDATE: "↑",
@@ -44,9 +44,9 @@ def scan_text(report: RunReport, written: Sequence[FilePath] | None) -> str:
         [
             *places,
             *([""] if places else []),
-            _summary(report.repositories),
+            summary(report.repositories),
             *_written(written, tree),
-            *_unscanned(report),
+            *unscanned(report),
             *_explained(report.repositories),
             *_failed(report),
         ]
@@ -68,8 +68,8 @@ def run_text(report: RunReport) -> str:
             lines += [f"  {console_line(line)}" for line in repository.note.splitlines()]
         lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]
         lines.append("")
-    lines.append(_summary(report.repositories))
-    lines += [*_proposed(report), *_unscanned(report), *_explained(report.repositories), *_failed(report)]
+    lines.append(summary(report.repositories))
+    lines += [*_proposed(report), *unscanned(report), *_explained(report.repositories), *_failed(report)]
     return "\n".join(lines)
 
 
@@ -136,34 +136,12 @@ def _move(found: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
     words = f"{short(held) if held else 'no digest'} → {tag}{short(found.new_digest or Digest(''))}"
     if found.status is Status.GONE:
         words = f"{found.status}: {words}"
-    return words + (_effect(evidence.get(moved)) if moved is not None else "")
+    changes = effect(evidence.get(moved)) if moved is not None else ""
+    return f"{words}  {changes}" if changes else words
 
 
-def _effect(evidence: Evidence | None) -> str:
-    """Say in a few words what moving changes; that there is no scanner at all is said once, at the end."""
-    if evidence is None or evidence.new == NotScanned(Unscanned.NO_SCANNER):
-        return ""
-    if isinstance(evidence.new, NotScanned):
-        return f"  not scanned: {evidence.new.why.sentence}"
-    if evidence.delta is None:
-        if isinstance(evidence.old, NotScanned):
-            return f"  old image not scanned: {evidence.old.why.sentence}"
-        count = distinct(evidence.new.findings)
-        return f"  has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
-    counts = {
-        "critical": count_by_severity(evidence.delta.fixed)[Severity.CRITICAL],
-        "known exploited": distinct(exploited(evidence.delta.fixed, evidence.known_exploited)),
-    }
-    worst = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return (
-        f"  fixes {distinct(evidence.delta.fixed)}"
-        + (f" ({worst})" if worst else "")
-        + f", {distinct(evidence.delta.introduced)} new, {distinct(evidence.delta.remaining)} remain"
-    )
-
-
-def _summary(repositories: Iterable[RepositoryReport]) -> str:
-    """Return one sentence that counts every status."""
+def summary(repositories: Iterable[RepositoryReport]) -> str:
+    """Return a sentence or two that count every status."""
     statuses: Counter[Status] = Counter()
     unsupported, is_whole = 0, True
     for repository in repositories:
@@ -218,7 +196,7 @@ def _proposed(report: RunReport) -> Iterator[str]:
         yield f"Level {report.level.word}: no request was touched; --level propose opens them."
 
 
-def _unscanned(report: RunReport) -> Iterator[str]:
+def unscanned(report: RunReport) -> Iterator[str]:
     """Say it once where there is nobody to scan something."""
     alone = sum(evidence.new == NotScanned(Unscanned.NO_SCANNER) for evidence in report.evidence.values())
     if alone:

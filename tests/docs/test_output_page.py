@@ -9,6 +9,7 @@ from dataclasses import replace
 from support.parts import ROOT
 from support.values import finding, scan
 
+from bot.cli.outputs import FORMATS
 from bot.core.compare import compare
 from bot.formats._syntax.places import Place
 from bot.model.comparison import ComparedImage, Comparison
@@ -20,8 +21,10 @@ from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport
 from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Role, Stage, Status
 from bot.reports.comparison_document import comparison_document
+from bot.reports.decisions import decision_lines
 from bot.reports.image import image_document
 from bot.reports.json_document import run_document, scan_document
+from bot.reports.sarif import LEVELS
 
 PAGE = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
 DIGEST = Digest("sha256:" + "a" * 64)
@@ -36,18 +39,20 @@ def report():
     path = FilePath("Dockerfile")
     place = replace(Place(path, "dockerfile", Role.BASE, 1, "stage[0]").read("node:22", 5), notes=("a note",))
     moved = Transition(Line("docker.io/library/node", "22"), None, DIGEST, ("linux/amd64",), "24")
-    image = ProposedImage("node:22", "docker.io/library/node", "22", None, DIGEST)
+    image = ProposedImage("node:22", "docker.io/library/node", "24", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
     unsupported = Unsupported(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
     verdicts = (Verdict(place, Status.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"),)
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
-    return RunReport(Level.PROPOSE, (repository,), failed=(Failed("docker.io", Stage.RESOLVE, "no answer"),))
+    known = {moved: compare(None, scan(finding("CVE-1")))}
+    return RunReport(Level.PROPOSE, (repository,), known, (Failed("docker.io", Stage.RESOLVE, "no answer"),))
 
 
 def test_the_page_has_the_keys_of_scan():
     document = json.loads(scan_document(report()))
     assert list(document) == keys_under("## `scan`")
     assert list(document["occurrences"][0]) == keys_under("### An occurrence")
+    assert list(document["occurrences"][0]["evidence"]) == keys_under("### What moving changes")
     assert list(document["unsupported"][0]) == keys_under("### An unsupported text")
     assert list(document["failed"][0]) == keys_under("### A failure")
 
@@ -59,7 +64,17 @@ def test_the_page_has_the_keys_of_run():
     assert list(repository) == keys_under("### A repository")
     (proposal,) = repository["proposals"]
     assert list(proposal) == keys_under("### A proposal")
-    assert f"`{{{', '.join(proposal['images'][0])}}}`" in PAGE
+    *always, evidence = proposal["images"][0]
+    assert evidence == "evidence"
+    assert f"`{{{', '.join(always)}}}`" in PAGE
+
+
+def test_the_page_has_every_format_every_kind_of_line_and_every_level():
+    assert sorted(keys_under("## Several outputs of one run")) == sorted(FORMATS)
+    lines = [json.loads(line) for line in decision_lines(report()).splitlines()]
+    assert [line["kind"] for line in lines] == keys_under("### As JSON lines")
+    levels = dict(re.findall(r"^\| `([\w-]+)` \| `(\w+)` \|$", PAGE, re.MULTILINE))
+    assert levels == {status.value: level for status, level in LEVELS.items()}
 
 
 def test_the_page_has_the_keys_of_resolve():

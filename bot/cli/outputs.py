@@ -1,0 +1,81 @@
+"""Where the result of a run goes: stdout, and files beside it, all of one report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from bot.model.report import RunReport
+
+FORMATS = ("text", "json", "sarif", "jsonl", "markdown")
+
+Render = Callable[[str], str]
+"""Returns the report in one of FORMATS, without the end of its last line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One more output."""
+
+    output_format: str
+    path: Path
+
+
+def parse_exports(_context: click.Context, _option: click.Parameter, said: tuple[str, ...]) -> tuple[Export, ...]:
+    """Read each `FORMAT=FILE`; whatever can be known to be wrong is wrong usage, before the run begins."""
+    exports = tuple(map(_parsed, said))
+    if len({export.path.resolve() for export in exports}) < len(exports):
+        raise click.BadParameter("two exports name one file")
+    return exports
+
+
+def _parsed(said: str) -> Export:
+    word, _, file = said.partition("=")
+    if word not in FORMATS or not file:
+        raise click.BadParameter(f"{said!r} is not FORMAT=FILE with one of {', '.join(FORMATS)}")
+    if file == "-":
+        raise click.BadParameter("stdout has what --format says: an export needs a file")
+    path = Path(file)
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"{path.parent} is no folder: make it before")
+    if path.is_dir():
+        raise click.BadParameter(f"{path} is a folder: name a file in it")
+    return Export(word, path)
+
+
+def deliver(render: Render, output_format: str, exports: Sequence[Export]) -> bool:
+    """Write the exports, then print; say whether all of them could be written, each of which costs no other."""
+    is_whole = True
+    for export in exports:
+        text = render(export.output_format)
+        try:
+            export.path.write_text(f"{text}\n" if text else "", encoding="utf-8")
+        except OSError as error:
+            why = error.strerror or error
+            click.echo(f"basebump: {export.path} could not be written as {export.output_format}: {why}", err=True)
+            is_whole = False
+    text = render(output_format)
+    click.echo(text, nl=bool(text))
+    return is_whole
+
+
+def rendered(report: RunReport, output_format: str) -> str:
+    """Return a report in one of the formats that `scan` and `run` share."""
+    match output_format:
+        case "sarif":
+            from bot.reports.sarif import report_sarif
+
+            return report_sarif(report)
+        case "jsonl":
+            from bot.reports.decisions import decision_lines
+
+            return decision_lines(report)
+        case "markdown":
+            from bot.reports.summary import report_markdown
+
+            return report_markdown(report)
+        case _:
+            raise ValueError(output_format)

@@ -1,0 +1,29 @@
+"""What moving changes, in a few words for people."""
+
+from __future__ import annotations
+
+from bot.core.compare import count_by_severity, distinct, exploited
+from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+
+
+def effect(evidence: Evidence | None) -> str:
+    """Say what moving changes; that there is no scanner at all is not said of each image, and gives an empty text."""
+    if evidence is None or evidence.new == NotScanned(Unscanned.NO_SCANNER):
+        return ""
+    if isinstance(evidence.new, NotScanned):
+        return f"not scanned: {evidence.new.why.sentence}"
+    if evidence.delta is None:
+        if isinstance(evidence.old, NotScanned):
+            return f"old image not scanned: {evidence.old.why.sentence}"
+        count = distinct(evidence.new.findings)
+        return f"has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
+    counts = {
+        "critical": count_by_severity(evidence.delta.fixed)[Severity.CRITICAL],
+        "known exploited": distinct(exploited(evidence.delta.fixed, evidence.known_exploited)),
+    }
+    worst = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return (
+        f"fixes {distinct(evidence.delta.fixed)}"
+        + (f" ({worst})" if worst else "")
+        + f", {distinct(evidence.delta.introduced)} new, {distinct(evidence.delta.remaining)} remain"
+    )

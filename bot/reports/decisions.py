@@ -1,0 +1,43 @@
+"""Every decision of a run as JSON lines, for tables and queries: each line stands by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bot.model.report import SCHEMA, RepositoryReport, RunReport
+from bot.reports._json import JsonValue
+from bot.reports.json_document import failed_value, known_of, place_value, proposal_value, unsupported_value
+
+if TYPE_CHECKING:  # imported where there is evidence
+    from bot.reports._evidence import Known
+
+_PLACE = ("new_tag", "successor", "detail", "evidence")
+"""Keys that only some places have in the document, and every line has here."""
+
+
+def decision_lines(report: RunReport) -> str:
+    """Return what `--format jsonl` prints: a line for each place, text, proposal and failure, in ASCII."""
+    return "\n".join(json.dumps(each) for each in _lines(report))
+
+
+def _lines(report: RunReport) -> Iterator[JsonValue]:
+    known = known_of(report)
+    for repository in report.repositories:
+        yield from _of_repository(repository, known)
+    for failed in report.failed:
+        yield {"schema": SCHEMA, "kind": "failure", **failed_value(failed)}
+
+
+def _of_repository(repository: RepositoryReport, known: Known | None) -> Iterator[JsonValue]:
+    def line(kind: str, **value: JsonValue) -> JsonValue:
+        at = {"forge": repository.forge, "repository": repository.name, "base_branch": repository.base_branch}
+        return {"schema": SCHEMA, "kind": kind, **at, **value}
+
+    for verdict in repository.verdicts:
+        yield line("place", **{**dict.fromkeys(_PLACE), "notes": [], **place_value(verdict, known)})
+    for unsupported in repository.unsupported:
+        yield line("text", **{"notes": [], **unsupported_value(unsupported)})
+    for proposal in repository.proposals:
+        yield line("proposal", **proposal_value(proposal, known), note=proposal.note or None)

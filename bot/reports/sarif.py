@@ -1,0 +1,116 @@
+"""`scan` and `run` as SARIF: the places where something is to be done, or was decided against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bot.model.report import Failed, RepositoryReport, RunReport, Verdict
+from bot.model.vocabulary import REASONS, Reason, Status
+from bot.reports._effect import effect
+from bot.reports._json import JsonValue
+from bot.reports._sarif import Rule, SarifObject, fingerprint, location, message, run_value, sarif_text
+from bot.reports.json_document import known_of
+
+if TYPE_CHECKING:  # imported where there is evidence
+    from bot.reports._evidence import Known
+
+LEVELS: dict[Status, str] = {
+    Status.GONE: "error",
+    Status.REFUSED: "warning",
+    Status.UPDATE: "warning",
+    Status.SUPERSEDED: "warning",
+    Status.HELD: "note",
+}
+"""Which places are results, and how loud: what is up to date, left alone or unknown has nothing to be done."""
+
+_NOTHING = RepositoryReport("", "", None)
+"""Stands in where no repository was looked at."""
+_UPDATE = "The tag points to a newer image than the one in the file."
+_WHAT_TO_DO: dict[Status, str] = {
+    Status.GONE: "Whoever builds or deploys this cannot pull it any more: write the new digest.",
+    Status.REFUSED: "It stays as it is. The message says why; a rule of the policy decides it.",
+    Status.UPDATE: "`basebump run` proposes it, `basebump scan --write` writes it.",
+    Status.SUPERSEDED: "Move to another tag: the message names the one that comes after it, where that is known.",
+    Status.HELD: "It stays as it is until that ends, or until somebody answers for it with `accept` in a rule.",
+}
+
+
+def report_sarif(report: RunReport) -> str:
+    """Return what `--format sarif` prints: a run for each repository, and one at least."""
+    known = known_of(report)
+    trees = report.repositories or (_NOTHING,)
+    return sarif_text([_run(tree, report, known, failed) for tree, failed in _shared_out(trees, report.failed)])
+
+
+def _shared_out(
+    trees: Sequence[RepositoryReport], failed: Iterable[Failed]
+) -> Iterator[tuple[RepositoryReport, Sequence[Failed]]]:
+    """Yield each repository with the failures that name it; the first has those that name none, too."""
+    names = {tree.name for tree in trees}
+    others = [each for each in failed if each.subject not in names]
+    for index, tree in enumerate(trees):
+        yield tree, [*(each for each in failed if each.subject == tree.name), *(() if index else others)]
+
+
+def _run(tree: RepositoryReport, report: RunReport, known: Known | None, failed: Sequence[Failed]) -> SarifObject:
+    found = [verdict for verdict in tree.verdicts if verdict.status in LEVELS]
+    details: dict[str, JsonValue] = {
+        "automationDetails": {"id": "/".join(filter(None, ("basebump", tree.forge, tree.name, tree.base_branch))) + "/"}
+    }
+    return run_value(
+        _rules(found),
+        None if tree.note or tree is _NOTHING else [_result(verdict, tree, report, known) for verdict in found],
+        failed,
+        filter(None, (tree.note,)),
+        **(details if tree.forge else {}),
+    )
+
+
+def _rules(found: Iterable[Verdict]) -> Iterator[Rule]:
+    used = {(verdict.status, verdict.reason) for verdict in found}
+    for status, level in LEVELS.items():
+        for reason in REASONS[status] or (None,):
+            if (status, reason) in used:
+                yield Rule(
+                    id=_rule(status, reason),
+                    title=reason.sentence if reason is not None else _UPDATE,
+                    explanation=_WHAT_TO_DO[status],
+                    level=level,
+                )
+
+
+def _rule(status: Status, reason: Reason | None) -> str:
+    return f"{status}/{reason}" if reason is not None else status.value
+
+
+def _result(verdict: Verdict, tree: RepositoryReport, report: RunReport, known: Known | None) -> SarifObject:
+    place = verdict.occurrence
+    rule = _rule(verdict.status, verdict.reason)
+    return {
+        "ruleId": rule,
+        "level": LEVELS[verdict.status],
+        "message": message(_said(verdict, report)),
+        "locations": [location(place.path, place.line_number)],
+        "partialFingerprints": fingerprint(tree.name, place.path, place.locator, rule),
+        "properties": {
+            "reference": str(place.reference),
+            "canonical": place.reference.repository,
+            "digest": place.reference.digest,
+            "new_digest": verdict.new_digest,
+            "evidence": known.of_place(verdict) if known is not None else None,
+        },
+    }
+
+
+def _said(verdict: Verdict, report: RunReport) -> str:
+    """Return what there is to say of one place: what moves, why or why not, and what that changes."""
+    sentence = verdict.reason.sentence if verdict.reason is not None else _UPDATE
+    changes = effect(report.evidence.get(verdict.transition)) if verdict.transition is not None else ""
+    parts = [f"{verdict.occurrence.reference}: {sentence}", verdict.detail]
+    if verdict.successor:
+        parts.append(f"After it comes {verdict.successor}.")
+    if verdict.new_digest is not None:
+        tag = f"{verdict.transition.tag}@" if verdict.transition is not None and verdict.transition.tag else ""
+        parts.append(f"The newer one is {tag}{verdict.new_digest}" + (f": {changes}." if changes else "."))
+    return " ".join(filter(None, parts))

@@ -1,0 +1,155 @@
+"""A short Markdown summary of `scan` and `run`, as CI services show it beside a job: a function for each section.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from bot.core.markdown import Text, linked
+from bot.core.notes import MAX_NOTE
+from bot.core.transition import short
+from bot.model.reference import ImageReference
+from bot.model.report import RepositoryReport, RunReport, Verdict
+from bot.model.vocabulary import Level, Reason, Status
+from bot.reports._effect import effect
+from bot.reports.text import summary, unscanned
+
+MAX_BYTES = 1_000_000
+"""GitHub takes 1 MiB from each step, and nothing at all of more."""
+_ROWS = (1000, 500, 200, 100, 50, 25, 10, 5, 2, 1, 0)
+"""How many rows a list may show, tried in turn until it fits."""
+_BLANK_LINES = re.compile(r"\n{3,}")
+_QUIET = frozenset({Status.UP_TO_DATE, Status.SKIPPED, Status.NOT_CHECKED})
+"""Places with which nothing is to be done: they are counted."""
+
+
+def report_markdown(report: RunReport) -> str:
+    """Return the summary, with as many rows as fit."""
+    fitting = (text for rows in _ROWS if (text := _fitted(_sections(report, rows))) is not None)
+    return next(fitting, summary(report.repositories))
+
+
+def _fitted(lines: Iterable[str]) -> str | None:
+    """Return the lines as one text, None as soon as they are too many."""
+    taken: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line.encode()) + 1
+        if size > MAX_BYTES:
+            return None
+        taken.append(line)
+    return _BLANK_LINES.sub("\n\n", "\n".join(taken)).strip()
+
+
+def _sections(report: RunReport, rows: int) -> Iterator[str]:
+    yield f"**{summary(report.repositories)}**"
+    yield ""
+    for section in (_failed, _proposals, _remarks, _repositories):
+        yield from section(report, rows)
+        yield ""
+
+
+def _failed(report: RunReport, rows: int) -> Iterator[str]:
+    """Say first what basebump could not do: the rest is without it."""
+    if report.failed:
+        yield "### basebump could not do its work here"
+        yield ""
+        shown = report.failed[:rows]
+        yield from (f"- {Text(each.subject)} ({each.stage}): {Text(each.error, MAX_NOTE)}" for each in shown)
+        yield from _left_out(len(report.failed) - len(shown), "failures")
+
+
+def _proposals(report: RunReport, rows: int) -> Iterator[str]:
+    found = [(tree, proposal) for tree in report.repositories for proposal in tree.proposals]
+    if not found:
+        return
+    yield "### Proposals"
+    yield ""
+    yield "| Repository | Proposal | Outcome | Note |"
+    yield "|---|---|---|---|"
+    shown = found[:rows]
+    for tree, proposal in shown:
+        title = linked(proposal.title or proposal.branch, proposal.url)
+        note = Text(proposal.note, MAX_NOTE) if proposal.note else ""
+        yield f"| {_named(tree)} | {title} | {proposal.outcome} | {note} |"
+    yield from _left_out(len(found) - len(shown), "proposals")
+
+
+def _remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
+    if report.level < Level.PROPOSE and any(tree.proposals for tree in report.repositories):
+        yield f"Level {report.level.word}: no request was touched; `--level propose` opens them."
+        yield ""
+    yield from unscanned(report)
+
+
+def _repositories(report: RunReport, rows: int) -> Iterator[str]:
+    """Show what there is to do in each repository, folded."""
+    telling = [tree for tree in report.repositories if tree.note or _telling(tree)]
+    shown = telling[:rows]
+    for tree in shown:
+        yield f"### {_named(tree)}"
+        yield ""
+        yield from (f"> {Text(line, MAX_NOTE)}" for line in tree.note.splitlines())
+        yield from _places(tree, report, rows)
+        yield ""
+    yield from _left_out(len(telling) - len(shown), "repositories")
+
+
+def _places(tree: RepositoryReport, report: RunReport, rows: int) -> Iterator[str]:
+    found = _telling(tree)
+    if not found:
+        return
+    yield ""
+    yield f"<details><summary>{len(found)} place{'' if len(found) == 1 else 's'}</summary>"
+    yield ""
+    yield "| Place | Image | Status | What |"
+    yield "|---|---|---|---|"
+    shown = found[:rows]
+    for verdict in shown:
+        place = verdict.occurrence
+        image = ImageReference(place.reference.name, place.reference.tag, None)
+        status = f"{verdict.status} ({verdict.reason})" if verdict.reason is not None else verdict.status.value
+        at = Text(f"{place.path}:{place.line_number}", MAX_NOTE)
+        yield f"| {at} | {Text(str(image))} | {status} | {_what(verdict, report)} |"
+    yield from _left_out(len(found) - len(shown), "places")
+    quiet = Counter(_word(verdict) for verdict in tree.verdicts if verdict.status in _QUIET)
+    if quiet:
+        yield ""
+        yield f"Besides: {', '.join(f'{count} {word}' for word, count in sorted(quiet.items()))}."
+    yield ""
+    yield "</details>"
+
+
+def _telling(tree: RepositoryReport) -> list[Verdict]:
+    return [verdict for verdict in tree.verdicts if verdict.status not in _QUIET]
+
+
+def _word(verdict: Verdict) -> str:
+    return f"{verdict.status} ({verdict.reason})" if verdict.reason is not None else verdict.status.value
+
+
+def _what(verdict: Verdict, report: RunReport) -> str:
+    """Say from where to where and what that changes, or why not."""
+    if verdict.new_digest is None or verdict.status is Status.REFUSED:
+        return str(Text(verdict.detail, MAX_NOTE)) if verdict.detail else _sentence(verdict.reason)
+    held, moved = verdict.occurrence.reference.digest, verdict.transition
+    tag = f"{moved.tag} " if moved is not None and moved.tag else ""
+    words = Text(f"{short(held) if held else 'no digest'} → {tag}{short(verdict.new_digest)}")
+    changes = effect(report.evidence.get(moved)) if moved is not None else ""
+    return f"{words} {changes}".rstrip()
+
+
+def _sentence(reason: Reason | None) -> str:
+    return reason.sentence if reason is not None else ""
+
+
+def _named(tree: RepositoryReport) -> str:
+    return f"{Text(tree.name)} ({Text(tree.base_branch)})" if tree.base_branch else str(Text(tree.name))
+
+
+def _left_out(count: int, what: str) -> Iterable[str]:
+    return ("", f"{count} more {what} do not fit here.") if count else ()

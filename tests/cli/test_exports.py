@@ -1,0 +1,117 @@
+"""Several outputs of one run: one on stdout, the others in files."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from support.git import Git
+from support.sarif import read_sarif
+from support.worlds import write_tree
+
+from bot.cli.outputs import FORMATS
+
+
+@pytest.fixture
+def scan(tmp_path, basebump, config, loopback):
+    """Scan a folder whose image is behind; return what the command line gives."""
+    old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:3.12@{old}\n"})
+
+    def go(*arguments: object):
+        return basebump("scan", folder, "--config", config(), *arguments)
+
+    return go
+
+
+@pytest.fixture
+def run(tmp_path, basebump, config, loopback):
+    """Run over a repository whose image is behind."""
+    old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
+    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
+    path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
+    return lambda *arguments: basebump("run", "--config", path, *arguments)
+
+
+def _all_exports(folder) -> list[str]:
+    return [word for each in FORMATS for word in ("--export", f"{each}={folder / each}")]
+
+
+def test_one_scan_gives_all_outputs_and_each_is_what_stdout_would_have(scan, tmp_path, loopback):
+    code, out, err = scan(*_all_exports(tmp_path))
+    asked = len(loopback.registry.served)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "text").read_text() == out
+    for number, each in enumerate(FORMATS, 2):
+        assert scan("--format", each)[1] == (tmp_path / each).read_text(), each
+        assert len(loopback.registry.served) == number * asked
+    (result,) = read_sarif((tmp_path / "sarif").read_text())[0]["results"]
+    assert result["ruleId"] == "update"
+    assert [json.loads(line)["status"] for line in (tmp_path / "jsonl").read_text().splitlines()] == ["update"]
+
+
+@pytest.mark.real("git")
+def test_one_run_gives_all_outputs(run, tmp_path):
+    code, out, _ = run("--format", "markdown", *_all_exports(tmp_path))
+    assert code == 0
+    assert (tmp_path / "markdown").read_text() == out
+    assert "| `web` (`main`) | `Update python:3.12 to " in out
+    assert json.loads((tmp_path / "json").read_text())["level"] == "report"
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / "jsonl").read_text().splitlines()]
+    assert kinds == ["place", "proposal"]
+    (result,) = read_sarif((tmp_path / "sarif").read_text())[0]["results"]
+    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("json", "is not FORMAT=FILE"),
+        ("json=", "is not FORMAT=FILE"),
+        ("xml=report.xml", "is not FORMAT=FILE"),
+        ("json=-", "an export needs a file"),
+        ("json=nowhere/report.json", "nowhere is no folder"),
+        ("json=.", ". is a folder"),
+    ],
+)
+def test_an_export_that_cannot_work_is_wrong_usage_before_anybody_is_asked(scan, loopback, said, why):
+    code, out, err = scan("--export", said)
+    assert (code, out) == (2, "")
+    assert why in err
+    assert not loopback.registry.served
+
+
+def test_two_exports_into_one_file_are_wrong_usage(scan, tmp_path):
+    code, _, err = scan("--export", f"json={tmp_path}/a", "--export", f"text={tmp_path}/./a")
+    assert code == 2
+    assert "two exports name one file" in err
+
+
+def test_an_export_that_cannot_be_written_is_exit_1_and_costs_no_other(scan, tmp_path):
+    full = tmp_path / "full"
+    full.symlink_to("/dev/full")
+    code, out, err = scan("--export", f"json={full}", "--export", f"jsonl={tmp_path / 'lines'}")
+    assert code == 1
+    assert "1 update" in out
+    assert f"{full} could not be written as json: No space left on device" in err
+    assert (tmp_path / "lines").read_text()
+
+
+def test_no_lines_are_an_empty_file_and_nothing_on_stdout(tmp_path, basebump):
+    (tmp_path / "tree").mkdir()
+    code, out, _ = basebump(
+        "scan", tmp_path / "tree", "--offline", "--format", "jsonl", "--export", f"jsonl={tmp_path}/a"
+    )
+    assert (code, out, (tmp_path / "a").read_text()) == (0, "", "")
+
+
+def test_a_path_that_is_no_utf8_can_be_written_in_every_format(tmp_path, basebump):
+    folder = os.fsencode(tmp_path) + b"/tree/caf\xe9"
+    os.makedirs(folder)  # noqa: PTH103 - pathlib has no paths of bytes
+    with open(folder + b"/Dockerfile", "w") as file:  # noqa: PTH123 - the same
+        file.write("FROM python:3.12\n")
+    code, _, err = basebump("scan", tmp_path / "tree", "--offline", *_all_exports(tmp_path))
+    assert (code, err) == (0, "")
+    for each in FORMATS:
+        assert (tmp_path / each).read_bytes().decode("utf-8"), each

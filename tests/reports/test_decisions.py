@@ -1,0 +1,52 @@
+"""Every decision as a line of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+
+from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+
+from bot.model.vocabulary import Reason, Status
+from bot.reports.decisions import decision_lines
+
+
+def lines(report):
+    return [json.loads(line) for line in decision_lines(report).splitlines()]
+
+
+def test_there_is_a_line_for_each_place_text_proposal_and_failure():
+    held = verdict(Status.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    tree = repository(update(), held, unsupported=(text(),), proposals=(proposal(note="labelled"),))
+    moved, waits, unread, opened, failed = lines(run_report(tree, failed=[failure()]))
+    for each in (moved, waits, unread, opened):
+        assert (each["repository"], each["base_branch"]) == ("acme/web", "main")
+    assert (moved["kind"], moved["status"], moved["line"]) == ("place", "update", 1)
+    assert moved["evidence"]["fixed"]["critical"] == 1
+    assert [waits[key] for key in ("status", "reason", "detail", "evidence")] == [
+        *("held", "too-young", "It is a day old.", None)
+    ]
+    assert (unread["kind"], unread["reason"]) == ("text", "unresolved-argument")
+    assert (opened["kind"], opened["outcome"], opened["note"]) == ("proposal", "opened", "labelled")
+    assert opened["images"][0]["evidence"]["remaining"]["high"] == 1
+    assert (failed["kind"], failed["subject"]) == ("failure", "docker.io")
+
+
+def test_lines_of_one_kind_have_the_same_keys_so_that_they_make_a_table():
+    held = verdict(Status.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    over = verdict(Status.SUPERSEDED, Reason.TAG_STOPPED, line_number=3, successor="24")
+    keys = defaultdict(set)
+    for line in lines(run_report(repository(update(), held, over), repository(verdict(Status.UP_TO_DATE)))):
+        keys[line["kind"]].add(frozenset(line))
+    assert {kind: len(shapes) for kind, shapes in keys.items()} == {"place": 1}
+
+
+def test_a_text_from_outside_makes_no_line_and_nothing_acts_on_a_terminal():
+    written = decision_lines(hostile_report())
+    assert written.isascii()
+    assert "\x1b" not in written
+    assert len(written.splitlines()) == 9
+
+
+def test_nothing_found_is_no_line():
+    assert decision_lines(run_report(repository())) == ""

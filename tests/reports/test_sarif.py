@@ -1,0 +1,104 @@
+"""Runs as SARIF."""
+
+from __future__ import annotations
+
+import os
+
+from support.reports import HOSTILE, failure, hostile_report, repository, run_report, text, update, verdict
+from support.sarif import read_sarif
+
+from bot.model.vocabulary import REASONS, Reason, Status
+from bot.reports.sarif import report_sarif
+
+
+def results(run):
+    return {result["ruleId"]: result for result in run["results"]}
+
+
+def test_a_place_is_a_result_where_something_is_to_be_done_or_was_decided_against():
+    statuses = {status: next(iter(REASONS[status]), None) for status in Status}
+    places = [verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)]
+    (run,) = read_sarif(report_sarif(run_report(repository(*places, unsupported=(text(),)))))
+    levels = {rule: result["level"] for rule, result in results(run).items()}
+    assert levels == {
+        "update": "warning",
+        "held/index-churn": "note",
+        "refused/" + REASONS[Status.REFUSED][0]: "warning",
+        "gone/digest-gone": "error",
+        "superseded/tag-stopped": "warning",
+    }
+
+
+def test_a_result_says_where_it_is_what_moves_and_what_that_changes():
+    (run,) = read_sarif(report_sarif(run_report(repository(update(line_number=7)))))
+    (result,) = run["results"]
+    (place,) = result["locations"]
+    assert place["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
+    assert place["physicalLocation"]["region"] == {"startLine": 7}
+    assert result["message"]["text"].endswith(": fixes 1 (1 critical), 0 new, 1 remain.")
+    assert result["properties"]["evidence"]["fixed"] == {"critical": 1, "high": 0, "medium": 0, "low": 0, "unknown": 0}
+
+
+def test_a_result_is_known_again_where_its_line_moved():
+    one, other, elsewhere = (
+        read_sarif(report_sarif(run_report(repository(update(line_number=line, locator="stage[0]", path=path)))))
+        for line, path in ((1, "Dockerfile"), (9, "Dockerfile"), (1, "web/Dockerfile"))
+    )
+    prints = [run[0]["results"][0]["partialFingerprints"] for run in (one, other, elsewhere)]
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_what_could_not_be_done_is_a_notification_of_its_repository_else_of_the_first():
+    trees = (repository(name="acme/a"), repository(name="acme/b"))
+    first, second = read_sarif(report_sarif(run_report(*trees, failed=[failure("acme/b"), failure("docker.io")])))
+    said = [
+        [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
+        for run in (first, second)
+    ]
+    assert said == [["docker.io: no answer"], ["acme/b: no answer"]]
+    assert not first["invocations"][0]["executionSuccessful"]
+
+
+def test_each_repository_is_a_run_of_its_own_category():
+    trees = (repository(name="acme/a"), repository(name="acme/b", base_branch="release/1"))
+    runs = read_sarif(report_sarif(run_report(*trees)))
+    ids = [run["automationDetails"]["id"] for run in runs]
+    assert ids == ["basebump/github/acme/a/main/", "basebump/github/acme/b/release/1/"]
+
+
+def test_what_nobody_looked_at_has_no_results_which_is_not_the_same_as_none():
+    looked, blind = read_sarif(report_sarif(run_report(repository(), repository(name="acme/b", note="It is broken."))))
+    assert looked["results"] == []
+    assert "results" not in blind
+    assert blind["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == "It is broken."
+    (nothing,) = read_sarif(report_sarif(run_report(failed=[failure()])))
+    assert "results" not in nothing
+    assert not nothing["invocations"][0]["executionSuccessful"]
+
+
+def test_a_path_that_is_no_text_keeps_its_bytes():
+    path = os.fsdecode(b"caf\xe9/a b#1%/Dockerfile")
+    (run,) = read_sarif(report_sarif(run_report(repository(update(path=path)))))
+    location = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
+    assert location["uri"] == "caf%E9/a%20b%231%25/Dockerfile"
+
+
+def test_no_text_from_outside_is_a_link_a_placeholder_or_a_command():
+    text = report_sarif(hostile_report())
+    assert text.isascii()
+    messages = [
+        said["message"]["text"]
+        for run in read_sarif(text)
+        for said in (*run.get("results", ()), *run["invocations"][0]["toolExecutionNotifications"])
+    ]
+    assert any("evil.example" in message for message in messages)
+    for message in messages:
+        assert not set(message) & set("[]{}\\\n\x1b"), message
+
+
+def test_only_rules_that_something_is_about_are_listed():
+    held = verdict(Status.HELD, Reason.TOO_YOUNG)
+    (run,) = read_sarif(report_sarif(run_report(repository(held))))
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert (rule["id"], rule["shortDescription"]["text"]) == ("held/too-young", Reason.TOO_YOUNG.sentence)
+    assert HOSTILE not in str(rule)

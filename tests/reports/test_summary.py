@@ -1,0 +1,82 @@
+"""The summary that CI services show beside a job."""
+
+from __future__ import annotations
+
+from markdown_it import MarkdownIt
+from support.reports import failure, hostile_report, proposal, repository, run_report, update, verdict
+
+from bot.core.compare import compare
+from bot.model.evidence import NotScanned, Unscanned
+from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
+from bot.reports.summary import MAX_BYTES, report_markdown
+
+MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
+
+
+def test_it_counts_and_shows_what_there_is_to_do_and_who_proposes_it():
+    places = (
+        update(),
+        verdict(Status.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
+        verdict(Status.UP_TO_DATE, line_number=3),
+        verdict(Status.SKIPPED, Reason.MAYBE_OWN, line_number=4),
+    )
+    opened = proposal(url="https://github.com/acme/web/pull/7")
+    shown = report_markdown(run_report(repository(*places, proposals=(opened,))))
+    assert shown.startswith("**4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped.**\n")
+    assert "| `acme/web` (`main`) | [`Update node:22`](https://github.com/acme/web/pull/7) | opened |  |" in shown
+    assert "| `Dockerfile:1` | `node:22` | update | `" in shown
+    assert "` fixes 1 (1 critical), 0 new, 1 remain |" in shown
+    assert "| `Dockerfile:2` | `node:22` | held (too-young) | `It is a day old.` |" in shown
+    assert "Besides: 1 skipped (maybe-own), 1 up-to-date." in shown
+    assert "<details><summary>2 places</summary>" in shown
+
+
+def test_what_failed_comes_first():
+    shown = report_markdown(run_report(repository(update()), failed=[failure()]))
+    assert shown.index("- `docker.io` (resolve): `no answer`") < shown.index("### `acme/web`")
+
+
+def test_what_was_not_scanned_is_said_in_words():
+    late = NotScanned(Unscanned.TIMED_OUT)
+    shown = report_markdown(run_report(repository(update()), evidence=compare(late, late)))
+    assert f"not scanned: {late.why.sentence}" in shown
+    assert "fixes 0" not in shown
+
+
+def test_a_run_that_only_reports_says_so():
+    would = proposal(outcome=ProposalOutcome.WOULD_OPEN)
+    shown = report_markdown(run_report(repository(update(), proposals=(would,)), level=Level.REPORT))
+    assert "Level report: no request was touched" in shown
+
+
+def test_a_repository_that_needs_nothing_has_no_section():
+    assert "###" not in report_markdown(run_report(repository(verdict(Status.UP_TO_DATE))))
+
+
+def test_nothing_from_outside_acts():
+    tokens = MARKDOWN.parse(report_markdown(hostile_report()))
+    inline = [each for token in tokens for each in (token.children or ())]
+    kinds = {each.type for each in inline}
+    assert kinds <= {"text", "code_inline", "strong_open", "strong_close", "softbreak"}
+    assert not [each for each in inline if each.type == "text" and ("@" in each.content or "evil" in each.content)]
+    assert {token.content.strip() for token in tokens if token.type == "html_block"} <= {
+        "<details><summary>3 places</summary>",
+        "</details>",
+    }
+
+
+def test_every_row_of_a_table_has_all_its_cells():
+    lines = report_markdown(hostile_report()).splitlines()
+    rows = [line for line in lines if line.startswith("| ")]
+    assert len(rows) > 6
+    assert {line.count("|") for line in rows} == {5}
+
+
+def test_a_summary_of_a_whole_fleet_fits_and_says_what_is_left_out():
+    places = [update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
+    fleet = [repository(*places, name=f"acme/{number}", proposals=(proposal(),)) for number in range(900)]
+    shown = report_markdown(run_report(*fleet, failed=[failure(f"{number}.example") for number in range(900)]))
+    assert len(shown.encode()) <= MAX_BYTES
+    assert "**108000 image references: 108000 update.**" in shown
+    for what in ("places", "proposals", "failures", "repositories"):
+        assert f" more {what} do not fit here." in shown

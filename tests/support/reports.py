@@ -1,0 +1,75 @@
+"""Reports of runs, as small as tests of outputs need them."""
+
+from __future__ import annotations
+
+from support.values import digest, finding, occurrence, scan
+
+from bot.core.compare import compare
+from bot.model.decision import Transition
+from bot.model.evidence import Evidence, Severity
+from bot.model.proposal import ProposedImage
+from bot.model.reference import Line
+from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.source import FilePath, Unsupported
+from bot.model.vocabulary import Level, ProposalOutcome, Reason, Stage, Status
+
+HOSTILE = "a|b`c]<img src=x>[d](https://evil.example){0}\n::error::@team #1 \x1b[31m##[x] \ud800"
+"""What somebody could call a file, or a registry say, to have something act where it is shown."""
+
+MOVED = Transition(Line("docker.io/library/node", "22"), digest("old"), digest("new"), ("linux/amd64",))
+KNOWN = compare(
+    scan(finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002")), scan(finding("CVE-2026-0002"))
+)
+
+
+def verdict(status: Status, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
+    """Return what was decided of `node:22` on a line of a Dockerfile, or of what `more` says."""
+    names = ("written", "path", "locator")
+    of_place = {name: more.pop(name) for name in names if name in more}
+    written = of_place.pop("written", f"node:22@{digest('old')}")
+    place = occurrence(written, **({"line_number": line_number, "locator": f"stage[{line_number}]"} | of_place))
+    return Verdict(place, status, reason, **more)
+
+
+def update(**more) -> Verdict:
+    """Return a place that moves."""
+    return verdict(Status.UPDATE, new_digest=digest("new"), transition=MOVED, **more)
+
+
+def proposal(
+    title: str = "Update node:22", outcome: ProposalOutcome = ProposalOutcome.OPENED, **more
+) -> ProposalReport:
+    image = ProposedImage("node:22", "docker.io/library/node", "22", digest("old"), digest("new"))
+    return ProposalReport("basebump/node-22-00000000", outcome, title, (image,), (FilePath("Dockerfile"),), **more)
+
+
+def repository(*verdicts: Verdict, name: str = "acme/web", **more) -> RepositoryReport:
+    values = {"forge": "github", "base_branch": "main"} | more
+    return RepositoryReport(name=name, verdicts=verdicts, **values)
+
+
+def run_report(
+    *repositories: RepositoryReport, evidence: Evidence = KNOWN, level=Level.PROPOSE, failed=()
+) -> RunReport:
+    return RunReport(level, repositories, {MOVED: evidence}, tuple(failed))
+
+
+def failure(subject: str = "docker.io", error: str = "no answer") -> Failed:
+    return Failed(subject, Stage.RESOLVE, error)
+
+
+def text(line_number: int = 9) -> Unsupported:
+    return Unsupported(FilePath("Dockerfile"), line_number, "$X", Reason.UNRESOLVED_ARGUMENT)
+
+
+def hostile_report() -> RunReport:
+    """Return a report in which every text from outside is HOSTILE."""
+    places = (
+        update(path=HOSTILE, locator=HOSTILE),
+        verdict(Status.HELD, Reason.TOO_YOUNG, path=HOSTILE, line_number=2, detail=HOSTILE),
+        verdict(Status.SUPERSEDED, Reason.TAG_STOPPED, path=HOSTILE, line_number=3, detail=HOSTILE, successor=HOSTILE),
+    )
+    opened = proposal(HOSTILE, url=f"https://github.com/{HOSTILE}", note=HOSTILE)
+    noted = repository(*places, name=HOSTILE, base_branch=HOSTILE, proposals=(opened,), note=HOSTILE)
+    whole = repository(*places, name=f"{HOSTILE}2", proposals=(opened,))
+    return run_report(noted, whole, failed=[failure(HOSTILE, HOSTILE)])
