@@ -12,6 +12,11 @@ def template(path: str) -> str:
     return _folder("templates").joinpath(path).read_text(encoding="utf-8")
 
 
+def behind_macros(source: str) -> str:
+    """Return a template behind the macros that bodies and comparisons share, for it to call."""
+    return template("evidence.md.j2") + source
+
+
 def config(path: str) -> str:
     """Return a file of `config/`: `default.yaml`."""
     return _folder("config").joinpath(path).read_text(encoding="utf-8")

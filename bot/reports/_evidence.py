@@ -62,7 +62,7 @@ class Known:
         return self._of(verdict.transition)
 
     def of_image(self, image: ProposedImage) -> JsonValue:
-        """Return it of an image that a proposal moves, of its first uses where platforms differ."""
+        """Return it of an image that a proposal moves; of the first platforms, where its places differ in these."""
         return self._of(self._by_image.get((Line(image.canonical, image.tag), image.old, image.new)))
 
     def _of(self, move: Transition | None) -> JsonValue:

@@ -106,7 +106,7 @@ def _templates(settings: Settings) -> Templates:
     own = settings.templates
     return Templates(
         title=own.get("title") or resources.template("title.txt.j2"),
-        body=own.get("body") or resources.template("body.md.j2"),
+        body=resources.behind_macros(own.get("body") or resources.template("body.md.j2")),
         message=own.get("message") or resources.template("message.txt.j2"),
         dashboard=own.get("dashboard") or resources.template("dashboard.md.j2"),
     )

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from support.parts import ROOT
-
+from bot import resources
 from bot.cli.terminal import NoProgress
 from bot.demo.images import ImageStore, Package, debian_root, image, index, layer
 from bot.demo.registry import LoopbackRegistry
@@ -34,13 +33,12 @@ from bot.verifiers.cosign import CosignVerifier
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def _template(name: str) -> str:
-    return (ROOT / "templates" / name).read_text(encoding="utf-8")
-
-
-BODY_TEMPLATE = _template("body.md.j2")
+BODY_TEMPLATE = resources.behind_macros(resources.template("body.md.j2"))
 TEMPLATES = Templates(
-    _template("title.txt.j2"), BODY_TEMPLATE, _template("message.txt.j2"), _template("dashboard.md.j2")
+    resources.template("title.txt.j2"),
+    BODY_TEMPLATE,
+    resources.template("message.txt.j2"),
+    resources.template("dashboard.md.j2"),
 )
 
 
