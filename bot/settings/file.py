@@ -286,6 +286,9 @@ def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
             return values.GrypeSettings(images, scanner.database, binary, scanner.timeout)
         case scanners.Osv():
             return values.OsvSettings(scanner.url, images, scanner.send or ())
+        case scanners.Defender():
+            subscriptions = scanner.subscriptions or ()
+            return values.DefenderSettings(images, subscriptions, scanner.max_age, scanner.pulled)
         case scanners.Report():
             path = folder / scanner.path
             return values.ReportSettings(path, images, scanner.platform, scanner.one_run, scanner.max_age)
