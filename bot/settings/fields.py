@@ -18,6 +18,8 @@ from bot.model.vocabulary import Reason
 from bot.settings.patterns import matching, pattern_schema
 from bot.settings.suggest import suggestion
 
+NOBODY = "none"
+"""Stands for nobody where a service may be named."""
 MAX_GLOB = 512
 """Characters; a canonical repository has at most 255 and its host."""
 MAX_LABEL = 50
@@ -201,6 +203,10 @@ def _service(value: str) -> str:
     return url
 
 
+def _service_or_nobody(value: str) -> str:
+    return value if value == NOBODY else _service(value)
+
+
 def _site(value: str) -> str:
     """Return the URL of a GitLab without a slash at the end."""
     url, _ = _web_address(value)
@@ -331,6 +337,7 @@ RegistryPart = Annotated[str, AfterValidator(_part)]
 Api = Annotated[str, AfterValidator(_api)]
 Site = Annotated[str, AfterValidator(_site)]
 Service = Annotated[str, AfterValidator(_service)]
+ServiceOrNobody = Annotated[str, AfterValidator(_service_or_nobody)]
 Download = Annotated[str, AfterValidator(_download)]
 Place = Annotated[str, AfterValidator(_place)]
 """A path or a URL."""

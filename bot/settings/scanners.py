@@ -19,7 +19,7 @@ class Scans(Section):
 
 
 class Auto(Section):
-    """Whatever is installed: Trivy, then Grype, else nobody."""
+    """Whatever is there: Trivy where it is installed, then Grype, then an OSV API, which is told packages of images."""
 
     kind: Literal["auto"]
     """Which scanner this is."""
@@ -29,6 +29,10 @@ class Auto(Section):
     """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Absent: Trivy's own."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """How long the scan of one image may take."""
+    osv: fields.ServiceOrNobody = values.OSV_API
+    """Where the OSV API is that is asked where neither is installed, without `/v1`; `none`: nobody is told anything."""
+    send: SomeOf[fields.Host] | None = None
+    """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
 
 
 class Trivy(Section):

@@ -21,6 +21,7 @@ JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105 - what such tokens begin with
 DEFAULT_BRANCH_PREFIX = "basebump/"
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
 """Pulling and reading an image of several gigabytes takes minutes; more means that something hangs."""
+OSV_API = "https://api.osv.dev"
 DEFAULT_REPORT_PLATFORM = "linux/amd64"
 """What scanners look at where nobody says anything else."""
 DEFAULT_REPORT_AGE = timedelta(days=5)
@@ -160,6 +161,10 @@ class AutoSettings:
     """The reference of Trivy's database; None for Trivy's own choice."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
     """For one image."""
+    osv: str | None = OSV_API
+    """The API that is asked where nothing is installed; None for nobody."""
+    send: tuple[str, ...] = ()
+    """Registries besides the well-known public ones whose images' packages may be sent there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from bot.wiring.clock import SystemClock
 if TYPE_CHECKING:
     from bot.registries.oci import OciRegistry
     from bot.settings import (
+        AutoSettings,
         DefenderSettings,
         GrypeSettings,
         OsvSettings,
@@ -60,7 +61,9 @@ def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Sca
         case AutoSettings():
             trivy = TrivySettings(database=chosen.database, timeout=chosen.timeout)
             grype = GrypeSettings(timeout=chosen.timeout)
-            return _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or NoScanner()
+            return (
+                _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or _nothing_installed(chosen, registry)
+            )
         case TrivySettings():
             return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
         case GrypeSettings():
@@ -115,11 +118,26 @@ def _proxies() -> dict[str, str]:
     return {name.upper(): os.environ[name] for name in PROXIES if name in os.environ}
 
 
-def _osv(chosen: OsvSettings, registry: OciRegistry) -> Scanner:
+def _nothing_installed(chosen: AutoSettings, registry: OciRegistry) -> Scanner:
+    from bot.scanners.none import NoScanner
+    from bot.settings import OsvSettings
+
+    if chosen.osv is None:
+        return NoScanner()
+    return _osv(OsvSettings(chosen.osv, send=chosen.send), registry, may_be_missing=True)
+
+
+def _osv(chosen: OsvSettings, registry: OciRegistry, *, may_be_missing: bool = False) -> Scanner:
     from bot.scanners.osv import OsvScanner
 
-    now = SystemClock().now
-    return OsvScanner(chosen.url, registry.attachments(), now=now, send=chosen.send, environment=os.environ)
+    return OsvScanner(
+        chosen.url,
+        registry.attachments(),
+        now=SystemClock().now,
+        send=chosen.send,
+        may_be_missing=may_be_missing,
+        environment=os.environ,
+    )
 
 
 def _defender(chosen: DefenderSettings, registry: OciRegistry) -> Scanner:

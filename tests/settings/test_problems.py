@@ -244,6 +244,8 @@ WRONG = [
     ("scanners: [{kind: report, path: x, platform: amd64}]", "scanners[0].platform", "is no platform"),
     ("scanners: [{kind: trivy, match: {image: nginx}}]", "scanners[0].match.image", "matches no image"),
     ("scanners: [{kind: trivy, match: {path: x}}]", "scanners[0].match.path", "is no key here"),
+    ("scanners: [{kind: auto, osv: 'http://x.example'}]", "scanners[0].osv", "must begin with https://"),
+    ("scanners: [{kind: auto, osv: nobody}]", "scanners[0].osv", "must begin with https://"),
     ("scanners: [{kind: auto, timeout: 10}]", "scanners[0].timeout", "a whole number and a unit"),
     ("scanners: [{kind: auto, timeout: 0s}]", "scanners[0].timeout", "longer than nothing"),
     ("scanners: [{kind: auto, timeout: 25h}]", "scanners[0].timeout", "not be longer than 24h"),
