@@ -18,7 +18,7 @@ registries:
   - {{host: docker.io, mirror: "{host}", insecure: true}}
 own: ["registry.shop.example/**"]
 scanners:
-  - {{kind: auto, database: "{host}/{database}"}}
+  - {{kind: auto, database: "{host}/{database}", osv: none}}
 """
 
 _WEB_DOCKERFILE = """\

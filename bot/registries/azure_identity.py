@@ -210,6 +210,28 @@ class EntraIdentity:
         return HttpClient({parts.authority: HostTrust(insecure=parts.scheme == "http")}, environment=self._environment)
 
 
+class ManagerLogin:
+    """Who we are to the resource manager of the cloud that AZURE_AUTHORITY_HOST names, else of the public one."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._identity: EntraIdentity | None = None
+
+    @property
+    def manager(self) -> str:
+        """The host of that resource manager."""
+        try:
+            return cloud_of("", self._environment).manager
+        except NoEntraTokenError:  # said where a token is asked for
+            return PUBLIC_CLOUD.manager
+
+    def token(self) -> str:
+        """Return a token that is good there. Raises NoEntraTokenError."""
+        cloud = cloud_of("", self._environment)
+        self._identity = self._identity or EntraIdentity(cloud, self._environment)
+        return self._identity.token(cloud.manager_scope)
+
+
 def github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
     """Ask GitHub who this workflow is, for Entra's eyes. Raises NoEntraTokenError.
 

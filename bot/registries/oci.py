@@ -226,6 +226,17 @@ class OciRegistry:
         own = {document.config} if document.config else set()
         return frozenset({digest, document.manifest.digest, *own})
 
+    def image_of(self, line: Line, digest: Digest, platform: str) -> Digest | None:
+        """Return the manifest of a platform behind the digest of an index, None where the index has none for it.
+
+        What is no index is that manifest itself. Raises RegistryError.
+        """
+        manifest = self._known(place_of(self._access, line), digest).manifest
+        if manifest.kind is Kind.MANIFEST:
+            return digest
+        child = image_for(manifest, platform)
+        return child.digest if child else None
+
     def named_address(self, reference: ImageReference) -> PullAddress:
         """Return where another program pulls what the operator named himself, such as a scanner's database.
 

@@ -198,7 +198,8 @@ def _proposed(report: RunReport) -> Iterator[str]:
 
 def unscanned(report: RunReport) -> Iterator[str]:
     """Say it once where there is nobody to scan something."""
-    alone = sum(evidence.new == NotScanned(Unscanned.NO_SCANNER) for evidence in report.evidence.values())
+    states = [evidence.new.why for evidence in report.evidence.values() if isinstance(evidence.new, NotScanned)]
+    alone = states.count(Unscanned.NO_SCANNER)
     if alone:
         count = len(report.evidence)
         what = "Nothing was scanned" if alone == count else f"{alone} of {count} moves were not scanned"

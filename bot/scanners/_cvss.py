@@ -27,7 +27,12 @@ _STEPS: Final = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.
 def severity_of_vector(vector: str) -> Severity:
     """Return what the base score of a vector is called; unknown where it is no vector of CVSS 3, or does no harm."""
     score = base_score(vector)
-    return next((severity for least, severity in _STEPS if score is not None and score >= least), Severity.UNKNOWN)
+    return severity_of_score(score) if score is not None else Severity.UNKNOWN
+
+
+def severity_of_score(score: float) -> Severity:
+    """Return what a base score is called; unknown where it does no harm."""
+    return next((severity for least, severity in _STEPS if score >= least), Severity.UNKNOWN)
 
 
 def base_score(vector: str) -> float | None:

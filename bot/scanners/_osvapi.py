@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Final
 from urllib.parse import quote
 
-from bot.net import HttpClient, HttpError
+from bot.net import HttpClient, HttpError, UnreachableError
 from bot.scanners._ecosystems import Sought
 from bot.scanners._json import Object, UnreadableReportError, document, objects, text
 from bot.scanners._program import Once
@@ -31,6 +31,10 @@ MAX_RECORDS: Final = 20_000
 
 class OsvError(Exception):
     """The API could not be asked; the text says why."""
+
+
+class OsvUnreachableError(OsvError):
+    """No connection leads to it."""
 
 
 class OsvApi:
@@ -100,6 +104,8 @@ class OsvApi:
             response = self._http.request(
                 method, f"{self._url}{path}", limit=limit, headers=headers, body=body, redirects=0
             )
+        except UnreachableError as error:
+            raise OsvUnreachableError(str(error)) from error
         except HttpError as error:
             raise OsvError(str(error)) from error
         if response.status != HTTPStatus.OK:

@@ -19,7 +19,7 @@ from bot.net import HostTrust, HttpClient, Url
 from bot.scanners._ecosystems import SYSTEM_TYPES, Sought, ecosystem_of, is_rolling, listed, release_of, sought
 from bot.scanners._inventory import Package, parse_inventory
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._osvapi import OsvApi, OsvError
+from bot.scanners._osvapi import OsvApi, OsvError, OsvUnreachableError
 from bot.scanners._osvrecord import findings_of
 from bot.scanners._program import Once, failed
 
@@ -45,6 +45,7 @@ class OsvScanner:
     """Implements `bot.ports.Scanner`. The API says nothing of its data's age: the run is what two scans have in common.
 
     `send` are the registries besides the well-known public ones whose images' packages may be sent there.
+    `may_be_missing` says that an API which cannot be reached is as if there were none, and not a failure.
     """
 
     def __init__(
@@ -54,12 +55,15 @@ class OsvScanner:
         *,
         now: Callable[[], datetime],
         send: Collection[str] = (),
+        may_be_missing: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         target = Url.parse(url)
         trust = HostTrust(insecure=target.scheme == "http")
         http = HttpClient({target.authority: trust}, environment=environment or {})
         self._api, self._attached, self._send = OsvApi(url, http), attached, frozenset(send)
+        self._may_be_missing = may_be_missing
+        self._missing: NotScanned | None = None
         self._scanner = ScannerIdentity(NAME, target.host, None, f"{now().isoformat()}")
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
         self._releases: Once[str, bool] = Once()
@@ -75,6 +79,8 @@ class OsvScanner:
         """Return what the API knows of the packages in the inventory of `subject`."""
         if subject.line.host not in PUBLIC_HOSTS | self._send:
             return NotScanned(Unscanned.NOT_SENT, f"name {subject.line.host} under `send` to have it asked about")
+        if self._missing is not None:
+            return self._missing
         key = (subject.line.repository, subject.digest, subject.platform)
         return self._scans.get(key, lambda: self._scan(subject))
 
@@ -95,6 +101,9 @@ class OsvScanner:
             findings = tuple(self._findings(packages))
             known = any(finding.package_type in SYSTEM_TYPES for finding in findings) or self._knows(family, release)
         except OsvError as error:
+            if self._may_be_missing and isinstance(error, OsvUnreachableError):
+                self._missing = NotScanned(Unscanned.NO_SCANNER, str(error))
+                return self._missing
             return failed(str(error))
         except UnreadableReportError as error:
             return failed(f"{self._scanner.version} answered what cannot be read: {error}")

@@ -18,6 +18,8 @@ from bot.model.vocabulary import Reason
 from bot.settings.patterns import matching, pattern_schema
 from bot.settings.suggest import suggestion
 
+NOBODY = "none"
+"""Stands for nobody where a service may be named."""
 MAX_GLOB = 512
 """Characters; a canonical repository has at most 255 and its host."""
 MAX_LABEL = 50
@@ -43,12 +45,6 @@ _GROUP_PATH = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})*", re.ASCII)
 """https://docs.gitlab.com/user/reserved_names/#limitations-on-usernames-project-and-group-names-and-slugs"""
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
 _TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
-_REGISTRY_RESOURCE = re.compile(
-    r"/subscriptions/[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-    r"/resource[Gg]roups/[A-Za-z0-9._()-]{0,89}[A-Za-z0-9_()-]"
-    r"/providers/Microsoft\.ContainerRegistry/registries/[A-Za-z0-9]{5,50}",
-    re.ASCII,
-)
 _ISSUER = re.compile(r"https://[!-~]{1,200}", re.ASCII)
 _PATH_SEGMENT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
 # What git refuses in the name of a branch: https://git-scm.com/docs/git-check-ref-format
@@ -207,6 +203,10 @@ def _service(value: str) -> str:
     return url
 
 
+def _service_or_nobody(value: str) -> str:
+    return value if value == NOBODY else _service(value)
+
+
 def _site(value: str) -> str:
     """Return the URL of a GitLab without a slash at the end."""
     url, _ = _web_address(value)
@@ -334,16 +334,10 @@ Variable = Annotated[str, AfterValidator(_variable), pattern_schema("variable", 
 Host = Annotated[str, AfterValidator(_host)]
 RegistryPart = Annotated[str, AfterValidator(_part)]
 """A registry, or all of it below a path."""
-RegistryResource = Annotated[
-    str,
-    AfterValidator(
-        matching(_REGISTRY_RESOURCE, "must be the ID that `az acr show --name NAME --query id` prints, and all of it")
-    ),
-    pattern_schema("resource ID", _REGISTRY_RESOURCE),
-]
 Api = Annotated[str, AfterValidator(_api)]
 Site = Annotated[str, AfterValidator(_site)]
 Service = Annotated[str, AfterValidator(_service)]
+ServiceOrNobody = Annotated[str, AfterValidator(_service_or_nobody)]
 Download = Annotated[str, AfterValidator(_download)]
 Place = Annotated[str, AfterValidator(_place)]
 """A path or a URL."""

@@ -277,7 +277,9 @@ def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
     images = scanner.match.image or ()
     match scanner:
         case scanners.Auto():
-            return values.AutoSettings(images, scanner.database, scanner.timeout)
+            return values.AutoSettings(
+                images, scanner.database, scanner.timeout, _or_nobody(scanner.osv), scanner.send or ()
+            )
         case scanners.Trivy():
             binary = _program(scanner.binary, folder)
             return values.TrivySettings(images, scanner.database, binary, scanner.timeout)
@@ -286,6 +288,9 @@ def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
             return values.GrypeSettings(images, scanner.database, binary, scanner.timeout)
         case scanners.Osv():
             return values.OsvSettings(scanner.url, images, scanner.send or ())
+        case scanners.Defender():
+            subscriptions = scanner.subscriptions or ()
+            return values.DefenderSettings(images, subscriptions, scanner.max_age, scanner.pulled)
         case scanners.Report():
             path = folder / scanner.path
             return values.ReportSettings(path, images, scanner.platform, scanner.one_run, scanner.max_age)
@@ -299,6 +304,10 @@ def _enrichment(said: enrichment.Enrichment, folder: Path) -> values.EnrichmentS
         return place if place is None or "://" in place else folder / place
 
     return values.EnrichmentSettings(at(said.kev), at(said.epss))
+
+
+def _or_nobody(service: str) -> str | None:
+    return None if service == fields.NOBODY else service
 
 
 def _program(named: str | None, folder: Path) -> str | None:

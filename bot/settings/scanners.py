@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, StrictBool
 from pydantic import Tag as Variant
 
-from bot.settings import fields, times, values
+from bot.settings import azure, fields, times, values
 from bot.settings.section import OneOrMore, Section, SomeOf
 
 
@@ -19,7 +19,7 @@ class Scans(Section):
 
 
 class Auto(Section):
-    """Whatever is installed: Trivy, then Grype, else nobody."""
+    """Whatever is there: Trivy where it is installed, then Grype, then an OSV API, which is told packages of images."""
 
     kind: Literal["auto"]
     """Which scanner this is."""
@@ -29,6 +29,10 @@ class Auto(Section):
     """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Absent: Trivy's own."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """How long the scan of one image may take."""
+    osv: fields.ServiceOrNobody = values.OSV_API
+    """Where the OSV API is that is asked where neither is installed, without `/v1`; `none`: nobody is told anything."""
+    send: SomeOf[fields.Host] | None = None
+    """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
 
 
 class Trivy(Section):
@@ -74,6 +78,21 @@ class Osv(Section):
     """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
 
 
+class Defender(Section):
+    """Microsoft Defender for Cloud, which scans the registries of Azure by itself; Microsoft Entra logs in."""
+
+    kind: Literal["defender"]
+    """Which scanner this is."""
+    match: Scans = Scans()
+    """The images that it is for. Absent: all that no entry before it is for."""
+    subscriptions: SomeOf[azure.Subscription] | None = None
+    """The IDs of the subscriptions whose registries it looks into. Absent: all that the identity may read."""
+    max_age: times.Age = values.DEFAULT_DEFENDER_AGE
+    """How old an assessment may be that says when it was made."""
+    pulled: StrictBool = False
+    """Whether you vouch that these images are pulled every month, so that assessments without a date are of today."""
+
+
 class Report(Section):
     """Reports that a pipeline of yours made, matched by digest: of Trivy, Grype, twistcli or Aqua, or in SARIF."""
 
@@ -100,7 +119,7 @@ class Nobody(Section):
     """The images that it is for. Absent: all that no entry before it is for."""
 
 
-KINDS = ("auto", "trivy", "grype", "osv", "report", "none")
+KINDS = ("auto", "trivy", "grype", "osv", "defender", "report", "none")
 
 
 def _variant(value: object) -> str | None:
@@ -112,6 +131,7 @@ Scanner = Annotated[
     | Annotated[Trivy, Variant("(trivy)")]
     | Annotated[Grype, Variant("(grype)")]
     | Annotated[Osv, Variant("(osv)")]
+    | Annotated[Defender, Variant("(defender)")]
     | Annotated[Report, Variant("(report)")]
     | Annotated[Nobody, Variant("(none)")],
     Discriminator(_variant),

@@ -12,7 +12,7 @@ from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.settings import fields, times, values
+from bot.settings import azure, fields, times, values
 from bot.settings.enrichment import Enrichment
 from bot.settings.rules import InnerRule, Rule
 from bot.settings.scanners import KINDS as SCANNER_KINDS
@@ -158,7 +158,7 @@ class Registry(Section):
     """A file of CA certificates to trust, for the mirror if there is one; relative to this file."""
     trusted_realms: tuple[fields.Host, ...] = ()
     """`host[:port]` of token servers on other hosts that may be shown the credential."""
-    tasks: fields.RegistryResource | None = None
+    tasks: azure.RegistryResource | None = None
     """The resource ID of this Azure registry (`az acr show --query id`), for `run` to ask which tasks it has."""
     purges_untagged: StrictBool | None = None
     """Whether it deletes what no tag points to. Absent: as far as that is known of public ones."""

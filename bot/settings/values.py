@@ -21,10 +21,13 @@ JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105 - what such tokens begin with
 DEFAULT_BRANCH_PREFIX = "basebump/"
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
 """Pulling and reading an image of several gigabytes takes minutes; more means that something hangs."""
+OSV_API = "https://api.osv.dev"
 DEFAULT_REPORT_PLATFORM = "linux/amd64"
 """What scanners look at where nobody says anything else."""
 DEFAULT_REPORT_AGE = timedelta(days=5)
 """As for the databases of scanners, which are built several times a day."""
+DEFAULT_DEFENDER_AGE = timedelta(days=3)
+"""Defender scans every day, and may be late."""
 OWNER_WRITE_DELAY = timedelta(seconds=1)
 """Between writes to repositories that are selected by owner: GitHub asks for a second between writes.
 
@@ -158,6 +161,10 @@ class AutoSettings:
     """The reference of Trivy's database; None for Trivy's own choice."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
     """For one image."""
+    osv: str | None = OSV_API
+    """The API that is asked where nothing is installed; None for nobody."""
+    send: tuple[str, ...] = ()
+    """Registries besides the well-known public ones whose images' packages may be sent there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +205,18 @@ class OsvSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DefenderSettings:
+    """Microsoft Defender for Cloud has scanned."""
+
+    images: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    """Empty for all that the identity may read."""
+    max_age: timedelta = DEFAULT_DEFENDER_AGE
+    pulled: bool = False
+    """Whether the operator vouches that the images are pulled every month."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReportSettings:
     """Somebody's pipeline has scanned."""
 
@@ -218,7 +237,9 @@ class NobodySettings:
     images: tuple[str, ...] = ()
 
 
-ScannerSettings = AutoSettings | TrivySettings | GrypeSettings | OsvSettings | ReportSettings | NobodySettings
+ScannerSettings = (
+    AutoSettings | TrivySettings | GrypeSettings | OsvSettings | DefenderSettings | ReportSettings | NobodySettings
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,8 @@ def comparing_world(
 ) -> tuple[World, tuple[Trust, ...]]:
     """Return what a comparison of two images needs, and who is trusted to sign them.
 
-    Whoever compares wants a scan: without scanners in the config whatever is installed scans. Raises UsageError when
+    Whoever compares wants a scan: without scanners in the config whatever is installed scans, and nobody else is told
+    anything. Raises UsageError when
     one of `hosts` is no registry of the config.
     """
     from bot.settings import AutoSettings
@@ -170,7 +171,7 @@ def comparing_world(
     for host in hosts:
         _may_be_asked(settings, host)
     if not settings.scanners:
-        settings = replace(settings, scanners=(AutoSettings(),))
+        settings = replace(settings, scanners=(AutoSettings(osv=None),))
     return _world(settings, progress, None), settings.rulebook.trust
 
 

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from bot.model.reference import ImageReference
+from bot.model.errors import RegistryError
+from bot.model.evidence import Subject
+from bot.model.reference import Digest, ImageReference
 from bot.ports import Scanner, ScannerOf
 from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.registries.oci import OciRegistry
-    from bot.settings import GrypeSettings, OsvSettings, ReportSettings, ScannerSettings, Settings, TrivySettings
+    from bot.settings import (
+        AutoSettings,
+        DefenderSettings,
+        GrypeSettings,
+        OsvSettings,
+        ReportSettings,
+        ScannerSettings,
+        Settings,
+        TrivySettings,
+    )
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 """Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
@@ -32,7 +45,15 @@ def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) ->
 
 def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
     from bot.scanners.none import MissingScanner, NoScanner
-    from bot.settings import AutoSettings, GrypeSettings, NobodySettings, OsvSettings, ReportSettings, TrivySettings
+    from bot.settings import (
+        AutoSettings,
+        DefenderSettings,
+        GrypeSettings,
+        NobodySettings,
+        OsvSettings,
+        ReportSettings,
+        TrivySettings,
+    )
 
     match chosen:
         case NobodySettings():
@@ -40,13 +61,17 @@ def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Sca
         case AutoSettings():
             trivy = TrivySettings(database=chosen.database, timeout=chosen.timeout)
             grype = GrypeSettings(timeout=chosen.timeout)
-            return _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or NoScanner()
+            return (
+                _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or _nothing_installed(chosen, registry)
+            )
         case TrivySettings():
             return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
         case GrypeSettings():
             return _grype(chosen, registry, cache) or MissingScanner(chosen.binary or "grype")
         case OsvSettings():
             return _osv(chosen, registry)
+        case DefenderSettings():
+            return _defender(chosen, registry)
         case ReportSettings():
             return _report(chosen, registry)
     assert_never(chosen)
@@ -93,11 +118,58 @@ def _proxies() -> dict[str, str]:
     return {name.upper(): os.environ[name] for name in PROXIES if name in os.environ}
 
 
-def _osv(chosen: OsvSettings, registry: OciRegistry) -> Scanner:
+def _nothing_installed(chosen: AutoSettings, registry: OciRegistry) -> Scanner:
+    from bot.scanners.none import NoScanner
+    from bot.settings import OsvSettings
+
+    if chosen.osv is None:
+        return NoScanner()
+    return _osv(OsvSettings(chosen.osv, send=chosen.send), registry, may_be_missing=True)
+
+
+def _osv(chosen: OsvSettings, registry: OciRegistry, *, may_be_missing: bool = False) -> Scanner:
     from bot.scanners.osv import OsvScanner
 
-    now = SystemClock().now
-    return OsvScanner(chosen.url, registry.attachments(), now=now, send=chosen.send, environment=os.environ)
+    return OsvScanner(
+        chosen.url,
+        registry.attachments(),
+        now=SystemClock().now,
+        send=chosen.send,
+        may_be_missing=may_be_missing,
+        environment=os.environ,
+    )
+
+
+def _defender(chosen: DefenderSettings, registry: OciRegistry) -> Scanner:
+    """Return Defender, asked by whoever we are to the cloud of AZURE_AUTHORITY_HOST, else to the public one."""
+    from bot.net import HostTrust, HttpClient
+    from bot.registries.azure_identity import ManagerLogin
+    from bot.scanners._defender.graph import ResourceGraph
+    from bot.scanners.defender import DefenderScanner
+
+    login = ManagerLogin(os.environ)
+    http = HttpClient({login.manager: HostTrust()}, environment=os.environ)
+    graph = ResourceGraph(login.manager, login.token, http, subscriptions=chosen.subscriptions)
+    return DefenderScanner(
+        graph,
+        partial(platform_manifests, registry),
+        now=SystemClock().now,
+        max_age=chosen.max_age,
+        is_pulled=chosen.pulled,
+    )
+
+
+def platform_manifests(registry: OciRegistry, subjects: Sequence[Subject]) -> list[Digest | RegistryError | None]:
+    """Return the manifests of many images on their platforms, asked for at once, or why one cannot be had."""
+    from bot.pipeline.pool import REGISTRIES
+
+    def manifest(subject: Subject) -> Digest | RegistryError | None:
+        try:
+            return registry.image_of(subject.line, subject.digest, subject.platform)
+        except RegistryError as error:
+            return error
+
+    return REGISTRIES.map(manifest, subjects)
 
 
 def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:

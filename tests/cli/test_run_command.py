@@ -247,7 +247,7 @@ def test_auto_without_a_scanner_says_that_nothing_was_scanned(basebump, fleet, l
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
     loopback.move("python", "3.12-slim", "now")
-    _append(fleet, "scanners: [{kind: auto}]\n")
+    _append(fleet, "scanners: [{kind: auto, osv: none}]\n")
     code, out, _ = basebump("run", "--config", fleet)
     assert code == 0
     assert "Nothing was scanned: no scanner is configured or installed." in out

@@ -12,6 +12,7 @@ from bot.demo.images import image, layer
 
 pytestmark = pytest.mark.real("git")
 
+NOBODY_THERE = "http://127.0.0.1:1"
 OPENSSL = "pkg:deb/debian/libssl3@{}?distro=debian-12&upstream=openssl"
 
 
@@ -32,8 +33,8 @@ def run(tmp_path, basebump, config, loopback, api):
         digests.append(loopback.store.tag("library/python", "3.12-slim", pushed))
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})
 
-    def go(*arguments: str):
-        scanner = f"{{kind: osv, url: '{api.listener.url}'}}"
+    def go(*arguments: str, scanner: str = ""):
+        scanner = scanner or f"{{kind: osv, url: '{api.listener.url}'}}"
         path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: [{scanner}]\n")
         return basebump("run", "--config", path, *arguments)
 
@@ -54,4 +55,53 @@ def test_an_api_that_is_down_is_a_failure(run, api):
     code, out, _ = run()
     assert code == 1
     assert "not scanned: the scanner failed" in out
+    assert "answered 403" in out
+
+
+# ---- whatever is there --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch):
+    monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
+    monkeypatch.setattr("bot.scanners.grype.find_grype", lambda *_: None)
+
+
+def test_where_nothing_is_installed_auto_asks_the_api(run, api, nothing_installed):
+    code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
+    assert code == 0
+    assert "fixes 1, 0 new, 1 remain" in out
+
+
+def test_it_tells_nobody_anything_where_the_config_says_so(run, api, nothing_installed):
+    code, out, _ = run(scanner="{kind: auto, osv: none}")
+    assert code == 0
+    assert "Nothing was scanned: no scanner is configured or installed." in out
+    assert api.listener.received == []
+
+
+def test_what_is_installed_goes_first_and_nobody_is_told_anything(run, api, monkeypatch, tmp_path):
+    trivy = tmp_path / "trivy"
+    trivy.write_text("#!/bin/sh\necho 'FATAL no database' >&2\nexit 1\n")
+    trivy.chmod(0o755)
+    monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: str(trivy))
+    code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
+    assert code == 1
+    assert "not scanned: the scanner failed" in out
+    assert api.listener.received == []
+
+
+def test_an_api_that_no_connection_leads_to_is_as_if_there_were_none(run, nothing_installed, monkeypatch):
+    monkeypatch.setattr("bot.net.client.PAUSES", (0.0, 0.0))
+    code, out, _ = run(scanner=f"{{kind: auto, osv: '{NOBODY_THERE}'}}")
+    assert code == 0
+    assert "Nothing was scanned: no scanner is configured or installed." in out
+    code, _, _ = run(scanner=f"{{kind: osv, url: '{NOBODY_THERE}'}}")
+    assert code == 1, "one that is named must be there"
+
+
+def test_an_api_that_refuses_is_a_failure_there_too(run, api, nothing_installed):
+    api.status = 403
+    code, out, _ = run(scanner=f"{{kind: auto, osv: '{api.listener.url}'}}")
+    assert code == 1
     assert "answered 403" in out

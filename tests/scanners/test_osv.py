@@ -269,6 +269,16 @@ class TestNeverZero:
     def test_an_image_that_is_gone_is_gone(self, scene, api):
         assert why(scene.scanner(api()).scan(Subject(LINE, NEW.digest, "linux/amd64"))) is Unscanned.IMAGE_GONE
 
+    def test_an_api_that_cannot_be_reached_is_asked_once_where_there_may_be_none(self, scene, monkeypatch):
+        monkeypatch.setattr("bot.net.client.PAUSES", (0.0, 0.0))
+        options = {"may_be_missing": True, "now": lambda: NOW}
+        scanner = OsvScanner("http://127.0.0.1:1", scene.hub.attachments(), **options)
+        old, new = (scene.inventory(spdx(BASH, OPENSSL.format("1")), made) for made in (OLD, NEW))
+        assert why(scanner.scan(old)) is Unscanned.NO_SCANNER
+        served = len(scene.registry.served)
+        assert why(scanner.scan(new)) is Unscanned.NO_SCANNER
+        assert len(scene.registry.served) == served, "no inventory is fetched in vain"
+
     @pytest.mark.parametrize("status", [400, 404, 403])
     def test_an_api_that_refuses_fails(self, scene, api, status):
         stand = api()

@@ -8,24 +8,33 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
+from support.azure_scene import MANAGERS, manager
+from support.entra import Entra
 from support.grype import NOW, GrypeStand, match, report
 from support.osv import OsvStand, by_buildkit, spdx, statement
 from support.osv import debian as debian_record
+from support.registry import Certificate
+from support.resource_graph import Graph, grouped
 from support.trivy import OLD, debian
 from support.values import digest
 
-from bot.demo.images import ImageStore, image, layer
+from bot.demo.images import ImageStore, image, index, layer
 from bot.demo.registry import LoopbackRegistry
 from bot.model.evidence import NotScanned, Scan, Subject
 from bot.model.reference import Line
+from bot.net import HostTrust, HttpClient
 from bot.ports import Scanner
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
+from bot.scanners._defender.graph import ResourceGraph
+from bot.scanners.defender import DefenderScanner
 from bot.scanners.none import MissingScanner, NoScanner
 from bot.scanners.osv import OsvScanner
 from bot.scanners.report import ReportScanner
+from bot.wiring.scanners import platform_manifests
 
 LINE = Line("docker.io/library/base", "1")
 
@@ -72,11 +81,32 @@ def make(request, tmp_path):
             scanner = OsvScanner(api.listener.url, hub.attachments(), now=lambda: datetime.now(UTC))
             return Case(scanner, Subject(LINE, pushed, "linux/amd64"))
 
+        def from_defender() -> Case:
+            certificate, store = Certificate.make(tmp_path, *MANAGERS), ImageStore()
+            entra = stack.enter_context(Entra(certificate))
+            graph = stack.enter_context(Graph(certificate, entra))
+            tunnel = stack.enter_context(manager(graph))
+            registry = stack.enter_context(LoopbackRegistry(store))
+            made = image([layer({"a": b"a"})])
+            pushed = store.put("library/base", index([made]))
+            graph.rows = [grouped(made.digest, "CVE-2026-0001", at=datetime.now(UTC).isoformat())]
+            hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, insecure=True)], environment={})
+            environment = {"SSL_CERT_FILE": str(certificate.path), **tunnel.environment}
+            http = HttpClient({graph.host: HostTrust()}, environment=environment)
+            scanner = DefenderScanner(
+                ResourceGraph(graph.host, lambda: entra.token(graph.audience), http),
+                partial(platform_manifests, hub),
+                now=lambda: datetime.now(UTC),
+                max_age=timedelta(days=3),
+            )
+            return Case(scanner, Subject(LINE, pushed, "linux/amd64"))
+
         kinds: dict[str, Callable[[], Case]] = {
             "trivy": trivy,
             "grype": grype,
             "report": reports,
             "osv": osv,
+            "defender": from_defender,
             "none": lambda: Case(NoScanner(), None),
             "missing": lambda: Case(MissingScanner("trivy"), None),
         }
@@ -84,7 +114,7 @@ def make(request, tmp_path):
 
 
 REAL = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
-FINDING = [pytest.param("trivy", marks=REAL), "grype", "report", "osv"]
+FINDING = [pytest.param("trivy", marks=REAL), "grype", "report", "osv", "defender"]
 ALL = [*FINDING, "none", "missing"]
 
 
@@ -98,6 +128,16 @@ def test_an_image_that_is_nowhere_is_not_scanned_and_never_clean(make, kind):
 def test_it_is_the_same_all_the_time(make, kind):
     scanner = make(kind).scanner
     assert scanner.identity() == scanner.identity()
+
+
+@pytest.mark.parametrize("kind", FINDING)
+def test_what_it_expects_changes_nothing_of_what_it_finds(make, kind):
+    case = make(kind)
+    nowhere = Subject(case.line, digest("nowhere"), "linux/amd64")
+    case.scanner.expect([])
+    case.scanner.expect([case.subject, nowhere])
+    assert isinstance(case.scanner.scan(nowhere), NotScanned)
+    assert isinstance(case.scanner.scan(case.subject), Scan)
 
 
 @pytest.mark.parametrize("kind", FINDING)

@@ -22,6 +22,7 @@ from bot.model.rules import Match, Rule
 from bot.settings import (
     OWNER_WRITE_DELAY,
     AutoSettings,
+    DefenderSettings,
     GithubSettings,
     GitlabSettings,
     GrypeSettings,
@@ -120,11 +121,12 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
     assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
     registry, *_ = settings.registries
     assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
-    auto, trivy, grype, osv, report, nobody = settings.scanners
-    assert replace(auto, images=(), database=None) == AutoSettings()
+    auto, trivy, grype, osv, defender, report, nobody = settings.scanners
+    assert replace(auto, images=(), database=None, send=()) == AutoSettings()
     assert replace(trivy, images=(), database=None, binary=None) == TrivySettings()
     assert replace(grype, images=(), database=None, binary=None) == GrypeSettings()
     assert replace(osv, images=(), send=()) == OsvSettings("https://api.osv.dev")
+    assert replace(defender, images=(), subscriptions=()) == DefenderSettings()
     assert replace(report, images=()) == ReportSettings(everything.parent / "reports")
     assert replace(nobody, images=()) == NobodySettings()
     assert settings.write_delay == OWNER_WRITE_DELAY

@@ -108,7 +108,7 @@ class Arm:
     def _route(self, received: Received) -> Json:
         if received.headers.get("host") != self.host:
             raise RefusedError(421, "MisdirectedRequest", f"{received.headers.get('host')} is another host")
-        client = self._client(received)
+        client = client_of(self.entra, received, self.audience)
         split = urlsplit(received.path)
         query = {key: values[0] for key, values in parse_qs(split.query, strict_parsing=True).items()}
         if received.method != "GET" or received.body:
@@ -132,25 +132,26 @@ class Arm:
         following = f"https://{self.host}{path.partition('&')[0]}&%24skiptoken={end}"
         return {"value": tasks[start:end]} | ({"nextLink": following} if end < len(tasks) else {})
 
-    def _client(self, received: Received) -> str:
-        """Return whose token a request carries, and nothing else that could be one."""
-        scheme, _, token = received.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer":
-            raise RefusedError(401, "AuthenticationFailed", "Authentication failed. The header is missing.")
-        extra = {"cookie", "proxy-authorization", "x-ms-authorization-auxiliary"} & received.headers.keys()
-        if extra or "token=" in received.path.replace("skiptoken=", ""):
-            raise RefusedError(400, "InvalidRequest", f"a credential that nobody asked for: {', '.join(extra)}")
-        try:
-            claims = self.entra.read(token, self.audience)
-        except jwt.ExpiredSignatureError:
-            raise RefusedError(401, "ExpiredAuthenticationToken", "The access token expiry is in the past.") from None
-        except jwt.InvalidAudienceError:
-            raise RefusedError(401, "InvalidAuthenticationTokenAudience", "The audience is invalid.") from None
-        except jwt.PyJWTError:
-            raise RefusedError(401, "InvalidAuthenticationToken", "The access token is invalid.") from None
-        if claims["tid"] != TENANT:
-            raise RefusedError(401, "InvalidAuthenticationTokenTenant", "The token is of the wrong issuer.")
-        return str(claims["appid"])
+
+def client_of(entra: Entra, received: Received, audience: str) -> str:
+    """Return whose token a request carries, and nothing else that could be one."""
+    scheme, _, token = received.headers.get("authorization", "").partition(" ")
+    if scheme != "Bearer":
+        raise RefusedError(401, "AuthenticationFailed", "Authentication failed. The header is missing.")
+    extra = {"cookie", "proxy-authorization", "x-ms-authorization-auxiliary"} & received.headers.keys()
+    if extra or "token=" in received.path.replace("skiptoken=", ""):
+        raise RefusedError(400, "InvalidRequest", f"a credential that nobody asked for: {', '.join(extra)}")
+    try:
+        claims = entra.read(token, audience)
+    except jwt.ExpiredSignatureError:
+        raise RefusedError(401, "ExpiredAuthenticationToken", "The access token expiry is in the past.") from None
+    except jwt.InvalidAudienceError:
+        raise RefusedError(401, "InvalidAuthenticationTokenAudience", "The audience is invalid.") from None
+    except jwt.PyJWTError:
+        raise RefusedError(401, "InvalidAuthenticationToken", "The access token is invalid.") from None
+    if claims["tid"] != TENANT:
+        raise RefusedError(401, "InvalidAuthenticationTokenTenant", "The token is of the wrong issuer.")
+    return str(claims["appid"])
 
 
 def _json(status: int, document: object) -> Reply:

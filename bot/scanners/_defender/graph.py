@@ -1,0 +1,143 @@
+"""Asks Azure Resource Graph, page by page, and never faster than it lets its callers.
+
+https://learn.microsoft.com/en-us/rest/api/azureresourcegraph/resourcegraph/resources/resources
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from bot.model.errors import BasebumpError
+from bot.net import HttpClient, HttpError, Response, plain
+from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text
+
+API_VERSION: Final = "2022-10-01"
+MAX_ANSWER: Final = 32 * 1024 * 1024
+"""Bytes; the service itself sends no more than half of it."""
+MAX_PAGES: Final = 1000
+"""Of one question."""
+MAX_WAITS: Final = 5
+"""Times that one page is asked for again because too much was asked before."""
+MAX_PAUSE: Final = 60.0
+"""Seconds; the service counts its callers' questions over five."""
+TOO_LARGE: Final = "ResponsePayloadTooLarge"
+"""What it says where a page has more bytes than it sends."""
+RIGHT: Final = "Security Reader"
+_LASTS = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?")
+
+
+class ResourceGraphError(Exception):
+    """It could not be asked; the text says why."""
+
+
+class ResourceGraph:
+    """The resource graph of one cloud, as one identity may read it. Its token goes there and nowhere else.
+
+    `token` returns one that is good for `manager`, the host of the cloud's resource manager; it raises BasebumpError.
+    """
+
+    def __init__(
+        self,
+        manager: str,
+        token: Callable[[], str],
+        http: HttpClient,
+        *,
+        subscriptions: Sequence[str] = (),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.manager, self._token, self._http = manager, token, http
+        self._subscriptions, self._sleep = tuple(subscriptions), sleep
+
+    def rows(self, query: str, page: int) -> Iterator[Object]:
+        """Yield all rows that a query has, asked for `page` at once. Raises ResourceGraphError."""
+        skip, asked, size = "", set[str](), page
+        while True:
+            answer, size = self._page(query, skip, size)
+            try:
+                found, skip = objects(answer.get("data")), text(answer.get("$skipToken"))
+            except UnreadableReportError as error:
+                raise ResourceGraphError(f"{self.manager} answered something that is no list of rows") from error
+            yield from found
+            if not skip and str(answer.get("resultTruncated")).lower() == "true":
+                raise ResourceGraphError(f"{self.manager} has more rows than it lets anybody read")
+            if not skip:
+                return
+            if skip in asked or len(asked) >= MAX_PAGES:
+                raise ResourceGraphError(f"{self.manager} has more pages than are read, or they go round in circles")
+            asked.add(skip)
+
+    def _page(self, query: str, skip: str, size: int) -> tuple[Object, int]:
+        """Return one page, and how many rows pages may have: fewer, where so many are too much to send."""
+        while True:
+            response, token = self._ask(query, skip, size)
+            if response.status == HTTPStatus.OK:
+                break
+            code, said = _complaint(response, token)
+            if code != TOO_LARGE or size == 1:
+                raise self._refusal(response.status, said)
+            size //= 2
+        try:
+            return document(response.body), size
+        except UnreadableReportError as error:
+            raise ResourceGraphError(f"{self.manager} answered something that is no JSON object") from error
+
+    def _ask(self, query: str, skip: str, size: int) -> tuple[Response, str]:
+        options = {"$top": size, "resultFormat": "objectArray", **({"$skipToken": skip} if skip else {})}
+        scope = {"subscriptions": list(self._subscriptions)} if self._subscriptions else {}
+        body = json.dumps({"query": query, "options": options, **scope}).encode()
+        url = f"https://{self.manager}/providers/Microsoft.ResourceGraph/resources?api-version={API_VERSION}"
+        for _ in range(MAX_WAITS):
+            try:
+                token = self._token()
+                headers = {
+                    "Authorization": f"Bearer {token}",
+                    "Accept": "application/json",
+                    "Content-Type": "application/json",
+                }
+                response = self._http.request("POST", url, headers=headers, body=body, limit=MAX_ANSWER, redirects=0)
+            except (HttpError, BasebumpError) as error:
+                raise ResourceGraphError(f"{self.manager} was not asked: {error}") from error
+            is_refused = response.status == HTTPStatus.TOO_MANY_REQUESTS
+            if is_refused or response.headers.get("x-ms-user-quota-remaining", "").strip() == "0":
+                self._sleep(_pause(response))
+            if not is_refused:
+                break
+        return response, token
+
+    def _refusal(self, status: int, said: str) -> ResourceGraphError:
+        answered = f"{self.manager} answered {status}{said}"
+        match status:
+            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+                return ResourceGraphError(f"{answered}: give the identity the role {RIGHT} on the subscriptions")
+            case HTTPStatus.TOO_MANY_REQUESTS:
+                return ResourceGraphError(f"{answered}: run less often, or with another identity")
+        return ResourceGraphError(answered)
+
+
+def _pause(response: Response) -> float:
+    """Return the seconds until questions are taken again.
+
+    https://learn.microsoft.com/en-us/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
+    """
+    lasts = _LASTS.fullmatch(response.headers.get("x-ms-user-quota-resets-after", "").strip())
+    hours, minutes, seconds = map(int, lasts.groups()) if lasts else (0, 0, 5)
+    return min(3600.0 * hours + 60.0 * minutes + seconds, MAX_PAUSE)
+
+
+def _complaint(response: Response, token: str) -> tuple[str, str]:
+    """Return the code of what is wrong, and all that is said of it, in brackets; the inmost says most.
+
+    https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
+    """
+    try:
+        error = mapping(document(response.body).get("error"))
+        inner = [*objects(error.get("details")), error]
+        code, message = text(inner[0].get("code")), text(inner[0].get("message"))
+    except UnreadableReportError:
+        return "", ""  # a page for browsers says nothing that its status does not
+    return code, f" ({plain(f'{code}: {message}'.rstrip(': '), (token,))})" if code else ""

@@ -1,0 +1,233 @@
+"""Reads the rows that Microsoft Defender for Cloud has of container images: pure.
+
+There are two models of them. The one has a row for each vulnerability, grouped below one assessment of the image
+(https://learn.microsoft.com/en-us/azure/defender-for-cloud/subassessment-rest-api); since July 2026 the other has one
+assessment for each update of a piece of software
+(https://learn.microsoft.com/en-us/azure/defender-for-cloud/transition-grouped-individual-recommendations). Their
+fields are spelt alike but for upper and lower case, of which nobody promises anything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeGuard
+
+from bot.core.canonical import Key, canonical_ids, key
+from bot.model.evidence import Finding, SetAside, Severity
+from bot.model.reference import Digest, parse_sha256
+from bot.scanners._cvss import severity_of_score
+from bot.scanners._json import Object, UnreadableReportError, moment
+
+GROUPED_TYPE: Final = "microsoft.security/assessments/subassessments"
+INDIVIDUAL_TYPE: Final = "microsoft.security/assessments"
+IMAGE_KEYS: Final = ("c0b7cfc6-3172-465a-b378-53c7ff2cc0d5", "33422d8f-ab1e-42be-bc9a-38685bb567b9")
+"""Names of the assessments that are about all vulnerabilities of an image in a registry of Azure."""
+OF_SYSTEM: Final = "os"
+"""What packages of a distribution are called that is not named in both models."""
+_SEVERITIES: Final = {each.word: each for each in Severity}
+_EXEMPTION, _POLICY = "Microsoft Defender exemption", "Microsoft Defender"
+
+
+class Model(StrEnum):
+    """How a row says what it says."""
+
+    GROUPED = "grouped"
+    INDIVIDUAL = "individual"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One row."""
+
+    digest: Digest
+    model: Model
+    findings: tuple[Finding, ...] = ()
+    """What counts; none of an image that is said to be healthy."""
+    set_aside: tuple[SetAside, ...] = ()
+    at: datetime | None = None
+    """When it was made, where it says so."""
+    pushed: datetime | None = None
+    """When the image was last pushed, where it says so."""
+    system: str = ""
+    """`ubuntu linux 20.04`."""
+
+
+def read_row(row: Object) -> Said | None:
+    """Read a row with its `digest`, `type`, `name` and `properties`; None where it says nothing by itself.
+
+    Raises UnreadableReportError where it would be misread.
+    """
+    digest = parse_sha256(_text(row, "digest").lower())
+    if digest is None:
+        raise UnreadableReportError("a row has no digest")
+    if _text(row, "type").lower() == GROUPED_TYPE:
+        return _grouped(digest, row)
+    if _text(row, "name").lower() in IMAGE_KEYS:
+        return _of_image(digest, row)
+    return _individual(digest, row)
+
+
+def united(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return each finding once, at its worst and with all that any of them says, in order."""
+    known: dict[Key, Finding] = {}
+    for found in findings:
+        same = known.setdefault(key(found), found)
+        known[key(found)] = replace(
+            same,
+            severity=max(same.severity, found.severity),
+            installed=same.installed or found.installed,
+            fixed_in=same.fixed_in or found.fixed_in,
+        )
+    return tuple(known[each] for each in sorted(known))
+
+
+def not_counted(set_aside: Iterable[SetAside], findings: Iterable[Finding]) -> tuple[SetAside, ...]:
+    """Return each of `set_aside` once, without what counts all the same."""
+    counted = {key(found) for found in findings}
+    known = {key(each.finding): each for each in set_aside}
+    return tuple(known[each] for each in sorted(known.keys() - counted))
+
+
+def _grouped(digest: Digest, row: Object) -> Said | None:
+    software = ("properties", "additionalData", "softwareDetails")
+    details = ("properties", "additionalData", "vulnerabilityDetails")
+    name = _text(row, "properties", "id") or _text(row, *details, "cveId") or _text(row, "properties", "displayName")
+    found = _findings(
+        [name],
+        package=_text(row, *software, "packageName"),
+        kind=_kind(_text(row, *software, "category"), _text(row, *software, "language")),
+        installed=_text(row, *software, "version"),
+        fixed_in=_text(row, *software, "fixedVersion"),
+        severity=_severity(
+            _text(row, "properties", "status", "severity") or _text(row, *details, "severity"),
+            _at(row, "properties", "additionalData", "cvssV30Score"),
+        ),
+    )
+    said = Said(
+        digest,
+        Model.GROUPED,
+        at=moment(_at(row, "properties", "timeGenerated")),
+        pushed=moment(_at(row, "properties", "additionalData", "artifactDetails", "lastPushedToRegistryUTC")),
+        system=_text(row, *software, "osDetails", "osVersion").replace("_", " "),
+    )
+    return _judged(said, row, tuple(found))
+
+
+def _individual(digest: Digest, row: Object) -> Said | None:
+    update = _decoded(_at(row, "properties", "additionalData"))
+    scanners = _decoded(_at(update, "ScannersDetails"))
+    scans = [update, *(scanners.values() if isinstance(scanners, dict) else ())]
+    image = _decoded(_at(row, "properties", "resourceAdditionalData"))
+    pushed = _at(image, "LastPushedToRegistryUTC") or _at(image, "RepositoryDetails", "LastPushedToRegistryUTC")
+    said = Said(digest, Model.INDIVIDUAL, at=moment(_at(row, "properties", "timeGenerated")), pushed=moment(pushed))
+    return _judged(said, row, tuple(_of_update(update, scans)))
+
+
+def _of_update(update: object, scans: Sequence[object]) -> Iterator[Finding]:
+    """Yield what an update fixes; where no details are there, what the scanners name."""
+    detailed = [each for each in _list(_at(update, "CvesDetails")) if isinstance(each, dict)]
+    named = [{"CveId": each} for scan in scans for each in _list(_at(scan, "CvesIds"))]
+    installed = next(filter(None, (_versions(_at(scan, "DetectedSoftwareVersions")) for scan in scans)), "")
+    fixed_in = next(filter(None, (_text(scan, "FixedVersion") for scan in scans)), "")
+    category, language = (
+        next(filter(None, (_text(scan, name) for scan in scans)), "") for name in ("PackageType", "Language")
+    )
+    for cve in detailed or named:
+        scores = [_at(each, "Value", "Base") for each in _list(_at(cve, "Cvss"))]
+        yield from _findings(
+            [_text(cve, "CveId"), *filter(_is_text, _list(_at(cve, "AdditionalIdentifiers")))],
+            package=_text(update, "SoftwareName"),
+            kind=_kind(category, language),
+            installed=installed,
+            fixed_in=_text(cve, "FixedVersion") or fixed_in,
+            severity=_severity(_text(cve, "Severity"), next(iter(scores), None)),
+        )
+
+
+def _of_image(digest: Digest, row: Object) -> Said | None:
+    """Read an assessment of all vulnerabilities of an image: where there are any, other rows say which."""
+    is_healthy = _text(row, "properties", "status", "code").lower() == "healthy"
+    return Said(digest, Model.GROUPED, at=moment(_at(row, "properties", "timeGenerated"))) if is_healthy else None
+
+
+def _judged(said: Said, row: Object, found: tuple[Finding, ...]) -> Said | None:
+    """Return what a row says once its status is known; a status that nobody knows yet is none that excuses.
+
+    What does not apply and names nothing may not have been looked at.
+    """
+    status = ("properties", "status")
+    match _text(row, *status, "code").lower():
+        case "healthy":
+            return said
+        case "notapplicable":
+            cause, more = _text(row, *status, "cause"), _text(row, *status, "description")
+            by = _EXEMPTION if cause.lower() == "exempt" else _POLICY
+            why = ": ".join(filter(None, (cause.lower() or "not applicable", more)))
+            return replace(said, set_aside=tuple(SetAside(each, why, by) for each in found)) if found else None
+    if not found:
+        raise UnreadableReportError("a row is about a vulnerability, and does not say which or of what")
+    return replace(said, findings=found)
+
+
+def _findings(
+    names: Sequence[str], *, package: str, kind: str, installed: str, fixed_in: str, severity: Severity
+) -> Iterator[Finding]:
+    if names[0] and package:
+        for identifier in canonical_ids(names[0], names[1:]):
+            yield Finding(identifier, package.lower(), kind, installed, fixed_in or None, severity)
+
+
+def _kind(category: str, language: str) -> str:
+    """Return what both models call the ecosystem of a package."""
+    return OF_SYSTEM if category.lower() == OF_SYSTEM or not language.strip() else language.strip().lower()
+
+
+def _severity(word: str, score: object) -> Severity:
+    known = _SEVERITIES.get(word.lower(), Severity.UNKNOWN)
+    if known is not Severity.UNKNOWN or isinstance(score, bool) or not isinstance(score, int | float):
+        return known
+    return severity_of_score(float(score))
+
+
+def _versions(value: object) -> str:
+    versions = _list(value)
+    return ", ".join(filter(_is_text, versions)) if versions else (value if _is_text(value) else "")
+
+
+def _at(value: object, *path: str) -> object:
+    """Return what is behind keys, whatever their case; None where there is nothing."""
+    for wanted in path:
+        inside = _decoded(value)
+        if not isinstance(inside, dict):
+            return None
+        value = next((each for name, each in inside.items() if name.lower() == wanted.lower()), None)
+    return value
+
+
+def _text(value: object, *path: str) -> str:
+    found = _at(value, *path)
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _list(value: object) -> list[object]:
+    found = _decoded(value)
+    return found if isinstance(found, list) else []
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
+def _decoded(value: object) -> object:
+    """Return what a text that is JSON holds, and anything else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+        return value
+    try:
+        found: object = json.loads(value)
+    except (ValueError, RecursionError):
+        raise UnreadableReportError("a row holds a text that is no JSON where it should be") from None
+    return found

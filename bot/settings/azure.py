@@ -1,0 +1,32 @@
+"""The kinds of values by which a config file names what is in Azure."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from bot.settings.patterns import matching, pattern_schema
+
+_GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_SUBSCRIPTION = re.compile(_GUID, re.ASCII)
+_REGISTRY_RESOURCE = re.compile(
+    rf"/subscriptions/{_GUID}"
+    r"/resource[Gg]roups/[A-Za-z0-9._()-]{0,89}[A-Za-z0-9_()-]"
+    r"/providers/Microsoft\.ContainerRegistry/registries/[A-Za-z0-9]{5,50}",
+    re.ASCII,
+)
+
+Subscription = Annotated[
+    str,
+    AfterValidator(matching(_SUBSCRIPTION, "must be an ID such as `az account show --query id` prints")),
+    pattern_schema("subscription ID", _SUBSCRIPTION),
+]
+RegistryResource = Annotated[
+    str,
+    AfterValidator(
+        matching(_REGISTRY_RESOURCE, "must be the ID that `az acr show --name NAME --query id` prints, and all of it")
+    ),
+    pattern_schema("resource ID", _REGISTRY_RESOURCE),
+]

@@ -1,0 +1,91 @@
+"""`run` with Microsoft Defender for Cloud, as a person configures it; Entra and the resource graph are emulators."""
+
+from __future__ import annotations
+
+import json
+import socket
+from datetime import UTC, datetime
+
+import pytest
+from support.azure_scene import MANAGERS, by_secret, manager
+from support.entra import SECRET, Entra
+from support.git import Git
+from support.registry import Certificate
+from support.resource_graph import Graph, cve, grouped, individual
+
+from bot.demo.images import image, index, layer
+
+pytestmark = pytest.mark.real("git")
+OLD, NEW = (image([layer({"version": version})]) for version in (b"1", b"2"))
+
+
+@pytest.fixture
+def graph(tmp_path, monkeypatch):
+    """A resource graph that is found by its name, through the operator's proxy, and who we are to it."""
+    real = socket.getaddrinfo
+
+    def on_loopback(host, *words, **more):
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return real(host, *words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
+    certificate = Certificate.make(tmp_path, *MANAGERS)
+    with Entra(certificate) as entra, Graph(certificate, entra) as graph, manager(graph) as tunnel:
+        for variable, value in (by_secret(entra) | tunnel.environment).items():
+            monkeypatch.setenv(variable, value)
+        now = datetime.now(UTC).isoformat()
+        graph.rows = [
+            grouped(OLD.digest, "CVE-2026-0001", at=now),
+            grouped(OLD.digest, "CVE-2026-0002", at=now),
+            grouped(OLD.digest, "CVE-2026-0003", at=now),
+            grouped(NEW.digest, "CVE-2026-0003", at=now, code="NotApplicable"),
+            individual(NEW.digest, "openssl", cve("CVE-2026-0002"), pushed=now),
+        ]
+        yield graph
+
+
+@pytest.fixture
+def run(tmp_path, basebump, config, loopback, graph):
+    """Run over a repository that is behind, with an index before and after."""
+    digests = [loopback.store.tag("library/python", "3.12-slim", index([each])) for each in (OLD, NEW)]
+    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})
+
+    def go(*arguments: str):
+        forge = f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n"
+        return basebump("run", "--config", config(f"{forge}scanners: [{{kind: defender}}]\n"), *arguments)
+
+    return go
+
+
+def body(tmp_path) -> str:
+    git = Git(tmp_path / "repositories" / "web.git")
+    (ref,) = (ref for ref in git.refs() if ref.startswith("refs/basebump/proposals/"))
+    return json.loads(git.run("cat-file", "blob", ref))["body"]
+
+
+def test_the_proposal_says_what_defender_knows_of_both_images_and_what_is_exempt(run, tmp_path, graph):
+    code, out, _ = run("--level", "propose")
+    assert code == 0, out
+    assert "fixes 1, 0 new, 1 remain" in out
+    text = body(tmp_path)
+    assert "by `Microsoft Defender` `management.azure.com`." in text
+    assert "Set aside: 1, which is counted nowhere" in text
+    assert "| `exempt` | `Microsoft Defender exemption` |" in text
+    assert len(graph.received) == 2, "both images in one question for each model"
+
+
+def test_who_may_not_read_fails_and_says_which_role_is_missing(run, graph):
+    graph.readers = frozenset()
+    code, out, _ = run()
+    assert code == 1
+    assert "give the identity the role Security Reader on the subscriptions" in out
+    assert SECRET not in out
+
+
+def test_without_a_login_it_is_a_failure_that_says_what_to_set(run, graph, monkeypatch):
+    monkeypatch.delenv("AZURE_CLIENT_ID")
+    code, out, _ = run()
+    assert code == 1
+    assert "AZURE_CLIENT_ID or AZURE_TENANT_ID is not" in out
+    assert graph.received == []
