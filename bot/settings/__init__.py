@@ -33,6 +33,7 @@ from bot.settings.values import (
     StateServer,
     StateSettings,
     TrivySettings,
+    VexSettings,
 )
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "StateServer",
     "StateSettings",
     "TrivySettings",
+    "VexSettings",
     "load",
     "repository_rules",
 ]
