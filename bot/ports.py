@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.source import Change, FilePath, SourceFile
     from bot.model.task import BuildTask
     from bot.model.trust import Trust
+    from bot.model.vex import Vex
 
 
 class FileFormat(Protocol):
@@ -331,6 +332,10 @@ class Advisories(Protocol):
 
     def about(self, ids: Collection[str]) -> Listed:
         """Return what public lists say of vulnerabilities; they are read once in a run."""
+        ...
+
+    def statements(self) -> Vex:
+        """Return what accepted authors say of vulnerabilities in images; the same, whoever asks in a run."""
         ...
 
 

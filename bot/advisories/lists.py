@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class PublicLists:
-    """Implements `bot.ports.Advisories`; reads each list once, when it is first asked for."""
+    """Reads each list once, when it is first asked for."""
 
     def __init__(self, kev: Source | None = None, epss: Source | None = None) -> None:
         self._kev, self._epss = kev, epss

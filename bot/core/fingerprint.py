@@ -1,8 +1,8 @@
 """Fingerprints of proposals: whether what is open still says what a run would say now.
 
 A report is 16 hexadecimal digits: 8 over what is proposed, 6 over what is known of it, one that counts the images whose
-signatures nobody could ask for, and one that counts what else is not known: images that were not scanned, and moves of
-which a list could not say what is exploited.
+signatures nobody could ask for, and one that counts what else is not known: images that were not scanned, and lists and
+documents that could not be read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
     signatures = [
         outcome for each in evidence.values() if (found := each.signatures) for outcome in (found.old, found.new)
     ]
-    unread = sum(each.asked is not None and Listing.KEV in each.asked.unread for each in evidence.values())
+    unread = sum(len(each.asked.unread - {Listing.EPSS}) for each in evidence.values() if each.asked is not None)
     unsigned = sum(isinstance(outcome, SignatureUnknown) for outcome in signatures)
     unscanned = sum(isinstance(outcome, NotScanned) for outcome in scans)
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bot.core.canonical import Key, key
 from bot.core.compare import worst_first
 from bot.model.contents import PackageChange
-from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, Unscanned
+from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, SetAside, Unscanned
 
 _Found = Mapping[Key, Finding]
 
@@ -58,18 +58,24 @@ def _united_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
 
 
 def _united_deltas(used: Mapping[str, Evidence]) -> Delta | None:
-    """Return one delta; what is fixed on one platform and not on another remains."""
+    """Return one delta; what is fixed on one platform and not on another remains, or somebody answers for it there."""
     deltas = {platform: found.delta for platform, found in used.items() if found.delta is not None}
     if len(deltas) < len(used):
         return None
     introduced = _merged({platform: delta.introduced for platform, delta in deltas.items()})
     remaining = _merged({platform: delta.remaining for platform, delta in deltas.items()})
     fixed = _merged({platform: delta.fixed for platform, delta in deltas.items()})
+    answered = {key(each.finding) for found in used.values() for each in _set_aside(found.new)}
+    still = introduced.keys() | remaining.keys() | answered
     return Delta(
-        fixed=worst_first(found for one, found in fixed.items() if one not in introduced and one not in remaining),
+        fixed=worst_first(found for one, found in fixed.items() if one not in still),
         introduced=worst_first(introduced.values()),
         remaining=worst_first(found for one, found in remaining.items() if one not in introduced),
     )
+
+
+def _set_aside(outcome: ScanOutcome) -> Sequence[SetAside]:
+    return outcome.set_aside if isinstance(outcome, Scan) else ()
 
 
 def _merged(findings: Mapping[str, Sequence[Finding]]) -> _Found:

@@ -37,6 +37,11 @@ _UNREADABLE: Final = (Exception,)
 """What the library raises for versions that no rule covers: each scheme another error, and not only its own."""
 
 
+def is_same_kind(one: str, other: str) -> bool:
+    """Say whether two words for types of packages mean packages of the same kind: `deb` and `debian`."""
+    return one == other or (one in _SCHEMES and _SCHEMES[one] == _SCHEMES.get(other))
+
+
 def is_later(package_type: str, version: str, other: str) -> bool | None:
     """Say whether `version` comes after `other`; None where they are the same to who packed it, or nobody can say."""
     read = _reader(package_type)

@@ -15,6 +15,8 @@ class Listing(StrEnum):
     """CISA's, of what is known to be exploited."""
     EPSS = "epss"
     """FIRST's, of how likely it is that something will be exploited in the next thirty days."""
+    VEX = "vex"
+    """Documents in which authors say what does not affect images."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, Scan
 from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
-from bot.pipeline.enrich import enrich
+from bot.pipeline.enrich import answer, enrich
 from bot.pipeline.look import subjects_on
 from bot.pipeline.pool import Pool
 from bot.pipeline.troubles import STATE
@@ -52,7 +52,7 @@ def assess(
 ) -> Assessment:
     """Scan and compare; what a scanner has scanned before with this very database is not scanned again.
 
-    `advisories` are asked about what was found, where the config names any.
+    `advisories` are asked about what was found, where the config names any; what is remembered knows nothing of them.
 
     Raises StateError when the memory cannot be read.
     """
@@ -82,9 +82,11 @@ def assess(
     for task, outcome in zip(left, pool.map(scan, left), strict=True):
         outcomes |= dict.fromkeys(task.same, outcome)
     progress.done()
+    answered = answer(outcomes, advisories)
+    outcomes = dict(answered.outcomes)
     compared = {move: united({on: _compared(move, on, outcomes) for on in move.platforms}) for move in wanted}
     enriched = enrich(compared, advisories)
-    return Assessment(enriched.evidence, (*_failures(outcomes), *not_kept[:1], *enriched.failed))
+    return Assessment(enriched.evidence, (*_failures(outcomes), *not_kept[:1], *answered.failed, *enriched.failed))
 
 
 def subjects_of(move: Transition) -> list[Subject]:

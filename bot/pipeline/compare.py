@@ -45,7 +45,7 @@ def compare_images(
     world.progress.done()
     platform = platform or common_platform(before.facts, after.facts)
     moves = tuple(found.alone(platform) for found in (before, after))
-    assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress)
+    assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
     verified = verify(moves, trusts, world.verifiers, REGISTRIES, world.progress)
     evidence = compare(*(assessed.evidence[move].new for move in moves))
     signatures = [verified.signatures.get(move) for move in moves]

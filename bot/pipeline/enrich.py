@@ -1,16 +1,35 @@
-"""Enrich: what public lists say of the vulnerabilities that scanners found."""
+"""Enrich: what others publish of the vulnerabilities that scanners found."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bot.core.vex import by_name, set_aside
 from bot.model.advisory import Listed
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, Scan
+from bot.model.evidence import Evidence, Scan, ScanOutcome, Subject
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.ports import Advisories
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The same scans without the findings that somebody answers for, and the documents that could not be read."""
+
+    outcomes: Mapping[Subject, ScanOutcome]
+    failed: tuple[Failed, ...] = ()
+
+
+def answer(outcomes: Mapping[Subject, ScanOutcome], advisories: Advisories | None) -> Answered:
+    """Set aside what accepted authors say needs no looking at; where nothing was found, nothing is read."""
+    if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
+        return Answered(outcomes)
+    vex = advisories.statements()
+    said = by_name(vex.statements)
+    failed = tuple(Failed(key, Stage.ASSESS, error) for key, error in vex.troubles)
+    return Answered({subject: set_aside(each, subject, said) for subject, each in outcomes.items()}, failed)
 
 
 @dataclass(frozen=True, slots=True)

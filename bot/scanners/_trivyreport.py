@@ -72,7 +72,7 @@ def read_report(report: Object) -> TrivyReport:
         system=_system(mapping(metadata.get("OS"))),
         platform=_platform(config),
         os_packages=sum(len(objects(result.get("Packages"))) for result in of_system),
-        findings=merged(finding for result in results for finding in _findings(result)),
+        findings=merged(finding for result in results for finding in findings_of(result)),
         created=build_time(config.get("created")),
         version=_version(config),
         packages=_listed(results),
@@ -118,7 +118,8 @@ def _platform(config: Object) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _findings(result: Object) -> Iterator[Finding]:
+def findings_of(result: Object) -> Iterator[Finding]:
+    """Yield what one result found, as often as it did. Raises UnreadableReportError."""
     packages = objects(result.get("Packages"))
     sources = {text(package.get("ID")): text(package.get("SrcName")) for package in packages}
     for item in objects(result.get("Vulnerabilities")):

@@ -107,10 +107,18 @@ class ReportScanner:
             why = f"nothing in the reports of {said.tool} shows that its database knows {said.release}"
             return NotScanned(Unscanned.OS_UNSUPPORTED, why)
         try:
-            findings = parse_reports(_content(found.path))[found.number].findings
+            whole = parse_reports(_content(found.path))[found.number]
         except (OSError, UnreadableReportError, IndexError) as error:
             return NotScanned(Unscanned.FAILED, f"{found.place} was changed while it was read: {error}")
-        return Scan(found.scanner, said.system, findings, said.created, said.label, said.packages)
+        return Scan(
+            found.scanner,
+            said.system,
+            whole.findings,
+            said.created,
+            said.label,
+            said.packages,
+            set_aside=whole.set_aside,
+        )
 
     def _read(self) -> tuple[tuple[_Found, ...], NotScanned | None]:
         """Return all reports, and what is wrong with those that cannot be read."""
@@ -152,7 +160,7 @@ class ReportScanner:
         by_name = digests_in([path.name]) if len(reports) == 1 else frozenset()
         return [
             _Found(
-                said=replace(said, findings=()),
+                said=replace(said, findings=(), set_aside=()),
                 digests=said.digests | by_name,
                 scanner=ScannerIdentity(said.tool, said.version, said.database, self._run_of(path, said)),
                 at=said.database or said.made or written,

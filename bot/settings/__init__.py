@@ -34,6 +34,7 @@ from bot.settings.values import (
     StateServer,
     StateSettings,
     TrivySettings,
+    VexSettings,
 )
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "StateServer",
     "StateSettings",
     "TrivySettings",
+    "VexSettings",
     "load",
     "repository_rules",
 ]

@@ -48,6 +48,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     ]
     yield from caches.problems(entries)
     yield from _policy(document)
+    yield from _vex(document)
     for where, entry in entries_of(document, "trust"):
         yield from _trust(where, entry)
     if "state" not in document:
@@ -233,6 +234,13 @@ def recording(document: Document) -> Iterator[str]:
         host = caches.host_of(part)
         if auth == "azure" or (is_acr(host) and auth != "anonymous"):
             yield host
+
+
+def _vex(document: Document) -> Check:
+    enrichment = document.get("enrichment")
+    for where, entry in entries_of(enrichment, "vex") if isinstance(enrichment, dict) else ():
+        if ("path" in entry) is ("url" in entry):
+            yield ConfigProblem(f"enrichment.{where}", "must say where the documents are: by `path` or by `url`")
 
 
 def _policy(document: Document) -> Check:

@@ -303,7 +303,8 @@ def _enrichment(said: enrichment.Enrichment, folder: Path) -> values.EnrichmentS
     def at(place: str | None) -> Path | str | None:
         return place if place is None or "://" in place else folder / place
 
-    return values.EnrichmentSettings(at(said.kev), at(said.epss))
+    vex = (values.VexSettings(each.url or folder / (each.path or ""), each.authors) for each in said.vex)
+    return values.EnrichmentSettings(at(said.kev), at(said.epss), tuple(vex))
 
 
 def _or_nobody(service: str) -> str | None:

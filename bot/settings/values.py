@@ -243,11 +243,22 @@ ScannerSettings = (
 
 
 @dataclass(frozen=True, slots=True)
+class VexSettings:
+    """Documents, and whose words count in them."""
+
+    place: Path | str
+    """A file or a folder, or a URL as text."""
+    authors: tuple[str, ...]
+    """Globs; one must match."""
+
+
+@dataclass(frozen=True, slots=True)
 class EnrichmentSettings:
     """Where what others publish of vulnerabilities is to be had: paths, or URLs as text."""
 
     kev: Path | str | None = None
     epss: Path | str | None = None
+    vex: tuple[VexSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,13 +140,16 @@ def _advisories(named: EnrichmentSettings) -> Advisories | None:
 
     if named == EnrichmentSettings():
         return None
+    from bot.advisories.documents import Accepted, VexDocuments
     from bot.advisories.lists import PublicLists
+    from bot.advisories.published import PublishedAdvisories
     from bot.advisories.source import Source
 
     def at(place: Path | str | None) -> Source | None:
         return Source(place, os.environ) if place is not None else None
 
-    return PublicLists(at(named.kev), at(named.epss))
+    vex = [Accepted(f"enrichment.vex[{index}]", each.place, each.authors) for index, each in enumerate(named.vex)]
+    return PublishedAdvisories(PublicLists(at(named.kev), at(named.epss)), VexDocuments(vex, os.environ))
 
 
 def registry_for(config_file: Path | None, host: str) -> Registry:

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.advisories import epss, kev
+from support.advisories import epss, kev, statement, vex
 from support.git import Git
 from support.listener import Listener, Reply
 
@@ -95,3 +95,16 @@ def test_lists_are_not_read_where_nothing_was_found(basebump, scene, tmp_path):
     code, out, _ = basebump("run", "--config", path)
     assert code == 0
     assert "kev.json" not in out
+
+
+def test_documents_that_the_config_names_set_findings_aside(basebump, scene, tmp_path):
+    said = statement(EXPLOITED, "pkg:oci/python?repository_url=docker.io/library/python", "pkg:deb/debian/bash")
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "python.json").write_bytes(vex(said))
+    path, _ = scene("enrichment: {vex: [{path: answers, authors: ['Acme *']}]}")
+    code, out, _ = basebump("run", "--config", path)
+    assert code == 0
+    assert "fixes 0, 0 new, 1 remain" in out
+    code, out, _ = basebump("run", "--config", scene("enrichment: {vex: [{path: no.json, authors: ['Acme *']}]}")[0])
+    assert code == 1
+    assert "enrichment.vex[0] (assess): " in out

@@ -35,6 +35,12 @@ def test_what_is_new_or_left_on_any_platform_is_so_in_the_headline():
     assert ids(found.old.findings) == {ONE.id: (), TWO.id: (AMD,)}
 
 
+def test_what_is_fixed_on_one_platform_and_answered_for_on_another_is_not_fixed():
+    found = united({AMD: compare(scan(ONE), scan()), ARM: compare(scan(ONE), scan(set_aside=[ONE]))})
+    assert found.delta is not None
+    assert (found.delta.fixed, found.delta.introduced, found.delta.remaining) == ((), (), ())
+
+
 FINDINGS = st.lists(st.sampled_from([ONE, TWO, THREE]), unique=True)
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from support.advisories import ToldAdvisories
 from support.github.stand import GitHubStand
 from support.stands import LocalStand
 from support.values import finding
 from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
 
-from bot.model.advisory import Asked, Listed, Listing
 from bot.model.evidence import Severity
 from bot.model.image import Claim
 from bot.model.modes import OnClose
@@ -138,31 +138,19 @@ def test_a_muted_line_stays_muted_when_its_registry_loses_what_was_declined(tmp_
     assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
 
 
-class ToldLists:
-    """Knows what is exploited, or that its list cannot be read."""
-
-    def __init__(self, *exploited: str, trouble: str = "") -> None:
-        self.exploited, self.trouble = frozenset(exploited), trouble
-
-    def about(self, ids) -> Listed:
-        if self.trouble:
-            return Listed(asked=Asked(unread=frozenset({Listing.KEV})), troubles={Listing.KEV: self.trouble})
-        return Listed(exploited=self.exploited & frozenset(ids), asked=Asked(NOW.date()))
-
-
 def test_it_waits_no_longer_when_what_is_newer_fixes_something_that_is_exploited(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
-        loopback.advisories = ToldLists()
+        loopback.advisories = ToldAdvisories()
         assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
-        loopback.advisories = ToldLists(LOW.id)
+        loopback.advisories = ToldAdvisories([LOW.id])
         assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
 def test_a_list_that_cannot_be_read_is_one_failure_of_the_run_and_hurries_nobody(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
-        loopback.advisories = ToldLists(LOW.id, trouble="kev.json is no JSON")
+        loopback.advisories = ToldAdvisories([LOW.id], kev="kev.json is no JSON")
         report = loopback.run([stand.fleet()])
         assert outcomes(report) == ["left-alone"]
         assert report.failed == (Failed("enrichment.kev", Stage.ASSESS, "kev.json is no JSON"),)

@@ -66,6 +66,61 @@ def test_a_report_of_grype_has_the_cves_that_its_advisories_are_about():
     assert found.digests == {target["manifestDigest"], target["imageID"]}
 
 
+@pytest.mark.parametrize(
+    ("status", "statement", "why"),
+    [("ignored", "nobody runs it", "ignored: nobody runs it"), ("not_affected", "", "not affected")],
+)
+def test_what_was_suppressed_before_trivy_wrote_its_report_is_set_aside_with_who_did(status, statement, why):
+    report, before = raw("trivy.json"), said("trivy.json").findings
+    result = report["Results"][0]
+    moved = result["Vulnerabilities"].pop(0)
+    modified = {"Status": status, "Statement": statement, "Source": ".trivyignore.yaml", "Finding": moved}
+    result["ExperimentalModifiedFindings"] = [
+        {"Type": "vulnerability", **modified},
+        {"Type": "secret", "Status": "ignored", "Finding": {"RuleID": "aws"}},
+    ]
+    (found,) = parse_reports(json.dumps(report).encode())
+    (aside,) = found.set_aside
+    assert (aside.why, aside.by) == (why, "the report, by .trivyignore.yaml")
+    assert aside.finding.id == moved["VulnerabilityID"]
+    assert {*found.findings, aside.finding} == set(before)
+
+
+@pytest.mark.parametrize(
+    ("rule", "why", "by"),
+    [
+        ({"vulnerability": "X", "reason": "nobody runs it"}, "ignored: nobody runs it", "the report, by a rule"),
+        (
+            {"namespace": "vex", "vex-status": "not_affected", "vex-justification": "component_not_present"},
+            "not affected: component not present",
+            "the report, by VEX",
+        ),
+        (
+            {"vulnerability": "", "package": {"name": "linux-libc-dev"}, "match-type": "exact-indirect-match"},
+            None,
+            None,
+        ),
+        ({"fix-state": "not-fixed"}, None, None),
+    ],
+)
+def test_what_vex_or_a_rule_suppressed_in_grypes_report_is_set_aside_and_what_its_filters_dropped_is_not(rule, why, by):
+    report = raw("grype.json")
+    match = report["matches"].pop(0)
+    report["ignoredMatches"] = [{**match, "appliedIgnoreRules": [{"fix-state": ""}, rule]}]
+    (found,) = parse_reports(json.dumps(report).encode())
+    assert {(each.why, each.by) for each in found.set_aside} == ({(why, by)} if why else set())
+    assert not {each.finding for each in found.set_aside} & set(found.findings)
+
+
+def test_what_counts_in_one_package_of_a_source_is_not_set_aside_though_another_is_suppressed():
+    report = raw("trivy.json")
+    result = report["Results"][0]
+    modified = {"Type": "vulnerability", "Status": "ignored", "Finding": result["Vulnerabilities"][0]}
+    result["ExperimentalModifiedFindings"] = [modified]
+    (found,) = parse_reports(json.dumps(report).encode())
+    assert found.set_aside == ()
+
+
 def test_a_report_of_twistcli_counts_what_it_counts_itself():
     (result,) = raw("twistcli.json")["results"]
     found = said("twistcli.json")

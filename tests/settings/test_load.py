@@ -31,6 +31,7 @@ from bot.settings import (
     ReportSettings,
     Settings,
     TrivySettings,
+    VexSettings,
     fields,
     load,
 )
@@ -348,6 +349,13 @@ def test_lists_are_files_beside_the_config_or_addresses(settings_of, tmp_path):
     named = settings_of("enrichment: {kev: lists/kev.json, epss: 'https://lists.example/epss.csv.gz'}").enrichment
     assert named == EnrichmentSettings(tmp_path / "lists" / "kev.json", "https://lists.example/epss.csv.gz")
     assert settings_of("").enrichment == EnrichmentSettings()
+
+
+def test_documents_of_authors_are_files_folders_or_addresses(settings_of, tmp_path):
+    vex = settings_of(
+        "enrichment: {vex: [{path: vex, authors: ['Acme *']}, {url: 'https://a.example/vex.json', authors: [Acme]}]}"
+    ).enrichment.vex
+    assert vex == (VexSettings(tmp_path / "vex", ("Acme *",)), VexSettings("https://a.example/vex.json", ("Acme",)))
 
 
 def test_rules_may_ask_what_is_exploited_where_a_list_says_so(settings_of):

@@ -15,7 +15,7 @@ WRONG = [
     # keys
     ("speed: {}", "speed", "is no key here; there are schema, forges"),
     ("enrichment: []", "enrichment", "must be a mapping"),
-    ("enrichment: {kve: x}", "enrichment.kve", "did you mean `kev`?"),
+    ("enrichment: {epps: x}", "enrichment.epps", "did you mean `epss`?"),
     ("enrichment: {kev: ''}", "enrichment.kev", "must not be empty"),
     ("enrichment: {kev: 'http://x.example/kev.json'}", "enrichment.kev", "must begin with https://"),
     ("enrichment: {epss: 'https://a:b@x.example'}", "enrichment.epss", "must be a plain URL"),

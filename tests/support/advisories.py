@@ -3,6 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
+from datetime import date
+
+from bot.model.advisory import Asked, Listed, Listing
+from bot.model.vex import Vex, VexStatement
+
+DAY = date(2026, 11, 24)
+
+
+class ToldAdvisories:
+    """Knows what it is told: what is exploited, what authors say, and that something cannot be read."""
+
+    def __init__(
+        self, exploited: Collection[str] = (), said: Iterable[VexStatement] = (), *, kev: str = "", vex: str = ""
+    ) -> None:
+        self._exploited, self._said = frozenset(exploited), tuple(said)
+        self._kev, self._vex = kev, vex
+
+    def statements(self) -> Vex:
+        return Vex(self._said, (("enrichment.vex[0]", self._vex),) if self._vex else ())
+
+    def about(self, ids: Collection[str]) -> Listed:
+        unread = {listing for listing, why in ((Listing.KEV, self._kev), (Listing.VEX, self._vex)) if why}
+        asked = Asked(None if self._kev else DAY, unread=frozenset(unread))
+        exploited = None if self._kev else self._exploited & frozenset(ids)
+        return Listed(exploited, asked=asked, troubles={Listing.KEV: self._kev} if self._kev else {})
 
 
 def kev(*ids: str, released: str = "2026-11-24T15:00:12.1234Z") -> bytes:
@@ -32,3 +58,23 @@ def epss(scores: dict[str, float | str], day: str = "2026-11-25") -> bytes:
     rows = [f"{identifier},{score},0.5" for identifier, score in scores.items()]
     first = f"#model_version:v2026.03.14,score_date:{day}T00:00:00+0000"
     return "\n".join([first, "cve,epss,percentile", *rows, ""]).encode()
+
+
+def vex(*statements: dict, author: str = "Acme Security", **more) -> bytes:
+    """Return an OpenVEX document."""
+    document = {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "@id": "https://acme.example/vex/1",
+        "author": author,
+        "timestamp": "2026-11-01T10:00:00Z",
+        "version": 1,
+        "statements": list(statements),
+    }
+    return json.dumps(document | more).encode()
+
+
+def statement(cve: str, image: str, *packages: str, status: str = "not_affected", **more) -> dict:
+    """Return a statement about an image, or about some packages in it."""
+    product = {"@id": image, **({"subcomponents": [{"@id": each} for each in packages]} if packages else {})}
+    reason = {"justification": "vulnerable_code_not_present"} if status == "not_affected" else {}
+    return {"vulnerability": {"name": cve}, "products": [product], "status": status, **reason, **more}

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from bot.core.canonical import key
 from bot.model.contents import Package
-from bot.model.evidence import Finding, NotScanned, Severity
+from bot.model.evidence import Finding, NotScanned, SetAside, Severity
 from bot.model.reference import Digest, parse_sha256
 
 MAX_TITLE: Final = 200
@@ -39,6 +40,8 @@ class Said:
     version: str
     """Of the tool; empty where the report does not say."""
     findings: tuple[Finding, ...]
+    set_aside: tuple[SetAside, ...] = ()
+    """What its maker suppressed, as far as the report says it."""
     digests: frozenset[Digest] = frozenset()
     """All names of the image: of its index, its manifest, its config."""
     platform: str = ""
@@ -67,6 +70,13 @@ def digests_in(texts: Iterable[str]) -> frozenset[Digest]:
     """Return every sha256 digest that stands in the texts, as in references and as in the names of files."""
     found = (parse_sha256(f"sha256:{match[1]}") for text in texts for match in _DIGEST.finditer(text))
     return frozenset(digest for digest in found if digest)
+
+
+def suppressed(aside: Iterable[SetAside], findings: Iterable[Finding]) -> tuple[SetAside, ...]:
+    """Return what somebody suppressed, each once; what counts in another of its packages all the same is not."""
+    counted = {key(finding) for finding in findings}
+    once = {key(each.finding): each for each in aside}
+    return tuple(each for same, each in sorted(once.items(), key=lambda item: item[0]) if same not in counted)
 
 
 def severity_of(word: str) -> Severity:

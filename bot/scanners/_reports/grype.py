@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
 from bot.core.build_time import build_time
 from bot.core.canonical import canonical_ids, merged
-from bot.model.evidence import Finding, NotScanned, Unscanned
+from bot.model.evidence import Finding, NotScanned, SetAside, Unscanned
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of
+from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of, suppressed
 
 TOOL = "grype"
 SYSTEM_PACKAGES: Final = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
@@ -42,6 +42,7 @@ def read(report: Object) -> tuple[Said, ...]:
     image = mapping(target) if isinstance(target, dict) else {}
     name, version = text(distro.get("name")), text(distro.get("version"))
     matches = objects(report.get("matches"))
+    findings = merged(finding for match in matches for finding in _findings(match))
     named = (text(image.get(key)) for key in ("userInput", "manifestDigest", "imageID"))
     platform = (text(image.get(key)) for key in ("os", "architecture", "variant"))
     created, label = _config(text(image.get("config")))
@@ -49,7 +50,8 @@ def read(report: Object) -> tuple[Said, ...]:
         Said(
             tool=TOOL,
             version=line(text(descriptor.get("version")), MAX_WORD),
-            findings=merged(finding for match in matches for finding in _findings(match)),
+            findings=findings,
+            set_aside=suppressed(_aside(objects(report.get("ignoredMatches"))), findings),
             digests=digests_in((*named, *texts(image.get("repoDigests")))),
             platform="/".join(word for word in platform if word),
             system=f"{name} {version}".rstrip(),
@@ -98,6 +100,19 @@ def _flaw(system: str, alerts: list[Object]) -> NotScanned | None:
     if any(alert.get("type") == _ENDED for package in alerts for alert in objects(package.get("alerts"))):
         return NotScanned(Unscanned.END_OF_LIFE, system)
     return None
+
+
+def _aside(ignored: Iterable[Object]) -> Iterator[SetAside]:
+    """Yield what VEX or a rule about a vulnerability suppressed; for what other filters drop nobody answers."""
+    for match in ignored:
+        for rule in objects(match.get("appliedIgnoreRules")):
+            status = text(rule.get("vex-status")).replace("_", " ")
+            if status or text(rule.get("vulnerability")):
+                reason = text(rule.get("vex-justification")).replace("_", " ") or text(rule.get("reason"))
+                why = line(": ".join(word for word in (status or "ignored", reason) if word))
+                by = "the report, by VEX" if status else "the report, by a rule"
+                yield from (SetAside(finding, why, by) for finding in _findings(match))
+                break
 
 
 def _findings(match: Object) -> Iterator[Finding]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from bot.model.evidence import NotScanned, Unscanned
+from collections.abc import Iterable, Iterator
+
+from bot.model.evidence import NotScanned, SetAside, Unscanned
 from bot.scanners._json import Object, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line
+from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, suppressed
 from bot.scanners._trivyreleases import bucket_of, is_rolling
-from bot.scanners._trivyreport import TrivyReport, read_report
+from bot.scanners._trivyreport import TrivyReport, findings_of, read_report
 
 TOOL = "trivy"
 
@@ -30,6 +32,7 @@ def read(report: Object) -> tuple[Said, ...]:
             tool=TOOL,
             version=line(text(tool.get("Version")) or text(server.get("Version")), MAX_WORD),
             findings=found.findings,
+            set_aside=suppressed(_aside(objects(report.get("Results"))), found.findings),
             digests=digests_in(named),
             platform=found.platform,
             system=str(system) if system else "",
@@ -44,6 +47,17 @@ def read(report: Object) -> tuple[Said, ...]:
             packages=found.packages,
         ),
     )
+
+
+def _aside(results: Iterable[Object]) -> Iterator[SetAside]:
+    """Yield what an ignore file or VEX suppressed (pkg/types/finding.go), which `--show-suppressed` shows."""
+    for result in results:
+        for modified in objects(result.get("ExperimentalModifiedFindings")):
+            if modified.get("Type") == "vulnerability":
+                words = (text(modified.get("Status")).replace("_", " "), text(modified.get("Statement")))
+                by = line(f"the report, by {text(modified.get('Source'))}")
+                for finding in findings_of({**result, "Vulnerabilities": [modified.get("Finding")]}):
+                    yield SetAside(finding, line(": ".join(word for word in words if word)), by)
 
 
 def _flaw(report: TrivyReport, release: str | None, *, has_system: bool) -> NotScanned | None:

@@ -1,0 +1,128 @@
+"""OpenVEX documents (https://github.com/openvex/spec, 0.2.0, and what earlier ones had instead)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from bot.advisories.source import MalformedError
+from bot.core.purl import parse_purl
+from bot.model.vex import Product, Purl, VexStatement, VexStatus
+
+MAX_DOCUMENT: Final = 16 * 1024 * 1024
+"""Bytes; a distribution's document about one image has some hundred thousand."""
+MAX_REASON: Final = 120
+"""Characters of an author's reason that are kept; it is a cell of a table."""
+
+_CONTEXT: Final = "https://openvex.dev/ns"
+_JUSTIFICATIONS: Final = frozenset(
+    {
+        "component_not_present",
+        "vulnerable_code_not_present",
+        "vulnerable_code_not_in_execute_path",
+        "vulnerable_code_cannot_be_controlled_by_adversary",
+        "inline_mitigations_already_exist",
+    }
+)
+
+Object = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What one author says."""
+
+    author: str
+    statements: tuple[VexStatement, ...]
+
+
+def parse_document(content: bytes) -> Document:
+    """Read a document. Raises MalformedError: what is read in part may lack what takes back the rest."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise MalformedError("is no JSON") from None
+    match document:
+        case {"@context": str(context), "author": str(author), "statements": list(entries)} if (
+            context.startswith(_CONTEXT) and author.strip()
+        ):
+            return Document(author, tuple(_statement(entry, document) for entry in entries))
+    raise MalformedError("is no OpenVEX document: it lacks its `@context`, an `author` or `statements`")
+
+
+def _statement(entry: object, document: Object) -> VexStatement:
+    word = entry.get("status") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(word, str) or word not in set(VexStatus):
+        raise MalformedError("has a statement with a status that OpenVEX does not know, or without one")
+    status = VexStatus(word)
+    return VexStatement(
+        names=frozenset(_names(entry.get("vulnerability"))),
+        status=status,
+        why=_why(entry, status),
+        products=tuple(_products(entry)),
+        author=str(document["author"]),
+        at=_moment(entry, document),
+    )
+
+
+def _names(vulnerability: object) -> Iterator[str]:
+    match vulnerability:
+        case str(name) | {"name": str(name)} if name:
+            yield name
+            if isinstance(vulnerability, dict):
+                yield from (each for each in _listed(vulnerability, "aliases") if isinstance(each, str))
+        case _:
+            raise MalformedError("has a statement about a vulnerability without a name")
+
+
+def _why(entry: Object, status: VexStatus) -> str:
+    """Return the author's reason, which `not_affected` must have."""
+    justification, impact = entry.get("justification"), entry.get("impact_statement")
+    if isinstance(justification, str) and justification in _JUSTIFICATIONS:
+        return justification.replace("_", " ")
+    if isinstance(impact, str) and impact.strip():
+        return " ".join(impact[: 2 * MAX_REASON].split())[:MAX_REASON]
+    if status is VexStatus.NOT_AFFECTED:
+        raise MalformedError("says `not_affected` without a justification or an impact statement")
+    return ""
+
+
+def _products(entry: Object) -> Iterator[Product]:
+    """Yield the products that have package URLs; what else there is cannot be matched, and widens nothing."""
+    for product in _listed(entry, "products"):
+        image = _purl(product)
+        if image is not None:
+            parts = [*_listed(entry, "subcomponents"), *_listed(product, "subcomponents")]
+            packages = tuple(purl for purl in map(_purl, parts) if purl is not None)
+            yield Product(image, packages if parts else None)
+
+
+def _purl(component: object) -> Purl | None:
+    match component:
+        case str(written):
+            return parse_purl(written)
+        case {"identifiers": {"purl": str(written)}}:
+            return parse_purl(written)
+        case {"@id": str(written)}:
+            return parse_purl(written)
+    return None
+
+
+def _listed(entry: object, key: str) -> Sequence[object]:
+    value = entry.get(key, []) if isinstance(entry, dict) else []
+    if not isinstance(value, list):
+        raise MalformedError(f"has something else where its list of `{key}` should be")
+    return value
+
+
+def _moment(entry: Object, document: Object) -> datetime:
+    """Return when a statement was last touched, which is its document's time where it has none of its own."""
+    written = entry.get("last_updated") or entry.get("timestamp") or document.get("timestamp")
+    try:
+        found = datetime.fromisoformat(str(written))
+    except ValueError:
+        raise MalformedError("has a statement without a time") from None
+    return found.replace(tzinfo=found.tzinfo or UTC)

@@ -1,0 +1,42 @@
+"""Reads package URLs, the names that inventories and statements have for packages: strictly, so that none is misread.
+
+https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+from bot.model.vex import Purl
+
+MAX_PURL = 4096
+"""Characters; one with a digest and the URL of its repository has some two hundred."""
+
+_TYPE = re.compile(r"[a-z][a-z0-9.+-]*", re.ASCII)
+_KEY = re.compile(r"[a-z][a-z0-9._-]*", re.ASCII)
+
+
+def parse_purl(text: str) -> Purl | None:
+    """Return a package URL; None for whatever is none, and for one that names a part of a package."""
+    scheme, _, rest = text.partition(":")
+    path, _, query = rest.partition("?")
+    if len(text) > MAX_PURL or scheme.lower() != "pkg" or "#" in rest:
+        return None
+    kind, slash, path = path.lstrip("/").partition("/")
+    namespace, _, last = path.rstrip("/").rpartition("/")
+    name, _, version = last.partition("@")
+    qualifiers = _qualifiers(query)
+    if not slash or not name or not _TYPE.fullmatch(kind.lower()) or qualifiers is None:
+        return None
+    segments = [unquote(segment) for segment in namespace.split("/") if segment]
+    return Purl(kind.lower(), "/".join(segments), unquote(name), unquote(version), qualifiers)
+
+
+def _qualifiers(query: str) -> tuple[tuple[str, str], ...] | None:
+    """Return what stands behind the question mark; None where it cannot be read in one way alone."""
+    parts = (part.partition("=") for part in query.split("&") if part)
+    pairs = [(key.lower(), unquote(value)) for key, _, value in parts]
+    found = {key: value for key, value in pairs if value}
+    is_plain = len({key for key, _ in pairs}) == len(pairs) and all(_KEY.fullmatch(key) for key, _ in pairs)
+    return tuple(sorted(found.items())) if is_plain else None

@@ -1,0 +1,156 @@
+"""What documents of authors say, whose words count, and that what cannot be read is said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.advisories import statement, vex
+from support.listener import Listener, Reply
+
+from bot.advisories import documents
+from bot.advisories._openvex import MAX_REASON, parse_document
+from bot.advisories.documents import Accepted, VexDocuments
+from bot.advisories.source import MalformedError
+from bot.core.purl import parse_purl
+from bot.model.vex import Product, Vex, VexStatement, VexStatus
+
+CVE = "CVE-2026-0001"
+IMAGE = "pkg:oci/web?repository_url=ghcr.io/acme/web"
+CURL = "pkg:deb/debian/curl"
+
+
+def accepted(*places, authors=("Acme *",)) -> Vex:
+    entries = [Accepted(f"enrichment.vex[{index}]", place, authors) for index, place in enumerate(places)]
+    return VexDocuments(entries, {}).statements()
+
+
+def test_a_document_says_what_its_author_says_of_which_images(tmp_path):
+    (tmp_path / "vex.json").write_bytes(vex(statement(CVE, IMAGE, CURL)))
+    (found,) = accepted(tmp_path / "vex.json").statements
+    assert found == VexStatement(
+        names=frozenset({CVE}),
+        status=VexStatus.NOT_AFFECTED,
+        why="vulnerable code not present",
+        products=(Product(parse_purl(IMAGE), (parse_purl(CURL),)),),
+        author="Acme Security",
+        at=datetime(2026, 11, 1, 10, tzinfo=UTC),
+    )
+
+
+def test_only_the_words_of_authors_that_the_config_accepts_count(tmp_path):
+    (tmp_path / "ours.json").write_bytes(vex(statement(CVE, IMAGE)))
+    (tmp_path / "theirs.json").write_bytes(vex(statement(CVE, IMAGE), author="Mallory"))
+    assert [each.author for each in accepted(tmp_path).statements] == ["Acme Security"]
+    assert accepted(tmp_path).troubles == ()
+    alone = accepted(tmp_path / "theirs.json")
+    assert alone.statements == ()
+    path = tmp_path / "theirs.json"
+    assert alone.troubles == (("enrichment.vex[0]", f"{path} is by `Mallory`, whom `authors` does not accept"),)
+
+
+def test_documents_come_from_files_folders_and_urls_and_are_read_once(tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "vex.json").write_bytes(vex(statement(CVE, IMAGE)))
+    (tmp_path / "inner" / "notes.txt").write_text("no document")
+    with Listener(lambda _: Reply(200, vex(statement(CVE, IMAGE, status="affected")))) as listener:
+        read = VexDocuments([Accepted("a", tmp_path, ("**",)), Accepted("b", f"{listener.url}/vex.json", ("**",))], {})
+        assert [each.status.value for each in read.statements().statements] == ["not_affected", "affected"]
+        assert read.statements() is read.statements()
+    assert len(listener.received) == 1
+
+
+def test_one_that_cannot_be_read_is_named_and_costs_no_other(tmp_path):
+    (tmp_path / "a.json").write_text("<html>")
+    (tmp_path / "b.json").write_bytes(vex(statement(CVE, IMAGE)))
+    (tmp_path / "c.json").write_text("{}")
+    found = accepted(tmp_path, tmp_path / "gone.json")
+    assert len(found.statements) == 1
+    assert found.troubles == (
+        ("enrichment.vex[0]", f"{tmp_path / 'a.json'} is no JSON (and 1 more like it)"),
+        ("enrichment.vex[1]", f"{tmp_path / 'gone.json'} could not be read: No such file or directory"),
+    )
+
+
+def test_there_are_bounds_on_documents_and_on_statements(tmp_path, monkeypatch):
+    monkeypatch.setattr(documents, "MAX_DOCUMENTS", 2)
+    monkeypatch.setattr(documents, "MAX_STATEMENTS", 3)
+    for number in range(3):
+        (tmp_path / f"{number}.json").write_bytes(vex(statement(CVE, IMAGE)))
+    found = accepted(tmp_path)
+    assert len(found.statements) == 2
+    assert found.troubles == (("enrichment.vex[0]", f"{tmp_path} has more than 2 documents; the rest is not read"),)
+    (tmp_path / "0.json").write_bytes(vex(*[statement(CVE, IMAGE)] * 4))
+    found = accepted(tmp_path)
+    assert len(found.statements) == 3
+    assert found.troubles == (("enrichment.vex[0]", "there are more than 3 statements; the rest is not read"),)
+
+
+# ---- the shape of documents --------------------------------------------------------------------------------------
+
+
+def test_a_statement_may_have_its_own_time_aliases_and_reason():
+    said = statement(CVE, IMAGE, justification=None, impact_statement=" nobody\n calls it " + "x" * 500)
+    said |= {"vulnerability": {"name": "GHSA-aaaa-bbbb-cccc", "aliases": [CVE]}}
+    said |= {"timestamp": "2026-11-02T10:00:00.123456789Z", "last_updated": "2026-11-03T10:00:00"}
+    (found,) = parse_document(vex(said)).statements
+    assert found.names == {CVE, "GHSA-aaaa-bbbb-cccc"}
+    assert found.at == datetime(2026, 11, 3, 10, tzinfo=UTC)
+    assert found.why.startswith("nobody calls it x")
+    assert len(found.why) == MAX_REASON
+
+
+def test_earlier_documents_name_things_by_texts_and_packages_beside_their_images():
+    said = {"vulnerability": CVE, "products": [IMAGE], "subcomponents": [CURL], "status": "fixed"}
+    (found,) = parse_document(vex(said, **{"@context": "https://openvex.dev/ns"})).statements
+    assert found.names == {CVE}
+    assert found.products == (Product(parse_purl(IMAGE), (parse_purl(CURL),)),)
+
+
+def test_products_that_are_no_package_urls_are_passed_over_and_packages_that_are_none_widen_nothing():
+    said = statement(CVE, IMAGE, "curl")
+    said["products"] += [{"@id": "acme-web"}, {"@id": "x", "identifiers": {"purl": IMAGE}}, 7]
+    (found,) = parse_document(vex(said)).statements
+    assert found.products == (Product(parse_purl(IMAGE), ()), Product(parse_purl(IMAGE), None))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[]",
+        b'{"@context": "https://openvex.dev/ns/v0.2.0"}',
+        vex(author=""),
+        vex(**{"@context": "https://cyclonedx.org"}),
+        vex(7),
+        vex(statement(CVE, IMAGE, status="exploitable")),
+        vex({"products": [IMAGE], "status": "fixed"}),
+        vex({"vulnerability": {"aliases": [CVE]}, "status": "fixed"}),
+        vex(statement(CVE, IMAGE, justification=None)),
+        vex(statement(CVE, IMAGE, justification="because")),
+        vex(statement(CVE, IMAGE, products="all")),
+        vex(statement(CVE, IMAGE), timestamp=None),
+        vex(statement(CVE, IMAGE), timestamp="yesterday"),
+    ],
+)
+def test_a_document_that_may_be_misread_is_none(content):
+    with pytest.raises(MalformedError):
+        parse_document(content)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(CVE) | st.just(IMAGE),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["@id", "name", "aliases"]), inner),
+    max_leaves=5,
+)
+KEYS = ("vulnerability", "products", "subcomponents", "status", "justification", "impact_statement", "timestamp")
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), ANYTHING))
+def test_whatever_a_statement_holds_it_is_read_or_refused(changed):
+    try:
+        found = parse_document(vex(statement(CVE, IMAGE) | changed))
+    except MalformedError:
+        return
+    assert len(found.statements) == 1

@@ -1,0 +1,85 @@
+"""What accepted authors answer for, from a scan to a proposal and over several runs."""
+
+from __future__ import annotations
+
+import pytest
+from support.advisories import ToldAdvisories
+from support.stands import LocalStand
+from support.values import finding
+from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
+
+from bot.core.purl import parse_purl
+from bot.model.evidence import Severity
+from bot.model.report import Failed
+from bot.model.vex import Product, VexStatement, VexStatus
+from bot.model.vocabulary import Stage
+from bot.state.database import Database
+from bot.state.memory import DatabaseMemory
+
+pytestmark = pytest.mark.real("git")
+
+OLD, NEW = build("old").digest, build("new").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+CRITICAL = finding("CVE-2026-1", Severity.CRITICAL)
+PYTHON = parse_purl("pkg:oci/python?repository_url=docker.io/library/python")
+ANSWER = VexStatement(
+    frozenset({CRITICAL.id}), VexStatus.NOT_AFFECTED, "code not present", (Product(PYTHON),), "Acme", NOW
+)
+
+
+@pytest.fixture
+def moved(loopback) -> Loopback:
+    """Both images of a tag that moved, the older one with something critical."""
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: ()})
+    return loopback
+
+
+def title(report) -> str:
+    ((proposal,),) = (repository.proposals for repository in report.repositories)
+    return proposal.title
+
+
+def body(stand: LocalStand) -> str:
+    ((seen,),) = [stand.forge().seen("basebump/", frozenset())]
+    return seen.body
+
+
+def test_what_an_author_answers_for_is_fixed_nowhere_and_counted_nowhere(tmp_path, moved):
+    assert title(moved.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(", fixes 1 (1 critical)")
+    moved.advisories = ToldAdvisories(said=[ANSWER])
+    assert "fixes" not in title(moved.run([LocalStand(tmp_path / "two", FILES).fleet()]))
+
+
+def test_the_proposal_says_who_answers_for_what_the_newer_image_has(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    moved.scanner.findings[NEW] = (CRITICAL,)
+    moved.advisories = ToldAdvisories(said=[ANSWER])
+    moved.run([stand.fleet()])
+    assert "| `not affected: code not present` | `VEX by Acme` |" in body(stand)
+    assert "no known vulnerabilities go away, none are new, none remain" in body(stand)
+
+
+def test_what_is_remembered_of_a_scan_knows_nothing_of_answers(tmp_path, moved):
+    moved.memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    stand = LocalStand(tmp_path / "repository", FILES)
+    moved.advisories = ToldAdvisories(said=[ANSWER])
+    assert "fixes" not in title(moved.run([stand.fleet()]))
+    asked = len(moved.scanner.asked)
+    moved.advisories = None
+    assert title(moved.run([stand.fleet()])).endswith(", fixes 1 (1 critical)")
+    assert len(moved.scanner.asked) == asked == 2
+
+
+def test_documents_that_cannot_be_read_are_one_failure_and_take_no_answer_back(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    moved.scanner.findings[NEW] = (CRITICAL,)
+    moved.advisories = ToldAdvisories(said=[ANSWER])
+    moved.run([stand.fleet()])
+    before = body(stand)
+    moved.advisories = ToldAdvisories(vex="vex.json is no JSON")
+    report = moved.run([stand.fleet()])
+    assert outcomes(report) == ["unchanged"]
+    assert body(stand) == before
+    assert report.failed == (Failed("enrichment.vex[0]", Stage.ASSESS, "vex.json is no JSON"),)
