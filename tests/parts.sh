@@ -67,6 +67,33 @@ download_postgresql() {
         -o Dir::Cache::archives="$PWD/postgresql/archives" "$server" >/dev/null
 }
 
+# Make two real roots of one Debian release: as it was published, and with its updates. What is in them is never typed in:
+# tests ask their lists of packages.
+debian_pair() {
+    test -f debian/newer.tar && test -f debian/older.tar && return
+    unpack mmdebstrap
+    command -v mmdebstrap >/dev/null || test -f usr/bin/mmdebstrap || return 0
+    mkdir -p debian
+    root_of newer &
+    root_of older '--setup-hook=sed -i "/bookworm-/d" "$1/etc/apt/sources.list"'
+    wait
+    ls debian
+}
+
+# Make debian/$1.tar with the further options of mmdebstrap, as root or in a namespace of our own.
+root_of() {
+    name=$1
+    shift
+    PATH="$PWD/usr/bin:$PATH" mmdebstrap --quiet --format=tar --variant=minbase --include=openssl,ca-certificates \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/zoneinfo/*' \
+        "$@" bookworm "debian/$name.part" 2>"debian/$name.log" || {
+        echo "debian/$name: mmdebstrap could not make it: $(tail -n 1 "debian/$name.log")" >&2
+        return 0
+    }
+    mv "debian/$name.part" "debian/$name.tar"
+}
+
 unpack cosign
 unpack docker-registry
 unpack_always gh
@@ -74,3 +101,4 @@ unpack glab
 unpack kustomize
 unpack docker-compose
 unpack_postgresql
+debian_pair

@@ -71,6 +71,12 @@ def find_postgresql() -> Path | None:
     return next((folder for folder in found if (folder / "postgres").exists()), None)
 
 
+def find_debian_pair() -> Path | None:
+    """Return the folder with two roots of one Debian release, `older.tar` and `newer.tar`."""
+    folder = ROOT / ".parts" / "debian"
+    return folder if all((folder / f"{name}.tar").exists() for name in ("older", "newer")) else None
+
+
 def find_trivy() -> str | None:
     """Return Trivy's binary: the one named in BASEBUMP_TRIVY, on PATH, or in the venv that `make` keeps for it."""
     named = os.environ.get("BASEBUMP_TRIVY")
@@ -85,6 +91,7 @@ def find_trivy() -> str | None:
 
 PARTS: dict[str, Callable[[], str | Path | None]] = {
     "cosign": find_cosign,
+    "debian-pair": find_debian_pair,
     "docker-compose": find_docker_compose,
     "docker-registry": find_docker_registry,
     "gh": find_gh,

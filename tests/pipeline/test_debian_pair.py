@@ -1,0 +1,166 @@
+"""Two real images of one Debian release, held against Trivy's own two reports and the two lists of dpkg.
+
+One is as it was published, the other has its updates. What is in them is nobody's choice here: every expectation is
+derived from their own lists of packages.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from support.parts import find_debian_pair
+from support.registry import DockerRegistry
+from support.trivy import TrivyStand
+from support.worlds import NOW
+
+from bot.core.compare import compare
+from bot.core.rollback import rollback
+from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
+from bot.demo.images import Image, Layer, image
+from bot.model.contents import Change
+from bot.model.evidence import Evidence, Scan, Severity
+
+pytestmark = [pytest.mark.slow, *map(pytest.mark.real, ("debian-pair", "docker-registry", "trivy"))]
+
+RELEASE = "debian 12"
+STATUS = "./var/lib/dpkg/status"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """One stanza of dpkg's list."""
+
+    version: str
+    source: str
+    source_version: str
+
+
+def read_status(root: Path) -> dict[str, Installed]:
+    """Read dpkg's own list out of a root, with as little code as its format allows (dpkg's deb822(5))."""
+    with tarfile.open(root) as archive:
+        listed = archive.extractfile(STATUS)
+        assert listed is not None
+        content = listed.read().decode()
+    found = {}
+    for stanza in content.strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line.startswith(" "))
+        source, _, version = fields.get("Source", fields["Package"]).partition(" ")
+        found[fields["Package"]] = Installed(fields["Version"], source, version.strip("()") or fields["Version"])
+    return found
+
+
+def is_older(one: str, other: str) -> bool:
+    return subprocess.run(["dpkg", "--compare-versions", one, "lt", other], check=False).returncode == 0
+
+
+class Pair:
+    """Both images in a registry, and a database in which everything that changed between them was a vulnerability."""
+
+    def __init__(self, folder: Path, registry: DockerRegistry, cache: Path) -> None:
+        self.status = {name: read_status(folder / f"{name}.tar") for name in ("older", "newer")}
+        self.stand = TrivyStand(registry, cache)
+        registry.push(self._database().image(), "trivy-db", TAG)
+        self.images = {name: self._image(folder / f"{name}.tar") for name in self.status}
+        scanner = self.stand.scanner(timeout=300.0)
+        self.subjects = {
+            name: self.stand.subject(item, repository=f"debian/{name}") for name, item in self.images.items()
+        }
+        self.scans = {name: scanner.scan(subject) for name, subject in self.subjects.items()}
+
+    def sources(self, name: str) -> dict[str, str]:
+        return {each.source: each.source_version for each in self.status[name].values()}
+
+    def _database(self) -> VulnerabilityDatabase:
+        """One advisory for each source that moved, fixed by that, and one without a fix for some that did not."""
+        old, new = self.sources("older"), self.sources("newer")
+        moved = sorted(source for source in old.keys() & new.keys() if is_older(old[source], new[source]))
+        same = sorted(source for source in old.keys() & new.keys() if old[source] == new[source])[::7]
+        known, advisories = [], []
+        for number, source in enumerate([*moved, *same], start=1):
+            severity = list(Severity)[1 + number % 4]
+            known.append(Vulnerability(fictional_id(number), f"a hole in {source}", severity))
+            fix = {"fixed_in": new[source]} if source in moved else {"status": Status.AFFECTED}
+            advisories.append(Advisory(RELEASE, source, fictional_id(number), **fix))
+        return VulnerabilityDatabase(known, advisories, datetime.now(UTC))
+
+    @staticmethod
+    def _image(root: Path) -> Image:
+        return image([Layer(root.read_bytes())], created=NOW)
+
+    def evidence(self, old: str, new: str) -> Evidence:
+        return compare(self.scans[old], self.scans[new])
+
+    def reported(self, name: str) -> set[tuple[str, str]]:
+        """Return vulnerability and source as Trivy itself prints them, read by nothing of ours."""
+        report = json.loads(self.stand.report(self.images[name]))
+        packages = {each["ID"]: each for result in report["Results"] for each in result.get("Packages", ())}
+        return {
+            (found["VulnerabilityID"], packages[found["PkgID"]].get("SrcName") or found["PkgName"])
+            for result in report["Results"]
+            for found in result.get("Vulnerabilities", ())
+        }
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    folder = find_debian_pair()
+    assert folder is not None
+    with DockerRegistry() as registry:
+        yield Pair(folder, registry, tmp_path_factory.mktemp("trivy"))
+
+
+def keys(findings) -> set[tuple[str, str]]:
+    return {(each.id, each.package) for each in findings}
+
+
+def test_the_pair_is_one_that_says_something(pair):
+    old, new = (pair.sources(name) for name in ("older", "newer"))
+    assert len(old) > 50
+    assert {source for source in old if is_older(old[source], new.get(source, ""))}, "updates have moved something"
+    assert all(isinstance(scan, Scan) for scan in pair.scans.values())
+
+
+def test_what_moving_changes_is_the_difference_of_trivys_own_reports(pair):
+    before, after = pair.reported("older"), pair.reported("newer")
+    delta = pair.evidence("older", "newer").delta
+    assert before - after, "something is fixed"
+    assert before & after, "something is left"
+    assert keys(delta.fixed) == before - after
+    assert keys(delta.introduced) == after - before
+    assert keys(delta.remaining) == before & after
+
+
+def test_what_is_fixed_is_what_dpkgs_lists_say_moved(pair):
+    old, new = pair.sources("older"), pair.sources("newer")
+    moved = {source for source in old.keys() & new.keys() if is_older(old[source], new[source])}
+    assert {each.package for each in pair.evidence("older", "newer").delta.fixed} == moved
+
+
+def test_the_packages_that_changed_are_the_difference_of_dpkgs_two_lists(pair):
+    old, new = pair.status["older"], pair.status["newer"]
+    wanted = {}
+    for name in old.keys() | new.keys():
+        before, after = old.get(name), new.get(name)
+        if before is None or after is None:
+            wanted[name] = Change.ADDED if before is None else Change.REMOVED
+        elif before.version != after.version:
+            wanted[name] = Change.UPGRADED if is_older(before.version, after.version) else Change.DOWNGRADED
+    found = pair.evidence("older", "newer").packages
+    assert {each.name: each.change for each in found} == wanted
+    for each in found:
+        assert each.old == ((old[each.name].version,) if each.name in old else ())
+        assert each.new == ((new[each.name].version,) if each.name in new else ())
+
+
+def test_the_way_back_is_a_rollback_that_says_what_it_brings(pair):
+    back = pair.evidence("newer", "older")
+    assert keys(back.delta.introduced) == pair.reported("older") - pair.reported("newer")
+    assert "goes back from" in rollback(back)
+    assert "which brings CVE-" in rollback(back)
+    assert rollback(pair.evidence("older", "newer")) == ""
