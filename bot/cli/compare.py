@@ -27,11 +27,13 @@ _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 
 
 def _markdown(comparison: Comparison) -> str:
+    from bot.core.markdown import without_commands
     from bot.core.render import render_comparison
     from bot.core.view.comparison import comparison_view
 
-    template = resources.template("compare.md.j2")
-    return render_comparison(template, partial(comparison_view, comparison), MARKDOWN_CHARACTERS).strip()
+    template = resources.behind_macros(resources.template("compare.md.j2"))
+    text = render_comparison(template, partial(comparison_view, comparison), MARKDOWN_CHARACTERS)
+    return without_commands(text).strip()
 
 
 _FORMATS: dict[str, Callable[[Comparison], str]] = {

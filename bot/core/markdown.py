@@ -33,9 +33,12 @@ def console_line(text: str, limit: int = MAX_TEXT) -> str:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, and Azure's `##[command]`.
     """
     line = one_line(text, limit)
-    if line.startswith("::"):
-        line = f": {line[1:]}"
-    return line.replace("##[", "## [").replace("##vso[", "## vso[")
+    return without_commands(f": {line[1:]}" if line.startswith("::") else line)
+
+
+def without_commands(text: str) -> str:
+    """Return a text, of several lines perhaps, in which Azure finds no command; GitHub's begin a line."""
+    return text.replace("##[", "## [").replace("##vso[", "## vso[")
 
 
 def code_span(text: str, limit: int = MAX_TEXT) -> str:

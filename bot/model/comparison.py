@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bot.model.contents import ImageContents
 from bot.model.evidence import Evidence, Scan, ScanOutcome
 from bot.model.image import ImageFacts
 from bot.model.reference import ImageReference
@@ -24,14 +25,17 @@ class ComparedImage:
     facts: ImageFacts
     """Of the digest that it names, else of the one that its tag points to."""
     scan: ScanOutcome
+    contents: ImageContents | None = None
+    """None where nobody could look into it."""
     signature: SignatureOutcome | None = None
     """None where nobody is trusted to sign it, so that nobody was asked."""
 
     @property
     def built(self) -> datetime | None:
         """When the image of the compared platform was built, else what the registry has says of itself."""
-        own = self.scan.created if isinstance(self.scan, Scan) else None
-        return own or self.facts.created
+        scanned = self.scan.created if isinstance(self.scan, Scan) else None
+        inside = self.contents.created if self.contents is not None else None
+        return scanned or inside or self.facts.created
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.compare import compare
 from bot.core.platforms import is_same_platform
 from bot.core.transition import DEFAULT_PLATFORM
 from bot.model.comparison import ComparedImage, Comparison
+from bot.model.contents import Contents
 from bot.model.decision import Transition
+from bot.model.evidence import ScanOutcome, Subject
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.model.trust import Trust
 from bot.pipeline.assess import assess
+from bot.pipeline.enrich import enrich
 from bot.pipeline.judge import World
+from bot.pipeline.look import look_into
 from bot.pipeline.pool import REGISTRIES, SCANS
 from bot.pipeline.verify import verify
 from bot.ports import Registry
@@ -32,6 +36,9 @@ class _Found:
         """Return it as a move from nothing: the two may be of different lines, and each is evidence of its own."""
         return Transition(self.line, None, self.facts.digest, (platform,))
 
+    def on(self, platform: str) -> Subject:
+        return Subject(self.line, self.facts.digest, platform)
+
 
 def compare_images(
     old: ImageReference, new: ImageReference, platform: str | None, world: World, trusts: Sequence[Trust]
@@ -44,17 +51,27 @@ def compare_images(
     before, after = (_find(reference, world) for reference in (old, new))
     world.progress.done()
     platform = platform or common_platform(before.facts, after.facts)
-    moves = tuple(found.alone(platform) for found in (before, after))
+    moves = [each.alone(platform) for each in (before, after)]
     assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
+    subjects = [each.on(platform) for each in (before, after)]
+    inside, not_looked = look_into(subjects, world.registry, REGISTRIES, world.progress)
     verified = verify(moves, trusts, world.verifiers, REGISTRIES, world.progress)
-    evidence = compare(*(assessed.evidence[move].new for move in moves))
-    signatures = [verified.signatures.get(move) for move in moves]
-    scans = (evidence.old or evidence.new, evidence.new)
-    images = [
-        ComparedImage(found.reference, found.facts, scan, signed.new if signed is not None else None)
-        for found, scan, signed in zip((before, after), scans, signatures, strict=True)
-    ]
-    return Comparison(images[0], images[1], platform, evidence, (*assessed.failed, *verified.failed))
+    compared = compare(*(assessed.evidence[move].new for move in moves))
+    evidence = replace(compared, contents=Contents(*(inside[subject] for subject in subjects)))
+    enriched = enrich({moves[1]: evidence}, world.advisories)
+
+    def image(found: _Found, scan: ScanOutcome) -> ComparedImage:
+        signed = verified.signatures.get(found.alone(platform))
+        signature = signed.new if signed is not None else None
+        return ComparedImage(found.reference, found.facts, scan, inside[found.on(platform)], signature)
+
+    return Comparison(
+        old=image(before, compared.old or compared.new),
+        new=image(after, compared.new),
+        platform=platform,
+        evidence=enriched.evidence[moves[1]],
+        failed=tuple(dict.fromkeys((*assessed.failed, *not_looked, *verified.failed, *enriched.failed))),
+    )
 
 
 def common_platform(old: ImageFacts, new: ImageFacts) -> str:

@@ -30,12 +30,26 @@ def look(evidence: Mapping[Transition, Evidence], registry: Registry, pool: Pool
     two for what did.
     """
     wanted = [move for move, found in evidence.items() if found.new != NotScanned(Unscanned.NO_SCANNER)]
-    subjects = list(dict.fromkeys(subject for move in wanted for subject in _first_of(move)))
+    found, failed = look_into((subject for move in wanted for subject in _first_of(move)), registry, pool, progress)
+
+    def known(move: Transition) -> Contents:
+        images = [found[subject] for subject in _first_of(move)]
+        return Contents(images[0] if move.old else None, images[-1])
+
+    more = {move: replace(evidence[move], contents=known(move)) for move in wanted}
+    return Looked({**evidence, **more}, failed)
+
+
+def look_into(
+    images: Iterable[Subject], registry: Registry, pool: Pool, progress: Progress
+) -> tuple[Mapping[Subject, ImageContents | None], tuple[Failed, ...]]:
+    """Return what is in each image, None where that could not be found out, and what broke."""
+    subjects = list(dict.fromkeys(images))
     if not subjects:
-        return Looked(evidence)
+        return {}, ()
     progress.phase("Looking into images", len(subjects))
 
-    def look_into(subject: Subject) -> ImageContents | RegistryError | None:
+    def ask(subject: Subject) -> ImageContents | RegistryError | None:
         try:
             return registry.contents(subject.line, subject.digest, subject.platform)
         except RegistryError as error:
@@ -43,16 +57,10 @@ def look(evidence: Mapping[Transition, Evidence], registry: Registry, pool: Pool
         finally:
             progress.step()
 
-    found = dict(zip(subjects, pool.map(look_into, subjects), strict=True))
+    found = dict(zip(subjects, pool.map(ask, subjects), strict=True))
     progress.done()
-
-    def known(move: Transition) -> Contents:
-        images = [found[subject] for subject in _first_of(move)]
-        old, new = [None, *images] if move.old is None else images
-        return Contents(*(each if isinstance(each, ImageContents) else None for each in (old, new)))
-
-    more = {move: replace(evidence[move], contents=known(move)) for move in wanted}
-    return Looked({**evidence, **more}, tuple(_failures(found)))
+    known = {subject: each if isinstance(each, ImageContents) else None for subject, each in found.items()}
+    return known, tuple(_failures(found))
 
 
 def subjects_on(move: Transition, platform: str) -> list[Subject]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bot.core.compare import count_by_severity, scanner_of
+from bot.core.compare import count_by_severity, distinct, exploited, scanner_of
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
 from bot.model.proposal import ProposedImage
@@ -41,6 +41,7 @@ def evidence_value(move: Transition, evidence: Evidence) -> JsonValue:
         "fixed": counts_of(delta.fixed) if delta is not None else None,
         "introduced": counts_of(delta.introduced) if delta is not None else None,
         "remaining": counts_of(delta.remaining) if delta is not None else None,
+        "known_exploited": _exploited_counts(evidence),
         "scanner": scanner.name if scanner is not None else None,
         "version": scanner.version if scanner is not None else None,
         "database": _built(scanner),
@@ -77,8 +78,9 @@ def scanner_value(scanner: ScannerIdentity | None) -> JsonValue:
     return {"name": scanner.name, "version": scanner.version, "database": _built(scanner)}
 
 
-def finding_value(finding: Finding) -> dict[str, JsonValue]:
-    """Return one vulnerability in one package."""
+def finding_value(finding: Finding, evidence: Evidence) -> dict[str, JsonValue]:
+    """Return one vulnerability in one package, and what lists say of it; null where they could not be asked."""
+    known, scores = evidence.known_exploited, evidence.epss
     return {
         "id": finding.id,
         "package": finding.package,
@@ -87,7 +89,17 @@ def finding_value(finding: Finding) -> dict[str, JsonValue]:
         "fixed_in": finding.fixed_in,
         "severity": finding.severity.word,
         "title": finding.title or None,
+        "exploited": finding.id in known if known is not None else None,
+        "epss": scores.get(finding.id) if scores is not None else None,
     }
+
+
+def _exploited_counts(evidence: Evidence) -> JsonValue:
+    delta, known = evidence.delta, evidence.known_exploited
+    if delta is None or known is None:
+        return None
+    lists = {"fixed": delta.fixed, "introduced": delta.introduced, "remaining": delta.remaining}
+    return {name: distinct(exploited(findings, known)) for name, findings in lists.items()}
 
 
 def _built(scanner: ScannerIdentity | None) -> str | None:

@@ -3,51 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from bot.core.compare import scanner_of
+from bot.core.contents import aspect_changes, becomes_root, origin
+from bot.core.contents import comparison as source_comparison
 from bot.core.trust import spoken
+from bot.core.view.trust import signature_view
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.evidence import Finding, NotScanned, Scan
+from bot.model.contents import Contents, PackageChange
+from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SetAside
 from bot.model.report import SCHEMA
+from bot.model.signature import SignatureOutcome
 from bot.reports._evidence import finding_value, scan_value, scanner_value
 from bot.reports._json import JsonValue, json_text
 from bot.reports.json_document import failed_value
 
 
 def comparison_document(comparison: Comparison) -> str:
-    """Return what `compare --format json` prints; the lists are null where the two cannot be compared."""
-    delta = comparison.evidence.delta
+    """Return what `compare --format json` prints; what is not known is null, and never an empty list."""
+    evidence = comparison.evidence
+    delta, asked = evidence.delta, evidence.asked
     return json_text(
         {
             "schema": SCHEMA,
-            "old": _image(comparison.old, comparison.platform),
-            "new": _image(comparison.new, comparison.platform),
-            "scanner": scanner_value(scanner_of(comparison.evidence)),
-            "fixed": _findings(delta.fixed) if delta is not None else None,
-            "introduced": _findings(delta.introduced) if delta is not None else None,
-            "remaining": _findings(delta.remaining) if delta is not None else None,
+            "old": _image(comparison.old, comparison),
+            "new": _image(comparison.new, comparison),
+            "scanner": scanner_value(scanner_of(evidence)),
+            "lists": {
+                "kev": _day(asked.exploited if asked is not None else None),
+                "epss": _day(asked.scores if asked is not None else None),
+            },
+            "fixed": _findings(delta.fixed, evidence) if delta is not None else None,
+            "introduced": _findings(delta.introduced, evidence) if delta is not None else None,
+            "remaining": _findings(delta.remaining, evidence) if delta is not None else None,
+            "packages": _packages(evidence.packages) if evidence.packages is not None else None,
+            "contents": _contents(evidence.contents),
             "failed": [failed_value(each) for each in comparison.failed],
         }
     )
 
 
-def _image(image: ComparedImage, platform: str) -> JsonValue:
+def _image(image: ComparedImage, comparison: Comparison) -> JsonValue:
     reference, scan, built = image.reference, image.scan, image.built
+    aside = scan.set_aside if isinstance(scan, Scan) else None
     return {
         "reference": str(reference),
         "canonical": reference.repository,
         "tag": reference.tag,
         "digest": image.facts.digest,
         "kind": image.facts.kind.value,
-        "platform": platform,
+        "platform": comparison.platform,
         "platforms": list(image.facts.platforms),
         "created": f"{built:%Y-%m-%dT%H:%M:%SZ}" if built is not None else None,
         "os": scan.os if isinstance(scan, Scan) else None,
         **scan_value(scan),
         "detail": (scan.detail or None) if isinstance(scan, NotScanned) else None,
-        "signature": spoken(image.signature) if image.signature is not None else None,
+        "set_aside": [_set_aside(each, comparison.evidence) for each in aside] if aside is not None else None,
+        "signature": _signature(image.signature) if image.signature is not None else None,
     }
 
 
-def _findings(findings: Iterable[Finding]) -> JsonValue:
-    return [finding_value(each) for each in findings]
+def _signature(outcome: SignatureOutcome) -> JsonValue:
+    return {"state": signature_view(outcome).state.value, "detail": spoken(outcome)}
+
+
+def _findings(findings: Iterable[Finding], evidence: Evidence) -> JsonValue:
+    return [finding_value(each, evidence) for each in findings]
+
+
+def _set_aside(aside: SetAside, evidence: Evidence) -> JsonValue:
+    return {**finding_value(aside.finding, evidence), "why": aside.why, "by": aside.by}
+
+
+def _packages(changes: Iterable[PackageChange]) -> JsonValue:
+    return [
+        {
+            "change": each.change.value,
+            "type": each.type,
+            "name": each.name,
+            "old": list(each.old),
+            "new": list(each.new),
+        }
+        for each in changes
+    ]
+
+
+def _contents(contents: Contents | None) -> JsonValue:
+    """Return in what the images differ beside their packages; null where nobody could look into both."""
+    changes = aspect_changes(contents)
+    if changes is None or contents is None or contents.old is None or contents.new is None:
+        return None
+    sources = source_comparison(contents)
+    return {
+        "aspects": [{"aspect": each.aspect.value, "old": list(each.old), "new": list(each.new)} for each in changes],
+        "becomes_root": becomes_root(contents),
+        "origin": origin(contents).value,
+        "sources": sources.address if sources is not None else None,
+        "old_bytes": contents.old.size,
+        "new_bytes": contents.new.size,
+    }
+
+
+def _day(day: date | None) -> JsonValue:
+    return day.isoformat() if day is not None else None

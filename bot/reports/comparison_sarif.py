@@ -96,7 +96,7 @@ def _result(comparison: Comparison, finding: Finding, state: str | None) -> Sari
         "locations": [location(repository, 1)],
         "partialFingerprints": fingerprint(repository, *key(finding)),
         **({"baselineState": state} if state is not None else {}),
-        "properties": finding_value(finding),
+        "properties": finding_value(finding, comparison.evidence),
     }
 
 

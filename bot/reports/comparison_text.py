@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.core.compare import count_by_severity, distinct, scanner_of
+from bot.core.compare import count_by_severity, distinct, exploited, scanner_of
+from bot.core.contents import Origin, aspect_changes, becomes_root, origin
+from bot.core.contents import comparison as source_comparison
 from bot.core.markdown import console_line
 from bot.core.trust import spoken
+from bot.core.view.contents import BYTES_IN_MB
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.evidence import Delta, Finding, NotScanned, Scan, ScanOutcome, Severity
+from bot.model.contents import Change, Contents, PackageChange
+from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity
 from bot.model.report import Failed
+from bot.reports._effect import effect
 
 MAX_ROWS = 200
 """Findings of one list that are shown; `--format json` has them all."""
-_WIDE = 40
-"""Characters of a package's name or version that push the next column to the right."""
+_WIDE = 60
+"""Characters of a cell that push the next column to the right; the last one may be longer."""
+
+Row = tuple[str, ...]
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -23,7 +31,10 @@ def comparison_text(comparison: Comparison) -> str:
         _image("old", comparison.old),
         _image("new", comparison.new),
         _effect(comparison),
-        _findings(comparison.evidence.delta),
+        _findings(comparison.evidence),
+        _set_aside(comparison.new.scan),
+        _contents(comparison.evidence.contents),
+        _packages(comparison.evidence.packages),
         _scanned(comparison),
         _failed(comparison.failed),
     )
@@ -52,13 +63,7 @@ def _effect(comparison: Comparison) -> Iterator[str]:
     if delta is None:
         yield "What moving changes is not known."
     else:
-        critical = count_by_severity(delta.fixed)[Severity.CRITICAL]
-        yield (
-            f"Moving fixes {distinct(delta.fixed)}"
-            + (f" ({critical} critical)" if critical else "")
-            + f", brings {distinct(delta.introduced)} and leaves {distinct(delta.remaining)}"
-            + " known vulnerabilities."
-        )
+        yield f"Moving {effect(comparison.evidence)}."
     if any(isinstance(image.scan, Scan) for image in (comparison.old, comparison.new)):
         yield f"{'':<8}  {'old':>5}  {'new':>5}"
         for severity in sorted(Severity, reverse=True):
@@ -70,7 +75,8 @@ def _count(outcome: ScanOutcome, severity: Severity) -> str:
     return str(count_by_severity(outcome.findings)[severity]) if isinstance(outcome, Scan) else "?"
 
 
-def _findings(delta: Delta | None) -> Iterator[str]:
+def _findings(evidence: Evidence) -> Iterator[str]:
+    delta = evidence.delta
     if delta is None:
         return
     lists = (("Fixed", delta.fixed), ("New", delta.introduced), ("Remaining", delta.remaining))
@@ -78,27 +84,85 @@ def _findings(delta: Delta | None) -> Iterator[str]:
         if index:
             yield ""
         yield f"{title}: {distinct(findings)}"
-        yield from _rows(findings[:MAX_ROWS])
-        if len(findings) > MAX_ROWS:
-            yield f"  and {len(findings) - MAX_ROWS} more rows"
+        yield from _table([_finding(each, evidence) for each in findings])
 
 
-def _rows(findings: Sequence[Finding]) -> Iterator[str]:
-    rows = [
-        (
-            finding.severity.word,
-            console_line(finding.id),
-            console_line(finding.package, _WIDE),
-            console_line(finding.installed, _WIDE),
-            f"fixed in {console_line(finding.fixed_in, _WIDE)}" if finding.fixed_in else "no fix",
-            console_line(finding.title),
+def _finding(finding: Finding, evidence: Evidence) -> Row:
+    score = evidence.epss.get(finding.id) if evidence.epss is not None else None
+    marks = (
+        "known exploited" if exploited([finding], evidence.known_exploited) else "",
+        f"EPSS {score:.1%}" if score is not None else "",
+    )
+    return (
+        finding.severity.word,
+        finding.id,
+        finding.package,
+        finding.installed,
+        f"fixed in {finding.fixed_in}" if finding.fixed_in else "no fix",
+        ", ".join(filter(None, marks)),
+        finding.title,
+    )
+
+
+def _set_aside(outcome: ScanOutcome) -> Iterator[str]:
+    """Say what of the new image somebody answers for."""
+    aside = outcome.set_aside if isinstance(outcome, Scan) else ()
+    if aside:
+        yield f"Set aside: {distinct(each.finding for each in aside)}, counted nowhere"
+        yield from _table(
+            [(each.finding.severity.word, each.finding.id, each.finding.package, each.why, each.by) for each in aside]
         )
-        for finding in findings
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+
+
+_SAID_OF_ORIGIN: dict[Origin, str] = {
+    Origin.REBUILT: "built anew from the same state of its source, by its own labels",
+    Origin.CHANGED: "built from another state of its source, by its own labels",
+    Origin.MOVED: "built from another source, by its own labels",
+    Origin.UNKNOWN: "",
+}
+
+
+def _contents(contents: Contents | None) -> Iterator[str]:
+    """Say how the images start, and what they were built from."""
+    changes = aspect_changes(contents)
+    if changes is None or contents is None or contents.old is None or contents.new is None:
+        return
+    yield "What is in them"
+    if becomes_root(contents):
+        yield "  The new image starts as root, which the old one does not."
+    yield from _table([(each.aspect.value, _listed(each.old), "→", _listed(each.new)) for each in changes])
+    sources, said = source_comparison(contents), _SAID_OF_ORIGIN[origin(contents)]
+    if said:
+        yield f"  {said}" + (f": {sources.address}" if sources is not None else "")
+    yield f"  {contents.old.size / BYTES_IN_MB:.1f} → {contents.new.size / BYTES_IN_MB:.1f} MB to pull"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " ".join(words) or "none"
+
+
+def _packages(changes: Sequence[PackageChange] | None) -> Iterator[str]:
+    if changes:
+        counted = Counter(each.change for each in changes)
+        yield f"Packages: {', '.join(f'{counted[change]} {change}' for change in Change if counted[change])}"
+        rows = ((each.change.value, each.name, _listed(each.old), "→", _listed(each.new)) for each in changes)
+        yield from _table(list(rows))
+
+
+def _cells(*texts: str) -> Row:
+    *first, last = texts
+    return (*(console_line(text, _WIDE) for text in first), console_line(last))
+
+
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield rows with their columns below each other; texts from outside are made safe here."""
+    shown = [_cells(*row) for row in rows[:MAX_ROWS]]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width)
         yield f"  {'  '.join(cells)}".rstrip()
+    if len(rows) > MAX_ROWS:
+        yield f"  and {len(rows) - MAX_ROWS} more rows"
 
 
 def _scanned(comparison: Comparison) -> Iterator[str]:
@@ -107,6 +171,11 @@ def _scanned(comparison: Comparison) -> Iterator[str]:
         by = f"{scanner.name} {scanner.version}"
         of = f" with its database of {scanner.database:%Y-%m-%d %H:%M} UTC" if scanner.database else ""
         yield console_line(f"Scanned for {comparison.platform} by {by}{of}.")
+    asked = comparison.evidence.asked
+    if asked is not None:
+        lists = (("CISA's list of what is exploited", asked.exploited), ("FIRST's list of EPSS", asked.scores))
+        yield from (f"{name} is of {day}." for name, day in lists if day is not None)
+        yield from (f"The list `{listing}` could not be read." for listing in sorted(asked.unread))
 
 
 def why_not(outcome: ScanOutcome) -> str | None:

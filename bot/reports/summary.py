@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from bot.core.markdown import Text, linked
+from bot.core.markdown import Text, linked, without_commands
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.model.reference import ImageReference
@@ -42,7 +42,7 @@ def _fitted(lines: Iterable[str]) -> str | None:
         if size > MAX_BYTES:
             return None
         taken.append(line)
-    return _BLANK_LINES.sub("\n\n", "\n".join(taken)).strip()
+    return without_commands(_BLANK_LINES.sub("\n\n", "\n".join(taken)).strip())
 
 
 def _sections(report: RunReport, rows: int) -> Iterator[str]:

@@ -165,8 +165,7 @@ def comparing_world(
     """Return what a comparison of two images needs, and who is trusted to sign them.
 
     Whoever compares wants a scan: without scanners in the config whatever is installed scans, and nobody else is told
-    anything. Raises UsageError when
-    one of `hosts` is no registry of the config.
+    anything. Raises UsageError when one of `hosts` is no registry of the config.
     """
     from bot.settings import AutoSettings
 

@@ -58,7 +58,7 @@ def test_the_text_says_what_was_compared_and_what_moving_changes(compare):
     assert (code, err) == (0, "")
     assert f"old  {PYTHON}@{old}\n     digest       {old}\n     platforms    linux/amd64, linux/arm64\n" in out
     assert f"new  {PYTHON}\n     digest       {new}\n" in out
-    assert "Moving fixes 1, brings 1 and leaves 1 known vulnerabilities.\n" in out
+    assert "Moving fixes 1, 1 new, 1 remain.\n" in out
     assert "high          2      2\n" in out
     assert "Fixed: 1\n  high  CVE-2026-0001  bash  5.2-1  fixed in 5.3-1  made for tests\n" in out
     assert "New: 1\n  high  CVE-2026-0003  tar  5.2-1  fixed in 5.3-1" in out
@@ -189,16 +189,17 @@ def test_who_signed_is_said_of_each_image_that_somebody_is_trusted_for(compare, 
     loopback.store.tag("library/python", new.digest.replace(":", "-"), referrers_index([made], kind=None))
     more = f"scanners: [{{kind: grype, binary: {stand.program}}}]\ntrust: [{{image: '**', keys: [team.pub]}}]\n"
     document = json.loads(compare("--format", "json", more=more)[1])
-    assert document["old"]["signature"] == "it has no signature"
-    assert document["new"]["signature"].startswith("signed by team.pub")
+    assert document["old"]["signature"] == {"state": "unsigned", "detail": "it has no signature"}
+    assert document["new"]["signature"]["state"] == "signed"
+    assert document["new"]["signature"]["detail"].startswith("signed by team.pub")
     assert "signature    it has no signature" in compare(more=more)[1]
-    assert "The new image: `signed by team.pub" in compare("--format", "markdown", more=more)[1]
+    assert "- The new image: signed by `team.pub" in compare("--format", "markdown", more=more)[1]
 
 
 def test_without_scanners_in_the_config_whatever_is_installed_scans(compare, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
-    assert "Moving fixes 1, brings 1 and leaves 1 known vulnerabilities." in compare(more="")[1]
+    assert "Moving fixes 1, 1 new, 1 remain." in compare(more="")[1]
 
 
 @pytest.mark.real("trivy")
@@ -217,5 +218,5 @@ def test_the_real_trivy_says_what_the_rebuild_of_an_image_fixed(basebump, tmp_pa
         named = (f"{PYTHON}@{library.python.last_month}", PYTHON)
         code, out, err = basebump("compare", *named, "--config", path)
     assert (code, err) == (0, ""), out
-    assert "Moving fixes 3 (1 critical), brings 0 and leaves 1 known vulnerabilities." in out
+    assert "Moving fixes 3 (1 critical), 0 new, 1 remain." in out
     assert "by trivy" in out

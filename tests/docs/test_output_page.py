@@ -13,11 +13,13 @@ from bot.cli.outputs import FORMATS
 from bot.core.compare import compare
 from bot.formats._syntax.places import Place
 from bot.model.comparison import ComparedImage, Comparison
+from bot.model.contents import Contents, ImageConfig, ImageContents, Package
 from bot.model.decision import Transition
 from bot.model.image import ImageFacts, Kind
 from bot.model.proposal import ProposedImage
 from bot.model.reference import Digest, ImageReference, Line
 from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.signature import Scheme, Signed, Signer
 from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Role, Stage, Status
 from bot.reports.comparison_document import comparison_document
@@ -85,11 +87,16 @@ def test_the_page_has_the_keys_of_resolve():
 
 def test_the_page_has_the_keys_of_compare():
     facts = ImageFacts(DIGEST, Kind.INDEX, ("linux/amd64",), None, None, None, None, None)
-    images = [ComparedImage(ImageReference.parse("node:22"), facts, each) for each in (scan(finding("CVE-1")), scan())]
-    evidence = compare(images[0].scan, images[1].scan)
+    old, new = scan(finding("CVE-1"), packages=(Package("debian", "tar", "1"),)), scan(packages=())
+    signed = Signed(Signer(Scheme.COSIGN_KEY, "team.pub"))
+    images = [ComparedImage(ImageReference.parse("node:22"), facts, each, signature=signed) for each in (old, new)]
+    inside = [ImageContents(DIGEST, ImageConfig(user), 1) for user in ("app", "root")]
+    evidence = replace(compare(old, new), contents=Contents(*inside))
     document = json.loads(comparison_document(Comparison(*images, "linux/amd64", evidence)))
     assert list(document) == keys_under("## `compare`")
     assert list(document["old"]) == keys_under("### A compared image")
+    assert list(document["contents"]) == keys_under("### What is in both")
     assert list(document["fixed"][0]) == keys_under("### A finding")
-    for value in (document["old"]["counts"], document["scanner"]):
+    shapes = [document[key] for key in ("scanner", "lists")] + [document["old"][key] for key in ("counts", "signature")]
+    for value in (*shapes, document["packages"][0], document["contents"]["aspects"][0]):
         assert f"`{{{', '.join(value)}}}`" in PAGE

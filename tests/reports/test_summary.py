@@ -65,6 +65,12 @@ def test_nothing_from_outside_acts():
     }
 
 
+def test_no_line_is_a_command_of_a_ci_service_that_shows_it():
+    shown = report_markdown(hostile_report())
+    assert "##[" not in shown
+    assert not [line for line in shown.splitlines() if line.startswith("::")]
+
+
 def test_every_row_of_a_table_has_all_its_cells():
     lines = report_markdown(hostile_report()).splitlines()
     rows = [line for line in lines if line.startswith("| ")]

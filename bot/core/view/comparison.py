@@ -8,8 +8,10 @@ from bot.core.compare import scanner_of
 from bot.core.markdown import Text
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
-from bot.core.trust import spoken
+from bot.core.view.contents import ContentsView, PackagesView, contents_view, packages_view
 from bot.core.view.scans import DeltaView, ScanView, delta_view, scan_view
+from bot.core.view.trust import SignatureView, signature_view
+from bot.model.advisory import Asked, Listing
 from bot.model.comparison import ComparedImage, Comparison
 
 VERSION = 1
@@ -28,8 +30,8 @@ class ComparedView:
     """Of an index all of them."""
     built: Text | None
     """The day it was built, as the image says."""
-    signature: Text | None
-    """Who signed it, or why that is not known; None where nobody is trusted to."""
+    signature: SignatureView | None
+    """None where nobody is trusted to sign it."""
     scan: ScanView
 
 
@@ -43,26 +45,40 @@ class ComparisonView:
     platform: Text
     """On which both were scanned."""
     delta: DeltaView | None
+    packages: PackagesView | None
+    """None where nobody lists what is in both images."""
+    contents: ContentsView | None
+    """None where nobody could look into both images."""
     scanner: Text | None
     scanner_version: Text | None
     database: Text | None
     """The day the scanner's database was built."""
+    exploited_list: Text | None
+    """As in `ProposalView`, and so are the next two."""
+    is_exploited_unknown: bool
+    epss_list: Text | None
     failed: tuple[Text, ...]
     """What basebump could not do."""
 
 
 def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
     """Return the view of one comparison; each list has at most `rows` rows."""
-    delta, scanner = comparison.evidence.delta, scanner_of(comparison.evidence)
+    evidence, scanner = comparison.evidence, scanner_of(comparison.evidence)
+    asked = evidence.asked or Asked()
     return ComparisonView(
         version=VERSION,
         old=_image(comparison.old, rows),
         new=_image(comparison.new, rows),
         platform=Text(comparison.platform),
-        delta=delta_view(delta, comparison.evidence, rows) if delta is not None else None,
+        delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
+        packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
+        contents=contents_view(evidence.contents),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
+        exploited_list=Text(f"{asked.exploited}") if asked.exploited else None,
+        is_exploited_unknown=Listing.KEV in asked.unread,
+        epss_list=Text(f"{asked.scores}") if asked.scores else None,
         failed=tuple(Text(f"{each.subject}: {each.error}", MAX_NOTE) for each in comparison.failed),
     )
 
@@ -74,6 +90,6 @@ def _image(image: ComparedImage, rows: int) -> ComparedView:
         digest=Text(image.facts.digest),
         platforms=tuple(Text(platform) for platform in image.facts.platforms),
         built=Text(f"{image.built:%Y-%m-%d}") if image.built else None,
-        signature=Text(spoken(image.signature), MAX_NOTE) if image.signature is not None else None,
-        scan=scan_view(image.scan, None, rows),
+        signature=signature_view(image.signature) if image.signature is not None else None,
+        scan=scan_view(image.scan, image.contents, rows),
     )

@@ -75,13 +75,13 @@ class TrustView:
 
 def trust_view(found: Signatures) -> TrustView:
     return TrustView(
-        old=_signature_view(found.old) if found.old is not None else None,
-        new=_signature_view(found.new),
+        old=signature_view(found.old) if found.old is not None else None,
+        new=signature_view(found.new),
         is_unchanged=found.old == found.new,
     )
 
 
-def _signature_view(outcome: SignatureOutcome) -> SignatureView:
+def signature_view(outcome: SignatureOutcome) -> SignatureView:
     match outcome:
         case Signed(signer=signer, statement=statement):
             return SignatureView(

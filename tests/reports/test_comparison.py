@@ -1,0 +1,167 @@
+"""What is said of two images that somebody compares, in every format."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from markdown_it import MarkdownIt
+from support.reports import HOSTILE
+from support.sarif import read_sarif
+from support.values import digest, finding, scan
+
+from bot import resources
+from bot.core.compare import compare
+from bot.core.render import render_comparison
+from bot.core.view.comparison import comparison_view
+from bot.model.advisory import Asked, Listing
+from bot.model.comparison import ComparedImage, Comparison
+from bot.model.contents import Contents, ImageConfig, ImageContents, Package
+from bot.model.evidence import NotScanned, SetAside, Severity, Unscanned
+from bot.model.image import ImageFacts, Kind
+from bot.model.reference import ImageReference
+from bot.model.signature import BadSignature, Flaw
+from bot.reports.comparison_document import comparison_document
+from bot.reports.comparison_sarif import comparison_sarif
+from bot.reports.comparison_text import MAX_ROWS, comparison_text
+
+CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
+TEMPLATE = resources.behind_macros(resources.template("compare.md.j2"))
+
+
+def comparison(old=None, new=None, contents=None, signature=None, **evidence) -> Comparison:
+    """Compare an image that has both with one that has the second alone, or what a test says."""
+    scans = (old or scan(CRITICAL, HIGH), new or scan(HIGH))
+    known = replace(compare(*scans), contents=contents, **evidence)
+    images = (
+        ComparedImage(ImageReference.parse(name), facts(name), each, signature=signature)
+        for name, each in zip(("node:22", "node:24"), (known.old, known.new), strict=True)
+    )
+    return Comparison(*images, "linux/amd64", known)
+
+
+def facts(name: str) -> ImageFacts:
+    built = datetime(2026, 11, 1, tzinfo=UTC)
+    return ImageFacts(digest(name), Kind.INDEX, ("linux/amd64",), built, None, None, None, None)
+
+
+def markdown(compared: Comparison, limit: int = 65_000) -> str:
+    return render_comparison(TEMPLATE, lambda rows: comparison_view(compared, rows), limit)
+
+
+def inside(user: str, revision: str, size: int) -> ImageContents:
+    config = ImageConfig(user, environment=("PATH", f"OF_{user}"))
+    return ImageContents(digest("inside"), config, size, source="https://github.com/acme/web", revision=revision)
+
+
+def test_packages_and_how_an_image_starts_are_said():
+    old = scan(CRITICAL, packages=(Package("debian", "tar", "1"), Package("debian", "bash", "2")))
+    new = scan(packages=(Package("debian", "tar", "2"),))
+    contents = Contents(inside("app", "a" * 40, 7_000_000), inside("root", "b" * 40, 8_000_000))
+    text = comparison_text(comparison(old, new, contents))
+    assert "Packages: 1 removed, 1 upgraded\n  removed   bash  2  →  none\n  upgraded  tar   1  →  2" in text
+    assert "The new image starts as root, which the old one does not." in text
+    assert "  user         app     →  root\n  environment  OF_app  →  OF_root\n" in text
+    assert f"https://github.com/acme/web/compare/{'a' * 40}...{'b' * 40}" in text
+    assert "  7.0 → 8.0 MB to pull" in text
+    shown = markdown(comparison(old, new, contents))
+    assert "> **The new image starts as root**" in shown
+    assert "<details><summary>Packages: 1 upgraded, 1 removed</summary>" in shown
+
+
+def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
+    asked = Asked(date(2026, 11, 24), date(2026, 11, 25))
+    listed = comparison(known_exploited=frozenset({CRITICAL.id}), epss={CRITICAL.id: 0.913}, asked=asked)
+    text = comparison_text(listed)
+    assert "Moving fixes 1 (1 critical, 1 known exploited), 0 new, 1 remain." in text
+    assert "fixed in 2  known exploited, EPSS 91.3%" in text
+    assert "CISA's list of what is exploited is of 2026-11-24." in text
+    document = json.loads(comparison_document(listed))
+    assert [(each["exploited"], each["epss"]) for each in document["fixed"]] == [(True, 0.913)]
+    assert [(each["exploited"], each["epss"]) for each in document["remaining"]] == [(False, None)]
+    assert document["lists"] == {"kev": "2026-11-24", "epss": "2026-11-25"}
+    assert "critical, **known exploited** | 91.3 % |" in markdown(listed)
+
+
+def test_a_list_that_could_not_be_read_makes_that_unknown_and_not_false():
+    unread = comparison(asked=Asked(unread=frozenset({Listing.KEV})))
+    assert "The list `kev` could not be read." in comparison_text(unread)
+    assert json.loads(comparison_document(unread))["fixed"][0]["exploited"] is None
+    assert "Whether any of it is known to be exploited could not be looked up." in markdown(unread)
+
+
+def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
+    new = replace(scan(HIGH), set_aside=(SetAside(CRITICAL, "not affected", "acme's VEX"),))
+    aside = comparison(new=new)
+    text = comparison_text(aside)
+    assert "Set aside: 1, counted nowhere\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
+    document = json.loads(comparison_document(aside))
+    assert [(each["id"], each["by"]) for each in document["new"]["set_aside"]] == [(CRITICAL.id, "acme's VEX")]
+    assert document["new"]["counts"]["critical"] == 0
+    assert "<details><summary>Set aside: 1, which is counted nowhere</summary>" in markdown(aside)
+
+
+@pytest.mark.parametrize("why", Unscanned)
+def test_what_was_not_scanned_is_said_and_never_a_number(why):
+    unknown = comparison(old=NotScanned(why, "a detail"))
+    text = comparison_text(unknown)
+    assert "What moving changes is not known." in text
+    assert f"not scanned  {why.sentence}: a detail" in text
+    assert "high          ?      1" in text
+    document = json.loads(comparison_document(unknown))
+    assert [document["old"][key] for key in ("state", "counts", "detail")] == [why.value, None, "a detail"]
+    assert [document[key] for key in ("fixed", "introduced", "remaining", "packages")] == [None] * 4
+    assert f"> **Not scanned:** the old image: {why.sentence}." in markdown(unknown)
+    (run,) = read_sarif(comparison_sarif(unknown))
+    assert [result.get("baselineState") for result in run["results"]] == [None]
+
+
+def test_scans_with_two_databases_are_not_compared():
+    other = replace(scan().scanner, database=datetime(2026, 1, 2, tzinfo=UTC))
+    document = json.loads(comparison_document(comparison(new=scan(HIGH, scanner=other))))
+    assert document["old"]["state"] == "different-database"
+    assert document["fixed"] is None
+
+
+def test_long_lists_are_cut_and_say_so():
+    many = scan(*(finding(f"CVE-1900-{number:04}") for number in range(MAX_ROWS + 7)))
+    assert "  and 7 more rows" in comparison_text(comparison(old=many, new=scan()))
+    cut = markdown(comparison(old=many, new=scan()), 8_000)
+    assert len(cut) <= 8_000
+    assert " more rows do not fit here." in cut
+
+
+def hostile() -> Comparison:
+    bad = finding(HOSTILE, package=HOSTILE, installed=HOSTILE, fixed_in=HOSTILE, title=HOSTILE)
+    listed = (Package(HOSTILE, HOSTILE, HOSTILE),)
+    new = replace(scan(bad, packages=listed), set_aside=(SetAside(bad, HOSTILE, HOSTILE),), os=HOSTILE)
+    contents = Contents(inside("a", "a" * 40, 1), replace(inside(HOSTILE, HOSTILE, 1), source=HOSTILE))
+    return comparison(scan(HIGH, packages=()), new, contents, BadSignature(Flaw.BROKEN, HOSTILE))
+
+
+def test_nothing_from_outside_acts_on_a_terminal():
+    text = comparison_text(hostile())
+    assert "\x1b" not in text
+    assert "##[" not in text
+    assert not [line for line in text.splitlines() if line.startswith("::")]
+    assert comparison_document(hostile()).isascii()
+
+
+def test_nothing_from_outside_acts_in_markdown():
+    tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(markdown(hostile()))
+    inline = [each for token in tokens for each in (token.children or ())]
+    allowed = {"text", "code_inline", "strong_open", "strong_close", "softbreak", "link_open", "link_close"}
+    assert {each.type for each in inline} <= allowed
+    links = {each.attrGet("href") for each in inline if each.type == "link_open"}
+    assert links == {"https://nvd.nist.gov/vuln/detail/CVE-1900-0002"}
+    assert not [each for each in inline if each.type == "text" and ("@" in each.content or "evil" in each.content)]
+
+
+def test_nothing_from_outside_acts_in_sarif():
+    text = comparison_sarif(hostile())
+    (run,) = read_sarif(text)
+    assert text.isascii()
+    for said in (*run["results"], *run["invocations"][0]["toolExecutionNotifications"]):
+        assert not set(said["message"]["text"]) & set("[]{}\\\n\x1b")
