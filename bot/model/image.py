@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
+from bot.model.contents import ImageContents
 from bot.model.history import Sighting
 from bot.model.reference import Digest, Line
 from bot.model.vocabulary import Reason
@@ -67,6 +68,8 @@ class Kept:
     manifest: Manifest
     repositories: frozenset[str]
     """Canonical: under whose names; what one of them has another may not have."""
+    contents: Mapping[str, ImageContents] = field(default_factory=dict)
+    """By platform: what is in its images, as far as somebody looked into them."""
 
 
 @dataclass(frozen=True, slots=True)

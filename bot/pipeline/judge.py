@@ -85,7 +85,7 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     updates = [each for places in decisions for each in places if isinstance(each, Update)]
     moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
     assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
-    looked = look(assessed.evidence, world.registry, REGISTRIES, world.progress)
+    looked = look(assessed.evidence, world.registry, world.memory, REGISTRIES, world.progress)
     verified = verify(moves, rulebook.trust, world.verifiers, REGISTRIES, world.progress)
     evidence = {
         move: replace(found, signatures=verified.signatures.get(move)) for move, found in looked.evidence.items()

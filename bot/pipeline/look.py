@@ -9,10 +9,12 @@ from bot.model.contents import Contents, ImageContents
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
 from bot.model.evidence import Evidence, NotScanned, Subject, Unscanned
+from bot.model.image import Kept
+from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.pipeline.pool import Pool
-from bot.ports import Progress, Registry
+from bot.ports import Memory, Progress, Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +25,42 @@ class Looked:
     failed: tuple[Failed, ...] = ()
 
 
-def look(evidence: Mapping[Transition, Evidence], registry: Registry, pool: Pool, progress: Progress) -> Looked:
-    """Look into each distinct image once, which costs a manifest and a config of each.
+def look(
+    evidence: Mapping[Transition, Evidence], registry: Registry, memory: Memory, pool: Pool, progress: Progress
+) -> Looked:
+    """Look into each distinct image once; that costs a manifest and a config, unless it is remembered.
 
     Where nobody scans an image nobody looks into it: without a scanner a run asks one thing for what did not move, and
-    two for what did.
+    two for what did. Raises StateError when the memory cannot be read.
     """
     wanted = [move for move, found in evidence.items() if found.new != NotScanned(Unscanned.NO_SCANNER)]
-    found, failed = look_into((subject for move in wanted for subject in _first_of(move)), registry, pool, progress)
+    subjects = dict.fromkeys(subject for move in wanted for subject in _first_of(move))
+    kept = memory.manifests({subject.digest for subject in subjects}) if subjects else {}
+    known = {subject: found for subject in subjects if (found := _remembered(subject, kept)) is not None}
+    asked, failed = look_into((subject for subject in subjects if subject not in known), registry, pool, progress)
+    memory.keep(_with_contents(asked, kept))
+    contents = {**asked, **known}
 
-    def known(move: Transition) -> Contents:
-        images = [found[subject] for subject in _first_of(move)]
+    def inside(move: Transition) -> Contents:
+        images = [contents[subject] for subject in _first_of(move)]
         return Contents(images[0] if move.old else None, images[-1])
 
-    more = {move: replace(evidence[move], contents=known(move)) for move in wanted}
+    more = {move: replace(evidence[move], contents=inside(move)) for move in wanted}
     return Looked({**evidence, **more}, failed)
+
+
+def _remembered(subject: Subject, kept: Mapping[Digest, Kept]) -> ImageContents | None:
+    return kept[subject.digest].contents.get(subject.platform) if subject.digest in kept else None
+
+
+def _with_contents(asked: Mapping[Subject, ImageContents | None], kept: Mapping[Digest, Kept]) -> list[Kept]:
+    """Return what is kept of digests, with what was found in their images."""
+    more: dict[Digest, Kept] = {}
+    for subject, inside in asked.items():
+        before = more.get(subject.digest) or kept.get(subject.digest)
+        if inside is not None and before is not None:
+            more[subject.digest] = replace(before, contents={**before.contents, subject.platform: inside})
+    return list(more.values())
 
 
 def look_into(

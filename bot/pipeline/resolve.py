@@ -141,8 +141,8 @@ class _Asking:
         for digest, repository in self.fetched:
             names[digest].add(repository)
         for (digest, _), manifest in self.fetched.items():
-            before = self.kept[digest].repositories if digest in self.kept else ()
-            yield Kept(manifest, frozenset(names[digest].union(before)))
+            before = self.kept.get(digest) or Kept(manifest, frozenset())
+            yield replace(before, repositories=before.repositories | names[digest])
 
     def _current(self, line: Line, held: set[Digest | None]) -> tuple[Digest, Manifest | None]:
         """Return what the line points to, and what is behind it where that came along.

@@ -8,6 +8,7 @@ from datetime import date
 from bot.core.compare import scanner_of
 from bot.core.contents import aspect_changes, becomes_root, origin
 from bot.core.contents import comparison as source_comparison
+from bot.core.rollback import rollback
 from bot.core.trust import spoken
 from bot.core.view.trust import signature_view
 from bot.model.comparison import ComparedImage, Comparison
@@ -37,6 +38,7 @@ def comparison_document(comparison: Comparison) -> str:
             "fixed": _findings(delta.fixed, evidence) if delta is not None else None,
             "introduced": _findings(delta.introduced, evidence) if delta is not None else None,
             "remaining": _findings(delta.remaining, evidence) if delta is not None else None,
+            "rollback": rollback(evidence) or None,
             "packages": _packages(evidence.packages) if evidence.packages is not None else None,
             "contents": _contents(evidence.contents),
             "failed": [failed_value(each) for each in comparison.failed],

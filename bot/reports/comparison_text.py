@@ -9,6 +9,7 @@ from bot.core.compare import count_by_severity, distinct, exploited, scanner_of
 from bot.core.contents import Origin, aspect_changes, becomes_root, origin
 from bot.core.contents import comparison as source_comparison
 from bot.core.markdown import console_line
+from bot.core.rollback import rollback
 from bot.core.trust import spoken
 from bot.core.view.contents import BYTES_IN_MB
 from bot.model.comparison import ComparedImage, Comparison
@@ -69,6 +70,9 @@ def _effect(comparison: Comparison) -> Iterator[str]:
         for severity in sorted(Severity, reverse=True):
             counts = (_count(image.scan, severity) for image in (comparison.old, comparison.new))
             yield f"{severity.word:<8}  {'  '.join(f'{count:>5}' for count in counts)}"
+    back = rollback(comparison.evidence)
+    if back:
+        yield f"This is a rollback, which `run` refuses: {console_line(back)}."
 
 
 def _count(outcome: ScanOutcome, severity: Severity) -> str:

@@ -165,3 +165,15 @@ def test_nothing_from_outside_acts_in_sarif():
     assert text.isascii()
     for said in (*run["results"], *run["invocations"][0]["toolExecutionNotifications"]):
         assert not set(said["message"]["text"]) & set("[]{}\\\n\x1b")
+
+
+def test_a_rollback_is_an_alarm_in_every_format():
+    newer, older = (Package("debian", "libssl3", version, "openssl") for version in ("3.0.15", "3.0.11"))
+    back = comparison(scan(packages=(newer,)), scan(CRITICAL, packages=(older,)))
+    said = f"libssl3 goes back from 3.0.15 to 3.0.11, which brings {CRITICAL.id}"
+    assert f"This is a rollback, which `run` refuses: {said}." in comparison_text(back)
+    assert f"> **This is a rollback**, which `basebump run` refuses: `{said}`" in markdown(back)
+    assert json.loads(comparison_document(back))["rollback"] == said
+    onward = comparison(scan(packages=(older,)), scan(packages=(newer,)))
+    assert json.loads(comparison_document(onward))["rollback"] is None
+    assert "rollback" not in comparison_text(onward) + markdown(onward)

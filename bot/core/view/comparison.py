@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bot.core.compare import scanner_of
 from bot.core.markdown import Text
 from bot.core.notes import MAX_NOTE
+from bot.core.rollback import rollback
 from bot.core.transition import short
 from bot.core.view.contents import ContentsView, PackagesView, contents_view, packages_view
 from bot.core.view.scans import DeltaView, ScanView, delta_view, scan_view
@@ -45,6 +46,8 @@ class ComparisonView:
     platform: Text
     """On which both were scanned."""
     delta: DeltaView | None
+    rollback: Text | None
+    """Which packages are older in the newer image, and what that brings; None where none is, or nobody knows."""
     packages: PackagesView | None
     """None where nobody lists what is in both images."""
     contents: ContentsView | None
@@ -64,13 +67,14 @@ class ComparisonView:
 def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
     """Return the view of one comparison; each list has at most `rows` rows."""
     evidence, scanner = comparison.evidence, scanner_of(comparison.evidence)
-    asked = evidence.asked or Asked()
+    asked, back = evidence.asked or Asked(), rollback(evidence)
     return ComparisonView(
         version=VERSION,
         old=_image(comparison.old, rows),
         new=_image(comparison.new, rows),
         platform=Text(comparison.platform),
         delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
+        rollback=Text(back, MAX_NOTE) if back else None,
         packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
         contents=contents_view(evidence.contents),
         scanner=Text(scanner.name) if scanner else None,
