@@ -125,6 +125,8 @@ def test_an_image_compared_with_itself_changes_nothing(compare):
     document = json.loads(compare("--format", "json", named=(PYTHON, PYTHON))[1])
     assert (document["fixed"], document["introduced"]) == ([], [])
     assert len(document["remaining"]) == 2
+    assert "Both are the same image.\n" in compare(named=(PYTHON, PYTHON))[1]
+    assert "** Both are the same image.\n" in compare("--format", "markdown", named=(PYTHON, PYTHON))[1]
 
 
 def test_another_platform_is_asked_for(compare, stand):

@@ -86,6 +86,21 @@ def test_an_export_that_cannot_work_is_wrong_usage_before_anybody_is_asked(scan,
     assert not loopback.registry.served
 
 
+@pytest.mark.parametrize("said", ["report.json", "reports/report.json"])
+def test_no_link_in_a_checkout_leads_an_export_elsewhere(scan, tmp_path, monkeypatch, said):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "report.json").write_text("kept")
+    (tmp_path / "checkout").mkdir()
+    monkeypatch.chdir(tmp_path / "checkout")
+    (tmp_path / "checkout" / "report.json").symlink_to(outside / "report.json")
+    (tmp_path / "checkout" / "reports").symlink_to(outside)
+    code, _, err = scan("--export", f"json={said}")
+    assert code == 2
+    assert "name the file itself" in err
+    assert (outside / "report.json").read_text() == "kept"
+
+
 def test_two_exports_into_one_file_are_wrong_usage(scan, tmp_path):
     code, _, err = scan("--export", f"json={tmp_path}/a", "--export", f"text={tmp_path}/./a")
     assert code == 2
@@ -93,12 +108,10 @@ def test_two_exports_into_one_file_are_wrong_usage(scan, tmp_path):
 
 
 def test_an_export_that_cannot_be_written_is_exit_1_and_costs_no_other(scan, tmp_path):
-    full = tmp_path / "full"
-    full.symlink_to("/dev/full")
-    code, out, err = scan("--export", f"json={full}", "--export", f"jsonl={tmp_path / 'lines'}")
+    code, out, err = scan("--export", "json=/dev/full", "--export", f"jsonl={tmp_path / 'lines'}")
     assert code == 1
     assert "1 update" in out
-    assert f"{full} could not be written as json: No space left on device" in err
+    assert "/dev/full could not be written as json: No space left on device" in err
     assert (tmp_path / "lines").read_text()
 
 

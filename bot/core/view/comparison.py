@@ -42,6 +42,8 @@ class ComparisonView:
     version: int
     old: ComparedView
     new: ComparedView
+    is_same: bool
+    """Whether both names lead to one image."""
     platform: Text
     """On which both were scanned."""
     delta: DeltaView | None
@@ -69,6 +71,7 @@ def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
         version=VERSION,
         old=_image(comparison.old, rows),
         new=_image(comparison.new, rows),
+        is_same=comparison.is_same,
         platform=Text(comparison.platform),
         delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
