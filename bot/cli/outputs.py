@@ -43,7 +43,15 @@ def _parsed(said: str) -> Export:
         raise click.BadParameter(f"{path.parent} is no folder: make it before")
     if path.is_dir():
         raise click.BadParameter(f"{path} is a folder: name a file in it")
+    if _leads_elsewhere(path):
+        raise click.BadParameter(f"{path} is a link, or in one: name the file itself")
     return Export(word, path)
+
+
+def _leads_elsewhere(path: Path) -> bool:
+    """Say whether writing to `path` would write somewhere else: a scanned checkout may hold links that others made."""
+    own = () if path.is_absolute() else path.parents
+    return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *own))
 
 
 def deliver(render: Render, output_format: str, exports: Sequence[Export]) -> bool:

@@ -48,3 +48,8 @@ class Comparison:
     """On which both were scanned."""
     evidence: Evidence
     failed: tuple[Failed, ...] = ()
+
+    @property
+    def is_same(self) -> bool:
+        """Whether both names lead to one image."""
+        return self.old.facts.digest == self.new.facts.digest

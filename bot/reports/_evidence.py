@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bot.core.compare import count_by_severity, distinct, exploited, scanner_of
+from bot.core.trust import spoken
+from bot.core.view.trust import signature_view
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
 from bot.model.proposal import ProposedImage
 from bot.model.reference import Line
 from bot.model.report import Verdict
+from bot.model.signature import SignatureOutcome, Signatures
 from bot.reports._json import JsonValue
 
 SCANNED = "scanned"
@@ -36,8 +39,8 @@ def evidence_value(move: Transition, evidence: Evidence) -> JsonValue:
     delta, scanner = evidence.delta, scanner_of(evidence)
     return {
         "platforms": list(move.platforms),
-        "old": scan_value(evidence.old) if evidence.old is not None else None,
-        "new": scan_value(evidence.new),
+        **_scans(evidence),
+        "by_platform": {on: _scans(found) for on, found in evidence.by_platform.items()} or None,
         "fixed": counts_of(delta.fixed) if delta is not None else None,
         "introduced": counts_of(delta.introduced) if delta is not None else None,
         "remaining": counts_of(delta.remaining) if delta is not None else None,
@@ -45,7 +48,22 @@ def evidence_value(move: Transition, evidence: Evidence) -> JsonValue:
         "scanner": scanner.name if scanner is not None else None,
         "version": scanner.version if scanner is not None else None,
         "database": _built(scanner),
+        "signatures": _signatures(evidence.signatures) if evidence.signatures is not None else None,
     }
+
+
+def _scans(evidence: Evidence) -> dict[str, JsonValue]:
+    old = scan_value(evidence.old) if evidence.old is not None else None
+    return {"old": old, "new": scan_value(evidence.new)}
+
+
+def _signatures(found: Signatures) -> JsonValue:
+    return {"old": signature_value(found.old) if found.old is not None else None, "new": signature_value(found.new)}
+
+
+def signature_value(outcome: SignatureOutcome) -> JsonValue:
+    """Return who signed an image, or why nobody can be named."""
+    return {"state": signature_view(outcome).state.value, "detail": spoken(outcome)}
 
 
 class Known:

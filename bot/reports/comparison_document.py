@@ -9,14 +9,11 @@ from bot.core.compare import scanner_of
 from bot.core.contents import aspect_changes, becomes_root, origin
 from bot.core.contents import comparison as source_comparison
 from bot.core.rollback import rollback
-from bot.core.trust import spoken
-from bot.core.view.trust import signature_view
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Contents, PackageChange
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SetAside
 from bot.model.report import SCHEMA
-from bot.model.signature import SignatureOutcome
-from bot.reports._evidence import finding_value, scan_value, scanner_value
+from bot.reports._evidence import finding_value, scan_value, scanner_value, signature_value
 from bot.reports._json import JsonValue, json_text
 from bot.reports.json_document import failed_value
 
@@ -62,12 +59,8 @@ def _image(image: ComparedImage, comparison: Comparison) -> JsonValue:
         **scan_value(scan),
         "detail": (scan.detail or None) if isinstance(scan, NotScanned) else None,
         "set_aside": [_set_aside(each, comparison.evidence) for each in aside] if aside is not None else None,
-        "signature": _signature(image.signature) if image.signature is not None else None,
+        "signature": signature_value(image.signature) if image.signature is not None else None,
     }
-
-
-def _signature(outcome: SignatureOutcome) -> JsonValue:
-    return {"state": signature_view(outcome).state.value, "detail": spoken(outcome)}
 
 
 def _findings(findings: Iterable[Finding], evidence: Evidence) -> JsonValue:

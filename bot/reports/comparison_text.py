@@ -60,6 +60,8 @@ def _image(label: str, image: ComparedImage) -> Iterator[str]:
 
 def _effect(comparison: Comparison) -> Iterator[str]:
     """Say in one sentence what moving changes, and count by severity."""
+    if comparison.is_same:
+        yield "Both are the same image."
     delta = comparison.evidence.delta
     if delta is None:
         yield "What moving changes is not known."

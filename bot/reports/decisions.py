@@ -18,7 +18,7 @@ _PLACE = ("new_tag", "successor", "detail", "evidence")
 
 
 def decision_lines(report: RunReport) -> str:
-    """Return what `--format jsonl` prints: a line for each place, text, proposal and failure, in ASCII."""
+    """Return what `--format jsonl` prints: a line for each repository and all that is in it, and for each failure."""
     return "\n".join(json.dumps(each) for each in _lines(report))
 
 
@@ -35,6 +35,7 @@ def _of_repository(repository: RepositoryReport, known: Known | None) -> Iterato
         at = {"forge": repository.forge, "repository": repository.name, "base_branch": repository.base_branch}
         return {"schema": SCHEMA, "kind": kind, **at, **value}
 
+    yield line("repository", note=repository.note or None)
     for verdict in repository.verdicts:
         yield line("place", **{**dict.fromkeys(_PLACE), "notes": [], **place_value(verdict, known)})
     for unsupported in repository.unsupported:

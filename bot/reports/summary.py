@@ -117,6 +117,7 @@ def _places(tree: RepositoryReport, report: RunReport, rows: int) -> Iterator[st
         yield f"| {at} | {Text(str(image))} | {status} | {_what(verdict, report)} |"
     yield from _left_out(len(found) - len(shown), "places")
     quiet = Counter(_word(verdict) for verdict in tree.verdicts if verdict.status in _QUIET)
+    quiet.update(each.reason.value for each in tree.unsupported)
     if quiet:
         yield ""
         yield f"Besides: {', '.join(f'{count} {word}' for word, count in sorted(quiet.items()))}."

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from markdown_it import MarkdownIt
+from support.advisories import kev, statement, vex
 from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 from support.grype import GrypeStand, match, report
 from support.sarif import read_sarif
@@ -124,6 +125,8 @@ def test_an_image_compared_with_itself_changes_nothing(compare):
     document = json.loads(compare("--format", "json", named=(PYTHON, PYTHON))[1])
     assert (document["fixed"], document["introduced"]) == ([], [])
     assert len(document["remaining"]) == 2
+    assert "Both are the same image.\n" in compare(named=(PYTHON, PYTHON))[1]
+    assert "** Both are the same image.\n" in compare("--format", "markdown", named=(PYTHON, PYTHON))[1]
 
 
 def test_another_platform_is_asked_for(compare, stand):
@@ -200,6 +203,25 @@ def test_without_scanners_in_the_config_whatever_is_installed_scans(compare, sta
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
     assert "Moving fixes 1, 1 new, 1 remain." in compare(more="")[1]
+
+
+def test_what_lists_and_documents_of_the_config_say_is_said_of_both(compare, stand, tmp_path):
+    (tmp_path / "kev.json").write_bytes(kev("CVE-2026-0001"))
+    product = "pkg:oci/python?repository_url=docker.io/library/python"
+    (tmp_path / "vex.json").write_bytes(vex(statement("CVE-2026-0003", product, "pkg:deb/debian/tar")))
+    more = (
+        f"scanners: [{{kind: grype, binary: {stand.program}}}]\n"
+        "enrichment: {kev: kev.json, vex: [{path: vex.json, authors: ['Acme *']}]}\n"
+    )
+    code, out, _ = compare(more=more)
+    assert code == 0
+    assert "Moving fixes 1 (1 known exploited), 0 new, 1 remain." in out
+    assert "Set aside: 1, counted nowhere\n  high  CVE-2026-0003  tar" in out
+    (tmp_path / "kev.json").unlink()
+    code, out, _ = compare("--format", "json", more=more)
+    document = json.loads(out)
+    assert (code, document["fixed"][0]["exploited"]) == (1, None)
+    assert [failed["subject"] for failed in document["failed"]] == ["enrichment.kev"]
 
 
 @pytest.mark.real("trivy")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from support.git import Git
+from support.parts import ROOT
 from support.sarif import read_sarif
 from support.worlds import write_tree
 
@@ -48,7 +51,8 @@ def test_one_scan_gives_all_outputs_and_each_is_what_stdout_would_have(scan, tmp
         assert len(loopback.registry.served) == number * asked
     (result,) = read_sarif((tmp_path / "sarif").read_text())[0]["results"]
     assert result["ruleId"] == "update"
-    assert [json.loads(line)["status"] for line in (tmp_path / "jsonl").read_text().splitlines()] == ["update"]
+    _, place = (json.loads(line) for line in (tmp_path / "jsonl").read_text().splitlines())
+    assert place["status"] == "update"
 
 
 @pytest.mark.real("git")
@@ -59,7 +63,7 @@ def test_one_run_gives_all_outputs(run, tmp_path):
     assert "| `web` (`main`) | `Update python:3.12 to " in out
     assert json.loads((tmp_path / "json").read_text())["level"] == "report"
     kinds = [json.loads(line)["kind"] for line in (tmp_path / "jsonl").read_text().splitlines()]
-    assert kinds == ["place", "proposal"]
+    assert kinds == ["repository", "place", "proposal"]
     (result,) = read_sarif((tmp_path / "sarif").read_text())[0]["results"]
     assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}
 
@@ -82,6 +86,21 @@ def test_an_export_that_cannot_work_is_wrong_usage_before_anybody_is_asked(scan,
     assert not loopback.registry.served
 
 
+@pytest.mark.parametrize("said", ["report.json", "reports/report.json"])
+def test_no_link_in_a_checkout_leads_an_export_elsewhere(scan, tmp_path, monkeypatch, said):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "report.json").write_text("kept")
+    (tmp_path / "checkout").mkdir()
+    monkeypatch.chdir(tmp_path / "checkout")
+    (tmp_path / "checkout" / "report.json").symlink_to(outside / "report.json")
+    (tmp_path / "checkout" / "reports").symlink_to(outside)
+    code, _, err = scan("--export", f"json={said}")
+    assert code == 2
+    assert "name the file itself" in err
+    assert (outside / "report.json").read_text() == "kept"
+
+
 def test_two_exports_into_one_file_are_wrong_usage(scan, tmp_path):
     code, _, err = scan("--export", f"json={tmp_path}/a", "--export", f"text={tmp_path}/./a")
     assert code == 2
@@ -89,21 +108,20 @@ def test_two_exports_into_one_file_are_wrong_usage(scan, tmp_path):
 
 
 def test_an_export_that_cannot_be_written_is_exit_1_and_costs_no_other(scan, tmp_path):
-    full = tmp_path / "full"
-    full.symlink_to("/dev/full")
-    code, out, err = scan("--export", f"json={full}", "--export", f"jsonl={tmp_path / 'lines'}")
+    code, out, err = scan("--export", "json=/dev/full", "--export", f"jsonl={tmp_path / 'lines'}")
     assert code == 1
     assert "1 update" in out
-    assert f"{full} could not be written as json: No space left on device" in err
+    assert "/dev/full could not be written as json: No space left on device" in err
     assert (tmp_path / "lines").read_text()
 
 
-def test_no_lines_are_an_empty_file_and_nothing_on_stdout(tmp_path, basebump):
-    (tmp_path / "tree").mkdir()
-    code, out, _ = basebump(
-        "scan", tmp_path / "tree", "--offline", "--format", "jsonl", "--export", f"jsonl={tmp_path}/a"
-    )
-    assert (code, out, (tmp_path / "a").read_text()) == (0, "", "")
+def test_an_export_is_written_though_nobody_reads_the_result(tmp_path):
+    write_tree(tmp_path / "tree", {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(500)})
+    export = tmp_path / "report.json"
+    command = f"{sys.executable} -m bot scan {tmp_path / 'tree'} --offline --export json={export} | head -1"
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, shell=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(json.loads(export.read_text())["occurrences"]) == 500
 
 
 def test_a_path_that_is_no_utf8_can_be_written_in_every_format(tmp_path, basebump):

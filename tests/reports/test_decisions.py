@@ -15,11 +15,12 @@ def lines(report):
     return [json.loads(line) for line in decision_lines(report).splitlines()]
 
 
-def test_there_is_a_line_for_each_place_text_proposal_and_failure():
+def test_there_is_a_line_for_each_repository_place_text_proposal_and_failure():
     held = verdict(Status.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     tree = repository(update(), held, unsupported=(text(),), proposals=(proposal(note="labelled"),))
-    moved, waits, unread, opened, failed = lines(run_report(tree, failed=[failure()]))
-    for each in (moved, waits, unread, opened):
+    whole, moved, waits, unread, opened, failed = lines(run_report(tree, failed=[failure()]))
+    assert (whole["kind"], whole["note"]) == ("repository", None)
+    for each in (whole, moved, waits, unread, opened):
         assert (each["repository"], each["base_branch"]) == ("acme/web", "main")
     assert (moved["kind"], moved["status"], moved["line"]) == ("place", "update", 1)
     assert moved["evidence"]["fixed"]["critical"] == 1
@@ -38,15 +39,20 @@ def test_lines_of_one_kind_have_the_same_keys_so_that_they_make_a_table():
     keys = defaultdict(set)
     for line in lines(run_report(repository(update(), held, over), repository(verdict(Status.UP_TO_DATE)))):
         keys[line["kind"]].add(frozenset(line))
-    assert {kind: len(shapes) for kind, shapes in keys.items()} == {"place": 1}
+    assert {kind: len(shapes) for kind, shapes in keys.items()} == {"repository": 1, "place": 1}
 
 
 def test_a_text_from_outside_makes_no_line_and_nothing_acts_on_a_terminal():
     written = decision_lines(hostile_report())
     assert written.isascii()
     assert "\x1b" not in written
-    assert len(written.splitlines()) == 9
+    assert len(written.splitlines()) == 11
 
 
-def test_nothing_found_is_no_line():
-    assert decision_lines(run_report(repository())) == ""
+def test_a_repository_that_nobody_could_look_at_says_why():
+    (line,) = lines(run_report(repository(note="It has no base branch.", base_branch=None)))
+    assert (line["kind"], line["note"], line["base_branch"]) == ("repository", "It has no base branch.", None)
+
+
+def test_a_run_over_nothing_is_no_line():
+    assert decision_lines(run_report()) == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from markdown_it import MarkdownIt
-from support.reports import failure, hostile_report, proposal, repository, run_report, update, verdict
+from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
 from bot.core.compare import compare
 from bot.model.evidence import NotScanned, Unscanned
@@ -21,13 +21,13 @@ def test_it_counts_and_shows_what_there_is_to_do_and_who_proposes_it():
         verdict(Status.SKIPPED, Reason.MAYBE_OWN, line_number=4),
     )
     opened = proposal(url="https://github.com/acme/web/pull/7")
-    shown = report_markdown(run_report(repository(*places, proposals=(opened,))))
-    assert shown.startswith("**4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped.**\n")
+    shown = report_markdown(run_report(repository(*places, unsupported=(text(),), proposals=(opened,))))
+    assert shown.startswith("**4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped. 1 other text names no ")
     assert "| `acme/web` (`main`) | [`Update node:22`](https://github.com/acme/web/pull/7) | opened |  |" in shown
     assert "| `Dockerfile:1` | `node:22` | update | `" in shown
     assert "` fixes 1 (1 critical), 0 new, 1 remain |" in shown
     assert "| `Dockerfile:2` | `node:22` | held (too-young) | `It is a day old.` |" in shown
-    assert "Besides: 1 skipped (maybe-own), 1 up-to-date." in shown
+    assert "Besides: 1 skipped (maybe-own), 1 unresolved-argument, 1 up-to-date." in shown
     assert "<details><summary>2 places</summary>" in shown
 
 

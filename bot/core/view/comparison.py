@@ -43,6 +43,8 @@ class ComparisonView:
     version: int
     old: ComparedView
     new: ComparedView
+    is_same: bool
+    """Whether both names lead to one image."""
     platform: Text
     """On which both were scanned."""
     delta: DeltaView | None
@@ -72,6 +74,7 @@ def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
         version=VERSION,
         old=_image(comparison.old, rows),
         new=_image(comparison.new, rows),
+        is_same=comparison.is_same,
         platform=Text(comparison.platform),
         delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         rollback=Text(back, MAX_NOTE) if back else None,
