@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bot.core.versions import SYSTEM_TYPES, is_same_kind
 from bot.model.errors import InvalidReferenceError
 from bot.model.evidence import Finding, Scan, ScanOutcome, SetAside, Subject
-from bot.model.reference import ImageReference
+from bot.model.reference import Digest, ImageReference
 from bot.model.vex import Product, Purl, VexStatement, VexStatus
 
 Said = Mapping[str, Sequence[VexStatement]]
@@ -37,6 +37,12 @@ _OF_SOURCE = frozenset({"source", "src"})
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
+@dataclass(frozen=True, slots=True)
+class _Image:
+    subject: Subject
+    names: frozenset[Digest]
+
+
 def by_name(statements: Iterable[VexStatement]) -> Said:
     """Return the statements by what they are about."""
     said: dict[str, list[VexStatement]] = defaultdict(list)
@@ -46,22 +52,26 @@ def by_name(statements: Iterable[VexStatement]) -> Said:
     return said
 
 
-def set_aside(outcome: ScanOutcome, subject: Subject, said: Said) -> ScanOutcome:
-    """Return a scan without the findings that the latest statement about each says need no looking at."""
+def set_aside(outcome: ScanOutcome, subject: Subject, said: Said, names: Collection[Digest] = ()) -> ScanOutcome:
+    """Return a scan without the findings that the latest statement about each says need no looking at.
+
+    `names` are the digests of the image besides that of `subject`.
+    """
     if not isinstance(outcome, Scan) or not said:
         return outcome
-    answers = {finding: _answer(finding, outcome, subject, said) for finding in outcome.findings}
+    image = _Image(subject, frozenset({subject.digest, *names}))
+    answers = {finding: _answer(finding, outcome, image, said) for finding in outcome.findings}
     aside = tuple(answer for answer in answers.values() if answer is not None)
     left = tuple(finding for finding, answer in answers.items() if answer is None)
     return replace(outcome, findings=left, set_aside=(*outcome.set_aside, *aside)) if aside else outcome
 
 
-def _answer(finding: Finding, scan: Scan, subject: Subject, said: Said) -> SetAside | None:
+def _answer(finding: Finding, scan: Scan, image: _Image, said: Said) -> SetAside | None:
     """Return who answers for a finding; of statements of one moment, one that lets it count is the last."""
     about = [
         statement
         for statement in said.get(finding.id, ())
-        if any(_is_about(product, finding, scan, subject) for product in statement.products)
+        if any(_is_about(product, finding, scan, image) for product in statement.products)
     ]
     latest = max(about, key=lambda each: (each.at, not each.status.sets_aside), default=None)
     if latest is None or not latest.status.sets_aside:
@@ -71,20 +81,20 @@ def _answer(finding: Finding, scan: Scan, subject: Subject, said: Said) -> SetAs
     return SetAside(finding, why, f"VEX by {latest.author}")
 
 
-def _is_about(product: Product, finding: Finding, scan: Scan, subject: Subject) -> bool:
-    if not is_image(product.image, subject):
+def _is_about(product: Product, finding: Finding, scan: Scan, image: _Image) -> bool:
+    if not is_image(product.image, image.subject, image.names):
         return False
-    return product.packages is None or _holds(product.packages, finding, scan, subject.platform)
+    return product.packages is None or _holds(product.packages, finding, scan, image.subject.platform)
 
 
-def is_image(purl: Purl, subject: Subject) -> bool:
-    """Say whether a package URL names an image: by its digest, wherever it is, or all images of its repository."""
+def is_image(purl: Purl, subject: Subject, names: Collection[str]) -> bool:
+    """Say whether a package URL names an image: by one of its digests, wherever it is, or all of its repository."""
     if purl.type != "oci" or purl.namespace or not {key for key, _ in purl.qualifiers} <= _OF_IMAGES:
         return False
     if not _is_architecture(purl.of("arch"), subject.platform):
         return False
     if purl.version:
-        return purl.version == subject.digest
+        return purl.version in names
     return _repository(purl) == subject.line.repository and purl.of("tag") in {"", subject.line.tag}
 
 

@@ -65,13 +65,13 @@ def left(outcome, *statements, subject=IMAGE):
     ],
 )
 def test_an_image_is_named_by_its_digest_or_by_the_repository_that_it_is_in(written, matches):
-    assert is_image(parse_purl(written), IMAGE) is matches
+    assert is_image(parse_purl(written), IMAGE, {IMAGE.digest}) is matches
 
 
 def test_short_names_of_docker_hub_mean_their_canonical_repositories():
     subject = Subject(Line("docker.io/library/python", "3"), digest("python"), "linux/amd64")
     for url in ("docker.io/library/python", "index.docker.io/library/python", "docker.io/python"):
-        assert is_image(parse_purl(f"pkg:oci/python?repository_url={url}"), subject)
+        assert is_image(parse_purl(f"pkg:oci/python?repository_url={url}"), subject, ())
 
 
 PARTS = st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True)
@@ -86,8 +86,22 @@ def test_what_names_one_image_names_no_other(one, other, tag, another):
     mine = Subject(Line(one, tag), digest(one), "linux/amd64")
     moved = Subject(Line(one, another), digest(other), "linux/amd64")
     theirs = Subject(Line(other, tag), digest(other), "linux/amd64")
-    assert [is_image(parse_purl(by_digest), each) for each in (mine, moved, theirs)] == [True, False, False]
-    assert [is_image(parse_purl(by_repository), each) for each in (mine, moved, theirs)] == [True, True, False]
+    assert [is_image(parse_purl(by_digest), each, {each.digest}) for each in (mine, moved, theirs)] == [
+        True,
+        False,
+        False,
+    ]
+    assert [is_image(parse_purl(by_repository), each, {each.digest}) for each in (mine, moved, theirs)] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
+    by_manifest = by_name([said(f"pkg:oci/web@{digest('manifest')}")])
+    assert set_aside(scan(HOLE), IMAGE, by_manifest).findings == (HOLE,)
+    assert set_aside(scan(HOLE), IMAGE, by_manifest, {digest("manifest")}).findings == ()
 
 
 # ---- what is said ------------------------------------------------------------------------------------------------
