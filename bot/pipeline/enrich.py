@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.core.vex import by_name, set_aside
+from bot.core.vex import by_image, set_aside
 from bot.model.advisory import Listed
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Scan, ScanOutcome, Subject
@@ -28,7 +28,7 @@ def answer(outcomes: Mapping[Subject, ScanOutcome], advisories: Advisories | Non
     if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
         return Answered(outcomes)
     vex = advisories.statements()
-    said = by_name(vex.statements)
+    said = by_image(vex.statements)
     failed = tuple(Failed(key, Stage.ASSESS, error) for key, error in vex.troubles)
     if not said:
         return Answered(outcomes, failed)

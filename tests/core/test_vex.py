@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.values import digest, finding, scan
 
 from bot.core.purl import parse_purl
-from bot.core.vex import by_name, is_image, set_aside
+from bot.core.vex import by_image, is_image, set_aside
 from bot.model.contents import Package
 from bot.model.evidence import NotScanned, SetAside, Subject, Unscanned
 from bot.model.reference import Line
@@ -33,7 +33,7 @@ def said(image=THIS, *packages, status=VexStatus.NOT_AFFECTED, at=AT, names=("CV
 
 def left(outcome, *statements, subject=IMAGE):
     """Return what still counts."""
-    return set_aside(outcome, subject, by_name(statements)).findings
+    return set_aside(outcome, subject, by_image(statements)).findings
 
 
 # ---- which image -------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_what_names_one_image_names_no_other(one, other, tag, another):
 
 
 def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
-    by_manifest = by_name([said(f"pkg:oci/web@{digest('manifest')}")])
+    by_manifest = by_image([said(f"pkg:oci/web@{digest('manifest')}")])
     assert set_aside(scan(HOLE), IMAGE, by_manifest).findings == (HOLE,)
     assert set_aside(scan(HOLE), IMAGE, by_manifest, {digest("manifest")}).findings == ()
 
@@ -113,7 +113,7 @@ def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
 )
 def test_what_does_not_affect_the_image_is_set_aside_with_who_says_so_and_why(status, why):
     other = finding("CVE-2026-2")
-    outcome = set_aside(scan(HOLE, other), IMAGE, by_name([said(status=status)]))
+    outcome = set_aside(scan(HOLE, other), IMAGE, by_image([said(status=status)]))
     assert outcome == replace(scan(other), set_aside=(SetAside(HOLE, why, "VEX by Acme"),))
 
 
@@ -145,9 +145,9 @@ def test_a_vulnerability_is_known_by_any_of_its_names_and_by_no_other():
 
 def test_what_was_not_scanned_stays_so_and_what_was_set_aside_before_stays_aside():
     unknown = NotScanned(Unscanned.TIMED_OUT)
-    assert set_aside(unknown, IMAGE, by_name([said()])) is unknown
+    assert set_aside(unknown, IMAGE, by_image([said()])) is unknown
     other = finding("CVE-2026-2")
-    outcome = set_aside(scan(HOLE, set_aside=[other]), IMAGE, by_name([said()]))
+    outcome = set_aside(scan(HOLE, set_aside=[other]), IMAGE, by_image([said()]))
     assert [each.finding for each in outcome.set_aside] == [other, HOLE]
 
 
