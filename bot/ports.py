@@ -338,6 +338,10 @@ class Advisories(Protocol):
         """Return what accepted authors say of vulnerabilities in images; the same, whoever asks in a run."""
         ...
 
+    def names(self, subject: Subject) -> frozenset[Digest]:
+        """Return the digests by which they may call an image, its own among them."""
+        ...
+
 
 class Verifier(Protocol):
     """Finds out who signed an image; what goes wrong is an outcome, never an exception."""

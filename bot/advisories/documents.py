@@ -39,12 +39,20 @@ class VexDocuments:
     def __init__(self, accepted: Sequence[Accepted], environment: Mapping[str, str]) -> None:
         self._accepted, self._environment = accepted, environment
         self._vex: Vex | None = None
+        self._digests: frozenset[str] | None = None
 
     def statements(self) -> Vex:
         """Return what accepted authors say, and which documents could not be read."""
         if self._vex is None:
             self._vex = self._read()
         return self._vex
+
+    def digests(self) -> frozenset[str]:
+        """Return every digest that a statement calls an image by."""
+        if self._digests is None:
+            products = (product for each in self.statements().statements for product in each.products)
+            self._digests = frozenset(product.image.version for product in products if product.image.version)
+        return self._digests
 
     def _read(self) -> Vex:
         statements: list[VexStatement] = []

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bot.core.versions import SYSTEM_TYPES, is_same_kind
 from bot.model.errors import InvalidReferenceError
 from bot.model.evidence import Finding, Scan, ScanOutcome, SetAside, Subject
-from bot.model.reference import ImageReference
+from bot.model.reference import Digest, ImageReference
 from bot.model.vex import Product, Purl, VexStatement, VexStatus
 
-Said = Mapping[str, Sequence[VexStatement]]
-"""Statements by each name of the vulnerability that they are about."""
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a statement says of one of its products."""
+
+    product: Product
+    statement: VexStatement
+
+
+Said = Mapping[str, Sequence[Claim]]
+"""Claims by the digest or the repository of the image that they are about: few images are in many documents."""
 
 _OF_IMAGES = frozenset({"repository_url", "tag", "arch"})
 """Qualifiers of images that are understood; another one may narrow what is meant, so that it matches nothing."""
@@ -37,33 +46,43 @@ _OF_SOURCE = frozenset({"source", "src"})
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
-def by_name(statements: Iterable[VexStatement]) -> Said:
-    """Return the statements by what they are about."""
-    said: dict[str, list[VexStatement]] = defaultdict(list)
+def by_image(statements: Iterable[VexStatement]) -> Said:
+    """Return what is said, by what it is said of; what names no image is left out."""
+    said: dict[str, list[Claim]] = defaultdict(list)
     for statement in statements:
-        for name in statement.names:
-            said[name].append(statement)
+        for product in statement.products:
+            if (image := product.image.version or _repository(product.image)) is not None:
+                said[image].append(Claim(product, statement))
     return said
 
 
-def set_aside(outcome: ScanOutcome, subject: Subject, said: Said) -> ScanOutcome:
-    """Return a scan without the findings that the latest statement about each says need no looking at."""
-    if not isinstance(outcome, Scan) or not said:
+def set_aside(outcome: ScanOutcome, subject: Subject, said: Said, names: Collection[Digest] = ()) -> ScanOutcome:
+    """Return a scan without the findings that the latest statement about each says need no looking at.
+
+    `names` are the digests of the image besides that of `subject`.
+    """
+    if not isinstance(outcome, Scan):
         return outcome
-    answers = {finding: _answer(finding, outcome, subject, said) for finding in outcome.findings}
+    known = {subject.digest, *names}
+    about: dict[str, list[Claim]] = defaultdict(list)
+    for claim in (claim for image in (*known, subject.line.repository) for claim in said.get(image, ())):
+        if is_image(claim.product.image, subject, known):
+            for name in claim.statement.names:
+                about[name].append(claim)
+    answers = {finding: _answer(finding, outcome, subject.platform, about) for finding in outcome.findings}
     aside = tuple(answer for answer in answers.values() if answer is not None)
     left = tuple(finding for finding, answer in answers.items() if answer is None)
     return replace(outcome, findings=left, set_aside=(*outcome.set_aside, *aside)) if aside else outcome
 
 
-def _answer(finding: Finding, scan: Scan, subject: Subject, said: Said) -> SetAside | None:
+def _answer(finding: Finding, scan: Scan, platform: str, about: Mapping[str, Sequence[Claim]]) -> SetAside | None:
     """Return who answers for a finding; of statements of one moment, one that lets it count is the last."""
-    about = [
-        statement
-        for statement in said.get(finding.id, ())
-        if any(_is_about(product, finding, scan, subject) for product in statement.products)
-    ]
-    latest = max(about, key=lambda each: (each.at, not each.status.sets_aside), default=None)
+    said = (
+        claim.statement
+        for claim in about.get(finding.id, ())
+        if claim.product.packages is None or _holds(claim.product.packages, finding, scan, platform)
+    )
+    latest = max(said, key=lambda each: (each.at, not each.status.sets_aside), default=None)
     if latest is None or not latest.status.sets_aside:
         return None
     words = latest.status.replace("_", " ")
@@ -71,20 +90,14 @@ def _answer(finding: Finding, scan: Scan, subject: Subject, said: Said) -> SetAs
     return SetAside(finding, why, f"VEX by {latest.author}")
 
 
-def _is_about(product: Product, finding: Finding, scan: Scan, subject: Subject) -> bool:
-    if not is_image(product.image, subject):
-        return False
-    return product.packages is None or _holds(product.packages, finding, scan, subject.platform)
-
-
-def is_image(purl: Purl, subject: Subject) -> bool:
-    """Say whether a package URL names an image: by its digest, wherever it is, or all images of its repository."""
+def is_image(purl: Purl, subject: Subject, names: Collection[str]) -> bool:
+    """Say whether a package URL names an image: by one of its digests, wherever it is, or all of its repository."""
     if purl.type != "oci" or purl.namespace or not {key for key, _ in purl.qualifiers} <= _OF_IMAGES:
         return False
     if not _is_architecture(purl.of("arch"), subject.platform):
         return False
     if purl.version:
-        return purl.version == subject.digest
+        return purl.version in names
     return _repository(purl) == subject.line.repository and purl.of("tag") in {"", subject.line.tag}
 
 

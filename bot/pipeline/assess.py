@@ -82,7 +82,7 @@ def assess(
     for task, outcome in zip(left, pool.map(scan, left), strict=True):
         outcomes |= dict.fromkeys(task.same, outcome)
     progress.done()
-    answered = answer(outcomes, advisories)
+    answered = answer(outcomes, advisories, pool)
     outcomes = dict(answered.outcomes)
     compared = {move: united({on: _compared(move, on, outcomes) for on in move.platforms}) for move in wanted}
     enriched = enrich(compared, advisories)

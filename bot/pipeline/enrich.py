@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.core.vex import by_name, set_aside
+from bot.core.vex import by_image, set_aside
 from bot.model.advisory import Listed
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Scan, ScanOutcome, Subject
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
+from bot.pipeline.pool import Pool
 from bot.ports import Advisories
 
 
@@ -22,14 +23,21 @@ class Answered:
     failed: tuple[Failed, ...] = ()
 
 
-def answer(outcomes: Mapping[Subject, ScanOutcome], advisories: Advisories | None) -> Answered:
+def answer(outcomes: Mapping[Subject, ScanOutcome], advisories: Advisories | None, pool: Pool) -> Answered:
     """Set aside what accepted authors say needs no looking at; where nothing was found, nothing is read."""
     if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
         return Answered(outcomes)
     vex = advisories.statements()
-    said = by_name(vex.statements)
+    said = by_image(vex.statements)
     failed = tuple(Failed(key, Stage.ASSESS, error) for key, error in vex.troubles)
-    return Answered({subject: set_aside(each, subject, said) for subject, each in outcomes.items()}, failed)
+    if not said:
+        return Answered(outcomes, failed)
+    names = pool.map(advisories.names, outcomes)
+    answered = (
+        set_aside(outcome, subject, said, known)
+        for (subject, outcome), known in zip(outcomes.items(), names, strict=True)
+    )
+    return Answered(dict(zip(outcomes, answered, strict=True)), failed)
 
 
 @dataclass(frozen=True, slots=True)

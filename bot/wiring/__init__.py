@@ -129,12 +129,12 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
         ends=ends,
         facts=registry.registry_facts(),
         read_rules=_read_rules,
-        advisories=_advisories(settings.enrichment),
+        advisories=_advisories(settings.enrichment, registry),
         verifiers=verifiers_for(settings.rulebook.trust, registry.artifacts(), SystemClock().now),
     )
 
 
-def _advisories(named: EnrichmentSettings) -> Advisories | None:
+def _advisories(named: EnrichmentSettings, registry: OciRegistry) -> Advisories | None:
     """Return who knows more of vulnerabilities than scanners do; None where the config names nobody."""
     from bot.settings import EnrichmentSettings
 
@@ -149,7 +149,11 @@ def _advisories(named: EnrichmentSettings) -> Advisories | None:
         return Source(place, os.environ) if place is not None else None
 
     vex = [Accepted(f"enrichment.vex[{index}]", each.place, each.authors) for index, each in enumerate(named.vex)]
-    return PublishedAdvisories(PublicLists(at(named.kev), at(named.epss)), VexDocuments(vex, os.environ))
+    return PublishedAdvisories(
+        PublicLists(at(named.kev), at(named.epss)),
+        VexDocuments(vex, os.environ),
+        lambda subject: registry.names(subject.line, subject.digest, subject.platform),
+    )
 
 
 def registry_for(config_file: Path | None, host: str) -> Registry:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from support.values import digest, finding, scan, update
+from support.worlds import BODY_TEMPLATE
 
-from bot import resources
 from bot.core.compare import compare
 from bot.core.fingerprint import fingerprint
 from bot.core.render import render_body
@@ -29,7 +29,7 @@ def debian(name: str, version: str, source: str = "") -> Package:
 
 def body(evidence: Evidence, rows: int = 100) -> str:
     known = {transition_of(MOVE): evidence}
-    return render_body(resources.template("body.md.j2"), lambda _: build_view((MOVE,), known, rows), 60_000)
+    return render_body(BODY_TEMPLATE, lambda _: build_view((MOVE,), known, rows), 60_000)
 
 
 def of(old=OLD, new=NEW, **more) -> Evidence:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from support.values import digest, finding, scan, update
+from support.worlds import BODY_TEMPLATE
 
-from bot import resources
 from bot.core.canonical import key
 from bot.core.compare import compare
 from bot.core.render import render_body
@@ -98,7 +98,7 @@ def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
     found = united({AMD: compare(scan(ONE, TWO), scan()), ARM: compare(scan(ONE), scan(ONE))})
     known = {transition_of(moved): found}
-    text = render_body(resources.template("body.md.j2"), lambda rows: build_view((moved,), known, rows), 60_000)
+    text = render_body(BODY_TEMPLATE, lambda rows: build_view((moved,), known, rows), 60_000)
     arrow = "\u00a0→\u00a0"
     assert f"| `{AMD}`, `{ARM}` | ? | 0{arrow}0 | 2{arrow}1 |" in text
     assert f"| | | only `{AMD}` | | 0{arrow}0 | 2{arrow}0 |" in text

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from datetime import date
 
 from bot.model.advisory import Asked, Listed, Listing
+from bot.model.evidence import Subject
+from bot.model.reference import Digest
 from bot.model.vex import Vex, VexStatement
 
 DAY = date(2026, 11, 24)
@@ -23,6 +25,9 @@ class ToldAdvisories:
 
     def statements(self) -> Vex:
         return Vex(self._said, (("enrichment.vex[0]", self._vex),) if self._vex else ())
+
+    def names(self, subject: Subject) -> frozenset[Digest]:
+        return frozenset({subject.digest})
 
     def about(self, ids: Collection[str]) -> Listed:
         unread = {listing for listing, why in ((Listing.KEV, self._kev), (Listing.VEX, self._vex)) if why}

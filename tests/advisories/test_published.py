@@ -1,0 +1,65 @@
+"""All that others publish, as the pipeline asks for it."""
+
+from __future__ import annotations
+
+import pytest
+from support.advisories import statement, vex
+from support.values import digest
+
+from bot.advisories.documents import Accepted, VexDocuments
+from bot.advisories.lists import PublicLists
+from bot.advisories.published import PublishedAdvisories
+from bot.model.advisory import Listing
+from bot.model.errors import RegistryError
+from bot.model.evidence import Subject
+from bot.model.reference import Line
+from bot.model.vocabulary import Reason
+
+IMAGE = Subject(Line("ghcr.io/acme/web", "1"), digest("index"), "linux/amd64")
+CVE = "CVE-2026-0001"
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Return advisories over one document, and the images that a registry was asked about."""
+
+    def _published(content: bytes, *, broken: bool = False):
+        asked = []
+
+        def names(subject):
+            asked.append(subject)
+            if broken:
+                raise RegistryError("ghcr.io", Reason.UNREACHABLE, "it does not answer", is_failure=True)
+            return frozenset({digest("index"), digest("manifest")})
+
+        path = tmp_path / "vex.json"
+        path.write_bytes(content)
+        documents = VexDocuments([Accepted("enrichment.vex[0]", path, ("**",))], {})
+        return PublishedAdvisories(PublicLists(), documents, names), asked
+
+    return _published
+
+
+@pytest.mark.parametrize("image", ["pkg:oci/web?repository_url=ghcr.io/acme/web", f"pkg:oci/web@{digest('index')}"])
+def test_while_no_author_calls_an_image_by_another_digest_its_registry_is_not_asked(published, image):
+    advisories, asked = published(vex(statement(CVE, image)))
+    assert advisories.names(IMAGE) == {digest("index")}
+    assert asked == []
+
+
+def test_where_one_does_it_is_known_by_all_of_its_digests(published):
+    advisories, asked = published(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")))
+    assert advisories.names(IMAGE) == {digest("index"), digest("manifest")}
+    assert asked == [IMAGE]
+
+
+def test_a_registry_that_does_not_answer_leaves_the_digest_that_is_pinned(published):
+    advisories, _ = published(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")), broken=True)
+    assert advisories.names(IMAGE) == {digest("index")}
+
+
+def test_documents_that_cannot_be_read_are_among_what_was_not_read(published):
+    advisories, _ = published(b"<html>")
+    assert advisories.about({CVE}).asked.unread == {Listing.VEX}
+    advisories, _ = published(vex())
+    assert advisories.about({CVE}).asked.unread == frozenset()

@@ -1,0 +1,71 @@
+"""What the real Trivy sets aside by a document of an author is what we set aside by the same, or less."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from support.advisories import statement, vex
+from support.trivy import OLD, debian
+
+from bot.advisories._openvex import parse_document
+from bot.core.vex import by_image, set_aside
+from bot.demo.database import fictional_id
+from bot.model.evidence import Scan
+from bot.scanners._reports import parse_reports
+
+pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
+
+OPENSSL, ZLIB = fictional_id(1), fictional_id(3)
+SOURCE, BINARY = "pkg:deb/debian/openssl", "pkg:deb/debian/libssl3t64"
+"""Trivy knows packages by their binary names alone; the image has both of these, built from `openssl`."""
+
+
+def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
+    """Return what Trivy sets aside by a document, and what we do; `statements` makes them for the image's URLs."""
+    subject = stand.subject(debian(OLD))
+    by_repository = f"pkg:oci/test?repository_url={quote(subject.line.repository, safe='')}"
+    by_digest = by_repository.replace("?", f"@{quote(subject.digest, safe='')}?")
+    document = vex(*statements(by_repository, by_digest))
+    path = tmp_path / "vex.json"
+    path.write_bytes(document)
+    scanner = stand.scanner()
+    outcome = scanner.scan(subject)
+    assert isinstance(outcome, Scan)
+    address = stand.pull(subject.line, subject.digest)
+    arguments = [*scanner._scan_arguments(subject, address)[:-1], "--vex", str(path), "--show-suppressed"]
+    printed = scanner._program.run([*arguments, address.reference], address, timeout=60.0).output
+    (said,) = parse_reports(printed)
+    ours = set_aside(outcome, subject, by_image(parse_document(document).statements))
+    assert isinstance(ours, Scan)
+    return (
+        {(each.finding.id, each.finding.package) for each in said.set_aside},
+        {(each.finding.id, each.finding.package) for each in ours.set_aside},
+    )
+
+
+@pytest.mark.parametrize(
+    ("statements", "aside"),
+    [
+        (lambda _, digest: [statement(ZLIB, digest)], {(ZLIB, "zlib")}),
+        (lambda repository, _: [statement(ZLIB, repository)], {(ZLIB, "zlib")}),
+        (lambda repository, _: [statement(ZLIB, f"{repository}&arch=amd64", status="fixed")], {(ZLIB, "zlib")}),
+        (lambda repository, _: [statement(ZLIB, f"{repository}&arch=arm64")], set()),
+        (lambda repository, _: [statement(ZLIB, repository, status="affected")], set()),
+        (lambda repository, _: [statement(ZLIB, repository.replace("library", "other"))], set()),
+        (lambda _, digest: [statement(OPENSSL, digest, SOURCE, BINARY)], {(OPENSSL, "openssl")}),
+        (lambda _, digest: [statement(OPENSSL, digest, BINARY)], set()),
+        (lambda _, digest: [statement(ZLIB, digest, "pkg:deb/debian/zlib1g@1.3.0-1")], {(ZLIB, "zlib")}),
+        (lambda _, digest: [statement(ZLIB, digest, "pkg:deb/debian/zlib1g@1.2.0-1")], set()),
+        (lambda _, digest: [statement(ZLIB, digest, "pkg:apk/alpine/zlib1g")], set()),
+        (
+            lambda _, digest: [
+                statement(ZLIB, digest, timestamp="2026-11-01T10:00:00Z"),
+                statement(ZLIB, digest, status="affected", timestamp="2026-11-02T10:00:00Z"),
+            ],
+            set(),
+        ),
+    ],
+)
+def test_trivy_and_we_set_the_same_aside(stand, tmp_path, statements, aside):
+    assert both(stand, tmp_path, statements) == (aside, aside)
