@@ -149,6 +149,8 @@ class ForgeLimits:
     """Where files stand that not every token may change, with the slash at its end; empty where there are none."""
     disarms_by_push: bool = False
     """Whether a push takes back that a request merges by itself, whoever pushed."""
+    has_statuses: bool = False
+    """Whether commits have statuses here."""
 
 
 @dataclass(frozen=True, slots=True)
