@@ -152,6 +152,8 @@ class ForgeLimits:
     """Where files stand that not every token may change, with the slash at its end; empty where there are none."""
     disarms_by_push: bool = False
     """Whether a push takes back that a request merges by itself, whoever pushed."""
+    has_statuses: bool = False
+    """Whether commits have statuses here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,10 @@ class Forge(Protocol):
         ...
 
     def open(self, proposal: Proposal) -> Opened:
-        """Make the request for a branch that exists; one that is already open is amended instead."""
+        """Make the request for a branch that exists; one that is already open is amended instead.
+
+        The status of its commit is set first, and the mark in the body names that commit.
+        """
         ...
 
     def amend(self, seen: Seen, title: str, body: str, extras: Extras = ...) -> tuple[str, ...]:
@@ -195,6 +200,7 @@ class Forge(Protocol):
 
         The labels behind `seen.asks` come off. What could not be set is returned in sentences; where it must no longer
         merge by itself, that is ForgeError. What people took off stays off, even where `seen.ever` does not tell of it.
+        A status comes before the words, as when it is opened.
         """
         ...
 
@@ -260,10 +266,7 @@ class Registry(Protocol):
 
 
 class RegistryFacts(Protocol):
-    """What registries know of images beyond the images themselves; asked only where it is needed.
-
-    Both raise RegistryError.
-    """
+    """What registries know beyond the images themselves; asked only where it is needed. Both raise RegistryError."""
 
     def recorded(self, line: Line, digest: Digest) -> Recorded | None:
         """Return what the registry recorded of `digest`; None where it has nothing that we can ask for."""
@@ -275,10 +278,7 @@ class RegistryFacts(Protocol):
 
 
 class Artifacts(Protocol):
-    """What is attached to images: signatures, attestations. Repositories are canonical.
-
-    Every one raises RegistryError.
-    """
+    """What is attached to images of canonical repositories: signatures, attestations. Each raises RegistryError."""
 
     def tagged(self, repository: str, tag: str) -> Artifact | None:
         """Return the artifact that a tag points to, hashed; None where there is no such tag."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bot.model.proposal import Target
 
@@ -24,6 +24,7 @@ TOLD = "<!-- basebump:told -->"
 _OPENING = "<!-- basebump:1 "
 _CLOSING = " -->"
 _REPORT = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{12}", re.ASCII)
 
 _TRAILER = "Basebump-Intent"
 _BASE = "Basebump-Base"
@@ -78,12 +79,27 @@ class Memory:
     """Whether we took the request back ourselves, so that its being closed is no decline."""
     automerge: bool = False
     """Whether it was we who let the forge merge it by itself."""
+    status: str | None = None
+    """The commit whose status was set or refused, as `short_commit` has it."""
 
 
-def mark(targets: Iterable[Target], report: str | None, *, withdrawn: bool, automerge: bool = False) -> str:
+def short_commit(commit: str) -> str:
+    """Return what a mark remembers of a commit: enough to know it among those of one branch."""
+    return commit[:12]
+
+
+def mark(
+    targets: Iterable[Target],
+    report: str | None,
+    *,
+    withdrawn: bool,
+    automerge: bool = False,
+    status: str | None = None,
+) -> str:
     """Return a comment, invisible in rendered Markdown, that `memory` reads back."""
     written = {"targets": list(targets), "report": report, "withdrawn": withdrawn}
-    content = json.dumps(written | ({"automerge": True} if automerge else {}), separators=(",", ":"))
+    written |= {"automerge": True} if automerge else {}
+    content = json.dumps(written | ({"status": status} if status else {}), separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another; inside JSON they stand only in strings, where escapes mean the same.
     escaped = content.replace("<", r"\u003c").replace(">", r"\u003e").replace("--", r"-\u002d")
@@ -101,13 +117,27 @@ def with_withdrawn(body: str) -> str:
     remembered = memory(body)
     if remembered == Memory():
         return f"{body}\n\n{mark((), None, withdrawn=True)}\n" if body else mark((), None, withdrawn=True)
+    return _remarked(body, replace(remembered, withdrawn=True))
+
+
+def with_status(body: str, commit: str) -> str:
+    """Return the body with its mark saying of which commit the status was set; one that cannot be read stays."""
+    remembered = memory(body)
+    return body if remembered == Memory() else _remarked(body, replace(remembered, status=short_commit(commit)))
+
+
+def _remarked(body: str, remembered: Memory) -> str:
+    """Return the body with another last mark."""
     start = body.rfind(_OPENING)
     end = start + len(_OPENING) + len(_content(body, start)) + len(_CLOSING)
-    return body[:start] + _withdrawn(remembered) + body[end:]
-
-
-def _withdrawn(remembered: Memory) -> str:
-    return mark(remembered.targets, remembered.report, withdrawn=True, automerge=remembered.automerge)
+    written = mark(
+        remembered.targets,
+        remembered.report,
+        withdrawn=remembered.withdrawn,
+        automerge=remembered.automerge,
+        status=remembered.status,
+    )
+    return body[:start] + written + body[end:]
 
 
 def _content(body: str, start: int) -> str:
@@ -126,5 +156,10 @@ def _parse(content: str) -> Memory:
         case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
             is_sound = all(isinstance(target, str) and len(target) <= MAX_TARGET for target in targets)
             if is_sound and (report is None or _REPORT.fullmatch(report)):
-                return Memory(tuple(targets), report, withdrawn, read.get("automerge") is True)
+                return Memory(tuple(targets), report, withdrawn, read.get("automerge") is True, _commit(read))
     return Memory()
+
+
+def _commit(read: Mapping[str, object]) -> str | None:
+    commit = read.get("status")
+    return commit if isinstance(commit, str) and _COMMIT.fullmatch(commit) else None

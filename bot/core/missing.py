@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.core.mark import memory
+from bot.core.mark import memory, short_commit
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
 
@@ -22,13 +22,25 @@ def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) ->
     extras = NO_EXTRAS
     is_young = any(now - each < TRIED_FOR for each in (request.opened, request.committed) if each is not None)
     if request.ever is not None and (is_young or changes):
-        extras = wanted.extras.without(request.ever)
+        extras = replace(wanted.extras, status=None).without(request.ever)
+    if changes or _lacks_status(request, wanted):
+        extras = replace(extras, status=wanted.extras.status)
     return replace(extras, automerge=False) if _is_to_be_disarmed(request, wanted) else extras
 
 
 def is_accepted(request: Seen) -> bool:
     """Say whether a person accepted it; one whose own account we use may have set it to merge by itself, too."""
     return request.accepted or (request.armed and not memory(request.body).automerge)
+
+
+def _lacks_status(request: Seen, wanted: Proposal) -> bool:
+    """Say whether the status of its last commit was never tried: somebody merged the base, or a run was killed.
+
+    Where a run knows something else than the text says, the status waits for the text.
+    """
+    remembered = memory(request.body)
+    is_tried = request.head is None or remembered.status == short_commit(request.head)
+    return not is_tried and remembered.report == wanted.report
 
 
 def _is_to_be_disarmed(request: Seen, wanted: Proposal) -> bool:

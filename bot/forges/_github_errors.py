@@ -28,10 +28,11 @@ ADMINISTRATION_READ = "administration: read"
 PULLS_READ = "pull requests: read"
 PULLS_WRITE = "pull requests: write"
 MERGE_WRITE = f"{CONTENTS_WRITE}, {PULLS_WRITE}"
+STATUSES_WRITE = "statuses: write"
 ISSUES_READ = "issues: read"
 ISSUES_WRITE = "issues: write"
 METADATA_READ = "metadata: read"
-"""Permissions as the settings of an App or of a fine-grained token call them.
+"""Permissions as the settings of an App or of a fine-grained token call them, `statuses` being commit statuses there.
 
 https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
 """

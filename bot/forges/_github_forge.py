@@ -16,8 +16,10 @@ from bot.forges._github_errors import PULLS_WRITE, understood
 from bot.forges._github_extras import ExtrasWriter
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import Requests
+from bot.forges._github_status import status_writer
 from bot.forges._preconditions import base_branch, base_commit, request_ended, request_number
 from bot.forges._refusal import INVALID, RefusedError, after
+from bot.forges._status import Tried
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, Seen
 from bot.model.source import Change
@@ -32,7 +34,7 @@ MAX_TITLE = 256
 class GitHubForge:
     """Verbs for one repository; every verb raises ForgeError."""
 
-    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE, guarded=WORKFLOWS)
+    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE, guarded=WORKFLOWS, has_statuses=True)
 
     def __init__(self, remote: Remote, repository: GitRepository) -> None:
         self._remote = remote
@@ -41,6 +43,9 @@ class GitHubForge:
         self._requests = Requests(remote)
         self._extras = ExtrasWriter(remote)
         self._automerge = Automerge(remote)
+        self._statuses = status_writer(remote)
+        self._found: dict[str, str] = {}
+        """What branches pointed to when they were looked at."""
         self._pushed: dict[str, str] = {}
         """What branches were pointed to in this run."""
 
@@ -52,7 +57,8 @@ class GitHubForge:
         asked whether it conflicts, one that somebody committed to whether we told them.
         """
         with understood(self._remote.name):
-            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository)
+            self._found = dict(self._branches.heads(prefix))
+            return self._requests.seen(self._found, wanted, self._repository)
 
     def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
         """Make one commit on the base's commit and point `branch` to it; return the commit.
@@ -73,7 +79,9 @@ class GitHubForge:
 
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
-        notes: list[str] = []
+        tried = self._set_status(proposal.branch, self._found.get(proposal.branch), proposal.extras)
+        proposal = replace(proposal, body=tried.remembered_in(proposal.body))
+        notes = [*tried.notes]
         try:
             number, url = self._create(proposal)
         except RefusedError as refusal:
@@ -90,11 +98,13 @@ class GitHubForge:
         The labels by which people asked for that come off. What could not be set is returned in sentences.
         """
         number = request_number(seen)
+        tried = self._set_status(seen.branch, seen.head, extras)
+        body = tried.remembered_in(body)
         if (title, body) != (seen.title, seen.body):
             self._edit(number, title, body)
         for label in labels_of(seen.asks):
             self._extras.take_off(number, label)
-        return self._set(number, extras, self._pushed.get(seen.branch, seen.head))
+        return (*tried.notes, *self._set(number, extras, self._pushed.get(seen.branch, seen.head)))
 
     def close(self, seen: Seen) -> None:
         """Close an open pull request, unmerged; its branch stays."""
@@ -147,6 +157,11 @@ class GitHubForge:
         if number is None:
             raise refusal
         return number
+
+    def _set_status(self, branch: str, found: str | None, extras: Extras) -> Tried:
+        """Set the status of what a branch was pointed to in this run, else of what was found there."""
+        pushed = self._pushed.get(branch)
+        return self._statuses.set(branch, pushed or found, extras.status, is_new=pushed is not None)
 
     def _set(self, number: int, extras: Extras, head: str | None) -> tuple[str, ...]:
         """Set extras; that it merges by itself comes last, since it may then be gone. `head` is what it must hold."""

@@ -1,7 +1,8 @@
 """Letting GitLab merge a merge request by itself once its pipeline succeeded, and no longer.
 
 https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request: the same request merges at once what waits for no
-pipeline, so it is made only where there is one for the very commit that is meant.
+pipeline, so it is made only where there is one for the very commit that is meant, and not where that is made of nothing
+but the status that we set ourselves.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from gitlab.v4.objects import Project
 from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_history import was_called_off
+from bot.forges._gitlab_status import EXTERNAL, is_of_others
 from bot.forges._refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORIZED, RefusedError
 
 _RUNNING = frozenset({
@@ -23,6 +25,7 @@ _RUNNING = frozenset({
 _SUCCESS = "success"
 """Statuses: https://docs.gitlab.com/api/pipelines/."""
 
+_NO_PIPELINE = "GitLab waits for a pipeline, and there is none for its last commit yet; a later run tries again"
 _NOT = "It was not set to merge by itself"
 _ADVICE = {
     UNAUTHORIZED: "the token may not merge into its target branch; let it in the settings of protected branches",
@@ -52,6 +55,9 @@ class Automerge:
         why = _why_not(shown, head)
         if why is not None:
             return why
+        pipeline = shown["head_pipeline"]
+        if pipeline.get("source") == EXTERNAL and not is_of_others(self.remote, str(pipeline["sha"])):
+            return _NO_PIPELINE
         if was_called_off(self.remote, number):
             return "somebody called that off"
         made = self._merge(number, str(shown["sha"]) if head is None else head)
@@ -102,7 +108,7 @@ def _why_not(shown: Mapping[str, Any], head: str | None) -> str | None:
         return "it is a draft"
     pipeline = shown.get("head_pipeline")
     if not pipeline or not _is_of(pipeline, head):
-        return "GitLab waits for a pipeline, and there is none for its last commit yet; a later run tries again"
+        return _NO_PIPELINE
     status = str(pipeline["status"])
     return None if status == _SUCCESS or status in _RUNNING else f"its pipeline is `{status}`; look at it"
 

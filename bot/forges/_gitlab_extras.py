@@ -50,7 +50,7 @@ class ExtrasWriter:
 
     def more(self, number: int, extras: Extras, shown: Shown) -> Prepared:
         """Return what adds extras to a request that is there; what people took off stays off."""
-        wanted = replace(extras, automerge=None).without(set_on(shown))
+        wanted = replace(extras, automerge=None, status=None).without(set_on(shown))
         if wanted == NO_EXTRAS:
             return Prepared()
         try:

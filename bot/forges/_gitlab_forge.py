@@ -16,8 +16,10 @@ from bot.forges._gitlab_connection import Remote
 from bot.forges._gitlab_errors import understood
 from bot.forges._gitlab_extras import ExtrasWriter, Shown, left_out
 from bot.forges._gitlab_requests import DRAFT, OPEN_STATES, Requests
+from bot.forges._gitlab_status import status_writer
 from bot.forges._preconditions import base_branch, base_commit, refuse_too_long, request_ended, request_number
 from bot.forges._refusal import CONFLICT, RefusedError, after
+from bot.forges._status import Tried
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
 from bot.model.source import Change
@@ -32,7 +34,9 @@ MAX_TITLE = 255 - len(DRAFT)
 class GitLabForge:
     """Verbs for one project; every verb raises ForgeError."""
 
-    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE, sigil="!", disarms_by_push=True)
+    limits = ForgeLimits(
+        body_characters=MAX_BODY, title_characters=MAX_TITLE, sigil="!", disarms_by_push=True, has_statuses=True
+    )
 
     def __init__(self, remote: Remote, repository: GitRepository) -> None:
         self._remote = remote
@@ -41,6 +45,9 @@ class GitLabForge:
         self._requests = Requests(remote)
         self._extras = ExtrasWriter(remote)
         self._automerge = Automerge(remote)
+        self._statuses = status_writer(remote)
+        self._found: dict[str, str] = {}
+        """What branches pointed to when they were looked at."""
         self._pushed: dict[str, str] = {}
         """What branches were pointed to in this run."""
 
@@ -53,7 +60,9 @@ class GitLabForge:
         committed to whether we told them; a branch that ends in a merge takes three more.
         """
         with understood(self._remote.name):
-            return self._requests.seen(self._branches.heads(prefix), wanted, self._repository)
+            tips = self._branches.heads(prefix)
+            self._found = {branch: tip.commit for branch, tip in tips.items()}
+            return self._requests.seen(tips, wanted, self._repository)
 
     def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
         """Make one commit on the base's commit and point `branch` to it; return the commit.
@@ -73,13 +82,15 @@ class GitLabForge:
         """
         refuse_too_long(proposal.title, proposal.body, self.limits)
         title = DRAFT + proposal.title if proposal.is_draft else proposal.title
-        body = {
-            "source_branch": proposal.branch,
-            "target_branch": base_branch(self._repository),
-            "title": title,
-            "description": proposal.body,
-        }
         with understood(self._remote.name):
+            tried = self._set_status(proposal.branch, self._found.get(proposal.branch), proposal.extras)
+            text = tried.remembered_in(proposal.body)
+            body = {
+                "source_branch": proposal.branch,
+                "target_branch": base_branch(self._repository),
+                "title": title,
+                "description": text,
+            }
             prepared = self._extras.new(proposal.extras)
 
             def create(project: Project) -> Shown:
@@ -92,9 +103,9 @@ class GitLabForge:
                     raise
                 number = self._open_after(proposal.branch, refusal)
                 prepared = self._extras.more(number, proposal.extras, self._requests.shown(number))
-                made = self._edit(number, {"title": title, "description": proposal.body, **prepared.words})
+                made = self._edit(number, {"title": title, "description": text, **prepared.words})
             number = int(made["iid"])
-            notes = (*prepared.notes, *left_out(prepared.sent, made))
+            notes = (*tried.notes, *prepared.notes, *left_out(prepared.sent, made))
             if proposal.extras.automerge:
                 notes = (*notes, *self._automerge.arm(number, self._pushed.get(proposal.branch)))
             return Opened(number, str(made["web_url"]), notes)
@@ -107,12 +118,13 @@ class GitLabForge:
         """
         number = request_number(seen)
         refuse_too_long(title, body, self.limits)
-        is_reworded = (title, body) != (seen.title, seen.body)
         with understood(self._remote.name):
             if extras.automerge is False:
                 self._automerge.disarm(number)
-            notes: tuple[str, ...] = ()
-            if is_reworded or seen.asks or replace(extras, automerge=None) != NO_EXTRAS:
+            tried = self._set_status(seen.branch, seen.head, extras)
+            body, notes = tried.remembered_in(body), tried.notes
+            is_reworded = (title, body) != (seen.title, seen.body)
+            if is_reworded or seen.asks or replace(extras, automerge=None, status=None) != NO_EXTRAS:
                 shown = self._requests.shown(number)
                 if shown["state"] not in OPEN_STATES:  # its words are a record of what it was
                     raise request_ended(number, self._remote.name)
@@ -121,7 +133,7 @@ class GitLabForge:
                 words = {"title": prefix + title, "description": body} if is_reworded else {}
                 words |= {"remove_labels": ",".join(labels_of(seen.asks))} if seen.asks else {}
                 made = self._edit(number, {**words, **prepared.words}) if words or prepared.words else shown
-                notes = (*prepared.notes, *left_out(prepared.sent, made))
+                notes = (*notes, *prepared.notes, *left_out(prepared.sent, made))
             if extras.automerge:  # last, since it may then be gone
                 notes = (*notes, *self._automerge.arm(number, self._pushed.get(seen.branch, seen.head)))
         return notes
@@ -157,6 +169,11 @@ class GitLabForge:
         if number is None:
             raise refusal
         return number
+
+    def _set_status(self, branch: str, found: str | None, extras: Extras) -> Tried:
+        """Set the status of what a branch was pointed to in this run, else of what was found there."""
+        pushed = self._pushed.get(branch)
+        return self._statuses.set(branch, pushed or found, extras.status, is_new=pushed is not None)
 
     def _edit(self, number: int, words: Mapping[str, object]) -> Shown:
         """Change a merge request; return it as it then is."""

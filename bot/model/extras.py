@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 TEAM = "team:"
 """What the name of a team begins with where people and teams stand together."""
+
+
+class StatusState(StrEnum):
+    """Whether a request may be merged as far as its evidence goes."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    """A person must look first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """What is known of a proposal, on its last commit, where the protection of a branch can require it."""
+
+    state: StatusState
+    description: str
+    """One line of words and numbers of ours, at most MAX_DESCRIPTION characters."""
+
+
+STATUS_CONTEXT = "basebump/evidence"
+"""What the status is called on every forge; people name it in the protection of their branches."""
+MAX_DESCRIPTION = 140
+"""Characters: what GitHub takes, which is less than GitLab does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +44,9 @@ class Extras:
     """Its title."""
     automerge: bool | None = None
     """Whether the forge merges it by itself once it may; None says nothing about that."""
+    status: CommitStatus | None = None
+    """Of the last commit of its branch; None says nothing about that. It comes before the words, whose mark then names
+    that commit, so that whoever was killed in between is healed, and what was refused is not asked for again."""
 
     def without(self, others: Extras) -> Extras:
         """Return what is not among `others`; forges mind neither upper nor lower case in any of it."""
@@ -29,6 +56,7 @@ class Extras:
             assignees=_left(self.assignees, others.assignees),
             milestone=self.milestone if others.milestone is None else None,
             automerge=self.automerge if others.automerge is None else None,
+            status=self.status if self.status != others.status else None,
         )
 
 

@@ -23,6 +23,8 @@ class Orders:
     """Names of repositories; empty for all."""
     has_dashboards: bool = False
     """Whether each repository has an issue that shows everything."""
+    has_status: bool = True
+    """Whether what is known of a proposal is a status of its commit, too."""
     trailers: tuple[str, ...] = ()
     """Of every commit: `Signed-off-by: …`."""
     rollout: Rollout = field(default_factory=Rollout)
@@ -31,4 +33,4 @@ class Orders:
 
     def wording(self, limits: ForgeLimits) -> Wording:
         """Return how proposals read on a forge with such limits."""
-        return Wording(self.branch_prefix, self.templates, self.trailers, limits)
+        return Wording(self.branch_prefix, self.templates, self.trailers, limits, self.has_status)

@@ -61,6 +61,7 @@ class Performer:
                 case Refresh(proposal=Proposal(lesser=Proposal() as lesser), extras=extras):
                     is_disarmed = extras.automerge is False
                     rest = replace(extras, automerge=None) if is_disarmed else extras
+                    rest = replace(rest, status=lesser.extras.status)
                     return self._refresh(replace(step, proposal=lesser, amend=True, extras=rest))
                 case Open(proposal=proposal) | Refresh(proposal=proposal):
                     return _of_wanted(proposal, ProposalOutcome.LEFT_ALONE, note=str(error))

@@ -14,6 +14,7 @@ from bot.core.mark import mark, signed
 from bot.core.markdown import one_line
 from bot.core.opening import is_unproven, opens_at
 from bot.core.render import render_body, render_line, render_message
+from bot.core.status import status_of
 from bot.core.transition import transition_of
 from bot.core.view.proposal import ProposalView, build_view
 from bot.core.words import build_head
@@ -50,6 +51,8 @@ class Wording:
     trailers: tuple[str, ...]
     """Of every commit, besides ours."""
     limits: ForgeLimits
+    has_status: bool = False
+    """Whether what is known of a proposal is a status of its commit, where the forge has such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,10 @@ def _propose(
     known = [(update, evidence[transition_of(update)]) for update in updates]
     needs_people = is_draft or is_first
     automerge = not needs_people and all(may_merge(*each) for each in known)
+    status = None
+    if wording.has_status and wording.limits.has_statuses:
+        doubted = any(update.doubt for update in updates)
+        status = status_of([evidence[move] for move in moves], is_doubted=doubted)
     remembered = mark(targets, report, withdrawn=False, automerge=automerge)
 
     def view_with(rows: int) -> ProposalView:
@@ -148,7 +155,7 @@ def _propose(
         targets=targets,
         intent=intent,
         report=report,
-        extras=replace(extras_of(updates), automerge=automerge or None),
+        extras=replace(extras_of(updates), automerge=automerge or None, status=status),
         rebase=rebase_of(updates),
         refresh_every=max(update.selected.policy.refresh_every for update in updates),
         slides=all(map(slides, updates)),

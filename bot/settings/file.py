@@ -66,6 +66,7 @@ def _settings(document: Document, config: schema.Config, path: Path) -> values.S
         templates=_templates(config.proposals.templates, path),
         trailers=config.proposals.trailers,
         has_dashboards=config.proposals.dashboard,
+        has_status=config.proposals.status,
         rollout=Rollout(
             config.rollout.repositories_per_run,
             config.rollout.first_proposal,

@@ -252,6 +252,8 @@ class Proposals(Section):
     """Lines at the end of every commit message: `Signed-off-by: Bot <bot@example.com>`."""
     dashboard: StrictBool = False
     """Whether each repository has one issue that shows everything, with boxes that the next run obeys."""
+    status: StrictBool = True
+    """Whether what is known of a proposal is a status of its commit, too, which a protected branch can require."""
     write_delay: times.Duration | None = None
     """The least time between two writes to a forge. Absent: `1s` for repositories selected by owner, else none."""
 

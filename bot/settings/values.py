@@ -300,6 +300,8 @@ class Settings:
     """Of every commit, besides ours."""
     has_dashboards: bool = False
     """Whether each repository has an issue that shows everything."""
+    has_status: bool = True
+    """Whether what is known of a proposal is a status of its commit, too."""
     rollout: Rollout = field(default_factory=Rollout)
     limits: Limits | None = None
     """None where nothing is stated."""

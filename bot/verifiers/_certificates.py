@@ -46,19 +46,34 @@ def why_not_trusted(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...],
 
     `roots` are the operator's, in PEM. Whether a certificate was revoked is not asked.
     """
+    try:
+        trusted_chain(chain, _store(roots), now)
+    except UntrustedError as error:
+        return str(error)
+    return ""
+
+
+class UntrustedError(Exception):
+    """Nobody who is trusted vouches for a certificate; the text says why, and is fit for a message."""
+
+
+def trusted_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime) -> Sequence[x509.Certificate]:
+    """Return the certificates from the first of `chain` to one of `roots`, as they hold at a time.
+
+    Raises UntrustedError.
+    """
     verifier = (
         PolicyBuilder()
-        .store(_store(roots))
+        .store(roots)
         .time(now)
         .max_chain_depth(MAX_CHAIN)
         .extension_policies(ca_policy=_authority(), ee_policy=_signer())
         .build_client_verifier()
     )
     try:
-        verifier.verify(chain[0], list(chain[1:]))
-    except (VerificationError, ValueError, UnsupportedAlgorithm) as error:
-        return plain(str(error)) or "its chain of certificates does not hold"
-    return ""
+        return verifier.verify(chain[0], list(chain[1:])).chain
+    except (VerificationError, x509.UnsupportedGeneralNameType, ValueError, UnsupportedAlgorithm) as error:
+        raise UntrustedError(plain(str(error)) or "its chain of certificates does not hold") from None
 
 
 def attributes_of(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:

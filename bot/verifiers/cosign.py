@@ -1,4 +1,4 @@
-"""cosign's signatures: the older ones behind a tag, by a key, and Sigstore's bundles behind the referrers.
+"""cosign's signatures: the older ones behind a tag, and Sigstore's bundles behind the referrers.
 
 Of keys no log of signatures is asked: one that the operator lists is trusted as it is.
 """
@@ -108,10 +108,11 @@ class _Check:
         return check_bundle(bundle, self._attached.digest, self._keys)
 
     def _of_payload(self, blob: Blob, content: bytes) -> SignatureOutcome:
-        """Return what an older signature says; of those, only the ones by a key can be verified."""
+        """Return what an older signature says. Raises BrokenError."""
         outcome = check_payload(blob, content, self._attached.digest, self._keys)
-        if outcome == BadSignature(Flaw.OTHER_SIGNER) and CERTIFICATE in blob.annotations and self._trust.identities:
-            return UnsupportedSignature("an older one of cosign's without a key; sign anew with its third release")
+        keyless = self._keyless if CERTIFICATE in blob.annotations and self._trust.identities else None
+        if keyless is not None and outcome == BadSignature(Flaw.OTHER_SIGNER):
+            return keyless.check_payload(blob, content, self._trust)
         return outcome
 
 

@@ -1,23 +1,47 @@
-"""Sigstore's bundles without a key: the certificate says who signed, and a log or a clock says when.
+"""Signatures without a key: the certificate says who signed, and a log or a clock says when.
 
-sigstore-python verifies. It never asks the internet here: what it trusts is the operator's file, or the root that it
-brings along. It takes half a second to import, so that only those wait for it who trust identities.
+sigstore-python verifies bundles; of cosign's older form it knows the keys and the authorities, and the rest is done
+here. It never asks the internet: what it trusts is the operator's file, or the root that it brings along. It takes half
+a second to import, so that only those wait for it who trust identities.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.verification import Store
+from sigstore._internal.sct import verify_sct
+from sigstore._internal.trust import CTKeyring, KeyringPurpose, RekorKeyring
+from sigstore._utils import KeyID
 from sigstore.errors import Error as SigstoreError
-from sigstore.models import Bundle, InvalidBundle, TrustedRoot
+from sigstore.models import Bundle, ClientTrustConfig, InvalidBundle, TrustedRoot
 from sigstore.verify import Verifier, policy
 
 from bot.core.globs import matches
+from bot.core.keys import PublicKey
+from bot.model.artifact import Blob
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, Flaw, Scheme, SignatureOutcome, Signed, Signer, UnsupportedSignature
-from bot.model.trust import Trust
+from bot.model.signature import (
+    BadSignature,
+    Flaw,
+    Scheme,
+    SignatureOutcome,
+    Signed,
+    Signer,
+    Statement,
+    UnsupportedSignature,
+)
+from bot.model.trust import Trust, TrustedKey
 from bot.net import plain
+from bot.verifiers._certificates import UntrustedError, trusted_chain
+from bot.verifiers._encoding import BrokenError, decoded
+from bot.verifiers._log_entry import ENTRY, LogEntry, read_certificate, read_entry
+from bot.verifiers._simple_signing import CERTIFICATE, SIGNATURE
 from bot.verifiers._statement import IN_TOTO, read_statement
 
 
@@ -31,12 +55,29 @@ class _AnySigner:
     def verify(self, cert: x509.Certificate) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """What one trusted root vouches with."""
+
+    verifier: Verifier
+    authorities: Store
+    logs: RekorKeyring
+    certificate_logs: CTKeyring
+
+    @classmethod
+    def of(cls, root: TrustedRoot) -> _Root:
+        """Raises SigstoreError where something is missing in it."""
+        purpose = KeyringPurpose.VERIFY
+        authorities = Store(root.get_fulcio_certs())
+        return cls(Verifier(trusted_root=root), authorities, root.rekor_keyring(purpose), root.ct_keyring(purpose))
+
+
 class Keyless:
-    """Verifies bundles that hold a certificate; safe to share by threads."""
+    """Verifies what holds a certificate; safe to share by threads."""
 
     def __init__(self, roots: Iterable[str | None]) -> None:
         """Read the files of roots; None is what sigstore-python brings along. Raises UnusableRootError."""
-        self._verifiers: Mapping[str | None, Verifier] = {root: _verifier(root) for root in roots}
+        self._roots: Mapping[str | None, _Root] = {root: _root(root) for root in roots}
 
     def check(self, content: bytes, digest: Digest, trust: Trust) -> SignatureOutcome | None:
         """Return who of the listed identities signed a statement about `digest`; None where it is of another kind.
@@ -48,7 +89,7 @@ class Keyless:
         except InvalidBundle as error:
             return UnsupportedSignature(f"a Sigstore bundle that cannot be verified without a network: {_said(error)}")
         try:
-            kind, payload = self._verifiers[trust.root].verify_dsse(bundle, _AnySigner())
+            kind, payload = self._roots[trust.root].verifier.verify_dsse(bundle, _AnySigner())
         except SigstoreError as error:
             return BadSignature(Flaw.UNPROVED, _said(error))
         statement, is_about_it = read_statement(payload, digest)
@@ -56,23 +97,77 @@ class Keyless:
             return None
         if not is_about_it:
             return BadSignature(Flaw.OTHER_IMAGE)
-        names = _names(bundle.signing_certificate)
-        for each in trust.identities:
-            found = next((name for name in names if matches(each.identity, name)), None)
-            if found is not None and _is_of_issuer(bundle.signing_certificate, each.issuer):
-                return Signed(Signer(Scheme.KEYLESS, f"{plain(found)} (by {plain(each.issuer)})"), statement)
-        return BadSignature(Flaw.OTHER_SIGNER, plain(", ".join(names)))
+        return _of_signer(bundle.signing_certificate, trust, statement)
+
+    def check_payload(self, blob: Blob, payload: bytes, trust: Trust) -> SignatureOutcome:
+        """Return who of the listed identities made an older signature of `payload`, which is about the image.
+
+        `blob` is annotated with the signature, a certificate and the entry of a log; the chain beside them is not
+        needed, since authorities are known or they are not trusted. Raises BrokenError.
+        """
+        if ENTRY not in blob.annotations:
+            return UnsupportedSignature("an older one of cosign's without an entry in a log")
+        entry = read_entry(blob.annotations[ENTRY])
+        if isinstance(entry, UnsupportedSignature):
+            return entry
+        certificate = read_certificate(blob.annotations[CERTIFICATE].encode())
+        signature = decoded(blob.annotations[SIGNATURE])
+        why = entry.why_other(payload, signature, certificate)
+        if why:
+            return BadSignature(Flaw.BROKEN, why)
+        why = _why_unproved(entry, certificate, self._roots[trust.root])
+        if why:
+            return BadSignature(Flaw.UNPROVED, why)
+        if not _key_of(certificate).made(signature, payload):
+            return BadSignature(Flaw.BROKEN, "the key of its certificate did not make it")
+        return _of_signer(certificate, trust, Statement.SIGNATURE)
 
 
-def _verifier(root: str | None) -> Verifier:
-    if root is None:
-        return Verifier.production(offline=True)
+def _why_unproved(entry: LogEntry, certificate: x509.Certificate, root: _Root) -> str:
+    """Say why nothing that is trusted vouches for a signer at the time of an entry; empty where something does."""
     try:
-        return Verifier(trusted_root=TrustedRoot.from_file(root))
+        root.logs.verify(key_id=KeyID(entry.log), signature=entry.promise, data=entry.promised)
+    except SigstoreError:
+        return "no log that is trusted has it"
+    try:
+        chain = trusted_chain([certificate], root.authorities, entry.at)
+        verify_sct(certificate, list(chain[1:]), root.certificate_logs)
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except (UntrustedError, SigstoreError) as error:
+        return _said(error)
+    except x509.ExtensionNotFound:
+        return "its certificate is not for signing code"
+    return "" if ExtendedKeyUsageOID.CODE_SIGNING in usage else "its certificate is not for signing code"
+
+
+def _key_of(certificate: x509.Certificate) -> PublicKey:
+    """Return the key of a certificate. Raises BrokenError where it is none that signs images."""
+    form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    try:
+        return PublicKey.of(TrustedKey("", certificate.public_key().public_bytes(*form)))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise BrokenError(f"its certificate {error}") from None
+
+
+def _of_signer(certificate: x509.Certificate, trust: Trust, statement: Statement) -> SignatureOutcome:
+    """Return which listed identity a certificate is for that holds."""
+    names = _names(certificate)
+    for each in trust.identities:
+        found = next((name for name in names if matches(each.identity, name)), None)
+        if found is not None and _is_of_issuer(certificate, each.issuer):
+            return Signed(Signer(Scheme.KEYLESS, f"{plain(found)} (by {plain(each.issuer)})"), statement)
+    return BadSignature(Flaw.OTHER_SIGNER, plain(", ".join(names)))
+
+
+def _root(path: str | None) -> _Root:
+    if path is None:
+        return _Root.of(ClientTrustConfig.production(offline=True).trusted_root)
+    try:
+        return _Root.of(TrustedRoot.from_file(path))
     except OSError as error:
-        raise UnusableRootError(f"{root} could not be read: {error.strerror}") from None
+        raise UnusableRootError(f"{path} could not be read: {error.strerror}") from None
     except (ValueError, SigstoreError) as error:
-        raise UnusableRootError(f"{root} holds no trusted root of Sigstore: {_said(error)}") from None
+        raise UnusableRootError(f"{path} holds no trusted root of Sigstore: {_said(error)}") from None
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -90,6 +90,7 @@ def fleet_world(
         templates=_templates(settings),
         trailers=settings.trailers,
         has_dashboards=settings.has_dashboards,
+        has_status=settings.has_status,
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),

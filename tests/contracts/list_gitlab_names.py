@@ -32,6 +32,8 @@ OPERATIONS = (
     f"get {PROJECT}/repository/commits",
     f"post {PROJECT}/repository/commits",
     f"get {PROJECT}/repository/commits/{{sha}}/diff",
+    f"get {PROJECT}/repository/commits/{{sha}}/statuses",
+    f"post {PROJECT}/statuses/{{sha}}",
     f"get {PROJECT}/repository/compare",
     f"get {PROJECT}/repository/merge_base",
     f"get {PROJECT}/repository/branches",

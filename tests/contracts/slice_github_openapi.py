@@ -29,6 +29,7 @@ OPERATIONS = (
     f"get {REPOSITORY}/branches/{{branch}}",
     f"get {REPOSITORY}/branches/{{branch}}/protection/required_status_checks",
     f"get {REPOSITORY}/commits/{{ref}}",
+    f"get {REPOSITORY}/commits/{{ref}}/status",
     f"get {REPOSITORY}/compare/{{basehead}}",
     f"get {REPOSITORY}/git/blobs/{{file_sha}}",
     f"post {REPOSITORY}/git/blobs",
@@ -61,6 +62,7 @@ OPERATIONS = (
     f"post {REPOSITORY}/pulls/{{pull_number}}/requested_reviewers",
     f"get {REPOSITORY}/pulls/{{pull_number}}/reviews",
     f"get {REPOSITORY}/rules/branches/{{branch}}",
+    f"post {REPOSITORY}/statuses/{{sha}}",
 )
 _DROPPED = ("example", "examples", "externalDocs", "x-github", "x-octokit")
 

@@ -154,7 +154,7 @@ def test_the_first_proposal_of_a_repository_waits_for_people(github, moved):
 
 def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(github, moved):
     knows(moved, old=(CVE,), new=())
-    github.die_before(5)  # after tree, commit, branch and request
+    github.die_before(6)  # after tree, commit, branch, status and request
     with pytest.raises(Killed):
         run(github, moved, AUTOMERGE)
     (pull,) = github.repository.pulls

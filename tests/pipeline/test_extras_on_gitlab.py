@@ -178,7 +178,7 @@ def test_a_pipeline_that_is_not_there_yet_is_waited_for_by_the_next_run(merging,
 
 
 def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(merging, moved):
-    merging.die_before(3)  # after the push and the request
+    merging.die_before(4)  # after the push, the status and the request
     with pytest.raises(Killed):
         run(merging, moved, AUTOMERGE)
     assert proposed(merging).armed_by is None

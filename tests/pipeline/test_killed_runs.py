@@ -15,10 +15,11 @@ import pytest
 from support.github.stand import GitHubStand
 from support.gitlab.stand import GitLabStand
 from support.kill_points import note_kills
-from support.stands import Killed, LocalStand, Stand
+from support.stands import Killed, LocalStand, Request, Stand
 from support.values import finding
 from support.worlds import Loopback, ToldScanner, build
 
+from bot.core.mark import short_commit
 from bot.model.pace import Rollout
 from bot.model.proposal import RequestState
 from bot.model.rules import Match, Rule
@@ -124,8 +125,14 @@ class Scene:
         branches = self.stand.branches()
         trees = {branch: self.stand.files(branch) for branch in branches}
         messages = {branch: [commit.message for commit in self.stand.commits(branch)] for branch in branches}
-        requests = sorted(self.stand.requests(), key=lambda request: request.branch)
-        return trees, messages, requests, self.board() if "has_dashboards" in self.orders else None
+        statuses = {branch: self.stand.statuses(branch) for branch in branches}
+        requests = sorted(map(self.timeless, self.stand.requests()), key=lambda request: request.branch)
+        return trees, messages, statuses, requests, self.board() if "has_dashboards" in self.orders else None
+
+    def timeless(self, request: Request) -> Request:
+        """Return a request whose mark names the branch's last commit by a word."""
+        head = self.stand.branches().get(request.branch, "")
+        return replace(request, body=request.body.replace(f'"status":"{short_commit(head)}"', '"status":"its last"'))
 
     def board(self) -> object:
         """Return the dashboard, without where its stand listens."""
@@ -166,6 +173,14 @@ SCENES: dict[str, list[Act]] = {
         lambda scene: scene.moves("newer"),
         RUN,
     ],
+    "the base was merged into what was scanned": [
+        lambda scene: scene.learns("CVE-1900-0001"),
+        RUN,
+        Scene.person_updates,
+        RUN,
+    ],
+    "what was scanned conflicts": [lambda scene: scene.learns("CVE-1900-0001"), RUN, Scene.conflicts, RUN],
+    "pushed, then opened with its status": [lambda scene: scene.learns("CVE-1900-0001"), PUSH, RUN],
     "the base was merged into it, and has it already": [
         RUN,
         Scene.person_updates,

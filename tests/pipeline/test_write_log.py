@@ -46,6 +46,10 @@ class Story:
     def learns(self) -> None:
         self.loopback.scanner = ToldScanner({digest: (finding("CVE-1900-0001"),) for digest in (OLD, NEW)})
 
+    def person_updates(self) -> None:
+        self.stand.commit("main", {"README.md": "Elsewhere."})
+        self.stand.update_branch(BRANCH)
+
     def asks_for_more(self) -> None:
         self.stand.commit("main", BEHIND)
         self.loopback.rulebook = replace(self.loopback.rulebook, rules=(Rule(labels=("docker",), reviewers=("ada",)),))
@@ -55,6 +59,8 @@ class Story:
         self.run("finds nothing to do", "unchanged")
         self.run("learns something new of the images", "refreshed", self.learns)
         self.run("moves to a newer digest", "refreshed", lambda: self.moves("newer"))
+        self.run("finds its base merged into the branch", "refreshed", self.person_updates)
+        self.run("finds that merge again", "unchanged")
         self.run("makes the dashboard", "unchanged", has_dashboards=True)
         self.run("finds the dashboard as it should be", "unchanged", has_dashboards=True)
         self.run("takes a request back", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))

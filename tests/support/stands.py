@@ -31,7 +31,7 @@ from support.git import Commit, Content, File, Git
 
 from bot.forges.local import LocalFleet
 from bot.model.dashboard import Board
-from bot.model.extras import NO_EXTRAS, Extras
+from bot.model.extras import NO_EXTRAS, CommitStatus, Extras
 from bot.model.proposal import Proposal, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.source import Change
@@ -125,6 +125,10 @@ class Stand(Protocol):
 
     def requests(self) -> list[Request]:
         """Return the requests from the repository's own branches, newest first."""
+        ...
+
+    def statuses(self, branch: str) -> list[CommitStatus]:
+        """Return every status of ours that the last commit of a branch was given, oldest first."""
         ...
 
 
@@ -246,6 +250,9 @@ class LocalStand(GitStand):
             lock = common / kind / f"{branch}.lock"
             lock.parent.mkdir(parents=True, exist_ok=True)
             lock.touch()
+
+    def statuses(self, branch: str) -> list[CommitStatus]:
+        return []
 
     def requests(self) -> list[Request]:
         """Read what `docs` promise to people: blobs of JSON, and what git says is merged."""

@@ -14,6 +14,7 @@ from support.parts import ROOT
 HEADING = "## What is written when"
 _NUMBER = re.compile(r"(?<=/)[0-9]+(?=/|$)")
 _BRANCH = re.compile(r"basebump/[a-z0-9.-]+")
+_COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
 _ROOT = re.compile(r"^/(?:repos/acme/web|projects/[0-9]+|projects/acme/shop/web)/")
 """What all paths that concern one repository begin with."""
 
@@ -38,7 +39,8 @@ def _line(exchange: Exchange) -> str:
         return f"mutation {', '.join(_mutations(exchange.request['query']))}"
     below, found = _ROOT.subn("", path)
     assert found, f"{path} is not about the one repository"
-    return f"{exchange.method} {_NUMBER.sub('NUMBER', _BRANCH.sub('BRANCH', below))}"
+    named = _COMMIT.sub("COMMIT", _BRANCH.sub("BRANCH", below))
+    return f"{exchange.method} {_NUMBER.sub('NUMBER', named)}"
 
 
 def _mutations(text: str) -> Iterator[str]:

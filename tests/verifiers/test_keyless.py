@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import BUNDLE, attach, attachment, base64_of, bundle, dump, made_by, trusted
+from support.attached import BUNDLE, attach, attachment, base64_of, bundle, dump, trusted
 from support.parts import ROOT
 
 from bot.demo import images
@@ -119,28 +119,6 @@ def test_keys_and_identities_may_be_trusted_together(verify):
     found = verify(bundle(key, SUBJECT.digest), both, SUBJECT.digest)
     assert isinstance(found, Signed)
     assert found.signer.scheme is Scheme.COSIGN_KEY
-
-
-def test_an_older_signature_without_a_key_is_not_taken_for_a_strangers(registry, artifacts):
-    payload = dump(
-        {
-            "critical": {
-                "type": "cosign container image signature",
-                "image": {"docker-manifest-digest": SUBJECT.digest},
-                "identity": {"docker-reference": ""},
-            }
-        }
-    )
-    said = {
-        "dev.cosignproject.cosign/signature": base64_of(made_by(ec.generate_private_key(ec.SECP256R1()), payload)),
-        "dev.sigstore.cosign/certificate": "a certificate",
-    }
-    kind = "application/vnd.dev.cosign.simplesigning.v1+json"
-    older = attachment(SUBJECT, kind, payload, said)
-    registry.push(older, "team/older", SUBJECT.digest.replace(":", "-") + ".sig")
-    who = trust()
-    found = CosignVerifier.for_all([who], artifacts).verify(f"{registry.host}/team/older", SUBJECT.digest, who)
-    assert isinstance(found, UnsupportedSignature)
 
 
 @pytest.mark.parametrize(

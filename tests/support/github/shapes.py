@@ -17,6 +17,7 @@ from support.github.state import (
     Pull,
     Repository,
     Review,
+    Status,
     Token,
     World,
 )
@@ -100,6 +101,25 @@ class Shapes:
         limit = repository.truncate_at
         is_cut = recursive and limit is not None and len(entries) > limit
         return answer("git-tree", sha=oid, truncated=is_cut, tree=entries[:limit] if is_cut else entries)
+
+    def status(self, repository: Repository, commit: str, status: Status, schema: str) -> dict[str, Any]:
+        url = f"{self._of(repository)}/statuses/{commit}"
+        words = {"state": status.state, "description": status.description, "context": status.context}
+        return answer(schema, id=status.id, url=url, **words)
+
+    def combined_status(self, repository: Repository, commit: str) -> dict[str, Any]:
+        """Return the last status of every name."""
+        last = {each.context: each for each in repository.statuses.get(commit, [])}
+        bad = any(each.state in ("error", "failure") for each in last.values())
+        return answer(
+            "combined-commit-status",
+            state="failure" if bad else ("success" if last else "pending"),
+            sha=commit,
+            total_count=len(last),
+            statuses=[self.status(repository, commit, each, "simple-commit-status") for each in last.values()],
+            repository=self.repository(repository, "minimal-repository"),
+            url=f"{self._of(repository)}/commits/{commit}/status",
+        )
 
     def git_commit(self, repository: Repository, oid: str) -> dict[str, Any]:
         """Return a commit as the Git Data API shows it."""

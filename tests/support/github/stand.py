@@ -15,12 +15,19 @@ from support.hosted_stand import HostedStand, no_pause
 from support.stands import Request
 
 from bot.forges.github import KIND, AppKey, GitHubFleet
+from bot.model.extras import CommitStatus, StatusState
 from bot.model.proposal import RequestState
 from bot.ports import Fleet
 
 TOKEN = "ghp_of-the-bot"
 BOT = "basebump-bot"
-PERMISSIONS = {"metadata": "read", "contents": "write", "pull_requests": "write", "workflows": "write"}
+PERMISSIONS = {
+    "metadata": "read",
+    "contents": "write",
+    "pull_requests": "write",
+    "statuses": "write",
+    "workflows": "write",
+}
 """What the installation of an App has, unless a test takes something away."""
 
 
@@ -83,6 +90,10 @@ class GitHubStand(HostedStand):
         world = self.server.world
         pull = self.repository.open_pull(branch)
         pull.reviews.append(Review(world.next_id(), world.add_account(login), state, is_writers))
+
+    def statuses(self, branch: str) -> list[CommitStatus]:
+        given = self.repository.statuses.get(self.branches()[branch], [])
+        return [CommitStatus(StatusState(each.state), each.description) for each in given]
 
     def requests(self) -> list[Request]:
         self.settle()

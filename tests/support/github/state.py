@@ -67,6 +67,7 @@ class Token:
     can_propose: bool = True
     """Off, it is the token of GitHub Actions where the setting does not let it open pull requests."""
     can_label: bool = True
+    can_set_status: bool = True
     can_ask_graphql: bool = True
     """Off, it may not see all that is asked for there."""
     can_see_rules: bool = True
@@ -106,6 +107,16 @@ class Review:
     """APPROVED, CHANGES_REQUESTED, COMMENTED or DISMISSED."""
     is_writers: bool = True
     """Whether who said it may write to the repository."""
+
+
+@dataclass
+class Status:
+    """What somebody said of a commit."""
+
+    id: int
+    context: str
+    state: str
+    description: str
 
 
 @dataclass
@@ -215,6 +226,8 @@ class Repository:
     """Who may be asked for a review, or be assigned; teams as `team:NAME`."""
     milestones: dict[str, int] = field(default_factory=dict)
     """The open ones: their titles and numbers."""
+    statuses: dict[str, list[Status]] = field(default_factory=dict)
+    """Of commits, oldest first."""
     strict_protection: bool = False
     """Whether the protection of its default branch asks for up-to-date branches."""
     strict_rules: bool = False

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlencode
 
 from support import git_http
 from support.forge_server import READING, Asked, Exchange, ForgeServer, Reply
-from support.gitlab import automerge, besides, comparisons, graphql, issues, merge_requests, repository
+from support.gitlab import automerge, besides, comparisons, graphql, issues, merge_requests, repository, statuses
 from support.gitlab.calls import Call, ProblemError, missing
 from support.gitlab.contract import operation_of, violations
 from support.gitlab.graphql import GraphQL
@@ -66,6 +66,8 @@ _ROUTES: Mapping[str, Handler] = {
     f"get {_PROJECT}/repository/branches": repository.list_branches,
     f"get {_PROJECT}/repository/branches/{{branch}}": repository.get_branch,
     f"delete {_PROJECT}/repository/branches/{{branch}}": repository.delete_branch,
+    f"get {_PROJECT}/repository/commits/{{sha}}/statuses": statuses.list_statuses,
+    f"post {_PROJECT}/statuses/{{sha}}": statuses.create_status,
     f"get {_PROJECT}/issues": issues.list_issues,
     f"post {_PROJECT}/issues": issues.create_issue,
     f"put {_PROJECT}/issues/{{issue_iid}}": issues.edit_issue,

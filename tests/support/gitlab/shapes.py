@@ -7,7 +7,7 @@ from typing import Any
 
 from support.git import Git
 from support.gitlab.contract import answer
-from support.gitlab.state import Issue, MergeRequest, Milestone, Note, Project, User
+from support.gitlab.state import Issue, MergeRequest, Milestone, Note, Project, Status, User
 
 _PROJECT = "/projects/{id}"
 _REQUESTS = f"{_PROJECT}/merge_requests"
@@ -134,11 +134,18 @@ class Shapes:
     def one_request(self, project: Project, request: MergeRequest) -> dict[str, Any]:
         """Return what asking for one alone shows; that makes GitLab find out whether it can be merged."""
         pipeline = request.pipeline
-        head = {"id": 1, "sha": pipeline.sha, "ref": pipeline.ref, "status": pipeline.status} if pipeline else None
+        head = None
+        if pipeline is not None:
+            known = {"sha": pipeline.sha, "ref": pipeline.ref, "status": pipeline.status, "source": pipeline.source}
+            head = {"id": 1, **known}
         shown = answer(f"get {_REQUEST}", **self.request(project, request), head_pipeline=head)
         if request.state == "opened":
             request.checked = (project.branches[request.target], request.head)
         return shown
+
+    def status(self, status: Status, author: User, operation: str) -> dict[str, Any]:
+        words = {"status": status.state, "name": status.name, "description": status.description}
+        return answer(operation, id=status.id, sha=status.sha, ref=status.ref, author=self.user(author), **words)
 
     def note(self, project: Project, request: MergeRequest, note: Note) -> dict[str, Any]:
         return answer(

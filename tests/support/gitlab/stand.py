@@ -13,6 +13,7 @@ from support.hosted_stand import HostedStand, no_pause
 from support.stands import Request
 
 from bot.forges.gitlab import KIND, GitLabFleet
+from bot.model.extras import CommitStatus, StatusState
 from bot.model.proposal import RequestState
 from bot.ports import Fleet
 
@@ -63,6 +64,12 @@ class GitLabStand(HostedStand):
         fork = world.fork(self.project, stranger.username)
         fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
         world.propose(self.project, fork, branch, stranger, "From afar")
+
+    def statuses(self, branch: str) -> list[CommitStatus]:
+        words = {"success": StatusState.SUCCESS, "failed": StatusState.FAILURE}
+        head = self.branches()[branch]
+        given = [each for each in self.project.statuses if (each.sha, each.ref) == (head, branch)]
+        return [CommitStatus(words[each.state], each.description) for each in given]
 
     def requests(self) -> list[Request]:
         self.settle()

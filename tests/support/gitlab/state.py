@@ -55,6 +55,20 @@ class Pipeline:
     sha: str
     status: str
     ref: str
+    source: str = "push"
+    """`external` where it is made of statuses alone."""
+
+
+@dataclass
+class Status:
+    """What somebody said of a commit."""
+
+    id: int
+    sha: str
+    ref: str
+    name: str
+    state: str
+    description: str
 
 
 @dataclass
@@ -161,6 +175,9 @@ class Project:
     merge_method: str = "merge"
     """`ff` and `rebase_merge` merge only what stands on its base."""
     milestones: list[Milestone] = field(default_factory=list)
+    statuses: list[Status] = field(default_factory=list)
+    """Of commits, oldest first."""
+    can_set_status: bool = True
     ci: str | None = None
     """The status of the pipelines that begin with every push; None where there are none, or later."""
     requires_pipeline: bool = False
@@ -213,6 +230,17 @@ class Project:
         """Begin a pipeline, where there are any; the last one stays until then."""
         if self.ci is not None:
             request.pipeline = Pipeline(request.head, self.ci, request.branch)
+        self.count_statuses(request)
+
+    def count_statuses(self, request: MergeRequest) -> None:
+        """Let what was said of a request's last commit be a pipeline, where there is no other of it."""
+        last = {each.name: each.state for each in self.statuses if each.sha == request.head}
+        pipeline = request.pipeline
+        if last and (pipeline is None or pipeline.sha != request.head or pipeline.source == "external"):
+            status = "failed" if "failed" in last.values() else "success"
+            request.pipeline = Pipeline(request.head, status, request.branch, "external")
+        elif last and pipeline is not None and "failed" in last.values():
+            pipeline.status = "failed"
 
     def accept(self, request: MergeRequest) -> None:
         """Merge a request."""

@@ -1,0 +1,114 @@
+"""What every forge that has statuses must do with them: one claim a test, run over every stand in conftest.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
+
+from bot.core.mark import memory, short_commit
+from bot.model.extras import CommitStatus, Extras, StatusState
+
+pytestmark = [
+    pytest.mark.over_forges(local="it has no statuses"),
+    pytest.mark.parametrize("new_stand", ["github", "github-app", "gitlab"], indirect=True),
+]
+
+GOOD = CommitStatus(StatusState.SUCCESS, "Fixes 7 (1 critical), brings none")
+BAD = CommitStatus(StatusState.FAILURE, "Look before you merge: fixes none, brings 1")
+
+
+def propose(stand, status=GOOD):
+    """Push and open as one run does; return what the next run sees of it."""
+    forge = stand.forge()
+    forge.push(BRANCH, proposal().changes, proposal().message, None)
+    notes = forge.open(replace(proposal(), extras=Extras(status=status))).notes
+    assert notes == ()
+    return open_one(stand)
+
+
+def amend(stand, seen, status, **words):
+    return stand.forge().amend(
+        seen, words.get("title", seen.title), words.get("body", seen.body), Extras(status=status)
+    )
+
+
+def test_the_commit_of_a_request_gets_it_before_the_request_whose_mark_then_names_it(stand):
+    seen = propose(stand)
+    assert stand.statuses(BRANCH) == [GOOD]
+    assert memory(seen.body).status == short_commit(seen.head)
+    lines = [line for line in stand.writes if "/statuses/" in line or "requests" in line or line.endswith("/pulls")]
+    assert ["/statuses/" in line for line in lines] == [True, False]
+
+
+def test_without_one_nothing_is_asked(stand):
+    propose(stand, None)
+    assert stand.statuses(BRANCH) == []
+    assert not any("status" in exchange.line for exchange in stand.server.exchanges)
+
+
+def test_another_verdict_is_set_on_the_same_commit_and_counts(stand):
+    seen = propose(stand)
+    assert amend(stand, seen, BAD) == ()
+    assert stand.statuses(BRANCH) == [GOOD, BAD]
+    assert open_one(stand) == seen
+
+
+def test_what_is_there_is_read_and_not_written_again(stand):
+    seen = propose(stand)
+    writes = len(stand.writes)
+    assert amend(stand, seen, GOOD) == ()
+    assert stand.statuses(BRANCH) == [GOOD]
+    assert len(stand.writes) == writes
+
+
+def test_a_commit_that_this_run_made_is_not_read_first(stand):
+    with stand.server.watched() as lines:
+        propose(stand)
+    assert not any(line.startswith("GET") and line.endswith(("/status", "/statuses")) for line in lines)
+
+
+def test_a_branch_that_was_pushed_by_an_earlier_run_gets_it_when_it_is_opened(stand):
+    push(stand)
+    forge = stand.forge()
+    forge.seen(PREFIX, frozenset({BRANCH}))
+    forge.open(replace(proposal(), extras=Extras(status=GOOD)))
+    assert stand.statuses(BRANCH) == [GOOD]
+
+
+def test_a_merge_of_the_base_gets_its_own_and_the_mark_names_it(stand):
+    seen = propose(stand)
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    head = stand.update_branch(BRANCH)
+    assert stand.statuses(BRANCH) == []
+    (updated,) = look(stand)
+    assert updated.intent == seen.intent
+    assert amend(stand, updated, GOOD) == ()
+    assert stand.statuses(BRANCH) == [GOOD]
+    assert memory(open_one(stand).body).status == short_commit(head)
+
+
+def test_what_the_token_may_not_is_a_note_and_remembered_as_tried(stand):
+    stand.server.fail("POST .*/statuses/.*", stand.server.problem(403, "No"), times=99)
+    forge = stand.forge()
+    forge.push(BRANCH, proposal().changes, proposal().message, None)
+    (note,) = forge.open(replace(proposal(), extras=Extras(status=GOOD))).notes
+    assert "Its status could not be set" in note
+    seen = open_one(stand)
+    assert memory(seen.body).status == short_commit(seen.head)
+    tried = sum("/statuses/" in line for line in stand.server.lines)
+    forge.amend(seen, "Other words", seen.body, Extras(status=BAD))
+    assert sum("/statuses/" in line for line in stand.server.lines) == tried  # once for a token that may not
+
+
+def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
+    stand.server.fail("POST .*/statuses/.*", stand.server.problem(502, "Bad gateway"), times=1)
+    forge = stand.forge()
+    forge.push(BRANCH, proposal().changes, proposal().message, None)
+    (note,) = forge.open(replace(proposal(), extras=Extras(status=GOOD))).notes
+    assert "Its status could not be set" in note
+    seen = open_one(stand)
+    assert memory(seen.body).status is None
+    assert amend(stand, seen, GOOD) == ()
+    assert stand.statuses(BRANCH) == [GOOD]

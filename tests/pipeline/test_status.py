@@ -1,0 +1,212 @@
+"""The status of a proposal's commit over whole runs: what it says, that it follows the evidence, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.attached import trusted
+from support.github.stand import GitHubAppStand, GitHubStand
+from support.gitlab.stand import GitLabStand
+from support.gitlab.state import Status
+from support.stands import Killed, LocalStand
+from support.values import finding
+from support.worlds import ToldScanner, build
+
+from bot.model.evidence import Severity
+from bot.model.extras import CommitStatus, StatusState
+from bot.model.modes import UpdateMode
+from bot.model.rules import Allowance, Automerge, Rule
+from bot.model.trust import Trust
+
+pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="it has no statuses")]
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+CVE, OTHER, CRITICAL = finding("CVE-1900-0001"), finding("CVE-1900-0002"), finding("CVE-1900-0003", Severity.CRITICAL)
+STANDS = {"github": GitHubStand, "github-app": GitHubAppStand, "gitlab": GitLabStand}
+
+
+@pytest.fixture(params=STANDS)
+def stand(request, tmp_path):
+    made = STANDS[request.param](tmp_path / request.param, FILES)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def gitlab(tmp_path):
+    made = GitLabStand(tmp_path / "gitlab", FILES)
+    yield made
+    made.end()
+
+
+def knows(loopback, **findings) -> None:
+    digests = {"old": OLD, "new": NEW, "newer": NEWER}
+    loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
+
+
+def run(stand, loopback, *rules: Rule, **orders):
+    loopback.rulebook = replace(loopback.rulebook, rules=rules)
+    (repository,) = loopback.run([stand.fleet()], **orders).repositories
+    (proposal,) = repository.proposals
+    return proposal
+
+
+def good(words: str) -> CommitStatus:
+    return CommitStatus(StatusState.SUCCESS, words)
+
+
+def test_a_proposal_has_what_is_known_of_it_and_the_next_run_writes_nothing(stand, moved):
+    knows(moved, old=(CVE, CRITICAL), new=())
+    assert run(stand, moved).note == ""
+    assert stand.statuses(BRANCH) == [good("Fixes 2 (1 critical), brings none")]
+    writes = list(stand.writes)
+    with stand.server.watched() as lines:
+        assert run(stand, moved).outcome.value == "unchanged"
+    assert stand.writes == writes
+    assert not any("/status" in line for line in lines)
+
+
+def test_new_evidence_and_a_new_commit_have_a_status_of_their_own(stand, moved):
+    knows(moved, old=(CVE,), new=(), newer=())
+    run(stand, moved)
+    knows(moved, old=(CVE, OTHER), new=(), newer=())
+    assert run(stand, moved).outcome.value == "refreshed"
+    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none"), good("Fixes 2, brings none")]
+    moved.move("python", "3.12-slim", "newer")
+    assert run(stand, moved).outcome.value == "refreshed"
+    assert stand.statuses(BRANCH) == [good("Fixes 2, brings none")]
+
+
+def test_a_scan_that_failed_changes_no_status(stand, moved):
+    knows(moved, old=(CVE,), new=())
+    run(stand, moved)
+    knows(moved, old=(CVE,))
+    assert run(stand, moved).outcome.value == "unchanged"
+    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+
+
+def test_what_nobody_knows_is_said_and_no_failure(stand, moved):
+    knows(moved, old=(CVE,))
+    run(stand, moved)
+    (status,) = stand.statuses(BRANCH)
+    assert status.state is StatusState.SUCCESS
+    assert status.description.startswith("What it changes is not known: ")
+
+
+def test_what_a_person_must_look_at_is_a_failure_until_that_is_over(stand, moved):
+    rule = Rule(allow_introduced=(Allowance(Severity.CRITICAL, 0),))
+    both = (CRITICAL, replace(CRITICAL, id="CVE-1900-0008"))
+    knows(moved, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
+    run(stand, moved, rule)
+    (status,) = stand.statuses(BRANCH)
+    assert status.state is StatusState.FAILURE
+    assert "brings 1 (1 critical)" in status.description
+    knows(moved, old=both, new=())
+    run(stand, moved, rule)
+    assert stand.statuses(BRANCH)[-1] == good("Fixes 2 (2 critical), brings none")
+
+
+def test_where_nothing_is_looked_for_or_nobody_wants_it_there_is_none(stand, moved):
+    run(stand, moved)
+    assert stand.statuses(BRANCH) == []
+    knows(moved, old=(CVE,), new=())
+    assert run(stand, moved, has_status=False).outcome.value == "refreshed"
+    assert stand.statuses(BRANCH) == []
+    assert not any("/statuses/" in line for line in stand.writes)
+
+
+def test_trust_alone_is_something_that_is_looked_for(stand, moved):
+    trust = Trust(("docker.io/library/python",), (trusted(ec.generate_private_key(ec.SECP256R1())),))
+    moved.rulebook = replace(moved.rulebook, trust=(trust,))
+    run(stand, moved)
+    (status,) = stand.statuses(BRANCH)
+    assert status.description.endswith("; not signed by anybody trusted")
+
+
+def test_who_turns_it_on_gets_it_on_what_is_open_by_one_edit(stand, moved):
+    knows(moved, old=(CVE,), new=())
+    run(stand, moved, has_status=False)
+    assert run(stand, moved).outcome.value == "refreshed"
+    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+    assert run(stand, moved).outcome.value == "unchanged"
+
+
+def test_a_merge_of_the_base_into_the_branch_gets_the_status_too(stand, moved):
+    knows(moved, old=(CVE,), new=())
+    run(stand, moved)
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    stand.update_branch(BRANCH)
+    assert run(stand, moved).outcome.value == "refreshed"
+    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+    assert run(stand, moved).outcome.value == "unchanged"
+
+
+def test_a_token_that_may_not_is_told_once_and_not_asked_again_for_the_same_commit(stand, moved):
+    knows(moved, old=(CVE,), new=(), newer=())
+    stand.server.fail("POST .*/statuses/.*", stand.server.problem(403, "No"), times=99)
+    proposal = run(stand, moved)
+    assert (proposal.outcome.value, "Its status could not be set" in proposal.note) == ("opened", True)
+    with stand.server.watched() as lines:
+        assert run(stand, moved).outcome.value == "unchanged"
+    assert not any("/status" in line for line in lines)
+    moved.move("python", "3.12-slim", "newer")
+    assert "Its status could not be set" in run(stand, moved).note
+
+
+def test_an_app_without_the_permission_proposes_without_a_status(tmp_path, moved):
+    stand = GitHubAppStand(tmp_path / "app", FILES)
+    granted = stand.installation.permissions
+    stand.installation.permissions = {kind: level for kind, level in granted.items() if kind != "statuses"}
+    knows(moved, old=(CVE,), new=())
+    proposal = run(stand, moved)
+    assert proposal.outcome.value == "opened"
+    assert "`statuses: write`" in proposal.note
+    assert run(stand, moved).outcome.value == "unchanged"
+    stand.end()
+
+
+def test_a_run_killed_between_a_push_without_other_words_and_its_status_is_healed(stand, moved):
+    knows(moved, old=(CVE,), new=())
+    run(stand, moved)
+    stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
+    pushes = 3 if "github" in type(stand).__name__.lower() else 1
+    stand.die_before(pushes + 1)
+    with pytest.raises(Killed):
+        run(stand, moved)
+    assert stand.statuses(BRANCH) == []
+    assert run(stand, moved).outcome.value == "refreshed"
+    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+
+
+def test_the_local_forge_knows_nothing_of_it(tmp_path, moved):
+    stand = LocalStand(tmp_path / "local", FILES)
+    knows(moved, old=(CVE,), new=())
+    proposal = run(stand, moved)
+    assert (proposal.outcome.value, proposal.note) == ("opened", "")
+
+
+# ---- GitLab makes a pipeline of it -------------------------------------------------------------------------------
+
+
+AUTOMERGE = Rule(automerge=Automerge(UpdateMode.DIGEST))
+
+
+def test_the_pipeline_that_gitlab_makes_of_our_own_status_is_none_that_anybody_waits_for(gitlab, moved):
+    knows(moved, old=(CVE,), new=())
+    proposal = run(gitlab, moved, AUTOMERGE)
+    assert "there is none for its last commit yet" in proposal.note
+    (request,) = gitlab.project.requests
+    assert (request.pipeline.source, request.state, request.armed_by) == ("external", "opened", None)
+
+
+def test_what_others_say_of_the_commit_counts(gitlab, moved):
+    knows(moved, old=(CVE,), new=())
+    run(gitlab, moved)
+    (request,) = gitlab.project.requests
+    gitlab.project.statuses.append(Status(7, request.head, BRANCH, "jenkins", "success", ""))
+    run(gitlab, moved, AUTOMERGE)
+    assert request.state == "merged"

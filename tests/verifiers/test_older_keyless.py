@@ -1,0 +1,225 @@
+"""Signatures without a key as cosign kept them before its third release: one of Sigstore's, and what is no proof."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from support.attached import attachment, trusted
+from support.parts import ROOT
+from support.sigstore_world import DAY, LIFETIME, World, annotated, new_key, payload_about, sign
+
+from bot.demo import images
+from bot.model.reference import Digest
+from bot.model.signature import BadSignature, Flaw, Scheme, Signed, Statement, UnsupportedSignature
+from bot.model.trust import Trust, TrustedIdentity
+from bot.verifiers.cosign import CosignVerifier
+
+pytestmark = pytest.mark.real("docker-registry")
+
+KIND = "application/vnd.dev.cosign.simplesigning.v1+json"
+ENTRY, CERTIFICATE = "dev.sigstore.cosign/bundle", "dev.sigstore.cosign/certificate"
+REAL = json.loads((ROOT / "tests" / "contracts" / "cosign_keyless.json").read_text(encoding="utf-8"))
+REAL_PAYLOAD = base64.b64decode(REAL["payload"])
+REAL_DIGEST = Digest(json.loads(REAL_PAYLOAD)["critical"]["image"]["docker-manifest-digest"])
+SOMEBODY, GITHUB = "mitr@redhat.com", "https://github.com/login/oauth"
+WHO, ISSUER = "https://git.example/acme/images/release.yml@main", "https://issuer.example"
+IMAGE = images.image([images.layer({"a": b"older"})])
+PAYLOAD = payload_about(IMAGE.digest)
+WORLD = World()
+_numbers = count()
+
+
+@pytest.fixture
+def verify(registry, artifacts):
+    """Put a signature behind the tag of a digest, and verify that."""
+
+    def verify_it(payload, annotations, trust, digest=IMAGE.digest):
+        repository = f"team/older-{next(_numbers)}"
+        registry.push(attachment(IMAGE, KIND, payload, annotations), repository, f"{digest.replace(':', '-')}.sig")
+        return CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+
+    return verify_it
+
+
+def trusting(identity=WHO, issuer=ISSUER, root=None) -> Trust:
+    return Trust(("**",), identities=(TrustedIdentity(issuer, identity),), root=root)
+
+
+# One of Sigstore's own
+
+
+def test_a_signature_of_2023_by_a_person_is_verified_offline_with_what_the_library_brings_along(verify):
+    found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB), REAL_DIGEST)
+    assert isinstance(found, Signed)
+    assert found.signer.scheme is Scheme.KEYLESS
+    assert (found.signer.identity, found.statement) == (f"{SOMEBODY} (by {GITHUB})", Statement.SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    ("identity", "issuer"), [("other@redhat.com", GITHUB), (SOMEBODY, ISSUER), (SOMEBODY, GITHUB + "/")]
+)
+def test_it_counts_for_nobody_else(verify, identity, issuer):
+    found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(identity, issuer), REAL_DIGEST)
+    assert found == BadSignature(Flaw.OTHER_SIGNER, SOMEBODY)
+
+
+def test_it_counts_for_no_other_image(verify):
+    found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB))
+    assert found == BadSignature(Flaw.OTHER_IMAGE)
+
+
+@pytest.mark.parametrize("key", ["integratedTime", "logIndex"])
+def test_a_number_that_was_changed_in_what_the_log_signed_is_no_proof(verify, key):
+    entry = json.loads(REAL["annotations"][ENTRY])
+    entry["Payload"][key] += 1
+    changed = REAL["annotations"] | {ENTRY: json.dumps(entry)}
+    found = verify(REAL_PAYLOAD, changed, trusting(SOMEBODY, GITHUB), REAL_DIGEST)
+    assert found == BadSignature(Flaw.UNPROVED, "no log that is trusted has it")
+
+
+def test_another_instance_vouches_for_nothing_of_it(verify, tmp_path):
+    root = WORLD.write(tmp_path / "root.json")
+    found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB, root), REAL_DIGEST)
+    assert found == BadSignature(Flaw.UNPROVED, "no log that is trusted has it")
+
+
+# Those of a Sigstore of our own, where any part can be another
+
+
+class Made:
+    """One signature, and its parts."""
+
+    def __init__(self, world=WORLD, *, payload=PAYLOAD, signed=None, who=WHO, at=DAY, logged=None, **more) -> None:
+        self.payload, self.key = payload, new_key()
+        self.certificate = world.certify(self.key, who, ISSUER, at, **more)
+        self.signature = sign(self.key, signed or payload)
+        self.entry = world.entry(payload, self.signature, self.certificate, logged or at)
+
+    @property
+    def annotations(self):
+        return annotated(self.signature, self.certificate, self.entry)
+
+
+@pytest.fixture
+def check(verify, tmp_path):
+    root = WORLD.write(tmp_path / "root.json")
+    return lambda made, who=WHO: verify(made.payload, made.annotations, trusting(who, root=root))
+
+
+@pytest.mark.parametrize("who", [WHO, "ci@acme.example"])
+def test_a_signature_in_a_log_that_is_trusted_by_a_listed_identity_is_verified(check, who):
+    found = check(Made(who=who), who)
+    assert isinstance(found, Signed)
+    assert found.signer.identity == f"{who} (by {ISSUER})"
+
+
+def test_who_is_not_listed_is_another_signer(check):
+    assert check(Made(who="https://git.example/evil")) == BadSignature(Flaw.OTHER_SIGNER, "https://git.example/evil")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda own, other: WORLD.entry(b"else", own.signature, own.certificate), "about something else"),
+        (lambda own, other: WORLD.entry(PAYLOAD, other.signature, own.certificate), "about another signature"),
+        (lambda own, other: WORLD.entry(PAYLOAD, own.signature, other.certificate), "about another signer"),
+        (lambda own, other: other.entry, "about another signature"),
+    ],
+    ids=["payload", "signature", "certificate", "whole"],
+)
+def test_an_entry_of_a_trusted_log_counts_only_for_this_payload_signature_and_certificate(check, change, why):
+    own, other = Made(), Made()
+    own.entry = change(own, other)
+    found = check(own)
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.BROKEN
+    assert why in found.detail
+
+
+def test_who_only_copies_a_certificate_and_logs_it_has_not_signed(check):
+    own = Made()
+    own.signature = sign(new_key(), PAYLOAD)
+    own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate)
+    assert check(own) == BadSignature(Flaw.BROKEN, "the key of its certificate did not make it")
+
+
+def test_a_signature_of_other_bytes_does_not_hold(check):
+    assert check(Made(signed=b"else")) == BadSignature(Flaw.BROKEN, "the key of its certificate did not make it")
+
+
+@pytest.mark.parametrize("late", [LIFETIME + timedelta(seconds=1), -timedelta(minutes=1)])
+def test_a_certificate_must_be_good_when_the_log_took_the_signature_in(check, late):
+    found = check(Made(logged=DAY + late))
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.UNPROVED
+
+
+@pytest.mark.parametrize("part", ["authority", "certificate_log", "log"])
+def test_another_authority_or_log_vouches_for_nothing(check, part):
+    stranger = World(**{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part})
+    found = check(Made(stranger))
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.UNPROVED
+
+
+def test_a_certificate_for_something_else_than_code_signs_nothing(check):
+    found = check(Made(purpose=ExtendedKeyUsageOID.CLIENT_AUTH))
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.UNPROVED
+
+
+def test_without_an_entry_in_a_log_it_cannot_be_verified(check):
+    own = Made()
+    own.entry = None
+    assert isinstance(check(own), UnsupportedSignature)
+
+
+def test_entries_of_other_kinds_cannot_be_verified(check):
+    own = Made()
+    own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate, kind="rekord")
+    assert isinstance(check(own), UnsupportedSignature)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {ENTRY: "no JSON"},
+        {ENTRY: "[]"},
+        {ENTRY: "{}"},
+        {ENTRY: json.dumps({"SignedEntryTimestamp": "", "Payload": {"body": "e30="}})},
+        {CERTIFICATE: "no certificate"},
+    ],
+    ids=["no-json", "a-list", "empty", "no-body", "no-certificate"],
+)
+def test_what_is_damaged_is_said_to_be(verify, tmp_path, change):
+    root = WORLD.write(tmp_path / "root.json")
+    found = verify(PAYLOAD, Made().annotations | change, trusting(root=root))
+    assert isinstance(found, BadSignature | UnsupportedSignature)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("integratedTime", each) for each in (-1, 2**40, 2**60, True, 1.5, "7", None)),
+        *(("logIndex", each) for each in (-1, 2**60, None)),
+        *(("logID", each) for each in (7, "xyz", None)),
+    ],
+)
+def test_no_number_or_name_of_an_entry_breaks_anything(check, key, value):
+    own = Made()
+    own.entry["Payload"][key] = value
+    found = check(own)
+    assert isinstance(found, BadSignature)
+    assert found.flaw is Flaw.BROKEN
+
+
+def test_keys_may_be_trusted_beside_identities(verify, tmp_path):
+    key, root = new_key(), WORLD.write(tmp_path / "root.json")
+    both = replace(trusting(root=root), keys=(trusted(key),))
+    assert isinstance(verify(PAYLOAD, Made().annotations, both), Signed)
