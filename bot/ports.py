@@ -105,6 +105,13 @@ class GitRepository:
     """The name that the config has for it, where it was renamed or moved since."""
     is_default_base: bool = True
     """Whether its base branch is the forge's default branch."""
+    is_public: bool | None = None
+    """Whether everybody can read it, not only who is let in; None where the forge does not say."""
+
+    @property
+    def may_be_public(self) -> bool:
+        """Whether nothing may stand in it that is not for everybody."""
+        return self.is_public is not False
 
     @property
     def other_base(self) -> str | None:

@@ -14,6 +14,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 
 from bot.core.view.proposal import ProposalView
+from bot.core.withheld import LEFT_OUT
 from bot.model.advisory import Listing
 from bot.model.evidence import Evidence, NotScanned
 from bot.model.signature import SignatureUnknown
@@ -42,7 +43,7 @@ def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
     ]
     unread = sum(len(each.asked.unread - {Listing.EPSS}) for each in evidence.values() if each.asked is not None)
     unsigned = sum(isinstance(outcome, SignatureUnknown) for outcome in signatures)
-    unscanned = sum(isinstance(outcome, NotScanned) for outcome in scans)
+    unscanned = sum(isinstance(outcome, NotScanned) and outcome != LEFT_OUT for outcome in scans)
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
     return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{_digit(unsigned)}{_digit(unscanned + unread)}"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from bot.core import withheld
 from bot.core.compare import fixes
 from bot.core.holds import acceptance, is_lower
 from bot.core.introduced import Excess, excess
@@ -19,24 +20,29 @@ from bot.model.policy import Policy
 from bot.model.vocabulary import Reason
 
 
-def gate(update: Update, evidence: Mapping[Transition, Evidence], now: datetime) -> Update | Held | Refused | Unknown:
+def gate(
+    update: Update, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
+) -> Update | Held | Refused | Unknown:
     """Return the update to its first candidate that passes, or why the newest that is old enough does not.
 
-    Where a registry could not say whether that one is signed, no earlier one is taken in its place.
+    Where a registry could not say whether that one is signed, no earlier one is taken in its place. `is_public` says
+    that everybody can read the reasons, so that they tell nothing of evidence that is private.
     """
     first: Held | Refused | None = None
     for candidate in update.candidates:
         found = evidence[transition_to(update, candidate)]
         if candidate.mature is not None and not _is_urgent(update, found):
             continue
-        verdict = _judge(replace(update, candidates=(candidate,)), found, now)
+        verdict = _judge(
+            replace(update, candidates=(candidate,)), found, now, is_told=not (is_public and found.is_private)
+        )
         if isinstance(verdict, Update | Unknown):
             return verdict
         first = first or verdict
     return first or _too_young(update, update.candidates[0])
 
 
-def _judge(update: Update, evidence: Evidence, now: datetime) -> Update | Held | Refused | Unknown:
+def _judge(update: Update, evidence: Evidence, now: datetime, *, is_told: bool) -> Update | Held | Refused | Unknown:
     """Say whether the one candidate of an update passes; what is unknown neither passes nor fails by itself."""
     policy = update.selected.policy
     doubt = distrust(evidence.signatures, is_required=policy.require_signature)
@@ -46,8 +52,10 @@ def _judge(update: Update, evidence: Evidence, now: datetime) -> Update | Held |
         return Refused(update, doubt.reason, doubt.detail)
     too_much = excess(evidence, policy.allow_introduced)
     if too_much is not None and too_much.keeps_worse:
-        update = _doubted(update, f"{_capital(str(too_much))}.")
-    for reason, why in _objections(evidence, policy, too_much):
+        brings = str(too_much) if is_told else f"{_without_numbers(Reason.INTRODUCED)}; staying is worse"
+        update = _doubted(update, f"{_capital(brings)}.")
+    for reason, found in _objections(evidence, policy, too_much):
+        why = found if is_told or reason not in _FROM_SCANS else _without_numbers(reason)
         accepted = acceptance(update.selected, reason, why, now)
         if accepted:
             update = _noted(update, accepted)
@@ -58,8 +66,17 @@ def _judge(update: Update, evidence: Evidence, now: datetime) -> Update | Held |
     return update
 
 
+_FROM_SCANS = {
+    Reason.INTRODUCED: "it brings more vulnerabilities than a rule allows",
+    Reason.DOWNGRADE: "packages in it are older than in the one in the file",
+}
+"""What is said of these objections where nothing else may be."""
 _ALWAYS = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
 """What is refused also where what the file holds is gone, or was taken back: that always leads to something older."""
+
+
+def _without_numbers(reason: Reason) -> str:
+    return f"{_FROM_SCANS[reason]} ({withheld.REASON})"
 
 
 def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> Iterator[tuple[Reason, str]]:

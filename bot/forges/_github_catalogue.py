@@ -26,7 +26,7 @@ MAX_PAGES = 1_000
 """Of one owner's repositories: a hundred thousand of them."""
 
 _FOUND = """fragment Found on Repository {
-  id nameWithOwner isArchived isDisabled isFork
+  id nameWithOwner isArchived isDisabled isFork isPrivate
   defaultBranchRef { name target { oid } }
   repositoryTopics(first: 20) { nodes { topic { name } } }
 }"""
@@ -58,6 +58,8 @@ class Listed:
     """Whether nothing can or should be proposed to it."""
     head: str | None = None
     """The commit of its default branch, where the list has it."""
+    is_public: bool | None = None
+    """Whether everybody can read it; what an organisation or a server shows to its own people is not public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,7 @@ def _from_graphql(node: Mapping[str, Any]) -> Listed:
         topics=tuple(each["topic"]["name"] for each in node["repositoryTopics"]["nodes"]),
         is_dead=node["isArchived"] or node["isDisabled"] or node["isFork"],
         head=branch["target"]["oid"] if branch is not None else None,
+        is_public=not node["isPrivate"],
     )
 
 
@@ -225,4 +228,5 @@ def _from_rest(repository: Repository) -> Listed:
         default_branch=repository.default_branch,
         topics=tuple(repository.topics or ()),
         is_dead=repository.archived or repository.disabled or repository.fork,
+        is_public=not repository.private,
     )

@@ -26,7 +26,7 @@ _OWNED = """query($owner: ID!, $first: Int!, $after: String) {
   owner: %s(fullPath: $owner) {
     projects(first: $first, after: $after, includeSubgroups: true, notAimedForDeletion: true) {
       pageInfo { hasNextPage endCursor }
-      nodes { id fullPath archived isForked topics repository { rootRef empty tree { lastCommit { sha } } } }
+      nodes { id fullPath archived isForked visibility topics repository { rootRef empty tree { lastCommit { sha } } } }
     }
   }
 }"""
@@ -45,6 +45,8 @@ class Listed:
     """Whether nothing can or should be proposed to it."""
     head: str | None = None
     """The commit of its default branch, where the list has it."""
+    is_public: bool | None = None
+    """Whether everybody can read it; what an organisation or a server shows to its own people is not public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def _from_graphql(node: Mapping[str, Any]) -> Listed:
         topics=tuple(node["topics"] or ()),
         is_dead=bool(node["archived"] or node["isForked"] or repository["empty"]),
         head=str(commit["sha"]) if commit else None,
+        is_public=_is_public(node["visibility"]),
     )
 
 
@@ -154,4 +157,10 @@ def _from_rest(project: Mapping[str, Any]) -> Listed:
         is_dead=any(
             project.get(key) for key in ("archived", "empty_repo", "forked_from_project", "marked_for_deletion_on")
         ),
+        is_public=_is_public(project.get("visibility")),
     )
+
+
+def _is_public(visibility: str | None) -> bool | None:
+    """Say whether everybody sees a project; `internal` is for who has an account, and some readers are told nothing."""
+    return visibility == "public" if visibility is not None else None

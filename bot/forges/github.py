@@ -163,10 +163,11 @@ class GitHubFleet:
                 bases = [(default, head)] if default is not None and head is not None else []
         except RefusedError as refusal:
             return [Failed(listed.name, Stage.SURVEY, str(refusal))]
+        found = GitRepository(KIND, listed.name, None, None, host=self._host, is_public=listed.is_public)
         return [
-            GitRepository(KIND, listed.name, branch, commit, host=self._host, is_default_base=branch == default)
+            replace(found, base_branch=branch, commit=commit, is_default_base=branch == default)
             for branch, commit in bases
-        ] or [GitRepository(KIND, listed.name, None, None, host=self._host)]
+        ] or [found]
 
     def _remote(self, name: str) -> Remote:
         return Remote(self._connection, name, self._nodes.get(name))

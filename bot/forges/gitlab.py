@@ -154,7 +154,7 @@ class GitLabFleet:
                 bases = self._bases(listed)
         except RefusedError as refusal:
             return [Failed(listed.name, Stage.SURVEY, str(refusal))]
-        found = GitRepository(KIND, listed.name, None, None, host=self._host)
+        found = GitRepository(KIND, listed.name, None, None, host=self._host, is_public=listed.is_public)
         return [
             replace(found, base_branch=branch, commit=commit, is_default_base=branch == listed.default_branch)
             for branch, commit in bases

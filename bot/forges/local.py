@@ -93,12 +93,12 @@ class LocalFleet:
             head = git.ask("symbolic-ref", "--quiet", "HEAD").output.decode("utf-8", "surrogateescape").strip()
             found = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{head}^{{commit}}")
             if not head.startswith(BRANCHES) or found.status:
-                return GitRepository(KIND, name, None, None)
+                return GitRepository(KIND, name, None, None, is_public=False)
             base = head.removeprefix(BRANCHES)
             request = Refs(git).requests(base).get(base)
             if request is not None and request.state is Saved.OPEN:
                 raise ForgeError(f"its HEAD is {base}, which is a proposal of basebump's; switch to the base branch")
-            return GitRepository(KIND, name, base, found.output.decode("ascii").strip())
+            return GitRepository(KIND, name, base, found.output.decode("ascii").strip(), is_public=False)
 
     def _bases(self, found: GitRepository) -> list[GitRepository]:
         """Return a repository once for each of its base branches, or without any where it has none."""

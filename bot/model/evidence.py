@@ -80,6 +80,7 @@ class Unscanned(StrEnum):
     NO_REPORT = "no-report"
     SBOM_ABSENT = "sbom-absent"
     NOT_SENT = "not-sent"
+    WITHHELD = "withheld"
 
     @property
     def sentence(self) -> str:
@@ -103,6 +104,7 @@ _SENTENCES: dict[Unscanned, str] = {
     Unscanned.NO_REPORT: "no report is about it",
     Unscanned.SBOM_ABSENT: "it has no inventory of its packages (SBOM) that can be used",
     Unscanned.NOT_SENT: "the config does not let its packages be sent to the service that would know",
+    Unscanned.WITHHELD: "what was found in it is private, and everybody can read this",
 }
 
 
@@ -190,3 +192,5 @@ class Evidence:
     """None where nobody looked."""
     by_platform: Mapping[str, Evidence] = field(default_factory=dict)
     """What this is the union of, where the images were scanned on several platforms."""
+    is_private: bool = False
+    """Whether what its scanner found must not be told where everybody can read it."""

@@ -61,7 +61,7 @@ def draw_up(
     planned = Plan(tuple(decisions), ())
     try:
         forge = visit.fleet.forge(visit.repository)
-        wording = orders.wording(forge.limits)
+        wording = orders.wording(forge.limits, visit.repository)
         planned = plan(surveyed, decisions, evidence, wording)
         if visit.repository.base_branch is None:
             return Agenda(visit, planned, surveyed.failed)

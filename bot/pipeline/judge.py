@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -30,6 +30,7 @@ from bot.ports import (
     Clock,
     Ends,
     FileFormat,
+    GitRepository,
     Memory,
     Progress,
     Registry,
@@ -38,6 +39,10 @@ from bot.ports import (
     ScannerOf,
     Verifier,
 )
+
+
+def _nothing(_: Line) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class World:
     verifiers: Sequence[Verifier] = ()
     advisories: Advisories | None = None
     """None where the config names none."""
+    is_private: Callable[[Line], bool] = _nothing
+    """Of which lines what is found must not be told where everybody can read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +95,14 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     looked = look(assessed.evidence, world.registry, world.memory, REGISTRIES, world.progress)
     verified = verify(moves, rulebook.trust, world.verifiers, REGISTRIES, world.progress)
     evidence = {
-        move: replace(found, signatures=verified.signatures.get(move)) for move, found in looked.evidence.items()
+        move: replace(found, signatures=verified.signatures.get(move), is_private=world.is_private(move.line))
+        for move, found in looked.evidence.items()
     }
     now = world.clock.now()
-    gated = [reconcile([_gate(each, evidence, now) for each in places]) for places in decisions]
+    gated = [
+        reconcile([_gate(each, evidence, now, surveyed.repository) for each in places])
+        for surveyed, places in zip(surveys, decisions, strict=True)
+    ]
     failed = (*asked.failed, *assessed.failed, *looked.failed, *verified.failed)
     return Judged(tuple(gated), evidence, asked.resolutions, failed)
 
@@ -108,5 +119,9 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
     ]
 
 
-def _gate(decision: Decision, evidence: Mapping[Transition, Evidence], now: datetime) -> Decision:
-    return gate(decision, evidence, now) if isinstance(decision, Update) else decision
+def _gate(
+    decision: Decision, evidence: Mapping[Transition, Evidence], now: datetime, repository: GitRepository
+) -> Decision:
+    if not isinstance(decision, Update):
+        return decision
+    return gate(decision, evidence, now, is_public=repository.may_be_public)

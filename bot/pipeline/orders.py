@@ -8,7 +8,7 @@ from bot.model.pace import Limits, Rollout
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Level
 from bot.pipeline.plan import Templates, Wording
-from bot.ports import ForgeLimits
+from bot.ports import ForgeLimits, GitRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Orders:
     limits: Limits | None = None
     """None where the operator says nothing."""
 
-    def wording(self, limits: ForgeLimits) -> Wording:
-        """Return how proposals read on a forge with such limits."""
-        return Wording(self.branch_prefix, self.templates, self.trailers, limits, self.has_status)
+    def wording(self, limits: ForgeLimits, repository: GitRepository) -> Wording:
+        """Return how proposals to a repository read, on a forge with such limits."""
+        return Wording(
+            self.branch_prefix, self.templates, self.trailers, limits, self.has_status, repository.may_be_public
+        )

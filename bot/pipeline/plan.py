@@ -17,6 +17,7 @@ from bot.core.render import render_body, render_line, render_message
 from bot.core.status import status_of
 from bot.core.transition import transition_of
 from bot.core.view.proposal import ProposalView, build_view
+from bot.core.withheld import published
 from bot.core.words import build_head
 from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence
@@ -53,6 +54,8 @@ class Wording:
     limits: ForgeLimits
     has_status: bool = False
     """Whether what is known of a proposal is a status of its commit, where the forge has such."""
+    is_public: bool = False
+    """Whether everybody can read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,25 +127,26 @@ def _propose(
     targets = targets_of(updates)
     moves = sorted({transition_of(update) for update in updates}, key=lambda move: move.order)
     is_first = bundle.is_first
-    whole = build_view(updates, evidence, MANY_ROWS, is_first=is_first, left_out=left_out)
-    report = fingerprint(whole, {move: evidence[move] for move in moves})
+    shown: dict[Transition, Evidence] = {
+        move: published(evidence[move]) if wording.is_public else evidence[move] for move in moves
+    }
+    whole = build_view(updates, shown, MANY_ROWS, is_first=is_first, left_out=left_out)
+    report = fingerprint(whole, {move: shown[move] for move in moves})
     is_draft = any(update.doubt or update.selected.policy.draft for update in updates)
     known = [(update, evidence[transition_of(update)]) for update in updates]
     needs_people = is_draft or is_first
     automerge = not needs_people and all(may_merge(*each) for each in known)
     status = None
     if wording.has_status and wording.limits.has_statuses:
-        doubted = any(update.doubt for update in updates)
-        status = status_of([evidence[move] for move in moves], is_doubted=doubted)
+        status = status_of(list(shown.values()), is_doubted=any(update.doubt for update in updates))
     remembered = mark(targets, report, withdrawn=False, automerge=automerge)
 
     def view_with(rows: int) -> ProposalView:
-        return build_view(updates, evidence, rows, is_first=is_first, left_out=left_out)
+        return build_view(updates, shown, rows, is_first=is_first, left_out=left_out)
 
     space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
     body = render_body(wording.templates.body, view_with, space)
-    found = [evidence[move] for move in moves]
-    head = build_head(bundle, updates, [each.delta for each in found], exploited_in(found))
+    head = build_head(bundle, updates, [each.delta for each in shown.values()], exploited_in(shown.values()))
     title = render_line(wording.templates.title, head)
     intent = intent_of(updates)
     return Proposal(
@@ -162,7 +166,7 @@ def _propose(
         schedules=schedules_of(updates),
         opens_at=opens_at(known),
         is_unproven=is_unproven(known),
-        worth=worth_of(found),
+        worth=worth_of([evidence[move] for move in moves]),
         is_overdue=any(update.cause is Cause.GONE for update in updates),
         on_close=on_close_of(updates),
         is_first=is_first,

@@ -43,7 +43,7 @@ def scan(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook) -> S
 
     Raises TreeError when it cannot be listed, and ConfigError where its own file is wrong.
     """
-    surveyed = survey(GitRepository("", "", None, None), tree, world.formats, world.read_rules)
+    surveyed = survey(GitRepository("", "", None, None, is_public=False), tree, world.formats, world.read_rules)
     rulebook = replace(rulebook, inner=surveyed.rules)
     if isinstance(world, Offline):
         report = RunReport(Level.REPORT, (_of_tree(root, surveyed, _selected(surveyed, world, rulebook)),))

@@ -277,24 +277,21 @@ def _state(url: str, folder: Path) -> values.StateSettings:
 def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
     images = scanner.match.image or ()
     match scanner:
-        case scanners.Auto():
-            return values.AutoSettings(
-                images, scanner.database, scanner.timeout, _or_nobody(scanner.osv), scanner.send or ()
-            )
-        case scanners.Trivy():
-            binary = _program(scanner.binary, folder)
-            return values.TrivySettings(images, scanner.database, binary, scanner.timeout)
-        case scanners.Grype():
-            binary = _program(scanner.binary, folder)
-            return values.GrypeSettings(images, scanner.database, binary, scanner.timeout)
-        case scanners.Osv():
-            return values.OsvSettings(scanner.url, images, scanner.send or ())
-        case scanners.Defender():
+        case scanners.Auto(database=database, timeout=timeout, private=private):
+            osv, send = _or_nobody(scanner.osv), scanner.send or ()
+            return values.AutoSettings(images, database, timeout, osv, send, private)
+        case scanners.Trivy(database=database, timeout=timeout, private=private):
+            return values.TrivySettings(images, database, _program(scanner.binary, folder), timeout, private)
+        case scanners.Grype(database=database, timeout=timeout, private=private):
+            return values.GrypeSettings(images, database, _program(scanner.binary, folder), timeout, private)
+        case scanners.Osv(private=private):
+            return values.OsvSettings(scanner.url, images, scanner.send or (), private)
+        case scanners.Defender(max_age=max_age, private=private):
             subscriptions = scanner.subscriptions or ()
-            return values.DefenderSettings(images, subscriptions, scanner.max_age, scanner.pulled)
-        case scanners.Report():
+            return values.DefenderSettings(images, subscriptions, max_age, scanner.pulled, private)
+        case scanners.Report(platform=platform, max_age=max_age, private=private):
             path = folder / scanner.path
-            return values.ReportSettings(path, images, scanner.platform, scanner.one_run, scanner.max_age)
+            return values.ReportSettings(path, images, platform, scanner.one_run, max_age, private)
         case scanners.Nobody():
             return values.NobodySettings(images)
     assert_never(scanner)

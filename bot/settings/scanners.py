@@ -33,6 +33,8 @@ class Auto(Section):
     """Where the OSV API is that is asked where neither is installed, without `/v1`; `none`: nobody is told anything."""
     send: SomeOf[fields.Host] | None = None
     """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
+    private: StrictBool = False
+    """Whether what it finds is left out of proposals to repositories that everybody can read."""
 
 
 class Trivy(Section):
@@ -48,6 +50,8 @@ class Trivy(Section):
     """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """How long the scan of one image may take."""
+    private: StrictBool = False
+    """Whether what it finds is left out of proposals to repositories that everybody can read."""
 
 
 class Grype(Section):
@@ -63,6 +67,8 @@ class Grype(Section):
     """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """How long the scan of one image may take."""
+    private: StrictBool = False
+    """Whether what it finds is left out of proposals to repositories that everybody can read."""
 
 
 class Osv(Section):
@@ -76,6 +82,8 @@ class Osv(Section):
     """Where the API is, without `/v1`: `https://api.osv.dev`."""
     send: SomeOf[fields.Host] | None = None
     """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
+    private: StrictBool = False
+    """Whether what it finds is left out of proposals to repositories that everybody can read."""
 
 
 class Defender(Section):
@@ -91,6 +99,8 @@ class Defender(Section):
     """How old an assessment may be that says when it was made."""
     pulled: StrictBool = False
     """Whether you vouch that these images are pulled every month, so that assessments without a date are of today."""
+    private: StrictBool = True
+    """Whether what it finds is left out of proposals to repositories that everybody can read."""
 
 
 class Report(Section):
@@ -108,6 +118,8 @@ class Report(Section):
     """Whether you vouch that the reports of one folder had one database, where they do not say which they had."""
     max_age: times.Age = values.DEFAULT_REPORT_AGE
     """How old a report may be, or the database that it was made with where it says so."""
+    private: StrictBool = False
+    """Whether what it finds is left out of proposals to repositories that everybody can read."""
 
 
 class Nobody(Section):

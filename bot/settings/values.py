@@ -165,6 +165,8 @@ class AutoSettings:
     """The API that is asked where nothing is installed; None for nobody."""
     send: tuple[str, ...] = ()
     """Registries besides the well-known public ones whose images' packages may be sent there."""
+    private: bool = False
+    """Whether what is found is not for everybody. The same in every other kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,7 @@ class TrivySettings:
     """An absolute path, or a plain name to be found on PATH; None for its own name."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
     """For one image."""
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,7 @@ class GrypeSettings:
     """An absolute path, or a plain name to be found on PATH; None for its own name."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
     """For one image."""
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +206,7 @@ class OsvSettings:
     images: tuple[str, ...] = ()
     send: tuple[str, ...] = ()
     """Registries whose images' packages may be sent there, besides public ones."""
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,7 @@ class DefenderSettings:
     max_age: timedelta = DEFAULT_DEFENDER_AGE
     pulled: bool = False
     """Whether the operator vouches that the images are pulled every month."""
+    private: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +234,15 @@ class ReportSettings:
     one_run: bool = False
     """Whether the operator vouches for one database in each folder."""
     max_age: timedelta = DEFAULT_REPORT_AGE
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NobodySettings:
-    """Nobody scans."""
+    """Nobody scans, and what nobody finds is no secret."""
 
     images: tuple[str, ...] = ()
+    private: bool = False
 
 
 ScannerSettings = (

@@ -119,11 +119,13 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     from bot.wiring.scanners import scanner_of
 
     registry = _registry(settings)
+    scanners = scanner_of(settings, registry, cache)
     memory, ends = _remembered(settings)
     return World(
         formats=formats_with(dict(settings.files)),
         registry=registry,
-        scanner_of=scanner_of(settings, registry, cache),
+        scanner_of=scanners,
+        is_private=scanners.is_private,
         clock=SystemClock(),
         progress=progress,
         memory=memory,

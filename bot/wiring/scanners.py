@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, assert_never
 from bot.model.errors import RegistryError
 from bot.model.evidence import Subject
 from bot.model.reference import Digest, ImageReference
-from bot.ports import Scanner, ScannerOf
+from bot.ports import Scanner
 from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.registries.oci import OciRegistry
+    from bot.scanners.choice import Choice
     from bot.settings import (
         AutoSettings,
         DefenderSettings,
@@ -35,12 +36,12 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 """What a scanner is told of the way out; our own requests read the same, lower case first."""
 
 
-def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) -> ScannerOf:
+def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) -> Choice:
     """Return who scans which image: the first that the config has for it; without one, nothing is scanned."""
-    from bot.scanners.choice import Choice
+    from bot.scanners.choice import Choice, Entry
 
     cache = cache or _cache_folder()
-    return Choice([(each.images, _scanner(each, registry, cache)) for each in settings.scanners])
+    return Choice([Entry(each.images, _scanner(each, registry, cache), each.private) for each in settings.scanners])
 
 
 def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:

@@ -102,7 +102,7 @@ FIELDS = {
     "Namespace": ("projects",),
     "ProjectConnection": ("nodes", "pageInfo"),
     "PageInfo": ("endCursor", "hasNextPage"),
-    "Project": ("archived", "fullPath", "id", "repository", "topics"),
+    "Project": ("archived", "fullPath", "id", "repository", "topics", "visibility"),
     "Repository": ("blobs", "empty", "rootRef", "tree"),
     "Tree": ("lastCommit",),
     "Commit": ("sha",),

@@ -39,8 +39,8 @@ FIELDS = {
     "RepositoryConnection": ("nodes", "pageInfo"),
     "PageInfo": ("endCursor", "hasNextPage"),
     "Repository": (
-        *("defaultBranchRef", "hasIssuesEnabled", "id", "isArchived", "isDisabled", "isFork", "nameWithOwner"),
-        *("object", "pullRequest", "pullRequests", "repositoryTopics", "viewerDefaultMergeMethod"),
+        *("defaultBranchRef", "hasIssuesEnabled", "id", "isArchived", "isDisabled", "isFork", "isPrivate"),
+        *("nameWithOwner", "object", "pullRequest", "pullRequests", "repositoryTopics", "viewerDefaultMergeMethod"),
     ),
     "RepositoryTopicConnection": ("nodes",),
     "RepositoryTopic": ("id", "topic"),

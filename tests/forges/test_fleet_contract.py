@@ -96,7 +96,7 @@ def test_a_repository_without_commits_has_no_base_branch(scene):
     scene.add("acme/empty", None)
     fleet = scene.fleet("acme/empty")
     (found,) = fleet.repositories(frozenset())
-    assert found == GitRepository(scene.kind.name, "acme/empty", None, None, host=scene.server.host)
+    assert found == GitRepository(scene.kind.name, "acme/empty", None, None, host=scene.server.host, is_public=True)
     assert fleet.forge(found).seen(PREFIX, frozenset()) == ()
     with pytest.raises(TreeError, match="no commit"):
         fleet.tree(found)
@@ -104,6 +104,14 @@ def test_a_repository_without_commits_has_no_base_branch(scene):
         fleet.forge(found).push(BRANCH, CHANGES, message_of(), None)
     with pytest.raises(ForgeError, match="no default branch"):
         fleet.forge(found).open(proposal())
+
+
+def test_a_repository_is_public_where_everybody_can_read_it(scene):
+    scene.add("acme/web")
+    scene.add("acme/secret", private=True, members={BOT})
+    for names in (["acme/web"], ["acme/secret"], ["acme/web", "acme/secret"]):
+        found = {each.name: (each.is_public, each.may_be_public) for each in scene.found(*names)}
+        assert found == {name: (name == "acme/web", name == "acme/web") for name in names}
 
 
 def test_a_repository_that_the_token_cannot_see_fails_and_the_others_go_on(scene):

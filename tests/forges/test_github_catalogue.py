@@ -39,8 +39,13 @@ def _found(server, *selected, only=(), credential=TOKEN):
 
 
 def _expected(server, *names, **more):
-    heads = {name: server.world.repositories[name].git.need("main") for name in names}
-    return [GitRepository("github", name, "main", head, host=server.host, **more) for name, head in heads.items()]
+    listed = [server.world.repositories[name] for name in names]
+    return [
+        GitRepository(
+            "github", each.name, "main", each.git.need("main"), host=server.host, is_public=not each.private, **more
+        )
+        for each in listed
+    ]
 
 
 # By owner

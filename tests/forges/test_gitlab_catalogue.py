@@ -51,7 +51,15 @@ def _names(server, *selected, **more):
 def _expected(server, *names):
     projects = [server.world.find(name)[0] for name in names]
     return [
-        GitRepository("gitlab", each.path, each.default_branch, head, is_selected=True, host=server.host)
+        GitRepository(
+            "gitlab",
+            each.path,
+            each.default_branch,
+            head,
+            is_selected=True,
+            host=server.host,
+            is_public=not each.private,
+        )
         for each in projects
         for head in [each.git.need(each.default_branch)]
     ]
@@ -187,3 +195,14 @@ def test_what_is_found_by_group_is_read_and_written_by_its_id(server):
     assert {each.path for each in fleet.tree(found).entries()} == {*FILES, "README.md"}
     number = server.world.find(found.name)[0].id
     assert server.lines[-1].startswith(f"GET /projects/{number}/repository/tree")
+
+
+# Who can read them
+
+
+@pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
+def test_what_only_those_with_an_account_can_read_is_not_public(server, graphql):
+    server.graphql = graphql
+    server.world.add_project("acme/inner", FILES, internal=True)
+    found = {each.name: each.is_public for each in _found(server, Selection("acme"), "acme/inner")}
+    assert found == dict.fromkeys(["acme/inner", "acme/shop/api"], False) | dict.fromkeys(EVERY[1:], True)

@@ -26,8 +26,8 @@ def test_repositories_are_the_folders_that_git_made_bare_ones_without_their_endi
     (root / "notes").mkdir()
     (root / "notes.txt").write_text("no repository")
     assert repositories_of(root) == [
-        GitRepository("local", "bare", "main", bare.head("main")),
-        GitRepository("local", "plain", "main", plain.head("main")),
+        GitRepository("local", "bare", "main", bare.head("main"), is_public=False),
+        GitRepository("local", "plain", "main", plain.head("main"), is_public=False),
     ]
 
 
@@ -134,7 +134,7 @@ def test_an_empty_or_detached_repository_has_no_base_branch(root):
     detached = Git.create(root / "detached", {"a": "1"}, bare=False)
     detached.run("checkout", "--quiet", "--detach")
     found = repositories_of(root)
-    assert found == [GitRepository("local", name, None, None) for name in ("detached", "empty")]
+    assert found == [GitRepository("local", name, None, None, is_public=False) for name in ("detached", "empty")]
     for repository in found:
         with pytest.raises(TreeError, match="HEAD"):
             LocalFleet(root).tree(repository)
@@ -146,14 +146,16 @@ def test_a_head_that_names_no_branch_is_no_base_branch(root):
     git = Git.create(root / "acme.git", {"a": "1"})
     git.run("update-ref", "refs/remotes/origin/main", "main")
     git.run("symbolic-ref", "HEAD", "refs/remotes/origin/main")
-    assert repositories_of(root) == [GitRepository("local", "acme", None, None)]
+    assert repositories_of(root) == [GitRepository("local", "acme", None, None, is_public=False)]
 
 
 def test_the_base_branch_is_what_head_names_whatever_it_is_called(root):
     git = Git.create(root / "acme.git", {"a": "1"})
     git.commit("release/1.0", {"a": "2"})
     git.run("symbolic-ref", "HEAD", "refs/heads/release/1.0")
-    assert repositories_of(root) == [GitRepository("local", "acme", "release/1.0", git.head("release/1.0"))]
+    assert repositories_of(root) == [
+        GitRepository("local", "acme", "release/1.0", git.head("release/1.0"), is_public=False)
+    ]
 
 
 def test_a_proposal_of_ours_is_no_base_branch(root, git):
@@ -177,7 +179,7 @@ def test_what_to_do_about_somebody_elses_repository_can_be_pasted_into_a_shell(r
     git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
     (failed,) = repositories_of(root)
     subprocess.run(failed.error.split("`")[1], shell=True, check=True)
-    assert repositories_of(root) == [GitRepository("local", "our acme", "main", git.head("main"))]
+    assert repositories_of(root) == [GitRepository("local", "our acme", "main", git.head("main"), is_public=False)]
 
 
 # Trees
@@ -214,11 +216,11 @@ def test_a_path_that_is_not_utf8_is_read_and_written(root, git):
 
 
 def test_a_tree_that_cannot_be_read_is_an_error(root, git):
-    gone = GitRepository("local", "acme", "main", "5" * 40)
+    gone = GitRepository("local", "acme", "main", "5" * 40, is_public=False)
     with pytest.raises(TreeError):
         list(LocalFleet(root).tree(gone).entries())
     with pytest.raises(TreeError, match="missing"):
-        LocalFleet(root).tree(GitRepository("local", "missing", "main", "5" * 40))
+        LocalFleet(root).tree(GitRepository("local", "missing", "main", "5" * 40, is_public=False))
     (refused,) = LocalFleet(root).tree(gone).read([Entry(FilePath("Dockerfile"), None)])
     assert isinstance(refused, TreeError)
     assert "no entry" in str(refused)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from bot.demo.registry import LoopbackRegistry
 from bot.formats import all_formats
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.policy import Rulebook
-from bot.model.reference import Digest
+from bot.model.reference import Digest, Line
 from bot.model.report import RunReport
 from bot.model.vocabulary import Level
 from bot.pipeline.judge import World
@@ -89,6 +89,8 @@ class Loopback:
     ends: Ends = field(default_factory=NoEnds)
     facts: RegistryFacts = field(default_factory=NoFacts)
     advisories: Advisories | None = None
+    is_private: Callable[[Line], bool] = lambda _: False
+    """Of which lines what is found is not for everybody."""
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
         """Point a tag to what `content` builds."""
@@ -112,6 +114,7 @@ class Loopback:
             repository_rules,
             verifiers=(CosignVerifier(registry.artifacts()),),
             advisories=self.advisories,
+            is_private=self.is_private,
         )
 
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:

@@ -162,6 +162,7 @@ class _Root:
             "isArchived": repository.archived,
             "isDisabled": repository.disabled,
             "isFork": repository.fork,
+            "isPrivate": repository.private,
             "defaultBranchRef": {"name": repository.default_branch, "target": target} if head else None,
             "repositoryTopics": lambda **_: {"nodes": [{"topic": {"name": each}} for each in repository.topics]},
             "object": functools.partial(self._object, repository),

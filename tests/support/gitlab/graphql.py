@@ -30,7 +30,7 @@ type Group { projects(first: Int, after: String, includeSubgroups: Boolean, notA
 type Namespace { projects(first: Int, after: String, includeSubgroups: Boolean, notAimedForDeletion: Boolean): ProjectConnection }
 type ProjectConnection { nodes: [Project] pageInfo: PageInfo }
 type PageInfo { endCursor: String hasNextPage: Boolean }
-type Project { id: ID fullPath: ID archived: Boolean isForked: Boolean topics: [String] repository: Repository }
+type Project { id: ID fullPath: ID archived: Boolean isForked: Boolean visibility: String topics: [String] repository: Repository }
 type Repository { rootRef: String empty: Boolean tree: Tree blobs(paths: [String!]!, ref: String): RepositoryBlobConnection }
 type Tree { lastCommit: Commit }
 type Commit { sha: String }
@@ -152,6 +152,7 @@ class _Root:
             "fullPath": project.path,
             "archived": project.archived,
             "isForked": project.is_fork,
+            "visibility": project.visibility,
             "topics": list(project.topics),
             "repository": repository if project.shows_code else None,
         }

@@ -46,7 +46,7 @@ class Shapes:
             default_branch=project.default_branch if project.branches and project.shows_code else None,
             empty_repo=not project.branches,
             archived=project.archived,
-            visibility="private" if project.private else "public",
+            visibility=project.visibility,
             web_url=f"{self._site}/{project.path}",
             http_url_to_repo=f"{self._site}/{project.path}.git",
             ssh_url_to_repo=f"git@127.0.0.1:{project.path}.git",

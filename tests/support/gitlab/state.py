@@ -154,6 +154,8 @@ class Project:
     path: str
     git: Git
     private: bool = False
+    internal: bool = False
+    """Whether it is for who has an account here."""
     archived: bool = False
     is_fork: bool = False
     marked_for_deletion: str | None = None
@@ -189,7 +191,13 @@ class Project:
     """Who commits what comes by the API, where this GitLab signs it."""
     has_approvals: bool = True
 
+    @property
+    def visibility(self) -> str:
+        return "private" if self.private else "internal" if self.internal else "public"
+
     def seen_by(self, user: User | None) -> bool:
+        if self.internal and user is None:
+            return False
         return not self.private or (user is not None and user.username in self.members)
 
     def open_request(self, branch: str) -> MergeRequest:

@@ -1,0 +1,127 @@
+"""Runs whose scanner finds what not everybody may know, over repositories that everybody can read and others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
+from support.stands import LocalStand
+from support.values import finding
+from support.worlds import ToldScanner, build, outcomes
+
+from bot.model.evidence import Severity
+from bot.model.rules import Allowance, Rule
+from bot.reports.text import run_text
+
+pytestmark = pytest.mark.real("git")
+
+OLD, NEW = build("old"), build("new")
+FIXED, STAYS, COMES = (finding(f"CVE-1900-000{number}", Severity.CRITICAL) for number in range(1, 4))
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n"}
+LEFT_OUT = "> **Left out:** `python:3.12-slim`: what was found in it is private, and everybody can read this."
+NUMBERS = ("CVE-1900", "fixes 1", "1 critical", "Critical |", "Scanned", "known vulnerab")
+
+
+@pytest.fixture
+def scanned(moved):
+    """Return a registry whose scanner is private."""
+    moved.scanner = ToldScanner({OLD.digest: (FIXED, STAYS), NEW.digest: (STAYS,)})
+    moved.is_private = lambda line: line.repository == "docker.io/library/python"
+    return moved
+
+
+@pytest.fixture(params=["github", "gitlab"])
+def stand(request, tmp_path):
+    made = GitHubStand(tmp_path, FILES) if request.param == "github" else GitLabStand(tmp_path, FILES)
+    yield made
+    made.end()
+
+
+def hide(stand) -> None:
+    hosted = stand.repository if isinstance(stand, GitHubStand) else stand.project
+    hosted.private = True
+
+
+def show(stand) -> None:
+    hosted = stand.repository if isinstance(stand, GitHubStand) else stand.project
+    hosted.private = False
+
+
+def request_of(stand):
+    (request,) = stand.requests()
+    return request
+
+
+def message_of(stand) -> str:
+    return stand.git.run("log", "-1", "--format=%B", request_of(stand).branch).decode()
+
+
+def board_of(stand) -> str:
+    (repository,) = stand.fleet().repositories(frozenset({stand.name}))
+    board = stand.fleet().dashboard(repository).read()
+    assert board is not None
+    return board.body
+
+
+def test_where_everybody_reads_nothing_is_told_of_it_and_that_is_said(scanned, stand):
+    assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
+    request = request_of(stand)
+    assert LEFT_OUT in request.body
+    for told in NUMBERS:
+        assert told not in request.title + request.body + message_of(stand), told
+    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+
+
+def test_where_only_those_read_who_are_let_in_it_is_told(scanned, stand):
+    hide(stand)
+    assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
+    request = request_of(stand)
+    assert "CVE-1900-0001" in request.body
+    assert "1 known vulnerability goes away (1 critical)" in request.body
+    assert request.title.endswith(", fixes 1 (1 critical)")
+
+
+def test_on_this_machine_it_is_told(scanned, tmp_path):
+    stand = LocalStand(tmp_path, FILES)
+    assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
+    assert "CVE-1900-0001" in request_of(stand).body
+
+
+def test_what_is_open_loses_its_numbers_when_everybody_can_read_it(scanned, stand):
+    hide(stand)
+    scanned.run([stand.fleet()])
+    show(stand)
+    assert outcomes(scanned.run([stand.fleet()])) == ["refreshed"]
+    request = request_of(stand)
+    assert LEFT_OUT in request.body
+    assert not any(told in request.title + request.body for told in NUMBERS)
+
+
+def test_what_another_scanner_found_is_told_everywhere(scanned, stand):
+    scanned.is_private = lambda line: False
+    scanned.run([stand.fleet()])
+    assert "CVE-1900-0001" in request_of(stand).body
+
+
+def test_what_changes_in_private_changes_no_text(scanned, stand):
+    scanned.run([stand.fleet()])
+    scanned.scanner = ToldScanner({OLD.digest: (FIXED,), NEW.digest: (COMES,)})
+    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+    scanned.scanner = ToldScanner({})
+    assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
+
+
+def test_a_gate_refuses_by_it_and_tells_the_dashboard_no_numbers(scanned, stand):
+    scanned.scanner = ToldScanner({OLD.digest: (), NEW.digest: (COMES,)})
+    rule = Rule(allow_introduced=(Allowance(Severity.CRITICAL, 0),))
+    scanned.rulebook = replace(scanned.rulebook, rules=(rule, *scanned.rulebook.rules))
+    report = scanned.run([stand.fleet()], has_dashboards=True)
+    assert outcomes(report) == []
+    (verdict,) = report.repositories[0].verdicts
+    assert (verdict.status, verdict.reason) == ("refused", "introduced")
+    board = board_of(stand)
+    assert "1 critical" not in board
+    assert "more vulnerabilities than a rule allows" in board
+    assert "1 critical" not in run_text(report)
