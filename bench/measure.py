@@ -15,7 +15,8 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 
-from extraction import measure_extraction  # noqa: E402 - the folders are put on the path above
+from assessing import measure_assessing  # noqa: E402 - the folders are put on the path above
+from extraction import measure_extraction  # noqa: E402
 from lookups import measure_lookups  # noqa: E402
 from processes import measure_processes  # noqa: E402
 
@@ -49,3 +50,4 @@ if __name__ == "__main__":
             measure_extraction(folder)
             measure_processes(folder)
     measure_lookups()
+    measure_assessing()
