@@ -11,6 +11,7 @@ from bot.demo.fleet import REPOSITORIES, git, make_repositories, write_config
 from bot.demo.library import stock
 from bot.demo.registry import LoopbackRegistry
 from bot.model.report import ProposalReport, RepositoryReport, RunReport
+from bot.model.scope import Scope
 from bot.model.vocabulary import Level, ProposalOutcome
 from bot.pipeline.run import run
 from bot.ports import Progress
@@ -56,7 +57,7 @@ def tell(folder: Path, say: Say, progress: Progress) -> bool:
 
 
 def _run(config: Path, progress: Progress) -> RunReport:
-    wired = wiring.fleet_world(config, Level.PROPOSE, frozenset(), progress, cache=config.parent / "cache")
+    wired = wiring.fleet_world(config, Level.PROPOSE, Scope(), progress, cache=config.parent / "cache")
     return run(wired.fleets, wired.world, wired.orders)
 
 

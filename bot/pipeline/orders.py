@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from bot.model.pace import Limits, Rollout
 from bot.model.policy import Rulebook
+from bot.model.scope import Scope
 from bot.model.vocabulary import Level
 from bot.pipeline.plan import Templates, Wording
 from bot.ports import ForgeLimits, GitRepository
@@ -19,8 +20,7 @@ class Orders:
     branch_prefix: str
     templates: Templates
     level: Level = Level.REPORT
-    only: frozenset[str] = frozenset()
-    """Names of repositories; empty for all."""
+    scope: Scope = field(default_factory=Scope)
     has_dashboards: bool = False
     """Whether each repository has an issue that shows everything."""
     has_status: bool = True

@@ -9,6 +9,7 @@ from bot.core.verdict import verdict
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.report import Failed, RepositoryReport, RunReport
+from bot.model.scope import Scope
 from bot.model.vocabulary import Stage
 from bot.pipeline.agenda import Agenda, Visit, draw_up, paced, prospects_of, shared_out
 from bot.pipeline.board import keep_board, one_for_each_repository
@@ -98,11 +99,13 @@ class _Looked:
 
 
 def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds: Builds) -> _Looked:
-    chosen = [
+    scope = orders.scope
+    selected = [
         (fleet, each)
-        for fleet, each in _each_once((fleet, each) for fleet in fleets for each in fleet.repositories(orders.only))
+        for fleet, each in _each_once((fleet, each) for fleet in fleets for each in fleet.repositories(scope.names))
         if isinstance(each, Failed) or not (each.base_branch or "").startswith(orders.branch_prefix)
     ]
+    chosen = [(fleet, each) for fleet, each in selected if isinstance(each, Failed) or scope.may_have(each.name)]
     world.progress.phase("Reading repositories", len(chosen))
 
     def look(item: tuple[Fleet, GitRepository | Failed]) -> Visit | Failed:
@@ -114,11 +117,19 @@ def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds
 
     looked = NETWORK.map(look, chosen)
     world.progress.done()
-    visits = [each for each in looked if isinstance(each, Visit)]
     failed = [each for each in looked if isinstance(each, Failed)]
-    names = {name for visit in visits for name in (visit.repository.name, visit.repository.known_as) if name}
-    failed += _not_selected(orders.only, names, failed)
-    return _Looked(tuple(visits), tuple(failed))
+    repositories = [each for _, each in selected if isinstance(each, GitRepository)]
+    names = {name for each in repositories for name in (each.name, each.known_as) if name}
+    failed += _not_selected(scope.names, names, failed)
+    visits = [each for each in looked if isinstance(each, Visit)]
+    return _Looked(tuple(visits if scope.image is None else _using(visits, scope)), tuple(failed))
+
+
+def _using(visits: Iterable[Visit], scope: Scope) -> Iterable[Visit]:
+    """Return the visits to repositories that use the image of the scope on any of their base branches."""
+    found = [(visit, any(scope.is_about(each.reference) for each in visit.survey.occurrences)) for visit in visits]
+    using = {(id(visit.fleet), visit.repository.name) for visit, is_one in found if is_one}
+    return [visit for visit, _ in found if (id(visit.fleet), visit.repository.name) in using]
 
 
 def _each_once(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.forges.github import AppKey
     from bot.forges.selection import Selection
     from bot.model.rules import Rule
+    from bot.model.scope import Scope
     from bot.model.trust import Trust
     from bot.pipeline.judge import World
     from bot.pipeline.orders import Orders
@@ -72,9 +73,7 @@ class Wired:
     orders: Orders
 
 
-def fleet_world(
-    config_file: Path, level: Level, only: frozenset[str], progress: Progress, cache: Path | None = None
-) -> Wired:
+def fleet_world(config_file: Path, level: Level, scope: Scope, progress: Progress, cache: Path | None = None) -> Wired:
     """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
     from bot.pipeline.orders import Orders
 
@@ -83,7 +82,7 @@ def fleet_world(
     orders = Orders(
         rulebook=settings.rulebook,
         level=level,
-        only=only,
+        scope=scope,
         limits=settings.limits,
         rollout=settings.rollout,
         branch_prefix=settings.branch_prefix,

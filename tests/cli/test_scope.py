@@ -1,0 +1,117 @@
+"""Which repositories a run is limited to: parts that move no repository when one is added, and users of an image."""
+
+from __future__ import annotations
+
+import json
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.git import Git
+from support.values import digest
+
+from bot.cli.scope import MAX_SHARDS, shard_of
+from bot.model.scope import Shard
+
+NAMES = [f"acme/service-{number}" for number in range(200)]
+
+
+@given(st.lists(st.text(), unique_by=str.lower), st.integers(1, 20))
+def test_every_repository_is_in_exactly_one_part(names, of):
+    for name in names:
+        assert sum(Shard(number, of).has(name) for number in range(1, of + 1)) == 1
+
+
+def test_parts_are_of_similar_size_and_one_more_repository_moves_no_other():
+    parts = [[name for name in NAMES if Shard(number, 4).has(name)] for number in range(1, 5)]
+    assert all(25 < len(part) < 75 for part in parts)
+    more = [[name for name in [*NAMES, "acme/new"] if Shard(number, 4).has(name)] for number in range(1, 5)]
+    assert [[name for name in part if name != "acme/new"] for part in more] == parts
+
+
+def test_the_spelling_of_a_forge_does_not_matter():
+    assert Shard(1, 2).has("Acme/Web") is Shard(1, 2).has("acme/web")
+
+
+@pytest.mark.parametrize(
+    ("said", "environment", "shard"),
+    [
+        ("2/4", {}, Shard(2, 4)),
+        ("auto/4", {"JOB_COMPLETION_INDEX": "0"}, Shard(1, 4)),
+        ("auto/4", {"JOB_COMPLETION_INDEX": "3"}, Shard(4, 4)),
+        ("auto", {"CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "3"}, Shard(2, 3)),
+        ("auto", {"CIRCLE_NODE_INDEX": "2", "CIRCLE_NODE_TOTAL": "3"}, Shard(3, 3)),
+        ("2", {"CI_NODE_TOTAL": "3"}, Shard(2, 3)),
+    ],
+)
+def test_the_environment_of_a_ci_says_which_part_it_is(said, environment, shard):
+    assert shard_of(said, environment) == shard
+
+
+@pytest.mark.parametrize(
+    ("said", "environment"),
+    [
+        *(("0/4", {}), ("5/4", {}), ("1/0", {}), (f"1/{MAX_SHARDS + 1}", {}), ("a/4", {}), ("1/", {}), ("-1/4", {})),
+        *(("auto/4", {}), ("auto", {"CI_NODE_INDEX": "1"}), ("auto/2", {"CI_NODE_INDEX": "x"})),
+        *(("1", {}), ("", {}), ("1/2/3", {}), ("٣/4", {})),
+        ("auto/2", {"JOB_COMPLETION_INDEX": "2"}),
+    ],
+)
+def test_what_is_no_part_is_wrong_usage_that_says_why(said, environment):
+    with pytest.raises(click.BadParameter):
+        shard_of(said, environment)
+
+
+@pytest.fixture
+def fleet(tmp_path, config, loopback):
+    folder = tmp_path / "repositories"
+    for tag in ("3.11", "3.12"):
+        loopback.move("python", tag, "now")
+    loopback.move("redis", "7", "now")
+    files = {"one": "FROM python:3.12", "two": "FROM redis:7", "three": "FROM docker.io/library/python:3.11"}
+    for name, content in files.items():
+        Git.create(folder / f"{name}.git", {"Dockerfile": f"{content}@{digest('old')}\n"})
+    return config(f"forges: [{{kind: local, url: {folder}}}]\n")
+
+
+def names(basebump, *options) -> list[str]:
+    code, out, errors = basebump("run", "--format", "json", *options)
+    assert code == 0, errors
+    return [each["name"] for each in json.loads(out)["repositories"]]
+
+
+@pytest.mark.real("git")
+def test_the_parts_of_a_run_are_the_whole(basebump, fleet):
+    parts = [names(basebump, "--config", fleet, "--shard", f"{number}/3") for number in (1, 2, 3)]
+    assert sorted(name for part in parts for name in part) == ["one", "three", "two"]
+
+
+@pytest.mark.real("git")
+def test_a_run_for_an_image_looks_at_the_repositories_that_use_it_alone(basebump, fleet):
+    assert names(basebump, "--config", fleet, "--image", "docker.io/library/python") == ["one", "three"]
+    assert names(basebump, "--config", fleet, "--image", "python:3.12") == ["one"]
+    assert names(basebump, "--config", fleet, "--image", "nginx") == []
+
+
+@pytest.mark.real("git")
+def test_a_repository_of_another_part_is_no_failure_to_find_it(basebump, fleet):
+    found = [names(basebump, "--config", fleet, "--repo", "one", "--shard", f"{number}/3") for number in (1, 2, 3)]
+    assert sorted(map(len, found)) == [0, 0, 1]
+
+
+@pytest.mark.real("git")
+def test_open_requests_of_what_is_out_of_scope_stay_as_they_are(tmp_path, basebump, fleet):
+    assert names(basebump, "--config", fleet, "--level", "propose")
+    repository = Git(tmp_path / "repositories" / "two.git")
+    before = repository.refs()
+    assert names(basebump, "--config", fleet, "--level", "propose", "--image", "python") == ["one", "three"]
+    assert repository.refs() == before
+    assert any(ref.startswith("refs/basebump/proposals/") for ref in before)
+
+
+@pytest.mark.parametrize("option", [("--image", "UPPER/case:"), ("--shard", "9/4")])
+def test_a_wrong_scope_is_wrong_usage(basebump, fleet, option):
+    code, _, errors = basebump("run", "--config", fleet, *option)
+    assert code == 2
+    assert option[0] in errors
