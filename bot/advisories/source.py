@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +14,8 @@ from bot.net import HostTrust, HttpClient, HttpError, Url
 
 _GZIP: Final = b"\x1f\x8b"
 """What every such file begins with (RFC 1952)."""
+_PIECE: Final = 1024 * 1024
+"""Bytes that are read at once."""
 
 
 class UnreadableError(Exception):
@@ -44,10 +46,9 @@ class Source:
     def _opened(self, path: Path, limit: int) -> bytes:
         try:
             with path.open("rb") as file:
-                content = file.read(limit + 1)
+                return self._whole(file.read, limit)
         except OSError as error:
             raise UnreadableError(f"{self} could not be read: {error.strerror}") from None
-        return self._within(content, limit)
 
     def _fetched(self, address: str, limit: int) -> bytes:
         try:
@@ -63,11 +64,15 @@ class Source:
     def _unpacked(self, content: bytes, limit: int) -> bytes:
         try:
             with gzip.open(BytesIO(content)) as file:
-                return self._within(file.read(limit + 1), limit)
+                return self._whole(file.read, limit)
         except (OSError, EOFError, zlib.error):
             raise UnreadableError(f"{self} is damaged: it cannot be unpacked") from None
 
-    def _within(self, content: bytes, limit: int) -> bytes:
-        if len(content) > limit:
-            raise UnreadableError(f"{self} has more than {limit} bytes; it is not read")
-        return content
+    def _whole(self, read: Callable[[int], bytes], limit: int) -> bytes:
+        """Return all bytes of an open file, piece by piece: asked for `limit` at once, Python sets aside as many."""
+        content = bytearray()
+        while piece := read(_PIECE):
+            content += piece
+            if len(content) > limit:
+                raise UnreadableError(f"{self} has more than {limit} bytes; it is not read")
+        return bytes(content)

@@ -25,13 +25,16 @@ def gate(
 ) -> Update | Held | Refused | Unknown:
     """Return the update to its first candidate that passes, or why the newest that is old enough does not.
 
-    Where a registry could not say whether that one is signed, no earlier one is taken in its place. `is_public` says
-    that everybody can read the reasons, so that they tell nothing of evidence that is private.
+    Where a registry could not say whether that one is signed, or a list whether it may wait, no earlier one is taken in
+    its place. `is_public` says that everybody can read the reasons, so that they tell nothing of evidence that is
+    private.
     """
     first: Held | Refused | None = None
     for candidate in update.candidates:
         found = evidence[transition_to(update, candidate)]
         if candidate.mature is not None and not _is_urgent(update, found):
+            if _may_be_urgent(update, found):
+                return Unknown(update.selected, Reason.LISTS_UNREAD, _LIST_UNREAD)
             continue
         verdict = _judge(
             replace(update, candidates=(candidate,)), found, now, is_told=not (is_public and found.is_private)
@@ -59,6 +62,10 @@ def _judge(update: Update, evidence: Evidence, now: datetime, *, is_told: bool) 
         accepted = acceptance(update.selected, reason, why, now)
         if accepted:
             update = _noted(update, accepted)
+        elif reason is Reason.INTRODUCED and _is_unread(Listing.VEX, evidence):
+            return Unknown(
+                update.selected, Reason.LISTS_UNREAD, f"{why}; whether anybody answers for that is not known"
+            )
         elif update.cause is Cause.MOVED or reason in _ALWAYS:
             return Held(update.selected, reason, why) if reason is Reason.OLDER else Refused(update, reason, why)
         elif reason is Reason.DOWNGRADE:  # to stay is no choice, so that a person has to look
@@ -115,6 +122,19 @@ def _older(evidence: Evidence) -> str:
         return ""
     before, after = evidence.old.version or "", evidence.new.version or ""
     return f"it states version {after}, the one in the file {before}" if is_lower(after, before) else ""
+
+
+_LIST_UNREAD = "it is too young, and whether it fixes something that is known to be exploited is not known"
+
+
+def _may_be_urgent(update: Update, evidence: Evidence) -> bool:
+    """Say whether a list that could not be read decides whether a candidate may wait."""
+    asks = Listing.KEV in update.selected.policy.bypass_min_age_for and _is_unread(Listing.KEV, evidence)
+    return asks and evidence.delta is not None and bool(evidence.delta.fixed)
+
+
+def _is_unread(listing: Listing, evidence: Evidence) -> bool:
+    return evidence.asked is not None and listing in evidence.asked.unread
 
 
 def _is_urgent(update: Update, evidence: Evidence) -> bool:

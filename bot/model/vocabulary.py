@@ -76,6 +76,7 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     REGISTRY_ERROR = "registry-error"
     DIGEST_MISMATCH = "digest-mismatch"
+    LISTS_UNREAD = "lists-unread"
     # not checked
     OFFLINE = "offline"
     # a text that holds no readable reference, or a file that is not what it claims to be
@@ -139,6 +140,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.UNREACHABLE: "The registry could not be reached.",
     Reason.REGISTRY_ERROR: "The registry failed, or answered something that is no image.",
     Reason.DIGEST_MISMATCH: "The registry served bytes that do not have the digest it named.",
+    Reason.LISTS_UNREAD: "A rule depends on what others publish of its vulnerabilities, which could not be read.",
     Reason.OFFLINE: "No registry was asked.",
     Reason.TEMPLATED: "A template's placeholder stands where a reference would.",
     Reason.UNRESOLVED_ARGUMENT: "It depends on an argument or a variable that nothing here sets.",
@@ -202,6 +204,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.UNREACHABLE,
         Reason.REGISTRY_ERROR,
         Reason.DIGEST_MISMATCH,
+        Reason.LISTS_UNREAD,
     ),
     Status.NOT_CHECKED: (Reason.OFFLINE,),
 }

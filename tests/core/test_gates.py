@@ -10,12 +10,12 @@ from bot.core.compare import compare
 from bot.core.decide import decide
 from bot.core.gates import gate
 from bot.core.transition import transition_of, transition_to
-from bot.model.advisory import Listing
-from bot.model.decision import Candidate, Cause, Held, Refused, Update
+from bot.model.advisory import Asked, Listing
+from bot.model.decision import Candidate, Cause, Held, Refused, Unknown, Update
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.image import Recorded
 from bot.model.policy import Policy
-from bot.model.rules import Accepted
+from bot.model.rules import Accepted, Allowance
 from bot.model.vocabulary import Reason
 
 UNKNOWN = NotScanned(Unscanned.TIMED_OUT)
@@ -63,6 +63,37 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(
     found = evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
     found = {move: replace(each, known_exploited=listed) for move, each in found.items()}
     assert chosen(gate(wanted, found, NOW)) == [digest(taken)]
+
+
+def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_what_may_be_urgent():
+    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Listing.KEV,))
+    history = seen(NGINX, old=9, ripe=4, new=1)
+    wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
+    for listing, outcome, unknown in [
+        (Listing.KEV, scan(), True),
+        (Listing.KEV, scan(finding("CVE-1900-0001", Severity.CRITICAL)), False),
+        (Listing.EPSS, scan(), False),
+    ]:
+        found = evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL)))
+        unread = Asked(unread=frozenset({listing}))
+        passed = gate(wanted, {move: replace(each, asked=unread) for move, each in found.items()}, NOW)
+        if unknown:
+            assert isinstance(passed, Unknown)
+            assert passed.reason is Reason.LISTS_UNREAD
+        else:
+            assert chosen(passed) == [digest("ripe")]
+
+
+def test_what_brings_too_much_is_unknown_while_nobody_can_say_whether_somebody_answers_for_it():
+    policy = Policy(allow_introduced=(Allowance(Severity.HIGH, 0),))
+    wanted = update(f"nginx:1@{digest('old')}", "new", policy=policy)
+    brought = compare(scan(), scan(finding("CVE-2026-1", Severity.HIGH)))
+    (move,) = (transition_of(wanted),)
+    assert isinstance(gate(wanted, {move: brought}, NOW), Refused)
+    unread = replace(brought, asked=Asked(unread=frozenset({Listing.VEX})))
+    passed = gate(wanted, {move: unread}, NOW)
+    assert isinstance(passed, Unknown)
+    assert passed.reason is Reason.LISTS_UNREAD
 
 
 def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():

@@ -17,6 +17,8 @@ from bot.core.transition import transition_of
 from bot.core.view.proposal import build_view
 from bot.model.advisory import Asked, Listing
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.modes import OnClose
+from bot.model.policy import Policy
 
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.LOW)
@@ -73,6 +75,13 @@ def test_the_days_of_the_lists_stand_beside_the_scanner():
 def test_a_list_that_could_not_be_read_is_said_and_is_not_nothing():
     assert "Whether any of it is known to be exploited could not be looked up." in body(UNREAD)
     assert "known exploited" not in body(UNREAD)
+
+
+def test_closing_what_declines_all_that_follows_says_what_is_offered_all_the_same():
+    muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
+    known = {transition_of(muting): listed()}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_view((muting,), known, rows), 60_000)
+    assert "only offered where that fixes something critical or known to be exploited." in text
 
 
 # ---- fingerprints ------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support.advisories import ToldAdvisories
 from support.stands import LocalStand
@@ -11,6 +13,7 @@ from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
 from bot.core.purl import parse_purl
 from bot.model.evidence import Severity
 from bot.model.report import Failed
+from bot.model.rules import Allowance, Rule
 from bot.model.vex import Product, VexStatement, VexStatus
 from bot.model.vocabulary import Stage
 from bot.state.database import Database
@@ -83,3 +86,15 @@ def test_documents_that_cannot_be_read_are_one_failure_and_take_no_answer_back(t
     assert outcomes(report) == ["unchanged"]
     assert body(stand) == before
     assert report.failed == (Failed("enrichment.vex[0]", Stage.ASSESS, "vex.json is no JSON"),)
+
+
+def test_a_proposal_that_only_an_answer_allows_is_left_alone_while_documents_cannot_be_read(tmp_path, moved):
+    stand = LocalStand(tmp_path, FILES)
+    moved.rulebook = replace(moved.rulebook, rules=(Rule(allow_introduced=(Allowance(Severity.CRITICAL, 0),)),))
+    moved.scanner = ToldScanner({OLD: (), NEW: (CRITICAL,)})
+    moved.advisories = ToldAdvisories(said=[ANSWER])
+    assert outcomes(moved.run([stand.fleet()])) == ["opened"]
+    moved.advisories = ToldAdvisories(vex="vex.json is no JSON")
+    assert outcomes(moved.run([stand.fleet()])) == ["left-alone"]
+    moved.advisories = ToldAdvisories()
+    assert outcomes(moved.run([stand.fleet()])) == ["closed"]
