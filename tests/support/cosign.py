@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.parts import find_cosign
-from support.sigstore_world import World
 
 TIMEOUT = 60
 """Seconds; it takes a third of one."""
@@ -74,22 +74,23 @@ class Cosign:
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """cosign as somebody else who verifies signatures without a key, by what a world trusts, offline."""
+    """cosign as somebody else who verifies signatures without a key, by what it is told to trust, offline."""
 
     folder: Path
-    world: World
+    root: str
+    """The path of a file of roots."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """The same for its older form, as `World.write_parts` returns it."""
 
     def takes_signature(self, reference: str, identity: str, issuer: str) -> bool:
         """Say whether an older signature of an image holds."""
-        trusted = self.world.write_parts(self.folder)
-        return run(self.folder, "verify", "--offline", *self._by(identity, issuer), reference, **trusted) == 0
+        return run(self.folder, "verify", "--offline", *self._by(identity, issuer), reference, **self.parts) == 0
 
     def takes_bundle(self, bundle: object, content: bytes, kind: str, identity: str, issuer: str) -> bool:
         """Say whether a statement of a kind about `content` holds."""
         (self.folder / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
         (self.folder / "content").write_bytes(content)
-        root = self.world.write(self.folder / "root.json")
-        how = ("--new-bundle-format", "--trusted-root", root, "--bundle", "bundle.json", "--type", kind)
+        how = ("--new-bundle-format", "--trusted-root", self.root, "--bundle", "bundle.json", "--type", kind)
         return run(self.folder, "verify-blob-attestation", *how, *self._by(identity, issuer), "content") == 0
 
     @staticmethod

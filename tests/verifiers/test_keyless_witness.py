@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -10,8 +11,9 @@ from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
-from support.attached import BUNDLE, attach, attachment, dump, envelope, statement
+from support.attached import BUNDLE, attach, attachment, base64_of, dump, envelope, statement
 from support.cosign import Witness
+from support.parts import ROOT
 from support.sigstore_world import DAY, LIFETIME, Key, World, annotated, new_key, payload_about, sign
 
 from bot.demo import images
@@ -97,7 +99,7 @@ EVERY = pytest.mark.parametrize(
 
 @pytest.fixture
 def witness(tmp_path):
-    return Witness(tmp_path, WORLD)
+    return Witness(tmp_path, WORLD.write(tmp_path / "root.json"), WORLD.write_parts(tmp_path))
 
 
 @pytest.fixture
@@ -141,3 +143,45 @@ def test_of_a_bundle_whose_words_were_changed_both_say_the_same(witness, ours, r
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(other)))
     assert not ours(GOOD, repository, digest)
     assert not witness.takes_bundle(other, CONTENT, PROVENANCE, WHO, ISSUER)
+
+
+# What GitHub attested, by Sigstore's public instance
+
+
+REAL = json.loads((ROOT / "tests" / "contracts" / "github_attestation.json").read_text(encoding="utf-8"))
+BUILT = base64.b64decode(REAL["artifact"])
+BUILDER = (
+    "https://github.com/github/artifact-attestations-workflows/.github/workflows/attest.yml"
+    "@09b495c3f12c7881b3cc17209a327792065c1a1d"
+)
+GITHUB = "https://token.actions.githubusercontent.com"
+
+
+def unsaid(made):
+    """Return a bundle whose statement was changed."""
+    said = json.loads(base64.b64decode(made["dsseEnvelope"]["payload"]))
+    changed = base64_of(dump({**said, "predicate": {}}))
+    return {**made, "dsseEnvelope": {**made["dsseEnvelope"], "payload": changed}}
+
+
+SHOWN = {
+    "good": (REAL["bundle"], BUILT, BUILDER, GITHUB),
+    "another identity": (REAL["bundle"], BUILT, BUILDER[:-1] + "e", GITHUB),
+    "another issuer": (REAL["bundle"], BUILT, BUILDER, ISSUER),
+    "another digest": (REAL["bundle"], BUILT + b"!", BUILDER, GITHUB),
+    "tampered": (unsaid(REAL["bundle"]), BUILT, BUILDER, GITHUB),
+}
+
+
+@pytest.mark.parametrize("title", SHOWN)
+def test_of_an_attestation_by_github_both_say_the_same(title, tmp_path, registry, artifacts):
+    made, content, who, issuer = SHOWN[title]
+    repository, digest = f"team/witnessed-{next(_numbers)}", images.digest_of(content)
+    attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
+    root = tmp_path / "public.json"
+    root.write_text(json.dumps(REAL["root"]), encoding="utf-8")
+    assert Witness(tmp_path, str(root)).takes_bundle(made, content, PROVENANCE, who, issuer) is (title == "good")
+    for trusted in (None, str(root)):
+        trust = Trust(("**",), identities=(TrustedIdentity(issuer, who),), root=trusted)
+        found = CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        assert isinstance(found, Signed) is (title == "good")
