@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.parts import find_cosign
@@ -68,9 +69,39 @@ class Cosign:
         return self._run("verify-attestation", "--type", predicate_type, *how, reference) == 0
 
     def _run(self, *arguments: str) -> int:
-        environment = {**os.environ, "COSIGN_PASSWORD": "of a test", "COSIGN_EXPERIMENTAL": "1"}
-        command = [find_cosign() or "cosign", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, timeout=TIMEOUT, check=False
-        )
-        return done.returncode
+        return run(self.folder, *arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """cosign as somebody else who verifies signatures without a key, by what it is told to trust, offline."""
+
+    folder: Path
+    root: str
+    """The path of a file of roots."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """The same for its older form, as `World.write_parts` returns it."""
+
+    def takes_signature(self, reference: str, identity: str, issuer: str) -> bool:
+        """Say whether an older signature of an image holds."""
+        return run(self.folder, "verify", "--offline", *self._by(identity, issuer), reference, **self.parts) == 0
+
+    def takes_bundle(self, bundle: object, content: bytes, kind: str, identity: str, issuer: str) -> bool:
+        """Say whether a statement of a kind about `content` holds."""
+        (self.folder / "bundle.json").write_text(json.dumps(bundle), encoding="utf-8")
+        (self.folder / "content").write_bytes(content)
+        how = ("--new-bundle-format", "--trusted-root", self.root, "--bundle", "bundle.json", "--type", kind)
+        return run(self.folder, "verify-blob-attestation", *how, *self._by(identity, issuer), "content") == 0
+
+    @staticmethod
+    def _by(identity: str, issuer: str) -> tuple[str, ...]:
+        return "--certificate-identity", identity, "--certificate-oidc-issuer", issuer
+
+
+def run(folder: Path, *arguments: str, **variables: str) -> int:
+    """Run cosign in a folder that is its home, too, and return how it ended."""
+    own = {"HOME": str(folder), "COSIGN_PASSWORD": "of a test", "COSIGN_EXPERIMENTAL": "1"}
+    environment = {**os.environ, **own, **variables}
+    command = [find_cosign() or "cosign", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=TIMEOUT, check=False)
+    return done.returncode

@@ -1,6 +1,7 @@
 """A Sigstore of our own: an authority that names signers, a log of their certificates and a log of signatures.
 
-It makes what cosign before its third release kept of a signature without a key, and the file of roots that trusts it.
+It makes what cosign keeps of a signature without a key, before its third release and since, and the file of roots that
+trusts it.
 https://github.com/sigstore/fulcio/blob/main/docs/certificate-specification.md
 """
 
@@ -25,7 +26,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 DAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LIFETIME = timedelta(minutes=10)
 """How long a certificate is good for: just long enough to sign once."""
-_ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
+INDEX = 7
+"""Of every entry among all that the log ever had; zero is none to some who verify."""
+_ISSUER, _OLDER_ISSUER = (x509.ObjectIdentifier(f"1.3.6.1.4.1.57264.1.{each}") for each in (8, 1))
 _SCT = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
 _SIGNS = {
@@ -53,6 +56,10 @@ def der_of(key: Key) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
+def _pem_of(key: Key) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
 def sign(key: Key, message: bytes) -> bytes:
     return key.sign(message, ec.ECDSA(hashes.SHA256()))
 
@@ -64,7 +71,7 @@ def payload_about(digest: str) -> bytes:
     return json.dumps({"critical": critical, "optional": None}).encode()
 
 
-@dataclass
+@dataclass(eq=False)
 class World:
     """The keys of one Sigstore."""
 
@@ -102,6 +109,20 @@ class World:
         path.write_text(json.dumps(instance), encoding="utf-8")
         return str(path)
 
+    def write_parts(self, folder: Path) -> dict[str, str]:
+        """Write the same in the parts that cosign wants for its older form; return where, by their variables.
+
+        https://github.com/sigstore/cosign/blob/main/doc/cosign_env.md
+        """
+        parts = {
+            "SIGSTORE_ROOT_FILE": self.root.public_bytes(Encoding.PEM),
+            "SIGSTORE_REKOR_PUBLIC_KEY": _pem_of(self.log),
+            "SIGSTORE_CT_LOG_PUBLIC_KEY_FILE": _pem_of(self.certificate_log),
+        }
+        for variable, content in parts.items():
+            (folder / variable).write_bytes(content)
+        return {variable: str(folder / variable) for variable in parts}
+
     def certify(
         self,
         key: Key,
@@ -124,6 +145,7 @@ class World:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .add_extension(vouching, critical=False)
             .add_extension(x509.SubjectAlternativeName([name]), critical=True)
+            .add_extension(x509.UnrecognizedExtension(_OLDER_ISSUER, spoken), critical=False)
             .add_extension(x509.UnrecognizedExtension(_ISSUER, bytes([12, len(spoken)]) + spoken), critical=False)
         )
         seen = self._seen(builder.sign(self.authority, hashes.SHA256()), at)
@@ -151,21 +173,77 @@ class World:
             "apiVersion": "0.0.1",
             "kind": "hashedrekord",
             "spec": {
-                "data": {"hash": {"algorithm": "sha256", "value": hashlib.sha256(payload).hexdigest()}},
+                "data": {"hash": _sha256(payload)},
                 "signature": {
                     "content": base64_of(signature),
                     "publicKey": {"content": base64_of(certificate.public_bytes(Encoding.PEM))},
                 },
             },
         }
+        return self._promised(json.dumps(written | more).encode(), at)
+
+    def bundle(
+        self, envelope: Mapping[str, Any], certificate: x509.Certificate, at: datetime = DAY, **more: object
+    ) -> dict[str, Any]:
+        """Return a bundle around a statement, with its entry in a log that holds nothing else, and the log's promise.
+
+        https://github.com/sigstore/rekor/blob/main/pkg/types/dsse/v0.0.1/dsse_v0_0_1_schema.json
+        """
+        payload = base64.b64decode(envelope["payload"])
+        pem = base64_of(certificate.public_bytes(Encoding.PEM))
+        written = {
+            "apiVersion": "0.0.1",
+            "kind": "dsse",
+            "spec": {
+                "envelopeHash": _sha256(json.dumps(envelope).encode()),
+                "payloadHash": _sha256(payload),
+                "signatures": [{"signature": each["sig"], "verifier": pem} for each in envelope["signatures"]],
+            },
+        }
+        body = json.dumps(written | more, separators=(",", ":")).encode()
+        leaf = hashlib.sha256(b"\0" + body).digest()
+        promised = self._promised(body, at)
+        return {
+            "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+            "verificationMaterial": {
+                "certificate": {"rawBytes": base64_of(certificate.public_bytes(Encoding.DER))},
+                "tlogEntries": [
+                    {
+                        "logIndex": str(INDEX),
+                        "logId": {"keyId": base64_of(hashlib.sha256(der_of(self.log)).digest())},
+                        "kindVersion": {"kind": "dsse", "version": "0.0.1"},
+                        "integratedTime": str(int(at.timestamp())),
+                        "inclusionPromise": {"signedEntryTimestamp": promised["SignedEntryTimestamp"]},
+                        "inclusionProof": {
+                            "logIndex": "0",
+                            "rootHash": base64_of(leaf),
+                            "treeSize": "1",
+                            "hashes": [],
+                            "checkpoint": {"envelope": self._checkpoint(leaf)},
+                        },
+                        "canonicalizedBody": base64_of(body),
+                    }
+                ],
+            },
+            "dsseEnvelope": dict(envelope),
+        }
+
+    def _checkpoint(self, root: bytes) -> str:
+        """Return the log's signed note on a tree of one leaf (https://github.com/transparency-dev/formats)."""
+        note = f"log.example\n1\n{base64_of(root)}\n"
+        signed = hashlib.sha256(der_of(self.log)).digest()[:4] + sign(self.log, note.encode())
+        return f"{note}\n\u2014 log.example {base64_of(signed)}\n"
+
+    def _promised(self, body: bytes, at: datetime) -> dict[str, Any]:
+        """Return what a log promises of an entry, and its signature."""
         said = {
-            "body": base64_of(json.dumps(written | more).encode()),
+            "body": base64_of(body),
             "integratedTime": int(at.timestamp()),
             "logID": hashlib.sha256(der_of(self.log)).hexdigest(),
-            "logIndex": 7,
+            "logIndex": INDEX,
         }
-        promised = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
-        return {"SignedEntryTimestamp": base64_of(sign(self.log, promised)), "Payload": said}
+        signed = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+        return {"SignedEntryTimestamp": base64_of(sign(self.log, signed)), "Payload": said}
 
 
 def annotated(signature: bytes, certificate: x509.Certificate, entry: Mapping[str, Any] | None) -> dict[str, str]:
@@ -187,6 +265,10 @@ def _builder(
         .not_valid_before(begins - timedelta(seconds=1))
         .not_valid_after(begins + lasts)
     )
+
+
+def _sha256(content: bytes) -> dict[str, str]:
+    return {"algorithm": "sha256", "value": hashlib.sha256(content).hexdigest()}
 
 
 def _log(key: Key) -> dict[str, Any]:

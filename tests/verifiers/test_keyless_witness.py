@@ -1,0 +1,187 @@
+"""Signatures without a key as two see them that share no line: basebump, and cosign with Sigstore's library in Go."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+from support.attached import BUNDLE, attach, attachment, base64_of, dump, envelope, statement
+from support.cosign import Witness
+from support.parts import ROOT
+from support.sigstore_world import DAY, LIFETIME, Key, World, annotated, new_key, payload_about, sign
+
+from bot.demo import images
+from bot.model.signature import Signed
+from bot.model.trust import Trust, TrustedIdentity
+from bot.verifiers.cosign import CosignVerifier
+
+pytestmark = [pytest.mark.real("cosign"), pytest.mark.real("docker-registry")]
+
+SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
+PROVENANCE = "https://slsa.dev/provenance/v1"
+WHO, ISSUER = "https://git.example/acme/images/release.yml@main", "https://issuer.example"
+WORLD = World()
+CONTENT = b"what is signed"
+IMAGE = images.image([images.layer({"a": CONTENT})])
+_numbers = count()
+
+
+def a_stranger_in(part: str) -> World:
+    """Return a world in which one key is another, and the rest those that are trusted."""
+    return World(**{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part})
+
+
+@dataclass(frozen=True)
+class Case:
+    """One signature, and what is the matter with it."""
+
+    who: str = WHO
+    """Who is listed."""
+    issuer: str = ISSUER
+    world: World = WORLD
+    """In which it is made; WORLD is the one that is trusted."""
+    is_about_it: bool = True
+    logged: datetime = DAY
+    signer: Callable[[Key], Key] = field(default=lambda own: own)
+    """Who signs, given whose the certificate is."""
+    is_its_own_entry: bool = True
+    is_dated_back: bool = False
+
+    def older(self) -> tuple[bytes, dict[str, str]]:
+        """Return a payload and its annotations."""
+        payload = payload_about(IMAGE.digest if self.is_about_it else images.digest_of(b"another"))
+        key = new_key()
+        certificate = self.world.certify(key, WHO, ISSUER)
+        signature = sign(self.signer(key), payload)
+        logged = signature if self.is_its_own_entry else sign(self.signer(key), payload)
+        entry = self.world.entry(payload, logged, certificate, self.logged)
+        entry["Payload"]["integratedTime"] -= self.is_dated_back
+        return payload, annotated(signature, certificate, entry)
+
+    def newer(self, digest: str) -> dict[str, object]:
+        """Return a bundle."""
+        key = new_key()
+        certificate = self.world.certify(key, WHO, ISSUER)
+        about = dump(statement(digest if self.is_about_it else images.digest_of(b"another"), PROVENANCE))
+        made = self.world.bundle(envelope(self.signer(key), about), certificate, self.logged)
+        if not self.is_its_own_entry:
+            other = self.world.bundle(envelope(self.signer(key), about), certificate, self.logged)
+            made["verificationMaterial"] = other["verificationMaterial"]
+        (entry,) = made["verificationMaterial"]["tlogEntries"]
+        entry["integratedTime"] = str(int(entry["integratedTime"]) - self.is_dated_back)
+        return made
+
+
+GOOD = Case()
+BAD = {
+    "another identity is listed": Case(who=WHO.replace("main", "other")),
+    "another issuer is listed": Case(issuer="https://issuer.example/other"),
+    "it is about something else": Case(is_about_it=False),
+    "another key made it": Case(signer=lambda own: new_key()),
+    "its entry is about another signature": Case(is_its_own_entry=False),
+    "its entry was dated back": Case(is_dated_back=True),
+    "its certificate had ended": Case(logged=DAY + LIFETIME + timedelta(minutes=1)),
+    "its certificate had not begun": Case(logged=DAY - timedelta(minutes=1)),
+    "an unknown authority named its signer": Case(world=a_stranger_in("authority")),
+    "an unknown log has its certificate": Case(world=a_stranger_in("certificate_log")),
+    "an unknown log has it": Case(world=a_stranger_in("log")),
+}
+EVERY = pytest.mark.parametrize(
+    ("case", "holds"), [(GOOD, True), *((case, False) for case in BAD.values())], ids=["good", *BAD]
+)
+
+
+@pytest.fixture
+def witness(tmp_path):
+    return Witness(tmp_path, WORLD.write(tmp_path / "root.json"), WORLD.write_parts(tmp_path))
+
+
+@pytest.fixture
+def ours(tmp_path, registry, artifacts):
+    """Return what basebump says of an image or of a digest that stands for one."""
+
+    def takes(case: Case, repository: str, digest: str) -> bool:
+        root = WORLD.write(tmp_path / "ours.json")
+        trust = Trust(("**",), identities=(TrustedIdentity(case.issuer, case.who),), root=root)
+        found = CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        return isinstance(found, Signed)
+
+    return takes
+
+
+@EVERY
+def test_of_an_older_signature_both_say_the_same(case, holds, witness, ours, registry):
+    repository = f"team/witnessed-{next(_numbers)}"
+    payload, annotations = case.older()
+    registry.push(IMAGE, repository, "1")
+    signature = attachment(IMAGE, SIMPLE, payload, annotations)
+    registry.push(signature, repository, f"{IMAGE.digest.replace(':', '-')}.sig")
+    theirs = witness.takes_signature(f"{registry.host}/{repository}@{IMAGE.digest}", case.who, case.issuer)
+    assert (ours(case, repository, IMAGE.digest), theirs) == (holds, holds)
+
+
+@EVERY
+def test_of_a_bundle_both_say_the_same(case, holds, witness, ours, registry):
+    repository = f"team/witnessed-{next(_numbers)}"
+    digest = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+    made = case.newer(digest)
+    attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
+    theirs = witness.takes_bundle(made, CONTENT, PROVENANCE, case.who, case.issuer)
+    assert (ours(case, repository, digest), theirs) == (holds, holds)
+
+
+def test_of_a_bundle_whose_words_were_changed_both_say_the_same(witness, ours, registry):
+    repository, digest = f"team/witnessed-{next(_numbers)}", f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+    made, other = GOOD.newer(digest), json.loads(json.dumps(GOOD.newer(images.digest_of(b"another"))))
+    other["dsseEnvelope"]["payload"] = made["dsseEnvelope"]["payload"]
+    attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(other)))
+    assert not ours(GOOD, repository, digest)
+    assert not witness.takes_bundle(other, CONTENT, PROVENANCE, WHO, ISSUER)
+
+
+# What GitHub attested, by Sigstore's public instance
+
+
+REAL = json.loads((ROOT / "tests" / "contracts" / "github_attestation.json").read_text(encoding="utf-8"))
+BUILT = base64.b64decode(REAL["artifact"])
+BUILDER = (
+    "https://github.com/github/artifact-attestations-workflows/.github/workflows/attest.yml"
+    "@09b495c3f12c7881b3cc17209a327792065c1a1d"
+)
+GITHUB = "https://token.actions.githubusercontent.com"
+
+
+def unsaid(made):
+    """Return a bundle whose statement was changed."""
+    said = json.loads(base64.b64decode(made["dsseEnvelope"]["payload"]))
+    changed = base64_of(dump({**said, "predicate": {}}))
+    return {**made, "dsseEnvelope": {**made["dsseEnvelope"], "payload": changed}}
+
+
+SHOWN = {
+    "good": (REAL["bundle"], BUILT, BUILDER, GITHUB),
+    "another identity": (REAL["bundle"], BUILT, BUILDER[:-1] + "e", GITHUB),
+    "another issuer": (REAL["bundle"], BUILT, BUILDER, ISSUER),
+    "another digest": (REAL["bundle"], BUILT + b"!", BUILDER, GITHUB),
+    "tampered": (unsaid(REAL["bundle"]), BUILT, BUILDER, GITHUB),
+}
+
+
+@pytest.mark.parametrize("title", SHOWN)
+def test_of_an_attestation_by_github_both_say_the_same(title, tmp_path, registry, artifacts):
+    made, content, who, issuer = SHOWN[title]
+    repository, digest = f"team/witnessed-{next(_numbers)}", images.digest_of(content)
+    attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
+    root = tmp_path / "public.json"
+    root.write_text(json.dumps(REAL["root"]), encoding="utf-8")
+    assert Witness(tmp_path, str(root)).takes_bundle(made, content, PROVENANCE, who, issuer) is (title == "good")
+    for trusted in (None, str(root)):
+        trust = Trust(("**",), identities=(TrustedIdentity(issuer, who),), root=trusted)
+        found = CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        assert isinstance(found, Signed) is (title == "good")
