@@ -71,6 +71,10 @@ def test_where_everybody_reads_nothing_is_told_of_it_and_that_is_said(scanned, s
     assert LEFT_OUT in request.body
     for told in NUMBERS:
         assert told not in request.title + request.body + message_of(stand), told
+    (status,) = stand.statuses(request.branch)
+    assert status.description == (
+        "What it changes is not known: what was found in it is private, and everybody can read this"
+    )
     assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 
 
