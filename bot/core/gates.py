@@ -69,7 +69,7 @@ def _judge(update: Update, evidence: Evidence, now: datetime, *, is_told: bool) 
         elif update.cause is Cause.MOVED or reason in _ALWAYS:
             return Held(update.selected, reason, why) if reason is Reason.OLDER else Refused(update, reason, why)
         elif reason is Reason.DOWNGRADE:  # to stay is no choice, so that a person has to look
-            update = _doubted(update, f"{_capital(why)}.")
+            update = _doubted(update, f"It looks like a rollback: {why}.")
     return update
 
 

@@ -142,7 +142,7 @@ def test_somebody_may_answer_for_a_rollback_until_a_day(until):
 def test_where_staying_is_no_choice_a_rollback_is_a_draft(cause):
     found = gated(OLD, NEW, cause=cause)
     assert isinstance(found, Update)
-    assert "Libssl3 goes back" in found.doubt
+    assert "It looks like a rollback: libssl3 goes back" in found.doubt
 
 
 def test_what_nobody_lists_is_not_compared():
