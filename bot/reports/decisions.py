@@ -13,8 +13,8 @@ from bot.reports.json_document import failed_value, known_of, place_value, propo
 if TYPE_CHECKING:  # imported where there is evidence
     from bot.reports._evidence import Known
 
-_PLACE = ("new_tag", "successor", "detail", "evidence")
-"""Keys that only some places have in the document, and every line has here."""
+_FIRST = ("path", "line", "reference", "status", "reason", "detail", "new_digest", "new_tag", "successor", "evidence")
+"""What people look for in a line comes first; some of these the document has only where they hold something."""
 
 
 def decision_lines(report: RunReport) -> str:
@@ -37,7 +37,7 @@ def _of_repository(repository: RepositoryReport, known: Known | None) -> Iterato
 
     yield line("repository", note=repository.note or None)
     for verdict in repository.verdicts:
-        yield line("place", **{**dict.fromkeys(_PLACE), "notes": [], **place_value(verdict, known)})
+        yield line("place", **{**dict.fromkeys(_FIRST), "notes": [], **place_value(verdict, known)})
     for unsupported in repository.unsupported:
         yield line("text", **{"notes": [], **unsupported_value(unsupported)})
     for proposal in repository.proposals:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bot.core.transition import short
 from bot.model.report import Failed, RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import REASONS, Reason, Status
 from bot.reports._effect import effect
@@ -26,7 +28,7 @@ LEVELS: dict[Status, str] = {
 
 _NOTHING = RepositoryReport("", "", None)
 """Stands in where no repository was looked at."""
-_UPDATE = "The tag points to a newer image than the one in the file."
+_UPDATE = "There is a newer image than the one in the file, or the file names none by its digest."
 _WHAT_TO_DO: dict[Status, str] = {
     Status.GONE: "Whoever builds or deploys this cannot pull it any more: write the new digest.",
     Status.REFUSED: "It stays as it is. The message says why; a rule of the policy decides it.",
@@ -105,12 +107,18 @@ def _result(verdict: Verdict, tree: RepositoryReport, report: RunReport, known: 
 
 def _said(verdict: Verdict, report: RunReport) -> str:
     """Return what there is to say of one place: what moves, why or why not, and what that changes."""
-    sentence = verdict.reason.sentence if verdict.reason is not None else _UPDATE
-    changes = effect(report.evidence.get(verdict.transition)) if verdict.transition is not None else ""
-    parts = [f"{verdict.occurrence.reference}: {sentence}", verdict.detail]
-    if verdict.successor:
-        parts.append(f"After it comes {verdict.successor}.")
-    if verdict.new_digest is not None:
-        tag = f"{verdict.transition.tag}@" if verdict.transition is not None and verdict.transition.tag else ""
-        parts.append(f"The newer one is {tag}{verdict.new_digest}" + (f": {changes}." if changes else "."))
+    reference, move = verdict.occurrence.reference, verdict.transition
+    name = str(replace(reference, digest=None))
+    tag = f"{move.tag} " if move is not None and move.tag else ""
+    goal = f"{tag}{short(verdict.new_digest)}" if verdict.new_digest is not None else ""
+    if verdict.reason is not None:
+        parts = [f"{name}: {verdict.reason.sentence}", verdict.detail]
+        parts += [f"After it comes {verdict.successor}."] if verdict.successor else []
+        parts += [f"The newer one is {goal}."] if goal else []
+    elif reference.digest is not None:
+        parts = [f"{name} can move from {short(reference.digest)} to {goal}."]
+    else:
+        parts = [f"{name} is not pinned; it would get {goal}."]
+    changes = effect(report.evidence.get(move)) if move is not None else ""
+    parts += [f"{changes[0].upper()}{changes[1:]}."] if changes else []
     return " ".join(filter(None, parts))

@@ -6,7 +6,9 @@ import os
 
 from support.reports import HOSTILE, failure, hostile_report, repository, run_report, text, update, verdict
 from support.sarif import read_sarif
+from support.values import digest
 
+from bot.core.transition import short
 from bot.model.vocabulary import REASONS, Reason, Status
 from bot.reports.sarif import report_sarif
 
@@ -35,8 +37,21 @@ def test_a_result_says_where_it_is_what_moves_and_what_that_changes():
     (place,) = result["locations"]
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
     assert place["physicalLocation"]["region"] == {"startLine": 7}
-    assert result["message"]["text"].endswith(": fixes 1 (1 critical), 0 new, 1 remain.")
+    old, new = short(digest("old")), short(digest("new"))
+    said = f"node:22 can move from {old} to {new}. Fixes 1 (1 critical), 0 new, 1 remain."
+    assert result["message"]["text"] == said
     assert result["properties"]["evidence"]["fixed"] == {"critical": 1, "high": 0, "medium": 0, "low": 0, "unknown": 0}
+
+
+def test_a_result_says_why_an_image_does_not_move_and_what_comes_after_it():
+    held = verdict(Status.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
+    over = verdict(Status.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
+    unpinned = update(written="node:22", line_number=3)
+    (run,) = read_sarif(report_sarif(run_report(repository(held, over, unpinned))))
+    waits, ended, pinned = (result["message"]["text"] for result in run["results"])
+    assert waits == f"node:22: {Reason.TOO_YOUNG.sentence} It is a day old."
+    assert ended == f"node:22: {Reason.TAG_STOPPED.sentence} After it comes 24."
+    assert pinned.startswith(f"node:22 is not pinned; it would get {short(digest('new'))}.")
 
 
 def test_a_result_is_known_again_where_its_line_moved():
