@@ -112,8 +112,9 @@ HEAVY = {
     *("bot.formats._syntax.helm.templates", "bot.formats._syntax.dockerfile.reader", "bot.formats._syntax.hcl.reader"),
     *("bot.formats._syntax.jsonc", "bot.formats._syntax.units", "bot.formats._syntax.compose.services"),
     *("bot.model.remark", "bot.core.relate.charts", "bot.core.relate.kustomize", "bot.core.relate.environment"),
-    # what writes for people
-    "bot.reports.text",
+    # what writes for people, what writes exports, and what only evidence needs
+    *("bot.reports.text", "bot.reports.summary", "bot.reports.sarif", "bot.reports.decisions"),
+    *("bot.reports._evidence", "bot.core.compare", "bot.core.packages", "bot.core.versions"),
 }
 """Start-up is part of the product: each is imported where something is there for it, and nowhere else."""
 YAML = {"yaml", "bot.formats._syntax.yaml.nodes"}

@@ -76,6 +76,12 @@ def test_every_option_in_the_pages_exists():
                 assert not unknown, f"{page.name}: {line}"
 
 
+def test_every_option_is_in_some_page():
+    options = {option for command in COMMANDS.values() for each in command.params for option in each.opts}
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert {option for option in options if option.startswith("--") and option not in text} == set()
+
+
 def test_every_command_and_option_has_help():
     for words, command in COMMANDS.items():
         assert command.help, words

@@ -1,0 +1,46 @@
+"""Templates of the operator's own, as a person begins with them: by a copy of ours."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.git import Git
+from support.values import digest
+
+from bot import resources
+
+pytestmark = pytest.mark.real("git")
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+
+
+@pytest.fixture
+def body(tmp_path, basebump, config, loopback):
+    """Open a proposal with some text in the config; return its body without the mark."""
+    loopback.move("python", "3.12-slim", "now")
+
+    def propose(more: str = "") -> str:
+        folder = tmp_path / f"repositories{len(more)}"
+        git = Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"})
+        path = config(f"forges: [{{kind: local, url: {folder}}}]\n{more}")
+        code, out, _ = basebump("run", "--config", path, "--level", "propose")
+        assert code == 0, out
+        blob = json.loads(git.run("cat-file", "blob", f"refs/basebump/proposals/{BRANCH}"))
+        return blob["body"].partition("<!-- basebump:1 ")[0]
+
+    return propose
+
+
+def test_a_copy_of_the_body_that_ships_gives_the_very_same_text(tmp_path, body):
+    (tmp_path / "own.md.j2").write_text(resources.template("body.md.j2"))
+    assert body("proposals: {templates: {body: own.md.j2}}\n") == body()
+
+
+def test_a_body_of_ones_own_may_call_the_macros_and_define_them_anew(tmp_path, body):
+    (tmp_path / "own.md.j2").write_text(
+        "{% macro counted(scan, severity) %}own {{ severity.word }}{% endmacro %}"
+        "{{ known(3) }}, {{ counted(none, Severity.LOW) }}, {{ chance(0.01) }}"
+    )
+    assert body("proposals: {templates: {body: own.md.j2}}\n").strip() == (
+        "3 known vulnerabilities, own low, under 0.1 %"
+    )
