@@ -46,7 +46,7 @@ def test_a_text_from_outside_makes_no_line_and_nothing_acts_on_a_terminal():
     written = decision_lines(hostile_report())
     assert written.isascii()
     assert "\x1b" not in written
-    assert len(written.splitlines()) == 11
+    assert len(written.splitlines()) == 12
 
 
 def test_a_repository_that_nobody_could_look_at_says_why():

@@ -62,14 +62,15 @@ def text(line_number: int = 9) -> Unsupported:
     return Unsupported(FilePath("Dockerfile"), line_number, "$X", Reason.UNRESOLVED_ARGUMENT)
 
 
-def hostile_report() -> RunReport:
-    """Return a report in which every text from outside is HOSTILE."""
+def hostile_report(word: str = HOSTILE) -> RunReport:
+    """Return a report in which every text from outside is `word`."""
     places = (
-        update(path=HOSTILE, locator=HOSTILE),
-        verdict(Status.HELD, Reason.TOO_YOUNG, path=HOSTILE, line_number=2, detail=HOSTILE),
-        verdict(Status.SUPERSEDED, Reason.TAG_STOPPED, path=HOSTILE, line_number=3, detail=HOSTILE, successor=HOSTILE),
+        update(path=word, locator=word),
+        verdict(Status.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
+        verdict(Status.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=3, detail=word, successor=word),
     )
-    opened = proposal(HOSTILE, url=f"https://github.com/{HOSTILE}", note=HOSTILE)
-    noted = repository(*places, name=HOSTILE, base_branch=HOSTILE, proposals=(opened,), note=HOSTILE)
-    whole = repository(*places, name=f"{HOSTILE}2", proposals=(opened,))
-    return run_report(noted, whole, failed=[failure(HOSTILE, HOSTILE)])
+    opened = proposal(word, url=f"https://github.com/{word}", note=word)
+    noted = repository(*places, name=word, base_branch=word, proposals=(opened,), note=word)
+    unread = Unsupported(FilePath(word), 4, word, Reason.MALFORMED, notes=(word,))
+    whole = repository(*places, name=f"{word}2", unsupported=(unread,), proposals=(opened,), known_as=word)
+    return run_report(noted, whole, failed=[failure(word, word)])

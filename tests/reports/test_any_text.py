@@ -1,0 +1,72 @@
+"""Whatever a file is called and a registry or a forge says, no output of a run breaks, and nothing of it acts."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from support.reports import HOSTILE, hostile_report
+from support.sarif import read_sarif
+
+from bot.reports.decisions import decision_lines
+from bot.reports.json_document import run_document
+from bot.reports.sarif import report_sarif
+from bot.reports.summary import report_markdown
+from bot.reports.text import run_text
+
+MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
+SHARP = st.text(st.sampled_from("`|<>[](){}*_#@!:\\~$&;\n\r\t\x1b\u202e\u2028 ax/-."))
+"""What Markdown, terminals and CI services are made of."""
+ANY = st.one_of(SHARP, st.text(st.characters(codec=None)), st.sampled_from(["", "::error::x", "##vso[task.x]y"]))
+
+
+@given(ANY)
+@example(HOSTILE)
+def test_documents_for_scripts_are_ascii_and_hold_the_text_as_it_is(word):
+    report = hostile_report(word)
+    document = run_document(report)
+    assert document.isascii()
+    assert json.loads(document)["repositories"][0]["occurrences"][0]["path"] == word
+    lines = decision_lines(report)
+    assert lines.isascii()
+    assert [json.loads(line)["kind"] for line in lines.splitlines()].count("place") == 6
+
+
+@given(ANY)
+@settings(max_examples=50)
+@example(HOSTILE)
+def test_sarif_is_valid_and_its_messages_hold_nothing_that_acts(word):
+    text = report_sarif(hostile_report(word))
+    assert text.isascii()
+    for run in read_sarif(text):
+        for said in (*run.get("results", ()), *run["invocations"][0]["toolExecutionNotifications"]):
+            assert not set(said["message"]["text"]) & set("[]{}\\\n\r\x1b")
+
+
+@given(ANY)
+@example(HOSTILE)
+def test_the_summary_keeps_its_tables_and_shows_texts_only_as_code(word):
+    shown = report_markdown(hostile_report(word))
+    rows = [line for line in shown.splitlines() if line.startswith("| ")]
+    assert {row.count("|") for row in rows} == {5}
+    tokens = MARKDOWN.parse(shown)
+    inline = {child.type for token in tokens for child in token.children or ()}
+    assert inline <= {"text", "code_inline", "strong_open", "strong_close", "softbreak", "link_open", "link_close"}
+    links = [child.attrGet("href") for token in tokens for child in token.children or () if child.type == "link_open"]
+    assert all(link.startswith("https://github.com/") for link in links)
+    assert [token.type for token in tokens].count("table_open") == 3
+    assert "##[" not in shown
+    assert "##vso[" not in shown
+    assert not [line for line in shown.splitlines() if line.startswith("::")]
+
+
+@given(ANY)
+@example(HOSTILE)
+def test_the_text_has_no_control_character_and_no_command_of_a_ci_service(word):
+    text = run_text(hostile_report(word))
+    assert {unicodedata.category(character) for character in text if character != "\n"} & {"Cc", "Cf", "Cs"} == set()
+    assert "##[" not in text
+    assert not [line for line in text.split("\n") if line.lstrip().startswith("::")]
