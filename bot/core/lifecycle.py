@@ -10,7 +10,7 @@ from typing import assert_never
 from bot.core.boxes import ticked
 from bot.core.fingerprint import is_outdated
 from bot.core.mark import memory
-from bot.core.missing import is_accepted, missing
+from bot.core.missing import is_accepted, lost, missing
 from bot.model.dashboard import Ask
 from bot.model.extras import NO_EXTRAS
 from bot.model.modes import OnClose, Rebase
@@ -88,12 +88,13 @@ def _of_open(wanted: Proposal | Unwanted, request: Seen, *, known: bool, now: da
     if request.intent is None and not is_asked_for:
         return Leave(request.branch, LeaveReason.EDITED, request, tell=not request.told)
     if not known:
-        return Leave(request.branch, LeaveReason.UNKNOWN, request)
+        kept = lost(request, wanted) if isinstance(wanted, Proposal) else NO_EXTRAS
+        return Leave(request.branch, LeaveReason.UNKNOWN, request, extras=kept)
     if isinstance(wanted, Unwanted):
         return Close(request, wanted.why)
     push = request.intent != wanted.intent or is_asked_for or _is_to_be_rebuilt(request, wanted)
     if push and not is_asked_for and (wait := _why_wait(request, wanted, now)) is not None:
-        return Leave(wanted.branch, wait, request)
+        return Leave(wanted.branch, wait, request, extras=lost(request, wanted))
     amend = _is_to_be_amended(request, wanted)
     extras = missing(request, wanted, now, changes=push or amend)
     if push or amend or extras != NO_EXTRAS:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot.core.markdown import one_line
+from bot.model.extras import MAX_DESCRIPTION, CommitStatus, StatusState
 from bot.model.proposal import Target
 
 MAX_MARK = 65_536
@@ -70,6 +72,15 @@ def _claims(message: str, key: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """A status that was set on a commit, or refused there."""
+
+    commit: str
+    """As `short_commit` has it."""
+    status: CommitStatus
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What a body remembers; one that cannot be read knows nothing."""
 
@@ -79,8 +90,8 @@ class Memory:
     """Whether we took the request back ourselves, so that its being closed is no decline."""
     automerge: bool = False
     """Whether it was we who let the forge merge it by itself."""
-    status: str | None = None
-    """The commit whose status was set or refused, as `short_commit` has it."""
+    status: Tried | None = None
+    """The last status, and the commit that it was for."""
 
 
 def short_commit(commit: str) -> str:
@@ -94,12 +105,14 @@ def mark(
     *,
     withdrawn: bool,
     automerge: bool = False,
-    status: str | None = None,
+    status: Tried | None = None,
 ) -> str:
     """Return a comment, invisible in rendered Markdown, that `memory` reads back."""
-    written = {"targets": list(targets), "report": report, "withdrawn": withdrawn}
+    written: dict[str, object] = {"targets": list(targets), "report": report, "withdrawn": withdrawn}
     written |= {"automerge": True} if automerge else {}
-    content = json.dumps(written | ({"status": status} if status else {}), separators=(",", ":"))
+    if status is not None:
+        written["status"] = {"on": status.commit, "state": status.status.state, "said": status.status.description}
+    content = json.dumps(written, separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another; inside JSON they stand only in strings, where escapes mean the same.
     escaped = content.replace("<", r"\u003c").replace(">", r"\u003e").replace("--", r"-\u002d")
@@ -120,10 +133,12 @@ def with_withdrawn(body: str) -> str:
     return _remarked(body, replace(remembered, withdrawn=True))
 
 
-def with_status(body: str, commit: str) -> str:
+def with_status(body: str, commit: str, status: CommitStatus) -> str:
     """Return the body with its mark saying of which commit the status was set; one that cannot be read stays."""
     remembered = memory(body)
-    return body if remembered == Memory() else _remarked(body, replace(remembered, status=short_commit(commit)))
+    if remembered == Memory():
+        return body
+    return _remarked(body, replace(remembered, status=Tried(short_commit(commit), status)))
 
 
 def _remarked(body: str, remembered: Memory) -> str:
@@ -156,10 +171,13 @@ def _parse(content: str) -> Memory:
         case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
             is_sound = all(isinstance(target, str) and len(target) <= MAX_TARGET for target in targets)
             if is_sound and (report is None or _REPORT.fullmatch(report)):
-                return Memory(tuple(targets), report, withdrawn, read.get("automerge") is True, _commit(read))
+                return Memory(tuple(targets), report, withdrawn, read.get("automerge") is True, _tried(read))
     return Memory()
 
 
-def _commit(read: Mapping[str, object]) -> str | None:
-    commit = read.get("status")
-    return commit if isinstance(commit, str) and _COMMIT.fullmatch(commit) else None
+def _tried(read: Mapping[str, object]) -> Tried | None:
+    match read.get("status"):
+        case {"on": str(commit), "state": str(word), "said": str(said)} if _COMMIT.fullmatch(commit):
+            state = next((each for each in StatusState if each == word), None)
+            return Tried(commit, CommitStatus(state, one_line(said, MAX_DESCRIPTION))) if state else None
+    return None

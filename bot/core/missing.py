@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.core.mark import memory, short_commit
+from bot.core.mark import Memory, memory, short_commit
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
 
@@ -39,8 +39,21 @@ def _lacks_status(request: Seen, wanted: Proposal) -> bool:
     Where a run knows something else than the text says, the status waits for the text.
     """
     remembered = memory(request.body)
-    is_tried = request.head is None or remembered.status == short_commit(request.head)
-    return not is_tried and remembered.report == wanted.report
+    return not _is_tried(request, remembered) and remembered.report == wanted.report
+
+
+def lost(request: Seen, wanted: Proposal) -> Extras:
+    """Return what a request that stays as it is had on an earlier commit, and lacks on its last: its status."""
+    remembered = memory(request.body)
+    if wanted.extras.status is None or remembered.status is None or _is_tried(request, remembered):
+        return NO_EXTRAS
+    return Extras(status=remembered.status.status)
+
+
+def _is_tried(request: Seen, remembered: Memory) -> bool:
+    if request.head is None:
+        return True
+    return remembered.status is not None and remembered.status.commit == short_commit(request.head)
 
 
 def _is_to_be_disarmed(request: Seen, wanted: Proposal) -> bool:

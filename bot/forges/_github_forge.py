@@ -19,7 +19,7 @@ from bot.forges._github_requests import Requests
 from bot.forges._github_status import status_writer
 from bot.forges._preconditions import base_branch, base_commit, request_ended, request_number
 from bot.forges._refusal import INVALID, RefusedError, after
-from bot.forges._status import Tried
+from bot.forges._status import Setting
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, Seen
 from bot.model.source import Change
@@ -79,9 +79,9 @@ class GitHubForge:
 
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
-        tried = self._set_status(proposal.branch, self._found.get(proposal.branch), proposal.extras)
-        proposal = replace(proposal, body=tried.remembered_in(proposal.body))
-        notes = [*tried.notes]
+        setting = self._set_status(proposal.branch, self._found.get(proposal.branch), proposal.extras)
+        proposal = replace(proposal, body=setting.remembered_in(proposal.body))
+        notes = [*setting.notes]
         try:
             number, url = self._create(proposal)
         except RefusedError as refusal:
@@ -98,13 +98,13 @@ class GitHubForge:
         The labels by which people asked for that come off. What could not be set is returned in sentences.
         """
         number = request_number(seen)
-        tried = self._set_status(seen.branch, seen.head, extras)
-        body = tried.remembered_in(body)
+        setting = self._set_status(seen.branch, seen.head, extras)
+        body = setting.remembered_in(body)
         if (title, body) != (seen.title, seen.body):
             self._edit(number, title, body)
         for label in labels_of(seen.asks):
             self._extras.take_off(number, label)
-        return (*tried.notes, *self._set(number, extras, self._pushed.get(seen.branch, seen.head)))
+        return (*setting.notes, *self._set(number, extras, self._pushed.get(seen.branch, seen.head)))
 
     def close(self, seen: Seen) -> None:
         """Close an open pull request, unmerged; its branch stays."""
@@ -158,7 +158,7 @@ class GitHubForge:
             raise refusal
         return number
 
-    def _set_status(self, branch: str, found: str | None, extras: Extras) -> Tried:
+    def _set_status(self, branch: str, found: str | None, extras: Extras) -> Setting:
         """Set the status of what a branch was pointed to in this run, else of what was found there."""
         pushed = self._pushed.get(branch)
         return self._statuses.set(branch, pushed or found, extras.status, is_new=pushed is not None)

@@ -19,7 +19,7 @@ from bot.forges._gitlab_requests import DRAFT, OPEN_STATES, Requests
 from bot.forges._gitlab_status import status_writer
 from bot.forges._preconditions import base_branch, base_commit, refuse_too_long, request_ended, request_number
 from bot.forges._refusal import CONFLICT, RefusedError, after
-from bot.forges._status import Tried
+from bot.forges._status import Setting
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
 from bot.model.source import Change
@@ -83,8 +83,8 @@ class GitLabForge:
         refuse_too_long(proposal.title, proposal.body, self.limits)
         title = DRAFT + proposal.title if proposal.is_draft else proposal.title
         with understood(self._remote.name):
-            tried = self._set_status(proposal.branch, self._found.get(proposal.branch), proposal.extras)
-            text = tried.remembered_in(proposal.body)
+            setting = self._set_status(proposal.branch, self._found.get(proposal.branch), proposal.extras)
+            text = setting.remembered_in(proposal.body)
             body = {
                 "source_branch": proposal.branch,
                 "target_branch": base_branch(self._repository),
@@ -105,7 +105,7 @@ class GitLabForge:
                 prepared = self._extras.more(number, proposal.extras, self._requests.shown(number))
                 made = self._edit(number, {"title": title, "description": text, **prepared.words})
             number = int(made["iid"])
-            notes = (*tried.notes, *prepared.notes, *left_out(prepared.sent, made))
+            notes = (*setting.notes, *prepared.notes, *left_out(prepared.sent, made))
             if proposal.extras.automerge:
                 notes = (*notes, *self._automerge.arm(number, self._pushed.get(proposal.branch)))
             return Opened(number, str(made["web_url"]), notes)
@@ -121,8 +121,8 @@ class GitLabForge:
         with understood(self._remote.name):
             if extras.automerge is False:
                 self._automerge.disarm(number)
-            tried = self._set_status(seen.branch, seen.head, extras)
-            body, notes = tried.remembered_in(body), tried.notes
+            setting = self._set_status(seen.branch, seen.head, extras)
+            body, notes = setting.remembered_in(body), setting.notes
             is_reworded = (title, body) != (seen.title, seen.body)
             if is_reworded or seen.asks or replace(extras, automerge=None, status=None) != NO_EXTRAS:
                 shown = self._requests.shown(number)
@@ -170,7 +170,7 @@ class GitLabForge:
             raise refusal
         return number
 
-    def _set_status(self, branch: str, found: str | None, extras: Extras) -> Tried:
+    def _set_status(self, branch: str, found: str | None, extras: Extras) -> Setting:
         """Set the status of what a branch was pointed to in this run, else of what was found there."""
         pushed = self._pushed.get(branch)
         return self._statuses.set(branch, pushed or found, extras.status, is_new=pushed is not None)

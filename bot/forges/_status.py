@@ -11,19 +11,19 @@ from bot.model.extras import CommitStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class Setting:
     """What came of setting a status."""
 
-    commit: str | None = None
-    """The commit that has it now, or may not have it; None where another run is to try again."""
+    done: tuple[str, CommitStatus] | None = None
+    """The commit that has it now, or may not have it, and what; None where another run is to try again."""
     notes: tuple[str, ...] = ()
 
     def remembered_in(self, body: str) -> str:
-        """Return the text of a request with the commit in its mark."""
-        return body if self.commit is None else with_status(body, self.commit)
+        """Return the text of a request with both in its mark."""
+        return body if self.done is None else with_status(body, *self.done)
 
 
-NOT_TRIED = Tried()
+NOTHING_SET = Setting()
 
 
 class StatusWriter:
@@ -40,22 +40,22 @@ class StatusWriter:
         self._refused = ""
         """Why this token may not do it, once that turned out."""
 
-    def set(self, branch: str, commit: str | None, status: CommitStatus | None, *, is_new: bool) -> Tried:
+    def set(self, branch: str, commit: str | None, status: CommitStatus | None, *, is_new: bool) -> Setting:
         """Set a status unless it is there; a commit that this run made has none, which needs no look."""
         if status is None or commit is None:
-            return NOT_TRIED
+            return NOTHING_SET
         if self._refused:
-            return Tried(commit, (self._refused,))
+            return Setting((commit, status), (self._refused,))
         try:
             if is_new or self._look(commit) != status:
                 self._post(branch, commit, status)
         except RefusedError as refusal:
             note = f"Its status could not be set: {refusal}."
             if not _is_final(refusal):
-                return Tried(notes=(note,))
+                return Setting(notes=(note,))
             self._refused = note
-            return Tried(commit, (note,))
-        return Tried(commit)
+            return Setting((commit, status), (note,))
+        return Setting((commit, status))
 
 
 def _is_final(refusal: RefusedError) -> bool:

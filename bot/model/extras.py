@@ -45,8 +45,8 @@ class Extras:
     automerge: bool | None = None
     """Whether the forge merges it by itself once it may; None says nothing about that."""
     status: CommitStatus | None = None
-    """Of the last commit of its branch; None says nothing about that. It comes before the words, whose mark then names
-    that commit, so that whoever was killed in between is healed, and what was refused is not asked for again."""
+    """Of the last commit of its branch; None says nothing about that. It comes before the words, whose mark then keeps
+    both, so that whoever was killed in between is healed, and what was refused is not asked for again."""
 
     def without(self, others: Extras) -> Extras:
         """Return what is not among `others`; forges mind neither upper nor lower case in any of it."""

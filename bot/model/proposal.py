@@ -252,12 +252,14 @@ class LeaveReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Do nothing, except for saying so once where a person committed."""
+    """Do nothing, except for saying so once where a person committed, and for what its last commit lost."""
 
     branch: str
     reason: LeaveReason
     seen: Seen | None = None
     tell: bool = False
+    extras: Extras = NO_EXTRAS
+    """What is to be set on it again: its status, where somebody merged the base into it."""
 
 
 Step = Open | Refresh | Close | Sweep | Leave | Defer

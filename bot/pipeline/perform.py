@@ -132,6 +132,8 @@ class Performer:
         if step.tell and step.seen is not None and self.level >= Level.PROPOSE:
             self.forge.tell(step.seen, HANDS_OFF)
         outcome, note = _LEFT[step.reason]
+        if step.extras != NO_EXTRAS and step.seen is not None and self.level >= Level.PROPOSE:
+            note = " ".join((note, *self.forge.amend(step.seen, step.seen.title, step.seen.body, step.extras)))
         url = step.seen.url if step.seen is not None else None
         if isinstance(wanted, Proposal):
             return _of_wanted(wanted, outcome, url, note)

@@ -28,7 +28,8 @@ from bot.pipeline.survey import Survey
 from bot.ports import ForgeLimits
 
 BODY_RESERVE = 500
-"""Characters of a body that stay free for what is known only when it is written: the request that it follows."""
+"""Characters of a body that stay free for what is known only when it is written: the request that it follows, and the
+status of its commit."""
 MANY_ROWS = 10_000
 """Rows of the view that the fingerprint is made over: never cut, so that it does not depend on the forge's limit."""
 

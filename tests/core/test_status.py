@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from support.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED
 from support.values import finding, scan
 
 from bot.core.compare import compare
-from bot.core.mark import Memory, mark, memory, short_commit, with_status, with_withdrawn
+from bot.core.mark import Memory, Tried, mark, memory, short_commit, with_status, with_withdrawn
 from bot.core.status import status_of
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.extras import MAX_DESCRIPTION, CommitStatus, Extras, StatusState
@@ -84,39 +85,64 @@ def test_a_status_fits_every_forge():
 HEAD = "a" * 40
 
 
+STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 2, brings none")
+
+
+def on(commit, status=STATUS):
+    return Tried(short_commit(commit), status)
+
+
 def body(status=None, report=REPORT):
     return f"text\n\n{mark(TARGETS, report, withdrawn=False, status=status)}"
 
 
 def test_a_mark_remembers_the_commit_whose_status_was_tried():
-    assert memory(with_status(body(), HEAD)) == Memory(TARGETS, REPORT, status=short_commit(HEAD))
-    assert with_status(with_status(body(), "b" * 40), HEAD) == with_status(body(), HEAD)
-    assert memory(with_withdrawn(with_status(body(), HEAD))).status == short_commit(HEAD)
-    assert with_status("no mark", HEAD) == "no mark"
+    written = with_status(body(), HEAD, STATUS)
+    assert memory(written) == Memory(TARGETS, REPORT, status=on(HEAD))
+    assert with_status(with_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
+    assert memory(with_withdrawn(written)).status == on(HEAD)
+    assert with_status("no mark", HEAD, STATUS) == "no mark"
 
 
-@pytest.mark.parametrize("said", ['"x"', '"AAAAAAAAAAAA"', "1", '["aaaaaaaaaaaa"]', '"aaaaaaaaaaaaa"'])
-def test_what_is_no_commit_in_a_mark_is_none(said):
-    written = body(short_commit(HEAD)).replace(f'"{short_commit(HEAD)}"', said)
-    assert memory(written) == Memory(TARGETS, REPORT)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "c0ffee",
+        {"on": "A" * 12, "state": "success", "said": ""},
+        {"on": "a" * 12, "state": "pending", "said": ""},
+        {"on": "a" * 12, "state": "success"},
+        {"on": "a" * 12, "state": "success", "said": 7},
+        ["a" * 12, "success", ""],
+    ],
+)
+def test_what_is_no_status_in_a_mark_is_none(said):
+    was = '"withdrawn":false'
+    assert memory(body().replace(was, f'{was},"status":{json.dumps(said)}')) == Memory(TARGETS, REPORT)
+
+
+def test_what_a_mark_says_becomes_one_short_line():
+    long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
+    found = memory(with_status(body(), HEAD, long)).status
+    assert found.status.state is StatusState.FAILURE
+    assert len(found.status.description) == MAX_DESCRIPTION
+    assert "\n" not in found.status.description
 
 
 # ---- when it is set again ----------------------------------------------------------------------------------------
 
 
-STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 2, brings none")
 KNOWN = replace(WANTED, extras=Extras(status=STATUS))
 ONLY_STATUS = Extras(status=STATUS)
 LONG_AGO = NOW - timedelta(days=30)
 
 
 def test_what_has_its_status_is_left():
-    before = shown(head=HEAD, body=body(short_commit(HEAD)), ever=Extras(), opened=NOW)
+    before = shown(head=HEAD, body=body(on(HEAD)), ever=Extras(), opened=NOW)
     assert step(KNOWN, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
 
 
 def test_another_last_commit_gets_it_whenever_that_came():
-    before = shown(head=HEAD, body=body(short_commit("b" * 40)), ever=Extras(), opened=LONG_AGO)
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever=Extras(), opened=LONG_AGO)
     assert step(KNOWN, before) == Refresh(before, KNOWN, push=False, amend=False, extras=ONLY_STATUS)
 
 
@@ -126,18 +152,34 @@ def test_a_request_from_before_there_were_statuses_gets_one():
 
 
 def test_what_is_pushed_or_reworded_gets_it():
-    moved = shown(head=HEAD, intent="9" * 16, body=body(short_commit(HEAD)), ever=Extras(), opened=LONG_AGO)
+    moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever=Extras(), opened=LONG_AGO)
     assert step(KNOWN, moved) == Refresh(moved, KNOWN, push=True, amend=False, extras=ONLY_STATUS)
-    reworded = shown(head=HEAD, intent=INTENT, body=body(short_commit(HEAD), "8" * 16), ever=Extras(), opened=LONG_AGO)
+    reworded = shown(head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever=Extras(), opened=LONG_AGO)
     assert step(KNOWN, reworded).extras == ONLY_STATUS
 
 
 def test_a_run_that_knows_less_than_the_text_sets_none():
     knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
-    before = shown(head=HEAD, body=body(short_commit("b" * 40), knows_all), ever=Extras(), opened=NOW)
+    before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever=Extras(), opened=NOW)
     assert step(replace(KNOWN, report=knows_less), before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
 
 
 def test_where_none_is_wanted_none_is_missed():
-    before = shown(head=HEAD, body=body(short_commit("b" * 40)), ever=Extras(), opened=NOW)
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever=Extras(), opened=NOW)
     assert step(WANTED, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+
+
+ELSEWHERE = CommitStatus(StatusState.FAILURE, "What the text says")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_waits_for_people_keeps_the_status_of_its_text_on_a_merge_of_the_base(known):
+    waits = shown(
+        head=HEAD, intent="9" * 16, body=body(on("b" * 40, ELSEWHERE)), accepted=True, committed=NOW, ever=Extras()
+    )
+    reason = LeaveReason.ACCEPTED if known else LeaveReason.UNKNOWN
+    left = Leave(BRANCH, reason, waits, extras=Extras(status=ELSEWHERE))
+    assert step(KNOWN, waits, known=known) == left
+    assert step(WANTED, waits, known=known) == replace(left, extras=Extras())
+    has_it = replace(waits, body=body(on(HEAD, ELSEWHERE)))
+    assert step(KNOWN, has_it, known=known) == Leave(BRANCH, reason, has_it)

@@ -132,7 +132,7 @@ class Scene:
     def timeless(self, request: Request) -> Request:
         """Return a request whose mark names the branch's last commit by a word."""
         head = self.stand.branches().get(request.branch, "")
-        return replace(request, body=request.body.replace(f'"status":"{short_commit(head)}"', '"status":"its last"'))
+        return replace(request, body=request.body.replace(f'"on":"{short_commit(head)}"', '"on":"its last"'))
 
     def board(self) -> object:
         """Return the dashboard, without where its stand listens."""

@@ -145,6 +145,22 @@ def test_a_merge_of_the_base_into_the_branch_gets_the_status_too(stand, moved):
     assert run(stand, moved).outcome.value == "unchanged"
 
 
+def test_what_somebody_approved_keeps_its_status_on_a_merge_of_the_base_while_the_next_move_waits(tmp_path, moved):
+    stand = GitHubStand(tmp_path / "github", FILES)
+    knows(moved, old=(CVE,), new=(), newer=())
+    run(stand, moved)
+    stand.review(BRANCH, "APPROVED")
+    stand.commit("main", {"README.md": "Elsewhere.\n"})
+    stand.update_branch(BRANCH)
+    moved.move("python", "3.12-slim", "newer")
+    assert run(stand, moved).outcome.value == "left-alone"
+    assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
+    writes = list(stand.writes)
+    assert run(stand, moved).outcome.value == "left-alone"
+    assert stand.writes == writes
+    stand.end()
+
+
 def test_a_token_that_may_not_is_told_once_and_not_asked_again_for_the_same_commit(stand, moved):
     knows(moved, old=(CVE,), new=(), newer=())
     stand.server.fail("POST .*/statuses/.*", stand.server.problem(403, "No"), times=99)
