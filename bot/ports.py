@@ -198,7 +198,7 @@ class Forge(Protocol):
     def open(self, proposal: Proposal) -> Opened:
         """Make the request for a branch that exists; one that is already open is amended instead.
 
-        The status of its commit is set first, and the mark in the body names that commit.
+        The status of its commit is set first, and the mark in the body keeps it.
         """
         ...
 
