@@ -251,8 +251,8 @@ class TestNeverZero:
 
     def test_an_image_that_nobody_says_when_to_have_been_healthy_is_not(self, scene):
         old = {"pushed": LONG_AGO, "code": "Healthy"}
-        assert why(scene.scan(individual(NEW.digest, "openssl", **old))) is Unscanned.DATABASE_STALE
-        assert why(scene.scan(of_image(NEW.digest, at=None))) is Unscanned.DATABASE_STALE
+        assert why(scene.scan(individual(NEW.digest, "openssl", **old))) is Unscanned.NOT_RESCANNED
+        assert why(scene.scan(of_image(NEW.digest, at=None))) is Unscanned.NOT_RESCANNED
         assert isinstance(scene.scan(individual(NEW.digest, "openssl", **old), is_pulled=True), Scan)
 
     def test_that_there_are_vulnerabilities_is_no_list_of_them(self, scene):
@@ -295,7 +295,7 @@ class TestNeverZero:
 class TestAge:
     def test_rows_that_are_too_old_say_nothing_of_today(self, scene):
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001", at=LONG_AGO))
-        assert why(outcome) is Unscanned.DATABASE_STALE
+        assert why(outcome) is Unscanned.NOT_RESCANNED
         assert "2026-09-01" in outcome.detail
 
     def test_the_last_row_decides_since_what_was_found_before_stands(self, scene):
@@ -317,7 +317,7 @@ class TestAge:
         scanner = scene.scanner()
         evidence = compare(scanner.scan(scene.old), scanner.scan(scene.new))
         assert evidence.delta is None
-        assert why(evidence.old) is Unscanned.DIFFERENT_DATABASE
+        assert why(evidence.old) is Unscanned.DATABASE_UNKNOWN
         assert len(evidence.new.findings) == 2
 
     def test_unless_the_operator_vouches_that_it_is_pulled(self, scene):
