@@ -26,10 +26,11 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
     """Pair two scans; there is a delta only where one scanner with one database made both."""
     if not isinstance(old, Scan) or not isinstance(new, Scan):
         return Evidence(old, new, None)
+    is_unnamed = not (_has_one_database(old.scanner) and _has_one_database(new.scanner))
+    if is_unnamed and (old.scanner.name, old.scanner.version) == (new.scanner.name, new.scanner.version):
+        return Evidence(NotScanned(Unscanned.DATABASE_UNKNOWN), new, None)
     if old.scanner != new.scanner:
         return Evidence(NotScanned(Unscanned.DIFFERENT_DATABASE), new, None)
-    if not _has_one_database(new.scanner):
-        return Evidence(NotScanned(Unscanned.DATABASE_UNKNOWN), new, None)
     before = {key(finding): finding for finding in old.findings}
     after = {key(finding): finding for finding in new.findings}
     packages = None if old.packages is None or new.packages is None else package_changes(old.packages, new.packages)

@@ -73,6 +73,7 @@ class Unscanned(StrEnum):
     OS_UNSUPPORTED = "os-unsupported"
     END_OF_LIFE = "end-of-life"
     DATABASE_STALE = "database-stale"
+    NOT_RESCANNED = "not-rescanned"
     IMAGE_GONE = "image-gone"
     PLATFORM_MISSING = "platform-missing"
     DIFFERENT_DATABASE = "different-database"
@@ -97,10 +98,11 @@ _SENTENCES: dict[Unscanned, str] = {
     Unscanned.OS_UNSUPPORTED: "the scanner's database knows nothing of its operating system's release",
     Unscanned.END_OF_LIFE: "its operating system is out of support, so nobody lists its vulnerabilities",
     Unscanned.DATABASE_STALE: "the scanner's database is too old",
+    Unscanned.NOT_RESCANNED: "nothing shows that it was scanned lately",
     Unscanned.IMAGE_GONE: "the registry no longer has it",
     Unscanned.PLATFORM_MISSING: "it does not have the platform",
     Unscanned.DIFFERENT_DATABASE: "another scanner, or another state of its database, scanned the other image",
-    Unscanned.DATABASE_UNKNOWN: "nothing says which database either image was scanned with, so they are not compared",
+    Unscanned.DATABASE_UNKNOWN: "nothing says which database one of them was scanned with, so they are not compared",
     Unscanned.NO_REPORT: "no report is about it",
     Unscanned.SBOM_ABSENT: "it has no inventory of its packages (SBOM) that can be used",
     Unscanned.NOT_SENT: "the config does not let its packages be sent to the service that would know",

@@ -127,7 +127,7 @@ class DefenderScanner:
             return NotScanned(Unscanned.NO_REPORT, f"Defender has no row of {digest} that we may read")
         recent, newest = self._recent(said)
         if not recent:
-            return NotScanned(Unscanned.DATABASE_STALE, f"Defender's last row of it is of {newest:%Y-%m-%d}")
+            return NotScanned(Unscanned.NOT_RESCANNED, f"Defender's last row of it is of {newest:%Y-%m-%d}")
         findings = united(found for each in recent for found in each.findings)
         set_aside = not_counted((aside for each in recent for aside in each.set_aside), findings)
         if len(findings) + len(set_aside) > MAX_FINDINGS:
@@ -135,7 +135,7 @@ class DefenderScanner:
         is_current = self._is_current(recent)
         if not is_current and not findings:
             why = "Defender lists nothing that counts in it, and does not say when it last looked"
-            return NotScanned(Unscanned.DATABASE_STALE, why)
+            return NotScanned(Unscanned.NOT_RESCANNED, why)
         system = next((each.system for each in recent if each.system), UNNAMED)
         return Scan(self._current if is_current else self._undated, system, findings, set_aside=set_aside)
 

@@ -64,6 +64,14 @@ def test_scans_by_databases_that_nobody_names_are_not_compared():
     assert evidence.old == NotScanned(Unscanned.DATABASE_UNKNOWN)
 
 
+def test_a_scan_of_which_nobody_says_the_database_may_have_had_any():
+    named, unnamed = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", None))
+    for old, new in ((named, unnamed), (unnamed, named)):
+        evidence = compare(scan(finding("CVE-2026-1"), scanner=old), scan(scanner=new))
+        assert evidence.old == NotScanned(Unscanned.DATABASE_UNKNOWN)
+        assert evidence.delta is None
+
+
 def test_scans_of_one_run_are_compared_and_those_of_two_are_not():
     one, other = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", "tuesday"))
     assert compare(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=one)).delta

@@ -80,6 +80,7 @@ def test_what_has_nothing_to_be_compared_with_is_worth_it():
         (Unscanned.SCANNER_MISSING, {None, WhenUnknown.HOLD}),
         (Unscanned.DATABASE_STALE, {None, WhenUnknown.HOLD}),
         (Unscanned.OS_UNKNOWN, {WhenUnknown.HOLD}),
+        (Unscanned.NOT_RESCANNED, {WhenUnknown.HOLD}),
         (Unscanned.NO_SCANNER, {WhenUnknown.HOLD}),
     ],
 )

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.azure_scene import MANAGERS, manager
 from support.entra import RESOURCE_MANAGER, Entra
 from support.listener import Reply
@@ -26,6 +28,8 @@ from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.scanners import defender
 from bot.scanners._defender.graph import ResourceGraph
+from bot.scanners._defender.rows import read_row
+from bot.scanners._json import UnreadableReportError
 from bot.scanners.defender import DefenderScanner
 from bot.wiring.scanners import platform_manifests
 
@@ -158,6 +162,11 @@ class TestFindings:
         row = individual(NEW.digest, "flimsy-tls", mdvm={"CvesIds": ["CVE-2026-90001"]})
         assert found(scene.scan(row))["CVE-2026-90001"].severity is Severity.UNKNOWN
 
+    def test_a_vulnerability_without_a_cve_is_called_by_its_other_names(self, scene):
+        names = {"AdditionalIdentifiers": ["RHSA-2026:1", "GHSA-aaaa-bbbb-cccc"]}
+        row = individual(NEW.digest, "left-pad", cve("", fields=names), language="npm", package_type="Language")
+        assert found(scene.scan(row)).keys() == {"GHSA-aaaa-bbbb-cccc"}
+
     def test_old_and_new_are_compared_though_one_is_known_by_one_model_and_one_by_the_other(self, scene):
         scene.graph.rows = [
             grouped(OLD.digest, "CVE-2026-0001"),
@@ -242,8 +251,8 @@ class TestNeverZero:
 
     def test_an_image_that_nobody_says_when_to_have_been_healthy_is_not(self, scene):
         old = {"pushed": LONG_AGO, "code": "Healthy"}
-        assert why(scene.scan(individual(NEW.digest, "openssl", **old))) is Unscanned.DATABASE_STALE
-        assert why(scene.scan(of_image(NEW.digest, at=None))) is Unscanned.DATABASE_STALE
+        assert why(scene.scan(individual(NEW.digest, "openssl", **old))) is Unscanned.NOT_RESCANNED
+        assert why(scene.scan(of_image(NEW.digest, at=None))) is Unscanned.NOT_RESCANNED
         assert isinstance(scene.scan(individual(NEW.digest, "openssl", **old), is_pulled=True), Scan)
 
     def test_that_there_are_vulnerabilities_is_no_list_of_them(self, scene):
@@ -255,6 +264,7 @@ class TestNeverZero:
         [
             individual(NEW.digest, "openssl"),
             individual(NEW.digest, "", cve("CVE-2026-0001")),
+            individual(NEW.digest, "openssl", cve("CVE-2026-0001"), cve("")),
             grouped(NEW.digest, "CVE-2026-0001", ""),
             grouped(NEW.digest, ""),
         ],
@@ -285,7 +295,7 @@ class TestNeverZero:
 class TestAge:
     def test_rows_that_are_too_old_say_nothing_of_today(self, scene):
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001", at=LONG_AGO))
-        assert why(outcome) is Unscanned.DATABASE_STALE
+        assert why(outcome) is Unscanned.NOT_RESCANNED
         assert "2026-09-01" in outcome.detail
 
     def test_the_last_row_decides_since_what_was_found_before_stands(self, scene):
@@ -307,7 +317,7 @@ class TestAge:
         scanner = scene.scanner()
         evidence = compare(scanner.scan(scene.old), scanner.scan(scene.new))
         assert evidence.delta is None
-        assert why(evidence.old) is Unscanned.DIFFERENT_DATABASE
+        assert why(evidence.old) is Unscanned.DATABASE_UNKNOWN
         assert len(evidence.new.findings) == 2
 
     def test_unless_the_operator_vouches_that_it_is_pulled(self, scene):
@@ -419,3 +429,42 @@ def test_a_redirect_is_not_followed(scene):
     scene.graph.reply = Reply(302, headers={"Location": "https://attacker.example/"})
     assert "answered 302" in scene.scan().detail
     assert set(scene.tunnel.asked) == {"management.azure.com:443"}
+
+
+# Rows that nobody has seen yet
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+KNOWN = [grouped(NEW.digest, "CVE-2026-0001"), individual(NEW.digest, "openssl", cve("CVE-2026-0001"))]
+
+
+def _paths(value, path=()):
+    """Yield the way to every value inside, that which is JSON in a text too."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inside:
+        yield (*path, key)
+        yield from _paths(each, (*path, key))
+
+
+def _changed(value, path, new):
+    if not path:
+        return new
+    first, *rest = path
+    if isinstance(value, dict):
+        return value | {first: _changed(value[first], rest, new)}
+    return [*value[:first], _changed(value[first], rest, new), *value[first + 1 :]]
+
+
+@given(st.sampled_from(KNOWN), st.data(), JSON)
+def test_whatever_stands_in_a_row_it_is_read_or_cannot_be(known, data, new):
+    row = known | {"digest": NEW.digest}
+    path = data.draw(st.sampled_from([path for path in _paths(row) if path[0] == "properties"]))
+    as_text = data.draw(st.booleans())
+    try:
+        said = read_row(_changed(row, path, json.dumps(new) if as_text else new))
+    except UnreadableReportError:
+        return
+    assert said is None or all(each.id and each.package for each in said.findings)

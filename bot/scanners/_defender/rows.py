@@ -114,7 +114,7 @@ def _grouped(digest: Digest, row: Object) -> Said | None:
         pushed=moment(_at(row, "properties", "additionalData", "artifactDetails", "lastPushedToRegistryUTC")),
         system=_text(row, *software, "osDetails", "osVersion").replace("_", " "),
     )
-    return _judged(said, row, tuple(found))
+    return _judged(said, row, found)
 
 
 def _individual(digest: Digest, row: Object) -> Said | None:
@@ -124,7 +124,7 @@ def _individual(digest: Digest, row: Object) -> Said | None:
     image = _decoded(_at(row, "properties", "resourceAdditionalData"))
     pushed = _at(image, "LastPushedToRegistryUTC") or _at(image, "RepositoryDetails", "LastPushedToRegistryUTC")
     said = Said(digest, Model.INDIVIDUAL, at=moment(_at(row, "properties", "timeGenerated")), pushed=moment(pushed))
-    return _judged(said, row, tuple(_of_update(update, scans)))
+    return _judged(said, row, _of_update(update, scans))
 
 
 def _of_update(update: object, scans: Sequence[object]) -> Iterator[Finding]:
@@ -154,7 +154,7 @@ def _of_image(digest: Digest, row: Object) -> Said | None:
     return Said(digest, Model.GROUPED, at=moment(_at(row, "properties", "timeGenerated"))) if is_healthy else None
 
 
-def _judged(said: Said, row: Object, found: tuple[Finding, ...]) -> Said | None:
+def _judged(said: Said, row: Object, listed: Iterable[Finding]) -> Said | None:
     """Return what a row says once its status is known; a status that nobody knows yet is none that excuses.
 
     What does not apply and names nothing may not have been looked at.
@@ -167,18 +167,22 @@ def _judged(said: Said, row: Object, found: tuple[Finding, ...]) -> Said | None:
             cause, more = _text(row, *status, "cause"), _text(row, *status, "description")
             by = _EXEMPTION if cause.lower() == "exempt" else _POLICY
             why = ": ".join(filter(None, (cause.lower() or "not applicable", more)))
+            found = tuple(listed)
             return replace(said, set_aside=tuple(SetAside(each, why, by) for each in found)) if found else None
+    found = tuple(listed)
     if not found:
-        raise UnreadableReportError("a row is about a vulnerability, and does not say which or of what")
+        raise UnreadableReportError("a row is about an update, and names nothing that it fixes")
     return replace(said, findings=found)
 
 
 def _findings(
     names: Sequence[str], *, package: str, kind: str, installed: str, fixed_in: str, severity: Severity
 ) -> Iterator[Finding]:
-    if names[0] and package:
-        for identifier in canonical_ids(names[0], names[1:]):
-            yield Finding(identifier, package.lower(), kind, installed, fixed_in or None, severity)
+    known = [name for name in names if name]
+    if not known or not package:
+        raise UnreadableReportError("a row is about a vulnerability, and does not say which or of what")
+    for identifier in canonical_ids(known[0], known[1:]):
+        yield Finding(identifier, package.lower(), kind, installed, fixed_in or None, severity)
 
 
 def _kind(category: str, language: str) -> str:
