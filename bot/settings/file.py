@@ -281,7 +281,8 @@ def _scanner(scanner: scanners.Scanner, folder: Path) -> values.ScannerSettings:
             osv, send = _or_nobody(scanner.osv), scanner.send or ()
             return values.AutoSettings(images, database, timeout, osv, send, private)
         case scanners.Trivy(database=database, timeout=timeout, private=private):
-            return values.TrivySettings(images, database, _program(scanner.binary, folder), timeout, private)
+            program = _program(scanner.binary, folder)
+            return values.TrivySettings(images, database, program, timeout, private, scanner.server, scanner.token_env)
         case scanners.Grype(database=database, timeout=timeout, private=private):
             return values.GrypeSettings(images, database, _program(scanner.binary, folder), timeout, private)
         case scanners.Osv(private=private):

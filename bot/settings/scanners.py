@@ -50,6 +50,10 @@ class Trivy(Section):
     """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """How long the scan of one image may take."""
+    server: fields.TrivyServer | None = None
+    """The URL of a Trivy server, which then has the database: `http://trivy.security:4954`. Absent: none is asked."""
+    token_env: fields.Variable | None = None
+    """The environment variable with the token that the server asks for."""
     private: StrictBool = False
     """Whether what it finds is left out of proposals to repositories that everybody can read."""
 

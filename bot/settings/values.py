@@ -181,6 +181,10 @@ class TrivySettings:
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
     """For one image."""
     private: bool = False
+    server: str | None = None
+    """The URL of a server that has the database; None where the program has it itself."""
+    token_env: str | None = None
+    """The environment variable with what the server asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +363,9 @@ class Settings:
                 yield f"registries[{index}].username_env", registry.username_env
             if registry.password_env is not None:
                 yield f"registries[{index}].password_env", registry.password_env
+        for index, scanner in enumerate(self.scanners):
+            if isinstance(scanner, TrivySettings) and scanner.token_env is not None:
+                yield f"scanners[{index}].token_env", scanner.token_env
 
 
 def _unset(where: str, variable: str) -> ConfigProblem:

@@ -41,10 +41,12 @@ def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) ->
     from bot.scanners.choice import Choice, Entry
 
     cache = cache or _cache_folder()
-    return Choice([Entry(each.images, _scanner(each, registry, cache), each.private) for each in settings.scanners])
+    return Choice(
+        [Entry(each.images, _scanner(each, settings, registry, cache), each.private) for each in settings.scanners]
+    )
 
 
-def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Scanner:
+def _scanner(chosen: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
     from bot.scanners.none import MissingScanner, NoScanner
     from bot.settings import (
         AutoSettings,
@@ -65,6 +67,8 @@ def _scanner(chosen: ScannerSettings, registry: OciRegistry, cache: Path) -> Sca
             return (
                 _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or _nothing_installed(chosen, registry)
             )
+        case TrivySettings(server=str()):
+            return _trivy_server(chosen, settings, registry, cache) or MissingScanner(chosen.binary or "trivy")
         case TrivySettings():
             return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
         case GrypeSettings():
@@ -92,6 +96,26 @@ def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner
         cache / "trivy" / _cache_name(chosen.database),
         now=SystemClock().now,
         database=database,
+        timeout=chosen.timeout.total_seconds(),
+        proxies=_proxies(),
+    )
+
+
+def _trivy_server(chosen: TrivySettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner | None:
+    """Return a Trivy whose server has the database; None where Trivy is not installed. Raises ConfigError."""
+    from bot.scanners.trivy import find_trivy
+    from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
+
+    binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
+    if binary is None or chosen.server is None:
+        return None
+    token = settings.secret(chosen.token_env, os.environ) if chosen.token_env is not None else None
+    return TrivyServerScanner(
+        binary,
+        TrivyServer(chosen.server, token),
+        registry.pull_address,
+        cache / "trivy" / "client",
+        now=SystemClock().now,
         timeout=chosen.timeout.total_seconds(),
         proxies=_proxies(),
     )

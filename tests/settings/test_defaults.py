@@ -121,9 +121,10 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
     assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
     registry, *_ = settings.registries
     assert replace(registry, mirror=None, ca=None) == RegistrySettings("registry.example.com:5000")
-    auto, trivy, grype, osv, defender, report, nobody = settings.scanners
+    auto, trivy, served, grype, osv, defender, report, nobody = settings.scanners
     assert replace(auto, images=(), database=None, send=()) == AutoSettings()
     assert replace(trivy, images=(), database=None, binary=None) == TrivySettings()
+    assert replace(served, images=(), server=None, token_env=None) == TrivySettings()
     assert replace(grype, images=(), database=None, binary=None) == GrypeSettings()
     assert replace(osv, images=(), send=()) == OsvSettings("https://api.osv.dev")
     assert replace(defender, images=(), subscriptions=()) == DefenderSettings()

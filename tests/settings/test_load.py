@@ -250,6 +250,7 @@ def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_no
         scanners:
           - {kind: trivy, database: "127.0.0.1:5000/trivy-db:2", binary: trivy, timeout: 90s}
           - {kind: trivy, match: {image: [docker.io/**, ghcr.io/**]}, binary: bin/trivy}
+          - {kind: trivy, server: "http://trivy.security:4954/", token_env: TRIVY_TOKEN}
           - {kind: report, match: {image: quay.io/**}, path: reports, one_run: true, max_age: 12h}
           - {kind: none}
         """
@@ -257,6 +258,7 @@ def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_no
     assert settings.scanners == (
         TrivySettings((), "127.0.0.1:5000/trivy-db:2", "trivy", timedelta(seconds=90)),
         TrivySettings(("docker.io/**", "ghcr.io/**"), binary=str(tmp_path / "bin/trivy")),
+        TrivySettings(server="http://trivy.security:4954", token_env="TRIVY_TOKEN"),
         ReportSettings(tmp_path / "reports", ("quay.io/**",), one_run=True, max_age=timedelta(hours=12)),
         NobodySettings(),
     )

@@ -1,0 +1,194 @@
+"""Scans images by a Trivy server: the client on this machine pulls and lists packages, the server has the database.
+
+https://trivy.dev/latest/docs/references/modes/client-server/. The server says at `/version` which database it has, and
+not which releases that knows: a release in which it finds nothing is asked about with packages older than every fix.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from bot.model.errors import ProcessError, RegistryError
+from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.image import PullAddress
+from bot.model.reference import Digest
+from bot.net import HostTrust, HttpClient, HttpError, Url
+from bot.scanners._json import UnreadableReportError
+from bot.scanners._program import Once, Program, Pull, failed, not_run
+from bot.scanners._trivyreport import OperatingSystem, parse_report
+from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
+from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE
+
+MAX_ANSWER: Final = 64 * 1024
+"""Bytes; what the server says of itself has three hundred."""
+PROBED: Final = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
+"""One of which every distribution has, with vulnerabilities that somebody listed."""
+
+_PURLS: Final = {
+    **{family: f"deb/{family}" for family in ("debian", "ubuntu")},
+    **{family: f"apk/{family}" for family in ("alpine", "chainguard", "minimos", "wolfi")},
+    **{family: f"rpm/{family}" for family in ("alma", "amazon", "azurelinux", "oracle", "photon", "redhat", "rocky")},
+}
+"""Types and namespaces of package URLs, by which Trivy knows the packages of a distribution in an inventory."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrivyServer:
+    """Where a server is."""
+
+    url: str
+    token: str | None = field(default=None, repr=False)
+    """What it asks of its clients."""
+
+
+class TrivyServerScanner:
+    """Implements `bot.ports.Scanner`; `cache` is the folder of the client, which keeps nothing of worth there."""
+
+    def __init__(
+        self,
+        binary: str,
+        server: TrivyServer,
+        pull: Pull,
+        cache: Path,
+        *,
+        now: Callable[[], datetime],
+        timeout: float = DEFAULT_TIMEOUT,
+        proxies: Mapping[str, str] | None = None,
+    ) -> None:
+        target = Url.parse(server.url)
+        quiet = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
+        self._program = Program(
+            binary, {**(proxies or {}), **quiet, **({"TRIVY_TOKEN": server.token} if server.token else {})}
+        )
+        self._url, self._host = server.url.rstrip("/"), target.host
+        self._http = HttpClient(
+            {target.authority: HostTrust(insecure=target.scheme == "http")}, environment=dict(proxies or {})
+        )
+        self._pull, self._cache, self._now, self._timeout = pull, cache.absolute(), now, timeout
+        self._ready: Once[None, ScannerIdentity | NotScanned] = Once()
+        self._lacking: Once[OperatingSystem, str] = Once()
+        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
+
+    def identity(self) -> ScannerIdentity | None:
+        """Return the server with the database that it has in this run."""
+        ready = self._ready.get(None, self._look)
+        return None if isinstance(ready, NotScanned) else ready
+
+    def expect(self, subjects: Collection[Subject]) -> None:
+        """Do nothing yet: one image is scanned after the other."""
+
+    def scan(self, subject: Subject) -> ScanOutcome:
+        """Return what the server finds in `subject`."""
+        key = (subject.line.repository, subject.digest, subject.platform)
+        return self._scans.get(key, lambda: self._scan(subject))
+
+    def _scan(self, subject: Subject) -> ScanOutcome:
+        ready = self._ready.get(None, self._look)
+        if isinstance(ready, NotScanned):
+            return ready
+        try:
+            address = self._pull(subject.line, subject.digest)
+            completed = self._program.run(
+                self._scan_arguments(subject, address), address, timeout=self._timeout + GRACE
+            )
+            if completed.status != 0:
+                return complaint_of(completed.errors, address)
+            report = parse_report(completed.output)
+            family = report.system.family if report.system else ""
+            is_shown = any(finding.package_type == family for finding in report.findings)
+            found = judge(report, subject, ready, lambda system: "" if is_shown else self._lacks(system))
+        except ProcessError as error:
+            return not_run(error)
+        except (RegistryError, UnreadableReportError) as error:
+            return failed(str(error))
+        if self._asked() != ready:
+            return NotScanned(Unscanned.DIFFERENT_DATABASE, "the server replaced it during this run")
+        return found
+
+    def _scan_arguments(self, subject: Subject, address: PullAddress) -> list[str]:
+        return [
+            *("image", "--image-src", "remote", "--platform", subject.platform, "--list-all-pkgs"),
+            *self._common(),
+            *(["--insecure"] if address.insecure else []),
+            address.reference,
+        ]
+
+    def _common(self) -> Iterator[str]:
+        yield from ("--server", self._url, "--scanners", "vuln", "--format", "json", "--no-progress", "--offline-scan")
+        yield from ("--timeout", f"{self._timeout:g}s", "--cache-dir", str(self._cache))
+
+    def _look(self) -> ScannerIdentity | NotScanned:
+        """Ask the server which database it has."""
+        found = self._asked()
+        if isinstance(found, NotScanned) or found.database is None:
+            return found
+        if self._now() - found.database > MAX_DATABASE_AGE:
+            return NotScanned(
+                Unscanned.DATABASE_STALE, f"{self._host} has one that was built on {found.database:%Y-%m-%d}"
+            )
+        return found
+
+    def _asked(self) -> ScannerIdentity | NotScanned:
+        try:
+            response = self._http.request("GET", f"{self._url}/version", limit=MAX_ANSWER, redirects=0)
+        except HttpError as error:
+            return failed(f"the Trivy server could not be asked which database it has: {error}")
+        found = identity_in(response.body) if response.status == HTTPStatus.OK else None
+        return found or failed(f"{self._host} answers {response.status} to `/version`, and no Trivy server's words")
+
+    def _lacks(self, system: OperatingSystem) -> str:
+        """Return the release that the server's database does not have, by asking about packages that are all too old.
+
+        Raises ProcessError, UnreadableReportError.
+        """
+        return self._lacking.get(system, lambda: "" if self._knows(system) else str(system))
+
+    def _knows(self, system: OperatingSystem) -> bool:
+        purl = _PURLS.get(system.family)
+        if purl is None:
+            return False
+        with tempfile.TemporaryDirectory(prefix="basebump-probe-") as folder:
+            probe = Path(folder, "probe.json")
+            probe.write_text(json.dumps(_inventory(system, purl)), encoding="utf-8")
+            asked = self._program.run(["sbom", *self._common(), str(probe)], timeout=self._timeout + GRACE)
+        if asked.status != 0:
+            raise UnreadableReportError(f"the Trivy server was asked about {system}: {last_said(asked.errors, None)}")
+        return bool(parse_report(asked.output).findings)
+
+
+def _inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
+    """Return an inventory in CycloneDX 1.5 with the oldest packages that there can be."""
+    packages = [
+        {
+            "bom-ref": name,
+            "type": "library",
+            "name": name,
+            "version": "0",
+            "purl": f"pkg:{purl}/{name}@0?distro={system.family}-{system.release}",
+            "properties": [
+                {"name": "aquasecurity:trivy:SrcName", "value": name},
+                {"name": "aquasecurity:trivy:SrcVersion", "value": "0"},
+                {"name": "aquasecurity:trivy:PkgType", "value": system.family},
+            ],
+        }
+        for name in PROBED
+    ]
+    root = {"bom-ref": "system", "type": "operating-system", "name": system.family, "version": system.release}
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {"component": {"bom-ref": "probe", "type": "container", "name": "probe"}},
+        "components": [root, *packages],
+        "dependencies": [
+            {"ref": "probe", "dependsOn": ["system"]},
+            {"ref": "system", "dependsOn": list(PROBED)},
+        ],
+    }

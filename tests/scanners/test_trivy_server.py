@@ -1,0 +1,180 @@
+"""Trivy's client and server, both real: the server has the database, and one that knows nothing is never clean."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import responses
+from support.parts import find_trivy
+from support.trivy import (
+    DEBIAN_RELEASE,
+    ENDED_DEBIAN,
+    NEW,
+    OLD,
+    UNLISTED_DEBIAN,
+    alpine,
+    database,
+    debian,
+    expected,
+    findings,
+    why,
+    without_system,
+)
+
+from bot.demo.database import TAG
+from bot.demo.images import Package
+from bot.model.evidence import ScannerIdentity, Unscanned
+from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
+
+pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("trivy")]
+
+TOKEN = "not-a-secret"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(stand, cache, *, repository: str = "trivy-db") -> Iterator[str]:
+    """Run a Trivy server with the database of the stand; yield its URL."""
+    address = f"127.0.0.1:{free_port()}"
+    command = [find_trivy(), "server", "--listen", address, "--cache-dir", str(cache), "--token", TOKEN, "--insecure"]
+    command += ["--db-repository", f"{stand.registry.host}/{repository}:{TAG}"]
+    with (cache / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=cache, stdout=log, stderr=log)
+    try:
+        scanner = TrivyServerScanner(
+            find_trivy(), TrivyServer(f"http://{address}"), stand.pull, cache / "c", now=lambda: datetime.now(UTC)
+        )
+        deadline = time.monotonic() + 30
+        while not isinstance(scanner._asked(), ScannerIdentity):
+            assert process.poll() is None, (cache / "log").read_text()
+            assert time.monotonic() < deadline, (cache / "log").read_text()
+            time.sleep(0.05)
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def url(stand, tmp_path_factory):
+    with serving(stand, tmp_path_factory.mktemp("server")) as found:
+        yield found
+
+
+@pytest.fixture
+def make(stand, url, tmp_path) -> Callable[..., TrivyServerScanner]:
+    def scanner(token: str | None = TOKEN, at: str = url, **options) -> TrivyServerScanner:
+        chosen = {"now": lambda: datetime.now(UTC), "timeout": 30.0, **options}
+        return TrivyServerScanner(find_trivy(), TrivyServer(at, token), stand.pull, tmp_path / "client", **chosen)
+
+    return scanner
+
+
+def test_it_finds_what_trivy_alone_finds_with_the_same_database(stand, make):
+    scanner = make()
+    for packages in (OLD, NEW):
+        outcome = scanner.scan(stand.subject(debian(packages)))
+        assert findings(outcome) == expected(packages, DEBIAN_RELEASE)
+        assert outcome.scanner == scanner.identity()
+        assert {each.name for each in outcome.packages} == {each.name for each in packages}
+
+
+def test_the_server_says_which_database_it_has(make):
+    identity = make().identity()
+    assert identity is not None
+    assert identity.name == "trivy"
+    assert identity.database is not None
+    assert timedelta() < datetime.now(UTC) - identity.database < timedelta(hours=3)
+
+
+def test_an_image_without_findings_is_clean_where_the_server_knows_its_release(stand, make):
+    outcome = make().scan(stand.subject(debian([Package("bash-doc", "9")])))
+    assert findings(outcome) == set()
+
+
+@pytest.mark.parametrize(
+    ("item", "expected_why"),
+    [
+        (lambda: debian(OLD, UNLISTED_DEBIAN), Unscanned.OS_UNSUPPORTED),
+        (lambda: debian(OLD, ENDED_DEBIAN), Unscanned.END_OF_LIFE),
+        (without_system, Unscanned.OS_UNKNOWN),
+    ],
+)
+def test_what_the_server_knows_nothing_of_is_not_clean(stand, make, item, expected_why):
+    assert why(make().scan(stand.subject(item()))) is expected_why
+
+
+def test_it_asks_about_each_release_once(stand, make, monkeypatch):
+    scanner, asked = make(), []
+    real = scanner._knows
+    monkeypatch.setattr(scanner, "_knows", lambda system: asked.append(system) or real(system))
+    for version in ("1", "2"):
+        scanner.scan(stand.subject(debian([Package("bash-doc", version)])))
+    assert len(asked) == 1
+
+
+def test_alpine_is_scanned_too(stand, make):
+    assert findings(make().scan(stand.subject(alpine())))
+
+
+def test_a_wrong_token_is_a_failure_that_says_so_and_not_the_token(stand, make):
+    outcome = make(token="another").scan(stand.subject(debian(OLD)))
+    assert why(outcome) is Unscanned.FAILED
+    assert "invalid token" in outcome.detail
+    assert "another" not in outcome.detail
+
+
+def test_the_token_is_no_argument_that_others_on_the_machine_see(stand, make):
+    scanner = make()
+    subject = stand.subject(debian(OLD))
+    arguments = scanner._scan_arguments(subject, stand.pull(subject.line, subject.digest))
+    assert not any(TOKEN in argument for argument in arguments)
+    assert TOKEN not in repr(TrivyServer("http://x", TOKEN))
+
+
+def test_a_server_that_is_not_there_is_a_failure(stand, make):
+    scanner = make(at=f"http://127.0.0.1:{free_port()}")
+    assert scanner.identity() is None
+    assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.FAILED
+
+
+def test_an_old_database_of_the_server_is_not_believed(stand, make):
+    scanner = make(now=lambda: datetime.now(UTC) + timedelta(days=6))
+    assert scanner.identity() is None
+    assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.DATABASE_STALE
+
+
+def test_a_database_that_the_server_replaced_during_the_scan_is_another(stand, make, monkeypatch):
+    scanner = make()
+    first = scanner.identity()
+    newer = ScannerIdentity(first.name, first.version, first.database + timedelta(hours=6))
+    monkeypatch.setattr(scanner, "_asked", lambda: newer)
+    assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.DIFFERENT_DATABASE
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"Version": "1"}', b"<html>", b'{"VulnerabilityDB": 1}'])
+def test_what_is_no_trivy_server_is_no_identity(stand, make, body):
+    with responses.RequestsMock() as web:
+        web.get("https://trivy.example/version", body=body)
+        scanner = make(at="https://trivy.example")
+        assert scanner.identity() is None
+
+
+def test_without_an_answer_from_the_database_there_is_none(stand, tmp_path):
+    stand.registry.push(database(age=timedelta(days=30)).image(), "stale-db", TAG)
+    with serving(stand, tmp_path, repository="stale-db") as url:
+        scanner = TrivyServerScanner(
+            find_trivy(), TrivyServer(url, TOKEN), stand.pull, tmp_path / "client", now=lambda: datetime.now(UTC)
+        )
+        assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.DATABASE_STALE
