@@ -8,8 +8,9 @@ from datetime import datetime
 
 from bot.core.canonical import Key, key
 from bot.core.compare import count_by_severity, distinct, exploited
-from bot.core.markdown import Link, Text, vulnerability
+from bot.core.markdown import Link, Plain, Text, vulnerability
 from bot.core.packages import Versions, versions_in
+from bot.core.view.contents import latest_of
 from bot.model.contents import ImageContents
 from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, SetAside, Severity, Unscanned
 
@@ -29,8 +30,9 @@ class FindingView:
     id: Text | Link
     package: Text
     installed: Text
-    other: tuple[Text, ...] | None
-    """The versions that the other image has of the package: none where it is not there, None where nobody knows."""
+    other: tuple[Text | Plain, ...] | None
+    """The versions that the other image has of the package, as of a `PackageView`: none where it is not there, None
+    where nobody knows."""
     fixed_in: Text | None
     severity: Severity
     title: Text | None
@@ -171,7 +173,7 @@ def _finding(finding: Finding, versions: Versions, evidence: Evidence) -> Findin
         id=vulnerability(finding.id),
         package=Text(finding.package),
         installed=Text(finding.installed),
-        other=tuple(map(Text, beside)) if beside is not None else None,
+        other=latest_of(beside) if beside is not None else None,
         fixed_in=Text(finding.fixed_in) if finding.fixed_in else None,
         severity=finding.severity,
         title=Text(finding.title) if finding.title else None,
