@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from bot.core.canonical import merged
+from bot.core.compare import worst_first
+from bot.core.several_platforms import comparable
 from bot.core.versions import SYSTEM_TYPES
 from bot.model.contents import Change, PackageChange
 from bot.model.evidence import Evidence, Finding
@@ -17,10 +20,11 @@ def went_back(evidence: Evidence) -> tuple[PackageChange, ...]:
     """Return the packages that went back, those that bring the worst first.
 
     Of a distribution all of them: its repositories never go back. Of libraries those that bring a vulnerability: what
-    an image has of them is chosen anew with every build.
+    an image has of them is chosen anew with every build. One platform on which a package went back is enough.
     """
     brought = _brought(evidence)
-    downgraded = [change for change in evidence.packages or () if change.change is Change.DOWNGRADED]
+    changes = dict.fromkeys(change for each in comparable(evidence) for change in each.packages or ())
+    downgraded = [change for change in changes if change.change is Change.DOWNGRADED]
     alarming = [change for change in downgraded if change.type in SYSTEM_TYPES or _brings(change, brought)]
     return tuple(sorted(alarming, key=lambda change: (-_worst(change, brought), change.name)))
 
@@ -48,6 +52,7 @@ def _brings(change: PackageChange, brought: _Brought) -> Sequence[Finding]:
 
 def _brought(evidence: Evidence) -> _Brought:
     found: dict[tuple[str, str], list[Finding]] = defaultdict(list)
-    for each in evidence.delta.introduced if evidence.delta is not None else ():
+    deltas = (each.delta for each in comparable(evidence) if each.delta is not None)
+    for each in worst_first(merged(finding for delta in deltas for finding in delta.introduced)):
         found[each.package_type, each.package].append(each)
     return found
