@@ -11,6 +11,7 @@ from bot.core.compare import fixes
 from bot.core.holds import acceptance, is_lower
 from bot.core.introduced import Excess, excess
 from bot.core.rollback import rollback
+from bot.core.several_platforms import comparable
 from bot.core.transition import short, transition_to
 from bot.core.trust import distrust
 from bot.model.advisory import Listing
@@ -95,7 +96,7 @@ def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> 
     back = rollback(evidence)
     if back:
         yield Reason.DOWNGRADE, back
-    older = _older(evidence)
+    older = next(filter(None, map(_older, comparable(evidence))), "")
     if older:
         yield Reason.OLDER, older
 

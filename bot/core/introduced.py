@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bot.core.compare import count_by_severity
+from bot.core.several_platforms import comparable
 from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.rules import Allowance
 
@@ -46,8 +47,17 @@ class Excess:
 _DOWN = tuple(sorted(Severity, reverse=True))
 
 
-def excess(evidence: Evidence, allowances: Iterable[Allowance]) -> Excess | None:
-    """Return what is too much, of the worst severity; None too where old and new were not compared."""
+def excess(evidence: Evidence, allowances: Collection[Allowance]) -> Excess | None:
+    """Return what is too much, of the worst severity; None too where old and new were not compared.
+
+    Where a platform is unknown, each of the others counts by itself, and one on which staying is no worse comes first.
+    """
+    parts = (evidence,) if evidence.delta is not None else comparable(evidence)
+    found = [each for part in parts if (each := _excess(part, allowances)) is not None]
+    return min(found, key=lambda each: (each.keeps_worse, -each.severity), default=None)
+
+
+def _excess(evidence: Evidence, allowances: Collection[Allowance]) -> Excess | None:
     if evidence.delta is None or not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
         return None
     brought, staying, moving = (

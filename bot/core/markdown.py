@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_TEXT = 200
@@ -97,6 +98,12 @@ class Plain:
 
     def __format__(self, specification: str) -> str:
         return str(self)
+
+
+def first_of(words: Sequence[str], most: int) -> tuple[Text | Plain, ...]:
+    """Return the first of a list that somebody else made as long as he likes, and how many more there are."""
+    shown, more = words[: max(most, 1)], len(words) - max(most, 1)
+    return (*map(Text, shown), *([Plain(f"and {more} more")] if more > 0 else []))
 
 
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-]*)?(?:#[A-Za-z0-9_-]*)?", re.ASCII)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.versions import in_order, is_later
@@ -63,13 +63,21 @@ def _direction(package_type: str, old: Sequence[str], new: Sequence[str]) -> Cha
     return Change.UPGRADED if later else Change.DOWNGRADED
 
 
-def versions_of(outcome: Scan, finding: Finding) -> tuple[str, ...] | None:
-    """Return which versions an image has of the package of a finding of another image; None where nobody knows."""
+Versions = Callable[[Finding], tuple[str, ...] | None]
+
+
+def versions_in(outcome: Scan) -> Versions:
+    """Return what says which versions an image has of the package of a finding of another image; None: nobody knows.
+
+    An image may have as many packages as there are findings to ask about, so that its list is gone through once.
+    """
     if outcome.packages is None:
-        return None
-    found = {
-        package.version
-        for package in outcome.packages
-        if package.type == finding.package_type and package.found_as == finding.package
-    }
-    return in_order(finding.package_type, found)
+        return lambda _: None
+    found: dict[_Key, set[str]] = defaultdict(set)
+    for package in outcome.packages:
+        found[package.type, package.found_as].add(package.version)
+
+    def versions(finding: Finding) -> tuple[str, ...]:
+        return in_order(finding.package_type, found.get((finding.package_type, finding.package), ()))
+
+    return versions

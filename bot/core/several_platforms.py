@@ -32,6 +32,15 @@ def united(by_platform: Mapping[str, Evidence]) -> Evidence:
     )
 
 
+def comparable(evidence: Evidence) -> tuple[Evidence, ...]:
+    """Return what gates judge a move by: the union, and where part of that is unknown each platform by itself, too.
+
+    That one platform is unknown takes nothing back of what another is known to bring.
+    """
+    is_whole = evidence.delta is not None and evidence.packages is not None
+    return (evidence,) if is_whole else (evidence, *evidence.by_platform.values())
+
+
 def _is_missing(found: Evidence) -> bool:
     outcomes = (found.new if found.old is None else found.old, found.new)
     return all(isinstance(each, NotScanned) and each.why is Unscanned.PLATFORM_MISSING for each in outcomes)

@@ -37,6 +37,9 @@ VAGUE_TYPES = frozenset({"", "application/json", "application/octet-stream", "te
 ATTESTATION = "vnd.docker.reference.type"
 """https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md"""
 NO_PLATFORM = "unknown/unknown"
+MAX_CHILDREN = 200
+"""Descriptors of one index. The largest that are known have about a hundred, attestations included; four megabytes hold
+twenty thousand, each of which is compared with each of another index."""
 
 _PLATFORM_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -109,6 +112,8 @@ def _children(document: dict[str, Any]) -> tuple[Child, ...]:
     listed = document["manifests"]
     if not isinstance(listed, list):
         raise NotAnImageError("its `manifests` are no list")
+    if len(listed) > MAX_CHILDREN:
+        raise NotAnImageError(f"it lists {len(listed)} images, and no more than {MAX_CHILDREN} are read")
     children = (_child(descriptor) for descriptor in listed)
     return tuple(child for child in children if child is not None)
 

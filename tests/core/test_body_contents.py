@@ -98,6 +98,21 @@ def test_packages_are_cut_by_rows_and_the_rest_is_counted():
     assert "| upgraded |" not in body(compare(scan(packages=old), scan(packages=new)), rows=0)
 
 
+def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
+    names = tuple(f"{number:03}" + "x" * 500 for number in range(100))
+    many = ImageConfig("", names, names, "", names, names, names)
+    platforms = tuple(f"linux/{'y' * 60}{number}" for number in range(500))
+    versions = tuple(debian("bash", f"1-{number:05}") for number in range(20_000))
+    compared = compare(scan(finding("CVE-2026-1001", package="bash"), packages=()), scan(packages=versions))
+    evidence = replace(compared, contents=Contents(OLD, replace(NEW, config=many, platforms=platforms)))
+    wide = update(f"python:3.12@{digest('old')}", "new", platforms=platforms)
+    known = {transition_of(wide): evidence}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_view((wide,), known, rows), 60_000)
+    assert text.count("and 80 more") == 5
+    assert "and 300 more" in text
+    assert "19995 others, `1-19995`" in text
+
+
 def test_remaining_findings_say_how_many_have_a_fix_that_the_image_lacks():
     both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
     text = body(compare(scan(*both), scan(*both)))

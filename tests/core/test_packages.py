@@ -13,9 +13,10 @@ from support.values import digest, finding, scan, update
 
 from bot.core.compare import compare
 from bot.core.gates import gate
-from bot.core.packages import package_changes, versions_of
-from bot.core.rollback import rollback
+from bot.core.packages import package_changes, versions_in
+from bot.core.rollback import rollback, went_back
 from bot.core.transition import transition_of
+from bot.core.view.scans import delta_view
 from bot.model.contents import Change, Package
 from bot.model.decision import Cause, Refused, Update
 from bot.model.evidence import Severity
@@ -76,9 +77,36 @@ def test_the_way_back_undoes_every_change(old, new):
 
 def test_what_an_image_has_of_a_package_is_looked_up_by_its_source():
     of_openssl = finding("CVE-2026-1", package="openssl")
-    assert versions_of(scan(packages=NEW), of_openssl) == ("3.0.11-1",)
-    assert versions_of(scan(packages=NEW), finding("CVE-2026-1", package="perl")) == ()
-    assert versions_of(scan(), of_openssl) is None
+    assert versions_in(scan(packages=NEW))(of_openssl) == ("3.0.11-1",)
+    assert versions_in(scan(packages=NEW))(finding("CVE-2026-1", package="perl")) == ()
+    assert versions_in(scan())(of_openssl) is None
+
+
+class Counted:
+    """A list that counts how often somebody goes through it."""
+
+    def __init__(self, items):
+        self.items, self.times = items, 0
+
+    def __iter__(self):
+        self.times += 1
+        return iter(self.items)
+
+    def __len__(self):
+        return len(self.items)
+
+
+def test_long_lists_are_gone_through_once_and_not_for_each_finding_or_package():
+    names = [f"package-{number}" for number in range(50)]
+    old, new = ([debian(name, version) for name in names] for version in ("2-1", "1-1"))
+    brings = [finding("CVE-2026-1", package=name) for name in names]
+    found = compare(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
+    packages, introduced = Counted(found.old.packages), Counted(found.delta.introduced)
+    found = replace(found, old=replace(found.old, packages=packages), delta=replace(found.delta, introduced=introduced))
+    assert len(went_back(found)) == len(names)
+    assert introduced.times == 1
+    assert [row.other is not None for row in delta_view(found.delta, found, 50).introduced] == [True] * 50
+    assert packages.times == 1
 
 
 # ---- what went back ----------------------------------------------------------------------------------------------

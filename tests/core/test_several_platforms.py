@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.decisions import NOW
 from support.values import digest, finding, scan, update
 from support.worlds import BODY_TEMPLATE
 
 from bot.core.canonical import key
 from bot.core.compare import compare
+from bot.core.gates import gate
 from bot.core.render import render_body
 from bot.core.several_platforms import united
 from bot.core.transition import transition_of
 from bot.core.view.proposal import build_view
 from bot.model.contents import Package
+from bot.model.decision import Held, Refused, Update
 from bot.model.evidence import NotScanned, Scan, Severity, Unscanned
 from bot.model.policy import Policy
+from bot.model.rules import Allowance
+from bot.model.vocabulary import Reason
 
 AMD, ARM = "linux/amd64", "linux/arm64"
 MISSING, LATE = NotScanned(Unscanned.PLATFORM_MISSING), NotScanned(Unscanned.TIMED_OUT, "after 600 s")
+UNKNOWN = compare(LATE, LATE)
 ONE, TWO, THREE = (finding(f"CVE-2026-100{number}", Severity.HIGH) for number in (1, 2, 3))
 
 
@@ -85,6 +94,34 @@ def test_packages_that_change_on_any_platform_are_listed_once():
     assert united({AMD: change, ARM: change}).packages == change.packages
     assert united({AMD: change, ARM: same}).packages == change.packages
     assert united({AMD: change, ARM: compare(scan(), scan())}).packages is None
+
+
+def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
+    """Return what gates make of a move that is known on one of two platforms."""
+    moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM), **policy))
+    return gate(moved, {transition_of(moved): united({AMD: compare(before, after), ARM: other})}, NOW)
+
+
+@pytest.mark.parametrize("other", [UNKNOWN, compare(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
+def test_a_rollback_on_one_platform_is_refused_though_another_is_unknown(other):
+    new, old = (scan(ONE, packages=(Package("debian", "openssl", version),)) for version in ("2", "1"))
+    refused = known_on_one(replace(new, findings=()), old, other=other)
+    assert isinstance(refused, Refused)
+    assert refused.detail == f"openssl goes back from 2 to 1, which brings {ONE.id}"
+    assert isinstance(known_on_one(old, new, other=other), Update)
+
+
+def test_what_one_platform_brings_too_much_of_is_refused_though_another_is_unknown():
+    refused = known_on_one(scan(), scan(ONE), allow_introduced=(Allowance(Severity.HIGH, 0),))
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.INTRODUCED
+    assert isinstance(known_on_one(scan(), scan(ONE)), Update)
+
+
+def test_an_older_version_on_one_platform_is_held_though_another_is_unknown():
+    held = known_on_one(replace(scan(), version="2.0"), replace(scan(), version="1.0"))
+    assert isinstance(held, Held)
+    assert held.reason is Reason.OLDER
 
 
 def test_a_rule_that_names_platforms_has_all_of_them_scanned_and_a_place_that_names_one_only_that():

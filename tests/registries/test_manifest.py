@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.demo import images
 from bot.model.image import Child, Kind, Manifest
-from bot.registries.manifest import ACCEPT, NotAnImageError, media_type, parse_document
+from bot.registries.manifest import ACCEPT, MAX_CHILDREN, NotAnImageError, media_type, parse_document
 
 AMD64 = images.image([images.layer({"a": b"amd64"})])
 ARM = images.image([images.layer({"a": b"arm"})], platform="linux/arm/v7")
@@ -50,6 +50,14 @@ def test_an_index_has_its_children_in_its_order_without_attestations(docker):
         (Child(ARM.digest, "linux/arm/v7"), Child(AMD64.digest, "linux/amd64")),
         (("a", "b"),),
     )
+
+
+def test_an_index_that_lists_more_than_anybody_has_is_no_image():
+    platform = {"os": "linux", "architecture": "amd64"}
+    for count in (MAX_CHILDREN, MAX_CHILDREN + 1):
+        body = json.dumps({"manifests": [{"digest": AMD64.digest, "platform": platform}] * count}).encode()
+        with contextlib.nullcontext() if count == MAX_CHILDREN else pytest.raises(NotAnImageError, match="lists 201"):
+            assert len(parse_document(images.digest_of(body), body, "").manifest.children) == MAX_CHILDREN
 
 
 @pytest.mark.parametrize("sign", ["annotation", "platform"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bot.core.compare import scanner_of
-from bot.core.markdown import Text
+from bot.core.markdown import Plain, Text, first_of
 from bot.core.notes import MAX_NOTE
 from bot.core.rollback import rollback
 from bot.core.transition import short
@@ -27,8 +27,8 @@ class ComparedView:
     short: Text
     """Twelve hexadecimal digits."""
     digest: Text
-    platforms: tuple[Text, ...]
-    """Of an index all of them."""
+    platforms: tuple[Text | Plain, ...]
+    """Of an index all of them; of very many the first, and how many more there are."""
     built: Text | None
     """The day it was built, as the image says."""
     signature: SignatureView | None
@@ -79,7 +79,7 @@ def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
         delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         rollback=Text(back, MAX_NOTE) if back else None,
         packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
-        contents=contents_view(evidence.contents),
+        contents=contents_view(evidence.contents, rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
@@ -95,7 +95,7 @@ def _image(image: ComparedImage, rows: int) -> ComparedView:
         reference=Text(str(replace(image.reference, digest=None))),
         short=Text(short(image.facts.digest)),
         digest=Text(image.facts.digest),
-        platforms=tuple(Text(platform) for platform in image.facts.platforms),
+        platforms=first_of(image.facts.platforms, rows),
         built=Text(f"{image.built:%Y-%m-%d}") if image.built else None,
         signature=signature_view(image.signature) if image.signature is not None else None,
         scan=scan_view(image.scan, image.contents, rows),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.contents import Aspect, Origin, aspect_changes, becomes_root, comparison, origin
-from bot.core.markdown import Link, Plain, Text
+from bot.core.markdown import Link, Plain, Text, first_of
 from bot.model.contents import Change, Contents, PackageChange
 
 BYTES_IN_MB = 1_000_000
+MAX_WORDS = 20
+"""Of one list of a config that are shown: what is gone of it, and what is new."""
+MAX_VERSIONS = 5
+"""Of one package that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,9 @@ class PackageView:
     """Whether it was `added`, `removed`, `upgraded`, `downgraded`, or only `changed` where nobody can say which."""
     type: Text
     name: Text
-    old: tuple[Text, ...]
-    """Its versions; several where an image has it several times."""
-    new: tuple[Text, ...]
+    old: tuple[Text | Plain, ...]
+    """Its versions; several where an image has it several times, the earlier of many as their number."""
+    new: tuple[Text | Plain, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,14 @@ class PackagesView:
 
 @dataclass(frozen=True, slots=True)
 class AspectView:
-    """One thing in which the two images differ: of a list what is gone and what is new, else the whole of it."""
+    """One thing in which the two images differ: of a list what is gone and what is new, else the whole of it.
+
+    Of very many words the first are shown, and how many more there are.
+    """
 
     aspect: Aspect
-    old: tuple[Text, ...]
-    new: tuple[Text, ...]
+    old: tuple[Text | Plain, ...]
+    new: tuple[Text | Plain, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +88,30 @@ def packages_view(changes: Iterable[PackageChange], rows: int) -> PackagesView:
     return PackagesView(
         counts=tuple(ChangeCountView(change, counted[change]) for change in _ORDER if counted[change]),
         rows=tuple(
-            PackageView(each.change, Text(each.type), Text(each.name), _texts(each.old), _texts(each.new))
+            PackageView(each.change, Text(each.type), Text(each.name), latest_of(each.old), latest_of(each.new))
             for each in found[:rows]
         ),
         cut=max(0, len(found) - rows),
     )
 
 
-def _texts(words: Iterable[str]) -> tuple[Text, ...]:
-    return tuple(map(Text, words))
+def latest_of(versions: Sequence[str]) -> tuple[Text | Plain, ...]:
+    """Return the latest of the versions of a package, which come last, behind the number of those before them."""
+    earlier = len(versions) - MAX_VERSIONS
+    return (*([Plain(f"{earlier} others")] if earlier > 0 else []), *map(Text, versions[-MAX_VERSIONS:]))
 
 
-def contents_view(contents: Contents | None) -> ContentsView | None:
-    """Return the view of two images; None where one of them was not looked into."""
+def contents_view(contents: Contents | None, rows: int) -> ContentsView | None:
+    """Return the view of two images, at most `rows` words of each list; None where one of them was not looked into."""
     changes = aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return None
     compared = comparison(contents)
     return ContentsView(
-        aspects=tuple(AspectView(each.aspect, _texts(each.old), _texts(each.new)) for each in changes),
+        aspects=tuple(
+            AspectView(each.aspect, *(first_of(words, min(rows, MAX_WORDS)) for words in (each.old, each.new)))
+            for each in changes
+        ),
         becomes_root=becomes_root(contents),
         old_megabytes=round(contents.old.size / BYTES_IN_MB, 1),
         new_megabytes=round(contents.new.size / BYTES_IN_MB, 1),

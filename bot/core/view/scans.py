@@ -8,8 +8,9 @@ from datetime import datetime
 
 from bot.core.canonical import Key, key
 from bot.core.compare import count_by_severity, distinct, exploited
-from bot.core.markdown import Link, Text, vulnerability
-from bot.core.packages import versions_of
+from bot.core.markdown import Link, Plain, Text, vulnerability
+from bot.core.packages import Versions, versions_in
+from bot.core.view.contents import latest_of
 from bot.model.contents import ImageContents
 from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, SetAside, Severity, Unscanned
 
@@ -29,8 +30,9 @@ class FindingView:
     id: Text | Link
     package: Text
     installed: Text
-    other: tuple[Text, ...] | None
-    """The versions that the other image has of the package: none where it is not there, None where nobody knows."""
+    other: tuple[Text | Plain, ...] | None
+    """The versions that the other image has of the package, as of a `PackageView`: none where it is not there, None
+    where nobody knows."""
     fixed_in: Text | None
     severity: Severity
     title: Text | None
@@ -122,10 +124,11 @@ def delta_view(delta: Delta, evidence: Evidence, rows: int) -> DeltaView:
     """Return the view of what moves between the two scans of `evidence`, at most `rows` rows of each list."""
     lists = (delta.fixed, delta.introduced, delta.remaining)
     fixed, introduced, remaining = (_exploited_first(each, evidence)[:rows] for each in lists)
+    before, after = (_versions(outcome) for outcome in (evidence.old, evidence.new))
     return DeltaView(
-        fixed=tuple(_finding(each, evidence.new, evidence) for each in fixed),
-        introduced=tuple(_finding(each, evidence.old, evidence) for each in introduced),
-        remaining=tuple(_finding(each, evidence.old, evidence) for each in remaining),
+        fixed=tuple(_finding(each, after, evidence) for each in fixed),
+        introduced=tuple(_finding(each, before, evidence) for each in introduced),
+        remaining=tuple(_finding(each, before, evidence) for each in remaining),
         fixed_count=distinct(delta.fixed),
         fixed_critical=count_by_severity(delta.fixed)[Severity.CRITICAL],
         fixed_exploited=distinct(exploited(delta.fixed, evidence.known_exploited)),
@@ -159,14 +162,18 @@ def _exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequenc
     return sorted(findings, key=lambda finding: finding.id not in known)
 
 
-def _finding(finding: Finding, other: ScanOutcome | None, evidence: Evidence) -> FindingView:
-    beside = versions_of(other, finding) if isinstance(other, Scan) else None
+def _versions(outcome: ScanOutcome | None) -> Versions:
+    return versions_in(outcome) if isinstance(outcome, Scan) else lambda _: None
+
+
+def _finding(finding: Finding, versions: Versions, evidence: Evidence) -> FindingView:
+    beside = versions(finding)
     score = evidence.epss.get(finding.id) if evidence.epss is not None else None
     return FindingView(
         id=vulnerability(finding.id),
         package=Text(finding.package),
         installed=Text(finding.installed),
-        other=tuple(map(Text, beside)) if beside is not None else None,
+        other=latest_of(beside) if beside is not None else None,
         fixed_in=Text(finding.fixed_in) if finding.fixed_in else None,
         severity=finding.severity,
         title=Text(finding.title) if finding.title else None,

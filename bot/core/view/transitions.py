@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.markdown import Text
+from bot.core.markdown import Plain, Text, first_of
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.core.view.contents import ContentsView, PackagesView, contents_view, packages_view
@@ -49,8 +49,8 @@ class TransitionView:
     """The first of those on which it was scanned."""
     scanned_on: tuple[Text, ...]
     """All platforms on which it was scanned; what holds on any of them is shown."""
-    platforms: tuple[Text, ...]
-    """Of the new image, where it is an index."""
+    platforms: tuple[Text | Plain, ...]
+    """Of the new image, where it is an index; of very many the first, and how many more there are."""
     on_platforms: tuple[PlatformView, ...]
     """What each platform has, where there are several; `before`, `after` and `delta` are of all of them together."""
     before: ScanView | None
@@ -92,13 +92,13 @@ def transition_view(
         new_digest=Text(new),
         platform=Text(transition.platforms[0]),
         scanned_on=tuple(map(Text, transition.platforms)),
-        platforms=tuple(Text(platform) for platform in update.candidates[0].platforms),
+        platforms=first_of(update.candidates[0].platforms, rows),
         on_platforms=tuple(_on(platform, found, rows) for platform, found in evidence.by_platform.items()),
         before=scan_view(evidence.old, contents.old if contents else None, rows) if evidence.old is not None else None,
         after=scan_view(evidence.new, contents.new if contents else None, rows),
         delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
-        contents=contents_view(contents),
+        contents=contents_view(contents, rows),
         trust=trust_view(evidence.signatures) if evidence.signatures is not None else None,
     )
 
