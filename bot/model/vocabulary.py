@@ -242,6 +242,9 @@ UNSUPPORTED_REASONS: tuple[Reason, ...] = (
     Reason.TOO_DEEP,
 )
 
+WHOLE_FILE = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
+"""Reasons that say a file was not read as a whole, so that it may hold places nobody saw."""
+
 
 class Role(StrEnum):
     """What an image is to the repository that names it."""
@@ -288,6 +291,30 @@ class Stage(StrEnum):
     ASSESS = "assess"
     EDIT = "edit"
     PROPOSE = "propose"
+
+
+class Fault(StrEnum):
+    """What `check` finds at a place."""
+
+    UNPINNED = "unpinned"
+    GONE = "gone"
+    POLICY = "policy"
+    STALE = "stale"
+
+    @property
+    def sentence(self) -> str:
+        """The same in a sentence, for people."""
+        return _FAULTS[self]
+
+
+_FAULTS: dict[Fault, str] = {
+    Fault.UNPINNED: "It has no digest, and the policy says to pin it; or it has neither digest nor tag.",
+    Fault.GONE: "The registry no longer has the image that the file names by its digest.",
+    Fault.POLICY: "The image in the file is past its end of life, was taken back by its publisher, or is not signed by "
+    "anybody who is trusted where a rule requires it.",
+    Fault.STALE: "There is a newer digest that may be taken, and the image in the file was built longer ago than "
+    "`--max-age` allows.",
+}
 
 
 class ExitCode(IntEnum):

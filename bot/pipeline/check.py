@@ -1,0 +1,114 @@
+"""Check: one tree as a gate sees it: the decisions of a scan, and what does not pass by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.core.objections import objections
+from bot.core.reconcile import shares_with_others
+from bot.core.select import Home, may_ask, select
+from bot.core.verdict import verdict
+from bot.model.check import CheckedPlace, CheckReport
+from bot.model.decision import Decision, NotChecked, Selected, Skip
+from bot.model.policy import Rulebook
+from bot.model.source import FilePath, Occurrence, Slot, Unsupported
+from bot.model.vocabulary import WHOLE_FILE, Reason
+from bot.pipeline.scan import Offline
+from bot.pipeline.survey import Survey, survey
+from bot.ports import GitRepository, Since, Tree
+
+if TYPE_CHECKING:  # what nobody is asked about costs no start
+    from bot.pipeline.judge import World
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a check is to be, beside the policy."""
+
+    fix: str
+    """The command that writes what can be written."""
+    since: Since | None = None
+    """Looks only at lines that changed; None for all."""
+    max_age: timedelta | None = None
+    """How old an image may be for which there is a newer one; None for any age."""
+
+
+def check(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook, terms: Terms) -> CheckReport:
+    """Look at the places of one tree.
+
+    Raises TreeError when it cannot be listed or nobody can say what changed, and ConfigError where its own file is
+    wrong.
+    """
+    surveyed = survey(GitRepository("", "", None, None, is_public=False), tree, world.formats, world.read_rules)
+    looked_at = surveyed if terms.since is None else _changed(surveyed, terms.since)
+    rulebook = replace(rulebook, inner=surveyed.rules)
+    report = CheckReport(
+        root=root,
+        is_offline=isinstance(world, Offline),
+        since=terms.since.revision if terms.since is not None else None,
+        places=(),
+        unsupported=looked_at.unsupported,
+        failed=surveyed.failed,
+    )
+    if isinstance(world, Offline):
+        return replace(report, places=tuple(_untold(looked_at, world, rulebook, terms)))
+    from bot.pipeline.check_asked import asked
+
+    places, failed = asked(surveyed, looked_at, world, rulebook, terms.fix, terms.max_age)
+    return replace(report, places=places, failed=(*surveyed.failed, *failed))
+
+
+def _untold(looked_at: Survey, world: Offline, rulebook: Rulebook, terms: Terms) -> Sequence[CheckedPlace]:
+    """Return what can be said of places without asking anybody: which of them are not pinned."""
+    today = world.clock.now().date()
+    selected = [select(rulebook, Home("", ""), place, today) for place in looked_at.occurrences]
+    decisions = [_decision(place, rulebook) for place in selected]
+    shared = shares_with_others(decisions)
+    return [
+        CheckedPlace(verdict(each), tuple(objections(each, terms.fix, (), today)))
+        for each in (
+            Skip(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in shared else each for each in decisions
+        )
+    ]
+
+
+def _decision(place: Selected | Skip, rulebook: Rulebook) -> Decision:
+    if isinstance(place, Skip):
+        return place
+    if not may_ask(rulebook, place.line.host):
+        return Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
+    return NotChecked(place)
+
+
+def _changed(surveyed: Survey, since: Since) -> Survey:
+    """Return the survey with the places alone that have a line which changed, and files that nobody could read."""
+    paths = {place.path for place in (*surveyed.places, *surveyed.unread)}
+    changed = since.changed(paths)
+    return replace(
+        surveyed,
+        places=tuple(each for each in surveyed.places if _is_changed(each, surveyed, changed)),
+        unread=tuple(each for each in surveyed.unread if changed.get(each.path)),
+    )
+
+
+def _is_changed(
+    place: Occurrence | Unsupported, surveyed: Survey, changed: Mapping[FilePath, tuple[range, ...]]
+) -> bool:
+    ranges = changed.get(place.path, ())
+    if isinstance(place, Unsupported):
+        return bool(ranges) and (place.reason in WHOLE_FILE or any(place.line_number in each for each in ranges))
+    return bool(ranges) and any(number in each for number in _lines(place, surveyed) for each in ranges)
+
+
+def _lines(place: Occurrence, surveyed: Survey) -> set[int]:
+    """Return the lines of a place: where it is written, where its tag and digest stand, and what it is part of."""
+    numbers = {place.line_number, *place.also_lines}
+    content = surveyed.readings_of(place.path)[0].file.content
+    for slot in (place.digest, place.tag):
+        if isinstance(slot, Slot):
+            first = content.count(b"\n", 0, slot.span.start) + 1
+            numbers.update(range(first, first + content.count(b"\n", slot.span.start, slot.span.end) + 1))
+    return numbers
