@@ -28,9 +28,11 @@ _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 _DIFF = (
     *("--unified=0", "--inter-hunk-context=0", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--no-renames"),
     *("--text", "--no-textconv", "--no-ext-diff", "--no-color", "-O/dev/null"),
-    *("--submodule=short", "--ignore-submodules=dirty"),
 )
 """The lines of every file, whatever its attributes and the repository's config say of how to show it."""
+_ENCODING = "working-tree-encoding"
+_NO_ENCODING = frozenset({b"unspecified", b"unset"})
+"""In a wrong encoding lines are others: https://git-scm.com/docs/gitattributes#_working_tree_encoding."""
 _COMMIT = re.compile(r"[0-9a-f]{40,64}", re.ASCII)
 _NO_CHECKOUT = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
 """What git says where nothing is a checkout; a `.git` file that leads nowhere is none of these."""
@@ -227,30 +229,23 @@ class SinceRevision:
 
     def changed(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
         """Return the lines of each file that changed. Raises TreeError."""
-        tracked = self._tracked()
-        changed: dict[FilePath, tuple[range, ...]] = {
-            path: (EVERY_LINE,) for path in paths if not any(each in tracked for each in _and_around(path))
-        }
-        others = [path for path in paths if path not in changed]
-        asked = {path: next(each for each in _and_around(path) if each in tracked) for path in others}
-        lines = self._lines(sorted(set(asked.values())))
-        for path, holder in asked.items():
-            if holder in lines:  # a submodule that is at another commit has changed as a whole
-                changed[path] = lines[holder] if holder == path else (EVERY_LINE,)
+        whole = self._incomparable(paths)
+        changed: dict[FilePath, tuple[range, ...]] = dict.fromkeys(whole, (EVERY_LINE,))
+        others = sorted(set(paths) - whole)
+        environment = {"GIT_LITERAL_PATHSPECS": "1", **self._without_filters()} if others else {}
+        for first in range(0, len(others), MAX_PATHS):
+            batch = others[first : first + MAX_PATHS]
+            patch = self._ask("diff", *_DIFF, self.commit, "--", *batch, environment=environment)
+            changed |= {FilePath(os.fsdecode(path)): lines for path, lines in changed_lines(patch).items()}
         return changed
 
-    def _tracked(self) -> set[str]:
-        """Return the files and the submodules of the checkout."""
-        return {os.fsdecode(path) for path in self._ask("ls-files", "-z", "--cached").split(b"\0") if path}
-
-    def _lines(self, paths: Sequence[str]) -> Mapping[str, tuple[range, ...]]:
-        lines: dict[str, tuple[range, ...]] = {}
-        environment = {"GIT_LITERAL_PATHSPECS": "1", **self._without_filters()} if paths else {}
-        for first in range(0, len(paths), MAX_PATHS):
-            batch = paths[first : first + MAX_PATHS]
-            patch = self._ask("diff", *_DIFF, self.commit, "--", *batch, environment=environment)
-            lines |= {os.fsdecode(path): ranges for path, ranges in changed_lines(patch).items()}
-        return lines
+    def _incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
+        """Return the files that git does not track, and those that it would compare in another encoding than theirs."""
+        tracked = {os.fsdecode(path) for path in self._ask("ls-files", "-z", "--cached").split(b"\0")}
+        asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        said = self._ask("check-attr", "-z", "--stdin", _ENCODING, stdin=asked).split(b"\0")
+        values = dict(zip(said[0::3], said[2::3], strict=False))  # path, attribute, value
+        return {path for path in paths if path not in tracked or values.get(os.fsencode(path)) not in _NO_ENCODING}
 
     def _without_filters(self) -> Mapping[str, str]:
         """Return an environment in which git runs no filter of anybody's config over the files that it compares."""
@@ -262,25 +257,21 @@ class SinceRevision:
             environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         return environment
 
-    def _ask(self, *arguments: str, environment: Mapping[str, str] | None = None) -> bytes:
-        found = _git(self.root, *arguments, environment=environment)
+    def _ask(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
+        found = _git(self.root, *arguments, environment=environment, stdin=stdin)
         if found is None or found.status:
             why = found.errors if found is not None else "git is gone"
             raise TreeError(f"what changed in {self.root} since {self.revision} could not be found out: {why}")
         return found.output
 
 
-def _and_around(path: str) -> Iterator[str]:
-    """Yield a path and the folders that it is in: a checkout knows a submodule as one thing."""
-    while path:
-        yield path
-        path = path.rpartition("/")[0]
-
-
-def _git(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> process.Completed | None:
+def _git(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b""
+) -> process.Completed | None:
     """Run git in `folder`, whatever its status means; None where there is no git. Raises TreeError."""
+    given = {**_GIT_ENVIRONMENT, **(environment or {})}
     try:
-        return process.run([*_GIT, *arguments], cwd=folder, environment={**_GIT_ENVIRONMENT, **(environment or {})})
+        return process.run([*_GIT, *arguments], cwd=folder, environment=given, stdin=stdin)
     except ProcessError as error:
         if error.missing:
             return None

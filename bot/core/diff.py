@@ -51,9 +51,8 @@ def _path(line: bytes) -> bytes:
 
     Git quotes what would be hard to read, and puts a tab behind a path with a space.
     """
-    said = line[4:]
-    is_quoted = said.startswith(b'"')
-    path = _ESCAPE.sub(_unescaped, said[1:-1]) if is_quoted else said.removesuffix(b"\t")
+    said = line[4:].removesuffix(b"\t")
+    path = _ESCAPE.sub(_unescaped, said[1:-1]) if said.startswith(b'"') else said
     return path if path == _NOWHERE else path[2:]
 
 
