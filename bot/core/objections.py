@@ -33,7 +33,7 @@ def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: 
         yield from _unpinned(decision, fix)
     if isinstance(decision, Skip):
         return
-    cause = _cause(decision)
+    cause = cause_of(decision)
     if cause is Cause.GONE:
         yield Objection(Fault.GONE, f"{named(reference)} is gone from its registry; {_way_out(decision, fix)}")
     if cause is Cause.WITHDRAWN:
@@ -41,6 +41,15 @@ def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: 
     end = _end(decision, known, today)
     if end:
         yield Objection(Fault.POLICY, f"{named(reference)} is past its end of life: {end}")
+
+
+def cause_of(decision: Decision) -> Cause | None:
+    """Return why a place is to move, also where a gate refuses it; None where it is not."""
+    match decision:
+        case Update(cause=cause) | Refused(update=Update(cause=cause)):
+            return cause
+        case _:
+            return None
 
 
 def stale(update: Update, built: datetime, max_age: timedelta, now: datetime, fix: str) -> Objection | None:
@@ -75,14 +84,6 @@ def _unpinned(decision: Decision, fix: str) -> Iterator[Objection]:
             yield Objection(Fault.UNPINNED, f"{name} has neither tag nor digest; write the tag that it shall follow")
         case _:
             pass  # it is left alone, or what it would be pinned to is not taken
-
-
-def _cause(decision: Decision) -> Cause | None:
-    match decision:
-        case Update(cause=cause) | Refused(update=Update(cause=cause)):
-            return cause
-        case _:
-            return None
 
 
 def _way_out(decision: Decision, fix: str) -> str:

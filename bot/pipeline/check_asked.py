@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from bot.core.objections import named, not_verified, objections, stale
+from bot.core.objections import cause_of, named, not_verified, objections, stale
 from bot.core.transition import DEFAULT_PLATFORM, transition_of
 from bot.core.trust import spoken, trust_for
 from bot.core.verdict import verdict
@@ -85,9 +85,14 @@ def _known(evidence: Mapping[Transition, Evidence]) -> Iterator[tuple[_Image, Si
 
 
 def _must_be_signed(decision: Decision, resolutions: Mapping[Line, Resolution]) -> _Image | None:
-    """Return the image of a place that a rule wants signed: the one in the file, else what its tag points to."""
+    """Return the image of a place that a rule wants signed: the one in the file, else what its tag points to.
+
+    Of what is gone nobody can say who signed it, and nobody can use it.
+    """
     selected = selected_of(decision)
     if isinstance(decision, Skip) or selected is None or not selected.policy.require_signature:
+        return None
+    if cause_of(decision) is Cause.GONE:
         return None
     resolution = resolutions.get(selected.line)
     pointed_to = resolution.digest if isinstance(resolution, Resolved) else None

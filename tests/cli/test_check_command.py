@@ -211,6 +211,11 @@ def test_a_place_without_a_digest_is_held_to_what_its_tag_points_to(check, loopb
     ]
 
 
+def test_of_an_image_that_is_gone_nobody_is_asked_who_signed_it(check, loopback, signing):
+    loopback.move("python", "3.12", "new")
+    assert found(check({"Dockerfile": PINNED}, "--config", signing())[1]) == [("Dockerfile", 1, "gone")]
+
+
 def test_no_signature_is_asked_for_twice(check, loopback, signing):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
