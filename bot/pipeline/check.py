@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -85,30 +87,35 @@ def _decision(place: Selected | Skip, rulebook: Rulebook) -> Decision:
 
 def _changed(surveyed: Survey, since: Since) -> Survey:
     """Return the survey with the places alone that have a line which changed, and files that nobody could read."""
-    paths = {place.path for place in (*surveyed.places, *surveyed.unread)}
-    changed = since.changed(paths)
+    changed = since.changed({place.path for place in (*surveyed.places, *surveyed.unread)})
+    ends = {path: _line_ends(surveyed, path) for path, lines in changed.items() if lines}
+
+    def is_changed(place: Occurrence | Unsupported) -> bool:
+        if place.path not in ends:
+            return False
+        if isinstance(place, Unsupported):
+            is_whole, numbers = place.reason in WHOLE_FILE, {place.line_number}
+        else:
+            is_whole, numbers = False, _lines(place, ends[place.path])
+        return is_whole or any(number in lines for number in numbers for lines in changed[place.path])
+
     return replace(
         surveyed,
-        places=tuple(each for each in surveyed.places if _is_changed(each, surveyed, changed)),
-        unread=tuple(each for each in surveyed.unread if changed.get(each.path)),
+        places=tuple(filter(is_changed, surveyed.places)),
+        unread=tuple(filter(is_changed, surveyed.unread)),
     )
 
 
-def _is_changed(
-    place: Occurrence | Unsupported, surveyed: Survey, changed: Mapping[FilePath, tuple[range, ...]]
-) -> bool:
-    ranges = changed.get(place.path, ())
-    if isinstance(place, Unsupported):
-        return bool(ranges) and (place.reason in WHOLE_FILE or any(place.line_number in each for each in ranges))
-    return bool(ranges) and any(number in each for number in _lines(place, surveyed) for each in ranges)
+def _line_ends(surveyed: Survey, path: FilePath) -> Sequence[int]:
+    """Return the bytes that end the lines of a file; none of one that nobody read."""
+    readings = surveyed.readings_of(path)
+    return [found.start() for found in re.finditer(rb"\n", readings[0].file.content)] if readings else []
 
 
-def _lines(place: Occurrence, surveyed: Survey) -> set[int]:
+def _lines(place: Occurrence, ends: Sequence[int]) -> set[int]:
     """Return the lines of a place: where it is written, where its tag and digest stand, and what it is part of."""
     numbers = {place.line_number, *place.also_lines}
-    content = surveyed.readings_of(place.path)[0].file.content
     for slot in (place.digest, place.tag):
         if isinstance(slot, Slot):
-            first = content.count(b"\n", 0, slot.span.start) + 1
-            numbers.update(range(first, first + content.count(b"\n", slot.span.start, slot.span.end) + 1))
+            numbers.update(range(bisect_left(ends, slot.span.start) + 1, bisect_left(ends, slot.span.end) + 2))
     return numbers
