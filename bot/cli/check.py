@@ -20,7 +20,7 @@ from bot.model.vocabulary import ExitCode
 from bot.pipeline.check import Terms, check
 from bot.worktree import SinceRevision, WorkTree
 
-CHECK_FORMATS = ("text", "json", "sarif", "junit")
+CHECK_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality")
 
 
 def _read_age(_context: click.Context, _option: click.Parameter, said: str | None) -> timedelta | None:
@@ -96,5 +96,13 @@ def _rendered(report: CheckReport, output_format: str) -> str:
             from bot.reports.check_junit import check_junit
 
             return check_junit(report)
+        case "github":
+            from bot.reports.check_annotations import check_annotations
+
+            return check_annotations(report)
+        case "codequality":
+            from bot.reports.check_quality import check_quality
+
+            return check_quality(report)
         case _:
             raise ValueError(output_format)

@@ -20,7 +20,7 @@ from bot.model.decision import (
 )
 from bot.model.reference import ImageReference
 from bot.model.rules import EndOfLife
-from bot.model.vocabulary import Fault, Reason
+from bot.model.vocabulary import Breach, Fault, Reason
 
 
 def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: date) -> Iterator[Objection]:
@@ -37,10 +37,11 @@ def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: 
     if cause is Cause.GONE:
         yield Objection(Fault.GONE, f"{named(reference)} is gone from its registry; {_way_out(decision, fix)}")
     if cause is Cause.WITHDRAWN:
-        yield Objection(Fault.POLICY, f"{named(reference)} was taken back by its publisher; {_way_out(decision, fix)}")
+        message = f"{named(reference)} was taken back by its publisher; {_way_out(decision, fix)}"
+        yield Objection(Fault.POLICY, message, Breach.TAKEN_BACK)
     end = _end(decision, known, today)
     if end:
-        yield Objection(Fault.POLICY, f"{named(reference)} is past its end of life: {end}")
+        yield Objection(Fault.POLICY, f"{named(reference)} is past its end of life: {end}", Breach.END_OF_LIFE)
 
 
 def cause_of(decision: Decision) -> Cause | None:
@@ -65,7 +66,8 @@ def stale(update: Update, built: datetime, max_age: timedelta, now: datetime, fi
 def not_verified(reference: ImageReference, why: str) -> Objection:
     """Return that the image of a place is not verified though a rule requires a signature."""
     whose = "" if reference.digest is not None else "what its tag points to "
-    return Objection(Fault.POLICY, f"{named(reference)}: {whose}is not verified, as a rule requires: {why}")
+    message = f"{named(reference)}: {whose}is not verified, as a rule requires: {why}"
+    return Objection(Fault.POLICY, message, Breach.SIGNATURE)
 
 
 def named(reference: ImageReference) -> str:

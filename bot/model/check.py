@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
     from bot.model.report import Failed, Verdict
     from bot.model.source import Unsupported
-    from bot.model.vocabulary import Fault
+    from bot.model.vocabulary import Breach, Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,13 @@ class Objection:
     fault: Fault
     message: str
     """About its image and what to do, on the way to a sentence: `python:3.12 has no digest; … pins it`."""
+    breach: Breach | None = None
+    """Of POLICY: the rule that is broken."""
+
+    @property
+    def word(self) -> str:
+        """The name of what is broken, for tools: `gone`, `policy/signature`."""
+        return f"{self.fault}/{self.breach}" if self.breach is not None else self.fault.value
 
 
 @dataclass(frozen=True, slots=True)

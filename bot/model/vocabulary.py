@@ -310,10 +310,29 @@ class Fault(StrEnum):
 _FAULTS: dict[Fault, str] = {
     Fault.UNPINNED: "It has no digest, and the policy says to pin it; or it has neither digest nor tag.",
     Fault.GONE: "The registry no longer has the image that the file names by its digest.",
-    Fault.POLICY: "The image in the file is past its end of life, was taken back by its publisher, or is not signed by "
-    "anybody who is trusted where a rule requires it.",
+    Fault.POLICY: "The image in the file breaks a rule.",
     Fault.STALE: "There is a newer digest that may be taken, and the image in the file was built longer ago than "
     "`--max-age` allows.",
+}
+
+
+class Breach(StrEnum):
+    """Which rule an image breaks."""
+
+    END_OF_LIFE = "end-of-life"
+    TAKEN_BACK = "taken-back"
+    SIGNATURE = "signature"
+
+    @property
+    def sentence(self) -> str:
+        """The same in a sentence, for people."""
+        return _BREACHES[self]
+
+
+_BREACHES: dict[Breach, str] = {
+    Breach.END_OF_LIFE: "It is past its end of life.",
+    Breach.TAKEN_BACK: "Its publisher took it back: the tag went back from it.",
+    Breach.SIGNATURE: "A rule requires a signature, and nobody who is trusted is known to have signed it.",
 }
 
 

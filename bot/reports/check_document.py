@@ -30,6 +30,7 @@ def _finding(place: CheckedPlace, objection: Objection) -> dict[str, JsonValue]:
     where = place.verdict.occurrence
     return {
         "finding": objection.fault.value,
+        "reason": objection.breach.value if objection.breach is not None else None,
         "path": where.path,
         "line": where.line_number,
         "locator": where.locator,

@@ -41,7 +41,7 @@ def _case(place: CheckedPlace) -> ET.Element:
     case.attrib |= {"file": _text(where.path), "line": str(where.line_number)}
     if place.objections:
         messages = [_text(f"{each.fault}: {each.message}") for each in place.objections]
-        kind = ", ".join(dict.fromkeys(each.fault.value for each in place.objections))
+        kind = ", ".join(each.word for each in place.objections)
         failure = ET.SubElement(case, "failure", {"message": "; ".join(messages), "type": kind})
         failure.text = "\n".join(f"{_text(where.path)}:{where.line_number}: {each}" for each in messages)
     elif verdict.status is Status.SKIPPED:

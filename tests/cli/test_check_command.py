@@ -16,6 +16,7 @@ from support.sarif import read_sarif
 from support.values import digest
 from support.worlds import build, write_tree
 
+from bot.cli.check import CHECK_FORMATS
 from bot.demo.images import Package, debian_root, image, index, layer
 
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
@@ -143,7 +144,7 @@ def test_a_line_that_is_over_is_found_whether_it_still_moves_or_not(check, confi
     path = config("end_of_life: ends.yaml\n")
     code, document = check({"Dockerfile": f"FROM python:3.7@{held}\n"}, "--config", path)
     (finding,) = document["findings"]
-    assert (code, finding["finding"]) == (4, "policy")
+    assert (code, finding["finding"], finding["reason"]) == (4, "policy", "end-of-life")
     assert "past its end of life: it is over since 2023-06-27; `3.12` comes after it" in finding["message"]
 
 
@@ -157,6 +158,7 @@ def test_an_image_that_its_publisher_took_back_is_found(check, config, loopback,
     loopback.move("python", "3.12", "good")
     code, document = check(files, "--config", path)
     assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
+    assert document["findings"][0]["reason"] == "taken-back"
     assert "was taken back by its publisher" in document["findings"][0]["message"]
 
 
@@ -197,6 +199,7 @@ def test_an_image_that_nobody_is_trusted_to_sign_is_found(check, loopback, signi
     held = loopback.move("python", "3.12", "old")
     code, document = check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", signing("docker.io/library/redis"))
     assert code == 4
+    assert document["findings"][0]["reason"] == "signature"
     assert "no entry of `trust` is about this image" in document["findings"][0]["message"]
 
 
@@ -315,7 +318,7 @@ def test_every_format_is_written_from_one_check(tmp_path, basebump):
     folder = write_tree(
         tmp_path / "tree", {"Dockerfile": f"FROM python:3.12\n{PINNED}# basebump: ignore\nFROM redis:7\n"}
     )
-    exports = [word for each in ("text", "sarif", "junit") for word in ("--export", f"{each}={tmp_path / each}")]
+    exports = [word for each in CHECK_FORMATS for word in ("--export", f"{each}={tmp_path / each}")]
     code, out, _ = basebump("check", folder, "--offline", "--format", "json", *exports)
     assert code == 4
     assert found(json.loads(out)) == [("Dockerfile", 1, "unpinned")]
@@ -327,12 +330,19 @@ def test_every_format_is_written_from_one_check(tmp_path, basebump):
     assert outcomes == [["failure"], [], ["skipped"]]
     assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
     assert (tmp_path / "text").read_text().startswith("Dockerfile:1: unpinned: ")
+    assert (tmp_path / "json").read_text() == out
+    annotation, counted = (tmp_path / "github").read_text().splitlines()
+    assert annotation.startswith("::error file=Dockerfile,line=1,title=basebump%3A unpinned::python:3.12 has no digest")
+    assert counted == "1 finding in 3 image references: 1 unpinned."
+    (issue,) = json.loads((tmp_path / "codequality").read_text())
+    assert (issue["check_name"], issue["severity"]) == ("basebump/unpinned", "major")
+    assert issue["location"] == {"path": "Dockerfile", "lines": {"begin": 1}}
 
 
 def test_a_format_of_another_command_is_wrong_usage(tmp_path, basebump):
     code, _, err = basebump("check", tmp_path, "--offline", "--export", f"markdown={tmp_path / 'x'}")
     assert code == 2
-    assert "with one of text, json, sarif, junit" in err
+    assert "with one of text, json, sarif, junit, github, codequality" in err
 
 
 # ---- how it ends -------------------------------------------------------------------------------------------------
@@ -373,6 +383,7 @@ HEAVY = {
     *("bot.pipeline.judge", "bot.pipeline.check_asked", "bot.pipeline.edit", "bot.settings", "bot.registries"),
     *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3", "yaml"),
     *("xml.etree", "bot.reports.check_document", "bot.reports.check_sarif", "bot.reports.check_junit"),
+    *("bot.reports.check_annotations", "bot.reports.check_quality"),
 }
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from support.parts import ROOT
 from support.values import finding, scan
 
+from bot.cli.check import CHECK_FORMATS
 from bot.cli.outputs import FORMATS
 from bot.core.compare import compare
 from bot.formats._syntax.places import Place
@@ -82,6 +83,7 @@ def test_the_page_has_the_keys_of_check():
     assert f"`{{{', '.join(document['notes'][0])}}}`" in PAGE
     words = re.search(r"^\| `finding` \| (.*?):", PAGE, re.MULTILINE)[1]
     assert re.findall(r"`(\w+)`", words) == [fault.value for fault in Fault]
+    assert ["text", "json", *keys_under("### A check in other formats")] == list(CHECK_FORMATS)
 
 
 def test_the_page_has_every_format_every_kind_of_line_and_every_level():

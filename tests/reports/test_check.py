@@ -14,9 +14,11 @@ from support.sarif import read_sarif
 
 from bot.model.check import CheckedPlace, CheckReport, Objection
 from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import REASONS, Fault, Reason, Status
+from bot.model.vocabulary import REASONS, Breach, Fault, Reason, Status
+from bot.reports.check_annotations import check_annotations
 from bot.reports.check_document import check_document
 from bot.reports.check_junit import check_junit
+from bot.reports.check_quality import check_quality
 from bot.reports.check_sarif import check_sarif
 from bot.reports.check_text import check_text
 
@@ -76,10 +78,33 @@ def test_every_fault_is_a_rule_of_sarif_and_a_note_is_none():
     assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 5))]
 
 
-def test_two_rules_at_one_place_are_two_results_that_are_told_apart():
-    (run,) = read_sarif(check_sarif(report(place(Fault.POLICY, Fault.STALE))))
-    one, other = (each["partialFingerprints"] for each in run["results"])
-    assert one != other
+def test_rules_that_one_place_breaks_are_told_apart():
+    broken = tuple(Objection(Fault.POLICY, "a message", breach) for breach in Breach)
+    found = report(CheckedPlace(verdict(Status.UP_TO_DATE), broken))
+    (run,) = read_sarif(check_sarif(found))
+    assert [each["ruleId"] for each in run["results"]] == [f"policy/{breach}" for breach in Breach]
+    titles = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
+    assert titles == {f"policy/{breach}": breach.sentence for breach in Breach}
+    assert len({each["partialFingerprints"]["basebump/v1"] for each in run["results"]}) == len(Breach)
+    issues = json.loads(check_quality(found))
+    assert len({each["fingerprint"] for each in issues}) == len(Breach)
+    assert [each["check_name"] for each in issues] == [f"basebump/policy/{breach}" for breach in Breach]
+
+
+def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_rest():
+    text = check_annotations(report(place(Fault.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()]))
+    assert text.splitlines() == [
+        "::error file=a%2Cb%3Ac/100%25,line=1,title=basebump%3A gone::a message",
+        "::notice file=a%2Cb%3Ac/100%25,line=1,title=basebump::a note",
+        "::error title=basebump%3A resolve::docker.io: no answer",
+        "1 finding in 1 image reference: 1 gone.",
+    ]
+
+
+def test_places_that_share_a_line_are_annotated_once():
+    found = report(place(Fault.GONE, locator="a"), place(Fault.GONE, locator="b"))
+    assert check_annotations(found).count("::error") == 1
+    assert len(json.loads(check_quality(found))) == 2
 
 
 def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
@@ -122,10 +147,15 @@ def test_any_text_leaves_every_document_whole(text):
     assert len(json.loads(check_sarif(found))["runs"][0]["results"]) == 2
     lines = check_text(found).split("\n")
     assert lines[4] == ""
+    annotations = check_annotations(found).split("\n")
+    assert [re.match(r"::[a-z]+ |2 findings", each)[0] for each in annotations] == [
+        *("::error ", "::error ", "::notice ", "::notice ", "::error ", "2 findings")
+    ]
+    assert [each["severity"] for each in json.loads(check_quality(found))] == ["critical", "minor"]
     assert lines[5].startswith("2 findings in 2 image references on lines that changed since ")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", "\n".join(lines))
 
 
-@pytest.mark.parametrize("write", [check_text, check_junit], ids=lambda write: write.__name__)
+@pytest.mark.parametrize("write", [check_text, check_junit, check_annotations], ids=lambda write: write.__name__)
 def test_a_long_text_from_outside_does_not_flood_a_log(write):
     assert len(write(hostile("x" * 100_000))) < 20_000
