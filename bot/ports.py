@@ -86,6 +86,19 @@ class Tree(Protocol):
         ...
 
 
+class Since(Protocol):
+    """Knows what changed in a tree since one of its revisions."""
+
+    @property
+    def revision(self) -> str:
+        """The revision, as it was named."""
+        ...
+
+    def changed(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
+        """Return the lines of each file that changed, from 1; files without any may be left out. Raises TreeError."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class GitRepository:
     """One git repository that a run looks at."""

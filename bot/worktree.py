@@ -1,25 +1,39 @@
-"""The working tree of a checkout, or any folder: what `scan` reads and `scan --write` writes."""
+"""The working tree of a checkout, or any folder: what `scan` reads and writes, and what changed in it."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot import process
+from bot.core.diff import EVERY_LINE, changed_lines
 from bot.core.distrust import explain_distrust
-from bot.model.errors import ProcessError, TreeError
+from bot.model.errors import ProcessError, TreeError, UsageError
 from bot.model.source import FilePath
 from bot.ports import Entry
 
 MAX_CHECKOUTS = 1_000
 """In one folder, each in the other or beside it. One costs a git process of some milliseconds; this many, seconds."""
+MAX_PATHS = 200
+"""Of one question to git: Linux takes two megabytes of arguments, and a path has four thousand bytes at most."""
 
-_GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}  # we read its complaints
+_GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+"""We read its complaints, and it asks nobody."""
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 """A repository's own config must not make git start a program."""
+_DIFF = (
+    *("--unified=0", "--inter-hunk-context=0", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--no-renames"),
+    *("--text", "--no-textconv", "--no-ext-diff", "--no-color", "-O/dev/null"),
+)
+"""The lines of every file, whatever its attributes and the repository's config say of how to show it."""
+_ENCODING = "working-tree-encoding"
+_NO_ENCODING = frozenset({b"unspecified", b"unset"})
+"""In a wrong encoding lines are others: https://git-scm.com/docs/gitattributes#_working_tree_encoding."""
+_COMMIT = re.compile(r"[0-9a-f]{40,64}", re.ASCII)
 _NO_CHECKOUT = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
 """What git says where nothing is a checkout; a `.git` file that leads nowhere is none of these."""
 _CLOSED = re.compile(r"could not open directory '(.+?)/?': (.+)")
@@ -168,12 +182,7 @@ class WorkTree:
 
     def _ask_git(self, folder: str, *arguments: str) -> process.Completed | None:
         """Run git in `folder`, whatever its status means; None where there is no git. Raises TreeError."""
-        try:
-            return process.run([*_GIT, *arguments], cwd=self._root / folder, environment=_GIT_ENVIRONMENT)
-        except ProcessError as error:
-            if error.missing:
-                return None
-            raise TreeError(f"{self._root / folder} could not be listed: {error}") from error
+        return _git(self._root / folder, *arguments)
 
     def _walked(self, folder: str) -> Iterator[str]:
         """Yield the files below `folder`, and the checkouts inside of it, which end with a slash."""
@@ -190,6 +199,83 @@ class WorkTree:
     def _miss_unwalked(self, error: OSError) -> None:
         folder = Path(error.filename or self._root)
         self._miss(folder.relative_to(self._root).as_posix(), _unlistable(folder, error.strerror))
+
+
+@dataclass(frozen=True, slots=True)
+class SinceRevision:
+    """What changed in a checkout since a commit; what git does not track counts as changed."""
+
+    root: Path
+    revision: str
+    commit: str
+    """The revision's."""
+
+    @classmethod
+    def of(cls, root: Path, revision: str) -> SinceRevision:
+        """Raises UsageError where there is no such revision, and TreeError where git cannot be asked."""
+        if not revision or revision.startswith("-"):
+            raise UsageError(f"{revision!r} is no revision: name a commit, a branch or a tag")
+        found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        if found is None:
+            raise UsageError("--since needs git, which is not installed here")
+        if found.status and any(words in found.errors for words in _NO_CHECKOUT):
+            raise UsageError(f"--since needs a git checkout, and {root} is none")
+        if found.status and (distrust := explain_distrust(found.errors)):
+            raise TreeError(distrust)
+        commit = found.output.decode(errors="replace").strip()
+        if found.status or not _COMMIT.fullmatch(commit):
+            raise UsageError(f"{revision!r} is no revision of {root}; in a shallow clone it has to be fetched first")
+        return cls(root, revision, commit)
+
+    def changed(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
+        """Return the lines of each file that changed. Raises TreeError."""
+        whole = self._incomparable(paths)
+        changed: dict[FilePath, tuple[range, ...]] = dict.fromkeys(whole, (EVERY_LINE,))
+        others = sorted(set(paths) - whole)
+        environment = {"GIT_LITERAL_PATHSPECS": "1", **self._without_filters()} if others else {}
+        for first in range(0, len(others), MAX_PATHS):
+            batch = others[first : first + MAX_PATHS]
+            patch = self._ask("diff", *_DIFF, self.commit, "--", *batch, environment=environment)
+            changed |= {FilePath(os.fsdecode(path)): lines for path, lines in changed_lines(patch).items()}
+        return changed
+
+    def _incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
+        """Return the files that git does not track, and those that it would compare in another encoding than theirs."""
+        tracked = {os.fsdecode(path) for path in self._ask("ls-files", "-z", "--cached").split(b"\0")}
+        asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        said = self._ask("check-attr", "-z", "--stdin", _ENCODING, stdin=asked).split(b"\0")
+        values = dict(zip(said[0::3], said[2::3], strict=False))  # path, attribute, value
+        return {path for path in paths if path not in tracked or values.get(os.fsencode(path)) not in _NO_ENCODING}
+
+    def _without_filters(self) -> Mapping[str, str]:
+        """Return an environment in which git runs no filter of anybody's config over the files that it compares."""
+        found = _git(self.root, "config", "--null", "--name-only", "--get-regexp", r"^filter\.")
+        keys = sorted({os.fsdecode(key) for key in found.output.split(b"\0") if key} if found is not None else ())
+        environment = {"GIT_CONFIG_COUNT": str(len(keys))}
+        for number, key in enumerate(keys):
+            value = "false" if key.endswith(".required") else ""
+            environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return environment
+
+    def _ask(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
+        found = _git(self.root, *arguments, environment=environment, stdin=stdin)
+        if found is None or found.status:
+            why = found.errors if found is not None else "git is gone"
+            raise TreeError(f"what changed in {self.root} since {self.revision} could not be found out: {why}")
+        return found.output
+
+
+def _git(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b""
+) -> process.Completed | None:
+    """Run git in `folder`, whatever its status means; None where there is no git. Raises TreeError."""
+    given = {**_GIT_ENVIRONMENT, **(environment or {})}
+    try:
+        return process.run([*_GIT, *arguments], cwd=folder, environment=given, stdin=stdin)
+    except ProcessError as error:
+        if error.missing:
+            return None
+        raise TreeError(f"{folder} could not be listed: {error}") from error
 
 
 def _unlistable(folder: Path, why: str | None) -> TreeError:

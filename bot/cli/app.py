@@ -14,6 +14,7 @@ from bot.model.vocabulary import ExitCode
 
 _COMMANDS = {
     "scan": "bot.cli.scan",
+    "check": "bot.cli.check",
     "run": "bot.cli.run",
     "resolve": "bot.cli.resolve",
     "compare": "bot.cli.compare",
@@ -53,7 +54,7 @@ def basebump() -> None:
     """Keep every base image of a fleet on the newest patched digest.
 
     The result goes to stdout, the talk to stderr. Exit codes: 0 done, whatever was found; 1 something could not be
-    done, and the result says what; 2 wrong usage or config; 3 a bug; 130 interrupted.
+    done, and the result says what; 2 wrong usage or config; 3 a bug; 4 `check` found something; 130 interrupted.
     """
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bot.cli.outputs import parse_exports
+from bot.cli.outputs import export_parser
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -31,11 +31,13 @@ def output_format(*formats: str) -> Callable[[Function], Function]:
     )
 
 
-exports = click.option(
-    "--export",
-    "exports",
-    metavar="FORMAT=FILE",
-    callback=parse_exports,
-    multiple=True,
-    help="Write the result to FILE as well, in any FORMAT that --format knows; may be repeated.",
-)
+def exports(*formats: str) -> Callable[[Function], Function]:
+    """Return the option that names files which the result is written to besides, in any of `formats`."""
+    return click.option(
+        "--export",
+        "exports",
+        metavar="FORMAT=FILE",
+        callback=export_parser(formats),
+        multiple=True,
+        help="Write the result to FILE as well, in any FORMAT that --format knows; may be repeated.",
+    )

@@ -11,9 +11,10 @@ import click
 from bot.model.report import RunReport
 
 FORMATS = ("text", "json", "sarif", "jsonl", "markdown")
+"""Those of `scan` and `run`."""
 
 Render = Callable[[str], str]
-"""Returns the report in one of FORMATS, without the end of its last line."""
+"""Returns the report in one of its formats, without the end of its last line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,24 @@ class Export:
     path: Path
 
 
-def parse_exports(_context: click.Context, _option: click.Parameter, said: tuple[str, ...]) -> tuple[Export, ...]:
-    """Read each `FORMAT=FILE`; whatever can be known to be wrong is wrong usage, before the run begins."""
-    exports = tuple(map(_parsed, said))
-    if len({export.path.resolve() for export in exports}) < len(exports):
-        raise click.BadParameter("two exports name one file")
-    return exports
+def export_parser(
+    formats: Sequence[str],
+) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[Export, ...]]:
+    """Return what reads each `FORMAT=FILE`; whatever can be known to be wrong is wrong usage, before the run begins."""
+
+    def parse(_context: click.Context, _option: click.Parameter, said: tuple[str, ...]) -> tuple[Export, ...]:
+        exports = tuple(_parsed(each, formats) for each in said)
+        if len({export.path.resolve() for export in exports}) < len(exports):
+            raise click.BadParameter("two exports name one file")
+        return exports
+
+    return parse
 
 
-def _parsed(said: str) -> Export:
+def _parsed(said: str, formats: Sequence[str]) -> Export:
     word, _, file = said.partition("=")
-    if word not in FORMATS or not file:
-        raise click.BadParameter(f"{said!r} is not FORMAT=FILE with one of {', '.join(FORMATS)}")
+    if word not in formats or not file:
+        raise click.BadParameter(f"{said!r} is not FORMAT=FILE with one of {', '.join(formats)}")
     if file == "-":
         raise click.BadParameter("stdout has what --format says: an export needs a file")
     path = Path(file)

@@ -39,7 +39,7 @@ from bot.reports.text import run_text
     help="Only the I-th of N parts of the repositories; `auto/N` and `auto` ask the environment of a CI.",
 )
 @options.output_format(*FORMATS)
-@options.exports
+@options.exports(*FORMATS)
 def command(
     config_file: Path,
     level: str,

@@ -24,7 +24,7 @@ from bot.worktree import WorkTree
 @click.argument("path", type=click.Path(path_type=Path))
 @options.config
 @options.output_format(*FORMATS)
-@options.exports
+@options.exports(*FORMATS)
 @click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
 @click.option("--write", is_flag=True, help="Write the proved edits into the files.")
 def command(

@@ -23,6 +23,14 @@ def reconcile(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
     return tuple(_settle(decision, wanted) for decision in decisions)
 
 
+def shares_with_others(decisions: Sequence[Decision]) -> frozenset[Occurrence]:
+    """Return the places whose bytes another place wants to keep, whatever a registry would say."""
+    kept = {_bytes_of(each.occurrence) for each in decisions if isinstance(each, Skip)} - {None}
+    return frozenset(
+        each.occurrence for each in decisions if not isinstance(each, Skip) and _bytes_of(each.occurrence) in kept
+    )
+
+
 def _settle(decision: Decision, wanted: dict[_Bytes, set[Digest | None]]) -> Decision:
     place = _bytes_of(decision.occurrence)
     if isinstance(decision, Update) and place is not None and len(wanted[place]) > 1:

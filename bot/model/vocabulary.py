@@ -242,6 +242,9 @@ UNSUPPORTED_REASONS: tuple[Reason, ...] = (
     Reason.TOO_DEEP,
 )
 
+WHOLE_FILE = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
+"""Reasons that say a file was not read as a whole, so that it may hold places nobody saw."""
+
 
 class Role(StrEnum):
     """What an image is to the repository that names it."""
@@ -288,6 +291,49 @@ class Stage(StrEnum):
     ASSESS = "assess"
     EDIT = "edit"
     PROPOSE = "propose"
+
+
+class Fault(StrEnum):
+    """What `check` finds at a place."""
+
+    UNPINNED = "unpinned"
+    GONE = "gone"
+    POLICY = "policy"
+    STALE = "stale"
+
+    @property
+    def sentence(self) -> str:
+        """The same in a sentence, for people."""
+        return _FAULTS[self]
+
+
+_FAULTS: dict[Fault, str] = {
+    Fault.UNPINNED: "It has no digest, and the policy says to pin it; or it has neither digest nor tag.",
+    Fault.GONE: "The registry no longer has the image that the file names by its digest.",
+    Fault.POLICY: "The image in the file breaks a rule.",
+    Fault.STALE: "There is a newer digest that may be taken, and the image in the file was built longer ago than "
+    "`--max-age` allows.",
+}
+
+
+class Breach(StrEnum):
+    """Which rule an image breaks."""
+
+    END_OF_LIFE = "end-of-life"
+    TAKEN_BACK = "taken-back"
+    SIGNATURE = "signature"
+
+    @property
+    def sentence(self) -> str:
+        """The same in a sentence, for people."""
+        return _BREACHES[self]
+
+
+_BREACHES: dict[Breach, str] = {
+    Breach.END_OF_LIFE: "It is past its end of life.",
+    Breach.TAKEN_BACK: "Its publisher took it back: the tag went back from it.",
+    Breach.SIGNATURE: "A rule requires a signature, and nobody who is trusted is known to have signed it.",
+}
 
 
 class ExitCode(IntEnum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.select import Home, select
 from bot.core.verdict import verdict
-from bot.model.decision import NotChecked, Selected, Update
+from bot.model.decision import Decision, NotChecked, Selected, Update
 from bot.model.policy import Rulebook
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.source import Change
@@ -17,7 +17,7 @@ from bot.pipeline.survey import Survey, survey
 from bot.ports import Clock, FileFormat, GitRepository, RulesReader, Tree
 
 if TYPE_CHECKING:  # what nobody is asked about costs no start
-    from bot.pipeline.judge import World
+    from bot.pipeline.judge import Judged, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ class Scanned:
     report: RunReport
     survey: Survey
     changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is to be done at places, on what evidence, and the changes of files that were proved."""
+
+    decisions: tuple[Decision, ...]
+    judged: Judged
+    changes: tuple[Change, ...]
 
 
 def scan(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook) -> Scanned:
@@ -60,17 +69,23 @@ def _selected(surveyed: Survey, world: Offline, rulebook: Rulebook) -> list[Verd
 
 def _asked(surveyed: Survey, root: str, world: World, rulebook: Rulebook) -> Scanned:
     """Ask the world what is newer, and prove the edits."""
+    decided = decide_all(surveyed, surveyed, world, rulebook)
+    verdicts = list(map(verdict, decided.decisions))
+    failures = (*surveyed.failed, *decided.judged.failed)
+    report = RunReport(Level.REPORT, (_of_tree(root, surveyed, verdicts),), dict(decided.judged.evidence), failures)
+    return Scanned(report, surveyed, decided.changes)
+
+
+def decide_all(surveyed: Survey, looked_at: Survey, world: World, rulebook: Rulebook) -> Decided:
+    """Return what is to be done at the places of `looked_at`, which are some of those of `surveyed`."""
     from bot.pipeline.edit import edit
     from bot.pipeline.judge import judge
 
-    judged = judge([surveyed], world, rulebook)
+    judged = judge([looked_at], world, rulebook)
     (decisions,) = judged.decisions
     edited = edit(surveyed, [each for each in decisions if isinstance(each, Update)])
     unproved = {skip.occurrence: skip for skip in edited.unproved}
-    verdicts = [verdict(unproved.get(each.occurrence, each)) for each in decisions]
-    failures = (*surveyed.failed, *judged.failed)
-    report = RunReport(Level.REPORT, (_of_tree(root, surveyed, verdicts),), dict(judged.evidence), failures)
-    return Scanned(report, surveyed, edited.changes)
+    return Decided(tuple(unproved.get(each.occurrence, each) for each in decisions), judged, edited.changes)
 
 
 def _of_tree(root: str, surveyed: Survey, verdicts: Sequence[Verdict]) -> RepositoryReport:

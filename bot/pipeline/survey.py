@@ -14,7 +14,7 @@ from bot.model.found import Places
 from bot.model.reference import ImageReference
 from bot.model.report import Failed
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import Reason, Stage
+from bot.model.vocabulary import WHOLE_FILE, Reason, Stage
 from bot.ports import Entry, FileFormat, GitRepository, RulesReader, Tree
 
 if TYPE_CHECKING:  # a start pays only for what it uses
@@ -29,9 +29,6 @@ OWN_FILES = tuple(map(FilePath, (".github/basebump.yaml", ".gitlab/basebump.yaml
 
 _TEXT = "text"
 """The format that knows nothing of what it reads."""
-
-WHOLE_FILE = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
-"""Reasons that say a file was not read as a whole, so that it may hold places nobody saw."""
 
 
 @dataclass(frozen=True, slots=True)

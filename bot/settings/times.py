@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
+from bot.core.durations import AGE, read_age
 from bot.settings.patterns import pattern_schema
 
 MAX_DURATION = timedelta(days=1)
@@ -18,10 +19,7 @@ NO_DAY = "is no date; write it as 2027-01-31"
 MAX_CRON = 200
 """Characters; real ones have thirty."""
 CRON_FIELDS = 5
-MAX_AGE = timedelta(days=365)
-"""An image that must be older has long been replaced."""
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
-_AGE = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -56,13 +54,7 @@ def _duration(value: object) -> object:
 
 
 def _age(value: object) -> object:
-    found = _AGE.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        raise ValueError("must be a whole number of hours or days, such as `12h` or `3d`")
-    age = timedelta(**{_UNITS[found[2]]: int(found[1])})
-    if age > MAX_AGE:
-        raise ValueError(f"must not be longer than {MAX_AGE.days}d")
-    return age
+    return read_age(value if isinstance(value, str) else "")
 
 
 def _day(value: object) -> object:
@@ -91,7 +83,7 @@ def _positive(value: timedelta) -> timedelta:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), pattern_schema("duration", _DURATION)]
-Age = Annotated[timedelta, BeforeValidator(_age), pattern_schema("age", _AGE)]
+Age = Annotated[timedelta, BeforeValidator(_age), pattern_schema("age", AGE)]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Cron = Annotated[str, AfterValidator(_cron)]

@@ -9,9 +9,11 @@ from dataclasses import replace
 from support.parts import ROOT
 from support.values import finding, scan
 
+from bot.cli.check import CHECK_FORMATS
 from bot.cli.outputs import FORMATS
 from bot.core.compare import compare
 from bot.formats._syntax.places import Place
+from bot.model.check import CheckedPlace, CheckReport, Objection
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Contents, ImageConfig, ImageContents, Package
 from bot.model.decision import Transition
@@ -21,7 +23,8 @@ from bot.model.reference import Digest, ImageReference, Line
 from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.signature import Scheme, Signed, Signer
 from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import Level, ProposalOutcome, Reason, Role, Stage, Status
+from bot.model.vocabulary import Fault, Level, ProposalOutcome, Reason, Role, Stage, Status
+from bot.reports.check_document import check_document
 from bot.reports.comparison_document import comparison_document
 from bot.reports.decisions import decision_lines
 from bot.reports.image import image_document
@@ -69,6 +72,18 @@ def test_the_page_has_the_keys_of_run():
     *always, evidence = proposal["images"][0]
     assert evidence == "evidence"
     assert f"`{{{', '.join(always)}}}`" in PAGE
+
+
+def test_the_page_has_the_keys_of_check():
+    place = report().repositories[0].verdicts[0]
+    checked = CheckedPlace(place, (Objection(Fault.UNPINNED, "a sentence"),), ("a note",))
+    document = json.loads(check_document(CheckReport(".", is_offline=False, since=None, places=(checked,))))
+    assert list(document) == keys_under("## `check`")
+    assert list(document["findings"][0]) == keys_under("### A finding of a check")
+    assert f"`{{{', '.join(document['notes'][0])}}}`" in PAGE
+    words = re.search(r"^\| `finding` \| (.*?):", PAGE, re.MULTILINE)[1]
+    assert re.findall(r"`(\w+)`", words) == [fault.value for fault in Fault]
+    assert ["text", "json", *keys_under("### A check in other formats")] == list(CHECK_FORMATS)
 
 
 def test_the_page_has_every_format_every_kind_of_line_and_every_level():

@@ -13,8 +13,7 @@ from support.case_formats import CASE_FORMATS
 from support.case_samples import SAMPLES
 
 from bot.model.source import Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import Reason
-from bot.pipeline.survey import WHOLE_FILE
+from bot.model.vocabulary import WHOLE_FILE, Reason
 
 WITHOUT_A_GATE = {"dependabot", "dockerfile", "env", "renovate", "text"}
 NO_YAML = {"bake", "devcontainer", "quadlet", "terraform"}

@@ -13,7 +13,7 @@ from bot.formats._syntax.kubernetes.gate import is_definition, may_hold_images, 
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, Unsupported
-from bot.pipeline.survey import WHOLE_FILE
+from bot.model.vocabulary import WHOLE_FILE
 
 PATH = FilePath("pod.yaml")
 POD = 'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "nginx:1.27"}]}\n'

@@ -11,7 +11,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from bot.model.evidence import Unscanned  # noqa: E402 - as a script it has to find the checkout first
-from bot.model.vocabulary import REASONS, UNSUPPORTED_REASONS, ProposalOutcome, Reason, Stage, Status  # noqa: E402
+from bot.model.vocabulary import REASONS, UNSUPPORTED_REASONS, Breach, Fault, ProposalOutcome, Reason, Stage, Status  # noqa: E402
 
 PAGE = ROOT / "docs" / "vocabulary.md"
 
@@ -64,6 +64,10 @@ def _lines() -> Iterator[str]:
         yield from _reasons(REASONS[status])
     yield from ("## What is not ours to touch", "", "Texts that hold no readable reference (`unsupported`).", "")
     yield from _reasons(UNSUPPORTED_REASONS)
+    yield from ("## What `check` finds", "")
+    yield from _table("finding", {fault.value: fault.sentence for fault in Fault})
+    yield from ("Which rule is broken (`policy`):", "")
+    yield from _table("reason", {breach.value: breach.sentence for breach in Breach})
     yield from ("## What became of a proposal", "")
     yield from _table("outcome", {outcome.value: _OUTCOMES[outcome] for outcome in ProposalOutcome})
     yield from ("## Why there are no numbers", "", "Each of these is unknown; none of them is zero.", "")

@@ -1,0 +1,108 @@
+"""`basebump check`: a gate for a repository's own CI."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import click
+
+from bot import wiring
+from bot.cli import options
+from bot.cli.outputs import Export, deliver
+from bot.cli.terminal import progress
+from bot.core.durations import read_age
+from bot.model.check import CheckReport
+from bot.model.errors import UsageError
+from bot.model.vocabulary import ExitCode
+from bot.pipeline.check import Terms, check
+from bot.worktree import SinceRevision, WorkTree
+
+CHECK_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality")
+
+
+def _read_age(_context: click.Context, _option: click.Parameter, said: str | None) -> timedelta | None:
+    try:
+        return read_age(said) if said is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@options.config
+@click.option("--offline", is_flag=True, help="Ask no registry, and look only for what is not pinned.")
+@click.option("--since", metavar="REV", help="Look only at lines that changed since this revision of git.")
+@click.option(
+    "--max-age",
+    metavar="AGE",
+    callback=_read_age,
+    help="Find images, too, that are older than this and have a newer digest: `30d`.",
+)
+@options.output_format(*CHECK_FORMATS)
+@options.exports(*CHECK_FORMATS)
+def command(
+    path: Path,
+    config_file: Path | None,
+    since: str | None,
+    max_age: timedelta | None,
+    output_format: str,
+    exports: tuple[Export, ...],
+    *,
+    offline: bool,
+) -> int:
+    """Find what must not stay in a folder, for a CI that is to fail then.
+
+    Ends with 4 where an image is not pinned, is gone, or breaks a rule of the policy. What the policy leaves alone is
+    no finding, nor is what is only out of date, unless --max-age says how old it may become.
+    """
+    if not path.is_dir():
+        raise UsageError(f"{path} is no folder: name the folder that holds the files")
+    if offline and max_age is not None:
+        raise UsageError("--max-age needs to ask registries: leave out --offline")
+    revision = SinceRevision.of(path, since) if since is not None else None
+    world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress())
+    terms = Terms(_fix(path, config_file), revision, max_age)
+    report = check(WorkTree(path), str(path), world, rulebook, terms)
+    is_whole = deliver(partial(_rendered, report), output_format, exports)
+    if report.failed or not is_whole:
+        return ExitCode.FAILED
+    return ExitCode.FOUND if any(report.findings) else ExitCode.DONE
+
+
+def _fix(path: Path, config_file: Path | None) -> str:
+    """Return the command that writes what can be written, under the same policy."""
+    config = ["--config", str(config_file)] if config_file is not None else []
+    return shlex.join(["basebump", "scan", str(path), *config, "--write"])
+
+
+def _rendered(report: CheckReport, output_format: str) -> str:
+    match output_format:
+        case "text":
+            from bot.reports.check_text import check_text
+
+            return check_text(report)
+        case "json":
+            from bot.reports.check_document import check_document
+
+            return check_document(report)
+        case "sarif":
+            from bot.reports.check_sarif import check_sarif
+
+            return check_sarif(report)
+        case "junit":
+            from bot.reports.check_junit import check_junit
+
+            return check_junit(report)
+        case "github":
+            from bot.reports.check_annotations import check_annotations
+
+            return check_annotations(report)
+        case "codequality":
+            from bot.reports.check_quality import check_quality
+
+            return check_quality(report)
+        case _:
+            raise ValueError(output_format)

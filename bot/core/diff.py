@@ -1,0 +1,63 @@
+"""Which lines of which files a patch made or changed: `git diff --unified=0`, read as bytes.
+
+https://git-scm.com/docs/diff-format#generate_patch_text_with_p
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+EVERY_LINE = range(1, 1 << 31)
+"""Of a file that is new."""
+
+_HUNK = re.compile(rb"@@ -[0-9]+(?:,([0-9]+))? \+([0-9]+)(?:,([0-9]+))? @@", re.ASCII)
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
+_NOWHERE = b"/dev/null"
+
+
+def changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
+    """Return, for each file that a patch names, the lines that are new in it, counted from 1.
+
+    A file that is gone is named with no lines. The patch has the prefixes `a/` and `b/`, and no context.
+    """
+    changed: dict[bytes, tuple[range, ...]] = {}
+    old = path = b""
+    lines = iter(patch.split(b"\n"))
+    for line in lines:
+        if line.startswith(b"--- "):
+            old = _path(line)
+        elif line.startswith(b"+++ "):
+            new = _path(line)
+            path = old if new == _NOWHERE else new
+            changed.setdefault(path, ())
+        elif hunk := _HUNK.match(line):
+            removed, start, added = (int(each) if each is not None else 1 for each in hunk.groups())
+            if added:
+                changed[path] = (*changed.get(path, ()), range(start, start + added))
+            _skip(lines, removed + added)
+    return changed
+
+
+def _skip(lines: Iterator[bytes], count: int) -> None:
+    """Pass over the lines of a hunk, which may look like anything; git's own remarks among them do not count."""
+    while count and (line := next(lines, None)) is not None:
+        count -= not line.startswith(b"\\")
+
+
+def _path(line: bytes) -> bytes:
+    """Return the path of a line that begins with `--- ` or `+++ `, without the prefix.
+
+    Git quotes what would be hard to read, and puts a tab behind a path with a space.
+    """
+    said = line[4:].removesuffix(b"\t")
+    path = _ESCAPE.sub(_unescaped, said[1:-1]) if said.startswith(b'"') else said
+    return path if path == _NOWHERE else path[2:]
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    word = found[1]
+    if word.isdigit():
+        return bytes([int(word, 8) & 0xFF])
+    return _LETTERS.get(word, word)

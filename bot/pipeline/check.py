@@ -1,0 +1,121 @@
+"""Check: one tree as a gate sees it: the decisions of a scan, and what does not pass by them."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.core.objections import objections
+from bot.core.reconcile import shares_with_others
+from bot.core.select import Home, may_ask, select
+from bot.core.verdict import verdict
+from bot.model.check import CheckedPlace, CheckReport
+from bot.model.decision import Decision, NotChecked, Selected, Skip
+from bot.model.policy import Rulebook
+from bot.model.source import FilePath, Occurrence, Slot, Unsupported
+from bot.model.vocabulary import WHOLE_FILE, Reason
+from bot.pipeline.scan import Offline
+from bot.pipeline.survey import Survey, survey
+from bot.ports import GitRepository, Since, Tree
+
+if TYPE_CHECKING:  # what nobody is asked about costs no start
+    from bot.pipeline.judge import World
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a check is to be, beside the policy."""
+
+    fix: str
+    """The command that writes what can be written."""
+    since: Since | None = None
+    """Looks only at lines that changed; None for all."""
+    max_age: timedelta | None = None
+    """How old an image may be for which there is a newer one; None for any age."""
+
+
+def check(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook, terms: Terms) -> CheckReport:
+    """Look at the places of one tree.
+
+    Raises TreeError when it cannot be listed or nobody can say what changed, and ConfigError where its own file is
+    wrong.
+    """
+    surveyed = survey(GitRepository("", "", None, None, is_public=False), tree, world.formats, world.read_rules)
+    looked_at = surveyed if terms.since is None else _changed(surveyed, terms.since)
+    rulebook = replace(rulebook, inner=surveyed.rules)
+    report = CheckReport(
+        root=root,
+        is_offline=isinstance(world, Offline),
+        since=terms.since.revision if terms.since is not None else None,
+        places=(),
+        unsupported=looked_at.unsupported,
+        failed=surveyed.failed,
+    )
+    if isinstance(world, Offline):
+        return replace(report, places=tuple(_untold(looked_at, world, rulebook, terms)))
+    from bot.pipeline.check_asked import asked
+
+    places, failed = asked(surveyed, looked_at, world, rulebook, terms.fix, terms.max_age)
+    return replace(report, places=places, failed=(*surveyed.failed, *failed))
+
+
+def _untold(looked_at: Survey, world: Offline, rulebook: Rulebook, terms: Terms) -> Sequence[CheckedPlace]:
+    """Return what can be said of places without asking anybody: which of them are not pinned."""
+    today = world.clock.now().date()
+    selected = [select(rulebook, Home("", ""), place, today) for place in looked_at.occurrences]
+    decisions = [_decision(place, rulebook) for place in selected]
+    shared = shares_with_others(decisions)
+    return [
+        CheckedPlace(verdict(each), tuple(objections(each, terms.fix, (), today)))
+        for each in (
+            Skip(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in shared else each for each in decisions
+        )
+    ]
+
+
+def _decision(place: Selected | Skip, rulebook: Rulebook) -> Decision:
+    if isinstance(place, Skip):
+        return place
+    if not may_ask(rulebook, place.line.host):
+        return Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
+    return NotChecked(place)
+
+
+def _changed(surveyed: Survey, since: Since) -> Survey:
+    """Return the survey with the places alone that have a line which changed, and files that nobody could read."""
+    changed = since.changed({place.path for place in (*surveyed.places, *surveyed.unread)})
+    ends = {path: _line_ends(surveyed, path) for path, lines in changed.items() if lines}
+
+    def is_changed(place: Occurrence | Unsupported) -> bool:
+        if place.path not in ends:
+            return False
+        if isinstance(place, Unsupported):
+            is_whole, numbers = place.reason in WHOLE_FILE, {place.line_number}
+        else:
+            is_whole, numbers = False, _lines(place, ends[place.path])
+        return is_whole or any(number in lines for number in numbers for lines in changed[place.path])
+
+    return replace(
+        surveyed,
+        places=tuple(filter(is_changed, surveyed.places)),
+        unread=tuple(filter(is_changed, surveyed.unread)),
+    )
+
+
+def _line_ends(surveyed: Survey, path: FilePath) -> Sequence[int]:
+    """Return the bytes that end the lines of a file; none of one that nobody read."""
+    readings = surveyed.readings_of(path)
+    return [found.start() for found in re.finditer(rb"\n", readings[0].file.content)] if readings else []
+
+
+def _lines(place: Occurrence, ends: Sequence[int]) -> set[int]:
+    """Return the lines of a place: where it is written, where its tag and digest stand, and what it is part of."""
+    numbers = {place.line_number, *place.also_lines}
+    for slot in (place.digest, place.tag):
+        if isinstance(slot, Slot):
+            numbers.update(range(bisect_left(ends, slot.span.start) + 1, bisect_left(ends, slot.span.end) + 2))
+    return numbers

@@ -1,0 +1,35 @@
+"""`check` as commands for GitHub's runner, which shows each finding beside its line of a pull request.
+
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from bot.core.markdown import one_line
+from bot.model.check import CheckReport
+from bot.reports._check import notes
+from bot.reports.check_text import MAX_MESSAGE, MAX_PATH, summary
+
+_IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
+
+
+def check_annotations(report: CheckReport) -> str:
+    """Return what `check --format github` prints: a command on each line, and a sentence that counts."""
+    found = (
+        _command("error", objection.message, f"basebump: {objection.word}", where.path, where.line_number)
+        for where, objection in ((place.verdict.occurrence, objection) for place, objection in report.findings)
+    )
+    noted = (_command("notice", text, "basebump", path, line) for path, line, text in notes(report))
+    failed = (_command("error", f"{each.subject}: {each.error}", f"basebump: {each.stage}") for each in report.failed)
+    return "\n".join([*dict.fromkeys(found), *dict.fromkeys(noted), *failed, summary(report)])
+
+
+def _command(command: str, message: str, title: str, path: str | None = None, line_number: int = 1) -> str:
+    properties = {"file": path, "line": str(line_number)} if path is not None else {}
+    written = ",".join(f"{key}={_property(value)}" for key, value in (properties | {"title": title}).items())
+    return f"::{command} {written}::{one_line(message, MAX_MESSAGE).translate(_IN_MESSAGES)}"
+
+
+def _property(value: str) -> str:
+    return one_line(value, MAX_PATH).translate(_IN_PROPERTIES)

@@ -1,0 +1,34 @@
+"""`check` as GitLab's report of code quality: https://docs.gitlab.com/ci/testing/code_quality/."""
+
+from __future__ import annotations
+
+from bot.core.markdown import console_line
+from bot.model.check import CheckedPlace, CheckReport, Objection
+from bot.model.vocabulary import Fault
+from bot.reports._json import JsonValue, json_text
+from bot.reports._sarif import fingerprint
+from bot.reports.check_text import MAX_MESSAGE
+
+_SEVERITIES: dict[Fault, str] = {
+    Fault.UNPINNED: "major",
+    Fault.GONE: "critical",
+    Fault.POLICY: "critical",
+    Fault.STALE: "minor",
+}
+
+
+def check_quality(report: CheckReport) -> str:
+    """Return what `check --format codequality` prints: a list, which has findings alone."""
+    return json_text([_issue(*each) for each in report.findings])
+
+
+def _issue(place: CheckedPlace, objection: Objection) -> dict[str, JsonValue]:
+    where = place.verdict.occurrence
+    (known_by,) = fingerprint(where.path, where.locator, objection.word).values()
+    return {
+        "description": console_line(objection.message, MAX_MESSAGE),
+        "check_name": f"basebump/{objection.word}",
+        "fingerprint": known_by,
+        "severity": _SEVERITIES[objection.fault],
+        "location": {"path": where.path, "lines": {"begin": where.line_number}},
+    }

@@ -1,0 +1,64 @@
+"""What a check says in a log: a finding on each line, where it is first, and a sentence that counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from bot.core.markdown import console_line
+from bot.model.check import CheckReport
+from bot.model.report import Failed
+from bot.model.vocabulary import Fault
+from bot.reports._check import notes
+
+MAX_MESSAGE = 600
+"""Characters of a finding: an image, a reason of somebody else's, and what to do."""
+MAX_PATH = 1000
+"""Characters of a path that are shown; a name has 255 bytes at most, and a tree some names."""
+
+
+def check_text(report: CheckReport) -> str:
+    """Return what `check` prints."""
+    said = [
+        *(
+            (
+                place.verdict.occurrence.path,
+                place.verdict.occurrence.line_number,
+                objection.fault.value,
+                objection.message,
+            )
+            for place, objection in report.findings
+        ),
+        *((path, line_number, "note", text) for path, line_number, text in notes(report)),
+    ]
+    lines = [_counted(line, len(list(same))) for line, same in groupby(_line(*each) for each in sorted(said))]
+    return "\n".join([*lines, *([""] if lines else []), summary(report), *_failed(report.failed)])
+
+
+def summary(report: CheckReport) -> str:
+    """Return a sentence that counts what was found."""
+    faults = Counter(objection.fault for _, objection in report.findings)
+    total, looked_at = faults.total(), len(report.places)
+    places = f"{looked_at} image reference{'' if looked_at == 1 else 's'}"
+    if report.since is not None:
+        places += f" on lines that changed since {console_line(report.since)}"
+    if not total:
+        return f"Nothing was found in {places}."
+    words = ", ".join(f"{faults[fault]} {fault}" for fault in Fault if faults[fault])
+    return f"{total} finding{'' if total == 1 else 's'} in {places}: {words}."
+
+
+def _line(path: str, line_number: int, word: str, text: str) -> str:
+    return console_line(f"{console_line(path, MAX_PATH)}:{line_number}: {word}: {text}", MAX_PATH + MAX_MESSAGE)
+
+
+def _counted(line: str, count: int) -> str:
+    """Return a line that says of how many places it is: an anchor and its aliases are one line."""
+    return f"{line} ({count} places)" if count > 1 else line
+
+
+def _failed(failed: Iterable[Failed]) -> Iterator[str]:
+    for index, each in enumerate(failed):
+        yield from ("", "basebump could not do its work here:") if not index else ()
+        yield f"  {console_line(each.subject)} ({each.stage}): {console_line(each.error, 400)}"

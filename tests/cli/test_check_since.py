@@ -1,0 +1,208 @@
+"""`basebump check --since REV`: only what a change touches, by real git, whatever the repository says of diffs."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from support.git import Git
+from support.worlds import write_tree
+
+pytestmark = pytest.mark.real("git")
+
+START = {"Dockerfile": "FROM python:3.12\n", "web/Dockerfile": "FROM redis:7\n"}
+
+
+@pytest.fixture
+def git(tmp_path):
+    return Git.create(tmp_path / "tree", START, bare=False)
+
+
+@pytest.fixture
+def found(basebump, git):
+    """Check a checkout, offline; return path and line of what was found."""
+
+    def go(revision: str = "main", folder=git.directory) -> list[tuple[str, int]]:
+        code, out, err = basebump("check", folder, "--offline", "--since", revision, "--format", "json")
+        document = json.loads(out)
+        places = [(each["path"], each["line"]) for each in document["findings"]]
+        assert (code, err, document["since"]) == (4 if places else 0, "", revision)
+        return places
+
+    return go
+
+
+def test_what_was_there_before_is_not_looked_at(git, found):
+    assert found() == []
+    write_tree(git.directory, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"})
+    assert found() == [("Dockerfile", 2)]
+
+
+def test_a_line_that_changed_counts_whether_it_is_staged_committed_or_neither(git, found):
+    start = git.head("main")
+    write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n"})
+    assert found(start) == [("Dockerfile", 1)]
+    git.run("add", "Dockerfile")
+    assert found(start) == [("Dockerfile", 1)]
+    git.run("commit", "--quiet", "--message", "Newer")
+    assert found(start) == [("Dockerfile", 1)]
+    assert found("HEAD") == []
+
+
+def test_what_git_does_not_track_counts_as_changed(git, found):
+    write_tree(git.directory, {"new/Dockerfile": "FROM node:22\n", "clone/Dockerfile": "FROM golang:1\n"})
+    Git.create(git.directory / "inner", {"Dockerfile": "FROM alpine:3\n"}, bare=False)
+    assert found() == [("clone/Dockerfile", 1), ("inner/Dockerfile", 1), ("new/Dockerfile", 1)]
+
+
+def test_a_folder_that_the_checkout_ignores_counts_as_changed(git, found):
+    write_tree(git.directory, {".gitignore": "build\n", "build/Dockerfile": "FROM node:22\n"})
+    assert found() == []
+    assert found(folder=git.directory / "build") == [("Dockerfile", 1)]
+
+
+def test_of_a_folder_in_a_checkout_only_what_is_in_it_is_looked_at(git, found):
+    write_tree(git.directory, {"Dockerfile": "FROM python:3.13\n", "web/Dockerfile": "FROM redis:8\n"})
+    assert found(folder=git.directory / "web") == [("Dockerfile", 1)]
+
+
+def test_an_argument_that_changed_is_a_change_of_the_places_that_it_decides(git, found):
+    before = "ARG IMAGE=python:3.12\nARG TAG=7\nFROM ${IMAGE}\nFROM redis:${TAG}\n"
+    git.commit("main", {"Dockerfile": before})
+    git.run("reset", "--quiet", "--hard")
+    write_tree(git.directory, {"Dockerfile": before.replace("3.12", "3.13")})
+    assert found() == [("Dockerfile", 3)]
+    write_tree(git.directory, {"Dockerfile": before.replace("=7", "=8")})
+    assert found() == [("Dockerfile", 4)]
+
+
+def test_a_line_that_moved_has_not_changed(git, found):
+    write_tree(git.directory, {"Dockerfile": "# a comment\n\nFROM python:3.12\n"})
+    assert found() == []
+
+
+def test_a_conflict_that_is_not_solved_has_changed_where_it_is(git, found):
+    git.commit("other", {"Dockerfile": "FROM python:3.14\n"})
+    git.commit("main", {"Dockerfile": "FROM python:3.13\n"})
+    git.run("reset", "--quiet", "--hard")
+    assert git._run(("merge", "--quiet", "other")).returncode == 1
+    assert "<<<<<<<" in (git.directory / "Dockerfile").read_text()
+    assert ("Dockerfile", 4) in found("HEAD")
+
+
+def test_a_folder_in_the_place_of_a_file_has_changed(git, found):
+    git.commit("main", {"x": "FROM python:3.12\n"})
+    write_tree(git.directory, {"x/Dockerfile": "FROM node:22\n"})
+    git.run("reset", "--quiet")
+    assert found() == [("x/Dockerfile", 1)]
+
+
+@pytest.mark.parametrize("attribute", ["-diff", "binary", "diff=own", "filter=own", "working-tree-encoding=UTF-16LE"])
+def test_the_attributes_and_the_config_of_a_repository_hide_nothing_and_start_nothing(git, found, tmp_path, attribute):
+    ran = tmp_path / "ran"
+    for key in ("diff.external", "diff.own.command", "diff.own.textconv", "filter.own.clean", "core.fsmonitor"):
+        git.run("config", key, f"touch {ran}; cat")
+    for key, value in {
+        "filter.own.required": "true",
+        "diff.noprefix": "true",
+        "diff.mnemonicPrefix": "true",
+        "diff.context": "9",
+        "diff.interHunkContext": "99",
+        "color.ui": "always",
+        "diff.wordRegex": ".",
+        "diff.orderFile": "nowhere",
+        "diff.relative": "false",
+        "core.quotePath": "true",
+    }.items():
+        git.run("config", key, value)
+    write_tree(
+        git.directory, {".gitattributes": f"* {attribute}\n", "Dockerfile": "FROM python:3.12\nRUN x\nFROM node:22\n"}
+    )
+    expected = [("Dockerfile", 3)]
+    if "encoding" in attribute:  # in which git could only see other lines
+        expected = [("Dockerfile", 1), *expected, ("web/Dockerfile", 1)]
+    assert found() == expected
+    assert not ran.exists()
+
+
+def test_paths_that_git_would_quote_are_found(git, found):
+    names = ['a"b', "a\tb", "a b", "\\", "ä", ":(top)x", "*", os.fsdecode(b"caf\xe9")]
+    git.commit("main", {os.fsdecode(os.fsencode(f"{name}/Dockerfile")): "FROM python:3.12\n" for name in names[:-1]})
+    git.run("reset", "--quiet", "--hard")
+    assert found() == []
+    for name in names:
+        (git.directory / name).mkdir(exist_ok=True)
+        (git.directory / name / "Dockerfile").write_text("FROM python:3.12\nFROM node:22\n")
+    assert set(found()) == {(f"{name}/Dockerfile", 2) for name in names} | {(f"{names[-1]}/Dockerfile", 1)}
+
+
+def test_nothing_in_a_file_is_taken_for_a_header_of_a_patch(git, found):
+    hostile = "RUN <<E\n-- a/x\n++ b/web/Dockerfile\n@@ -1 +1 @@\nE\n"
+    git.commit("main", {"Dockerfile": f"FROM python:3.12\n{hostile}"})
+    git.run("reset", "--quiet", "--hard")
+    write_tree(git.directory, {"Dockerfile": f"FROM python:3.12\nFROM node:22\n{hostile}{hostile}"})
+    assert found() == [("Dockerfile", 2)]
+
+
+def test_more_files_than_fit_one_question_are_all_looked_at(git, found):
+    files = {f"{number}/Dockerfile": "FROM python:3.12\n" for number in range(450)}
+    git.commit("main", files)
+    git.run("reset", "--quiet", "--hard")
+    assert found() == []
+    write_tree(git.directory, dict.fromkeys(files, "FROM python:3.13\n"))
+    assert len(found()) == 450
+
+
+def test_what_is_no_finding_of_a_change_is_not_among_the_places(git, basebump):
+    write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n", "broken/compose.yaml": "services: {image: x\n }}"})
+    _, out, _ = basebump("check", git.directory, "--offline", "--since", "main")
+    assert out.splitlines()[-1] == "1 finding in 1 image reference on lines that changed since main: 1 unpinned."
+    assert "broken/compose.yaml:" in out
+    git.run("add", ".")
+    git.run("commit", "--quiet", "--message", "Broken")
+    _, out, _ = basebump("check", git.directory, "--offline", "--since", "main")
+    assert out == "Nothing was found in 0 image references on lines that changed since main.\n"
+
+
+def test_registries_are_asked_only_about_what_changed(git, basebump, config, loopback):
+    loopback.move("redis", "8", "now")
+    write_tree(git.directory, {"web/Dockerfile": "FROM redis:8\n"})
+    code, out, _ = basebump("check", git.directory, "--config", config(), "--since", "main", "--format", "json")
+    assert code == 4
+    assert [each["reference"] for each in json.loads(out)["findings"]] == ["redis:8"]
+    assert not [each for each in loopback.registry.served if "python" in each.path]
+
+
+@pytest.mark.parametrize(
+    "revision", ["", "-x", "--output=x", "nowhere", "main..HEAD", "main:Dockerfile", "0" * 40, "a b"]
+)
+def test_what_is_no_revision_is_wrong_usage(git, basebump, revision):
+    code, out, err = basebump("check", git.directory, "--offline", f"--since={revision}")
+    assert (code, out) == (2, "")
+    assert f"{revision!r} is no revision" in err
+
+
+def test_a_folder_that_is_no_checkout_is_wrong_usage(basebump, tmp_path):
+    code, _, err = basebump("check", tmp_path, "--offline", "--since", "main")
+    assert code == 2
+    assert "--since needs a git checkout" in err
+
+
+def test_without_git_it_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    code, _, err = basebump("check", git.directory, "--offline", "--since", "main")
+    assert code == 2
+    assert "--since needs git" in err
+
+
+def test_objects_that_a_partial_clone_does_not_have_are_a_failure_and_are_not_fetched(git, basebump, tmp_path):
+    git.run("config", "uploadpack.allowFilter", "true")
+    partial = tmp_path / "partial"
+    git.run("clone", "--quiet", "--filter=blob:none", f"file://{git.directory}", str(partial))
+    git.commit("main", {"Dockerfile": "FROM python:3.13\n"})
+    inner = Git(partial)
+    inner.run("fetch", "--quiet", "--filter=blob:none")
+    code, _, err = basebump("check", partial, "--offline", "--since", "origin/main")
+    assert code == 1
+    assert "what changed in" in err

@@ -1,0 +1,90 @@
+"""The hooks for pre-commit do what they say, run as it runs them: from the top of a repository, before a commit."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import tomllib
+
+import pytest
+import yaml
+from support.git import Git
+from support.parts import ROOT
+from support.values import digest
+from support.worlds import Loopback, write_tree
+
+from bot.demo.images import ImageStore
+from bot.demo.registry import LoopbackRegistry
+
+HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+PINNED = f"FROM python:3.12@{digest('some')}\n"
+
+
+def test_there_are_an_offline_hook_and_an_online_one():
+    assert set(HOOKS) == {"pinned", "current"}
+    assert "--offline" in HOOKS["pinned"]["entry"]
+    assert "--offline" not in HOOKS["current"]["entry"]
+
+
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
+def test_a_hook_calls_what_an_installation_puts_on_the_path_and_names_no_files(hook):
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    assert shlex.split(hook["entry"])[0] in scripts
+    assert set(hook) == {"id", "name", "description", "entry", "language", "pass_filenames"}
+    assert (hook["language"], hook["pass_filenames"]) == ("python", False)
+
+
+@pytest.fixture
+def hooked(tmp_path):
+    """Make a repository in which git runs a hook before each commit; return what commits files there."""
+    git = Git.create(tmp_path / "tree", {"README.md": "A project.\n"}, bare=False)
+
+    def install(identifier: str, *arguments: str):
+        program, *words = shlex.split(HOOKS[identifier]["entry"])
+        assert program == "basebump"
+        command = shlex.join([sys.executable, "-m", "bot", *words, *arguments])
+        hook = git.directory / ".git" / "hooks" / "pre-commit"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {command}\n")
+        hook.chmod(0o755)
+
+        def commit(files: dict[str, str]) -> tuple[int, str]:
+            write_tree(git.directory, files)
+            git.run("add", "--all")
+            done = git._run(("commit", "--quiet", "--message", "A change"))
+            return done.returncode, (done.stdout + done.stderr).decode()
+
+        return commit
+
+    return install
+
+
+@pytest.mark.real("git")
+def test_a_commit_of_an_image_that_is_not_pinned_is_stopped(hooked):
+    commit = hooked("pinned")
+    code, said = commit({"web/Dockerfile": "FROM python:3.12\n"})
+    assert code == 1
+    assert "web/Dockerfile:1: unpinned: python:3.12 has no digest; basebump scan . --write pins it\n" in said
+    assert commit({"web/Dockerfile": PINNED}) == (0, "Nothing was found in 1 image reference.\n")
+
+
+@pytest.mark.real("git")
+def test_what_stands_under_args_is_added(hooked):
+    commit = hooked("pinned", "--since", "HEAD")
+    assert commit({"Dockerfile": "# basebump: ignore\nFROM python:3.12\n"})[0] == 0
+    assert commit({"Dockerfile": "\nFROM python:3.12\n"})[0] == 0
+    assert "Dockerfile:3: unpinned: " in commit({"Dockerfile": "\nFROM python:3.12\nFROM node:22\n"})[1]
+
+
+@pytest.mark.real("git")
+def test_a_commit_of_an_image_that_is_gone_is_stopped(hooked, tmp_path):
+    store = ImageStore()
+    with LoopbackRegistry(store) as registry:
+        now = Loopback(registry, store).move("python", "3.12", "now")
+        mirror = f'{{host: docker.io, mirror: "{registry.host}", insecure: true}}'
+        (tmp_path / "basebump.yaml").write_text(f"schema: 1\nregistries: [{mirror}]\nown: []\n")
+        commit = hooked("current", "--config", str(tmp_path / "basebump.yaml"))
+        code, said = commit({"Dockerfile": PINNED})
+        assert code == 1
+        assert "Dockerfile:1: gone: " in said
+        assert commit({"Dockerfile": f"FROM python:3.12@{now}\n"})[0] == 0

@@ -1,0 +1,161 @@
+"""A check in every format: what it says, and that nothing of what it found acts where it is shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.reports import HOSTILE, failure, verdict
+from support.sarif import read_sarif
+
+from bot.model.check import CheckedPlace, CheckReport, Objection
+from bot.model.source import FilePath, Unsupported
+from bot.model.vocabulary import REASONS, Breach, Fault, Reason, Status
+from bot.reports.check_annotations import check_annotations
+from bot.reports.check_document import check_document
+from bot.reports.check_junit import check_junit
+from bot.reports.check_quality import check_quality
+from bot.reports.check_sarif import check_sarif
+from bot.reports.check_text import check_text
+
+
+def report(*places: CheckedPlace, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
+    return CheckReport(root, is_offline=False, since=since, places=places, unsupported=unsupported, failed=failed)
+
+
+def place(*faults: Fault, line_number: int = 1, message: str = "a message", **more) -> CheckedPlace:
+    objections = tuple(Objection(fault, message) for fault in faults)
+    notes = more.pop("notes", ())
+    return CheckedPlace(verdict(more.pop("status", Status.UPDATE), line_number=line_number, **more), objections, notes)
+
+
+def hostile(text: str) -> CheckReport:
+    """Return a check in which every text from outside is `text`."""
+    places = (
+        place(Fault.POLICY, Fault.STALE, path=text, locator=text, message=text, notes=(text,)),
+        place(status=Status.SKIPPED, reason=Reason.IGNORED, path=text, detail=text, line_number=2),
+    )
+    unread = Unsupported(FilePath(text), 1, text, Reason.UNPARSABLE, notes=(text,))
+    return report(*places, since=text, root=text, unsupported=(unread,), failed=[failure(text, text)])
+
+
+def test_every_finding_counts_and_lines_are_in_the_order_of_the_files():
+    text = check_text(report(place(Fault.GONE, line_number=9), place(Fault.POLICY, Fault.STALE), place(line_number=2)))
+    assert text.splitlines() == [
+        "Dockerfile:1: policy: a message",
+        "Dockerfile:1: stale: a message",
+        "Dockerfile:9: gone: a message",
+        "",
+        "3 findings in 3 image references: 1 gone, 1 policy, 1 stale.",
+    ]
+
+
+def test_what_could_not_be_done_is_said_after_the_findings():
+    text = check_text(report(failed=[failure(), failure("ghcr.io")]))
+    assert text.splitlines() == [
+        "Nothing was found in 0 image references.",
+        "",
+        "basebump could not do its work here:",
+        "  docker.io (resolve): no answer",
+        "  ghcr.io (resolve): no answer",
+    ]
+
+
+def test_every_fault_is_a_rule_of_sarif_and_a_note_is_none():
+    places = [place(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(Fault, 1)]
+    (run,) = read_sarif(check_sarif(report(*places, failed=[failure()])))
+    assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
+        ("unpinned", "warning"),
+        ("gone", "error"),
+        ("policy", "error"),
+        ("stale", "warning"),
+    ]
+    said = [each["message"]["text"] for each in run["invocations"][0]["toolExecutionNotifications"]]
+    assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 5))]
+
+
+def test_rules_that_one_place_breaks_are_told_apart():
+    broken = tuple(Objection(Fault.POLICY, "a message", breach) for breach in Breach)
+    found = report(CheckedPlace(verdict(Status.UP_TO_DATE), broken))
+    (run,) = read_sarif(check_sarif(found))
+    assert [each["ruleId"] for each in run["results"]] == [f"policy/{breach}" for breach in Breach]
+    titles = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
+    assert titles == {f"policy/{breach}": breach.sentence for breach in Breach}
+    assert len({each["partialFingerprints"]["basebump/v1"] for each in run["results"]}) == len(Breach)
+    issues = json.loads(check_quality(found))
+    assert len({each["fingerprint"] for each in issues}) == len(Breach)
+    assert [each["check_name"] for each in issues] == [f"basebump/policy/{breach}" for breach in Breach]
+
+
+def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_rest():
+    text = check_annotations(report(place(Fault.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()]))
+    assert text.splitlines() == [
+        "::error file=a%2Cb%3Ac/100%25,line=1,title=basebump%3A gone::a message",
+        "::notice file=a%2Cb%3Ac/100%25,line=1,title=basebump::a note",
+        "::error title=basebump%3A resolve::docker.io: no answer",
+        "1 finding in 1 image reference: 1 gone.",
+    ]
+
+
+def test_places_that_share_a_line_are_annotated_once():
+    found = report(place(Fault.GONE, locator="a"), place(Fault.GONE, locator="b"))
+    assert check_annotations(found).count("::error") == 1
+    assert len(json.loads(check_quality(found))) == 2
+
+
+def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
+    statuses = [(status, next(iter(REASONS[status]), None)) for status in Status]
+    places = [
+        place(status=status, reason=reason, line_number=line) for line, (status, reason) in enumerate(statuses, 1)
+    ]
+    (suite,) = ET.fromstring(check_junit(report(*places, place(Fault.GONE, Fault.POLICY), failed=[failure()])))
+    tags = [[each.tag for each in case] for case in suite]
+    assert tags == [*([["skipped"] if status is Status.SKIPPED else [] for status in Status]), ["failure"], ["error"]]
+    (failed,) = suite.iter("failure")
+    assert failed.get("type") == "gone, policy"
+    assert failed.text == "Dockerfile:1: gone: a message\nDockerfile:1: policy: a message"
+    counts = {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")}
+    assert counts == {"tests": str(len(tags)), "failures": "1", "errors": "1", "skipped": "1"}
+
+
+def test_nothing_from_outside_acts_in_a_log():
+    lines = check_text(hostile(HOSTILE)).splitlines()
+    assert not [line for line in lines if line.startswith("::") or "##[" in line or "\x1b" in line]
+    assert len(lines) == 9
+    assert check_text(report(place(Fault.GONE, path="::error file=x"))).startswith(": :error file=x:1: gone: ")
+
+
+def test_nothing_from_outside_acts_in_sarif():
+    (run,) = read_sarif(check_sarif(hostile(HOSTILE)))
+    said = [*run["results"], *run["invocations"][0]["toolExecutionNotifications"]]
+    assert any("evil.example" in each["message"]["text"] for each in said)
+    for each in said:
+        assert not set(each["message"]["text"]) & set("[]{}\\\n\x1b")
+
+
+@given(st.text(st.characters(), max_size=40) | st.sampled_from([HOSTILE, "]]>", "\ufffe", "\0", "\ud800", "--><x/>"]))
+def test_any_text_leaves_every_document_whole(text):
+    found = hostile(text)
+    (suite,) = ET.fromstring(check_junit(found))
+    assert [[each.tag for each in case] for case in suite] == [["failure", "system-out"], ["skipped"], ["error"]]
+    assert check_junit(found).isascii()
+    assert [each["finding"] for each in json.loads(check_document(found))["findings"]] == ["policy", "stale"]
+    assert len(json.loads(check_sarif(found))["runs"][0]["results"]) == 2
+    lines = check_text(found).split("\n")
+    assert lines[4] == ""
+    annotations = check_annotations(found).split("\n")
+    assert [re.match(r"::[a-z]+ |2 findings", each)[0] for each in annotations] == [
+        *("::error ", "::error ", "::notice ", "::notice ", "::error ", "2 findings")
+    ]
+    assert [each["severity"] for each in json.loads(check_quality(found))] == ["critical", "minor"]
+    assert lines[5].startswith("2 findings in 2 image references on lines that changed since ")
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", "\n".join(lines))
+
+
+@pytest.mark.parametrize("write", [check_text, check_junit, check_annotations], ids=lambda write: write.__name__)
+def test_a_long_text_from_outside_does_not_flood_a_log(write):
+    assert len(write(hostile("x" * 100_000))) < 20_000
