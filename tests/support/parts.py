@@ -107,6 +107,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "helm": find_helm,
     "kustomize": find_kustomize,
     "postgresql": find_postgresql,
+    "systemd-analyze": lambda: shutil.which("systemd-analyze"),
     "trivy": find_trivy,
     "git": lambda: shutil.which("git"),
 }
