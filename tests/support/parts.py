@@ -71,6 +71,13 @@ def find_postgresql() -> Path | None:
     return next((folder for folder in found if (folder / "postgres").exists()), None)
 
 
+def find_buildah() -> str | None:
+    """Return Debian's buildah; None to who may not change roots, without which it builds nothing here."""
+    unpacked, on_path = ROOT / ".parts" / "buildah" / "usr" / "bin" / "buildah", shutil.which("buildah")
+    found = on_path or (str(unpacked) if unpacked.exists() else None)
+    return found if os.geteuid() == 0 else None
+
+
 def find_debian_pair() -> Path | None:
     """Return the folder with two roots of one Debian release, `older.tar` and `newer.tar`."""
     folder = ROOT / ".parts" / "debian"
@@ -90,6 +97,7 @@ def find_trivy() -> str | None:
 
 
 PARTS: dict[str, Callable[[], str | Path | None]] = {
+    "buildah": find_buildah,
     "cosign": find_cosign,
     "debian-pair": find_debian_pair,
     "docker-compose": find_docker_compose,
@@ -99,6 +107,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "helm": find_helm,
     "kustomize": find_kustomize,
     "postgresql": find_postgresql,
+    "systemd-analyze": lambda: shutil.which("systemd-analyze"),
     "trivy": find_trivy,
     "git": lambda: shutil.which("git"),
 }

@@ -1,0 +1,40 @@
+# The bot as an image. Its base is a tag here: the first run of basebump over this repository pins it.
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS build
+ARG LOCK=requirements.lock
+WORKDIR /build
+COPY ${LOCK} lock
+COPY deploy/image/build.lock build.lock
+# A package index or an authority of your own comes in as the secrets `pip` (a pip.conf) and `ca`, and stays in no layer.
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
+    python3 -m venv tools \
+ && tools/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r build.lock \
+ && python3 -m venv --without-pip /opt/basebump \
+ && tools/bin/pip --python /opt/basebump/bin/python3 install \
+    --no-cache-dir --only-binary :all: --require-hashes -r lock
+COPY pyproject.toml README.md LICENSE ./
+COPY bot bot
+COPY config config
+COPY templates templates
+RUN tools/bin/python -m hatchling build -t wheel \
+ && tools/bin/pip --python /opt/basebump/bin/python3 install --no-cache-dir --no-index --no-deps dist/*.whl
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="basebump" \
+      org.opencontainers.image.description="Keeps every base image of a fleet on the newest patched digest" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# git reads checkouts, local repositories, large projects of GitLab, and whatever a job's token of GitLab may see.
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates git \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives /var/log/apt /var/log/dpkg.log /var/cache/ldconfig \
+ && install -d -o 10001 -g 10001 /var/lib/basebump
+COPY --from=build /opt/basebump /opt/basebump
+# All that is ever written is below HOME, and in /tmp.
+ENV PATH=/opt/basebump/bin:${PATH} \
+    HOME=/var/lib/basebump \
+    XDG_CACHE_HOME=/var/lib/basebump/cache \
+    PYTHONDONTWRITEBYTECODE=1
+WORKDIR /var/lib/basebump
+USER 10001:10001
+ENTRYPOINT ["basebump"]

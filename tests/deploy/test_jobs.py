@@ -1,0 +1,232 @@
+"""The jobs in `deploy/` for services that run pipelines: their scripts do what they say, and hold no secret."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+import yaml
+from support.parts import ROOT
+
+from bot import __version__
+
+DEPLOY = ROOT / "deploy"
+GITLAB = (DEPLOY / "gitlab" / "basebump.gitlab-ci.yml").read_text(encoding="utf-8")
+AZURE = (DEPLOY / "azure-pipelines" / "azure-pipelines.yml").read_text(encoding="utf-8")
+JENKINS = (DEPLOY / "jenkins" / "Jenkinsfile").read_text(encoding="utf-8")
+SERVICE = (DEPLOY / "systemd" / "basebump.service").read_text(encoding="utf-8")
+REPOSITORIES = {"web", "api", "shop", "mail"}
+
+pytestmark = pytest.mark.real("git")
+
+
+# GitLab
+
+
+@pytest.fixture
+def gitlab():
+    return yaml.safe_load(GITLAB)
+
+
+def test_gitlabs_parts_are_the_whole_fleet_and_each_repository_is_in_one(gitlab, job, proposed, report):
+    there = gitlab["basebump"]
+    (script,), total = there["script"], there["parallel"]
+    seen = []
+    for index in range(1, total + 1):
+        done = job(script, BASEBUMP_CONFIG="basebump.yaml", CI_NODE_INDEX=str(index), CI_NODE_TOTAL=str(total))
+        assert done.returncode == 0, done.stderr
+        seen += [each["name"] for each in report()["repositories"]]
+    assert sorted(seen) == sorted(REPOSITORIES)
+    assert proposed() == REPOSITORIES
+
+
+def test_gitlabs_check_says_what_is_wrong_with_a_config(gitlab, job, workspace):
+    (script,) = gitlab["basebump config"]["script"]
+    assert job(script, BASEBUMP_CONFIG="basebump.yaml").returncode == 0
+    (workspace / "basebump.yaml").write_text("schema: 1\nforge: []\n", encoding="utf-8")
+    done = job(script, BASEBUMP_CONFIG="basebump.yaml")
+    assert done.returncode == 2
+    assert "forge" in done.stderr
+
+
+def test_gitlab_starts_it_on_schedule_one_of_a_kind_at_a_time(gitlab):
+    assert {rule["if"] for rule in gitlab["basebump"]["rules"]} == {
+        f'$CI_PIPELINE_SOURCE == "{source}"' for source in ("schedule", "web")
+    }
+    assert "$CI_NODE_INDEX" in gitlab["basebump"]["resource_group"]
+    assert gitlab["basebump"]["allow_failure"] == {"exit_codes": [1]}
+    assert gitlab[".basebump"]["image"]["entrypoint"] == [""]
+
+
+def test_basebump_reads_gitlabs_file_and_can_pin_its_own_image_there(basebump, tmp_path):
+    shutil.copytree(DEPLOY / "gitlab", tmp_path / "project")
+    _, out, _ = basebump("scan", tmp_path / "project", "--offline", "--format", "json")
+    (place,) = json.loads(out)["occurrences"]
+    assert (place["format"], place["tag"]) == ("gitlab-ci", __version__)
+    assert place["digest_at"] is not None
+
+
+# Azure Pipelines
+
+
+@pytest.fixture
+def azure():
+    return yaml.safe_load(AZURE)
+
+
+def _step(azure):
+    (job,) = azure["jobs"]
+    return next(step for step in job["steps"] if "bash" in step)
+
+
+DOCKER = """\
+#!/bin/bash
+# As much of `docker run` as the job needs: a container sees what is handed to it, and nothing else.
+set -e
+test "$1" = run && shift
+given=() mounted=
+while [[ $1 == --* ]]; do
+    case $1 in
+        --rm|--read-only) shift ;;
+        --tmpfs) shift 2 ;;
+        --env) given+=("$2=${!2}"); shift 2 ;;
+        --volume) mounted=$2; shift 2 ;;
+        *) echo "docker: $1?" >&2; exit 125 ;;
+    esac
+done
+test "$1" = IMAGE && shift
+from=${mounted%%:*} to=${mounted#*:}
+test "${to##*:}" = ro
+exec env -i PATH="$PATH" HOME="$HOME" "${given[@]}" basebump "${@/${to%:ro}/$from}"
+"""
+
+
+def test_azures_parts_are_the_whole_fleet(azure, job, proposed, workspace):
+    docker = workspace.parent / "bin" / "docker"
+    docker.write_text(DOCKER, encoding="utf-8")
+    docker.chmod(0o755)
+    total = azure["jobs"][0]["strategy"]["parallel"]
+    before = set()
+    for position in range(1, total + 1):
+        done = job(
+            _step(azure)["bash"],
+            IMAGE="IMAGE",
+            GITHUB_TOKEN="x",
+            SYSTEM_JOBPOSITIONINPHASE=str(position),
+            SYSTEM_TOTALJOBSINPHASE=str(total),
+        )
+        assert done.returncode == 0, done.stderr
+        assert before <= proposed()
+        before = proposed()
+    assert before == REPOSITORIES
+
+
+def test_azure_starts_it_by_the_clock_alone(azure):
+    assert (azure["trigger"], azure["pr"]) == ("none", "none")
+    (schedule,) = azure["schedules"]
+    assert schedule["always"] is True
+    assert int(schedule["cron"].split()[0]) % 15
+
+
+def test_azures_secrets_reach_the_step_by_name(azure):
+    step = _step(azure)
+    assert step["env"]["GITHUB_TOKEN"] == "$(GITHUB_TOKEN)"
+    assert {"group": "basebump"} in azure["variables"]
+    assert "--env GITHUB_TOKEN " in step["bash"]
+
+
+# Jenkins
+
+
+def _shell(text):
+    return re.findall(r"^\s*sh '(.*)'$", text, re.MULTILINE)
+
+
+def test_jenkins_checks_and_proposes(job, proposed, report):
+    check, propose = _shell(JENKINS)
+    assert job(check).returncode == 0
+    done = job(propose)
+    assert done.returncode == 0, done.stderr
+    assert proposed() == REPOSITORIES
+    assert report()["level"] == "propose"
+
+
+def test_jenkins_file_is_whole_and_runs_one_at_a_time():
+    code = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"|//[^\n]*", "", JENKINS)
+    depth = 0
+    for character in code:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        assert depth >= 0
+    assert depth == 0
+    assert code.count("(") == code.count(")")
+    assert "disableConcurrentBuilds()" in code
+    assert "credentials('basebump-github')" in JENKINS
+
+
+# systemd
+
+
+@pytest.fixture
+def units(tmp_path):
+    """Return a folder with the units, whose program is one that is there."""
+    folder = tmp_path / "units"
+    shutil.copytree(DEPLOY / "systemd", folder)
+    (folder / "basebump.service").write_text(SERVICE.replace("/opt/basebump/bin/basebump", "/bin/true"))
+    return folder
+
+
+@pytest.mark.real("systemd-analyze")
+def test_systemd_finds_nothing_wrong_with_the_units(units):
+    names = [str(units / f"basebump.{kind}") for kind in ("service", "timer")]
+    command = ["systemd-analyze", "verify", "--man=no", *names]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    service = units / "basebump.service"
+    service.write_text(service.read_text().replace("ProtectSystem=strict", "ProtectSystem=rather"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "rather" in done.stderr
+
+
+@pytest.mark.real("systemd-analyze")
+def test_systemd_calls_the_service_well_confined(units):
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", str(units / "basebump.service")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_service_does_the_job_and_its_secrets_are_in_a_file(job, proposed):
+    settings = dict(re.findall(r"^(\w+)=(.*)$", SERVICE, re.MULTILINE))
+    assert settings["EnvironmentFile"].startswith("/etc/")
+    assert (settings["DynamicUser"], settings["ProtectSystem"], settings["StateDirectory"]) == (
+        *("yes", "strict", "basebump"),
+    )
+    program, *arguments = shlex.split(settings["ExecStart"])
+    assert program.endswith("/basebump")
+    config = arguments.index("--config") + 1
+    assert arguments[config] == "/etc/basebump/basebump.yaml"
+    arguments[config] = "basebump.yaml"
+    assert job(shlex.join(["basebump", *arguments])).returncode == 0
+    assert proposed() == REPOSITORIES
+
+
+# All of them
+
+
+@pytest.mark.parametrize(
+    "path", sorted(path for path in DEPLOY.rglob("*") if path.is_file()), ids=lambda path: path.name
+)
+def test_no_file_holds_a_secret_or_a_digest_that_nobody_looked_up(path):
+    if path.suffix == ".lock":
+        return
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"ghp_|github_pat_|glpat-|-----BEGIN|sha256:[0-9a-f]{8}", text)
+    assert not re.search(r"(?i)(token|password|secret)\w*\s*[:=]\s*['\"]?[A-Za-z0-9+/]{20,}", text)
+
+
+@pytest.mark.parametrize("text", [GITLAB, AZURE, JENKINS], ids=["gitlab", "azure", "jenkins"])
+def test_the_image_is_that_of_this_release(text):
+    assert set(re.findall(r"registry\.example\.com/platform/basebump:([\w.]+)", text)) == {__version__}

@@ -1,0 +1,106 @@
+"""What the Dockerfile of the bot says, as BuildKit's own parser reads it, and as basebump itself does."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import dockerfile
+import pytest
+from support.parts import ROOT
+
+from bot.cli.app import main
+
+PATH = ROOT / "Dockerfile"
+BASE = "python:3.13-slim"
+"""Pinned or not: the first run of basebump pins it."""
+INSTRUCTIONS = dockerfile.parse_file(str(PATH))
+STARTS = [index for index, each in enumerate(INSTRUCTIONS) if each.cmd.upper() == "FROM"]
+RUNTIME = INSTRUCTIONS[STARTS[-1] :]
+
+
+def of(word, instructions=INSTRUCTIONS):
+    return [each for each in instructions if each.cmd.upper() == word]
+
+
+def test_both_stages_have_the_base_that_the_argument_names():
+    first, second = (each.value[0] for each in of("FROM"))
+    assert first == second == "${BASE}"
+    (argument,) = INSTRUCTIONS[0].value
+    assert re.fullmatch(rf"BASE={re.escape(BASE)}(@sha256:[0-9a-f]{{64}})?", argument)
+
+
+def test_it_runs_as_a_number_that_is_not_root():
+    (user,) = of("USER", RUNTIME)
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user.value[0])
+    assert RUNTIME.index(user) > max(RUNTIME.index(each) for each in of("RUN", RUNTIME))
+
+
+def test_everything_that_is_written_is_below_the_home_of_that_user():
+    (environment,) = of("ENV", RUNTIME)
+    pairs = dict(zip(environment.value[::2], environment.value[1::2], strict=True))
+    assert pairs["XDG_CACHE_HOME"].startswith(pairs["HOME"] + "/")
+    (folder,) = of("WORKDIR", RUNTIME)
+    assert folder.value == (pairs["HOME"],)
+
+
+def test_the_entry_point_is_the_command_without_a_shell():
+    (entry,) = of("ENTRYPOINT", RUNTIME)
+    assert (entry.value, entry.json) == (("basebump",), True)
+    assert not of("CMD")
+
+
+def test_whatever_pip_fetches_has_a_hash_in_a_lock():
+    installs = re.findall(r"pip (?:--python \S+ )?install\b(.*?)(?= && |$)", " ".join(PATH.read_text().split()))
+    assert len(installs) == 3
+    assert all(("--require-hashes" in each) != ("--no-index" in each) for each in installs)
+
+
+def test_the_argument_for_the_lock_names_one_that_is_there():
+    (lock,) = (each.value[0].partition("=")[2] for each in of("ARG") if each.value[0].startswith("LOCK="))
+    assert (ROOT / lock).exists()
+
+
+def test_the_lock_of_everything_has_the_versions_of_the_lock():
+    def pins(path):
+        return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE))
+
+    some, everything = pins("requirements.lock"), pins("deploy/image/everything.lock")
+    assert some.items() < everything.items()
+    assert {"boto3", "google-auth", "psycopg", "sigstore"} <= everything.keys() - some.keys()
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Return a folder with what of this repository says how its image is built, as before its first run."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    shutil.copy(ROOT / ".basebump.yaml", folder)
+    text = PATH.read_text(encoding="utf-8")
+    (folder / "Dockerfile").write_text(re.sub("@sha256:[0-9a-f]{64}", "", text), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.slow
+def test_a_scan_of_this_repository_finds_the_base_and_leaves_what_is_only_shown(capsys):
+    assert main(["scan", str(ROOT), "--offline", "--format", "json"]) == 0
+    places = json.loads(capsys.readouterr().out)["occurrences"]
+    base = [each for each in places if each["path"] == "Dockerfile"]
+    assert [(each["written"], each["canonical"], each["tag"]) for each in base] == [
+        ("${BASE}", "docker.io/library/python", BASE.partition(":")[2])
+    ] * 2
+    assert {(each["status"], each["reason"]) for each in base} == {("not-checked", "offline")}
+    assert {each["reason"] for each in places if each["path"].startswith("tests/")} == {"ignored"}
+
+
+def test_the_first_run_over_this_repository_pins_the_base_of_both_stages(own, capsys, tmp_path, loopback):
+    now = loopback.move("python", "3.13-slim", "now")
+    config = tmp_path / "basebump.yaml"
+    mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
+    config.write_text(f"schema: 1\nregistries: [{mirror}]\nown: []\n", encoding="utf-8")
+    before = (own / "Dockerfile").read_text(encoding="utf-8")
+    assert main(["scan", str(own), "--config", str(config), "--write"]) == 0
+    assert "2 update." in capsys.readouterr().out
+    after = (own / "Dockerfile").read_text(encoding="utf-8")
+    assert after == before.replace(f"ARG BASE={BASE}", f"ARG BASE={BASE}@{now}")

@@ -1,0 +1,103 @@
+"""Two runs over one repository at once: whatever one finds done by the other, the next ends where one alone would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
+from support.stands import CountedFleet, LocalStand, Writes
+from support.worlds import build
+
+from bot.model.report import RunReport
+from bot.model.vocabulary import Stage
+
+pytestmark = pytest.mark.real("git")
+
+STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
+TWO_LINES = {"Dockerfile": FILES["Dockerfile"] + "FROM redis:7\n"}
+
+
+class Meanwhile(Writes):
+    """Lets something happen right before one of the writes of a run, once."""
+
+    def __init__(self, write: int, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._write, self._happens = write, happens
+
+    def about_to(self, write: str) -> None:
+        super().about_to(write)
+        if len(self.done) == self._write:
+            self._happens()
+
+
+class Play:
+    """A repository on a forge of its own, and runs over it."""
+
+    def __init__(self, forge, folder, loopback) -> None:
+        folder.mkdir()
+        self.stand, self.loopback = STANDS[forge](folder, TWO_LINES if forge == "local" else FILES), loopback
+        self.move("new")
+
+    def move(self, content: str) -> None:
+        for repository, tag in (("python", "3.12-slim"), ("redis", "7")):
+            self.loopback.move(repository, tag, content)
+
+    def run(self) -> RunReport:
+        return self.loopback.run([self.stand.fleet()])
+
+    def run_into(self, write: int) -> tuple[RunReport, bool]:
+        """Run, and let a whole other run go right before a write; say whether there was such a write."""
+        others: list[RunReport] = []
+        counter = Meanwhile(write, lambda: others.append(self.run()))
+        report = self.loopback.run([CountedFleet(self.stand.fleet(), counter)])
+        return report, bool(others)
+
+    def state(self) -> object:
+        branches = self.stand.branches()
+        requests = [(each.branch, each.state, each.title) for each in self.stand.requests()]
+        return {branch: self.stand.files(branch) for branch in branches}, sorted(requests)
+
+
+PASTS = {
+    "nothing is there yet": [],
+    "the tags moved on": [Play.run, lambda play: play.move("newer")],
+    "nobody wants them any more": [Play.run, lambda play: play.stand.commit("main", {"Dockerfile": "FROM scratch\n"})],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("forge", STANDS)
+@pytest.mark.parametrize("past", PASTS)
+def test_what_two_runs_at_once_leave_undone_is_said_and_done_by_the_next(past, forge, tmp_path, loopback):
+    alone = _played(Play(forge, tmp_path / "alone", loopback), past)
+    alone.run()
+    settled = alone.state()
+    alone.stand.end()
+    for write in count(1):
+        play = _played(Play(forge, tmp_path / str(write), loopback), past)
+        try:
+            late, met = play.run_into(write)
+            if not met:
+                break
+            assert {failure.stage for failure in late.failed} <= {Stage.PROPOSE}, late.failed
+            assert all(re.search("run basebump (again|to see)", failure.error) for failure in late.failed), late.failed
+            after = play.run()
+            assert after.failed == ()
+            assert play.state() == settled, f"before write {write}"
+            writes = list(play.stand.writes)
+            assert play.run().failed == ()
+            assert play.stand.writes == writes
+        finally:
+            play.stand.end()
+    assert write > 2
+
+
+def _played(play, past):
+    for act in PASTS[past]:
+        act(play)
+    return play

@@ -1,0 +1,89 @@
+"""Debian's buildah, as it builds and mounts images in a folder of its own, without a daemon and without a registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from support.parts import find_buildah
+
+TIMEOUT = 1200.0
+"""Seconds; two stages with their packages take two minutes on two cores."""
+
+
+class Buildah:
+    """Images and containers below one folder, which must not be in another root than this process's."""
+
+    def __init__(self, folder: Path) -> None:
+        found = find_buildah()
+        assert found is not None, "@pytest.mark.real('buildah') is missing"
+        self._program, self._folder = found, folder
+        helpers = Path(found).resolve().parent.parent / "lib" / "podman"
+        (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}', encoding="utf-8")
+        (folder / "containers.conf").write_text(f'[engine]\nhelper_binaries_dir = ["{helpers}"]\n', encoding="utf-8")
+        files, processes = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
+        self._limits = [f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
+
+    def build(
+        self,
+        context: Path,
+        tag: str,
+        arguments: Mapping[str, str] | None = None,
+        secrets: Mapping[str, Path] | None = None,
+    ) -> None:
+        """Build the Dockerfile of a folder; what it must not leave behind comes as secrets."""
+        given = [f"--build-arg={name}={value}" for name, value in (arguments or {}).items()]
+        given += [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
+        where = ["--isolation=chroot", "--network=host", *self._limits]
+        self._run("build", self._policy, *where, *given, "--pull-never", f"--tag={tag}", str(context))
+
+    def config(self, tag: str) -> dict[str, object]:
+        """Return what the image says of itself: the `config` and `history` of its OCI configuration."""
+        told = json.loads(self._run("inspect", "--type=image", tag))
+        return {"config": told["OCIv1"]["config"], "history": told["OCIv1"].get("history", [])}
+
+    @contextmanager
+    def mounted(self, tag: str):
+        """Yield the root of a container of the image."""
+        container = self._run("from", self._policy, "--pull-never", tag).strip()
+        try:
+            yield Path(self._run("mount", container).strip())
+        finally:
+            self._run("umount", container)
+            self._run("rm", container)
+
+    @property
+    def _policy(self) -> str:
+        return f"--signature-policy={self._folder / 'policy.json'}"
+
+    def _run(self, *arguments: str) -> str:
+        places = ["--storage-driver=vfs", f"--root={self._folder / 'root'}", f"--runroot={self._folder / 'run'}"]
+        environment = os.environ | {"CONTAINERS_CONF": str(self._folder / "containers.conf")}
+        done = subprocess.run(
+            [self._program, *places, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        assert done.returncode == 0, f"buildah {arguments[0]}: {done.stderr[-4000:]}{done.stdout[-2000:]}"
+        return done.stdout
+
+
+def run_read_only(
+    root: Path, arguments: Sequence[str], user: str, environment: Mapping[str, str], writable: Sequence[str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a program as a user in a root that nobody can write to, but for some empty folders, as a cluster does it."""
+    owner, _, group = user.partition(":")
+    script = ['mount --bind "$0" "$0"', 'mount -o remount,bind,ro "$0"']
+    script += [f'mount -t tmpfs -o uid={owner},gid={group},mode=0700 tmpfs "$0{folder}"' for folder in writable]
+    script.append('exec chroot --userspec="$1" "$0" /usr/bin/env -i "${@:2}"')
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    command = ["unshare", "--mount", "bash", "-ec", "\n".join(script), str(root), user, *variables, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
