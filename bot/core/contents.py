@@ -80,6 +80,8 @@ _WHOLE: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
     Aspect.FOLDER: lambda config: (config.folder,) if config.folder else (),
     Aspect.STOP_SIGNAL: lambda config: (config.stop_signal,) if config.stop_signal else (),
 }
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
 _LISTS: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
     Aspect.ENVIRONMENT: lambda config: config.environment,
     Aspect.PORTS: lambda config: config.ports,
@@ -100,6 +102,14 @@ def aspect_changes(contents: Contents | None) -> tuple[AspectChange, ...] | None
     platforms = _listed(Aspect.PLATFORMS, old.platforms, new.platforms) if old.platforms and new.platforms else None
     found = [*whole, *lists, versions, *([platforms] if platforms else [])]
     return tuple(each for each in found if each.old != each.new)
+
+
+def spoken_size(size: int) -> str:
+    """Return a number of bytes as people say it: `30.4 MB`."""
+    amount, unit = float(size), 0
+    while amount >= _STEP and unit < len(_UNITS) - 1:
+        amount, unit = amount / _STEP, unit + 1
+    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"
 
 
 def _listed(aspect: Aspect, old: Sequence[str], new: Iterable[str]) -> AspectChange:

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot.core.compare import count_by_severity, distinct, exploited, scanner_of
-from bot.core.contents import Origin, aspect_changes, becomes_root, origin
+from bot.core.contents import Origin, aspect_changes, becomes_root, origin, spoken_size
 from bot.core.contents import comparison as source_comparison
 from bot.core.markdown import console_line
 from bot.core.rollback import rollback
 from bot.core.trust import spoken
-from bot.core.view.contents import BYTES_IN_MB
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Change, Contents, PackageChange
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity
@@ -140,7 +139,7 @@ def _contents(contents: Contents | None) -> Iterator[str]:
     sources, said = source_comparison(contents), _SAID_OF_ORIGIN[origin(contents)]
     if said:
         yield f"  {said}" + (f": {sources.address}" if sources is not None else "")
-    yield f"  {contents.old.size / BYTES_IN_MB:.1f} → {contents.new.size / BYTES_IN_MB:.1f} MB to pull"
+    yield f"  {spoken_size(contents.old.size)} → {spoken_size(contents.new.size)} to pull"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ def of(old=OLD, new=NEW, **more) -> Evidence:
 def test_a_pure_rebuild_says_so_and_what_it_costs_to_pull():
     text = body(of())
     assert "### What is in `python:3.12`\n\n- built anew from the same state of its source" in text
-    assert "- 30.1 → 30.4 MB to pull" in text
+    assert "- 30.1 MB → 30.4 MB to pull" in text
     assert "was rebuilt on `2026-11-20`" in text, "the image says itself when it was built, where its scanner does not"
 
 
@@ -143,5 +143,5 @@ def test_without_a_scan_it_is_still_known_how_the_image_starts():
     evidence = replace(compare(unknown, unknown), contents=Contents(OLD, NEW))
     text = body(evidence)
     assert "was rebuilt on `2026-11-20`" in text
-    assert "- 30.1 → 30.4 MB to pull" in text
+    assert "- 30.1 MB → 30.4 MB to pull" in text
     assert "**Not scanned:**" in text

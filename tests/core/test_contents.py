@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.values import digest
 
-from bot.core.contents import Aspect, AspectChange, Origin, aspect_changes, becomes_root, comparison, origin
+from bot.core.contents import (
+    Aspect,
+    AspectChange,
+    Origin,
+    aspect_changes,
+    becomes_root,
+    comparison,
+    origin,
+    spoken_size,
+)
 from bot.model.contents import Contents, ImageConfig, ImageContents
 
 A, B = "a" * 40, "b" * 40
@@ -102,3 +111,11 @@ def test_no_other_address_becomes_a_link(source):
 def test_no_words_of_an_image_reach_a_link(source, revision):
     found = comparison(pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B}))
     assert found is None or found.repository == "acme/tool"
+
+
+SIZES = {0: "0 B", 999: "999 B", 1000: "1.0 kB", 30_449_999: "30.4 MB", 7_000_000_000: "7.0 GB", 10**18: "1000000.0 TB"}
+
+
+@pytest.mark.parametrize(("size", "said"), SIZES.items())
+def test_sizes_are_said_as_people_say_them(size, said):
+    assert spoken_size(size) == said

@@ -65,7 +65,7 @@ def test_packages_and_how_an_image_starts_are_said():
     assert "The new image starts as root, which the old one does not." in text
     assert "  user         app     →  root\n  environment  OF_app  →  OF_root\n" in text
     assert f"https://github.com/acme/web/compare/{'a' * 40}...{'b' * 40}" in text
-    assert "  7.0 → 8.0 MB to pull" in text
+    assert "  7.0 MB → 8.0 MB to pull" in text
     shown = markdown(comparison(old, new, contents))
     assert "> **The new image starts as root**" in shown
     assert "<details><summary>Packages: 1 upgraded, 1 removed</summary>" in shown

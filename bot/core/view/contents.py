@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.core.contents import Aspect, Origin, aspect_changes, becomes_root, comparison, origin
+from bot.core.contents import Aspect, Origin, aspect_changes, becomes_root, comparison, origin, spoken_size
 from bot.core.markdown import Link, Plain, Text, first_of
 from bot.model.contents import Change, Contents, PackageChange
 
-BYTES_IN_MB = 1_000_000
 MAX_WORDS = 20
 """Of one list of a config that are shown: what is gone of it, and what is new."""
 MAX_VERSIONS = 5
@@ -69,9 +68,9 @@ class ContentsView:
     aspects: tuple[AspectView, ...]
     becomes_root: bool
     """Whether the newer one starts as root and the older one did not: where a cluster forbids that, it will not run."""
-    old_megabytes: float
+    old_size: Plain
     """To pull: all layers, compressed."""
-    new_megabytes: float
+    new_size: Plain
     origin: Origin
     """Whether it was `rebuilt` from the same state of its source, which has `changed` or `moved`, or is `unknown`."""
     comparison: Link | None
@@ -113,8 +112,8 @@ def contents_view(contents: Contents | None, rows: int) -> ContentsView | None:
             for each in changes
         ),
         becomes_root=becomes_root(contents),
-        old_megabytes=round(contents.old.size / BYTES_IN_MB, 1),
-        new_megabytes=round(contents.new.size / BYTES_IN_MB, 1),
+        old_size=Plain(spoken_size(contents.old.size)),
+        new_size=Plain(spoken_size(contents.new.size)),
         origin=origin(contents),
         comparison=Link(Plain("what changed in it"), compared.address) if compared is not None else None,
     )
