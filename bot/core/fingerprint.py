@@ -53,10 +53,13 @@ def is_outdated(report: str, wanted: str) -> bool:
 
     While both propose the same, a text that knows of fewer scans or signatures never replaces one that knows of more.
     """
-    if report[:PROPOSED] != wanted[:PROPOSED]:
-        return True
-    knows_less = any(now > before for now, before in zip(wanted[_KNOWN_END:], report[_KNOWN_END:], strict=True))
-    return report != wanted and not knows_less
+    return report != wanted and not knows_less(report, wanted)
+
+
+def knows_less(report: str, wanted: str) -> bool:
+    """Say whether a text with the report `wanted` knows less than one with `report` of the same proposal."""
+    is_same = report[:PROPOSED] == wanted[:PROPOSED]
+    return is_same and any(now > before for now, before in zip(wanted[_KNOWN_END:], report[_KNOWN_END:], strict=True))
 
 
 def _digit(count: int) -> str:
