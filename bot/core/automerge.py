@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.core.tags import reaches
 from bot.model.decision import Update
-from bot.model.evidence import Evidence, Scan
+from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.rules import Automerge
 
 
@@ -12,6 +12,13 @@ def may_merge(update: Update, evidence: Evidence) -> bool:
     """Say whether the forge may merge an update by itself; what is unknown never speaks for it."""
     wanted = update.selected.policy.automerge
     return wanted is not None and _is_near(update, wanted) and _is_harmless(evidence, wanted)
+
+
+def is_merge_unknown(update: Update, evidence: Evidence) -> bool:
+    """Say whether nothing but what could not be scanned speaks against that."""
+    wanted = update.selected.policy.automerge
+    is_unknown = any(isinstance(outcome, NotScanned) for outcome in (evidence.old, evidence.new))
+    return wanted is not None and _is_near(update, wanted) and is_unknown
 
 
 def _is_near(update: Update, wanted: Automerge) -> bool:

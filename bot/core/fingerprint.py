@@ -1,8 +1,8 @@
 """Fingerprints of proposals: whether what is open still says what a run would say now.
 
 A report is 16 hexadecimal digits: 8 over what is proposed, 6 over what is known of it, one that counts the images whose
-signatures nobody could ask for, and one that counts what else is not known: images that were not scanned, and lists and
-documents that could not be read.
+signatures nobody could ask for, and one that counts what else is not known: images that were not scanned, or into which
+nobody could look, and lists and documents that could not be read.
 """
 
 from __future__ import annotations
@@ -44,8 +44,17 @@ def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
     unread = sum(len(each.asked.unread - {Listing.EPSS}) for each in evidence.values() if each.asked is not None)
     unsigned = sum(isinstance(outcome, SignatureUnknown) for outcome in signatures)
     unscanned = sum(isinstance(outcome, NotScanned) and outcome != LEFT_OUT for outcome in scans)
+    unknown = unscanned + unread + sum(map(_unseen, evidence.values()))
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
-    return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{_digit(unsigned)}{_digit(unscanned + unread)}"
+    return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{_digit(unsigned)}{_digit(unknown)}"
+
+
+def _unseen(evidence: Evidence) -> int:
+    """Count the images into which somebody wanted to look, and could not."""
+    if evidence.contents is None:
+        return 0
+    old = [evidence.contents.old] if evidence.old is not None else []
+    return sum(each is None for each in (*old, evidence.contents.new))
 
 
 def is_outdated(report: str, wanted: str) -> bool:
@@ -53,10 +62,13 @@ def is_outdated(report: str, wanted: str) -> bool:
 
     While both propose the same, a text that knows of fewer scans or signatures never replaces one that knows of more.
     """
-    if report[:PROPOSED] != wanted[:PROPOSED]:
-        return True
-    knows_less = any(now > before for now, before in zip(wanted[_KNOWN_END:], report[_KNOWN_END:], strict=True))
-    return report != wanted and not knows_less
+    return report != wanted and not knows_less(report, wanted)
+
+
+def knows_less(report: str, wanted: str) -> bool:
+    """Say whether a text with the report `wanted` knows less than one with `report` of the same proposal."""
+    is_same = report[:PROPOSED] == wanted[:PROPOSED]
+    return is_same and any(now > before for now, before in zip(wanted[_KNOWN_END:], report[_KNOWN_END:], strict=True))
 
 
 def _digit(count: int) -> str:

@@ -10,7 +10,7 @@ from typing import assert_never
 from bot.core.boxes import ticked
 from bot.core.fingerprint import is_outdated
 from bot.core.mark import memory
-from bot.core.missing import is_accepted, lost, missing
+from bot.core.missing import is_accepted, lost, missing, still_merges
 from bot.model.dashboard import Ask
 from bot.model.extras import NO_EXTRAS
 from bot.model.modes import OnClose, Rebase
@@ -122,7 +122,8 @@ def _is_to_be_rebuilt(request: Seen, wanted: Proposal) -> bool:
 def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
     remembered = memory(request.body)
     is_answered = ticked(request.body) or request.asks
-    changes = is_answered or remembered.automerge is not bool(wanted.extras.automerge)
+    merges = bool(wanted.extras.automerge) or still_merges(request, wanted)
+    changes = is_answered or remembered.automerge is not merges
     is_untrue = remembered.withdrawn or set(remembered.targets) != set(wanted.targets)
     if is_untrue or remembered.report is None or changes:
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.core.fingerprint import knows_less
 from bot.core.mark import Memory, memory, short_commit
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
@@ -25,7 +26,15 @@ def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) ->
         extras = replace(wanted.extras, status=None).without(request.ever)
     if changes or _lacks_status(request, wanted):
         extras = replace(extras, status=wanted.extras.status)
-    return replace(extras, automerge=False) if _is_to_be_disarmed(request, wanted) else extras
+    is_to_be_disarmed = _is_to_be_disarmed(request, wanted) and (changes or not still_merges(request, wanted))
+    return replace(extras, automerge=False) if is_to_be_disarmed else extras
+
+
+def still_merges(request: Seen, wanted: Proposal) -> bool:
+    """Say whether what was to merge by itself still is: all that speaks against it is that this run knows less."""
+    remembered = memory(request.body)
+    was_to = remembered.automerge and request.intent == wanted.intent and remembered.report is not None
+    return wanted.is_merge_unknown and was_to and knows_less(remembered.report or "", wanted.report)
 
 
 def is_accepted(request: Seen) -> bool:

@@ -85,6 +85,8 @@ class Proposal:
     """What a person declines by closing it."""
     is_draft: bool = False
     """Whether it is opened so that nobody merges it without having looked."""
+    is_merge_unknown: bool = False
+    """Whether it would merge by itself, but for what could not be scanned in this run."""
     lesser: Proposal | None = None
     """The same without the files that the forge may keep from the token; None where that is the same, or nothing."""
     left_out: tuple[FilePath, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.automerge import may_merge
+from bot.core.automerge import is_merge_unknown, may_merge
 from bot.core.compare import exploited_in
 from bot.core.fingerprint import fingerprint
 from bot.core.group import Bundle, group, images_of, intent_of, targets_of
@@ -137,6 +137,7 @@ def _propose(
     known = [(update, evidence[transition_of(update)]) for update in updates]
     needs_people = is_draft or is_first
     automerge = not needs_people and all(may_merge(*each) for each in known)
+    is_open_to_merge = not needs_people and all(may_merge(*each) or is_merge_unknown(*each) for each in known)
     status = None
     if wording.has_status and wording.limits.has_statuses:
         status = status_of(list(shown.values()), is_doubted=any(update.doubt for update in updates))
@@ -172,5 +173,6 @@ def _propose(
         on_close=on_close_of(updates),
         is_first=is_first,
         is_draft=is_draft,
+        is_merge_unknown=is_open_to_merge and not automerge,
         left_out=tuple(left_out),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, from_json
 from sqlalchemy import Connection, Row, and_, delete, func, select
 
 from bot.model.evidence import Scan, ScannerIdentity, Subject
@@ -27,6 +28,7 @@ MAX_DOCUMENT: Final = 4 * 1024 * 1024
 
 _KEPT = TypeAdapter(Kept)
 _SCAN = TypeAdapter(Scan)
+_OF_A_SCAN = frozenset(each.name for each in fields(Scan))
 _Item = TypeVar("_Item")
 
 
@@ -100,7 +102,7 @@ class DatabaseMemory:
         with self._database.reading() as connection:
             for some in batches(sorted({subject.digest for subject in subjects})):
                 for row in connection.execute(select(EVIDENCE).where(by_scanner, EVIDENCE.c.digest.in_(some))):
-                    scan = _read(_SCAN, row.document)
+                    scan = _read(_SCAN, row.document) if _is_whole(row.document) else None
                     if scan is not None:
                         found[row.digest, row.platform] = scan
         keys = {subject: (subject.digest, subject.platform) for subject in subjects}
@@ -183,6 +185,19 @@ def _document(adapter: TypeAdapter[_Item], value: _Item) -> str | None:
     except PydanticSerializationError:
         return None
     return text if len(text) <= MAX_DOCUMENT else None
+
+
+def _is_whole(document: str) -> bool:
+    """Say whether a scan was kept by a release that took from a report all that this one does.
+
+    What an earlier one did not look for (which packages are there, what somebody answers for) would else be unknown for
+    as long as the scanner's database stays the same, and what went back would pass.
+    """
+    try:
+        kept = from_json(document)
+    except ValueError:
+        return False
+    return isinstance(kept, dict) and kept.keys() >= _OF_A_SCAN
 
 
 def _read(adapter: TypeAdapter[_Item], document: str) -> _Item | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.values import digest, finding, scan, update
 
-from bot.core.automerge import may_merge
+from bot.core.automerge import is_merge_unknown, may_merge
 from bot.core.compare import compare
 from bot.core.tags import reaches
 from bot.model.decision import Candidate
@@ -56,6 +56,16 @@ def test_what_brings_something_may_not_unless_that_is_no_condition():
 )
 def test_what_is_unknown_speaks_for_nothing(evidence):
     assert not may(evidence)
+
+
+def test_whether_something_may_merge_is_unknown_where_the_rest_of_the_rule_holds():
+    move = update(OLD, "new", policy=Policy(automerge=DIGEST))
+    assert is_merge_unknown(move, compare(scan(), UNSCANNED))
+    assert is_merge_unknown(move, compare(UNSCANNED, UNSCANNED))
+    assert not is_merge_unknown(move, compare(scan(), scan(finding("CVE-2"))))
+    assert not is_merge_unknown(update(OLD, "new", policy=Policy()), compare(UNSCANNED, UNSCANNED))
+    farther = replace(move, candidates=(Candidate(digest("new"), tag="3.13-slim"),))
+    assert not is_merge_unknown(farther, compare(UNSCANNED, UNSCANNED))
 
 
 def test_each_condition_can_be_waived():

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from support.values import digest, finding, scan, update
 from support.worlds import BODY_TEMPLATE
 
 from bot.core.compare import compare
-from bot.core.fingerprint import fingerprint
+from bot.core.fingerprint import fingerprint, is_outdated
 from bot.core.render import render_body
 from bot.core.transition import transition_of
 from bot.core.view.proposal import build_view
@@ -136,6 +137,14 @@ def test_a_body_is_not_written_again_for_what_two_digests_always_hold():
     unknown = {transition_of(MOVE): compare(scan(), scan())}
     first, second = (fingerprint(build_view((MOVE,), each, 100), each) for each in (known, unknown))
     assert first == second
+
+
+@pytest.mark.parametrize("unseen", [{"new": None}, {"old": None}, {"old": None, "new": None}])
+def test_what_nobody_could_look_into_is_written_once_somebody_can_and_never_taken_back(unseen):
+    known, unknown = ({transition_of(MOVE): of(**which)} for which in ({}, unseen))
+    whole, less = (fingerprint(build_view((MOVE,), each, 100), each) for each in (known, unknown))
+    assert is_outdated(less, whole)
+    assert not is_outdated(whole, less)
 
 
 def test_without_a_scan_it_is_still_known_how_the_image_starts():

@@ -73,6 +73,20 @@ def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
     assert step(WANTED, before) == expected
 
 
+def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
+    known = f"{REPORT[:-1]}0"
+    body = f"text\n\n{mark(TARGETS, known, withdrawn=False, automerge=True)}"
+    before = shown(body=body, armed=True, ever=Extras(automerge=True), opened=NOW, committed=NOW)
+    unscanned = replace(WANTED, report=f"{REPORT[:-1]}1", is_merge_unknown=True)
+    assert step(unscanned, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+    for other in (
+        replace(unscanned, report=known),
+        replace(unscanned, is_merge_unknown=False),
+        replace(unscanned, intent="9" * 16),
+    ):
+        assert step(other, before).extras.automerge is False, other
+
+
 def test_what_somebody_armed_with_the_account_that_we_use_is_accepted_and_stays_armed():
     before = shown(intent="9" * 16, armed=True, ever=Extras(automerge=True), committed=NOW)
     assert step(WANTED, before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)

@@ -173,6 +173,20 @@ def test_it_does_not_where_they_are_not(github, moved, found):
     assert pull.auto_merge is None
 
 
+@pytest.mark.parametrize("left", [{}, {"old": (CVE,)}, {"new": ()}], ids=["both", "new", "old"])
+def test_a_scan_that_fails_later_calls_nothing_off_and_says_nothing_less(github, moved, left):
+    knows(moved, old=(CVE,), new=())
+    run(github, moved, AUTOMERGE)
+    writes = list(github.writes)
+    knows(moved, **left)
+    assert run(github, moved, AUTOMERGE).outcome.value == "unchanged"
+    assert github.writes == writes
+    knows(moved, old=(CVE,), new=(OTHER,))
+    assert run(github, moved, AUTOMERGE).outcome.value == "refreshed"
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge is None
+
+
 def test_what_moves_on_to_something_worse_no_longer_merges_by_itself(github, moved):
     knows(moved, old=(CVE,), new=(), newer=(OTHER,))
     run(github, moved, AUTOMERGE)

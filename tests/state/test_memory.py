@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from sqlalchemy import select, update
 from support.values import digest
 
 from bot.demo import images
@@ -17,7 +19,7 @@ from bot.ports import Memory
 from bot.registries.manifest import parse_document
 from bot.state import memory as kept
 from bot.state.none import NoMemory
-from bot.state.tables import AT_ONCE, LINES_KEPT
+from bot.state.tables import AT_ONCE, EVIDENCE, LINES_KEPT
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 LINE, OTHER = Line("docker.io/library/python", "3.12"), Line("docker.io/library/python", "3.13")
@@ -171,6 +173,18 @@ def test_scans_of_a_scanner_that_cannot_say_how_old_its_knowledge_is_are_not_kep
     undated = replace(TRIVY, database=None)
     memory.keep_evidence({subject("a"): replace(SCAN, scanner=undated)})
     assert memory.evidence(undated, [subject("a")]) == {}
+
+
+@pytest.mark.parametrize("missing", [field.name for field in fields(Scan)])
+def test_a_scan_of_a_release_that_read_less_of_reports_is_made_anew(place, memory, missing):
+    memory.keep_evidence({subject("a"): SCAN, subject("b"): SCAN})
+    with place.database().writing() as connection:
+        row = select(EVIDENCE.c.document).where(EVIDENCE.c.digest == subject("a").digest)
+        document = json.loads(connection.execute(row).scalar_one())
+        del document[missing]
+        less = update(EVIDENCE).where(EVIDENCE.c.digest == subject("a").digest).values(document=json.dumps(document))
+        connection.execute(less)
+    assert memory.evidence(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
 
 
 # It does not grow for ever
