@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
+from support.grype import GrypeStand, report
 from support.parts import ROOT
 from support.sarif import read_sarif
 from support.values import digest
@@ -276,6 +278,47 @@ def test_an_age_that_is_none_is_wrong_usage(basebump, tmp_path, said):
     code, _, err = basebump("check", tmp_path, "--max-age", said)
     assert code == 2
     assert "--max-age" in err
+
+
+# ---- what a scan costs -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scanned(check, config, tmp_path, monkeypatch):
+    """Check a file with a scanner that finds nothing; return the exit code, and whether it was asked."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "programs").mkdir()
+    stand = GrypeStand(tmp_path / "programs")
+    today = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
+
+    def go(dockerfile: str, *arguments: str) -> tuple[int, bool]:
+        digests = [*re.findall(r"sha256:\w+", dockerfile), build("now").digest]
+        reports = {each: report(built=today) for each in digests}
+        scene = stand.scene | {"built": f"{today:%Y-%m-%dT%H:%M:%SZ}", "reports": reports}
+        (stand.folder / "scene.json").write_text(json.dumps(scene))
+        path = config(f"scanners: [{{kind: grype, binary: {stand.program}}}]\n")
+        code, document = check({"Dockerfile": dockerfile}, "--config", path, *arguments)
+        assert document["failed"] == []
+        return code, (stand.folder / "log").exists()
+
+    return go
+
+
+def test_what_is_only_out_of_date_is_not_scanned(aged, scanned):
+    outdated = aged(timedelta(days=40))["Dockerfile"]
+    assert scanned(outdated) == (0, False)
+    assert scanned(outdated, "--max-age", "30d") == (4, True)
+
+
+def test_what_is_not_pinned_is_scanned_as_a_rule_may_keep_it_from_being_pinned(loopback, scanned):
+    loopback.move("python", "3.12", "now")
+    assert scanned("FROM python:3.12\n") == (4, True)
+
+
+def test_what_is_too_old_and_may_not_move_is_no_finding(check, config, aged):
+    path = config("policy: [{require: {scan: true}}]\n")
+    code, document = check(aged(timedelta(days=40)), "--config", path, "--max-age", "30d")
+    assert (code, document["occurrences"][0]["reason"]) == (0, "not-scanned")
 
 
 # ---- what is said ------------------------------------------------------------------------------------------------
