@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import TYPE_CHECKING
 
 from bot.core.globs import matches
-from bot.core.tags import Ending
 from bot.model.decision import Superseded, UpToDate
 from bot.model.history import LineEnd
 from bot.model.reference import Digest, Line
-from bot.model.rules import EndOfLife
 from bot.model.vocabulary import Reason
+
+if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
+    from bot.core.tags import Ending
+    from bot.model.rules import EndOfLife
 
 
 def with_ending(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, assert_never
 
 from bot.core.endings import end_by_operator
 from bot.core.transition import short
@@ -19,8 +20,10 @@ from bot.model.decision import (
     selected_of,
 )
 from bot.model.reference import ImageReference
-from bot.model.rules import EndOfLife
 from bot.model.vocabulary import Breach, Fault, Reason
+
+if TYPE_CHECKING:  # a signature names it, and nothing here makes one
+    from bot.model.rules import EndOfLife
 
 
 def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: date) -> Iterator[Objection]:
@@ -33,12 +36,8 @@ def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: 
         yield from _unpinned(decision, fix)
     if isinstance(decision, Skip):
         return
-    cause = cause_of(decision)
-    if cause is Cause.GONE:
-        yield Objection(Fault.GONE, f"{named(reference)} is gone from its registry; {_way_out(decision, fix)}")
-    if cause is Cause.WITHDRAWN:
-        message = f"{named(reference)} was taken back by its publisher; {_way_out(decision, fix)}"
-        yield Objection(Fault.POLICY, message, Breach.TAKEN_BACK)
+    if isinstance(decision, Update | Refused):
+        yield from _leaving(decision, fix)
     end = _end(decision, known, today)
     if end:
         yield Objection(Fault.POLICY, f"{named(reference)} is past its end of life: {end}", Breach.END_OF_LIFE)
@@ -46,11 +45,9 @@ def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: 
 
 def cause_of(decision: Decision) -> Cause | None:
     """Return why a place is to move, also where a gate refuses it; None where it is not."""
-    match decision:
-        case Update(cause=cause) | Refused(update=Update(cause=cause)):
-            return cause
-        case _:
-            return None
+    if isinstance(decision, Refused):
+        return decision.update.cause
+    return decision.cause if isinstance(decision, Update) else None
 
 
 def stale(update: Update, built: datetime, max_age: timedelta, now: datetime, fix: str) -> Objection | None:
@@ -78,26 +75,36 @@ def named(reference: ImageReference) -> str:
 
 
 def _unpinned(decision: Decision, fix: str) -> Iterator[Objection]:
+    """Yield what there is to say of a place without a digest; the others are left alone, or hold for good reasons."""
     name = named(decision.occurrence.reference)
-    match decision:
-        case Update() | NotChecked():
-            yield Objection(Fault.UNPINNED, f"{name} has no digest; {fix} pins it")
-        case Skip(reason=Reason.NO_TAG):
-            yield Objection(Fault.UNPINNED, f"{name} has neither tag nor digest; write the tag that it shall follow")
-        case _:
-            pass  # it is left alone, or what it would be pinned to is not taken
+    if isinstance(decision, Update | NotChecked):
+        yield Objection(Fault.UNPINNED, f"{name} has no digest; {fix} pins it")
+    elif isinstance(decision, Skip) and decision.reason is Reason.NO_TAG:
+        yield Objection(Fault.UNPINNED, f"{name} has neither tag nor digest; write the tag that it shall follow")
 
 
-def _way_out(decision: Decision, fix: str) -> str:
-    """Say what to do about an image that should not stay."""
-    match decision:
-        case Update(candidates=(first, *_)):
-            tag = f"{first.tag}@" if first.tag is not None else ""
-            return f"{fix} moves it to {tag}{short(first.digest)}"
-        case Refused(reason=reason, detail=detail):
-            return f"what its tag points to is refused ({reason})" + (f": {detail}" if detail else "")
+def _leaving(decision: Update | Refused, fix: str) -> Iterator[Objection]:
+    """Yield why an image should not stay, whether what comes after it may be taken or not."""
+    name, way_out = named(decision.occurrence.reference), _way_out(decision, fix)
+    update = decision.update if isinstance(decision, Refused) else decision
+    match update.cause:
+        case Cause.GONE:
+            yield Objection(Fault.GONE, f"{name} is gone from its registry; {way_out}")
+        case Cause.WITHDRAWN:
+            yield Objection(Fault.POLICY, f"{name} was taken back by its publisher; {way_out}", Breach.TAKEN_BACK)
+        case Cause.MOVED:
+            pass
         case _:
-            return "nothing else is known"
+            assert_never(update.cause)
+
+
+def _way_out(decision: Update | Refused, fix: str) -> str:
+    if isinstance(decision, Refused):
+        why = f": {decision.detail}" if decision.detail else ""
+        return f"what its tag points to is refused ({decision.reason}){why}"
+    first = decision.candidates[0]
+    tag = f"{first.tag}@" if first.tag is not None else ""
+    return f"{fix} moves it to {tag}{short(first.digest)}"
 
 
 def _end(decision: Decision, known: Iterable[EndOfLife], today: date) -> str:

@@ -34,7 +34,13 @@ def asked(
 
     `fix` and `max_age` are those of `Terms`.
     """
-    decided = decide_all(surveyed, looked_at, world, rulebook)
+
+    def decides(update: Update) -> bool:
+        """Say whether anything depends on what moving changes: nothing does where being out of date is no finding."""
+        is_pinned = update.occurrence.reference.digest is not None
+        return max_age is not None or update.cause is not Cause.MOVED or not is_pinned
+
+    decided = decide_all(surveyed, looked_at, world, rulebook, decides)
     signatures, not_asked = _signatures(decided.decisions, decided.judged, world, rulebook)
     built, not_looked = _built(decided.decisions, world) if max_age is not None else ({}, ())
     now = world.clock.now()

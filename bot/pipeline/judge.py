@@ -45,6 +45,10 @@ def _nothing(_: Line) -> bool:
     return False
 
 
+def _always(_: Update) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """All of the world that a run asks."""
@@ -79,8 +83,13 @@ class Judged:
     failed: tuple[Failed, ...]
 
 
-def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged:
-    """Return what is to be done at every place of `surveys`, and the evidence for it."""
+def judge(
+    surveys: Sequence[Survey], world: World, rulebook: Rulebook, needs_evidence: Callable[[Update], bool] = _always
+) -> Judged:
+    """Return what is to be done at every place of `surveys`, and the evidence for it.
+
+    An update that does not need evidence is not assessed, and passes no gate.
+    """
     selections = [_select(surveyed, replace(rulebook, inner=surveyed.rules), world) for surveyed in surveys]
     sources = Sources(world.registry, world.facts, world.memory, world.ends, rulebook.purging)
     selected = [place for places in selections for place in places if isinstance(place, Selected)]
@@ -90,7 +99,11 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
         for places in selections
     ]
     updates = [each for places in decisions for each in places if isinstance(each, Update)]
-    moves = {transition_to(update, candidate) for update in updates for candidate in update.candidates}
+    moves = {
+        transition_to(update, candidate)
+        for update in filter(needs_evidence, updates)
+        for candidate in update.candidates
+    }
     assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
     looked = look(assessed.evidence, world.registry, world.memory, REGISTRIES, world.progress)
     verified = verify(moves, rulebook.trust, world.verifiers, REGISTRIES, world.progress)
@@ -100,7 +113,14 @@ def judge(surveys: Sequence[Survey], world: World, rulebook: Rulebook) -> Judged
     }
     now = world.clock.now()
     gated = [
-        reconcile([_gate(each, evidence, now, surveyed.repository) for each in places])
+        reconcile(
+            [
+                _gate(each, evidence, now, surveyed.repository)
+                if isinstance(each, Update) and needs_evidence(each)
+                else each
+                for each in places
+            ]
+        )
         for surveyed, places in zip(surveys, decisions, strict=True)
     ]
     failed = (*asked.failed, *assessed.failed, *looked.failed, *verified.failed)
@@ -120,8 +140,6 @@ def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected
 
 
 def _gate(
-    decision: Decision, evidence: Mapping[Transition, Evidence], now: datetime, repository: GitRepository
+    update: Update, evidence: Mapping[Transition, Evidence], now: datetime, repository: GitRepository
 ) -> Decision:
-    if not isinstance(decision, Update):
-        return decision
-    return gate(decision, evidence, now, is_public=repository.may_be_public)
+    return gate(update, evidence, now, is_public=repository.may_be_public)

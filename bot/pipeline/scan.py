@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -76,12 +76,21 @@ def _asked(surveyed: Survey, root: str, world: World, rulebook: Rulebook) -> Sca
     return Scanned(report, surveyed, decided.changes)
 
 
-def decide_all(surveyed: Survey, looked_at: Survey, world: World, rulebook: Rulebook) -> Decided:
-    """Return what is to be done at the places of `looked_at`, which are some of those of `surveyed`."""
+def decide_all(
+    surveyed: Survey,
+    looked_at: Survey,
+    world: World,
+    rulebook: Rulebook,
+    needs_evidence: Callable[[Update], bool] = lambda _: True,
+) -> Decided:
+    """Return what is to be done at the places of `looked_at`, which are some of those of `surveyed`.
+
+    `needs_evidence` is as for `judge`.
+    """
     from bot.pipeline.edit import edit
     from bot.pipeline.judge import judge
 
-    judged = judge([looked_at], world, rulebook)
+    judged = judge([looked_at], world, rulebook, needs_evidence)
     (decisions,) = judged.decisions
     edited = edit(surveyed, [each for each in decisions if isinstance(each, Update)])
     unproved = {skip.occurrence: skip for skip in edited.unproved}

@@ -1,8 +1,9 @@
+import json
 from contextlib import ExitStack
 
 import pytest
 from support.hosted_stand import HostedStand
-from support.worlds import Loopback
+from support.worlds import Loopback, write_tree
 
 from bot.cli.app import main
 from bot.demo.images import ImageStore
@@ -26,6 +27,19 @@ def basebump(capsys):
         return code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def check(tmp_path, basebump):
+    """Check a folder with these files; return exit code and the JSON document."""
+
+    def go(files: dict[str, str | bytes], *arguments: object) -> tuple[int, dict]:
+        folder = write_tree(tmp_path / "tree", files)
+        code, out, err = basebump("check", folder, *arguments, "--format", "json")
+        assert err == ""
+        return code, json.loads(out)
+
+    return go
 
 
 @pytest.fixture

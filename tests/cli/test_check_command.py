@@ -5,39 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
+from support.checks import PINNED, found
 from support.parts import ROOT
 from support.sarif import read_sarif
 from support.values import digest
-from support.worlds import build, write_tree
+from support.worlds import write_tree
 
 from bot.cli.check import CHECK_FORMATS
-from bot.demo.images import Package, debian_root, image, index, layer
 
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
-PINNED = f"FROM python:3.12@{digest('some')}\n"
-
-
-@pytest.fixture
-def check(tmp_path, basebump):
-    """Check a folder with these files; return exit code and the JSON document."""
-
-    def go(files, *arguments: object):
-        folder = write_tree(tmp_path / "tree", files)
-        code, out, err = basebump("check", folder, *arguments, "--format", "json")
-        assert err == ""
-        return code, json.loads(out)
-
-    return go
-
-
-def found(document) -> list[tuple[str, int, str]]:
-    return [(each["path"], each["line"], each["finding"]) for each in document["findings"]]
 
 
 # ---- not pinned --------------------------------------------------------------------------------------------------
@@ -108,174 +87,6 @@ def test_what_is_too_young_to_be_pinned_is_no_finding(check, config, loopback, t
     path = config(f"state: 'sqlite:///{tmp_path / 'state.db'}'\npolicy: [{{min_age: 7d}}]\n")
     code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", path)
     assert (code, document["occurrences"][0]["reason"]) == (0, "too-young")
-
-
-# ---- gone, and out of policy -------------------------------------------------------------------------------------
-
-
-def test_an_image_that_is_gone_is_found_with_what_to_do(check, config, loopback):
-    now = loopback.move("python", "3.12", "now")
-    code, document = check({"Dockerfile": PINNED}, "--config", config())
-    (finding,) = document["findings"]
-    assert (code, finding["finding"], finding["new_digest"]) == (4, "gone", now)
-    assert f"--write moves it to {now[7:19]}" in finding["message"]
-
-
-def test_what_is_gone_is_found_though_its_replacement_is_refused(check, config, loopback):
-    loopback.move("python", "3.12", "now")
-    path = config("policy: [{require: {scan: true}}]\n")
-    code, document = check({"Dockerfile": PINNED}, "--config", path)
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "gone")])
-    assert "is refused (not-scanned)" in document["findings"][0]["message"]
-
-
-def test_what_is_only_out_of_date_is_no_finding(check, config, loopback):
-    old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
-    code, document = check({"Dockerfile": f"FROM python:3.12@{old}\n"}, "--config", config())
-    assert (code, document["occurrences"][0]["status"]) == (0, "update")
-
-
-@pytest.mark.parametrize("tags", [("now",), ("old", "now")], ids=["up-to-date", "moved"])
-def test_a_line_that_is_over_is_found_whether_it_still_moves_or_not(check, config, loopback, tmp_path, tags):
-    held, *_ = [loopback.move("python", "3.7", content) for content in tags]
-    (tmp_path / "ends.yaml").write_text(
-        "schema: 1\nimages: [{image: docker.io/library/python, tag: '3.7', date: 2023-06-27, successor: '3.12'}]\n"
-    )
-    path = config("end_of_life: ends.yaml\n")
-    code, document = check({"Dockerfile": f"FROM python:3.7@{held}\n"}, "--config", path)
-    (finding,) = document["findings"]
-    assert (code, finding["finding"], finding["reason"]) == (4, "policy", "end-of-life")
-    assert "past its end of life: it is over since 2023-06-27; `3.12` comes after it" in finding["message"]
-
-
-def test_an_image_that_its_publisher_took_back_is_found(check, config, loopback, tmp_path):
-    path = config(f"state: 'sqlite:///{tmp_path / 'state.db'}'\n")
-    loopback.move("python", "3.12", "good")
-    check({"Dockerfile": PINNED}, "--config", path)
-    bad = loopback.move("python", "3.12", "bad")
-    files = {"Dockerfile": f"FROM python:3.12@{bad}\n"}
-    assert check(files, "--config", path)[0] == 0
-    loopback.move("python", "3.12", "good")
-    code, document = check(files, "--config", path)
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
-    assert document["findings"][0]["reason"] == "taken-back"
-    assert "was taken back by its publisher" in document["findings"][0]["message"]
-
-
-KEY = ec.generate_private_key(ec.SECP256R1())
-OLD, NEW = build("old"), build("new")
-
-
-def sign(loopback, item) -> None:
-    made = attachment(item, BUNDLE, dump(bundle(KEY, item.digest)))
-    loopback.store.tag("library/python", item.digest.replace(":", "-"), referrers_index([made], kind=None))
-
-
-@pytest.fixture
-def signing(tmp_path, config):
-    """Return the config of somebody who requires signatures of an image, and says who makes them."""
-    (tmp_path / "team.pub").write_bytes(trusted(KEY).pem)
-
-    def write(trusts: str = "docker.io/library/python") -> str:
-        return config(f"trust: [{{image: {trusts}, keys: [team.pub]}}]\npolicy: [{{require: {{signature: true}}}}]\n")
-
-    return write
-
-
-@pytest.mark.parametrize("tags", [("old",), ("old", "new")], ids=["up-to-date", "moved"])
-def test_the_image_in_the_file_must_be_signed_where_a_rule_requires_it(check, loopback, signing, tags):
-    for content in tags:
-        loopback.move("python", "3.12", content)
-    sign(loopback, NEW)
-    files = {"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}
-    code, document = check(files, "--config", signing())
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
-    assert "is not verified, as a rule requires: it has no signature" in document["findings"][0]["message"]
-    sign(loopback, OLD)
-    assert check(files, "--config", signing())[0] == 0
-
-
-def test_an_image_that_nobody_is_trusted_to_sign_is_found(check, loopback, signing):
-    held = loopback.move("python", "3.12", "old")
-    code, document = check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", signing("docker.io/library/redis"))
-    assert code == 4
-    assert document["findings"][0]["reason"] == "signature"
-    assert "no entry of `trust` is about this image" in document["findings"][0]["message"]
-
-
-def test_a_place_without_a_digest_is_held_to_what_its_tag_points_to(check, loopback, signing):
-    loopback.move("python", "3.12", "new")
-    code, document = check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())
-    assert (code, found(document)) == (4, [("Dockerfile", 1, "policy")])
-    assert "what its tag points to is not verified" in document["findings"][0]["message"]
-    sign(loopback, NEW)
-    assert found(check({"Dockerfile": "FROM python:3.12\n"}, "--config", signing())[1]) == [
-        ("Dockerfile", 1, "unpinned")
-    ]
-
-
-def test_of_an_image_that_is_gone_nobody_is_asked_who_signed_it(check, loopback, signing):
-    loopback.move("python", "3.12", "new")
-    assert found(check({"Dockerfile": PINNED}, "--config", signing())[1]) == [("Dockerfile", 1, "gone")]
-
-
-def test_no_signature_is_asked_for_twice(check, loopback, signing):
-    for content in ("old", "new"):
-        loopback.move("python", "3.12", content)
-    check({"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}, "--config", signing())
-    about = [each.path for each in loopback.registry.served if OLD.digest.replace(":", "-") in each.path]
-    assert about
-    assert len(about) == len(set(about))
-
-
-# ---- out of date -------------------------------------------------------------------------------------------------
-
-
-def built(content: str, created: datetime | None):
-    """Return an image that says when it was built."""
-    return index([image([layer(debian_root("12.7", [Package("base-files", content)]))], created=created)])
-
-
-@pytest.fixture
-def aged(loopback):
-    """Return a file that holds an image of some age, while its tag points to a newer one."""
-
-    def file(age: timedelta | None) -> dict[str, str]:
-        created = datetime.now(UTC) - age if age is not None else None
-        old = loopback.store.tag("library/python", "3.12", built("old", created))
-        loopback.move("python", "3.12", "now")
-        return {"Dockerfile": f"FROM python:3.12@{old}\n"}
-
-    return file
-
-
-def test_what_is_older_than_it_may_be_is_found_where_there_is_something_newer(check, config, aged):
-    files = aged(timedelta(days=40, hours=1))
-    code, document = check(files, "--config", config(), "--max-age", "30d")
-    (finding,) = document["findings"]
-    assert (code, finding["finding"]) == (4, "stale")
-    assert "was built 40 days ago" in finding["message"]
-    assert check(files, "--config", config(), "--max-age", "60d")[0] == 0
-
-
-def test_what_is_old_and_the_newest_there_is_passes(check, config, loopback):
-    held = loopback.store.tag("library/python", "3.12", built("old", datetime(2020, 1, 1, tzinfo=UTC)))
-    assert check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", config(), "--max-age", "30d")[0] == 0
-
-
-def test_an_age_that_nobody_knows_is_a_note_and_no_finding(check, config, aged):
-    code, document = check(aged(None), "--config", config(), "--max-age", "30d")
-    assert (code, document["findings"]) == (0, [])
-    (note,) = document["notes"]
-    assert (note["path"], note["line"]) == ("Dockerfile", 1)
-    assert "was built is not known" in note["text"]
-
-
-@pytest.mark.parametrize("said", ["30", "d", "999d", "1w", "-1d"])
-def test_an_age_that_is_none_is_wrong_usage(basebump, tmp_path, said):
-    code, _, err = basebump("check", tmp_path, "--max-age", said)
-    assert code == 2
-    assert "--max-age" in err
 
 
 # ---- what is said ------------------------------------------------------------------------------------------------
@@ -380,6 +191,7 @@ def test_wrong_words_are_2(basebump, arguments, why):
 
 
 HEAVY = {
+    *("bot.core.tags", "bot.core.trust", "bot.model.rules"),
     *("bot.pipeline.judge", "bot.pipeline.check_asked", "bot.pipeline.edit", "bot.settings", "bot.registries"),
     *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3", "yaml"),
     *("xml.etree", "bot.reports.check_document", "bot.reports.check_sarif", "bot.reports.check_junit"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import subprocess
 
 import pytest
 from support.git import Git
@@ -11,6 +14,7 @@ from support.worlds import write_tree
 
 pytestmark = pytest.mark.real("git")
 
+GIT_VERSION = tuple(map(int, re.findall(r"\d+", subprocess.check_output(["git", "version"], text=True))[:2]))
 START = {"Dockerfile": "FROM python:3.12\n", "web/Dockerfile": "FROM redis:7\n"}
 
 
@@ -196,6 +200,16 @@ def test_without_git_it_is_wrong_usage(basebump, git, monkeypatch, tmp_path):
     assert "--since needs git" in err
 
 
+def test_somebody_elses_checkout_is_a_failure_with_what_to_do(basebump, git, monkeypatch, tmp_path):
+    program = f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec "{shutil.which("git")}" "$@"\n'
+    (write_tree(tmp_path / "programs", {"git": program}) / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'programs'}:{os.environ['PATH']}")
+    code, out, err = basebump("check", git.directory, "--offline", "--since", "main")
+    assert (code, out) == (1, "")
+    assert f"git config --global --add safe.directory {git.directory}" in err
+
+
+@pytest.mark.skipif(GIT_VERSION < (2, 44), reason="before 2.44 git cannot be told to fetch nothing")
 def test_objects_that_a_partial_clone_does_not_have_are_a_failure_and_are_not_fetched(git, basebump, tmp_path):
     git.run("config", "uploadpack.allowFilter", "true")
     partial = tmp_path / "partial"

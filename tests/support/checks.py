@@ -1,0 +1,13 @@
+"""What `check` found, as tests of it need it."""
+
+from __future__ import annotations
+
+from support.values import digest
+
+PINNED = f"FROM python:3.12@{digest('some')}\n"
+"""A Dockerfile whose image is nowhere."""
+
+
+def found(document: dict) -> list[tuple[str, int, str]]:
+    """Return path, line and word of every finding of a JSON document."""
+    return [(each["path"], each["line"], each["finding"]) for each in document["findings"]]
