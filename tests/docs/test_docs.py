@@ -103,7 +103,7 @@ def test_the_readmes_config_is_a_valid_one(tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_path_that_a_page_names_is_there(page):
     text = page.read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:bot|config|docs|templates|tests|bench)/[\w./-]*)`", text):
+    for path in re.findall(r"`((?:(?:bot|config|docs|templates|tests|bench)/|deploy/[a-z]+-?[a-z]*/)[\w./-]*)`", text):
         assert (ROOT / path).exists(), f"{page.name} names {path}"
 
 
