@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from textwrap import dedent
 
 import click
 import pytest
@@ -19,13 +20,13 @@ DEPLOY = sorted(path for path in (ROOT / "deploy").rglob("*") if path.is_file() 
 
 
 def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    return [dedent(text) for text in re.findall(rf"^ *```{language}\n(.*?)^ *```$", page, re.DOTALL | re.MULTILINE)]
 
 
 def commands(text):
     """Return every command line of basebump's in a text, without what is around it."""
     text = text.replace("\\\n", " ")
-    found = re.findall(r"(?:^|[\s'\"`/])basebump ((?:run|scan|resolve|compare|close|config) [^'`\n|>]*)", text)
+    found = re.findall(r"(?:^|[\s'\"`/])basebump ((?:run|scan|check|resolve|compare|close|config) [^'`\n|>]*)", text)
     return [line.strip() for line in found]
 
 
