@@ -70,8 +70,8 @@ def test_every_option_in_the_pages_exists():
         for line in page.read_text(encoding="utf-8").splitlines():
             if "basebump" in line or line.startswith("|"):
                 foreign = {"--from", "--mount", "--platform", "--query", "--strict"}
-                others = re.search(r"^(?:buildah|kubectl|docker|az) ", line)  # whose own options are on the line
-                unknown = set() if others else set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", line)) - known - foreign
+                of_others = re.search(r"^(?:az|buildah|docker|journalctl|kubectl|systemctl) ", line)
+                unknown = set() if of_others else set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", line)) - known - foreign
                 assert not unknown, f"{page.name}: {line}"
 
 
@@ -103,7 +103,7 @@ def test_the_readmes_config_is_a_valid_one(tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_path_that_a_page_names_is_there(page):
     text = page.read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:bot|config|docs|templates|tests|bench)/[\w./-]*)`", text):
+    for path in re.findall(r"`((?:(?:bot|config|docs|templates|tests|bench)/|deploy/[a-z]+-?[a-z]*/)[\w./-]*)`", text):
         assert (ROOT / path).exists(), f"{page.name} names {path}"
 
 
