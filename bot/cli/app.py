@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "bot.cli.run",
     "resolve": "bot.cli.resolve",
     "compare": "bot.cli.compare",
+    "report": "bot.cli.report",
     "close": "bot.cli.close",
     "config": "bot.cli.config",
     "demo": "bot.cli.demo",

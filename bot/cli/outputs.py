@@ -10,7 +10,7 @@ import click
 
 from bot.model.report import RunReport
 
-FORMATS = ("text", "json", "sarif", "jsonl", "markdown")
+FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html")
 """Those of `scan` and `run`."""
 
 Render = Callable[[str], str]
@@ -45,14 +45,19 @@ def _parsed(said: str, formats: Sequence[str]) -> Export:
         raise click.BadParameter(f"{said!r} is not FORMAT=FILE with one of {', '.join(formats)}")
     if file == "-":
         raise click.BadParameter("stdout has what --format says: an export needs a file")
-    path = Path(file)
+    return Export(word, writable(file))
+
+
+def writable(said: str) -> Path:
+    """Return the path of a file to write; whatever can be known to be wrong is wrong usage."""
+    path = Path(said)
     if not path.parent.is_dir():
         raise click.BadParameter(f"{path.parent} is no folder: make it before")
     if path.is_dir():
         raise click.BadParameter(f"{path} is a folder: name a file in it")
     if _leads_elsewhere(path):
         raise click.BadParameter(f"{path} is a link, or in one: name the file itself")
-    return Export(word, path)
+    return path
 
 
 def _leads_elsewhere(path: Path) -> bool:
@@ -75,6 +80,16 @@ def deliver(render: Render, output_format: str, exports: Sequence[Export]) -> bo
     text = render(output_format)
     click.echo(text, nl=bool(text))
     return is_whole
+
+
+def html(*documents: str) -> str:
+    """Return the page of what `run` or `scan` gave as JSON. Raises DocumentError."""
+    from bot import resources
+    from bot.reports.html import PageParts, html_page
+    from bot.reports.run_facts import read_document
+
+    files = ("report.html.j2", "report.css", "report.js")
+    return html_page(list(map(read_document, documents)), PageParts(*map(resources.template, files)))
 
 
 def rendered(report: RunReport, output_format: str) -> str:

@@ -9,7 +9,7 @@ import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.outputs import FORMATS, Export, deliver, rendered
+from bot.cli.outputs import FORMATS, Export, deliver, html, rendered
 from bot.cli.scope import parse_image, parse_shard
 from bot.cli.terminal import progress
 from bot.model.reference import ImageReference
@@ -63,5 +63,7 @@ def _rendered(report: RunReport, output_format: str) -> str:
             return run_document(report)
         case "text":
             return run_text(report)
+        case "html":
+            return html(run_document(report))
         case _:
             return rendered(report, output_format)

@@ -10,7 +10,7 @@ import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.outputs import FORMATS, Export, deliver, rendered
+from bot.cli.outputs import FORMATS, Export, deliver, html, rendered
 from bot.cli.terminal import progress
 from bot.model.errors import TreeError, UsageError
 from bot.model.report import Failed, RunReport
@@ -63,6 +63,10 @@ def _rendered(report: RunReport, written: Sequence[FilePath] | None, output_form
             from bot.reports.text import scan_text
 
             return scan_text(report, written)
+        case "html":
+            from bot.reports.json_document import scan_document
+
+            return html(scan_document(report))
         case _:
             return rendered(report, output_format)
 

@@ -112,7 +112,12 @@ _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-
 
 def linked(label: str, address: str | None) -> Link | Text:
     """Return `label` as a link, or as text where there is no address that is one beyond doubt."""
-    return Link(Text(label), address) if address is not None and _ADDRESS.fullmatch(address) else Text(label)
+    return Link(Text(label), address) if address is not None and is_address(address) else Text(label)
+
+
+def is_address(text: str) -> bool:
+    """Say whether a text is an address of the web beyond doubt, which no markup around it can be ended with."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII)

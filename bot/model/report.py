@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
@@ -80,6 +81,9 @@ class RunReport:
     repositories: tuple[RepositoryReport, ...]
     evidence: dict[Transition, Evidence] = field(default_factory=dict)
     failed: tuple[Failed, ...] = ()
+    started: datetime | None = None
+    """None of a scan, which is of one folder."""
+    ended: datetime | None = None
 
     def with_failures(self, failures: tuple[Failed, ...]) -> RunReport:
         """Return the same report with more that could not be done."""

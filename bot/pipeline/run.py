@@ -32,6 +32,7 @@ NO_BRANCH = (
 
 def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     """Run over the repositories of all fleets."""
+    started = world.clock.now()
     builds = ask_builders(world.builders, world.progress)
     looked = _survey_fleets(fleets, world, orders, builds)
     judged = judge([each.survey for each in looked.visits], world, orders.rulebook)
@@ -46,7 +47,8 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     failed += [failure for each in proposed for failure in each.failed]
     for agenda, report in one_for_each_repository(agendas, reports):
         failed += keep_board(agenda, report, orders)
-    return RunReport(orders.level, reports, dict(judged.evidence), tuple(failed))
+    ended = world.clock.now()
+    return RunReport(orders.level, reports, dict(judged.evidence), tuple(failed), started, ended)
 
 
 def _recall(visits: Sequence[Visit], judged: Judged, world: World, orders: Orders) -> list[Agenda]:

@@ -13,7 +13,7 @@ from bot.model.proposal import ProposedImage
 from bot.model.reference import Line
 from bot.model.report import Verdict
 from bot.model.signature import SignatureOutcome, Signatures
-from bot.reports._json import JsonValue
+from bot.reports._json import JsonValue, moment_value
 
 SCANNED = "scanned"
 """The state of an image that was; every other state is a word of `Unscanned`."""
@@ -47,14 +47,20 @@ def evidence_value(move: Transition, evidence: Evidence) -> JsonValue:
         "known_exploited": _exploited_counts(evidence),
         "scanner": scanner.name if scanner is not None else None,
         "version": scanner.version if scanner is not None else None,
-        "database": _built(scanner),
+        "database": moment_value(scanner.database if scanner is not None else None),
         "signatures": _signatures(evidence.signatures) if evidence.signatures is not None else None,
     }
 
 
 def _scans(evidence: Evidence) -> dict[str, JsonValue]:
-    old = scan_value(evidence.old) if evidence.old is not None else None
-    return {"old": old, "new": scan_value(evidence.new)}
+    old = _dated(evidence.old) if evidence.old is not None else None
+    return {"old": old, "new": _dated(evidence.new)}
+
+
+def _dated(outcome: ScanOutcome) -> JsonValue:
+    """Return the same as `scan_value`, and when the image was built, as it says."""
+    created = outcome.created if isinstance(outcome, Scan) else None
+    return {**scan_value(outcome), "created": moment_value(created)}
 
 
 def _signatures(found: Signatures) -> JsonValue:
@@ -93,7 +99,7 @@ def scanner_value(scanner: ScannerIdentity | None) -> JsonValue:
     """Return who scanned as `{name, version, database}`, or null."""
     if scanner is None:
         return None
-    return {"name": scanner.name, "version": scanner.version, "database": _built(scanner)}
+    return {"name": scanner.name, "version": scanner.version, "database": moment_value(scanner.database)}
 
 
 def finding_value(finding: Finding, evidence: Evidence) -> dict[str, JsonValue]:
@@ -118,8 +124,3 @@ def _exploited_counts(evidence: Evidence) -> JsonValue:
         return None
     lists = {"fixed": delta.fixed, "introduced": delta.introduced, "remaining": delta.remaining}
     return {name: distinct(exploited(findings, known)) for name, findings in lists.items()}
-
-
-def _built(scanner: ScannerIdentity | None) -> str | None:
-    database = scanner.database if scanner is not None else None
-    return f"{database:%Y-%m-%dT%H:%M:%SZ}" if database is not None else None

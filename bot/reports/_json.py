@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
@@ -28,3 +29,8 @@ def _laid_out(value: JsonValue, indent: str) -> str:
 
 def _is_table(value: JsonValue) -> bool:
     return isinstance(value, list) and any(isinstance(each, dict) for each in value)
+
+
+def moment_value(moment: datetime | None) -> str | None:
+    """Return a time in UTC as `2026-11-24T08:30:00Z`."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment is not None else None

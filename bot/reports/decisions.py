@@ -41,4 +41,4 @@ def _of_repository(repository: RepositoryReport, known: Known | None) -> Iterato
     for unsupported in repository.unsupported:
         yield line("text", **{"notes": [], **unsupported_value(unsupported)})
     for proposal in repository.proposals:
-        yield line("proposal", **proposal_value(proposal, known), note=proposal.note or None)
+        yield line("proposal", **proposal_value(proposal, known))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, Failed, ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import Occurrence, Slot, Unsupported
-from bot.reports._json import JsonValue, json_text
+from bot.reports._json import JsonValue, json_text, moment_value
 
 if TYPE_CHECKING:  # imported where there is evidence
     from bot.reports._evidence import Known
@@ -35,6 +35,8 @@ def run_document(report: RunReport) -> str:
         {
             "schema": SCHEMA,
             "level": report.level.word,
+            "started": moment_value(report.started),
+            "ended": moment_value(report.ended),
             "repositories": [_repository(each, known) for each in report.repositories],
             "failed": [failed_value(each) for each in report.failed],
         }
@@ -55,6 +57,7 @@ def _repository(repository: RepositoryReport, known: Known | None) -> JsonValue:
         "forge": repository.forge,
         "name": repository.name,
         "base_branch": repository.base_branch,
+        "note": repository.note or None,
         "occurrences": [place_value(verdict, known) for verdict in repository.verdicts],
         "unsupported": [unsupported_value(each) for each in repository.unsupported],
         "proposals": [proposal_value(each, known) for each in repository.proposals],
@@ -135,6 +138,7 @@ def proposal_value(proposal: ProposalReport, known: Known | None) -> dict[str, J
         "outcome": proposal.outcome.value,
         "url": proposal.url,
         "title": proposal.title,
+        "note": proposal.note or None,
         "images": [
             {
                 "reference": image.reference,

@@ -36,19 +36,20 @@ def test_the_default_level_only_reports(tmp_path, basebump, fleet, loopback):
     code, out, _ = basebump("run", "--config", fleet, "--format", "json")
     document = json.loads(out)
     assert code == 0
-    assert list(document) == ["schema", "level", "repositories", "failed"]
+    assert list(document) == ["schema", "level", "started", "ended", "repositories", "failed"]
     assert (document["schema"], document["level"], document["failed"]) == (1, "report", [])
     empty, web = document["repositories"]
     assert (empty["forge"], empty["name"], empty["base_branch"], empty["proposals"]) == ("local", "empty", None, [])
     assert (web["name"], web["base_branch"]) == ("web", "main")
     known = web["proposals"][0]["images"][0].pop("evidence")
-    assert (known["new"], known["fixed"]) == ({"state": "no-scanner", "counts": None}, None)
+    assert (known["new"], known["fixed"]) == ({"state": "no-scanner", "counts": None, "created": None}, None)
     assert web["proposals"] == [
         {
             "branch": BRANCH,
             "outcome": "would-open",
             "url": None,
             "title": f"Update python:3.12-slim to {now[7:19]}",
+            "note": None,
             "images": [
                 {
                     "reference": "python:3.12-slim",

@@ -32,6 +32,7 @@ def test_counts_are_of_distinct_vulnerabilities_on_both_sides():
     assert known["old"] == {
         "state": "scanned",
         "counts": {"critical": 1, "high": 0, "medium": 0, "low": 1, "unknown": 0},
+        "created": None,
     }
     assert [known[key]["critical"] for key in ("fixed", "introduced", "remaining")] == [1, 0, 0]
     assert [known[key] for key in ("scanner", "version", "database")] == ["Trivy", "0.59.1", "2026-01-01T00:00:00Z"]
@@ -41,7 +42,7 @@ def test_counts_are_of_distinct_vulnerabilities_on_both_sides():
 @pytest.mark.parametrize("why", Unscanned)
 def test_what_was_not_scanned_is_a_state_and_null(why):
     known = said(compare(NotScanned(why), scan(LOW)))
-    assert known["old"] == {"state": why.value, "counts": None}
+    assert known["old"] == {"state": why.value, "counts": None, "created": None}
     assert known["new"]["counts"]["low"] == 1
     assert [known[key] for key in ("fixed", "introduced", "remaining", "known_exploited")] == [None] * 4
 

@@ -23,6 +23,11 @@ def find_cosign() -> str | None:
     return _find_in_debian("cosign")
 
 
+def find_chromium() -> str | None:
+    """Return a Chromium of this machine; it is too large to be unpacked for a few tests."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 def find_docker_registry() -> str | None:
     """Return Debian's registry."""
     return _find_in_debian("docker-registry")
@@ -98,6 +103,7 @@ def find_trivy() -> str | None:
 
 PARTS: dict[str, Callable[[], str | Path | None]] = {
     "buildah": find_buildah,
+    "chromium": find_chromium,
     "cosign": find_cosign,
     "debian-pair": find_debian_pair,
     "docker-compose": find_docker_compose,
@@ -112,3 +118,6 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "git": lambda: shutil.which("git"),
 }
 """What `@pytest.mark.real(part)` may name; each says where it is, or None."""
+
+OPTIONAL = frozenset({"chromium"})
+"""What a CI may lack, too: it is too large to be fetched for a few tests."""

@@ -1,0 +1,56 @@
+"""One page of the runs that shared a fleet."""
+
+from __future__ import annotations
+
+import pytest
+from support.git import Git
+from support.pages import Outline
+
+
+@pytest.fixture
+def run(tmp_path, basebump, config, loopback):
+    """Run over two repositories whose image is behind."""
+    old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
+    for name in ("api", "web"):
+        Git.create(tmp_path / "repositories" / f"{name}.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
+    path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")
+    return lambda *arguments: basebump("run", "--config", path, *arguments)
+
+
+@pytest.mark.real("git")
+def test_the_page_of_a_run_is_the_page_of_its_document(run, basebump, tmp_path):
+    document, page, again = (tmp_path / name for name in ("run.json", "run.html", "again.html"))
+    assert run("--export", f"json={document}", "--export", f"html={page}")[0] == 0
+    assert basebump("report", document, "--html", again) == (0, "", "")
+    assert again.read_bytes() == page.read_bytes()
+    assert basebump("report", document)[1] == page.read_text()
+
+
+@pytest.mark.real("git")
+def test_shards_make_one_page(run, basebump, tmp_path):
+    documents = [tmp_path / f"{number}.json" for number in (1, 2)]
+    for number, document in enumerate(documents, 1):
+        assert run("--shard", f"{number}/2", "--export", f"json={document}")[0] == 0
+    code, page, _ = basebump("report", *documents)
+    assert code == 0
+    assert Outline(page).rows("Repositories", "2", "Images", "1", "Places that name one", "2")
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"{}", "is no document of"), (b"\xff", "no text"), (None, "No such file")]
+)
+def test_what_is_no_document_is_wrong_usage(basebump, tmp_path, content, why):
+    document = tmp_path / "run.json"
+    if content is not None:
+        document.write_bytes(content)
+    code, out, err = basebump("report", document, "--html", tmp_path / "page.html")
+    assert (code, out) == (2, "")
+    assert why in err
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_a_page_goes_through_no_link(basebump, tmp_path):
+    (tmp_path / "page.html").symlink_to(tmp_path / "elsewhere")
+    code, _, err = basebump("report", tmp_path / "run.json", "--html", tmp_path / "page.html")
+    assert code == 2
+    assert "name the file itself" in err

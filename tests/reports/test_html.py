@@ -1,0 +1,238 @@
+"""The page of a fleet: what it says, and that it stands by itself whatever anybody wrote into a repository."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.pages import Outline
+from support.reports import HOSTILE, KNOWN, failure, hostile_report, proposal, repository, run_report, text, verdict
+from support.reports import update as moving
+from support.values import digest, finding, scan
+
+from bot import resources
+from bot.core.compare import compare
+from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.vocabulary import ProposalOutcome, Reason, Status
+from bot.reports._page import MAX_PLACES, OTHER_GROUP, group_of
+from bot.reports.html import MAX_BYTES, PageParts, html_page
+from bot.reports.json_document import run_document, scan_document
+from bot.reports.run_facts import DocumentError, merged, read_document
+
+PARTS = PageParts(*map(resources.template, ("report.html.j2", "report.css", "report.js")))
+BUILT = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def page(*reports) -> str:
+    return html_page([read_document(run_document(report)) for report in reports], PARTS)
+
+
+def outline(*reports) -> Outline:
+    return Outline(page(*reports))
+
+
+def test_it_says_who_uses_an_image_and_where():
+    places = (moving(path="a/Dockerfile", line_number=3), verdict(Status.UP_TO_DATE, path="b/Dockerfile"))
+    shown = outline(
+        run_report(repository(*places), repository(verdict(Status.UP_TO_DATE, written="redis:7"), name="x"))
+    )
+    assert shown.rows("docker.io/library/node:22", "2 places in 1 repository, 2 pinned: 1 update, 1 up-to-date")
+    assert shown.rows("acme/web (main)", "a/Dockerfile:3", digest("old")[7:19], "update")
+    assert shown.rows("x (main)", "Dockerfile:1", "none", "up-to-date")
+
+
+def test_what_does_not_move_says_why_the_worst_first_and_leads_to_its_image():
+    held = verdict(Status.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
+    gone = verdict(Status.GONE, Reason.DIGEST_GONE, line_number=2)
+    shown = outline(run_report(repository(held, gone)))
+    assert shown.rows("docker.io/library/node:22", "gone (digest-gone)", Reason.DIGEST_GONE.sentence)
+    assert shown.rows("docker.io/library/node:22", "held (too-young)", "It is a day old.")
+    said = [each for _, each in shown.texts]
+    assert said.index("gone (digest-gone)") < said.index("held (too-young)")
+    assert {"href": "#image-1"} in shown.all("a")
+    assert "image-1" in [each.get("id") for each in shown.all("details")]
+
+
+@pytest.mark.parametrize("outcome", ProposalOutcome)
+def test_every_outcome_has_its_heading(outcome):
+    assert group_of(outcome) != OTHER_GROUP
+    shown = outline(run_report(repository(proposals=(proposal(outcome=outcome, note="a note"),))))
+    assert shown.rows(f"{group_of(outcome)}: 1", "Repository", "Proposal", "Outcome", "Note")
+    assert shown.rows("acme/web (main)", "Update node:22", outcome, "a note")
+
+
+def test_an_outcome_of_a_later_basebump_is_shown():
+    document = run_document(run_report(repository(proposals=(proposal(),)))).replace('"opened"', '"sublimated"')
+    assert Outline(html_page([read_document(document)], PARTS)).rows("Update node:22", "sublimated")
+
+
+def test_only_an_address_beyond_doubt_is_a_link():
+    good, bad = "https://github.com/acme/web/pull/7", 'javascript:alert(1)//"'
+    shown = outline(run_report(repository(proposals=(proposal(url=good), proposal("Bad", url=bad)))))
+    assert [each["href"] for each in shown.all("a") if not each["href"].startswith("#")] == [good]
+
+
+def test_what_failed_comes_first():
+    said = [each for _, each in outline(run_report(repository(moving()), failed=[failure()])).texts]
+    assert said.index("no answer") < said.index("Pinned by digest") < said.index("Who uses an image", 20)
+
+
+def test_vulnerabilities_are_those_in_use_and_those_offered():
+    two = repository(moving(), moving(line_number=2))
+    assert outline(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
+
+
+@pytest.mark.parametrize("evidence", [compare(None, scan()), compare(NotScanned(Unscanned.FAILED), scan())])
+def test_what_was_not_scanned_has_no_number(evidence):
+    assert "in use" not in [each for _, each in outline(run_report(repository(moving()), evidence=evidence)).texts]
+
+
+@pytest.mark.parametrize(
+    ("days", "label"), [(1, "less than a week"), (40, "one to three months"), (365, "more than a year")]
+)
+def test_it_counts_how_far_behind_places_are(days, label):
+    both = [replace(scan(), created=built) for built in (BUILT - timedelta(days=days), BUILT)]
+    assert outline(run_report(repository(moving()), evidence=compare(*both))).rows(label, "1")
+    assert outline(run_report(repository(moving()), evidence=KNOWN)).rows("not known", "1")
+
+
+def test_bars_are_as_long_as_their_numbers_and_readers_of_screens_get_those():
+    places = [verdict(Status.UP_TO_DATE, line_number=number) for number in range(1, 5)]
+    shown = outline(run_report(repository(*places, verdict(Status.SKIPPED, Reason.OWN, line_number=9))))
+    assert [each["width"] for each in shown.all("rect")] == ["100", "25"]
+    assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
+
+
+def test_times_are_those_of_the_first_to_begin_and_the_last_to_end():
+    first, second = (replace(run_report(), started=BUILT, ended=BUILT + timedelta(minutes=n)) for n in (5, 9))
+    assert {each["datetime"] for each in outline(second, first).all("time")} == {"2026-11-01T00:09:00+00:00"}
+
+
+def test_shards_become_one_page_and_of_what_is_in_several_the_last_counts():
+    stale, now = repository(moving()), repository(verdict(Status.UP_TO_DATE))
+    run = merged(read_document(run_document(run_report(each, failed=[failure()]))) for each in (stale, now))
+    assert [place.status for tree in run.repositories for place in tree.places] == ["up-to-date"]
+    assert len(run.failed) == 1
+    other = read_document(run_document(run_report(repository(moving(), name="acme/other"))))
+    assert len(merged([run, other]).repositories) == 2
+
+
+def test_a_scan_has_a_page_too():
+    document = scan_document(run_report(repository(moving(), name="path/to", forge="", base_branch=None)))
+    shown = Outline(html_page([read_document(document)], PARTS))
+    assert shown.rows("path/to", "Dockerfile:1", digest("old")[7:19], "update")
+
+
+WORDS = st.one_of(
+    st.text(st.sampled_from("<>&\"'`=/ {}%#-!\n\x00a")), st.text(), st.just(HOSTILE), st.just("</script>")
+)
+
+
+PLAIN = outline(hostile_report("plain"))
+
+
+@given(WORDS)
+@settings(deadline=None, max_examples=40)
+def test_no_text_from_a_repository_makes_markup(word):
+    shown, plain = Outline(page(hostile_report(f"{word}x"))), PLAIN
+    anchors = [each for tag, each in shown.elements if tag == "a"]
+    assert [each for each in shown.shape() if each[0] != "a"] == [each for each in plain.shape() if each[0] != "a"]
+    assert shown.unclosed == plain.unclosed == []
+    assert all(re.match(r"#[a-z0-9-]+$|https://github\.com/[\w./%+~#-]*$", each["href"]) for each in anchors)
+
+
+@given(WORDS)
+@settings(deadline=None, max_examples=40)
+def test_nor_does_one_in_a_document_that_anybody_may_have_written(word):
+    """Words of closed lists are texts like others there."""
+
+    def with_word(said: str) -> Outline:
+        document = json.loads(
+            run_document(run_report(repository(moving(), proposals=(proposal(),)), failed=[failure()]))
+        )
+        (tree,) = document["repositories"]
+        document["level"] = tree["forge"] = tree["proposals"][0]["outcome"] = document["failed"][0]["stage"] = said
+        tree["occurrences"][0] |= {"status": said, "reason": said, "digest": f"sha256:{said}", "tag": said}
+        return Outline(html_page([read_document(json.dumps(document))], PARTS))
+
+    assert with_word(f"{word}x").shape() == with_word("plain").shape()
+
+
+def test_it_asks_nobody_for_anything_and_lets_nothing_else_run():
+    text_of_page = page(hostile_report())
+    shown = Outline(text_of_page)
+    assert not {name for _, each in shown.elements for name in each if name == "src" or name.startswith("on")}
+    assert not [each for _, each in shown.elements if "style" in each]  # the policy would not let it work
+    assert [each["href"] for each in shown.all("link")] == ["data:,"]
+    assert "url(" not in PARTS.style
+    assert "@import" not in PARTS.style
+    policy = next(each["content"] for each in shown.all("meta") if each.get("http-equiv"))
+    assert policy.startswith("default-src 'none'; ")
+    for element in ("style", "script"):
+        (content,) = re.findall(f"<{element}>(.*?)</{element}>", text_of_page, re.DOTALL)
+        known = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{element}-src 'sha256-{known}'" in policy
+
+
+def test_headings_nest_tables_have_heads_and_whatever_is_pointed_to_is_there():
+    shown = outline(
+        run_report(repository(moving(), proposals=(proposal(),), unsupported=(text(),)), failed=[failure()])
+    )
+    levels = [int(tag[1]) for tag, _ in shown.elements if re.fullmatch(r"h\d", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert {each.get("scope") for each in shown.all("th")} == {"col", "row"}
+    ids = [each["id"] for _, each in shown.elements if "id" in each]
+    assert len(ids) == len(set(ids))
+    pointed = [each[name] for _, each in shown.elements for name in ("aria-labelledby", "for") if name in each]
+    pointed += [each["href"][1:] for each in shown.all("a") if each["href"].startswith("#")]
+    assert set(pointed) <= set(ids)
+    assert {"header", "nav", "main", "footer"} <= {tag for tag, _ in shown.elements}
+
+
+def test_a_fleet_of_any_size_fits_and_what_is_left_out_is_counted():
+    def tree(number: int):
+        places = [verdict(Status.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)]
+        places.append(verdict(Status.UP_TO_DATE, written="shared:1"))
+        return repository(*places, name=f"acme/{number}{'x' * 250}", proposals=(proposal(),))
+
+    shown = page(run_report(*map(tree, range(600))))
+    assert len(shown.encode()) <= MAX_BYTES
+    for what in ("images", "places"):
+        assert re.search(rf"\d+ more {what} do not fit here", shown), what
+    assert Outline(shown).rows("Places that name one", "18600")
+    assert f"{600 - MAX_PLACES} more places do not fit here" in shown
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ("", "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ("[]", "the document is no object"),
+        ('{"schema": 2}', "`schema: 1`"),
+        ('{"schema": 1}', "`failed` of the document is no list"),
+        ('{"schema": 1, "failed": [], "repositories": [], "level": 1}', "`level` of the document is no text"),
+        ('{"schema": 1, "failed": [], "repositories": [], "level": "push", "started": "x"}', "is no time"),
+        ('{"schema": 1, "failed": [1]}', "`failed[0]` of the document is no object"),
+        ('{"schema": 1, "failed": [], "root": ".", "occurrences": [{"path": "a"}]}', "`line` of `occurrences[0]`"),
+    ],
+)
+def test_what_is_no_document_of_a_run_is_said(document, why):
+    with pytest.raises(DocumentError, match=re.escape(why)):
+        read_document(document)
+
+
+def test_severities_are_summed_over_distinct_moves():
+    many = compare(scan(finding("CVE-1", Severity.LOW), finding("CVE-2", Severity.LOW)), scan())
+    trees = [repository(moving(), name=f"acme/{n}") for n in range(3)]
+    assert outline(run_report(*trees, evidence=many)).rows("low", "2", "0")
