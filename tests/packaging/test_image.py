@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,17 +33,40 @@ _INDEX = ("index-url", "extra-index-url", "trusted-host", "proxy")
 
 @pytest.fixture(scope="module")
 def buildah(tmp_path_factory):
-    """Build the image once; where packages come from is a secret, as it is for everybody with an index of their own."""
-    folder = tmp_path_factory.mktemp("buildah")
-    builder = Buildah(folder)
+    """Build the image once for all processes of tests that are here at the same time; the last one tidies up."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if shared.name.startswith("popen-") else shared
+    folder = shared / "buildah"
+    mine = folder / f"used-by-{os.getpid()}"
+    with _alone(shared / "buildah.lock"):
+        folder.mkdir(exist_ok=True)
+        builder = Buildah(folder)
+        if not (folder / "is-built").exists():
+            _build(builder, folder)
+            (folder / "is-built").touch()
+        mine.touch()
+    yield builder
+    with _alone(shared / "buildah.lock"):
+        mine.unlink()
+        if not list(folder.glob("used-by-*")):
+            shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone(path: Path):
+    with path.open("a", encoding="utf-8") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _build(builder: Buildah, folder: Path) -> None:
+    """Build it on a Debian; where packages come from is a secret, as for everybody with an index of their own."""
     base = folder / "base"
-    base.mkdir()
+    base.mkdir(exist_ok=True)
     (base / "Dockerfile").write_text(BASE_DOCKERFILE, encoding="utf-8")
     shutil.copy(find_debian_pair() / "newer.tar", base)
     builder.build(base, BASE)
     builder.build(ROOT, IMAGE, {"BASE": BASE}, _secrets(folder))
-    yield builder
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _secrets(folder: Path) -> dict[str, Path]:
