@@ -26,6 +26,7 @@ class Buildah:
         helpers = Path(found).resolve().parent.parent / "lib" / "podman"
         (folder / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}', encoding="utf-8")
         (folder / "containers.conf").write_text(f'[engine]\nhelper_binaries_dir = ["{helpers}"]\n', encoding="utf-8")
+        self._driver = "overlay" if _lays_over(folder) else "vfs"
         files, processes = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
         self._limits = [f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
 
@@ -62,7 +63,11 @@ class Buildah:
         return f"--signature-policy={self._folder / 'policy.json'}"
 
     def _run(self, *arguments: str) -> str:
-        places = ["--storage-driver=vfs", f"--root={self._folder / 'root'}", f"--runroot={self._folder / 'run'}"]
+        places = [
+            f"--storage-driver={self._driver}",
+            f"--root={self._folder / 'root'}",
+            f"--runroot={self._folder / 'run'}",
+        ]
         environment = os.environ | {"CONTAINERS_CONF": str(self._folder / "containers.conf")}
         done = subprocess.run(
             [self._program, *places, *arguments],
@@ -74,6 +79,17 @@ class Buildah:
         )
         assert done.returncode == 0, f"buildah {arguments[0]}: {done.stderr[-4000:]}{done.stdout[-2000:]}"
         return done.stdout
+
+
+def _lays_over(folder: Path) -> bool:
+    """Say whether the kernel lays folders over each other here; else each step of a build is a copy of all files."""
+    parts = [folder / "probe" / name for name in ("lower", "upper", "work", "merged")]
+    for part in parts:
+        part.mkdir(parents=True, exist_ok=True)
+    lower, upper, work, merged = parts
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    command = ["unshare", "--mount", "mount", "-t", "overlay", "-o", options, "overlay", str(merged)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def run_read_only(
