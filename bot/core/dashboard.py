@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from bot.core.boxes import Box
 from bot.core.markdown import Link, Plain, Text
+from bot.core.withheld import names_hosts
 from bot.model.dashboard import Ask, Board
 from bot.model.report import ProposalReport, RepositoryReport, Verdict
 from bot.model.vocabulary import ProposalOutcome, Reason, Status
@@ -86,16 +87,20 @@ class DashboardView:
         return not any((*shown, self.held, self.superseded, self.unknown))
 
 
-def build_dashboard(report: RepositoryReport, rows: int) -> DashboardView:
-    """Return the view of one repository; each list has at most `rows` rows."""
+def build_dashboard(report: RepositoryReport, rows: int, *, is_public: bool = False) -> DashboardView:
+    """Return the view of one repository; each list has at most `rows` rows.
+
+    Where everybody can read it (`is_public`), it does not say which hosts were asked.
+    """
+    verdicts = [_without_hosts(each) for each in report.verdicts] if is_public else report.verdicts
     waiting = _entries(report.proposals, _WAITING, Ask.OPEN)
     current = _entries(report.proposals, _CURRENT, Ask.REBASE)
     left = _entries(report.proposals, {ProposalOutcome.LEFT_ALONE}, Ask.REBASE)
     declined = _entries(report.proposals, {ProposalOutcome.DECLINED}, Ask.AGAIN)
     failed = _entries(report.proposals, {ProposalOutcome.FAILED}, None)
-    held = _places(report.verdicts, {Status.HELD, Status.REFUSED})
-    superseded = _places(report.verdicts, {Status.SUPERSEDED})
-    unknown = _places(report.verdicts, {Status.UNRESOLVED})
+    held = _places(verdicts, {Status.HELD, Status.REFUSED})
+    superseded = _places(verdicts, {Status.SUPERSEDED})
+    unknown = _places(verdicts, {Status.UNRESOLVED})
     lists = (waiting, current, left, declined, failed, held, superseded, unknown)
     skipped = Counter(each.reason for each in report.verdicts if each.status is Status.SKIPPED and each.reason)
     return DashboardView(
@@ -112,6 +117,10 @@ def build_dashboard(report: RepositoryReport, rows: int) -> DashboardView:
         skipped=tuple(SkippedView(reason, reason.sentence, count) for reason, count in sorted(skipped.items())),
         cut=sum(max(0, len(each) - rows) for each in lists),
     )
+
+
+def _without_hosts(verdict: Verdict) -> Verdict:
+    return replace(verdict, detail="") if names_hosts(verdict.status, verdict.reason) else verdict
 
 
 def _entries(

@@ -91,11 +91,11 @@ def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> 
     """Yield what speaks against a move, as far as somebody may answer for it."""
     if policy.require_scan and isinstance(evidence.new, NotScanned):
         yield Reason.NOT_SCANNED, evidence.new.why.sentence
+    back = rollback(evidence)
+    if back:  # before what that brings: it is the better reason
+        yield Reason.DOWNGRADE, back
     if too_much is not None and not too_much.keeps_worse:
         yield Reason.INTRODUCED, str(too_much)
-    back = rollback(evidence)
-    if back:
-        yield Reason.DOWNGRADE, back
     older = next(filter(None, map(_older, comparable(evidence))), "")
     if older:
         yield Reason.OLDER, older

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from bot.core.dashboard import NOTHING, TITLE, TROUBLE, BoardStep, build_dashboard, marked, next_board
+from bot.core.dashboard import NOTHING, TITLE, TROUBLE, BoardStep, DashboardView, build_dashboard, marked, next_board
 from bot.core.render import render_dashboard
 from bot.model.dashboard import Board
 from bot.model.errors import ForgeError
@@ -27,7 +27,8 @@ def keep_board(agenda: Agenda, report: RepositoryReport, orders: Orders) -> tupl
         return ()
     try:
         limit = agenda.forge.limits.body_characters
-        _keep(agenda.dashboard, agenda.board, report, limit, orders)
+        is_public = agenda.visit.repository.may_be_public
+        _keep(agenda.dashboard, agenda.board, report, limit, orders, is_public=is_public)
     except ForgeError as error:
         return (no_board(agenda.visit.repository, error),)
     return ()
@@ -53,10 +54,18 @@ def one_for_each_repository(
         )
 
 
-def _keep(dashboard: Dashboard, board: Board | None, report: RepositoryReport, limit: int, orders: Orders) -> None:
+def _keep(
+    dashboard: Dashboard,
+    board: Board | None,
+    report: RepositoryReport,
+    limit: int,
+    orders: Orders,
+    *,
+    is_public: bool,
+) -> None:
     if orders.level < Level.PROPOSE or not (orders.has_dashboards or report.note or board is not None):
         return
-    body = _body(report, limit, orders)
+    body = _body(report, limit, orders, is_public=is_public)
     match next_board(board, body):
         case BoardStep.LEAVE:
             return
@@ -69,10 +78,14 @@ def _keep(dashboard: Dashboard, board: Board | None, report: RepositoryReport, l
             assert_never(step)
 
 
-def _body(report: RepositoryReport, limit: int, orders: Orders) -> str | None:
+def _body(report: RepositoryReport, limit: int, orders: Orders, *, is_public: bool) -> str | None:
     """Return what the issue should say, None where there is nothing to show."""
     view = build_dashboard(report, 1)
     if view.is_empty or not (orders.has_dashboards or view.trouble):
         return None
     template = orders.templates.dashboard
-    return marked(render_dashboard(template, lambda rows: build_dashboard(report, rows), limit - BOARD_RESERVE))
+
+    def view_with(rows: int) -> DashboardView:
+        return build_dashboard(report, rows, is_public=is_public)
+
+    return marked(render_dashboard(template, view_with, limit - BOARD_RESERVE))

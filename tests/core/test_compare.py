@@ -85,9 +85,10 @@ def test_vulnerabilities_are_counted_once_at_their_worst():
         finding("CVE-2026-2", Severity.LOW),
     ]
     assert distinct(findings) == 2
-    counts = count_by_severity(findings)
-    assert (counts[Severity.CRITICAL], counts[Severity.HIGH], counts[Severity.LOW]) == (1, 0, 1)
-    assert list(counts) == sorted(Severity, reverse=True)
+    for order in (findings, findings[::-1]):
+        counts = count_by_severity(order)
+        assert (counts[Severity.CRITICAL], counts[Severity.HIGH], counts[Severity.LOW]) == (1, 0, 1)
+        assert list(counts) == sorted(Severity, reverse=True)
 
 
 def test_the_worst_comes_first():

@@ -36,6 +36,14 @@ def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
     assert gate(wanted, evidence(wanted, scan(finding("CVE-2026-1"))), NOW) == wanted
 
 
+@pytest.mark.parametrize("cause", [Cause.GONE, Cause.WITHDRAWN])
+def test_it_refuses_that_also_where_staying_is_no_choice(cause):
+    wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require_scan=True))
+    refused = gate(replace(wanted, cause=cause), evidence(wanted, UNKNOWN), NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.NOT_SCANNED
+
+
 def test_without_such_a_rule_unknown_evidence_blocks_nothing():
     wanted = update("nginx:1", "new")
     assert gate(wanted, evidence(wanted, UNKNOWN), NOW) == wanted

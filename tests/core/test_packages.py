@@ -155,6 +155,15 @@ def test_no_number_of_fixes_softens_a_rollback():
     assert refused.reason is Reason.DOWNGRADE
 
 
+def test_a_rollback_is_called_that_also_where_what_it_brings_is_too_much():
+    none = (Allowance(Severity.HIGH, 0),)
+    refused = gated(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none)
+    assert refused.reason is Reason.DOWNGRADE
+    accepted = Accepted(Reason.DOWNGRADE, "ann", "3.0.15 was broken", NOW.date())
+    refused = gated(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none, accept=(accepted,))
+    assert refused.reason is Reason.INTRODUCED, "who answers for a rollback does not answer for what it brings"
+
+
 @pytest.mark.parametrize("until", [NOW.date(), date(2020, 1, 1)])
 def test_somebody_may_answer_for_a_rollback_until_a_day(until):
     accepted = Accepted(Reason.DOWNGRADE, "ann", "3.0.15 was broken", until)

@@ -22,7 +22,8 @@ from bot.model.decision import Refused
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
 from bot.model.policy import Policy
 from bot.model.rules import Allowance
-from bot.model.signature import Signatures, Unsigned
+from bot.model.signature import Signatures, SignatureUnknown, Unsigned
+from bot.model.vocabulary import Reason
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
@@ -38,6 +39,17 @@ def body(evidence: Evidence, move=MOVE) -> str:
 def test_evidence_that_is_for_everybody_is_told_as_it_is():
     evidence = compare(scan(SECRET), scan())
     assert published(evidence) is evidence
+
+
+def test_where_everybody_reads_no_host_that_was_asked_for_signatures_is_named():
+    unknown = SignatureUnknown(Reason.UNREACHABLE, "mirror.corp.example:5000 does not answer", is_failure=True)
+    for found in (compare(scan(SECRET), scan()), PRIVATE):
+        for old in (unknown, Unsigned(), None):
+            signed = replace(found, signatures=Signatures(old, unknown))
+            assert "mirror.corp" in body(signed)
+            text = body(published(signed))
+            assert "mirror.corp" not in text
+            assert "**Signature unknown:**" in text
 
 
 def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():

@@ -129,3 +129,15 @@ def test_a_gate_refuses_by_it_and_tells_the_dashboard_no_numbers(scanned, stand)
     assert "1 critical" not in board
     assert "more vulnerabilities than a rule allows" in board
     assert "1 critical" not in run_text(report)
+
+
+def test_a_dashboard_that_everybody_reads_does_not_say_which_host_was_asked(scanned, stand):
+    scanned.store.remove("library/python", NEW.digest)
+    for tell, told in ((hide, True), (show, False)):
+        tell(stand)
+        (verdict,) = scanned.run([stand.fleet()], has_dashboards=True).repositories[0].verdicts
+        assert verdict.status == "unresolved"
+        assert scanned.registry.host in verdict.detail
+        board = board_of(stand)
+        assert "### Not known" in board
+        assert (scanned.registry.host in board) is told
