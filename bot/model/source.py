@@ -89,6 +89,8 @@ class Occurrence:
     comment: IgnoreComment | None = None
     notes: tuple[str, ...] = ()
     """Sentences on what else bears on it: who overrides an argument."""
+    used_at: tuple[tuple[FilePath, int], ...] = ()
+    """Lines of other files, where the image is written that ends here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -12,12 +10,12 @@ from typing import TYPE_CHECKING
 from bot.core.objections import objections
 from bot.core.reconcile import shares_with_others
 from bot.core.select import Home, may_ask, select
+from bot.core.touched import Change, ChangedFile
 from bot.core.verdict import verdict
 from bot.model.check import CheckedPlace, CheckReport
 from bot.model.decision import Decision, NotChecked, Selected, Skip
 from bot.model.policy import Rulebook
-from bot.model.source import FilePath, Occurrence, Slot, Unsupported
-from bot.model.vocabulary import WHOLE_FILE, Reason
+from bot.model.vocabulary import Reason
 from bot.pipeline.scan import Offline
 from bot.pipeline.survey import Survey, survey
 from bot.ports import GitRepository, Since, Tree
@@ -86,36 +84,17 @@ def _decision(place: Selected | Skip, rulebook: Rulebook) -> Decision:
 
 
 def _changed(surveyed: Survey, since: Since) -> Survey:
-    """Return the survey with the places alone that have a line which changed, and files that nobody could read."""
-    changed = since.changed({place.path for place in (*surveyed.places, *surveyed.unread)})
-    ends = {path: _line_ends(surveyed, path) for path, lines in changed.items() if lines}
-
-    def is_changed(place: Occurrence | Unsupported) -> bool:
-        if place.path not in ends:
-            return False
-        if isinstance(place, Unsupported):
-            is_whole, numbers = place.reason in WHOLE_FILE, {place.line_number}
-        else:
-            is_whole, numbers = False, _lines(place, ends[place.path])
-        return is_whole or any(number in lines for number in numbers for lines in changed[place.path])
-
+    """Return the survey with the places alone that were touched, and files among them that nobody could read."""
+    paths = {place.path for place in (*surveyed.places, *surveyed.unread)}
+    paths |= {path for place in surveyed.occurrences for path, _ in place.used_at}
+    files = {
+        path: ChangedFile(readings[0].file.content if (readings := surveyed.readings_of(path)) else b"", lines)
+        for path, lines in since.changed(paths).items()
+        if lines
+    }
+    change = Change(files)
     return replace(
         surveyed,
-        places=tuple(filter(is_changed, surveyed.places)),
-        unread=tuple(filter(is_changed, surveyed.unread)),
+        places=tuple(filter(change.touches, surveyed.places)),
+        unread=tuple(filter(change.touches, surveyed.unread)),
     )
-
-
-def _line_ends(surveyed: Survey, path: FilePath) -> Sequence[int]:
-    """Return the bytes that end the lines of a file; none of one that nobody read."""
-    readings = surveyed.readings_of(path)
-    return [found.start() for found in re.finditer(rb"\n", readings[0].file.content)] if readings else []
-
-
-def _lines(place: Occurrence, ends: Sequence[int]) -> set[int]:
-    """Return the lines of a place: where it is written, where its tag and digest stand, and what it is part of."""
-    numbers = {place.line_number, *place.also_lines}
-    for slot in (place.digest, place.tag):
-        if isinstance(slot, Slot):
-            numbers.update(range(bisect_left(ends, slot.span.start) + 1, bisect_left(ends, slot.span.end) + 2))
-    return numbers

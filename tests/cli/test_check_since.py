@@ -81,6 +81,48 @@ def test_an_argument_that_changed_is_a_change_of_the_places_that_it_decides(git,
     assert found() == [("Dockerfile", 4)]
 
 
+@pytest.mark.parametrize(
+    ("files", "old", "new"),
+    [
+        ("ARG HUB=quay.io\nARG FROM_HUB=${HUB}/x\nARG TAG=3\nFROM ${FROM_HUB}/python:${TAG}\n", "quay.io", "ghcr.io"),
+        ("ARG HUB=\\\n# why\nquay.io\nARG TAG=3\nFROM ${HUB}/python:${TAG}\n", "quay.io", "ghcr.io"),
+    ],
+    ids=["through-another", "on-the-next-line"],
+)
+def test_an_argument_that_decides_which_image_it_is_is_a_change_of_its_place(git, found, files, old, new):
+    git.commit("main", {"Dockerfile": files})
+    git.run("reset", "--quiet", "--hard")
+    write_tree(git.directory, {"Dockerfile": files + "RUN x\n"})
+    assert found() == []
+    write_tree(git.directory, {"Dockerfile": files.replace(old, new)})
+    assert found() == [("Dockerfile", files[: files.index("FROM ${")].count("\n") + 1)]
+
+
+def test_a_variable_of_a_bake_file_is_a_change_of_the_places_that_it_decides(git, found):
+    bake = (
+        'variable "HUB" {\n  default = "quay.io"\n}\nvariable "TAG" {\n  default = "3"\n}\n'
+        'target "a" {\n  contexts = {\n    b = "docker-image://${HUB}/python:${TAG}"\n  }\n}\n'
+    )
+    git.commit("main", {"docker-bake.hcl": bake})
+    git.run("reset", "--quiet", "--hard")
+    assert found() == []
+    write_tree(git.directory, {"docker-bake.hcl": bake.replace("quay.io", "ghcr.io")})
+    assert found() == [("docker-bake.hcl", 9)]
+
+
+def test_an_image_that_ends_in_another_file_has_changed_where_it_is_written(git, found):
+    compose = "services:\n  a:\n    image: redis:${TAG}\n  b:\n    image: redis:${TAG}\n"
+    git.commit("main", {"compose.yaml": compose, ".env": "TAG=7\n"})
+    git.run("reset", "--quiet", "--hard")
+    assert found() == []
+    write_tree(git.directory, {"compose.yaml": compose.replace("redis", "valkey/valkey")})
+    assert found() == [(".env", 1)]
+    write_tree(git.directory, {"compose.yaml": compose + "  c:\n    image: redis:${TAG}\n"})
+    assert found() == [(".env", 1)]
+    write_tree(git.directory, {"compose.yaml": compose, ".env": "TAG=8\n"})
+    assert found() == [(".env", 1)]
+
+
 def test_a_line_that_moved_has_not_changed(git, found):
     write_tree(git.directory, {"Dockerfile": "# a comment\n\nFROM python:3.12\n"})
     assert found() == []

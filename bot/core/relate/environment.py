@@ -17,7 +17,7 @@ from bot.core.expansion import Expanded, expand, names_in
 from bot.core.interpolated import read_interpolated, shared_variables
 from bot.model.found import Places
 from bot.model.remark import EnvironmentUse, EnvironmentVariable, Interpolated, Remark
-from bot.model.source import Occurrence, Unsupported
+from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 
 
@@ -56,15 +56,18 @@ class _Folder:
         images = [read_interpolated(image, self.values) for image in self.images]
         shared = self.used | shared_variables(images)
         ways: dict[str, dict[_Way, Occurrence]] = defaultdict(dict)
+        used_at: dict[tuple[str, _Way], list[tuple[FilePath, int]]] = defaultdict(list)
         for image in images:
             if image.holder is None or isinstance(image.place, Unsupported):
                 yield image.place
             else:
                 way = (image.source.written, image.source.platform)
                 ways[image.holder.variable].setdefault(way, _in_environment(image.place, image.holder))
+                used_at[image.holder.variable, way].append((image.place.path, image.place.line_number))
         for variable, of_variable in ways.items():
             is_shared = None in shared or variable in shared
-            for way, place in of_variable.items():
+            for way, first in of_variable.items():
+                place = replace(first, used_at=tuple(used_at[variable, way]))
                 told_apart = place if len(of_variable) == 1 else replace(place, locator=_locator(variable, way))
                 yield close(told_apart, Reason.SHARED_ARGUMENT) if is_shared else told_apart
 

@@ -1,0 +1,84 @@
+"""Which places a change touches, by the lines that are new in their files."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from bot.model.source import FilePath, Occurrence, Slot, Unsupported
+from bot.model.vocabulary import WHOLE_FILE
+
+_GOES_ON = re.compile(rb"[\\`][ \t\r]*$|^\s*(?:#.*)?$")
+"""A line of a Dockerfile that the next one may belong to: it ends in an escape, is a comment or empty."""
+
+
+def _start(lines: range) -> int:
+    return lines.start
+
+
+class ChangedFile:
+    """One file, and the lines that are new in it."""
+
+    def __init__(self, content: bytes, changed: Sequence[range]) -> None:
+        self._content = content
+        self._ends = [found.start() for found in re.finditer(rb"\n", content)]
+        self._changed = sorted(changed, key=_start)
+
+    def has(self, numbers: Iterable[int]) -> bool:
+        """Say whether one of these lines is new."""
+        found = ((number, bisect_right(self._changed, number, key=_start)) for number in numbers)
+        return any(index and number in self._changed[index - 1] for number, index in found)
+
+    def lines_of(self, place: Occurrence) -> set[int]:
+        """Return the lines of a place: where it is written, its tag and digest stand, and what it is part of begins."""
+        numbers = {place.line_number, *place.also_lines}
+        for slot in (place.digest, place.tag):
+            if isinstance(slot, Slot):
+                first, last = (bisect_left(self._ends, each) + 1 for each in (slot.span.start, slot.span.end))
+                numbers.update(range(first, last + 1))
+        return numbers
+
+    def decides(self, place: Occurrence) -> bool:
+        """Say whether something new may set a variable that decides what a place means.
+
+        In a Dockerfile that names it; elsewhere a value may stand far from the name.
+        """
+        if not place.variables or not self._changed:
+            return False
+        if place.format != "dockerfile":
+            return True
+        names = b"|".join(re.escape(name.encode()) for name in place.variables)
+        return re.search(names, self._new_instructions) is not None
+
+    @cached_property
+    def _new_instructions(self) -> bytes:
+        """Every instruction of a Dockerfile that has a new line, as a whole."""
+        found: list[bytes] = []
+        instruction: list[bytes] = []
+        is_new = False
+        for number, line in enumerate(self._content.split(b"\n"), 1):
+            instruction.append(line)
+            is_new = is_new or self.has((number,))
+            if not _GOES_ON.search(line):
+                found += instruction if is_new else []
+                instruction, is_new = [], False
+        return b"\n".join([*found, *(instruction if is_new else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change touches; files that it left alone are not in `files`."""
+
+    files: Mapping[FilePath, ChangedFile]
+
+    def touches(self, place: Occurrence | Unsupported) -> bool:
+        """Say whether a place, or a text that names none, is on a line that changed or is decided by one."""
+        file = self.files.get(place.path)
+        if isinstance(place, Unsupported):
+            return file is not None and (place.reason in WHOLE_FILE or file.has((place.line_number,)))
+        if file is not None and (file.has(file.lines_of(place)) or file.decides(place)):
+            return True
+        return any(path in self.files and self.files[path].has((number,)) for path, number in place.used_at)
