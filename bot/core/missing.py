@@ -25,6 +25,8 @@ def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) ->
         extras = replace(wanted.extras, status=None).without(request.ever)
     if changes or _lacks_status(request, wanted):
         extras = replace(extras, status=wanted.extras.status)
+    if changes or _lacks_start(request):
+        extras = replace(extras, workflows=wanted.extras.workflows)
     return replace(extras, automerge=False) if _is_to_be_disarmed(request, wanted) else extras
 
 
@@ -54,6 +56,11 @@ def _is_tried(request: Seen, remembered: Memory) -> bool:
     if request.head is None:
         return True
     return remembered.status is not None and remembered.status.commit == short_commit(request.head)
+
+
+def _lacks_start(request: Seen) -> bool:
+    """Say whether it was never tried to start workflows for its last commit, as for its status."""
+    return request.head is not None and memory(request.body).started != short_commit(request.head)
 
 
 def _is_to_be_disarmed(request: Seen, wanted: Proposal) -> bool:
