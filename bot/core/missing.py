@@ -26,6 +26,8 @@ def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) ->
         extras = replace(wanted.extras, status=None).without(request.ever)
     if changes or _lacks_status(request, wanted):
         extras = replace(extras, status=wanted.extras.status)
+    if changes or _lacks_start(request):
+        extras = replace(extras, workflows=wanted.extras.workflows)
     is_to_be_disarmed = _is_to_be_disarmed(request, wanted) and (changes or not still_merges(request, wanted))
     return replace(extras, automerge=False) if is_to_be_disarmed else extras
 
@@ -52,17 +54,24 @@ def _lacks_status(request: Seen, wanted: Proposal) -> bool:
 
 
 def lost(request: Seen, wanted: Proposal) -> Extras:
-    """Return what a request that stays as it is had on an earlier commit, and lacks on its last: its status."""
+    """Return what a request that stays as it is lacks on its last commit: the status that it had, and workflows."""
     remembered = memory(request.body)
-    if wanted.extras.status is None or remembered.status is None or _is_tried(request, remembered):
-        return NO_EXTRAS
-    return Extras(status=remembered.status.status)
+    is_bare = wanted.extras.status is not None and not _is_tried(request, remembered)
+    return Extras(
+        status=remembered.status.status if is_bare and remembered.status is not None else None,
+        workflows=wanted.extras.workflows if _lacks_start(request) else (),
+    )
 
 
 def _is_tried(request: Seen, remembered: Memory) -> bool:
     if request.head is None:
         return True
     return remembered.status is not None and remembered.status.commit == short_commit(request.head)
+
+
+def _lacks_start(request: Seen) -> bool:
+    """Say whether it was never tried to start workflows for its last commit, as for its status."""
+    return request.head is not None and memory(request.body).started != short_commit(request.head)
 
 
 def _is_to_be_disarmed(request: Seen, wanted: Proposal) -> bool:

@@ -27,9 +27,9 @@ from bot.pipeline.edit import Edited, edit
 from bot.pipeline.survey import Survey
 from bot.ports import ForgeLimits
 
-BODY_RESERVE = 500
+BODY_RESERVE = 900
 """Characters of a body that stay free for what is known only when it is written: the request that it follows, and the
-status of its commit."""
+status of its commit, and what has not run for it."""
 MANY_ROWS = 10_000
 """Rows of the view that the fingerprint is made over: never cut, so that it does not depend on the forge's limit."""
 
@@ -161,7 +161,9 @@ def _propose(
         targets=targets,
         intent=intent,
         report=report,
-        extras=replace(extras_of(updates), automerge=automerge or None, status=status),
+        extras=replace(
+            extras_of(updates), automerge=automerge or None, status=status, workflows=wording.limits.workflows
+        ),
         rebase=rebase_of(updates),
         refresh_every=max(update.selected.policy.refresh_every for update in updates),
         slides=all(map(slides, updates)),
