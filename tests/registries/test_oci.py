@@ -10,7 +10,6 @@ import pytest
 from support.registry import Certificate, DockerRegistry
 
 from bot.demo import images
-from bot.model.contents import ImageConfig, ImageContents
 from bot.model.errors import RegistryError
 from bot.model.image import BaseImage, Claim, Kind, PullAddress
 from bot.model.reference import Digest, Line
@@ -227,37 +226,6 @@ def test_a_manifest_of_an_earlier_run_can_be_described(registry):
     manifest = client(registry.host).fetch(line(registry, "earlier"), NEW.digest)
     found = client(registry.host).describe(line(registry, "earlier"), manifest)
     assert found.created == datetime(2026, 11, 1, tzinfo=UTC)
-
-
-# What is in them
-
-
-def test_what_is_in_the_image_of_a_platform_is_told_by_its_manifest_and_config(registry, asked):
-    start = {"User": "1000", "Entrypoint": ["/app"], "ExposedPorts": {"80/tcp": {}}, "Env": ["TOKEN=secret", "TZ=UTC"]}
-    layers = [images.layer({"a": b"s"}), images.layer({"b": b"t"})]
-    wanted = images.image(layers, start=start, labels={f"{PREFIX}revision": "abc"})
-    other = images.image([images.layer({})], platform="linux/arm64")
-    index = images.index([other, wanted], annotations={f"{PREFIX}revision": "index"})
-    registry.push(index, "inside", "1")
-    registry.forget()
-    found = client(registry.host).contents(line(registry, "inside"), index.digest, "linux/amd64")
-    assert found == ImageContents(
-        digest=wanted.digest,
-        config=ImageConfig("1000", ("/app",), environment=("TOKEN", "TZ"), ports=("80/tcp",)),
-        size=sum(len(each.content) for each in layers),
-        created=images.DEFAULT_CREATED,
-        revision="abc",
-        platforms=("linux/arm64", "linux/amd64"),
-    )
-    assert len(asked()) == 3, "index, manifest and config"
-    assert client(registry.host).contents(line(registry, "inside"), index.digest, "linux/s390x") is None
-
-
-def test_what_is_in_an_image_that_stands_alone_is_told_by_itself(registry):
-    alone = images.image([images.layer({"a": b"s"})], docker=True, start={"Cmd": ["sh"]})
-    registry.push(alone, "alone", "1")
-    found = client(registry.host).contents(line(registry, "alone"), alone.digest, "linux/amd64")
-    assert (found.digest, found.config.command, found.platforms) == (alone.digest, ("sh",), ())
 
 
 # Who may look

@@ -3,108 +3,26 @@
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.azure_scene import MANAGERS, manager
-from support.entra import RESOURCE_MANAGER, Entra
-from support.listener import Reply
-from support.registry import Certificate
-from support.resource_graph import SUBSCRIPTION, Graph, cve, grouped, individual, of_image
-from support.tunnel import Tunnel
+from support.defender_scene import LINE, LONG_AGO, NEW, NOW, OLD, defender_scene, found, why
+from support.resource_graph import cve, grouped, individual, of_image
 
 from bot.core.compare import compare
-from bot.demo.images import ImageStore, image, index, layer
-from bot.demo.registry import LoopbackRegistry
-from bot.model.evidence import NotScanned, Scan, SetAside, Severity, Subject, Unscanned
-from bot.model.reference import Line
-from bot.net import HostTrust, HttpClient
-from bot.registries.access import RegistryEntry
-from bot.registries.oci import OciRegistry
+from bot.model.evidence import Scan, SetAside, Severity, Subject, Unscanned
 from bot.scanners import defender
-from bot.scanners._defender.graph import ResourceGraph
 from bot.scanners._defender.rows import read_row
 from bot.scanners._json import UnreadableReportError
-from bot.scanners.defender import DefenderScanner
-from bot.wiring.scanners import platform_manifests
-
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-LINE = Line("contoso.azurecr.io/team/base", "1")
-OLD, NEW = (image([layer({"content": word})]) for word in (b"old", b"new"))
-LONG_AGO = "2026-09-01T00:00:00Z"
-
-
-class Scene:
-    """A registry with two indexes of two platforms, a graph, and the scanner between them."""
-
-    def __init__(self, registry: LoopbackRegistry, store: ImageStore, graph: Graph, tunnel: Tunnel) -> None:
-        self.store, self.graph, self.tunnel = store, graph, tunnel
-        entry = RegistryEntry(LINE.host, mirror=registry.host, insecure=True)
-        self.registry = OciRegistry([entry], environment={}, sleep=lambda _: None)
-        self.old, self.new = (self.push(index([_arm(made), made])) for made in (OLD, NEW))
-        self.pauses: list[float] = []
-
-    def push(self, item, platform: str = "linux/amd64") -> Subject:
-        return Subject(LINE, self.store.put(LINE.path, item), platform)
-
-    def scanner(self, *, token: str | None = None, subscriptions=(), **options) -> DefenderScanner:
-        host = self.graph.host
-        known = token or self.graph.entra.token(self.graph.audience)
-        http = HttpClient({host: HostTrust()}, environment=self.environment(), sleep=lambda _: None)
-        asked = ResourceGraph(host, lambda: known, http, subscriptions=subscriptions, sleep=self.sleep)
-        values = {"now": lambda: NOW, "max_age": timedelta(days=3)} | options
-        return DefenderScanner(asked, partial(platform_manifests, self.registry), **values)
-
-    def environment(self) -> dict[str, str]:
-        return {"SSL_CERT_FILE": str(self.graph.certificate.path), **self.tunnel.environment}
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.graph.rest(seconds)
-
-    def scan(self, *rows, of: Subject | None = None, **options):
-        self.graph.rows = list(rows)
-        return self.scanner(**options).scan(of or self.new)
-
-
-def _arm(made):
-    return image([layer({"content": b"arm of " + made.digest.encode()})], platform="linux/arm64")
 
 
 @pytest.fixture
 def scene(tmp_path, monkeypatch):
-    """A scene whose graph is found by its name, through the operator's proxy, and where nobody else is found."""
-    real = socket.getaddrinfo
-
-    def on_loopback(host, *words, **more):
-        if host != "127.0.0.1":
-            raise socket.gaierror(socket.EAI_NONAME, "no such name")
-        return real(host, *words, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
-    certificate, store = Certificate.make(tmp_path, *MANAGERS), ImageStore()
-    with (
-        Entra(certificate) as entra,
-        Graph(certificate, entra) as graph,
-        manager(graph) as tunnel,
-        LoopbackRegistry(store) as registry,
-    ):
-        yield Scene(registry, store, graph, tunnel)
-
-
-def why(outcome) -> Unscanned:
-    assert isinstance(outcome, NotScanned), outcome
-    return outcome.why
-
-
-def found(outcome) -> dict:
-    assert isinstance(outcome, Scan), outcome
-    return {each.id: each for each in outcome.findings}
+    with defender_scene(tmp_path, monkeypatch) as made:
+        yield made
 
 
 class TestFindings:
@@ -327,108 +245,6 @@ class TestAge:
         ]
         scanner = scene.scanner(is_pulled=True)
         assert compare(scanner.scan(scene.old), scanner.scan(scene.new)).delta
-
-
-class TestQuestions:
-    def test_all_that_is_expected_is_asked_for_at_once_and_nothing_twice(self, scene):
-        scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in (OLD, NEW)]
-        scanner = scene.scanner()
-        scanner.expect([scene.old, scene.new])
-        assert [len(found(scanner.scan(each))) for each in (scene.old, scene.new, scene.old)] == [1, 1, 1]
-        scanner.expect([scene.new])
-        assert len(scene.graph.received) == 2, "one for each model"
-
-    def test_many_are_asked_for_in_batches(self, scene, monkeypatch):
-        monkeypatch.setattr(defender, "AT_ONCE", 2)
-        subjects = [scene.push(image([layer({"number": str(number).encode()})])) for number in range(5)]
-        scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in subjects]
-        scanner = scene.scanner()
-        scanner.expect(subjects)
-        assert all(found(scanner.scan(each)) for each in subjects)
-        assert len(scene.graph.received) == 6
-
-    def test_all_pages_are_read(self, scene, monkeypatch):
-        monkeypatch.setattr(defender, "PAGES", dict.fromkeys(defender.PAGES, 3))
-        cves = {f"CVE-2026-{number:04}" for number in range(10)}
-        assert found(scene.scan(*(grouped(NEW.digest, each) for each in sorted(cves)))).keys() == cves
-
-    def test_pages_that_are_too_large_become_smaller(self, scene):
-        scene.graph.most_bytes = 6000
-        cves = {f"CVE-2026-{number:04}" for number in range(40)}
-        assert found(scene.scan(*(grouped(NEW.digest, each) for each in sorted(cves)))).keys() == cves
-        tops = [each["options"]["$top"] for each in scene.graph.questions]
-        assert min(tops) < 10
-
-    def test_one_row_that_is_too_large_fails(self, scene):
-        scene.graph.most_bytes = 100
-        assert "ResponsePayloadTooLarge" in scene.scan(grouped(NEW.digest, "CVE-2026-0001")).detail
-
-    def test_pages_that_go_round_in_circles_or_were_cut_off_fail(self, scene):
-        page = {"data": [], "$skipToken": "again", "resultTruncated": "false"}
-        scene.graph.reply = Reply(200, json.dumps(page).encode())
-        assert "round in circles" in scene.scan().detail
-        scene.graph.reply = Reply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
-        assert "more rows than it lets anybody read" in scene.scan().detail
-
-    def test_whoever_is_to_wait_waits_before_asking_again(self, scene):
-        scene.graph.left = 1
-        assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
-        assert scene.pauses == [5.0]
-        assert len(scene.graph.received) == 2, "it was never refused"
-
-    def test_a_refusal_to_answer_now_is_waited_out(self, scene):
-        scene.graph.left = 0
-        assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
-        assert scene.pauses == [5.0]
-
-    def test_subscriptions_are_the_ones_that_the_config_names(self, scene):
-        rows = [grouped(NEW.digest, "CVE-2026-0001")]
-        assert found(scene.scan(*rows, subscriptions=[SUBSCRIPTION]))
-        assert scene.graph.questions[0]["subscriptions"] == [SUBSCRIPTION]
-        elsewhere = "00000000-0000-0000-0000-000000000000"
-        assert why(scene.scan(*rows, subscriptions=[elsewhere])) is Unscanned.NO_REPORT
-
-    def test_who_has_no_role_learns_which_one_is_missing(self, scene):
-        scene.graph.readers = frozenset()
-        outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001"))
-        assert why(outcome) is Unscanned.FAILED
-        assert "AuthorizationFailed" in outcome.detail
-        assert outcome.detail.endswith("give the identity the role Security Reader on the subscriptions")
-
-    def test_a_token_for_something_else_is_refused_and_not_shown(self, scene):
-        token = scene.graph.entra.token("https://containerregistry.azure.net")
-        outcome = scene.scan(token=token)
-        assert "InvalidAuthenticationTokenAudience" in outcome.detail
-        assert token not in outcome.detail
-
-    @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"data": {}}', b'{"data": [1]}'])
-    def test_what_is_no_answer_fails(self, scene, body):
-        scene.graph.reply = Reply(200, body)
-        assert why(scene.scan()) is Unscanned.FAILED
-
-
-def test_the_digest_that_is_asked_for_is_that_of_the_platform(scene):
-    arm = replace(scene.new, platform="linux/arm64")
-    assert why(scene.scan(grouped(NEW.digest, "CVE-2026-0001"), of=arm)) is Unscanned.NO_REPORT
-    assert NEW.digest not in scene.graph.questions[0]["query"]
-    assert scene.new.digest not in scene.graph.questions[0]["query"]
-
-
-# To whom the token goes
-
-
-def test_the_token_goes_to_the_manager_alone(scene):
-    assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
-    for received in scene.graph.received:
-        token = received.headers["authorization"].removeprefix("Bearer ")
-        assert scene.graph.entra.read(token, RESOURCE_MANAGER)["aud"] == RESOURCE_MANAGER
-    assert set(scene.tunnel.asked) == {"management.azure.com:443"}
-
-
-def test_a_redirect_is_not_followed(scene):
-    scene.graph.reply = Reply(302, headers={"Location": "https://attacker.example/"})
-    assert "answered 302" in scene.scan().detail
-    assert set(scene.tunnel.asked) == {"management.azure.com:443"}
 
 
 # Rows that nobody has seen yet

@@ -1,0 +1,54 @@
+"""What is in an image, as its manifest and its config tell."""
+
+from __future__ import annotations
+
+import pytest
+from support.registry import DockerRegistry
+
+from bot.demo import images
+from bot.model.contents import ImageConfig, ImageContents
+from bot.model.reference import Line
+from bot.registries.access import RegistryEntry
+from bot.registries.oci import OciRegistry
+
+pytestmark = pytest.mark.real("docker-registry")
+
+PREFIX = "org.opencontainers.image."
+
+
+@pytest.fixture(scope="module")
+def registry():
+    with DockerRegistry() as running:
+        yield running
+
+
+def client(registry) -> OciRegistry:
+    return OciRegistry([RegistryEntry(registry.host, insecure=True)], environment={}, sleep=lambda _: None)
+
+
+def test_what_is_in_the_image_of_a_platform_is_told_by_its_manifest_and_config(registry):
+    start = {"User": "1000", "Entrypoint": ["/app"], "ExposedPorts": {"80/tcp": {}}, "Env": ["TOKEN=secret", "TZ=UTC"]}
+    layers = [images.layer({"a": b"s"}), images.layer({"b": b"t"})]
+    wanted = images.image(layers, start=start, labels={f"{PREFIX}revision": "abc"})
+    other = images.image([images.layer({})], platform="linux/arm64")
+    index = images.index([other, wanted], annotations={f"{PREFIX}revision": "index"})
+    registry.push(index, "inside", "1")
+    registry.forget()
+    found = client(registry).contents(Line(f"{registry.host}/inside", "1"), index.digest, "linux/amd64")
+    assert found == ImageContents(
+        digest=wanted.digest,
+        config=ImageConfig("1000", ("/app",), environment=("TOKEN", "TZ"), ports=("80/tcp",)),
+        size=sum(len(each.content) for each in layers),
+        created=images.DEFAULT_CREATED,
+        revision="abc",
+        platforms=("linux/arm64", "linux/amd64"),
+    )
+    assert len(registry.requests()) == 3, "index, manifest and config"
+    assert client(registry).contents(Line(f"{registry.host}/inside", "1"), index.digest, "linux/s390x") is None
+
+
+def test_what_is_in_an_image_that_stands_alone_is_told_by_itself(registry):
+    alone = images.image([images.layer({"a": b"s"})], docker=True, start={"Cmd": ["sh"]})
+    registry.push(alone, "alone", "1")
+    found = client(registry).contents(Line(f"{registry.host}/alone", "1"), alone.digest, "linux/amd64")
+    assert (found.digest, found.config.command, found.platforms) == (alone.digest, ("sh",), ())

@@ -1,0 +1,124 @@
+"""What Microsoft Defender for Cloud is asked, how often, and to whom the token goes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from support.defender_scene import NEW, OLD, defender_scene, found, why
+from support.entra import RESOURCE_MANAGER
+from support.listener import Reply
+from support.resource_graph import SUBSCRIPTION, grouped
+
+from bot.demo.images import image, layer
+from bot.model.evidence import Unscanned
+from bot.scanners import defender
+
+
+@pytest.fixture
+def scene(tmp_path, monkeypatch):
+    with defender_scene(tmp_path, monkeypatch) as made:
+        yield made
+
+
+class TestQuestions:
+    def test_all_that_is_expected_is_asked_for_at_once_and_nothing_twice(self, scene):
+        scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in (OLD, NEW)]
+        scanner = scene.scanner()
+        scanner.expect([scene.old, scene.new])
+        assert [len(found(scanner.scan(each))) for each in (scene.old, scene.new, scene.old)] == [1, 1, 1]
+        scanner.expect([scene.new])
+        assert len(scene.graph.received) == 2, "one for each model"
+
+    def test_many_are_asked_for_in_batches(self, scene, monkeypatch):
+        monkeypatch.setattr(defender, "AT_ONCE", 2)
+        subjects = [scene.push(image([layer({"number": str(number).encode()})])) for number in range(5)]
+        scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in subjects]
+        scanner = scene.scanner()
+        scanner.expect(subjects)
+        assert all(found(scanner.scan(each)) for each in subjects)
+        assert len(scene.graph.received) == 6
+
+    def test_all_pages_are_read(self, scene, monkeypatch):
+        monkeypatch.setattr(defender, "PAGES", dict.fromkeys(defender.PAGES, 3))
+        cves = {f"CVE-2026-{number:04}" for number in range(10)}
+        assert found(scene.scan(*(grouped(NEW.digest, each) for each in sorted(cves)))).keys() == cves
+
+    def test_pages_that_are_too_large_become_smaller(self, scene):
+        scene.graph.most_bytes = 6000
+        cves = {f"CVE-2026-{number:04}" for number in range(40)}
+        assert found(scene.scan(*(grouped(NEW.digest, each) for each in sorted(cves)))).keys() == cves
+        tops = [each["options"]["$top"] for each in scene.graph.questions]
+        assert min(tops) < 10
+
+    def test_one_row_that_is_too_large_fails(self, scene):
+        scene.graph.most_bytes = 100
+        assert "ResponsePayloadTooLarge" in scene.scan(grouped(NEW.digest, "CVE-2026-0001")).detail
+
+    def test_pages_that_go_round_in_circles_or_were_cut_off_fail(self, scene):
+        page = {"data": [], "$skipToken": "again", "resultTruncated": "false"}
+        scene.graph.reply = Reply(200, json.dumps(page).encode())
+        assert "round in circles" in scene.scan().detail
+        scene.graph.reply = Reply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
+        assert "more rows than it lets anybody read" in scene.scan().detail
+
+    def test_whoever_is_to_wait_waits_before_asking_again(self, scene):
+        scene.graph.left = 1
+        assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
+        assert scene.pauses == [5.0]
+        assert len(scene.graph.received) == 2, "it was never refused"
+
+    def test_a_refusal_to_answer_now_is_waited_out(self, scene):
+        scene.graph.left = 0
+        assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
+        assert scene.pauses == [5.0]
+
+    def test_subscriptions_are_the_ones_that_the_config_names(self, scene):
+        rows = [grouped(NEW.digest, "CVE-2026-0001")]
+        assert found(scene.scan(*rows, subscriptions=[SUBSCRIPTION]))
+        assert scene.graph.questions[0]["subscriptions"] == [SUBSCRIPTION]
+        elsewhere = "00000000-0000-0000-0000-000000000000"
+        assert why(scene.scan(*rows, subscriptions=[elsewhere])) is Unscanned.NO_REPORT
+
+    def test_who_has_no_role_learns_which_one_is_missing(self, scene):
+        scene.graph.readers = frozenset()
+        outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001"))
+        assert why(outcome) is Unscanned.FAILED
+        assert "AuthorizationFailed" in outcome.detail
+        assert outcome.detail.endswith("give the identity the role Security Reader on the subscriptions")
+
+    def test_a_token_for_something_else_is_refused_and_not_shown(self, scene):
+        token = scene.graph.entra.token("https://containerregistry.azure.net")
+        outcome = scene.scan(token=token)
+        assert "InvalidAuthenticationTokenAudience" in outcome.detail
+        assert token not in outcome.detail
+
+    @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"data": {}}', b'{"data": [1]}'])
+    def test_what_is_no_answer_fails(self, scene, body):
+        scene.graph.reply = Reply(200, body)
+        assert why(scene.scan()) is Unscanned.FAILED
+
+
+def test_the_digest_that_is_asked_for_is_that_of_the_platform(scene):
+    arm = replace(scene.new, platform="linux/arm64")
+    assert why(scene.scan(grouped(NEW.digest, "CVE-2026-0001"), of=arm)) is Unscanned.NO_REPORT
+    assert NEW.digest not in scene.graph.questions[0]["query"]
+    assert scene.new.digest not in scene.graph.questions[0]["query"]
+
+
+# To whom the token goes
+
+
+def test_the_token_goes_to_the_manager_alone(scene):
+    assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001")))
+    for received in scene.graph.received:
+        token = received.headers["authorization"].removeprefix("Bearer ")
+        assert scene.graph.entra.read(token, RESOURCE_MANAGER)["aud"] == RESOURCE_MANAGER
+    assert set(scene.tunnel.asked) == {"management.azure.com:443"}
+
+
+def test_a_redirect_is_not_followed(scene):
+    scene.graph.reply = Reply(302, headers={"Location": "https://attacker.example/"})
+    assert "answered 302" in scene.scan().detail
+    assert set(scene.tunnel.asked) == {"management.azure.com:443"}
