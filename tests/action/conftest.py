@@ -1,0 +1,113 @@
+"""The action on a runner of our own: a GitHub and a registry on loopback, and an index that is a folder of wheels."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+from support.action_runner import ActionRunner, clean_environment, copy_of_action
+from support.github.stand import GitHubStand
+from support.parts import ROOT
+from support.values import digest
+from support.worlds import Loopback
+
+from bot.demo.images import ImageStore
+from bot.demo.registry import LoopbackRegistry
+
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
+
+
+def make_wheel(folder: Path, name: str, files: dict[str, str]) -> str:
+    """Write a wheel, and return its line in a lock."""
+    folder.mkdir(exist_ok=True)
+    about = f"{name}-1.dist-info"
+    content = files | {
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    rows = [f"{path},sha256={_hash(text)},{len(text.encode())}" for path, text in content.items()]
+    content[f"{about}/RECORD"] = "\n".join([*rows, f"{about}/RECORD,,", ""])
+    wheel = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in content.items():
+            archive.writestr(path, text)
+    return f"{name}==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+def _hash(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def loopback():
+    store = ImageStore()
+    with LoopbackRegistry(store) as registry:
+        yield Loopback(registry, store)
+
+
+@pytest.fixture
+def github(tmp_path):
+    stand = GitHubStand(tmp_path / "server", FILES)
+    yield stand
+    stand.end()
+
+
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory):
+    """Return the folder in which actions, wheels and what was installed lie, and what was installed."""
+    folder = tmp_path_factory.mktemp("machine")
+    (folder / "temporary").mkdir()
+    bringing = make_wheel(folder / "index", "dependencies", {"dependencies.pth": sysconfig.get_path("purelib")})
+    (copy_of_action(ROOT, folder / "action") / "requirements.lock").write_text(bringing, encoding="utf-8")
+    return folder, {}
+
+
+@pytest.fixture
+def runner(tmp_path, machine, github):
+    """A job of a workflow in the repository on the GitHub, with an action whose lock has one wheel.
+
+    That brings along what these tests run with.
+    """
+    folder, installed = machine
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    known = {"GITHUB_API_URL": github.server.url, "GITHUB_REPOSITORY": github.name}
+    index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "index"), "PIP_CONFIG_FILE": os.devnull}
+    environment = clean_environment(os.environ["PATH"]) | known | index
+    context = {"token": github.secret, "run_attempt": "1"}
+    temporary = folder / "temporary" / tmp_path.name
+    temporary.mkdir()
+    return ActionRunner(folder / "action", workspace, temporary, environment, context, installed=installed)
+
+
+@pytest.fixture
+def other_lock(runner, tmp_path):
+    """Let the action have another lock than it should; return the one that it has, and what writes it."""
+    lock = (runner.action / "requirements.lock").read_text(encoding="utf-8")
+    runner.action = copy_of_action(ROOT, tmp_path / "action")
+
+    def write(text: str) -> None:
+        (runner.action / "requirements.lock").write_text(text, encoding="utf-8")
+
+    return lock, write
+
+
+@pytest.fixture
+def configure(runner, github, loopback):
+    """Write a config into the workspace that asks the loopback registry for Docker Hub; return its name."""
+
+    def write(more: str = "", mirror: str | None = None) -> str:
+        registries = (
+            f'registries: [{{host: docker.io, mirror: "{mirror or loopback.registry.host}", insecure: true}}]\n'
+        )
+        login = f'kind: github, url: "{github.server.url}", token_env: BASEBUMP_TOKEN, repositories: [{github.name}]'
+        text = f"schema: 1\n{registries}own: []\nforges: [{{{login}}}]\n{more}"
+        (runner.workspace / "basebump.yaml").write_text(text, encoding="utf-8")
+        return "basebump.yaml"
+
+    return write

@@ -1,0 +1,203 @@
+"""The action does what a job asks of it: its steps, run as a runner of GitHub Actions runs them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from support.parts import ROOT
+
+pytestmark = pytest.mark.real("git")
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+NOBODY = "127.0.0.1:9"
+"""Where no registry answers: https://www.iana.org/assignments/service-names-port-numbers."""
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+
+
+def report_of(ended):
+    return json.loads(Path(ended.outputs["report"]).read_bytes())
+
+
+def test_a_job_proposes_and_gives_lists_and_a_summary_to_those_after_it(runner, github, configure, loopback):
+    moved = loopback.move("python", "3.12-slim", "now")
+    ended = runner.use(config=configure())
+    assert ended.success, ended.log
+    (request,) = github.requests()
+    (proposal,) = json.loads(ended.outputs["proposals"])
+    assert proposal == {
+        "repository": github.name,
+        "branch": BRANCH,
+        "outcome": "opened",
+        "url": proposal["url"],
+        "title": request.title,
+    }
+    assert proposal["url"].endswith("/pull/1")
+    (update,) = json.loads(ended.outputs["updates"])
+    assert (update["path"], update["line"], update["new_digest"]) == ("Dockerfile", 1, moved)
+    assert ended.outputs["failed"] == "[]"
+    assert report_of(ended)["level"] == "propose"
+    assert "python:3.12-slim" in ended.summary
+    assert ended.commands == []
+
+
+def test_the_next_job_has_nothing_to_do(runner, github, configure, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    runner.use(config=configure())
+    writes = list(github.writes)
+    (proposal,) = json.loads(runner.use(config="basebump.yaml").outputs["proposals"])
+    assert proposal["outcome"] == "unchanged"
+    assert github.writes == writes
+
+
+def test_a_report_writes_nothing(runner, github, configure, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    ended = runner.use(config=configure(), level="report")
+    assert [each["outcome"] for each in json.loads(ended.outputs["proposals"])] == ["would-open"]
+    assert github.writes == []
+
+
+def test_without_a_config_it_looks_at_the_repository_that_the_workflow_is_in(runner, github):
+    github.commit("main", {"Dockerfile": "FROM scratch\n"})
+    ended = runner.use()
+    assert ended.success, ended.log
+    report = report_of(ended)
+    assert [each["name"] for each in report["repositories"]] == [github.name]
+    assert (ended.outputs["proposals"], ended.outputs["failed"]) == ("[]", "[]")
+
+
+def test_what_could_not_be_done_fails_the_step_behind_its_outputs(runner, configure):
+    ended = runner.use(config=configure(mirror=NOBODY))
+    assert ended.outcomes["Run basebump"] == "failure"
+    assert json.loads(ended.outputs["failed"]) != []
+    assert ended.summary != ""
+
+
+@pytest.mark.parametrize("level", ["furthest", ""])
+def test_a_config_that_is_not_there_is_wrong_usage_and_gives_no_outputs(runner, level):
+    ended = runner.use(config="nowhere.yaml", level=level)
+    assert ended.outcomes["Run basebump"] == "failure"
+    assert set(ended.outputs.values()) == {""}
+    assert "basebump" in ended.log
+
+
+def test_limits_are_those_of_the_command(runner, configure, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    report = {"config": configure(), "level": "report"}
+    assert runner.use(**report, image="redis").outputs["proposals"] == "[]"
+    assert runner.use(**report, shard="9/2").outcomes["Run basebump"] == "failure"
+    ended = runner.use(**report, repositories="acme/other,\nacme/web")
+    assert "acme/other" in ended.log
+
+
+def test_what_it_remembers_is_kept_from_one_job_to_the_next_also_of_one_that_failed(runner, configure):
+    config = configure("state: sqlite:///kept/state.db\n", mirror=NOBODY)
+    assert not runner.use(config=config, state="kept/state.db").success
+    (kept,) = runner.cache.entries.values()
+    assert kept.startswith(b"SQLite")
+    (runner.workspace / "kept" / "state.db").unlink()
+    runner.use(config=config, state="kept/state.db", level="report")
+    assert [key.partition("-state-")[2] for key in runner.cache.entries] == ["-1-1", "-2-1"]
+
+
+def test_without_a_state_the_cache_is_not_asked(runner, configure):
+    ended = runner.use(config=configure(), level="report")
+    assert (ended.outcomes["Recall the state"], ended.outcomes["Keep the state"]) == ("skipped", "skipped")
+
+
+# ---- what it trusts ----------------------------------------------------------------------------------------------
+
+HOSTILE = (
+    '"; touch pwned; "',
+    "'; touch pwned; '",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "${{ github.token }}",
+    "x\n::add-mask::x\n::set-output name=proposals::pwned\n##[add-mask]x",
+    "--export=json=pwned",
+    "${IFS}&&touch${IFS}pwned",
+)
+
+
+def leaves_nothing(runner, ended) -> bool:
+    places = [*runner.workspace.rglob("pwned"), *runner.temporary.rglob("pwned")]
+    return not places and "pwned" not in ended.outputs["proposals"] and ended.commands == []
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_input_is_more_than_a_text(runner, github, text):
+    github.commit("main", {"Dockerfile": "FROM scratch\n"})
+    words = ("repositories", "image", "shard", "level", "dispatch", "app_id", "scanner", "app_private_key")
+    assert leaves_nothing(runner, runner.use(**dict.fromkeys(words, text)))
+    assert leaves_nothing(runner, runner.use(config=text))
+    assert github.writes == []
+
+
+@pytest.mark.parametrize("key", ["python", "scanner", "state", "token"])
+def test_inputs_of_the_other_steps_are_no_more_either(runner, github, key):
+    github.commit("main", {"Dockerfile": "FROM scratch\n"})
+    assert leaves_nothing(runner, runner.use(**{key: "$(touch pwned); `touch pwned`"}))
+
+
+def test_no_script_holds_an_expression():
+    for step in ACTION["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+
+
+def test_steps_of_others_are_pinned_by_commits_whose_releases_are_named():
+    used = re.findall(r"uses: (\S+)(.*)", (ROOT / "action.yml").read_text(encoding="utf-8"))
+    assert used
+    for name, comment in used:
+        assert re.fullmatch(r"[\w-]+/[\w./-]+@[0-9a-f]{40}", name), name
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment), name
+
+
+def test_what_repositories_say_is_no_command_to_the_runner(runner, github, configure, loopback):
+    loopback.move("python", "3.12-slim", "now")
+    hostile = "::add-mask::x/Dockerfile", "a\n::add-mask::y/Dockerfile", "##[add-mask]z/Dockerfile"
+    github.commit("main", dict.fromkeys(hostile, "FROM python:3.12-slim\n"))
+    ended = runner.use(config=configure(), level="report")
+    assert ended.success, ended.log
+    assert len(json.loads(ended.outputs["updates"])) == 4
+    assert ended.commands == []
+
+
+def test_nothing_in_the_workspace_is_imported(runner, configure):
+    for name in ("bot", "yaml", "click", "venv", "pip", "json", "sitecustomize", "ensurepip"):
+        (runner.workspace / f"{name}.py").write_text("raise SystemExit('imported')\n", encoding="utf-8")
+    ended = runner.use(config=configure(), level="report")
+    assert ended.success, ended.log
+    assert "imported" not in ended.log
+
+
+def test_a_dependency_that_is_another_than_the_locks_is_refused(runner, other_lock, github):
+    lock, write = other_lock
+    write(re.sub("sha256:.{8}", "sha256:00000000", lock))
+    ended = runner.use()
+    assert ended.outcomes["Install basebump"] == "failure"
+    assert ended.outcomes["Run basebump"] == "skipped"
+    assert "DO NOT MATCH THE HASHES" in ended.log
+    assert github.server.lines == []
+
+
+def test_a_dependency_without_a_hash_is_refused(runner, other_lock):
+    _, write = other_lock
+    write("dependencies==1\n")
+    assert runner.use().outcomes["Install basebump"] == "failure"
+
+
+def test_the_locks_that_it_installs_are_those_of_the_project():
+    script = ACTION["runs"]["steps"][0]["run"]
+    assert set(re.findall(r"[\w./-]+\.lock", script)) == {"requirements.lock", "tests/requirements-trivy.lock"}
+    assert (ROOT / "requirements.lock").exists()
+    assert (ROOT / "tests" / "requirements-trivy.lock").exists()
+
+
+def test_a_python_that_is_too_old_is_said(runner, tmp_path):
+    old = tmp_path / "old-python"
+    old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    old.chmod(0o755)
+    ended = runner.use(python=str(old))
+    assert ended.outcomes["Install basebump"] == "failure"
+    assert [name for name, _ in ended.commands] == ["error"]
