@@ -174,6 +174,8 @@ class ForgeLimits:
     """Whether a push takes back that a request merges by itself, whoever pushed."""
     has_statuses: bool = False
     """Whether commits have statuses here."""
+    workflows: tuple[str, ...] = ()
+    """File names of workflows that have to be started on each proposal, since nothing does it by itself."""
 
 
 @dataclass(frozen=True, slots=True)

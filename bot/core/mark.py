@@ -92,6 +92,8 @@ class Memory:
     """Whether it was we who let the forge merge it by itself."""
     status: Tried | None = None
     """The last status, and the commit that it was for."""
+    started: str | None = None
+    """The commit for which workflows were started or refused, as `short_commit` has it."""
 
 
 def short_commit(commit: str) -> str:
@@ -106,12 +108,14 @@ def mark(
     withdrawn: bool,
     automerge: bool = False,
     status: Tried | None = None,
+    started: str | None = None,
 ) -> str:
     """Return a comment, invisible in rendered Markdown, that `memory` reads back."""
     written: dict[str, object] = {"targets": list(targets), "report": report, "withdrawn": withdrawn}
     written |= {"automerge": True} if automerge else {}
     if status is not None:
         written["status"] = {"on": status.commit, "state": status.status.state, "said": status.status.description}
+    written |= {"started": started} if started else {}
     content = json.dumps(written, separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another; inside JSON they stand only in strings, where escapes mean the same.
@@ -141,6 +145,12 @@ def with_status(body: str, commit: str, status: CommitStatus) -> str:
     return _remarked(body, replace(remembered, status=Tried(short_commit(commit), status)))
 
 
+def with_started(body: str, commit: str) -> str:
+    """Return the body with its mark saying for which commit workflows were started; one that cannot be read stays."""
+    remembered = memory(body)
+    return body if remembered == Memory() else _remarked(body, replace(remembered, started=short_commit(commit)))
+
+
 def _remarked(body: str, remembered: Memory) -> str:
     """Return the body with another last mark."""
     start = body.rfind(_OPENING)
@@ -151,6 +161,7 @@ def _remarked(body: str, remembered: Memory) -> str:
         withdrawn=remembered.withdrawn,
         automerge=remembered.automerge,
         status=remembered.status,
+        started=remembered.started,
     )
     return body[:start] + written + body[end:]
 
@@ -171,7 +182,8 @@ def _parse(content: str) -> Memory:
         case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
             is_sound = all(isinstance(target, str) and len(target) <= MAX_TARGET for target in targets)
             if is_sound and (report is None or _REPORT.fullmatch(report)):
-                return Memory(tuple(targets), report, withdrawn, read.get("automerge") is True, _tried(read))
+                tried, started = _tried(read), _commit(read.get("started"))
+                return Memory(tuple(targets), report, withdrawn, read.get("automerge") is True, tried, started)
     return Memory()
 
 
@@ -181,3 +193,7 @@ def _tried(read: Mapping[str, object]) -> Tried | None:
             state = next((each for each in StatusState if each == word), None)
             return Tried(commit, CommitStatus(state, one_line(said, MAX_DESCRIPTION))) if state else None
     return None
+
+
+def _commit(said: object) -> str | None:
+    return said if isinstance(said, str) and _COMMIT.fullmatch(said) else None

@@ -26,6 +26,8 @@ def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) ->
         extras = replace(wanted.extras, status=None).without(request.ever)
     if changes or _lacks_status(request, wanted):
         extras = replace(extras, status=wanted.extras.status)
+    if changes or _lacks_start(request):
+        extras = replace(extras, workflows=wanted.extras.workflows)
     is_to_be_disarmed = _is_to_be_disarmed(request, wanted) and (changes or not still_merges(request, wanted))
     return replace(extras, automerge=False) if is_to_be_disarmed else extras
 
@@ -63,6 +65,11 @@ def _is_tried(request: Seen, remembered: Memory) -> bool:
     if request.head is None:
         return True
     return remembered.status is not None and remembered.status.commit == short_commit(request.head)
+
+
+def _lacks_start(request: Seen) -> bool:
+    """Say whether it was never tried to start workflows for its last commit, as for its status."""
+    return request.head is not None and memory(request.body).started != short_commit(request.head)
 
 
 def _is_to_be_disarmed(request: Seen, wanted: Proposal) -> bool:

@@ -111,6 +111,8 @@ class Connection:
         """False once the server, or what the token may see, turned out not to be up to it."""
         self.has_graphql = True
         """False once the server turned out to have none."""
+        self.of_job: bool | None = None
+        """Whether the token is that of a job of GitHub Actions; None while nobody asked."""
 
     def read(
         self, action: str, call: Callable[[Github], Answer], needs: str = METADATA_READ, *, about: str = ""

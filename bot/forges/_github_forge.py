@@ -17,6 +17,7 @@ from bot.forges._github_extras import ExtrasWriter
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import Requests
 from bot.forges._github_status import status_writer
+from bot.forges._github_workflows import Started, WorkflowStarter
 from bot.forges._preconditions import base_branch, base_commit, request_ended, request_number
 from bot.forges._refusal import INVALID, RefusedError, after
 from bot.forges._status import Setting
@@ -34,9 +35,15 @@ MAX_TITLE = 256
 class GitHubForge:
     """Verbs for one repository; every verb raises ForgeError."""
 
-    limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE, guarded=WORKFLOWS, has_statuses=True)
-
-    def __init__(self, remote: Remote, repository: GitRepository) -> None:
+    def __init__(self, remote: Remote, repository: GitRepository, dispatch: tuple[str, ...] = ()) -> None:
+        """Take a repository as it stands, and the workflows that have to be started on each proposal to it."""
+        self.limits = ForgeLimits(
+            body_characters=MAX_BODY,
+            title_characters=MAX_TITLE,
+            guarded=WORKFLOWS,
+            has_statuses=True,
+            workflows=dispatch,
+        )
         self._remote = remote
         self._repository = repository
         self._branches = Branches(remote)
@@ -44,6 +51,7 @@ class GitHubForge:
         self._extras = ExtrasWriter(remote)
         self._automerge = Automerge(remote)
         self._statuses = status_writer(remote)
+        self._workflows = WorkflowStarter(remote)
         self._found: dict[str, str] = {}
         """What branches pointed to when they were looked at."""
         self._pushed: dict[str, str] = {}
@@ -79,9 +87,11 @@ class GitHubForge:
 
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
-        setting = self._set_status(proposal.branch, self._found.get(proposal.branch), proposal.extras)
-        proposal = replace(proposal, body=setting.remembered_in(proposal.body))
-        notes = [*setting.notes]
+        found = self._found.get(proposal.branch)
+        setting = self._set_status(proposal.branch, found, proposal.extras)
+        started = self._start(proposal.branch, found, proposal.extras)
+        proposal = replace(proposal, body=started.said_in(setting.remembered_in(proposal.body)))
+        notes = [*setting.notes, *started.notes]
         try:
             number, url = self._create(proposal)
         except RefusedError as refusal:
@@ -99,12 +109,14 @@ class GitHubForge:
         """
         number = request_number(seen)
         setting = self._set_status(seen.branch, seen.head, extras)
+        started = self._start(seen.branch, seen.head, extras)
         body = setting.remembered_in(body)
+        body = started.said_in(body)
         if (title, body) != (seen.title, seen.body):
             self._edit(number, title, body)
         for label in labels_of(seen.asks):
             self._extras.take_off(number, label)
-        return (*setting.notes, *self._set(number, extras, self._pushed.get(seen.branch, seen.head)))
+        return (*setting.notes, *started.notes, *self._set(number, extras, self._pushed.get(seen.branch, seen.head)))
 
     def close(self, seen: Seen) -> None:
         """Close an open pull request, unmerged; its branch stays."""
@@ -162,6 +174,11 @@ class GitHubForge:
         """Set the status of what a branch was pointed to in this run, else of what was found there."""
         pushed = self._pushed.get(branch)
         return self._statuses.set(branch, pushed or found, extras.status, is_new=pushed is not None)
+
+    def _start(self, branch: str, found: str | None, extras: Extras) -> Started:
+        """Start workflows for what a branch was pointed to in this run, else for what was found there."""
+        pushed = self._pushed.get(branch)
+        return self._workflows.start(branch, pushed or found, extras.workflows, is_new=pushed is not None)
 
     def _set(self, number: int, extras: Extras, head: str | None) -> tuple[str, ...]:
         """Set extras; that it merges by itself comes last, since it may then be gone. `head` is what it must hold."""

@@ -85,3 +85,9 @@ def explain_limit(wait: float, now: datetime) -> str:
     """Say when a rate limit ends that lasts `wait` seconds from `now`."""
     until = (now + timedelta(seconds=min(wait, LONGEST_WAIT))).astimezone(UTC)
     return f"the limit of requests is used up until {until:%Y-%m-%d %H:%M:%S} UTC; run basebump then"
+
+
+def is_final(refusal: RefusedError) -> bool:
+    """Say whether asking once more for the same commit is of no use: the token may not, or the forge has no such."""
+    is_answered = refusal.status is not None and refusal.status < SERVER_ERROR
+    return is_answered and refusal.wait is None and refusal.status != UNAUTHORIZED

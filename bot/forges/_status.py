@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.core.mark import with_status
-from bot.forges._refusal import SERVER_ERROR, UNAUTHORIZED, RefusedError
+from bot.forges._refusal import RefusedError, is_final
 from bot.model.extras import CommitStatus
 
 
@@ -51,14 +51,8 @@ class StatusWriter:
                 self._post(branch, commit, status)
         except RefusedError as refusal:
             note = f"Its status could not be set: {refusal}."
-            if not _is_final(refusal):
+            if not is_final(refusal):
                 return Setting(notes=(note,))
             self._refused = note
             return Setting((commit, status), (note,))
         return Setting((commit, status))
-
-
-def _is_final(refusal: RefusedError) -> bool:
-    """Say whether asking once more for the same commit is of no use: the token may not, or the forge has no such."""
-    is_answered = refusal.status is not None and refusal.status < SERVER_ERROR
-    return is_answered and refusal.wait is None and refusal.status != UNAUTHORIZED

@@ -36,13 +36,14 @@ class GitHubFleet:
     May be used from several threads: each has a client of its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a key of the config, or a seam
         self,
         url: str = API,
         credential: str | AppKey | None = None,
         *,
         selected: Sequence[str | Selection] = (),
         base_branches: Sequence[str] = (),
+        dispatch: Sequence[str] = (),
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
@@ -50,11 +51,13 @@ class GitHubFleet:
         """Offer what is `selected`: repositories by their names (`owner/name`), then those of owners.
 
         `url` is that of the REST API (`https://HOST/api/v3` on an Enterprise Server), `credential` a token or the key
-        of an App, `base_branches` globs (without any it is the default branch), `ca` a file of certificates to trust
+        of an App, `base_branches` globs (without any it is the default branch), `dispatch`
+        file names of workflows to be started on the branch of each proposal, `ca` a file of certificates to trust
         instead of the usual ones, `pause` what waits. An App for which nothing is selected offers all that its
         installations include.
         """
         self._base_branches = tuple(base_branches)
+        self._dispatch = tuple(dispatch)
         self._names = tuple(each for each in selected if isinstance(each, str))
         self._selections = tuple(each for each in selected if isinstance(each, Selection))
         self._url = url
@@ -81,7 +84,7 @@ class GitHubFleet:
 
     def forge(self, repository: GitRepository) -> GitHubForge:
         """Return the verbs for one repository."""
-        return GitHubForge(self._remote(repository.name), repository)
+        return GitHubForge(self._remote(repository.name), repository, self._dispatch)
 
     def dashboard(self, repository: GitRepository) -> GitHubDashboard:
         """Return the verbs for its one issue."""

@@ -47,6 +47,8 @@ class Extras:
     status: CommitStatus | None = None
     """Of the last commit of its branch; None says nothing about that. It comes before the words, whose mark then keeps
     both, so that whoever was killed in between is healed, and what was refused is not asked for again."""
+    workflows: tuple[str, ...] = ()
+    """File names of workflows to start on its branch, before the words in the same way; none says nothing."""
 
     def without(self, others: Extras) -> Extras:
         """Return what is not among `others`; forges mind neither upper nor lower case in any of it."""

@@ -161,7 +161,9 @@ def _propose(
         targets=targets,
         intent=intent,
         report=report,
-        extras=replace(extras_of(updates), automerge=automerge or None, status=status),
+        extras=replace(
+            extras_of(updates), automerge=automerge or None, status=status, workflows=wording.limits.workflows
+        ),
         rebase=rebase_of(updates),
         refresh_every=max(update.selected.policy.refresh_every for update in updates),
         slides=all(map(slides, updates)),

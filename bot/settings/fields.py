@@ -32,6 +32,7 @@ _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hu
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 MAX_COUNT = 10_000  # more than anybody reads
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
+_WORKFLOW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}\.ya?ml", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
 _TRAILER = re.compile(
     r"(?!(?i:Basebump-(?:Intent|Base)):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})"
@@ -361,6 +362,11 @@ Platform = Annotated[
 ]
 Database = Annotated[str, AfterValidator(_database)]
 State = Annotated[str, AfterValidator(_state), pattern_schema("URL", _STATE)]
+Workflow = Annotated[
+    str,
+    AfterValidator(matching(_WORKFLOW, "must be the name of a file in .github/workflows, such as `ci.yml`")),
+    pattern_schema("workflow", _WORKFLOW),
+]
 Group = Annotated[
     str,
     AfterValidator(matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),

@@ -119,6 +119,7 @@ def _forge(forge: schema.Github | schema.Gitlab | schema.Local, folder: Path) ->
         repositories=named,
         owners=owners,
         base_branches=forge.base_branches or (),
+        dispatch=forge.dispatch or (),
     )
 
 

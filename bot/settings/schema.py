@@ -90,6 +90,8 @@ class Github(Section):
     """Repositories one by one as `owner/name`, or those of an owner. Absent with `app`: all it is installed on."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs over the branches that proposals are made to. Absent: the default branch."""
+    dispatch: SomeOf[fields.Workflow] | None = None
+    """Workflows to start on each proposal, by their file names: where a job's token works, nothing else does."""
 
 
 class Gitlab(Section):

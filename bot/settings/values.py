@@ -93,6 +93,8 @@ class GithubSettings:
     owners: tuple[OwnerSelection, ...] = ()
     base_branches: tuple[str, ...] = ()
     """Globs; empty for the default branch."""
+    dispatch: tuple[str, ...] = ()
+    """File names of workflows."""
 
 
 @dataclass(frozen=True, slots=True)

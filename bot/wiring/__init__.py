@@ -320,6 +320,7 @@ def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]
             credential,
             selected=selected,
             base_branches=forge.base_branches,
+            dispatch=forge.dispatch,
             ca=forge.ca,
             seconds_between_writes=delay,
         )

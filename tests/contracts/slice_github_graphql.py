@@ -28,7 +28,7 @@ from graphql import (
 )
 
 FIELDS = {
-    "Query": ("nodes", "repository", "repositoryOwner", "search"),
+    "Query": ("nodes", "repository", "repositoryOwner", "search", "viewer"),
     "Mutation": ("updateRefs", "enablePullRequestAutoMerge", "disablePullRequestAutoMerge"),
     "UpdateRefsPayload": ("clientMutationId",),
     "EnablePullRequestAutoMergePayload": ("clientMutationId",),

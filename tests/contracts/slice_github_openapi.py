@@ -26,6 +26,8 @@ OPERATIONS = (
     "get /installation/repositories",
     "get /rate_limit",
     f"get {REPOSITORY}",
+    f"get {REPOSITORY}/actions/runs",
+    f"post {REPOSITORY}/actions/workflows/{{workflow_id}}/dispatches",
     f"get {REPOSITORY}/branches/{{branch}}",
     f"get {REPOSITORY}/branches/{{branch}}/protection/required_status_checks",
     f"get {REPOSITORY}/commits/{{ref}}",

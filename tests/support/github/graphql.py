@@ -132,6 +132,10 @@ class _Root:
         kind = {"User": "User", "Organization": "Organization"}[account.kind]
         return {"__typename": kind, "login": account.login, "repositories": functools.partial(self._owned, account)}
 
+    def viewer(self) -> Mapping[str, Any]:
+        assert self._call.token is not None
+        return {"__typename": "User", "login": self._call.token.account.login}
+
     def nodes(self, ids: list[str]) -> list[Mapping[str, Any] | None]:
         assert len(ids) <= 100, "GitHub takes a hundred ids"
         known = {each.node: each for each in self._call.world.repositories.values() if self._sees(each)}

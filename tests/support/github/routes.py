@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from support.github import apps, extras, git_data, issues, pulls, rules, statuses
+from support.github import actions, apps, extras, git_data, issues, pulls, rules, statuses
 from support.github.calls import Call, ProblemError, Reply
 from support.github.permissions import missing
 from support.github.state import Repository
@@ -92,6 +92,8 @@ _ROUTES: dict[str, Handler] = {
     f"POST {_REPOSITORY}/git/blobs": git_data.create_blob,
     f"GET {_REPOSITORY}/git/commits/{{name}}": git_data.get_git_commit,
     f"POST {_REPOSITORY}/git/commits": git_data.create_commit,
+    f"GET {_REPOSITORY}/actions/runs": actions.list_runs,
+    f"POST {_REPOSITORY}/actions/workflows/{{workflow}}/dispatches": actions.dispatch,
     f"GET {_REPOSITORY}/commits/{{name}}/status": statuses.get_combined_status,
     f"POST {_REPOSITORY}/statuses/{{commit}}": statuses.create_status,
     f"GET {_REPOSITORY}/commits/{{name}}": git_data.get_commit,

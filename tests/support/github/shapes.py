@@ -7,6 +7,7 @@ from typing import Any
 
 from support.git import Git
 from support.github.contract import answer, answer_of
+from support.github.runs import Run
 from support.github.state import (
     WEB_FLOW,
     Account,
@@ -106,6 +107,20 @@ class Shapes:
         url = f"{self._of(repository)}/statuses/{commit}"
         words = {"state": status.state, "description": status.description, "context": status.context}
         return answer(schema, id=status.id, url=url, **words)
+
+    def run(self, repository: Repository, run: Run) -> dict[str, Any]:
+        small = self.repository(repository, "minimal-repository")
+        known = {"path": f".github/workflows/{run.workflow}", "event": run.event, "head_branch": run.branch}
+        return answer(
+            "workflow-run",
+            id=run.id,
+            head_sha=run.commit,
+            status="queued",
+            pull_requests=[],
+            repository=small,
+            head_repository=small,
+            **known,
+        )
 
     def combined_status(self, repository: Repository, commit: str) -> dict[str, Any]:
         """Return the last status of every name."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from support.git import ADA, Content, Git, Person
+from support.github.runs import Run
 
 WEB_FLOW = Person("GitHub", "noreply@github.com")
 """Who commits what GitHub itself signs."""
@@ -70,6 +71,8 @@ class Token:
     can_set_status: bool = True
     can_ask_graphql: bool = True
     """Off, it may not see all that is asked for there."""
+    can_dispatch: bool = True
+    """Off, it is a job's without `actions: write`."""
     can_see_rules: bool = True
     """Off, it may not administrate, which the rules of protected branches take."""
     permissions: Mapping[str, str] | None = None
@@ -228,6 +231,8 @@ class Repository:
     """The open ones: their titles and numbers."""
     statuses: dict[str, list[Status]] = field(default_factory=dict)
     """Of commits, oldest first."""
+    runs: list[Run] = field(default_factory=list)
+    """Of workflows, the newest last."""
     strict_protection: bool = False
     """Whether the protection of its default branch asks for up-to-date branches."""
     strict_rules: bool = False
