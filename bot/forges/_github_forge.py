@@ -17,7 +17,7 @@ from bot.forges._github_extras import ExtrasWriter
 from bot.forges._github_refs import Branches
 from bot.forges._github_requests import Requests
 from bot.forges._github_status import status_writer
-from bot.forges._github_workflows import Started, WorkflowStarter
+from bot.forges._github_workflows import Started, WorkflowStarter, is_said
 from bot.forges._preconditions import base_branch, base_commit, request_ended, request_number
 from bot.forges._refusal import INVALID, RefusedError, after
 from bot.forges._status import Setting
@@ -89,7 +89,7 @@ class GitHubForge:
         """
         found = self._found.get(proposal.branch)
         setting = self._set_status(proposal.branch, found, proposal.extras)
-        started = self._start(proposal.branch, found, proposal.extras)
+        started = self._start(proposal.branch, found, proposal.extras, is_quiet=True)
         proposal = replace(proposal, body=started.said_in(setting.remembered_in(proposal.body)))
         notes = [*setting.notes, *started.notes]
         try:
@@ -109,9 +109,9 @@ class GitHubForge:
         """
         number = request_number(seen)
         setting = self._set_status(seen.branch, seen.head, extras)
-        started = self._start(seen.branch, seen.head, extras)
-        body = setting.remembered_in(body)
-        body = started.said_in(body)
+        is_quiet = is_said(seen.body) or seen.branch in self._pushed
+        started = self._start(seen.branch, seen.head, extras, is_quiet=is_quiet)
+        body = started.said_in(setting.remembered_in(body))
         if (title, body) != (seen.title, seen.body):
             self._edit(number, title, body)
         for label in labels_of(seen.asks):
@@ -175,10 +175,11 @@ class GitHubForge:
         pushed = self._pushed.get(branch)
         return self._statuses.set(branch, pushed or found, extras.status, is_new=pushed is not None)
 
-    def _start(self, branch: str, found: str | None, extras: Extras) -> Started:
+    def _start(self, branch: str, found: str | None, extras: Extras, *, is_quiet: bool) -> Started:
         """Start workflows for what a branch was pointed to in this run, else for what was found there."""
         pushed = self._pushed.get(branch)
-        return self._workflows.start(branch, pushed or found, extras.workflows, is_new=pushed is not None)
+        head, workflows = pushed or found, extras.workflows
+        return self._workflows.start(branch, head, workflows, is_new=pushed is not None, is_quiet=is_quiet)
 
     def _set(self, number: int, extras: Extras, head: str | None) -> tuple[str, ...]:
         """Set extras; that it merges by itself comes last, since it may then be gone. `head` is what it must hold."""

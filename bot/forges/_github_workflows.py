@@ -17,8 +17,9 @@ from bot.forges._github_graphql import query
 from bot.forges._graphql import TooOldError
 from bot.forges._refusal import RefusedError, is_final
 
+_NOT_BY_ITSELF, _NOT_RUN = "> **CI does not run here by itself:**", "> **CI has not run on this:**"
 OF_JOB = (
-    "> **CI does not run here by itself:** the last commit was pushed with the token of a job (`GITHUB_TOKEN`), and "
+    f"{_NOT_BY_ITSELF} the last commit was pushed with the token of a job (`GITHUB_TOKEN`), and "
     "GitHub starts no workflows for that. Close this and open it again to have them run; `dispatch` in the config of "
     "basebump, or a GitHub App, does it for you.\n\n"
 )
@@ -39,8 +40,17 @@ class Started:
 
     def said_in(self, body: str) -> str:
         """Return the text of a request with what is to be said in it, and the commit in its mark."""
-        body = body if self.commit is None else with_started(body, self.commit)
+        body = body if self.commit is None else with_started(_without_ours(body), self.commit)
         return body if self.said in body or memory(body).withdrawn else f"{self.said}{body}"
+
+
+def is_said(body: str) -> bool:
+    """Say whether a text has a sentence of ours about what has not run."""
+    return body.startswith((_NOT_BY_ITSELF, _NOT_RUN))
+
+
+def _without_ours(body: str) -> str:
+    return body.partition("\n\n")[2] if is_said(body) else body
 
 
 class WorkflowStarter:
@@ -49,13 +59,16 @@ class WorkflowStarter:
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
 
-    def start(self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool) -> Started:
-        """Start what has not run for the commit of a branch, whoever started that; without `workflows` nothing.
+    def start(
+        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, is_quiet: bool
+    ) -> Started:
+        """Start what has not run for the commit of a branch, whoever started that.
 
-        One question, which a commit that this run made does not take, and one write for each.
+        One question, which a commit that is new with this run does not take, and one write for each. Without
+        `workflows` nothing is started; `is_quiet` says whether nothing else does, either, where the token is a job's.
         """
         if not workflows or commit is None:
-            return Started(said=OF_JOB if is_new and is_of_job(self._remote.connection) else "")
+            return Started(said=OF_JOB if is_quiet and is_of_job(self._remote.connection) else "")
         refused: list[tuple[str, RefusedError]] = []
         try:
             known = frozenset[str]() if is_new else self._ran(commit)
@@ -67,7 +80,7 @@ class WorkflowStarter:
         if not all(is_final(refusal) for _, refusal in refused):
             return Started(notes=notes)
         names = ", ".join(f"`{workflow}`" for workflow, _ in refused)
-        said = f"> **CI has not run on this:** {names} could not be started; basebump's report says why.\n\n"
+        said = f"{_NOT_RUN} {names} could not be started; basebump's report says why.\n\n"
         return Started(commit, notes, said if refused else "")
 
     def _start(self, workflows: Sequence[str], branch: str) -> Iterator[tuple[str, RefusedError]]:

@@ -122,7 +122,9 @@ HOSTILE = (
 
 def leaves_nothing(runner, ended) -> bool:
     places = [*runner.workspace.rglob("pwned"), *runner.temporary.rglob("pwned")]
-    return not places and "pwned" not in ended.outputs["proposals"] and {each for each, _ in ended.commands} <= {"error"}
+    return (
+        not places and "pwned" not in ended.outputs["proposals"] and {each for each, _ in ended.commands} <= {"error"}
+    )
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -1,0 +1,132 @@
+"""Workflows that basebump starts, over whole runs: once for each commit, and healed where a run was killed."""
+
+from __future__ import annotations
+
+import pytest
+from support.github.stand import GitHubStand
+from support.stands import Killed
+from support.worlds import build, outcomes
+
+from bot.forges.github import GitHubFleet
+from bot.model.vocabulary import Level
+
+pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="nothing runs there", gitlab="it starts its own")]
+
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+CI = "ci.yml"
+OLD = build("old").digest
+FILES = {
+    "Dockerfile": f"FROM python:3.12-slim@{OLD}\n",
+    f".github/workflows/{CI}": "on: {pull_request: {}, workflow_dispatch: {}}\njobs: {}\n",
+}
+
+
+class Job(GitHubStand):
+    """A GitHub as a job sees it that has workflows started."""
+
+    dispatch: tuple[str, ...] = (CI,)
+
+    def __init__(self, folder, files) -> None:
+        super().__init__(folder, files, is_app=True)
+        self.token.account = self.server.world.add_account("github-actions[bot]", "Bot")
+
+    def fleet(self):
+        fleet = super().fleet()
+        inner = GitHubFleet(self.server.url, self.secret, selected=[self.name], dispatch=self.dispatch)
+        return type(fleet)(inner, self.server)
+
+
+@pytest.fixture
+def job(tmp_path):
+    made = Job(tmp_path / "github", FILES)
+    yield made
+    made.end()
+
+
+def run(job, loopback, level=Level.PROPOSE):
+    return outcomes(loopback.run([job.fleet()], level))
+
+
+def commits(job):
+    return [each.commit for each in job.repository.runs]
+
+
+def test_each_commit_has_them_once_and_a_run_with_nothing_to_do_asks_nothing(job, moved):
+    assert run(job, moved) == ["opened"]
+    first = job.branches()[BRANCH]
+    assert commits(job) == [first]
+    with job.server.watched() as lines:
+        assert run(job, moved) == ["unchanged"]
+    assert not any("/actions/" in line for line in lines)
+    moved.move("python", "3.12-slim", "newer")
+    assert run(job, moved) == ["refreshed"]
+    assert commits(job) == [first, job.branches()[BRANCH]]
+
+
+def test_a_branch_that_was_only_pushed_has_none_until_it_is_proposed(job, moved):
+    run(job, moved, Level.PUSH)
+    assert commits(job) == []
+    run(job, moved)
+    assert commits(job) == [job.branches()[BRANCH]]
+
+
+@pytest.mark.parametrize("story", ["open", "refresh"])
+def test_a_run_killed_at_any_write_leaves_no_proposal_without_them_and_starts_none_twice(tmp_path, loopback, story):
+    for fatal in range(1, 20):
+        job = Job(tmp_path / f"{story}-{fatal}", FILES)
+        for content in ("old", "new"):
+            loopback.move("python", "3.12-slim", content)
+        if story == "refresh":
+            run(job, loopback)
+            loopback.move("python", "3.12-slim", "newer")
+        before = len(commits(job))
+        job.die_before(fatal)
+        try:
+            run(job, loopback)
+        except Killed:
+            run(job, loopback)
+            assert run(job, loopback) == ["unchanged"]
+            assert commits(job)[before:] == [job.branches()[BRANCH]]
+            (request,) = job.requests()
+            assert '"started":' in request.body
+            job.end()
+        else:
+            job.end()
+            break
+    assert fatal > 4
+
+
+def test_what_was_open_before_has_them_once_they_are_wanted(job, moved):
+    job.dispatch = ()
+    assert run(job, moved) == ["opened"]
+    assert commits(job) == []
+    assert "CI does not run here by itself" in job.requests()[0].body
+    job.dispatch = (CI,)
+    assert run(job, moved) == ["refreshed"]
+    assert commits(job) == [job.branches()[BRANCH]]
+    assert "CI does not run here by itself" not in job.requests()[0].body
+    assert run(job, moved) == ["unchanged"]
+    assert len(commits(job)) == 1
+
+
+def test_without_them_every_commit_says_so_and_a_run_with_nothing_to_do_writes_nothing(job, moved):
+    job.dispatch = ()
+    for outcome in ("opened", "refreshed"):
+        assert run(job, moved) == [outcome]
+        assert job.requests()[0].body.count("CI does not run here by itself") == 1
+        assert run(job, moved) == ["unchanged"]
+        moved.move("python", "3.12-slim", "newer")
+
+
+def test_one_that_cannot_be_started_is_tried_once_for_each_commit(job, moved):
+    job.token.can_dispatch = False
+    run(job, moved)
+    assert "CI has not run on this" in job.requests()[0].body
+    with job.server.watched() as lines:
+        assert run(job, moved) == ["unchanged"]
+    assert not any("/actions/" in line for line in lines)
+    moved.move("python", "3.12-slim", "newer")
+    job.token.can_dispatch = True
+    assert run(job, moved) == ["refreshed"]
+    assert "CI has not run on this" not in job.requests()[0].body
+    assert commits(job) == [job.branches()[BRANCH]]
