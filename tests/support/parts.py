@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,12 @@ def find_docker_compose() -> str | None:
     """Return Debian's docker-compose, which is a plugin of docker there."""
     unpacked = ROOT / ".parts" / "usr" / "libexec" / "docker" / "cli-plugins" / "docker-compose"
     return shutil.which("docker-compose") or (str(unpacked) if unpacked.exists() else None)
+
+
+def find_zizmor() -> str | None:
+    """Return zizmor: the one of the test dependencies, or that on PATH."""
+    own = Path(sys.executable).with_name("zizmor")
+    return str(own) if own.exists() else shutil.which("zizmor")
 
 
 def _find_in_debian(command: str) -> str | None:
@@ -115,6 +122,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "postgresql": find_postgresql,
     "systemd-analyze": lambda: shutil.which("systemd-analyze"),
     "trivy": find_trivy,
+    "zizmor": find_zizmor,
     "git": lambda: shutil.which("git"),
 }
 """What `@pytest.mark.real(part)` may name; each says where it is, or None."""
