@@ -54,11 +54,13 @@ def _lacks_status(request: Seen, wanted: Proposal) -> bool:
 
 
 def lost(request: Seen, wanted: Proposal) -> Extras:
-    """Return what a request that stays as it is had on an earlier commit, and lacks on its last: its status."""
+    """Return what a request that stays as it is lacks on its last commit: the status that it had, and workflows."""
     remembered = memory(request.body)
-    if wanted.extras.status is None or remembered.status is None or _is_tried(request, remembered):
-        return NO_EXTRAS
-    return Extras(status=remembered.status.status)
+    is_bare = wanted.extras.status is not None and not _is_tried(request, remembered)
+    return Extras(
+        status=remembered.status.status if is_bare and remembered.status is not None else None,
+        workflows=wanted.extras.workflows if _lacks_start(request) else (),
+    )
 
 
 def _is_tried(request: Seen, remembered: Memory) -> bool:

@@ -27,9 +27,9 @@ from bot.pipeline.edit import Edited, edit
 from bot.pipeline.survey import Survey
 from bot.ports import ForgeLimits
 
-BODY_RESERVE = 500
+BODY_RESERVE = 900
 """Characters of a body that stay free for what is known only when it is written: the request that it follows, and the
-status of its commit."""
+status of its commit, and what has not run for it."""
 MANY_ROWS = 10_000
 """Rows of the view that the fingerprint is made over: never cut, so that it does not depend on the forge's limit."""
 
