@@ -101,11 +101,12 @@ def other_lock(runner, tmp_path):
 def configure(runner, github, loopback):
     """Write a config into the workspace that asks the loopback registry for Docker Hub; return its name."""
 
-    def write(more: str = "", mirror: str | None = None) -> str:
+    def write(more: str = "", mirror: str | None = None, dispatch: str = "") -> str:
         registries = (
             f'registries: [{{host: docker.io, mirror: "{mirror or loopback.registry.host}", insecure: true}}]\n'
         )
         login = f'kind: github, url: "{github.server.url}", token_env: BASEBUMP_TOKEN, repositories: [{github.name}]'
+        login += f", dispatch: [{dispatch}]" if dispatch else ""
         text = f"schema: 1\n{registries}own: []\nforges: [{{{login}}}]\n{more}"
         (runner.workspace / "basebump.yaml").write_text(text, encoding="utf-8")
         return "basebump.yaml"

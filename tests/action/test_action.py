@@ -106,6 +106,24 @@ def test_without_a_state_the_cache_is_not_asked(runner, configure):
     assert (ended.outcomes["Recall the state"], ended.outcomes["Keep the state"]) == ("skipped", "skipped")
 
 
+@pytest.mark.parametrize("left_out", ["", "actions"])
+def test_the_permissions_on_the_page_are_what_a_job_needs(runner, github, configure, loopback, left_out):
+    page = (ROOT / "docs" / "github-action.md").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(next(block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)))
+    permissions = workflow["jobs"]["propose"]["permissions"]
+    granted = {key.replace("-", "_"): level for key, level in permissions.items() if key != left_out}
+    github.token.permissions = granted | {"metadata": "read"}
+    github.token.is_app, github.token.account = True, github.server.world.add_account("github-actions[bot]", "Bot")
+    github.commit("main", {".github/workflows/ci.yml": "on: {workflow_dispatch: {}}\njobs: {}\n"})
+    loopback.move("python", "3.12-slim", "now")
+    ended = runner.use(config=configure(dispatch="ci.yml"))
+    assert ended.success, ended.log
+    (request,) = github.requests()
+    assert [run.commit for run in github.repository.runs] == ([] if left_out else [github.branches()[BRANCH]])
+    assert ("CI has not run on this" in request.body) is bool(left_out)
+    assert ("`actions: write`" in ended.log) is bool(left_out)
+
+
 # ---- what it trusts ----------------------------------------------------------------------------------------------
 
 HOSTILE = (
