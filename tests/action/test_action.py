@@ -16,6 +16,9 @@ NOBODY = "127.0.0.1:9"
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
 
+LOCKS = {"requirements.lock", "deploy/image/everything.lock", "tests/requirements-trivy.lock"}
+
+
 def report_of(ended):
     return json.loads(Path(ended.outputs["report"]).read_bytes())
 
@@ -154,7 +157,7 @@ def test_no_input_is_more_than_a_text(runner, github, text):
     assert github.writes == []
 
 
-@pytest.mark.parametrize("key", ["python", "scanner", "state", "token"])
+@pytest.mark.parametrize("key", ["python", "scanner", "state", "token", "extras"])
 def test_inputs_of_the_other_steps_are_no_more_either(runner, github, key):
     github.commit("main", {"Dockerfile": "FROM scratch\n"})
     assert leaves_nothing(runner, runner.use(**{key: "$(touch pwned); `touch pwned`"}))
@@ -209,9 +212,17 @@ def test_a_dependency_without_a_hash_is_refused(runner, other_lock):
 
 def test_the_locks_that_it_installs_are_those_of_the_project():
     script = ACTION["runs"]["steps"][0]["run"]
-    assert set(re.findall(r"[\w./-]+\.lock", script)) == {"requirements.lock", "tests/requirements-trivy.lock"}
-    assert (ROOT / "requirements.lock").exists()
-    assert (ROOT / "tests" / "requirements-trivy.lock").exists()
+    assert set(re.findall(r"[\w./-]+\.lock", script)) == LOCKS
+    assert all((ROOT / lock).exists() for lock in LOCKS)
+
+
+def test_extras_are_those_of_the_other_lock(runner, other_lock):
+    lock, write = other_lock
+    write("nothing==1 --hash=sha256:" + "0" * 64)
+    (runner.action / "deploy" / "image").mkdir(parents=True)
+    (runner.action / "deploy" / "image" / "everything.lock").write_text(lock, encoding="utf-8")
+    assert runner.use(extras="true", config="nowhere.yaml").outcomes["Install basebump"] == "success"
+    assert runner.use(config="nowhere.yaml").outcomes["Install basebump"] == "failure"
 
 
 def test_a_python_that_is_too_old_is_said(runner, tmp_path):
