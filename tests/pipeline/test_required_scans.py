@@ -1,0 +1,34 @@
+"""A rule that requires scans, over runs whose scanner finds nothing out any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.stands import LocalStand
+from support.values import finding
+from support.worlds import ToldScanner, build, outcomes
+
+from bot.model.rules import Rule
+
+pytestmark = pytest.mark.real("git")
+
+OLD, NEW = build("old").digest, build("new").digest
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
+KNOWN = {OLD: (finding("CVE-2026-1"),), NEW: ()}
+
+
+def test_what_is_open_is_left_alone_while_nobody_can_scan_and_closed_by_nothing_but_knowledge(tmp_path, loopback):
+    for content in ("old", "new"):
+        loopback.move("python", "3.12-slim", content)
+    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(require_scan=True),))
+    stand = LocalStand(tmp_path, FILES)
+
+    def run(known) -> list[str]:
+        loopback.scanner = ToldScanner(known)
+        return outcomes(loopback.run([stand.fleet()]))
+
+    assert run({}) == []
+    assert run(KNOWN) == ["opened"]
+    assert run({}) == ["left-alone"]
+    assert run(KNOWN) == ["unchanged"]
