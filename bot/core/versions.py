@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-MAX_VERSION: Final = 256
-"""Characters of a version that is compared; the longest that distributions have are below a hundred."""
+MAX_VERSION: Final = 128
+"""Characters of a version that is compared; the longest that distributions have are below a hundred, and comparing
+hostile ones takes time that grows with their square."""
 
 _SCHEMES: Final[dict[str, str]] = {
     **dict.fromkeys(("deb", "debian", "ubuntu"), "DebianVersion"),
