@@ -2,7 +2,9 @@
 
 A report is 16 hexadecimal digits: 8 over what is proposed, 6 over what is known of it, one that counts the images whose
 signatures nobody could ask for, and one that counts what else is not known: images that were not scanned, or into which
-nobody could look, and lists and documents that could not be read.
+nobody could look, and lists and documents that could not be read. Behind a dash follows, where a proposal has several
+moves, of which of them something is not known, one bit for each: a text that knows one image never gives way to one
+that knows another in its place.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
 from bot.core.view.proposal import ProposalView
@@ -23,6 +25,8 @@ PROPOSED = 8
 """Digits over what is proposed."""
 _KNOWN_END = 14
 _MOST_UNKNOWN = 0xF
+MAX_MOVES = 256
+"""Moves of one proposal that are told apart; further ones share the places of the first."""
 
 _KNOWN = frozenset({"before", "after", "delta", "trust", "on_platforms", "scanner", "notes", "is_exploited_unknown"})
 _VOLATILE = frozenset(
@@ -36,17 +40,28 @@ _VOLATILE = frozenset(
 
 
 def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
-    """Return the report of a view that was built from `evidence`."""
-    scans = [outcome for each in evidence.values() for outcome in (each.old, each.new)]
-    signatures = [
-        outcome for each in evidence.values() if (found := each.signatures) for outcome in (found.old, found.new)
-    ]
-    unread = sum(len(each.asked.unread - {Listing.EPSS}) for each in evidence.values() if each.asked is not None)
-    unsigned = sum(isinstance(outcome, SignatureUnknown) for outcome in signatures)
-    unscanned = sum(isinstance(outcome, NotScanned) and outcome != LEFT_OUT for outcome in scans)
-    unknown = unscanned + unread + sum(map(_unseen, evidence.values()))
+    """Return the report of a view that was built from `evidence`, whose moves are in an order of their own."""
+    moves = list(evidence.values())
+    unsigned, unknown = [_unsigned(each) for each in moves], [_unknown(each) for each in moves]
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
-    return f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{_digit(unsigned)}{_digit(unknown)}"
+    report = f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{_digit(sum(unsigned))}{_digit(sum(unknown))}"
+    lacking = (place % MAX_MOVES for place, counts in enumerate(zip(unsigned, unknown, strict=True)) if any(counts))
+    mask = sum(1 << place for place in set(lacking))
+    return f"{report}-{mask:x}" if mask and len(moves) > 1 else report
+
+
+def _unsigned(evidence: Evidence) -> int:
+    """Count the images whose signatures nobody could ask for."""
+    found = evidence.signatures
+    return sum(isinstance(each, SignatureUnknown) for each in (found.old, found.new)) if found else 0
+
+
+def _unknown(evidence: Evidence) -> int:
+    """Count what else is not known: scans, lists of what is exploited, and what is in the images."""
+    scans = (evidence.old, evidence.new)
+    unscanned = sum(isinstance(each, NotScanned) and each != LEFT_OUT for each in scans)
+    unread = len(evidence.asked.unread - {Listing.EPSS}) if evidence.asked is not None else 0
+    return unscanned + unread + _unseen(evidence)
 
 
 def _unseen(evidence: Evidence) -> int:
@@ -67,8 +82,26 @@ def is_outdated(report: str, wanted: str) -> bool:
 
 def knows_less(report: str, wanted: str) -> bool:
     """Say whether a text with the report `wanted` knows less than one with `report` of the same proposal."""
-    is_same = report[:PROPOSED] == wanted[:PROPOSED]
-    return is_same and any(now > before for now, before in zip(wanted[_KNOWN_END:], report[_KNOWN_END:], strict=True))
+    before, after = _parted(report), _parted(wanted)
+    if before.proposed != after.proposed:
+        return False
+    are_more = any(now > then for now, then in zip(after.counts, before.counts, strict=True))
+    return are_more or bool(after.lacking & ~before.lacking)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What a report says of how much is known."""
+
+    proposed: str
+    counts: str
+    lacking: int
+    """The moves, one bit for each, of which something is not known; none for a report of one move."""
+
+
+def _parted(report: str) -> _Parts:
+    digits, _, mask = report.partition("-")
+    return _Parts(digits[:PROPOSED], digits[_KNOWN_END:], int(mask, 16) if mask else 0)
 
 
 def _digit(count: int) -> str:

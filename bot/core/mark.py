@@ -25,7 +25,7 @@ TOLD = "<!-- basebump:told -->"
 
 _OPENING = "<!-- basebump:1 "
 _CLOSING = " -->"
-_REPORT = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_REPORT = re.compile(r"[0-9a-f]{16}(?:-[0-9a-f]{1,64})?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{12}", re.ASCII)
 
 _TRAILER = "Basebump-Intent"
