@@ -25,7 +25,7 @@ lint: .venv/development
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 
-bench: .venv/development .parts/ready
+bench: .venv/development .venv-trivy/ready .parts/ready
 	$(VENV)/python bench/measure.py $(CORPUS)
 
 correctness: .venv/development
