@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 from bot.core.globs import matches
 from bot.formats import all_formats
 from bot.model.errors import InvalidReferenceError
-from bot.model.extras import TEAM
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
 from bot.model.vocabulary import Reason
 from bot.settings.patterns import matching, pattern_schema
@@ -32,13 +31,6 @@ _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hu
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 MAX_COUNT = 10_000  # more than anybody reads
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
-_WORKFLOW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}\.ya?ml", re.ASCII)
-_GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
-_TRAILER = re.compile(
-    r"(?!(?i:Basebump-(?:Intent|Base)):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})"
-)
-_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
-_REVIEWER = re.compile(rf"(?:{TEAM})?{_LOGIN.pattern}", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _PATH_PART = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
 _PROJECT = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})+", re.ASCII)
@@ -333,16 +325,6 @@ FormatName = Annotated[str, AfterValidator(_format_name)]
 FormatGlob = Annotated[str, AfterValidator(_format_glob)]
 Tag = Annotated[str, AfterValidator(_tag)]
 Label = Annotated[str, AfterValidator(_label)]
-Login = Annotated[
-    str,
-    AfterValidator(matching(_LOGIN, "is no login: letters, digits, `.`, `_` and `-`")),
-    pattern_schema("login", _LOGIN),
-]
-Reviewer = Annotated[
-    str,
-    AfterValidator(matching(_REVIEWER, "is nobody who could be asked: write a login, or a team as `team:NAME`")),
-    pattern_schema("login or team:NAME", _REVIEWER),
-]
 Variable = Annotated[str, AfterValidator(_variable), pattern_schema("variable", _VARIABLE)]
 Host = Annotated[str, AfterValidator(_host)]
 RegistryPart = Annotated[str, AfterValidator(_part)]
@@ -362,23 +344,8 @@ Platform = Annotated[
 ]
 Database = Annotated[str, AfterValidator(_database)]
 State = Annotated[str, AfterValidator(_state), pattern_schema("URL", _STATE)]
-Workflow = Annotated[
-    str,
-    AfterValidator(matching(_WORKFLOW, "must be the name of a file in .github/workflows, such as `ci.yml`")),
-    pattern_schema("workflow", _WORKFLOW),
-]
-Group = Annotated[
-    str,
-    AfterValidator(matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
-    pattern_schema("group", _GROUP),
-]
 Count = Annotated[int, _number(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
 Most = Annotated[int, _number(0, "any number"), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT})]
-Trailer = Annotated[
-    str,
-    AfterValidator(matching(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
-    pattern_schema("trailer", _TRAILER),
-]
 BranchPrefix = Annotated[str, AfterValidator(_prefix)]
 RepositoryName = Annotated[
     str,

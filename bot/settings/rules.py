@@ -7,7 +7,7 @@ from pydantic import StrictBool
 from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.policy import Policy
 from bot.model.vocabulary import Role
-from bot.settings import fields, times, urgencies
+from bot.settings import fields, times, urgencies, words
 from bot.settings.handling import Automerge, OpenWhen, Refresh, Schedule
 from bot.settings.section import OneOrMore, Section, SomeOf
 
@@ -90,11 +90,11 @@ class InnerRule(Section):
     """Whether nothing is proposed for now; what is open stays as it is."""
     labels: tuple[fields.Label, ...] | None = None
     """Labels for the proposal, besides the operator's."""
-    reviewers: tuple[fields.Reviewer, ...] | None = None
+    reviewers: tuple[words.Reviewer, ...] | None = None
     """Who is asked to look at the proposal, besides those whom the operator asks."""
     min_age: times.Age | None = None
     """How long a digest must have been known; the longer of this and the operator's holds."""
-    group: fields.Group | None = None
+    group: words.Group | None = None
     """The name of the one proposal in which all that says so goes together."""
     split_by: SplitBy | None = None
     """`folder`: each folder has a proposal of its own."""
@@ -121,9 +121,9 @@ class Rule(Section):
     """Whether the place is left alone. Where no rule says: `false`."""
     labels: tuple[fields.Label, ...] | None = None
     """Labels for the proposal. Where no rule says: none."""
-    reviewers: tuple[fields.Reviewer, ...] | None = None
+    reviewers: tuple[words.Reviewer, ...] | None = None
     """Who is asked to look at the proposal: logins, and teams as `team:NAME`. Where no rule says: nobody."""
-    assignees: tuple[fields.Login, ...] | None = None
+    assignees: tuple[words.Login, ...] | None = None
     """Whose job the proposal is. Where no rule says: nobody's."""
     milestone: fields.Text | None = None
     """The title of the milestone that the proposal is for. Where no rule says: none."""
@@ -147,7 +147,7 @@ class Rule(Section):
     """Whether a tag may move to the next release of the distribution it names. Where no rule says: `false`."""
     replace_ended: StrictBool | None = None
     """Whether the successor of a tag that has ended is proposed. Where no rule says: `false`, it is only named."""
-    group: fields.Group | None = None
+    group: words.Group | None = None
     """The name of the one proposal in which all that says so goes together. Where no rule says: one for each line."""
     split_by: SplitBy | None = None
     """`folder`: each folder has a proposal of its own. Where no rule says: `nothing`."""

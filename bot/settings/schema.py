@@ -12,7 +12,7 @@ from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.settings import azure, fields, times, values
+from bot.settings import azure, fields, times, values, words
 from bot.settings.enrichment import Enrichment
 from bot.settings.rules import InnerRule, Rule
 from bot.settings.scanners import KINDS as SCANNER_KINDS
@@ -90,7 +90,7 @@ class Github(Section):
     """Repositories one by one as `owner/name`, or those of an owner. Absent with `app`: all it is installed on."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs over the branches that proposals are made to. Absent: the default branch."""
-    dispatch: SomeOf[fields.Workflow] | None = None
+    dispatch: SomeOf[words.Workflow] | None = None
     """Workflows to start on each proposal, by their file names: where a job's token works, nothing else does."""
 
 
@@ -250,7 +250,7 @@ class Proposals(Section):
     """What the names of all our branches begin with. Changing it orphans what is open."""
     templates: Templates = Templates()
     """Templates of your own, in place of those that ship."""
-    trailers: tuple[fields.Trailer, ...] = ()
+    trailers: tuple[words.Trailer, ...] = ()
     """Lines at the end of every commit message: `Signed-off-by: Bot <bot@example.com>`."""
     dashboard: StrictBool = False
     """Whether each repository has one issue that shows everything, with boxes that the next run obeys."""

@@ -1,0 +1,45 @@
+"""Short words of the config that one pattern describes whole: logins, groups, lines of messages, workflows."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from bot.model.extras import TEAM
+from bot.settings.patterns import matching, pattern_schema
+
+_WORKFLOW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}\.ya?ml", re.ASCII)
+_GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
+_TRAILER = re.compile(
+    r"(?!(?i:Basebump-(?:Intent|Base)):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})"
+)
+_LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
+_REVIEWER = re.compile(rf"(?:{TEAM})?{_LOGIN.pattern}", re.ASCII)
+
+Workflow = Annotated[
+    str,
+    AfterValidator(matching(_WORKFLOW, "must be the name of a file in .github/workflows, such as `ci.yml`")),
+    pattern_schema("workflow", _WORKFLOW),
+]
+Group = Annotated[
+    str,
+    AfterValidator(matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
+    pattern_schema("group", _GROUP),
+]
+Trailer = Annotated[
+    str,
+    AfterValidator(matching(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
+    pattern_schema("trailer", _TRAILER),
+]
+Login = Annotated[
+    str,
+    AfterValidator(matching(_LOGIN, "is no login: letters, digits, `.`, `_` and `-`")),
+    pattern_schema("login", _LOGIN),
+]
+Reviewer = Annotated[
+    str,
+    AfterValidator(matching(_REVIEWER, "is nobody who could be asked: write a login, or a team as `team:NAME`")),
+    pattern_schema("login or team:NAME", _REVIEWER),
+]
