@@ -67,8 +67,13 @@ def _leads_elsewhere(path: Path) -> bool:
     return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *own))
 
 
-def deliver(render: Render, output_format: str, exports: Sequence[Export]) -> bool:
-    """Write the exports, then print; say whether all of them could be written, each of which costs no other."""
+def deliver(
+    render: Render, output_format: str, exports: Sequence[Export], on_screen: Callable[[], str] | None = None
+) -> bool:
+    """Write the exports, then print; say whether all of them could be written, each of which costs no other.
+
+    `on_screen` gives the text as stdout should have it, where that is another than a file's.
+    """
     is_whole = True
     for export in exports:
         text = render(export.output_format)
@@ -79,8 +84,8 @@ def deliver(render: Render, output_format: str, exports: Sequence[Export]) -> bo
             why = error.strerror or error
             click.echo(f"basebump: {export.path} could not be written as {export.output_format}: {why}", err=True)
             is_whole = False
-    text = render(output_format)
-    click.echo(text, nl=bool(text))
+    text = on_screen() if on_screen is not None and output_format == "text" else render(output_format)
+    click.echo(text, nl=bool(text), color=True if on_screen is not None else None)
     return is_whole
 
 
