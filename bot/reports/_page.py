@@ -189,7 +189,7 @@ def _figures(run: RunFacts, every: Sequence[At], images: int) -> tuple[tuple[str
     return (
         ("Repositories", f"{len(run.repositories)}"),
         ("Images", f"{images}"),
-        ("Places that name one", f"{total}"),
+        ("Places", f"{total}"),
         ("Pinned by digest", f"{pinned} of {total}" if total else "none"),
         ("Can move now", f"{sum(moves_now(at.place) for at in every)}"),
         ("Proposals", f"{proposals}"),

@@ -11,7 +11,7 @@ from bot.model.vocabulary import ProposalOutcome, Status
 MAX_ROWS = 40
 """What two screens hold; who has more repositories looks at `--export html=FILE`."""
 MIN_NAME, GAP = 12, 2
-_HEADS = ("images", "pinned", "can move", "stay", "open", "would open", "waiting")
+_HEADS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
 _MOVING = frozenset({Status.UPDATE, Status.GONE})
 _STAYING = frozenset({Status.HELD, Status.REFUSED, Status.SUPERSEDED, Status.UNRESOLVED})
 """Where there is something that people may want to know of, and nothing moves."""

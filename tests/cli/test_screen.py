@@ -61,7 +61,7 @@ def test_a_terminal_gets_a_bar_colours_and_a_table_and_a_pipe_none_of_it(run, ba
     assert "Asking registries" in shown
     assert "█" in shown
     assert "\x1b[36m↑ python:3.12" in shown
-    assert re.search(r"^repository +images +pinned +can move +would open$", shown, re.MULTILINE)
+    assert re.search(r"^repository +places +pinned +can move +would open$", shown, re.MULTILINE)
     assert re.search(r"^web \(main\) +1 +1 +1 +1$", shown, re.MULTILINE)
     code, out, err = basebump(*run)
     assert (code, err) == (0, "")

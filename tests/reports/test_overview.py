@@ -17,7 +17,7 @@ def test_a_line_for_each_repository_with_the_columns_that_say_something():
     waits = proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
     assert overview(run_report(*trees), 100).splitlines() == [
-        "repository       images  pinned  can move  stay  open  waiting",
+        "repository       places  pinned  can move  stay  open  waiting",
         "─" * 62,
         "acme/web (main)       2       1         1     1     1        1",
         "acme/api (main)       ·       ·         ·     ·     ·        ·",
