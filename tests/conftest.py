@@ -67,7 +67,7 @@ def new_home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def a_home_of_its_own(new_home, monkeypatch):
-    """No test reads this machine's credentials, git config or proxies, and none writes to them."""
+    """No test reads this machine's credentials, git config, proxies or CI, and none writes to them."""
     home = new_home()
     monkeypatch.setenv("HOME", str(home))
     for variable in (
@@ -77,6 +77,9 @@ def a_home_of_its_own(new_home, monkeypatch):
         "XDG_RUNTIME_DIR",
         "XDG_CONFIG_HOME",
         "GITHUB_TOKEN",
+        "GITHUB_ACTIONS",
+        "GITLAB_CI",
+        "NO_COLOR",
     ):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from bot.cli.outputs import export_parser
+from bot.cli.terminal import Log
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -41,3 +42,12 @@ def exports(*formats: str) -> Callable[[Function], Function]:
         multiple=True,
         help="Write the result to FILE as well, in any FORMAT that --format knows; may be repeated.",
     )
+
+
+log = click.option(
+    "--log",
+    type=click.Choice(Log, case_sensitive=False),
+    default=Log.AUTO,
+    show_default=True,
+    help="What stderr gets meanwhile: a bar on a terminal, lines of JSON, or nothing.",
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import click
 
 from bot.model.report import RunReport
 
-FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html")
+FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
 """Those of `scan` and `run`."""
 
 Render = Callable[[str], str]
@@ -66,20 +67,50 @@ def _leads_elsewhere(path: Path) -> bool:
     return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *own))
 
 
-def deliver(render: Render, output_format: str, exports: Sequence[Export]) -> bool:
-    """Write the exports, then print; say whether all of them could be written, each of which costs no other."""
+def deliver(
+    render: Render, output_format: str, exports: Sequence[Export], on_screen: Callable[[], str] | None = None
+) -> bool:
+    """Write the exports, then print; say whether all of them could be written, each of which costs no other.
+
+    `on_screen` gives the text as stdout should have it, where that is another than a file's.
+    """
     is_whole = True
     for export in exports:
         text = render(export.output_format)
         try:
-            export.path.write_text(f"{text}\n" if text else "", encoding="utf-8")
+            write = _replace if export.output_format == "metrics" and _is_replaceable(export.path) else _overwrite
+            write(export.path, f"{text}\n" if text else "")
         except OSError as error:
             why = error.strerror or error
             click.echo(f"basebump: {export.path} could not be written as {export.output_format}: {why}", err=True)
             is_whole = False
-    text = render(output_format)
-    click.echo(text, nl=bool(text))
+    text = on_screen() if on_screen is not None and output_format == "text" else render(output_format)
+    click.echo(text, nl=bool(text), color=True if on_screen is not None else None)
     return is_whole
+
+
+def _is_replaceable(path: Path) -> bool:
+    """Say whether another file may take the place of what is there: a pipe or a device must stay."""
+    return path.is_file() or not path.exists()
+
+
+def _overwrite(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file as a whole or not at all: whoever collects metrics may read it at any moment.
+
+    Its name on the way ends in none that a collector looks for.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(text)
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def html(*documents: str) -> str:
@@ -107,5 +138,9 @@ def rendered(report: RunReport, output_format: str) -> str:
             from bot.reports.summary import report_markdown
 
             return report_markdown(report)
+        case "metrics":
+            from bot.reports.metrics import report_metrics
+
+            return report_metrics(report)
         case _:
             raise ValueError(output_format)

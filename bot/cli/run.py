@@ -10,11 +10,11 @@ import click
 from bot import wiring
 from bot.cli import options
 from bot.cli.outputs import FORMATS, Export, deliver, html, rendered
-from bot.cli.scope import parse_image, parse_shard
-from bot.cli.terminal import progress
-from bot.model.reference import ImageReference
+from bot.cli.scope import scoped
+from bot.cli.screen import run_on_screen
+from bot.cli.terminal import Log, log_end, progress
 from bot.model.report import RunReport
-from bot.model.scope import Scope, Shard
+from bot.model.scope import Scope
 from bot.model.vocabulary import ExitCode, Level
 from bot.pipeline.run import run
 from bot.reports.json_document import run_document
@@ -30,31 +30,25 @@ from bot.reports.text import run_text
     show_default=True,
     help="Only report; also push branches; also open requests.",
 )
-@click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
-@click.option("--image", metavar="IMAGE", callback=parse_image, help="Only repositories that use this image.")
-@click.option(
-    "--shard",
-    metavar="I/N",
-    callback=parse_shard,
-    help="Only the I-th of N parts of the repositories; `auto/N` and `auto` ask the environment of a CI.",
-)
+@scoped
 @options.output_format(*FORMATS)
 @options.exports(*FORMATS)
+@options.log
 def command(
     config_file: Path,
     level: str,
-    only: tuple[str, ...],
-    image: ImageReference | None,
-    shard: Shard | None,
+    scope: Scope,
     output_format: str,
     exports: tuple[Export, ...],
+    log: Log,
 ) -> int:
     """Propose newer images to the repositories of a config."""
-    scope = Scope(frozenset(only), shard, image)
-    wired = wiring.fleet_world(config_file, Level[level.upper()], scope, progress())
+    wired = wiring.fleet_world(config_file, Level[level.upper()], scope, progress(log))
     report = run(wired.fleets, wired.world, wired.orders)
-    is_whole = deliver(partial(_rendered, report), output_format, exports)
-    return ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
+    is_whole = deliver(partial(_rendered, report), output_format, exports, partial(run_on_screen, report))
+    code = ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
+    log_end(log, report.failed, code)
+    return code
 
 
 def _rendered(report: RunReport, output_format: str) -> str:

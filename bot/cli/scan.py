@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,8 @@ import click
 from bot import wiring
 from bot.cli import options
 from bot.cli.outputs import FORMATS, Export, deliver, html, rendered
-from bot.cli.terminal import progress
+from bot.cli.screen import coloured
+from bot.cli.terminal import Log, log_end, progress
 from bot.model.errors import TreeError, UsageError
 from bot.model.report import Failed, RunReport
 from bot.model.source import FilePath
@@ -25,6 +27,7 @@ from bot.worktree import WorkTree
 @options.config
 @options.output_format(*FORMATS)
 @options.exports(*FORMATS)
+@options.log
 @click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
 @click.option("--write", is_flag=True, help="Write the proved edits into the files.")
 def command(
@@ -32,6 +35,7 @@ def command(
     config_file: Path | None,
     output_format: str,
     exports: tuple[Export, ...],
+    log: Log,
     *,
     offline: bool,
     write: bool,
@@ -45,12 +49,15 @@ def command(
     if write and offline:
         raise UsageError("--write needs to ask registries: leave out --offline")
     tree = WorkTree(path)
-    world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress())
+    world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress(log))
     scanned = scan(tree, str(path), world, rulebook)
     written, failed = _write(tree, scanned) if write else (None, ())
     report = scanned.report.with_failures(failed)
-    is_whole = deliver(partial(_rendered, report, written), output_format, exports)
-    return ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
+    render = partial(_rendered, report, written)
+    is_whole = deliver(render, output_format, exports, lambda: coloured(render("text"), sys.stdout))
+    code = ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
+    log_end(log, report.failed, code)
+    return code
 
 
 def _rendered(report: RunReport, written: Sequence[FilePath] | None, output_format: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 
 import click
 
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
-from bot.model.scope import Shard
+from bot.model.scope import Scope, Shard
 
 MAX_SHARDS = 1000
 AUTO = "auto"
@@ -23,6 +24,26 @@ https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode, 
 TOTALS = ("CI_NODE_TOTAL", "CIRCLE_NODE_TOTAL")
 
 _NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
+
+
+def scoped(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that limit a run, which it gets as one `scope`."""
+
+    @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
+    @click.option("--image", metavar="IMAGE", callback=parse_image, help="Only repositories that use this image.")
+    @click.option(
+        "--shard",
+        metavar="I/N",
+        callback=parse_shard,
+        help="Only the I-th of N parts of the repositories; `auto/N` and `auto` ask the environment of a CI.",
+    )
+    @wraps(command)
+    def with_scope(
+        *, only: tuple[str, ...], image: ImageReference | None, shard: Shard | None, **others: object
+    ) -> int:
+        return command(scope=Scope(frozenset(only), shard, image), **others)
+
+    return with_scope
 
 
 def parse_image(_context: click.Context, _option: click.Parameter, said: str | None) -> ImageReference | None:

@@ -219,11 +219,13 @@ class _Part:
 
     def moment(self, key: str) -> datetime | None:
         found = self.maybe_text(key)
+        if found is None:
+            return None
         try:
-            moment = datetime.fromisoformat(found) if found is not None else None
-        except ValueError:
+            moment = datetime.fromisoformat(found)
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise DocumentError(f"`{key}` of {self._at} is no time") from None
-        return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
     def maybe(self, key: str) -> _Part | None:
         found = self.value(key)

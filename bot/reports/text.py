@@ -17,6 +17,7 @@ from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdic
 from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
 from bot.reports._effect import effect
+from bot.reports.folds import Fold, open_fold
 
 _MARKS: dict[Status, str] = {
     Status.UPDATE: "↑",
@@ -53,24 +54,24 @@ def scan_text(report: RunReport, written: Sequence[FilePath] | None) -> str:
     )
 
 
-def run_text(report: RunReport) -> str:
-    """Return what `run` prints."""
+def run_text(report: RunReport, fold: Fold = open_fold) -> str:
+    """Return what `run` prints; `fold` shows one repository."""
     lines: list[str] = []
-    for repository in report.repositories:
+    for number, repository in enumerate(report.repositories, 1):
         branch = f" ({repository.base_branch})" if repository.base_branch else ""
-        lines += [
-            console_line(f"{repository.name}{branch}"),
-            *(f"  {line}" for line in _places(repository, report.evidence) if line),
-        ]
-        if repository.known_as:
-            lines.append(console_line(f"  The config calls it {repository.known_as}: write its new name there."))
-        if repository.note:
-            lines += [f"  {console_line(line)}" for line in repository.note.splitlines()]
-        lines += [f"  {line}" for proposal in repository.proposals for line in _proposal(proposal)]
-        lines.append("")
+        title = console_line(f"{repository.name}{branch}")
+        lines += fold(number, title, list(_repository(repository, report.evidence)))
     lines.append(summary(report.repositories))
     lines += [*_proposed(report), *unscanned(report), *_explained(report.repositories), *_failed(report)]
     return "\n".join(lines)
+
+
+def _repository(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
+    yield from (f"  {line}" for line in _places(repository, evidence) if line)
+    if repository.known_as:
+        yield console_line(f"  The config calls it {repository.known_as}: write its new name there.")
+    yield from (f"  {console_line(line)}" for line in repository.note.splitlines())
+    yield from (f"  {line}" for proposal in repository.proposals for line in _proposal(proposal))
 
 
 def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.git import Git
@@ -133,3 +134,20 @@ def test_a_path_that_is_no_utf8_can_be_written_in_every_format(tmp_path, basebum
     assert (code, err) == (0, "")
     for each in FORMATS:
         assert (tmp_path / each).read_bytes().decode("utf-8"), each
+
+
+def test_metrics_are_replaced_as_a_whole(scan, tmp_path):
+    metrics = tmp_path / "basebump.prom"
+    metrics.write_text("old")
+    with metrics.open() as reader:
+        assert scan("--export", f"metrics={metrics}")[0] == 0
+        assert reader.read() == "old"
+    assert 'basebump_places{forge="folder",status="update",pinned="true"} 1\n' in metrics.read_text()
+    assert sorted(path.name for path in tmp_path.glob(".*.part")) == []
+
+
+def test_a_device_is_written_to_and_not_replaced(scan):
+    code, _, err = scan("--export", "metrics=/dev/full")
+    assert code == 1
+    assert "/dev/full could not be written as metrics: No space left on device" in err
+    assert Path("/dev/full").is_char_device()

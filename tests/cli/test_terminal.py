@@ -11,6 +11,7 @@ def test_a_log_gets_no_bar(monkeypatch):
 
 
 def test_a_terminal_gets_one(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert isinstance(progress(), Bar)
 

@@ -116,6 +116,12 @@ def test_times_are_those_of_the_first_to_begin_and_the_last_to_end():
     assert {each["datetime"] for each in outline(second, first).all("time")} == {"2026-11-01T00:09:00+00:00"}
 
 
+@pytest.mark.parametrize("told", ["2026-11-26T06:04:00Z", "2026-11-26T07:04:00+01:00", "2026-11-26T06:04:00"])
+def test_a_time_is_shown_in_utc_however_a_document_writes_it(told):
+    document = run_document(replace(run_report(), started=BUILT, ended=BUILT)).replace("2026-11-01T00:00:00Z", told)
+    assert Outline(html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
+
+
 def test_shards_become_one_page_and_of_what_is_in_several_the_last_counts():
     stale, now = repository(moving()), repository(verdict(Status.UP_TO_DATE))
     run = merged(read_document(run_document(run_report(each, failed=[failure()]))) for each in (stale, now))
@@ -209,7 +215,7 @@ def test_a_fleet_of_any_size_fits_and_what_is_left_out_is_counted():
     assert len(shown.encode()) <= MAX_BYTES
     for what in ("images", "places"):
         assert re.search(rf"\d+ more {what} do not fit here", shown), what
-    assert Outline(shown).rows("Places that name one", "18600")
+    assert Outline(shown).rows("Places", "18600")
     assert f"{600 - MAX_PLACES} more places do not fit here" in shown
 
 
@@ -223,6 +229,7 @@ def test_a_fleet_of_any_size_fits_and_what_is_left_out_is_counted():
         ('{"schema": 1}', "`failed` of the document is no list"),
         ('{"schema": 1, "failed": [], "repositories": [], "level": 1}', "`level` of the document is no text"),
         ('{"schema": 1, "failed": [], "repositories": [], "level": "push", "started": "x"}', "is no time"),
+        ('{"schema": 1, "failed": [], "level": "push", "ended": "0001-01-01T00:00:00+01:00"}', "is no time"),
         ('{"schema": 1, "failed": [1]}', "`failed[0]` of the document is no object"),
         ('{"schema": 1, "failed": [], "root": ".", "occurrences": [{"path": "a"}]}', "`line` of `occurrences[0]`"),
     ],

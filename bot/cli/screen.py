@@ -1,0 +1,62 @@
+"""How the text of a run looks where it is printed: on a terminal, in the log of a CI service, or in a pipe."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from bot.cli.terminal import is_terminal
+from bot.model.report import RunReport
+from bot.reports.folds import Fold, github_fold, gitlab_fold, open_fold
+
+DIM, RED, GREEN, YELLOW, CYAN, PLAIN = (f"\x1b[{code}m" for code in (2, 31, 32, 33, 36, 0))
+_BY_MARK = {
+    "↑": CYAN,
+    "✓": GREEN,
+    "‖": YELLOW,
+    "✗": RED,
+    "†": RED,
+    "»": YELLOW,
+    "·": DIM,
+    "?": YELLOW,
+    "!": DIM,
+}
+"""By the marks of `bot/reports/text.py`; the words beside them say the same, so that nothing depends on colours."""
+_PLACE = re.compile(rf"^( *\d+  )([{''.join(_BY_MARK)}] .*)$", re.MULTILINE)
+_FAILED = re.compile(r"^basebump could not do its work here:$", re.MULTILINE)
+
+
+def run_on_screen(report: RunReport) -> str:
+    """Return the text of a run as stdout should have it."""
+    from bot.reports.overview import overview
+    from bot.reports.text import run_text
+
+    if not is_terminal(sys.stdout):
+        return run_text(report, fold_of(os.environ))
+    table = overview(report, shutil.get_terminal_size().columns)
+    return coloured("\n\n".join(filter(None, (run_text(report), table))), sys.stdout)
+
+
+def fold_of(environment: Mapping[str, str]) -> Fold:
+    """Return how the log folds in which this runs."""
+    if environment.get("GITHUB_ACTIONS") == "true":
+        return github_fold
+    if environment.get("GITLAB_CI") == "true":
+        return gitlab_fold
+    return open_fold
+
+
+def coloured(text: str, stream: TextIO) -> str:
+    """Return the text with colours where a person sees them and has not said no: https://no-color.org/."""
+    if not is_terminal(stream) or os.environ.get("NO_COLOR"):
+        return text
+    return _FAILED.sub(rf"{RED}\g<0>{PLAIN}", _PLACE.sub(_painted, text))
+
+
+def _painted(place: re.Match[str]) -> str:
+    before, rest = place.groups()
+    return f"{before}{_BY_MARK[rest[0]]}{rest}{PLAIN}"

@@ -1,0 +1,123 @@
+"""The numbers of a page, as charts: tables with bars beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.core.markdown import one_line
+from bot.model.evidence import Severity
+from bot.model.vocabulary import Status
+from bot.reports.run_facts import MoveFacts, PlaceFacts, RepositoryFacts
+
+ImageKey = tuple[str, str]
+"""A canonical repository, and a tag or nothing."""
+_AGES: tuple[tuple[str, timedelta | None], ...] = (
+    ("less than a week", timedelta(days=7)),
+    ("a week to a month", timedelta(days=30)),
+    ("one to three months", timedelta(days=90)),
+    ("three months to a year", timedelta(days=365)),
+    ("more than a year", None),
+)
+AGE_UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One number of a chart."""
+
+    label: str
+    counts: tuple[int, ...]
+    """As many as the chart has columns."""
+    widths: tuple[int, ...]
+    """The same in hundredths of the largest number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A table of numbers with bars beside them."""
+
+    title: str
+    columns: tuple[str, ...]
+    bars: tuple[Bar, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A place and its repository."""
+
+    tree: RepositoryFacts
+    place: PlaceFacts
+
+    @property
+    def image(self) -> ImageKey:
+        return self.place.canonical, self.place.tag or ""
+
+
+def moves_now(place: PlaceFacts) -> bool:
+    return place.status in {Status.UPDATE, Status.GONE} and place.new_digest is not None
+
+
+def charts(every: Sequence[At]) -> tuple[Chart, ...]:
+    found = Counter(at.place.status for at in every)
+    words = [*(status.value for status in Status if found[status.value]), *sorted(found.keys() - set(Status))]
+    statuses = _chart("What is true of the places", ("places",), [(one_line(word), (found[word],)) for word in words])
+    return tuple(chart for chart in (statuses, _vulnerabilities(every), _ages(every)) if chart.bars)
+
+
+def _distinct_moves(every: Iterable[At]) -> list[MoveFacts]:
+    """Return each move once, whatever the number of its places."""
+    moves: dict[tuple[str | None, ...], MoveFacts] = {}
+    for at in every:
+        place = at.place
+        if place.move is not None and moves_now(place):
+            moves.setdefault((*at.image, place.digest, place.new_tag, place.new_digest), place.move)
+    return list(moves.values())
+
+
+def _vulnerabilities(every: Sequence[At]) -> Chart:
+    """Compare what is in use with what is offered, where both were scanned: unknown is no number."""
+    moves = _distinct_moves(every)
+    pairs = [
+        (move.old.counts, move.new.counts)
+        for move in moves
+        if move.old is not None and move.old.counts is not None and move.new.counts is not None
+    ]
+    words = [severity.word for severity in sorted(Severity, reverse=True)] if pairs else []
+    sides = tuple(zip(*pairs, strict=True))
+    rows = [(word, tuple(sum(counts.get(word, 0) for counts in side) for side in sides)) for word in words]
+    note = (
+        f"Summed over {len(pairs)} of {len(moves)} distinct moves: those of which both images were scanned. "
+        "What does not move is not scanned, and counted nowhere."
+    )
+    return _chart("Known vulnerabilities of what can move", ("in use", "offered"), rows, note)
+
+
+def _ages(every: Sequence[At]) -> Chart:
+    """Count places by how much older their image is than the one to move to."""
+    behind = [_behind(at.place.move) for at in every if moves_now(at.place)]
+    found = Counter(behind)
+    rows = [(label, (found[label],)) for label in (*(label for label, _ in _AGES), AGE_UNKNOWN)] if behind else []
+    note = "From when the image in use was built to when the one to move to was, as both say where they were scanned."
+    return _chart("How far behind", ("places",), rows, note)
+
+
+def _behind(move: MoveFacts | None) -> str:
+    if move is None or move.old is None or move.old.created is None or move.new.created is None:
+        return AGE_UNKNOWN
+    age = move.new.created - move.old.created
+    return next(label for label, limit in _AGES if limit is None or age < limit)
+
+
+def _chart(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, tuple[int, ...]]], note: str = "") -> Chart:
+    most = max((count for _, counts in rows for count in counts), default=0) or 1
+    bars = tuple(Bar(label, counts, tuple(_width(count, most) for count in counts)) for label, counts in rows)
+    return Chart(title, columns, bars, note)
+
+
+def _width(count: int, most: int) -> int:
+    """Return hundredths; what there is can be seen."""
+    return max(1, 100 * count // most) if count else 0

@@ -1,0 +1,122 @@
+"""A run as metrics in Prometheus' text format, as the textfile collector of its node exporter reads them.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+Labels are words of closed lists, so that the number of series is bounded whatever a fleet holds. Every word has its
+series even at zero, since one that comes and goes cannot be counted on; what is unknown has none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+
+from bot import __version__
+from bot.core.compare import count_by_severity
+from bot.model.evidence import Scan, ScanOutcome, Severity, Unscanned
+from bot.model.report import RunReport
+from bot.model.vocabulary import ProposalOutcome, Stage, Status
+from bot.reports._evidence import SCANNED, state_of
+
+FOLDER = "folder"
+"""Stands for the forge of a scanned folder: Prometheus knows no empty label."""
+IN_USE, OFFERED = "in-use", "offered"
+_STATES = (SCANNED, *(why.value for why in Unscanned))
+
+Labels = Mapping[str, str]
+Words = tuple[str, ...]
+"""A word for each label, in their order."""
+Sample = tuple[Labels, float]
+
+
+def report_metrics(report: RunReport) -> str:
+    """Return what `--format metrics` prints."""
+    return "\n".join([*_run(report), *_found(report), *_scanned(report)])
+
+
+def _run(report: RunReport) -> Iterator[str]:
+    yield from _gauge("build_info", "Which basebump wrote this.", [({"version": __version__}, 1)])
+    if report.started is not None and report.ended is not None:
+        lasted = (report.ended - report.started).total_seconds()
+        yield from _gauge("run_start_timestamp_seconds", "When the run began.", [({}, report.started.timestamp())])
+        yield from _gauge("run_end_timestamp_seconds", "When the run ended.", [({}, report.ended.timestamp())])
+        yield from _gauge("run_duration_seconds", "How long the run took.", [({}, lasted)])
+    stages = Counter[Words]((each.stage.value,) for each in report.failed)
+    samples = _counted(stages, ("stage",), [tuple(stage.value for stage in Stage)])
+    yield from _gauge("failures", "What basebump could not do, by where it broke.", samples)
+
+
+def _found(report: RunReport) -> Iterator[str]:
+    repositories: Counter[Words] = Counter()
+    places: Counter[Words] = Counter()
+    texts: Counter[Words] = Counter()
+    proposals: Counter[Words] = Counter()
+    for tree in report.repositories:
+        forge = tree.forge or FOLDER
+        repositories[forge,] += 1
+        places.update(
+            (forge, each.status.value, str(each.occurrence.reference.digest is not None).lower())
+            for each in tree.verdicts
+        )
+        texts[forge,] += len(tree.unsupported)
+        proposals.update((forge, each.outcome.value) for each in tree.proposals)
+    forges = tuple(sorted(forge for (forge,) in repositories))
+    statuses, outcomes = tuple(each.value for each in Status), tuple(each.value for each in ProposalOutcome)
+    yield from _gauge(
+        "repositories", "Repositories and branches that were looked at.", _counted(repositories, ("forge",), [forges])
+    )
+    yield from _gauge(
+        "places",
+        "Places that name an image, by what is true of them and whether they name a digest.",
+        _counted(places, ("forge", "status", "pinned"), [forges, statuses, ("true", "false")]),
+    )
+    yield from _gauge(
+        "unsupported_texts", "Texts that stand for an image and name none.", _counted(texts, ("forge",), [forges])
+    )
+    yield from _gauge(
+        "proposals",
+        "Proposals, by what became of them.",
+        _counted(proposals, ("forge", "outcome"), [forges, outcomes]),
+    )
+
+
+def _scanned(report: RunReport) -> Iterator[str]:
+    """Yield what scans found in each image once; there is no number of an image that was not scanned."""
+    in_use = {
+        (move.line.repository, move.old, move.platforms): evidence.old
+        for move, evidence in report.evidence.items()
+        if evidence.old is not None
+    }
+    offered = {
+        (move.line.repository, move.new, move.platforms): evidence.new for move, evidence in report.evidence.items()
+    }
+    sides = ((IN_USE, tuple(in_use.values())), (OFFERED, tuple(offered.values())))
+    states = Counter[Words]((side, state_of(outcome)) for side, outcomes in sides for outcome in outcomes)
+    yield from _gauge(
+        "assessed_images",
+        "Images that can move and those they would move to, by whether they were scanned or why not.",
+        _counted(states, ("image", "state"), [(IN_USE, OFFERED), _STATES]),
+    )
+    samples = [sample for side, outcomes in sides for sample in _vulnerabilities(side, outcomes)]
+    yield from _gauge("vulnerabilities", "Known vulnerabilities of the images that were scanned, summed.", samples)
+
+
+def _vulnerabilities(side: str, outcomes: Iterable[ScanOutcome]) -> Iterator[Sample]:
+    scans = [count_by_severity(outcome.findings) for outcome in outcomes if isinstance(outcome, Scan)]
+    if scans:
+        for severity in sorted(Severity, reverse=True):
+            yield {"image": side, "severity": severity.word}, sum(counts[severity] for counts in scans)
+
+
+def _counted(counts: Mapping[Words, int], names: Sequence[str], words: Sequence[Sequence[str]]) -> list[Sample]:
+    """Return a sample for every combination of words, one of each label."""
+    return [(dict(zip(names, key, strict=True)), counts.get(key, 0)) for key in product(*words)]
+
+
+def _gauge(name: str, meaning: str, samples: Sequence[Sample]) -> Iterator[str]:
+    if samples:
+        yield f"# HELP basebump_{name} {meaning}"
+        yield f"# TYPE basebump_{name} gauge"
+        for labels, value in samples:
+            told = ",".join(f'{label}="{word}"' for label, word in labels.items())
+            yield f"basebump_{name}{{{told}}} {value}" if told else f"basebump_{name} {value}"

@@ -1,0 +1,158 @@
+"""How the text of a run looks on a terminal, in the log of a CI service, and in a pipe."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.git import Git
+from support.parts import ROOT
+from support.reports import HOSTILE, hostile_report, repository, run_report, update, verdict
+from support.worlds import write_tree
+
+from bot.cli.screen import coloured, fold_of
+from bot.model.vocabulary import Reason, Status
+from bot.reports.text import run_text
+
+pytestmark = pytest.mark.real("git")
+COLOUR = re.compile(r"\x1b\[\d+m")
+GITHUB, GITLAB = {"GITHUB_ACTIONS": "true"}, {"GITLAB_CI": "true"}
+
+
+@pytest.fixture
+def run(tmp_path, config, loopback):
+    """Give the arguments of a run over a repository whose image is behind."""
+    old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
+    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\nFROM scratch AS x\n"})
+    return ["run", "--config", config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")]
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    """Run the command with all of it on a real terminal; return what a person sees, colours included."""
+    reader, terminal = pty.openpty()
+    values = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "TERM": "xterm", "COLUMNS": "80", **environment}
+    command = [sys.executable, "-m", "bot", *map(str, arguments)]
+    process = subprocess.Popen(command, cwd=ROOT, env=values, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            read = os.read(reader, 65536)
+        except OSError:  # how Linux says that nobody writes any more
+            break
+        if not read:
+            break
+        shown += read
+    os.close(reader)
+    assert process.wait() == 0, shown
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_a_bar_colours_and_a_table_and_a_pipe_none_of_it(run, basebump):
+    shown = on_a_terminal(*run)
+    assert "Asking registries" in shown
+    assert "█" in shown
+    assert "\x1b[36m↑ python:3.12" in shown
+    assert re.search(r"^repository +places +pinned +can move +would open$", shown, re.MULTILINE)
+    assert re.search(r"^web \(main\) +1 +1 +1 +1$", shown, re.MULTILINE)
+    code, out, err = basebump(*run)
+    assert (code, err) == (0, "")
+    assert "\x1b" not in out
+    assert "─" not in out
+    printed = re.sub(r"\r\x1b\[K[^\r]*(?=\r)|\r\x1b\[K", "", shown)
+    assert COLOUR.sub("", printed).startswith(out.rstrip("\n"))
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_who_wants_no_colours_gets_none(run, environment):
+    shown = on_a_terminal(*run, "--log", "none", **environment)
+    assert "\x1b" not in shown
+    assert ("─" in shown) is ("TERM" not in environment)
+
+
+def test_documents_for_scripts_have_no_colours_on_a_terminal_either(tmp_path):
+    write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
+    assert json.loads(on_a_terminal("scan", tmp_path / "tree", "--offline", "--format", "json"))
+    assert COLOUR.search(on_a_terminal("scan", tmp_path / "tree", "--offline"))
+
+
+def test_github_folds_each_repository_with_every_skip_and_its_reason(run, basebump, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    code, out, _ = basebump(*run, "--export", f"text={tmp_path / 'text'}")
+    assert code == 0
+    assert out.splitlines()[0] == "::group::web (main)"
+    assert out.count("::group::") == out.count("::endgroup::") == 1
+    assert "::" not in (tmp_path / "text").read_text()
+
+
+def test_every_skip_is_in_its_fold_with_its_reason():
+    mine = verdict(Status.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
+    for environment in (GITHUB, GITLAB):
+        text = run_text(run_report(repository(mine)), fold_of(environment))
+        assert "· registry.acme.dev/web:1  skipped (maybe-own)" in text
+        assert Reason.MAYBE_OWN.sentence in text
+
+
+def test_gitlab_folds_by_sections_that_begin_and_end(run, basebump, monkeypatch):
+    monkeypatch.setenv("GITLAB_CI", "true")
+    out = basebump(*run)[1]
+    assert out.startswith("\x1b[0Ksection_start:0:basebump_1[collapsed=true]\r\x1b[0Kweb (main)\n")
+    assert "\n\x1b[0Ksection_end:0:basebump_1\r\x1b[0K\n" in out
+
+
+@given(
+    st.one_of(
+        st.text(), st.sampled_from([HOSTILE, "::endgroup::", "\x1b[0Ksection_end:0:basebump_1\r\x1b[0K", "%0A::x::"])
+    )
+)
+def test_no_text_from_outside_opens_or_ends_a_fold(word):
+    report = hostile_report(word)
+    lines = run_text(report, fold_of(GITHUB)).split("\n")
+    commands = [line for line in lines if line.lstrip().startswith("::")]
+    assert [line.startswith("::group::") for line in commands] == [True, False] * 2
+    assert not [line for line in commands if re.search("%(?!25)", line)]
+    sections = run_text(report, fold_of(GITLAB))
+    assert sections.count("\x1b[0Ksection_") == sections.count("\r\x1b[0K") == 4
+    assert sections.count("\x1b") == 8
+
+
+def test_a_log_of_json_says_each_phase_and_the_end_on_stderr(run, basebump):
+    code, out, err = basebump(*run, "--log", "jsonl")
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert code == 0
+    assert out.startswith("web (main)\n")
+    assert {line["schema"] for line in lines} == {1}
+    begun = [line["title"] for line in lines if line["event"] == "phase"]
+    done = [line for line in lines if line["event"] == "phase-done"]
+    assert begun == [line["title"] for line in done]
+    assert "Asking registries" in begun
+    assert all(line["steps"] == line["total"] and line["seconds"] >= 0 for line in done)
+    assert (lines[-1]["event"], lines[-1]["exit_code"]) == ("end", 0)
+
+
+def test_a_log_of_json_has_every_failure(run, basebump):
+    code, _, err = basebump(*run, "--repo", "nowhere", "--log", "jsonl")
+    *_, failure, end = (json.loads(line) for line in err.splitlines())
+    assert (code, failure["event"], failure["subject"], failure["stage"]) == (1, "failure", "nowhere", "survey")
+    assert (end["event"], end["exit_code"]) == ("end", 1)
+
+
+def test_colours_add_nothing_but_colours(monkeypatch):
+    class Screen(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    text = run_text(run_report(repository(update(), verdict(Status.SKIPPED, Reason.OWN, line_number=2))))
+    painted = coloured(text, Screen())
+    assert len(COLOUR.findall(painted)) == 4
+    assert COLOUR.sub("", painted) == text
+    assert coloured(text, io.StringIO()) == text

@@ -1,0 +1,106 @@
+"""A run as metrics, read by Prometheus' own parser."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from support.parts import ROOT
+from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+
+from bot.core.compare import compare
+from bot.model.evidence import NotScanned, Unscanned
+from bot.model.vocabulary import ProposalOutcome, Reason, Stage, Status
+from bot.reports.metrics import report_metrics
+
+BEGAN = datetime(2026, 11, 26, 6, tzinfo=UTC)
+
+
+def samples(report) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return every sample by its name and labels."""
+    families = list(text_string_to_metric_families(report_metrics(report) + "\n"))
+    assert {family.type for family in families} == {"gauge"}
+    assert all(family.documentation for family in families)
+    every = [each for family in families for each in family.samples]
+    found = {(each.name, frozenset(each.labels.items())): each.value for each in every}
+    assert len(found) == len(every)
+    return found
+
+
+def value(found, name, **labels):
+    return found.get((f"basebump_{name}", frozenset(labels.items())))
+
+
+def test_it_counts_places_proposals_texts_and_failures():
+    unpinned = verdict(Status.HELD, Reason.TOO_YOUNG, written="redis:7")
+    tree = repository(update(), update(line_number=2), unpinned, unsupported=(text(),), proposals=(proposal(),))
+    found = samples(run_report(tree, failed=[failure()]))
+    assert value(found, "places", forge="github", status="update", pinned="true") == 2
+    assert value(found, "places", forge="github", status="update", pinned="false") == 0
+    assert value(found, "places", forge="github", status="held", pinned="false") == 1
+    assert value(found, "proposals", forge="github", outcome="opened") == 1
+    assert value(found, "unsupported_texts", forge="github") == 1
+    assert value(found, "repositories", forge="github") == 1
+    assert value(found, "failures", stage="resolve") == 1
+
+
+def test_every_word_has_its_series_even_at_zero():
+    found = samples(run_report(repository()))
+    assert sum(name == "basebump_places" for name, _ in found) == 2 * len(Status)
+    assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
+    assert {value(found, "failures", stage=stage) for stage in Stage} == {0}
+
+
+def test_vulnerabilities_are_those_of_each_scanned_image_once():
+    found = samples(run_report(repository(update(), update(line_number=2)), repository(update(), name="acme/other")))
+    for image, critical in (("in-use", 1), ("offered", 0)):
+        assert value(found, "vulnerabilities", image=image, severity="critical") == critical
+        assert value(found, "vulnerabilities", image=image, severity="high") == 1
+        assert value(found, "assessed_images", image=image, state="scanned") == 1
+
+
+def test_what_was_not_scanned_has_no_number_and_says_why():
+    late = NotScanned(Unscanned.TIMED_OUT)
+    found = samples(run_report(repository(update()), evidence=compare(late, late)))
+    assert not [name for name, _ in found if name == "basebump_vulnerabilities"]
+    assert value(found, "assessed_images", image="in-use", state="timed-out") == 1
+    assert value(found, "assessed_images", image="in-use", state="scanned") == 0
+
+
+def test_a_run_has_its_times_and_a_scan_has_none():
+    timed = replace(run_report(), started=BEGAN, ended=BEGAN + timedelta(seconds=90.5))
+    found = samples(timed)
+    assert value(found, "run_start_timestamp_seconds") == BEGAN.timestamp()
+    assert value(found, "run_end_timestamp_seconds") == BEGAN.timestamp() + 90.5
+    assert value(found, "run_duration_seconds") == 90.5
+    assert value(samples(run_report()), "run_duration_seconds") is None
+
+
+def test_a_scanned_folder_has_a_label_too():
+    found = samples(run_report(repository(verdict(Status.UP_TO_DATE), forge="", name=".")))
+    assert value(found, "places", forge="folder", status="up-to-date", pinned="true") == 1
+
+
+@given(st.text())
+def test_no_text_from_outside_is_in_it(word):
+    assert report_metrics(hostile_report(word)) == report_metrics(hostile_report("plain"))
+
+
+def test_the_page_has_every_metric_with_its_labels():
+    page = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(basebump_\w+)` \| (.*?) ?\|", page, re.MULTILINE)
+    told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+    timed = replace(run_report(repository(update())), started=BEGAN, ended=BEGAN)
+    assert told == {name: {label for label, _ in labels} for name, labels in samples(timed)}
+
+
+@pytest.mark.parametrize("unit", ["_seconds", "_info"])
+def test_names_end_in_their_units_and_counts_do_not_pass_for_counters(unit):
+    names = {name for name, _ in samples(replace(run_report(), started=BEGAN, ended=BEGAN))}
+    assert [name for name in names if name.endswith(unit)]
+    assert not [name for name in names if name.endswith(("_total", "_count", "_sum", "_bucket"))]

@@ -1,0 +1,44 @@
+"""The table at the end of a run on a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
+
+from bot.model.vocabulary import ProposalOutcome, Reason, Status
+from bot.reports.overview import MAX_ROWS, overview
+
+
+def test_a_line_for_each_repository_with_the_columns_that_say_something():
+    held = verdict(Status.HELD, Reason.TOO_YOUNG, written="redis:7")
+    waits = proposal(outcome=ProposalOutcome.DEFERRED)
+    trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
+    assert overview(run_report(*trees), 100).splitlines() == [
+        "repository       places  pinned  can move  stay  open  waiting",
+        "─" * 62,
+        "acme/web (main)       2       1         1     1     1        1",
+        "acme/api (main)       ·       ·         ·     ·     ·        ·",
+        "all                   2       1         1     1     1        1",
+    ]
+
+
+def test_a_run_over_nothing_has_no_table():
+    assert overview(run_report(), 80) == ""
+
+
+def test_a_fleet_is_cut_and_its_sum_is_whole():
+    lines = overview(run_report(*(repository(update(), name=f"acme/{n}") for n in range(100))), 80).splitlines()
+    assert len(lines) == MAX_ROWS + 4
+    assert lines[-2] == "60 more"
+    assert lines[-1].split() == ["all", "100", "100", "100"]
+
+
+@given(st.text(), st.integers(40, 200))
+def test_no_name_makes_a_line_wider_than_the_terminal_or_acts_in_it(word, columns):
+    for report in (hostile_report(word), hostile_report(HOSTILE), run_report(repository(update(), name="x" * 500))):
+        table = overview(report, columns)
+        assert max(map(len, table.split("\n"))) <= max(columns, 60)
+        assert {unicodedata.category(each) for each in table if each != "\n"} & {"Cc", "Cf", "Cs"} == set()
