@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
 
     from bot.model.advisory import Listed
     from bot.model.artifact import Artifact, Blob, Referrer
+    from bot.model.diagnosis import Aim, Check
     from bot.model.contents import ImageContents
     from bot.model.dashboard import Board
     from bot.model.errors import TreeError
@@ -28,6 +29,17 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
     from bot.model.task import BuildTask
     from bot.model.trust import Trust
     from bot.model.vex import Vex
+
+
+class Examined(Protocol):
+    """Anything that a config names and a run will need."""
+
+    def examine(self, aim: Aim) -> Iterable[Check]:
+        """Try what a run that aims at this will need of it, and change nothing.
+
+        Raises BasebumpError where nothing more can be tried.
+        """
+        ...
 
 
 class FileFormat(Protocol):

@@ -21,6 +21,7 @@ _COMMANDS = {
     "report": "bot.cli.report",
     "close": "bot.cli.close",
     "config": "bot.cli.config",
+    "doctor": "bot.cli.doctor",
     "demo": "bot.cli.demo",
 }
 """Start-up is part of the product: a subcommand's module is imported when it is called."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.core.base_branches import beginning, chosen
+from bot.forges._examination import selected
 from bot.forges._github_app import AppKey, AppTokens, InvalidKeyError
 from bot.forges._github_catalogue import Catalogue, Listed
 from bot.forges._github_connection import Connection, OneToken, Remote, Tokens
@@ -19,6 +20,7 @@ from bot.forges._github_tree import open_tree
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.selection import Selection, each_once
+from bot.model.diagnosis import Aim, Check
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
@@ -89,6 +91,10 @@ class GitHubFleet:
     def dashboard(self, repository: GitRepository) -> GitHubDashboard:
         """Return the verbs for its one issue."""
         return GitHubDashboard(self._remote(repository.name))
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - selecting is the same for all
+        """Look for what the config selects, and try what may be done there."""
+        yield from (each for each in selected(self._url, self.repositories(frozenset())) if isinstance(each, Check))
 
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         yield from self._named([name for name in self._names if not wanted or name.lower() in wanted])

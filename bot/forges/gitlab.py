@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.core.base_branches import beginning, chosen
+from bot.forges._examination import selected
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_catalogue import Catalogue, Listed
 from bot.forges._gitlab_connection import Connection, JobToken, Remote
@@ -19,6 +20,7 @@ from bot.forges._gitlab_tree import open_tree
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.selection import Selection, each_once
+from bot.model.diagnosis import Aim, Check
 from bot.model.errors import TreeError
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
@@ -60,6 +62,7 @@ class GitLabFleet:
         self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
         self._catalogue = Catalogue(self._connection)
         self._host = _host_of(url)
+        self._url = url
         self._numbers: dict[str, int] = {}
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
@@ -83,6 +86,10 @@ class GitLabFleet:
     def dashboard(self, repository: GitRepository) -> GitLabDashboard:
         """Return the verbs for its one issue."""
         return GitLabDashboard(self._remote(repository.name))
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - selecting is the same for all
+        """Look for what the config selects, and try what may be done there."""
+        yield from (each for each in selected(self._url, self.repositories(frozenset())) if isinstance(each, Check))
 
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         for name in self._names:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from bot.core.base_branches import Base, beginning, chosen
 from bot.core.mark import memory
+from bot.forges._examination import selected
 from bot.forges._local_commit import make_commit
 from bot.forges._local_dashboard import LocalDashboard
 from bot.forges._local_folder import explain_none, may_be_repository
@@ -36,6 +37,7 @@ from bot.forges._local_refs import (
 )
 from bot.forges._local_tree import LocalTree
 from bot.forges._preconditions import refuse_too_long
+from bot.model.diagnosis import Aim, Check
 from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import NO_DRAFTS, Proposal, RequestState, Seen
@@ -84,6 +86,12 @@ class LocalFleet:
                 yield from self._bases(found) if self._base_branches else [found]
             except ForgeError as error:
                 yield Failed(name, Stage.SURVEY, str(error))
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - every rung needs the same here
+        """Look at each repository of the folder."""
+        yield from (
+            each for each in selected(str(self._root), self.repositories(frozenset())) if isinstance(each, Check)
+        )
 
     def look(self, name: str) -> GitRepository:
         """Return one repository as it stands: its base branch is what HEAD names. Raises ForgeError."""

@@ -65,8 +65,23 @@ class Database:
         return cls(engine, str(path)).ready()
 
     @classmethod
+    def sqlite_as_it_is(cls, path: Path) -> Database:
+        """Return a database in a file that is there, to be read alone: neither it nor its folder is written to."""
+        is_in_use = path.with_name(
+            f"{path.name}-wal"
+        ).exists()  # what was written last may be in there, not in the file
+        address = f"{path.absolute().as_uri()}?{'mode=ro' if is_in_use else 'immutable=1'}"
+        engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True))
+        return cls(engine, str(path))
+
+    @classmethod
     def postgresql(cls, address: str) -> Database:
         """Return a database of a server. Raises StateError."""
+        return cls.postgresql_as_it_is(address).ready()
+
+    @classmethod
+    def postgresql_as_it_is(cls, address: str) -> Database:
+        """Return a database of a server, whatever is in it. Raises StateError."""
         url = make_url(address).set(drivername="postgresql+psycopg")
         shown = url.render_as_string(hide_password=True)
         options = {"connect_timeout": CONNECT}
@@ -74,7 +89,12 @@ class Database:
             engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
         except ImportError as error:
             raise StateError(f"{shown} needs a driver: install `basebump[postgresql]`") from error
-        return cls(engine, shown).ready()
+        return cls(engine, shown)
+
+    @property
+    def shown(self) -> str:
+        """What messages call it."""
+        return self._shown
 
     def ready(self) -> Database:
         """Return it with the tables of this release in it. Raises StateError."""

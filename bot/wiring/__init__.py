@@ -14,11 +14,14 @@ from bot.model.errors import UsageError
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Advisories, Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
+from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
 from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
-    from bot.forges.github import AppKey
+    from bot.advisories.published import PublishedAdvisories
+    from bot.forges.github import AppKey, GitHubFleet
+    from bot.forges.gitlab import GitLabFleet
+    from bot.forges.local import LocalFleet
     from bot.forges.selection import Selection
     from bot.model.rules import Rule
     from bot.model.scope import Scope
@@ -92,7 +95,7 @@ def fleet_world(config_file: Path, level: Level, scope: Scope, progress: Progres
         has_status=settings.has_status,
     )
     return Wired(
-        fleets=tuple(fleet for forge in settings.forges for fleet in _fleets(settings, forge)),
+        fleets=tuple(fleet for forge in settings.forges for fleet in fleets_of(settings, forge)),
         world=replace(world, builders=tuple(_builders(settings)), read_rules=_reader_of_rules(settings)),
         orders=orders,
     )
@@ -117,7 +120,7 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     from bot.verifiers import verifiers_for
     from bot.wiring.scanners import scanner_of
 
-    registry = _registry(settings)
+    registry = registry_of(settings)
     scanners = scanner_of(settings, registry, cache)
     memory, ends = _remembered(settings)
     return World(
@@ -131,12 +134,12 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
         ends=ends,
         facts=registry.registry_facts(),
         read_rules=_read_rules,
-        advisories=_advisories(settings.enrichment, registry),
+        advisories=advisories_of(settings.enrichment, registry),
         verifiers=verifiers_for(settings.rulebook.trust, registry.artifacts(), SystemClock().now),
     )
 
 
-def _advisories(named: EnrichmentSettings, registry: OciRegistry) -> Advisories | None:
+def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> PublishedAdvisories | None:
     """Return who knows more of vulnerabilities than scanners do; None where the config names nobody."""
     from bot.settings import EnrichmentSettings
 
@@ -162,7 +165,7 @@ def registry_for(config_file: Path | None, host: str) -> Registry:
     """Return the registries of a config. Raises UsageError when `host` is none of them."""
     settings = _settings(config_file, need_forges=False)
     _may_be_asked(settings, host)
-    return _registry(settings)
+    return registry_of(settings)
 
 
 def comparing_world(
@@ -216,7 +219,8 @@ def _settings(config_file: Path | None, *, need_forges: bool) -> Settings:
 # ---- registries --------------------------------------------------------------------------------------------------
 
 
-def _registry(settings: Settings) -> OciRegistry:
+def registry_of(settings: Settings) -> OciRegistry:
+    """Return the registries of a config. Raises ConfigError where a secret is not set."""
     from bot.registries.oci import OciRegistry
 
     return OciRegistry([_entry(settings, registry) for registry in settings.registries])
@@ -294,7 +298,8 @@ def _remembered(settings: Settings) -> tuple[Memory, Ends]:
 # ---- forges ------------------------------------------------------------------------------------------------------
 
 
-def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
+def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[GitHubFleet | GitLabFleet | LocalFleet]:
+    """Yield what is named on a forge and what is selected there. Raises ConfigError where its secret is not set."""
     from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
     match forge:
@@ -310,7 +315,7 @@ def _fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
             assert_never(forge)
 
 
-def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
+def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[GitHubFleet]:
     from bot.forges.github import GitHubFleet
 
     credential = _github_credential(settings, forge)
@@ -326,7 +331,7 @@ def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]
         )
 
 
-def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
+def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[GitLabFleet]:
     from bot.forges.gitlab import GitLabFleet, JobToken
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 

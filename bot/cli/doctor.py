@@ -1,0 +1,35 @@
+"""`basebump doctor`: whether everything that a run will need works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bot.cli import options
+from bot.cli.terminal import progress
+from bot.model.vocabulary import ExitCode, Level
+from bot.pipeline.doctor import diagnose
+from bot.reports.diagnosis import diagnosis_document, diagnosis_text
+from bot.wiring.doctor import parts_of
+
+
+@click.command()
+@options.required_config
+@click.option(
+    "--level",
+    type=click.Choice([level.word for level in Level]),
+    default=Level.PROPOSE.word,
+    show_default=True,
+    help="For runs that go so far.",
+)
+@options.output_format("text", "json")
+def command(config_file: Path, level: str, output_format: str) -> int:
+    """Try everything that a run of a config needs, and change nothing.
+
+    One line says what was tried and what came of it, and for a problem what to do next.
+    """
+    aim, parts = parts_of(config_file, Level[level.upper()])
+    diagnosis = diagnose(parts, aim, progress())
+    click.echo(diagnosis_document(diagnosis) if output_format == "json" else diagnosis_text(diagnosis))
+    return ExitCode.DONE if diagnosis.is_well else ExitCode.FAILED

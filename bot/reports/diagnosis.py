@@ -1,0 +1,66 @@
+"""What `doctor` prints: a line for each check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from bot.core.markdown import console_line
+from bot.model.diagnosis import Diagnosis, Mark
+from bot.model.report import SCHEMA
+from bot.reports._json import json_text
+
+MAX_LINE = 1000
+"""Characters of one line: what a server says is cut before."""
+
+
+def diagnosis_text(diagnosis: Diagnosis) -> str:
+    """Return what people read: the mark, what was tried, and what came of it."""
+    return "\n".join(_lines(diagnosis))
+
+
+def diagnosis_document(diagnosis: Diagnosis) -> str:
+    """Return what `doctor --format json` prints."""
+    checks = [
+        {
+            "area": area.value,
+            "subject": check.subject,
+            "tried": check.tried,
+            "mark": check.mark.value,
+            "found": check.found,
+        }
+        for area, check in diagnosis.checks
+    ]
+    return json_text({"schema": SCHEMA, "level": diagnosis.level.word, "checks": checks})
+
+
+def _lines(diagnosis: Diagnosis) -> Iterator[str]:
+    before = None
+    for area, check in diagnosis.checks:
+        if area is not before:
+            yield area.value
+            before = area
+        line = console_line(f"{check.subject}: {check.tried}: {check.found}", MAX_LINE)
+        yield f"  {_word(check.mark):<11}  {line}"
+    yield ""
+    yield _summary(diagnosis)
+
+
+def _word(mark: Mark) -> str:
+    match mark:
+        case Mark.OK:
+            return "ok"
+        case Mark.PROBLEM:
+            return "problem"
+        case Mark.UNKNOWN:
+            return "cannot tell"
+    assert_never(mark)
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+    problems, unknown = diagnosis.count(Mark.PROBLEM), diagnosis.count(Mark.UNKNOWN)
+    of_these = f"{len(diagnosis.checks)} checks for runs at the level {diagnosis.level.word}"
+    more = f"; {unknown} could not tell without writing" if unknown else ""
+    if problems:
+        return f"{problems} of {of_these} found {'a problem' if problems == 1 else 'problems'}{more}."
+    return f"No problem in {of_these}{more}."

@@ -1,0 +1,211 @@
+"""`doctor` as a person types it: a line for each try, and an exit code that a script can hold on to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from support.git import Git
+from support.github.stand import GitHubStand
+from support.gitlab.stand import GitLabStand
+from support.values import digest
+
+from bot.state.database import Database
+from bot.state.migration import MIGRATIONS
+
+pytestmark = pytest.mark.real("git")
+
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
+
+
+@pytest.fixture
+def local(tmp_path, config):
+    """Write a config of a local forge with one repository in it; return its path."""
+    Git.create(tmp_path / "repositories" / "web.git", FILES)
+
+    def write(more: str = "") -> str:
+        return config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n{more}")
+
+    return write
+
+
+@pytest.fixture
+def examine(basebump):
+    """Run doctor over a config; return its exit code, and its checks by area, as (mark, subject, tried, found)."""
+
+    def go(config_file: str, *options: str):
+        code, out, err = basebump("doctor", "--config", config_file, "--format", "json", *options)
+        checks: dict[str, list] = {}
+        for each in json.loads(out)["checks"]:
+            row = each["mark"], each["subject"], each["tried"], each["found"]
+            checks.setdefault(each["area"], []).append(row)
+        assert err == ""
+        return code, checks
+
+    return go
+
+
+def marks(checks):
+    return [each[0] for each in checks]
+
+
+def test_what_works_is_said_line_by_line(basebump, local, tmp_path):
+    code, out, _ = basebump("doctor", "--config", local())
+    assert code == 0
+    assert f"  ok           {tmp_path / 'repositories'}: select repositories: 1 selected\n" in out
+    assert "  ok           trust: " in out
+    assert "problem  " not in out
+    assert out.splitlines()[-1].startswith("No problem in ")
+
+
+def test_json_has_what_the_text_has(basebump, local):
+    path = local()
+    document = json.loads(basebump("doctor", "--config", path, "--format", "json", "--level", "report")[1])
+    assert (document["schema"], document["level"]) == (1, "report")
+    text = basebump("doctor", "--config", path, "--level", "report")[1]
+    for check in document["checks"]:
+        assert f"{check['subject']}: {check['tried']}: {check['found']}" in text
+
+
+def test_a_wrong_config_is_no_diagnosis(basebump, local):
+    code, out, err = basebump("doctor", "--config", local("proposals: {templates: {title: '{{'}}\nnonsense: 1\n"))
+    assert (code, out) == (2, "")
+    assert "nonsense" in err
+
+
+def test_a_config_without_forges_is_wrong_since_no_run_takes_it(basebump, config):
+    assert basebump("doctor", "--config", config())[0] == 2
+
+
+def test_secrets_that_are_not_set_are_problems_that_name_their_variables(examine, local, monkeypatch):
+    monkeypatch.delenv("ACME_TOKEN", raising=False)
+    monkeypatch.setenv("ACME_EMPTY", "")
+    more = "registries: [{host: registry.acme.test, username_env: ACME_TOKEN, password_env: ACME_EMPTY}]\n"
+    path = Path(local())
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text[: text.index("registries:")] + more + text[text.index("own:") :], encoding="utf-8")
+    code, checks = examine(path)
+    assert code == 1
+    token, empty = [found for mark, _, _, found in checks["config"] if mark == "problem"]
+    assert "ACME_TOKEN is not set" in token
+    assert "ACME_EMPTY" in empty
+
+
+def test_a_forge_whose_secret_is_missing_is_a_problem_and_the_other_forges_are_tried(
+    examine, local, tmp_path, monkeypatch
+):
+    monkeypatch.delenv("ACME_TOKEN", raising=False)
+    path = Path(local())
+    other = "[{kind: gitlab, url: 'http://127.0.0.1:1', token_env: ACME_TOKEN, repositories: [a/b]}, "
+    text = path.read_text(encoding="utf-8").replace("forges: [", f"forges: {other}")
+    path.write_text(text, encoding="utf-8")
+    code, checks = examine(path)
+    assert code == 1
+    gitlab, folder = checks["forges"]
+    assert (gitlab[0], gitlab[1], "ACME_TOKEN" in gitlab[3]) == ("problem", "http://127.0.0.1:1", True)
+    assert folder[:2] == ("ok", str(tmp_path / "repositories"))
+
+
+def test_a_folder_that_is_not_there_is_a_problem(examine, local, tmp_path):
+    path = local()
+    (tmp_path / "repositories").rename(tmp_path / "elsewhere")
+    code, checks = examine(path)
+    assert (code, marks(checks["forges"])) == (1, ["problem"])
+
+
+def test_a_named_folder_that_is_no_repository_is_a_problem_beside_the_others(examine, config, local, tmp_path):
+    local()
+    (tmp_path / "repositories" / "notes").mkdir()
+    folder = tmp_path / "repositories"
+    code, checks = examine(config(f"forges: [{{kind: local, url: {folder}, repositories: [web, notes]}}]\n"))
+    assert code == 1
+    assert [(mark, subject) for mark, subject, *_ in checks["forges"]] == [("problem", "notes"), ("ok", str(folder))]
+
+
+@pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
+def test_a_repository_that_a_server_does_not_have_is_a_problem(examine, configure, serve, kind):
+    stand = serve(kind, FILES)
+    code, checks = examine(configure(stand, f"{stand.name}, acme/nowhere"), "--level", "report")
+    assert code == 1
+    problems = [subject for mark, subject, *_ in checks["forges"] if mark == "problem"]
+    assert problems == ["acme/nowhere"]
+    assert ("ok", stand.server.url, "select repositories", "1 selected") in checks["forges"]
+
+
+@pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
+def test_a_doctor_writes_nothing_to_a_server(examine, configure, serve, kind):
+    stand = serve(kind, FILES)
+    examine(configure(stand, more="proposals: {dashboard: true}\nscanners: [{kind: none}]\n"))
+    assert stand.server.exchanges
+    assert stand.writes == []
+
+
+# ---- state -------------------------------------------------------------------------------------------------------
+
+
+def _state(path, version=None):
+    Database.sqlite(path)
+    if version is not None:
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE schema_version SET version = ?", (version,))
+        connection.close()
+
+
+def _bytes(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("state*")}
+
+
+def test_a_state_that_fits_is_well_and_stays_byte_for_byte_as_it_is(examine, local, tmp_path):
+    _state(tmp_path / "state.db")
+    before = _bytes(tmp_path)
+    code, checks = examine(local("state: sqlite:///state.db\n"))
+    assert (code, marks(checks["state"])) == (0, ["ok", "ok"])
+    assert _bytes(tmp_path) == before
+    assert list(before) == ["state.db"]
+
+
+def test_a_state_that_is_not_there_is_not_made(examine, local, tmp_path):
+    code, checks = examine(local("state: sqlite:///state.db\n"))
+    assert (code, marks(checks["state"])) == (0, ["ok"])
+    assert "the next run makes it" in checks["state"][0][3]
+    assert _bytes(tmp_path) == {}
+
+
+def test_an_older_state_is_well_and_not_migrated(examine, local, tmp_path):
+    _state(tmp_path / "state.db", version=1)
+    before = _bytes(tmp_path)
+    code, checks = examine(local("state: sqlite:///state.db\n"))
+    assert code == 0
+    assert "of version 1; the next run makes version" in checks["state"][0][3]
+    assert _bytes(tmp_path) == before
+
+
+def test_a_newer_state_is_a_problem(examine, local, tmp_path):
+    _state(tmp_path / "state.db", version=len(MIGRATIONS) + 2)
+    code, checks = examine(local("state: sqlite:///state.db\n"))
+    assert (code, marks(checks["state"])[0]) == (1, "problem")
+    assert "update basebump" in checks["state"][0][3]
+
+
+def test_a_state_that_another_process_writes_to_is_read_as_it_is_now(examine, local, tmp_path):
+    _state(tmp_path / "state.db")
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.execute("UPDATE schema_version SET version = ?", (len(MIGRATIONS) + 2,))
+        connection.commit()
+        assert (tmp_path / "state.db-wal").exists()
+        code, checks = examine(local("state: sqlite:///state.db\n"))
+    connection.close()
+    assert (code, marks(checks["state"])[0]) == (1, "problem")
+
+
+def test_a_state_that_is_no_database_and_a_folder_that_is_not_there_are_problems(examine, local, tmp_path):
+    (tmp_path / "state.db").write_text("no database " * 100)
+    code, checks = examine(local("state: sqlite:///state.db\n"))
+    assert (code, marks(checks["state"])) == (1, ["problem"])
+    assert "move it away" in checks["state"][0][3]
+    code, checks = examine(local("state: sqlite:///nowhere/state.db\n"))
+    assert (code, marks(checks["state"])) == (1, ["problem"])
+    assert "see that its folder is there" in checks["state"][0][3]
