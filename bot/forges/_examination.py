@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from bot.model.diagnosis import Check, ok, problem
 from bot.model.report import Failed
@@ -32,7 +33,21 @@ def selected(subject: str, found: Iterable[GitRepository | Failed]) -> Iterator[
         yield problem(subject, SELECT, "none is selected; see whether the names, globs and topics of the config fit")
 
 
-def sample(repositories: Sequence[GitRepository]) -> list[GitRepository]:
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Those of the selected repositories on which rights are tried."""
+
+    repositories: tuple[GitRepository, ...]
+    of: int
+
+    def said(self, subject: str) -> Iterator[Check]:
+        """Say that there are others, where there are."""
+        if len(self.repositories) < self.of:
+            of_these = f"{len(self.repositories)} of {self.of}"
+            yield ok(subject, "try rights", f"on {of_these}: what is named, and the first of each owner")
+
+
+def sample(repositories: Sequence[GitRepository]) -> Sample:
     """Return every repository that is named, and the first of each owner; no more than MAX_LOOKED_AT."""
     owners: set[str] = set()
     chosen: list[GitRepository] = []
@@ -40,8 +55,9 @@ def sample(repositories: Sequence[GitRepository]) -> list[GitRepository]:
         owner = each.name.rpartition("/")[0].lower()
         if not each.is_selected or owner not in owners:
             chosen.append(each)
+        if each.is_selected:
             owners.add(owner)
-    return chosen[:MAX_LOOKED_AT]
+    return Sample(tuple(chosen[:MAX_LOOKED_AT]), len(repositories))
 
 
 def _unborn(repositories: Iterable[GitRepository]) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.core.base_branches import beginning, chosen
-from bot.forges._examination import selected
+from bot.forges._examination import sample, selected
 from bot.forges._github_app import AppKey, AppTokens, InvalidKeyError
 from bot.forges._github_catalogue import Catalogue, Listed
 from bot.forges._github_connection import Connection, OneToken, Remote, Tokens
 from bot.forges._github_dashboard import GitHubDashboard
+from bot.forges._github_examination import GitHubExamination
 from bot.forges._github_forge import GitHubForge
 from bot.forges._github_refs import Branches
 from bot.forges._github_tree import open_tree
@@ -63,6 +64,7 @@ class GitHubFleet:
         self._names = tuple(each for each in selected if isinstance(each, str))
         self._selections = tuple(each for each in selected if isinstance(each, Selection))
         self._url = url
+        self._has_token = credential is not None
         self._app = AppTokens(url, credential, ca=ca, pause=pause) if isinstance(credential, AppKey) else None
         tokens: Tokens = self._app or OneToken(credential if isinstance(credential, str) else None)
         self._connection = Connection(url, tokens, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
@@ -92,9 +94,21 @@ class GitHubFleet:
         """Return the verbs for its one issue."""
         return GitHubDashboard(self._remote(repository.name))
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - selecting is the same for all
-        """Look for what the config selects, and try what may be done there."""
-        yield from (each for each in selected(self._url, self.repositories(frozenset())) if isinstance(each, Check))
+    def examine(self, aim: Aim) -> Iterator[Check]:
+        """Ask whose the token is, look for what the config selects, and try what may be done there."""
+        examination = GitHubExamination(self._connection, self._url, self._app, self._has_token)
+        credential, check = examination.who()
+        yield check
+        found: list[GitRepository] = []
+        for each in selected(self._url, self.repositories(frozenset())):
+            if isinstance(each, Check):
+                yield each
+            else:
+                found.append(each)
+        chosen = sample(found)
+        yield from chosen.said(self._url)
+        for repository in chosen.repositories:
+            yield from examination.rights(credential, repository, aim)
 
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         yield from self._named([name for name in self._names if not wanted or name.lower() in wanted])

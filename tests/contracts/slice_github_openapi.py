@@ -28,6 +28,7 @@ OPERATIONS = (
     f"get {REPOSITORY}",
     f"get {REPOSITORY}/actions/runs",
     f"post {REPOSITORY}/actions/workflows/{{workflow_id}}/dispatches",
+    f"get {REPOSITORY}/actions/permissions/workflow",
     f"get {REPOSITORY}/branches/{{branch}}",
     f"get {REPOSITORY}/branches/{{branch}}/protection/required_status_checks",
     f"get {REPOSITORY}/commits/{{ref}}",

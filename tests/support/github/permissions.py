@@ -12,6 +12,7 @@ _LEVELS = ("read", "write", "admin")
 _REPOSITORY = "/repos/[^/]+/[^/]+"
 _NEEDS = (
     (f"GET {_REPOSITORY}$", "metadata=read"),
+    (f"GET {_REPOSITORY}/actions/permissions/", "administration=read"),
     (f"GET {_REPOSITORY}/actions/", "actions=read"),
     (f"POST {_REPOSITORY}/actions/", "actions=write"),
     (f"GET {_REPOSITORY}/commits/.+/status$", "statuses=read"),

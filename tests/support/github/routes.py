@@ -61,7 +61,8 @@ def list_of_installation(call: Call) -> Reply:
 
 
 def get_repository(call: Call) -> Reply:
-    return Reply(200, call.shapes.repository(call.repository, "full-repository"))
+    may = {"admin": False, "pull": True, "push": call.token is not None and call.token.may_push(call.repository)}
+    return Reply(200, call.shapes.repository(call.repository, "full-repository") | {"permissions": may})
 
 
 def rate_limit(_call: Call) -> Reply:
@@ -106,6 +107,7 @@ _ROUTES: dict[str, Handler] = {
     f"POST {_REPOSITORY}/issues": issues.create_issue,
     f"GET {_REPOSITORY}/issues/{{number}}": issues.get_issue,
     f"PATCH {_REPOSITORY}/issues/{{number}}": issues.edit_issue,
+    f"GET {_REPOSITORY}/actions/permissions/workflow": rules.get_workflow_permissions,
     f"GET {_REPOSITORY}/rules/branches/{{name}}": rules.list_rules,
     f"GET {_REPOSITORY}/branches/{{name}}/protection/required_status_checks": rules.get_status_checks,
     f"GET {_REPOSITORY}/labels/{{name}}": extras.get_label,
@@ -156,6 +158,8 @@ def let_in(call: Call, words: dict[str, str]) -> None:
         rest = call.path.partition(f"/repos/{name}")[2]
         location = f"{call.root}/repositories/{repository.id}{rest}"
         raise ProblemError(301, "Moved Permanently", Location=location)
+    if not _is_in_scope(call, repository):
+        raise ProblemError(404, "Not Found")
     call.found = repository
     repository.settle()
     if call.method == "GET" and not repository.private:
@@ -167,6 +171,14 @@ def let_in(call: Call, words: dict[str, str]) -> None:
     if repository.archived:
         raise ProblemError(403, "Repository was archived so is read-only.")
     refuse_reader(call)
+
+
+def _is_in_scope(call: Call, repository: Repository) -> bool:
+    """Say whether a classic token has the scope for it: what everybody sees takes none to be read."""
+    scopes = call.token.scopes if call.token is not None else None
+    if scopes is None or "repo" in scopes or (call.method == "GET" and not repository.private):
+        return True
+    return "public_repo" in scopes and not repository.private
 
 
 def _refuse_unpermitted(call: Call, granted: Mapping[str, str], *, is_reached: bool) -> None:

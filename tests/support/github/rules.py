@@ -20,6 +20,14 @@ def list_rules(call: Call, branch: str) -> Reply:
     )
 
 
+def get_workflow_permissions(call: Call) -> Reply:
+    """https://docs.github.com/en/rest/actions/permissions#get-default-workflow-permissions-for-a-repository."""
+    if call.token is None or not call.token.can_see_rules:
+        raise ProblemError(403, "Resource not accessible by integration")
+    may_propose = call.repository.lets_actions_propose
+    return Reply(200, {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": may_propose})
+
+
 def get_status_checks(call: Call, branch: str) -> Reply:
     """https://docs.github.com/en/rest/branches/branch-protection#get-status-checks-protection."""
     repository = call.repository

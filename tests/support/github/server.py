@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote
@@ -67,9 +68,8 @@ class GitHubServer(ForgeServer):
         try:
             call = self._call(asked, None)
             self._let_in(call, asked.headers)
-            if call.path == self._graphql_path:
-                return execute(call, self.graphql)
-            return self._rest(call)
+            answered = execute(call, self.graphql) if call.path == self._graphql_path else self._rest(call)
+            return _with_scopes(answered, call.token)
         except ProblemError as problem:
             return problem.reply
         except UnknownQueryError as error:
@@ -110,3 +110,10 @@ class GitHubServer(ForgeServer):
             until = call.token.expires if call.token is not None else None
             if call.token is None or (until is not None and until < datetime.now(UTC)):
                 raise ProblemError(401, "Bad credentials")
+
+
+def _with_scopes(reply: Reply, token: Token | None) -> Reply:
+    """Name the scopes of a classic token, as every answer to one does."""
+    if token is None or token.scopes is None:
+        return reply
+    return replace(reply, headers={**reply.headers, "X-OAuth-Scopes": ", ".join(sorted(token.scopes))})

@@ -75,6 +75,8 @@ class Token:
     """Off, it is a job's without `actions: write`."""
     can_see_rules: bool = True
     """Off, it may not administrate, which the rules of protected branches take."""
+    scopes: frozenset[str] | None = None
+    """Of a classic token, which every answer names; None for tokens that have none."""
     permissions: Mapping[str, str] | None = None
     """By the names of the API, as an App's or a fine-grained token has them; None where only the flags above count."""
     installation: Installation | None = None
@@ -82,6 +84,11 @@ class Token:
     only: frozenset[str] | None = None
     """Short names of the repositories that it is good for; None for all that the installation includes."""
     expires: datetime | None = None
+
+    def may_push(self, repository: Repository) -> bool:
+        """Say what GitHub shows as its permission: that of the account, however little the token itself may do."""
+        is_member = self.account.login in {repository.owner.login, *repository.members}
+        return self.can_write and (is_member if self.installation is None else self.reaches(repository))
 
     def reaches(self, repository: Repository) -> bool:
         """Say whether it is good for a repository that not everybody sees, or for writing to it."""
@@ -233,6 +240,8 @@ class Repository:
     """Of commits, oldest first."""
     runs: list[Run] = field(default_factory=list)
     """Of workflows, the newest last."""
+    lets_actions_propose: bool = False
+    """Whether "Allow GitHub Actions to create and approve pull requests" is on."""
     strict_protection: bool = False
     """Whether the protection of its default branch asks for up-to-date branches."""
     strict_rules: bool = False
