@@ -9,12 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.core.base_branches import beginning, chosen
-from bot.forges._examination import selected
+from bot.forges._examination import sample, selected
 from bot.forges._gitlab_branches import Branches
 from bot.forges._gitlab_catalogue import Catalogue, Listed
 from bot.forges._gitlab_connection import Connection, JobToken, Remote
 from bot.forges._gitlab_dashboard import GitLabDashboard
 from bot.forges._gitlab_errors import understood
+from bot.forges._gitlab_examination import GitLabExamination
 from bot.forges._gitlab_forge import GitLabForge
 from bot.forges._gitlab_tree import open_tree
 from bot.forges._listed_tree import ListedTree
@@ -63,6 +64,7 @@ class GitLabFleet:
         self._catalogue = Catalogue(self._connection)
         self._host = _host_of(url)
         self._url = url
+        self._has_token = token is not None
         self._numbers: dict[str, int] = {}
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
@@ -87,9 +89,20 @@ class GitLabFleet:
         """Return the verbs for its one issue."""
         return GitLabDashboard(self._remote(repository.name))
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - selecting is the same for all
-        """Look for what the config selects, and try what may be done there."""
-        yield from (each for each in selected(self._url, self.repositories(frozenset())) if isinstance(each, Check))
+    def examine(self, aim: Aim) -> Iterator[Check]:
+        """Ask whose the token is, look for what the config selects, and try what may be done there."""
+        examination = GitLabExamination(self._connection, self._url, self._has_token)
+        yield from examination.token(aim)
+        found: list[GitRepository] = []
+        for each in selected(self._url, self.repositories(frozenset())):
+            if isinstance(each, Check):
+                yield each
+            else:
+                found.append(each)
+        chosen = sample(found)
+        yield from chosen.said(self._url)
+        for repository in chosen.repositories:
+            yield from examination.rights(repository, aim)
 
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         for name in self._names:

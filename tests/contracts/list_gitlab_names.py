@@ -25,7 +25,10 @@ EVENTS = f"{PROJECT}/merge_requests/{{eventable_id}}"
 OPERATIONS = (
     "get /groups/{id}/projects",
     "get /users/{user_id}/projects",
+    "get /personal_access_tokens/self",
     f"get {PROJECT}",
+    f"get {PROJECT}/members/all/{{user_id}}",
+    f"get {PROJECT}/protected_branches",
     f"get {PROJECT}/repository/tree",
     f"get {PROJECT}/repository/blobs/{{sha}}/raw",
     f"head {PROJECT}/repository/files/{{file_path}}",
@@ -121,9 +124,10 @@ def names_of(whole: dict[str, Any]) -> dict[str, Any]:
     for operation in OPERATIONS:
         method, _, path = operation.partition(" ")
         described = whole["paths"][PREFIX + path][method]
-        body = [each["schema"] for each in described["parameters"] if each["in"] == "body"]
+        asked = described.get("parameters", [])
+        body = [each["schema"] for each in asked if each["in"] == "body"]
         answers = [answer["schema"] for answer in described["responses"].values() if "schema" in answer]
-        parameters = [each["name"] for each in described["parameters"] if each["in"] == "query"]
+        parameters = [each["name"] for each in asked if each["in"] == "query"]
         found[operation] = {
             "parameters": [
                 *parameters,

@@ -51,8 +51,26 @@ def _list_projects(call: Call, namespace: str, operation: str) -> Reply:
     return call.page([call.shapes.project(each, operation) for each in seen if not each.archived])
 
 
+def get_own_token(call: Call) -> Reply:
+    return Reply(200, call.shapes.token(call.writer))
+
+
+def get_member(call: Call, number: str) -> Reply:
+    members = {each.id: each for name, each in call.world.users.items() if name in call.project.members}
+    if int(number) not in members:
+        raise missing("Member")
+    return Reply(200, call.shapes.member(members[int(number)], 30 if call.writer.can_write else 20))
+
+
+def list_protected(call: Call) -> Reply:
+    return call.page([call.shapes.protected_branch(name) for name in sorted(call.project.protected)])
+
+
 _ROUTES: Mapping[str, Handler] = {
     "get /user": get_user,
+    "get /personal_access_tokens/self": get_own_token,
+    f"get {_PROJECT}/members/all/{{user_id}}": get_member,
+    f"get {_PROJECT}/protected_branches": list_protected,
     "get /groups/{id}/projects": list_group,
     "get /users/{user_id}/projects": list_user,
     f"get {_PROJECT}": get_project,

@@ -7,7 +7,7 @@ from typing import Any
 
 from support.git import Git
 from support.gitlab.contract import answer
-from support.gitlab.state import Issue, MergeRequest, Milestone, Note, Project, Status, User
+from support.gitlab.state import Issue, MergeRequest, Milestone, Note, Project, Status, Token, User
 
 _PROJECT = "/projects/{id}"
 _REQUESTS = f"{_PROJECT}/merge_requests"
@@ -34,6 +34,20 @@ class Shapes:
     def current_user(self, user: User) -> dict[str, Any]:
         return answer("get /user", **self.user(user), bot=False, email=user.emails[-1], commit_email=user.emails[0])
 
+    def token(self, token: Token) -> dict[str, Any]:
+        known = {"id": 1, "name": "bump", "revoked": False, "active": True, "user_id": token.user.id}
+        dates = {"created_at": DAY, "last_used_at": DAY, "expires_at": "2027-11-25"}
+        return answer("get /personal_access_tokens/self", **known, **dates, scopes=[token.scope])
+
+    def member(self, user: User, level: int) -> dict[str, Any]:
+        known = self.user(user) | {"access_level": level, "created_at": DAY, "membership_state": "active"}
+        return answer(f"get {_PROJECT}/members/all/{{user_id}}", **known)
+
+    def protected_branch(self, name: str) -> dict[str, Any]:
+        level = {"id": 1, "access_level": 40, "access_level_description": "Maintainers"}
+        levels = {"push_access_levels": [level], "merge_access_levels": [level], "unprotect_access_levels": []}
+        return answer(f"get {_PROJECT}/protected_branches", id=1, name=name, allow_force_push=False, **levels)
+
     def project(self, project: Project, operation: str = f"get {_PROJECT}") -> dict[str, Any]:
         namespace, _, short = project.path.rpartition("/")
         return answer(
@@ -57,7 +71,7 @@ class Shapes:
             marked_for_deletion_on=project.marked_for_deletion,
             forked_from_project={"id": 1} if project.is_fork else None,
             tag_list=[],
-            merge_requests_enabled=True,
+            merge_requests_enabled=project.takes_requests,
             merge_method=project.merge_method,
             only_allow_merge_if_pipeline_succeeds=project.requires_pipeline,
             forks_count=0,

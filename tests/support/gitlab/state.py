@@ -169,6 +169,7 @@ class Project:
     requests: list[MergeRequest] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     has_issues: bool = True
+    takes_requests: bool = True
     branches: dict[str, str] = field(default_factory=dict)
     """As they were when it last settled, which every request begins with."""
     old_paths: set[str] = field(default_factory=set)
