@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from bot.cli import options
+from bot.cli.scope import parse_images
 from bot.cli.terminal import progress
+from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode, Level
 from bot.pipeline.doctor import diagnose
 from bot.reports.diagnosis import diagnosis_document, diagnosis_text
@@ -23,13 +25,21 @@ from bot.wiring.doctor import parts_of
     show_default=True,
     help="For runs that go so far.",
 )
+@click.option(
+    "--image",
+    "images",
+    metavar="IMAGE",
+    callback=parse_images,
+    multiple=True,
+    help="Ask what this image points to; may be repeated.  [default: one of Docker Hub]",
+)
 @options.output_format("text", "json")
-def command(config_file: Path, level: str, output_format: str) -> int:
+def command(config_file: Path, level: str, images: tuple[ImageReference, ...], output_format: str) -> int:
     """Try everything that a run of a config needs, and change nothing.
 
     One line says what was tried and what came of it, and for a problem what to do next.
     """
-    aim, parts = parts_of(config_file, Level[level.upper()])
+    aim, parts = parts_of(config_file, Level[level.upper()], images)
     diagnosis = diagnose(parts, aim, progress())
     click.echo(diagnosis_document(diagnosis) if output_format == "json" else diagnosis_text(diagnosis))
     return ExitCode.DONE if diagnosis.is_well else ExitCode.FAILED

@@ -48,8 +48,19 @@ def scoped(command: Callable[..., int]) -> Callable[..., int]:
 
 def parse_image(_context: click.Context, _option: click.Parameter, said: str | None) -> ImageReference | None:
     """Read `--image`."""
+    return _parsed(said) if said is not None else None
+
+
+def parse_images(
+    _context: click.Context, _option: click.Parameter, said: tuple[str, ...]
+) -> tuple[ImageReference, ...]:
+    """Read `--image` where it may be repeated."""
+    return tuple(map(_parsed, said))
+
+
+def _parsed(said: str) -> ImageReference:
     try:
-        return ImageReference.parse(said) if said is not None else None
+        return ImageReference.parse(said)
     except InvalidReferenceError as error:
         raise click.BadParameter(str(error)) from error
 

@@ -58,7 +58,7 @@ class Question:
     path: str
     """From `/v2/` on."""
     repository: str
-    """The path of the image, with the mirror's prefix: what a token is asked for."""
+    """The path of the image, with the mirror's prefix: what a token is asked for; empty for nothing but a login."""
     limit: int
     """Bytes of the answer."""
     accept: str | None = None
@@ -70,7 +70,7 @@ class Question:
     @property
     def asked(self) -> str:
         """What is asked for, as messages say it: without the query, of which a server writes what asks for a page."""
-        return self.path.removeprefix("/v2/").partition("?")[0]
+        return self.path.removeprefix("/v2/").partition("?")[0] or "a login"
 
     @property
     def is_pull(self) -> bool:
@@ -148,6 +148,12 @@ class Authenticator:
                 return self._in_turn(endpoint, question)
         return self._in_turn(endpoint, question)
 
+    def wants_login(self, endpoint: Endpoint) -> bool:
+        """Say whether a registry that was asked wanted to know who asks."""
+        with self._lock:
+            state = self._hosts.get(endpoint.host)
+        return state is not None and state.challenge is not None
+
     def _in_turn(self, endpoint: Endpoint, question: Question) -> Response:
         with self._lock:
             state = self._hosts.setdefault(endpoint.host, _HostState())
@@ -216,7 +222,7 @@ class Authenticator:
         distrusted = realm.authority if credential and not may_see_credential(endpoint, realm) else None
         shown = None if distrusted else credential
         # Not the challenge's scope: whoever answers shall not choose what the credential is used for.
-        scope = f"repository:{question.repository}:{question.actions}"
+        scope = f"repository:{question.repository}:{question.actions}" if question.repository else ""
         service = challenge.parameters.get("service") or realm.host
         key = _Key(endpoint.host, str(realm), service, scope, _identity(shown))
         with self._lock:
@@ -235,7 +241,7 @@ class Authenticator:
 
         https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/
         """
-        words = {"service": key.service, "scope": key.scope}
+        words = {"service": key.service, **({"scope": key.scope} if key.scope else {})}
         headers: dict[str, str] = {}
         method, url, body = "GET", str(realm), None
         match credential:
@@ -254,7 +260,7 @@ class Authenticator:
         except HttpError as error:
             raise unanswered(endpoint, error, ISSUER) from error
         if response.status != HTTPStatus.OK:
-            asked = f"a token for {key.scope} at {realm.shown}"
+            asked = f"a token for {key.scope or 'a login'} at {realm.shown}"
             authorization = _Authorization(headers.get("Authorization", ""), credential)
             has_credential = credential is not None
             actions, hide = key.scope.rpartition(":")[2], authorization.secrets

@@ -29,6 +29,7 @@ from bot.registries.artifacts import OciArtifacts
 from bot.registries.attachments import Attachments
 from bot.registries.auth import Authenticator, Question
 from bot.registries.entra import EntraLogins
+from bot.registries.examination import LoginExamination
 from bot.registries.keychain import Keychain
 from bot.registries.manifest import (
     INDEX_TYPES,
@@ -249,6 +250,13 @@ class OciRegistry:
     def attachments(self) -> Attachments:
         """Return what finds the inventories that are attached to images, asked for with the same tokens."""
         return Attachments(self._access, self._authenticator, self.artifacts())
+
+    def login_examination(self, host: str) -> LoginExamination:
+        """Return what tries the login of a registry, which is listed or well known."""
+        endpoint = self._access.named_endpoint(host)
+        entry = self._access.entry(endpoint.account)
+        is_exchanged = entry is not None and entry.entra
+        return LoginExamination(endpoint, self._authenticator, self._keychain, is_exchanged=is_exchanged)
 
     def registry_facts(self) -> RegistryFacts:
         """Return what the registries know of images beyond the images, asked with the same tokens."""

@@ -164,7 +164,7 @@ def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> Published
 def registry_for(config_file: Path | None, host: str) -> Registry:
     """Return the registries of a config. Raises UsageError when `host` is none of them."""
     settings = _settings(config_file, need_forges=False)
-    _may_be_asked(settings, host)
+    refuse_unlisted(settings, host)
     return registry_of(settings)
 
 
@@ -180,13 +180,14 @@ def comparing_world(
 
     settings = _settings(config_file, need_forges=False)
     for host in hosts:
-        _may_be_asked(settings, host)
+        refuse_unlisted(settings, host)
     if not settings.scanners:
         settings = replace(settings, scanners=(AutoSettings(osv=None),))
     return _world(settings, progress, None), settings.rulebook.trust
 
 
-def _may_be_asked(settings: Settings, host: str) -> None:
+def refuse_unlisted(settings: Settings, host: str) -> None:
+    """Raise UsageError when `host` is no registry that these settings let anybody contact."""
     from bot.core.select import may_ask
 
     if not may_ask(settings.rulebook, host):

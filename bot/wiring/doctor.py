@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from bot.core.left_out import is_left_out
 from bot.model.diagnosis import Aim, Area
+from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.model.vocabulary import Level
 from bot.pipeline.doctor import Part
 from bot.settings import Settings, load
-from bot.wiring import fleets_of
+from bot.wiring import fleets_of, refuse_unlisted, registry_of
 
 if TYPE_CHECKING:
     from bot.ports import Examined
-    from bot.settings import ForgeSettings, StateSettings
+    from bot.settings import ForgeSettings, RegistrySettings, StateSettings
 
 
-def parts_of(config_file: Path, level: Level) -> tuple[Aim, list[Part]]:
-    """Return what runs of a config aim at, and all that they need. Raises ConfigError."""
+HUB_IMAGE = Line("docker.io/library/alpine", "latest")
+"""Stands for the images of Docker Hub where nobody names one; to ask what a tag points to counts as no pull."""
+
+
+def parts_of(config_file: Path, level: Level, images: Sequence[ImageReference]) -> tuple[Aim, list[Part]]:
+    """Return what runs of a config aim at, and all that they need. Raises UsageError."""
     settings = load(config_file, need_forges=True)
+    for image in images:
+        refuse_unlisted(settings, image.host)
     aim = Aim(
         level,
         settings.branch_prefix,
         has_status=settings.has_status and bool(settings.scanners or settings.rulebook.trust),
         has_dashboards=settings.has_dashboards,
     )
-    return aim, list(_parts(settings))
+    return aim, list(_parts(settings, images))
 
 
-def _parts(settings: Settings) -> Iterator[Part]:
+def _parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[Part]:
     from bot.settings.examination import SettingsExamination, TrustExamination
 
     yield Part(Area.CONFIG, settings.source, lambda: [SettingsExamination(settings, os.environ)])
     for forge in settings.forges:
         yield Part(Area.FORGES, _called(forge), partial(fleets_of, settings, forge))
+    yield from _registries(settings, images)
     yield Part(Area.TRUST, "trust", lambda: [TrustExamination(settings)])
     if settings.state is not None:
         yield Part(Area.STATE, "state", partial(_state, settings.state))
@@ -49,6 +59,50 @@ def _called(forge: ForgeSettings) -> str:
     from bot.settings import LocalSettings
 
     return str(forge.folder) if isinstance(forge, LocalSettings) else forge.url
+
+
+# ---- registries --------------------------------------------------------------------------------------------------
+
+
+def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterator[Part]:
+    """Yield each listed registry once, and the images; one whose secret is missing is not asked without it."""
+    from bot.registries.examination import ImageExamination, NoImage
+
+    shut = {each.host: each for each in settings.registries if _lacks_secret(each)}
+    registry = registry_of(
+        replace(settings, registries=tuple(each for each in settings.registries if each.host not in shut))
+    )
+
+    def login(host: str) -> Iterator[Examined]:
+        _demand_secrets(settings, shut.get(host))
+        yield registry.login_examination(host)
+
+    def image(line: Line, *, is_named: bool) -> Iterator[Examined]:
+        _demand_secrets(settings, shut.get(line.host))
+        yield ImageExamination(registry, line, is_named=is_named)
+
+    for host in dict.fromkeys(each.host for each in settings.registries):
+        yield Part(Area.REGISTRIES, host, partial(login, host))
+    for each in images:
+        line = Line(each.repository, each.tag or DEFAULT_TAG)
+        yield Part(Area.REGISTRIES, str(each), partial(image, line, is_named=True))
+    if images:
+        return
+    if is_left_out(settings.rulebook, HUB_IMAGE.repository):
+        yield Part(Area.REGISTRIES, "images", lambda: [NoImage()])
+    else:
+        yield Part(Area.REGISTRIES, str(HUB_IMAGE), partial(image, HUB_IMAGE, is_named=False))
+
+
+def _lacks_secret(registry: RegistrySettings) -> bool:
+    return any(named and not os.environ.get(named) for named in (registry.username_env, registry.password_env))
+
+
+def _demand_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
+    """Raise ConfigError where a secret of a registry is missing."""
+    for named in (registry.username_env, registry.password_env) if registry is not None else ():
+        if named is not None:
+            settings.secret(named, os.environ)
 
 
 # ---- state -------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ def examine(basebump):
     def go(config_file: str, *options: str):
         code, out, err = basebump("doctor", "--config", config_file, "--format", "json", *options)
         checks: dict[str, list] = {}
+        assert err == ""
         for each in json.loads(out)["checks"]:
             row = each["mark"], each["subject"], each["tried"], each["found"]
             checks.setdefault(each["area"], []).append(row)
@@ -84,6 +85,7 @@ def test_secrets_that_are_not_set_are_problems_that_name_their_variables(examine
     monkeypatch.delenv("ACME_TOKEN", raising=False)
     monkeypatch.setenv("ACME_EMPTY", "")
     more = "registries: [{host: registry.acme.test, username_env: ACME_TOKEN, password_env: ACME_EMPTY}]\n"
+    more += "policy: [{match: {image: docker.io/**}, ignore: true}]\n"
     path = Path(local())
     text = path.read_text(encoding="utf-8")
     path.write_text(text[: text.index("registries:")] + more + text[text.index("own:") :], encoding="utf-8")
@@ -92,6 +94,9 @@ def test_secrets_that_are_not_set_are_problems_that_name_their_variables(examine
     token, empty = [found for mark, _, _, found in checks["config"] if mark == "problem"]
     assert "ACME_TOKEN is not set" in token
     assert "ACME_EMPTY" in empty
+    registry, image = checks["registries"]
+    assert (registry[:2], "ACME_TOKEN" in registry[3]) == (("problem", "registry.acme.test"), True)
+    assert (image[0], "none was asked for" in image[3]) == ("cannot-tell", True)
 
 
 def test_a_forge_whose_secret_is_missing_is_a_problem_and_the_other_forges_are_tried(
@@ -141,6 +146,38 @@ def test_a_doctor_writes_nothing_to_a_server(examine, configure, serve, kind):
     examine(configure(stand, more="proposals: {dashboard: true}\nscanners: [{kind: none}]\n"))
     assert stand.server.exchanges
     assert stand.writes == []
+
+
+# ---- registries --------------------------------------------------------------------------------------------------
+
+
+def test_the_mirror_of_docker_hub_is_tried_and_an_image_there_is_asked_for(examine, local, loopback):
+    loopback.move("alpine", "latest", "now")
+    code, checks = examine(local())
+    assert (code, marks(checks["registries"])) == (0, ["ok", "ok"])
+    assert loopback.registry.host in checks["registries"][0][2]
+    assert checks["registries"][1][1] == "docker.io/library/alpine:latest"
+
+
+def test_images_that_are_named_are_asked_for_in_its_place(examine, local, loopback):
+    loopback.move("nginx", "1", "now")
+    code, checks = examine(local(), "--image", "nginx:1", "--image", "redis")
+    assert code == 1
+    asked = [(mark, subject) for mark, subject, *_ in checks["registries"]][1:]
+    assert asked == [("ok", "docker.io/library/nginx:1"), ("problem", "docker.io/library/redis:latest")]
+
+
+def test_no_image_is_asked_for_where_those_of_docker_hub_are_ones_own(examine, local):
+    path = Path(local())
+    path.write_text(path.read_text(encoding="utf-8").replace("own: []", 'own: ["docker.io/library/*"]'))
+    _, checks = examine(str(path))
+    assert checks["registries"][-1][:2] == ("cannot-tell", "images")
+
+
+def test_an_image_of_a_registry_that_nobody_listed_is_wrong_usage(basebump, local):
+    code, _, err = basebump("doctor", "--config", local(), "--image", "registry.acme.test/web:1")
+    assert (code, "list it under `registries:`" in err) == (2, True)
+    assert basebump("doctor", "--config", local(), "--image", "No Image")[0] == 2
 
 
 # ---- state -------------------------------------------------------------------------------------------------------

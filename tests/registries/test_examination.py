@@ -1,0 +1,141 @@
+"""What can be known of a registry before a run: its login, from every way in which one can be wrong."""
+
+from __future__ import annotations
+
+import pytest
+from support.azure_scene import by_secret, entry
+from support.azure_scene import client as azure_client
+from support.challenges import IMAGE, client
+from support.listener import Listener, Reply
+from support.registry import DockerRegistry
+from support.tokens import TokenServer
+
+from bot.model.diagnosis import Aim, Mark
+from bot.model.errors import RegistryError
+from bot.model.reference import Line
+from bot.model.vocabulary import Level
+from bot.registries.access import RegistryEntry
+from bot.registries.examination import ImageExamination
+
+real = pytest.mark.real("docker-registry")
+AIM = Aim(Level.REPORT, "basebump/")
+
+
+def login(listed: RegistryEntry, oci=None):
+    (check,) = (oci or client(listed)).login_examination(listed.host).examine(AIM)
+    return check
+
+
+@pytest.fixture(params=["password", "token"])
+def guarded(request, tmp_path):
+    """Start a registry that lets one user in, by a password or by tokens; return how it is listed."""
+    if request.param == "password":
+        with DockerRegistry(htpasswd={"user": "right"}) as registry:
+            yield lambda **more: RegistryEntry(registry.host, insecure=True, **more)
+        return
+    with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
+        realms = (tokens.host,)
+        yield lambda **more: RegistryEntry(registry.host, insecure=True, trusted_realms=realms, **more)
+
+
+@real
+def test_the_right_password_is_well(guarded):
+    check = login(guarded(username="user", password="right"))
+    assert (check.mark, check.found) == (Mark.OK, "it lets user in")
+    assert check.tried == "log in, by plain http"
+
+
+@real
+def test_a_wrong_password_is_a_problem_and_never_shown(guarded):
+    check = login(guarded(username="user", password="wr0ng"))
+    assert (check.mark, "check it, or its rights" in check.found) == (Mark.PROBLEM, True)
+    assert "wr0ng" not in check.found
+
+
+@real
+def test_who_has_no_password_for_a_registry_that_wants_one_is_told_so(tmp_path):
+    with DockerRegistry(htpasswd={"user": "right"}) as registry:
+        check = login(RegistryEntry(registry.host, insecure=True))
+    assert (check.mark, "needs a credential" in check.found) == (Mark.UNKNOWN, True)
+
+
+@real
+def test_a_token_server_that_is_not_trusted_with_the_password_is_named(tmp_path):
+    with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
+        check = login(RegistryEntry(registry.host, insecure=True, username="user", password="right"))
+    assert check.mark is Mark.PROBLEM
+    assert all("authorization" not in each.headers for each in tokens.received)
+
+
+@real
+def test_a_token_for_a_login_is_for_no_repository(tmp_path):
+    with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
+        listed = RegistryEntry(
+            registry.host, insecure=True, trusted_realms=(tokens.host,), username="user", password="right"
+        )
+        assert login(listed).mark is Mark.OK
+        assert "scope" not in tokens.received[-1].path
+
+
+def test_a_registry_that_asks_nobody_who_he_is_says_nothing_of_the_password():
+    with Listener(lambda received: Reply(200, b"{}")) as registry:
+        check = login(RegistryEntry(registry.host, insecure=True, username="user", password="any"))
+    assert (check.mark, check.found) == (Mark.OK, "it answers, and asks for no login")
+    assert registry.asked == ["GET /v2/"]
+
+
+def test_a_mirror_is_asked_in_its_registrys_place():
+    with Listener(lambda received: Reply(200, b"{}")) as mirror:
+        check = login(RegistryEntry("docker.io", mirror=f"{mirror.host}/hub", insecure=True))
+    assert (check.subject, check.tried) == ("docker.io", f"log in at its mirror {mirror.host}, by plain http")
+    assert mirror.asked == ["GET /v2/"]
+
+
+@pytest.mark.parametrize("status", [500, 429])
+def test_a_registry_that_fails_is_a_problem(status):
+    with Listener(lambda received: Reply(status)) as registry:
+        assert login(RegistryEntry(registry.host, insecure=True)).mark is Mark.PROBLEM
+
+
+def test_a_registry_that_is_not_there_is_a_problem():
+    with Listener(lambda received: Reply(200)) as registry:
+        host = registry.host
+    assert login(RegistryEntry(host, insecure=True)).mark is Mark.PROBLEM
+
+
+def test_https_where_only_http_is_spoken_is_a_problem():
+    with Listener(lambda received: Reply(200)) as registry:
+        assert login(RegistryEntry(registry.host)).mark is Mark.PROBLEM
+
+
+def test_the_word_of_entra_is_exchanged_and_no_token_is_asked_for(acr, entra):
+    listed = entry(acr)
+    check = login(listed, azure_client(listed, environment=by_secret(entra)))
+    assert (check.mark, "Microsoft Entra" in check.found) == (Mark.OK, True)
+    assert acr.asked == ["POST /oauth2/exchange"]
+
+
+def test_a_registry_that_entra_does_not_open_is_a_problem(acr, entra):
+    acr.identities = {}
+    listed = entry(acr)
+    with pytest.raises(RegistryError):
+        login(listed, azure_client(listed, environment=by_secret(entra)))
+
+
+def _image(registry, tag, *, is_named):
+    oci = client(RegistryEntry(registry.host, insecure=True))
+    (check,) = ImageExamination(oci, Line(f"{registry.host}/a/b", tag), is_named=is_named).examine(AIM)
+    return check
+
+
+@real
+def test_an_image_is_asked_for_by_one_head():
+    with DockerRegistry() as registry:
+        registry.push(IMAGE, "a/b", "1")
+        registry.forget()
+        check = _image(registry, "1", is_named=True)
+        assert (check.mark, IMAGE.digest in check.found) == (Mark.OK, True)
+        assert [each.method for each in registry.requests()] == ["HEAD"]
+        missing = _image(registry, "2", is_named=True)
+        assert (missing.subject, missing.mark) == (f"{registry.host}/a/b:2", Mark.PROBLEM)
+        assert _image(registry, "2", is_named=False).mark is Mark.UNKNOWN
