@@ -152,7 +152,7 @@ class RulesReader(Protocol):
         ...
 
 
-class Fleet(Protocol):
+class Fleet(Examined, Protocol):
     """The repositories that one configured forge offers."""
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
@@ -344,7 +344,7 @@ class Builder(Protocol):
         ...
 
 
-class Scanner(Protocol):
+class Scanner(Examined, Protocol):
     """Finds the known vulnerabilities of one image; what goes wrong is a NotScanned, never an exception."""
 
     def identity(self) -> ScannerIdentity | None:
@@ -361,7 +361,7 @@ class Scanner(Protocol):
     def scan(self, subject: Subject) -> ScanOutcome: ...
 
 
-class Advisories(Protocol):
+class Advisories(Examined, Protocol):
     """What others publish of vulnerabilities; what goes wrong is a value, never an exception."""
 
     def about(self, ids: Collection[str]) -> Listed:

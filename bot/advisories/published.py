@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from bot.advisories.documents import VexDocuments
 from bot.advisories.lists import PublicLists
 from bot.model.advisory import Listed, Listing
+from bot.model.diagnosis import Aim, Check, ok, problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import Subject
 from bot.model.reference import Digest
@@ -25,6 +26,22 @@ class PublishedAdvisories:
 
     def __init__(self, lists: PublicLists, documents: VexDocuments, names: Names) -> None:
         self._lists, self._documents, self._names = lists, documents, names
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
+        """Read the lists and the documents."""
+        listed = self._lists.about(())
+        for listing, day in ((Listing.KEV, listed.asked.exploited), (Listing.EPSS, listed.asked.scores)):
+            if day is not None:
+                yield ok(listing.value, "read the list", f"it is of {day:%Y-%m-%d}")
+            elif listing in listed.troubles:
+                yield problem(listing.value, "read the list", listed.troubles[listing])
+        vex = self._documents.statements()
+        for key, trouble in vex.troubles:
+            yield problem(key, "read its documents", trouble)
+        if vex.statements:
+            count = len(vex.statements)
+            statements = "1 statement of accepted authors is" if count == 1 else f"{count} of accepted authors are"
+            yield ok(Listing.VEX.value, "read its documents", f"{statements} read")
 
     def statements(self) -> Vex:
         """Return what accepted authors say of images."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Final
 
+from bot.model.diagnosis import Aim, Check, ok, problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.reference import Digest
@@ -39,6 +40,7 @@ NAMING_IT: Final = ("additionalData.artifactDetails.digest", "resourceDetails", 
 """Where rows of either model name the image; the key inside is spelt now one way, now another."""
 MAX_FINDINGS: Final = 20_000
 """Of one image; an old Debian with a desktop has some five thousand."""
+NO_IMAGE: Final = Digest("sha256:" + "0" * 64)
 UNNAMED: Final = "not named"
 """What is said of an operating system where no row names it."""
 SCANNED_AGAIN: Final = timedelta(days=30)
@@ -74,6 +76,17 @@ class DefenderScanner:
         self._lock = Lock()
         self._known: dict[Subject, Digest | NotScanned] = {}
         self._outcomes: dict[Digest, ScanOutcome] = {}
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+        """Ask for an image that there is not, which takes the same rights as any other."""
+        tried = "ask for an image"
+        try:
+            for model, query in questions([NO_IMAGE]):
+                list(self._graph.rows(query, PAGES[model]))
+        except ResourceGraphError as error:
+            yield problem(NAME, tried, str(error))
+        else:
+            yield ok(NAME, tried, f"{self._graph.manager} answers; it shows no more than the identity may read")
 
     def identity(self) -> None:
         """Return nobody: it depends on the rows of an image whether they are comparable with others."""

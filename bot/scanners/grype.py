@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from bot.core.platforms import is_same_platform
+from bot.model.diagnosis import Aim, Check
 from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.reference import Digest
+from bot.scanners._examination import readiness
 from bot.scanners._json import UnreadableReportError, document, moment, text
 from bot.scanners._program import Once, Program, Pull, complaint, failed, not_run, said
 from bot.scanners._reports import Said
@@ -73,6 +75,10 @@ class GrypeScanner:
         self._ready: Once[None, ScannerIdentity | NotScanned] = Once()
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
         self._releases: Once[str, bool] = Once()
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+        """Look for Grype and its database, which is downloaded now where there is a newer one."""
+        yield readiness("grype", self._ready.get(None, self._prepare))
 
     def identity(self) -> ScannerIdentity | None:
         """Return Grype with the database that this run has, which is downloaded now where there is a newer one."""

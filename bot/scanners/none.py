@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from bot.model.diagnosis import Aim, Check, ok, problem
 from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
+from bot.scanners._examination import TRIED
 
 
 class NoScanner:
     """Nobody asked for a scan, or `auto` found nothing to scan with."""
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level go without
+        """Say that there is nobody."""
+        yield ok("nobody", TRIED, f"{Unscanned.NO_SCANNER.sentence}, which proposals say")
 
     def identity(self) -> None:
         """Return nobody."""
@@ -28,6 +34,10 @@ class MissingScanner:
 
     program: str
 
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+        """Say that it is missing."""
+        yield problem(self.program, TRIED, self._how)
+
     def identity(self) -> None:
         """Return nobody."""
 
@@ -36,5 +46,8 @@ class MissingScanner:
 
     def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
-        how = f"{self.program} is not on this machine: install it, or say `kind: auto` to go without"
-        return NotScanned(Unscanned.SCANNER_MISSING, how)
+        return NotScanned(Unscanned.SCANNER_MISSING, self._how)
+
+    @property
+    def _how(self) -> str:
+        return f"{self.program} is not on this machine: install it, or say `kind: auto` to go without"

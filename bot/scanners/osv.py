@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from bot.core.canonical import merged
+from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.hosts import PUBLIC_HOSTS
@@ -28,6 +29,8 @@ COMMON_SOURCES: Final = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
 """One of which every distribution has, with vulnerabilities that somebody listed."""
 FIRST_VERSION: Final = "0"
 """Older than every fix, so that a release which is known has vulnerabilities in it."""
+A_PACKAGE: Final = Sought("Debian:12", "openssl", FIRST_VERSION)
+"""To see whether the API answers at all: nothing of anybody's is in it."""
 
 
 class Inventories(Protocol):
@@ -67,6 +70,18 @@ class OsvScanner:
         self._scanner = ScannerIdentity(NAME, target.host, None, f"{now().isoformat()}")
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
         self._releases: Once[str, bool] = Once()
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+        """Ask the API for a package that everybody has."""
+        tried = "ask for a package"
+        try:
+            self._api.vulnerabilities([A_PACKAGE])
+        except OsvError as error:
+            what = f"{error}; see that `url` is that of an OSV API"
+            no = cannot_tell if self._may_be_missing and isinstance(error, OsvUnreachableError) else problem
+            yield no(NAME, tried, what)
+        else:
+            yield ok(NAME, tried, f"{self._scanner.version} answers")
 
     def identity(self) -> ScannerIdentity:
         """Return the API, asked in this run."""

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Final
 
 from bot.core.platforms import is_same_platform
+from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.reference import Digest
@@ -23,6 +24,7 @@ MAX_FILES: Final = 10_000
 """Of one folder with those inside it; a report for each image of a large fleet, for some days."""
 MAX_REPORT: Final = 64 * 1024 * 1024
 """Bytes; the report of a full desktop image, all packages listed, takes ten megabytes."""
+NO_REPORT_BUT: Final = "no report is about it, but "
 SUFFIXES: Final = frozenset({".json", ".sarif"})
 
 Names = Callable[[Subject], frozenset[Digest]]
@@ -67,6 +69,18 @@ class ReportScanner:
         self._platform, self._max_age, self._one_run = platform, max_age, one_run
         self._lock = Lock()
         self._found: tuple[tuple[_Found, ...], NotScanned | None] | None = None
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
+        """Read all reports, as a run does with the first image."""
+        subject, tried = str(self._path), "read its reports"
+        found, trouble = self._read()
+        if trouble is not None:
+            yield problem(subject, tried, trouble.detail.removeprefix(NO_REPORT_BUT))
+        if found:
+            newest = max(each.at for each in found)
+            yield ok(subject, tried, f"there are {len(found)}, the newest of {newest:%Y-%m-%d %H:%M} UTC")
+        elif trouble is None:
+            yield cannot_tell(subject, tried, "there is none; see that somebody writes them there before a run")
 
     def identity(self) -> None:
         """Return nobody: each report says itself who made it."""
@@ -139,7 +153,7 @@ class ReportScanner:
         except OSError as error:
             troubles.append(f"{error.filename or self._path} could not be read: {error.strerror}")
         more = f" (and {len(troubles) - 1} more like it)" if len(troubles) > 1 else ""
-        trouble = NotScanned(Unscanned.FAILED, f"no report is about it, but {troubles[0]}{more}") if troubles else None
+        trouble = NotScanned(Unscanned.FAILED, f"{NO_REPORT_BUT}{troubles[0]}{more}") if troubles else None
         return tuple(found), trouble
 
     def _files(self, troubles: list[str]) -> Iterator[Path]:

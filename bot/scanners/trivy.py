@@ -10,18 +10,20 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from bot.model.diagnosis import Aim, Check
 from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
 from bot.model.reference import Digest
 from bot.scanners._boltbuckets import BrokenDatabaseError, bucket_names
+from bot.scanners._examination import readiness
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._program import Once, Program, Pull, failed, not_run
 from bot.scanners._trivyreleases import bucket_of
@@ -89,6 +91,11 @@ class TrivyScanner:
         self._now, self._timeout = now, timeout
         self._ready: Once[None, _Ready | NotScanned] = Once()
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+        """Look for Trivy and its database, which is downloaded now where it is not fresh."""
+        ready = self._ready.get(None, self._prepare)
+        yield readiness("trivy", ready if isinstance(ready, NotScanned) else ready.scanner)
 
     def identity(self) -> ScannerIdentity | None:
         """Return Trivy with the database that this run has, which is downloaded now where it is not fresh."""

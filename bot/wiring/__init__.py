@@ -14,14 +14,11 @@ from bot.model.errors import UsageError
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
+from bot.ports import Advisories, Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
 from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
-    from bot.advisories.published import PublishedAdvisories
-    from bot.forges.github import AppKey, GitHubFleet
-    from bot.forges.gitlab import GitLabFleet
-    from bot.forges.local import LocalFleet
+    from bot.forges.github import AppKey
     from bot.forges.selection import Selection
     from bot.model.rules import Rule
     from bot.model.scope import Scope
@@ -139,7 +136,7 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     )
 
 
-def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> PublishedAdvisories | None:
+def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> Advisories | None:
     """Return who knows more of vulnerabilities than scanners do; None where the config names nobody."""
     from bot.settings import EnrichmentSettings
 
@@ -299,7 +296,7 @@ def _remembered(settings: Settings) -> tuple[Memory, Ends]:
 # ---- forges ------------------------------------------------------------------------------------------------------
 
 
-def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[GitHubFleet | GitLabFleet | LocalFleet]:
+def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
     """Yield what is named on a forge and what is selected there. Raises ConfigError where its secret is not set."""
     from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
@@ -316,7 +313,7 @@ def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[GitHubFleet 
             assert_never(forge)
 
 
-def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[GitHubFleet]:
+def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
     from bot.forges.github import GitHubFleet
 
     credential = _github_credential(settings, forge)
@@ -332,7 +329,7 @@ def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[GitHub
         )
 
 
-def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[GitLabFleet]:
+def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
     from bot.forges.gitlab import GitLabFleet, JobToken
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 

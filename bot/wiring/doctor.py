@@ -14,12 +14,12 @@ from bot.model.diagnosis import Aim, Area
 from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.model.vocabulary import Level
 from bot.pipeline.doctor import Part
-from bot.settings import Settings, load
-from bot.wiring import fleets_of, refuse_unlisted, registry_of
+from bot.settings import EnrichmentSettings, Settings, load
+from bot.wiring import advisories_of, fleets_of, refuse_unlisted, registry_of
 
 if TYPE_CHECKING:
     from bot.ports import Examined
-    from bot.settings import ForgeSettings, RegistrySettings, StateSettings
+    from bot.settings import ForgeSettings, RegistrySettings, ScannerSettings, StateSettings
 
 
 HUB_IMAGE = Line("docker.io/library/alpine", "latest")
@@ -47,7 +47,10 @@ def _parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[Par
     for forge in settings.forges:
         yield Part(Area.FORGES, _called(forge), partial(fleets_of, settings, forge))
     yield from _registries(settings, images)
+    yield from _scanners(settings)
     yield Part(Area.TRUST, "trust", lambda: [TrustExamination(settings)])
+    if settings.enrichment != EnrichmentSettings():
+        yield Part(Area.ENRICHMENT, "enrichment", partial(_advisories, settings))
     if settings.state is not None:
         yield Part(Area.STATE, "state", partial(_state, settings.state))
 
@@ -69,9 +72,7 @@ def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterato
     from bot.registries.examination import ImageExamination, NoImage
 
     shut = {each.host: each for each in settings.registries if _lacks_secret(each)}
-    registry = registry_of(
-        replace(settings, registries=tuple(each for each in settings.registries if each.host not in shut))
-    )
+    registry = registry_of(_open(settings))
 
     def login(host: str) -> Iterator[Examined]:
         _demand_secrets(settings, shut.get(host))
@@ -94,6 +95,11 @@ def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterato
         yield Part(Area.REGISTRIES, str(HUB_IMAGE), partial(image, HUB_IMAGE, is_named=False))
 
 
+def _open(settings: Settings) -> Settings:
+    """Return the same without the registries whose secrets are missing."""
+    return replace(settings, registries=tuple(each for each in settings.registries if not _lacks_secret(each)))
+
+
 def _lacks_secret(registry: RegistrySettings) -> bool:
     return any(named and not os.environ.get(named) for named in (registry.username_env, registry.password_env))
 
@@ -103,6 +109,28 @@ def _demand_secrets(settings: Settings, registry: RegistrySettings | None) -> No
     for named in (registry.username_env, registry.password_env) if registry is not None else ():
         if named is not None:
             settings.secret(named, os.environ)
+
+
+# ---- scanners and lists ------------------------------------------------------------------------------------------
+
+
+def _scanners(settings: Settings) -> Iterator[Part]:
+    from bot.settings import NobodySettings
+
+    for index, chosen in enumerate(settings.scanners or (NobodySettings(),)):
+        yield Part(Area.SCANNERS, f"scanners[{index}]", partial(_scanner, settings, chosen))
+
+
+def _scanner(settings: Settings, chosen: ScannerSettings) -> Iterator[Examined]:
+    from bot.wiring.scanners import cache_folder, scanner_for
+
+    yield scanner_for(chosen, settings, registry_of(_open(settings)), cache_folder())
+
+
+def _advisories(settings: Settings) -> Iterator[Examined]:
+    advisories = advisories_of(settings.enrichment, registry_of(_open(settings)))
+    if advisories is not None:
+        yield advisories
 
 
 # ---- state -------------------------------------------------------------------------------------------------------

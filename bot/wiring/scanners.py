@@ -40,13 +40,14 @@ def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) ->
     """Return who scans which image: the first that the config has for it; without one, nothing is scanned."""
     from bot.scanners.choice import Choice, Entry
 
-    cache = cache or _cache_folder()
+    cache = cache or cache_folder()
     return Choice(
-        [Entry(each.images, _scanner(each, settings, registry, cache), each.private) for each in settings.scanners]
+        [Entry(each.images, scanner_for(each, settings, registry, cache), each.private) for each in settings.scanners]
     )
 
 
-def _scanner(chosen: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
+def scanner_for(chosen: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
+    """Return the scanner that one entry of the config names. Raises ConfigError where its secret is not set."""
     from bot.scanners.none import MissingScanner, NoScanner
     from bot.settings import (
         AutoSettings,
@@ -210,7 +211,7 @@ def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
     )
 
 
-def _cache_folder() -> Path:
+def cache_folder() -> Path:
     """Return where databases of scanners outlive a run (https://specifications.freedesktop.org/basedir-spec/)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump"
 

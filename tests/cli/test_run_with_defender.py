@@ -83,6 +83,18 @@ def test_who_may_not_read_fails_and_says_which_role_is_missing(run, graph):
     assert SECRET not in out
 
 
+def test_doctor_asks_it_for_an_image_that_there_is_not_and_says_which_role_is_missing(
+    basebump, config, tmp_path, graph
+):
+    Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
+    path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: [{{kind: defender}}]\n")
+    code, out, _ = basebump("doctor", "--config", path)
+    assert (code, "ok           Microsoft Defender: ask for an image: management.azure.com answers" in out) == (0, True)
+    graph.readers = frozenset()
+    code, out, _ = basebump("doctor", "--config", path)
+    assert (code, "give the identity the role Security Reader" in out, SECRET in out) == (1, True, False)
+
+
 def test_without_a_login_it_is_a_failure_that_says_what_to_set(run, graph, monkeypatch):
     monkeypatch.delenv("AZURE_CLIENT_ID")
     code, out, _ = run()

@@ -1,0 +1,69 @@
+"""Trying one part after the other: what breaks is a problem of its own, and nothing is said twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.cli.terminal import NoProgress
+from bot.model.diagnosis import Aim, Area, Mark, cannot_tell, ok, problem
+from bot.model.errors import ConfigError, ConfigProblem, ForgeError
+from bot.model.vocabulary import Level
+from bot.pipeline.doctor import Part, diagnose
+
+AIM = Aim(Level.PUSH, "basebump/")
+WELL, WRONG = ok("web", "read", "it is there"), problem("web", "write", "it is not; do this")
+
+
+class Told:
+    """Yields what it is told, and then breaks where it is told to."""
+
+    def __init__(self, *checks, error=None):
+        self.checks, self.error = checks, error
+
+    def examine(self, aim):
+        assert aim is AIM
+        yield from self.checks
+        if self.error is not None:
+            raise self.error
+
+
+def part(*examined, area=Area.FORGES):
+    return Part(area, "a forge", lambda: examined)
+
+
+def test_every_part_is_tried_in_its_order():
+    found = diagnose([part(Told(WELL), area=Area.CONFIG), part(Told(WRONG), Told(WELL))], AIM, NoProgress())
+    assert found.checks == ((Area.CONFIG, WELL), (Area.FORGES, WRONG), (Area.FORGES, WELL))
+    assert found.level is Level.PUSH
+
+
+def test_what_two_of_one_part_say_is_said_once():
+    found = diagnose([part(Told(WELL)), part(Told(WRONG, WELL), Told(WELL, WRONG))], AIM, NoProgress())
+    assert [check for _, check in found.checks] == [WELL, WRONG, WELL]
+
+
+def test_a_part_that_breaks_is_a_problem_behind_what_it_said_and_the_rest_is_tried():
+    parts = [part(Told(WELL, error=ForgeError("it is down; try again"))), part(Told(WELL))]
+    found = diagnose(parts, AIM, NoProgress())
+    first, broken, last = [check for _, check in found.checks]
+    assert (first, last) == (WELL, WELL)
+    assert (broken.subject, broken.mark, broken.found) == ("a forge", Mark.PROBLEM, "it is down; try again")
+
+
+def test_a_part_that_cannot_be_made_is_a_problem_on_one_line():
+    def unmade():
+        raise ConfigError("basebump.yaml", (ConfigProblem("a.b", "no"), ConfigProblem("c", "neither")))
+
+    (check,) = [check for _, check in diagnose([Part(Area.STATE, "state", unmade)], AIM, NoProgress()).checks]
+    assert (check.mark, check.found) == (Mark.PROBLEM, "a.b: no; c: neither")
+
+
+def test_a_bug_is_no_problem_of_the_operators():
+    with pytest.raises(ZeroDivisionError):
+        diagnose([part(Told(error=ZeroDivisionError()))], AIM, NoProgress())
+
+
+def test_only_problems_are_in_the_way():
+    unknown = cannot_tell("web", "write", "nobody says")
+    assert diagnose([part(Told(WELL, unknown))], AIM, NoProgress()).is_well
+    assert not diagnose([part(Told(WELL, unknown, WRONG))], AIM, NoProgress()).is_well

@@ -1,0 +1,53 @@
+"""What `doctor` prints, whatever servers say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bot.model.diagnosis import Area, Diagnosis, cannot_tell, ok, problem
+from bot.model.vocabulary import Level
+from bot.reports.diagnosis import diagnosis_document, diagnosis_text
+
+WELL = ok("web", "read files", "it is answered")
+WRONG = problem("web", "push branches", "the token may not; give it the right")
+UNKNOWN = cannot_tell("web", "open requests", "nobody says")
+
+
+def diagnosis(*checks, area=Area.FORGES):
+    return Diagnosis(Level.PROPOSE, tuple((area, check) for check in checks))
+
+
+def test_each_check_has_a_line_below_its_area():
+    assert diagnosis_text(diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
+        "forges",
+        "  ok           web: read files: it is answered",
+        "  problem      web: push branches: the token may not; give it the right",
+        "  cannot tell  web: open requests: nobody says",
+        "",
+        "1 of 3 checks for runs at the level propose found a problem; 1 could not tell without writing.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        ([WELL], "No problem in 1 check for runs at the level propose."),
+        ([WELL, UNKNOWN], "No problem in 2 checks for runs at the level propose; 1 could not tell without writing."),
+        ([WRONG, WRONG], "2 of 2 checks for runs at the level propose found problems."),
+    ],
+)
+def test_the_last_line_counts(checks, said):
+    assert diagnosis_text(diagnosis(*checks)).splitlines()[-1] == said
+
+
+def test_what_a_server_says_stays_on_its_line_and_commands_nothing():
+    evil = problem("\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000)
+    text = diagnosis_text(diagnosis(evil))
+    assert len(text.splitlines()) == 4
+    assert "\x1b" not in text
+    assert "##vso[" not in text
+    assert len(text) < 1500
+    assert json.loads(diagnosis_document(diagnosis(evil)))["checks"][0]["subject"] == evil.subject
+    assert "\x1b" not in diagnosis_document(diagnosis(evil))
