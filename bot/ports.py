@@ -11,9 +11,9 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
 
     from bot.model.advisory import Listed
     from bot.model.artifact import Artifact, Blob, Referrer
-    from bot.model.diagnosis import Aim, Check
     from bot.model.contents import ImageContents
     from bot.model.dashboard import Board
+    from bot.model.diagnosis import Aim, Check
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
     from bot.model.extras import Extras

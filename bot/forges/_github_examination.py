@@ -46,6 +46,8 @@ class GitHubExamination:
     url: str
     app: AppTokens | None = field(repr=False)
     has_token: bool
+    dispatches: bool
+    """Whether workflows are to be started."""
 
     def who(self) -> tuple[Credential, Check]:
         """Return whose the token is and of which kind. Raises RefusedError where it is none, or nobody can be asked.
@@ -95,7 +97,7 @@ class GitHubExamination:
             what = "the repository is archived; unarchive it, or remove it from the config"
             yield problem(remote.name, "write to it", what)
             return
-        for need in writes_of(aim):
+        for need in writes_of(aim, dispatches=self.dispatches):
             yield _writes(credential, remote.name, need, is_public=is_public, may_push=may_push)
         yield _workflows(credential, remote.name)
         if aim.level is Level.PROPOSE and isinstance(credential, Lent):

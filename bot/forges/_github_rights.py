@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bot.forges._github_app import AppTokens
 from bot.forges._github_errors import (
+    ACTIONS_WRITE,
     CONTENTS_READ,
     CONTENTS_WRITE,
     ISSUES_WRITE,
@@ -44,8 +45,10 @@ RUNGS: Mapping[Level, tuple[Need, ...]] = {
 STATUS = Need("set the status of commits", STATUSES_WRITE, ", or say `proposals: {status: false}`")
 DASHBOARD = Need("write the dashboard", ISSUES_WRITE, ", or say `proposals: {dashboard: false}`")
 
+DISPATCH = Need("start workflows", ACTIONS_WRITE, ", or leave `dispatch` out")
 
-def writes_of(aim: Aim) -> Iterator[Need]:
+
+def writes_of(aim: Aim, *, dispatches: bool) -> Iterator[Need]:
     """Yield what a run writes; what it reads is tried by reading."""
     for level in (Level.PUSH, Level.PROPOSE):
         if level <= aim.level:
@@ -55,6 +58,8 @@ def writes_of(aim: Aim) -> Iterator[Need]:
             yield STATUS
         if aim.has_dashboards:
             yield DASHBOARD
+        if dispatches:
+            yield DISPATCH
 
 
 @dataclass(frozen=True, slots=True)

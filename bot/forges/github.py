@@ -96,7 +96,7 @@ class GitHubFleet:
 
     def examine(self, aim: Aim) -> Iterator[Check]:
         """Ask whose the token is, look for what the config selects, and try what may be done there."""
-        examination = GitHubExamination(self._connection, self._url, self._app, self._has_token)
+        examination = GitHubExamination(self._connection, self._url, self._app, self._has_token, bool(self._dispatch))
         credential, check = examination.who()
         yield check
         found: list[GitRepository] = []

@@ -15,11 +15,13 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from bot.model.diagnosis import Aim, Check
 from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
 from bot.model.reference import Digest
 from bot.net import HostTrust, HttpClient, HttpError, Url
+from bot.scanners._examination import readiness
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._program import Once, Program, Pull, failed, not_run
 from bot.scanners._trivyreport import OperatingSystem, parse_report
@@ -75,6 +77,10 @@ class TrivyServerScanner:
         self._ready: Once[None, ScannerIdentity | NotScanned] = Once()
         self._lacking: Once[OperatingSystem, str] = Once()
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+        """Ask the server which database it has; whether it takes the token is seen by a scan alone."""
+        yield readiness(f"trivy server {self._host}", self._ready.get(None, self._look))
 
     def identity(self) -> ScannerIdentity | None:
         """Return the server with the database that it has in this run."""

@@ -96,6 +96,17 @@ def test_an_app_that_may_only_read_one_thing_has_that_problem_and_no_other(app, 
     assert f"`{permission.replace('_', ' ')}: write`" in found[tried].found
 
 
+def test_workflows_that_are_to_be_started_take_a_right_of_their_own(app):
+    words = {"selected": [app.name], "dispatch": ["ci.yml"], "pause": no_pause}
+    fleet = GitHubFleet(app.server.url, AppKey(app.app.id, private_key()), **words)
+    app.installation.permissions = PERMISSIONS | {"actions": "read"}
+    assert marks(app, aim(), fleet)["start workflows"] is Mark.PROBLEM
+    app.installation.permissions = PERMISSIONS | {"actions": "write"}
+    fleet = GitHubFleet(app.server.url, AppKey(app.app.id, private_key()), **words)
+    assert marks(app, aim(), fleet)["start workflows"] is Mark.OK
+    assert "start workflows" not in marks(app, aim(Level.PUSH), fleet)
+
+
 def test_a_problem_that_a_lower_rung_does_not_have_is_none_there(app):
     app.installation.permissions = PERMISSIONS | {"pull_requests": "read"}
     assert Mark.PROBLEM in marks(app, aim(Level.PROPOSE)).values()
