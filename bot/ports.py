@@ -331,7 +331,7 @@ class Artifacts(Protocol):
         ...
 
 
-class Builder(Protocol):
+class Builder(Examined, Protocol):
     """A registry that builds images itself, again whenever a base image is updated."""
 
     @property

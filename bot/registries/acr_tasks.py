@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from bot.model.diagnosis import Aim, Check, ok
 from bot.model.errors import RegistryError
 from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, Step
 from bot.model.vocabulary import Reason
@@ -51,6 +52,11 @@ class AcrTasks:
     environment: Mapping[str, str] = field(repr=False)
     """Who we are to Entra; proxy and CA file."""
     sleep: Callable[[float], None] = time.sleep
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask for them
+        """Ask for the tasks. Raises RegistryError."""
+        count = len(self.tasks())
+        yield ok(self.registry, "list its tasks", f"there {'is 1' if count == 1 else f'are {count}'}")
 
     def tasks(self) -> tuple[BuildTask, ...]:
         """Return the tasks that may run when a base image is updated: neither they nor their trigger is disabled.

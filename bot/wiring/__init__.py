@@ -93,7 +93,7 @@ def fleet_world(config_file: Path, level: Level, scope: Scope, progress: Progres
     )
     return Wired(
         fleets=tuple(fleet for forge in settings.forges for fleet in fleets_of(settings, forge)),
-        world=replace(world, builders=tuple(_builders(settings)), read_rules=_reader_of_rules(settings)),
+        world=replace(world, builders=tuple(builders_of(settings)), read_rules=_reader_of_rules(settings)),
         orders=orders,
     )
 
@@ -247,7 +247,8 @@ def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
     )
 
 
-def _builders(settings: Settings) -> Iterator[Builder]:
+def builders_of(settings: Settings) -> Iterator[Builder]:
+    """Yield the registries that build images themselves."""
     for registry in settings.registries:
         if registry.tasks is not None:
             from bot.registries.acr_tasks import AcrTasks

@@ -15,7 +15,7 @@ from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.model.vocabulary import Level
 from bot.pipeline.doctor import Part
 from bot.settings import EnrichmentSettings, Settings, load
-from bot.wiring import advisories_of, fleets_of, refuse_unlisted, registry_of
+from bot.wiring import advisories_of, builders_of, fleets_of, refuse_unlisted, registry_of
 
 if TYPE_CHECKING:
     from bot.ports import Examined
@@ -84,6 +84,8 @@ def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterato
 
     for host in dict.fromkeys(each.host for each in settings.registries):
         yield Part(Area.REGISTRIES, host, partial(login, host))
+    for builder in builders_of(settings):
+        yield Part(Area.REGISTRIES, builder.registry, partial(_just, builder))
     for each in images:
         line = Line(each.repository, each.tag or DEFAULT_TAG)
         yield Part(Area.REGISTRIES, str(each), partial(image, line, is_named=True))
@@ -93,6 +95,10 @@ def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterato
         yield Part(Area.REGISTRIES, "images", lambda: [NoImage()])
     else:
         yield Part(Area.REGISTRIES, str(HUB_IMAGE), partial(image, HUB_IMAGE, is_named=False))
+
+
+def _just(examined: Examined) -> list[Examined]:
+    return [examined]
 
 
 def _open(settings: Settings) -> Settings:

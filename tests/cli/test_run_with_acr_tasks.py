@@ -91,6 +91,16 @@ def test_what_no_task_builds_is_pinned(basebump, config_file, arm):
     assert len(arm.received) == 1
 
 
+def test_doctor_lists_the_tasks_or_says_what_is_in_the_way(basebump, config_file, arm, context, monkeypatch):
+    arm.tasks.append(task(docker(context)))
+    _, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
+    assert "  ok           contoso.azurecr.io: list its tasks: there is 1\n" in out
+    monkeypatch.delenv("AZURE_CLIENT_ID")
+    code, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
+    assert (code, "list its tasks" in out, "AZURE_CLIENT_ID or AZURE_TENANT_ID is not" in out) == (1, False, True)
+    assert SECRET not in out
+
+
 def test_what_a_task_builds_is_not_pinned_and_what_is_moves_on(basebump, config_file, arm, context):
     arm.tasks.extend([task(docker(context)), task(docker(f"{context}#main:app"), "build-app")])
     document, repository = run(basebump, config_file)
