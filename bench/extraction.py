@@ -13,9 +13,10 @@ from bot.cli.app import collect_rarely
 from bot.formats import all_formats
 from bot.formats._syntax.yaml import nodes
 from bot.formats._syntax.yaml.source import split
+from bot.model.forge import GitRepository
 from bot.model.source import Closed, FilePath, SourceFile
 from bot.pipeline.survey import Survey, survey
-from bot.ports import FileFormat, GitRepository
+from bot.ports import FileFormat
 from bot.worktree import WorkTree
 
 TRIES = 3

@@ -13,8 +13,8 @@ from bot import process
 from bot.core.diff import EVERY_LINE, changed_lines
 from bot.core.distrust import explain_distrust
 from bot.model.errors import ProcessError, TreeError, UsageError
+from bot.model.forge import Entry
 from bot.model.source import FilePath
-from bot.ports import Entry
 
 MAX_CHECKOUTS = 1_000
 """In one folder, each in the other or beside it. One costs a git process of some milliseconds; this many, seconds."""

@@ -10,7 +10,7 @@ from support.worlds import write_tree
 
 from bot import worktree
 from bot.model.errors import TreeError
-from bot.ports import Entry
+from bot.model.forge import Entry
 from bot.worktree import WorkTree
 
 IS_ROOT = os.geteuid() == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.ports import Entry
+from bot.model.forge import Entry
 
 
 def batches(entries: Sequence[Entry], most_bytes: int, most_files: int | None = None) -> Iterator[list[Entry]]:

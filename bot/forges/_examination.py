@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.model.diagnosis import Check, ok, problem
+from bot.model.forge import GitRepository
 from bot.model.report import Failed
-from bot.ports import GitRepository
 
 MAX_LOOKED_AT = 50
 """Repositories of one forge on which rights are tried, at some requests each."""

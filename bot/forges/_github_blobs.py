@@ -17,7 +17,7 @@ from bot.forges._graphql import TooOldError, is_too_much
 from bot.forges._listed_tree import read_one
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
-from bot.ports import Entry
+from bot.model.forge import Entry
 
 MAX_FILES = 50
 """Asked for in one query, which costs one point however many they are; more make a slow server give up."""

@@ -31,8 +31,8 @@ from bot.forges._github_rights import (
 from bot.forges._refusal import FORBIDDEN, RefusedError
 from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
 from bot.model.errors import ForgeError
+from bot.model.forge import GitRepository
 from bot.model.vocabulary import Level
-from bot.ports import GitRepository
 
 _SETTING = '"Allow GitHub Actions to create and approve pull requests"'
 _LEFT_OUT = "without it, what must change in .github/workflows is left out and named"

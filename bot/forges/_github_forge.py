@@ -22,9 +22,9 @@ from bot.forges._preconditions import base_branch, base_commit, request_ended, r
 from bot.forges._refusal import INVALID, RefusedError, after
 from bot.forges._status import Setting
 from bot.model.extras import NO_EXTRAS, Extras
+from bot.model.forge import ForgeLimits, GitRepository, Opened
 from bot.model.proposal import NO_DRAFTS, Proposal, Seen
 from bot.model.source import Change
-from bot.ports import ForgeLimits, GitRepository, Opened
 
 MAX_BODY = 65_536
 """Characters; GitHub refuses longer bodies by this number."""

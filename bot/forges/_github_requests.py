@@ -21,8 +21,8 @@ from bot.forges._github_heads import Head, Heads
 from bot.forges._github_merging import BEHIND, CONFLICTED, merge_states, wants_current
 from bot.forges._github_standing import Standing, standings
 from bot.forges._github_vanished import vanished
+from bot.model.forge import GitRepository
 from bot.model.proposal import RequestState, Seen
-from bot.ports import GitRepository
 
 MAX_ENDED = 100
 """Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""

@@ -14,7 +14,7 @@ from bot.forges._graphql import TooOldError, is_too_much
 from bot.forges._listed_tree import read_one
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
-from bot.ports import Entry
+from bot.model.forge import Entry
 
 _QUERY = """query($project: ID!, $commit: String!, $paths: [String!]!) {
   project(fullPath: $project) { repository { blobs(ref: $commit, paths: $paths) { nodes { rawTextBlob } } } }

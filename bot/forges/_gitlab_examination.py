@@ -19,8 +19,8 @@ from bot.forges._gitlab_rights import RUNGS, protects_ours
 from bot.forges._refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
 from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
 from bot.model.errors import ForgeError
+from bot.model.forge import GitRepository
 from bot.model.vocabulary import Level
-from bot.ports import GitRepository
 
 MAX_RULES = 1000
 """Rules for protected branches of one project."""

@@ -21,9 +21,9 @@ from bot.forges._preconditions import base_branch, base_commit, refuse_too_long,
 from bot.forges._refusal import CONFLICT, RefusedError, after
 from bot.forges._status import Setting
 from bot.model.extras import NO_EXTRAS, Extras
+from bot.model.forge import ForgeLimits, GitRepository, Opened
 from bot.model.proposal import Proposal, Seen
 from bot.model.source import Change
-from bot.ports import ForgeLimits, GitRepository, Opened
 
 MAX_BODY = 262_144
 """Characters; GitLab takes a mebibyte, and some releases count bytes, of which a character has up to four."""

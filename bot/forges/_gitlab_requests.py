@@ -22,8 +22,8 @@ from bot.forges._gitlab_history import closed_with_branch
 from bot.forges._gitlab_merging import MergeState, merge_states, wants_current
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.model.extras import Extras
+from bot.model.forge import GitRepository
 from bot.model.proposal import RequestState, Seen
-from bot.ports import GitRepository
 
 MAX_ENDED = 100
 """Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""

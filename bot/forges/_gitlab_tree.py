@@ -15,8 +15,8 @@ from bot.forges._listed_tree import ListedTree, Listing
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges._remote_git import Origin
 from bot.model.errors import TreeError
+from bot.model.forge import Entry
 from bot.model.source import FilePath
-from bot.ports import Entry
 
 ENTRIES_BY_API = 10_000
 """Of one tree: a hundred requests. A larger one is listed by git, in a few."""

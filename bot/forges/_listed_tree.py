@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bot.forges._git_objects import RegularFile, blob_name
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
+from bot.model.forge import Entry
 from bot.model.source import FilePath
-from bot.ports import Entry
 
 
 @dataclass(frozen=True, slots=True)

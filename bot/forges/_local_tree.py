@@ -8,7 +8,7 @@ from bot.forges._batches import batches
 from bot.forges._local_commit import regular_files
 from bot.forges._local_git import Git
 from bot.model.errors import ProcessError, TreeError
-from bot.ports import Entry
+from bot.model.forge import Entry
 
 MAX_BATCH = 64 * 1024 * 1024
 """Bytes of files that one git process hands over at once."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.model.errors import ForgeError
+from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.proposal import Seen
-from bot.ports import ForgeLimits, GitRepository
 
 
 def base_commit(repository: GitRepository) -> str:

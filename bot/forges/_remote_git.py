@@ -23,8 +23,8 @@ from bot.forges._local_git import Git, Identity
 from bot.forges._local_tree import LocalTree
 from bot.forges._refusal import RefusedError
 from bot.model.errors import ProcessError, TreeError
+from bot.model.forge import Entry
 from bot.net import plain
-from bot.ports import Entry
 
 TIMEOUT = 300.0
 """Seconds for one fetch; a large tree without its files has some ten megabytes."""

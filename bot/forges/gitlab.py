@@ -23,9 +23,9 @@ from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.selection import Selection, each_once
 from bot.model.diagnosis import Aim, Check
 from bot.model.errors import TreeError
+from bot.model.forge import GitRepository
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
-from bot.ports import GitRepository
 
 __all__ = ["KIND", "SITE", "GitLabFleet", "JobToken"]
 

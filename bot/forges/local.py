@@ -40,11 +40,11 @@ from bot.forges._preconditions import refuse_too_long
 from bot.model.diagnosis import Aim, Check
 from bot.model.errors import BasebumpError, ForgeError, ProcessError, TreeError
 from bot.model.extras import NO_EXTRAS, Extras
+from bot.model.forge import ForgeLimits, GitRepository, Opened
 from bot.model.proposal import NO_DRAFTS, Proposal, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.source import Change
 from bot.model.vocabulary import Stage
-from bot.ports import ForgeLimits, GitRepository, Opened
 
 KIND = "local"
 BOT = Identity("basebump", "basebump@localhost")

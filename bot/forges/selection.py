@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.core.globs import matches
+from bot.model.forge import GitRepository
 from bot.model.report import Failed
-from bot.ports import GitRepository
 
 
 @dataclass(frozen=True, slots=True)

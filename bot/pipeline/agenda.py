@@ -14,6 +14,7 @@ from bot.model.dashboard import Board
 from bot.model.decision import Decision, Transition
 from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
+from bot.model.forge import GitRepository
 from bot.model.pace import FLEET_LIMITS, REPOSITORIES_PER_RUN, Limits
 from bot.model.proposal import Close, Open, RequestState, Seen
 from bot.model.report import Failed
@@ -22,7 +23,7 @@ from bot.pipeline.orders import Orders
 from bot.pipeline.plan import Plan, plan
 from bot.pipeline.recall import Prospect, recall
 from bot.pipeline.survey import Survey
-from bot.ports import Dashboard, Fleet, Forge, GitRepository
+from bot.ports import Dashboard, Fleet, Forge
 
 
 @dataclass(frozen=True, slots=True)

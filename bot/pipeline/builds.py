@@ -10,6 +10,7 @@ from typing import assert_never
 from bot.core.git_context import GitContext, parse_context
 from bot.formats.acr_tasks import builds_of
 from bot.model.errors import RegistryError, TreeError
+from bot.model.forge import GitRepository
 from bot.model.remark import KnownBuild, MaybeBuilt, Remark
 from bot.model.report import Failed
 from bot.model.source import FilePath
@@ -17,7 +18,7 @@ from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherSte
 from bot.model.vocabulary import Stage
 from bot.pipeline.pool import REGISTRIES
 from bot.pipeline.survey import MAX_FILE_BYTES, Survey, related
-from bot.ports import Builder, GitRepository, Progress, Tree
+from bot.ports import Builder, Progress, Tree
 
 _TOP = FilePath("")
 

@@ -14,11 +14,12 @@ from bot.core.touched import Change, ChangedFile
 from bot.core.verdict import verdict
 from bot.model.check import CheckedPlace, CheckReport
 from bot.model.decision import Decision, NotChecked, Selected, Skip
+from bot.model.forge import GitRepository
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Reason
 from bot.pipeline.scan import Offline
 from bot.pipeline.survey import Survey, survey
-from bot.ports import GitRepository, Since, Tree
+from bot.ports import Since, Tree
 
 if TYPE_CHECKING:  # what nobody is asked about costs no start
     from bot.pipeline.judge import World

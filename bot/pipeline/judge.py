@@ -12,6 +12,7 @@ from bot.core.select import Home, may_ask, select
 from bot.core.transition import transition_to
 from bot.model.decision import Decision, Selected, Skip, Transition, Update
 from bot.model.evidence import Evidence
+from bot.model.forge import GitRepository
 from bot.model.image import Resolution
 from bot.model.policy import Rulebook
 from bot.model.reference import Line
@@ -30,7 +31,6 @@ from bot.ports import (
     Clock,
     Ends,
     FileFormat,
-    GitRepository,
     Memory,
     Progress,
     Registry,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bot.model.forge import ForgeLimits, GitRepository
 from bot.model.pace import Limits, Rollout
 from bot.model.policy import Rulebook
 from bot.model.scope import Scope
 from bot.model.vocabulary import Level
 from bot.pipeline.plan import Templates, Wording
-from bot.ports import ForgeLimits, GitRepository
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ from bot.core.withheld import published
 from bot.core.words import build_head
 from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence
+from bot.model.forge import ForgeLimits
 from bot.model.proposal import Proposal
 from bot.model.source import FilePath
 from bot.pipeline.edit import Edited, edit
 from bot.pipeline.survey import Survey
-from bot.ports import ForgeLimits
 
 BODY_RESERVE = 900
 """Characters of a body that stay free for what is known only when it is written: the request that it follows, and the

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from bot.core.verdict import verdict
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
+from bot.model.forge import GitRepository
 from bot.model.report import Failed, RepositoryReport, RunReport
 from bot.model.scope import Scope
 from bot.model.vocabulary import Stage
@@ -20,7 +21,7 @@ from bot.pipeline.pool import NETWORK
 from bot.pipeline.propose import Proposed, propose
 from bot.pipeline.reconsider import reconsider
 from bot.pipeline.survey import Survey, survey
-from bot.ports import Fleet, GitRepository
+from bot.ports import Fleet
 
 OWN_FILE_BROKEN = "Nothing is done here until its own file can be used."
 NO_OWN_FILE = "It has no file of its own, without which the rollout leaves it alone."

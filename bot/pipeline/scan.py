@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from bot.core.select import Home, select
 from bot.core.verdict import verdict
 from bot.model.decision import Decision, NotChecked, Selected, Update
+from bot.model.forge import GitRepository
 from bot.model.policy import Rulebook
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.source import Change
 from bot.model.vocabulary import Level
 from bot.pipeline.survey import Survey, survey
-from bot.ports import Clock, FileFormat, GitRepository, RulesReader, Tree
+from bot.ports import Clock, FileFormat, RulesReader, Tree
 
 if TYPE_CHECKING:  # what nobody is asked about costs no start
     from bot.pipeline.judge import Judged, World

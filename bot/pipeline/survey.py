@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from bot.core.ignore import comment_at, lines_of
 from bot.core.relate import relate
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
+from bot.model.forge import Entry, GitRepository
 from bot.model.found import Places
 from bot.model.reference import ImageReference
 from bot.model.report import Failed
 from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import WHOLE_FILE, Reason, Stage
-from bot.ports import Entry, FileFormat, GitRepository, RulesReader, Tree
+from bot.ports import FileFormat, RulesReader, Tree
 
 if TYPE_CHECKING:  # a start pays only for what it uses
     from bot.model.remark import Remark

@@ -10,9 +10,9 @@ from support.hosted_stand import HostedStand
 from support.stands import LocalStand
 
 from bot.core.mark import signed
+from bot.model.forge import GitRepository
 from bot.model.proposal import Proposal, RequestState
 from bot.model.report import Failed
-from bot.ports import GitRepository
 
 pytestmark = pytest.mark.over_forges
 

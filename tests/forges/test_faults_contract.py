@@ -21,9 +21,9 @@ from support.watched import Watched
 
 from bot.forges._refusal import BACKOFF, MAX_WAIT
 from bot.model.errors import ForgeError, TreeError
+from bot.model.forge import GitRepository
 from bot.model.proposal import RequestState, Seen
 from bot.model.report import Failed
-from bot.ports import GitRepository
 
 pytestmark = pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token")
 

@@ -19,9 +19,10 @@ from support.hosted_stand import Hosted, no_pause
 from bot.forges.github import GitHubFleet
 from bot.forges.gitlab import GitLabFleet
 from bot.model.errors import ForgeError, TreeError
+from bot.model.forge import Entry, GitRepository
 from bot.model.source import FilePath
 from bot.model.vocabulary import Stage
-from bot.ports import Entry, Fleet, GitRepository
+from bot.ports import Fleet
 
 pytestmark = pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token")
 

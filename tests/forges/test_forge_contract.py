@@ -29,11 +29,11 @@ from support.stands import Killed
 from bot.core.lifecycle import next_step
 from bot.core.mark import memory, trailer
 from bot.model.errors import ForgeError, TreeError
+from bot.model.forge import Entry
 from bot.model.proposal import RequestState, Unwanted
 from bot.model.source import Change, FilePath
 from bot.model.vocabulary import Level
 from bot.pipeline.perform import Performer
-from bot.ports import Entry
 
 pytestmark = pytest.mark.over_forges
 

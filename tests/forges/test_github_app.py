@@ -20,9 +20,9 @@ from bot.forges.github import AppKey, GitHubFleet, InvalidKeyError
 from bot.forges.selection import Selection
 from bot.model.errors import ForgeError
 from bot.model.extras import Extras
+from bot.model.forge import GitRepository
 from bot.model.report import Failed
 from bot.model.source import Change, FilePath
-from bot.ports import GitRepository
 
 READ = {"metadata": "read", "contents": "read", "pull_requests": "read"}
 PUSH = {**READ, "contents": "write"}

@@ -12,8 +12,8 @@ from support.github.stand import GitHubAppStand, GitHubStand
 
 from bot.forges import _github_blobs
 from bot.model.errors import TreeError
+from bot.model.forge import Entry
 from bot.model.source import FilePath
-from bot.ports import Entry
 
 FILES = {f"app{number}/Dockerfile": f"FROM node:{number}\r\n" for number in range(6)}
 AWKWARD = {

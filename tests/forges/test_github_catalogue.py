@@ -13,8 +13,8 @@ from support.hosted_stand import no_pause
 
 from bot.forges.github import AppKey, GitHubFleet
 from bot.forges.selection import Selection
+from bot.model.forge import GitRepository
 from bot.model.report import Failed
-from bot.ports import GitRepository
 
 
 @pytest.fixture

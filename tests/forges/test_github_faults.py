@@ -10,7 +10,7 @@ from support.watched import Watched
 
 from bot.forges._github_errors import SECONDARY_WAIT
 from bot.model.errors import ForgeError, TreeError
-from bot.ports import GitRepository
+from bot.model.forge import GitRepository
 
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
 FIND = "GET /repos/acme/web$"

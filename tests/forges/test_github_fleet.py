@@ -16,8 +16,8 @@ from support.hosted_stand import no_pause
 from bot.forges import _github_tree
 from bot.forges.github import GitHubFleet, _host_of
 from bot.forges.selection import Selection
+from bot.model.forge import GitRepository
 from bot.model.report import Failed
-from bot.ports import GitRepository
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from support.gitlab.graphql import GraphQL
 from support.gitlab.stand import GitLabStand
 
 from bot.model.errors import TreeError
+from bot.model.forge import Entry
 from bot.model.source import FilePath
-from bot.ports import Entry
 
 FILES = {f"app{number:02}/Dockerfile": f"FROM node:{number}\r\n" for number in range(12)}
 CONTENTS = {path: text.encode() for path, text in FILES.items()}

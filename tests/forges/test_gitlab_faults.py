@@ -10,7 +10,7 @@ from support.watched import Watched
 from bot.forges._gitlab_errors import LIMIT_WAIT
 from bot.forges.gitlab import GitLabFleet
 from bot.model.errors import ForgeError, TreeError
-from bot.ports import GitRepository
+from bot.model.forge import GitRepository
 
 FIND = "GET /projects/acme/shop/web$"
 PUSH = "POST .*/repository/commits"

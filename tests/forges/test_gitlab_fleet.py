@@ -16,7 +16,7 @@ from support.listener import Listener, Reply
 from bot.forges import _gitlab_connection, _gitlab_tree
 from bot.forges.gitlab import GitLabFleet
 from bot.model.errors import TreeError
-from bot.ports import GitRepository
+from bot.model.forge import GitRepository
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from bot.forges import _gitlab_tree
 from bot.forges._refusal import RefusedError
 from bot.forges._remote_git import Origin
 from bot.model.errors import TreeError
+from bot.model.forge import Entry
 from bot.model.source import FilePath
-from bot.ports import Entry
 
 pytestmark = pytest.mark.real("git")
 

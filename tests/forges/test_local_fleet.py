@@ -11,10 +11,10 @@ from support.local_scene import BRANCH, HEAD_REF, INTENT, MESSAGE, NEW, OLD, loo
 
 from bot.forges.local import LocalFleet
 from bot.model.errors import ForgeError, TreeError
+from bot.model.forge import Entry, GitRepository
 from bot.model.report import Failed
 from bot.model.source import Change, FilePath
 from bot.model.vocabulary import Stage
-from bot.ports import Entry, GitRepository
 
 # Which repositories there are
 

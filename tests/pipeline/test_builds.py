@@ -10,12 +10,13 @@ from bot.cli.terminal import NoProgress
 from bot.forges.local import LocalFleet
 from bot.formats import all_formats
 from bot.model.errors import RegistryError, TreeError
+from bot.model.forge import Entry, GitRepository
 from bot.model.source import Closed
 from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, Step
 from bot.model.vocabulary import Reason, Stage
 from bot.pipeline.builds import Builds, ask_builders, with_builds
 from bot.pipeline.survey import MAX_FILE_BYTES, Survey, survey
-from bot.ports import Entry, GitRepository, Tree
+from bot.ports import Tree
 from bot.worktree import WorkTree
 
 CONTOSO = "contoso.azurecr.io"

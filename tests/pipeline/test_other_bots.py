@@ -11,11 +11,11 @@ from support.worlds import write_tree
 from bot.core.select import Home, select
 from bot.formats import all_formats
 from bot.model.decision import Selected, Skip
+from bot.model.forge import GitRepository
 from bot.model.policy import Rulebook
 from bot.model.rules import Rule
 from bot.model.vocabulary import Reason
 from bot.pipeline.survey import survey
-from bot.ports import GitRepository
 from bot.worktree import WorkTree
 
 TODAY = date(2027, 1, 15)

@@ -9,12 +9,12 @@ from support.values import digest
 from support.worlds import Loopback, build, write_tree
 
 from bot.formats import formats_with
+from bot.model.forge import ForgeLimits
 from bot.model.policy import Rulebook
 from bot.model.rules import Match, Rule
 from bot.model.vocabulary import Role
 from bot.pipeline.scan import scan
 from bot.pipeline.survey import MAX_FILE_BYTES
-from bot.ports import ForgeLimits
 from bot.registries.access import RegistryEntry
 from bot.reports.json_document import scan_document
 from bot.reports.text import scan_text

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from support.stands import Killed
 
-from bot.ports import ForgeLimits
+from bot.model.forge import ForgeLimits
 
 UNHANDLED = 599
 """How a request is answered that no route is for; it fails the test in the end."""

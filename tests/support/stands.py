@@ -32,10 +32,11 @@ from support.git import Commit, Content, File, Git
 from bot.forges.local import LocalFleet
 from bot.model.dashboard import Board
 from bot.model.extras import NO_EXTRAS, CommitStatus, Extras
+from bot.model.forge import ForgeLimits, GitRepository, Opened
 from bot.model.proposal import Proposal, RequestState, Seen
 from bot.model.report import Failed
 from bot.model.source import Change
-from bot.ports import Dashboard, Fleet, Forge, ForgeLimits, GitRepository, Opened, Tree
+from bot.ports import Dashboard, Fleet, Forge, Tree
 
 
 class Killed(BaseException):

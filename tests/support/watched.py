@@ -8,9 +8,10 @@ from dataclasses import replace
 from support.contract_scene import BRANCH, CHANGES, INTENT, PREFIX, message_of, proposal
 from support.hosted_stand import HostedStand
 
+from bot.model.forge import GitRepository, Opened
 from bot.model.proposal import Seen
 from bot.model.report import Failed
-from bot.ports import Fleet, Forge, GitRepository, Opened
+from bot.ports import Fleet, Forge
 
 
 class Watched:

@@ -6,9 +6,9 @@ from support.git import EXECUTABLE, File
 
 from bot.core.mark import trailer
 from bot.forges._github_forge import GitHubForge
+from bot.model.forge import Opened
 from bot.model.proposal import Proposal, Seen
 from bot.model.source import Change, FilePath
-from bot.ports import Opened
 
 PREFIX = "basebump/"
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
