@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from bot.core.canonical import key
 from bot.core.packages import package_changes
 from bot.model.advisory import Listing
+from bot.model.contents import PackageChange
 from bot.model.evidence import (
     Delta,
     Evidence,
@@ -23,17 +24,20 @@ from bot.model.evidence import (
 
 
 def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
-    """Pair two scans; there is a delta only where one scanner with one database made both."""
+    """Pair two scans; there is a delta only where one scanner with one database made both.
+
+    What is installed is no matter of a database, so that packages are compared wherever one scanner lists them.
+    """
+    packages = _packages(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):
-        return Evidence(old, new, None)
+        return Evidence(old, new, None, packages=packages)
     is_unnamed = not (_has_one_database(old.scanner) and _has_one_database(new.scanner))
     if is_unnamed and (old.scanner.name, old.scanner.version) == (new.scanner.name, new.scanner.version):
-        return Evidence(NotScanned(Unscanned.DATABASE_UNKNOWN), new, None)
+        return Evidence(NotScanned(Unscanned.DATABASE_UNKNOWN), new, None, packages=packages)
     if old.scanner != new.scanner:
-        return Evidence(NotScanned(Unscanned.DIFFERENT_DATABASE), new, None)
+        return Evidence(NotScanned(Unscanned.DIFFERENT_DATABASE), new, None, packages=packages)
     before = {key(finding): finding for finding in old.findings}
     after = {key(finding): finding for finding in new.findings}
-    packages = None if old.packages is None or new.packages is None else package_changes(old.packages, new.packages)
     still_there = after.keys() | {key(each.finding) for each in new.set_aside}
     return Evidence(
         old,
@@ -45,6 +49,15 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
         ),
         packages=packages,
     )
+
+
+def _packages(old: ScanOutcome | None, new: ScanOutcome) -> tuple[PackageChange, ...] | None:
+    """Return what became of the packages; None where somebody does not list them, or calls them otherwise."""
+    if old is None or old.packages is None or new.packages is None:
+        return None
+    if isinstance(old, Scan) and isinstance(new, Scan) and old.scanner.name != new.scanner.name:
+        return None
+    return package_changes(old.packages, new.packages)
 
 
 def is_pressing(evidence: Evidence) -> bool:

@@ -151,10 +151,12 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class NotScanned:
-    """A scan that did not, which says nothing about the image."""
+    """A scan that did not, which says nothing of the vulnerabilities of the image."""
 
     why: Unscanned
     detail: str = ""
+    packages: tuple[Package, ...] | None = None
+    """What is in it, where its scanner lists that though it knows no vulnerabilities of its release."""
 
 
 ScanOutcome = Scan | NotScanned

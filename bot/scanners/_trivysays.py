@@ -30,10 +30,10 @@ def judge(report: TrivyReport, subject: Subject, scanner: ScannerIdentity, lacks
     if system is None:
         return NotScanned(Unscanned.OS_UNKNOWN)
     if system.end_of_life:
-        return NotScanned(Unscanned.END_OF_LIFE, str(system))
+        return NotScanned(Unscanned.END_OF_LIFE, str(system), report.packages)
     missing = lacks(system)
     if missing:
-        return NotScanned(Unscanned.OS_UNSUPPORTED, missing)
+        return NotScanned(Unscanned.OS_UNSUPPORTED, missing, report.packages)
     if report.os_packages == 0:
         return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but there is no list of installed packages in it")
     return Scan(scanner, str(system), report.findings, report.created, report.version, report.packages)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.decisions import NOW
-from support.values import digest, finding, scan, update
+from support.values import SCANNER, digest, finding, scan, update
 
 from bot.core.compare import compare
 from bot.core.gates import gate
@@ -19,7 +19,7 @@ from bot.core.transition import transition_of
 from bot.core.view.scans import delta_view
 from bot.model.contents import Change, Package
 from bot.model.decision import Cause, Refused, Update
-from bot.model.evidence import Severity
+from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.policy import Policy
 from bot.model.rules import Accepted, Allowance
 from bot.model.vocabulary import Reason
@@ -180,6 +180,22 @@ def test_where_staying_is_no_choice_a_rollback_is_a_draft(cause):
     found = gated(OLD, NEW, cause=cause)
     assert isinstance(found, Update)
     assert "It looks like a rollback: libssl3 goes back" in found.doubt
+
+
+@pytest.mark.parametrize("why", [Unscanned.OS_UNSUPPORTED, Unscanned.END_OF_LIFE])
+def test_a_rollback_is_refused_though_nobody_knows_vulnerabilities_of_the_release(why):
+    wanted = update(f"nginx:1@{digest('old')}", "new")
+    evidence = compare(NotScanned(why, packages=OLD), NotScanned(why, packages=NEW))
+    refused = gate(wanted, {transition_of(wanted): evidence}, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.DOWNGRADE
+
+
+def test_packages_are_compared_whatever_the_databases_and_never_across_scanners():
+    older = replace(SCANNER, database=SCANNER.database - timedelta(days=1))
+    assert compare(scan(packages=OLD, scanner=older), scan(packages=NEW)).packages
+    other = replace(SCANNER, name="Other")
+    assert compare(scan(packages=OLD, scanner=other), scan(packages=NEW)).packages is None
 
 
 def test_what_nobody_lists_is_not_compared():

@@ -105,6 +105,12 @@ class TestFalseClean:
         outcome = stand.scanner().scan(stand.subject(without_system()))
         assert why(outcome) is Unscanned.OS_UNKNOWN
 
+    @pytest.mark.parametrize("release", [UNLISTED_DEBIAN, ENDED_DEBIAN])
+    def test_the_packages_of_a_release_that_nobody_knows_are_listed_all_the_same(self, stand, release):
+        outcome = stand.scanner().scan(stand.subject(debian(OLD, release)))
+        assert isinstance(outcome, NotScanned)
+        assert {(each.name, each.version) for each in outcome.packages} == {(each.name, each.version) for each in OLD}
+
     def test_an_image_without_a_list_of_packages_is_not_clean(self, stand):
         outcome = stand.scanner().scan(stand.subject(without_packages()))
         assert why(outcome) is Unscanned.OS_UNKNOWN
