@@ -1,0 +1,36 @@
+"""A shell that completes commands and options, as docs/operations.md sets it up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def ask(**environment: str) -> str:
+    known = {key: value for key, value in os.environ.items() if not key.startswith(("_BASEBUMP", "COMP_"))}
+    command = [sys.executable, "-m", "bot"]
+    return subprocess.run(
+        command, cwd=ROOT, env=known | environment, capture_output=True, text=True, check=False
+    ).stdout
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_of_the_page_gets_a_script(shell):
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"_BASEBUMP_COMPLETE={shell}_source basebump" in page
+    assert "basebump" in ask(_BASEBUMP_COMPLETE=f"{shell}_source")
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [("basebump ru", "run"), ("basebump run --le", "--level"), ("basebump run --level pu", "push")],
+)
+def test_commands_options_and_values_are_completed(words, completed):
+    told = ask(_BASEBUMP_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")))
+    assert told.split() == [f"plain,{completed}"]
