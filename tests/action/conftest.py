@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import sys
 import sysconfig
 import zipfile
 from pathlib import Path
@@ -78,7 +79,8 @@ def runner(tmp_path, machine, github):
     workspace.mkdir()
     known = {"GITHUB_API_URL": github.server.url, "GITHUB_REPOSITORY": github.name}
     index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "index"), "PIP_CONFIG_FILE": os.devnull}
-    environment = clean_environment(os.environ["PATH"]) | known | index
+    path = f"{sys.base_prefix}/bin{os.pathsep}{os.environ['PATH']}"  # the runner's Python is that of these tests
+    environment = clean_environment(path) | known | index
     context = {"token": github.secret, "run_attempt": "1"}
     temporary = folder / "temporary" / tmp_path.name
     temporary.mkdir()
