@@ -10,19 +10,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from bot.core.platforms import is_same_platform
-from bot.model.diagnosis import Aim, Check
-from bot.model.errors import ProcessError, RegistryError
+from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
-from bot.model.reference import Digest
-from bot.scanners._examination import readiness
+from bot.model.image import PullAddress
+from bot.scanners._installed import InstalledScanner, Ready
 from bot.scanners._json import UnreadableReportError, document, moment, text
-from bot.scanners._program import Once, Program, Pull, complaint, failed, not_run, said
+from bot.scanners._program import Once, Program, Pull, complaint, failed, said
 from bot.scanners._reports import Said
 from bot.scanners._reports.grype import parse_report
 
@@ -45,7 +44,7 @@ def find_grype(explicit: str | None = None) -> str | None:
     return shutil.which(explicit or "grype")
 
 
-class GrypeScanner:
+class GrypeScanner(InstalledScanner[Ready]):
     """Implements `bot.ports.Scanner`: scans each image once, all with the database that was there at the first.
 
     `cache` is where the database outlives a run; `database` is the URL that says where to download it from, None is
@@ -70,45 +69,17 @@ class GrypeScanner:
             "GRYPE_DB_CACHE_DIR": str(cache.absolute()),
         }
         source = {"GRYPE_DB_UPDATE_URL": database} if database else {}
-        self._program = Program(binary, {**(proxies or {}), **quiet, **source})
-        self._pull, self._now, self._timeout = pull, now, timeout
-        self._ready: Once[None, ScannerIdentity | NotScanned] = Once()
-        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
+        super().__init__("grype", Program(binary, {**(proxies or {}), **quiet, **source}), pull)
+        self._now, self._timeout = now, timeout
         self._releases: Once[str, bool] = Once()
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Look for Grype and its database, which is downloaded now where there is a newer one."""
-        yield readiness("grype", self._ready.get(None, self._prepare))
-
-    def identity(self) -> ScannerIdentity | None:
-        """Return Grype with the database that this run has, which is downloaded now where there is a newer one."""
-        ready = self._ready.get(None, self._prepare)
-        return None if isinstance(ready, NotScanned) else ready
-
-    def expect(self, subjects: Collection[Subject]) -> None:
-        """Do nothing yet: one image is scanned after the other."""
-
-    def scan(self, subject: Subject) -> ScanOutcome:
-        """Return what Grype finds in `subject`; the old image of one transition may be the new one of another."""
-        key = (subject.line.repository, subject.digest, subject.platform)
-        return self._scans.get(key, lambda: self._scan(subject))
-
-    def _scan(self, subject: Subject) -> ScanOutcome:
-        ready = self._ready.get(None, self._prepare)
-        if isinstance(ready, NotScanned):
-            return ready
-        try:
-            address = self._pull(subject.line, subject.digest)
-            arguments = [f"registry:{address.reference}", "--platform", subject.platform, "--output", "json"]
-            more = {"GRYPE_REGISTRY_INSECURE_USE_HTTP": "true"} if address.insecure else {}
-            completed = self._program.run(arguments, address, timeout=self._timeout, more=more)
-            if completed.status != 0:
-                return complaint(completed.errors) or failed(said(completed.errors, address))
-            return self._judged(parse_report(completed.output), subject, ready)
-        except ProcessError as error:
-            return not_run(error)
-        except (RegistryError, UnreadableReportError) as error:
-            return failed(str(error))
+    def _scan(self, subject: Subject, address: PullAddress, ready: Ready) -> ScanOutcome:
+        arguments = [f"registry:{address.reference}", "--platform", subject.platform, "--output", "json"]
+        more = {"GRYPE_REGISTRY_INSECURE_USE_HTTP": "true"} if address.insecure else {}
+        completed = self._program.run(arguments, address, timeout=self._timeout, more=more)
+        if completed.status != 0:
+            return complaint(completed.errors) or failed(said(completed.errors, address))
+        return self._judged(parse_report(completed.output), subject, ready.scanner)
 
     def _judged(self, report: Said, subject: Subject, scanner: ScannerIdentity) -> ScanOutcome:
         """Say whether the findings of a report mean something, and return them if they do. Raises ProcessError."""
@@ -135,24 +106,20 @@ class GrypeScanner:
         except (ValueError, RecursionError):
             return False
 
-    def _prepare(self) -> ScannerIdentity | NotScanned:
+    def _prepare(self) -> Ready | NotScanned:
         """Download the database where there is a newer one, and look at what is there then.
 
         A failed download does not matter as long as an earlier one is young enough to be used.
         """
-        try:
-            version = _text_of(
-                self._program.run(["version", "--output", "json"], timeout=ASKING_TIMEOUT).output, "version"
+        answer = self._program.run(["version", "--output", "json"], timeout=ASKING_TIMEOUT)
+        version = _text_of(answer.output, "version")
+        if not _is_supported(version):
+            least = ".".join(map(str, MIN_VERSION))
+            return failed(
+                f"Grype {version or 'of no version'} does not say what is out of support: use {least} or later"
             )
-            if not _is_supported(version):
-                least = ".".join(map(str, MIN_VERSION))
-                return failed(
-                    f"Grype {version or 'of no version'} does not say what is out of support: use {least} or later"
-                )
-            trouble = self._download()
-            status = self._program.run(["db", "status", "--output", "json"], timeout=ASKING_TIMEOUT)
-        except ProcessError as error:
-            return not_run(error)
+        trouble = self._download()
+        status = self._program.run(["db", "status", "--output", "json"], timeout=ASKING_TIMEOUT)
         built = moment(_text_of(status.output, "built"))
         if status.status != 0 or built is None:
             why = _text_of(status.output, "error") or said(status.errors, None)
@@ -160,7 +127,7 @@ class GrypeScanner:
         if self._now() - built > MAX_DATABASE_AGE:
             age = f"it was built on {built:%Y-%m-%d}"
             return NotScanned(Unscanned.DATABASE_STALE, f"{age}; {trouble.detail}" if trouble else age)
-        return ScannerIdentity("grype", version, built)
+        return Ready(ScannerIdentity("grype", version, built))
 
     def _download(self) -> NotScanned | None:
         """Have Grype download the database; return what went wrong. Raises ProcessError where there is no Grype."""

@@ -10,22 +10,19 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bot.model.diagnosis import Aim, Check
-from bot.model.errors import ProcessError, RegistryError
-from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.errors import ProcessError
+from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
-from bot.model.reference import Digest
 from bot.scanners._boltbuckets import BrokenDatabaseError, bucket_names
-from bot.scanners._examination import readiness
-from bot.scanners._json import UnreadableReportError
-from bot.scanners._program import Once, Program, Pull, failed, not_run
+from bot.scanners._installed import InstalledScanner, Ready
+from bot.scanners._program import Program, Pull, failed
 from bot.scanners._trivyreleases import bucket_of
 from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
@@ -56,16 +53,15 @@ def find_trivy(explicit: str | None = None, environments: Iterable[Path] = ()) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """The one database that all images of a run are scanned with."""
+class _Ready(Ready):
+    """Trivy with its database, and what tells one database from another."""
 
-    scanner: ScannerIdentity
     releases: frozenset[str]
     """The names of its buckets."""
     stamp: tuple[int, int]
 
 
-class TrivyScanner:
+class TrivyScanner(InstalledScanner[_Ready]):
     """Scans each image once, all with the database that was there at the first.
 
     `cache` is Trivy's folder, which outlives a run so that the database is downloaded once a day; `database` is where
@@ -85,54 +81,20 @@ class TrivyScanner:
     ) -> None:
         # both are flags of later versions only
         quiet = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
-        self._program = Program(binary, {**(proxies or {}), **quiet})
-        self._pull, self._cache, self._database = pull, cache.absolute(), database
+        super().__init__("trivy", Program(binary, {**(proxies or {}), **quiet}), pull)
+        self._cache, self._database = cache.absolute(), database
         self._file = self._cache / "db" / "trivy.db"
         self._now, self._timeout = now, timeout
-        self._ready: Once[None, _Ready | NotScanned] = Once()
-        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Look for Trivy and its database, which is downloaded now where it is not fresh."""
-        ready = self._ready.get(None, self._prepare)
-        yield readiness("trivy", ready if isinstance(ready, NotScanned) else ready.scanner)
-
-    def identity(self) -> ScannerIdentity | None:
-        """Return Trivy with the database that this run has, which is downloaded now where it is not fresh."""
-        ready = self._ready.get(None, self._prepare)
-        return None if isinstance(ready, NotScanned) else ready.scanner
-
-    def expect(self, subjects: Collection[Subject]) -> None:
-        """Do nothing yet: one image is scanned after the other."""
-
-    def scan(self, subject: Subject) -> ScanOutcome:
-        """Return what Trivy finds in `subject`; the old image of one transition may be the new one of another."""
-        key = (subject.line.repository, subject.digest, subject.platform)
-        return self._scans.get(key, lambda: self._scan(subject))
-
-    def _scan(self, subject: Subject) -> ScanOutcome:
-        ready = self._ready.get(None, self._prepare)
-        if isinstance(ready, NotScanned):
-            return ready
-        try:
-            address = self._pull(subject.line, subject.digest)
-            completed = self._program.run(
-                self._scan_arguments(subject, address), address, timeout=self._timeout + GRACE
-            )
-        except ProcessError as error:
-            return not_run(error)
-        except RegistryError as error:
-            return failed(str(error))
+    def _scan(self, subject: Subject, address: PullAddress, ready: _Ready) -> ScanOutcome:
+        arguments = self._scan_arguments(subject, address)
+        completed = self._program.run(arguments, address, timeout=self._timeout + GRACE)
         if completed.status != 0:
             return complaint_of(completed.errors, address)
         if _stamp(self._file) != ready.stamp:
             return NotScanned(Unscanned.DIFFERENT_DATABASE, "another process replaced it during this run")
-        try:
-            return judge(
-                parse_report(completed.output), subject, ready.scanner, partial(_lacks, ready, completed.errors)
-            )
-        except UnreadableReportError as error:
-            return failed(str(error))
+        report = parse_report(completed.output)
+        return judge(report, subject, ready.scanner, partial(_lacks, ready, completed.errors))
 
     def _scan_arguments(self, subject: Subject, address: PullAddress) -> list[str]:
         return [
@@ -150,13 +112,9 @@ class TrivyScanner:
 
         A failed download does not matter as long as an earlier one is young enough to be used.
         """
-        try:
-            trouble = self._download()
-            asked = self._program.run(
-                ["version", "--format", "json", "--cache-dir", str(self._cache)], timeout=VERSION_TIMEOUT
-            )
-        except ProcessError as error:
-            return not_run(error)
+        trouble = self._download()
+        arguments = ["version", "--format", "json", "--cache-dir", str(self._cache)]
+        asked = self._program.run(arguments, timeout=VERSION_TIMEOUT)
         identity = identity_in(asked.output)
         if identity is None or identity.database is None:
             return trouble or failed("Trivy does not say which database it has")

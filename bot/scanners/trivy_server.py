@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from bot.model.diagnosis import Aim, Check
-from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
-from bot.model.reference import Digest
 from bot.net import HostTrust, HttpClient, HttpError, Url
-from bot.scanners._examination import readiness
+from bot.scanners._installed import InstalledScanner, Ready
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._program import Once, Program, Pull, failed, not_run
+from bot.scanners._program import Once, Program, Pull, failed
 from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
 from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE
@@ -50,7 +47,7 @@ class TrivyServer:
     """What it asks of its clients."""
 
 
-class TrivyServerScanner:
+class TrivyServerScanner(InstalledScanner[Ready]):
     """Implements `bot.ports.Scanner`; `cache` is the folder of the client, which keeps nothing of worth there."""
 
     def __init__(
@@ -66,57 +63,30 @@ class TrivyServerScanner:
     ) -> None:
         target = Url.parse(server.url)
         quiet = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
-        self._program = Program(
-            binary, {**(proxies or {}), **quiet, **({"TRIVY_TOKEN": server.token} if server.token else {})}
-        )
+        token = {"TRIVY_TOKEN": server.token} if server.token else {}
+        program = Program(binary, {**(proxies or {}), **quiet, **token})
+        super().__init__(f"trivy server {target.host}", program, pull)
         self._url, self._host = server.url.rstrip("/"), target.host
         self._http = HttpClient(
             {target.authority: HostTrust(insecure=target.scheme == "http")}, environment=dict(proxies or {})
         )
-        self._pull, self._cache, self._now, self._timeout = pull, cache.absolute(), now, timeout
-        self._ready: Once[None, ScannerIdentity | NotScanned] = Once()
+        self._cache, self._now, self._timeout = cache.absolute(), now, timeout
         self._lacking: Once[OperatingSystem, str] = Once()
-        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Ask the server which database it has; whether it takes the token is seen by a scan alone."""
-        yield readiness(f"trivy server {self._host}", self._ready.get(None, self._look))
-
-    def identity(self) -> ScannerIdentity | None:
-        """Return the server with the database that it has in this run."""
-        ready = self._ready.get(None, self._look)
-        return None if isinstance(ready, NotScanned) else ready
-
-    def expect(self, subjects: Collection[Subject]) -> None:
-        """Do nothing yet: one image is scanned after the other."""
-
-    def scan(self, subject: Subject) -> ScanOutcome:
-        """Return what the server finds in `subject`."""
-        key = (subject.line.repository, subject.digest, subject.platform)
-        return self._scans.get(key, lambda: self._scan(subject))
-
-    def _scan(self, subject: Subject) -> ScanOutcome:
-        ready = self._ready.get(None, self._look)
-        if isinstance(ready, NotScanned):
-            return ready
-        try:
-            address = self._pull(subject.line, subject.digest)
-            completed = self._program.run(
-                self._scan_arguments(subject, address), address, timeout=self._timeout + GRACE
-            )
-            if completed.status != 0:
-                return complaint_of(completed.errors, address)
-            report = parse_report(completed.output)
-            family = report.system.family if report.system else ""
-            is_shown = any(finding.package_type == family for finding in report.findings)
-            found = judge(report, subject, ready, lambda system: "" if is_shown else self._lacks(system))
-        except ProcessError as error:
-            return not_run(error)
-        except (RegistryError, UnreadableReportError) as error:
-            return failed(str(error))
-        if self._asked() != ready:
-            return NotScanned(Unscanned.DIFFERENT_DATABASE, "the server replaced it during this run")
-        return found
+    def _scan(self, subject: Subject, address: PullAddress, ready: Ready) -> ScanOutcome:
+        arguments = self._scan_arguments(subject, address)
+        completed = self._program.run(arguments, address, timeout=self._timeout + GRACE)
+        if completed.status != 0:
+            return complaint_of(completed.errors, address)
+        report = parse_report(completed.output)
+        family = report.system.family if report.system else ""
+        is_shown = any(finding.package_type == family for finding in report.findings)
+        found = judge(report, subject, ready.scanner, lambda system: "" if is_shown else self._lacks(system))
+        after = self._asked()
+        if after == ready.scanner:
+            return found
+        replaced = NotScanned(Unscanned.DIFFERENT_DATABASE, "the server replaced it during this run")
+        return after if isinstance(after, NotScanned) else replaced
 
     def _scan_arguments(self, subject: Subject, address: PullAddress) -> list[str]:
         return [
@@ -130,16 +100,16 @@ class TrivyServerScanner:
         yield from ("--server", self._url, "--scanners", "vuln", "--format", "json", "--no-progress", "--offline-scan")
         yield from ("--timeout", f"{self._timeout:g}s", "--cache-dir", str(self._cache))
 
-    def _look(self) -> ScannerIdentity | NotScanned:
+    def _prepare(self) -> Ready | NotScanned:
         """Ask the server which database it has."""
         found = self._asked()
-        if isinstance(found, NotScanned) or found.database is None:
+        if isinstance(found, NotScanned):
             return found
-        if self._now() - found.database > MAX_DATABASE_AGE:
+        if found.database is not None and self._now() - found.database > MAX_DATABASE_AGE:
             return NotScanned(
                 Unscanned.DATABASE_STALE, f"{self._host} has one that was built on {found.database:%Y-%m-%d}"
             )
-        return found
+        return Ready(found)
 
     def _asked(self) -> ScannerIdentity | NotScanned:
         try:

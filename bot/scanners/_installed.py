@@ -1,0 +1,82 @@
+"""What scanners that are programs have in common: made ready once in a run, and asked about each image once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bot.model.diagnosis import Aim, Check
+from bot.model.errors import ProcessError, RegistryError
+from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject
+from bot.model.image import PullAddress
+from bot.model.reference import Digest
+from bot.scanners._examination import readiness
+from bot.scanners._json import UnreadableReportError
+from bot.scanners._program import Once, Program, Pull, failed, not_run
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The program with the one database that all images of a run are scanned with."""
+
+    scanner: ScannerIdentity
+
+
+_Ready = TypeVar("_Ready", bound=Ready)
+
+
+class InstalledScanner(ABC, Generic[_Ready]):
+    """Implements `bot.ports.Scanner` for a program that is run once for each image; `called` is its name for people."""
+
+    def __init__(self, called: str, program: Program, pull: Pull) -> None:
+        self._called, self._program, self._pull = called, program, pull
+        self._prepared: Once[None, _Ready | NotScanned] = Once()
+        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
+
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+        """Look for the program and its database, which is downloaded now where it is to be."""
+        ready = self._ready()
+        yield readiness(self._called, ready if isinstance(ready, NotScanned) else ready.scanner)
+
+    def identity(self) -> ScannerIdentity | None:
+        """Return the program with the database that this run has, which is downloaded now where it is to be."""
+        ready = self._ready()
+        return None if isinstance(ready, NotScanned) else ready.scanner
+
+    def expect(self, subjects: Collection[Subject]) -> None:
+        """Do nothing yet: one image is scanned after the other."""
+
+    def scan(self, subject: Subject) -> ScanOutcome:
+        """Return what is found in `subject`; the old image of one transition may be the new one of another."""
+        key = (subject.line.repository, subject.digest, subject.platform)
+        return self._scans.get(key, lambda: self._scanned(subject))
+
+    def _scanned(self, subject: Subject) -> ScanOutcome:
+        ready = self._ready()
+        if isinstance(ready, NotScanned):
+            return ready
+        try:
+            return self._scan(subject, self._pull(subject.line, subject.digest), ready)
+        except ProcessError as error:
+            return not_run(error)
+        except (RegistryError, UnreadableReportError) as error:
+            return failed(str(error))
+
+    def _ready(self) -> _Ready | NotScanned:
+        def prepare() -> _Ready | NotScanned:
+            try:
+                return self._prepare()
+            except ProcessError as error:
+                return not_run(error)
+
+        return self._prepared.get(None, prepare)
+
+    @abstractmethod
+    def _prepare(self) -> _Ready | NotScanned:
+        """Return what all images of this run are scanned with, or why none can be. Raises ProcessError."""
+
+    @abstractmethod
+    def _scan(self, subject: Subject, address: PullAddress, ready: _Ready) -> ScanOutcome:
+        """Scan what is pulled from `address`. Raises ProcessError, UnreadableReportError."""
