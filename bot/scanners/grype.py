@@ -21,6 +21,7 @@ from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, S
 from bot.model.image import PullAddress
 from bot.scanners._installed import InstalledScanner, Ready
 from bot.scanners._json import UnreadableReportError, document, moment, text
+from bot.scanners._probes import COMMON_SOURCES
 from bot.scanners._program import Once, Program, Pull, complaint, failed, said
 from bot.scanners._reports import Said
 from bot.scanners._reports.grype import parse_report
@@ -33,8 +34,8 @@ MAX_DATABASE_AGE: Final = timedelta(days=5)
 """The age at which Grype itself refuses to work with its database."""
 MIN_VERSION: Final = (0, 106)
 """The first that says which releases are out of support."""
-COMMON_PACKAGES: Final = ("openssl", "glibc", "busybox", "zlib", "curl", "kernel", "linux")
-"""One of which every distribution has, with vulnerabilities that somebody listed."""
+COMMON_PACKAGES: Final = (*COMMON_SOURCES, "kernel")
+"""Red Hat calls its kernel so."""
 
 _VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")
 

@@ -22,13 +22,10 @@ from bot.scanners._inventory import Package, parse_inventory
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._osvapi import OsvApi, OsvError, OsvUnreachableError
 from bot.scanners._osvrecord import findings_of
+from bot.scanners._probes import COMMON_SOURCES, FIRST_VERSION
 from bot.scanners._program import Once, failed
 
 NAME: Final = "osv"
-COMMON_SOURCES: Final = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
-"""One of which every distribution has, with vulnerabilities that somebody listed."""
-FIRST_VERSION: Final = "0"
-"""Older than every fix, so that a release which is known has vulnerabilities in it."""
 A_PACKAGE: Final = Sought("Debian:12", "openssl", FIRST_VERSION)
 """To see whether the API answers at all: nothing of anybody's is in it."""
 

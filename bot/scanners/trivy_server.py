@@ -20,6 +20,7 @@ from bot.model.image import PullAddress
 from bot.net import HostTrust, HttpClient, HttpError, Url
 from bot.scanners._installed import InstalledScanner, Ready
 from bot.scanners._json import UnreadableReportError
+from bot.scanners._probes import COMMON_SOURCES, FIRST_VERSION
 from bot.scanners._program import Once, Program, Pull, failed
 from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
@@ -27,8 +28,6 @@ from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE
 
 MAX_ANSWER: Final = 64 * 1024
 """Bytes; what the server says of itself has three hundred."""
-PROBED: Final = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
-"""One of which every distribution has, with vulnerabilities that somebody listed."""
 
 _PURLS: Final = {
     **{family: f"deb/{family}" for family in ("debian", "ubuntu")},
@@ -146,15 +145,15 @@ def _inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
             "bom-ref": name,
             "type": "library",
             "name": name,
-            "version": "0",
-            "purl": f"pkg:{purl}/{name}@0?distro={system.family}-{system.release}",
+            "version": FIRST_VERSION,
+            "purl": f"pkg:{purl}/{name}@{FIRST_VERSION}?distro={system.family}-{system.release}",
             "properties": [
                 {"name": "aquasecurity:trivy:SrcName", "value": name},
-                {"name": "aquasecurity:trivy:SrcVersion", "value": "0"},
+                {"name": "aquasecurity:trivy:SrcVersion", "value": FIRST_VERSION},
                 {"name": "aquasecurity:trivy:PkgType", "value": system.family},
             ],
         }
-        for name in PROBED
+        for name in COMMON_SOURCES
     ]
     root = {"bom-ref": "system", "type": "operating-system", "name": system.family, "version": system.release}
     return {
@@ -165,6 +164,6 @@ def _inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
         "components": [root, *packages],
         "dependencies": [
             {"ref": "probe", "dependsOn": ["system"]},
-            {"ref": "system", "dependsOn": list(PROBED)},
+            {"ref": "system", "dependsOn": list(COMMON_SOURCES)},
         ],
     }

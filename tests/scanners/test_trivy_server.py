@@ -29,7 +29,7 @@ from support.trivy import (
 
 from bot.demo.database import TAG
 from bot.demo.images import Package
-from bot.model.evidence import ScannerIdentity, Unscanned
+from bot.model.evidence import NotScanned, ScannerIdentity, Unscanned
 from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
 
 pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("trivy")]
@@ -161,6 +161,13 @@ def test_a_database_that_the_server_replaced_during_the_scan_is_another(stand, m
     newer = ScannerIdentity(first.name, first.version, first.database + timedelta(hours=6))
     monkeypatch.setattr(scanner, "_asked", lambda: newer)
     assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.DIFFERENT_DATABASE
+
+
+def test_a_server_that_goes_away_during_the_scan_is_a_failure_and_no_other_database(stand, make, monkeypatch):
+    scanner = make()
+    assert scanner.identity() is not None
+    monkeypatch.setattr(scanner, "_asked", lambda: NotScanned(Unscanned.FAILED, "no answer"))
+    assert scanner.scan(stand.subject(debian(OLD))) == NotScanned(Unscanned.FAILED, "no answer")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"Version": "1"}', b"<html>", b'{"VulnerabilityDB": 1}'])
