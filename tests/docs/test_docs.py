@@ -94,7 +94,7 @@ def test_the_readme_names_every_exit_code():
 
 
 def test_the_readmes_config_is_a_valid_one(tmp_path):
-    (example,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (example,) = re.findall(r"```yaml\n(schema:.*?)```", README, re.DOTALL)
     path = tmp_path / "basebump.yaml"
     path.write_text(example, encoding="utf-8")
     load(path, need_forges=True)

@@ -49,6 +49,10 @@ def test_there_is_a_workflow_for_one_repository_and_one_for_an_organisation():
     assert len(WORKFLOWS) == 2
 
 
+def test_the_readme_has_the_workflow_for_one_repository():
+    assert f"```yaml\n{WORKFLOWS[0]}```" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_action_is_as_its_schema_has_it():
     text = ACTION.read_text(encoding="utf-8")
     assert problems("action", text) == []
