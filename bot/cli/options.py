@@ -47,7 +47,7 @@ def exports(*formats: str) -> Callable[[Function], Function]:
 log = click.option(
     "--log",
     type=click.Choice(Log, case_sensitive=False),
-    default=Log.AUTO,
+    default="auto",
     show_default=True,
     help="What stderr gets meanwhile: a bar on a terminal, lines of JSON, or nothing.",
 )
