@@ -17,6 +17,7 @@ from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdic
 from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
 from bot.reports._effect import effect
+from bot.reports._failures import failure_lines
 from bot.reports.folds import Fold, open_fold
 
 _MARKS: dict[Status, str] = {
@@ -210,7 +211,4 @@ def unscanned(report: RunReport) -> Iterator[str]:
 def _failed(report: RunReport) -> Iterator[str]:
     if report.failed:
         yield ""
-        yield "basebump could not do its work here:"
-        yield from (
-            f"  {console_line(each.subject)} ({each.stage}): {console_line(each.error, 400)}" for each in report.failed
-        )
+        yield from failure_lines(report.failed)
