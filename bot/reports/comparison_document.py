@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from bot.core.compare import scanner_of
-from bot.core.contents import aspect_changes, becomes_root, origin
-from bot.core.contents import comparison as source_comparison
+from bot.core.contents import aspect_changes, becomes_root, origin, source_comparison
 from bot.core.rollback import rollback
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Contents, PackageChange

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bot.core.compare import count_by_severity, distinct, exploited, scanner_of
-from bot.core.contents import Origin, aspect_changes, becomes_root, origin, spoken_size
-from bot.core.contents import comparison as source_comparison
+from bot.core.contents import Origin, aspect_changes, becomes_root, origin, source_comparison, spoken_size
 from bot.core.markdown import console_line
 from bot.core.rollback import rollback
 from bot.core.trust import spoken
