@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot import process
 from bot.core.diff import EVERY_LINE, changed_lines
-from bot.core.distrust import explain_distrust
+from bot.core.git_ownership import explain_refusal
 from bot.model.errors import ProcessError, TreeError, UsageError
 from bot.model.forge import Entry
 from bot.model.source import FilePath
@@ -160,7 +160,7 @@ class WorkTree:
             return None
         if listed.status:
             raise TreeError(
-                explain_distrust(listed.errors)
+                explain_refusal(listed.errors)
                 or f"git could not list {self._root / folder}, and only git knows what it ignores: {listed.errors}"
             )
         self._miss_closed(folder, listed.errors)
@@ -220,8 +220,8 @@ class SinceRevision:
             raise UsageError("--since needs git, which is not installed here")
         if found.status and any(words in found.errors for words in _NO_CHECKOUT):
             raise UsageError(f"--since needs a git checkout, and {root} is none")
-        if found.status and (distrust := explain_distrust(found.errors)):
-            raise TreeError(distrust)
+        if found.status and (refusal := explain_refusal(found.errors)):
+            raise TreeError(refusal)
         commit = found.output.decode(errors="replace").strip()
         if found.status or not _COMMIT.fullmatch(commit):
             raise UsageError(f"{revision!r} is no revision of {root}; in a shallow clone it has to be fetched first")

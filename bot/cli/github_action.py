@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.cli.app import main
 from bot.model.errors import UsageError
-from bot.model.vocabulary import ExitCode, Status
+from bot.model.vocabulary import MOVING, ExitCode
 
 TOKEN, APP_KEY = "BASEBUMP_TOKEN", "BASEBUMP_APP_KEY"
 """Where a config finds what the inputs `token` and `app-private-key` hold."""
@@ -23,7 +23,6 @@ MAX_OUTPUT = 250_000
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 """
 
-_MOVING = (Status.UPDATE.value, Status.GONE.value)
 _SEPARATORS = re.compile(r"[\s,]+")
 
 Environment = Mapping[str, str]
@@ -114,7 +113,7 @@ def outputs(report: Mapping[str, Any]) -> dict[str, str]:
         {"repository": tree["name"]} | {key: each[key] for key in ("path", "line", "reference", "new_digest")}
         for tree in trees
         for each in tree["occurrences"]
-        if each["status"] in _MOVING and each["new_digest"] is not None
+        if each["status"] in MOVING and each["new_digest"] is not None
     ]
     return {"proposals": _fitting(proposals), "updates": _fitting(updates), "failed": _fitting(report["failed"])}
 

@@ -23,14 +23,15 @@ def close(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) ->
     return replace(occurrence, digest=digest, tag=tag)
 
 
-def leave_to_other(occurrence: Occurrence, note: str) -> Occurrence:
+def leave_to_other(occurrence: Occurrence, bot: str, told_by: str) -> Occurrence:
     """Return `occurrence` as what another bot moves, until a rule allows `other-writer`; what is closed for good stays.
 
-    Whatever else a rule has to allow for a place, this comes first: `note` says who moves it.
+    Whatever else a rule has to allow for a place, this comes first. `told_by` is the config that has `bot` move it.
     """
     digest, tag = map(_left, (occurrence.digest, occurrence.tag))
     if (digest, tag) == (occurrence.digest, occurrence.tag):
         return occurrence
+    note = f"{told_by} has {bot} move it; with `allow: [other-writer]` basebump may, too"
     return replace(occurrence, digest=digest, tag=tag, notes=(*occurrence.notes, note))
 
 

@@ -47,7 +47,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class SourceComparison:
     """Where two states of a source are compared: only forges and states whose addresses can be made safely."""
 
     host: str
@@ -80,8 +80,6 @@ _WHOLE: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
     Aspect.FOLDER: lambda config: (config.folder,) if config.folder else (),
     Aspect.STOP_SIGNAL: lambda config: (config.stop_signal,) if config.stop_signal else (),
 }
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-_STEP = 1000
 _LISTS: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
     Aspect.ENVIRONMENT: lambda config: config.environment,
     Aspect.PORTS: lambda config: config.ports,
@@ -93,23 +91,16 @@ _ROOTS = frozenset({"", "0", ROOT})
 
 def aspect_changes(contents: Contents | None) -> tuple[AspectChange, ...] | None:
     """Return in what two images differ; None where one of them was not looked into."""
-    if contents is None or contents.old is None or contents.new is None:
+    both = _both(contents)
+    if both is None:
         return None
-    old, new = contents.old, contents.new
+    old, new = both
     whole = [AspectChange(aspect, of(old.config), of(new.config)) for aspect, of in _WHOLE.items()]
     lists = [_listed(aspect, of(old.config), of(new.config)) for aspect, of in _LISTS.items()]
     versions = AspectChange(Aspect.VERSION, tuple(filter(None, [old.version])), tuple(filter(None, [new.version])))
     platforms = _listed(Aspect.PLATFORMS, old.platforms, new.platforms) if old.platforms and new.platforms else None
     found = [*whole, *lists, versions, *([platforms] if platforms else [])]
     return tuple(each for each in found if each.old != each.new)
-
-
-def spoken_size(size: int) -> str:
-    """Return a number of bytes as people say it: `30.4 MB`."""
-    amount, unit = float(size), 0
-    while amount >= _STEP and unit < len(_UNITS) - 1:
-        amount, unit = amount / _STEP, unit + 1
-    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"
 
 
 def _listed(aspect: Aspect, old: Sequence[str], new: Iterable[str]) -> AspectChange:
@@ -119,9 +110,10 @@ def _listed(aspect: Aspect, old: Sequence[str], new: Iterable[str]) -> AspectCha
 
 def becomes_root(contents: Contents | None) -> bool:
     """Say whether the newer image starts as root where the older one did not; Kubernetes may then refuse to run it."""
-    if contents is None or contents.old is None or contents.new is None:
+    both = _both(contents)
+    if both is None:
         return False
-    old, new = (_user(each) for each in (contents.old, contents.new))
+    old, new = map(_user, both)
     return old not in _ROOTS and new in _ROOTS
 
 
@@ -135,9 +127,10 @@ def origin(contents: Contents | None) -> Origin:
 
     A label is handed down by FROM, so that an image without its own shows its base's: this is a hint.
     """
-    if contents is None or contents.old is None or contents.new is None:
+    both = _both(contents)
+    if both is None:
         return Origin.UNKNOWN
-    old, new = (_state(each) for each in (contents.old, contents.new))
+    old, new = map(_state, both)
     if old is None or new is None:
         return Origin.UNKNOWN
     if old[0] != new[0]:
@@ -145,15 +138,16 @@ def origin(contents: Contents | None) -> Origin:
     return Origin.REBUILT if old == new else Origin.CHANGED
 
 
-def comparison(contents: Contents | None) -> Comparison | None:
+def source_comparison(contents: Contents | None) -> SourceComparison | None:
     """Return where the two states of one source can be compared; None where that is no address that we can make."""
-    if contents is None or contents.old is None or contents.new is None:
+    both = _both(contents)
+    if both is None:
         return None
-    old, new = (_address(each) for each in (contents.old, contents.new))
+    old, new = map(_address, both)
     if old is None or new is None or old[0] != new[0] or old[1] == new[1]:
         return None
     (host, repository), before = old
-    return Comparison(host, repository, before, new[1])
+    return SourceComparison(host, repository, before, new[1])
 
 
 def _state(contents: ImageContents) -> tuple[str, str] | None:
@@ -175,3 +169,22 @@ def _address(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
     if not _COMMIT.fullmatch(commit) or (found["host"] == _GITHUB and found["repository"].count("/") != 1):
         return None
     return (found["host"], found["repository"].removesuffix(".git")), commit
+
+
+def _both(contents: Contents | None) -> tuple[ImageContents, ImageContents] | None:
+    """Return both images; None where one of them was not looked into."""
+    if contents is None or contents.old is None or contents.new is None:
+        return None
+    return contents.old, contents.new
+
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
+
+
+def spoken_size(size: int) -> str:
+    """Return a number of bytes as people say it: `30.4 MB`."""
+    amount, unit = float(size), 0
+    while amount >= _STEP and unit < len(_UNITS) - 1:
+        amount, unit = amount / _STEP, unit + 1
+    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
@@ -39,9 +39,9 @@ _VOLATILE = frozenset(
 """What may change without anybody having to read it again: of what is in two digests, only whether it is known."""
 
 
-def fingerprint(view: ProposalView, evidence: Mapping[object, Evidence]) -> str:
-    """Return the report of a view that was built from `evidence`, whose moves are in an order of their own."""
-    moves = list(evidence.values())
+def fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
+    """Return the report of a view that was built from `evidence`, that of each move in the order of the moves."""
+    moves = list(evidence)
     unsigned, unknown = [_unsigned(each) for each in moves], [_unknown(each) for each in moves]
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
     report = f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{_digit(sum(unsigned))}{_digit(sum(unknown))}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.markdown import one_line
@@ -101,21 +101,19 @@ def short_commit(commit: str) -> str:
     return commit[:12]
 
 
-def mark(
-    targets: Iterable[Target],
-    report: str | None,
-    *,
-    withdrawn: bool,
-    automerge: bool = False,
-    status: Tried | None = None,
-    started: str | None = None,
-) -> str:
+def mark(remembered: Memory) -> str:
     """Return a comment, invisible in rendered Markdown, that `memory` reads back."""
-    written: dict[str, object] = {"targets": list(targets), "report": report, "withdrawn": withdrawn}
-    written |= {"automerge": True} if automerge else {}
-    if status is not None:
-        written["status"] = {"on": status.commit, "state": status.status.state, "said": status.status.description}
-    written |= {"started": started} if started else {}
+    written: dict[str, object] = {
+        "targets": remembered.targets,
+        "report": remembered.report,
+        "withdrawn": remembered.withdrawn,
+    }
+    if remembered.automerge:
+        written["automerge"] = True
+    if (tried := remembered.status) is not None:
+        written["status"] = {"on": tried.commit, "state": tried.status.state, "said": tried.status.description}
+    if remembered.started:
+        written["started"] = remembered.started
     content = json.dumps(written, separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another; inside JSON they stand only in strings, where escapes mean the same.
@@ -133,7 +131,8 @@ def with_withdrawn(body: str) -> str:
     """Return the body with its mark saying that we took the request back; a mark is added where none can be read."""
     remembered = memory(body)
     if remembered == Memory():
-        return f"{body}\n\n{mark((), None, withdrawn=True)}\n" if body else mark((), None, withdrawn=True)
+        added = mark(Memory(withdrawn=True))
+        return f"{body}\n\n{added}\n" if body else added
     return _remarked(body, replace(remembered, withdrawn=True))
 
 
@@ -155,15 +154,7 @@ def _remarked(body: str, remembered: Memory) -> str:
     """Return the body with another last mark."""
     start = body.rfind(_OPENING)
     end = start + len(_OPENING) + len(_content(body, start)) + len(_CLOSING)
-    written = mark(
-        remembered.targets,
-        remembered.report,
-        withdrawn=remembered.withdrawn,
-        automerge=remembered.automerge,
-        status=remembered.status,
-        started=remembered.started,
-    )
-    return body[:start] + written + body[end:]
+    return body[:start] + mark(remembered) + body[end:]
 
 
 def _content(body: str, start: int) -> str:

@@ -25,7 +25,7 @@ class Queue:
     """Which one it is: all of its base branches share its limits."""
     limits: Limits
     opens: Sequence[Open]
-    is_open: int
+    open_now: int
     """Requests of ours that are open for this base branch and stay so."""
     repositories_per_run: int | None = None
     """How many repositories a run may take on, as far as this one counts among them."""
@@ -56,7 +56,7 @@ def deferrals(queues: Sequence[Queue], now: datetime) -> list[dict[str, Defer]]:
     something that is gone, or is asked for by a person, waits for nothing.
     """
     waiting: list[dict[str, Defer]] = [{} for _ in queues]
-    opened = _Opened(sum((Counter({queue.repository: queue.is_open}) for queue in queues), Counter()))
+    opened = _Opened(sum((Counter({queue.repository: queue.open_now}) for queue in queues), Counter()))
     wishes = ((place, step.proposal) for place, queue in enumerate(queues) for step in queue.opens)
     for place, proposal in sorted(wishes, key=lambda wish: _order(wish[1])):
         why = _why_wait(queues[place], proposal, opened, now)

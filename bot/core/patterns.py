@@ -9,10 +9,21 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from bot.core.automaton import ANYTHING, START, STOP, Automaton, Characters, Choice, Node, Repeat, Row, TooLargeError
-from bot.core.automaton import anywhere as _anywhere
-from bot.core.automaton import literal as _literal
-from bot.core.automaton import whole as _whole
+from bot.core.automaton import (
+    ANYTHING,
+    START,
+    STOP,
+    Automaton,
+    Characters,
+    Choice,
+    Node,
+    Repeat,
+    Row,
+    TooLargeError,
+    anywhere,
+    literal,
+    whole,
+)
 
 MAX_LENGTH = 1_000
 """Characters of a pattern: people write some dozens."""
@@ -74,9 +85,9 @@ def _compile(pattern: str, *, is_regular: bool) -> Automaton | None:
     try:
         if not is_regular:
             globs = _without_braces(pattern.lower())
-            return Automaton.of(_whole(Choice(tuple(_Glob(glob).read() for glob in globs))))
+            return Automaton.of(whole(Choice(tuple(_Glob(glob).read() for glob in globs))))
         source = pattern[1:-1] if pattern.endswith("/") else pattern[1:-2]
-        return Automaton.of(_anywhere(_Regular(source, ignores_case=pattern.endswith("/i")).read()))
+        return Automaton.of(anywhere(_Regular(source, ignores_case=pattern.endswith("/i")).read()))
     except (_UnreadError, TooLargeError):
         return None
 
@@ -156,9 +167,9 @@ class _Regular(_Reader):
             case ".":
                 return _ANY
             case "^":
-                return _literal(START)
+                return literal(START)
             case "$":
-                return _literal(STOP)
+                return literal(STOP)
             case "\\":
                 return self._characters(_escaped(self))
             case "*" | "+" | "?" | "{":
@@ -217,7 +228,7 @@ class _Glob(_Reader):
 
     def _part(self, *, is_first: bool) -> Node:
         if is_first and self.takes("**/"):
-            return Repeat(Row((ANYTHING, _literal("/"))), 0, 1)
+            return Repeat(Row((ANYTHING, literal("/"))), 0, 1)
         if is_first and self.source[self.at :] == "**":
             self.at += 2
             return ANYTHING
@@ -233,9 +244,9 @@ class _Glob(_Reader):
             case "[":
                 return _set_in_brackets(self, negating="!^")
             case "\\":
-                return _literal(self.take())
+                return literal(self.take())
             case character:
-                return _literal(character)
+                return literal(character)
 
 
 def _without_braces(glob: str) -> list[str]:

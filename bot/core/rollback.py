@@ -16,7 +16,7 @@ _Brought = Mapping[tuple[str, str], Sequence[Finding]]
 """New findings by the type and the name of their package, as findings call it."""
 
 
-def went_back(evidence: Evidence) -> tuple[PackageChange, ...]:
+def gone_back(evidence: Evidence) -> tuple[PackageChange, ...]:
     """Return the packages that went back, those that bring the worst first.
 
     Of a distribution all of them: its repositories never go back. Of libraries those that bring a vulnerability: what
@@ -31,7 +31,7 @@ def went_back(evidence: Evidence) -> tuple[PackageChange, ...]:
 
 def rollback(evidence: Evidence) -> str:
     """Say that packages went back, and what that brings; empty where none did."""
-    back = went_back(evidence)
+    back = gone_back(evidence)
     if not back:
         return ""
     first, *others = back

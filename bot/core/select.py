@@ -60,6 +60,13 @@ def may_ask(rulebook: Rulebook, host: str) -> bool:
     return host in PUBLIC_HOSTS or host in rulebook.hosts
 
 
+def unless_unknown(rulebook: Rulebook, place: Selected | Skip) -> Selected | Skip:
+    """Return what was selected, or that nobody is asked for it since nobody knows its registry."""
+    if isinstance(place, Selected) and not may_ask(rulebook, place.line.host):
+        return Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
+    return place
+
+
 def _says(comment: IgnoreComment) -> str:
     until = f" until {comment.until}" if comment.until else ""
     reason = f": {comment.reason}" if comment.reason else "."

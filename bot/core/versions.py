@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 
-MAX_VERSION: Final = 128
+MAX_VERSION = 128
 """Characters of a version that is compared; the longest that distributions have are below a hundred, and comparing
 hostile ones takes time that grows with their square."""
 
-_SCHEMES: Final[dict[str, str]] = {
+_SCHEMES: dict[str, str] = {
     **dict.fromkeys(("deb", "debian", "ubuntu"), "DebianVersion"),
     **dict.fromkeys(("alpine", "apk", "chainguard", "minimos", "wolfi"), "AlpineLinuxVersion"),
     **dict.fromkeys(
@@ -28,13 +28,13 @@ _SCHEMES: Final[dict[str, str]] = {
     **dict.fromkeys(("dotnet", "dotnet-core", "nuget"), "NugetVersion"),
 }
 """By type of package, as Trivy, Grype and package URLs call it."""
-SYSTEM_TYPES: Final = frozenset(
+SYSTEM_TYPES = frozenset(
     kind for kind, scheme in _SCHEMES.items() if scheme in {"DebianVersion", "AlpineLinuxVersion", "RpmVersion"}
 )
 """Of packages that come with a distribution."""
 
 
-_UNREADABLE: Final = (Exception,)
+_UNREADABLE = Exception
 """What the library raises for versions that no rule covers: each scheme another error, and not only its own."""
 
 
@@ -46,7 +46,7 @@ def is_same_kind(one: str, other: str) -> bool:
 def is_later(package_type: str, version: str, other: str) -> bool | None:
     """Say whether `version` comes after `other`; None where they are the same to who packed it, or nobody can say."""
     read = _reader(package_type)
-    with contextlib.suppress(*_UNREADABLE):
+    with contextlib.suppress(_UNREADABLE):
         one, two = read(version), read(other)
         return True if two < one else False if one < two else None
     return None
@@ -56,7 +56,7 @@ def in_order(package_type: str, versions: Iterable[str]) -> tuple[str, ...]:
     """Return versions, the latest last; by the alphabet where nobody can say which that is."""
     found = sorted(set(versions))
     if len(found) > 1:
-        with contextlib.suppress(*_UNREADABLE):
+        with contextlib.suppress(_UNREADABLE):
             return tuple(sorted(found, key=_reader(package_type)))
     return tuple(found)
 

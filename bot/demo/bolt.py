@@ -10,12 +10,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
-PAGE_SIZE: Final = 4096
+PAGE_SIZE = 4096
 """Bytes; what bbolt takes on machines with pages of that size. A reader learns it from the meta page."""
-MAGIC: Final = 0xED0CDAED
-VERSION: Final = 2
+MAGIC = 0xED0CDAED
+VERSION = 2
 
 _PAGE_HEADER = struct.Struct("<QHHI")  # page, kind, number of elements, number of pages that follow as one with it
 _LEAF_ELEMENT = struct.Struct("<IIII")  # flags, distance to the key, size of the key, size of the value

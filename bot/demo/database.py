@@ -13,16 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from typing import Final
 
 from bot.demo.bolt import Bucket, encode
 from bot.demo.images import Image, Layer, artifact, pack
 from bot.model.evidence import Severity
 
-SCHEMA: Final = 2
-TAG: Final = str(SCHEMA)
+SCHEMA = 2
+TAG = str(SCHEMA)
 """Trivy pulls `<repository>:2`."""
-UPDATE_INTERVAL: Final = timedelta(days=1)
+UPDATE_INTERVAL = timedelta(days=1)
 """How long after it was built the next one is expected."""
 
 _ARTIFACT = "application/vnd.aquasec.trivy.config.v1+json"

@@ -13,12 +13,12 @@ import threading
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from bot.demo.images import ImageStore, digest_of
 
-IDLE_TIMEOUT: Final = 30
+IDLE_TIMEOUT = 30
 """Seconds that a connection may wait for its next request."""
 
 _NAMED = re.compile(r"/v2/(?P<repository>[a-z0-9._/-]+)/(?P<kind>manifests|blobs)/(?P<reference>[A-Za-z0-9._:-]+)")

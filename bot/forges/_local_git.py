@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot import process
-from bot.core.distrust import explain_distrust
+from bot.core.git_ownership import explain_refusal
 from bot.model.errors import ProcessError
 
 TIMEOUT = 120.0
@@ -161,8 +161,8 @@ def encode(text: str) -> bytes:
 
 def _explain(errors: str, directory: Path) -> str:
     """Say what git's complaint means and what to do about it."""
-    if (distrust := explain_distrust(errors)) is not None:
-        return distrust
+    if (refusal := explain_refusal(errors)) is not None:
+        return refusal
     if "not a git repository" in errors:
         return f"{directory} is no git repository, or a broken one; look at it with `git -C {directory} status`"
     if "transport" in errors and "not allowed" in errors:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 
+from bot.core.relate.folders import KUSTOMIZATIONS
 from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
-
-_FILE_NAME = re.compile(r"(?:.+/)?(?:kustomization\.ya?ml|Kustomization)", re.DOTALL)
 
 
 class _Kustomize:
@@ -17,7 +15,7 @@ class _Kustomize:
     has_line_end_comments = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path)]
+        return [path for path in paths if path.rpartition("/")[2] in KUSTOMIZATIONS]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
         from bot.formats._readers.kustomize import read

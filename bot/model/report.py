@@ -72,6 +72,11 @@ class RepositoryReport:
     known_as: str | None = None
     """The name that the config has for it, where it was renamed since."""
 
+    @property
+    def title(self) -> str:
+        """How people tell it from others, among them the same repository on another base branch."""
+        return f"{self.name} ({self.base_branch})" if self.base_branch else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class RunReport:

@@ -22,6 +22,10 @@ class Status(StrEnum):
     NOT_CHECKED = "not-checked"
 
 
+MOVING = frozenset({Status.UPDATE, Status.GONE})
+"""What is true of a place for which there is something to move to."""
+
+
 class Reason(StrEnum):
     """Why an image is not moved, or why a text is not ours to touch."""
 

@@ -145,6 +145,6 @@ def _queue(agenda: Agenda, orders: Orders) -> Queue:
     wave = stated or (REPOSITORIES_PER_RUN if is_selected else None)
     steps = [prospect.step for prospect in agenda.prospects]
     seen = (each.state for prospect in agenda.prospects for each in prospect.seen)
-    is_open = sum(state is RequestState.OPEN for state in seen) - sum(isinstance(step, Close) for step in steps)
+    open_now = sum(state is RequestState.OPEN for state in seen) - sum(isinstance(step, Close) for step in steps)
     opens = [step for step in steps if isinstance(step, Open)]
-    return Queue((id(visit.fleet), visit.repository.name), limits, opens, is_open, wave)
+    return Queue((id(visit.fleet), visit.repository.name), limits, opens, open_now, wave)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.compare import compare
@@ -17,7 +17,7 @@ from bot.model.vocabulary import Stage
 from bot.pipeline.enrich import answer, enrich
 from bot.pipeline.look import subjects_on
 from bot.pipeline.pool import Pool
-from bot.pipeline.troubles import STATE
+from bot.pipeline.troubles import STATE, each_once
 from bot.ports import Advisories, Memory, Progress, Scanner, ScannerOf
 
 _BROKEN = frozenset({Unscanned.SCANNER_MISSING, Unscanned.FAILED, Unscanned.TIMED_OUT})
@@ -124,12 +124,9 @@ def _scan(same: Sequence[Subject], scanner: Scanner, progress: Progress) -> Scan
     return outcome
 
 
-def _failures(outcomes: Mapping[Subject, ScanOutcome]) -> Iterable[Failed]:
-    """Yield each thing that broke once, though it may have broken for every image."""
-    said: set[str] = set()
-    for subject, outcome in outcomes.items():
-        if isinstance(outcome, NotScanned) and outcome.why in _BROKEN:
-            error = outcome.detail or outcome.why.sentence
-            if error not in said:
-                said.add(error)
-                yield Failed(f"{subject.line}@{subject.digest}", Stage.ASSESS, error)
+def _failures(outcomes: Mapping[Subject, ScanOutcome]) -> Iterator[Failed]:
+    return each_once(
+        Failed(f"{subject.line}@{subject.digest}", Stage.ASSESS, outcome.detail or outcome.why.sentence)
+        for subject, outcome in outcomes.items()
+        if isinstance(outcome, NotScanned) and outcome.why in _BROKEN
+    )

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from bot.core.objections import objections
 from bot.core.reconcile import shares_with_others
-from bot.core.select import Home, may_ask, select
+from bot.core.select import Home, select, unless_unknown
 from bot.core.touched import Change, ChangedFile
 from bot.core.verdict import verdict
 from bot.model.check import CheckedPlace, CheckReport
-from bot.model.decision import Decision, NotChecked, Selected, Skip
+from bot.model.decision import Decision, NotChecked, Skip
 from bot.model.forge import GitRepository
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Reason
@@ -65,8 +65,9 @@ def check(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook, ter
 def _untold(looked_at: Survey, world: Offline, rulebook: Rulebook, terms: Terms) -> Sequence[CheckedPlace]:
     """Return what can be said of places without asking anybody: which of them are not pinned."""
     today = world.clock.now().date()
-    selected = [select(rulebook, Home("", ""), place, today) for place in looked_at.occurrences]
-    decisions = [_decision(place, rulebook) for place in selected]
+    selected = (select(rulebook, Home("", ""), place, today) for place in looked_at.occurrences)
+    known = (unless_unknown(rulebook, place) for place in selected)
+    decisions: list[Decision] = [place if isinstance(place, Skip) else NotChecked(place) for place in known]
     shared = shares_with_others(decisions)
     return [
         CheckedPlace(verdict(each), tuple(objections(each, terms.fix, (), today)))
@@ -74,14 +75,6 @@ def _untold(looked_at: Survey, world: Offline, rulebook: Rulebook, terms: Terms)
             Skip(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in shared else each for each in decisions
         )
     ]
-
-
-def _decision(place: Selected | Skip, rulebook: Rulebook) -> Decision:
-    if isinstance(place, Skip):
-        return place
-    if not may_ask(rulebook, place.line.host):
-        return Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
-    return NotChecked(place)
 
 
 def _changed(surveyed: Survey, since: Since) -> Survey:

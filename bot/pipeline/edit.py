@@ -57,10 +57,10 @@ def _edited(survey: Survey, path: FilePath, updates: Sequence[Update]) -> bytes:
     planned = {place: candidate.digest for place, candidate in chosen.items()}
     tags = {place: candidate.tag for place, candidate in chosen.items() if candidate.tag is not None}
     if any(before.remarks != after.remarks for before, after in zip(readings, again, strict=True)):
-        unproved = not is_proved(survey.places, related(survey.readings_with(again)), planned, tags)
+        is_shown = is_proved(survey.places, related(survey.readings_with(again)), planned, tags)
     else:  # then no place elsewhere can have changed
-        unproved = not is_proved(_places(readings), _places(again), planned, tags)
-    if unproved:
+        is_shown = is_proved(_places(readings), _places(again), planned, tags)
+    if not is_shown:
         raise EditError("reading the edited file again did not show exactly the planned change")
     for old, new in zip(readings, again, strict=True):
         if old.file_format.name == "dockerfile" and witness.objects(old.file, new.file, old.places, new.places):

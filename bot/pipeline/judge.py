@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from bot.core.gates import gate
 from bot.core.reconcile import reconcile
-from bot.core.select import Home, may_ask, select
+from bot.core.select import Home, select, unless_unknown
 from bot.core.transition import transition_to
 from bot.model.decision import Decision, Selected, Skip, Transition, Update
 from bot.model.evidence import Evidence
-from bot.model.forge import GitRepository
 from bot.model.image import Resolution
 from bot.model.policy import Rulebook
 from bot.model.reference import Line
 from bot.model.report import Failed
-from bot.model.vocabulary import Reason
 from bot.pipeline.ask import ask
 from bot.pipeline.assess import assess
 from bot.pipeline.look import look
@@ -41,7 +38,7 @@ from bot.ports import (
 )
 
 
-def _nothing(_: Line) -> bool:
+def _never(_: Line) -> bool:
     return False
 
 
@@ -67,7 +64,7 @@ class World:
     verifiers: Sequence[Verifier] = ()
     advisories: Advisories | None = None
     """None where the config names none."""
-    is_private: Callable[[Line], bool] = _nothing
+    is_private: Callable[[Line], bool] = _never
     """Of which lines what is found must not be told where everybody can read it."""
 
 
@@ -115,7 +112,7 @@ def judge(
     gated = [
         reconcile(
             [
-                _gate(each, evidence, now, surveyed.repository)
+                gate(each, evidence, now, is_public=surveyed.repository.may_be_public)
                 if isinstance(each, Update) and needs_evidence(each)
                 else each
                 for each in places
@@ -130,16 +127,4 @@ def judge(
 def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected | Skip]:
     home = Home(surveyed.repository.name, surveyed.repository.base_branch or "")
     today = world.clock.now().date()
-    selected = [select(rulebook, home, occurrence, today) for occurrence in surveyed.occurrences]
-    return [
-        Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
-        if isinstance(place, Selected) and not may_ask(rulebook, place.line.host)
-        else place
-        for place in selected
-    ]
-
-
-def _gate(
-    update: Update, evidence: Mapping[Transition, Evidence], now: datetime, repository: GitRepository
-) -> Decision:
-    return gate(update, evidence, now, is_public=repository.may_be_public)
+    return [unless_unknown(rulebook, select(rulebook, home, occurrence, today)) for occurrence in surveyed.occurrences]

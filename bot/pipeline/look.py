@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bot.model.contents import Contents, ImageContents
@@ -14,6 +14,7 @@ from bot.model.reference import Digest
 from bot.model.report import Failed
 from bot.model.vocabulary import Stage
 from bot.pipeline.pool import Pool
+from bot.pipeline.troubles import each_once
 from bot.ports import Memory, Progress, Registry
 
 
@@ -96,10 +97,9 @@ def _first_of(move: Transition) -> list[Subject]:
     return subjects_on(move, move.platforms[0])
 
 
-def _failures(found: Mapping[Subject, ImageContents | RegistryError | None]) -> Iterable[Failed]:
-    """Yield each thing that broke once, though it may have broken for every image."""
-    said: set[str] = set()
-    for subject, outcome in found.items():
-        if isinstance(outcome, RegistryError) and outcome.is_failure and str(outcome) not in said:
-            said.add(str(outcome))
-            yield Failed(f"{subject.line}@{subject.digest}", Stage.ASSESS, str(outcome))
+def _failures(found: Mapping[Subject, ImageContents | RegistryError | None]) -> Iterator[Failed]:
+    return each_once(
+        Failed(f"{subject.line}@{subject.digest}", Stage.ASSESS, str(outcome))
+        for subject, outcome in found.items()
+        if isinstance(outcome, RegistryError) and outcome.is_failure
+    )

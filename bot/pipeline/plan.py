@@ -10,7 +10,7 @@ from bot.core.compare import exploited_in
 from bot.core.fingerprint import fingerprint
 from bot.core.group import Bundle, group, images_of, intent_of, targets_of
 from bot.core.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
-from bot.core.mark import mark, signed
+from bot.core.mark import Memory, mark, signed
 from bot.core.markdown import one_line
 from bot.core.opening import is_unproven, opens_at
 from bot.core.render import render_body, render_line, render_message
@@ -22,7 +22,7 @@ from bot.core.words import build_head
 from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.forge import ForgeLimits
-from bot.model.proposal import Proposal
+from bot.model.proposal import Proposal, Target
 from bot.model.source import FilePath
 from bot.pipeline.edit import Edited, edit
 from bot.pipeline.survey import Survey
@@ -125,42 +125,27 @@ def _propose(
     left_out: Sequence[FilePath] = (),
 ) -> Proposal:
     updates = edited.made
-    targets = targets_of(updates)
     moves = sorted({transition_of(update) for update in updates}, key=lambda move: move.order)
-    is_first = bundle.is_first
-    shown: dict[Transition, Evidence] = {
-        move: published(evidence[move]) if wording.is_public else evidence[move] for move in moves
-    }
-    whole = build_view(updates, shown, MANY_ROWS, is_first=is_first, left_out=left_out)
-    report = fingerprint(whole, {move: shown[move] for move in moves})
-    is_draft = any(update.doubt or update.selected.policy.draft for update in updates)
+    shown = {move: published(evidence[move]) if wording.is_public else evidence[move] for move in moves}
     known = [(update, evidence[transition_of(update)]) for update in updates]
-    needs_people = is_draft or is_first
+    is_draft = any(update.doubt or update.selected.policy.draft for update in updates)
+    needs_people = is_draft or bundle.is_first
     automerge = not needs_people and all(may_merge(*each) for each in known)
     is_open_to_merge = not needs_people and all(may_merge(*each) or is_merge_unknown(*each) for each in known)
     status = None
     if wording.has_status and wording.limits.has_statuses:
         status = status_of(list(shown.values()), is_doubted=any(update.doubt for update in updates))
-    remembered = mark(targets, report, withdrawn=False, automerge=automerge)
-
-    def view_with(rows: int) -> ProposalView:
-        return build_view(updates, shown, rows, is_first=is_first, left_out=left_out)
-
-    space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
-    body = render_body(wording.templates.body, view_with, space)
-    head = build_head(bundle, updates, [each.delta for each in shown.values()], exploited_in(shown.values()))
-    title = render_line(wording.templates.title, head)
-    intent = intent_of(updates)
+    said = _said(bundle, updates, shown, wording, left_out, automerge=automerge)
     return Proposal(
         branch=bundle.branch(wording.branch_prefix),
-        title=one_line(title, wording.limits.title_characters),
-        body=f"{body.rstrip()}\n\n{remembered}\n",
-        message=signed(render_message(wording.templates.message, head), intent, wording.trailers, bundle.base),
+        title=said.title,
+        body=said.body,
+        message=said.message,
         changes=edited.changes,
         images=images_of(updates),
-        targets=targets,
-        intent=intent,
-        report=report,
+        targets=said.targets,
+        intent=said.intent,
+        report=said.report,
         extras=replace(
             extras_of(updates), automerge=automerge or None, status=status, workflows=wording.limits.workflows
         ),
@@ -173,8 +158,50 @@ def _propose(
         worth=worth_of([evidence[move] for move in moves]),
         is_overdue=any(update.cause is Cause.GONE for update in updates),
         on_close=on_close_of(updates),
-        is_first=is_first,
+        is_first=bundle.is_first,
         is_draft=is_draft,
         is_merge_unknown=is_open_to_merge and not automerge,
         left_out=tuple(left_out),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a proposal says, and by what it is remembered that it does."""
+
+    title: str
+    body: str
+    message: str
+    targets: tuple[Target, ...]
+    intent: str
+    report: str
+
+
+def _said(
+    bundle: Bundle,
+    updates: Sequence[Update],
+    shown: Mapping[Transition, Evidence],
+    wording: Wording,
+    left_out: Sequence[FilePath],
+    *,
+    automerge: bool,
+) -> _Said:
+    """Render a proposal; `shown` is what may be told of each move, in their order."""
+
+    def view_with(rows: int) -> ProposalView:
+        return build_view(updates, shown, rows, is_first=bundle.is_first, left_out=left_out)
+
+    targets, intent = targets_of(updates), intent_of(updates)
+    report = fingerprint(view_with(MANY_ROWS), shown.values())
+    remembered = mark(Memory(targets, report, automerge=automerge))
+    space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
+    body = render_body(wording.templates.body, view_with, space)
+    head = build_head(bundle, updates, [each.delta for each in shown.values()], exploited_in(shown.values()))
+    return _Said(
+        title=one_line(render_line(wording.templates.title, head), wording.limits.title_characters),
+        body=f"{body.rstrip()}\n\n{remembered}\n",
+        message=signed(render_message(wording.templates.message, head), intent, wording.trailers, bundle.base),
+        targets=targets,
+        intent=intent,
+        report=report,
     )

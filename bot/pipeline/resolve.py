@@ -48,7 +48,7 @@ class Sources:
     """Registries that delete what no tag points to."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Answers:
     """What the registries said, and which of them could not."""
 
@@ -189,8 +189,15 @@ class _Asking:
         held_platforms = {digest: platform for digest, platform in platforms.items() if isinstance(platform, str)}
         recorded = {digest: record for digest in (current, *held) if (record := self._recorded(line, digest))}
         platform = self._platform(line, manifest, held, moving)
-        resolved = replace(resolved, manifest=manifest, platform=platform, held=held, kept=kept, recorded=recorded)
-        resolved = replace(resolved, held_platforms=held_platforms)
+        resolved = replace(
+            resolved,
+            manifest=manifest,
+            platform=platform,
+            held=held,
+            held_platforms=held_platforms,
+            kept=kept,
+            recorded=recorded,
+        )
         return self._with_earlier(resolved, moving)
 
     def _proved(self, resolved: Resolved) -> Manifest:

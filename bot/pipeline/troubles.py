@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bot.model.errors import RegistryError
@@ -12,6 +12,15 @@ from bot.model.vocabulary import Reason, Stage
 
 STATE = "state"
 """What failed where the memory could not be written."""
+
+
+def each_once(failures: Iterable[Failed]) -> Iterator[Failed]:
+    """Yield each error with the first subject that it is about: it may have come up for every image."""
+    said: set[str] = set()
+    for failed in failures:
+        if failed.error not in said:
+            said.add(failed.error)
+            yield failed
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.signatures import together
@@ -14,6 +14,7 @@ from bot.model.signature import SignatureOutcome, Signatures, SignatureUnknown
 from bot.model.trust import Trust
 from bot.model.vocabulary import Stage
 from bot.pipeline.pool import Pool
+from bot.pipeline.troubles import each_once
 from bot.ports import Progress, Verifier
 
 
@@ -72,10 +73,9 @@ def _images(move: Transition, trust: Trust) -> Iterable[_Image]:
     return [_Image(move.line.repository, digest, trust) for digest in (move.old, move.new) if digest]
 
 
-def _failures(outcomes: Mapping[_Image, SignatureOutcome]) -> Iterable[Failed]:
-    """Yield each thing that broke once, though it may have broken for every image."""
-    said: set[str] = set()
-    for image, outcome in outcomes.items():
-        if isinstance(outcome, SignatureUnknown) and outcome.is_failure and outcome.detail not in said:
-            said.add(outcome.detail)
-            yield Failed(f"{image.repository}@{image.digest}", Stage.ASSESS, outcome.detail)
+def _failures(outcomes: Mapping[_Image, SignatureOutcome]) -> Iterator[Failed]:
+    return each_once(
+        Failed(f"{image.repository}@{image.digest}", Stage.ASSESS, outcome.detail)
+        for image, outcome in outcomes.items()
+        if isinstance(outcome, SignatureUnknown) and outcome.is_failure
+    )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 
+from bot.core.stages import is_base
 from bot.model.found import Places
 from bot.model.source import Occurrence, SourceFile
 
 MAX_WITNESSED_BYTES = 64 * 1024
 """Of one file: twice the largest Dockerfile in the wild. The time that dockerfile-parse needs grows with the square."""
 
-_FROM = re.compile(r"stage\[\d+\]")
-"""The locator of what a FROM names; what else names images, dockerfile-parse does not look at."""
 _SCRATCH = "scratch"
 
 
@@ -52,9 +50,8 @@ def _agrees(testimony: _Testimony, images: Counter[str]) -> bool:
 
 
 def _images(places: Places) -> Counter[str]:
-    return Counter(
-        str(place.reference) for place in places if isinstance(place, Occurrence) and _FROM.fullmatch(place.locator)
-    )
+    """Return what FROM names; what else names images, dockerfile-parse does not look at."""
+    return Counter(str(place.reference) for place in places if isinstance(place, Occurrence) and is_base(place))
 
 
 def _testimony(content: bytes) -> _Testimony | None:

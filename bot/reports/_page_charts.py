@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.core.markdown import one_line
 from bot.model.evidence import Severity
-from bot.model.vocabulary import Status
+from bot.model.vocabulary import MOVING, Status
 from bot.reports.run_facts import MoveFacts, PlaceFacts, RepositoryFacts
 
 ImageKey = tuple[str, str]
@@ -58,7 +58,7 @@ class At:
 
 
 def moves_now(place: PlaceFacts) -> bool:
-    return place.status in {Status.UPDATE, Status.GONE} and place.new_digest is not None
+    return place.status in MOVING and place.new_digest is not None
 
 
 def charts(every: Sequence[At]) -> tuple[Chart, ...]:

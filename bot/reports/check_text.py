@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 
 from bot.core.markdown import console_line
 from bot.model.check import CheckReport
-from bot.model.report import Failed
 from bot.model.vocabulary import Fault
 from bot.reports._check import notes
+from bot.reports._failures import failure_lines
 
 MAX_MESSAGE = 600
 """Characters of a finding: an image, a reason of somebody else's, and what to do."""
@@ -33,7 +33,7 @@ def check_text(report: CheckReport) -> str:
         *((path, line_number, "note", text) for path, line_number, text in notes(report)),
     ]
     lines = [_counted(line, len(list(same))) for line, same in groupby(_line(*each) for each in sorted(said))]
-    return "\n".join([*lines, *([""] if lines else []), summary(report), *_failed(report.failed)])
+    return "\n".join([*lines, *([""] if lines else []), summary(report), *_failed(report)])
 
 
 def summary(report: CheckReport) -> str:
@@ -58,7 +58,7 @@ def _counted(line: str, count: int) -> str:
     return f"{line} ({count} places)" if count > 1 else line
 
 
-def _failed(failed: Iterable[Failed]) -> Iterator[str]:
-    for index, each in enumerate(failed):
-        yield from ("", "basebump could not do its work here:") if not index else ()
-        yield f"  {console_line(each.subject)} ({each.stage}): {console_line(each.error, 400)}"
+def _failed(report: CheckReport) -> Iterator[str]:
+    if report.failed:
+        yield ""
+        yield from failure_lines(report.failed)

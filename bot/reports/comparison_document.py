@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from datetime import date
 
 from bot.core.compare import scanner_of
-from bot.core.contents import aspect_changes, becomes_root, origin
-from bot.core.contents import comparison as source_comparison
+from bot.core.contents import aspect_changes, becomes_root, origin, source_comparison
 from bot.core.rollback import rollback
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Contents, PackageChange
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SetAside
 from bot.model.report import SCHEMA
 from bot.reports._evidence import finding_value, scan_value, scanner_value, signature_value
-from bot.reports._json import JsonValue, json_text
+from bot.reports._json import JsonValue, json_text, moment_value
 from bot.reports.json_document import failed_value
 
 
@@ -44,7 +43,7 @@ def comparison_document(comparison: Comparison) -> str:
 
 
 def _image(image: ComparedImage, comparison: Comparison) -> JsonValue:
-    reference, scan, built = image.reference, image.scan, image.built
+    reference, scan = image.reference, image.scan
     aside = scan.set_aside if isinstance(scan, Scan) else None
     return {
         "reference": str(reference),
@@ -54,7 +53,7 @@ def _image(image: ComparedImage, comparison: Comparison) -> JsonValue:
         "kind": image.facts.kind.value,
         "platform": comparison.platform,
         "platforms": list(image.facts.platforms),
-        "created": f"{built:%Y-%m-%dT%H:%M:%SZ}" if built is not None else None,
+        "created": moment_value(image.built),
         "os": scan.os if isinstance(scan, Scan) else None,
         **scan_value(scan),
         "detail": (scan.detail or None) if isinstance(scan, NotScanned) else None,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from bot.core.compare import count_by_severity, distinct, exploited, scanner_of
-from bot.core.contents import Origin, aspect_changes, becomes_root, origin, spoken_size
-from bot.core.contents import comparison as source_comparison
+from bot.core.contents import Origin, aspect_changes, becomes_root, origin, source_comparison, spoken_size
 from bot.core.markdown import console_line
 from bot.core.rollback import rollback
 from bot.core.trust import spoken
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Change, Contents, PackageChange
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity
-from bot.model.report import Failed
 from bot.reports._effect import effect
+from bot.reports._failures import failure_lines
 
 MAX_ROWS = 200
 """Findings of one list that are shown; `--format json` has them all."""
@@ -36,7 +35,7 @@ def comparison_text(comparison: Comparison) -> str:
         _contents(comparison.evidence.contents),
         _packages(comparison.evidence.packages),
         _scanned(comparison),
-        _failed(comparison.failed),
+        failure_lines(comparison.failed),
     )
     return "\n\n".join("\n".join(lines) for section in sections if (lines := list(section)))
 
@@ -190,10 +189,3 @@ def why_not(outcome: ScanOutcome) -> str | None:
             return None
         case NotScanned(why=why, detail=detail):
             return f"{why.sentence}: {detail}" if detail else why.sentence
-
-
-def _failed(failed: Iterable[Failed]) -> Iterator[str]:
-    lines = [f"  {console_line(each.subject)} ({each.stage}): {console_line(each.error, 400)}" for each in failed]
-    if lines:
-        yield "basebump could not do its work here:"
-        yield from lines

@@ -6,7 +6,7 @@ from bot.core.markdown import console_line
 from bot.model.image import ImageFacts
 from bot.model.reference import ImageReference
 from bot.model.report import SCHEMA
-from bot.reports._json import json_text
+from bot.reports._json import json_text, moment_value
 
 
 def image_document(reference: ImageReference, facts: ImageFacts) -> str:
@@ -20,7 +20,7 @@ def image_document(reference: ImageReference, facts: ImageFacts) -> str:
             "digest": facts.digest,
             "kind": facts.kind.value,
             "platforms": list(facts.platforms),
-            "created": f"{facts.created:%Y-%m-%dT%H:%M:%SZ}" if facts.created else None,
+            "created": moment_value(facts.created),
             "source": facts.source,
             "version": facts.version,
             "revision": facts.revision,

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from bot.core.markdown import console_line
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import ProposalOutcome, Status
+from bot.model.vocabulary import MOVING, ProposalOutcome, Status
 
 MAX_ROWS = 40
 """What two screens hold; who has more repositories looks at `--export html=FILE`."""
 MIN_NAME, GAP = 12, 2
+_FIRST_HEAD = "repository"
 _HEADS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
-_MOVING = frozenset({Status.UPDATE, Status.GONE})
 _STAYING = frozenset({Status.HELD, Status.REFUSED, Status.SUPERSEDED, Status.UNRESOLVED})
 """Where there is something that people may want to know of, and nothing moves."""
 _OPEN = frozenset(
@@ -26,21 +26,20 @@ def overview(report: RunReport, columns: int) -> str:
     """Return the table for a terminal of so many columns; empty where there is nothing to count."""
     if not report.repositories:
         return ""
-    rows = [(_named(tree), _numbers(tree)) for tree in report.repositories]
+    rows = [(console_line(tree.title), _numbers(tree)) for tree in report.repositories]
     total = tuple(sum(numbers[index] for _, numbers in rows) for index in range(len(_HEADS)))
     used = [index for index, count in enumerate(total) if count]
     heads = [_HEADS[index] for index in used]
     widths = [max(len(head), len(str(total[index]))) for head, index in zip(heads, used, strict=True)]
     for_names = max(MIN_NAME, columns - sum(width + GAP for width in widths))
-    wide = min(for_names, max(len(name) for name, _ in rows) if rows else 0, columns)
-    wide = max(wide, len("repository"))
+    wide = max(len(_FIRST_HEAD), min(for_names, max(len(name) for name, _ in rows), columns))
 
     def line(name: str, cells: Sequence[str]) -> str:
         padded = (cell.rjust(width + GAP) for cell, width in zip(cells, widths, strict=True))
         return f"{console_line(name, wide).ljust(wide)}{''.join(padded)}".rstrip()
 
     def lines() -> Iterator[str]:
-        yield line("repository", heads)
+        yield line(_FIRST_HEAD, heads)
         yield "─" * (wide + sum(width + GAP for width in widths))
         for name, numbers in rows[:MAX_ROWS]:
             yield line(name, [str(numbers[index] or "·") for index in used])
@@ -52,10 +51,6 @@ def overview(report: RunReport, columns: int) -> str:
     return "\n".join(lines())
 
 
-def _named(tree: RepositoryReport) -> str:
-    return console_line(f"{tree.name} ({tree.base_branch})" if tree.base_branch else tree.name)
-
-
 def _numbers(tree: RepositoryReport) -> tuple[int, ...]:
     def proposals(outcomes: frozenset[ProposalOutcome]) -> int:
         return sum(each.outcome in outcomes for each in tree.proposals)
@@ -64,7 +59,7 @@ def _numbers(tree: RepositoryReport) -> tuple[int, ...]:
         return sum(each.status in statuses for each in tree.verdicts)
 
     pinned = sum(map(_is_pinned, tree.verdicts))
-    counts = (places(_MOVING), places(_STAYING), proposals(_OPEN), proposals(_WOULD_OPEN), proposals(_WAITING))
+    counts = (places(MOVING), places(_STAYING), proposals(_OPEN), proposals(_WOULD_OPEN), proposals(_WAITING))
     return len(tree.verdicts), pinned, *counts
 
 

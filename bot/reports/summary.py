@@ -112,9 +112,8 @@ def _places(tree: RepositoryReport, report: RunReport, rows: int) -> Iterator[st
     for verdict in shown:
         place = verdict.occurrence
         image = ImageReference(place.reference.name, place.reference.tag, None)
-        status = f"{verdict.status} ({verdict.reason})" if verdict.reason is not None else verdict.status.value
         at = Text(f"{place.path}:{place.line_number}", MAX_NOTE)
-        yield f"| {at} | {Text(str(image))} | {status} | {_what(verdict, report)} |"
+        yield f"| {at} | {Text(str(image))} | {_word(verdict)} | {_what(verdict, report)} |"
     yield from _left_out(len(found) - len(shown), "places")
     quiet = Counter(_word(verdict) for verdict in tree.verdicts if verdict.status in _QUIET)
     quiet.update(each.reason.value for each in tree.unsupported)

@@ -15,8 +15,9 @@ from bot.model.evidence import Evidence, NotScanned, Unscanned
 from bot.model.reference import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
+from bot.model.vocabulary import MOVING, Level, ProposalOutcome, Reason, Status
 from bot.reports._effect import effect
+from bot.reports._failures import failure_lines
 from bot.reports.folds import Fold, open_fold
 
 _MARKS: dict[Status, str] = {
@@ -30,8 +31,6 @@ _MARKS: dict[Status, str] = {
     Status.UNRESOLVED: "?",
     Status.NOT_CHECKED: "·",
 }
-
-_MOVING = frozenset({Status.UPDATE, Status.GONE})
 
 MAX_COLUMN = 60
 """Characters that the widest reference may push the next column to the right."""
@@ -58,9 +57,7 @@ def run_text(report: RunReport, fold: Fold = open_fold) -> str:
     """Return what `run` prints; `fold` shows one repository."""
     lines: list[str] = []
     for number, repository in enumerate(report.repositories, 1):
-        branch = f" ({repository.base_branch})" if repository.base_branch else ""
-        title = console_line(f"{repository.name}{branch}")
-        lines += fold(number, title, list(_repository(repository, report.evidence)))
+        lines += fold(number, console_line(repository.title), list(_repository(repository, report.evidence)))
     lines.append(summary(report.repositories))
     lines += [*_proposed(report), *unscanned(report), *_explained(report.repositories), *_failed(report)]
     return "\n".join(lines)
@@ -101,7 +98,7 @@ def _notes(found: Verdict | Unsupported) -> Sequence[str]:
 
 def _signatures(found: Verdict | Unsupported, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
     """Yield who signed what a place moves to, where somebody is trusted to; a refusal says it itself."""
-    if isinstance(found, Unsupported) or found.status not in _MOVING or found.transition is None:
+    if isinstance(found, Unsupported) or found.status not in MOVING or found.transition is None:
         return
     known = evidence.get(found.transition)
     if known is not None and known.signatures is not None:
@@ -125,7 +122,7 @@ def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transitio
     words = f"{found.status}"
     if found.reason is not None:
         words += f" ({found.reason})" + (f": {console_line(found.detail)}" if found.detail else "")
-    if found.new_digest is not None and found.status in _MOVING:
+    if found.new_digest is not None and found.status in MOVING:
         words = _move(found, evidence)
     return f"{number}  {_MARKS[found.status]} {_image(found).ljust(width)}  {words}"
 
@@ -173,7 +170,7 @@ def _explained(repositories: Iterable[RepositoryReport]) -> Iterator[str]:
 
 def _written(written: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:
     if written is None:
-        if any(verdict.status in _MOVING for verdict in tree.verdicts):
+        if any(verdict.status in MOVING for verdict in tree.verdicts):
             yield "Nothing was written; --write writes this into the files."
         return
     yield f"Wrote {len(written)} file{'' if len(written) == 1 else 's'}."
@@ -210,7 +207,4 @@ def unscanned(report: RunReport) -> Iterator[str]:
 def _failed(report: RunReport) -> Iterator[str]:
     if report.failed:
         yield ""
-        yield "basebump could not do its work here:"
-        yield from (
-            f"  {console_line(each.subject)} ({each.stage}): {console_line(each.error, 400)}" for each in report.failed
-        )
+        yield from failure_lines(report.failed)

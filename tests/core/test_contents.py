@@ -15,8 +15,8 @@ from bot.core.contents import (
     Origin,
     aspect_changes,
     becomes_root,
-    comparison,
     origin,
+    source_comparison,
     spoken_size,
 )
 from bot.model.contents import Contents, ImageConfig, ImageContents
@@ -50,7 +50,7 @@ def test_platforms_are_compared_where_both_have_an_index():
 def test_what_was_not_looked_into_is_unknown_and_not_the_same(contents):
     assert aspect_changes(contents) is None
     assert origin(contents) is Origin.UNKNOWN
-    assert comparison(contents) is None
+    assert source_comparison(contents) is None
     assert not becomes_root(contents)
 
 
@@ -82,11 +82,11 @@ def test_a_rebuild_is_told_from_a_change_of_the_source(old, new, expected):
 
 
 def test_two_states_of_one_source_on_a_known_forge_can_be_compared():
-    found = comparison(pair({"source": GITHUB, "revision": A}, {"source": f"{GITHUB}/", "revision": B}))
+    found = source_comparison(pair({"source": GITHUB, "revision": A}, {"source": f"{GITHUB}/", "revision": B}))
     assert found is not None
     assert found.address == f"https://github.com/acme/tool/compare/{A}...{B}"
     gitlab = "https://gitlab.com/a/b/c"
-    found = comparison(pair({"source": gitlab, "revision": A}, {"source": gitlab, "revision": B}))
+    found = source_comparison(pair({"source": gitlab, "revision": A}, {"source": gitlab, "revision": B}))
     assert found is not None
     assert found.address == f"https://gitlab.com/a/b/c/-/compare/{A}...{B}"
 
@@ -104,12 +104,12 @@ def test_two_states_of_one_source_on_a_known_forge_can_be_compared():
     ],
 )
 def test_no_other_address_becomes_a_link(source):
-    assert comparison(pair({"source": source, "revision": A}, {"source": source, "revision": B})) is None
+    assert source_comparison(pair({"source": source, "revision": A}, {"source": source, "revision": B})) is None
 
 
 @given(st.text(), st.text())
 def test_no_words_of_an_image_reach_a_link(source, revision):
-    found = comparison(pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B}))
+    found = source_comparison(pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B}))
     assert found is None or found.repository == "acme/tool"
 
 

@@ -124,19 +124,24 @@ def test_closing_keeps_what_cannot_be_opened_closed():
 def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
     slot = Slot(Span(7, 7), b"", b"@")
     warned = close(occurrence("nginx:1", digest=slot, tag=slot), Reason.EMBEDDED)
-    left = leave_to_other(leave_to_other(warned, "It is Renovate's."), "It is Dependabot's.")
+    left = leave_to_other(leave_to_other(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3")
     assert left.digest == left.tag == Closed(Reason.OTHER_WRITER, slot, also=(Reason.EMBEDDED,))
-    assert left.notes == ("It is Renovate's.",)
+    assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
     assert allow(left, [Reason.EMBEDDED]).digest == Closed(Reason.OTHER_WRITER, slot)
     assert allow(left, [Reason.OTHER_WRITER]).digest == Closed(Reason.EMBEDDED, slot)
     assert allow(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest == slot
-    assert allow(leave_to_other(occurrence("nginx:1", digest=slot), ""), [Reason.OTHER_WRITER]).digest == slot
+    assert (
+        allow(
+            leave_to_other(occurrence("nginx:1", digest=slot), "Renovate", "renovate.json"), [Reason.OTHER_WRITER]
+        ).digest
+        == slot
+    )
 
 
 def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
     closed = close(occurrence("nginx:1", digest=Slot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
     assert closed.digest == Closed(Reason.OTHER_WRITER)
-    assert leave_to_other(closed, "It is Renovate's, too.").notes == ()
+    assert leave_to_other(closed, "Renovate", "renovate.json").notes == ()
     rulebook = Rulebook(rules=(Rule(allow=(Reason.OTHER_WRITER,)),))
     assert _reason(_select("nginx:1", rulebook, digest=closed.digest)) is Reason.OTHER_WRITER
 

@@ -9,7 +9,7 @@ from support.values import digest, scan, update
 
 from bot.core.compare import compare
 from bot.core.fingerprint import MAX_MOVES, fingerprint, is_outdated, knows_less
-from bot.core.mark import mark, memory
+from bot.core.mark import Memory, mark, memory
 from bot.core.transition import transition_of
 from bot.core.view.proposal import build_view
 from bot.model.evidence import NotScanned, Unscanned
@@ -25,7 +25,7 @@ def report(*known: bool) -> str:
         move: compare(scan(), scan()) if is_known else compare(UNKNOWN, UNKNOWN)
         for move, is_known in zip(moves, known, strict=True)
     }
-    return fingerprint(build_view(MOVES[: len(known)], evidence, 100), evidence)
+    return fingerprint(build_view(MOVES[: len(known)], evidence, 100), evidence.values())
 
 
 def test_a_text_that_knows_another_image_in_place_of_the_first_is_no_better():
@@ -42,7 +42,7 @@ def test_a_text_knows_less_exactly_where_it_lacks_something_that_the_other_has(p
 
 @pytest.mark.parametrize("known", [(True,), (False,), (True, False), (False, False, False)])
 def test_a_report_is_remembered_whatever_it_lacks(known):
-    body = mark(("x@y",), report(*known), withdrawn=False)
+    body = mark(Memory(("x@y",), report(*known)))
     assert memory(body).report == report(*known)
 
 
@@ -54,4 +54,4 @@ def test_reports_are_bounded_whatever_the_number_of_moves():
     known = {number: compare(UNKNOWN, UNKNOWN) for number in range(3 * MAX_MOVES)}
     move = transition_of(MOVES[0])
     view = build_view(MOVES[:1], {move: compare(UNKNOWN, UNKNOWN)}, 1)
-    assert len(fingerprint(view, known)) == 16 + 1 + MAX_MOVES // 4
+    assert len(fingerprint(view, known.values())) == 16 + 1 + MAX_MOVES // 4

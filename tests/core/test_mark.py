@@ -11,7 +11,7 @@ from bot.core.mark import MAX_MARK, MAX_TARGET, Memory, intent_of, mark, memory,
 
 INTENT, REPORT = "0123456789abcdef", "fedcba9876543210"
 TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64, "ghcr.io/acme/web:1@sha256:" + "b" * 64)
-MARK = mark(TARGETS, REPORT, withdrawn=False)
+MARK = mark(Memory(TARGETS, REPORT))
 NOTHING = Memory()
 
 targets = st.lists(st.text(max_size=40) | st.text(alphabet="<>-! &\"\\{}'", max_size=20), max_size=4).map(tuple)
@@ -79,13 +79,13 @@ def test_a_mark_has_the_shape_that_was_agreed_on():
 
 @given(st.text(max_size=60), targets, reports, st.booleans(), st.text(max_size=60))
 def test_a_mark_is_read_back_wherever_it_stands(before, wanted, report, withdrawn, after):
-    body = before + mark(wanted, report, withdrawn=withdrawn) + after
+    body = before + mark(Memory(wanted, report, withdrawn=withdrawn)) + after
     assert memory(body) == Memory(wanted, report, withdrawn)
 
 
 @given(targets, reports, st.booleans())
 def test_nothing_inside_a_mark_can_end_or_begin_a_comment(wanted, report, withdrawn):
-    inside = mark(wanted, report, withdrawn=withdrawn)[len("<!--") : -len("-->")]
+    inside = mark(Memory(wanted, report, withdrawn=withdrawn))[len("<!--") : -len("-->")]
     assert not re.search(r"--|[<>\n]", inside)
     assert inside.isascii()
 
@@ -95,7 +95,7 @@ def test_a_body_without_a_mark_knows_nothing():
 
 
 def test_the_last_mark_counts():
-    assert memory(f"{mark(('old',), None, withdrawn=True)}\n{MARK}") == Memory(TARGETS, REPORT, withdrawn=False)
+    assert memory(f"{mark(Memory(('old',), None, withdrawn=True))}\n{MARK}") == Memory(TARGETS, REPORT)
 
 
 def test_text_that_begins_like_a_mark_does_not_hide_the_real_one():
@@ -146,8 +146,8 @@ def test_a_mark_without_an_end_knows_nothing():
 def test_a_mark_is_read_up_to_its_limit_and_not_beyond():
     def of_length(length):
         few = [f"{number:0{MAX_TARGET}}" for number in range(MAX_MARK // (MAX_TARGET + 3))]
-        rest = length - len(mark([*few, ""], None, withdrawn=False))
-        return mark([*few, "x" * rest], None, withdrawn=False)
+        rest = length - len(mark(Memory((*few, ""))))
+        return mark(Memory((*few, "x" * rest)))
 
     longest = of_length(MAX_MARK)
     assert len(longest) == MAX_MARK
@@ -157,7 +157,7 @@ def test_a_mark_is_read_up_to_its_limit_and_not_beyond():
 
 @given(st.text(max_size=60), targets, reports, st.booleans(), st.text(max_size=60))
 def test_taking_back_changes_that_word_alone(before, wanted, report, withdrawn, after):
-    body = before + mark(wanted, report, withdrawn=withdrawn) + after
+    body = before + mark(Memory(wanted, report, withdrawn=withdrawn)) + after
     back = with_withdrawn(body)
     assert memory(back) == Memory(wanted, report, withdrawn=True)
     assert back.startswith(before)
@@ -167,5 +167,5 @@ def test_taking_back_changes_that_word_alone(before, wanted, report, withdrawn, 
 @given(st.text(max_size=60) | st.just(f"{MARK}\n<!-- basebump:1 broken -->"))
 def test_taking_back_a_body_without_a_readable_mark_adds_one(body):
     back = with_withdrawn(body)
-    assert memory(back) == Memory((), None, withdrawn=True)
+    assert memory(back) == Memory(withdrawn=True)
     assert back.startswith(body)

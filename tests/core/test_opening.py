@@ -7,7 +7,9 @@ import pytest
 from support.decisions import DAY, NOW
 from support.values import digest, finding, scan, update
 
+from bot.core.build_time import build_time
 from bot.core.compare import compare
+from bot.core.durations import MAX_AGE
 from bot.core.opening import NEVER, is_unproven, opens_at
 from bot.model.advisory import Listing
 from bot.model.decision import Cause
@@ -52,6 +54,12 @@ def test_what_is_in_use_may_not_grow_too_old():
     assert opens_at([(wanted(open_when=OLD_OR_HIGH), FIXES_LOW)]) == NOW + timedelta(days=30)
     undated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=None))
     assert opens_at([(wanted(open_when=OLD_OR_HIGH), undated)]) == NEVER
+
+
+def test_an_image_that_claims_any_date_breaks_no_run():
+    for written in ("2999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"):
+        dated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=build_time(written)))
+        assert opens_at([(wanted(open_when=replace(OLD_OR_HIGH, or_older_than=MAX_AGE)), dated)]) > NOW
 
 
 def test_one_update_is_enough_for_all():

@@ -14,7 +14,7 @@ from support.values import SCANNER, digest, finding, scan, update
 from bot.core.compare import compare
 from bot.core.gates import gate
 from bot.core.packages import package_changes, versions_in
-from bot.core.rollback import rollback, went_back
+from bot.core.rollback import gone_back, rollback
 from bot.core.transition import transition_of
 from bot.core.view.scans import delta_view
 from bot.model.contents import Change, Package
@@ -103,7 +103,7 @@ def test_long_lists_are_gone_through_once_and_not_for_each_finding_or_package():
     found = compare(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
     packages, introduced = Counted(found.old.packages), Counted(found.delta.introduced)
     found = replace(found, old=replace(found.old, packages=packages), delta=replace(found.delta, introduced=introduced))
-    assert len(went_back(found)) == len(names)
+    assert len(gone_back(found)) == len(names)
     assert introduced.times == 1
     assert [row.other is not None for row in delta_view(found.delta, found, 50).introduced] == [True] * 50
     assert packages.times == 1

@@ -12,7 +12,7 @@ from bot.model.extras import NO_EXTRAS, CommitStatus, Extras, StatusState
 from bot.model.proposal import RequestState, Seen
 
 HEAD = "a" * 40
-BODY = f"text\n\n{mark(TARGETS, REPORT, withdrawn=False)}"
+BODY = f"text\n\n{mark(Memory(TARGETS, REPORT))}"
 CI = Extras(workflows=("ci.yml",))
 WANTED = replace(proposal(), extras=CI)
 

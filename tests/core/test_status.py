@@ -93,7 +93,7 @@ def on(commit, status=STATUS):
 
 
 def body(status=None, report=REPORT):
-    return f"text\n\n{mark(TARGETS, report, withdrawn=False, status=status)}"
+    return f"text\n\n{mark(Memory(TARGETS, report, status=status))}"
 
 
 def test_a_mark_remembers_the_commit_whose_status_was_tried():

@@ -251,7 +251,7 @@ def test_notes_that_do_not_fit_are_counted_and_long_ones_are_cut():
 
 def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
     known = evidence()
-    with_it, without = (fingerprint(build_view((each,), known, 100), known) for each in (NOTED, MOVE))
+    with_it, without = (fingerprint(build_view((each,), known, 100), known.values()) for each in (NOTED, MOVE))
     assert with_it[:PROPOSED] == without[:PROPOSED]
     assert with_it != without
     assert is_outdated(without, with_it)
@@ -263,7 +263,7 @@ def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
 
 def _fingerprint(updates=(MOVE,), known=None):
     known = known or evidence(None, None, *updates)
-    return fingerprint(build_view(updates, known, 100), known)
+    return fingerprint(build_view(updates, known, 100), known.values())
 
 
 def test_dates_and_versions_do_not_make_a_report_another():

@@ -39,7 +39,7 @@ def body(found: Evidence) -> str:
 
 def report(found: Evidence) -> str:
     known = {transition_of(MOVE): found}
-    return fingerprint(build_view((MOVE,), known, 100), known)
+    return fingerprint(build_view((MOVE,), known, 100), known.values())
 
 
 def rows(text: str) -> list[str]:

@@ -105,7 +105,7 @@ def test_several_that_are_all_private_are_left_out_together():
 def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
     def report(evidence):
         known = {transition_of(MOVE): evidence}
-        return fingerprint(build_view((MOVE,), known, 10), known)
+        return fingerprint(build_view((MOVE,), known, 10), known.values())
 
     assert is_outdated(report(PRIVATE), report(published(PRIVATE)))
     assert report(published(PRIVATE)) == report(published(replace(PRIVATE, delta=None, old=scan())))

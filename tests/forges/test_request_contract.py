@@ -22,7 +22,7 @@ from support.contract_scene import (
     push,
 )
 
-from bot.core.mark import mark, memory, with_withdrawn
+from bot.core.mark import Memory, mark, memory, with_withdrawn
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 
@@ -85,9 +85,7 @@ def test_a_push_to_an_open_request_keeps_it_open(stand):
     ],
 )
 def test_titles_and_bodies_come_back_as_they_were(stand, words):
-    seen = propose(
-        stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{mark((words,), REPORT, withdrawn=False)}"
-    )
+    seen = propose(stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{mark(Memory((words,), REPORT))}")
     assert seen.title == words
     assert seen.body.startswith(words)
     assert memory(seen.body).targets == (words,)
@@ -97,7 +95,7 @@ def test_titles_and_bodies_come_back_as_they_were(stand, words):
 
 def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stand):
     most = stand.forge().limits.body_characters
-    remembered = mark(TARGETS, REPORT, withdrawn=False)
+    remembered = mark(Memory(TARGETS, REPORT))
     seen = propose(stand, body="ü" * (most - len(remembered)) + remembered)
     assert len(seen.body) == most
     assert memory(seen.body).targets == TARGETS

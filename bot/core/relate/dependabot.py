@@ -14,6 +14,7 @@ from bot.core.closing import leave_to_other
 from bot.core.globs import matches
 from bot.core.notes import with_notes
 from bot.core.relate.moves import digest_moves, version_moves
+from bot.core.stages import is_base
 from bot.model.found import Places
 from bot.model.remark import DependabotConfig, OnBranch, Remark
 from bot.model.source import Occurrence, Slot, Unsupported
@@ -23,11 +24,8 @@ _DOCKERFILE = re.compile(r"dockerfile|containerfile", re.IGNORECASE)
 _YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:-\w+)?(?:\.[\w-]+)?\.ya?ml", re.IGNORECASE)
 _VALUES = re.compile(r"values\.ya?ml\Z", re.IGNORECASE)
-_FROM = re.compile(r"stage\[\d+\]")
 _IMAGE_KEY = re.compile(r"(?:[^>]*/)?image(?:#\d+)?")
 """The locator of what is under the key `image`, not in a text inside the file."""
-
-
 _DOWNWARDS = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
 """A folder and all below it."""
 
@@ -45,9 +43,9 @@ def leave_to_dependabot(places: Places, remarks: Sequence[Remark]) -> Places:
     def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
         if isinstance(place, Unsupported) or not (reading := _ecosystems(place)):
             return place
-        note = left.note(place, reading)
-        if note:
-            return leave_to_other(place, note)
+        told_by = left.told_by(place, reading)
+        if told_by:
+            return leave_to_other(place, "Dependabot", told_by)
         return with_notes(place, problem) if isinstance(place.digest, Slot) else place
 
     return tuple(map(related, places))
@@ -58,7 +56,7 @@ def _ecosystems(place: Occurrence) -> Sequence[str]:
     name = basename(place.path)
     match place.format:
         case "dockerfile":  # it does not follow arguments, and reads nothing but `FROM`
-            is_read = _DOCKERFILE.search(name) and _FROM.fullmatch(place.locator) and not place.variables
+            is_read = _DOCKERFILE.search(name) and is_base(place) and not place.variables
             return ("docker",) if is_read else ()
         case "compose":
             return ("docker-compose",) if _COMPOSE.search(name) else ()
@@ -82,15 +80,12 @@ class _Left:
                     self._updates[update.ecosystem].append((config, update))
         self._found: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
 
-    def note(self, place: Occurrence, ecosystems: Iterable[str]) -> str:
-        """Return which update moves a place, as a sentence; nothing where none does."""
+    def told_by(self, place: Occurrence, ecosystems: Iterable[str]) -> str:
+        """Return the update that moves a place, as path and line; nothing where none does."""
         for ecosystem in ecosystems:
             for config, update in self._in(dirname(place.path), ecosystem):
                 if _moves(update, place):
-                    return (
-                        f"{config.path}:{update.line_number} has Dependabot move it;"
-                        " with `allow: [other-writer]` basebump may, too"
-                    )
+                    return f"{config.path}:{update.line_number}"
         return ""
 
     def _in(self, folder: str, ecosystem: str) -> list[tuple[DependabotConfig, DependabotUpdate]]:

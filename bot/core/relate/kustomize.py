@@ -10,7 +10,7 @@ from itertools import takewhile
 from posixpath import basename, dirname
 
 from bot.core.closing import close_where
-from bot.core.relate.folders import path_and_folders
+from bot.core.relate.folders import KUSTOMIZATIONS, path_and_folders
 from bot.model.found import Places
 from bot.model.reference import DOCKER_HUB
 from bot.model.remark import Kustomization, Remark
@@ -23,7 +23,6 @@ second of work. Beyond it every name counts as replaced wherever it stands."""
 
 _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
 """The locator of what objects of Flux and Argo CD have kustomize put in the place of an image."""
-_FILE_NAMES = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 
 
 def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
@@ -97,7 +96,7 @@ class _Tree:
         """By component: those that list it."""
         self._steps = 0
         for number, each in enumerate(kustomizations):
-            if basename(each.path) in _FILE_NAMES:
+            if basename(each.path) in KUSTOMIZATIONS:
                 self._in_folder[dirname(each.path)].append(number)
         for folder, numbers in self._in_folder.items():
             for above in takewhile(lambda each: each not in self._in_folder, _folders_around(folder)):
@@ -121,7 +120,7 @@ class _Tree:
 
     def gathers(self, path: FilePath) -> bool:
         """Say whether any kustomization gathers a file, or is it."""
-        is_kustomization = basename(path) in _FILE_NAMES and dirname(path) in self._in_folder
+        is_kustomization = basename(path) in KUSTOMIZATIONS and dirname(path) in self._in_folder
         return is_kustomization or not self._gathered.isdisjoint(path_and_folders(path))
 
     def _with_takers(self, numbers: Iterable[int]) -> set[int]:
@@ -132,7 +131,7 @@ class _Tree:
         reached = self._reached(numbers, self._next)
         named = (path for number in reached for path in self._named_by(number) if path not in self._in_folder)
         own = (self._kustomizations[number].path for number in reached)
-        return frozenset([*named, *(path for path in own if basename(path) in _FILE_NAMES)])
+        return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATIONS)])
 
     def _before(self, numbers: Collection[int], taking: Collection[int]) -> frozenset[str]:
         """Return the kustomizations that have done their work when `numbers` do theirs, in themselves or in a taker.

@@ -6,7 +6,6 @@ base in scan/dependencies.go of https://github.com/Azure/acr-builder.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from posixpath import join
@@ -14,14 +13,13 @@ from posixpath import join
 from bot.core.closing import close
 from bot.core.relate.arguments import Setting, note_settings
 from bot.core.relate.folders import path_and_folders
+from bot.core.stages import is_base
 from bot.model.found import Places
 from bot.model.hosts import is_acr
 from bot.model.remark import KnownBuild, MaybeBuilt, Remark, TaskBuild
 from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 
-_BASE = re.compile(r"stage\[\d+\]")
-"""The locator of a `FROM`; what is copied from an image or mounted triggers nothing."""
 _WATCHED = frozenset({"docker.io", "mcr.microsoft.com"})
 """Besides Azure's registries."""
 
@@ -78,8 +76,9 @@ def _path_of(build: TaskBuild, known: Collection[FilePath]) -> FilePath | None:
 
 
 def _may_start_a_task(place: Occurrence) -> bool:
+    """Say whether a task may watch a place: what is copied from an image or mounted triggers nothing."""
     host = place.reference.host
-    return _BASE.fullmatch(place.locator) is not None and (host in _WATCHED or is_acr(host))
+    return is_base(place) and (host in _WATCHED or is_acr(host))
 
 
 def _closed(place: Occurrence, build: _Built) -> Occurrence:

@@ -14,7 +14,7 @@ from itertools import islice
 from posixpath import join, normpath
 
 from bot.core.closing import close_where
-from bot.core.relate.folders import path_and_folders
+from bot.core.relate.folders import KUSTOMIZATIONS, path_and_folders
 from bot.model.found import Places
 from bot.model.remark import Application, OtherWriter, Remark
 from bot.model.source import FilePath, Occurrence
@@ -27,7 +27,6 @@ MAX_PAIRS = 20_000
 for each."""
 
 _WILD = re.compile(r"[*?\[]")
-_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 
 def close_written_elsewhere(places: Places, remarks: Sequence[Remark]) -> Places:
@@ -95,7 +94,7 @@ def _files(target: str, folder: str) -> Iterator[str]:
     """
     kind, _, path = target.partition(":")
     if kind == "kustomization":
-        yield from (_inside(folder, join(path or ".", name)) for name in _KUSTOMIZATIONS)
+        yield from (_inside(folder, join(path or ".", name)) for name in KUSTOMIZATIONS)
     elif kind == "helmvalues":
         yield _inside(folder, path or "values.yaml")
     elif target:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.core.contents import Aspect, Origin, aspect_changes, becomes_root, comparison, origin, spoken_size
+from bot.core.contents import Aspect, Origin, aspect_changes, becomes_root, origin, source_comparison, spoken_size
 from bot.core.markdown import Link, Plain, Text, first_of
 from bot.model.contents import Change, Contents, PackageChange
 
@@ -105,7 +105,7 @@ def contents_view(contents: Contents | None, rows: int) -> ContentsView | None:
     changes = aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return None
-    compared = comparison(contents)
+    compared = source_comparison(contents)
     return ContentsView(
         aspects=tuple(
             AspectView(each.aspect, *(first_of(words, min(rows, MAX_WORDS)) for words in (each.old, each.new)))

@@ -24,14 +24,13 @@ def leave_to_renovate(places: Places, remarks: Sequence[Remark]) -> Places:
     config = min((remark for remark in remarks if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
     branch = next((remark for remark in remarks if isinstance(remark, OnBranch)), None)
     decisions = Decisions(config.settings, branch) if config.settings is not None else None
-    left = f"{config.path} has Renovate move it; with `allow: [other-writer]` basebump may, too"
     note = _note(config)
 
     def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
         if isinstance(place, Unsupported):
             return place
         if decisions is not None and decisions.moves(place):
-            return leave_to_other(place, left)
+            return leave_to_other(place, "Renovate", config.path)
         is_open = isinstance(place.digest, Slot) and bool(managers_of(place))
         return (
             with_notes(place, note) if is_open and (decisions is None or decisions.may_be_told_more(place)) else place

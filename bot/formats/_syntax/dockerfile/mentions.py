@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from bot.core.stages import base_locator
 from bot.formats._syntax.dockerfile.lexer import Instruction, Word
 from bot.formats._syntax.platforms import read_platform
 
@@ -38,7 +39,7 @@ class Stages:
         """Return the locator of the next instruction of its kind in the current stage."""
         index = self._seen[keyword]
         self._seen[keyword] += 1
-        stage = f"stage[{self._count - 1}]" if self._count else "preamble"
+        stage = base_locator(self._count - 1) if self._count else "preamble"
         return f"{stage}.{keyword}[{index}]"
 
 
@@ -87,7 +88,7 @@ def _begun(instruction: Instruction, stage: int) -> Mention:
             is_broken = False
         case _:
             word, is_broken = instruction.rest, True
-    return Mention(instruction, word, f"stage[{stage}]", stage, _platform(instruction), is_broken)
+    return Mention(instruction, word, base_locator(stage), stage, _platform(instruction), is_broken)
 
 
 def _copied(instruction: Instruction, locator: str) -> Iterator[Mention]:

@@ -9,7 +9,7 @@ _REFUSAL = re.compile(r"dubious ownership in repository at '(.+)'")
 """https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory, in git's words under LC_ALL=C."""
 
 
-def explain_distrust(complaint: str) -> str | None:
+def explain_refusal(complaint: str) -> str | None:
     """Say what to do where git complains of who owns a repository, None where it complains of something else."""
     refused = _REFUSAL.search(complaint)
     if refused is None:
