@@ -3,6 +3,7 @@
 import re
 
 import click
+import pytest
 from support import kinds_reference, view_reference, vocabulary_reference
 from support.parts import ROOT
 from support.written import COMMANDS, OPTIONS, PAGES, said
@@ -89,12 +90,15 @@ def test_the_page_of_templates_is_made_from_the_views():
     assert view_reference.page(text) == text, "python tests/support/view_reference.py"
 
 
-def test_every_rule_of_trust_names_the_tests_that_fail_without_it_and_they_are_there():
-    section = (ROOT / "docs" / "registries.md").read_text(encoding="utf-8").partition("## What is trusted")[2]
-    rules = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
-    assert len(rules) > 1
-    for rule, *named in rules:
-        tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", " ".join(named))
-        assert tests, rule
+@pytest.mark.parametrize(
+    ("page", "heading", "least"), [("registries", "## What is trusted", 10), ("security", "## Who could try what", 15)]
+)
+def test_every_rule_and_every_threat_names_the_tests_that_fail_without_it_and_they_are_there(page, heading, least):
+    section = said(ROOT / "docs" / f"{page}.md").partition(f"{heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= least
+    for row in rows:
+        tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row)
+        assert tests, row
         for path, test in tests:
-            assert f"\ndef {test}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), f"{path}::{test}"
+            assert re.search(rf"^ *def {test}\(", said(ROOT / "tests" / path), re.MULTILINE), f"{path}::{test}"
