@@ -6,29 +6,15 @@ import click
 import pytest
 from support import kinds_reference, view_reference, vocabulary_reference
 from support.parts import ROOT
+from support.written import COMMANDS, OPTIONS, PAGES, said
 
-from bot.cli.app import basebump
 from bot.formats import all_formats
 from bot.model.evidence import Unscanned
-from bot.model.vocabulary import ExitCode, Reason
+from bot.model.vocabulary import Reason
 from bot.settings import load
 from bot.settings.scanners import KINDS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-
-
-def _commands(group: click.Group, words: tuple[str, ...] = ("basebump",)):
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            yield from _commands(command, (*words, name))
-        else:
-            yield (*words, name), command
-
-
-COMMANDS = dict(_commands(basebump))
 
 
 def test_the_vocabulary_page_is_made_from_the_model():
@@ -63,22 +49,10 @@ def test_the_readme_names_every_command():
     assert named == {" ".join(words) for words in COMMANDS}
 
 
-def test_every_option_in_the_pages_exists():
-    options = {option for command in COMMANDS.values() for each in command.params for option in each.opts}
-    known = options | {"--help", "--version"}
-    for page in PAGES:
-        for line in page.read_text(encoding="utf-8").splitlines():
-            if "basebump" in line or line.startswith("|"):
-                foreign = {"--from", "--mount", "--platform", "--query", "--strict"}
-                of_others = re.search(r"^(?:az|buildah|docker|journalctl|kubectl|systemctl) ", line)
-                unknown = set() if of_others else set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", line)) - known - foreign
-                assert not unknown, f"{page.name}: {line}"
-
-
 def test_every_option_is_in_some_page():
-    options = {option for command in COMMANDS.values() for each in command.params for option in each.opts}
-    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    assert {option for option in options if option.startswith("--") and option not in text} == set()
+    text = "\n".join(said(page) for page in PAGES)
+    named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
+    assert {option for option in OPTIONS if option.startswith("--")} <= named
 
 
 def test_every_command_and_option_has_help():
@@ -88,23 +62,11 @@ def test_every_command_and_option_has_help():
             assert isinstance(parameter, click.Argument) or parameter.help, (words, parameter.name)
 
 
-def test_the_readme_names_every_exit_code():
-    named = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
-    assert named == {code.value for code in ExitCode}
-
-
 def test_the_readmes_config_is_a_valid_one(tmp_path):
     (example,) = re.findall(r"```yaml\n(schema:.*?)```", README, re.DOTALL)
     path = tmp_path / "basebump.yaml"
     path.write_text(example, encoding="utf-8")
     load(path, need_forges=True)
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_path_that_a_page_names_is_there(page):
-    text = page.read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:(?:bot|config|docs|templates|tests|bench)/|deploy/[a-z]+-?[a-z]*/)[\w./-]*)`", text):
-        assert (ROOT / path).exists(), f"{page.name} names {path}"
 
 
 def test_the_page_of_evidence_has_every_state_that_is_not_zero():
@@ -128,12 +90,15 @@ def test_the_page_of_templates_is_made_from_the_views():
     assert view_reference.page(text) == text, "python tests/support/view_reference.py"
 
 
-def test_every_rule_of_trust_names_the_tests_that_fail_without_it_and_they_are_there():
-    section = (ROOT / "docs" / "registries.md").read_text(encoding="utf-8").partition("## What is trusted")[2]
-    rules = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][1:]
-    assert len(rules) > 1
-    for rule, *named in rules:
-        tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", " ".join(named))
-        assert tests, rule
+@pytest.mark.parametrize(
+    ("page", "heading", "least"), [("registries", "## What is trusted", 10), ("security", "## Who could try what", 15)]
+)
+def test_every_rule_and_every_threat_names_the_tests_that_fail_without_it_and_they_are_there(page, heading, least):
+    section = said(ROOT / "docs" / f"{page}.md").partition(f"{heading}\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) >= least
+    for row in rows:
+        tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row)
+        assert tests, row
         for path, test in tests:
-            assert f"\ndef {test}(" in (ROOT / "tests" / path).read_text(encoding="utf-8"), f"{path}::{test}"
+            assert re.search(rf"^ *def {test}\(", said(ROOT / "tests" / path), re.MULTILINE), f"{path}::{test}"

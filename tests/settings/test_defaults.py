@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives.asymmetric import ec
 from jsonschema import Draft202012Validator
 from support import config_reference
-from support.attached import trusted
+from support.named_files import write_named_files
 from support.parts import ROOT
 
 from bot.model.policy import Policy
@@ -33,19 +32,11 @@ from bot.settings import (
     Settings,
     TrivySettings,
     load,
-    repository_rules,
 )
 from bot.settings.schema import json_schema
 
 DEFAULT = ROOT / "config" / "default.yaml"
 FILES = [DEFAULT, *sorted((ROOT / "config" / "examples").glob("*.yaml"))]
-
-
-(ENDS,) = re.findall(
-    r"^```yaml\n(schema: 1\nimages:\n.*?)^```$",
-    config_reference.PAGE.read_text(encoding="utf-8"),
-    re.MULTILINE | re.DOTALL,
-)
 
 
 def unhidden(text: str) -> str:
@@ -54,24 +45,11 @@ def unhidden(text: str) -> str:
     return re.sub(r"^(\w+): \[\]\n(?=\1:)", "", shown, flags=re.MULTILINE)
 
 
-def write_keys(folder: Path) -> None:
-    """Write the keys, certificates and roots that our examples name."""
-    (folder / "keys").mkdir()
-    made = json.loads((ROOT / "tests" / "contracts" / "notation.json").read_text(encoding="utf-8"))
-    (folder / "keys" / "acme-root.pem").write_text(made[0]["root"], encoding="utf-8")
-    (folder / "keys" / "sigstore.json").write_text("{}", encoding="utf-8")
-    for each in ("acme.pub", "acme-next.pub"):
-        (folder / "keys" / each).write_bytes(trusted(ec.generate_private_key(ec.SECP256R1())).pem)
-
-
 @pytest.fixture
 def everything(tmp_path) -> Path:
-    for kind in ("title.txt", "body.md", "message.txt", "dashboard.md"):
-        (tmp_path / f"{kind}.j2").write_text("words", encoding="utf-8")
-    write_keys(tmp_path)
+    write_named_files(tmp_path)
     path = tmp_path / "everything.yaml"
     path.write_text(unhidden(DEFAULT.read_text(encoding="utf-8")), encoding="utf-8")
-    (tmp_path / "end-of-life.yaml").write_text(ENDS, encoding="utf-8")
     return path
 
 
@@ -219,19 +197,6 @@ def test_the_reference_in_the_documentation_is_that_of_the_schema():
     text = config_reference.PAGE.read_text(encoding="utf-8")
     assert config_reference.page(text) == text, "python tests/support/config_reference.py"
     assert all(f"| `{key}` |" in text for key in json_schema()["properties"])
-
-
-def test_the_examples_in_the_documentation_can_be_used(settings_of, tmp_path):
-    text = config_reference.PAGE.read_text(encoding="utf-8")
-    examples = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert len(examples) >= 3
-    (tmp_path / "end-of-life.yaml").write_text(ENDS, encoding="utf-8")
-    write_keys(tmp_path)
-    for example in examples:
-        if "legacy/**" in example:
-            assert repository_rules(example.encode(), "its own file")
-        elif "\nimages:" not in example:
-            assert settings_of(example.removeprefix("schema: 1\n")) != settings_of("")
 
 
 def test_the_settings_without_a_file_need_neither_pydantic_nor_yaml():

@@ -1,0 +1,185 @@
+"""Every file in `config/examples` passes its check, and a run by it does what its comments say.
+
+A run has what the file says, but for where things are: forges, registries and reports on loopback.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+
+import pytest
+import yaml
+from support.git import Git
+from support.github.stand import GitHubStand
+from support.parts import ROOT
+from support.policy_stage import report
+from support.worlds import Loopback, build, write_tree
+
+from bot.cli.app import main
+from bot.demo.images import ImageStore
+from bot.demo.registry import LoopbackRegistry
+
+pytestmark = pytest.mark.real("git")
+
+EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
+OLD, NEW = build("old"), build("new")
+
+
+@pytest.fixture
+def basebump(capsys):
+    def run(*arguments):
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_passes_its_check(path, basebump):
+    code, out, err = basebump("config", "check", path)
+    assert code == 0, err
+    assert f"{path.name} is valid: 1 forge," in out
+
+
+class Place:
+    """A registry that plays every registry of a config, a GitHub, and the folder that the config lies in."""
+
+    def __init__(self, folder, registry, basebump, ends):
+        self.folder, self.registry, self.basebump, self.ends = folder, registry, basebump, ends
+
+    def tag(self, *images):
+        """Point tags of `path:tag` to an old and then to a new image; return references that pin the old one."""
+        for image in images:
+            name, _, tag = image.rpartition(":")
+            for each in (OLD, NEW):
+                self.registry.store.tag(name, tag, each)
+
+    def github(self, files, *, enterprise=False):
+        stand = GitHubStand(self.folder / "github", {"README": "x"}, enterprise=enterprise)
+        self.ends.callback(stand.end)
+        for name, content in files.items():
+            if name == stand.name:
+                stand.commit("main", content)
+            else:
+                stand.server.world.add_repository(name, content)
+        return stand
+
+    def run(self, example, *, api=None):
+        """Run by an example and return its document; scanners find reports alone, of the old and the new image."""
+        config = yaml.safe_load((ROOT / "config" / "examples" / f"{example}.yaml").read_text(encoding="utf-8"))
+        for forge in config["forges"]:
+            if api is not None:
+                forge.update(url=api, token_env="ACME_TOKEN")
+                forge.pop("ca", None)
+        asked = {self.registry.registry.host}
+        here = {"mirror": self.registry.registry.host, "insecure": True, "auth": "anonymous"}
+        hosts = {entry["host"] for entry in config.get("registries", [])} | {"docker.io"}
+        config["registries"] = [{"host": host, **here} for host in sorted(hosts - asked)]
+        if any(each["kind"] != "none" for each in config.get("scanners", [])):
+            config["scanners"] = [{"kind": "report", "path": "reports"}]
+        write_tree(self.folder, {"basebump.yaml": yaml.safe_dump(config, sort_keys=False)})
+        config_file = self.folder / "basebump.yaml"
+        code, out, err = self.basebump("run", "--config", config_file, "--level", "propose", "--format", "json")
+        assert code == 0, err + out
+        return {each["name"]: each for each in json.loads(out)["repositories"]}
+
+
+@pytest.fixture
+def place(tmp_path, basebump, monkeypatch):
+    monkeypatch.setenv("ACME_TOKEN", "ghp_of-the-bot")
+    for content, image, cves in (("old", OLD, {"CVE-2026-0001": "High"}), ("new", NEW, {})):
+        write_tree(tmp_path, {f"reports/{content}.json": report(image.children[0], cves)})
+    store = ImageStore()
+    with LoopbackRegistry(store) as registry, ExitStack() as ends:
+        yield Place(tmp_path, Loopback(registry, store), basebump, ends)
+
+
+def states(repository):
+    """Return status and reason by image."""
+    return {each["canonical"]: (each["status"], each["reason"]) for each in repository["occurrences"]}
+
+
+def pinned(*images):
+    return "".join(f"FROM {image}@{OLD.digest}\n" for image in images)
+
+
+def pod(image):
+    return f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - {{name: x, image: '{image}@{OLD.digest}'}}\n"
+
+
+def test_a_folder_of_this_machine(place):
+    place.tag("tools/builder:1")
+    Git.create(place.folder / "repositories" / "web.git", {"Dockerfile": pinned("localhost:5000/tools/builder:1")})
+    (web,) = place.run("local-folder").values()
+    assert states(web) == {"localhost:5000/tools/builder": ("update", None)}
+    assert [each["outcome"] for each in web["proposals"]] == ["opened"]
+
+
+def test_one_owner_on_github(place):
+    place.tag("library/python:3.12", "library/postgres:17")
+    files = {
+        "Dockerfile": pinned("python:3.12", "postgres:17"),
+        "examples/Dockerfile": pinned("python:3.12"),
+    }
+    github = place.github({"acme/web": files, "acme/old-archive": files, "acme/fork-web": files})
+    (web,) = place.run("github-owner", api=github.server.url).values()
+    assert web["name"] == "acme/web"
+    found = [(each["path"], each["canonical"], each["status"], each["reason"]) for each in web["occurrences"]]
+    assert found == [
+        ("Dockerfile", "docker.io/library/python", "update", None),
+        ("Dockerfile", "docker.io/library/postgres", "skipped", "no-rule"),
+        ("examples/Dockerfile", "docker.io/library/python", "skipped", "ignored"),
+    ]
+    (pull,) = github.repository.pulls
+    assert sorted(pull.labels) == ["dependencies", "docker"]
+
+
+def test_a_platform_team(place):
+    ours = "registry.example.com/platform"
+    place.tag("platform/base/python:3", "platform/api:1", "platform/agent:1", "library/ubuntu:24.04")
+    files = {
+        "Dockerfile": f"FROM ubuntu\n{pinned(f'{ours}/base/python:3')}",
+        "pod.yaml": pod(f"{ours}/api:1"),
+        "agent.yaml": pod(f"{ours}/agent:1"),
+    }
+    names = ("platform/images", "shop/cart", "shop/old", "legal/website")
+    github = place.github(dict.fromkeys(names, files), enterprise=True)
+    github.server.world.repository("shop/cart").topics = ("production",)
+    found = place.run("platform-team", api=github.server.url)
+    assert sorted(found) == ["legal/website", "platform/images", "shop/cart"]
+    moves = ("update", None)
+    for name, repository in found.items():
+        ubuntu = moves if name == "platform/images" else ("skipped", "no-tag")
+        ours_move = {f"{ours}/base/python": moves, f"{ours}/agent": moves, f"{ours}/api": ("skipped", "own")}
+        assert states(repository) == {"docker.io/library/ubuntu": ubuntu} | ours_move, name
+    assert all(each["branch"].startswith("bots/basebump/") for each in found["shop/cart"]["proposals"])
+    for each in (place.folder / "reports").iterdir():
+        each.unlink()
+    cart = place.run("platform-team", api=github.server.url)["shop/cart"]
+    assert states(cart)[f"{ours}/base/python"] == ("refused", "not-scanned")
+
+
+def test_a_team_in_azure(place):
+    place.tag("base/python:3", "apps/web:1", "base/new:1")
+    (place.folder / "reports" / "new.json").unlink()
+    files = {
+        "Dockerfile": pinned("contoso.azurecr.io/base/python:3"),
+        "pod.yaml": pod("contoso.azurecr.io/apps/web:1"),
+    }
+    github = place.github({"contoso/web": files, "contoso/trial": files})
+    github.server.world.repository("contoso/web").topics = ("production",)
+    (web,) = place.run("azure", api=github.server.url).values()
+    assert web["name"] == "contoso/web"
+    assert states(web) == {
+        "contoso.azurecr.io/base/python": ("update", None),
+        "contoso.azurecr.io/apps/web": ("skipped", "own"),
+    }
+    (proposal,) = web["proposals"]
+    assert proposal["outcome"] == "deferred", "the scanner does not know the new image yet"
+
+
+def test_every_example_is_run():
+    played = {"local-folder", "github-owner", "platform-team", "azure"}
+    assert {path.stem for path in EXAMPLES} == played

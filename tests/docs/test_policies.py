@@ -1,0 +1,109 @@
+"""Every example of `docs/policies.md` is a config, and doing it shows what the page says is then seen."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+
+import pytest
+import yaml
+from support.attached import trusted
+from support.parts import ROOT
+from support.policy_scenes import KEY, SCENES
+from support.policy_stage import Stage, is_said
+from support.worlds import Loopback, write_tree
+
+from bot.cli.app import main
+from bot.demo.images import ImageStore
+from bot.demo.registry import LoopbackRegistry
+from bot.settings import Settings, load, repository_rules
+from bot.settings.schema import json_schema
+
+pytestmark = pytest.mark.real("git")
+
+PAGE = re.sub(r"\b2027-", "2099-", (ROOT / "docs" / "policies.md").read_text(encoding="utf-8"))
+"""Its examples end some day, and the tests shall not end with them."""
+SECTIONS = {each.partition("\n")[0]: each for each in re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]}
+
+
+def blocks(section: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", SECTIONS[section], re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def stage(tmp_path, capsys, monkeypatch):
+    def command(*arguments):
+        code = main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    store = ImageStore()
+    write_tree(tmp_path, {"keys/acme.pub": trusted(KEY).pem})
+    monkeypatch.chdir(tmp_path)
+    with LoopbackRegistry(store) as registry, ExitStack() as ends:
+        made = Stage(tmp_path, Loopback(registry, store), command)
+        ends.callback(lambda: made.github and made.github.end())
+        monkeypatch.setenv("ACME_TOKEN", "ghp_of-the-bot")
+        yield made
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_what_an_example_says_is_what_is_seen(section, stage):
+    for text in blocks(section, "yaml"):
+        first, _, rest = text.partition("\n")
+        if first.startswith("# "):
+            write_tree(stage.folder, {first.removeprefix("# "): rest})
+        else:
+            stage.policies.append(yaml.safe_load(text))
+    stage.dockerfile = "".join(blocks(section, "dockerfile"))
+    SCENES[section](stage)
+    (seen,) = blocks(section, "text")
+    assert is_said(seen, stage.printed), stage.printed
+
+
+def test_every_section_has_a_scene_that_is_played():
+    assert list(SECTIONS) == list(SCENES)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_example_is_a_config_by_itself(section, tmp_path):
+    write_tree(tmp_path, {"keys/acme.pub": trusted(KEY).pem})
+    examples = blocks(section, "yaml")
+    assert examples
+    for text in examples:
+        name, _, rest = text.partition("\n")
+        if name == "# .basebump.yaml":
+            assert repository_rules(text.encode(), "its own file")
+        elif name.startswith("# "):
+            write_tree(tmp_path, {name.removeprefix("# "): rest})
+    for text in (text for text in examples if not text.startswith("# ")):
+        path = tmp_path / "basebump.yaml"
+        path.write_text(f"schema: 1\n{text}", encoding="utf-8")
+        assert load(path, need_forges=False) != Settings(source=str(path))
+
+
+OF_RULES = ("Rule", "Match", "Accept", "AllowIntroduced", "Automerge", "OpenWhen", "Refresh", "Require", "Schedule")
+
+
+@pytest.mark.parametrize("shape", [*OF_RULES, "Limits", "Rollout"])
+def test_no_key_of_a_policy_is_without_an_example(shape):
+    """Nor one of what is about a whole fleet."""
+    keys = json_schema()["$defs"][shape]["properties"]
+    used = {key for section in SECTIONS for text in blocks(section, "yaml") for key in _keys(yaml.safe_load(text))}
+    assert [key for key in keys if key not in used] == []
+
+
+def _keys(value):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _keys(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _keys(inner)
+
+
+@pytest.mark.parametrize("shape", ["UpdateMode", "Rebase", "OnClose", "WhenUnknown"])
+def test_every_choice_of_a_key_is_named(shape):
+    for choice in json_schema()["$defs"][shape]["enum"]:
+        assert re.search(rf"`{choice}`|: {choice}$", PAGE, re.MULTILINE), choice

@@ -1,0 +1,216 @@
+"""Whatever commands, options, exit codes, keys and files are written of anywhere, they are there."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import click
+import pytest
+from support.parts import ROOT
+from support.written import COMMANDS, FILES, OPTIONS, PAGES, blocks, command_lines, parse, said, spans, typed
+
+from bot.cli.app import basebump
+from bot.formats import all_formats
+from bot.model.source import FilePath, Occurrence, SourceFile
+from bot.model.vocabulary import ExitCode
+from bot.settings.schema import json_schema
+
+BOTH = [*PAGES, *FILES]
+LANGUAGES = {"console", "dockerfile", "groovy", "sh", "text", "yaml"}
+"""Of blocks; each is held to something here or in the tests of its page."""
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+WHOLE = [(name(path), line) for path in BOTH for line in command_lines(typed(path))]
+INLINE = [(name(path), line) for path in BOTH for span in spans(said(path)) for line in command_lines(span)]
+
+
+@pytest.fixture
+def somewhere(tmp_path, monkeypatch):
+    """A folder in which there is what command lines name."""
+    monkeypatch.chdir(tmp_path)
+    for each in ("basebump.yaml", "x.json", "shard-1.json", "shard-2.json"):
+        (tmp_path / each).touch()
+
+
+@pytest.mark.parametrize(("where", "line"), WHOLE, ids=[f"{where}: {line[:60]}" for where, line in WHOLE])
+def test_every_command_line_can_be_parsed(where, line, somewhere):
+    parse(line)
+
+
+@pytest.mark.parametrize(("where", "line"), INLINE, ids=[f"{where}: {line[:60]}" for where, line in INLINE])
+def test_every_command_in_a_sentence_is_one_though_it_may_leave_something_out(where, line, somewhere):
+    try:
+        parse(line)
+    except click.MissingParameter:
+        assert len(line.split()) <= 3, line
+
+
+def test_there_are_such_lines_and_wrong_ones_are_found(somewhere):
+    assert len(WHOLE) > 20
+    assert len(INLINE) > 30
+    for wrong in ("run", "run --config x --levels propose", "run --config x --image 'no image'", "scan", "config x"):
+        with pytest.raises((click.UsageError, AssertionError)):
+            parse(wrong)
+    assert command_lines("$ basebump run --config x > y\nthe basebump action, basebump scans") == ["run --config x"]
+
+
+def test_every_command_is_typed_somewhere():
+    typed = {" ".join(words[1:]) for words in COMMANDS}
+    lines = [line for _, line in (*WHOLE, *INLINE)]
+    assert {each for each in typed if not any(f"{line} ".startswith(f"{each} ") for line in lines)} == set()
+
+
+OF_OTHERS = {
+    "--ignore-unfixed",
+    "--from",
+    "--list-all-pkgs",
+    "--mount",
+    "--platform",
+    "--recursive",
+    "--secret",
+    "--label",
+    "--show-suppressed",
+    "--key",
+    "--query",
+    "--strict",
+    "--durations",
+    "--claims",
+    "--out",
+}
+"""Options of other programs that sentences speak of."""
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_every_option_in_a_sentence_exists(path):
+    known = OPTIONS | {"--help", "--version"} | OF_OTHERS
+    for span in spans(said(path)):
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", span)) <= known, span
+
+
+@pytest.mark.parametrize("path", BOTH, ids=name)
+def test_every_exit_code_that_is_named_exists(path):
+    named = re.findall(r"\b(?:exit codes?|ends? with|ended with|exits? with|exit code is|beats)\s+(\d+)\b", said(path))
+    assert {int(code) for code in named} <= {code.value for code in ExitCode}
+
+
+def test_every_exit_code_is_in_the_help_the_readme_and_the_page_of_operations():
+    named = re.findall(r"(?:: |; )(\d+) ", basebump.help or "")
+    assert {int(code) for code in named} == {code.value for code in ExitCode}
+    for page in ("README.md", "docs/operations.md"):
+        table = said(ROOT / page).partition("| exit code |")[2].partition("\n\n")[0]
+        assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == {
+            code.value for code in ExitCode
+        }, page
+
+
+# ---- keys of configs -------------------------------------------------------------------------------------------------
+
+SHAPES = json_schema()
+OF_SHAPES = [SHAPES, *SHAPES["$defs"].values()]
+KEYS = {key for shape in OF_SHAPES for key in shape.get("properties", {})}
+KEYS_OF_OTHERS = {
+    "README.md": {"basebump"},
+    "configuration.md": {"issues"},
+    "doctor.md": {"checks"},
+    "files.md": {"additional_contexts", "name", "db", "enabled", "renovate", "digest"},
+    "forges.md": {"known", "merge", "contents", "pull_requests", "permissions", "metadata", "statuses"},
+    "github-action.md": {"level", "shard", "extras", "scanner"},
+    "loop.md": {"pr"},
+    "reviewing.md": {"basebump"},
+}
+"""Words before a colon that are no key of a config: of comments, forges, workflows, charts, and of what is printed."""
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_every_key_of_a_config_in_a_sentence_exists(path):
+    known = KEYS | KEYS_OF_OTHERS.get(path.name, set())
+    for span in spans(said(path)):
+        assert set(re.findall(r"(?:^|[{\[, ])([a-z_]{2,}):(?: |$)", span)) <= known, span
+
+
+@pytest.mark.parametrize("path", BOTH, ids=name)
+def test_every_path_of_keys_in_a_sentence_leads_through_sections(path):
+    for span in spans(said(path)):
+        is_a_file = span.endswith((".json", ".yaml", ".py"))
+        if re.fullmatch(r"[a-z_]+(?:\.[a-z_]+)+", span) and span.partition(".")[0] in KEYS and not is_a_file:
+            assert all(inner in keys_below(outer) for outer, inner in pairwise(span.split("."))), span
+
+
+def keys_below(key):
+    """Return what may stand below a key, wherever that may stand."""
+    holders = [str(shape["properties"][key]) for shape in OF_SHAPES if key in shape.get("properties", {})]
+    named = {each for holder in holders for each in re.findall(r"#/\$defs/(\w+)", holder)}
+    return {inner for each in named for inner in SHAPES["$defs"][each].get("properties", {})}
+
+
+# ---- files and links -------------------------------------------------------------------------------------------------
+
+
+def anchors(page):
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "CHANGELOG.md"], ids=name)
+def test_every_link_inside_leads_somewhere(path):
+    text = said(path)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"https?://", target):
+            file, _, anchor = target.partition("#")
+            there = path.parent / file if file else path
+            assert there.exists(), target
+            assert not anchor or anchor in anchors(said(there)), target
+
+
+FOLDERS = r"(?:bot|config|docs|templates|tests|bench|deploy|\.ci)/"
+
+
+@pytest.mark.parametrize("path", BOTH, ids=name)
+def test_every_file_of_ours_that_is_named_is_there(path):
+    """Whether or not it stands between backticks."""
+    text = said(path)
+    paths = re.findall(rf"(?<![\w/.:-])({FOLDERS}[\w./-]*[\w/])", text)
+    for each in paths:
+        is_a_folder_of_others = each.startswith("deploy/") and not (ROOT / "/".join(each.split("/")[:2])).exists()
+        if not is_a_folder_of_others:
+            assert (ROOT / each).exists(), each
+    if path in PAGES:
+        for each in spans(text):
+            module = re.fullmatch(r"([\w/]+/\w+\.py)(?:::\w+)?", each)
+            assert module is None or any((ROOT / base / module[1]).exists() for base in ("", "bot", "tests")), each
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_every_goal_of_make_that_is_named_is_one(path):
+    goals = set(re.findall(r"^([a-z]+):", said(ROOT / "Makefile"), re.MULTILINE))
+    text = said(path)
+    named = {word for span in spans(text) for word in re.findall(r"^make ([a-z]+)\b", span)}
+    named |= {word for each in blocks(text, "sh") for word in re.findall(r"^make ([a-z]+)\b", each, re.MULTILINE)}
+    assert named <= goals
+
+
+# ---- what is in blocks -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_every_block_is_of_a_kind_that_something_is_asked_of(path):
+    fences = re.findall(r"^ *```(.*)$", said(path), re.MULTILINE)
+    assert set(fences[1::2]) <= {""}
+    assert set(fences[::2]) <= LANGUAGES
+
+
+DOCKERFILES = [(name(path), text) for path in PAGES for text in blocks(said(path), "dockerfile")]
+
+
+@pytest.mark.parametrize(("where", "text"), DOCKERFILES, ids=[where for where, _ in DOCKERFILES])
+def test_every_dockerfile_is_one(where, text):
+    (dockerfile,) = [each for each in all_formats() if each.name == "dockerfile"]
+    found = list(dockerfile.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
+    assert found
+    assert all(isinstance(each, Occurrence) for each in found)

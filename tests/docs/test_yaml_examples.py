@@ -1,0 +1,123 @@
+"""Every YAML on every page can be used as what it is, and nothing of it is passed over."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+from support.named_files import write_named_files
+from support.parts import ROOT
+from support.written import PAGES, blocks, said
+
+from bot.settings import Settings, load, repository_rules
+from bot.settings.schema import json_schema
+
+
+class _AsGitHub(yaml.SafeLoader):
+    """Knows no truth but `true` and `false`, so that `on` is a word."""
+
+
+_AsGitHub.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in each if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, each in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def a_config(text, document, folder):
+    """The top of one, or a part of it."""
+    write_named_files(folder)
+    path = folder / "basebump.yaml"
+    path.write_text(text if "schema" in document else f"schema: 1\n{text}", encoding="utf-8")
+    assert load(path, need_forges="schema" in document and "forges" in document) != Settings(source=str(path))
+
+
+def a_repositorys_own_file(text, document, folder):
+    assert repository_rules(text.encode(), "its own file")
+
+
+def ends_of_life(text, document, folder):
+    (folder / "end-of-life.yaml").write_text(text, encoding="utf-8")
+    path = folder / "basebump.yaml"
+    path.write_text("schema: 1\nend_of_life: end-of-life.yaml\n", encoding="utf-8")
+    assert load(path, need_forges=False).rulebook.end_of_life
+
+
+def a_workflow(text, document, folder):
+    """A whole one, or what stands in one: triggers, jobs, steps."""
+    job = {"runs-on": "ubuntu-latest", "steps": [{"run": "true"}]}
+    if isinstance(document, list):
+        document = {"steps": document}
+    if "steps" in document:
+        document = {"jobs": {"job": job | document}}
+    whole = {"on": "push", "jobs": {"job": job}} | document
+    schema = json.loads(said(ROOT / "tests" / "contracts" / "github_workflow_schema.json"))
+    assert [error.message for error in Draft7Validator(schema).iter_errors(json.loads(json.dumps(whole)))] == []
+
+
+def hooks_of_pre_commit(text, document, folder):
+    ours = {each["id"] for each in yaml.safe_load(said(ROOT / ".pre-commit-hooks.yaml"))}
+    (repository,) = document["repos"]
+    assert {each["id"] for each in repository["hooks"]} <= ours
+    assert repository.keys() == {"repo", "rev", "hooks"}
+
+
+def a_pipeline_of_gitlabs(text, document, folder):
+    for key, job in document.items():
+        if key == "include":
+            assert all((ROOT / "deploy" / "gitlab" / each["local"]).exists() for each in job)
+        else:
+            assert job.keys() <= {"stage", "image", "rules", "script", "artifacts"}
+            assert all(isinstance(line, str) for line in job["script"])
+
+
+def a_pipeline_of_azures(text, document, folder):
+    (step,) = document["steps"]
+    assert step.keys() == {"task", "displayName", "inputs", "env"}
+
+
+def a_kustomization(text, document, folder):
+    for each in (*document["resources"], *document["components"]):
+        assert (ROOT / each.removeprefix("basebump/") / "kustomization.yaml").exists(), each
+
+
+OF_CONFIGS = set(json_schema()["properties"])
+
+
+def kind_of(text, document):
+    first = text.partition("\n")[0]
+    keys = set(document) if isinstance(document, dict) else set()
+    if first.startswith("# ") and first.endswith("basebump.yaml") and first != "# basebump.yaml":
+        return a_repositorys_own_file
+    if "azure-pipelines.yml" in first:
+        return a_pipeline_of_azures
+    if keys == {"schema", "images"}:
+        return ends_of_life
+    if keys and keys <= OF_CONFIGS:
+        return a_config
+    if "repos" in keys:
+        return hooks_of_pre_commit
+    if "apiVersion" in keys:
+        return a_kustomization
+    if not keys or keys & {"on", "jobs", "steps"}:
+        return a_workflow
+    return a_pipeline_of_gitlabs
+
+
+EXAMPLES = [
+    (f"{path.name} {number}", text, yaml.load(text, _AsGitHub))
+    for path in PAGES
+    for number, text in enumerate(blocks(said(path), "yaml"), 1)
+]
+
+
+@pytest.mark.parametrize(("where", "text", "document"), EXAMPLES, ids=[where for where, *_ in EXAMPLES])
+def test_every_example_is_what_it_is_shown_as(where, text, document, tmp_path):
+    kind_of(text, document)(text, document, tmp_path)
+
+
+def test_there_are_examples_of_every_kind():
+    kinds = {kind_of(text, document) for _, text, document in EXAMPLES}
+    assert len(kinds) == 8
+    assert len(EXAMPLES) > 60

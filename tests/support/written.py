@@ -1,0 +1,99 @@
+"""What is written for people about commands, options, files and keys, wherever that is: pages, jobs, the action."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import click
+from support.parts import ROOT
+
+from bot.cli.app import basebump
+
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+_DEPLOY = (path for path in (ROOT / "deploy").rglob("*") if path.is_file() and path.suffix != ".lock")
+FILES = sorted(
+    [
+        *(ROOT / name for name in ("action.yml", "Dockerfile", ".basebump.yaml", ".pre-commit-hooks.yaml")),
+        *(ROOT / "config").rglob("*.yaml"),
+        *_DEPLOY,
+    ]
+)
+"""Whose comments, descriptions and scripts speak of basebump."""
+_STAND_INS = {
+    "IMAGE": "registry.example.com/x",
+    "OLD": "registry.example.com/x:1",
+    "NEW": "registry.example.com/x:2",
+    "I/N": "1/2",
+    "FORMAT=FILE": "json=x.json",
+    "RUN.json…": "x.json",
+    "AGE": "30d",
+}
+"""What words of pages stand for, where any text will not do."""
+
+
+Named = tuple[tuple[str, ...], click.Command]
+
+
+def _commands(group: click.Group, words: tuple[str, ...] = ("basebump",)) -> Iterator[Named]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*words, name))
+        elif command is not None:
+            yield (*words, name), command
+
+
+COMMANDS = dict(_commands(basebump))
+OPTIONS = {option for command in COMMANDS.values() for each in command.params for option in each.opts}
+_FIRST = "|".join(sorted({words[1] for words in COMMANDS}))
+
+
+def said(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the fenced blocks of a language, those in lists without their indentation."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", page, re.DOTALL | re.MULTILINE)
+    return [dedent(text) for _, text in found]
+
+
+def spans(page: str) -> list[str]:
+    """Return the texts between single backticks outside of blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^ *```.*?^ *```$", "", page, flags=re.DOTALL | re.MULTILINE))
+
+
+def typed(path: Path) -> str:
+    """Return what is to be typed as it stands: blocks of a page, and all of another file that is not in backticks."""
+    text = said(path)
+    if path not in PAGES:
+        return re.sub(r"`[^`\n]+`", "", text)
+    shown = re.findall(r"^\$ (.*)$", "\n".join(blocks(text, "console")), re.MULTILINE)
+    return "\n".join([*shown, *(each for kind in ("groovy", "sh", "yaml") for each in blocks(text, kind))])
+
+
+def command_lines(text: str) -> list[str]:
+    """Return every command line of basebump's in a text, without what is around it."""
+    text = text.replace("\\\n", " ")
+    found = re.findall(
+        rf"(?:^|[\s'\"`/(])basebump ((?:{_FIRST})\b(?!:)(?:\$\([^)]*\)|[^'`\n|>;#)])*)", text, re.MULTILINE
+    )
+    return [line.strip() for line in found]
+
+
+def parse(line: str) -> None:
+    """Let click parse a command line, and run nothing. Raises click.UsageError."""
+    line = re.sub(r'"?\$\([^)]*\)"?|\$\{\{.*?\}\}|\$\{?\w+\}?', "IMAGE", line)
+    words = [_STAND_INS.get(word, re.sub(r"@sha256:DIGEST\b", "", word)) for word in shlex.split(line)]
+    words = ["1/2" if before == "--shard" else word for before, word in zip(["", *words], words, strict=False)]
+    context = click.Context(basebump)
+    command = basebump.get_command(context, words.pop(0))
+    while isinstance(command, click.Group):
+        command = command.get_command(context, words.pop(0))
+    assert command is not None
+    command.make_context(command.name, words)
