@@ -45,6 +45,14 @@ def test_a_job_proposes_and_gives_lists_and_a_summary_to_those_after_it(runner, 
     assert ended.commands == []
 
 
+def test_the_log_folds_each_repository_though_commands_are_stopped(runner, github, configure):
+    github.commit("main", {"Dockerfile": "FROM registry.acme.dev/web:1\n"})
+    lines = runner.use(config=configure()).log.splitlines()
+    fold = lines[lines.index(f"##[group]{github.name} (main)") : lines.index("##[endgroup]")]
+    assert any("registry.acme.dev/web:1  skipped (unknown-registry)" in line for line in fold)
+    assert not [line for line in lines if line.startswith(("::group::", "::endgroup::"))]
+
+
 def test_the_next_job_has_nothing_to_do(runner, github, configure, loopback):
     loopback.move("python", "3.12-slim", "now")
     runner.use(config=configure())
