@@ -22,6 +22,11 @@ MAX_OUTPUT = 250_000
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 """
+BEGUN_ANEW = (
+    "::warning title=basebump::The state is damaged, or of a later release. It was put away, and begins anew: "
+    "so do the ages of digests, and nothing else is lost."
+)
+"""What the runner shows beside the job; why is in the log."""
 
 _SEPARATORS = re.compile(r"[\s,]+")
 
@@ -137,10 +142,16 @@ def step(environment: Environment, folder: Path) -> int:
     What it prints may hold words of repositories, in which nothing is a command to the runner:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
     """
+    state = _state(environment)
+    trouble = _put_away(state) if state is not None else None
+    if trouble is not None:
+        print(BEGUN_ANEW, flush=True)  # noqa: T201 - a command of our own words
     silence = secrets.token_hex(16)
     print(f"::stop-commands::{silence}", flush=True)  # noqa: T201 - this is how the runner is spoken to
     try:
-        if (state := _state(environment)) is not None:
+        if trouble is not None:
+            print(f"basebump: {trouble}", flush=True)  # noqa: T201 - as `basebump` itself says it
+        if state is not None:
             state.parent.mkdir(parents=True, exist_ok=True)
         return _run(command_line(environment, folder), environment, _report(folder))
     except UsageError as error:
@@ -148,6 +159,13 @@ def step(environment: Environment, folder: Path) -> int:
         return ExitCode.USAGE
     finally:
         print(f"::{silence}::", flush=True)  # noqa: T201 - the same
+
+
+def _put_away(state: Path) -> str | None:
+    """Let a run begin anew where the cache gave back what it cannot use, which the cache would keep; return why."""
+    from bot.state.recalled import put_away_unusable  # a database is not for jobs that remember nothing
+
+    return put_away_unusable(state)
 
 
 def _run(arguments: Sequence[str], environment: Environment, report: Path) -> int:

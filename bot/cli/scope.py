@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 
 import click
@@ -15,13 +16,36 @@ from bot.model.scope import Scope, Shard
 
 MAX_SHARDS = 1000
 AUTO = "auto"
-FROM_ONE = ("CI_NODE_INDEX",)
-"""GitLab counts from one: https://docs.gitlab.com/ci/variables/predefined_variables/."""
-FROM_ZERO = ("JOB_COMPLETION_INDEX", "CIRCLE_NODE_INDEX")
-"""Kubernetes' indexed Jobs and CircleCI count from zero:
-https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode, https://circleci.com/docs/variables/.
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What starts parts of a job side by side, and the variables in which it tells them apart."""
+
+    index: str
+    total: str | None
+    """Kubernetes does not tell a pod how many there are."""
+    first: int
+    """What the first part is called."""
+
+
+SERVICES = (
+    Service("CI_NODE_INDEX", "CI_NODE_TOTAL", 1),
+    Service("SYSTEM_JOBPOSITIONINPHASE", "SYSTEM_TOTALJOBSINPHASE", 1),
+    Service("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", 0),
+    Service("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", 0),
+    Service("BITBUCKET_PARALLEL_STEP", "BITBUCKET_PARALLEL_STEP_COUNT", 0),
+    Service("JOB_COMPLETION_INDEX", None, 0),
+)
+"""GitLab: https://docs.gitlab.com/ci/variables/predefined_variables/.
+Azure Pipelines: https://learn.microsoft.com/azure/devops/pipelines/build/variables#system-variables.
+CircleCI: https://circleci.com/docs/variables/.
+Buildkite: https://buildkite.com/docs/pipelines/configure/environment-variables.
+Bitbucket: https://support.atlassian.com/bitbucket-cloud/docs/set-up-or-run-parallel-steps/.
+Kubernetes' indexed Jobs: https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode.
 """
-TOTALS = ("CI_NODE_TOTAL", "CIRCLE_NODE_TOTAL")
+_TOTALS = ", ".join(each.total for each in SERVICES if each.total)
+_INDEXES = ", ".join(each.index for each in SERVICES)
 
 _NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 
@@ -73,15 +97,17 @@ def parse_shard(_context: click.Context, _option: click.Parameter, said: str | N
 def shard_of(said: str, environment: Mapping[str, str]) -> Shard:
     """Return the part that is meant. Raises click.BadParameter."""
     number, slash, total = said.partition("/")
-    of = _read(total, "the number of parts") if slash else _first(TOTALS, environment)
+    service = next((each for each in SERVICES if environment.get(each.index)), None)
+    of = _read(total, "the number of parts") if slash else _total(service, environment)
     if of is None:
-        raise click.BadParameter(f"say how many parts there are, as in {number}/4: none of {', '.join(TOTALS)} is set")
+        raise click.BadParameter(f"say how many parts there are, as in {number}/4: none of {_TOTALS} is set")
     if number != AUTO:
         return _shard(_read(number, "the part"), of)
-    found, from_zero = _first(FROM_ONE, environment), _first(FROM_ZERO, environment)
-    if found is None and from_zero is None:
-        raise click.BadParameter(f"none of {', '.join((*FROM_ONE, *FROM_ZERO))} is set: say which part, as in 1/{of}")
-    return _shard(found if found is not None else (from_zero or 0) + 1, of)
+    if service is not None:
+        return _shard(_read(environment[service.index], service.index) - service.first + 1, of)
+    if of == 1:  # GitLab counts no job that is one of a kind
+        return Shard(1, 1)
+    raise click.BadParameter(f"none of {_INDEXES} is set: say which part, as in 1/{of}")
 
 
 def _shard(number: int, of: int) -> Shard:
@@ -90,8 +116,10 @@ def _shard(number: int, of: int) -> Shard:
     return Shard(number, of)
 
 
-def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> int | None:
-    return next((_read(environment[name], name) for name in names if environment.get(name)), None)
+def _total(service: Service | None, environment: Mapping[str, str]) -> int | None:
+    """Return the number of parts by the service that counts this one, or by any that says one."""
+    totals = (each.total for each in (SERVICES if service is None else (service,)) if each.total)
+    return next((_read(environment[name], name) for name in totals if environment.get(name)), None)
 
 
 def _read(said: str, what: str) -> int:

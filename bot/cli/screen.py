@@ -11,7 +11,7 @@ from typing import TextIO
 
 from bot.cli.terminal import is_terminal
 from bot.model.report import RunReport
-from bot.reports.folds import Fold, github_fold, gitlab_fold, open_fold
+from bot.reports.folds import Fold, bracket_fold, gitlab_fold, open_fold
 
 DIM, RED, GREEN, YELLOW, CYAN, PLAIN = (f"\x1b[{code}m" for code in (2, 31, 32, 33, 36, 0))
 _BY_MARK = {
@@ -43,8 +43,8 @@ def run_on_screen(report: RunReport) -> str:
 
 def fold_of(environment: Mapping[str, str]) -> Fold:
     """Return how the log folds in which this runs."""
-    if environment.get("GITHUB_ACTIONS") == "true":
-        return github_fold
+    if environment.get("GITHUB_ACTIONS") == "true" or environment.get("TF_BUILD") == "True":
+        return bracket_fold
     if environment.get("GITLAB_CI") == "true":
         return gitlab_fold
     return open_fold

@@ -8,6 +8,7 @@ BasebumpError
 ├── TreeError                a tree or a file of it could not be read
 ├── ForgeError               a forge could not be read or written
 ├── StateError               what runs remember could not be read or written
+│   └── UnusableStateError   it is damaged, or of a later release
 ├── EditError                a planned edit does not fit the file
 └── ProcessError             a child process could not be run or failed
 
@@ -90,6 +91,10 @@ class GuardedError(ForgeError):
 
 class StateError(BasebumpError):
     """The database in which runs remember could not be opened, read or written."""
+
+
+class UnusableStateError(StateError):
+    """The database is damaged, or a later release has changed it: another try of this release changes nothing."""
 
 
 class EditError(BasebumpError):

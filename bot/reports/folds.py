@@ -16,11 +16,16 @@ def open_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
     yield ""
 
 
-def github_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
-    """Fold as GitHub does: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands."""
-    yield f"::group::{title.replace('%', '%25')}"
+def bracket_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
+    """Fold as GitHub and Azure Pipelines do: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
+
+    `::group::` is what GitHub documents. It is a command, of which its runner makes these very lines in the log, and
+    where commands are stopped, as the action does, it makes nothing of it:
+    https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs. `%0A` would end a line there.
+    """
+    yield f"##[group]{title.replace('%', '%25')}"
     yield from lines
-    yield "::endgroup::"
+    yield "##[endgroup]"
 
 
 def gitlab_fold(number: int, title: str, lines: Sequence[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from bot.model.errors import StateError
+from bot.model.errors import StateError, UnusableStateError
 from bot.net import plain
 from bot.state.migration import NewerSchemaError, bring_up_to_date
 
@@ -47,6 +47,9 @@ _ADVICE = {
 }
 """What to do, by SQLite's codes (https://www.sqlite.org/rescode.html) and PostgreSQL's, which has none where there was
 no connection (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+
+_UNUSABLE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 class Database:
@@ -102,8 +105,16 @@ class Database:
             try:
                 bring_up_to_date(connection)
             except NewerSchemaError as error:
-                raise StateError(f"the state in {self._shown}: {error}; update basebump, or name another") from error
+                what = f"the state in {self._shown}: {error}; update basebump, or name another"
+                raise UnusableStateError(what) from error
         return self
+
+    def read_through(self) -> None:
+        """Look at every page of a file of SQLite. Raises StateError."""
+        with self.reading() as connection:
+            said: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        if said != "ok":
+            raise UnusableStateError(f"the state in {self._shown}: {plain(said)}; {_DAMAGED}")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -129,7 +140,8 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise StateError(f"the state in {self._shown}: {_said(error)}") from error
+            kind = UnusableStateError if _code_of(error) in _UNUSABLE else StateError
+            raise kind(f"the state in {self._shown}: {_said(error)}") from error
         except SQLAlchemyError as error:  # its text may hold what was to be written
             raise StateError(f"the state in {self._shown}: {type(error).__name__}; {_OTHERWISE}") from error
 
@@ -150,9 +162,12 @@ def _begin(connection: Connection) -> None:
 def _said(error: DBAPIError) -> str:
     """Return the database's own words and what to do; not its details, which repeat what was to be written."""
     cause = error.orig
-    if isinstance(cause, sqlite3.Error):
-        code: int | str | None = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    else:
-        code = getattr(cause, "sqlstate", None)
     words = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
-    return f"{plain(words)}; {_ADVICE.get(code, _OTHERWISE)}"
+    return f"{plain(words)}; {_ADVICE.get(_code_of(error), _OTHERWISE)}"
+
+
+def _code_of(error: DBAPIError) -> int | str | None:
+    """Return SQLite's code, without what extends it, or PostgreSQL's, which has none where there was no connection."""
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return getattr(error.orig, "sqlstate", None)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,14 @@ def test_a_job_proposes_and_gives_lists_and_a_summary_to_those_after_it(runner, 
     assert report_of(ended)["level"] == "propose"
     assert "python:3.12-slim" in ended.summary
     assert ended.commands == []
+
+
+def test_the_log_folds_each_repository_though_commands_are_stopped(runner, github, configure):
+    github.commit("main", {"Dockerfile": "FROM registry.acme.dev/web:1\n"})
+    lines = runner.use(config=configure()).log.splitlines()
+    fold = lines[lines.index(f"##[group]{github.name} (main)") : lines.index("##[endgroup]")]
+    assert any("registry.acme.dev/web:1  skipped (unknown-registry)" in line for line in fold)
+    assert not [line for line in lines if line.startswith(("::group::", "::endgroup::"))]
 
 
 def test_the_next_job_has_nothing_to_do(runner, github, configure, loopback):
@@ -102,6 +112,34 @@ def test_what_it_remembers_is_kept_from_one_job_to_the_next_also_of_one_that_fai
     (runner.workspace / "kept" / "state.db").unlink()
     runner.use(config=config, state="kept/state.db", level="report")
     assert [key.partition("-state-")[2] for key in runner.cache.entries] == ["-1-1", "-2-1"]
+
+
+def of_a_later_release(path):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE schema_version SET version = 1000")
+    return path.read_bytes()
+
+
+def damaged(path):
+    content = path.read_bytes()
+    return content[:4096] + b"\xff" * (len(content) - 4096)
+
+
+@pytest.mark.parametrize(
+    "spoil", [of_a_later_release, damaged, lambda _: b"words\n" * 1000], ids=["later", "damaged", "no"]
+)
+def test_what_the_cache_gives_back_and_nobody_can_use_is_put_away_and_a_new_one_kept(runner, configure, spoil):
+    config = configure("state: sqlite:///kept/state.db\n")
+    inputs = {"config": config, "state": "kept/state.db", "level": "report"}
+    assert runner.use(**inputs).commands == []
+    (key,) = runner.cache.entries
+    runner.cache.entries[key] = spoilt = spoil(runner.workspace / "kept" / "state.db")
+    ended = runner.use(**inputs)
+    assert ended.success, ended.log
+    assert [name for name, _ in ended.commands] == ["warning"]
+    assert (runner.workspace / "kept" / "state.db.unusable").read_bytes() == spoilt
+    assert list(runner.cache.entries.values())[-1].startswith(b"SQLite")
+    assert runner.use(**inputs).commands == []
 
 
 def test_without_a_state_the_cache_is_not_asked(runner, configure):

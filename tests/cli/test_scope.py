@@ -43,6 +43,11 @@ def test_the_spelling_of_a_forge_does_not_matter():
         ("auto", {"CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "3"}, Shard(2, 3)),
         ("auto", {"CIRCLE_NODE_INDEX": "2", "CIRCLE_NODE_TOTAL": "3"}, Shard(3, 3)),
         ("2", {"CI_NODE_TOTAL": "3"}, Shard(2, 3)),
+        ("auto", {"CI_NODE_TOTAL": "1"}, Shard(1, 1)),
+        ("auto", {"SYSTEM_JOBPOSITIONINPHASE": "4", "SYSTEM_TOTALJOBSINPHASE": "4"}, Shard(4, 4)),
+        ("auto", {"BUILDKITE_PARALLEL_JOB": "0", "BUILDKITE_PARALLEL_JOB_COUNT": "2"}, Shard(1, 2)),
+        ("auto", {"BITBUCKET_PARALLEL_STEP": "1", "BITBUCKET_PARALLEL_STEP_COUNT": "2"}, Shard(2, 2)),
+        ("auto/4", {"CI_NODE_TOTAL": "1", "JOB_COMPLETION_INDEX": "2"}, Shard(3, 4)),
     ],
 )
 def test_the_environment_of_a_ci_says_which_part_it_is(said, environment, shard):
@@ -56,6 +61,9 @@ def test_the_environment_of_a_ci_says_which_part_it_is(said, environment, shard)
         *(("auto/4", {}), ("auto", {"CI_NODE_INDEX": "1"}), ("auto/2", {"CI_NODE_INDEX": "x"})),
         *(("1", {}), ("", {}), ("1/2/3", {}), ("٣/4", {})),
         ("auto/2", {"JOB_COMPLETION_INDEX": "2"}),
+        ("auto", {"CI_NODE_INDEX": "0", "CI_NODE_TOTAL": "2"}),
+        ("auto", {"CIRCLE_NODE_TOTAL": "2"}),
+        ("auto", {"CI_NODE_TOTAL": "2", "JOB_COMPLETION_INDEX": "0"}),
     ],
 )
 def test_what_is_no_part_is_wrong_usage_that_says_why(said, environment):

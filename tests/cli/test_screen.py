@@ -24,7 +24,7 @@ from bot.reports.text import run_text
 
 pytestmark = pytest.mark.real("git")
 COLOUR = re.compile(r"\x1b\[\d+m")
-GITHUB, GITLAB = {"GITHUB_ACTIONS": "true"}, {"GITLAB_CI": "true"}
+GITHUB, AZURE, GITLAB = {"GITHUB_ACTIONS": "true"}, {"TF_BUILD": "True"}, {"GITLAB_CI": "true"}
 
 
 @pytest.fixture
@@ -84,18 +84,20 @@ def test_documents_for_scripts_have_no_colours_on_a_terminal_either(tmp_path):
     assert COLOUR.search(on_a_terminal("scan", tmp_path / "tree", "--offline"))
 
 
-def test_github_folds_each_repository_with_every_skip_and_its_reason(run, basebump, monkeypatch, tmp_path):
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+@pytest.mark.parametrize("environment", [GITHUB, AZURE], ids=["github", "azure"])
+def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_path, environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     code, out, _ = basebump(*run, "--export", f"text={tmp_path / 'text'}")
     assert code == 0
-    assert out.splitlines()[0] == "::group::web (main)"
-    assert out.count("::group::") == out.count("::endgroup::") == 1
-    assert "::" not in (tmp_path / "text").read_text()
+    assert out.splitlines()[0] == "##[group]web (main)"
+    assert out.count("##[group]") == out.count("##[endgroup]") == 1
+    assert "##" not in (tmp_path / "text").read_text()
 
 
 def test_every_skip_is_in_its_fold_with_its_reason():
     mine = verdict(Status.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
-    for environment in (GITHUB, GITLAB):
+    for environment in (GITHUB, AZURE, GITLAB):
         text = run_text(run_report(repository(mine)), fold_of(environment))
         assert "· registry.acme.dev/web:1  skipped (maybe-own)" in text
         assert Reason.MAYBE_OWN.sentence in text
@@ -108,16 +110,15 @@ def test_gitlab_folds_by_sections_that_begin_and_end(run, basebump, monkeypatch)
     assert "\n\x1b[0Ksection_end:0:basebump_1\r\x1b[0K\n" in out
 
 
-@given(
-    st.one_of(
-        st.text(), st.sampled_from([HOSTILE, "::endgroup::", "\x1b[0Ksection_end:0:basebump_1\r\x1b[0K", "%0A::x::"])
-    )
-)
+BREAKS = (HOSTILE, "::endgroup::", "##[endgroup]", "\x1b[0Ksection_end:0:basebump_1\r\x1b[0K", "%0A::x::")
+
+
+@given(st.one_of(st.text(), st.sampled_from(BREAKS)))
 def test_no_text_from_outside_opens_or_ends_a_fold(word):
     report = hostile_report(word)
     lines = run_text(report, fold_of(GITHUB)).split("\n")
-    commands = [line for line in lines if line.lstrip().startswith("::")]
-    assert [line.startswith("::group::") for line in commands] == [True, False] * 2
+    commands = [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
+    assert [line.startswith("##[group]") for line in commands] == [True, False] * 2
     assert not [line for line in commands if re.search("%(?!25)", line)]
     sections = run_text(report, fold_of(GITLAB))
     assert sections.count("\x1b[0Ksection_") == sections.count("\r\x1b[0K") == 4

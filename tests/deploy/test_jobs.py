@@ -110,19 +110,23 @@ def test_azures_parts_are_the_whole_fleet(azure, job, proposed, workspace):
     docker.write_text(DOCKER, encoding="utf-8")
     docker.chmod(0o755)
     total = azure["jobs"][0]["strategy"]["parallel"]
-    before = set()
+    before: set[str] = set()
+    log = ""
     for position in range(1, total + 1):
         done = job(
             _step(azure)["bash"],
             IMAGE="IMAGE",
             GITHUB_TOKEN="x",
+            TF_BUILD="True",
             SYSTEM_JOBPOSITIONINPHASE=str(position),
             SYSTEM_TOTALJOBSINPHASE=str(total),
         )
         assert done.returncode == 0, done.stderr
         assert before <= proposed()
         before = proposed()
+        log += done.stdout
     assert before == REPOSITORIES
+    assert set(re.findall(r"^##\[group\](\w+) ", log, re.MULTILINE)) == REPOSITORIES
 
 
 def test_azure_starts_it_by_the_clock_alone(azure):

@@ -1,13 +1,11 @@
 """The page of the action is true, and what it shows is what linters would have it."""
 
-import json
 import re
-import subprocess
 
 import pytest
 import yaml
-from jsonschema import Draft7Validator
-from support.parts import ROOT, find_zizmor
+from support.parts import ROOT
+from support.workflows import as_it_will_stand, problems, read, zizmor
 
 from bot.settings import load
 
@@ -16,33 +14,6 @@ ACTION = ROOT / "action.yml"
 DESCRIBED = yaml.safe_load(ACTION.read_text(encoding="utf-8"))
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 WORKFLOWS = [block for block in BLOCKS if block.startswith("# .github/workflows/")]
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-def as_it_will_stand(workflow: str) -> str:
-    """Return a workflow with a commit for the words that stand for one."""
-    assert "OWNER/basebump@COMMIT" in workflow
-    return workflow.replace("OWNER/basebump@COMMIT", f"acme/basebump@{COMMIT} # v1.0.0")
-
-
-def read(text: str):
-    """Read YAML as GitHub does, to which `on` is a word."""
-    return json.loads(json.dumps(yaml.load(text, _Loader)))
-
-
-class _Loader(yaml.SafeLoader):
-    """Knows no truth but `true` and `false`."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in each if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
-    for first, each in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def problems(kind: str, text: str) -> list[str]:
-    schema = json.loads((ROOT / "tests" / "contracts" / f"github_{kind}_schema.json").read_text(encoding="utf-8"))
-    return [f"{error.json_path}: {error.message}" for error in Draft7Validator(schema).iter_errors(read(text))]
 
 
 def test_there_is_a_workflow_for_one_repository_and_one_for_an_organisation():
@@ -63,11 +34,6 @@ def test_the_action_is_as_its_schema_has_it():
 def test_the_workflows_are_as_their_schema_has_them(workflow):
     assert problems("workflow", as_it_will_stand(workflow)) == []
     assert problems("workflow", workflow.replace("runs-on:", "runs-of:")) != []
-
-
-def zizmor(*paths) -> subprocess.CompletedProcess[str]:
-    command = [find_zizmor(), "--offline", "--no-config", "--persona=auditor", "--no-progress", *map(str, paths)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.real("zizmor")
@@ -131,11 +97,3 @@ def test_the_config_of_the_organisation_is_a_valid_one(tmp_path):
     settings = load(path, need_forges=True)
     (step,) = [each for each in read(WORKFLOWS[1])["jobs"]["propose"]["steps"] if each.get("id") == "basebump"]
     assert settings.state.path == tmp_path / step["with"]["state"]
-
-
-def test_every_release_that_is_named_is_the_one_that_was_looked_up():
-    named = dict(re.findall(r"(actions/[\w-]+)\S*@([0-9a-f]{40})", PAGE + ACTION.read_text(encoding="utf-8")))
-    assert named == {
-        "actions/cache": "27d5ce7f107fe9357f9df03efb73ab90386fccae",
-        "actions/checkout": "3d3c42e5aac5ba805825da76410c181273ba90b1",
-    }

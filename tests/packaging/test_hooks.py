@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import subprocess
 import sys
+import sysconfig
 import tomllib
 
 import pytest
 import yaml
 from support.git import Git
-from support.parts import ROOT
+from support.parts import ROOT, find_pre_commit
 from support.values import digest
 from support.worlds import Loopback, write_tree
 
@@ -88,3 +92,68 @@ def test_a_commit_of_an_image_that_is_gone_is_stopped(hooked, tmp_path):
         assert code == 1
         assert "Dockerfile:1: gone: " in said
         assert commit({"Dockerfile": f"FROM python:3.12@{now}\n"})[0] == 0
+
+
+# By pre-commit itself
+
+
+SHIPPED = (".pre-commit-hooks.yaml", "LICENSE", "README.md", "pyproject.toml", "bot", "config", "templates")
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Return a repository with what a wheel is made of, and its commit."""
+    git = Git.create(tmp_path / "basebump", {}, bare=False)
+    for name in SHIPPED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, git.directory / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, git.directory)
+    git.run("add", "--all")
+    git.run("commit", "--quiet", "--message", "A release")
+    return git.directory, git.run("rev-parse", "HEAD").decode().strip()
+
+
+@pytest.fixture
+def pre_commit(tmp_path):
+    """Run the real pre-commit, which finds what a build and basebump itself need where these tests have it."""
+    offline = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_CONFIG_FILE": os.devnull}
+    inherited = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    own = {"PRE_COMMIT_HOME": str(tmp_path / "home"), "PYTHONPATH": sysconfig.get_path("purelib")}
+
+    def run(folder, *arguments: str) -> tuple[int, str]:
+        command = [find_pre_commit(), "run", "--all-files", *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env=inherited | offline | own, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.real("git")
+@pytest.mark.real("pre-commit")
+def test_pre_commit_installs_the_hooks_and_fails_for_what_they_find(tmp_path, published, pre_commit, loopback):
+    where, commit = published
+    now = loopback.move("python", "3.12", "now")
+    mirror = f'{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}'
+    current = {"id": "current", "args": ["--config", "basebump.yaml"], "stages": ["pre-push"]}
+    wanted = {"repos": [{"repo": str(where), "rev": commit, "hooks": [{"id": "pinned"}, current]}]}
+    files = {
+        ".pre-commit-config.yaml": yaml.safe_dump(wanted),
+        "basebump.yaml": f"schema: 1\nregistries: [{mirror}]\nown: []\n",
+        "Dockerfile": "FROM python:3.12\n",
+    }
+    git = Git.create(tmp_path / "tree", files, bare=False)
+    code, said = pre_commit(git.directory)
+    assert code == 1, said
+    assert "Dockerfile:1: unpinned: python:3.12 has no digest" in said
+    assert HOOKS["current"]["name"] not in said
+    (git.directory / "Dockerfile").write_text(PINNED, encoding="utf-8")
+    assert pre_commit(git.directory)[0] == 0
+    code, said = pre_commit(git.directory, "--hook-stage", "pre-push")
+    assert code == 1, said
+    assert "Dockerfile:1: gone: " in said
+    (git.directory / "Dockerfile").write_text(f"FROM python:3.12@{now}\n", encoding="utf-8")
+    assert pre_commit(git.directory, "--hook-stage", "pre-push")[0] == 0

@@ -21,6 +21,7 @@ from bot.model.reference import Line
 from bot.state import database as opened
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
+from bot.state.recalled import put_away_unusable
 
 LINE = Line("ghcr.io/acme/web", "1")
 SECRET = "s3cr3t-word"
@@ -86,6 +87,22 @@ def test_a_damaged_database_is_said(tmp_path):
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     with pytest.raises(StateError, match="malformed; move it away"):
         memory.claims([LINE])
+
+
+def test_only_what_no_further_try_could_use_is_put_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(opened, "BUSY", 0.2)
+    path = tmp_path / "state.db"
+    assert put_away_unusable(path) is None
+    Database.sqlite(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert put_away_unusable(path) is None, "somebody writes to it"
+    other.close()
+    assert put_away_unusable(path) is None, "all is well"
+    path.write_bytes(content := path.read_bytes()[:4096] + b"\xff" * 8192)
+    path.with_name("state.db-wal").write_bytes(b"of another file")
+    assert "move it away" in (put_away_unusable(path) or "")
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"state.db.unusable": content}
 
 
 def test_another_process_that_never_ends_its_writing_is_not_waited_for_for_ever(tmp_path, monkeypatch):

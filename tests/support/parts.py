@@ -61,10 +61,19 @@ def find_docker_compose() -> str | None:
     return shutil.which("docker-compose") or (str(unpacked) if unpacked.exists() else None)
 
 
+def find_pre_commit() -> str | None:
+    """Return pre-commit: the one of the test dependencies, or that on PATH."""
+    return _find_installed("pre-commit")
+
+
 def find_zizmor() -> str | None:
     """Return zizmor: the one of the test dependencies, or that on PATH."""
-    own = Path(sys.executable).with_name("zizmor")
-    return str(own) if own.exists() else shutil.which("zizmor")
+    return _find_installed("zizmor")
+
+
+def _find_installed(command: str) -> str | None:
+    own = Path(sys.executable).with_name(command)
+    return str(own) if own.exists() else shutil.which(command)
 
 
 def _find_in_debian(command: str) -> str | None:
@@ -120,6 +129,7 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
     "helm": find_helm,
     "kustomize": find_kustomize,
     "postgresql": find_postgresql,
+    "pre-commit": find_pre_commit,
     "systemd-analyze": lambda: shutil.which("systemd-analyze"),
     "trivy": find_trivy,
     "zizmor": find_zizmor,
