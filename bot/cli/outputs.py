@@ -6,10 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bot.model.report import RunReport
+
+if TYPE_CHECKING:  # imported for pages alone
+    from bot.reports.run_facts import RunFacts
 
 FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
 """Those of `scan` and `run`."""
@@ -113,14 +117,20 @@ def _replace(path: Path, text: str) -> None:
         raise
 
 
-def html(*documents: str) -> str:
-    """Return the page of what `run` or `scan` gave as JSON. Raises DocumentError."""
-    from bot import resources
-    from bot.reports.html import PageParts, html_page
+def html(document: str) -> str:
+    """Return the page of what `run` or `scan` gave as JSON."""
     from bot.reports.run_facts import read_document
 
+    return page([read_document(document)])
+
+
+def page(runs: Sequence[RunFacts]) -> str:
+    """Return the page of runs that shared a fleet."""
+    from bot import resources
+    from bot.reports.html import PageParts, html_page
+
     files = ("report.html.j2", "report.css", "report.js")
-    return html_page(list(map(read_document, documents)), PageParts(*map(resources.template, files)))
+    return html_page(runs, PageParts(*map(resources.template, files)))
 
 
 def rendered(report: RunReport, output_format: str) -> str:

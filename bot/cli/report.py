@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from bot.cli.outputs import html, writable
+from bot.cli.outputs import page, writable
 from bot.model.errors import UsageError
-from bot.reports.run_facts import DocumentError
+from bot.reports.run_facts import DocumentError, RunFacts, read_document
 
 MAX_DOCUMENTS_BYTES = 1024 * 1024 * 1024
 """Of all documents together: two million places, and more than memory should be asked for."""
@@ -27,22 +27,28 @@ def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
     Runs that shared a fleet (`--shard`) become one page. Of a repository that is in several documents the last one
     counts.
     """
-    try:
-        page = html(*_texts(documents))
-    except DocumentError as error:
-        raise UsageError(str(error)) from None
+    made = page(_runs(documents))
     if page_file is None:
-        click.echo(page)
+        click.echo(made)
     else:
-        page_file.write_text(f"{page}\n", encoding="utf-8")
+        page_file.write_text(f"{made}\n", encoding="utf-8")
 
 
-def _texts(documents: tuple[Path, ...]) -> list[str]:
+def _runs(documents: tuple[Path, ...]) -> list[RunFacts]:
     try:
         if sum(path.stat().st_size for path in documents) > MAX_DOCUMENTS_BYTES:
             raise UsageError(f"the documents are larger than {MAX_DOCUMENTS_BYTES} bytes together: name fewer")
-        return [path.read_text(encoding="utf-8") for path in documents]
+        return [_run(path) for path in documents]
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def _run(path: Path) -> RunFacts:
+    """Read one document; a mark in front of its text, as PowerShell writes one, is no part of it."""
+    try:
+        return read_document(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise UsageError(f"one of the documents is no text: {error}") from None
+        why = f"it is no text in UTF-8: {error.reason}"
+    except DocumentError as error:
+        why = str(error)
+    raise UsageError(f"{path} cannot be used: {why}; name files that `run` or `scan` wrote with --format json")

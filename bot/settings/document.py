@@ -17,6 +17,8 @@ MAX_DEPTH = 20
 MAX_VALUES = 50_000
 """Values after all anchors are followed; a thousand rules have some twenty each."""
 
+_NO_TEXT = yaml.reader.Reader.NON_PRINTABLE
+"""Characters that no file may hold, nor a value by an escape: no path has a NUL, and half a character is no text."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 Document = dict[str, Any]
@@ -52,8 +54,9 @@ def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigP
         raise _unusable(source, f"is no YAML that can be read: {what}", mark.line + 1 if mark else None) from None
     except yaml.YAMLError as error:
         raise _unusable(source, f"is no YAML that can be read: {error}") from None
-    except ValueError as error:  # PyYAML passes on what int() and datetime() say of numbers and dates
-        raise _unusable(source, f"holds a number or a date that is none: {error}") from None
+    except (ValueError, OverflowError):  # PyYAML passes on what chr() says of an escape
+        line = loader.get_mark().line + 1
+        raise _unusable(source, "is no YAML that can be read: an escape writes what is no character", line) from None
     finally:
         loader.dispose()
     if not isinstance(document, dict):
@@ -69,7 +72,7 @@ def _text(content: bytes, source: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _unusable(source, "is not UTF-8 text; save it as UTF-8", line) from None
-    control = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    control = _NO_TEXT.search(text)
     if control:
         line = text.count("\n", 0, control.start()) + 1
         raise _unusable(source, f"holds the control character U+{ord(control[0]):04X}; remove it", line)
@@ -119,6 +122,15 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # PyYAML passes on what int() and datetime() say of numbers and dates
+            raise _Refused(node, f"holds a number or a date that is none: {error}") from None
+        except (LookupError, AttributeError):  # and trips over `!!bool x`, `!!int ""` and `!!timestamp x`
+            raise _Refused(node, f"holds a value that is no {node.tag.rpartition(':')[2]}") from None
+
+
 def _shown(key: yaml.Node) -> str:
     return f"`{key.value}`" if isinstance(key, yaml.ScalarNode) else "that is a list or a mapping"
 
@@ -136,6 +148,7 @@ def _measure(root: yaml.Node) -> None:
         if id(node) in open_nodes:
             raise _Refused(node, "an anchor contains itself")
         if id(node) not in measured:
+            _look_for_text(node)
             open_nodes.add(id(node))
             inside = [measure(child) for child in _children(node)]
             size = 1 + sum(child_size for child_size, _ in inside)
@@ -147,6 +160,13 @@ def _measure(root: yaml.Node) -> None:
         return measured[id(node)]
 
     measure(root)
+
+
+def _look_for_text(node: yaml.Node) -> None:
+    """Refuse what an escape can write and text cannot hold, as it is refused where it stands in the file itself."""
+    odd = _NO_TEXT.search(node.value) if isinstance(node, yaml.ScalarNode) else None
+    if odd:
+        raise _Refused(node, f"writes U+{ord(odd[0]):04X} with an escape, which is no character of a text; remove it")
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:

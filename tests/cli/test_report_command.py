@@ -45,8 +45,18 @@ def test_what_is_no_document_is_wrong_usage(basebump, tmp_path, content, why):
         document.write_bytes(content)
     code, out, err = basebump("report", document, "--html", tmp_path / "page.html")
     assert (code, out) == (2, "")
+    assert err.startswith(f"basebump: {document} cannot be ")
     assert why in err
     assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.real("git")
+def test_a_document_may_begin_with_a_mark_of_its_order_of_bytes(run, basebump, tmp_path):
+    document = tmp_path / "run.json"
+    assert run("--export", f"json={document}")[0] == 0
+    page = basebump("report", document)
+    document.write_bytes(b"\xef\xbb\xbf" + document.read_bytes())
+    assert basebump("report", document) == page
 
 
 def test_a_page_goes_through_no_link(basebump, tmp_path):

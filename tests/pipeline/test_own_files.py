@@ -101,6 +101,7 @@ def test_of_what_may_be_brought_the_fewer_holds(tmp_path, moved, outer, inner, b
         ("schema: 1\npolicy: [{match: {role: own}}]\n", "policy[0].match.role: is for whoever runs basebump to say"),
         ("schema: 2\n", "schema: must be 1"),
         ("{", "is no YAML that can be read"),
+        ('schema: 1\npolicy: [{labels: ["\\uD800"]}]\n', "line 2: writes U+D800 with an escape"),
         (f"schema: 1\n#{'x' * MAX_FILE_BYTES}\n", "and is not read"),
         ("", "the top level must be a mapping"),
     ],
