@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from json import JSONDecodeError
 from typing import Any
 
 from github import BadAttributeException, GithubException
@@ -19,7 +20,7 @@ from bot.forges._refusal import (
     explain_limit,
     seconds_until,
 )
-from bot.net.text import plain
+from bot.net import cause_of, plain
 
 CONTENTS_READ = "contents: read"
 CONTENTS_WRITE = "contents: write"
@@ -66,8 +67,9 @@ def understood(name: str) -> Iterator[None]:
 def explain(error: Exception, action: str, needs: str, *, secret: str | None, now: datetime) -> RefusedError:
     """Return what `error`, raised while GitHub was asked to do `action`, means; `needs` is the permission for it."""
     if not isinstance(error, GithubException):
-        reason = "its answer is not GitHub's" if isinstance(error, ODD) else plain(str(error), [secret or ""])
-        what = f"GitHub could not be asked to {action}: {reason}; check the network and the URL of its API"
+        what = (
+            f"GitHub could not be asked to {action}: {_reason(error, secret)}; check the network and the URL of its API"
+        )
         return RefusedError(what, status=None)
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
     status = _status(error)
@@ -79,6 +81,13 @@ def explain(error: Exception, action: str, needs: str, *, secret: str | None, no
         permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or needs
         meaning = _meaning(status, words, plain(permission))
     return RefusedError(f"GitHub refused to {action}: {meaning}", status=status, words=words, wait=wait)
+
+
+def _reason(error: Exception, secret: str | None) -> str:
+    """Say why there is no answer of GitHub's: of what `requests` says only the cause, since it may quote a header."""
+    if isinstance(error, (*ODD, JSONDecodeError)):
+        return "its answer is not GitHub's"
+    return cause_of(error)[0] if isinstance(error, OSError) else plain(str(error), [secret or ""])
 
 
 def _meaning(status: int, words: str, needs: str) -> str:

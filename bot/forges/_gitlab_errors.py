@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from json import JSONDecodeError
 
 from gitlab.exceptions import GitlabError
 
 from bot.forges._refusal import SERVER_ERROR, TOO_MANY, RefusedError, explain_limit, seconds_until
-from bot.net import HttpError, plain
+from bot.net import HttpError, cause_of, plain
 
 READ = "the scope `read_api` and the role Reporter"
 WRITE = "the scope `api` and the role Developer"
@@ -47,14 +48,24 @@ def explain(
     """
     status = error.response_code if isinstance(error, GitlabError) else None
     if status is None:
-        is_odd = isinstance(error, (*ODD, GitlabError)) or not isinstance(error, (OSError, HttpError))
-        reason = "its answer is not GitLab's" if is_odd else plain(str(error), [secret or ""])
-        what = f"GitLab could not be asked to {action}: {reason}; check the network and the URL"
+        what = f"GitLab could not be asked to {action}: {_reason(error, secret)}; check the network and the URL"
         return RefusedError(what, status=None)
     words = plain("; ".join(_words(error)), [secret or ""])
     wait = _wait(status, headers, now)
     meaning = explain_limit(wait, now) if wait is not None else _meaning(status, words, needs)
     return RefusedError(f"GitLab refused to {action}: {meaning}", status=status, words=words, wait=wait)
+
+
+def _reason(error: Exception, secret: str | None) -> str:
+    """Say why there is no answer of GitLab's: of what `requests` says only the cause, since it may quote a header."""
+    match error:
+        case HttpError():
+            return plain(str(error), [secret or ""])
+        case JSONDecodeError():
+            return "its answer is not GitLab's"
+        case OSError():
+            return cause_of(error)[0]
+    return "its answer is not GitLab's"
 
 
 def _meaning(status: int, words: str, needs: str) -> str:

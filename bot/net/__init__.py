@@ -1,5 +1,6 @@
 """The only door for HTTP that repository content can steer: guarded, bounded, patient, and discreet."""
 
+from bot.net.causes import cause_of
 from bot.net.client import HttpClient, Response
 from bot.net.errors import BlockedError, HttpError, OversizedError, RateLimitedError, StrayedError, UnreachableError
 from bot.net.guard import Guard, HostTrust, is_public
@@ -22,6 +23,7 @@ __all__ = [
     "StrayedError",
     "UnreachableError",
     "Url",
+    "cause_of",
     "is_public",
     "plain",
 ]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,11 +16,11 @@ import requests
 from urllib3.exceptions import HTTPError as TransportError
 
 from bot import __version__
+from bot.net.causes import cause_of
 from bot.net.errors import BlockedError, HttpError, OversizedError, StrayedError, UnreachableError
 from bot.net.guard import Guard, HostTrust, Resolve, resolve
 from bot.net.pace import MAX_PAUSE, Pace
 from bot.net.proxy import Proxy
-from bot.net.text import plain
 from bot.net.transport import GuardedAdapter
 from bot.net.url import Url
 
@@ -194,7 +193,7 @@ class HttpClient:
         except UnicodeError:  # through a proxy, Python 3.13 finds out here that a label is empty or too long
             raise UnreachableError(f"{target.shown} did not answer: no host has such a name", lasting=True) from None
         except (OSError, TransportError) as error:
-            cause, lasting = _cause(error)
+            cause, lasting = cause_of(error)
             raise UnreachableError(f"{target.shown} did not answer: {cause}", lasting=lasting) from error
 
     def _session(self) -> requests.Session:
@@ -230,29 +229,3 @@ def _read(response: requests.Response, target: Url, limit: int) -> bytes:
         if time.monotonic() > deadline:
             raise UnreachableError(f"{target.shown} took more than {BODY_TIMEOUT:g} seconds to send its answer")
     return bytes(content)
-
-
-def _cause(error: BaseException) -> tuple[str, bool]:
-    """Name what broke without the library's own words, which hold the query, and say whether it is lasting."""
-    for link in _chain(error):
-        if isinstance(link, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({plain(link.verify_message)}); set `ca` for it", True
-        if isinstance(link, ssl.SSLError):
-            return f"TLS failed ({plain(link.reason or 'no reason given')})", False
-        if isinstance(link, TimeoutError):
-            return "it took too long", False
-        if isinstance(link, OSError) and link.strerror:
-            return plain(str(link.strerror)), False
-    if isinstance(error, OSError) and "TLS CA certificate bundle" in str(error):
-        return "the file of CA certificates configured for it is not there", True
-    return plain(type(error).__name__), False
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the innermost cause first: what the operating system said."""
-    links: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in links:
-        links.append(link)
-        link = link.__cause__ or link.__context__
-    yield from reversed(links)

@@ -333,14 +333,24 @@ class Settings:
         return OWNER_WRITE_DELAY if selected_by_owner else timedelta()
 
     def secret(self, variable: str, environment: Mapping[str, str]) -> str:
-        """Return the value of a variable that these settings name.
+        """Return the value of a variable that these settings name, without the line break that ends a file.
 
         Raises ConfigError when it is not set or empty; the message names the variable and where it is named.
         """
-        value = environment.get(variable)
+        value = _held(variable, environment)
         if not value:
             named = (where for where, name in self._variables() if name == variable)
             raise ConfigError(self.source, tuple(_unset(where, variable) for where in named))
+        return value
+
+    def token(self, variable: str, environment: Mapping[str, str]) -> str:
+        """Return a secret that travels as it is in a header. Raises ConfigError where it cannot, and as `secret`."""
+        value = self.secret(variable, environment)
+        if not value.isascii() or not value.isprintable() or " " in value:
+            what = (
+                f"the environment variable {variable} holds no token: one is of ASCII, without blanks and line breaks"
+            )
+            raise self.unusable(variable, what)
         return value
 
     def unusable(self, variable: str, what: str) -> ConfigError:
@@ -351,7 +361,7 @@ class Settings:
     def unset(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
         """Return where a variable is named that is not set: no mistake in the file, and it fails only when used."""
         named = self._variables()
-        return tuple(_unset(where, variable) for where, variable in named if not environment.get(variable))
+        return tuple(_unset(where, variable) for where, variable in named if not _held(variable, environment))
 
     def _variables(self) -> Iterator[tuple[str, str]]:
         """Yield every variable that the file names, behind the path of its key."""
@@ -368,6 +378,11 @@ class Settings:
         for index, scanner in enumerate(self.scanners):
             if isinstance(scanner, TrivySettings) and scanner.token_env is not None:
                 yield f"scanners[{index}].token_env", scanner.token_env
+
+
+def _held(variable: str, environment: Mapping[str, str]) -> str:
+    """Return what a variable holds: what came out of a file ends with a line break, which is no part of a secret."""
+    return environment.get(variable, "").rstrip("\r\n")
 
 
 def _unset(where: str, variable: str) -> ConfigProblem:

@@ -44,3 +44,19 @@ def test_all_variables_that_are_not_set_are_known_without_reading_any(settings_o
     assert [problem.where for problem in settings.unset(known)] == ["registries[0].username_env"]
     assert settings.unset(known | {"SHARED": "y"}) == ()
     assert len(settings.unset({})) == 4
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+def test_the_line_break_that_ends_a_file_is_no_part_of_a_secret(settings_of, end):
+    settings = settings_of(TEXT)
+    assert settings.secret("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
+    assert settings.token("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
+    assert "forges[1].token_env" in {problem.where for problem in settings.unset({"FORGE_TOKEN": end})}
+
+
+@pytest.mark.parametrize("value", ["s3c\nr3t", " s3cr3t", "s3cr3t ", "s3c\x00r3t", "s3crét"])
+def test_what_can_be_no_token_is_refused_without_showing_it(settings_of, value):
+    with pytest.raises(ConfigError) as raised:
+        settings_of(TEXT).token("FORGE_TOKEN", {"FORGE_TOKEN": value})
+    assert "FORGE_TOKEN holds no token" in str(raised.value)
+    assert "s3c" not in str(raised.value)

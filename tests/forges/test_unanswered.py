@@ -1,0 +1,48 @@
+"""What is said of a forge that could not be asked: the cause, and never what was sent."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+import requests
+
+from bot.forges import _github_errors, _gitlab_errors
+
+SECRET = "s3c\nr3t"
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+
+
+def of_github(error):
+    return str(_github_errors.explain(error, "find it", "contents: read", secret=SECRET, now=NOW))
+
+
+def of_gitlab(error):
+    return str(_gitlab_errors.explain(error, "find it", "a role", {}, secret=SECRET, now=NOW))
+
+
+def raised(call):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - what the library raises is the question
+        call()
+    return caught.value
+
+
+@pytest.mark.parametrize("explain", [of_github, of_gitlab])
+def test_a_header_that_cannot_be_sent_is_not_shown(explain):
+    error = raised(lambda: requests.get("http://127.0.0.1:9", headers={"Authorization": f"Bearer {SECRET}"}, timeout=1))
+    said = explain(error)
+    assert "s3c" not in said
+    assert "r3t" not in said
+
+
+@pytest.mark.parametrize("explain", [of_github, of_gitlab])
+def test_a_host_that_is_not_there_has_a_cause_and_no_words_of_a_library(explain):
+    said = explain(raised(lambda: requests.get("http://127.0.0.1:9/user", timeout=1)))
+    assert "could not be asked to find it: Connection refused; check the network" in said
+
+
+@pytest.mark.parametrize(("explain", "name"), [(of_github, "GitHub"), (of_gitlab, "GitLab")])
+@pytest.mark.parametrize("error", [json.JSONDecodeError, requests.exceptions.JSONDecodeError])
+def test_an_answer_that_is_no_json_is_not_the_forges(explain, name, error):
+    assert f"its answer is not {name}'s" in explain(error("Expecting value", "<html>", 0))
