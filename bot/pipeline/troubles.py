@@ -41,9 +41,10 @@ class Troubles:
                     self.silent.setdefault(host, error)
 
     def raise_if_silent(self, host: str) -> None:
-        """Raise the RegistryError of a host that could not be reached before."""
+        """Raise a RegistryError for a host that could not be reached before; what was asked then says nothing here."""
         if error := self.silent.get(host):
-            raise error.again()
+            what = f"{error.host} was not asked again, since it had not answered"
+            raise RegistryError(error.host, error.reason, what, is_failure=error.is_failure)
 
     def failures(self) -> Iterator[Failed]:
         """Yield one failure for each registry."""

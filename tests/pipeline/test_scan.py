@@ -145,6 +145,9 @@ def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loo
     assert places["Dockerfile", 3]["new_digest"] == now
     (failed,) = scanned.report.failed
     assert (failed.subject, failed.stage) == ("127.0.0.1:9", "resolve")
+    assert "/v2/a/manifests/1 did not answer" in failed.error
+    assert places["Dockerfile", 1]["detail"] == failed.error
+    assert places["Dockerfile", 2]["detail"] == "127.0.0.1:9 was not asked again, since it had not answered"
 
 
 @pytest.mark.parametrize(
