@@ -217,6 +217,34 @@ def test_the_service_does_the_job_and_its_secrets_are_in_a_file(job, proposed):
     assert proposed() == REPOSITORIES
 
 
+def test_what_the_page_says_to_install_is_where_the_service_looks(tmp_path):
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## A machine")[2]
+    (lines,) = re.findall(r"```sh\n(python3 .*?)```", page, re.DOTALL)
+    program, lock, itself, *installs = lines.splitlines()
+    folder = program.removeprefix("python3 -m venv ")
+    assert f"\nExecStart={folder}/bin/basebump " in SERVICE
+    assert (lock, itself) == tuple(
+        f"{folder}/bin/pip install {what}" for what in ("--require-hashes -r requirements.lock", "--no-deps .")
+    )
+    checkout, etc = tmp_path / "checkout", tmp_path / "etc"
+    shutil.copytree(DEPLOY, checkout / "deploy")
+    (checkout / "basebump.yaml").write_text("schema: 1\n", encoding="utf-8")
+    (etc / "systemd" / "system").mkdir(parents=True)
+    script = "\n".join(installs).replace(" /etc/", f" {etc}/")
+    done = subprocess.run(["sh", "-ec", script], cwd=checkout, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    modes = {f"/etc/{path.relative_to(etc)}": path.stat().st_mode & 0o777 for path in etc.rglob("*.*")}
+    assert modes == {
+        "/etc/basebump/basebump.yaml": 0o644,
+        "/etc/basebump/secrets.env": 0o600,
+        "/etc/systemd/system/basebump.service": 0o644,
+        "/etc/systemd/system/basebump.timer": 0o644,
+    }
+    assert {path for path in modes if path.startswith("/etc/basebump/")} == set(
+        re.findall(r"/etc/basebump/[\w.]+", re.sub(r"(?m)^#.*", "", SERVICE))
+    )
+
+
 # All of them
 
 

@@ -243,10 +243,12 @@ def test_entra_knows_the_pod_by_its_account(built):
     assert "azure" not in str(plain["CronJob"]) + str(plain["ServiceAccount"])
 
 
-def test_a_kustomization_of_ones_own_says_image_digest_config_and_identity(tmp_path):
+@pytest.mark.parametrize("on_azure", [False, True], ids=["anywhere", "on azure"])
+def test_a_kustomization_of_ones_own_says_image_digest_config_and_identity(tmp_path, on_azure):
     """As `docs/operations.md` shows it."""
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r"```yaml\n# kustomization\.yaml\n(.*?)```", page, re.DOTALL)
+    plain, azure = re.findall(r"```yaml\n# (?:the same )?kustomization\.yaml.*?\n(.*?)```", page, re.DOTALL)
+    text = plain + azure if on_azure else plain
     folder = tmp_path / "own"
     folder.mkdir()
     (folder / "basebump.yaml").write_text("schema: 1\n", encoding="utf-8")
@@ -256,6 +258,9 @@ def test_a_kustomization_of_ones_own_says_image_digest_config_and_identity(tmp_p
     made = {each["kind"]: each for each in _kustomized(folder)}
     assert container_of(made)["image"].endswith(digest("image"))
     assert made["ConfigMap"]["data"] == {"basebump.yaml": "schema: 1\n"}
+    if not on_azure:
+        assert "azure" not in str(made["CronJob"]) + str(made["ServiceAccount"])
+        return
     identity = made["ServiceAccount"]["metadata"]["annotations"]["azure.workload.identity/client-id"]
     assert re.fullmatch("[0-9a-f-]{36}", identity)
     assert not identity.startswith("00000000")

@@ -67,7 +67,11 @@ def test_every_command_is_typed_somewhere():
 
 OF_OTHERS = {
     "--ignore-unfixed",
+    "--env",
     "--from",
+    "--from-env-file",
+    "--from-file",
+    "--from-literal",
     "--list-all-pkgs",
     "--mount",
     "--platform",

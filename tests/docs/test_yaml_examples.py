@@ -78,7 +78,8 @@ def a_pipeline_of_azures(text, document, folder):
 
 
 def a_kustomization(text, document, folder):
-    for each in (*document["resources"], *document["components"]):
+    """A whole one, or what is added to one."""
+    for each in (*document.get("resources", ()), *document.get("components", ())):
         assert (ROOT / each.removeprefix("basebump/") / "kustomization.yaml").exists(), each
 
 
@@ -98,7 +99,7 @@ def kind_of(text, document):
         return a_config
     if "repos" in keys:
         return hooks_of_pre_commit
-    if "apiVersion" in keys:
+    if "kustomization.yaml" in first:
         return a_kustomization
     if not keys or keys & {"on", "jobs", "steps"}:
         return a_workflow
