@@ -15,7 +15,8 @@ class NoScanner:
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level go without
         """Say that there is nobody."""
-        yield ok("nobody", TRIED, f"{Unscanned.NO_SCANNER.sentence}, which proposals say")
+        without = "so that proposals have no numbers, and say so; `kind: auto` takes a Trivy or Grype that PATH finds"
+        yield ok("nobody", "find a scanner", f"{Unscanned.NO_SCANNER.sentence}, {without}")
 
     def identity(self) -> None:
         """Return nobody."""

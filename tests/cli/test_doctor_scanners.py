@@ -47,6 +47,7 @@ def test_without_a_scanner_it_says_so(examine):
     code, (check,) = examine("")
     assert (code, check[:2]) == (0, ("ok", "nobody"))
     assert "no scanner is configured" in check[2]
+    assert "proposals have no numbers" in check[2]
 
 
 def test_a_scanner_that_is_there_is_named_with_its_database(examine, grype):
