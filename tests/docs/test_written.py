@@ -115,6 +115,7 @@ OF_SHAPES = [SHAPES, *SHAPES["$defs"].values()]
 KEYS = {key for shape in OF_SHAPES for key in shape.get("properties", {})}
 KEYS_OF_OTHERS = {
     "README.md": {"basebump"},
+    "check.md": {"with"},
     "configuration.md": {"issues"},
     "doctor.md": {"checks"},
     "files.md": {"additional_contexts", "name", "db", "enabled", "renovate", "digest"},
