@@ -1,6 +1,6 @@
 """Every file in `config/examples` passes its check, and a run by it does what its comments say.
 
-A run has what the file says, but for where things are: forges, registries and reports on loopback.
+A run has what the file says, but for where things are (forges, registries and reports on loopback) and the pace.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ class Place:
             if api is not None:
                 forge.update(url=api, token_env="ACME_TOKEN")
                 forge.pop("ca", None)
-        asked = {self.registry.registry.host}
         here = {"mirror": self.registry.registry.host, "insecure": True, "auth": "anonymous"}
         hosts = {entry["host"] for entry in config.get("registries", [])} | {"docker.io"}
-        config["registries"] = [{"host": host, **here} for host in sorted(hosts - asked)]
+        config["registries"] = [{"host": host, **here} for host in sorted(hosts)]
         if any(each["kind"] != "none" for each in config.get("scanners", [])):
             config["scanners"] = [{"kind": "report", "path": "reports"}]
+        config.setdefault("proposals", {})["write_delay"] = "0s"
         write_tree(self.folder, {"basebump.yaml": yaml.safe_dump(config, sort_keys=False)})
         config_file = self.folder / "basebump.yaml"
         code, out, err = self.basebump("run", "--config", config_file, "--level", "propose", "--format", "json")

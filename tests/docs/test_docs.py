@@ -6,7 +6,7 @@ import click
 import pytest
 from support import kinds_reference, view_reference, vocabulary_reference
 from support.parts import ROOT
-from support.written import COMMANDS, OPTIONS, PAGES, said
+from support.written import COMMANDS, said
 
 from bot.formats import all_formats
 from bot.model.evidence import Unscanned
@@ -47,12 +47,6 @@ def test_the_readme_names_every_command():
     table = README.partition("## Commands")[2].partition("##")[0]
     named = set(re.findall(r"`(basebump (?:config )?[a-z]+)", table))
     assert named == {" ".join(words) for words in COMMANDS}
-
-
-def test_every_option_is_in_some_page():
-    text = "\n".join(said(page) for page in PAGES)
-    named = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
-    assert {option for option in OPTIONS if option.startswith("--")} <= named
 
 
 def test_every_command_and_option_has_help():

@@ -112,6 +112,34 @@ def test_every_exit_code_is_in_the_help_the_readme_and_the_page_of_operations():
         }, page
 
 
+def _parts(path):
+    """Yield each paragraph, row and item of a page behind the title and the heading that it stands under."""
+    title, _, text = said(path).partition("\n")
+    heading = ""
+    for part in re.split(r"\n\s*\n|\n(?=\| |- |#)", text):
+        heading = part if part.startswith("#") else heading
+        yield f"{title}\n{heading}\n{part}"
+
+
+PARTS = [part for path in PAGES for part in _parts(path)]
+OF_COMMANDS = [
+    (words, option)
+    for words, command in COMMANDS.items()
+    for each in command.params
+    for option in each.opts
+    if option.startswith("--")
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "option"), OF_COMMANDS, ids=[" ".join((*words, each)) for words, each in OF_COMMANDS]
+)
+def test_every_option_is_explained_where_its_command_is_named(words, option):
+    names = rf"\b{' '.join(words)}\b|`{words[-1]}`|^# {words[-1].title()}"
+    wanted = re.compile(rf"(?<![\w-]){option}(?![\w-])")
+    assert any(wanted.search(part) and re.search(names, part) for part in PARTS)
+
+
 # ---- keys of configs -------------------------------------------------------------------------------------------------
 
 SHAPES = json_schema()
@@ -119,6 +147,7 @@ OF_SHAPES = [SHAPES, *SHAPES["$defs"].values()]
 KEYS = {key for shape in OF_SHAPES for key in shape.get("properties", {})}
 KEYS_OF_OTHERS = {
     "README.md": {"basebump"},
+    "check.md": {"with"},
     "configuration.md": {"issues"},
     "doctor.md": {"checks"},
     "files.md": {"additional_contexts", "name", "db", "enabled", "renovate", "digest"},

@@ -180,7 +180,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Hurry for what is exploited")
+@scene("Open only what fixes something exploited")
 def _(stage):
     stage.tag("redis:7", "other", "next")
     exploited, low = {"CVE-2026-0001": "Low"}, {"CVE-2026-0002": "Low"}

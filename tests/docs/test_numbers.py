@@ -1,0 +1,96 @@
+"""The numbers that pages name are those of the program, and the architecture that is drawn is how it is built."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+
+import pytest
+from support.parts import ROOT
+from support.written import said
+
+from bot import ports
+from bot.advisories import _epss, _kev
+from bot.cli import github_action
+from bot.core import missing
+from bot.core.markdown import MAX_TEXT
+from bot.forges import _examination, _github_tree, _refusal
+from bot.model.modes import REFRESH_EVERY
+from bot.model.pace import FLEET_LIMITS, REPOSITORIES_PER_RUN
+from bot.net.pace import MAX_PAUSE
+from bot.pipeline import nearer, survey
+from bot.pipeline.pool import REGISTRIES
+from bot.registries.pulls import RESERVE
+from bot.reports import html
+from bot.scanners import grype, trivy
+from bot.state.tables import LINES_KEPT
+
+MIB = 1024 * 1024
+WORDS = {2: "two", 3: "three", 5: "five", 7: "seven", 10: "ten", 20: "twenty", 32: "thirty-two"}
+
+NUMBERS = [
+    ("vocabulary", f"larger than the {survey.MAX_FILE_BYTES // MIB} MiB that basebump reads"),
+    ("configuration", f"Of Docker Hub's pulls the last {WORDS[RESERVE]} are left to others"),
+    ("configuration", f"it asks for more than {MAX_PAUSE:.0f} seconds"),
+    ("configuration", f"up to {WORDS[nearer.MAX_TRIED]} nearer ones are looked at"),
+    ("configuration", f"has not been seen for {LINES_KEPT.days} days is dropped"),
+    ("configuration", f"it is tried again for {WORDS[missing.TRIED_FOR.days]} days after the last push"),
+    ("configuration", f"A run takes on {WORDS[REPOSITORIES_PER_RUN]} new repositories"),
+    ("configuration", f"limits: {{new_per_repository: {FLEET_LIMITS.new_per_repository}, "),
+    (
+        "configuration",
+        f"new_per_run: {FLEET_LIMITS.new_per_run}, open_per_repository: {FLEET_LIMITS.open_per_repository}}}",
+    ),
+    ("doctor", f"up to {_examination.MAX_LOOKED_AT} of a forge"),
+    ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
+    ("evidence", f"too large ({_kev.MAX_CATALOGUE // MIB} MiB and {_epss.MAX_SCORES // MIB} MiB, unpacked)"),
+    ("forges", f"up to {_github_tree.MAX_TREE_REQUESTS} requests"),
+    ("github-action", f"cut behind {github_action.MAX_OUTPUT:,} characters"),
+    ("operations", f"{WORDS[REGISTRIES.workers]} at a time"),
+    ("operations", f"forgets what it has not seen for {LINES_KEPT.days} days"),
+    ("output", f"stays below {html.MAX_BYTES // 10**6} MB"),
+    ("output", f"on one line, at most {MAX_TEXT} characters"),
+    ("policies", f"{WORDS[REFRESH_EVERY.days].title()} days are built in"),
+    ("policies", f"{WORDS[REPOSITORIES_PER_RUN]} in a run"),
+    ("reviewing", f"it is left alone for {WORDS[REFRESH_EVERY.days]} days"),
+]
+
+
+@pytest.mark.parametrize(("page", "words"), NUMBERS, ids=[words for _, words in NUMBERS])
+def test_a_number_on_a_page_is_that_of_the_program(page, words):
+    assert words in " ".join(said(ROOT / "docs" / f"{page}.md").split())
+
+
+def test_a_limit_of_a_forge_that_is_waited_for_is_a_minute():
+    assert _refusal.MAX_WAIT == 60
+    assert all(
+        "up to a minute is waited for" in said(ROOT / "docs" / f"{page}.md") for page in ("forges", "operations")
+    )
+    assert grype.MAX_DATABASE_AGE == trivy.MAX_DATABASE_AGE
+
+
+# ---- the architecture ------------------------------------------------------------------------------------------------
+
+ARCHITECTURE = said(ROOT / "docs" / "architecture.md")
+
+
+def test_the_rooms_on_the_page_are_the_layers_that_are_checked():
+    drawn = ARCHITECTURE.partition("\n__main__ ▸ ")[2].partition("\n```")[0]
+    layers = [re.findall(r"\w+", each) for each in re.sub(r"\(.*?\)", "", f"__main__ ▸ {drawn}").split("▸")]
+    contracts = tomllib.loads(said(ROOT / "pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (checked,) = [each["layers"] for each in contracts if each["type"] == "layers" and "__main__" in each["layers"]]
+    assert layers == [re.findall(r"\w+", each) for each in checked]
+
+
+def test_the_phases_that_are_drawn_are_those_of_the_table():
+    drawn = re.findall(r"\w+", ARCHITECTURE.partition("\n   survey")[2].partition("\n")[0])
+    table = re.findall(r"^\| (\w+) \| `", ARCHITECTURE, re.MULTILINE)
+    assert [each for each in table if each not in {"builds", "reconcile"}] == ["survey", *drawn]
+
+
+def test_no_seam_has_more_than_seven_methods():
+    for seam in vars(ports).values():
+        if inspect.isclass(seam) and seam.__module__ == ports.__name__:
+            methods = [each for each, value in vars(seam).items() if inspect.isfunction(value) and each[0] != "_"]
+            assert len(methods) <= 7, seam
