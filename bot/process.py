@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -25,6 +25,8 @@ MAX_ERROR_TEXT = 2000
 GRACE = 2.0
 """Seconds for reading what is left of a child's output once it has ended."""
 _CHUNK = 64 * 1024
+_LIVE: set[subprocess.Popen[bytes]] = set()
+"""Children that some thread waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,17 @@ def run(
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         raise ProcessError(f"{program} could not be started: {error.strerror}", missing=missing) from error
-    with child:
-        readers = [_Reader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream]
-        feeder = threading.Thread(target=_feed, args=(child.stdin, stdin), daemon=True)
-        feeder.start()
-        waiter = threading.Thread(target=child.wait, daemon=True)  # `wait` with a timeout sleeps past the end
-        waiter.start()
-        waiter.join(timeout)
+    with child, _live(child):
+        readers: list[_Reader] = []
+        try:
+            readers.extend(_Reader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream)
+            feeder = _started(_feed, child.stdin, stdin)
+            waiter = _started(child.wait)  # which itself, with a timeout, sleeps past the end
+            waiter.join(timeout)
+        except KeyboardInterrupt:  # the child heard nothing of it, in a session of its own
+            _kill(child)
+            _finish(child, readers)
+            raise
         timed_out = waiter.is_alive()
         if timed_out:
             _kill(child)
@@ -82,6 +88,22 @@ def run(
     if output.overflowed or errors.overflowed:
         raise ProcessError(f"{program} wrote more than {max_output} bytes and was stopped")
     return Completed(child.returncode, output.read, errors.read.decode(errors="replace").strip()[-MAX_ERROR_TEXT:])
+
+
+def end_children() -> None:
+    """End every child that some thread waits for, with all that it started."""
+    for child in tuple(_LIVE):
+        if child.returncode is None:  # else its number may be somebody else's by now
+            _kill(child)
+
+
+@contextlib.contextmanager
+def _live(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    _LIVE.add(child)
+    try:
+        yield
+    finally:
+        _LIVE.discard(child)
 
 
 def _finish(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:
@@ -102,6 +124,12 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 def _environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {name: os.environ[name] for name in ALLOWED_ENVIRONMENT if name in os.environ} | dict(extra)
+
+
+def _started(work: Callable[..., object], *arguments: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=arguments, daemon=True)
+    thread.start()
+    return thread
 
 
 def _feed(stream: IO[bytes] | None, content: bytes) -> None:

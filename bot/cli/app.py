@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
+import os
 import sys
+from contextlib import suppress
 
 import click
 
@@ -50,6 +53,20 @@ def collect_rarely() -> None:
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
 
 
+def open_streams() -> None:
+    """Let every result be printed, whatever was closed, and whichever encoding somebody set.
+
+    What is no terminal gets UTF-8, as the files of `--export` do.
+    """
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the same
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="basebump")
 def basebump() -> None:
@@ -63,24 +80,23 @@ def basebump() -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     collect_rarely()
+    open_streams()
     try:
         ended = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.Abort:
         return _say("Interrupted.", ExitCode.INTERRUPTED)
     except KeyboardInterrupt:
         return _say("Interrupted.", ExitCode.INTERRUPTED)
     except click.ClickException as error:
-        error.show(sys.stderr)
+        with suppress(OSError):
+            error.show(sys.stderr)
         return ExitCode.USAGE
     except UsageError as error:
         return _say(f"basebump: {error}", ExitCode.USAGE)
     except BasebumpError as error:
         return _say(f"basebump: {error}", ExitCode.FAILED)
-    except BrokenPipeError:
-        return _end_quietly()
     except OSError as error:
-        _end_quietly()
+        sys.stdout = None  # so that the interpreter does not flush it at exit and complain
         return _say(f"basebump: {error}", ExitCode.FAILED)
     except Exception:  # noqa: BLE001 - whatever else escapes is a bug, and is said so
         return _say(_bug_report(), ExitCode.BUG)
@@ -88,14 +104,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(text: str, code: ExitCode) -> int:
-    click.echo(text, err=True)
+    with suppress(OSError):  # where nobody can be told, the exit code still says it
+        click.echo(text, err=True)
     return code
-
-
-def _end_quietly() -> int:
-    """End without a word when nobody reads the result any more (`basebump scan . | head`)."""
-    sys.stdout = None  # so that the interpreter does not flush it at exit and complain
-    return ExitCode.DONE
 
 
 def _bug_report() -> str:

@@ -11,6 +11,7 @@ import click
 
 from bot import resources, wiring
 from bot.cli import options
+from bot.cli.outputs import show
 from bot.cli.terminal import progress
 from bot.model.comparison import Comparison
 from bot.model.errors import InvalidReferenceError, UsageError
@@ -61,7 +62,7 @@ def command(old: str, new: str, platform: str | None, config_file: Path | None, 
     references = _parsed(old), _parsed(new)
     world, trusts = wiring.comparing_world(config_file, [each.host for each in references], progress())
     comparison = compare_images(*references, platform, world, trusts)
-    click.echo(_FORMATS[output_format](comparison))
+    show(_FORMATS[output_format](comparison))
     return ExitCode.FAILED if comparison.failed else ExitCode.DONE
 
 

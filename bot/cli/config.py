@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bot.cli.outputs import show
 from bot.settings import Settings, load
 
 
@@ -24,7 +25,7 @@ def check(file: Path) -> None:
     Variables that it names and that are not set are notes, not errors: CI checks a config without its secrets.
     """
     settings = load(file, need_forges=False)
-    click.echo(f"{file} is valid: {_summary(settings)}")
+    show(f"{file} is valid: {_summary(settings)}")
     for note in settings.unset(os.environ):
         click.echo(f"note: {note}", err=True)
 
@@ -34,7 +35,7 @@ def schema() -> None:
     """Print the JSON Schema of the config file, for editors."""
     from bot.settings.schema import json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    show(json.dumps(json_schema(), indent=2))
 
 
 def _summary(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bot.cli import options
+from bot.cli.outputs import show
 from bot.cli.scope import parse_images
 from bot.cli.terminal import progress
 from bot.model.reference import ImageReference
@@ -41,5 +42,5 @@ def command(config_file: Path, level: str, images: tuple[ImageReference, ...], o
     """
     aim, parts = parts_of(config_file, Level[level.upper()], images)
     diagnosis = diagnose(parts, aim, progress())
-    click.echo(diagnosis_document(diagnosis) if output_format == "json" else diagnosis_text(diagnosis))
+    show(diagnosis_document(diagnosis) if output_format == "json" else diagnosis_text(diagnosis))
     return ExitCode.DONE if diagnosis.is_well else ExitCode.FAILED

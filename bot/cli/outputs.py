@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,16 @@ def deliver(
             click.echo(f"basebump: {export.path} could not be written as {export.output_format}: {why}", err=True)
             is_whole = False
     text = on_screen() if on_screen is not None and output_format == "text" else render(output_format)
-    click.echo(text, nl=bool(text), color=True if on_screen is not None else None)
+    show(text, color=True if on_screen is not None else None)
     return is_whole
+
+
+def show(text: str, *, color: bool | None = None) -> None:
+    """Print a result; a reader that has seen enough (`| head`) changes nothing of how the command ends."""
+    try:
+        click.echo(text, nl=bool(text), color=color)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes nowhere
 
 
 def _is_replaceable(path: Path) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.outputs import page, writable
+from bot.cli.outputs import page, show, writable
 from bot.model.errors import UsageError
 from bot.reports.run_facts import DocumentError, RunFacts, read_document
 
@@ -29,7 +29,7 @@ def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
     """
     made = page(_runs(documents))
     if page_file is None:
-        click.echo(made)
+        show(made)
     else:
         page_file.write_text(f"{made}\n", encoding="utf-8")
 

@@ -8,6 +8,7 @@ import click
 
 from bot import wiring
 from bot.cli import options
+from bot.cli.outputs import show
 from bot.model.errors import InvalidReferenceError, UsageError
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, Line
@@ -25,7 +26,7 @@ def command(image: str, config_file: Path | None, output_format: str) -> None:
     except InvalidReferenceError as error:
         raise UsageError(str(error)) from error
     facts = _facts(reference, config_file)
-    click.echo(image_document(reference, facts) if output_format == "json" else image_text(reference, facts))
+    show(image_document(reference, facts) if output_format == "json" else image_text(reference, facts))
 
 
 def _facts(reference: ImageReference, config_file: Path | None) -> ImageFacts:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TextIO, assert_never
@@ -97,8 +98,9 @@ class JsonLines:
 def log_line(event: str, **values: str | float | None) -> None:
     """Write one line of JSON, in ASCII, to stderr."""
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-    sys.stderr.write(json.dumps({"schema": SCHEMA, "time": now, "event": event, **values}) + "\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # a run goes on when nobody reads its log any more, or there is no room for it
+        sys.stderr.write(json.dumps({"schema": SCHEMA, "time": now, "event": event, **values}) + "\n")
+        sys.stderr.flush()
 
 
 class Log(StrEnum):

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+from bot import process
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+PATIENCE = 3
+"""Seconds that threads have to end after an interrupt; those that still wait for an answer end with the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +25,33 @@ class Pool:
     workers: int
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return the results in the items' order; the first exception that escapes ends the phase."""
+        """Return the results in the items' order; the first exception that escapes ends the phase.
+
+        An interrupt ends it, too: no more items, no child processes, and little patience with what waits for an answer.
+        """
         work = list(items)
         workers = min(self.workers, len(work))
         if workers <= 1:
             return [function(item) for item in work]
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a scan that asks nobody needs no threads
+        from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - a scan that asks nobody needs none
 
-        with ThreadPoolExecutor(workers, thread_name_prefix="basebump") as threads:
-            return list(threads.map(function, work))
+        threads = ThreadPoolExecutor(workers, thread_name_prefix="basebump")
+        tasks: list[Future[Result]] = []
+        try:
+            tasks.extend(threads.submit(function, item) for item in work)
+            results = [task.result() for task in tasks]
+        except KeyboardInterrupt:
+            threads.shutdown(wait=False, cancel_futures=True)
+            for _ in range(PATIENCE):  # what lost one child may start the next
+                process.end_children()
+                if not wait(tasks, 1.0).not_done:
+                    break
+            raise
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+        threads.shutdown()
+        return results
 
 
 NETWORK = Pool(16)

@@ -121,8 +121,7 @@ class _Loader(yaml.SafeLoader):
             known.add(key.value)
         return node
 
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - as in PyYAML
         try:
             return super().construct_object(node, deep)
         except ValueError as error:  # PyYAML passes on what int() and datetime() say of numbers and dates

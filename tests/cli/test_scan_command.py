@@ -167,6 +167,47 @@ def test_a_reader_that_goes_away_is_no_bug(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("stream", "arguments", "code"),
+    [
+        ("stdout", ("scan", "{}", "--offline"), 0),
+        ("stdout", ("check", "{}", "--offline"), 4),
+        ("stdout", ("config", "schema"), 0),
+        ("stderr", ("check", "{}", "--offline"), 4),
+        ("stderr", ("scan", "{}", "--offline", "--log", "jsonl"), 0),
+        ("stderr", ("scan", "{}/nowhere"), 2),
+        ("stderr", ("scan",), 2),
+    ],
+)
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "gone"])
+def test_where_nobody_reads_the_exit_code_is_the_same(tmp_path, stream, arguments, code, is_closed):
+    write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
+    command = [sys.executable, "-m", "bot", *(each.format(tmp_path) for each in arguments)]
+    number = {"stdout": 1, "stderr": 2}[stream]
+    if is_closed:
+        command = ["sh", "-c", f'exec "$@" {number}>&-', "sh", *command]
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+    done = subprocess.run(command, cwd=ROOT, check=False, **streams)
+    os.close(writer)
+    assert done.returncode == code
+    assert b"Traceback" not in (done.stdout or b"") + (done.stderr or b"")
+
+
+def test_what_is_no_terminal_gets_utf8_whatever_the_encoding_is(tmp_path):
+    write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\nFROM ${NOT_SET}\n"})
+    command = [sys.executable, "-m", "bot", "scan", str(tmp_path), "--offline"]
+    printed = [
+        subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "PYTHONIOENCODING": encoding}, capture_output=True, check=True
+        ).stdout.decode()
+        for encoding in ("utf-8", "latin-1", "ascii:strict")
+    ]
+    assert "·" in printed[0]
+    assert printed[1:] == printed[:1] * 2
+
+
 def test_a_path_that_is_no_utf8_is_still_a_document_in_utf8(tmp_path):
     folder = os.fsencode(tmp_path) + b"/caf\xe9"
     os.mkdir(folder)  # noqa: PTH102 - pathlib has no paths of bytes

@@ -1,0 +1,95 @@
+"""An interrupt ends a command with 130, whatever it waits for, and leaves nothing running."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.worlds import write_tree
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 25
+"""Seconds: less than what is waited for here would take."""
+
+_HANGS = """#!/bin/sh
+echo $$ > {0}/$$.part
+mv {0}/$$.part {0}/$$.pid
+sleep 120
+"""
+
+
+def _is_running(pid: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return state.stdout.strip() not in {"", "Z", "Zs"}
+
+
+def _until(is_so) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came to that")
+
+
+def _interrupted(command: list[str], is_waiting) -> tuple[int, str]:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+        _until(is_waiting)
+        child.send_signal(signal.SIGINT)
+        try:
+            _, errors = child.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            raise
+    return child.returncode, errors
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    program = tmp_path / "hangs"
+    program.write_text(_HANGS.format(tmp_path), encoding="utf-8")
+    program.chmod(0o755)
+    return program
+
+
+def test_a_scanner_is_ended_with_it(tmp_path, config, loopback, hanging):
+    loopback.move("python", "3.12", "now")
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
+    path = config(f"scanners: [{{kind: trivy, binary: {hanging}}}]\n")
+    command = [sys.executable, "-m", "bot", "scan", str(folder), "--config", path]
+    code, errors = _interrupted(command, lambda: list(tmp_path.glob("*.pid")))
+    assert (code, errors.strip()) == (130, "Interrupted.")
+    (started,) = tmp_path.glob("*.pid")
+    _until(lambda: not _is_running(int(started.stem)))
+
+
+def test_so_are_all_children_that_threads_wait_for_and_no_more_are_started(tmp_path, hanging):
+    program = (
+        "from bot import process\nfrom bot.pipeline.pool import Pool\n"
+        f"Pool(2).map(lambda _: process.run([{str(hanging)!r}]), range(4))"
+    )
+    code, errors = _interrupted([sys.executable, "-c", program], lambda: len(list(tmp_path.glob("*.pid"))) == 2)
+    assert code != 0
+    assert errors.strip().endswith("KeyboardInterrupt")
+    assert "Exception in thread" not in errors
+    started = list(tmp_path.glob("*.pid"))
+    assert len(started) == 2
+    _until(lambda: not any(_is_running(int(each.stem)) for each in started))
+
+
+def test_nobody_waits_for_registries_that_do_not_answer(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        hosts = ["{}:{}".format(*each.getsockname()) for each in (one, other)]
+        entries = "".join(f"  - {{host: '{host}', insecure: true}}\n" for host in hosts)
+        (tmp_path / "basebump.yaml").write_text(f"schema: 1\nown: []\nregistries:\n{entries}", encoding="utf-8")
+        folder = write_tree(tmp_path / "tree", {"Dockerfile": "".join(f"FROM {host}/x:1\n" for host in hosts)})
+        command = [sys.executable, "-m", "bot", "scan", str(folder), "--config", str(tmp_path / "basebump.yaml")]
+        asked: list[socket.socket] = []  # kept, since a connection that is closed is an answer
+        code, errors = _interrupted(command, lambda: asked.extend(each.accept()[0] for each in (one, other)) or asked)
+        for each in asked:
+            each.close()
+    assert (code, errors.strip()) == (130, "Interrupted.")
