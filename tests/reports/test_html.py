@@ -49,6 +49,12 @@ def test_it_says_who_uses_an_image_and_where():
     assert shown.rows("x (main)", "Dockerfile:1", "none", "up-to-date")
 
 
+def test_no_table_is_empty_where_there_is_nothing():
+    shown = page(run_report())
+    assert re.findall(r"<tbody>\s*</tbody>", shown) == []
+    assert shown.count("<p>There are none.</p>") == 4, "proposals, places, images, repositories"
+
+
 def test_what_does_not_move_says_why_the_worst_first_and_leads_to_its_image():
     held = verdict(Status.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
     gone = verdict(Status.GONE, Reason.DIGEST_GONE, line_number=2)
