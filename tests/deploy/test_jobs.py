@@ -217,6 +217,27 @@ def test_the_service_does_the_job_and_its_secrets_are_in_a_file(job, proposed):
     assert proposed() == REPOSITORIES
 
 
+def test_what_the_page_says_of_a_machine_puts_all_in_place(workspace, job):
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## A machine")[2]
+    (script,) = re.findall(r"```sh\n(.*?)```", page.partition("\n## ")[0], re.DOTALL)
+    shutil.copytree(DEPLOY / "systemd", workspace / "deploy" / "systemd")
+    machine = workspace.parent / "machine"
+    (machine / "etc/systemd/system").mkdir(parents=True)
+    for name in ("systemctl", "journalctl"):
+        program = workspace.parent / "bin" / name
+        program.write_text(f'#!/bin/sh\necho {name} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+    done = job(script.replace(" /etc/", f" {machine}/etc/"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "systemctl enable --now basebump.timer\njournalctl --unit basebump\n"
+    placed = {path.relative_to(machine).as_posix(): path for path in machine.rglob("*") if path.is_file()}
+    units = {f"etc/systemd/system/basebump.{kind}" for kind in ("service", "timer")}
+    named = set(re.findall(r"/(etc/basebump/[\w.]+)", SERVICE))
+    assert placed.keys() == units | named
+    assert placed["etc/basebump/secrets.env"].stat().st_mode & 0o777 == 0o600
+    assert placed["etc/basebump/basebump.yaml"].stat().st_mode & 0o777 == 0o644, "its user is another each time"
+
+
 # All of them
 
 
