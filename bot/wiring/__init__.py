@@ -334,7 +334,7 @@ def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]
     from bot.forges.gitlab import GitLabFleet, JobToken
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 
-    secret = settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
+    secret = settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
     is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
     token = JobToken(secret) if secret is not None and is_of_job else secret
     for selected, delay in _by_pace(settings, forge):
@@ -377,7 +377,7 @@ def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKe
         except InvalidKeyError:
             what = f"the environment variable {forge.app.key_env} holds no private RSA key in PEM form"
             raise settings.unusable(forge.app.key_env, what) from None
-    return settings.secret(forge.token_env, os.environ) if forge.token_env is not None else None
+    return settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
 
 
 def _named(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:

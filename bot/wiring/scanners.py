@@ -110,7 +110,7 @@ def _trivy_server(chosen: TrivySettings, settings: Settings, registry: OciRegist
     binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
     if binary is None or chosen.server is None:
         return None
-    token = settings.secret(chosen.token_env, os.environ) if chosen.token_env is not None else None
+    token = settings.token(chosen.token_env, os.environ) if chosen.token_env is not None else None
     return TrivyServerScanner(
         binary,
         TrivyServer(chosen.server, token),
