@@ -6,11 +6,13 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
 from typing import TextIO
 
 from bot.cli.terminal import is_terminal
 from bot.model.report import RunReport
+from bot.model.vocabulary import Reason
 from bot.reports.folds import Fold, bracket_fold, gitlab_fold, open_fold
 
 DIM, RED, GREEN, YELLOW, CYAN, PLAIN = (f"\x1b[{code}m" for code in (2, 31, 32, 33, 36, 0))
@@ -27,6 +29,8 @@ _BY_MARK = {
 }
 """By the marks of `bot/reports/text.py`; the words beside them say the same, so that nothing depends on colours."""
 _PLACE = re.compile(rf"^( *\d+  )([{''.join(_BY_MARK)}] .*)$", re.MULTILINE)
+_EXPLAINED = re.compile(rf"^((?:{'|'.join(map(re.escape, Reason))}) {{2,}})(\S.*)$", re.MULTILINE)
+"""What a reason means, below the list."""
 _FAILED = re.compile(r"^basebump could not do its work here:$", re.MULTILINE)
 
 
@@ -51,10 +55,22 @@ def fold_of(environment: Mapping[str, str]) -> Fold:
 
 
 def coloured(text: str, stream: TextIO) -> str:
-    """Return the text with colours where a person sees them and has not said no: https://no-color.org/."""
-    if not is_terminal(stream) or os.environ.get("NO_COLOR"):
+    """Return the text as a terminal is to show it, in colours where a person has not said no: https://no-color.org/."""
+    if not is_terminal(stream):
+        return text
+    columns = shutil.get_terminal_size().columns
+    text = _EXPLAINED.sub(lambda found: _wrapped(found, columns), text)
+    if os.environ.get("NO_COLOR"):
         return text
     return _FAILED.sub(rf"{RED}\g<0>{PLAIN}", _PLACE.sub(_painted, text))
+
+
+def _wrapped(explained: re.Match[str], columns: int) -> str:
+    """Keep words whole, one below the other, where a terminal would break a sentence anywhere."""
+    word, sentence = explained.groups()
+    if columns < len(word) * 2:
+        return explained[0]
+    return "\n".join(textwrap.wrap(sentence, columns, initial_indent=word, subsequent_indent=" " * len(word)))
 
 
 def _painted(place: re.Match[str]) -> str:

@@ -14,7 +14,8 @@ def plain(text: str, hide: Iterable[str] = (), limit: int = MAX_QUOTED) -> str:
 
     Servers echo what they were sent, so whoever quotes an answer names the secrets of the question.
     """
-    for secret in sorted(filter(None, hide), key=len, reverse=True):
+    known = {spelling for secret in hide for spelling in (secret, repr(secret)[1:-1])}  # as Python quotes it, too
+    for secret in sorted(filter(None, known), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     visible = "".join(character if character.isprintable() else " " for character in text)
     line = " ".join(visible.split())

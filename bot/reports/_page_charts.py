@@ -43,6 +43,7 @@ class Chart:
     columns: tuple[str, ...]
     bars: tuple[Bar, ...]
     note: str = ""
+    """Where there are no bars, why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def charts(every: Sequence[At]) -> tuple[Chart, ...]:
     found = Counter(at.place.status for at in every)
     words = [*(status.value for status in Status if found[status.value]), *sorted(found.keys() - set(Status))]
     statuses = _chart("What is true of the places", ("places",), [(one_line(word), (found[word],)) for word in words])
-    return tuple(chart for chart in (statuses, _vulnerabilities(every), _ages(every)) if chart.bars)
+    return tuple(chart for chart in (statuses, _vulnerabilities(every), _ages(every)) if chart.bars or chart.note)
 
 
 def _distinct_moves(every: Iterable[At]) -> list[MoveFacts]:
@@ -86,23 +87,32 @@ def _vulnerabilities(every: Sequence[At]) -> Chart:
         for move in moves
         if move.old is not None and move.old.counts is not None and move.new.counts is not None
     ]
-    words = [severity.word for severity in sorted(Severity, reverse=True)] if pairs else []
+    words = [severity.word for severity in sorted(Severity, reverse=True)]
     sides = tuple(zip(*pairs, strict=True))
     rows = [(word, tuple(sum(counts.get(word, 0) for counts in side) for side in sides)) for word in words]
+    title = "Known vulnerabilities of what can move"
+    if not pairs:
+        is_asked = any(moves_now(at.place) for at in every)
+        return Chart(
+            title, (), (), "Not known: there is nothing of which both images were scanned." if is_asked else ""
+        )
     note = (
         f"Summed over {len(pairs)} of {len(moves)} distinct moves: those of which both images were scanned. "
         "What does not move is not scanned, and counted nowhere."
     )
-    return _chart("Known vulnerabilities of what can move", ("in use", "offered"), rows, note)
+    return _chart(title, ("in use", "offered"), rows, note)
 
 
 def _ages(every: Sequence[At]) -> Chart:
     """Count places by how much older their image is than the one to move to."""
     behind = [_behind(at.place.move) for at in every if moves_now(at.place)]
     found = Counter(behind)
-    rows = [(label, (found[label],)) for label in (*(label for label, _ in _AGES), AGE_UNKNOWN)] if behind else []
+    title = "How far behind"
+    if not behind:
+        return Chart(title, (), ())
+    rows = [(label, (found[label],)) for label in (*(label for label, _ in _AGES), AGE_UNKNOWN)]
     note = "From when the image in use was built to when the one to move to was, as both say where they were scanned."
-    return _chart("How far behind", ("places",), rows, note)
+    return _chart(title, ("places",), rows, note)
 
 
 def _behind(move: MoveFacts | None) -> str:

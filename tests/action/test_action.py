@@ -3,15 +3,19 @@
 import json
 import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
+from support.github.apps import private_key
 from support.parts import ROOT
+from support.values import digest
 
 pytestmark = pytest.mark.real("git")
 
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 NOBODY = "127.0.0.1:9"
 """Where no registry answers: https://www.iana.org/assignments/service-names-port-numbers."""
@@ -78,6 +82,27 @@ def test_without_a_config_it_looks_at_the_repository_that_the_workflow_is_in(run
     report = report_of(ended)
     assert [each["name"] for each in report["repositories"]] == [github.name]
     assert (ended.outputs["proposals"], ended.outputs["failed"]) == ("[]", "[]")
+
+
+def test_an_app_works_on_all_that_it_is_installed_on_and_opens_requests_as_itself(runner, installed_on, loopback):
+    runner.environment = dict(runner.environment) | {"GITHUB_API_URL": installed_on.server.url}
+    installed_on.commit("main", {"Dockerfile": "FROM scratch\n"})
+    words = {"app_id": str(installed_on.app.id), "app_private_key": private_key()}
+    ended = runner.use(**words)
+    assert [each["name"] for each in report_of(ended)["repositories"]] == [installed_on.name]
+    installed_on.commit("main", FILES)
+    moved = loopback.move("python", "3.12-slim", "now")
+    login = f'kind: github, url: "{installed_on.server.url}", app: {{id: {words["app_id"]}, key_env: BASEBUMP_APP_KEY}}'
+    registries = f'[{{host: docker.io, mirror: "{loopback.registry.host}", insecure: true}}]'
+    config = runner.workspace / "basebump.yaml"
+    config.write_text(f"schema: 1\nregistries: {registries}\nforges: [{{{login}}}]\n", encoding="utf-8")
+    ended = runner.use(config=config.name, app_private_key=private_key())
+    assert ended.success, ended.log
+    (request,) = installed_on.requests()
+    assert [each["title"] for each in json.loads(ended.outputs["proposals"])] == [request.title]
+    assert moved in request.body
+    assert "CI has not run on this" not in request.body
+    assert "PRIVATE KEY" not in ended.log
 
 
 def test_what_could_not_be_done_fails_the_step_behind_its_outputs(runner, configure):
@@ -261,6 +286,20 @@ def test_extras_are_those_of_the_other_lock(runner, other_lock):
     (runner.action / "deploy" / "image" / "everything.lock").write_text(lock, encoding="utf-8")
     assert runner.use(extras="true", config="nowhere.yaml").outcomes["Install basebump"] == "success"
     assert runner.use(config="nowhere.yaml").outcomes["Install basebump"] == "failure"
+
+
+def test_trivy_is_that_of_its_lock(runner, trivys_lock):
+    ended = runner.use(scanner="trivy", config="nowhere.yaml")
+    assert ended.outcomes["Install basebump"] == "success", ended.log
+    (program,) = runner.temporary.glob("basebump-*/programs/trivy")
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "from its wheel\n"
+
+
+def test_a_trivy_that_is_another_than_its_locks_is_refused(runner, trivys_lock):
+    trivys_lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", trivys_lock.read_text("utf-8")), encoding="utf-8")
+    ended = runner.use(scanner="trivy", config="nowhere.yaml")
+    assert ended.outcomes["Install basebump"] == "failure"
+    assert "DO NOT MATCH THE HASHES" in ended.log
 
 
 def test_a_python_that_is_too_old_is_said(runner, tmp_path):

@@ -136,3 +136,18 @@ def test_what_is_selected_by_owner_begins_with_one_proposal_for_everything(baseb
     (proposal,) = _run(basebump, config_file)["proposals"]
     assert (proposal["outcome"], len(proposal["files"])) == ("opened", 3)
     assert len(_run(basebump, configure(stand, more=more))["proposals"]) > 1
+
+
+def test_a_token_out_of_a_file_with_an_end_of_line_lets_it_in(basebump, config_file, stand, monkeypatch):
+    monkeypatch.setenv("ACME_TOKEN", f"{stand.secret}\n")
+    assert _run(basebump, config_file, "report")["name"] == stand.name
+
+
+def test_what_cannot_be_a_token_is_a_mistake_that_names_its_variable_and_not_its_value(
+    basebump, config_file, stand, monkeypatch
+):
+    monkeypatch.setenv("ACME_TOKEN", f"{stand.secret}\nand more")
+    code, out, err = basebump("run", "--config", config_file)
+    assert code == 2
+    assert "forges[0].token_env: the environment variable ACME_TOKEN holds no token" in out + err
+    assert stand.secret not in out + err

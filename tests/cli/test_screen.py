@@ -84,6 +84,18 @@ def test_documents_for_scripts_have_no_colours_on_a_terminal_either(tmp_path):
     assert COLOUR.search(on_a_terminal("scan", tmp_path / "tree", "--offline"))
 
 
+@pytest.mark.parametrize("columns", [60, 20])
+def test_what_a_reason_means_is_broken_between_words_where_there_is_room(tmp_path, columns):
+    manifest = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: registry.acme.dev/web}]}\n"
+    write_tree(tmp_path / "tree", {"pod.yaml": manifest})
+    shown = on_a_terminal("scan", tmp_path / "tree", "--offline", NO_COLOR="1", COLUMNS=str(columns))
+    first, *others = shown[shown.index("\nmaybe-own  ") + 1 :].rstrip().split("\n")
+    assert bool(others) is (columns == 60)
+    assert not others or max(map(len, (first, *others))) <= columns
+    assert all(line.startswith(" " * len("maybe-own  ")) for line in others)
+    assert " ".join([first, *map(str.strip, others)]) == f"maybe-own  {Reason.MAYBE_OWN.sentence}"
+
+
 @pytest.mark.parametrize("environment", [GITHUB, AZURE], ids=["github", "azure"])
 def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_path, environment):
     for name, value in environment.items():
@@ -152,6 +164,7 @@ def test_colours_add_nothing_but_colours(monkeypatch):
             return True
 
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
     text = run_text(run_report(repository(update(), verdict(Status.SKIPPED, Reason.OWN, line_number=2))))
     painted = coloured(text, Screen())
     assert len(COLOUR.findall(painted)) == 4

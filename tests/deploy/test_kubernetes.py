@@ -143,6 +143,10 @@ def test_its_user_is_that_of_the_image(objects):
     assert context["fsGroup"] == context["runAsGroup"]
 
 
+def test_it_goes_to_nodes_that_run_its_image(objects):
+    assert pod_of(objects)["nodeSelector"] == {"kubernetes.io/os": "linux"}
+
+
 def test_nobody_in_it_can_ask_the_cluster(objects):
     assert pod_of(objects)["automountServiceAccountToken"] is False
     assert objects["ServiceAccount"]["automountServiceAccountToken"] is False

@@ -7,6 +7,8 @@ import yaml
 from support.parts import ROOT
 from support.workflows import RELEASES, as_it_will_stand, problems, read, zizmor
 
+from bot import __version__
+
 PAGE = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 (WORKFLOW,) = [block for block in BLOCKS if block.startswith("# .github/workflows/")]
@@ -35,6 +37,12 @@ def test_the_hooks_are_those_that_there_are():
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
     (repository,) = config["repos"]
     assert [hook["id"] for hook in repository["hooks"]] == [hook["id"] for hook in hooks]
+
+
+def test_gitlabs_job_runs_where_basebump_is():
+    (job,) = [yaml.safe_load(block)["images"] for block in BLOCKS if block.startswith("images:")]
+    assert job["image"] == {"name": f"registry.example.com/platform/basebump:{__version__}", "entrypoint": [""]}
+    assert set(job["artifacts"]["reports"]) == {"codequality", "junit"}
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)

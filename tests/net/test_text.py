@@ -17,6 +17,11 @@ def test_secrets_are_masked_the_longer_first():
     assert plain("user:pass and pass", ["pass", "user:pass", ""]) == "[hidden] and [hidden]"
 
 
+def test_a_secret_is_masked_as_python_quotes_it_too():
+    secret = "s3cr3t\n"
+    assert plain(f"no header: {f'Bearer {secret}'!r}", [secret]) == "no header: 'Bearer [hidden]'"
+
+
 @given(st.text() | st.text(min_size=MAX_QUOTED))
 def test_whatever_the_text_its_line_is_bounded_and_printable(text):
     line = plain(text)

@@ -49,6 +49,20 @@ def test_it_says_who_uses_an_image_and_where():
     assert shown.rows("x (main)", "Dockerfile:1", "none", "up-to-date")
 
 
+def test_a_page_without_scans_says_that_nothing_is_known_and_shows_no_zero():
+    unscanned = compare(None, NotScanned(Unscanned.NO_SCANNER))
+    shown = outline(run_report(repository(moving()), evidence=unscanned))
+    words = "Not known: there is nothing of which both images were scanned."
+    assert shown.rows("Known vulnerabilities of what can move", words, "How far behind")
+    assert not outline(run_report(repository(verdict(Status.UP_TO_DATE)))).rows(words)
+
+
+def test_no_table_is_empty_where_there_is_nothing():
+    shown = page(run_report())
+    assert re.findall(r"<tbody>\s*</tbody>", shown) == []
+    assert shown.count("<p>There are none.</p>") == 4, "proposals, places, images, repositories"
+
+
 def test_what_does_not_move_says_why_the_worst_first_and_leads_to_its_image():
     held = verdict(Status.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
     gone = verdict(Status.GONE, Reason.DIGEST_GONE, line_number=2)

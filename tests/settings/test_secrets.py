@@ -21,7 +21,23 @@ def test_a_variable_that_is_set_gives_its_value(settings_of):
     assert settings_of(TEXT).secret("FORGE_TOKEN", {"FORGE_TOKEN": "s3cr3t"}) == "s3cr3t"
 
 
-@pytest.mark.parametrize("environment", [{}, {"FORGE_TOKEN": "", "SHARED": "s3cr3t"}])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_end_of_the_line_in_a_file_is_no_part_of_a_secret(settings_of, end):
+    settings = settings_of(TEXT)
+    assert settings.secret("SHARED", {"SHARED": f" pass word {end}"}) == " pass word "
+    assert settings.token("FORGE_TOKEN", {"FORGE_TOKEN": f" s3cr3t{end}"}) == "s3cr3t"
+    assert len(settings.unset(dict.fromkeys(("FORGE_TOKEN", "LAB_TOKEN", "SHARED"), end))) == 4
+
+
+@pytest.mark.parametrize("value", ["s3cr3t\ns3cr3t", "s3cr3t s3cr3t", "s3cr3t\x00", "Bearer s3cr3t", "s3cr3t-ä", "  "])
+def test_what_cannot_stand_in_a_header_is_no_token_and_is_not_shown(settings_of, value):
+    with pytest.raises(ConfigError) as raised:
+        settings_of(TEXT).token("LAB_TOKEN", {"LAB_TOKEN": value})
+    assert [problem.where for problem in raised.value.problems] == ["forges[2].token_env"]
+    assert "s3cr3t" not in str(raised.value)
+
+
+@pytest.mark.parametrize("environment", [{}, {"FORGE_TOKEN": "", "SHARED": "s3cr3t"}, {"FORGE_TOKEN": "\n"}])
 def test_a_variable_that_is_not_set_is_an_error_that_says_everywhere_it_is_named(settings_of, environment):
     settings = settings_of(TEXT)
     with pytest.raises(ConfigError) as raised:
@@ -54,7 +70,7 @@ def test_the_line_break_that_ends_a_file_is_no_part_of_a_secret(settings_of, end
     assert "forges[1].token_env" in {problem.where for problem in settings.unset({"FORGE_TOKEN": end})}
 
 
-@pytest.mark.parametrize("value", ["s3c\nr3t", " s3cr3t", "s3cr3t ", "s3c\x00r3t", "s3crét"])
+@pytest.mark.parametrize("value", ["s3c\nr3t", "s3c r3t", "s3c\x00r3t", "s3crét"])
 def test_what_can_be_no_token_is_refused_without_showing_it(settings_of, value):
     with pytest.raises(ConfigError) as raised:
         settings_of(TEXT).token("FORGE_TOKEN", {"FORGE_TOKEN": value})
