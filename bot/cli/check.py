@@ -53,7 +53,7 @@ def command(
     *,
     offline: bool,
 ) -> int:
-    """Find what must not stay in a folder, for a CI that is to fail then.
+    """Fail a CI where an image must not stay as it is.
 
     Ends with 4 where an image is not pinned, is gone, or breaks a rule of the policy. What the policy leaves alone is
     no finding, nor is what is only out of date, unless --max-age says how old it may become.

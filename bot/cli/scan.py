@@ -53,14 +53,19 @@ def command(
     scanned = scan(tree, str(path), world, rulebook)
     written, failed = _write(tree, scanned) if write else (None, ())
     report = scanned.report.with_failures(failed)
-    render = partial(_rendered, report, written)
+    render = partial(_rendered, report, written, config_file is not None)
     is_whole = deliver(render, output_format, exports, lambda: coloured(render("text"), sys.stdout))
     code = ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
     log_end(log, report.failed, code)
     return code
 
 
-def _rendered(report: RunReport, written: Sequence[FilePath] | None, output_format: str) -> str:
+def _rendered(
+    report: RunReport,
+    written: Sequence[FilePath] | None,
+    is_configured: bool,
+    output_format: str,
+) -> str:
     match output_format:
         case "json":
             from bot.reports.json_document import scan_document
@@ -69,7 +74,7 @@ def _rendered(report: RunReport, written: Sequence[FilePath] | None, output_form
         case "text":
             from bot.reports.text import scan_text
 
-            return scan_text(report, written)
+            return scan_text(report, written, is_configured=is_configured)
         case "html":
             from bot.reports.json_document import scan_document
 

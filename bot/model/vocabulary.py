@@ -129,7 +129,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.PAUSED: "The policy says that nothing is proposed for now; what is open stays as it is.",
     Reason.UNSUPPORTED_DIGEST: "It is pinned by a digest that is not sha256; basebump writes only those.",
     Reason.SHARED_ARGUMENT: "It ends in an argument that is used for something else, too.",
-    Reason.COMPOSED_TAG: "Its tag is put together around an argument, which a digest would silently freeze.",
+    Reason.COMPOSED_TAG: (
+        "Its tag is put together around an argument, which a digest would silently freeze; "
+        "put the whole tag into the argument to have it moved."
+    ),
     Reason.TAG_IS_LABEL: "The chart uses this tag outside of this image, where its digest is not allowed.",
     Reason.CHART_UNKNOWN: "No template of its chart is here to show that this tag may hold a digest.",
     Reason.EMBEDDED: "It stands in a text inside the file; what reads that text is not known.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from bot.core.objections import cause_of, named, not_verified, objections, stale
@@ -45,10 +45,11 @@ def asked(
     built, not_looked = _built(decided.decisions, world) if max_age is not None else ({}, ())
     now = world.clock.now()
     places: list[CheckedPlace] = []
+    said = frozenset(each.error for each in decided.judged.failed)
     for decision in decided.decisions:
         found = list(objections(decision, fix, rulebook.end_of_life, now.date()))
         found += _of_signature(decision, decided.judged.resolutions, signatures, rulebook)
-        notes = _notes(decision)
+        notes = _notes(decision, said)
         moved = _outdated(decision)
         if moved is not None and max_age is not None:
             created = built.get(_held(moved))
@@ -59,10 +60,11 @@ def asked(
     return tuple(places), tuple(dict.fromkeys((*decided.judged.failed, *not_asked, *not_looked)))
 
 
-def _notes(decision: Decision) -> list[str]:
+def _notes(decision: Decision, said: Collection[str]) -> list[str]:
+    """Say why a place was not looked at; `said` has what stands once beneath all of them."""
     if not isinstance(decision, Unknown):
         return []
-    detail = f": {decision.detail}" if decision.detail else ""
+    detail = f": {decision.detail}" if decision.detail and decision.detail not in said else ""
     return [f"{named(decision.occurrence.reference)} was not checked ({decision.reason}){detail}"]
 
 

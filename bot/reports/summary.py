@@ -16,6 +16,7 @@ from bot.model.reference import ImageReference
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import Level, Reason, Status
 from bot.reports._effect import effect
+from bot.reports._repeated import said_once
 from bot.reports.text import summary, unscanned
 
 MAX_BYTES = 1_000_000
@@ -29,8 +30,9 @@ _QUIET = frozenset({Status.UP_TO_DATE, Status.SKIPPED, Status.NOT_CHECKED})
 
 def report_markdown(report: RunReport) -> str:
     """Return the summary, with as many rows as fit."""
+    report = said_once(report)
     fitting = (text for rows in _ROWS if (text := _fitted(_sections(report, rows))) is not None)
-    return next(fitting, summary(report.repositories))
+    return next(fitting, summary(report.repositories, mark=""))
 
 
 def _fitted(lines: Iterable[str]) -> str | None:
@@ -46,9 +48,9 @@ def _fitted(lines: Iterable[str]) -> str | None:
 
 
 def _sections(report: RunReport, rows: int) -> Iterator[str]:
-    yield f"**{summary(report.repositories)}**"
+    yield f"**{summary(report.repositories, mark='')}**"
     yield ""
-    for section in (_failed, _proposals, _remarks, _repositories):
+    for section in (_failed, _proposals, _remarks, _repositories, _explained):
         yield from section(report, rows)
         yield ""
 
@@ -122,6 +124,15 @@ def _places(tree: RepositoryReport, report: RunReport, rows: int) -> Iterator[st
         yield f"Besides: {', '.join(f'{count} {word}' for word, count in sorted(quiet.items()))}."
     yield ""
     yield "</details>"
+
+
+def _explained(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
+    """Say what the reasons mean beside which no sentence stands: of what is only counted, and of what moves."""
+    given: set[Reason | None] = set()
+    for tree in report.repositories:
+        given.update(each.reason for each in tree.unsupported)
+        given.update(each.reason for each in tree.verdicts if each.status in _QUIET or each.new_digest is not None)
+    yield from (f"- {reason}: {reason.sentence}" for reason in Reason if reason in given)
 
 
 def _telling(tree: RepositoryReport) -> list[Verdict]:

@@ -18,6 +18,7 @@ from bot.model.source import FilePath, Unsupported
 from bot.model.vocabulary import MOVING, Level, ProposalOutcome, Reason, Status
 from bot.reports._effect import effect
 from bot.reports._failures import failure_lines
+from bot.reports._repeated import said_once
 from bot.reports.folds import Fold, open_fold
 
 _MARKS: dict[Status, str] = {
@@ -36,8 +37,9 @@ MAX_COLUMN = 60
 """Characters that the widest reference may push the next column to the right."""
 
 
-def scan_text(report: RunReport, written: Sequence[FilePath] | None) -> str:
+def scan_text(report: RunReport, written: Sequence[FilePath] | None, *, is_configured: bool = True) -> str:
     """Return what `scan` prints; `written` has the files that `--write` changed, None where it was not asked for."""
+    report = said_once(report)
     (tree,) = report.repositories
     places = list(_places(tree, report.evidence))
     return "\n".join(
@@ -46,7 +48,7 @@ def scan_text(report: RunReport, written: Sequence[FilePath] | None) -> str:
             *([""] if places else []),
             summary(report.repositories),
             *_written(written, tree),
-            *unscanned(report),
+            *(unscanned(report) if is_configured else _unasked(report)),
             *_explained(report.repositories),
             *_failed(report),
         ]
@@ -55,6 +57,7 @@ def scan_text(report: RunReport, written: Sequence[FilePath] | None) -> str:
 
 def run_text(report: RunReport, fold: Fold = open_fold) -> str:
     """Return what `run` prints; `fold` shows one repository."""
+    report = said_once(report)
     lines: list[str] = []
     for number, repository in enumerate(report.repositories, 1):
         lines += fold(number, console_line(repository.title), list(_repository(repository, report.evidence)))
@@ -138,8 +141,8 @@ def _move(found: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
     return f"{words}  {changes}" if changes else words
 
 
-def summary(repositories: Iterable[RepositoryReport]) -> str:
-    """Return a sentence or two that count every status."""
+def summary(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> str:
+    """Return a sentence or two that count every status; `mark` says how other texts are marked."""
     statuses: Counter[Status] = Counter()
     unsupported, is_whole = 0, True
     for repository in repositories:
@@ -152,7 +155,7 @@ def summary(repositories: Iterable[RepositoryReport]) -> str:
     if not total:
         sentence = "No image references were found" + ("." if is_whole else " in what was looked at.")
     if unsupported:
-        sentence += f" {unsupported} other text{' names' if unsupported == 1 else 's name'} no image as written (`!`)."
+        sentence += f" {unsupported} other text{' names' if unsupported == 1 else 's name'} no image as written{mark}."
     return sentence
 
 
@@ -202,6 +205,12 @@ def unscanned(report: RunReport) -> Iterator[str]:
         count = len(report.evidence)
         what = "Nothing was scanned" if alone == count else f"{alone} of {count} moves were not scanned"
         yield f"{what}: {Unscanned.NO_SCANNER.sentence}."
+
+
+def _unasked(report: RunReport) -> Iterator[str]:
+    """Say how to have it scanned, where there is no config that could say so."""
+    if any(unscanned(report)):
+        yield "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
 
 
 def _failed(report: RunReport) -> Iterator[str]:

@@ -106,6 +106,21 @@ def test_people_read_a_finding_on_each_line_and_a_sentence_that_counts(tmp_path,
     assert last == "2 findings in 3 image references: 1 unpinned, 1 gone."
 
 
+def test_a_registry_that_is_down_is_said_once(tmp_path, basebump):
+    config = tmp_path / "down.yaml"
+    config.write_text('schema: 1\nregistries: [{host: docker.io, mirror: "127.0.0.1:9", insecure: true}]\n')
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\nFROM node:22\n"})
+    code, out, _ = basebump("check", folder, "--config", config)
+    assert code == 1
+    assert out.startswith(
+        "Dockerfile:1: note: python:3.12 was not checked (unreachable)\n"
+        "Dockerfile:2: note: node:22 was not checked (unreachable)\n"
+    )
+    assert out.count("did not answer") == 1
+    _, out, _ = basebump("check", folder, "--config", config, "--format", "github")
+    assert out.count("did not answer") == 1
+
+
 def test_a_folder_that_passes_says_so(tmp_path, basebump):
     write_tree(tmp_path, {"Dockerfile": PINNED})
     assert basebump("check", tmp_path, "--offline") == (0, "Nothing was found in 1 image reference.\n", "")

@@ -91,7 +91,7 @@ def test_the_page_has_every_input_and_output(kind):
 
 
 def test_the_config_of_the_organisation_is_a_valid_one(tmp_path):
-    (config,) = [block for block in BLOCKS if "schema: 1" in block]
+    (config,) = [block for block in BLOCKS if "\nforges:" in block]
     path = tmp_path / "basebump.yaml"
     path.write_text(config, encoding="utf-8")
     settings = load(path, need_forges=True)

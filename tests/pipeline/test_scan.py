@@ -17,6 +17,7 @@ from bot.pipeline.scan import scan
 from bot.pipeline.survey import MAX_FILE_BYTES
 from bot.registries.access import RegistryEntry
 from bot.reports.json_document import scan_document
+from bot.reports.summary import report_markdown
 from bot.reports.text import scan_text
 from bot.worktree import WorkTree
 
@@ -150,6 +151,20 @@ def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loo
     assert places["Dockerfile", 2]["detail"] == "127.0.0.1:9 was not asked again, since it had not answered"
 
 
+def test_the_text_says_once_why_a_registry_could_not_be_asked_and_beside_no_other_image(tmp_path, loopback):
+    loopback.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:9", insecure=True),)
+    report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"}).report
+    text = scan_text(report, None)
+    assert text.startswith(
+        "Dockerfile\n    1  ? python:3.12  unresolved (unreachable)\n    2  ? node:22      unresolved (unreachable)\n\n"
+    )
+    assert "\nunreachable  The registry could not be reached.\n" in text
+    assert text.count("did not answer") == 1
+    assert text.index("could not do its work here:\n  docker.io (resolve): ") < text.index("did not answer")
+    assert report_markdown(report).count("did not answer") == 1
+    assert scan_document(report).count("did not answer") == 3
+
+
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
@@ -180,6 +195,16 @@ def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
     assert "    2  · python       skipped (no-tag)\n    3  ! $X           unresolved-argument\n" in text
     assert "2 image references: 1 update, 1 skipped. 1 other text names no image as written (`!`).\n" in text
     assert "--write" in text
+
+
+def test_the_text_says_how_to_have_it_scanned_where_no_config_says_it(tmp_path, loopback):
+    loopback.move("python", "3.12", "now")
+    report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}).report
+    assert "\nNothing was scanned: no scanner is configured or installed." in scan_text(report, None)
+    advice = "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
+    assert scan_text(report, None, is_configured=False).splitlines()[-1] == advice
+    nothing = _scan(tmp_path / "b", loopback, {"Dockerfile": "FROM scratch\n"}).report
+    assert "scanned" not in scan_text(nothing, None, is_configured=False)
 
 
 def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markdown_it import MarkdownIt
 from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+from support.values import digest
 
 from bot.core.compare import compare
 from bot.model.evidence import NotScanned, Unscanned
@@ -29,6 +30,19 @@ def test_it_counts_and_shows_what_there_is_to_do_and_who_proposes_it():
     assert "| `Dockerfile:2` | `node:22` | held (too-young) | `It is a day old.` |" in shown
     assert "Besides: 1 skipped (maybe-own), 1 unresolved-argument, 1 up-to-date." in shown
     assert "<details><summary>2 places</summary>" in shown
+
+
+def test_it_says_what_the_reasons_mean_beside_which_no_sentence_stands():
+    places = (
+        verdict(Status.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
+        verdict(Status.UNRESOLVED, Reason.DENIED, line_number=2),
+        verdict(Status.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
+    )
+    shown = report_markdown(run_report(repository(*places, unsupported=(text(),))))
+    said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
+    assert said == [Reason.DIGEST_GONE, Reason.COMPOSED_TAG, Reason.UNRESOLVED_ARGUMENT]
+    assert f"| unresolved (denied) | {Reason.DENIED.sentence} |" in shown
+    assert "names no image as written.**" in shown
 
 
 def test_what_failed_comes_first():

@@ -1,0 +1,54 @@
+"""The first command of a newcomer: `basebump scan .` without a config, against Docker Hub by its own name."""
+
+from __future__ import annotations
+
+import ssl
+
+import pytest
+from support.registry import Certificate
+from support.tunnel import Tunnel
+from support.worlds import Loopback, write_tree
+
+from bot.demo.images import ImageStore
+from bot.demo.registry import LoopbackRegistry
+
+HUB = "registry-1.docker.io"
+ADVICE = "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up.\n"
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A registry that is found as Docker Hub, through the operator's proxy."""
+    certificate = Certificate.make(tmp_path, HUB)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.path, certificate.key)
+    store = ImageStore()
+    registry = LoopbackRegistry(store)
+    port = int(registry.host.rpartition(":")[2])
+    registry._server.socket = context.wrap_socket(registry._server.socket, server_side=True)
+    with registry, Tunnel({f"{HUB}:443": port}) as tunnel:
+        for variable, value in (tunnel.environment | {"SSL_CERT_FILE": str(certificate.path)}).items():
+            monkeypatch.setenv(variable, value)
+        yield Loopback(registry, store)
+
+
+def test_it_asks_docker_hub_and_says_how_to_have_images_scanned(tmp_path, basebump, hub):
+    now = hub.move("python", "3.12", "now")
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
+    code, out, _ = basebump("scan", folder)
+    assert code == 0, out
+    assert f"    1  ↑ python:3.12  no digest → {now[7:19]}\n" in out
+    assert ADVICE in out
+    config = tmp_path / "basebump.yaml"
+    config.write_text("{schema: 1, scanners: [{kind: none}]}\n", encoding="utf-8")
+    code, out, _ = basebump("scan", folder, "--config", config)
+    assert (code, ADVICE in out) == (0, False), out
+    assert "Nothing was scanned: no scanner is configured or installed.\n" in out
+
+
+def test_what_it_writes_passes_the_gate(tmp_path, basebump, hub):
+    hub.move("python", "3.12", "now")
+    folder = write_tree(tmp_path / "tree", {"Dockerfile": "FROM python:3.12\n"})
+    assert basebump("check", folder)[0] == 4
+    assert basebump("scan", folder, "--write")[0] == 0
+    assert basebump("check", folder) == (0, "Nothing was found in 1 image reference.\n", "")
