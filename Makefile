@@ -35,6 +35,7 @@ correctness: .venv/development
 docs: .venv/development
 	$(VENV)/basebump config schema > config/schema.json
 	$(VENV)/python tests/support/config_reference.py
+	$(VENV)/python tests/support/dependencies_reference.py
 	$(VENV)/python tests/support/kinds_reference.py
 	$(VENV)/python tests/support/view_reference.py
 	$(VENV)/python tests/support/vocabulary_reference.py
@@ -44,7 +45,8 @@ lock:
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	  --custom-compile-command 'make lock' pyproject.toml --group test --group lint -o tests/requirements.lock
+	  --custom-compile-command 'make lock' --constraint requirements.lock \
+	  pyproject.toml --group test --group lint -o tests/requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' --all-extras --constraint requirements.lock \
 	  pyproject.toml -o deploy/image/everything.lock
