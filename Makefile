@@ -37,6 +37,7 @@ docs: .venv/development
 	$(VENV)/python tests/support/config_reference.py
 	$(VENV)/python tests/support/dependencies_reference.py
 	$(VENV)/python tests/support/kinds_reference.py
+	$(VENV)/python tests/support/man_page.py
 	$(VENV)/python tests/support/view_reference.py
 	$(VENV)/python tests/support/vocabulary_reference.py
 

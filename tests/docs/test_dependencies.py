@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import packages_distributions
 
 import pytest
-from support import dependencies_reference
+from support import dependencies_reference, man_page
 from support.dependencies import DEFAULT, EVERYTHING, LESSER, PERMISSIVE, licence, licences, locked, normalized, wanted
 from support.parts import ROOT
 
@@ -73,3 +73,12 @@ def _imported():
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
             yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"bot"}
+
+
+def test_the_manual_is_made_from_the_commands():
+    assert man_page.PAGE.read_text(encoding="utf-8") == man_page.page(), "make docs"
+
+
+def test_no_word_of_the_manual_asks_anything_of_its_formatter():
+    assert man_page.roff(".so /etc/passwd\n\\X'x' --a …") == r"\&.so /etc/passwd \eX'x' \-\-a \[u2026]"
+    assert man_page.roff("'tis") == r"\&'tis"
