@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo test claims coverage lint bench correctness docs lock clean
+.PHONY: demo test claims coverage lint bench correctness docs sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
@@ -40,6 +40,14 @@ docs: .venv/development
 	$(VENV)/python tests/support/man_page.py
 	$(VENV)/python tests/support/view_reference.py
 	$(VENV)/python tests/support/vocabulary_reference.py
+
+# What a default install is made of, as CycloneDX: of an environment that has nothing else.
+sbom: .venv/development
+	rm -rf build/sbom
+	mkdir -p dist
+	$(PYTHON) -m venv --without-pip build/sbom
+	$(VENV)/pip --python build/sbom/bin/python install --quiet --no-deps --require-hashes -r requirements.lock
+	$(VENV)/python tests/support/sbom.py build/sbom >dist/basebump.cdx.json
 
 # Needs uv. Universal: one lock for every Python and platform that basebump runs on.
 lock:
