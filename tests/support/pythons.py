@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,5 @@ def find_python(version: str) -> str | None:
 
 def _candidates(version: str) -> Iterator[str]:
     yield sys.executable
-    folders = [Path(each) for each in os.environ["PATH"].split(os.pathsep)]
-    folders += sorted(_PYENV.glob(f"versions/{version}.*/bin"))
-    yield from (str(path) for folder in folders if (path := folder / f"python{version}").exists())
+    folders = [*os.environ["PATH"].split(os.pathsep), *map(str, sorted(_PYENV.glob(f"versions/{version}.*/bin")))]
+    yield from filter(None, (shutil.which(f"python{version}", path=folder) for folder in folders))
