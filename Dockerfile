@@ -16,6 +16,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY config config
+COPY docs/basebump.1 docs/
 COPY templates templates
 RUN tools/bin/python -m hatchling build -t wheel \
  && tools/bin/pip --python /opt/basebump/bin/python3 install --no-cache-dir --no-index --no-deps dist/*.whl
@@ -27,7 +28,7 @@ LABEL org.opencontainers.image.title="basebump" \
 # git reads checkouts, local repositories, large projects of GitLab, and whatever a job's token of GitLab may see.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates git \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives /var/log/apt /var/log/dpkg.log /var/cache/ldconfig \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/cache/ldconfig \
  && install -d -o 10001 -g 10001 /var/lib/basebump
 COPY --from=build /opt/basebump /opt/basebump
 # All that is ever written is below HOME, and in /tmp.

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/bin
 
-.PHONY: demo test claims coverage lint bench correctness docs lock clean
+.PHONY: demo test claims coverage lint bench correctness docs sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
@@ -35,16 +35,27 @@ correctness: .venv/development
 docs: .venv/development
 	$(VENV)/basebump config schema > config/schema.json
 	$(VENV)/python tests/support/config_reference.py
+	$(VENV)/python tests/support/dependencies_reference.py
 	$(VENV)/python tests/support/kinds_reference.py
+	$(VENV)/python tests/support/man_page.py
 	$(VENV)/python tests/support/view_reference.py
 	$(VENV)/python tests/support/vocabulary_reference.py
+
+# What a default install is made of, as CycloneDX: of an environment that has nothing else.
+sbom: .venv/development
+	rm -rf build/sbom
+	mkdir -p dist
+	$(PYTHON) -m venv --without-pip build/sbom
+	$(VENV)/pip --python build/sbom/bin/python install --quiet --no-deps --require-hashes -r requirements.lock
+	$(VENV)/python tests/support/sbom.py build/sbom >dist/basebump.cdx.json
 
 # Needs uv. Universal: one lock for every Python and platform that basebump runs on.
 lock:
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	  --custom-compile-command 'make lock' pyproject.toml --group test --group lint -o tests/requirements.lock
+	  --custom-compile-command 'make lock' --constraint requirements.lock \
+	  pyproject.toml --group test --group lint -o tests/requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' --all-extras --constraint requirements.lock \
 	  pyproject.toml -o deploy/image/everything.lock

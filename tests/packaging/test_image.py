@@ -117,7 +117,8 @@ def test_it_does_the_whole_job_in_a_root_that_cannot_be_written(basebump):
     assert "The second run had nothing to do and did nothing" in done.stdout
 
 
-def test_it_has_what_ships_beside_the_code(basebump):
+def test_it_has_what_ships_beside_the_code(basebump, root):
+    assert (root / "opt/basebump/share/man/man1/basebump.1").exists()
     done = basebump("config", "schema")
     assert done.stdout == (ROOT / "config" / "schema.json").read_text(encoding="utf-8"), done.stderr
 
@@ -133,6 +134,7 @@ def test_neither_secrets_nor_tools_of_the_build_stay_in_it(buildah, root):
     assert not list((root / "opt/basebump").rglob("pip"))
     assert not (root / "build").exists()
     assert not [path for path in (root / "run").rglob("*") if path.is_file()]
+    assert not list((root / "var/cache/apt").iterdir())
     history = str(buildah.config(IMAGE)["history"])
     assert "cert =" not in history
 

@@ -1,0 +1,90 @@
+"""The wheel and the sdist hold what they must and nothing else, and are the same bytes whoever builds them."""
+
+from __future__ import annotations
+
+import email
+import os
+import re
+import tarfile
+import tomllib
+import zipfile
+from pathlib import PurePosixPath
+
+import pytest
+from support import man_page
+from support.distributions import build
+from support.parts import ROOT
+
+from bot import __version__
+
+pytestmark = pytest.mark.slow
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TOP = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml", "requirements.lock"}
+FOLDERS = {"bot", "config", "docs", "templates"}
+
+
+@pytest.fixture(scope="module")
+def unpacked(built, tmp_path_factory):
+    """Unpack the sdist as its own user would, with other times and rights than a checkout has."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(built.sdist) as archive:
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    for path in source.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (1_500_000_000, 1_500_000_000))
+    return source
+
+
+@pytest.fixture
+def metadata(built):
+    with zipfile.ZipFile(built.wheel) as archive:
+        return email.message_from_string(archive.read(f"basebump-{__version__}.dist-info/METADATA").decode())
+
+
+def test_whoever_builds_from_the_sdist_gets_the_bytes_of_the_checkout(built, unpacked, tmp_path):
+    again = build(unpacked, tmp_path, umask=0o077)
+    assert again.wheel.read_bytes() == built.wheel.read_bytes()
+    assert again.sdist.read_bytes() == built.sdist.read_bytes()
+
+
+def test_an_sdist_holds_the_code_its_files_and_its_docs_and_no_tests(unpacked):
+    paths = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+    parts = {PurePosixPath(path).parts[0] for path in paths}
+    assert parts == TOP | FOLDERS | {".gitignore", "PKG-INFO"}
+    for name in TOP:
+        assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
+    for folder in FOLDERS:
+        ours = {path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"}
+        assert {path for path in paths if path.startswith(f"{folder}/")} == {
+            path.relative_to(ROOT).as_posix() for path in ours
+        }
+
+
+def test_a_wheel_holds_licence_manual_and_command_and_no_compiled_code(built):
+    about = f"basebump-{__version__}.dist-info"
+    with zipfile.ZipFile(built.wheel) as archive:
+        names = archive.namelist()
+        assert archive.read(f"{about}/licenses/LICENSE") == (ROOT / "LICENSE").read_bytes()
+        manual = archive.read(f"basebump-{__version__}.data/data/share/man/man1/basebump.1")
+        assert archive.read(f"{about}/entry_points.txt").decode() == "[console_scripts]\nbasebump = bot.__main__:main\n"
+    assert manual == man_page.PAGE.read_bytes()
+    assert len(names) == len(set(names))
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_the_metadata_say_what_it_is(metadata):
+    assert (metadata["Name"], metadata["Version"]) == ("basebump", __version__)
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Summary"] == PROJECT["description"]
+    assert (metadata["Description-Content-Type"], metadata.get_payload().strip()) == (
+        "text/markdown",
+        (ROOT / "README.md").read_text(encoding="utf-8").strip(),
+    )
+
+
+def test_the_pythons_that_it_names_begin_with_the_one_that_it_takes(metadata):
+    said = "\n".join(metadata.get_all("Classifier"))
+    versions = re.findall(r"^Programming Language :: Python :: (3\.\d+)$", said, re.MULTILINE)
+    assert metadata["Requires-Python"] == f">={versions[0]}"
+    assert versions == [f"3.{minor}" for minor in range(int(versions[0][2:]), int(versions[-1][2:]) + 1)]

@@ -1,0 +1,101 @@
+"""A default install, from the wheel and the lock alone, does its whole job on every Python of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from support.dependencies import DEFAULT, locked, normalized, wanted
+from support.distributions import Built
+from support.parts import ROOT
+from support.pythons import VERSIONS, find_python
+from support.sbom import sbom
+
+from bot import __version__
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def folder(request, built: Built, tmp_path_factory) -> Path:
+    """Make a virtual environment as `pip install` would, far from this checkout, with nothing that no hash names."""
+    python = find_python(request.param)
+    if python is None:
+        pytest.skip(f"Python {request.param} is not on this machine")
+    made = tmp_path_factory.mktemp("installed") / request.param
+    subprocess.run([python, "-Im", "venv", "--without-pip", str(made)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(made / "bin" / "python"), "install", "--quiet", "--no-deps"]
+    pip.append("--no-compile")  # most of it is not run here
+    subprocess.run([*pip, "--require-hashes", "--requirement", str(ROOT / "requirements.lock")], check=True)
+    subprocess.run([*pip, "--no-index", str(built.wheel)], check=True)
+    return made
+
+
+@pytest.fixture
+def basebump(folder, tmp_path):
+    """Run the command that was installed; return exit code, stdout and stderr."""
+
+    def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+        known = {"HOME": os.environ["HOME"], "PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        command = [str(folder / "bin" / "basebump"), *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=known | environment, capture_output=True, text=True, timeout=300, check=False
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_it_has_all_that_its_metadata_ask_for(folder):
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "check"]
+    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "No broken requirements found.\n")
+
+
+def test_it_starts_warns_of_nothing_and_completes(basebump):
+    assert basebump("--version", PYTHONWARNINGS="error") == (0, f"basebump, version {__version__}\n", "")
+    words = {"COMP_WORDS": "basebump sc", "COMP_CWORD": "1"}
+    assert basebump(_BASEBUMP_COMPLETE="bash_complete", **words)[1] == "plain,scan\n"
+
+
+def test_it_scans_a_folder(basebump, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM python:3.12-slim\n", encoding="utf-8")
+    code, said, talk = basebump("scan", ".", "--offline")
+    assert (code, talk) == (0, "")
+    assert "python:3.12-slim" in said
+
+
+def test_it_reads_the_files_that_ship_with_it(basebump):
+    assert basebump("config", "schema") == (0, (ROOT / "config" / "schema.json").read_text(encoding="utf-8"), "")
+
+
+def test_it_does_the_whole_job(basebump):
+    code, said, talk = basebump("demo")
+    assert code == 0, talk
+    assert "The second run had nothing to do and did nothing" in said
+
+
+def test_man_finds_its_page_beside_the_command(folder):
+    page = folder / "share" / "man" / "man1" / "basebump.1"
+    assert page.read_bytes() == (ROOT / "docs" / "basebump.1").read_bytes()
+
+
+@pytest.mark.parametrize("folder", VERSIONS[:1], indirect=True)
+def test_its_sbom_names_every_package_of_the_lock_and_who_asks_for_it(folder):
+    """Made as `make sbom` makes it, and held to CycloneDX's own schema."""
+    text = sbom(folder)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    document = json.loads(text)
+    locked_here = {(each.package, each.version) for each in locked(DEFAULT).values()}
+    assert {(normalized(each["name"]), each["version"]) for each in document["components"]} == locked_here
+    assert all(each["licenses"] and each["purl"].startswith("pkg:pypi/") for each in document["components"])
+    about = document["metadata"]["component"]
+    assert (about["name"], about["version"], about["type"]) == ("basebump", __version__, "application")
+    (asked,) = (each["dependsOn"] for each in document["dependencies"] if each["ref"] == about["bom-ref"])
+    assert {normalized(each) for each in asked} == {each.package for each in wanted() if each.group == "default"}
