@@ -89,7 +89,7 @@ OF_OTHERS = {
 """Options of other programs that sentences speak of."""
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name)
+@pytest.mark.parametrize("path", BOTH, ids=name)
 def test_every_option_in_a_sentence_exists(path):
     known = OPTIONS | {"--help", "--version"} | OF_OTHERS
     for span in spans(said(path)):
@@ -147,6 +147,7 @@ OF_SHAPES = [SHAPES, *SHAPES["$defs"].values()]
 KEYS = {key for shape in OF_SHAPES for key in shape.get("properties", {})}
 KEYS_OF_OTHERS = {
     "README.md": {"basebump"},
+    "action.yml": {"actions"},
     "check.md": {"with"},
     "configuration.md": {"issues"},
     "doctor.md": {"checks"},
@@ -159,7 +160,7 @@ KEYS_OF_OTHERS = {
 """Words before a colon that are no key of a config: of comments, forges, workflows, charts, and of what is printed."""
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name)
+@pytest.mark.parametrize("path", BOTH, ids=name)
 def test_every_key_of_a_config_in_a_sentence_exists(path):
     known = KEYS | KEYS_OF_OTHERS.get(path.name, set())
     for span in spans(said(path)):
