@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -52,23 +52,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def new_home(tmp_path_factory):
-    """Return what makes one folder after the other; `mktemp` looks at all of them before each, and they are many."""
+def empty_home(tmp_path_factory):
+    """Return what gives an empty folder, the same again for as long as nobody leaves anything in it.
+
+    Few tests do, and to make a folder for each of the others took longer than what most of them claim.
+    """
     homes = tmp_path_factory.mktemp("homes")
     paths = (homes / str(number) for number in count())
+    last: list[Path] = []
 
-    def make():
-        home = next(paths)
-        home.mkdir()
-        return home
+    def give() -> Path:
+        if not last or any(last[-1].iterdir()):
+            last.append(next(paths))
+            last[-1].mkdir()
+        return last[-1]
 
-    return make
+    return give
 
 
 @pytest.fixture(autouse=True)
-def a_home_of_its_own(new_home, monkeypatch):
+def a_home_of_its_own(empty_home, monkeypatch):
     """No test reads this machine's credentials, git config, proxies or CI, and none writes to them."""
-    home = new_home()
+    home = empty_home()
     monkeypatch.setenv("HOME", str(home))
     for variable in (
         "DOCKER_CONFIG",
@@ -85,6 +90,4 @@ def a_home_of_its_own(new_home, monkeypatch):
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.lower(), raising=False)
-    yield home
-    with suppress(OSError):  # what is empty is not worth keeping
-        home.rmdir()
+    return home

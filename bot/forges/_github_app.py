@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives import serialization
 from github import Auth, Github
 
 from bot.forges._github_connection import Connection
@@ -41,9 +42,11 @@ class AppKey:
     id: int
     key: str = field(repr=False)
     """The private key in PEM form; where a store of secrets keeps one line only, its line ends may be written `\\n`."""
+    _signer: Auth.AppAuth = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
+            object.__setattr__(self, "_signer", _signer(self.id, self.key.replace("\\n", "\n")))
             self.sign()
         except Exception as error:
             # Whatever it is: a key fails in PyGithub, in PyJWT or in cryptography, by AssertionError, TypeError,
@@ -52,7 +55,13 @@ class AppKey:
 
     def sign(self) -> str:
         """Return a JSON Web Token that says who is there, good for five minutes."""
-        return Auth.AppAuth(self.id, self.key.replace("\\n", "\n")).create_jwt()
+        return self._signer.create_jwt()
+
+
+def _signer(app: int, key: str) -> Auth.AppAuth:
+    """Return what signs with a key that is loaded once: OpenSSL checks its primes, which costs more than a request."""
+    loaded = serialization.load_pem_private_key(key.encode(), password=None)
+    return Auth.AppAuth(app, lambda: loaded)  # type: ignore[arg-type,return-value]  # PyJWT takes what is loaded, too
 
 
 @dataclass(frozen=True, slots=True)

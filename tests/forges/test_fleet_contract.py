@@ -11,7 +11,7 @@ import pytest
 from support.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
 from support.forge_server import ForgeServer
 from support.github.server import GitHubServer
-from support.github.state import World as GitHubWorld
+from support.github.world import World as GitHubWorld
 from support.gitlab.server import GitLabServer
 from support.gitlab.state import World as GitLabWorld
 from support.hosted_stand import Hosted, no_pause

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from support.git import Commit
 from support.github.stand import GitHubStand
 from support.gitlab.stand import GitLabStand
 from support.kill_points import note_kills
@@ -124,15 +126,12 @@ class Scene:
         """Everything that people see; commits by their content, not by their hour."""
         branches = self.stand.branches()
         trees = {branch: self.stand.files(branch) for branch in branches}
-        messages = {branch: [commit.message for commit in self.stand.commits(branch)] for branch in branches}
+        commits = {branch: self.stand.commits(branch) for branch in branches}
+        messages = {branch: [commit.message for commit in made] for branch, made in commits.items()}
         statuses = {branch: self.stand.statuses(branch) for branch in branches}
-        requests = sorted(map(self.timeless, self.stand.requests()), key=lambda request: request.branch)
+        shown = (timeless(each, commits.get(each.branch, [])) for each in self.stand.requests())
+        requests = sorted(shown, key=lambda request: request.branch)
         return trees, messages, statuses, requests, self.board() if "has_dashboards" in self.orders else None
-
-    def timeless(self, request: Request) -> Request:
-        """Return a request whose mark names the branch's last commit by a word."""
-        head = self.stand.branches().get(request.branch, "")
-        return replace(request, body=request.body.replace(f'"on":"{short_commit(head)}"', '"on":"its last"'))
 
     def board(self) -> object:
         """Return the dashboard, without where its stand listens."""
@@ -140,6 +139,14 @@ class Scene:
         (repository,) = fleet.repositories(frozenset({self.stand.name}))
         board = fleet.dashboard(repository).read()
         return board and (board.title, board.is_open, PORT.sub("", board.body))
+
+
+def timeless(request: Request, commits: list[Commit]) -> Request:
+    """Return a request whose mark names a commit of its branch by how many came after it."""
+    body = request.body
+    for later, commit in enumerate(commits):
+        body = body.replace(f'"on":"{short_commit(commit.oid)}"', f'"on":"{later} before its last"')
+    return replace(request, body=body)
 
 
 RUN, PUSH = Scene.run, Scene.push
@@ -240,6 +247,14 @@ SCENES: dict[str, list[Act]] = {
 """What happens one after another; every run in it is killed before each of its writes."""
 
 
+class Played(NamedTuple):
+    """An act, what people see after it, and how often it wrote."""
+
+    act: Act
+    seen: object
+    writes: int
+
+
 @dataclass
 class Stage:
     """Plays scenes on one kind of forge, each in a folder of its own."""
@@ -250,39 +265,38 @@ class Stage:
     files: dict[str, str] = field(default_factory=lambda: PYTHON)
     count: Iterator[int] = field(default_factory=count)
 
-    def play(self, acts: list[Act]) -> object:
-        """Play a scene and return what people see at its end; another run writes nothing then."""
+    def play(self, acts: list[Act]) -> list[Played]:
+        """Play a scene and return what came of each act; another run at its end writes nothing."""
         scene = self.scene()
         try:
+            played = []
             for act in acts:
+                before = len(scene.stand.writes)
                 act(scene)
-            settled, writes = scene.state(), list(scene.stand.writes)
+                played.append(Played(act, scene.state(), len(scene.stand.writes) - before))
+            writes = list(scene.stand.writes)
             scene.run()
-            assert (scene.state(), scene.stand.writes) == (settled, writes)
-            return settled
+            assert (scene.state(), scene.stand.writes) == (played[-1].seen, writes)
+            return played
         finally:
             scene.stand.end()
 
-    def play_killed(self, acts: list[Act], kill: tuple[int, int]) -> object | None:
-        """Play a scene and return what people see at its end.
+    def play_killed(self, clean: list[Played], write: int) -> int:
+        """Play a scene in which each run that writes so much is killed before that write, and played once more.
 
-        Of `kill` = (act, write), that act is ended before that write and played once more; None is returned when it
-        has fewer writes than that.
+        Every act has to end as it did in a clean play. Return how many runs were killed.
         """
-        scene = self.scene()
+        scene, kills = self.scene(), 0
         try:
-            for number, act in enumerate(acts):
-                if number != kill[0]:
-                    act(scene)
-                    continue
-                scene.stand.die_before(kill[1])
-                try:
-                    act(scene)
-                except Killed:
-                    act(scene)
-                else:
-                    return None
-            return scene.state()
+            for number, (act, seen, writes) in enumerate(clean):
+                if act in {RUN, PUSH} and writes >= write:
+                    scene.stand.die_before(write)
+                    with pytest.raises(Killed):
+                        act(scene)
+                    kills += 1
+                act(scene)
+                assert scene.state() == seen, f"act {number}, where runs are killed before write {write}"
+            return kills
         finally:
             scene.stand.end()
 
@@ -293,14 +307,8 @@ class Stage:
     def kills(self, acts: list[Act]) -> int:
         """Kill every run of a scene before each of its writes, and compare with a clean play; return how often."""
         clean = self.play(acts)
-        kills = 0
-        for number, act in enumerate(acts):
-            write = 1
-            while act in {RUN, PUSH} and (healed := self.play_killed(acts, (number, write))) is not None:
-                assert healed == clean, f"killed in act {number} before write {write}"
-                write += 1
-            kills += write - 1
-        return kills
+        most = max(played.writes for played in clean)
+        return sum(self.play_killed(clean, write) for write in range(1, most + 1))
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from support.github.calls import Call, ProblemError, Reply
 from support.github.permissions import permits
-from support.github.state import App, Installation, Token, World
+from support.github.state import App, Installation, Token
+from support.github.world import World
 
 MAX_SIGNATURE = timedelta(minutes=10)
 """How far in the future a signature may end."""

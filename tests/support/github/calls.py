@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 from support.forge_server import Reply
 from support.github.shapes import Shapes
-from support.github.state import App, Repository, Token, World
+from support.github.state import App, Repository, Token
+from support.github.world import World
 
 DEFAULT_PAGE, MAX_PAGE = 30, 100
 DOCUMENTATION = "https://docs.github.com/rest"

@@ -16,7 +16,8 @@ from support.github.contract import violations
 from support.github.graphql import GraphQL, UnknownQueryError, execute, is_write
 from support.github.routes import find_route, let_in
 from support.github.shapes import Shapes
-from support.github.state import Token, World
+from support.github.state import Token
+from support.github.world import World
 
 _BY_NUMBER = re.compile("^/repositories/([0-9]+)")
 """Where GitHub sends who asks for a repository by an old name; its description leaves that address out."""

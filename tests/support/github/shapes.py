@@ -9,7 +9,6 @@ from support.git import Git
 from support.github.contract import answer, answer_of
 from support.github.runs import Run
 from support.github.state import (
-    WEB_FLOW,
     Account,
     App,
     Comment,
@@ -20,8 +19,8 @@ from support.github.state import (
     Review,
     Status,
     Token,
-    World,
 )
+from support.github.world import WEB_FLOW, World
 
 _NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 """Git's empty tree."""

@@ -116,9 +116,10 @@ class GitHubAppStand(GitHubStand):
         world = self.server.world
         self.app = world.add_app("bump", public_key())
         self.installation = world.install(self.app, "acme", dict(PERMISSIONS))
+        self._key = AppKey(self.app.id, private_key())
 
     def fleet(self) -> Fleet:
-        return self._fleet(AppKey(self.app.id, private_key()))
+        return self._fleet(self._key)
 
     def refuse_writes(self, branch: str) -> None:
         """Take the permission to write away from the installation, and with it from what it lends."""
