@@ -17,6 +17,7 @@ from bot.model.policy import Rulebook
 from bot.model.reference import Digest, Line
 from bot.model.report import Failed
 from bot.model.signature import SignatureOutcome, SignatureUnknown, Signed
+from bot.model.vocabulary import Reason
 from bot.pipeline.judge import Judged, World
 from bot.pipeline.look import look_into
 from bot.pipeline.pool import REGISTRIES
@@ -64,7 +65,8 @@ def _notes(decision: Decision, said: Collection[str]) -> list[str]:
     """Say why a place was not looked at; `said` has what stands once beneath all of them."""
     if not isinstance(decision, Unknown):
         return []
-    detail = f": {decision.detail}" if decision.detail and decision.detail not in said else ""
+    is_said = decision.detail in said or (bool(said) and decision.reason is Reason.UNREACHABLE)
+    detail = f": {decision.detail}" if decision.detail and not is_said else ""
     return [f"{named(decision.occurrence.reference)} was not checked ({decision.reason}){detail}"]
 
 

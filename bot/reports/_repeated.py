@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.model.report import RepositoryReport, RunReport, Verdict
+from bot.model.vocabulary import Reason
 
 
 def said_once(report: RunReport) -> RunReport:
     """Return the report as people read it: no place repeats what `failed` says of its registry.
 
-    The error names the first image that the registry was asked for, which beside another would be a riddle.
+    For a host that could not be reached there is one failure, whatever each of its places says of that.
     """
     errors = frozenset(each.error for each in report.failed)
     if not errors:
@@ -20,6 +21,7 @@ def said_once(report: RunReport) -> RunReport:
 
 def _without(tree: RepositoryReport, errors: frozenset[str]) -> RepositoryReport:
     def quiet(verdict: Verdict) -> Verdict:
-        return replace(verdict, detail="") if verdict.detail in errors else verdict
+        is_said = verdict.reason is Reason.UNREACHABLE or verdict.detail in errors
+        return replace(verdict, detail="") if is_said else verdict
 
     return replace(tree, verdicts=tuple(map(quiet, tree.verdicts)))
