@@ -28,7 +28,8 @@ def command(keep: Path | None) -> int:
         keep.mkdir(parents=True, exist_ok=True)
         went_well = tell(keep.resolve(), click.echo, progress())
         click.echo(f"\nEverything but the registry is in {keep}. Look with `git log -p --all` in its repositories/api;")
-        click.echo("take a proposal with `git merge BRANCH`.")
+        click.echo("take a proposal with `git merge BRANCH`,")
+        click.echo("and decline one with `basebump close api BRANCH --config basebump.yaml`.")
     else:
         with tempfile.TemporaryDirectory(prefix="basebump-demo-") as folder:
             went_well = tell(Path(folder), click.echo, progress())
