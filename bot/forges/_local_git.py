@@ -169,6 +169,8 @@ def _explain(errors: str, directory: Path) -> str:
         return f"{directory} is a partial clone; run `git -C {directory} fetch --refetch --no-filter` to have all of it"
     if ".lock" in errors and "File exists" in errors:
         return f"another git process is writing to {directory}, or died there; remove the lock if none runs: {errors}"
+    if "exists; cannot create" in errors:  # git keeps branches as files, and one of a name leaves no room for a folder
+        return f"a branch is where the names of proposals begin; rename it, or change `branch_prefix`: {errors}"
     if "but expected" in errors or "reference already exists" in errors or "unable to resolve reference" in errors:
         return f"somebody moved it since basebump looked; run basebump again: {errors}"
     if "ermission denied" in errors or "insufficient permission" in errors or "ead-only file system" in errors:

@@ -100,6 +100,8 @@ class LocalFleet:
             self._refuse_outside(name, git)
             head = git.ask("symbolic-ref", "--quiet", "HEAD").output.decode("utf-8", "surrogateescape").strip()
             found = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{head}^{{commit}}")
+            if found.status and head and not git.ask("rev-parse", "--verify", "--quiet", head).status:
+                raise ForgeError(f"{head} names a commit that is not there; look at the repository with `git fsck`")
             if not head.startswith(BRANCHES) or found.status:
                 return GitRepository(KIND, name, None, None, is_public=False)
             base = head.removeprefix(BRANCHES)

@@ -118,6 +118,13 @@ def test_looking_writes_nothing_not_even_objects(git):
     assert (git.run("count-objects", "-v"), git.refs()) == before
 
 
+@pytest.mark.parametrize("name", ["basebump", BRANCH + "/x"])
+def test_a_branch_that_is_in_the_way_is_named_with_what_to_do(git, name):
+    git.run("update-ref", f"refs/heads/{name}", "main")
+    with pytest.raises(ForgeError, match="rename it, or change `branch_prefix`"):
+        forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
+
+
 def test_closing_moves_both_refs_or_none(git):
     head = propose(git)
     (seen,) = look(git)

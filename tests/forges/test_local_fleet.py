@@ -142,6 +142,17 @@ def test_an_empty_or_detached_repository_has_no_base_branch(root):
             LocalFleet(root).forge(repository).seen("basebump/", frozenset())
 
 
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_a_branch_whose_commit_is_lost_is_a_failure_and_not_a_repository_without_a_branch(root, is_packed):
+    git = Git.create(root / "acme.git", {"a": "1"})
+    if is_packed:
+        git.run("pack-refs", "--all")
+    commit = git.head("main")
+    (git.directory / "objects" / commit[:2] / commit[2:]).unlink()
+    (failed,) = repositories_of(root)
+    assert "`git fsck`" in failed.error
+
+
 def test_a_head_that_names_no_branch_is_no_base_branch(root):
     git = Git.create(root / "acme.git", {"a": "1"})
     git.run("update-ref", "refs/remotes/origin/main", "main")
