@@ -65,8 +65,9 @@ def run(
             start_new_session=True,  # so that whatever it starts can be ended with it
         )
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError)
-        raise ProcessError(f"{program} could not be started: {error.strerror}", missing=missing) from error
+        missing = isinstance(error, FileNotFoundError) and error.filename == program  # else it is the folder
+        why = "it is not there; install it, or have its folder in PATH" if missing else error.strerror
+        raise ProcessError(f"{program} could not be started: {why}", missing=missing) from error
     with child, _live(child):
         readers: list[_Reader] = []
         try:

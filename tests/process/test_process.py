@@ -84,9 +84,15 @@ def test_what_a_child_leaves_behind_does_not_hold_us():
 
 
 def test_a_program_that_is_missing_says_so():
-    with pytest.raises(ProcessError, match="basebump-no-such-program") as raised:
+    with pytest.raises(ProcessError, match=r"basebump-no-such-program could not be started: .*install it") as raised:
         run(["basebump-no-such-program"])
     assert raised.value.missing
+
+
+def test_a_folder_that_is_missing_is_no_missing_program(tmp_path):
+    with pytest.raises(ProcessError, match="No such file or directory") as raised:
+        run(["true"], cwd=tmp_path / "gone")
+    assert not raised.value.missing
 
 
 def test_a_program_that_may_not_be_run_is_not_missing(tmp_path):
