@@ -83,9 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     open_streams()
     try:
         ended = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
-    except click.exceptions.Abort:
-        return _say("Interrupted.", ExitCode.INTERRUPTED)
-    except KeyboardInterrupt:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("Interrupted.", ExitCode.INTERRUPTED)
     except click.ClickException as error:
         with suppress(OSError):

@@ -14,7 +14,7 @@ from bot.cli import options
 from bot.cli.outputs import show
 from bot.cli.terminal import progress
 from bot.model.comparison import Comparison
-from bot.model.errors import InvalidReferenceError, UsageError
+from bot.model.errors import UsageError
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.compare import compare_images
@@ -46,12 +46,14 @@ _FORMATS: dict[str, Callable[[Comparison], str]] = {
 
 
 @click.command()
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", callback=options.parse_image)
+@click.argument("new", callback=options.parse_image)
 @click.option("--platform", metavar="P", help="Scan both on this one: `linux/arm64`.  [default: one that both have]")
 @options.config
 @options.output_format(*_FORMATS)
-def command(old: str, new: str, platform: str | None, config_file: Path | None, output_format: str) -> int:
+def command(
+    old: ImageReference, new: ImageReference, platform: str | None, config_file: Path | None, output_format: str
+) -> int:
     """Say what moving from OLD to NEW fixes and brings.
 
     Each is a reference by tag or digest, of one repository or of two. Both are scanned in one run with one database, by
@@ -59,15 +61,7 @@ def command(old: str, new: str, platform: str | None, config_file: Path | None, 
     """
     if platform is not None and not _PLATFORM.fullmatch(platform):
         raise UsageError(f"{platform!r} is no platform: write `os/architecture` or `os/architecture/variant`")
-    references = _parsed(old), _parsed(new)
-    world, trusts = wiring.comparing_world(config_file, [each.host for each in references], progress())
-    comparison = compare_images(*references, platform, world, trusts)
+    world, trusts = wiring.comparing_world(config_file, [old.host, new.host], progress())
+    comparison = compare_images(old, new, platform, world, trusts)
     show(_FORMATS[output_format](comparison))
     return ExitCode.FAILED if comparison.failed else ExitCode.DONE
-
-
-def _parsed(text: str) -> ImageReference:
-    try:
-        return ImageReference.parse(text)
-    except InvalidReferenceError as error:
-        raise UsageError(str(error)) from error

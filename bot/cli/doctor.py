@@ -8,7 +8,6 @@ import click
 
 from bot.cli import options
 from bot.cli.outputs import show
-from bot.cli.scope import parse_images
 from bot.cli.terminal import progress
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode, Level
@@ -30,7 +29,7 @@ from bot.wiring.doctor import parts_of
     "--image",
     "images",
     metavar="IMAGE",
-    callback=parse_images,
+    callback=options.parse_images,
     multiple=True,
     help="Ask what this image points to; may be repeated.  [default: one of Docker Hub]",
 )

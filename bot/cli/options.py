@@ -10,8 +10,11 @@ import click
 
 from bot.cli.outputs import export_parser
 from bot.cli.terminal import Log
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import ImageReference
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
 
 _FILE = click.Path(path_type=Path)
 _HELP = "The config file (YAML)."
@@ -51,3 +54,22 @@ log = click.option(
     show_default=True,
     help="What stderr gets meanwhile: a bar on a terminal, lines of JSON, or nothing.",
 )
+
+
+def parse_image(_context: click.Context, _parameter: click.Parameter, said: str | None) -> ImageReference | None:
+    """Read an image as it is said on the command line."""
+    return _parsed(said) if said is not None else None
+
+
+def parse_images(
+    _context: click.Context, _parameter: click.Parameter, said: tuple[str, ...]
+) -> tuple[ImageReference, ...]:
+    """Read images where an option may be repeated."""
+    return tuple(map(_parsed, said))
+
+
+def _parsed(said: str) -> ImageReference:
+    try:
+        return ImageReference.parse(said)
+    except InvalidReferenceError as error:
+        raise click.BadParameter(str(error)) from error

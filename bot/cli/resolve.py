@@ -9,22 +9,17 @@ import click
 from bot import wiring
 from bot.cli import options
 from bot.cli.outputs import show
-from bot.model.errors import InvalidReferenceError, UsageError
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.reports.image import image_document, image_text
 
 
 @click.command()
-@click.argument("image")
+@click.argument("reference", metavar="IMAGE", callback=options.parse_image)
 @options.config
 @options.output_format("text", "json")
-def command(image: str, config_file: Path | None, output_format: str) -> None:
+def command(reference: ImageReference, config_file: Path | None, output_format: str) -> None:
     """Say what the registry has for IMAGE now."""
-    try:
-        reference = ImageReference.parse(image)
-    except InvalidReferenceError as error:
-        raise UsageError(str(error)) from error
     facts = _facts(reference, config_file)
     show(image_document(reference, facts) if output_format == "json" else image_text(reference, facts))
 

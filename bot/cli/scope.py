@@ -10,7 +10,7 @@ from functools import wraps
 
 import click
 
-from bot.model.errors import InvalidReferenceError
+from bot.cli import options
 from bot.model.reference import ImageReference
 from bot.model.scope import Scope, Shard
 
@@ -54,7 +54,9 @@ def scoped(command: Callable[..., int]) -> Callable[..., int]:
     """Give a command the options that limit a run, which it gets as one `scope`."""
 
     @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
-    @click.option("--image", metavar="IMAGE", callback=parse_image, help="Only repositories that use this image.")
+    @click.option(
+        "--image", metavar="IMAGE", callback=options.parse_image, help="Only repositories that use this image."
+    )
     @click.option(
         "--shard",
         metavar="I/N",
@@ -68,25 +70,6 @@ def scoped(command: Callable[..., int]) -> Callable[..., int]:
         return command(scope=Scope(frozenset(only), shard, image), **others)
 
     return with_scope
-
-
-def parse_image(_context: click.Context, _option: click.Parameter, said: str | None) -> ImageReference | None:
-    """Read `--image`."""
-    return _parsed(said) if said is not None else None
-
-
-def parse_images(
-    _context: click.Context, _option: click.Parameter, said: tuple[str, ...]
-) -> tuple[ImageReference, ...]:
-    """Read `--image` where it may be repeated."""
-    return tuple(map(_parsed, said))
-
-
-def _parsed(said: str) -> ImageReference:
-    try:
-        return ImageReference.parse(said)
-    except InvalidReferenceError as error:
-        raise click.BadParameter(str(error)) from error
 
 
 def parse_shard(_context: click.Context, _option: click.Parameter, said: str | None) -> Shard | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from bot.core.boxes import Box
-from bot.core.markdown import Link, Plain, Text
+from bot.core.markdown import Link, Plain, Text, is_address
 from bot.core.withheld import names_hosts
 from bot.model.dashboard import Ask, Board
 from bot.model.report import ProposalReport, RepositoryReport, Verdict
@@ -28,7 +27,6 @@ _WAITING = frozenset({ProposalOutcome.DEFERRED, ProposalOutcome.WOULD_OPEN})
 _CURRENT = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.WOULD_REFRESH}
 )
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:_~%/-]{1,500}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def _entries(
     return tuple(
         EntryView(
             Box(ask, each.branch) if ask is not None else None,
-            Link(Plain(each.title), each.url) if each.url and _ADDRESS.fullmatch(each.url) else Plain(each.title),
+            Link(Plain(each.title), each.url) if each.url and is_address(each.url) else Plain(each.title),
             Plain(each.note) if each.note else None,
         )
         for each in proposals

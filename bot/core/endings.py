@@ -23,10 +23,7 @@ def with_ending(
     """Return the decision, or that its line is over: by the operator's word, else as a look `found`."""
     over = end_by_operator(decision.selected.line, known, today)
     if over is not None:
-        instead = f"; `{over.successor}` comes after it" if over.successor else ""
-        return Superseded(
-            decision.selected, Reason.END_OF_LIFE, f"it is over since {over.date}{instead}", over.successor
-        )
+        return Superseded(decision.selected, Reason.END_OF_LIFE, told_end(over), over.successor)
     if found is None:
         return decision
     return Superseded(decision.selected, found.reason, found.detail, found.successor)
@@ -43,6 +40,12 @@ def end_of(digest: Digest, ending: Ending | None, announced: date | None, today:
     if ending is None:
         return None
     return LineEnd(digest, ending.reason, f"`{ending.successor}` comes after it", ending.successor)
+
+
+def told_end(over: EndOfLife) -> str:
+    """Return how a line that is over by the operator's word is spoken of."""
+    instead = f"; `{over.successor}` comes after it" if over.successor else ""
+    return f"it is over since {over.date}{instead}"
 
 
 def end_by_operator(line: Line, known: Iterable[EndOfLife], today: date) -> EndOfLife | None:

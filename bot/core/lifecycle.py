@@ -9,7 +9,7 @@ from typing import assert_never
 
 from bot.core.boxes import ticked
 from bot.core.fingerprint import is_outdated
-from bot.core.mark import memory
+from bot.core.mark import read_mark
 from bot.core.missing import is_accepted, lost, missing, still_merges
 from bot.model.dashboard import Ask
 from bot.model.extras import NO_EXTRAS
@@ -64,7 +64,7 @@ def next_step(wanted: Proposal | Unwanted, seen: Sequence[Seen], *, known: bool,
         wanted = replace(wanted, asks=wanted.asks | seen[0].asks)
     if Ask.AGAIN not in wanted.asks and (refusal := _refusal(wanted, ended)) is not None:
         return refusal
-    withdrawn = ended[0] if ended and memory(ended[0].body).withdrawn else None
+    withdrawn = ended[0] if ended and read_mark(ended[0].body).withdrawn else None
     was_merged = any(each.state is RequestState.MERGED for each in seen)
     is_ready = branch is not None and branch.intent == wanted.intent and not branch.conflicts and not was_merged
     return Open(wanted, push=not is_ready, over=branch, withdrawn=withdrawn)
@@ -120,7 +120,7 @@ def _is_to_be_rebuilt(request: Seen, wanted: Proposal) -> bool:
 
 
 def _is_to_be_amended(request: Seen, wanted: Proposal) -> bool:
-    remembered = memory(request.body)
+    remembered = read_mark(request.body)
     is_answered = ticked(request.body) or request.asks
     merges = bool(wanted.extras.automerge) or still_merges(request, wanted)
     changes = is_answered or remembered.automerge is not merges
@@ -143,7 +143,7 @@ def _why_wait(request: Seen, wanted: Proposal, now: datetime) -> LeaveReason | N
         return LeaveReason.ACCEPTED
     if _is_to_be_rebuilt(request, wanted):
         return None
-    slid = wanted.slides and _lines(memory(request.body).targets) == _lines(wanted.targets)
+    slid = wanted.slides and _lines(read_mark(request.body).targets) == _lines(wanted.targets)
     return LeaveReason.SLIDING if slid else None
 
 
@@ -153,21 +153,21 @@ def _lines(targets: Iterable[Target]) -> set[str]:
 
 def may_be_declined(ended: RequestState, body: str) -> bool:
     """Say whether a person may have closed a request, so that it is worth asking the forge who did."""
-    return ended is RequestState.CLOSED and not memory(body).withdrawn
+    return ended is RequestState.CLOSED and not read_mark(body).withdrawn
 
 
 def _is_persons(ended: Seen) -> bool:
     """Say whether a person closed a request, and not we; one whose branch vanished nobody closed."""
-    return not memory(ended.body).withdrawn and not ended.vanished
+    return not read_mark(ended.body).withdrawn and not ended.vanished
 
 
 def _mutes(ended: Seen, wanted: Proposal) -> bool:
     """Say whether a person closed a request of the same lines, where the policy takes that for all that follows."""
     closed = _is_persons(ended) and wanted.on_close is OnClose.LINE
-    return closed and _lines(wanted.targets) <= _lines(memory(ended.body).targets)
+    return closed and _lines(wanted.targets) <= _lines(read_mark(ended.body).targets)
 
 
 def _declines(ended: Seen, wanted: Proposal) -> bool:
     """Say whether a person closed exactly these targets."""
-    declined = set(memory(ended.body).targets)
+    declined = set(read_mark(ended.body).targets)
     return _is_persons(ended) and bool(declined) and declined == set(wanted.targets)

@@ -81,8 +81,8 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """What a body remembers; one that cannot be read knows nothing."""
+class Remembered:
+    """What the mark of a body remembers; one that cannot be read knows nothing."""
 
     targets: tuple[Target, ...] = ()
     report: str | None = None
@@ -101,8 +101,8 @@ def short_commit(commit: str) -> str:
     return commit[:12]
 
 
-def mark(remembered: Memory) -> str:
-    """Return a comment, invisible in rendered Markdown, that `memory` reads back."""
+def mark(remembered: Remembered) -> str:
+    """Return a comment, invisible in rendered Markdown, that `read_mark` reads back."""
     written: dict[str, object] = {
         "targets": remembered.targets,
         "report": remembered.report,
@@ -121,36 +121,36 @@ def mark(remembered: Memory) -> str:
     return f"{_OPENING}{escaped}{_CLOSING}"
 
 
-def memory(body: str) -> Memory:
+def read_mark(body: str) -> Remembered:
     """Return what the last mark of a body says; nothing where there is none, or where it is not as `mark` writes it."""
     start = body.rfind(_OPENING)
-    return _parse(_content(body, start)) if start >= 0 else Memory()
+    return _parse(_content(body, start)) if start >= 0 else Remembered()
 
 
 def with_withdrawn(body: str) -> str:
     """Return the body with its mark saying that we took the request back; a mark is added where none can be read."""
-    remembered = memory(body)
-    if remembered == Memory():
-        added = mark(Memory(withdrawn=True))
+    remembered = read_mark(body)
+    if remembered == Remembered():
+        added = mark(Remembered(withdrawn=True))
         return f"{body}\n\n{added}\n" if body else added
     return _remarked(body, replace(remembered, withdrawn=True))
 
 
 def with_status(body: str, commit: str, status: CommitStatus) -> str:
     """Return the body with its mark saying of which commit the status was set; one that cannot be read stays."""
-    remembered = memory(body)
-    if remembered == Memory():
+    remembered = read_mark(body)
+    if remembered == Remembered():
         return body
     return _remarked(body, replace(remembered, status=Tried(short_commit(commit), status)))
 
 
 def with_started(body: str, commit: str) -> str:
     """Return the body with its mark saying for which commit workflows were started; one that cannot be read stays."""
-    remembered = memory(body)
-    return body if remembered == Memory() else _remarked(body, replace(remembered, started=short_commit(commit)))
+    remembered = read_mark(body)
+    return body if remembered == Remembered() else _remarked(body, replace(remembered, started=short_commit(commit)))
 
 
-def _remarked(body: str, remembered: Memory) -> str:
+def _remarked(body: str, remembered: Remembered) -> str:
     """Return the body with another last mark."""
     start = body.rfind(_OPENING)
     end = start + len(_OPENING) + len(_content(body, start)) + len(_CLOSING)
@@ -164,18 +164,18 @@ def _content(body: str, start: int) -> str:
     return body[inside:end] if end >= 0 else ""
 
 
-def _parse(content: str) -> Memory:
+def _parse(content: str) -> Remembered:
     try:
         read = json.loads(content)
     except (ValueError, RecursionError):
-        return Memory()
+        return Remembered()
     match read:
         case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
             is_sound = all(isinstance(target, str) and len(target) <= MAX_TARGET for target in targets)
             if is_sound and (report is None or _REPORT.fullmatch(report)):
                 tried, started = _tried(read), _commit(read.get("started"))
-                return Memory(tuple(targets), report, withdrawn, read.get("automerge") is True, tried, started)
-    return Memory()
+                return Remembered(tuple(targets), report, withdrawn, read.get("automerge") is True, tried, started)
+    return Remembered()
 
 
 def _tried(read: Mapping[str, object]) -> Tried | None:

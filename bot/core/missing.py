@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.fingerprint import knows_less
-from bot.core.mark import Memory, memory, short_commit
+from bot.core.mark import Remembered, read_mark, short_commit
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Proposal, Seen
 
@@ -34,14 +34,14 @@ def missing(request: Seen, wanted: Proposal, now: datetime, *, changes: bool) ->
 
 def still_merges(request: Seen, wanted: Proposal) -> bool:
     """Say whether what was to merge by itself still is: all that speaks against it is that this run knows less."""
-    remembered = memory(request.body)
+    remembered = read_mark(request.body)
     was_to = remembered.automerge and request.intent == wanted.intent and remembered.report is not None
     return wanted.is_merge_unknown and was_to and knows_less(remembered.report or "", wanted.report)
 
 
 def is_accepted(request: Seen) -> bool:
     """Say whether a person accepted it; one whose own account we use may have set it to merge by itself, too."""
-    return request.accepted or (request.armed and not memory(request.body).automerge)
+    return request.accepted or (request.armed and not read_mark(request.body).automerge)
 
 
 def _lacks_status(request: Seen, wanted: Proposal) -> bool:
@@ -49,13 +49,13 @@ def _lacks_status(request: Seen, wanted: Proposal) -> bool:
 
     Where a run knows something else than the text says, the status waits for the text.
     """
-    remembered = memory(request.body)
+    remembered = read_mark(request.body)
     return not _is_tried(request, remembered) and remembered.report == wanted.report
 
 
 def lost(request: Seen, wanted: Proposal) -> Extras:
     """Return what a request that stays as it is lacks on its last commit: the status that it had, and workflows."""
-    remembered = memory(request.body)
+    remembered = read_mark(request.body)
     is_bare = wanted.extras.status is not None and not _is_tried(request, remembered)
     return Extras(
         status=remembered.status.status if is_bare and remembered.status is not None else None,
@@ -63,7 +63,7 @@ def lost(request: Seen, wanted: Proposal) -> Extras:
     )
 
 
-def _is_tried(request: Seen, remembered: Memory) -> bool:
+def _is_tried(request: Seen, remembered: Remembered) -> bool:
     if request.head is None:
         return True
     return remembered.status is not None and remembered.status.commit == short_commit(request.head)
@@ -71,8 +71,8 @@ def _is_tried(request: Seen, remembered: Memory) -> bool:
 
 def _lacks_start(request: Seen) -> bool:
     """Say whether it was never tried to start workflows for its last commit, as for its status."""
-    return request.head is not None and memory(request.body).started != short_commit(request.head)
+    return request.head is not None and read_mark(request.body).started != short_commit(request.head)
 
 
 def _is_to_be_disarmed(request: Seen, wanted: Proposal) -> bool:
-    return request.armed and memory(request.body).automerge and not wanted.extras.automerge
+    return request.armed and read_mark(request.body).automerge and not wanted.extras.automerge

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
-from bot.core.endings import end_by_operator
+from bot.core.endings import end_by_operator, told_end
 from bot.core.transition import short
 from bot.model.check import Objection
 from bot.model.decision import (
@@ -113,6 +113,4 @@ def _end(decision: Decision, known: Iterable[EndOfLife], today: date) -> str:
         return decision.detail if decision.reason is Reason.END_OF_LIFE else ""
     selected = selected_of(decision)
     over = end_by_operator(selected.line, known, today) if selected is not None else None
-    if over is None:
-        return ""
-    return f"it is over since {over.date}" + (f"; `{over.successor}` comes after it" if over.successor else "")
+    return told_end(over) if over is not None else ""

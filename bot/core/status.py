@@ -26,8 +26,8 @@ def status_of(evidence: Sequence[Evidence], *, is_doubted: bool) -> CommitStatus
 
 
 def _is_looked_at(each: Evidence) -> bool:
-    nobody = isinstance(each.new, NotScanned) and each.new.why is Unscanned.NO_SCANNER
-    return each.signatures is not None or not nobody
+    has_no_scanner = isinstance(each.new, NotScanned) and each.new.why is Unscanned.NO_SCANNER
+    return each.signatures is not None or not has_no_scanner
 
 
 def _scans(evidence: Sequence[Evidence]) -> Iterator[str]:
@@ -60,10 +60,13 @@ def _signatures(evidence: Iterable[Evidence]) -> Iterator[str]:
     found = [each.signatures.new for each in evidence if each.signatures is not None]
     unknown = sum(isinstance(each, SignatureUnknown) for each in found)
     unsigned = len(found) - unknown - sum(isinstance(each, Signed) for each in found)
-    of_several = f" of {len(found)} images" if len(found) > 1 else ""
+
+    def of_several(count: int) -> str:
+        return f": {count} of {len(found)} images" if len(found) > 1 else ""
+
     if unsigned:
-        yield f"not signed by anybody trusted{f': {unsigned}{of_several}' if of_several else ''}"
+        yield f"not signed by anybody trusted{of_several(unsigned)}"
     if unknown:
-        yield f"whether it is signed is not known{f': {unknown}{of_several}' if of_several else ''}"
+        yield f"whether it is signed is not known{of_several(unknown)}"
     if found and not unsigned and not unknown:
         yield "signed by somebody trusted"

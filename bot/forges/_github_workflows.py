@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from github.Repository import Repository
 
-from bot.core.mark import memory, with_started
+from bot.core.mark import read_mark, with_started
 from bot.forges._github_connection import PER_PAGE, Connection, Remote
 from bot.forges._github_errors import ACTIONS_WRITE
 from bot.forges._github_graphql import query
@@ -41,7 +41,7 @@ class Started:
     def said_in(self, body: str) -> str:
         """Return the text of a request with what is to be said in it, and the commit in its mark."""
         body = body if self.commit is None else with_started(_without_ours(body), self.commit)
-        return body if self.said in body or memory(body).withdrawn else f"{self.said}{body}"
+        return body if self.said in body or read_mark(body).withdrawn else f"{self.said}{body}"
 
 
 def is_said(body: str) -> bool:

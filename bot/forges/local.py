@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from bot.core.base_branches import Base, beginning, chosen
-from bot.core.mark import memory
+from bot.core.mark import read_mark
 from bot.forges._examination import selected
 from bot.forges._local_commit import make_commit
 from bot.forges._local_dashboard import LocalDashboard
@@ -236,7 +236,7 @@ class LocalForge:
                 raise ForgeError(f"there is no branch {branch} to propose; push it first")
             before = self._refs.request(branch)
             moves = [Move(BRANCHES + branch, head.oid, head.oid)]
-            if before is not None and before.state is Saved.CLOSED and not memory(before.body).withdrawn:
+            if before is not None and before.state is Saved.CLOSED and not read_mark(before.body).withdrawn:
                 kept = declined_ref(branch, before)
                 moves.append(Move(kept, self._refs.blob(kept), before.blob))
             self._save(branch, before, proposal.title, proposal.body, *moves)

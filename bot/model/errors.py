@@ -7,6 +7,7 @@ BasebumpError
 ├── RegistryError            a registry could not be asked           a reason of `unresolved`
 ├── TreeError                a tree or a file of it could not be read
 ├── ForgeError               a forge could not be read or written
+│   └── GuardedError         the token may not change a workflow file
 ├── StateError               what runs remember could not be read or written
 │   └── UnusableStateError   it is damaged, or of a later release
 ├── EditError                a planned edit does not fit the file

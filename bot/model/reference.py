@@ -10,7 +10,7 @@ from typing import NewType
 from bot.model.errors import InvalidReferenceError
 
 Digest = NewType("Digest", str)
-"""`sha256:` and 64 lower-case hexadecimal digits (or `sha512:` and 128, which basebump reads but never writes)."""
+"""`sha256:` and 64 lower-case hexadecimal digits. `sha384:` and `sha512:` are read as well, but never written."""
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"

@@ -21,7 +21,7 @@ from bot.model.image import Resolution, Resolved, Unresolved
 from bot.model.policy import Rulebook
 from bot.model.reference import Digest, Line
 from bot.model.report import Failed
-from bot.pipeline.ends import look
+from bot.pipeline.ends import find_ends
 from bot.pipeline.follow import Shelves, follow
 from bot.pipeline.nearer import with_nearer
 from bot.pipeline.pool import REGISTRIES
@@ -71,10 +71,10 @@ def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, prog
         nearer = _resolve(again, sources, progress, now)
         answers = Answers({**answers.resolutions, **nearer.resolutions}, (*answers.failed, *nearer.failed))
         shelves = wider
-    looked = look(shelves, answers.resolutions, known, sources, now)
+    over = find_ends(shelves, answers.resolutions, known, sources, now)
     notes = _bases(answers.resolutions, sources.registry, rulebook)
-    failed = {each.subject: each for each in (*looked.failed, *shelves.failed, *answers.failed)}  # each named once
-    return Asked(shelves, answers.resolutions, looked.ends, notes, rulebook, now, tuple(failed.values()))
+    failed = {each.subject: each for each in (*over.failed, *shelves.failed, *answers.failed)}  # each named once
+    return Asked(shelves, answers.resolutions, over.ends, notes, rulebook, now, tuple(failed.values()))
 
 
 def _places(selected: Iterable[Selected], shelves: Shelves) -> dict[Wish, list[Selected]]:

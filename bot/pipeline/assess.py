@@ -58,6 +58,18 @@ def assess(
     """
     wanted = sorted(set(transitions), key=lambda move: move.order)
     subjects = sorted({subject for move in wanted for subject in subjects_of(move)}, key=repr)
+    outcomes, not_kept = _scan_all(subjects, scanner_of, memory, pool, progress)
+    answered = answer(outcomes, advisories, pool)
+    compared = {move: united({on: _compared(move, on, answered.outcomes) for on in move.platforms}) for move in wanted}
+    enriched = enrich(compared, advisories)
+    failed = (*_failures(answered.outcomes), *not_kept, *answered.failed, *enriched.failed)
+    return Assessment(enriched.evidence, failed)
+
+
+def _scan_all(
+    subjects: Sequence[Subject], scanner_of: ScannerOf, memory: Memory, pool: Pool, progress: Progress
+) -> tuple[Mapping[Subject, ScanOutcome], Sequence[Failed]]:
+    """Scan what the memory does not have; return all outcomes, and what could not be remembered."""
     progress.phase("Scanning images", len(subjects))
     outcomes: dict[Subject, ScanOutcome] = {}
     left: list[_Task] = []
@@ -82,11 +94,7 @@ def assess(
     for task, outcome in zip(left, pool.map(scan, left), strict=True):
         outcomes |= dict.fromkeys(task.same, outcome)
     progress.done()
-    answered = answer(outcomes, advisories, pool)
-    outcomes = dict(answered.outcomes)
-    compared = {move: united({on: _compared(move, on, outcomes) for on in move.platforms}) for move in wanted}
-    enriched = enrich(compared, advisories)
-    return Assessment(enriched.evidence, (*_failures(outcomes), *not_kept[:1], *answered.failed, *enriched.failed))
+    return outcomes, not_kept[:1]  # the database says the same for every image
 
 
 def subjects_of(move: Transition) -> list[Subject]:

@@ -22,20 +22,20 @@ from bot.ports import Ends, RegistryFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Ended:
     """Which lines are over."""
 
     ends: Mapping[Line, LineEnd]
     failed: tuple[Failed, ...]
 
 
-def look(
+def find_ends(
     shelves: Shelves,
     resolutions: Mapping[Line, Resolution],
     known: Mapping[Line, LineEnd],
     sources: Sources,
     now: datetime,
-) -> Looked:
+) -> Ended:
     """Look at the lines whose turn it is, and remember it for the runs that do not; `known` is what earlier ones found.
 
     What was found stands until somebody looks again where it was found, or the line moves: tags and publishers are
@@ -56,7 +56,7 @@ def look(
             news[line] = found
         if found is not None:
             ends[line] = found
-    return Looked(ends, tuple(_remember(sources.ends, news, now)))
+    return Ended(ends, tuple(_remember(sources.ends, news, now)))
 
 
 def _announced(

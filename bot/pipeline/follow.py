@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
@@ -94,6 +94,28 @@ def follow(
     lines = {place.line for place in selected}
     watched = tuple(_watched(lines, today))
     repositories = sorted(wanted | {line.repository for line in watched if could_end(line.tag)})
+    found, failed = _list_tags(repositories, wanted, registry, pool, progress)
+    refused = {repository: answer for repository, answer in found.items() if isinstance(answer, RegistryError)}
+    tags = {repository: answer for repository, answer in found.items() if not isinstance(answer, RegistryError)}
+    counted = frozenset(each for each in wanted if is_acr(registry.origin(Line(each, "")).host))
+    over = {course: end_by_operator(course.line, known, today) for course in courses}
+    shelves = Shelves(
+        goals={},
+        tags=tags,
+        counted=counted,
+        named={course: end.successor if end is not None else None for course, end in over.items()},
+        endings={line: ended(line.tag, tags[line.repository]) for line in lines if line.repository in tags},
+        refused=refused,
+        watched=watched,
+        failed=failed,
+    )
+    return shelves.with_nearer({course: () for course in courses if course.line.repository in tags})
+
+
+def _list_tags(
+    repositories: Sequence[str], wanted: Collection[str], registry: Registry, pool: Pool, progress: Progress
+) -> tuple[Mapping[str, tuple[str, ...] | RegistryError], tuple[Failed, ...]]:
+    """Ask for the tags of each repository; where they cannot be had, it is a failure for those that are wanted."""
     troubles = Troubles()
     progress.phase("Listing tags", len(repositories))
 
@@ -110,22 +132,7 @@ def follow(
 
     found = dict(zip(repositories, pool.map(ask, repositories), strict=True))
     progress.done()
-    refused = {repository: answer for repository, answer in found.items() if isinstance(answer, RegistryError)}
-    tags = {repository: answer for repository, answer in found.items() if not isinstance(answer, RegistryError)}
-    counted = frozenset(each for each in wanted if is_acr(registry.origin(Line(each, "")).host))
-
-    over = {course: end_by_operator(course.line, known, today) for course in courses}
-    shelves = Shelves(
-        goals={},
-        tags=tags,
-        counted=counted,
-        named={course: end.successor if end is not None else None for course, end in over.items()},
-        endings={line: ended(line.tag, tags[line.repository]) for line in lines if line.repository in tags},
-        refused=refused,
-        watched=watched,
-        failed=tuple(troubles.failures()),
-    )
-    return shelves.with_nearer({course: () for course in courses if course.line.repository in tags})
+    return found, tuple(troubles.failures())
 
 
 def _watched(lines: Iterable[Line], today: date) -> Iterable[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from bot.core.mark import memory, with_withdrawn
+from bot.core.mark import read_mark, with_withdrawn
 from bot.model.errors import GuardedError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Close, Defer, Leave, LeaveReason, Open, Proposal, Refresh, Seen, Step, Sweep, Unwanted
@@ -116,7 +116,7 @@ class Performer:
         seen = step.seen
         if self.level < Level.PROPOSE:
             return _of_seen(seen, ProposalOutcome.WOULD_CLOSE, step.why)
-        if not memory(seen.body).withdrawn:
+        if not read_mark(seen.body).withdrawn:
             self.forge.amend(seen, seen.title, with_withdrawn(f"Taken back: {step.why}\n\n{seen.body}"))
         self.forge.close(seen)
         self.forge.drop(seen)

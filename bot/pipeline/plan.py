@@ -10,7 +10,7 @@ from bot.core.compare import exploited_in
 from bot.core.fingerprint import fingerprint
 from bot.core.group import Bundle, group, images_of, intent_of, targets_of
 from bot.core.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
-from bot.core.mark import Memory, mark, signed
+from bot.core.mark import Remembered, mark, signed
 from bot.core.markdown import one_line
 from bot.core.opening import is_unproven, opens_at
 from bot.core.render import render_body, render_line, render_message
@@ -193,7 +193,7 @@ def _said(
 
     targets, intent = targets_of(updates), intent_of(updates)
     report = fingerprint(view_with(MANY_ROWS), shown.values())
-    remembered = mark(Memory(targets, report, automerge=automerge))
+    remembered = mark(Remembered(targets, report, automerge=automerge))
     space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
     body = render_body(wording.templates.body, view_with, space)
     head = build_head(bundle, updates, [each.delta for each in shown.values()], exploited_in(shown.values()))

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.core.group import Bundle, bundle_of, first
 from bot.core.lifecycle import as_it_stands, next_step
-from bot.core.mark import memory
+from bot.core.mark import read_mark
 from bot.model.dashboard import Ask
 from bot.model.decision import Decision, Held, Refused, Skip, Unknown, Update, UpToDate, selected_of
 from bot.model.proposal import Leave, LeaveReason, Proposal, Seen, Step, Unwanted
@@ -109,7 +109,7 @@ def _places_by_branch(decisions: Sequence[Decision], base: str | None, prefix: s
 
 def _lines_in(seen: Iterable[Seen]) -> frozenset[str]:
     """Return the lines that requests are about, as `repository:tag`."""
-    return frozenset(target.rpartition("@")[0] for each in seen for target in memory(each.body).targets)
+    return frozenset(target.rpartition("@")[0] for each in seen for target in read_mark(each.body).targets)
 
 
 def _places_of(lines: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bot.core.ages import left_since
 from bot.core.compare import is_pressing
-from bot.core.mark import memory
+from bot.core.mark import read_mark
 from bot.core.transition import transition_of
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
@@ -66,7 +66,7 @@ def _moves(prospect: Prospect, request: Seen | None) -> Iterator[Transition]:
     """Yield, for each image of a request, the move from what that proposes to what is wanted now."""
     if request is None:
         return
-    proposed = _by_line(memory(request.body).targets)
+    proposed = _by_line(read_mark(request.body).targets)
     for move in {transition_of(update) for update in prospect.updates}:
         old = proposed.get(str(move.goal))
         if old is not None and old != move.new:

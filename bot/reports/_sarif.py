@@ -99,7 +99,12 @@ def location(path: str, line_number: int) -> SarifObject:
 
 def fingerprint(*identity: str) -> SarifObject:
     """Return by what a result is known again in the next report, wherever it stands by then."""
-    return {"basebump/v1": hashlib.sha256(_bytes("\0".join(identity))).hexdigest()[:32]}
+    return {"basebump/v1": known_by(*identity)}
+
+
+def known_by(*identity: str) -> str:
+    """Return one word for all that makes something the same in the next report."""
+    return hashlib.sha256(_bytes("\0".join(identity))).hexdigest()[:32]
 
 
 def _bytes(text: str) -> bytes:

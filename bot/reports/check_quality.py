@@ -6,7 +6,7 @@ from bot.core.markdown import console_line
 from bot.model.check import CheckedPlace, CheckReport, Objection
 from bot.model.vocabulary import Fault
 from bot.reports._json import JsonValue, json_text
-from bot.reports._sarif import fingerprint
+from bot.reports._sarif import known_by
 from bot.reports.check_text import MAX_MESSAGE
 
 _SEVERITIES: dict[Fault, str] = {
@@ -24,11 +24,10 @@ def check_quality(report: CheckReport) -> str:
 
 def _issue(place: CheckedPlace, objection: Objection) -> dict[str, JsonValue]:
     where = place.verdict.occurrence
-    (known_by,) = fingerprint(where.path, where.locator, objection.word).values()
     return {
         "description": console_line(objection.message, MAX_MESSAGE),
         "check_name": f"basebump/{objection.word}",
-        "fingerprint": known_by,
+        "fingerprint": known_by(where.path, where.locator, objection.word),
         "severity": _SEVERITIES[objection.fault],
         "location": {"path": where.path, "lines": {"begin": where.line_number}},
     }

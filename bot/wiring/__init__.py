@@ -1,43 +1,32 @@
-"""From settings to adapters: the only room that names them all; what is heavy is imported when it is used."""
+"""From settings to what a command needs: the only room that names all adapters, and imports each when it is used."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from bot.formats import all_formats, formats_with
 from bot.model.errors import UsageError
 from bot.model.policy import Rulebook
 from bot.model.vocabulary import Level
 from bot.pipeline.scan import Offline
-from bot.ports import Advisories, Builder, Ends, Fleet, Memory, Progress, Registry, RulesReader
+from bot.ports import Advisories, Fleet, Progress, Registry, RulesReader
 from bot.wiring.clock import SystemClock
+from bot.wiring.registries import builders_of, registry_of
 
 if TYPE_CHECKING:
-    from bot.forges.github import AppKey
-    from bot.forges.selection import Selection
     from bot.model.rules import Rule
     from bot.model.scope import Scope
     from bot.model.trust import Trust
     from bot.pipeline.judge import World
     from bot.pipeline.orders import Orders
     from bot.pipeline.plan import Templates
-    from bot.registries.access import RegistryEntry
-    from bot.registries.clouds import Cloud
     from bot.registries.oci import OciRegistry
-    from bot.settings import (
-        EnrichmentSettings,
-        ForgeSettings,
-        GithubSettings,
-        GitlabSettings,
-        RegistryAuth,
-        RegistrySettings,
-        Settings,
-    )
+    from bot.settings import EnrichmentSettings, Settings
 
 
 def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World | Offline, Rulebook]:
@@ -76,6 +65,7 @@ class Wired:
 def fleet_world(config_file: Path, level: Level, scope: Scope, progress: Progress, cache: Path | None = None) -> Wired:
     """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
     from bot.pipeline.orders import Orders
+    from bot.wiring.forges import fleets_of
 
     settings = _settings(config_file, need_forges=True)
     world = _world(settings, progress, cache)
@@ -115,11 +105,12 @@ def _templates(settings: Settings) -> Templates:
 def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     from bot.pipeline.judge import World
     from bot.verifiers import verifiers_for
+    from bot.wiring.memory import remembered
     from bot.wiring.scanners import scanner_of
 
     registry = registry_of(settings)
     scanners = scanner_of(settings, registry, cache)
-    memory, ends = _remembered(settings)
+    memory, ends = remembered(settings)
     return World(
         formats=formats_with(dict(settings.files)),
         registry=registry,
@@ -203,7 +194,7 @@ def decline(config_file: Path, name: str, branch: str) -> bool:
     for forge in settings.forges:
         if isinstance(forge, LocalSettings):
             fleet = LocalFleet(forge.folder, forge.repositories or ())
-            if any(each for each in fleet.repositories(frozenset({name}))):
+            if any(fleet.repositories(frozenset({name}))):
                 return fleet.decline(name, branch)
     raise UsageError(f"{config_file} has no local forge with a repository {name}; close requests of others there")
 
@@ -212,177 +203,3 @@ def _settings(config_file: Path | None, *, need_forges: bool) -> Settings:
     from bot.settings import Settings, load
 
     return Settings() if config_file is None else load(config_file, need_forges=need_forges)
-
-
-# ---- registries --------------------------------------------------------------------------------------------------
-
-
-def registry_of(settings: Settings) -> OciRegistry:
-    """Return the registries of a config. Raises ConfigError where a secret is not set."""
-    from bot.registries.oci import OciRegistry
-
-    return OciRegistry([_entry(settings, registry) for registry in settings.registries])
-
-
-def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
-    from bot.registries.access import RegistryEntry
-    from bot.settings import RegistryAuth
-
-    def secret(variable: str | None) -> str | None:
-        return settings.secret(variable, os.environ) if variable is not None else None
-
-    return RegistryEntry(
-        host=registry.host,
-        path=registry.path,
-        mirror=registry.mirror,
-        upstream=registry.upstream,
-        insecure=registry.insecure,
-        username=secret(registry.username_env),
-        password=secret(registry.password_env),
-        anonymous=registry.auth is RegistryAuth.ANONYMOUS,
-        entra=registry.auth is RegistryAuth.AZURE,
-        cloud=_cloud(registry.auth),
-        ca=str(registry.ca) if registry.ca is not None else None,
-        trusted_realms=registry.trusted_realms,
-    )
-
-
-def builders_of(settings: Settings) -> Iterator[Builder]:
-    """Yield the registries that build images themselves."""
-    for registry in settings.registries:
-        if registry.tasks is not None:
-            from bot.registries.acr_tasks import AcrTasks
-
-            yield AcrTasks(registry.host, registry.tasks, os.environ)
-
-
-def _cloud(auth: RegistryAuth) -> Cloud | None:
-    from bot.registries.clouds import Cloud
-    from bot.settings import RegistryAuth
-
-    match auth:
-        case RegistryAuth.ECR:
-            return Cloud.ECR
-        case RegistryAuth.GAR:
-            return Cloud.GAR
-        case RegistryAuth.DOCKER_CONFIG | RegistryAuth.ANONYMOUS | RegistryAuth.AZURE:
-            return None
-    assert_never(auth)
-
-
-# ---- state -------------------------------------------------------------------------------------------------------
-
-
-def _remembered(settings: Settings) -> tuple[Memory, Ends]:
-    """Return what runs remember, ready for use, so that a run without its memory does not begin. Raises StateError."""
-    from bot.settings import StateFile, StateServer
-    from bot.state.none import NoEnds, NoMemory
-
-    if settings.state is None:
-        return NoMemory(), NoEnds()
-    from bot.state.database import Database
-    from bot.state.ends import DatabaseEnds
-    from bot.state.memory import DatabaseMemory
-
-    match settings.state:
-        case StateFile(path):
-            database = Database.sqlite(path)
-        case StateServer(url):
-            database = Database.postgresql(url)
-        case _:
-            assert_never(settings.state)
-    return DatabaseMemory(database, SystemClock().now), DatabaseEnds(database)
-
-
-# ---- forges ------------------------------------------------------------------------------------------------------
-
-
-def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
-    """Yield what is named on a forge and what is selected there. Raises ConfigError where its secret is not set."""
-    from bot.settings import GithubSettings, GitlabSettings, LocalSettings
-
-    match forge:
-        case LocalSettings():
-            from bot.forges.local import LocalFleet
-
-            yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches)
-        case GithubSettings():
-            yield from _github_fleets(settings, forge)
-        case GitlabSettings():
-            yield from _gitlab_fleets(settings, forge)
-        case _:
-            assert_never(forge)
-
-
-def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
-    from bot.forges.github import GitHubFleet
-
-    credential = _github_credential(settings, forge)
-    for selected, delay in _by_pace(settings, forge):
-        yield GitHubFleet(
-            forge.url,
-            credential,
-            selected=selected,
-            base_branches=forge.base_branches,
-            dispatch=forge.dispatch,
-            ca=forge.ca,
-            seconds_between_writes=delay,
-        )
-
-
-def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
-    from bot.forges.gitlab import GitLabFleet, JobToken
-    from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
-
-    secret = settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
-    is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
-    token = JobToken(secret) if secret is not None and is_of_job else secret
-    for selected, delay in _by_pace(settings, forge):
-        yield GitLabFleet(
-            forge.url,
-            token,
-            selected=selected,
-            base_branches=forge.base_branches,
-            ca=forge.ca,
-            seconds_between_writes=delay,
-        )
-
-
-def _by_pace(
-    settings: Settings, forge: GithubSettings | GitlabSettings
-) -> Iterator[tuple[Sequence[str | Selection], float]]:
-    """Yield what is named and what is selected by owner, each with the seconds between writes there.
-
-    What is named is not selected again.
-    """
-    from bot.forges.selection import Selection
-
-    if forge.repositories:
-        yield forge.repositories, settings.delay_between_writes(selected_by_owner=False).total_seconds()
-    if forge.owners or not forge.repositories:
-        selections = [
-            Selection(each.owner, each.include, (*each.exclude, *_named(forge, each.owner)), each.topics)
-            for each in forge.owners
-        ]
-        yield selections, settings.delay_between_writes(selected_by_owner=True).total_seconds()
-
-
-def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
-    """Return the token or the App. Raises ConfigError."""
-    if forge.app is not None:
-        from bot.forges.github import AppKey, InvalidKeyError
-
-        try:
-            return AppKey(forge.app.id, settings.secret(forge.app.key_env, os.environ))
-        except InvalidKeyError:
-            what = f"the environment variable {forge.app.key_env} holds no private RSA key in PEM form"
-            raise settings.unusable(forge.app.key_env, what) from None
-    return settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
-
-
-def _named(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
-    """Yield the repositories of an owner that are named one by one, without the owner."""
-    prefix = f"{owner}/"
-    for full in forge.repositories:
-        if full.lower().startswith(prefix.lower()):
-            yield full[len(prefix) :]

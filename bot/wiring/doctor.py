@@ -15,7 +15,9 @@ from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.model.vocabulary import Level
 from bot.pipeline.doctor import Part
 from bot.settings import EnrichmentSettings, Settings, load, secret_in
-from bot.wiring import advisories_of, builders_of, fleets_of, refuse_unlisted, registry_of
+from bot.wiring import advisories_of, refuse_unlisted
+from bot.wiring.forges import fleets_of
+from bot.wiring.registries import builders_of, registry_of
 
 if TYPE_CHECKING:
     from bot.ports import Examined

@@ -9,7 +9,7 @@ from support.values import digest, scan, update
 
 from bot.core.compare import compare
 from bot.core.fingerprint import MAX_MOVES, fingerprint, is_outdated, knows_less
-from bot.core.mark import Memory, mark, memory
+from bot.core.mark import Remembered, mark, read_mark
 from bot.core.transition import transition_of
 from bot.core.view.proposal import build_view
 from bot.model.evidence import NotScanned, Unscanned
@@ -42,8 +42,8 @@ def test_a_text_knows_less_exactly_where_it_lacks_something_that_the_other_has(p
 
 @pytest.mark.parametrize("known", [(True,), (False,), (True, False), (False, False, False)])
 def test_a_report_is_remembered_whatever_it_lacks(known):
-    body = mark(Memory(("x@y",), report(*known)))
-    assert memory(body).report == report(*known)
+    body = mark(Remembered(("x@y",), report(*known)))
+    assert read_mark(body).report == report(*known)
 
 
 def test_a_report_of_one_move_and_one_that_lacks_nothing_are_sixteen_digits():

@@ -7,7 +7,7 @@ import pytest
 from support.lifecycle_scene import BRANCH, NOT_WANTED, NOW, REPORT, TARGETS, TARGETS_BEFORE, WANTED, shown, step
 from support.values import digest
 
-from bot.core.mark import Memory, mark
+from bot.core.mark import Remembered, mark
 from bot.model.dashboard import Ask
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import Close, Leave, LeaveReason, Open, Refresh, RequestState, Sweep
@@ -89,7 +89,7 @@ def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
     assert step(wanted, told) == Leave(BRANCH, LeaveReason.EDITED, told)
 
 
-TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{mark(Memory(TARGETS, REPORT))}"
+TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{mark(Remembered(TARGETS, REPORT))}"
 
 
 def test_a_ticked_box_rebuilds_the_branch_whoever_committed_to_it_and_is_cleared():

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.mark import MAX_MARK, MAX_TARGET, Memory, intent_of, mark, memory, trailer, with_withdrawn
+from bot.core.mark import MAX_MARK, MAX_TARGET, Remembered, intent_of, mark, read_mark, trailer, with_withdrawn
 
 INTENT, REPORT = "0123456789abcdef", "fedcba9876543210"
 TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64, "ghcr.io/acme/web:1@sha256:" + "b" * 64)
-MARK = mark(Memory(TARGETS, REPORT))
-NOTHING = Memory()
+MARK = mark(Remembered(TARGETS, REPORT))
+NOTHING = Remembered()
 
 targets = st.lists(st.text(max_size=40) | st.text(alphabet="<>-! &\"\\{}'", max_size=20), max_size=4).map(tuple)
 reports = st.none() | st.text(alphabet="0123456789abcdef", min_size=16, max_size=16)
@@ -79,31 +79,31 @@ def test_a_mark_has_the_shape_that_was_agreed_on():
 
 @given(st.text(max_size=60), targets, reports, st.booleans(), st.text(max_size=60))
 def test_a_mark_is_read_back_wherever_it_stands(before, wanted, report, withdrawn, after):
-    body = before + mark(Memory(wanted, report, withdrawn=withdrawn)) + after
-    assert memory(body) == Memory(wanted, report, withdrawn)
+    body = before + mark(Remembered(wanted, report, withdrawn=withdrawn)) + after
+    assert read_mark(body) == Remembered(wanted, report, withdrawn)
 
 
 @given(targets, reports, st.booleans())
 def test_nothing_inside_a_mark_can_end_or_begin_a_comment(wanted, report, withdrawn):
-    inside = mark(Memory(wanted, report, withdrawn=withdrawn))[len("<!--") : -len("-->")]
+    inside = mark(Remembered(wanted, report, withdrawn=withdrawn))[len("<!--") : -len("-->")]
     assert not re.search(r"--|[<>\n]", inside)
     assert inside.isascii()
 
 
 def test_a_body_without_a_mark_knows_nothing():
-    assert memory("Moves python.") == NOTHING
+    assert read_mark("Moves python.") == NOTHING
 
 
 def test_the_last_mark_counts():
-    assert memory(f"{mark(Memory(('old',), None, withdrawn=True))}\n{MARK}") == Memory(TARGETS, REPORT)
+    assert read_mark(f"{mark(Remembered(('old',), None, withdrawn=True))}\n{MARK}") == Remembered(TARGETS, REPORT)
 
 
 def test_text_that_begins_like_a_mark_does_not_hide_the_real_one():
-    assert memory(f"`<!-- basebump:1 {{` and more\n\n{MARK}").targets == TARGETS
+    assert read_mark(f"`<!-- basebump:1 {{` and more\n\n{MARK}").targets == TARGETS
 
 
 def test_an_unreadable_last_mark_does_not_bring_back_an_older_one():
-    assert memory(f"{MARK}\n<!-- basebump:1 {{}} -->") == NOTHING
+    assert read_mark(f"{MARK}\n<!-- basebump:1 {{}} -->") == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -128,38 +128,38 @@ def test_an_unreadable_last_mark_does_not_bring_back_an_older_one():
     ],
 )
 def test_a_malformed_mark_knows_nothing(content):
-    assert memory(f"<!-- basebump:1 {content} -->") == NOTHING
+    assert read_mark(f"<!-- basebump:1 {content} -->") == NOTHING
 
 
 def test_what_a_later_version_adds_does_not_make_a_mark_unreadable():
-    assert memory(MARK.replace('{"targets"', '{"more":{"a":[1]},"targets"')).targets == TARGETS
+    assert read_mark(MARK.replace('{"targets"', '{"more":{"a":[1]},"targets"')).targets == TARGETS
 
 
 def test_a_mark_of_another_version_is_not_read():
-    assert memory(MARK.replace("basebump:1", "basebump:2")) == NOTHING
+    assert read_mark(MARK.replace("basebump:1", "basebump:2")) == NOTHING
 
 
 def test_a_mark_without_an_end_knows_nothing():
-    assert memory(MARK.removesuffix("-->")) == NOTHING
+    assert read_mark(MARK.removesuffix("-->")) == NOTHING
 
 
 def test_a_mark_is_read_up_to_its_limit_and_not_beyond():
     def of_length(length):
         few = [f"{number:0{MAX_TARGET}}" for number in range(MAX_MARK // (MAX_TARGET + 3))]
-        rest = length - len(mark(Memory((*few, ""))))
-        return mark(Memory((*few, "x" * rest)))
+        rest = length - len(mark(Remembered((*few, ""))))
+        return mark(Remembered((*few, "x" * rest)))
 
     longest = of_length(MAX_MARK)
     assert len(longest) == MAX_MARK
-    assert memory(longest).targets
-    assert memory(of_length(MAX_MARK + 1)) == NOTHING
+    assert read_mark(longest).targets
+    assert read_mark(of_length(MAX_MARK + 1)) == NOTHING
 
 
 @given(st.text(max_size=60), targets, reports, st.booleans(), st.text(max_size=60))
 def test_taking_back_changes_that_word_alone(before, wanted, report, withdrawn, after):
-    body = before + mark(Memory(wanted, report, withdrawn=withdrawn)) + after
+    body = before + mark(Remembered(wanted, report, withdrawn=withdrawn)) + after
     back = with_withdrawn(body)
-    assert memory(back) == Memory(wanted, report, withdrawn=True)
+    assert read_mark(back) == Remembered(wanted, report, withdrawn=True)
     assert back.startswith(before)
     assert with_withdrawn(back) == back
 
@@ -167,5 +167,5 @@ def test_taking_back_changes_that_word_alone(before, wanted, report, withdrawn, 
 @given(st.text(max_size=60) | st.just(f"{MARK}\n<!-- basebump:1 broken -->"))
 def test_taking_back_a_body_without_a_readable_mark_adds_one(body):
     back = with_withdrawn(body)
-    assert memory(back) == Memory(withdrawn=True)
+    assert read_mark(back) == Remembered(withdrawn=True)
     assert back.startswith(body)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from support.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
 
-from bot.core.mark import Memory, mark
+from bot.core.mark import Remembered, mark
 from bot.model.extras import Extras
 from bot.model.proposal import Leave, LeaveReason, Refresh
 
@@ -45,7 +45,7 @@ def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
 # Merging by itself
 
 
-ARMED_BODY = f"text\n\n{mark(Memory(TARGETS, REPORT, automerge=True))}"
+ARMED_BODY = f"text\n\n{mark(Remembered(TARGETS, REPORT, automerge=True))}"
 MERGING = replace(WANTED, extras=Extras(automerge=True))
 
 
@@ -75,7 +75,7 @@ def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
 
 def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
     known = f"{REPORT[:-1]}0"
-    body = f"text\n\n{mark(Memory(TARGETS, known, automerge=True))}"
+    body = f"text\n\n{mark(Remembered(TARGETS, known, automerge=True))}"
     before = shown(body=body, armed=True, ever=Extras(automerge=True), opened=NOW, committed=NOW)
     unscanned = replace(WANTED, report=f"{REPORT[:-1]}1", is_merge_unknown=True)
     assert step(unscanned, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)

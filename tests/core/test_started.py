@@ -6,13 +6,13 @@ import pytest
 from support.contract_scene import REPORT, TARGETS, proposal
 from support.worlds import NOW
 
-from bot.core.mark import Memory, mark, memory, short_commit, with_started, with_status, with_withdrawn
+from bot.core.mark import Remembered, mark, read_mark, short_commit, with_started, with_status, with_withdrawn
 from bot.core.missing import lost, missing
 from bot.model.extras import NO_EXTRAS, CommitStatus, Extras, StatusState
 from bot.model.proposal import RequestState, Seen
 
 HEAD = "a" * 40
-BODY = f"text\n\n{mark(Memory(TARGETS, REPORT))}"
+BODY = f"text\n\n{mark(Remembered(TARGETS, REPORT))}"
 CI = Extras(workflows=("ci.yml",))
 WANTED = replace(proposal(), extras=CI)
 
@@ -22,18 +22,18 @@ def seen(body=BODY, head=HEAD):
 
 
 def test_a_mark_keeps_the_commit_beside_all_else():
-    assert memory(with_started(BODY, HEAD)) == Memory(TARGETS, REPORT, started=short_commit(HEAD))
+    assert read_mark(with_started(BODY, HEAD)) == Remembered(TARGETS, REPORT, started=short_commit(HEAD))
     assert with_started(with_started(BODY, "b" * 40), HEAD) == with_started(BODY, HEAD)
     both = with_withdrawn(with_started(with_status(BODY, HEAD, CommitStatus(StatusState.SUCCESS, "Good")), HEAD))
-    assert memory(both).started == short_commit(HEAD)
-    assert memory(both).status is not None
+    assert read_mark(both).started == short_commit(HEAD)
+    assert read_mark(both).status is not None
     assert with_started("no mark", HEAD) == "no mark"
 
 
 @pytest.mark.parametrize("said", ["null", "7", '"short"', '"AAAAAAAAAAAA"', '["aaaaaaaaaaaa"]'])
 def test_what_is_no_commit_is_none(said):
     body = with_started(BODY, HEAD).replace('"aaaaaaaaaaaa"', said)
-    assert memory(body) == Memory(TARGETS, REPORT)
+    assert read_mark(body) == Remembered(TARGETS, REPORT)
 
 
 def test_they_are_started_for_a_last_commit_for_which_nobody_tried():

@@ -11,7 +11,7 @@ from support.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED
 from support.values import finding, scan
 
 from bot.core.compare import compare
-from bot.core.mark import Memory, Tried, mark, memory, short_commit, with_status, with_withdrawn
+from bot.core.mark import Remembered, Tried, mark, read_mark, short_commit, with_status, with_withdrawn
 from bot.core.status import status_of
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.extras import MAX_DESCRIPTION, CommitStatus, Extras, StatusState
@@ -93,14 +93,14 @@ def on(commit, status=STATUS):
 
 
 def body(status=None, report=REPORT):
-    return f"text\n\n{mark(Memory(TARGETS, report, status=status))}"
+    return f"text\n\n{mark(Remembered(TARGETS, report, status=status))}"
 
 
 def test_a_mark_remembers_the_commit_whose_status_was_tried():
     written = with_status(body(), HEAD, STATUS)
-    assert memory(written) == Memory(TARGETS, REPORT, status=on(HEAD))
+    assert read_mark(written) == Remembered(TARGETS, REPORT, status=on(HEAD))
     assert with_status(with_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
-    assert memory(with_withdrawn(written)).status == on(HEAD)
+    assert read_mark(with_withdrawn(written)).status == on(HEAD)
     assert with_status("no mark", HEAD, STATUS) == "no mark"
 
 
@@ -117,12 +117,12 @@ def test_a_mark_remembers_the_commit_whose_status_was_tried():
 )
 def test_what_is_no_status_in_a_mark_is_none(said):
     was = '"withdrawn":false'
-    assert memory(body().replace(was, f'{was},"status":{json.dumps(said)}')) == Memory(TARGETS, REPORT)
+    assert read_mark(body().replace(was, f'{was},"status":{json.dumps(said)}')) == Remembered(TARGETS, REPORT)
 
 
 def test_what_a_mark_says_becomes_one_short_line():
     long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
-    found = memory(with_status(body(), HEAD, long)).status
+    found = read_mark(with_status(body(), HEAD, long)).status
     assert found.status.state is StatusState.FAILURE
     assert len(found.status.description) == MAX_DESCRIPTION
     assert "\n" not in found.status.description

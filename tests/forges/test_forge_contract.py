@@ -27,7 +27,7 @@ from support.git import EXECUTABLE, REGULAR, File
 from support.stands import Killed
 
 from bot.core.lifecycle import next_step
-from bot.core.mark import memory, trailer
+from bot.core.mark import read_mark, trailer
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import Entry
 from bot.model.proposal import RequestState, Unwanted
@@ -224,7 +224,7 @@ def test_a_run_that_dies_before_any_write_is_healed_by_the_next(new_stand):
         else:
             break
         assert list(stand.branches()) == ["main"]
-        ended = {(each.state, memory(each.body).withdrawn) for each in look(stand)}
+        ended = {(each.state, read_mark(each.body).withdrawn) for each in look(stand)}
         assert ended == {(RequestState.CLOSED, True)}  # two requests, where the first run died after it closed one
         _run(stand, proposal())  # for what we took back ourselves was declined by nobody
         assert one(stand, RequestState.OPEN).intent == INTENT

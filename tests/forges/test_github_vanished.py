@@ -8,7 +8,7 @@ import pytest
 from support.github.graphql import GraphQL
 from support.github.scene import BRANCH, look, propose
 
-from bot.core.mark import Memory, mark
+from bot.core.mark import Remembered, mark
 from bot.model.proposal import RequestState
 
 
@@ -40,7 +40,7 @@ def test_what_a_person_closed_later_though_its_branch_had_been_gone_for_a_while_
 
 def test_what_we_took_back_ourselves_is_not_asked_about(github):
     propose(github)
-    github.repository.pulls[0].body = mark(Memory(withdrawn=True))
+    github.repository.pulls[0].body = mark(Remembered(withdrawn=True))
     github.delete_branch(BRANCH)
     assert not closed(github).vanished
     assert not any("Vanished" in str(each.request) for each in github.server.exchanges)

@@ -10,7 +10,7 @@ from support.github.graphql import GraphQL
 from support.github.runs import Run
 from support.github.stand import GitHubAppStand, GitHubStand
 
-from bot.core.mark import memory, short_commit
+from bot.core.mark import read_mark, short_commit
 from bot.model.extras import Extras
 
 pytestmark = pytest.mark.real("git")
@@ -78,7 +78,7 @@ def test_they_start_on_the_branch_before_there_is_a_request_whose_mark_then_name
     assert propose(stand, CI, LINT) == ()
     head = stand.branches()[BRANCH]
     assert started(stand) == [(CI, BRANCH, head), (LINT, BRANCH, head)]
-    assert memory(open_one(stand).body).started == short_commit(head)
+    assert read_mark(open_one(stand).body).started == short_commit(head)
     writes = [line.rpartition("/")[2] for line in stand.writes][-3:]
     assert writes == ["dispatches", "dispatches", "pulls"]
 
@@ -102,7 +102,7 @@ def test_what_ran_already_is_not_started_again_whoever_started_it(stand):
     forge.seen("basebump/", frozenset({BRANCH}))
     assert forge.open(wanted(CI, LINT)).notes == ()
     assert [workflow for workflow, *_ in started(stand)] == [CI, LINT]
-    assert memory(open_one(stand).body).started == short_commit(head)
+    assert read_mark(open_one(stand).body).started == short_commit(head)
 
 
 def test_a_newer_commit_has_them_started_again(stand):
@@ -112,7 +112,7 @@ def test_a_newer_commit_has_them_started_again(stand):
     assert forge.amend(seen, "Other", seen.body, Extras(workflows=(CI,))) == ()
     head = stand.branches()[BRANCH]
     assert [commit for _, _, commit in started(stand)] == [seen.head, head]
-    assert memory(open_one(stand).body).started == short_commit(head)
+    assert read_mark(open_one(stand).body).started == short_commit(head)
 
 
 def test_other_words_for_the_same_commit_start_nothing(stand):
@@ -133,7 +133,7 @@ def test_one_that_cannot_be_started_is_a_note_and_said_first_and_costs_no_other(
     assert [each for each, *_ in started(stand)] == [CI]
     seen = open_one(stand)
     assert seen.body.startswith(f"> **CI has not run on this:** `{workflow}` could not be started")
-    assert memory(seen.body).started == short_commit(seen.head)
+    assert read_mark(seen.body).started == short_commit(seen.head)
 
 
 def test_a_token_that_may_not_is_told_what_it_lacks(stand):
@@ -158,7 +158,7 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     (note,) = propose(stand)
     assert "could not be started" in note
     seen = open_one(stand)
-    assert memory(seen.body).started is None
+    assert read_mark(seen.body).started is None
     assert "CI has not run" not in seen.body
     assert stand.forge().amend(seen, seen.title, seen.body, Extras(workflows=(CI,))) == ()
     assert len(started(stand)) == 1
@@ -182,7 +182,7 @@ def test_what_a_job_opens_says_first_that_nothing_starts_by_itself_and_how_it_do
     assert propose_plainly(job) == ()
     body = open_one(job).body
     assert body.startswith(f"> **{NOT_BY_ITSELF}:**")
-    assert memory(body).targets == proposal().targets
+    assert read_mark(body).targets == proposal().targets
 
 
 def propose_plainly(stand):

@@ -24,7 +24,7 @@ from support.values import digest
 from support.worlds import Loopback, outcomes
 
 from bot.core.lifecycle import next_step
-from bot.core.mark import Memory, mark
+from bot.core.mark import Remembered, mark
 from bot.demo.images import ImageStore
 from bot.demo.registry import LoopbackRegistry
 from bot.forges.local import LocalFleet
@@ -71,7 +71,7 @@ def test_a_proposal_whose_branch_was_deleted_can_still_be_declined(git):
 def _of(digit, *, withdrawn=False):
     """Return the proposal of another digest."""
     targets = (f"docker.io/library/python:3.12-slim@sha256:{digit * 64}",)
-    return replace(PROPOSAL, body=mark(Memory(targets, REPORT, withdrawn=withdrawn)), targets=targets)
+    return replace(PROPOSAL, body=mark(Remembered(targets, REPORT, withdrawn=withdrawn)), targets=targets)
 
 
 def _open(git, proposal):

@@ -22,7 +22,7 @@ from support.contract_scene import (
     push,
 )
 
-from bot.core.mark import Memory, mark, memory, with_withdrawn
+from bot.core.mark import Remembered, mark, read_mark, with_withdrawn
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 
@@ -37,7 +37,7 @@ def test_an_opened_request_is_seen_as_it_was_proposed(stand):
     seen = open_one(stand)
     assert (seen.title, seen.head, seen.intent) == (proposal().title, head, INTENT)
     assert (seen.number, seen.url) == (opened.number, opened.url)
-    assert memory(seen.body) == memory(BODY)
+    assert read_mark(seen.body) == read_mark(BODY)
     assert not seen.told
     assert not seen.conflicts
     assert not seen.accepted
@@ -85,20 +85,20 @@ def test_a_push_to_an_open_request_keeps_it_open(stand):
     ],
 )
 def test_titles_and_bodies_come_back_as_they_were(stand, words):
-    seen = propose(stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{mark(Memory((words,), REPORT))}")
+    seen = propose(stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{mark(Remembered((words,), REPORT))}")
     assert seen.title == words
     assert seen.body.startswith(words)
-    assert memory(seen.body).targets == (words,)
+    assert read_mark(seen.body).targets == (words,)
     (request,) = stand.requests()
     assert (request.title, request.body) == (seen.title, seen.body)
 
 
 def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stand):
     most = stand.forge().limits.body_characters
-    remembered = mark(Memory(TARGETS, REPORT))
+    remembered = mark(Remembered(TARGETS, REPORT))
     seen = propose(stand, body="ü" * (most - len(remembered)) + remembered)
     assert len(seen.body) == most
-    assert memory(seen.body).targets == TARGETS
+    assert read_mark(seen.body).targets == TARGETS
     with pytest.raises(ForgeError, match=r"character|long"):
         stand.forge().amend(seen, seen.title, "x" * (most + 1))
     assert open_one(stand).body == seen.body
@@ -126,8 +126,8 @@ def test_a_closed_request_is_seen_as_closed_with_its_body_when_wanted(stand):
     stand.forge().drop(seen)
     (closed,) = look(stand)
     assert (closed.state, closed.number) == (RequestState.CLOSED, seen.number)
-    assert memory(closed.body).withdrawn
-    assert memory(closed.body).targets == TARGETS
+    assert read_mark(closed.body).withdrawn
+    assert read_mark(closed.body).targets == TARGETS
     assert stand.forge().seen(PREFIX, frozenset({OTHER})) == ()
     assert BRANCH not in stand.branches()
 
@@ -137,7 +137,7 @@ def test_a_request_that_a_person_closed_keeps_its_mark(stand):
     stand.close_request(BRANCH)
     closed = one(stand, RequestState.CLOSED)
     assert closed.body == seen.body
-    assert not memory(closed.body).withdrawn
+    assert not read_mark(closed.body).withdrawn
 
 
 def test_a_branch_that_outlives_its_request_is_seen_beside_it(stand):

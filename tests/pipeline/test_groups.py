@@ -10,7 +10,7 @@ from support.worlds import Loopback, build, outcomes
 
 from bot.core.branch import branch_name, group_key, line_key
 from bot.core.group import MAX_TARGETS
-from bot.core.mark import memory
+from bot.core.mark import read_mark
 from bot.model.modes import SplitBy
 from bot.model.reference import Line
 from bot.model.rules import Match, Rule
@@ -153,7 +153,7 @@ def test_a_group_of_very_many_images_is_proposed_and_declined_as_that_set(tmp_pa
     stand = LocalStand(tmp_path, {"Dockerfile": "".join(f"FROM {name}:1@{OLD}\n" for name in names)})
     (opened,) = propose(stand, loopback, Rule(group="all")).values()
     assert (opened.outcome.value, len(opened.images)) == ("opened", len(names))
-    assert len(memory(opened.body).targets) == 1
+    assert len(read_mark(opened.body).targets) == 1
     (unchanged,) = propose(stand, loopback, Rule(group="all")).values()
     assert unchanged.outcome.value == "unchanged"
     stand.close_request(opened.branch)

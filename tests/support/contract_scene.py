@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.mark import Memory, mark, trailer
+from bot.core.mark import Remembered, mark, trailer
 from bot.model.proposal import Proposal, RequestState, Seen
 from bot.model.source import Change, FilePath
 
@@ -15,7 +15,7 @@ NEW = b"FROM python:3.12-slim@sha256:" + b"a" * 64 + b"\n"
 NEWER = NEW.replace(b"a", b"b")
 CHANGES = (Change(FilePath("Dockerfile"), NEW),)
 NEWER_CHANGES = (Change(FilePath("Dockerfile"), NEWER),)
-BODY = f"Moves python.\n\n{mark(Memory(TARGETS, REPORT))}\n"
+BODY = f"Moves python.\n\n{mark(Remembered(TARGETS, REPORT))}\n"
 
 
 def message_of(intent=INTENT):

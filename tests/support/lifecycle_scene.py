@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from support.values import digest
 
 from bot.core.lifecycle import next_step
-from bot.core.mark import Memory, mark
+from bot.core.mark import Remembered, mark
 from bot.model.proposal import Proposal, RequestState, Seen, Unwanted
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -18,7 +18,7 @@ NOT_WANTED = Unwanted("The base branch already has it.")
 
 
 def shown(state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=False, **more) -> Seen:
-    body = "" if state is RequestState.BRANCH else f"text\n\n{mark(Memory(targets, report, withdrawn=withdrawn))}"
+    body = "" if state is RequestState.BRANCH else f"text\n\n{mark(Remembered(targets, report, withdrawn=withdrawn))}"
     values = {"head": "c0ffee", "intent": INTENT, "number": 7, "body": body} | more
     return Seen(BRANCH, state, **values)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.mark import Memory, mark, trailer
+from bot.core.mark import Remembered, mark, trailer
 from bot.forges.local import LocalFleet
 from bot.model.proposal import Proposal
 from bot.model.source import Change, FilePath
@@ -18,7 +18,7 @@ OLD, NEW = b"FROM python:3.12-slim\n", b"FROM python:3.12-slim@sha256:" + b"a" *
 CHANGES = (Change(FilePath("Dockerfile"), NEW),)
 MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
 PROPOSAL = Proposal(
-    BRANCH, "Update python", mark(Memory(TARGETS, REPORT)), MESSAGE, CHANGES, (), TARGETS, INTENT, REPORT
+    BRANCH, "Update python", mark(Remembered(TARGETS, REPORT)), MESSAGE, CHANGES, (), TARGETS, INTENT, REPORT
 )
 
 

@@ -10,7 +10,7 @@ from bot.core.notes import MAX_NOTE
 from bot.core.rollback import rollback
 from bot.core.transition import short
 from bot.core.view.contents import ContentsView, PackagesView, contents_view, packages_view
-from bot.core.view.scans import DeltaView, ScanView, delta_view, scan_view
+from bot.core.view.scans import DeltaView, ScanView, day, delta_view, scan_view
 from bot.core.view.trust import SignatureView, signature_view
 from bot.model.advisory import Asked, Listing
 from bot.model.comparison import ComparedImage, Comparison
@@ -82,7 +82,7 @@ def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
         contents=contents_view(evidence.contents, rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
-        database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
+        database=day(scanner.database) if scanner else None,
         exploited_list=Text(f"{asked.exploited}") if asked.exploited else None,
         is_exploited_unknown=Listing.KEV in asked.unread,
         epss_list=Text(f"{asked.scores}") if asked.scores else None,
@@ -96,7 +96,7 @@ def _image(image: ComparedImage, rows: int) -> ComparedView:
         short=Text(short(image.facts.digest)),
         digest=Text(image.facts.digest),
         platforms=first_of(image.facts.platforms, rows),
-        built=Text(f"{image.built:%Y-%m-%d}") if image.built else None,
+        built=day(image.built),
         signature=signature_view(image.signature) if image.signature is not None else None,
         scan=scan_view(image.scan, image.contents, rows),
     )

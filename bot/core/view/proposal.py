@@ -9,6 +9,7 @@ from enum import StrEnum
 from bot.core.handling import on_close_of
 from bot.core.markdown import Text
 from bot.core.transition import transition_of
+from bot.core.view.scans import day
 from bot.core.view.transitions import TransitionView, notes_of, transition_view
 from bot.model.advisory import Asked, Listing
 from bot.model.decision import Transition, Update
@@ -110,7 +111,7 @@ def build_view(
         left_out_cut=max(0, len(left_out) - rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
-        database=Text(f"{scanner.database:%Y-%m-%d}") if scanner and scanner.database else None,
+        database=day(scanner.database) if scanner else None,
         exploited_list=Text(f"{asked.exploited}") if asked.exploited else None,
         is_exploited_unknown=Listing.KEV in asked.unread,
         epss_list=Text(f"{asked.scores}") if asked.scores else None,

@@ -101,7 +101,7 @@ def scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -
     said = contents.created if contents is not None else None
     match outcome:
         case NotScanned(why=why):
-            return ScanView(None, None, why, None, _day(said))
+            return ScanView(None, None, why, None, day(said))
         case Scan(findings=findings, os=system, created=created, set_aside=set_aside):
             counts = count_by_severity(findings)
             return ScanView(
@@ -109,14 +109,15 @@ def scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -
                 total=distinct(findings),
                 why_not=None,
                 os=Text(system),
-                built=_day(created or said),
+                built=day(created or said),
                 set_aside=tuple(map(_set_aside, sorted(set_aside, key=_worst_first)[:rows])),
                 set_aside_count=distinct(each.finding for each in set_aside),
                 set_aside_cut=max(0, len(set_aside) - rows),
             )
 
 
-def _day(moment: datetime | None) -> Text | None:
+def day(moment: datetime | None) -> Text | None:
+    """Return the day of a moment, for those who only look how old something is."""
     return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
 
 

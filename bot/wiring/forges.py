@@ -1,0 +1,105 @@
+"""From settings to the fleets of repositories on forges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, assert_never
+
+from bot.ports import Fleet
+
+if TYPE_CHECKING:
+    from bot.forges.github import AppKey
+    from bot.forges.selection import Selection
+    from bot.settings import ForgeSettings, GithubSettings, GitlabSettings, Settings
+
+
+def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
+    """Yield what is named on a forge and what is selected there. Raises ConfigError where its secret is not set."""
+    from bot.settings import GithubSettings, GitlabSettings, LocalSettings
+
+    match forge:
+        case LocalSettings():
+            from bot.forges.local import LocalFleet
+
+            yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches)
+        case GithubSettings():
+            yield from _github_fleets(settings, forge)
+        case GitlabSettings():
+            yield from _gitlab_fleets(settings, forge)
+        case _:
+            assert_never(forge)
+
+
+def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
+    from bot.forges.github import GitHubFleet
+
+    credential = _github_credential(settings, forge)
+    for selected, delay in by_pace(settings, forge):
+        yield GitHubFleet(
+            forge.url,
+            credential,
+            selected=selected,
+            base_branches=forge.base_branches,
+            dispatch=forge.dispatch,
+            ca=forge.ca,
+            seconds_between_writes=delay,
+        )
+
+
+def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
+    from bot.forges.gitlab import GitLabFleet, JobToken
+    from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
+
+    secret = settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
+    is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
+    token = JobToken(secret) if secret is not None and is_of_job else secret
+    for selected, delay in by_pace(settings, forge):
+        yield GitLabFleet(
+            forge.url,
+            token,
+            selected=selected,
+            base_branches=forge.base_branches,
+            ca=forge.ca,
+            seconds_between_writes=delay,
+        )
+
+
+def by_pace(
+    settings: Settings, forge: GithubSettings | GitlabSettings
+) -> Iterator[tuple[Sequence[str | Selection], float]]:
+    """Yield what is named and what is selected by owner, each with the seconds between writes there.
+
+    What is named is not selected again.
+    """
+    from bot.forges.selection import Selection
+
+    if forge.repositories:
+        yield forge.repositories, settings.delay_between_writes(selected_by_owner=False).total_seconds()
+    if forge.owners or not forge.repositories:
+        selections = [
+            Selection(each.owner, each.include, (*each.exclude, *_named(forge, each.owner)), each.topics)
+            for each in forge.owners
+        ]
+        yield selections, settings.delay_between_writes(selected_by_owner=True).total_seconds()
+
+
+def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
+    """Return the token or the App. Raises ConfigError."""
+    if forge.app is not None:
+        from bot.forges.github import AppKey, InvalidKeyError
+
+        try:
+            return AppKey(forge.app.id, settings.secret(forge.app.key_env, os.environ))
+        except InvalidKeyError:
+            what = f"the environment variable {forge.app.key_env} holds no private RSA key in PEM form"
+            raise settings.unusable(forge.app.key_env, what) from None
+    return settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
+
+
+def _named(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
+    """Yield the repositories of an owner that are named one by one, without the owner."""
+    prefix = f"{owner}/"
+    for full in forge.repositories:
+        if full.lower().startswith(prefix.lower()):
+            yield full[len(prefix) :]

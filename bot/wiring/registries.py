@@ -1,0 +1,68 @@
+"""From settings to registries, and to those that build images themselves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, assert_never
+
+from bot.ports import Builder
+
+if TYPE_CHECKING:
+    from bot.registries.access import RegistryEntry
+    from bot.registries.clouds import Cloud
+    from bot.registries.oci import OciRegistry
+    from bot.settings import RegistryAuth, RegistrySettings, Settings
+
+
+def registry_of(settings: Settings) -> OciRegistry:
+    """Return the registries of a config. Raises ConfigError where a secret is not set."""
+    from bot.registries.oci import OciRegistry
+
+    return OciRegistry([_entry(settings, registry) for registry in settings.registries])
+
+
+def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
+    from bot.registries.access import RegistryEntry
+    from bot.settings import RegistryAuth
+
+    def secret(variable: str | None) -> str | None:
+        return settings.secret(variable, os.environ) if variable is not None else None
+
+    return RegistryEntry(
+        host=registry.host,
+        path=registry.path,
+        mirror=registry.mirror,
+        upstream=registry.upstream,
+        insecure=registry.insecure,
+        username=secret(registry.username_env),
+        password=secret(registry.password_env),
+        anonymous=registry.auth is RegistryAuth.ANONYMOUS,
+        entra=registry.auth is RegistryAuth.AZURE,
+        cloud=_cloud(registry.auth),
+        ca=str(registry.ca) if registry.ca is not None else None,
+        trusted_realms=registry.trusted_realms,
+    )
+
+
+def builders_of(settings: Settings) -> Iterator[Builder]:
+    """Yield the registries that build images themselves."""
+    for registry in settings.registries:
+        if registry.tasks is not None:
+            from bot.registries.acr_tasks import AcrTasks
+
+            yield AcrTasks(registry.host, registry.tasks, os.environ)
+
+
+def _cloud(auth: RegistryAuth) -> Cloud | None:
+    from bot.registries.clouds import Cloud
+    from bot.settings import RegistryAuth
+
+    match auth:
+        case RegistryAuth.ECR:
+            return Cloud.ECR
+        case RegistryAuth.GAR:
+            return Cloud.GAR
+        case RegistryAuth.DOCKER_CONFIG | RegistryAuth.ANONYMOUS | RegistryAuth.AZURE:
+            return None
+    assert_never(auth)
