@@ -293,10 +293,11 @@ def _replace(target: Path, status: os.stat_result, content: bytes) -> None:
     """Put a new file in the place of one whose `status` it takes over. Raises OSError, TreeError."""
     import tempfile  # much to import where nothing is written
 
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".basebump-", delete=False) as file:
-        beside = Path(file.name)
-        file.write(content)
+    file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".basebump-", delete=False)  # noqa: SIM115 - below
+    beside = Path(file.name)
     try:
+        with file:
+            file.write(content)
         _give(beside, status)
         beside.chmod(stat.S_IMODE(status.st_mode))  # after its owner, since a new owner costs it its special bits
         beside.replace(target)

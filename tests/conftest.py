@@ -91,3 +91,25 @@ def a_home_of_its_own(empty_home, monkeypatch):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.lower(), raising=False)
     return home
+
+
+@pytest.fixture
+def loopback():
+    """A registry that plays Docker Hub, and what else a run needs."""
+    from support.worlds import started  # noqa: PLC0415 - most tests need nothing of it
+
+    with started() as world:
+        yield world
+
+
+@pytest.fixture
+def basebump(capsys):
+    """Run the command line in this process; return exit code, stdout and stderr."""
+    from bot.cli.app import main  # noqa: PLC0415 - most tests need nothing of it
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -300,6 +301,18 @@ def test_a_file_with_two_names_is_written_under_both(tmp_path, new):
     WorkTree(tmp_path).write("Dockerfile", b"old old", new)
     assert (tmp_path / "other").read_bytes() == (tmp_path / "Dockerfile").read_bytes() == new
     assert (tmp_path / "other").samefile(tmp_path / "Dockerfile")
+
+
+def test_a_disk_that_is_full_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path):
+    (tmp_path / "Dockerfile").write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))
+    try:
+        with pytest.raises(TreeError, match="could not be written"):
+            WorkTree(tmp_path).write("Dockerfile", b"old", b"longer than eight bytes")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"Dockerfile": b"old"}
 
 
 def test_a_file_with_one_name_is_replaced_in_one_step(tmp_path):

@@ -65,8 +65,9 @@ class Clone:
         asked = "".join(f"{oid}\n" for oid in oids).encode("ascii")
         self.origin.run(self.far, "-c", "fetch.negotiationAlgorithm=noop", *_FETCH, "--stdin", "origin", stdin=asked)
         told = self.origin.run(self.near, "cat-file", f"--batch-check={_SIZES}", stdin=asked)
-        sizes = dict(line.split() for line in told.decode("ascii").splitlines())
-        known = [replace(each, size=int(sizes[each.oid])) if each.oid in sizes else each for each in entries]
+        said = dict(line.split() for line in told.decode("ascii").splitlines())
+        sizes = {oid: int(size) for oid, size in said.items() if size.isdigit()}  # `missing`, where none was sent
+        known = [replace(each, size=sizes[each.oid]) if each.oid in sizes else each for each in entries]
         return LocalTree(self.near, self.commit).read(known)
 
 

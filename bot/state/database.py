@@ -27,22 +27,23 @@ ALONE = 0x6261736562756D70
 """The advisory lock of those who write: `basebump` in ASCII."""
 _WRITES = "basebump_writes"
 
-_FOLDER = "see that its folder is there, and that basebump may write to the folder and the file"
+FOLDER_ADVICE = "see that its folder is there, and that basebump may write to the folder and the file"
+TABLES_ADVICE = "let its user create tables in the schema, and read and write them"
 _DAMAGED = "move it away, and basebump begins a new one; the ages of digests begin again with it"
 _BUSY = f"another process has been writing to it for {BUSY} seconds; see which one hangs"
 _FULL = "make room on its disk"
 _OTHERWISE = "if it stays so, go without `state:` until it is mended"
 _ADVICE = {
-    sqlite3.SQLITE_CANTOPEN: _FOLDER,
-    sqlite3.SQLITE_READONLY: _FOLDER,
-    sqlite3.SQLITE_PERM: _FOLDER,
+    sqlite3.SQLITE_CANTOPEN: FOLDER_ADVICE,
+    sqlite3.SQLITE_READONLY: FOLDER_ADVICE,
+    sqlite3.SQLITE_PERM: FOLDER_ADVICE,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_FULL: _FULL,
     "55P03": _BUSY,
     "53100": _FULL,
-    "42501": "let its user create tables in the schema, and read and write them",
+    "42501": TABLES_ADVICE,
     None: "see that the server runs and lets basebump in; a password is taken from PGPASSWORD or a password file",
 }
 """What to do, by SQLite's codes (https://www.sqlite.org/rescode.html) and PostgreSQL's, which has none where there was
@@ -70,10 +71,8 @@ class Database:
     @classmethod
     def sqlite_as_it_is(cls, path: Path) -> Database:
         """Return a database in a file that is there, to be read alone: neither it nor its folder is written to."""
-        is_in_use = path.with_name(
-            f"{path.name}-wal"
-        ).exists()  # what was written last may be in there, not in the file
-        address = f"{path.absolute().as_uri()}?{'mode=ro' if is_in_use else 'immutable=1'}"
+        log = path.with_name(f"{path.name}-wal")  # what was written last may be in there, and not in the file
+        address = f"{path.absolute().as_uri()}?{'mode=ro' if log.exists() else 'immutable=1'}"
         engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True))
         return cls(engine, str(path))
 

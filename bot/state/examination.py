@@ -10,11 +10,10 @@ from pathlib import Path
 from sqlalchemy import text
 
 from bot.model.diagnosis import Aim, Check, ok, problem
-from bot.state.database import Database
+from bot.state.database import FOLDER_ADVICE, TABLES_ADVICE, Database
 from bot.state.migration import MIGRATIONS, version_of
 
 READ, WRITE = "read what runs remember", "write what runs remember"
-_FOLDER = "see that its folder is there, and that basebump may write to the folder and the file"
 _MAY_MAKE = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
 """None where there is no schema at all (https://www.postgresql.org/docs/current/functions-info.html)."""
 
@@ -29,13 +28,13 @@ class StateFileExamination:
         """Look at the file. Raises StateError where it cannot be read."""
         shown, folder = str(self.path), self.path.absolute().parent
         if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
-            yield problem(shown, WRITE, _FOLDER)
+            yield problem(shown, WRITE, FOLDER_ADVICE)
         elif not self.path.exists():
             yield ok(shown, WRITE, "it is not there yet; the next run makes it")
         else:
             yield _of_version(shown, Database.sqlite_as_it_is(self.path))
             may_write = os.access(self.path, os.W_OK)
-            yield ok(shown, WRITE, "it may be written") if may_write else problem(shown, WRITE, _FOLDER)
+            yield ok(shown, WRITE, "it may be written") if may_write else problem(shown, WRITE, FOLDER_ADVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,8 @@ class StateServerExamination:
         yield _of_version(database.shown, database)
         with database.reading() as connection:
             may_make = bool(connection.execute(text(_MAY_MAKE)).scalar_one())
-        advice = "let its user create tables in the schema, and read and write them"
         may = "its user may make tables"
-        yield ok(database.shown, WRITE, may) if may_make else problem(database.shown, WRITE, advice)
+        yield ok(database.shown, WRITE, may) if may_make else problem(database.shown, WRITE, TABLES_ADVICE)
 
 
 def _of_version(shown: str, database: Database) -> Check:

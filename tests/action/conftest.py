@@ -16,10 +16,6 @@ from support.action_runner import ActionRunner, clean_environment, copy_of_actio
 from support.github.stand import GitHubAppStand, GitHubStand
 from support.parts import ROOT
 from support.values import digest
-from support.worlds import Loopback
-
-from bot.demo.images import ImageStore
-from bot.demo.registry import LoopbackRegistry
 
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
 
@@ -45,13 +41,6 @@ def make_wheel(folder: Path, name: str, files: dict[str, str], mode: int = 0o644
 
 def _hash(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-
-
-@pytest.fixture
-def loopback():
-    store = ImageStore()
-    with LoopbackRegistry(store) as registry:
-        yield Loopback(registry, store)
 
 
 @pytest.fixture

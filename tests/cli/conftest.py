@@ -3,30 +3,7 @@ from contextlib import ExitStack
 
 import pytest
 from support.hosted_stand import HostedStand
-from support.worlds import Loopback, write_tree
-
-from bot.cli.app import main
-from bot.demo.images import ImageStore
-from bot.demo.registry import LoopbackRegistry
-
-
-@pytest.fixture
-def loopback():
-    store = ImageStore()
-    with LoopbackRegistry(store) as registry:
-        yield Loopback(registry, store)
-
-
-@pytest.fixture
-def basebump(capsys):
-    """Run the command line in this process; return exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+from support.worlds import write_tree
 
 
 @pytest.fixture

@@ -8,33 +8,9 @@ import sys
 import pytest
 from support.git import Git
 from support.parts import ROOT
-from support.worlds import Loopback
-
-from bot.cli.app import main
-from bot.demo.images import ImageStore
-from bot.demo.registry import LoopbackRegistry
 
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
 REPOSITORIES = ("web", "api", "shop", "mail")
-
-
-@pytest.fixture
-def loopback():
-    store = ImageStore()
-    with LoopbackRegistry(store) as registry:
-        yield Loopback(registry, store)
-
-
-@pytest.fixture
-def basebump(capsys):
-    """Run the command line in this process; return exit code, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
-from support.git import EXECUTABLE, LINK, SUBMODULE, File
+from support.git import EXECUTABLE, LINK, SUBMODULE, File, Git
 from support.gitlab.stand import TOKEN, GitLabStand
 
 from bot.forges import _gitlab_tree
@@ -141,6 +141,17 @@ def test_a_file_that_cannot_be_read_costs_no_other(gitlab):
 @pytest.fixture
 def origin(gitlab):
     return Origin(f"{gitlab.server.url}/{gitlab.name}.git", LOGIN.decode())
+
+
+def test_a_file_that_a_server_leaves_out_of_its_answer_is_an_error_of_its_own(origin, gitlab, tmp_path):
+    with origin.clone(gitlab.branches()["main"]) as clone:
+        files = [Entry(path, each.size, each.oid) for path, each in clone.listing().files.items()]
+        elsewhere = Git.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)
+        found = replace(clone, near=replace(clone.near, directory=elsewhere.directory)).fetch(files)
+        contents = {each.path: content for each, content in zip(files, found, strict=True)}
+    assert contents.pop("Dockerfile") == CONTENTS["Dockerfile"]
+    assert contents
+    assert all(isinstance(each, TreeError) for each in contents.values())
 
 
 def test_the_token_is_in_no_argument_and_in_no_file(origin, gitlab, git_first, tmp_path):

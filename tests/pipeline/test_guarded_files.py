@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.github.stand import GitHubAppStand, GitHubStand
-from support.stands import Killed
+from support.stands import killed_again_and_again
 from support.worlds import build, outcomes
 
 pytestmark = pytest.mark.real("git")
@@ -90,16 +90,7 @@ def test_where_nothing_else_is_left_nothing_is_proposed_and_the_permission_named
 
 
 def test_a_run_that_is_killed_is_made_good_by_the_next(stand, moved):
-    deaths = 0
-    for write in range(1, 20):
-        stand.die_before(write)
-        try:
-            moved.run([stand.fleet()])
-        except Killed:
-            deaths += 1
-            continue
-        break
-    assert deaths
+    assert killed_again_and_again(stand, lambda: moved.run([stand.fleet()])) > 0
     assert len(stand.requests()) == len(stand.commits(BRANCH)) == 1
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 

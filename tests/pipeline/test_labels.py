@@ -8,7 +8,7 @@ import pytest
 from support.github.stand import GitHubAppStand, GitHubStand
 from support.gitlab.stand import GitLabStand
 from support.hosted_stand import HostedStand
-from support.stands import Killed
+from support.stands import killed_again_and_again
 from support.worlds import build, outcomes
 
 from bot.model.proposal import RequestState
@@ -47,16 +47,7 @@ def test_a_run_that_is_killed_while_it_answers_a_label_is_made_good_by_the_next(
     moved.run([stand.fleet()])
     stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
     stand.label(BRANCH, "basebump-rebase")
-    deaths = 0
-    for write in range(1, 20):
-        stand.die_before(write)
-        try:
-            moved.run([stand.fleet()])
-        except Killed:
-            deaths += 1
-            continue
-        break
-    assert deaths
+    assert killed_again_and_again(stand, lambda: moved.run([stand.fleet()])) > 0
     (request,) = stand.requests()
     assert request.labels == ()
     assert len(stand.commits(BRANCH)) == 1

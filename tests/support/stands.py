@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -150,6 +150,18 @@ class Writes:
             self._fatal = None
             raise Killed(write)
         self.done.append(write)
+
+
+def killed_again_and_again(stand: Stand, run: Callable[[], object]) -> int:
+    """Run until nothing kills it: at first before the first write, then before the second; return how often it was."""
+    for kills in range(20):
+        stand.die_before(kills + 1)
+        try:
+            run()
+        except Killed:
+            continue
+        return kills
+    raise AssertionError("there is always something left to write")
 
 
 class GitStand(ABC):

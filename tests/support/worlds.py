@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,6 +121,14 @@ class Loopback:
     def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
         wanted = Orders(self.rulebook, "basebump/", **{"templates": TEMPLATES, "level": level, **orders})
         return run(tuple(fleets), self.world(), wanted)
+
+
+@contextmanager
+def started() -> Iterator[Loopback]:
+    """Start an empty registry, which ends with the block."""
+    store = ImageStore()
+    with LoopbackRegistry(store) as registry:
+        yield Loopback(registry, store)
 
 
 def outcomes(report: RunReport) -> list[str]:
