@@ -112,11 +112,11 @@ def licence(package: str) -> str:
         return _READ[package]
     said = metadata.metadata(package)
     classified = re.findall(r"^License :: .*:: (.+)$", "\n".join(said.get_all("Classifier", [])), re.MULTILINE)
-    for words in filter(None, [said["License-Expression"], (said["License"] or "").strip(), *classified]):
+    for words in filter(None, [said.get("License-Expression"), said.get("License", "").strip(), *classified]):
         spelled = _WORDS.get(words, words)
         if licences(spelled) <= PERMISSIVE | LESSER:
             return spelled
-    raise AssertionError(f"{package}: {said['License-Expression']}, {said['License']}, {classified}: read its licence")
+    raise AssertionError(f"{package}: its metadata name no licence that is known here: read what comes with it")
 
 
 def licences(expression: str) -> set[str]:
