@@ -283,6 +283,7 @@ class ProposalOutcome(StrEnum):
     LEFT_ALONE = "left-alone"
     DECLINED = "declined"
     DEFERRED = "deferred"
+    REFUSED = "refused"
     SWEPT = "swept"
     FAILED = "failed"
     WOULD_OPEN = "would-open"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bot.core.refusals import refusals
 from bot.core.verdict import verdict
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
@@ -42,7 +43,7 @@ def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
     agendas = shared_out(agendas, reconsidered.prospects)
     agendas = shared_out(agendas, paced(agendas, orders, world.clock.now()))
     proposed = _propose(agendas, world, orders)
-    reports = tuple(_report(agenda, each) for agenda, each in zip(agendas, proposed, strict=True))
+    reports = tuple(_report(agenda, each, orders) for agenda, each in zip(agendas, proposed, strict=True))
     failed = [*builds.failed, *looked.failed, *judged.failed]
     failed += [each for each in reconsidered.failed if each not in judged.failed]  # a list breaks for both of them
     failed += [failure for each in proposed for failure in each.failed]
@@ -81,15 +82,17 @@ def _propose(agendas: Sequence[Agenda], world: World, orders: Orders) -> list[Pr
     return proposed
 
 
-def _report(agenda: Agenda, proposed: Proposed) -> RepositoryReport:
+def _report(agenda: Agenda, proposed: Proposed, orders: Orders) -> RepositoryReport:
     repository, surveyed = agenda.visit.repository, agenda.visit.survey
+    told = {each.branch for each in proposed.reports}
+    refused = refusals(agenda.plan.decisions, repository.other_base, orders.branch_prefix, told)
     return RepositoryReport(
         forge=repository.forge,
         name=repository.name,
         base_branch=repository.base_branch,
         verdicts=tuple(verdict(decision) for decision in agenda.plan.decisions),
         unsupported=surveyed.unsupported,
-        proposals=proposed.reports,
+        proposals=tuple(sorted((*proposed.reports, *refused), key=lambda each: each.branch)),
         note=surveyed.note if repository.base_branch else NO_BRANCH,
         known_as=repository.known_as,
     )

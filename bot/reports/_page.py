@@ -36,6 +36,7 @@ _GROUPS: Mapping[str, frozenset[ProposalOutcome]] = {
         {ProposalOutcome.WOULD_OPEN, ProposalOutcome.WOULD_REFRESH, ProposalOutcome.WOULD_CLOSE}
     ),
     "Waiting": frozenset({ProposalOutcome.DEFERRED}),
+    "Refused by a gate": frozenset({ProposalOutcome.REFUSED}),
     "Declined by people": frozenset({ProposalOutcome.DECLINED}),
     "Closed by basebump": frozenset({ProposalOutcome.CLOSED, ProposalOutcome.SWEPT}),
     "Failed": frozenset({ProposalOutcome.FAILED}),

@@ -122,7 +122,7 @@ def test_a_gate_refuses_by_it_and_tells_the_dashboard_no_numbers(scanned, stand)
     rule = Rule(allow_introduced=(Allowance(Severity.CRITICAL, 0),))
     scanned.rulebook = replace(scanned.rulebook, rules=(rule, *scanned.rulebook.rules))
     report = scanned.run([stand.fleet()], has_dashboards=True)
-    assert outcomes(report) == []
+    assert outcomes(report) == ["refused"]
     (verdict,) = report.repositories[0].verdicts
     assert (verdict.status, verdict.reason) == ("refused", "introduced")
     board = board_of(stand)

@@ -35,6 +35,7 @@ _OUTCOMES = {
     ProposalOutcome.LEFT_ALONE: "A person committed to it or accepted it, or something could not be looked at.",
     ProposalOutcome.DECLINED: "A person closed exactly this before, or all that comes after it.",
     ProposalOutcome.DEFERRED: "It is opened in a later run: a limit or a schedule says so.",
+    ProposalOutcome.REFUSED: "A gate refused every image of it, and there is no request: nothing was written.",
     ProposalOutcome.SWEPT: "A branch of ours without a request was not wanted, and was deleted.",
     ProposalOutcome.FAILED: "It broke; `failed` says how.",
     ProposalOutcome.WOULD_OPEN: "`opened` at the level `propose`.",

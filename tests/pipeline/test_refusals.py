@@ -1,0 +1,66 @@
+"""Proposals that gates refuse are told of, with what they would be, and write nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from support.stands import LocalStand
+from support.worlds import build, outcomes
+
+from bot.model.rules import Match, Rule
+from bot.model.vocabulary import Level, Reason
+from bot.reports.json_document import run_document
+from bot.reports.text import run_text
+
+pytestmark = pytest.mark.real("git")
+
+OLD, NEW = build("old"), build("new")
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n", "b/Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n"}
+UNSIGNED = Rule(match=Match(image=("docker.io/library/python",)), require_signature=True)
+
+
+@pytest.fixture
+def strict(loopback):
+    """Return a registry with a newer `python` and a newer `redis`, and a rule that `python` is signed."""
+    for repository, tag in (("python", "3.12-slim"), ("redis", "7")):
+        for content in ("old", "new"):
+            loopback.move(repository, tag, content)
+    loopback.rulebook = replace(loopback.rulebook, rules=(UNSIGNED, *loopback.rulebook.rules))
+    return loopback
+
+
+@pytest.mark.parametrize("level", Level)
+def test_what_a_gate_refuses_is_told_with_what_it_would_be_and_nothing_is_written(strict, tmp_path, level):
+    stand = LocalStand(tmp_path, FILES)
+    before = stand.branches()
+    report = strict.run([stand.fleet()], level)
+    (proposal,) = json.loads(run_document(report))["repositories"][0]["proposals"]
+    assert {key: proposal[key] for key in ("branch", "outcome", "url", "title", "files")} == {
+        "branch": BRANCH,
+        "outcome": "refused",
+        "url": None,
+        "title": f"Update python:3.12-slim to {NEW.digest[7:19]}",
+        "files": ["Dockerfile", "b/Dockerfile"],
+    }
+    (image,) = proposal["images"]
+    assert (image["old"], image["new"]) == (OLD.digest, NEW.digest)
+    assert "1 proposal: 1 refused." in run_text(report)
+    assert stand.branches() == before
+
+
+def test_a_proposal_of_which_a_gate_refuses_a_part_is_opened_without_it_and_told_once(strict, tmp_path):
+    together = Rule(match=Match(image=("docker.io/library/*",)), group="weekly")
+    strict.rulebook = replace(strict.rulebook, rules=(*strict.rulebook.rules, together))
+    files = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\nCOPY --from=redis:7@{OLD.digest} / /\n"}
+    report = strict.run([LocalStand(tmp_path, files).fleet()])
+    assert outcomes(report) == ["opened"]
+    (image,) = report.repositories[0].proposals[0].images
+    assert image.canonical == "docker.io/library/redis"
+
+
+def test_each_reason_is_said_once(strict, tmp_path):
+    report = strict.run([LocalStand(tmp_path, FILES).fleet()])
+    assert report.repositories[0].proposals[0].note == Reason.UNSIGNED.sentence
