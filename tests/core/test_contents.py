@@ -113,7 +113,15 @@ def test_no_words_of_an_image_reach_a_link(source, revision):
     assert found is None or found.repository == "acme/tool"
 
 
-SIZES = {0: "0 B", 999: "999 B", 1000: "1.0 kB", 30_449_999: "30.4 MB", 7_000_000_000: "7.0 GB", 10**18: "1000000.0 TB"}
+SIZES = {
+    0: "0 B",
+    999: "999 B",
+    1000: "1.0 kB",
+    999_999: "1.0 MB",
+    30_449_999: "30.4 MB",
+    7_000_000_000: "7.0 GB",
+    10**18: "1000000.0 TB",
+}
 
 
 @pytest.mark.parametrize(("size", "said"), SIZES.items())
