@@ -255,7 +255,7 @@ class Shapes:
         return {"merged": False, "mergeable": not conflicts, "mergeable_state": "dirty" if conflicts else state}
 
     def label(self, repository: Repository, name: str) -> dict[str, Any]:
-        url = f"{self._of(repository)}/labels/{name}"
+        url = f"{self._of(repository)}/labels/{quote(name)}"
         colour, description = repository.labels[name]
         return answer("label", name=name, url=url, color=colour, description=description)
 
