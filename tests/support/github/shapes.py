@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from support.git import Git
 from support.github.contract import answer, answer_of
@@ -40,7 +41,7 @@ class Shapes:
         self._world = world
 
     def account(self, account: Account, schema: str = "simple-user") -> dict[str, Any]:
-        url = f"{self._root}/users/{account.login}"
+        url = f"{self._root}/users/{quote(account.login)}"
         view = {"user_view_type": schema.partition("-")[0]} if schema in ("private-user", "public-user") else {}
         return answer(schema, login=account.login, id=account.id, type=account.kind, url=url, **view)
 
@@ -254,7 +255,7 @@ class Shapes:
         return {"merged": False, "mergeable": not conflicts, "mergeable_state": "dirty" if conflicts else state}
 
     def label(self, repository: Repository, name: str) -> dict[str, Any]:
-        url = f"{self._of(repository)}/labels/{name}"
+        url = f"{self._of(repository)}/labels/{quote(name)}"
         colour, description = repository.labels[name]
         return answer("label", name=name, url=url, color=colour, description=description)
 
