@@ -21,8 +21,8 @@ sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 from extraction import HERE, selected  # noqa: E402 - the folders are put on the path above
 from support.buildkit_oracle import Pull, RefusedError, pulls  # noqa: E402
 
-from bot.core.edit import Identity, identity  # noqa: E402
-from bot.core.reconcile import reconcile  # noqa: E402
+from bot.core.places.edit import Identity, identity  # noqa: E402
+from bot.core.places.reconcile import reconcile  # noqa: E402
 from bot.formats import all_formats, dockerfile  # noqa: E402
 from bot.model.decision import Candidate, Selected, Update  # noqa: E402
 from bot.model.policy import Policy  # noqa: E402

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import process
-from bot.core.diff import EVERY_LINE, changed_lines
 from bot.core.git_ownership import explain_refusal
+from bot.core.places.diff import EVERY_LINE, changed_lines
 from bot.model.errors import ProcessError, TreeError, UsageError
 from bot.model.forge import Entry
 from bot.model.source import FilePath

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bot.advisories.source import MalformedError
-from bot.core.purl import parse_purl
+from bot.core.evidence.purl import parse_purl
 from bot.model.vex import Product, Purl, VexStatement, VexStatus
 
 MAX_DOCUMENT: Final = 16 * 1024 * 1024

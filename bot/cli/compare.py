@@ -29,8 +29,8 @@ _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 
 def _markdown(comparison: Comparison) -> str:
     from bot.core.markdown import without_commands
-    from bot.core.render import render_comparison
-    from bot.core.view.comparison import comparison_view
+    from bot.core.proposal.render import render_comparison
+    from bot.core.proposal.view.comparison import comparison_view
 
     template = resources.behind_macros(resources.template("compare.md.j2"))
     text = render_comparison(template, partial(comparison_view, comparison), MARKDOWN_CHARACTERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.core.mark import with_status
+from bot.core.proposal.mark import with_status
 from bot.forges._refusal import RefusedError, is_final
 from bot.model.extras import CommitStatus
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.core.relate.folders import KUSTOMIZATIONS
+from bot.core.places.relate.folders import KUSTOMIZATIONS
 from bot.model.found import Found
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat

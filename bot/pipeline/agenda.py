@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from bot.core.boxes import ticked
-from bot.core.group import first
-from bot.core.pace import Queue, deferrals
+from bot.core.proposal.boxes import ticked
+from bot.core.proposal.group import first
+from bot.core.proposal.pace import Queue, deferrals
 from bot.model.dashboard import Board
 from bot.model.decision import Decision, Transition
 from bot.model.errors import BasebumpError, ForgeError

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.bases import base_of, behind, is_behind
-from bot.core.decide import decide
-from bot.core.endings import with_ending
-from bot.core.holds import is_held
+from bot.core.choice.decide import decide
+from bot.core.choice.endings import with_ending
+from bot.core.choice.holds import is_held
+from bot.core.evidence.bases import base_of, behind, is_behind
 from bot.core.notes import noted
-from bot.core.select import may_ask
+from bot.core.places.select import may_ask
 from bot.model.decision import Decision, Selected, Unknown, UpToDate
 from bot.model.errors import RegistryError
 from bot.model.history import LineEnd

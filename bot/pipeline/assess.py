@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.compare import compare
-from bot.core.several_platforms import united
+from bot.core.evidence.compare import compare
+from bot.core.evidence.several_platforms import united
 from bot.model.decision import Transition
 from bot.model.errors import StateError
 from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned

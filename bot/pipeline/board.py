@@ -6,8 +6,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from bot.core.dashboard import NOTHING, TITLE, TROUBLE, BoardStep, DashboardView, build_dashboard, marked, next_board
-from bot.core.render import render_dashboard
+from bot.core.proposal.dashboard import (
+    NOTHING,
+    TITLE,
+    TROUBLE,
+    BoardStep,
+    DashboardView,
+    build_dashboard,
+    marked,
+    next_board,
+)
+from bot.core.proposal.render import render_dashboard
 from bot.model.dashboard import Board
 from bot.model.errors import ForgeError
 from bot.model.report import Failed, RepositoryReport

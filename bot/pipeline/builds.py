@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from posixpath import join, normpath
 from typing import assert_never
 
-from bot.core.git_context import GitContext, parse_context
+from bot.core.places.git_context import GitContext, parse_context
 from bot.formats.acr_tasks import builds_of
 from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import GitRepository

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.core.objections import objections
-from bot.core.reconcile import shares_with_others
-from bot.core.select import Home, select, unless_unknown
-from bot.core.touched import Change, ChangedFile
-from bot.core.verdict import verdict
+from bot.core.choice.objections import objections
+from bot.core.choice.verdict import verdict
+from bot.core.places.reconcile import shares_with_others
+from bot.core.places.select import Home, select, unless_unknown
+from bot.core.places.touched import Change, ChangedFile
 from bot.model.check import CheckedPlace, CheckReport
 from bot.model.decision import Decision, NotChecked, Skip
 from bot.model.forge import GitRepository

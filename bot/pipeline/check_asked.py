@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from bot.core.objections import cause_of, named, not_verified, objections, stale
+from bot.core.choice.objections import cause_of, named, not_verified, objections, stale
+from bot.core.choice.verdict import verdict
+from bot.core.evidence.trust import spoken, trust_for
 from bot.core.transition import DEFAULT_PLATFORM, transition_of
-from bot.core.trust import spoken, trust_for
-from bot.core.verdict import verdict
 from bot.model.check import CheckedPlace, Objection
 from bot.model.decision import Cause, Decision, Skip, Transition, Unknown, Update, selected_of
 from bot.model.evidence import Evidence, Subject

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.compare import compare
-from bot.core.platforms import is_same_platform
+from bot.core.choice.platforms import is_same_platform
+from bot.core.evidence.compare import compare
 from bot.core.transition import DEFAULT_PLATFORM
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Contents

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.core.edit import apply_edits, edits_for, identity, is_misread, is_proved
+from bot.core.places.edit import apply_edits, edits_for, identity, is_misread, is_proved
 from bot.model.decision import Skip, Update
 from bot.model.errors import EditError
 from bot.model.found import Places

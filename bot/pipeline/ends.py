@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from bot.core.endings import end_of
+from bot.core.choice.endings import end_of
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import LineEnd
 from bot.model.hosts import announces_ends

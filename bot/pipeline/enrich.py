@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.core.vex import by_image, set_aside
+from bot.core.evidence.vex import by_image, set_aside
 from bot.model.advisory import Listed
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Scan, ScanOutcome, Subject

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
 
-from bot.core.endings import end_by_operator
-from bot.core.tags import Ending, could_end, ended
-from bot.core.targets import Course, course_of, nearer_tags, targets
+from bot.core.choice.endings import end_by_operator
+from bot.core.choice.tags import Ending, could_end, ended
+from bot.core.choice.targets import Course, course_of, nearer_tags, targets
 from bot.model.decision import Selected
 from bot.model.errors import RegistryError
 from bot.model.hosts import announces_ends, is_acr

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.gates import gate
-from bot.core.reconcile import reconcile
-from bot.core.select import Home, select, unless_unknown
+from bot.core.evidence.gates import gate
+from bot.core.places.reconcile import reconcile
+from bot.core.places.select import Home, select, unless_unknown
 from bot.core.transition import transition_to
 from bot.model.decision import Decision, Selected, Skip, Transition, Update
 from bot.model.evidence import Evidence

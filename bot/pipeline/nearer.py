@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from bot.core.decide import decide
-from bot.core.targets import Course, course_of
+from bot.core.choice.decide import decide
+from bot.core.choice.targets import Course, course_of
 from bot.model.decision import Cause, Held, Selected, Update, UpToDate
 from bot.model.errors import RegistryError
 from bot.model.hosts import is_acr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from bot.core.mark import read_mark, with_withdrawn
+from bot.core.proposal.mark import read_mark, with_withdrawn
 from bot.model.errors import GuardedError
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.proposal import Close, Defer, Leave, LeaveReason, Open, Proposal, Refresh, Seen, Step, Sweep, Unwanted

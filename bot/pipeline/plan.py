@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.automerge import is_merge_unknown, may_merge
-from bot.core.compare import exploited_in
-from bot.core.fingerprint import fingerprint
-from bot.core.group import Bundle, group, images_of, intent_of, targets_of
-from bot.core.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
-from bot.core.mark import Remembered, mark, signed
+from bot.core.evidence.compare import exploited_in
+from bot.core.evidence.withheld import published
 from bot.core.markdown import one_line
-from bot.core.opening import is_unproven, opens_at
-from bot.core.render import render_body, render_line, render_message
-from bot.core.status import status_of
+from bot.core.proposal.automerge import is_merge_unknown, may_merge
+from bot.core.proposal.fingerprint import fingerprint
+from bot.core.proposal.group import Bundle, group, images_of, intent_of, targets_of
+from bot.core.proposal.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
+from bot.core.proposal.mark import Remembered, mark, signed
+from bot.core.proposal.opening import is_unproven, opens_at
+from bot.core.proposal.render import render_body, render_line, render_message
+from bot.core.proposal.status import status_of
+from bot.core.proposal.view.proposal import ProposalView, build_view
+from bot.core.proposal.words import build_head
 from bot.core.transition import transition_of
-from bot.core.view.proposal import ProposalView, build_view
-from bot.core.withheld import published
-from bot.core.words import build_head
 from bot.model.decision import Cause, Decision, Skip, Transition, Update
 from bot.model.evidence import Evidence
 from bot.model.forge import ForgeLimits

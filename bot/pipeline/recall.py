@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.group import Bundle, bundle_of, first
-from bot.core.lifecycle import as_it_stands, next_step
-from bot.core.mark import read_mark
+from bot.core.proposal.group import Bundle, bundle_of, first
+from bot.core.proposal.lifecycle import as_it_stands, next_step
+from bot.core.proposal.mark import read_mark
 from bot.model.dashboard import Ask
 from bot.model.decision import Decision, Held, Refused, Skip, Unknown, Update, UpToDate, selected_of
 from bot.model.proposal import Leave, LeaveReason, Proposal, Seen, Step, Unwanted

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.ages import left_since
-from bot.core.compare import is_pressing
-from bot.core.mark import read_mark
+from bot.core.choice.ages import left_since
+from bot.core.evidence.compare import is_pressing
+from bot.core.proposal.mark import read_mark
 from bot.core.transition import transition_of
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.core.ages import known_since, matured
-from bot.core.platforms import image_for
+from bot.core.choice.ages import known_since, matured
+from bot.core.choice.platforms import image_for
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import Sighting
 from bot.model.image import Claim, Kept, Kind, Manifest, Recorded, Resolution, Resolved, Unresolved

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.refusals import refusals
-from bot.core.verdict import verdict
+from bot.core.choice.verdict import verdict
+from bot.core.proposal.refusals import refusals
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.forge import GitRepository

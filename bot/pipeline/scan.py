@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core.select import Home, select
-from bot.core.verdict import verdict
+from bot.core.choice.verdict import verdict
+from bot.core.places.select import Home, select
 from bot.model.decision import Decision, NotChecked, Selected, Update
 from bot.model.forge import GitRepository
 from bot.model.policy import Rulebook

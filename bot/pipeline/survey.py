@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core.ignore import comment_at, lines_of
-from bot.core.relate import relate
+from bot.core.places.ignore import comment_at, lines_of
+from bot.core.places.relate import relate
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
 from bot.model.forge import Entry, GitRepository
 from bot.model.found import Places

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.signatures import together
-from bot.core.trust import trust_for
+from bot.core.evidence.signatures import together
+from bot.core.evidence.trust import trust_for
 from bot.model.decision import Transition
 from bot.model.reference import Digest
 from bot.model.report import Failed

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 
-from bot.core.stages import is_base
+from bot.core.places.stages import is_base
 from bot.model.found import Places
 from bot.model.source import Occurrence, SourceFile
 

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-from bot.core.platforms import image_for
+from bot.core.choice.platforms import image_for
 from bot.model.artifact import Blob
 from bot.model.errors import RegistryError
 from bot.model.image import Kind

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bot.core.build_time import build_time
+from bot.core.evidence.build_time import build_time
 from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
 from bot.model.reference import parse_sha256

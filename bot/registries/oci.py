@@ -14,7 +14,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
 
-from bot.core.platforms import image_for
+from bot.core.choice.platforms import image_for
 from bot.model.contents import ImageConfig, ImageContents
 from bot.model.image import Child, Claim, ImageFacts, Kind, Manifest, PullAddress
 from bot.model.reference import Digest, ImageReference, Line, parse_sha256

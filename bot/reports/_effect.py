@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.compare import count_by_severity, distinct, exploited
+from bot.core.evidence.compare import count_by_severity, distinct, exploited
 from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bot.core.compare import count_by_severity, distinct, exploited, scanner_of
-from bot.core.trust import spoken
-from bot.core.view.trust import signature_view
+from bot.core.evidence.compare import count_by_severity, distinct, exploited, scanner_of
+from bot.core.evidence.trust import spoken
+from bot.core.proposal.view.trust import signature_view
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
 from bot.model.proposal import ProposedImage

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from bot.core.compare import scanner_of
-from bot.core.contents import aspect_changes, becomes_root, origin, source_comparison
-from bot.core.rollback import rollback
+from bot.core.evidence.compare import scanner_of
+from bot.core.evidence.contents import aspect_changes, becomes_root, origin, source_comparison
+from bot.core.evidence.rollback import rollback
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Contents, PackageChange
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SetAside

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.core.canonical import key
-from bot.core.compare import scanner_of
+from bot.core.evidence.canonical import key
+from bot.core.evidence.compare import scanner_of
 from bot.core.markdown import public_page
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.evidence import Finding, Scan, Severity

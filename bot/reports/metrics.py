@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
 from bot import __version__
-from bot.core.compare import count_by_severity
+from bot.core.evidence.compare import count_by_severity
 from bot.model.evidence import Scan, ScanOutcome, Severity, Unscanned
 from bot.model.report import RunReport
 from bot.model.vocabulary import ProposalOutcome, Stage, Status

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
+from bot.core.evidence.trust import both_spoken
 from bot.core.markdown import console_line
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
-from bot.core.trust import both_spoken
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, NotScanned, Unscanned
 from bot.model.reference import Digest

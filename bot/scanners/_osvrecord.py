@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.core.canonical import canonical_ids
+from bot.core.evidence.canonical import canonical_ids
 from bot.model.evidence import Finding, Severity
 from bot.scanners._cvss import severity_of_vector
 from bot.scanners._ecosystems import SYSTEM_TYPES, Sought

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.core.build_time import build_time
-from bot.core.canonical import canonical_ids, merged
+from bot.core.evidence.build_time import build_time
+from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.contents import Package
 from bot.model.evidence import Finding, Severity
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text, texts

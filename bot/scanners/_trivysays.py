@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bot.core.platforms import is_same_platform
+from bot.core.choice.platforms import is_same_platform
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
 from bot.scanners._program import complaint, failed, said

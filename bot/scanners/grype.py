@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from bot.core.platforms import is_same_platform
+from bot.core.choice.platforms import is_same_platform
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Final, Protocol
 
-from bot.core.canonical import merged
+from bot.core.evidence.canonical import merged
 from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned

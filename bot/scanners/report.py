@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from bot.core.platforms import is_same_platform
+from bot.core.choice.platforms import is_same_platform
 from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned

@@ -85,7 +85,7 @@ def _templates(templates: schema.Templates, config: Path) -> Mapping[str, str]:
         return {}
     from jinja2 import TemplateError  # noqa: PLC0415 - only those wait for it who have templates
 
-    from bot.core.render import compile_template  # noqa: PLC0415 - the same
+    from bot.core.proposal.render import compile_template  # noqa: PLC0415 - the same
 
     sources: dict[str, str] = {}
     problems: list[ConfigProblem] = []

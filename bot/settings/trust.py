@@ -75,7 +75,7 @@ def _root(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigPr
 
 def _keys(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigProblem]) -> Iterator[TrustedKey]:
     """Yield the keys that can be used, and note why the others cannot."""
-    from bot.core.keys import PublicKey  # noqa: PLC0415 - only those wait for it who trust somebody
+    from bot.core.evidence.keys import PublicKey  # noqa: PLC0415 - only those wait for it who trust somebody
 
     for index, path in enumerate(entry.keys or ()):
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.core.signatures import together
+from bot.core.evidence.signatures import together
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import RegistryError
 from bot.model.reference import Digest

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.core.keys import PublicKey
+from bot.core.evidence.keys import PublicKey
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, Flaw, SignatureOutcome, Signed, UnsupportedSignature
 from bot.verifiers._encoding import as_object, json_object

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.core.keys import PublicKey
+from bot.core.evidence.keys import PublicKey
 from bot.model.artifact import Blob
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, Flaw, SignatureOutcome, Signed

@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from bot.core.keys import PublicKey
+from bot.core.evidence.keys import PublicKey
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import UsageError
 from bot.model.reference import Digest

@@ -22,8 +22,8 @@ from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle, ClientTrustConfig, InvalidBundle, TrustedRoot
 from sigstore.verify import Verifier, policy
 
+from bot.core.evidence.keys import PublicKey
 from bot.core.globs import matches
-from bot.core.keys import PublicKey
 from bot.model.artifact import Blob
 from bot.model.reference import Digest
 from bot.model.signature import (

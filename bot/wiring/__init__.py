@@ -176,7 +176,7 @@ def comparing_world(
 
 def refuse_unlisted(settings: Settings, host: str) -> None:
     """Raise UsageError when `host` is no registry that these settings let anybody contact."""
-    from bot.core.select import may_ask
+    from bot.core.places.select import may_ask
 
     if not may_ask(settings.rulebook, host):
         raise UsageError(
@@ -187,7 +187,7 @@ def refuse_unlisted(settings: Settings, host: str) -> None:
 
 def decline(config_file: Path, name: str, branch: str) -> bool:
     """Decline a proposal of a local forge; say whether its branch is gone, too. Raises UsageError and ForgeError."""
-    from bot.forges.local import LocalFleet
+    from bot.forges.local.fleet import LocalFleet
     from bot.settings import LocalSettings
 
     settings = _settings(config_file, need_forges=True)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from bot.core.left_out import is_left_out
+from bot.core.places.left_out import is_left_out
 from bot.model.diagnosis import Aim, Area
 from bot.model.reference import DEFAULT_TAG, ImageReference, Line
 from bot.model.vocabulary import Level

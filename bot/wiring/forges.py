@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 from bot.ports import Fleet
 
 if TYPE_CHECKING:
-    from bot.forges.github import AppKey
+    from bot.forges.github.fleet import AppKey
     from bot.forges.selection import Selection
     from bot.settings import ForgeSettings, GithubSettings, GitlabSettings, Settings
 
@@ -20,7 +20,7 @@ def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 
     match forge:
         case LocalSettings():
-            from bot.forges.local import LocalFleet
+            from bot.forges.local.fleet import LocalFleet
 
             yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches)
         case GithubSettings():
@@ -32,7 +32,7 @@ def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 
 
 def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
-    from bot.forges.github import GitHubFleet
+    from bot.forges.github.fleet import GitHubFleet
 
     credential = _github_credential(settings, forge)
     for selected, delay in by_pace(settings, forge):
@@ -48,7 +48,7 @@ def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]
 
 
 def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
-    from bot.forges.gitlab import GitLabFleet, JobToken
+    from bot.forges.gitlab.fleet import GitLabFleet, JobToken
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 
     secret = settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
@@ -87,7 +87,7 @@ def by_pace(
 def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
     """Return the token or the App. Raises ConfigError."""
     if forge.app is not None:
-        from bot.forges.github import AppKey, InvalidKeyError
+        from bot.forges.github.fleet import AppKey, InvalidKeyError
 
         try:
             return AppKey(forge.app.id, settings.secret(forge.app.key_env, os.environ))

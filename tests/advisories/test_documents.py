@@ -14,7 +14,7 @@ from bot.advisories import documents
 from bot.advisories._openvex import MAX_REASON, parse_document
 from bot.advisories.documents import Accepted, VexDocuments
 from bot.advisories.source import MalformedError
-from bot.core.purl import parse_purl
+from bot.core.evidence.purl import parse_purl
 from bot.model.vex import Product, Vex, VexStatement, VexStatus
 
 CVE = "CVE-2026-0001"

@@ -105,16 +105,28 @@ def test_an_interrupt_is_exit_130(tmp_path, basebump, monkeypatch):
 
 HEAVY = {
     # what asks, and what a config needs
-    *("bot.pipeline.judge", "bot.pipeline.edit", "bot.core.decide", "bot.core.gates", "bot.settings", "bot.registries"),
+    *(
+        "bot.pipeline.judge",
+        "bot.pipeline.edit",
+        "bot.core.choice.decide",
+        "bot.core.evidence.gates",
+        "bot.settings",
+        "bot.registries",
+    ),
     *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3"),
     # what reads
     *("yaml", "bot.formats._syntax.yaml.nodes", "bot.formats._syntax.kubernetes.objects"),
     *("bot.formats._syntax.helm.templates", "bot.formats._syntax.dockerfile.reader", "bot.formats._syntax.hcl.reader"),
     *("bot.formats._syntax.jsonc", "bot.formats._syntax.units", "bot.formats._syntax.compose.services"),
-    *("bot.model.remark", "bot.core.relate.charts", "bot.core.relate.kustomize", "bot.core.relate.environment"),
+    *(
+        "bot.model.remark",
+        "bot.core.places.relate.charts",
+        "bot.core.places.relate.kustomize",
+        "bot.core.places.relate.environment",
+    ),
     # what writes for people, what writes exports, and what only evidence needs
     *("bot.reports.text", "bot.reports.summary", "bot.reports.sarif", "bot.reports.decisions"),
-    *("bot.reports._evidence", "bot.core.compare", "bot.core.packages", "bot.core.versions"),
+    *("bot.reports._evidence", "bot.core.evidence.compare", "bot.core.evidence.packages", "bot.core.evidence.versions"),
 }
 """Start-up is part of the product: each is imported where something is there for it, and nowhere else."""
 YAML = {"yaml", "bot.formats._syntax.yaml.nodes"}
@@ -135,7 +147,7 @@ OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.remark"}
         ({"web.container": "[Container]\nImage=docker.io/library/nginx:1\n"}, {"bot.formats._syntax.units"}),
         (
             {"kustomization.yaml": "images:\n- name: nginx\n  newTag: '1'\n"},
-            OBJECTS | {"bot.core.relate.kustomize"},
+            OBJECTS | {"bot.core.places.relate.kustomize"},
         ),
     ],
     ids=["nothing", "dockerfile", "kubernetes", "drone", "terraform", "quadlet", "kustomize"],

@@ -9,7 +9,7 @@ from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedEr
 from markdown_it import MarkdownIt
 
 from bot.core.markdown import MAX_TEXT, Link, Text, code_span, console_line, one_line, vulnerability
-from bot.core.render import ALLOWED_FILTERS, compile_template
+from bot.core.proposal.render import ALLOWED_FILTERS, compile_template
 
 GFM = MarkdownIt("gfm-like", {"html": True, "linkify": False})
 HARMLESS = {"paragraph_open", "paragraph_close", "inline", "text", "code_inline", "softbreak"}

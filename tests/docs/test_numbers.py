@@ -13,9 +13,10 @@ from support.written import said
 from bot import ports
 from bot.advisories import _epss, _kev
 from bot.cli import github_action
-from bot.core import missing
 from bot.core.markdown import MAX_TEXT
-from bot.forges import _examination, _github_tree, _refusal
+from bot.core.proposal import missing
+from bot.forges import _examination, _refusal
+from bot.forges.github import tree as github_tree
 from bot.model.modes import REFRESH_EVERY
 from bot.model.pace import FLEET_LIMITS, REPOSITORIES_PER_RUN
 from bot.net.pace import MAX_PAUSE
@@ -45,7 +46,7 @@ NUMBERS = [
     ("doctor", f"up to {_examination.MAX_LOOKED_AT} of a forge"),
     ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
     ("evidence", f"too large ({_kev.MAX_CATALOGUE // MIB} MiB and {_epss.MAX_SCORES // MIB} MiB, unpacked)"),
-    ("forges", f"up to {_github_tree.MAX_TREE_REQUESTS} requests"),
+    ("forges", f"up to {github_tree.MAX_TREE_REQUESTS} requests"),
     ("github-action", f"cut behind {github_action.MAX_OUTPUT:,} characters"),
     ("operations", f"{WORDS[REGISTRIES.workers]} at a time"),
     ("operations", f"forgets what it has not seen for {LINES_KEPT.days} days"),

@@ -11,7 +11,7 @@ from support.values import finding, scan
 
 from bot.cli.check import CHECK_FORMATS
 from bot.cli.outputs import FORMATS
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.formats._syntax.places import Place
 from bot.model.check import CheckedPlace, CheckReport, Objection
 from bot.model.comparison import ComparedImage, Comparison

@@ -9,7 +9,7 @@ from support.gitlab.stand import GitLabStand
 from support.hosted_stand import HostedStand
 from support.stands import LocalStand
 
-from bot.core.mark import signed
+from bot.core.proposal.mark import signed
 from bot.model.forge import GitRepository
 from bot.model.proposal import Proposal, RequestState
 from bot.model.report import Failed

@@ -16,8 +16,8 @@ from support.gitlab.server import GitLabServer
 from support.gitlab.state import World as GitLabWorld
 from support.hosted_stand import Hosted, no_pause
 
-from bot.forges.github import GitHubFleet
-from bot.forges.gitlab import GitLabFleet
+from bot.forges.github.fleet import GitHubFleet
+from bot.forges.gitlab.fleet import GitLabFleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import Entry, GitRepository
 from bot.model.source import FilePath

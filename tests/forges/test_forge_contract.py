@@ -26,8 +26,8 @@ from support.contract_scene import (
 from support.git import EXECUTABLE, REGULAR, File
 from support.stands import Killed
 
-from bot.core.lifecycle import next_step
-from bot.core.mark import read_mark, trailer
+from bot.core.proposal.lifecycle import next_step
+from bot.core.proposal.mark import read_mark, trailer
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import Entry
 from bot.model.proposal import RequestState, Unwanted

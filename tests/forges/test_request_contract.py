@@ -22,7 +22,7 @@ from support.contract_scene import (
     push,
 )
 
-from bot.core.mark import Remembered, mark, read_mark, with_withdrawn
+from bot.core.proposal.mark import Remembered, mark, read_mark, with_withdrawn
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
 
-from bot.core.mark import Tried, read_mark, short_commit
+from bot.core.proposal.mark import Tried, read_mark, short_commit
 from bot.model.extras import CommitStatus, Extras, StatusState
 
 pytestmark = [

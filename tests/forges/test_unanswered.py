@@ -8,18 +8,19 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from bot.forges import _github_errors, _gitlab_errors
+from bot.forges.github import errors as github_errors
+from bot.forges.gitlab import errors as gitlab_errors
 
 SECRET = "s3c\nr3t"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 def of_github(error):
-    return str(_github_errors.explain(error, "find it", "contents: read", secret=SECRET, now=NOW))
+    return str(github_errors.explain(error, "find it", "contents: read", secret=SECRET, now=NOW))
 
 
 def of_gitlab(error):
-    return str(_gitlab_errors.explain(error, "find it", "a role", {}, secret=SECRET, now=NOW))
+    return str(gitlab_errors.explain(error, "find it", "a role", {}, secret=SECRET, now=NOW))
 
 
 def raised(call):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.relate import relate
+from bot.core.places.relate import relate
 from bot.formats._readers.compose import _read_document
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, names_in, parse_text
 from bot.formats._syntax.yaml import nodes

@@ -10,7 +10,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.buildkit_oracle import ARM64, RefusedError, resolve
 
-from bot.core.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import Digest, ImageReference

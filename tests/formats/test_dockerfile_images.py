@@ -10,7 +10,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.buildkit_oracle import RefusedError, pulls
 
-from bot.core.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import FilePath, Occurrence, Slot, SourceFile

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.edit import apply_edits, identity, is_proved
-from bot.core.expansion import expand
+from bot.core.places.edit import apply_edits, identity, is_proved
+from bot.core.places.expansion import expand
 from bot.formats._readers.env import MAX_LINES
 from bot.formats.compose import FORMAT as COMPOSE
 from bot.formats.env import FORMAT

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from support.case_formats import CASE_FORMATS, places_of
 
-from bot.core.edit import apply_edits, identity, is_proved, write
+from bot.core.places.edit import apply_edits, identity, is_proved, write
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.found import Places
 from bot.model.reference import Digest, ImageReference

@@ -10,7 +10,7 @@ from shutil import copytree
 import pytest
 from support.helm_oracle import render
 
-from bot.core.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, write
 from bot.formats.helm import FORMAT
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.relate.charts import open_what_templates_take
+from bot.core.places.relate.charts import open_what_templates_take
 from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expressions as helm_expressions
 from bot.formats.helm import FORMAT

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.closing import allow
-from bot.core.edit import apply_edits, write
+from bot.core.places.closing import allow
+from bot.core.places.edit import apply_edits, write
 from bot.formats._syntax.kubernetes.embedded import MAX_TEXT_BYTES
 from bot.formats.kubernetes import FORMAT
 from bot.model.reference import Digest

@@ -10,7 +10,7 @@ import yaml
 from support.parts import find_kustomize
 from support.values import digest
 
-from bot.core.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, write
 from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
 from bot.model.reference import DOCKER_HUB, ImageReference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.platforms import is_same_platform
+from bot.core.choice.platforms import is_same_platform
 from bot.formats import compose, dockerfile
 from bot.formats._syntax.platforms import read_platform
 from bot.model.source import FilePath, SourceFile

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.case_formats import CASE_FORMATS, places_of
 from support.case_samples import SAMPLES
 
-from bot.core.edit import apply_edits, identity, is_proved
+from bot.core.places.edit import apply_edits, identity, is_proved
 from bot.formats._syntax.yaml import nodes
 from bot.model.reference import Digest
 from bot.model.source import Edit, Occurrence, Slot

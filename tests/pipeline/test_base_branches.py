@@ -11,8 +11,8 @@ from support.kill_points import note_kills
 from support.stands import Killed, LocalStand
 from support.worlds import build, outcomes
 
-from bot.core.branch import branch_name, line_key
-from bot.core.mark import base_of
+from bot.core.proposal.branch import branch_name, line_key
+from bot.core.proposal.mark import base_of
 from bot.model.modes import UpdateMode
 from bot.model.proposal import RequestState
 from bot.model.reference import Line

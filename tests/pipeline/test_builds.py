@@ -7,7 +7,7 @@ from support.git import Git
 from support.worlds import write_tree
 
 from bot.cli.terminal import NoProgress
-from bot.forges.local import LocalFleet
+from bot.forges.local.fleet import LocalFleet
 from bot.formats import all_formats
 from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import Entry, GitRepository

@@ -12,8 +12,8 @@ from support.gitlab.stand import GitLabStand
 from support.stands import Killed, LocalStand
 from support.worlds import build, outcomes
 
-from bot.core.dashboard import NOTHING, TITLE, TROUBLE
-from bot.forges.local import LocalFleet
+from bot.core.proposal.dashboard import NOTHING, TITLE, TROUBLE
+from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import Board
 from bot.model.pace import Limits
 from bot.model.rules import Match, Rule

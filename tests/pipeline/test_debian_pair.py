@@ -19,8 +19,8 @@ from support.registry import DockerRegistry
 from support.trivy import TrivyStand
 from support.worlds import NOW
 
-from bot.core.compare import compare
-from bot.core.rollback import rollback
+from bot.core.evidence.compare import compare
+from bot.core.evidence.rollback import rollback
 from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
 from bot.demo.images import Image, Layer, image
 from bot.model.contents import Change

@@ -9,7 +9,7 @@ from support.values import occurrence
 from support.worlds import NOW, build
 
 from bot.cli.terminal import NoProgress
-from bot.core.verdict import verdict
+from bot.core.choice.verdict import verdict
 from bot.model.decision import Selected
 from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode

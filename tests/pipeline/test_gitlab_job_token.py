@@ -7,7 +7,7 @@ from support.gitlab.stand import GitLabStand
 from support.hosted_stand import no_pause
 from support.worlds import build, outcomes
 
-from bot.forges.gitlab import GitLabFleet, JobToken
+from bot.forges.gitlab.fleet import GitLabFleet, JobToken
 from bot.forges.selection import Selection
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import Level

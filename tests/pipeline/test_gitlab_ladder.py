@@ -9,7 +9,7 @@ from support.gitlab.stand import GitLabStand
 from support.parts import ROOT
 from support.worlds import build, outcomes
 
-from bot.forges._gitlab_errors import READ, WRITE
+from bot.forges.gitlab.errors import READ, WRITE
 from bot.model.vocabulary import Level
 
 pytestmark = pytest.mark.real("git")

@@ -8,9 +8,9 @@ import pytest
 from support.stands import LocalStand
 from support.worlds import Loopback, build, outcomes
 
-from bot.core.branch import branch_name, group_key, line_key
-from bot.core.group import MAX_TARGETS
-from bot.core.mark import read_mark
+from bot.core.proposal.branch import branch_name, group_key, line_key
+from bot.core.proposal.group import MAX_TARGETS
+from bot.core.proposal.mark import read_mark
 from bot.model.modes import SplitBy
 from bot.model.reference import Line
 from bot.model.rules import Match, Rule

@@ -21,7 +21,7 @@ from support.stands import Killed, LocalStand, Request, Stand
 from support.values import finding
 from support.worlds import Loopback, ToldScanner, build
 
-from bot.core.mark import short_commit
+from bot.core.proposal.mark import short_commit
 from bot.model.pace import Rollout
 from bot.model.proposal import RequestState
 from bot.model.rules import Match, Rule

@@ -10,7 +10,7 @@ import pytest
 from support.values import finding
 from support.worlds import NOW, Loopback, ToldScanner, build, write_tree
 
-from bot.core.holds import VERSION
+from bot.core.choice.holds import VERSION
 from bot.demo.images import image, index, layer
 from bot.model.errors import StateError
 from bot.model.modes import UpdateMode

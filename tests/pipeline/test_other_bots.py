@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 from support.worlds import write_tree
 
-from bot.core.select import Home, select
+from bot.core.places.select import Home, select
 from bot.formats import all_formats
 from bot.model.decision import Selected, Skip
 from bot.model.forge import GitRepository

@@ -11,7 +11,7 @@ from support.github.stand import BOT, TOKEN, GitHubStand
 from support.parts import find_gh
 from support.worlds import build, outcomes
 
-from bot.core.dashboard import NOTHING, TITLE
+from bot.core.proposal.dashboard import NOTHING, TITLE
 from bot.model.rules import Match, Rule
 
 pytestmark = [pytest.mark.real("gh"), pytest.mark.real("git")]

@@ -8,7 +8,7 @@ import pytest
 from support.stands import LocalStand
 from support.worlds import build, outcomes
 
-from bot.forges.local import LocalFleet
+from bot.forges.local.fleet import LocalFleet
 from bot.model.pace import Limits, Rollout
 from bot.model.rules import Rule
 

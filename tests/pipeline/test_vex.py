@@ -10,7 +10,7 @@ from support.stands import LocalStand
 from support.values import finding
 from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
 
-from bot.core.purl import parse_purl
+from bot.core.evidence.purl import parse_purl
 from bot.model.evidence import Severity
 from bot.model.report import Failed
 from bot.model.rules import Allowance, Rule

@@ -11,7 +11,7 @@ from dockerfile_parse import DockerfileParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import FilePath, Occurrence, Slot, SourceFile

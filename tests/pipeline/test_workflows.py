@@ -7,7 +7,7 @@ from support.github.stand import GitHubStand
 from support.stands import Killed
 from support.worlds import build, outcomes
 
-from bot.forges.github import GitHubFleet
+from bot.forges.github.fleet import GitHubFleet
 from bot.model.vocabulary import Level
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="nothing runs there", gitlab="it starts its own")]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.core.build_time import build_time
+from bot.core.evidence.build_time import build_time
 from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
 from bot.registries import facts

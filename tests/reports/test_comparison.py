@@ -13,9 +13,9 @@ from support.sarif import read_sarif
 from support.values import digest, finding, scan
 
 from bot import resources
-from bot.core.compare import compare
-from bot.core.render import render_comparison
-from bot.core.view.comparison import comparison_view
+from bot.core.evidence.compare import compare
+from bot.core.proposal.render import render_comparison
+from bot.core.proposal.view.comparison import comparison_view
 from bot.model.advisory import Asked, Listing
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Contents, ImageConfig, ImageContents, Package

@@ -9,8 +9,8 @@ import pytest
 from support.reports import MOVED, proposal, repository, run_report, update
 from support.values import finding, scan
 
-from bot.core.compare import compare
-from bot.core.several_platforms import united
+from bot.core.evidence.compare import compare
+from bot.core.evidence.several_platforms import united
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.signature import Scheme, Signatures, Signed, Signer, Unsigned
 from bot.reports.json_document import run_document

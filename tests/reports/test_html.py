@@ -19,7 +19,7 @@ from support.reports import update as moving
 from support.values import digest, finding, scan
 
 from bot import resources
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.vocabulary import ProposalOutcome, Reason, Status
 from bot.reports._page import MAX_PLACES, OTHER_GROUP, group_of

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
 from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.model.evidence import NotScanned, Unscanned
 from bot.model.vocabulary import ProposalOutcome, Reason, Stage, Status
 from bot.reports.metrics import report_metrics

@@ -6,7 +6,7 @@ from markdown_it import MarkdownIt
 from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 from support.values import digest
 
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.model.evidence import NotScanned, Unscanned
 from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
 from bot.reports.summary import MAX_BYTES, report_markdown

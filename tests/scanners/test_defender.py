@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.defender_scene import LINE, LONG_AGO, NEW, NOW, OLD, defender_scene, found, why
 from support.resource_graph import cve, grouped, individual, of_image
 
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.model.evidence import Scan, SetAside, Severity, Subject, Unscanned
 from bot.scanners import defender
 from bot.scanners._defender.rows import read_row

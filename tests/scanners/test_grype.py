@@ -10,7 +10,7 @@ import pytest
 from support.grype import BUILT, NOW, GrypeStand, match, report
 from support.values import digest
 
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, Severity, Subject, Unscanned
 from bot.model.reference import Line

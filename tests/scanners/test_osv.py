@@ -23,7 +23,7 @@ from support.osv import (
     statement,
 )
 
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.demo.images import OCI_INDEX, ImageStore, digest_of, image, index, layer
 from bot.demo.registry import LoopbackRegistry
 from bot.model.evidence import NotScanned, Scan, Severity, Subject, Unscanned

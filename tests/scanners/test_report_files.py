@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.values import digest
 
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, Subject, Unscanned
 from bot.model.reference import Line

@@ -9,7 +9,7 @@ from support.advisories import statement, vex
 from support.trivy import OLD, debian
 
 from bot.advisories._openvex import parse_document
-from bot.core.vex import by_image, set_aside
+from bot.core.evidence.vex import by_image, set_aside
 from bot.demo.database import fictional_id
 from bot.model.evidence import Scan
 from bot.scanners._reports import parse_reports

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.mark import Remembered, mark, trailer
+from bot.core.proposal.mark import Remembered, mark, trailer
 from bot.model.proposal import Proposal, RequestState, Seen
 from bot.model.source import Change, FilePath
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from support.values import digest
 
-from bot.core.lifecycle import next_step
-from bot.core.mark import Remembered, mark
+from bot.core.proposal.lifecycle import next_step
+from bot.core.proposal.mark import Remembered, mark
 from bot.model.proposal import Proposal, RequestState, Seen, Unwanted
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.core.mark import Remembered, mark, trailer
-from bot.forges.local import LocalFleet
+from bot.core.proposal.mark import Remembered, mark, trailer
+from bot.forges.local.fleet import LocalFleet
 from bot.model.proposal import Proposal
 from bot.model.source import Change, FilePath
 

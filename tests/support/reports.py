@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.values import digest, finding, occurrence, scan
 
-from bot.core.compare import compare
+from bot.core.evidence.compare import compare
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Severity
 from bot.model.proposal import ProposedImage

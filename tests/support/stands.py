@@ -29,7 +29,7 @@ from typing import Protocol
 
 from support.git import Commit, Content, File, Git
 
-from bot.forges.local import LocalFleet
+from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import Board
 from bot.model.extras import NO_EXTRAS, CommitStatus, Extras
 from bot.model.forge import ForgeLimits, GitRepository, Opened

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from support.parts import ROOT
 
-FOLDER = ROOT / "tests" / "core" / "tags"
+FOLDER = ROOT / "tests" / "core" / "choice" / "tags"
 
 
 def rows(file: str) -> list[list[str]]:

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "templates.md"
 BEGIN, END = "<!-- begin: from the views -->", "<!-- end: from the views -->"
 MODULES = ("view/proposal", "view/transitions", "view/scans", "view/contents", "view/trust", "words", "dashboard")
+ROOM = ROOT / "bot" / "core" / "proposal"
 
 
 def page(text: str) -> str:
@@ -24,7 +25,7 @@ def page(text: str) -> str:
 def reference() -> Iterator[str]:
     """Yield Markdown lines: a table for every view."""
     for module in MODULES:
-        tree = ast.parse((ROOT / "bot" / "core" / f"{module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((ROOM / f"{module}.py").read_text(encoding="utf-8"))
         for shape in (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name.endswith("View")):
             yield from (f"### `{shape.name}`", "", ast.get_docstring(shape) or "", "")
             yield from ("| name | is | |", "|---|---|---|")

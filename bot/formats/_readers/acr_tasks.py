@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import join
 
-from bot.core.closing import close
-from bot.core.git_context import parse_context
+from bot.core.places.closing import close
+from bot.core.places.git_context import parse_context
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.formats._syntax.tree_paths import dockerfile_of, is_elsewhere
 from bot.formats._syntax.yaml.files import read_file

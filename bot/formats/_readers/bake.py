@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from bot.core.closing import close
-from bot.core.expansion import Expanded, Values, expand
-from bot.core.interpolated import InterpolatedImage, read_interpolated, shared_variables
+from bot.core.places.closing import close
+from bot.core.places.expansion import Expanded, Values, expand
+from bot.core.places.interpolated import InterpolatedImage, read_interpolated, shared_variables
 from bot.formats._syntax.bake.files import BakeFile, BakeTarget, BakeText, read_bake
 from bot.formats._syntax.bake.targets import arguments_of
 from bot.formats._syntax.broken import BrokenFile

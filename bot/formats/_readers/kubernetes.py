@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.kubernetes.kinds import WAYS_OF_A_SOURCE
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.model.found import Found

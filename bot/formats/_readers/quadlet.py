@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.units import BrokenUnitError, Setting, read_settings

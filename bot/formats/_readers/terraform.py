@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.hcl.reader import Block, Body, Computed, Expression, Hcl, Object, Tuple, read_hcl
 from bot.formats._syntax.hcl.tokens import Literal, Template

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeGuard
 
-from bot.core.canonical import Key, canonical_ids, key
+from bot.core.evidence.canonical import Key, canonical_ids, key
 from bot.model.evidence import Finding, SetAside, Severity
 from bot.model.reference import Digest, parse_sha256
 from bot.scanners._cvss import severity_of_score

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from bot.core.canonical import key
+from bot.core.evidence.canonical import key
 from bot.model.contents import Package
 from bot.model.evidence import Finding, NotScanned, SetAside, Severity
 from bot.model.reference import Digest, parse_sha256

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from bot.core.build_time import build_time
-from bot.core.canonical import canonical_ids, merged
+from bot.core.evidence.build_time import build_time
+from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, SetAside, Unscanned
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, moment, objects, text, texts
 from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of, suppressed

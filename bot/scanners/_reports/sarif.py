@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bot.core.canonical import canonical_ids, merged
+from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, Severity, Unscanned
 from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
 from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.core.canonical import canonical_ids, merged
+from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, Unscanned
 from bot.scanners._json import Object, UnreadableReportError, items, moment, objects, text
 from bot.scanners._reports._said import Said, digests_in, line, severity_of

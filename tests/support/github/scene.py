@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from support.git import EXECUTABLE, File
 
-from bot.core.mark import trailer
-from bot.forges._github_forge import GitHubForge
+from bot.core.proposal.mark import trailer
+from bot.forges.github.forge import GitHubForge
 from bot.model.forge import Opened
 from bot.model.proposal import Proposal, Seen
 from bot.model.source import Change, FilePath

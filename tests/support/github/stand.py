@@ -14,7 +14,7 @@ from support.github.state import Pull, Review
 from support.hosted_stand import HostedStand, no_pause
 from support.stands import Request
 
-from bot.forges.github import KIND, AppKey, GitHubFleet
+from bot.forges.github.fleet import KIND, AppKey, GitHubFleet
 from bot.model.extras import CommitStatus, StatusState
 from bot.model.proposal import RequestState
 from bot.ports import Fleet

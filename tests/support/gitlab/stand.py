@@ -12,7 +12,7 @@ from support.gitlab.state import MergeRequest
 from support.hosted_stand import HostedStand, no_pause
 from support.stands import Request
 
-from bot.forges.gitlab import KIND, GitLabFleet
+from bot.forges.gitlab.fleet import KIND, GitLabFleet
 from bot.model.extras import CommitStatus, StatusState
 from bot.model.proposal import RequestState
 from bot.ports import Fleet

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bot.core.stages import base_locator
+from bot.core.places.stages import base_locator
 from bot.formats._syntax.dockerfile.lexer import Instruction, Word
 from bot.formats._syntax.platforms import read_platform
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.helm.keys import Context, Step, Value, locate, walk_values
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar

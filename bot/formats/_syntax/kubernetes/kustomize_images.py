@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Mapping, Node, Scalar
 from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.kinds import KINDS, POD_IMAGES, Shape, group_of
 from bot.formats._syntax.places import SCHEME, TEMPLATE_MARKS, Place

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, assert_never
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.helm.values import find_values, read_values
 from bot.formats._syntax.kubernetes.embedded import EmbeddedText
 from bot.formats._syntax.kubernetes.gate import is_definition, may_hold_images

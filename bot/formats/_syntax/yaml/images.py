@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import assert_never
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.places import SCHEME, TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar, Sequence
 from bot.model.source import FilePath, Occurrence, Unsupported

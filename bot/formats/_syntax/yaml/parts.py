@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.core.closing import close
+from bot.core.places.closing import close
 from bot.formats._syntax.places import Place
 from bot.formats._syntax.yaml.images import is_set_by_flux
 from bot.formats._syntax.yaml.nodes import NULL, Document, Scalar

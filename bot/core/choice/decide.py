@@ -1,0 +1,175 @@
+"""What to do at a place, once its line was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from bot.core.choice.ages import known_since, left_since, matured
+from bot.core.choice.holds import acceptance, changed_hands, holds, retention_note
+from bot.core.choice.tags import original_of
+from bot.core.notes import noted
+from bot.core.transition import short
+from bot.model.decision import Candidate, Cause, Decision, Held, Selected, Unknown, Update, UpToDate
+from bot.model.image import Manifest, Resolution, Resolved, Unresolved
+from bot.model.reference import Digest
+from bot.model.vocabulary import Reason
+
+
+def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime) -> Decision:
+    """Compare what the file holds with the lines that it may move to, the farthest first; the written one is the last.
+
+    Where a farther one is held or is no image, a nearer one may still be an improvement. What is gone is replaced on
+    the written one: neither age nor holds are looked at then, which a move to another tag needs.
+    """
+    along_its_line = _decide(selected, resolutions[-1], now)
+    if isinstance(along_its_line, Update) and along_its_line.cause is Cause.GONE:
+        return along_its_line
+    held: list[str] = []
+    first: Decision | None = None
+    waiting: Update | None = None
+    for resolution in _without_stale_patches(resolutions):
+        if isinstance(resolution, Unresolved) and resolution.is_definite and resolution.line != selected.line:
+            selected = noted(selected, f"`{resolution.line.tag}` is listed and cannot be taken: {resolution.detail}.")
+            continue
+        decision = _decide(selected, resolution, now)
+        match decision:
+            case Update():
+                decision = _after(waiting, decision)
+                if any(candidate.mature is None for candidate in decision.candidates):
+                    return replace(decision, selected=_noted(decision.selected, held))
+                waiting = decision
+            case Held(reason=reason, detail=why):
+                first = first or decision
+                if reason is not Reason.TOO_YOUNG:
+                    held.append(f"`{resolution.line.tag}` comes later, and is held ({reason}): {why}.")
+            case UpToDate() if first or waiting:
+                pass
+            case _:
+                return waiting or decision
+    return waiting or first or UpToDate(selected)
+
+
+def _after(waiting: Update | None, update: Update) -> Update:
+    """Put what is too young, and may be taken for what it fixes, before what is not; a withdrawal does not wait."""
+    if waiting is None or update.cause is not Cause.MOVED:
+        return update
+    return replace(update, candidates=(*waiting.candidates, *update.candidates))
+
+
+def _noted(selected: Selected, notes: Iterable[str]) -> Selected:
+    for note in notes:
+        selected = noted(selected, note)
+    return selected
+
+
+def _without_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
+    """Leave out patches that were pushed before what they patch was pushed anew: that has the newer packages."""
+    resolved = [each for each in resolutions if isinstance(each, Resolved)]
+    pushed = {digest: record.pushed for each in resolved for digest, record in each.recorded.items()}
+    originals = {each.line.tag: pushed.get(each.digest) for each in resolved}
+    for resolution in resolutions:
+        original = originals.get(original_of(resolution.line.tag) or "")
+        own = pushed.get(resolution.digest) if isinstance(resolution, Resolved) else None
+        if original is None or own is None or own >= original:
+            yield resolution
+
+
+def _decide(selected: Selected, resolution: Resolution, now: datetime) -> Decision:
+    """Compare what the file holds with what a line points to, and with what that pointed to before.
+
+    A file that pins the manifest of one platform is up to date while that manifest is an image of the current index.
+    """
+    match resolution:
+        case Unresolved(reason=reason, detail=detail):
+            return Unknown(selected, reason, detail)
+        case Resolved():
+            return _compare(noted(selected, retention_note(selected, resolution)), resolution, now)
+    assert_never(resolution)
+
+
+def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
+    held, new = selected.occurrence.reference.digest, resolved.manifest
+    if held == resolved.digest or (new is not None and new.holds(held)):
+        return UpToDate(selected)
+    if resolved.not_pullable:
+        return Held(selected, Reason.NOT_PULLABLE, resolved.not_pullable)
+    is_written = resolved.line == selected.line
+    if is_written and held is not None and held in resolved.held and resolved.held[held] is None:
+        return Update(selected, (_candidate(selected, resolved, new),), Cause.GONE, changed_hands(resolved))
+    kept = resolved.kept.get(held) if held is not None else None
+    if isinstance(kept, Unresolved):
+        return Unknown(selected, kept.reason, kept.detail)
+    notes: list[str] = []
+    for reason, why in holds(selected, resolved):
+        accepted = acceptance(selected, reason, why, now)
+        if not accepted:
+            newest = f"What `{resolved.line.tag}` points to now is held ({reason}): {why}."
+            earlier = tuple(_earlier(selected, resolved, (newest,), now))
+            return Update(selected, earlier) if earlier else Held(selected, reason, why)
+        notes.append(accepted)
+    if held in left_since(resolved.history, resolved.digest):
+        candidate = replace(_candidate(selected, resolved, _goal(selected, resolved)), notes=tuple(notes))
+        return Update(selected, (candidate,), Cause.WITHDRAWN)
+    return _of_age(selected, resolved, tuple(notes), now)
+
+
+def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:
+    """Return where a place goes: to the index, or to the image of its platform where it pins one platform's image."""
+    held = selected.occurrence.reference.digest
+    kept = resolved.kept.get(held) if held is not None else None
+    return kept if isinstance(kept, Manifest) else resolved.manifest
+
+
+def _of_age(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Decision:
+    """Take the newest digest that is old enough, which need not be the newest one; `notes` are about that."""
+    candidates = tuple(_candidates(selected, resolved, notes, now))
+    if candidates:
+        return Update(selected, candidates)
+    since = known_since(resolved.digest, resolved.history, resolved.recorded, now)
+    mature = since + selected.policy.min_age
+    if resolved.at_risk.intersection(_matured(selected, resolved, now)):
+        return Held(
+            selected, Reason.RETENTION_RISK, f"{short(resolved.digest)} will be old enough on {mature:%Y-%m-%d}"
+        )
+    why = f"{short(resolved.digest)} is known since {since:%Y-%m-%d}, and will be old enough on {mature:%Y-%m-%d}"
+    return Held(selected, Reason.TOO_YOUNG, why)
+
+
+def _candidates(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Iterator[Candidate]:
+    """Yield what may be taken, newest first; what is too young only where evidence may lift that."""
+    policy, goal = selected.policy, _goal(selected, resolved)
+    mature = known_since(resolved.digest, resolved.history, resolved.recorded, now) + policy.min_age
+    if mature <= now:
+        yield replace(_candidate(selected, resolved, goal), notes=notes)
+        return
+    if policy.bypass_min_age_for:
+        yield replace(_candidate(selected, resolved, goal), notes=notes, mature=mature)
+    yield from _earlier(selected, resolved, (), now)
+
+
+def _earlier(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Iterator[Candidate]:
+    """Yield what the line pointed to before, is old enough and not held itself, newest first; each with `notes`."""
+    old_enough = _matured(selected, resolved, now)
+    for manifest in resolved.earlier:
+        then = resolved.before(manifest)
+        accepted = [acceptance(selected, reason, why, now) for reason, why in holds(selected, then)]
+        if manifest.digest in old_enough and all(accepted):
+            yield replace(_candidate(selected, resolved, manifest), notes=(*notes, *accepted))
+
+
+def _matured(selected: Selected, resolved: Resolved, now: datetime) -> tuple[Digest, ...]:
+    """Return what the line pointed to before, and is old enough for a place, newest first."""
+    if _goal(selected, resolved) is not resolved.manifest:
+        return ()  # what the line pointed to before was an index, of which this place holds one image
+    held = selected.occurrence.reference.digest if resolved.line == selected.line else None
+    return matured(resolved.history, resolved.digest, held, selected.policy.min_age, now)
+
+
+def _candidate(selected: Selected, resolved: Resolved, manifest: Manifest | None) -> Candidate:
+    tag = resolved.line.tag if resolved.line != selected.line else None
+    if manifest is None:
+        return Candidate(resolved.digest, (), tag)
+    return Candidate(manifest.digest, manifest.platforms, tag)

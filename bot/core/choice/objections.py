@@ -1,0 +1,116 @@
+"""Objections: what a gate has against a place, by what was decided of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from bot.core.choice.endings import end_by_operator, told_end
+from bot.core.transition import short
+from bot.model.check import Objection
+from bot.model.decision import (
+    Cause,
+    Decision,
+    NotChecked,
+    Refused,
+    Skip,
+    Superseded,
+    Update,
+    selected_of,
+)
+from bot.model.reference import ImageReference
+from bot.model.vocabulary import Breach, Fault, Reason
+
+if TYPE_CHECKING:  # a signature names it, and nothing here makes one
+    from bot.model.rules import EndOfLife
+
+
+def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: date) -> Iterator[Objection]:
+    """Yield what is wrong with a place as far as the decision tells.
+
+    `fix` is the command that writes what can be written; `known` is the operator's word on lines that are over.
+    """
+    reference = decision.occurrence.reference
+    if reference.digest is None:
+        yield from _unpinned(decision, fix)
+    if isinstance(decision, Skip):
+        return
+    if isinstance(decision, Update | Refused):
+        yield from _leaving(decision, fix)
+    end = _end(decision, known, today)
+    if end:
+        yield Objection(Fault.POLICY, f"{named(reference)} is past its end of life: {end}", Breach.END_OF_LIFE)
+
+
+def cause_of(decision: Decision) -> Cause | None:
+    """Return why a place is to move, also where a gate refuses it; None where it is not."""
+    if isinstance(decision, Refused):
+        return decision.update.cause
+    return decision.cause if isinstance(decision, Update) else None
+
+
+def stale(update: Update, built: datetime, max_age: timedelta, now: datetime, fix: str) -> Objection | None:
+    """Return that an image with something newer was built longer ago than `max_age`; None where it was not."""
+    age = now - built
+    if age <= max_age:
+        return None
+    name = named(update.occurrence.reference)
+    days = f"{age.days} day{'' if age.days == 1 else 's'} ago"
+    return Objection(Fault.STALE, f"{name} was built {days} ({built:%Y-%m-%d}); {_way_out(update, fix)}")
+
+
+def not_verified(reference: ImageReference, why: str) -> Objection:
+    """Return that the image of a place is not verified though a rule requires a signature."""
+    whose = "" if reference.digest is not None else "what its tag points to "
+    message = f"{named(reference)}: {whose}is not verified, as a rule requires: {why}"
+    return Objection(Fault.POLICY, message, Breach.SIGNATURE)
+
+
+def named(reference: ImageReference) -> str:
+    """Return how people recognise an image: `python:3.12-slim@4f9725d1120b`."""
+    tag = f":{reference.tag}" if reference.tag is not None else ""
+    digest = f"@{short(reference.digest)}" if reference.digest is not None else ""
+    return f"{reference.name}{tag}{digest}"
+
+
+def _unpinned(decision: Decision, fix: str) -> Iterator[Objection]:
+    """Yield what there is to say of a place without a digest; the others are left alone, or hold for good reasons."""
+    name = named(decision.occurrence.reference)
+    if isinstance(decision, Update | NotChecked):
+        yield Objection(Fault.UNPINNED, f"{name} has no digest; {fix} pins it")
+    elif isinstance(decision, Skip) and decision.reason is Reason.NO_TAG:
+        yield Objection(Fault.UNPINNED, f"{name} has neither tag nor digest; write the tag that it shall follow")
+
+
+def _leaving(decision: Update | Refused, fix: str) -> Iterator[Objection]:
+    """Yield why an image should not stay, whether what comes after it may be taken or not."""
+    name, way_out = named(decision.occurrence.reference), _way_out(decision, fix)
+    update = decision.update if isinstance(decision, Refused) else decision
+    match update.cause:
+        case Cause.GONE:
+            yield Objection(Fault.GONE, f"{name} is gone from its registry; {way_out}")
+        case Cause.WITHDRAWN:
+            yield Objection(Fault.POLICY, f"{name} was taken back by its publisher; {way_out}", Breach.TAKEN_BACK)
+        case Cause.MOVED:
+            pass
+        case _:
+            assert_never(update.cause)
+
+
+def _way_out(decision: Update | Refused, fix: str) -> str:
+    if isinstance(decision, Refused):
+        why = f": {decision.detail}" if decision.detail else ""
+        return f"what its tag points to is refused ({decision.reason}){why}"
+    first = decision.candidates[0]
+    tag = f"{first.tag}@" if first.tag is not None else ""
+    return f"{fix} moves it to {tag}{short(first.digest)}"
+
+
+def _end(decision: Decision, known: Iterable[EndOfLife], today: date) -> str:
+    """Say that the line of a place is over, also where it still moves; empty where it is not known to be."""
+    if isinstance(decision, Superseded):
+        return decision.detail if decision.reason is Reason.END_OF_LIFE else ""
+    selected = selected_of(decision)
+    over = end_by_operator(selected.line, known, today) if selected is not None else None
+    return told_end(over) if over is not None else ""

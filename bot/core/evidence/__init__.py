@@ -1,0 +1,1 @@
+"""What two images hold and who signed them: what a move fixes and brings, and whether that is allowed."""

@@ -1,0 +1,152 @@
+"""Gates: what must be true of the evidence before an update is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.choice.holds import acceptance, is_lower
+from bot.core.evidence import withheld
+from bot.core.evidence.compare import fixes
+from bot.core.evidence.introduced import Excess, excess
+from bot.core.evidence.rollback import rollback
+from bot.core.evidence.several_platforms import comparable
+from bot.core.evidence.trust import distrust
+from bot.core.transition import short, transition_to
+from bot.model.advisory import Listing
+from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Unknown, Update
+from bot.model.evidence import Evidence, NotScanned, Scan
+from bot.model.policy import Policy
+from bot.model.vocabulary import Reason
+
+
+def gate(
+    update: Update, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
+) -> Update | Held | Refused | Unknown:
+    """Return the update to its first candidate that passes, or why the newest that is old enough does not.
+
+    Where a registry could not say whether that one is signed, or a list whether it may wait, no earlier one is taken in
+    its place. `is_public` says that everybody can read the reasons, so that they tell nothing of evidence that is
+    private.
+    """
+    first: Held | Refused | None = None
+    for candidate in update.candidates:
+        found = evidence[transition_to(update, candidate)]
+        if candidate.mature is not None and not _is_urgent(update, found):
+            if _may_be_urgent(update, found):
+                return Unknown(update.selected, Reason.LISTS_UNREAD, _LIST_UNREAD)
+            continue
+        verdict = _judge(
+            replace(update, candidates=(candidate,)), found, now, is_told=not (is_public and found.is_private)
+        )
+        if isinstance(verdict, Update | Unknown):
+            return verdict
+        first = first or verdict
+    return first or _too_young(update, update.candidates[0])
+
+
+def _judge(update: Update, evidence: Evidence, now: datetime, *, is_told: bool) -> Update | Held | Refused | Unknown:
+    """Say whether the one candidate of an update passes; what is unknown neither passes nor fails by itself."""
+    policy = update.selected.policy
+    doubt = distrust(evidence.signatures, is_required=policy.require_signature)
+    if doubt is not None and doubt.is_unknown:
+        return Unknown(update.selected, doubt.reason, doubt.detail)
+    if doubt is not None:
+        return Refused(update, doubt.reason, doubt.detail)
+    too_much = excess(evidence, policy.allow_introduced)
+    if too_much is not None and too_much.keeps_worse:
+        brings = str(too_much) if is_told else f"{_without_numbers(Reason.INTRODUCED)}; staying is worse"
+        update = _doubted(update, f"{_capital(brings)}.")
+    for reason, found in _objections(evidence, policy, too_much):
+        why = found if is_told or reason not in _FROM_SCANS else _without_numbers(reason)
+        accepted = acceptance(update.selected, reason, why, now)
+        if accepted:
+            update = _noted(update, accepted)
+        elif reason is Reason.INTRODUCED and _is_unread(Listing.VEX, evidence):
+            return Unknown(
+                update.selected, Reason.LISTS_UNREAD, f"{why}; whether anybody answers for that is not known"
+            )
+        elif update.cause is Cause.MOVED or reason in _ALWAYS:
+            return Held(update.selected, reason, why) if reason is Reason.OLDER else Refused(update, reason, why)
+        elif reason is Reason.DOWNGRADE:  # to stay is no choice, so that a person has to look
+            update = _doubted(update, f"It looks like a rollback: {why}.")
+    return update
+
+
+_FROM_SCANS = {
+    Reason.INTRODUCED: "it brings more vulnerabilities than a rule allows",
+    Reason.DOWNGRADE: "packages in it are older than in the one in the file",
+}
+"""What is said of these objections where nothing else may be."""
+_ALWAYS = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
+"""What is refused also where what the file holds is gone, or was taken back: that always leads to something older."""
+
+
+def _without_numbers(reason: Reason) -> str:
+    return f"{_FROM_SCANS[reason]} ({withheld.REASON})"
+
+
+def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> Iterator[tuple[Reason, str]]:
+    """Yield what speaks against a move, as far as somebody may answer for it."""
+    if policy.require_scan and isinstance(evidence.new, NotScanned):
+        yield Reason.NOT_SCANNED, evidence.new.why.sentence
+    back = rollback(evidence)
+    if back:  # before what that brings: it is the better reason
+        yield Reason.DOWNGRADE, back
+    if too_much is not None and not too_much.keeps_worse:
+        yield Reason.INTRODUCED, str(too_much)
+    older = next(filter(None, map(_older, comparable(evidence))), "")
+    if older:
+        yield Reason.OLDER, older
+
+
+def _noted(update: Update, note: str) -> Update:
+    """Return an update with something to say of what it moves to."""
+    first, *others = update.candidates
+    notes = tuple(dict.fromkeys((*first.notes, note)))
+    return replace(update, candidates=(replace(first, notes=notes), *others))
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
+
+
+def _doubted(update: Update, why: str) -> Update:
+    """Return an update that a person must look at; each doubt is said once."""
+    return update if why in update.doubt else replace(update, doubt=f"{update.doubt} {why}".strip())
+
+
+def _older(evidence: Evidence) -> str:
+    """Say that the newer image states a lower version, as far as a scanner read the labels of both."""
+    if not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
+        return ""
+    before, after = evidence.old.version or "", evidence.new.version or ""
+    return f"it states version {after}, the one in the file {before}" if is_lower(after, before) else ""
+
+
+_LIST_UNREAD = "it is too young, and whether it fixes something that is known to be exploited is not known"
+
+
+def _may_be_urgent(update: Update, evidence: Evidence) -> bool:
+    """Say whether a list that could not be read decides whether a candidate may wait."""
+    asks = Listing.KEV in update.selected.policy.bypass_min_age_for and _is_unread(Listing.KEV, evidence)
+    return asks and evidence.delta is not None and bool(evidence.delta.fixed)
+
+
+def _is_unread(listing: Listing, evidence: Evidence) -> bool:
+    return evidence.asked is not None and listing in evidence.asked.unread
+
+
+def _is_urgent(update: Update, evidence: Evidence) -> bool:
+    """Say whether a candidate fixes something that a rule does not want to wait for."""
+    fixed = evidence.delta.fixed if evidence.delta is not None else ()
+    urgent = update.selected.policy.bypass_min_age_for
+    if Listing.KEV in urgent and fixes(evidence, Listing.KEV):
+        return True
+    return any(finding.severity in urgent for finding in fixed)
+
+
+def _too_young(update: Update, newest: Candidate) -> Held:
+    why = f"{short(newest.digest)} will be old enough on {newest.mature:%Y-%m-%d}"
+    return Held(update.selected, Reason.TOO_YOUNG, f"{why}, and fixes nothing that may not wait")

@@ -1,0 +1,83 @@
+"""What became of the packages of an image."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.evidence.versions import in_order, is_later
+from bot.model.contents import Change, Package, PackageChange
+from bot.model.evidence import Finding, Scan
+
+_Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One package in one image."""
+
+    versions: tuple[str, ...] = ()
+    source: str = ""
+
+
+def package_changes(old: Iterable[Package], new: Iterable[Package]) -> tuple[PackageChange, ...]:
+    """Return the packages that are not the same in both, by type and name."""
+    before, after = _held(old), _held(new)
+    absent = _Held()
+    keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    found = (_change(key, before.get(key, absent), after.get(key, absent)) for key in keys)
+    return tuple(change for change in found if change.old != change.new)
+
+
+def _held(packages: Iterable[Package]) -> Mapping[_Key, _Held]:
+    versions: dict[_Key, set[str]] = defaultdict(set)
+    sources: dict[_Key, str] = {}
+    for package in packages:
+        versions[package.type, package.name].add(package.version)
+        sources[package.type, package.name] = package.source
+    return {key: _Held(in_order(key[0], found), sources[key]) for key, found in versions.items()}
+
+
+def _change(key: _Key, before: _Held, after: _Held) -> PackageChange:
+    package_type, name = key
+    return PackageChange(
+        change=_direction(package_type, before.versions, after.versions),
+        type=package_type,
+        name=name,
+        old=before.versions,
+        new=after.versions,
+        source=after.source or before.source,
+    )
+
+
+def _direction(package_type: str, old: Sequence[str], new: Sequence[str]) -> Change:
+    """Say how a package changed; of several versions the latest counts."""
+    if not old:
+        return Change.ADDED
+    if not new:
+        return Change.REMOVED
+    later = None if old[-1] == new[-1] else is_later(package_type, new[-1], old[-1])
+    if later is None:
+        return Change.CHANGED
+    return Change.UPGRADED if later else Change.DOWNGRADED
+
+
+Versions = Callable[[Finding], tuple[str, ...] | None]
+
+
+def versions_in(outcome: Scan) -> Versions:
+    """Return what says which versions an image has of the package of a finding of another image; None: nobody knows.
+
+    An image may have as many packages as there are findings to ask about, so that its list is gone through once.
+    """
+    if outcome.packages is None:
+        return lambda _: None
+    found: dict[_Key, set[str]] = defaultdict(set)
+    for package in outcome.packages:
+        found[package.type, package.found_as].add(package.version)
+
+    def versions(finding: Finding) -> tuple[str, ...]:
+        return in_order(finding.package_type, found.get((finding.package_type, finding.package), ()))
+
+    return versions

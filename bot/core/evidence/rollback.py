@@ -1,0 +1,58 @@
+"""Packages that are older in the newer image, as a rollback leaves them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from bot.core.evidence.canonical import merged
+from bot.core.evidence.compare import worst_first
+from bot.core.evidence.several_platforms import comparable
+from bot.core.evidence.versions import SYSTEM_TYPES
+from bot.model.contents import Change, PackageChange
+from bot.model.evidence import Evidence, Finding
+
+_Brought = Mapping[tuple[str, str], Sequence[Finding]]
+"""New findings by the type and the name of their package, as findings call it."""
+
+
+def gone_back(evidence: Evidence) -> tuple[PackageChange, ...]:
+    """Return the packages that went back, those that bring the worst first.
+
+    Of a distribution all of them: its repositories never go back. Of libraries those that bring a vulnerability: what
+    an image has of them is chosen anew with every build. One platform on which a package went back is enough.
+    """
+    brought = _brought(evidence)
+    changes = dict.fromkeys(change for each in comparable(evidence) for change in each.packages or ())
+    downgraded = [change for change in changes if change.change is Change.DOWNGRADED]
+    alarming = [change for change in downgraded if change.type in SYSTEM_TYPES or _brings(change, brought)]
+    return tuple(sorted(alarming, key=lambda change: (-_worst(change, brought), change.name)))
+
+
+def rollback(evidence: Evidence) -> str:
+    """Say that packages went back, and what that brings; empty where none did."""
+    back = gone_back(evidence)
+    if not back:
+        return ""
+    first, *others = back
+    brings = _brings(first, _brought(evidence))
+    what = f", which brings {brings[0].id}" if brings else ""
+    what += f" and {len(brings) - 1} more" if len(brings) > 1 else ""
+    more = f", and {len(others)} other package{'' if len(others) == 1 else 's'}" if others else ""
+    return f"{first.name} goes back from {first.old[-1]} to {first.new[-1]}{what}{more}"
+
+
+def _worst(change: PackageChange, brought: _Brought) -> int:
+    return max((each.severity + 1 for each in _brings(change, brought)), default=0)
+
+
+def _brings(change: PackageChange, brought: _Brought) -> Sequence[Finding]:
+    return brought.get((change.type, change.source or change.name), ())
+
+
+def _brought(evidence: Evidence) -> _Brought:
+    found: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+    deltas = (each.delta for each in comparable(evidence) if each.delta is not None)
+    for each in worst_first(merged(finding for delta in deltas for finding in delta.introduced)):
+        found[each.package_type, each.package].append(each)
+    return found

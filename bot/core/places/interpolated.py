@@ -1,0 +1,82 @@
+"""Images that are written with variables: what each comes to, and which variables do more than end one image."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from bot.core.places.closing import close
+from bot.core.places.expansion import Values, Written, expand, names_in
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import ImageReference, Line
+from bot.model.remark import EnvironmentVariable, Interpolated
+from bot.model.source import Occurrence, Unsupported
+from bot.model.vocabulary import Reason
+
+MAX_VARIABLES = 20
+"""Variables named at one place: more than any image is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterpolatedImage:
+    """An image that was written with variables, and what it comes to."""
+
+    source: Interpolated
+    place: Occurrence | Unsupported
+    holder: EnvironmentVariable | None = None
+    """The variable whose value it ends in; None where it ends in its own text, or a default there."""
+
+    @property
+    def line(self) -> Line | None:
+        """What it names; of images without a tag, those of one repository are one."""
+        return self.place.reference.line(followed="latest") if isinstance(self.place, Occurrence) else None
+
+
+def read_interpolated(source: Interpolated, values: Values) -> InterpolatedImage:
+    """Say what an image comes to with `values`; its place is in its own file still, with the slots of where it ends."""
+    expanded = expand(source.text, values)
+    variables = tuple(dict.fromkeys(islice(names_in(source.text), MAX_VARIABLES)))
+    if expanded.missing or expanded.is_empty:
+        missing = expanded.missing[:MAX_VARIABLES] or variables
+        return InterpolatedImage(source, _unsupported(source, Reason.UNRESOLVED_ARGUMENT, missing))
+    try:
+        reference = ImageReference.parse(expanded.text)
+    except InvalidReferenceError:
+        return InterpolatedImage(source, _unsupported(source, Reason.MALFORMED, variables))
+    written = Written(source.path, expanded, reference)
+    place = Occurrence(
+        path=source.path,
+        line_number=source.line_number,
+        format=source.format,
+        locator=source.locator,
+        written=source.written,
+        reference=reference,
+        role=source.role,
+        digest=written.digest,
+        tag=written.tag,
+        platform=source.platform,
+        variables=variables,
+        also_lines=source.also_lines,
+    )
+    place = close(place, Reason.CONFLICTING_EDITS) if source.is_shared else place
+    return InterpolatedImage(source, place, written.holder)
+
+
+def shared_variables(images: Sequence[InterpolatedImage]) -> set[str]:
+    """Return the variables that do more in `images` than to end one image."""
+    shared: set[str] = set()
+    ends: dict[str, set[Line | None]] = defaultdict(set)
+    for image in images:
+        for name, count in Counter(names_in(image.source.text)).items():
+            is_end = image.holder is not None and image.holder.variable == name
+            if is_end and count == 1 and not image.source.is_shared:
+                ends[name].add(image.line)
+            else:
+                shared.add(name)
+    return shared | {name for name, lines in ends.items() if len(lines) > 1}
+
+
+def _unsupported(source: Interpolated, reason: Reason, variables: tuple[str, ...]) -> Unsupported:
+    return Unsupported(source.path, source.line_number, source.written, reason, variables)

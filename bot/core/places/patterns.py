@@ -1,0 +1,337 @@
+"""Patterns as Renovate has them: globs as minimatch reads them, and regular expressions between slashes.
+
+https://docs.renovatebot.com/string-pattern-matching/. What is not read here is no error: whether it matches is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from bot.core.places.automaton import (
+    ANYTHING,
+    START,
+    STOP,
+    Automaton,
+    Characters,
+    Choice,
+    Node,
+    Repeat,
+    Row,
+    TooLargeError,
+    anywhere,
+    literal,
+    whole,
+)
+
+MAX_LENGTH = 1_000
+"""Characters of a pattern: people write some dozens."""
+MAX_NESTING = 20
+MAX_GLOBS = 100
+"""That one with braces stands for."""
+MAX_REPEATS = 100
+"""Of one part, where a regular expression counts them."""
+
+_PLAIN = re.compile(r"\w[\w./-]*")
+"""A glob that is itself."""
+_DIGITS = (("0", "9"),)
+_WORDS = (("0", "9"), ("A", "Z"), ("_", "_"), ("a", "z"))
+_SPACES = (("\t", "\r"), (" ", " "))
+_CLASSES = {"d": _DIGITS, "w": _WORDS, "s": _SPACES}
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
+_ANY = Characters((("\n", "\n"), ("\r", "\r")), is_negated=True)
+_IN_FOLDER = Characters((("/", "/"),), is_negated=True)
+
+
+def matches_all_of(patterns: Iterable[str], value: str) -> bool | None:
+    """Say whether a list of patterns describes `value`: one of those it wants, and none of those it has with a `!`.
+
+    None where that depends on a pattern that is not read here.
+    """
+    wanted: list[bool | None] = []
+    unwanted: list[bool | None] = []
+    for pattern in patterns:
+        is_negative = pattern.startswith("!")
+        (unwanted if is_negative else wanted).append(matches(pattern[1:] if is_negative else pattern, value))
+    if True in unwanted or (wanted and set(wanted) == {False}):
+        return False
+    return None if None in unwanted or (wanted and True not in wanted) else bool(wanted or unwanted)
+
+
+@lru_cache(maxsize=32_768)
+def matches(pattern: str, value: str) -> bool | None:
+    """Say whether one pattern describes `value`: a glob all of it, a regular expression a part. None where not read."""
+    if pattern == "*":
+        return True
+    if _PLAIN.fullmatch(pattern):
+        return pattern.lower() == value.lower()
+    is_regular = pattern.startswith("/") and pattern.endswith(("/", "/i")) and len(pattern) > 1
+    is_exact = is_regular and pattern.endswith("/")
+    automaton = _compile(pattern, is_regular=is_regular)
+    if automaton is None:
+        return None
+    return automaton.matches(value if is_exact else value.lower())
+
+
+class _UnreadError(Exception):
+    """A pattern uses what is not read here."""
+
+
+@lru_cache(maxsize=2_048)
+def _compile(pattern: str, *, is_regular: bool) -> Automaton | None:
+    if len(pattern) > MAX_LENGTH or START in pattern or STOP in pattern:
+        return None
+    try:
+        if not is_regular:
+            globs = _without_braces(pattern.lower())
+            return Automaton.of(whole(Choice(tuple(_Glob(glob).read() for glob in globs))))
+        source = pattern[1:-1] if pattern.endswith("/") else pattern[1:-2]
+        return Automaton.of(anywhere(_Regular(source, ignores_case=pattern.endswith("/i")).read()))
+    except (_UnreadError, TooLargeError):
+        return None
+
+
+class _Reader:
+    """The characters of one pattern, from its start."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.at = 0
+        self.depth = 0
+
+    @property
+    def next(self) -> str:
+        return self.source[self.at : self.at + 1]
+
+    def takes(self, text: str) -> bool:
+        """Say whether `text` comes next, and go behind it."""
+        if not self.source.startswith(text, self.at):
+            return False
+        self.at += len(text)
+        return True
+
+    def take(self) -> str:
+        """Return the next character. Raises _UnreadError where there is none."""
+        character = self.next
+        if not character:
+            raise _UnreadError
+        self.at += 1
+        return character
+
+    def go_deeper(self) -> None:
+        """Raises _UnreadError where that is deeper than patterns go."""
+        self.depth += 1
+        if self.depth > MAX_NESTING:
+            raise _UnreadError
+
+
+class _Regular(_Reader):
+    """A regular expression; methods raise _UnreadError."""
+
+    def __init__(self, source: str, *, ignores_case: bool) -> None:
+        super().__init__(source)
+        self.ignores_case = ignores_case
+
+    def read(self) -> Node:
+        node = self._choice()
+        if self.next:
+            raise _UnreadError
+        return node
+
+    def _choice(self) -> Node:
+        self.go_deeper()
+        options = [self._row()]
+        while self.takes("|"):
+            options.append(self._row())
+        self.depth -= 1
+        return Choice(tuple(options))
+
+    def _row(self) -> Node:
+        parts: list[Node] = []
+        while self.next and self.next not in "|)":
+            parts.append(self._repeated(self._part()))
+        return Row(tuple(parts))
+
+    def _part(self) -> Node:
+        match self.take():
+            case "(":
+                if self.takes("?") and not self.takes(":"):
+                    raise _UnreadError
+                node = self._choice()
+                if not self.takes(")"):
+                    raise _UnreadError
+                return node
+            case "[":
+                return self._characters(_set_in_brackets(self, negating="^"))
+            case ".":
+                return _ANY
+            case "^":
+                return literal(START)
+            case "$":
+                return literal(STOP)
+            case "\\":
+                return self._characters(_escaped(self))
+            case "*" | "+" | "?" | "{":
+                raise _UnreadError
+            case character:
+                return self._characters(Characters(((character, character),)))
+
+    def _repeated(self, part: Node) -> Node:
+        if self.takes("*"):
+            least, most = 0, None
+        elif self.takes("+"):
+            least, most = 1, None
+        elif self.takes("?"):
+            least, most = 0, 1
+        elif self.takes("{"):
+            least, most = self._counts()
+        else:
+            return part
+        self.takes("?")  # as few as possible: what matches is the same
+        if self.next and self.next in "*+?{":
+            raise _UnreadError
+        return Repeat(part, least, most)
+
+    def _counts(self) -> tuple[int, int | None]:
+        first, comma, last = self._until("}").partition(",")
+        if not first.isdecimal() or not (last.isdecimal() or not last):
+            raise _UnreadError
+        least = int(first)
+        most = int(last) if last else (None if comma else least)
+        if max(least, most or 0) > MAX_REPEATS or (most is not None and most < least):
+            raise _UnreadError
+        return least, most
+
+    def _until(self, end: str) -> str:
+        stop = self.source.find(end, self.at)
+        if stop < 0 or stop - self.at > len("100,100"):
+            raise _UnreadError
+        text, self.at = self.source[self.at : stop], stop + 1
+        return text
+
+    def _characters(self, characters: Characters) -> Characters:
+        if not self.ignores_case:
+            return characters
+        both = (*characters.ranges, *(_lower(each) for each in characters.ranges))
+        return Characters(both, characters.is_negated)
+
+
+class _Glob(_Reader):
+    """A glob without braces; methods raise _UnreadError."""
+
+    def read(self) -> Node:
+        parts: list[Node] = []
+        while self.next:
+            parts.append(self._part(is_first=self.at == 0 or self.source[self.at - 1] == "/"))
+        return Row(tuple(parts))
+
+    def _part(self, *, is_first: bool) -> Node:
+        if is_first and self.takes("**/"):
+            return Repeat(Row((ANYTHING, literal("/"))), 0, 1)
+        if is_first and self.source[self.at :] == "**":
+            self.at += 2
+            return ANYTHING
+        match self.take():
+            case "!" | "?" | "*" | "+" | "@" if self.next == "(":
+                raise _UnreadError
+            case "*":
+                while self.takes("*"):
+                    pass
+                return Repeat(_IN_FOLDER, 0, None)
+            case "?":
+                return _IN_FOLDER
+            case "[":
+                return _set_in_brackets(self, negating="!^")
+            case "\\":
+                return literal(self.take())
+            case character:
+                return literal(character)
+
+
+def _without_braces(glob: str) -> list[str]:
+    """Return the globs that one with braces stands for. Raises _UnreadError."""
+    done: list[str] = []
+    pending = [glob]
+    while pending:
+        if len(done) + len(pending) > MAX_GLOBS:
+            raise _UnreadError
+        first = pending.pop()
+        start = first.find("{")
+        if start < 0:
+            done.append(first)
+            continue
+        options, end = _options(first, start)
+        pending += [first[:start] + option + first[end:] for option in options]
+    return done
+
+
+def _options(glob: str, start: int) -> tuple[list[str], int]:
+    """Return what stands between the braces from `start` on, and where they end. Raises _UnreadError."""
+    options, depth, begin = [], 0, start + 1
+    for at in range(start, len(glob)):
+        match glob[at]:
+            case "{":
+                depth += 1
+            case "," if depth == 1:
+                options.append(glob[begin:at])
+                begin = at + 1
+            case "}":
+                depth -= 1
+                if not depth and options:
+                    return [*options, glob[begin:at]], at + 1
+                if not depth:
+                    break
+            case "\\":
+                break
+    raise _UnreadError  # a range of numbers, or a brace that stands for itself
+
+
+def _set_in_brackets(reader: _Reader, negating: str) -> Characters:
+    """Return what `[` begins. Raises _UnreadError."""
+    is_negated = bool(reader.next) and reader.next in negating
+    reader.at += is_negated
+    ranges: list[tuple[str, str]] = []
+    while not reader.takes("]"):
+        if reader.next == "[":  # a class by its name
+            raise _UnreadError
+        first = _one_of_set(reader)
+        if reader.next == "-" and reader.source[reader.at + 1 : reader.at + 2] != "]":
+            reader.at += 1
+            last = _one_of_set(reader)
+            if len(first) != 1 or len(last) != 1 or first[0][0] != first[0][1] or last[0][0] != last[0][1]:
+                raise _UnreadError
+            ranges.append((first[0][0], last[0][0]))
+        else:
+            ranges += first
+    if not ranges:
+        raise _UnreadError
+    return Characters(tuple(ranges), is_negated)
+
+
+def _one_of_set(reader: _Reader) -> tuple[tuple[str, str], ...]:
+    character = reader.take()
+    if character != "\\":
+        return ((character, character),)
+    escaped = _escaped(reader)
+    if escaped.is_negated:
+        raise _UnreadError
+    return escaped.ranges
+
+
+def _escaped(reader: _Reader) -> Characters:
+    """Return what a backslash makes of the next character. Raises _UnreadError."""
+    character = reader.take()
+    if character.lower() in _CLASSES:
+        return Characters(_CLASSES[character.lower()], is_negated=character.isupper())
+    if character in _ESCAPED:
+        character = _ESCAPED[character]
+    elif character.isalnum():
+        raise _UnreadError
+    return Characters(((character, character),))
+
+
+def _lower(span: tuple[str, str]) -> tuple[str, str]:
+    first, last = span
+    is_upper = "A" <= first <= "Z" and "A" <= last <= "Z"
+    return (first.lower(), last.lower()) if is_upper else span

@@ -1,0 +1,74 @@
+"""What files say about places in others, brought to those places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bot.model.found import Places
+
+if TYPE_CHECKING:  # most small trees have no remark: a start pays only for what it uses
+    from bot.model.remark import Remark
+
+    Relation = Callable[[Places, Sequence[Remark]], Places]
+
+
+def relate(places: Iterable[Places], remarks: Sequence[Remark]) -> Places:
+    """Return the places of a tree as its remarks leave them, in the order of their paths and lines."""
+    related: Places = tuple(place for of_file in places for place in of_file)
+    for relation in _relations({type(remark) for remark in remarks}) if remarks else ():
+        related = relation(related, remarks)
+    return tuple(sorted(related, key=lambda place: (place.path, place.line_number)))
+
+
+def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
+    """Yield the relations that remarks of these kinds are for, in the order in which they see the places."""
+    from bot.model import remark
+
+    if remark.Interpolated in kinds:
+        from bot.core.places.relate.environment import add_interpolated
+
+        yield add_interpolated
+    if remark.ChartImage in kinds:
+        from bot.core.places.relate.overlays import lay_over
+
+        yield lay_over
+    if remark.ArgumentSet in kinds:
+        from bot.core.places.relate.arguments import note_set_arguments
+
+        yield note_set_arguments
+    if not {remark.TaskBuild, remark.KnownBuild, remark.MaybeBuilt}.isdisjoint(kinds):
+        from bot.core.places.relate.tasks import close_built_by_tasks
+
+        yield close_built_by_tasks
+    if remark.BuildOutput in kinds:
+        from bot.core.places.relate.outputs import close_build_outputs
+
+        yield close_build_outputs
+    if remark.ChartTemplate in kinds:
+        from bot.core.places.relate.charts import open_what_templates_take
+
+        yield open_what_templates_take
+    if remark.OtherWriter in kinds:
+        from bot.core.places.relate.writers import close_written_elsewhere
+
+        yield close_written_elsewhere
+    if remark.Kustomization in kinds:
+        from bot.core.places.relate.kustomize import close_replaced
+
+        yield close_replaced
+    yield from _relations_to_other_bots(kinds)
+
+
+def _relations_to_other_bots(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
+    """Yield those that leave places to other bots: whatever else is true of a place, that comes first."""
+    from bot.model import remark
+
+    if remark.RenovateConfig in kinds:
+        from bot.core.places.relate.renovate import leave_to_renovate
+
+        yield leave_to_renovate
+    if remark.DependabotConfig in kinds:
+        from bot.core.places.relate.dependabot import leave_to_dependabot
+
+        yield leave_to_dependabot

@@ -1,0 +1,139 @@
+"""Images that Dependabot is told to move: they are left to it.
+
+What it reads is in docker/, helm/ and common/ of https://github.com/dependabot/dependabot-core.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from posixpath import basename, dirname
+
+from bot.core.globs import matches
+from bot.core.notes import with_notes
+from bot.core.places.closing import leave_to_other
+from bot.core.places.relate.moves import digest_moves, version_moves
+from bot.core.places.stages import is_base
+from bot.model.found import Places
+from bot.model.remark import DependabotConfig, OnBranch, Remark
+from bot.model.source import Occurrence, Slot, Unsupported
+from bot.model.updater import DependabotUpdate
+
+_DOCKERFILE = re.compile(r"dockerfile|containerfile", re.IGNORECASE)
+_YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
+_COMPOSE = re.compile(r"(?:docker-)?compose(?:-\w+)?(?:\.[\w-]+)?\.ya?ml", re.IGNORECASE)
+_VALUES = re.compile(r"values\.ya?ml\Z", re.IGNORECASE)
+_IMAGE_KEY = re.compile(r"(?:[^>]*/)?image(?:#\d+)?")
+"""The locator of what is under the key `image`, not in a text inside the file."""
+_DOWNWARDS = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
+"""A folder and all below it."""
+
+
+def leave_to_dependabot(places: Places, remarks: Sequence[Remark]) -> Places:
+    """Return `places` with those left to Dependabot that a config tells it to move on this branch.
+
+    Its config counts on the default branch, unless it names another. Where the branch is not known it may be any.
+    """
+    configs = [remark for remark in remarks if isinstance(remark, DependabotConfig)]
+    branch = next((remark for remark in remarks if isinstance(remark, OnBranch)), None)
+    left = _Left(configs, branch)
+    problem = next((f"{each.path} {each.problem}, so Dependabot moves nothing" for each in configs if each.problem), "")
+
+    def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
+        if isinstance(place, Unsupported) or not (reading := _ecosystems(place)):
+            return place
+        told_by = left.told_by(place, reading)
+        if told_by:
+            return leave_to_other(place, "Dependabot", told_by)
+        return with_notes(place, problem) if isinstance(place.digest, Slot) else place
+
+    return tuple(map(related, places))
+
+
+def _ecosystems(place: Occurrence) -> Sequence[str]:
+    """Return those that may read a place, were its folder theirs."""
+    name = basename(place.path)
+    match place.format:
+        case "dockerfile":  # it does not follow arguments, and reads nothing but `FROM`
+            is_read = _DOCKERFILE.search(name) and is_base(place) and not place.variables
+            return ("docker",) if is_read else ()
+        case "compose":
+            return ("docker-compose",) if _COMPOSE.search(name) else ()
+        case "helm":
+            in_docker = ("docker",) if _IMAGE_KEY.fullmatch(place.locator) else ()
+            return (*in_docker, "helm") if _VALUES.search(name) else in_docker
+        case "kubernetes" | "skaffold":
+            return ("docker",) if _YAML.fullmatch(name) and _IMAGE_KEY.fullmatch(place.locator) else ()
+        case _:
+            return ()
+
+
+class _Left:
+    """What Dependabot moves."""
+
+    def __init__(self, configs: Iterable[DependabotConfig], branch: OnBranch | None) -> None:
+        self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
+        for config in configs:
+            for update in config.updates:
+                if _is_on(update, branch):
+                    self._updates[update.ecosystem].append((config, update))
+        self._found: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
+
+    def told_by(self, place: Occurrence, ecosystems: Iterable[str]) -> str:
+        """Return the update that moves a place, as path and line; nothing where none does."""
+        for ecosystem in ecosystems:
+            for config, update in self._in(dirname(place.path), ecosystem):
+                if _moves(update, place):
+                    return f"{config.path}:{update.line_number}"
+        return ""
+
+    def _in(self, folder: str, ecosystem: str) -> list[tuple[DependabotConfig, DependabotUpdate]]:
+        key = folder, ecosystem
+        if key not in self._found:
+            updates = self._updates[ecosystem]
+            self._found[key] = [each for each in updates if any(_is_in(folder, glob) for glob in each[1].folders)]
+        return self._found[key]
+
+
+def _is_on(update: DependabotUpdate, branch: OnBranch | None) -> bool:
+    if branch is None:
+        return True
+    return branch.is_default if update.branch is None else update.branch == branch.branch
+
+
+def _is_in(folder: str, glob: str) -> bool:
+    if folder == glob or "*" not in glob:
+        return folder == glob
+    if folder and matches(glob, folder):
+        return True
+    above = _DOWNWARDS.fullmatch(glob)  # whether the folder in which `**` begins is meant, too, is not said
+    return above is not None and (matches(above[1], folder) if above[1] else not folder)
+
+
+def _moves(update: DependabotUpdate, place: Occurrence) -> bool:
+    reference = place.reference
+    moves = version_moves(reference, knows_codenames=False) | digest_moves(reference, pins=False)
+    name = reference.name.partition("/")[2] if reference.names_a_registry else reference.name
+    if update.allowed and not any(_is_named(name, pattern) for pattern in update.allowed):
+        return False
+    for ignored in update.ignored:
+        if moves and _is_named(name, ignored.name):
+            moves -= ignored.moves
+    return bool(moves)
+
+
+def _is_named(name: str, pattern: str) -> bool:
+    """Say whether a pattern with `*` for anything describes a name, whatever the case of either."""
+    first, *parts = pattern.lower().split("*")
+    rest = name.lower()
+    if not parts:
+        return rest == first
+    if not rest.startswith(first) or not rest.endswith(parts[-1]) or len(rest) < len(first) + len(parts[-1]):
+        return False
+    rest = rest[len(first) : len(rest) - len(parts.pop())]
+    for part in parts:
+        _, found, rest = rest.partition(part) if part else ("", "*", rest)
+        if not found:
+            return False
+    return True

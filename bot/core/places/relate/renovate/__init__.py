@@ -1,0 +1,51 @@
+"""Images that Renovate is told to move: they are left to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.core.notes import with_notes
+from bot.core.places.closing import leave_to_other
+from bot.core.places.relate.renovate.decisions import Decisions
+from bot.core.places.relate.renovate.managers import managers_of
+from bot.model.found import Places
+from bot.model.remark import OnBranch, Remark, RenovateConfig
+from bot.model.source import Occurrence, Slot, Unsupported
+
+MAX_SHOWN = 60
+"""Characters of a preset's name in a note."""
+
+
+def leave_to_renovate(places: Places, remarks: Sequence[Remark]) -> Places:
+    """Return `places` with those left to Renovate that its config tells it to move on this branch.
+
+    Of several configs Renovate takes one. Where it cannot read that, it moves nothing, which notes say.
+    """
+    config = min((remark for remark in remarks if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
+    branch = next((remark for remark in remarks if isinstance(remark, OnBranch)), None)
+    decisions = Decisions(config.settings, branch) if config.settings is not None else None
+    note = _note(config)
+
+    def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
+        if isinstance(place, Unsupported):
+            return place
+        if decisions is not None and decisions.moves(place):
+            return leave_to_other(place, "Renovate", config.path)
+        is_open = isinstance(place.digest, Slot) and bool(managers_of(place))
+        return (
+            with_notes(place, note) if is_open and (decisions is None or decisions.may_be_told_more(place)) else place
+        )
+
+    return tuple(map(related, places))
+
+
+def _note(config: RenovateConfig) -> str:
+    """Return what a place that is not left to Renovate is told of its config; nothing where all of it is read."""
+    if config.settings is None:
+        return f"{config.path} cannot be read, so Renovate moves nothing"
+    presets = config.settings.unread
+    if not presets:
+        return ""
+    shown = presets[0] if len(presets[0]) <= MAX_SHOWN else f"{presets[0][:MAX_SHOWN]}…"
+    more = f" and {len(presets) - 1} more" if len(presets) > 1 else ""
+    return f"{config.path} extends `{shown}`{more}, which basebump does not read: Renovate may move it all the same"

@@ -1,0 +1,97 @@
+"""Which places follow a line, and why the others do not: all that can be said without asking anybody."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+
+from bot.core.places.closing import allow
+from bot.core.places.policy import Place, policy_for, role_of
+from bot.model.decision import Selected, Skip
+from bot.model.hosts import PUBLIC_HOSTS
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy, Rulebook
+from bot.model.reference import parse_sha256
+from bot.model.source import Closed, IgnoreComment, Occurrence
+from bot.model.vocabulary import Reason, Role
+
+_OF_OTHERS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
+"""Why the image that is written is not the one that runs, or not ours to write; nothing else about it matters then."""
+_UNREAD_DATE = re.compile(r"\buntil\s*[=:]", re.IGNORECASE)
+"""Of a comment that was meant to end some day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The repository and branch that places are in."""
+
+    repository: str
+    base_branch: str
+
+
+def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) -> Selected | Skip:
+    """Return the line that a place follows and the policy it is under, or the first reason why it is left alone.
+
+    Whether its registry may be asked is another question: `may_ask`.
+    """
+    role = role_of(rulebook, occurrence)
+    policy = policy_for(rulebook, Place(occurrence, role, home.repository, home.base_branch))
+    occurrence = allow(replace(occurrence, role=role), policy.allow)
+    line = occurrence.reference.line(policy.tag)
+    selected = Selected(occurrence, line, policy) if line is not None else None
+    comment = occurrence.comment
+    if comment is not None:
+        is_over = comment.until is not None and comment.until < today
+        if not policy.mandatory and not is_over:
+            return Skip(occurrence, Reason.IGNORED, selected, _says(comment))
+        why = f"held until {comment.until}" if is_over else "does not hold: the policy makes its updates mandatory"
+        expired = f"The comment on line {comment.line_number} to ignore it {why}."
+        occurrence = replace(occurrence, notes=(*occurrence.notes, expired))
+        selected = replace(selected, occurrence=occurrence) if selected is not None else None
+    reason = _why_not(rulebook, policy, occurrence)
+    if reason is not None:
+        return Skip(occurrence, reason, selected)
+    return selected or Skip(occurrence, Reason.NO_TAG)
+
+
+def may_ask(rulebook: Rulebook, host: str) -> bool:
+    """Say whether a registry is one that the operator or the world knows."""
+    return host in PUBLIC_HOSTS or host in rulebook.hosts
+
+
+def unless_unknown(rulebook: Rulebook, place: Selected | Skip) -> Selected | Skip:
+    """Return what was selected, or that nobody is asked for it since nobody knows its registry."""
+    if isinstance(place, Selected) and not may_ask(rulebook, place.line.host):
+        return Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
+    return place
+
+
+def _says(comment: IgnoreComment) -> str:
+    until = f" until {comment.until}" if comment.until else ""
+    reason = f": {comment.reason}" if comment.reason else "."
+    if comment.until is None and _UNREAD_DATE.search(comment.reason):
+        until = " for good, as it does not begin with a date like until=2027-01-31"
+    return f"The comment on line {comment.line_number} says so{until}{reason}"
+
+
+def _why_not(rulebook: Rulebook, policy: Policy, occurrence: Occurrence) -> Reason | None:
+    reference = occurrence.reference
+    if policy.ignore:
+        return Reason.IGNORED
+    closed = occurrence.digest if isinstance(occurrence.digest, Closed) else None
+    if closed is not None and closed.reason in _OF_OTHERS:
+        return closed.reason
+    if occurrence.role is Role.OWN and not policy.names_own:
+        return Reason.OWN
+    if occurrence.role is Role.THIRD_PARTY and rulebook.own is None and reference.host not in PUBLIC_HOSTS:
+        return Reason.MAYBE_OWN
+    if policy.update is UpdateMode.NONE:
+        return Reason.NO_RULE
+    if reference.digest is not None and parse_sha256(reference.digest) is None:
+        return Reason.UNSUPPORTED_DIGEST
+    if reference.digest is None and not policy.pin:
+        return Reason.PIN_OFF
+    if closed is not None:
+        return closed.reason
+    return Reason.PAUSED if policy.paused else None

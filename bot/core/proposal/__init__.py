@@ -1,0 +1,1 @@
+"""What a proposal says, and what becomes of it from run to run."""

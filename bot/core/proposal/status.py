@@ -1,0 +1,72 @@
+"""The commit status of a proposal: what is known of its images, in one line of words and numbers of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bot.core.evidence.compare import count_by_severity, distinct
+from bot.core.markdown import one_line
+from bot.model.evidence import Evidence, Finding, NotScanned, Scan, Severity, Unscanned
+from bot.model.extras import MAX_DESCRIPTION, CommitStatus, StatusState
+from bot.model.signature import SignatureUnknown, Signed
+
+
+def status_of(evidence: Sequence[Evidence], *, is_doubted: bool) -> CommitStatus | None:
+    """Return the status of a proposal; None where nobody looks for anything, neither a scanner nor signatures.
+
+    `is_doubted` says whether a person must look before it is merged. What is unknown fails nothing: whether that may be
+    proposed is for the policy to say.
+    """
+    if not any(map(_is_looked_at, evidence)):
+        return None
+    words = "; ".join((*_scans(evidence), *_signatures(evidence)))
+    state = StatusState.FAILURE if is_doubted else StatusState.SUCCESS
+    said = f"Look before you merge: {words}" if is_doubted else f"{words[:1].upper()}{words[1:]}"
+    return CommitStatus(state, one_line(said, MAX_DESCRIPTION))
+
+
+def _is_looked_at(each: Evidence) -> bool:
+    has_no_scanner = isinstance(each.new, NotScanned) and each.new.why is Unscanned.NO_SCANNER
+    return each.signatures is not None or not has_no_scanner
+
+
+def _scans(evidence: Sequence[Evidence]) -> Iterator[str]:
+    deltas = [each.delta for each in evidence if each.delta is not None]
+    pinned = [each.new for each in evidence if each.old is None and isinstance(each.new, Scan)]
+    if deltas:
+        fixed = _count(finding for delta in deltas for finding in delta.fixed)
+        yield f"fixes {fixed}, brings {_count(finding for delta in deltas for finding in delta.introduced)}"
+    if pinned:
+        yield f"known in what it pins: {_count(finding for scan in pinned for finding in scan.findings)}"
+    unknown = [why for each in evidence if each.delta is None and (why := _why_unknown(each)) is not None]
+    if len(unknown) == len(evidence):
+        yield f"what it changes is not known: {unknown[0].sentence}"
+    elif unknown:
+        yield f"for {len(unknown)} of {len(evidence)} images that is not known"
+
+
+def _why_unknown(each: Evidence) -> Unscanned | None:
+    return next((outcome.why for outcome in (each.new, each.old) if isinstance(outcome, NotScanned)), None)
+
+
+def _count(findings: Iterable[Finding]) -> str:
+    """Return how many distinct vulnerabilities there are, and how many are critical: `7 (1 critical)`."""
+    found = list(findings)
+    critical = count_by_severity(found)[Severity.CRITICAL]
+    return f"{distinct(found) or 'none'}{f' ({critical} critical)' if critical else ''}"
+
+
+def _signatures(evidence: Iterable[Evidence]) -> Iterator[str]:
+    found = [each.signatures.new for each in evidence if each.signatures is not None]
+    unknown = sum(isinstance(each, SignatureUnknown) for each in found)
+    unsigned = len(found) - unknown - sum(isinstance(each, Signed) for each in found)
+
+    def of_several(count: int) -> str:
+        return f": {count} of {len(found)} images" if len(found) > 1 else ""
+
+    if unsigned:
+        yield f"not signed by anybody trusted{of_several(unsigned)}"
+    if unknown:
+        yield f"whether it is signed is not known{of_several(unknown)}"
+    if found and not unsigned and not unknown:
+        yield "signed by somebody trusted"

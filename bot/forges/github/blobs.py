@@ -1,0 +1,91 @@
+"""The contents of many files of one repository in few requests, each believed only by its name, which is its hash."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.forges._batches import batches
+from bot.forges._git_objects import blob_name
+from bot.forges._graphql import TooOldError, is_too_much
+from bot.forges._listed_tree import read_one
+from bot.forges._refusal import RefusedError
+from bot.forges.github.connection import Remote
+from bot.forges.github.errors import understood
+from bot.forges.github.graphql import query
+from bot.model.errors import TreeError
+from bot.model.forge import Entry
+
+MAX_FILES = 50
+"""Asked for in one query, which costs one point however many they are; more make a slow server give up."""
+MAX_BYTES = 1024 * 1024
+"""Of all files of one query; the answer is built in memory on both sides, within ten seconds on GitHub's."""
+MAX_TEXT = 256 * 1024
+"""Bytes of one file that is asked for as text: GitHub cuts longer ones short, at twice as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """The files of one repository."""
+
+    remote: Remote
+
+    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry, in their order, or why it could not be read."""
+        for batch in batches(entries, MAX_BYTES, MAX_FILES):
+            found = self._at_once(sorted({each.oid for each in batch if each.oid and (each.size or 0) <= MAX_TEXT}))
+            for entry in batch:
+                content = found.get(entry.oid or "")
+                yield content if content is not None else self._alone(entry)
+
+    def _at_once(self, oids: Sequence[str]) -> dict[str, bytes]:
+        """Return what GraphQL gives of some blobs: nothing binary, nothing cut short, nothing that lost a byte."""
+        if len(oids) < 2:  # noqa: PLR2004 - one is one request by REST, too
+            return {}
+        parts = [f"b{index}: object(oid: $o{index}) {{ ... on Blob {{ text }} }}" for index in range(len(oids))]
+        given = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(oids)))
+        text = (
+            f"query($owner: String!, $name: String!, {given}) "
+            f"{{ repository(owner: $owner, name: $name) {{ {' '.join(parts)} }} }}"
+        )
+        name = self.remote.name
+        variables = {"owner": self.remote.owner, "name": self.remote.short_name}
+        variables |= {f"o{index}": oid for index, oid in enumerate(oids)}
+        try:
+            answered = query(self.remote.connection, f"read files of {name}", text, variables, name)
+            with understood(name):
+                found = _verified(answered.data.get("repository") or {})
+        except TooOldError:
+            return {}
+        except RefusedError as refusal:
+            if not is_too_much(refusal):
+                return {}
+            half = len(oids) // 2
+            return self._at_once(oids[:half]) | self._at_once(oids[half:])
+        left = [oid for oid in oids if oid not in found] if answered.is_cut else []
+        half = len(left) // 2
+        return found | self._at_once(left[:half]) | self._at_once(left[half:])
+
+    def _alone(self, entry: Entry) -> bytes | TreeError:
+        """Read one file by REST: https://docs.github.com/en/rest/git/blobs#get-a-blob."""
+
+        def ask(oid: str) -> bytes:
+            with understood(self.remote.name):
+                blob = self.remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
+                try:
+                    return base64.b64decode(blob.content)
+                except binascii.Error as error:
+                    what = f"GitHub sent {entry.path} in an encoding that is none; run basebump again"
+                    raise RefusedError(what, status=None) from error
+
+        return read_one(entry, ask, "GitHub")
+
+
+def _verified(parts: dict[str, Any]) -> dict[str, bytes]:
+    """Return the texts by the names of their bytes: what was cut short or is no UTF-8 has one that nobody asked for."""
+    texts = [each["text"] for each in parts.values() if each is not None and each.get("text") is not None]
+    contents = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return {blob_name(content): content for content in contents}

@@ -1,0 +1,178 @@
+"""What a pull request has besides its branch and words, set one by one: what is refused is said, and costs no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+from github.Repository import Repository
+
+from bot.forges._refusal import NOT_FOUND, RefusedError
+from bot.forges.github.connection import Remote
+from bot.forges.github.errors import PULLS_READ, PULLS_WRITE
+from bot.model.extras import TEAM, Extras
+
+LABEL_COLOUR = "1d63ed"
+"""Of labels that we make: the blue of container images."""
+LABEL_DESCRIPTION = "Set by basebump on what it proposes"
+MAX_MILESTONES = 500
+"""Open milestones among which one is looked for; who has more does not work by them."""
+
+
+class ExtrasWriter:
+    """Sets extras in one repository, in one run. What could not be set is returned, in sentences."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
+        self._labels: set[str] = set()
+        """Those that are known to be there, in lower case."""
+
+    def write(self, number: int, extras: Extras) -> tuple[str, ...]:
+        """Set labels, reviewers, assignees and milestone on a pull request."""
+        return (
+            *self._add_labels(number, extras.labels),
+            *self._ask_reviewers(number, extras.reviewers),
+            *self._assign(number, extras.assignees),
+            *(self._plan_for(number, extras.milestone) if extras.milestone is not None else ()),
+        )
+
+    def take_off(self, number: int, label: str) -> None:
+        """Take a label off; one that is not there is done. Raises RefusedError.
+
+        https://docs.github.com/en/rest/issues/labels#remove-a-label-from-an-issue
+        """
+        try:
+            self._remote.write(
+                f"take the label {label} off pull request #{number}",
+                lambda repository: repository.requester.requestJsonAndCheck(
+                    "DELETE", f"{repository.url}/issues/{number}/labels/{quote(label, safe='')}"
+                ),
+                PULLS_WRITE,
+            )
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+
+    def _add_labels(self, number: int, labels: Sequence[str]) -> list[str]:
+        """Add labels, made first where they are missing, so that they say what they are."""
+        notes: list[str] = []
+        ready: list[str] = []
+        for label in labels:
+            try:
+                self._make_sure_of(label)
+                ready.append(label)
+            except RefusedError as refusal:
+                notes.append(f"Its label `{label}` could not be made: {refusal}.")
+
+        def add(some: Sequence[str]) -> None:
+            self._post(f"issues/{number}/labels", {"labels": list(some)}, f"label pull request #{number}", PULLS_WRITE)
+
+        return notes + _all_or_each(ready, add, "Its label `{}` could not be set")
+
+    def _make_sure_of(self, label: str) -> None:
+        """Make a label unless it is there: https://docs.github.com/en/rest/issues/labels."""
+        if label.lower() in self._labels:
+            return
+        try:
+            self._remote.read(
+                f"look for the label {label}",
+                lambda repository: repository.requester.requestJsonAndCheck(
+                    "GET",
+                    f"{repository.url}/labels/{quote(label, safe='')}",  # PyGithub leaves a slash as it is
+                ),
+            )
+        except RefusedError as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+            self._make(label)
+        self._labels.add(label.lower())
+
+    def _make(self, label: str) -> None:
+        try:
+            self._remote.write(
+                f"make the label {label}",
+                lambda repository: repository.create_label(label, LABEL_COLOUR, LABEL_DESCRIPTION),
+                PULLS_WRITE,
+            )
+        except RefusedError as refusal:
+            if "already_exists" not in refusal.words:
+                raise
+
+    def _ask_reviewers(self, number: int, reviewers: Sequence[str]) -> list[str]:
+        """Request reviews; GitHub refuses all where one may not review, so then each is asked for alone.
+
+        https://docs.github.com/en/rest/pulls/review-requests
+        """
+
+        def ask(some: Sequence[str]) -> None:
+            people = [each for each in some if not each.startswith(TEAM)]
+            teams = [each.removeprefix(TEAM) for each in some if each.startswith(TEAM)]
+            asked = {key: names for key, names in (("reviewers", people), ("team_reviewers", teams)) if names}
+            action = f"request reviews of pull request #{number}"
+            self._post(f"pulls/{number}/requested_reviewers", asked, action, PULLS_WRITE)
+
+        return _all_or_each(reviewers, ask, "The review of `{}` could not be requested")
+
+    def _assign(self, number: int, assignees: Sequence[str]) -> list[str]:
+        """Assign people; GitHub leaves out in silence who may not be: https://docs.github.com/en/rest/issues/assignees."""
+        if not assignees:
+            return []
+        try:
+            issue = self._post(
+                f"issues/{number}/assignees",
+                {"assignees": list(assignees)},
+                f"assign pull request #{number}",
+                PULLS_WRITE,
+            )
+        except RefusedError as refusal:
+            return [f"Nobody could be assigned: {refusal}."]
+        there = {str(each["login"]).lower() for each in issue.get("assignees") or () if "login" in each}
+        why = "GitHub assigns only who may write to the repository"
+        return [f"`{each}` could not be assigned: {why}." for each in assignees if each.lower() not in there]
+
+    def _plan_for(self, number: int, milestone: str) -> list[str]:
+        """Set the milestone by its title: https://docs.github.com/en/rest/issues/milestones."""
+        try:
+            found = self._remote.read("list the milestones", lambda each: _milestone(each, milestone), PULLS_READ)
+            if found is None:
+                return [f"Its milestone could not be set: no open one is called `{milestone}`; make it."]
+            self._remote.write(
+                f"set the milestone of pull request #{number}",
+                lambda repository: repository.requester.requestJsonAndCheck(
+                    "PATCH", f"{repository.url}/issues/{number}", input={"milestone": found}
+                ),
+                PULLS_WRITE,
+            )
+        except RefusedError as refusal:
+            return [f"Its milestone could not be set: {refusal}."]
+        return []
+
+    def _post(self, path: str, body: Mapping[str, Any], action: str, needs: str) -> Mapping[str, Any]:
+        """Send what PyGithub would send otherwise than GitHub describes it, or only after it read the pull request."""
+
+        def post(repository: Repository) -> Mapping[str, Any]:
+            _, answer = repository.requester.requestJsonAndCheck("POST", f"{repository.url}/{path}", input=body)
+            return answer if isinstance(answer, Mapping) else {}
+
+        return self._remote.write(action, post, needs)
+
+
+def _all_or_each(names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str) -> list[str]:
+    """Make one call for all names; where that is refused, one for each, and return what was refused then."""
+    if not names:
+        return []
+    try:
+        call(names)
+    except RefusedError as refusal:
+        if len(names) == 1:
+            return [f"{failure.format(names[0])}: {refusal}."]
+    else:
+        return []
+    return [note for each in names for note in _all_or_each([each], call, failure)]
+
+
+def _milestone(repository: Repository, title: str) -> int | None:
+    found = islice(repository.get_milestones(state="open"), MAX_MILESTONES)
+    return next((each.number for each in found if each.title.casefold() == title.casefold()), None)

@@ -1,0 +1,148 @@
+"""What people did with open pull requests: who accepted them, and what was ever set on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from github.NamedUser import NamedUser
+from github.PullRequestReview import PullRequestReview
+from github.Repository import Repository
+
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.forges.github.connection import Remote
+from bot.forges.github.errors import PULLS_READ
+from bot.model.extras import TEAM, Extras
+
+BATCH = 20
+"""Pull requests in one question; each is some hundred nodes of the 500,000 that GitHub allows:
+https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api."""
+MAX_REVIEWS = 100
+"""Reviews of one request that are looked at: one page. Nobody's request of ours has had a tenth of that."""
+
+_APPROVED, _CHANGES_REQUESTED, _DISMISSED = "APPROVED", "CHANGES_REQUESTED", "DISMISSED"
+_OPINIONS = frozenset({_APPROVED, _CHANGES_REQUESTED, _DISMISSED})
+"""Reviews that replace what the same person said before; a comment does not."""
+_WRITERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+"""Whose approval counts, as REST has it: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
+
+_STANDING = """
+fragment Standing on PullRequest {
+  latestOpinionatedReviews(first: 100, writersOnly: true) { nodes { state } }
+  mergeQueueEntry { __typename }
+  timelineItems(
+    first: 100
+    itemTypes: [
+      LABELED_EVENT, REVIEW_REQUESTED_EVENT, ASSIGNED_EVENT, MILESTONED_EVENT
+      AUTO_MERGE_ENABLED_EVENT, AUTO_REBASE_ENABLED_EVENT, AUTO_SQUASH_ENABLED_EVENT
+    ]
+  ) {
+    nodes {
+      __typename
+      ... on LabeledEvent { label { name } }
+      ... on ReviewRequestedEvent {
+        requestedReviewer { ... on User { login } ... on Bot { login } ... on Team { slug } }
+      }
+      ... on AssignedEvent { assignee { ... on User { login } ... on Bot { login } } }
+      ... on MilestonedEvent { milestoneTitle }
+    }
+  }
+}
+"""
+"""https://docs.github.com/en/graphql/reference/objects#pullrequest; events come oldest first, so ours are early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What people did with one open request."""
+
+    accepted: bool
+    """Whether somebody who may write approved it, or put it into the merge queue."""
+    ever: Extras | None
+    """What was set on it at any time, by whomever, though it may be gone; None where nobody can say."""
+
+
+def standings(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
+    """Return what people did with open requests. Raises RefusedError.
+
+    One question by GraphQL for all of them; where the server or the token is not up to that, one by REST for each.
+    """
+    found: dict[int, Standing] = {}
+    for start in range(0, len(numbers), BATCH):
+        found |= _ask(remote, numbers[start : start + BATCH])
+    return found
+
+
+def _ask(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
+    if remote.connection.can_tell_standing:
+        try:
+            return remote.read(
+                "read the reviews", lambda repository: _of_all(_query(repository, remote, numbers), numbers), PULLS_READ
+            )
+        except RefusedError as refusal:
+            if not is_beyond(refusal):
+                raise
+            remote.connection.can_tell_standing = False
+    return {number: Standing(_is_approved(remote, number), None) for number in numbers}
+
+
+def is_beyond(refusal: RefusedError) -> bool:
+    """Say whether the server knows no such question, or does not let this token ask it."""
+    is_refused = refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND)
+    return is_refused or "doesn't exist on type" in refusal.words
+
+
+def _query(repository: Repository, remote: Remote, numbers: Sequence[int]) -> Mapping[str, Any]:
+    pulls = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...Standing }}" for number in numbers)
+    query = (
+        "query Standings($owner: String!, $name: String!) {\n"
+        f"  repository(owner: $owner, name: $name) {{\n{pulls}\n  }}\n}}{_STANDING}"
+    )
+    _, answer = repository.requester.graphql_query(query, {"owner": remote.owner, "name": remote.short_name})
+    found: Mapping[str, Any] = answer["data"]["repository"]
+    return found
+
+
+def _of_all(found: Mapping[str, Any], numbers: Iterable[int]) -> Mapping[int, Standing]:
+    return {number: _standing(found[f"r{number}"]) for number in numbers}
+
+
+def _standing(pull: Mapping[str, Any]) -> Standing:
+    reviews = pull["latestOpinionatedReviews"] or {"nodes": []}
+    approved = any(each["state"] == _APPROVED for each in reviews["nodes"])
+    return Standing(approved or pull["mergeQueueEntry"] is not None, _ever(pull["timelineItems"]["nodes"]))
+
+
+def _ever(events: Sequence[Mapping[str, Any]]) -> Extras:
+    """Return all that events set; of what GitHub no longer knows the name, nothing is left."""
+
+    def words(kind: str, place: str) -> Iterator[Mapping[str, Any]]:
+        return (each[place] for each in events if each["__typename"] == kind and each[place])
+
+    reviewers = words("ReviewRequestedEvent", "requestedReviewer")
+    milestones = (each["milestoneTitle"] for each in events if each["__typename"] == "MilestonedEvent")
+    return Extras(
+        labels=tuple(each["name"] for each in words("LabeledEvent", "label")),
+        reviewers=tuple(f"{TEAM}{each['slug']}" if "slug" in each else each["login"] for each in reviewers),
+        assignees=tuple(each["login"] for each in words("AssignedEvent", "assignee")),
+        milestone=next(milestones, None),
+        automerge=True if any(each["__typename"].startswith("Auto") for each in events) else None,
+    )
+
+
+def _is_approved(remote: Remote, number: int) -> bool:
+    """Say whether a person with a say approved: https://docs.github.com/en/rest/pulls/reviews."""
+
+    def ask(repository: Repository) -> bool:
+        return _APPROVED in _latest(islice(repository.get_pull(number).get_reviews(), MAX_REVIEWS)).values()
+
+    return remote.read(f"read the reviews of pull request #{number}", ask, PULLS_READ)
+
+
+def _latest(reviews: Iterable[PullRequestReview]) -> Mapping[str, str]:
+    """Return what each person said last; GitHub lists reviews in the order in which they came."""
+    counted = (each for each in reviews if each.state in _OPINIONS and each.author_association in _WRITERS)
+    people: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
+    return {user.login: state for user, state in people if user is not None}

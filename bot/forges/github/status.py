@@ -1,0 +1,44 @@
+"""Statuses of commits on GitHub: https://docs.github.com/en/rest/commits/statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from github.Repository import Repository
+
+from bot.forges._status import StatusWriter
+from bot.forges.github.connection import PER_PAGE, Remote
+from bot.forges.github.errors import STATUSES_WRITE
+from bot.model.extras import STATUS_CONTEXT, CommitStatus, StatusState
+
+
+def status_writer(remote: Remote) -> StatusWriter:
+    """Return what sets statuses in one repository."""
+
+    def look(commit: str) -> CommitStatus | None:
+        """Read the last status of every name, of which a commit has a handful: one page will do."""
+
+        def ask(repository: Repository) -> CommitStatus | None:
+            address = f"{repository.url}/commits/{commit}/status"
+            _, answer = repository.requester.requestJsonAndCheck("GET", address, parameters={"per_page": PER_PAGE})
+            return next((_status(each) for each in answer["statuses"] if each["context"] == STATUS_CONTEXT), None)
+
+        return remote.read(f"read the status of {commit}", ask, STATUSES_WRITE)
+
+    def post(_branch: str, commit: str, status: CommitStatus) -> None:
+        words = {"state": status.state.value, "description": status.description, "context": STATUS_CONTEXT}
+        remote.write(
+            f"set the status of {commit}",
+            lambda repository: repository.requester.requestJsonAndCheck(
+                "POST", f"{repository.url}/statuses/{commit}", input=words
+            ),
+            STATUSES_WRITE,
+        )
+
+    return StatusWriter(look, post)
+
+
+def _status(shown: Mapping[str, Any]) -> CommitStatus | None:
+    state = next((each for each in StatusState if each == shown["state"]), None)
+    return CommitStatus(state, str(shown["description"])) if state is not None else None

@@ -1,0 +1,61 @@
+"""The dashboard of a project on GitLab: one issue of ours, known by its label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from gitlab.v4.objects import Project
+
+from bot.core.proposal.dashboard import is_ours
+from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
+from bot.forges.gitlab.connection import Remote
+from bot.forges.gitlab.errors import understood
+from bot.model.dashboard import Board
+
+
+@dataclass(frozen=True, slots=True)
+class GitLabDashboard:
+    """Verbs for the one issue of a project; every verb raises ForgeError."""
+
+    remote: Remote
+
+    def read(self) -> Board | None:
+        """Return it, open or closed; None where there never was one, or the token is a job's, which sees no issues.
+
+        https://docs.gitlab.com/api/issues/#list-project-issues
+        """
+        if self.remote.connection.is_of_job:
+            return None
+        with understood(self.remote.name):
+            username = self.remote.connection.account().username
+
+            def look(project: Project) -> Board | None:
+                for issue in islice(project.issues.list(labels=LABEL, state="all", iterator=True), MAX_ISSUES):
+                    body = with_plain_ends(issue.description)
+                    if issue.author["username"] == username and is_ours(body):
+                        return Board(str(issue.title), body, issue.state == "opened", int(issue.iid))
+                return None
+
+            return self.remote.read("look for the dashboard", look)
+
+    def write(self, board: Board | None, title: str, body: str) -> None:
+        """Make it, or change it and open it again."""
+        words = {"title": title, "description": body}
+
+        def write(project: Project) -> None:
+            if board is None or board.number is None:
+                project.issues.create(words | {"labels": LABEL})
+            else:
+                again = {} if board.is_open else {"state_event": "reopen"}
+                project.issues.update(board.number, words | again)
+
+        self.remote.write("write the dashboard", write)
+
+    def close(self, board: Board, body: str) -> None:
+        """Change what it says, and close it."""
+        number = number_of(board, self.remote.name)
+        self.remote.write(
+            "close the dashboard",
+            lambda project: project.issues.update(number, {"description": body, "state_event": "close"}),
+        )

@@ -1,0 +1,203 @@
+"""The projects of one GitLab: gitlab.com or one that somebody runs, by python-gitlab."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bot.core.proposal.base_branches import beginning, chosen
+from bot.forges._examination import sample, selected
+from bot.forges._listed_tree import ListedTree
+from bot.forges._refusal import NOT_FOUND, RefusedError
+from bot.forges.gitlab.branches import Branches
+from bot.forges.gitlab.catalogue import Catalogue, Listed
+from bot.forges.gitlab.connection import Connection, JobToken, Remote
+from bot.forges.gitlab.dashboard import GitLabDashboard
+from bot.forges.gitlab.errors import understood
+from bot.forges.gitlab.examination import GitLabExamination
+from bot.forges.gitlab.forge import GitLabForge
+from bot.forges.gitlab.tree import open_tree
+from bot.forges.selection import Selection, each_once
+from bot.model.diagnosis import Aim, Check
+from bot.model.errors import TreeError
+from bot.model.forge import GitRepository
+from bot.model.report import Failed
+from bot.model.vocabulary import Stage
+
+__all__ = ["KIND", "SITE", "GitLabFleet", "JobToken"]
+
+KIND = "gitlab"
+SITE = "https://gitlab.com"
+
+
+class GitLabFleet:
+    """The projects that a config names one by one or by group, on one GitLab.
+
+    May be used from several threads: each has a client of its own.
+    """
+
+    def __init__(
+        self,
+        url: str = SITE,
+        token: str | JobToken | None = None,
+        *,
+        selected: Sequence[str | Selection] = (),
+        base_branches: Sequence[str] = (),
+        ca: Path | None = None,
+        seconds_between_writes: float = 0.0,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Offer what is `selected`: projects by their full paths (`group/subgroup/project`), then those of owners.
+
+        With the token of a job they are read by git alone, and only those that are named.
+
+        `url` is where people look, `base_branches` globs (without any it is the default branch), `ca` a file of
+        certificates to trust instead of the usual ones, `pause` what waits.
+        """
+        self._base_branches = tuple(base_branches)
+        self._names = tuple(each for each in selected if isinstance(each, str))
+        self._selections = tuple(each for each in selected if isinstance(each, Selection))
+        self._connection = Connection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._catalogue = Catalogue(self._connection)
+        self._host = _host_of(url)
+        self._url = url
+        self._has_token = token is not None
+        self._numbers: dict[str, int] = {}
+
+    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        """Yield what the config selects, or of that only the names in `only` when it is not empty.
+
+        GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once for each
+        of its base branches, by the path that it has now: one that moved is found by its old one.
+        """
+        yield from each_once(self._find(frozenset(name.lower() for name in only)))
+
+    def tree(self, repository: GitRepository) -> ListedTree:
+        """Return the tree of the base branch's commit. Raises TreeError."""
+        if repository.commit is None:
+            raise TreeError(f"{repository.name} has no commit on its default branch")
+        return open_tree(self._remote(repository.name), repository.commit)
+
+    def forge(self, repository: GitRepository) -> GitLabForge:
+        """Return the verbs for one project."""
+        return GitLabForge(self._remote(repository.name), repository)
+
+    def dashboard(self, repository: GitRepository) -> GitLabDashboard:
+        """Return the verbs for its one issue."""
+        return GitLabDashboard(self._remote(repository.name))
+
+    def examine(self, aim: Aim) -> Iterator[Check]:
+        """Ask whose the token is, look for what the config selects, and try what may be done there."""
+        examination = GitLabExamination(self._connection, self._url, self._has_token)
+        yield from examination.token(aim)
+        found: list[GitRepository] = []
+        for each in selected(self._url, self.repositories(frozenset())):
+            if isinstance(each, Check):
+                yield each
+            else:
+                found.append(each)
+        chosen = sample(found)
+        yield from chosen.said(self._url)
+        for repository in chosen.repositories:
+            yield from examination.rights(repository, aim)
+
+    def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        for name in self._names:
+            if not wanted or name.lower() in wanted:
+                yield from self._named(name)
+        for selection in self._selections:
+            yield from self._selected(selection, wanted)
+
+    def _named(self, name: str) -> Iterator[GitRepository | Failed]:
+        try:
+            if self._connection.is_of_job:
+                yield self._by_git(name)
+                return
+            listed = self._catalogue.named(name)
+        except RefusedError as refusal:
+            yield Failed(name, Stage.SURVEY, str(refusal))
+            return
+        known_as = name if listed.name.lower() != name.lower() else None
+        for found in self._look(listed):
+            yield found if isinstance(found, Failed) else replace(found, known_as=known_as)
+
+    def _by_git(self, name: str) -> GitRepository:
+        if self._base_branches:
+            what = f"a job token looks at the default branch of {name} alone; leave `base_branches` out"
+            raise RefusedError(f"{what}, or let `token_env` name an access token", status=None)
+        try:
+            branch, commit = self._connection.origin(name).head() or (None, None)
+        except RefusedError as refusal:
+            what = f"{refusal}; check the name, and list the job's project under the job token permissions there"
+            raise RefusedError(what, status=refusal.status) from refusal
+        return GitRepository(KIND, name, branch, commit, host=self._host)
+
+    def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+        names = selection.among(wanted)
+        if wanted and not names:
+            return
+        if self._connection.is_of_job:
+            what = "a job token lists no projects; name them one by one, or let `token_env` name an access token"
+            yield Failed(selection.owner, Stage.SURVEY, what)
+            return
+        try:
+            listed = list(self._asked_for(names)) if names else self._catalogue.owned(selection.owner)
+        except RefusedError as refusal:
+            yield Failed(selection.owner, Stage.SURVEY, str(refusal))
+            return
+        for each in listed:
+            if each.is_dead or not selection.takes(each.name, each.topics):
+                continue
+            for found in self._look(each):
+                if isinstance(found, Failed):
+                    yield found
+                elif found.commit is not None or self._base_branches:
+                    yield replace(found, is_selected=True)
+
+    def _asked_for(self, names: Sequence[str]) -> Iterator[Listed]:
+        """Yield those of some projects that are there: what is not is not selected, either. Raises RefusedError."""
+        for name in names:
+            try:
+                yield self._catalogue.named(name)
+            except RefusedError as refusal:
+                if refusal.status != NOT_FOUND:
+                    raise
+
+    def _look(self, listed: Listed) -> list[GitRepository | Failed]:
+        """Return a project as it stands, once for each of its base branches; without any where it has none."""
+        self._numbers[listed.name] = listed.number
+        try:
+            with understood(listed.name):
+                bases = self._bases(listed)
+        except RefusedError as refusal:
+            return [Failed(listed.name, Stage.SURVEY, str(refusal))]
+        found = GitRepository(KIND, listed.name, None, None, host=self._host, is_public=listed.is_public)
+        return [
+            replace(found, base_branch=branch, commit=commit, is_default_base=branch == listed.default_branch)
+            for branch, commit in bases
+        ] or [found]
+
+    def _bases(self, listed: Listed) -> list[tuple[str, str]]:
+        """Return the base branches of a project with their commits. Raises RefusedError."""
+        branches = Branches(self._remote(listed.name))
+        if self._base_branches:
+            prefixes = [beginning(glob) for glob in self._base_branches]
+            heads = {branch: tip.commit for each in prefixes for branch, tip in branches.heads(each).items()}
+            return [(branch, heads[branch]) for branch in chosen(self._base_branches, heads)]
+        default, commit = listed.default_branch, listed.head
+        if default is not None and commit is None:
+            head = branches.head(default)
+            commit = head.commit if head is not None else None
+        return [(default, commit)] if default is not None and commit is not None else []
+
+    def _remote(self, name: str) -> Remote:
+        return Remote(self._connection, name, self._numbers.get(name))
+
+
+def _host_of(url: str) -> str | None:
+    """Return the host that git clones from; below a path of it, projects have no names that others know."""
+    parts = urlsplit(url)
+    return parts.netloc.lower() if parts.path in {"", "/"} else None

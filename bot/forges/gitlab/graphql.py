@@ -1,0 +1,62 @@
+"""Questions to GitLab in GraphQL: many in one request, as far as the server thinks that they are not too complex.
+
+https://docs.gitlab.com/api/graphql/#limits
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gitlab import Gitlab
+from gitlab.exceptions import GitlabHttpError
+
+from bot.forges._graphql import UNKNOWN, TooOldError
+from bot.forges._refusal import NOT_FOUND
+from bot.forges.gitlab.connection import Connection
+
+_TOO_MUCH = re.compile(r"which exceeds max complexity|timeout", re.IGNORECASE)
+_GATEWAY_TIMEOUT = 504
+
+
+def query(connection: Connection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ask one query, once: whoever is refused asks for less, or by REST. Raises RefusedError, TooOldError.
+
+    An answer with anything wrong in it is none: GitLab leaves out what it does not show without a word.
+    """
+    if not connection.has_graphql or text in connection.unknown:
+        raise TooOldError
+    sent = {"query": text, "variables": dict(variables)}
+
+    def ask(client: Gitlab) -> Mapping[str, Any]:
+        try:
+            answer = client.http_post(connection.graphql, post_data=sent)
+        except GitlabHttpError as error:
+            if error.response_code == NOT_FOUND:
+                connection.has_graphql = False
+                raise TooOldError from error
+            raise
+        return _read(answer)
+
+    try:
+        return connection.try_once(action, ask)
+    except TooOldError:
+        connection.unknown.add(text)
+        raise
+
+
+def _read(answer: Any) -> Mapping[str, Any]:
+    """Return what was answered; a refusal is raised as python-gitlab would."""
+    problems = answer.get("errors") or ()
+    words = "; ".join(str(each["message"]) for each in problems)
+    if UNKNOWN.search(words):
+        raise TooOldError
+    if problems:
+        status = _GATEWAY_TIMEOUT if _TOO_MUCH.search(words) else 200
+        raise GitlabHttpError(words, status, json.dumps({"message": words}).encode())
+    data = answer["data"]
+    if not isinstance(data, Mapping):
+        raise TypeError("an answer without data is none")
+    return data

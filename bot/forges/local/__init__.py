@@ -1,0 +1,1 @@
+"""A folder of git repositories, whose proposals are refs."""

@@ -1,0 +1,48 @@
+"""Following the patches that continuous patching makes of a tag."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.core.choice.tags import patched
+
+
+@pytest.mark.parametrize(
+    ("tag", "offered", "found"),
+    [
+        ("3.11", "3.11 3.11-1 3.11-2", "3.11-2"),
+        ("3.11", "3.11-9 3.11-10 3.11-2", "3.11-10"),
+        ("3.11", "3.11-999 3.11-1000", "3.11-999"),
+        ("3.11", "3.11 3.12-1 3x11-1 3.11.1-1 13.11-1", None),
+        ("3.11", "3.11-0 3.11-01 3.11-1a 3.11-a1", None),
+        ("3.11", "3.11-slim 3.11-slim-1", None),
+        ("3.11-slim", "3.11-slim 3.11-slim-1 3.11-1", "3.11-slim-1"),
+        ("3.11", "3.11 3.11-patched", "3.11-patched"),
+        ("3.11", "3.11-patched 3.11-patched-2 3.11-patched-10", "3.11-patched-10"),
+        ("3.11", "3.11-patched 3.11-4", "3.11-4"),
+        ("3.11-3", "3.11 3.11-2 3.11-3 3.11-4", "3.11-4"),
+        ("3.11-3", "3.11 3.11-2 3.11-3", None),
+        ("3.11-3", "3.11-3 3.11-patched", None),
+        ("3.11-9", "3.11-9 3.11-10", "3.11-10"),
+        ("3.11-patched", "3.11 3.11-patched", None),
+        ("3.11-patched", "3.11-patched 3.11-7", None),
+        ("3.11-patched", "3.11-patched 3.11-patched-1", "3.11-patched-1"),
+        ("3.11-patched-1", "3.11-patched 3.11-patched-1 3.11-patched-2", "3.11-patched-2"),
+        ("8.0.4-1", "8.0.4-1 8.0.4-1-patched", "8.0.4-1-patched"),
+        ("jammy", "jammy jammy-20240530 jammy-20240627", None),
+        ("jammy-20240530", "jammy-20240530 jammy-20240530-1 jammy-20240530-2", "jammy-20240530-2"),
+        ("jammy-20240530", "jammy-20240627 jammy-20240627-1", None),
+        ("latest", "latest latest-1", "latest-1"),
+        ("v1.2+build", "v1.2+build-1", "v1.2+build-1"),
+        ("(.*)", "3.11-1", None),
+        ("", "-1 -patched", None),
+    ],
+)
+def test_the_newest_patch_of_the_written_tag_is_followed(tag, offered, found):
+    assert patched(tag, offered.split(), counted=True) == found
+    assert patched(tag, offered.split()[::-1], counted=True) == found
+
+
+def test_where_nobody_counts_patches_a_number_is_none_and_a_word_is_one():
+    assert patched("3.11", ["3.11", "3.11-1"], counted=False) is None
+    assert patched("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], counted=False) == "3.11-patched-2"

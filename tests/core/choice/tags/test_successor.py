@@ -1,0 +1,109 @@
+"""Choosing the tag to move to, in lists as they are."""
+
+from __future__ import annotations
+
+import pytest
+from support.tag_lists import LISTS, rows
+
+from bot.core.choice.tags import is_kin, successor
+from bot.model.modes import UpdateMode
+
+
+def move(repository: str, tag: str, mode: UpdateMode, *, variants: bool = False) -> str:
+    return successor(tag, LISTS[repository], mode, variants=variants) or "."
+
+
+@pytest.mark.parametrize(("repository", "tag", "patch", "minor", "major"), rows("moves.txt"))
+def test_a_tag_moves_within_its_family(repository, tag, patch, minor, major):
+    modes = (UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
+    assert [move(repository, tag, mode) for mode in modes] == [patch, minor, major]
+
+
+@pytest.mark.parametrize(("repository", "tag", "patch", "major"), rows("variants.txt"))
+def test_a_system_moves_upward_in_its_distribution_where_a_rule_lets_it(repository, tag, patch, major):
+    modes = (UpdateMode.PATCH, UpdateMode.MAJOR)
+    assert [move(repository, tag, mode, variants=True) for mode in modes] == [patch, major]
+
+
+@pytest.mark.parametrize("mode", [UpdateMode.NONE, UpdateMode.DIGEST])
+def test_where_only_the_digest_may_move_no_tag_is_chosen(mode):
+    assert move("python", "3.12.1", mode) == "."
+
+
+@pytest.mark.parametrize(
+    ("tag", "offered"),
+    [
+        ("1.2.3", "v1.2.4"),
+        ("v1.2.3", "V1.2.4"),
+        ("2.1", "2.2.1"),
+        ("2.1.1", "2.2"),
+        ("1.2.3", "1.2.4-slim"),
+        ("1.2.3-slim", "1.2.4"),
+        ("1.2.3-jdk17", "1.2.4-jdk21"),
+        ("0.5.1-pg15", "0.5.1-pg16"),
+        ("1.2.3", "20240530.1.1"),
+        ("16", "20240530"),
+        ("16", "123456789"),
+        ("16", "202405"),
+        ("1.2-alpine", "48213.1-alpine"),
+        ("5.0.2", "20.04.1"),
+        ("0.118.5", "2024.1.0"),
+        ("1.2.3_1", "1.2.4-1"),
+        ("3.19", "3.20-rc1"),
+        ("1.2.3", "1.2.4beta1"),
+        ("1.2.3", "1.2.4-pre"),
+        ("1.2.3-amd64", "1.2.4-arm64"),
+        ("3.12-bookworm", "3.13-jammy"),
+        ("3.12-alpine3.19", "3.13-bookworm"),
+        ("3.12-ubi8", "3.13-el9"),
+    ],
+)
+def test_another_family_is_no_successor_even_where_systems_may_move(tag, offered):
+    assert successor(tag, [offered], UpdateMode.MAJOR, variants=True) is None
+
+
+def test_of_two_tags_that_mean_the_same_always_the_same_is_chosen():
+    offered = ["1.2.10-rc1", "1.2.04", "1.2.4", "1.2.4-RC2"]
+    assert successor("1.2.3", offered, UpdateMode.MAJOR) == successor("1.2.3", offered[::-1], UpdateMode.MAJOR)
+
+
+@pytest.mark.parametrize("tag", ["3.12.8", "3.13.1", "3.13.1-slim"])
+def test_a_tag_that_its_repository_does_not_have_is_followed_all_the_same(tag):
+    remaining = [each for each in LISTS["python"] if each != tag]
+    assert successor("3.12.3", remaining, UpdateMode.MAJOR)
+
+
+@pytest.mark.parametrize(
+    ("tag", "other", "expected"),
+    [
+        ("3.8", "3.13", True),
+        ("3.8.20", "3.13", True),
+        ("3.8-slim", "3.13-slim", True),
+        ("3.8-bookworm", "3.13-trixie", True),
+        ("buster-slim", "bookworm-slim", True),
+        ("3.8-slim", "3.13", False),
+        ("v3.8", "3.13", False),
+        ("3.8-alpine3.19", "3.13-bookworm", False),
+        ("3.8", "2024-10-07", False),
+        ("latest", "3.13", False),
+        ("latest", "latest", False),
+    ],
+)
+def test_a_family_has_one_prefix_and_one_suffix(tag, other, expected):
+    assert is_kin(tag, other) is is_kin(other, tag) is expected
+
+
+@pytest.mark.parametrize(
+    ("others", "found"),
+    [
+        ("3.2-20 3.2-22 3.3-20", None),
+        ("3.2-20 3.2-22 3.2-9", None),
+        ("3.2-20 3.2-1", "3.2-20"),
+        ("3.2-20 3.1-0", "3.2-20"),
+        ("3.2-20 3.1-100", "3.2-20"),
+        ("3.2-20 3.2-1-slim", None),
+        ("3.2-20 v3.2-1", None),
+    ],
+)
+def test_numbers_of_two_digits_behind_a_short_release_are_builds_where_their_family_shows_it(others, found):
+    assert successor("3.2-18", others.split(), UpdateMode.PATCH) == found

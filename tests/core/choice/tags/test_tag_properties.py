@@ -1,0 +1,158 @@
+"""What holds for all tags, in whatever order a registry names them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.soon import soon
+from support.tag_lists import LISTS
+
+from bot.core.choice.tags import ended, patched, read, successor
+from bot.core.choice.tags.systems import NUMBERED, NUMBERED_CLOSE, NUMBERED_DOTTED
+from bot.model.modes import UpdateMode
+
+MOVING = [UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR]
+WORDS = [
+    *(
+        "1",
+        "2",
+        "1.2",
+        "18",
+        "22",
+        "1.3",
+        "1.2.3",
+        "1.2.4",
+        "1.10.0",
+        "2.0.1",
+        "04",
+        "20.04",
+        "20.10",
+        "2024.5",
+        "20240530",
+        "22.04",
+    ),
+    *("rc1", "rc2", "beta", "r1", "r2", "k3s1", "1809", "slim", "fpm", "alpine3.9", "alpine3.10", "bookworm", "trixie"),
+    *(
+        "jammy",
+        "noble",
+        "mantic",
+        "nanoserver-ltsc2022",
+        "KB5034129",
+        "2024-05-30",
+        "security-01",
+        "patched",
+        "0a1b2c3",
+    ),
+    *("lts", "current", "mainline", "stable", "v1.2.3", "8u402-b06", "10.0.17763.1", "debian-12", "latest", "dev"),
+]
+tag = st.one_of(
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map("-".join),
+    st.tuples(st.sampled_from(["", "v"]), st.lists(st.integers(0, 30), min_size=1, max_size=4)).map(
+        lambda parts: parts[0] + ".".join(map(str, parts[1]))
+    ),
+    st.sampled_from([each for tags in LISTS.values() for each in tags]),
+    st.text("0123456789abrcv.-_u", min_size=1, max_size=12),
+    st.tuples(
+        st.sampled_from([*NUMBERED, *NUMBERED_CLOSE, *NUMBERED_DOTTED]), st.text("0123456789.-", min_size=1, max_size=6)
+    ).map("".join),
+)
+mixed = st.tuples(tag, st.lists(tag, max_size=25))
+as_published = st.sampled_from(list(LISTS.values())).flatmap(
+    lambda tags: st.tuples(st.sampled_from(tags), st.lists(st.sampled_from(tags), min_size=10, max_size=40))
+)
+repository = mixed | as_published
+"""A written tag, and what its repository has."""
+mode = st.sampled_from(MOVING)
+
+
+@given(repository, mode, st.booleans())
+def test_a_successor_is_newer_of_the_same_family_and_within_its_mode(repository, mode, variants):
+    written, others = repository
+    found = successor(written, others, mode, variants=variants)
+    if found is None:
+        return
+    assert found in others
+    old, new = read(written), read(found)
+    assert old
+    assert new
+    assert new.age > old.age
+    assert (new.skeleton, len(new.numbers)) == (old.skeleton, len(old.numbers))
+    assert variants or new.system_words == old.system_words
+    assert all(before.order <= after.order for before, after in zip(old.systems, new.systems, strict=True))
+    assert not new.is_pre_release or (old.is_pre_release and new.numbers == old.numbers)
+    kept = 0 if old.is_stream else {UpdateMode.PATCH: 2, UpdateMode.MINOR: 1, UpdateMode.MAJOR: 0}[mode]
+    assert new.numbers[:kept] == old.numbers[:kept]
+
+
+@given(repository, mode, st.booleans(), st.randoms())
+def test_the_order_in_which_a_registry_names_its_tags_changes_nothing(repository, mode, variants, order):
+    written, others = repository
+    shuffled = [*others, *others]
+    order.shuffle(shuffled)
+    assert successor(written, shuffled, mode, variants=variants) == successor(written, others, mode, variants=variants)
+    assert ended(written, shuffled) == ended(written, others)
+    assert patched(written, shuffled, counted=True) == patched(written, others, counted=True)
+
+
+@given(repository, mode, st.booleans())
+def test_what_has_moved_moves_no_further(repository, mode, variants):
+    written, others = repository
+    offered = [*others, written]
+    found = successor(written, offered, mode, variants=variants)
+    assert found is None or successor(found, offered, mode, variants=variants) is None
+    patch = patched(written, offered, counted=True)
+    assert patch is None or patch != written
+
+
+@given(repository)
+def test_an_end_names_a_successor_that_is_newer(repository):
+    written, others = repository
+    ending = ended(written, others)
+    if ending is not None:
+        old, new = read(written), read(ending.successor)
+        assert old
+        assert new
+        assert ending.successor in others
+        assert (new.numbers, new.age) > (old.numbers, old.age) or new.systems > old.systems
+
+
+@pytest.mark.parametrize("repository", LISTS)
+def test_every_published_tag_is_settled_after_one_move(repository):
+    offered = LISTS[repository]
+    for written in offered:
+        for each in MOVING:
+            for variants in (False, True):
+                found = successor(written, offered, each, variants=variants)
+                assert found is None or successor(found, offered, each, variants=variants) is None
+
+
+@given(st.text(), st.lists(st.text()))
+def test_no_text_is_too_strange(written, others):
+    for each in MOVING:
+        successor(written, others, each, variants=True)
+    ended(written, others)
+    patched(written, others, counted=True)
+
+
+@pytest.mark.parametrize("written", ["1.2.3-alpine3.19", "v1.2.3", "1.2-slim", "20240530"])
+def test_ten_thousand_tags_are_read_soon(written):
+    suffixes = ["", "-slim", "-alpine3.19", "-alpine3.20", "-bookworm", "-debian-12-r3", "-rc1"]
+    offered = [f"1.{minor}.{patch}{suffix}" for minor in range(36) for patch in range(40) for suffix in suffixes]
+    random.Random(7).shuffle(offered)
+    read.cache_clear()
+    with soon(4.0):
+        successor(written, offered, UpdateMode.MAJOR, variants=True)
+        ended(written, offered)
+        patched(written, offered, counted=True)
+
+
+@pytest.mark.parametrize("tail", ["", "x", "-", "_x"])
+@pytest.mark.parametrize("word", ["1", "1.", "1-", "a", "a1", "0a", "20240530.", "alpine3.", "rc.", "debian-"])
+def test_the_longest_tags_are_read_soon(word, tail):
+    text = (word * 128)[: 128 - len(tail)] + tail
+    read.cache_clear()
+    with soon(0.05):
+        read(text)

@@ -1,0 +1,95 @@
+"""Since when a digest is known, and what of a line's past may be taken: rules against a simple model of days."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import digest
+
+from bot.core.choice.ages import known_since, left_since, matured, went_back
+from bot.model.history import Sighting
+from bot.model.image import Recorded
+from bot.model.reference import Line
+
+LINE = Line("docker.io/library/nginx", "1")
+START = datetime(2027, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def history(words: str) -> tuple[Sighting, ...]:
+    """Return what daily runs saw from START on: a letter is what the tag pointed to on that day."""
+    sightings: list[Sighting] = []
+    for day, word in enumerate(words):
+        at = START + day * DAY
+        if sightings and sightings[-1].digest == digest(word):
+            sightings[-1] = Sighting(LINE, digest(word), sightings[-1].first_seen, at)
+        else:
+            sightings.append(Sighting(LINE, digest(word), at, at))
+    return tuple(sightings)
+
+
+def take(words, current, held, days):
+    """Return the letters that may be taken on the day after `words`."""
+    now = START + len(words) * DAY
+    held_digest = digest(held) if held else None
+    found = matured(history(words), digest(current), held_digest, days * DAY, now)
+    return "".join(word for each in found for word in sorted(set(words)) if digest(word) == each)
+
+
+def test_a_tag_that_moves_daily_offers_the_newest_digest_known_for_three_days():
+    assert take("abcdef", "f", "a", 3) == "dcb"
+    assert take("abcdef", "g", "a", 3) == "dcb"
+
+
+@pytest.mark.parametrize(("held", "offered"), [("a", "dcb"), ("c", "d"), ("d", ""), ("e", ""), (None, "dcba")])
+def test_never_one_from_before_the_digest_in_the_file(held, offered):
+    assert take("abcdef", "f", held, 3) == offered
+
+
+def test_a_digest_in_the_file_that_was_never_seen_may_be_newer_than_all_that_was():
+    assert take("abcdef", "f", "x", 3) == ""
+
+
+def test_nothing_of_the_past_of_a_line_that_went_back():
+    assert take("abbba", "a", None, 1) == ""
+
+
+def test_a_digest_is_known_since_its_first_day_though_the_tag_left_it_meanwhile():
+    assert known_since(digest("a"), history("aba"), {}, START + 9 * DAY) == START
+
+
+def test_the_registrys_own_record_counts_before_what_was_seen():
+    recorded = {digest("a"): Recorded(START - 40 * DAY)}
+    assert known_since(digest("a"), history("a"), recorded, START) == START - 40 * DAY
+    assert known_since(digest("a"), history("a"), {digest("a"): Recorded(None)}, START + DAY) == START
+
+
+def test_what_was_never_seen_is_known_since_now():
+    assert known_since(digest("z"), history("abc"), {}, START) == START
+
+
+@pytest.mark.parametrize(
+    ("words", "current", "back"),
+    [
+        *(("a", "a", False), ("aaa", "a", False), ("aab", "b", False), ("aab", "a", True), ("aba", "a", True)),
+        *(("abab", "b", True), ("abc", "d", False), ("", "a", False), ("abaaa", "a", True)),
+    ],
+)
+def test_going_back_is_pointing_again_to_what_was_left(words, current, back):
+    assert went_back(history(words), digest(current)) is back
+
+
+def test_what_was_left_is_what_came_between():
+    assert left_since(history("abca"), digest("a")) == {digest("b"), digest("c")}
+    assert left_since(history("abc"), digest("a")) == {digest("b"), digest("c")}
+    assert left_since(history("abc"), digest("z")) == frozenset()
+
+
+@given(st.text("abcd", max_size=12), st.sampled_from("abcd"), st.sampled_from(["", *"abcd"]), st.integers(0, 5))
+def test_what_may_be_taken_is_old_enough_newer_than_what_is_held_and_never_current(words, current, held, days):
+    offered = take(words, current, held, days)
+    assert current not in offered
+    for word in offered:
+        assert words.index(word) <= len(words) - days
+        assert not held or words.rindex(word) > words.rindex(held)

@@ -1,0 +1,310 @@
+"""Selecting and reconciling, and the closed lists: every word of the list of reasons has a place where it comes up."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from support.values import digest, occurrence, update
+
+from bot.core.choice.verdict import WITHDRAWN, verdict
+from bot.core.places.closing import allow, close, leave_to_other
+from bot.core.places.reconcile import reconcile
+from bot.core.places.select import Home, may_ask, select
+from bot.model.decision import Cause, Held, NotChecked, Refused, Selected, Skip, Superseded, Unknown, UpToDate
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy, Rulebook
+from bot.model.reference import Line
+from bot.model.rules import Match, Rule
+from bot.model.source import Closed, IgnoreComment, Slot, Span
+from bot.model.vocabulary import ACCEPTABLE, REASONS, SENTENCES, UNSUPPORTED_REASONS, Reason, Role, Status
+
+TODAY = date(2027, 1, 15)
+HOME = Home("acme/web", "main")
+NGINX = Line("docker.io/library/nginx", "1")
+
+
+def _select(written, rulebook=Rulebook(), **more):  # noqa: B008 - a frozen value
+    return select(rulebook, HOME, occurrence(written, **more), TODAY)
+
+
+def _reason(selected):
+    assert isinstance(selected, Skip), selected
+    return selected.reason
+
+
+def test_a_base_image_follows_its_tag():
+    selected = _select("nginx:1")
+    assert isinstance(selected, Selected)
+    assert selected.line == NGINX
+
+
+def test_a_reference_without_a_tag_is_left_alone_pinned_or_not():
+    assert _reason(_select("nginx")) is Reason.NO_TAG
+    assert _reason(_select(f"nginx@{digest('x')}")) is Reason.NO_TAG
+
+
+def test_a_rule_can_name_the_tag_that_an_untagged_reference_follows():
+    selected = _select("nginx", Rulebook(rules=(Rule(tag="1"),)))
+    assert isinstance(selected, Selected)
+    assert selected.line == NGINX
+
+
+def test_a_tag_in_a_rule_does_not_change_what_a_tagged_reference_follows():
+    selected = _select("nginx:1", Rulebook(rules=(Rule(tag="2"),)))
+    assert isinstance(selected, Selected)
+    assert selected.line == NGINX
+
+
+def test_an_ignored_image_is_left_alone():
+    assert _reason(_select("nginx:1", Rulebook(rules=(Rule(ignore=True),)))) is Reason.IGNORED
+
+
+def test_update_none_is_no_rule():
+    assert _reason(_select("nginx:1", Rulebook(rules=(Rule(update=UpdateMode.NONE),)))) is Reason.NO_RULE
+
+
+def test_pin_false_leaves_unpinned_images_and_still_moves_pinned_ones():
+    rulebook = Rulebook(rules=(Rule(pin=False),))
+    assert _reason(_select("nginx:1", rulebook)) is Reason.PIN_OFF
+    assert isinstance(_select(f"nginx:1@{digest('x')}", rulebook), Selected)
+
+
+def test_a_digest_that_is_not_sha256_is_read_and_never_written():
+    assert _reason(_select(f"nginx:1@sha512:{'a' * 128}")) is Reason.UNSUPPORTED_DIGEST
+
+
+def test_a_closed_place_says_why():
+    assert _reason(_select("nginx:1", digest=Closed(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
+
+
+@pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
+def test_what_is_not_ours_to_know_or_write_is_said_before_whose_it_is(reason):
+    place = {"role": Role.THIRD_PARTY, "digest": Closed(reason)}
+    assert _reason(_select("registry.acme.dev/web:1", **place)) is reason
+
+
+def test_a_rule_opens_what_it_allows_and_nothing_else():
+    slot = Slot(Span(7, 7), b"", b"@")
+    place = {"digest": Closed(Reason.EMBEDDED, slot), "tag": Closed(Reason.EMBEDDED, slot)}
+    assert _reason(_select("nginx:1", **place)) is Reason.EMBEDDED
+    assert (
+        _reason(_select("nginx:1", Rulebook(rules=(Rule(allow=(Reason.IMMUTABLE_JOB,)),)), **place)) is Reason.EMBEDDED
+    )
+    opened = _select("nginx:1", Rulebook(rules=(Rule(allow=(Reason.EMBEDDED,)),)), **place)
+    assert isinstance(opened, Selected)
+    assert (opened.occurrence.digest, opened.occurrence.tag) == (slot, slot)
+
+
+@pytest.mark.parametrize("until", [None, TODAY, date(2027, 1, 16)])
+def test_a_comment_ignores_to_the_end_of_its_last_day(until):
+    skip = _select("nginx:1", comment=IgnoreComment(3, until, "ABC-12"))
+    assert _reason(skip) is Reason.IGNORED
+    assert "line 3" in skip.detail
+    assert "ABC-12" in skip.detail
+    assert until is None or str(until) in skip.detail
+
+
+def test_an_expired_comment_no_longer_ignores_and_is_reported():
+    selected = _select("nginx:1", comment=IgnoreComment(3, date(2027, 1, 14)))
+    assert isinstance(selected, Selected)
+    (note,) = selected.occurrence.notes
+    assert "line 3" in note
+    assert "2027-01-14" in note
+
+
+def test_closing_keeps_what_cannot_be_opened_closed():
+    slot = Slot(Span(7, 7), b"", b"@")
+    warned = close(occurrence("nginx:1", digest=slot), Reason.EMBEDDED)
+    assert warned.digest == Closed(Reason.EMBEDDED, slot)
+    assert close(warned, Reason.IMMUTABLE_JOB).digest == Closed(Reason.EMBEDDED, slot)
+    assert close(warned, Reason.OTHER_WRITER).digest == Closed(Reason.OTHER_WRITER)
+    assert close(close(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest == Closed(Reason.OTHER_WRITER)
+
+
+def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
+    slot = Slot(Span(7, 7), b"", b"@")
+    warned = close(occurrence("nginx:1", digest=slot, tag=slot), Reason.EMBEDDED)
+    left = leave_to_other(leave_to_other(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3")
+    assert left.digest == left.tag == Closed(Reason.OTHER_WRITER, slot, also=(Reason.EMBEDDED,))
+    assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
+    assert allow(left, [Reason.EMBEDDED]).digest == Closed(Reason.OTHER_WRITER, slot)
+    assert allow(left, [Reason.OTHER_WRITER]).digest == Closed(Reason.EMBEDDED, slot)
+    assert allow(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest == slot
+    assert (
+        allow(
+            leave_to_other(occurrence("nginx:1", digest=slot), "Renovate", "renovate.json"), [Reason.OTHER_WRITER]
+        ).digest
+        == slot
+    )
+
+
+def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
+    closed = close(occurrence("nginx:1", digest=Slot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
+    assert closed.digest == Closed(Reason.OTHER_WRITER)
+    assert leave_to_other(closed, "Renovate", "renovate.json").notes == ()
+    rulebook = Rulebook(rules=(Rule(allow=(Reason.OTHER_WRITER,)),))
+    assert _reason(_select("nginx:1", rulebook, digest=closed.digest)) is Reason.OTHER_WRITER
+
+
+def test_own_images_move_only_by_a_rule_that_says_role_own():
+    own = ("acme.azurecr.io/apps/**",)
+    written, place = "acme.azurecr.io/apps/shop/web:1", {"role": Role.THIRD_PARTY}
+    assert _reason(_select(written, Rulebook(own=own), **place)) is Reason.OWN
+    assert _reason(_select(written, Rulebook(own=own, rules=(Rule(pin=True),)), **place)) is Reason.OWN
+    selected = _select(written, Rulebook(own=own, rules=(Rule(match=Match(role=Role.OWN), pin=True),)), **place)
+    assert isinstance(selected, Selected)
+    assert selected.occurrence.role is Role.OWN
+
+
+def test_while_own_is_not_stated_images_of_unknown_registries_in_manifests_may_be_own():
+    place = {"role": Role.THIRD_PARTY}
+    assert _reason(_select("registry.acme.dev/web:1", **place)) is Reason.MAYBE_OWN
+    assert isinstance(_select("registry.acme.dev/web:1", Rulebook(own=()), **place), Selected)
+    assert isinstance(_select("ghcr.io/other/web:1", **place), Selected)
+    assert isinstance(_select("registry.acme.dev/base:1"), Selected)
+
+
+def test_a_base_image_is_a_base_even_where_own_matches():
+    selected = _select("acme.azurecr.io/base:1", Rulebook(own=("acme.azurecr.io/**",)))
+    assert isinstance(selected, Selected)
+    assert selected.occurrence.role is Role.BASE
+
+
+def test_maybe_own_keeps_its_role():
+    skip = _select("registry.acme.dev/web:1", role=Role.THIRD_PARTY)
+    assert skip.occurrence.role is Role.THIRD_PARTY
+
+
+def test_only_known_registries_may_be_asked():
+    listed = Rulebook(hosts=frozenset({"registry.acme.dev", "127.0.0.1:5000"}))
+    assert may_ask(listed, "docker.io")
+    assert may_ask(listed, "registry.acme.dev")
+    assert may_ask(listed, "127.0.0.1:5000")
+    assert not may_ask(listed, "127.0.0.1:5001")
+    assert not may_ask(Rulebook(), "localhost:5000")
+    assert not may_ask(Rulebook(), "docker.io.evil.example")
+
+
+# ---- policy: per key, the first rule that matches and sets it ----------------------------------------------------
+
+
+def _policy(*rules, written="nginx:1", **more) -> Policy:
+    selected = _select(written, Rulebook(rules=rules, own=()), **more)
+    assert isinstance(selected, Selected)
+    return selected.policy
+
+
+def test_each_key_is_taken_from_the_first_rule_that_sets_it():
+    policy = _policy(Rule(labels=("a",)), Rule(pin=True, labels=("b",)), Rule(require_scan=True, pin=True))
+    assert policy == Policy(labels=("a",), pin=True, require_scan=True)
+
+
+def test_a_rule_that_does_not_match_sets_nothing():
+    elsewhere = Match(image=("docker.io/library/redis",))
+    assert _policy(Rule(match=elsewhere, labels=("a",)), Rule(labels=("b",))).labels == ("b",)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        Match(image=("docker.io/library/*",)),
+        Match(image=("ghcr.io/**", "docker.io/**")),
+        Match(path=("Docker*",)),
+        Match(format=("dockerfile",)),
+        Match(role=Role.BASE),
+        Match(repository=("acme/*",)),
+        Match(base_branch=("main",)),
+    ],
+)
+def test_every_match_key_can_match(match):
+    assert _policy(Rule(match=match, labels=("hit",))).labels == ("hit",)
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        Match(image=("docker.io/*",)),
+        Match(path=("deploy/**",)),
+        Match(format=("kubernetes",)),
+        Match(role=Role.THIRD_PARTY),
+        Match(repository=("*",)),
+        Match(base_branch=("release-*",)),
+        Match(image=("docker.io/**",), path=("deploy/**",)),
+    ],
+)
+def test_every_match_key_can_fail_to_match(match):
+    assert _policy(Rule(match=match, labels=("hit",))).labels == ()
+
+
+# ---- reconcile ---------------------------------------------------------------------------------------------------
+
+
+def test_places_that_share_bytes_and_agree_move_together():
+    both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "new", locator="b", at=5)]
+    assert reconcile(both) == tuple(both)
+
+
+def test_places_that_share_bytes_and_disagree_are_all_skipped():
+    both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "other", locator="b", at=5)]
+    assert [_reason(each) for each in reconcile(both)] == [Reason.CONFLICTING_EDITS] * 2
+
+
+def test_a_place_that_must_stay_holds_those_that_share_its_bytes():
+    stays = Skip(occurrence("nginx:1", locator="b", at=5), Reason.IGNORED)
+    settled = reconcile([update("nginx:1", "new", locator="a", at=5), stays])
+    assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
+
+
+def test_the_same_span_in_another_file_is_another_place():
+    both = [update("nginx:1", "new", path="a", at=5), update("nginx:1", "other", path="b", at=5)]
+    assert reconcile(both) == tuple(both)
+
+
+# ---- verdicts and the closed lists -------------------------------------------------------------------------------
+
+
+def test_every_decision_has_a_status_that_may_have_its_reason():
+    moved = update("nginx:1", "new")
+    decisions = [
+        moved,
+        UpToDate(moved.selected),
+        Skip(moved.occurrence, Reason.IGNORED),
+        Refused(moved, Reason.NOT_SCANNED),
+        Unknown(moved.selected, Reason.DENIED, ""),
+        NotChecked(moved.selected),
+        Held(moved.selected, Reason.PLATFORM_LOST, ""),
+        replace(moved, cause=Cause.GONE),
+        Superseded(moved.selected, Reason.TAG_STOPPED, ""),
+    ]
+    verdicts = [verdict(each) for each in decisions]
+    assert {each.status for each in verdicts} == set(Status)
+    for each in verdicts:
+        assert (each.reason is None) == (not REASONS[each.status])
+        assert each.reason is None or each.reason in REASONS[each.status]
+
+
+def test_only_updates_refusals_and_what_replaces_something_gone_offer_a_digest():
+    moved = update("nginx:1", "new")
+    assert verdict(moved).new_digest == digest("new")
+    assert verdict(replace(moved, cause=Cause.GONE)).new_digest == digest("new")
+    assert verdict(Refused(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
+    assert verdict(UpToDate(moved.selected)).new_digest is None
+
+
+def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
+    placed = [reason for reasons in REASONS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
+    assert sorted(placed) == sorted(Reason)
+    assert set(SENTENCES) == set(Reason)
+
+
+def test_what_somebody_may_answer_for_is_a_hold():
+    assert set(ACCEPTABLE) < {*REASONS[Status.HELD], *REASONS[Status.REFUSED]}
+
+
+def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
+    wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
+    assert verdict(wanted).occurrence.notes == ("It is one of two.",)
+    assert verdict(replace(wanted, cause=Cause.WITHDRAWN)).occurrence.notes == ("It is one of two.", WITHDRAWN)
+    gone = verdict(replace(wanted, cause=Cause.GONE, doubt="The name may have changed hands."))
+    assert (gone.status, gone.reason) == (Status.GONE, Reason.DIGEST_GONE)
+    assert gone.occurrence.notes == ("It is one of two.", "The name may have changed hands.")

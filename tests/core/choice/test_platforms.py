@@ -1,0 +1,34 @@
+"""Which scanned platform stands for the one that was asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.core.choice.platforms import is_same_platform
+
+
+@pytest.mark.parametrize(
+    ("scanned", "wanted"),
+    [
+        ("linux/amd64", "linux/amd64"),
+        ("linux/arm64/v8", "linux/arm64"),
+        ("linux/arm64", "linux/arm64/v8"),
+        ("linux/arm/v7", "linux/arm/v7"),
+    ],
+)
+def test_a_variant_that_only_one_of_them_names_does_not_matter(scanned, wanted):
+    assert is_same_platform(scanned, wanted)
+
+
+@pytest.mark.parametrize(
+    ("scanned", "wanted"),
+    [
+        ("linux/amd64", "linux/arm64"),
+        ("windows/amd64", "linux/amd64"),
+        ("linux/arm/v6", "linux/arm/v7"),
+        ("linux", "linux/amd64"),
+        ("", "linux/amd64"),
+    ],
+)
+def test_another_system_architecture_or_variant_does(scanned, wanted):
+    assert not is_same_platform(scanned, wanted)

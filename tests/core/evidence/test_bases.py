@@ -1,0 +1,66 @@
+"""What an image says of its base is believed as far as it is plain, and repeated as far as it is harmless."""
+
+import pytest
+from support.values import digest
+
+from bot.core.evidence.bases import PREFIX, Base, base_of, behind, is_behind
+from bot.model.image import Child, Kind, Manifest, Resolved
+from bot.model.reference import Line
+
+ALPINE = Line("docker.io/library/alpine", "3.21")
+SAID = {"base.name": "alpine:3.21", "base.digest": digest("base"), "source": "https://github.com/acme/web"}
+
+
+def annotations(**changed):
+    said = {**SAID, **{key.replace("_", "."): value for key, value in changed.items()}}
+    return tuple((PREFIX + key, value) for key, value in said.items())
+
+
+def index(said=(), children=()):
+    return Manifest(digest("index"), Kind.INDEX, "application/vnd.oci.image.index.v1+json", children, said)
+
+
+def test_an_index_or_one_of_its_images_states_a_base():
+    base = Base(ALPINE, digest("base"), "https://github.com/acme/web")
+    assert base_of(index(annotations())) == base
+    assert base_of(index(children=(Child(digest("a"), None), Child(digest("b"), None, annotations())))) == base
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"base_name": ""},
+        {"base_name": "alpine"},
+        {"base_name": "A b"},
+        {"base_digest": ""},
+        {"base_digest": "sha256:1"},
+    ],
+)
+def test_a_base_without_a_tag_or_a_digest_is_none(changed):
+    assert base_of(index(annotations(**changed))) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("http://github.com/a/b", "https://github.com", "https://x.example/`@all`", "https://u:p@x.example/a"),
+        *("https://x.example/a?b=c", "https://x.example/a b", "javascript:alert(1)", "x" * 999),
+    ],
+)
+def test_a_source_that_could_act_on_something_is_not_repeated(source):
+    base = base_of(index(annotations(source=source)))
+    assert base.source == ""
+    assert source not in behind(base)
+
+
+def test_it_is_behind_when_neither_the_index_nor_an_image_of_it_is_what_it_was_built_on():
+    base = base_of(index(annotations()))
+
+    def points_to(manifest):
+        return Resolved(ALPINE, manifest.digest, manifest)
+
+    assert is_behind(base, points_to(index()))
+    assert not is_behind(base, points_to(index(children=(Child(digest("base"), "linux/amd64"),))))
+    assert not is_behind(base, points_to(Manifest(digest("base"), Kind.INDEX, "")))
+    assert not is_behind(base, Resolved(ALPINE, digest("base")))
+    assert not is_behind(base, Resolved(ALPINE, digest("other"))), "it may hold what was built on"

@@ -1,0 +1,107 @@
+from dataclasses import replace
+
+import pytest
+from support.values import SCANNER, finding, scan
+
+from bot.core.evidence.compare import compare, count_by_severity, distinct, is_pressing
+from bot.model.evidence import NotScanned, ScannerIdentity, Severity, Unscanned
+
+
+def test_what_is_gone_is_fixed_what_came_is_introduced_what_is_in_both_remains():
+    gone, came, stays = finding("CVE-2026-1"), finding("CVE-2026-2"), finding("CVE-2026-3")
+    delta = compare(scan(gone, stays), scan(stays, came)).delta
+    assert (delta.fixed, delta.introduced, delta.remaining) == ((gone,), (came,), (stays,))
+
+
+def test_the_same_hole_in_a_newer_package_remains():
+    delta = compare(scan(finding("CVE-2026-1", installed="1")), scan(finding("CVE-2026-1", installed="2"))).delta
+    assert not delta.fixed
+    assert not delta.introduced
+    assert [each.installed for each in delta.remaining] == ["2"]
+
+
+def test_the_same_hole_in_another_package_is_another_finding():
+    delta = compare(scan(finding("CVE-2026-1", package="a")), scan(finding("CVE-2026-1", package="b"))).delta
+    assert len(delta.fixed) == len(delta.introduced) == 1
+
+
+def test_what_somebody_answers_for_in_the_newer_image_is_not_fixed_and_does_not_remain():
+    hole = finding("CVE-2026-1")
+    delta = compare(scan(hole), scan(set_aside=[hole])).delta
+    assert not delta.fixed
+    assert not delta.introduced
+    assert not delta.remaining
+
+
+def test_what_somebody_answered_for_in_the_older_image_alone_is_new_where_it_counts():
+    hole = finding("CVE-2026-1")
+    delta = compare(scan(set_aside=[hole]), scan(hole)).delta
+    assert delta.introduced == (hole,)
+    assert not delta.remaining
+
+
+def test_what_somebody_answered_for_and_is_gone_was_never_counted_so_nothing_is_fixed():
+    assert not compare(scan(set_aside=[finding("CVE-2026-1")]), scan()).delta.fixed
+
+
+@pytest.mark.parametrize("old", [None, NotScanned(Unscanned.IMAGE_GONE)])
+def test_without_both_scans_there_is_no_delta(old):
+    assert compare(old, scan()).delta is None
+    assert compare(scan(), NotScanned(Unscanned.FAILED)).delta is None
+
+
+def test_scans_by_different_databases_are_not_compared():
+    other = ScannerIdentity(SCANNER.name, "0.60.0", None)
+    evidence = compare(scan(finding("CVE-2026-1")), scan(scanner=other))
+    assert evidence.delta is None
+    assert evidence.old == NotScanned(Unscanned.DIFFERENT_DATABASE)
+
+
+def test_scans_by_databases_that_nobody_names_are_not_compared():
+    undated = ScannerIdentity("twistcli", "", None)
+    evidence = compare(scan(finding("CVE-2026-1"), scanner=undated), scan(scanner=undated))
+    assert evidence.delta is None
+    assert evidence.old == NotScanned(Unscanned.DATABASE_UNKNOWN)
+
+
+def test_a_scan_of_which_nobody_says_the_database_may_have_had_any():
+    named, unnamed = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", None))
+    for old, new in ((named, unnamed), (unnamed, named)):
+        evidence = compare(scan(finding("CVE-2026-1"), scanner=old), scan(scanner=new))
+        assert evidence.old == NotScanned(Unscanned.DATABASE_UNKNOWN)
+        assert evidence.delta is None
+
+
+def test_scans_of_one_run_are_compared_and_those_of_two_are_not():
+    one, other = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", "tuesday"))
+    assert compare(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=one)).delta
+    assert compare(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=other)).delta is None
+
+
+def test_vulnerabilities_are_counted_once_at_their_worst():
+    findings = [
+        finding("CVE-2026-1", Severity.LOW, package="a"),
+        finding("CVE-2026-1", Severity.CRITICAL, package="b"),
+        finding("CVE-2026-2", Severity.LOW),
+    ]
+    assert distinct(findings) == 2
+    for order in (findings, findings[::-1]):
+        counts = count_by_severity(order)
+        assert (counts[Severity.CRITICAL], counts[Severity.HIGH], counts[Severity.LOW]) == (1, 0, 1)
+        assert list(counts) == sorted(Severity, reverse=True)
+
+
+def test_the_worst_comes_first():
+    low, high = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
+    assert compare(scan(low, high), scan()).delta.fixed == (high, low)
+
+
+def test_what_is_exploited_presses_as_what_is_critical_does_and_only_where_it_is_fixed():
+    low, critical = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
+    fixing, keeping = compare(scan(low), scan()), compare(scan(low), scan(low))
+    listed = frozenset({"CVE-2026-1"})
+    assert not is_pressing(fixing)
+    assert is_pressing(replace(fixing, known_exploited=listed))
+    assert not is_pressing(replace(fixing, known_exploited=frozenset()))
+    assert not is_pressing(replace(keeping, known_exploited=listed))
+    assert is_pressing(compare(scan(critical), scan()))

@@ -1,0 +1,129 @@
+"""In what two images differ beside their packages, by their own words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import digest
+
+from bot.core.evidence.contents import (
+    Aspect,
+    AspectChange,
+    Origin,
+    aspect_changes,
+    becomes_root,
+    origin,
+    source_comparison,
+    spoken_size,
+)
+from bot.model.contents import Contents, ImageConfig, ImageContents
+
+A, B = "a" * 40, "b" * 40
+PLAIN = ImageContents(digest("old"), ImageConfig(), 100)
+
+
+def pair(old: dict[str, object], new: dict[str, object]) -> Contents:
+    return Contents(replace(PLAIN, **old), replace(PLAIN, **new))
+
+
+def test_what_starts_otherwise_is_said_in_full_and_of_lists_only_what_changed():
+    before = ImageConfig(user="1000", entrypoint=("/app",), environment=("HOME", "PATH"), ports=("80/tcp",))
+    after = ImageConfig(user="root", entrypoint=("/app", "-v"), environment=("PATH", "TZ"), ports=("80/tcp",))
+    assert aspect_changes(pair({"config": before, "version": "1"}, {"config": after, "version": "2"})) == (
+        AspectChange(Aspect.USER, ("1000",), ("root",)),
+        AspectChange(Aspect.ENTRYPOINT, ("/app",), ("/app", "-v")),
+        AspectChange(Aspect.ENVIRONMENT, ("HOME",), ("TZ",)),
+        AspectChange(Aspect.VERSION, ("1",), ("2",)),
+    )
+
+
+def test_platforms_are_compared_where_both_have_an_index():
+    found = aspect_changes(pair({"platforms": ("linux/amd64", "linux/arm64")}, {"platforms": ("linux/amd64",)}))
+    assert found == (AspectChange(Aspect.PLATFORMS, ("linux/arm64",), ()),)
+    assert aspect_changes(pair({"platforms": ("linux/amd64",)}, {})) == ()
+
+
+@pytest.mark.parametrize("contents", [None, Contents(None, PLAIN), Contents(PLAIN, None)])
+def test_what_was_not_looked_into_is_unknown_and_not_the_same(contents):
+    assert aspect_changes(contents) is None
+    assert origin(contents) is Origin.UNKNOWN
+    assert source_comparison(contents) is None
+    assert not becomes_root(contents)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "becomes"),
+    [("app", "", True), ("1000:1000", "0:0", True), ("", "root", False), ("root", "", False), ("app", "1000", False)],
+)
+def test_an_image_that_starts_as_root_where_it_did_not_is_noticed(old, new, becomes):
+    assert becomes_root(pair({"config": ImageConfig(user=old)}, {"config": ImageConfig(user=new)})) is becomes
+
+
+GITHUB = "https://github.com/acme/tool"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ((GITHUB, A), (GITHUB, A), Origin.REBUILT),
+        ((GITHUB, A), (f"{GITHUB}.git", B), Origin.CHANGED),
+        ((f"{GITHUB}.git#{A}:debian", None), (f"{GITHUB}.git#{A}:debian", None), Origin.REBUILT),
+        ((GITHUB, A), ("https://github.com/evil/tool", A), Origin.MOVED),
+        (("https://git.example.com/x", "r1"), ("https://git.example.com/x", "r2"), Origin.CHANGED),
+        ((GITHUB, None), (GITHUB, A), Origin.UNKNOWN),
+        ((None, A), (None, A), Origin.UNKNOWN),
+    ],
+)
+def test_a_rebuild_is_told_from_a_change_of_the_source(old, new, expected):
+    assert origin(pair(*({"source": source, "revision": revision} for source, revision in (old, new)))) is expected
+
+
+def test_two_states_of_one_source_on_a_known_forge_can_be_compared():
+    found = source_comparison(pair({"source": GITHUB, "revision": A}, {"source": f"{GITHUB}/", "revision": B}))
+    assert found is not None
+    assert found.address == f"https://github.com/acme/tool/compare/{A}...{B}"
+    gitlab = "https://gitlab.com/a/b/c"
+    found = source_comparison(pair({"source": gitlab, "revision": A}, {"source": gitlab, "revision": B}))
+    assert found is not None
+    assert found.address == f"https://gitlab.com/a/b/c/-/compare/{A}...{B}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://github.com/acme/tool",
+        "https://github.com.evil.example/acme/tool",
+        "https://github.com/acme/tool/../../x",
+        "https://github.com/acme/to)ol",
+        "https://user@github.com/acme/tool",
+        "https://github.com/acme",
+        "https://github.com/acme/tool?x=1",
+    ],
+)
+def test_no_other_address_becomes_a_link(source):
+    assert source_comparison(pair({"source": source, "revision": A}, {"source": source, "revision": B})) is None
+
+
+@given(st.text(), st.text())
+def test_no_words_of_an_image_reach_a_link(source, revision):
+    found = source_comparison(pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B}))
+    assert found is None or found.repository == "acme/tool"
+
+
+SIZES = {
+    0: "0 B",
+    999: "999 B",
+    1000: "1.0 kB",
+    999_999: "1.0 MB",
+    30_449_999: "30.4 MB",
+    7_000_000_000: "7.0 GB",
+    10**18: "1000000.0 TB",
+}
+
+
+@pytest.mark.parametrize(("size", "said"), SIZES.items())
+def test_sizes_are_said_as_people_say_them(size, said):
+    assert spoken_size(size) == said

@@ -1,0 +1,57 @@
+"""In a proposal of several images, what is known of one never gives way to what is known of another."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import digest, scan, update
+
+from bot.core.evidence.compare import compare
+from bot.core.proposal.fingerprint import MAX_MOVES, fingerprint, is_outdated, knows_less
+from bot.core.proposal.mark import Remembered, mark, read_mark
+from bot.core.proposal.view.proposal import build_view
+from bot.core.transition import transition_of
+from bot.model.evidence import NotScanned, Unscanned
+
+MOVES = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("alpine", "nginx", "redis"))
+UNKNOWN = NotScanned(Unscanned.TIMED_OUT)
+
+
+def report(*known: bool) -> str:
+    """Return the report of a proposal with an image for each flag, scanned where it says so."""
+    moves = sorted((transition_of(each) for each in MOVES[: len(known)]), key=lambda move: move.order)
+    evidence = {
+        move: compare(scan(), scan()) if is_known else compare(UNKNOWN, UNKNOWN)
+        for move, is_known in zip(moves, known, strict=True)
+    }
+    return fingerprint(build_view(MOVES[: len(known)], evidence, 100), evidence.values())
+
+
+def test_a_text_that_knows_another_image_in_place_of_the_first_is_no_better():
+    assert not is_outdated(report(True, False), report(False, True))
+    assert is_outdated(report(True, False), report(True, True))
+    assert not is_outdated(report(True, True), report(True, False))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=3))
+def test_a_text_knows_less_exactly_where_it_lacks_something_that_the_other_has(pairs):
+    before, after = report(*(first for first, _ in pairs)), report(*(second for _, second in pairs))
+    assert knows_less(before, after) is any(first and not second for first, second in pairs)
+
+
+@pytest.mark.parametrize("known", [(True,), (False,), (True, False), (False, False, False)])
+def test_a_report_is_remembered_whatever_it_lacks(known):
+    body = mark(Remembered(("x@y",), report(*known)))
+    assert read_mark(body).report == report(*known)
+
+
+def test_a_report_of_one_move_and_one_that_lacks_nothing_are_sixteen_digits():
+    assert {len(report(True)), len(report(False)), len(report(True, True))} == {16}
+
+
+def test_reports_are_bounded_whatever_the_number_of_moves():
+    known = {number: compare(UNKNOWN, UNKNOWN) for number in range(3 * MAX_MOVES)}
+    move = transition_of(MOVES[0])
+    view = build_view(MOVES[:1], {move: compare(UNKNOWN, UNKNOWN)}, 1)
+    assert len(fingerprint(view, known.values())) == 16 + 1 + MAX_MOVES // 4

@@ -1,0 +1,78 @@
+"""Package URLs: read in one way alone, or not at all."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.evidence.purl import MAX_PURL, parse_purl
+from bot.model.vex import Purl
+
+TYPES = st.from_regex(r"[a-z][a-z0-9.+-]{0,9}", fullmatch=True)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+KEYS = st.from_regex(r"[a-z][a-z0-9._-]{0,9}", fullmatch=True)
+
+
+def written(purl: Purl) -> str:
+    """Write a package URL as its specification has it."""
+    namespace = "".join(f"{quote(each, safe='')}/" for each in purl.namespace.split("/") if each)
+    version = f"@{quote(purl.version, safe='')}" if purl.version else ""
+    qualifiers = "&".join(f"{key}={quote(value, safe='')}" for key, value in purl.qualifiers)
+    return f"pkg:{purl.type}/{namespace}{quote(purl.name, safe='')}{version}" + (f"?{qualifiers}" if qualifiers else "")
+
+
+@given(
+    TYPES,
+    st.lists(TEXTS.filter(lambda text: "/" not in text), max_size=3),
+    TEXTS,
+    st.one_of(st.just(""), TEXTS),
+    st.dictionaries(KEYS, TEXTS, max_size=3),
+)
+def test_what_is_written_is_read_back(kind, namespace, name, version, qualifiers):
+    purl = Purl(kind, "/".join(namespace), name, version, tuple(sorted(qualifiers.items())))
+    assert parse_purl(written(purl)) == purl
+
+
+@given(st.text())
+def test_nothing_that_anybody_writes_breaks_it(text):
+    for each in (text, f"pkg:{text}", f"pkg:oci/{text}", f"pkg:oci/a?{text}"):
+        found = parse_purl(each)
+        assert found is None or found.name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pkg:npm/%40angular/core@1.0", Purl("npm", "@angular", "core", "1.0")),
+        ("PKG:DEB/debian/curl", Purl("deb", "debian", "curl", "")),
+        ("pkg://golang/github.com/a/b@v1", Purl("golang", "github.com/a", "b", "v1")),
+        ("pkg:oci/a@sha256:00?arch=&Tag=1", Purl("oci", "", "a", "sha256:00", (("tag", "1"),))),
+    ],
+)
+def test_spellings_that_its_specification_allows_mean_the_same(text, expected):
+    assert parse_purl(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "pkg:",
+        "pkg:oci",
+        "pkg:oci/",
+        "pkg:oci/@sha256:00",
+        "http://oci/a",
+        "oci/a",
+        "pkg:o_i/a",
+        "pkg:oci/a#some/file",
+        "pkg:oci/a?arch=amd64&arch=arm64",
+        "pkg:oci/a?arch=amd64&ARCH=arm64",
+        "pkg:oci/a?=amd64",
+        f"pkg:oci/{'a' * MAX_PURL}",
+    ],
+)
+def test_what_may_mean_several_things_or_a_part_of_something_is_none(text):
+    assert parse_purl(text) is None

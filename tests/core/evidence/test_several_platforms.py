@@ -1,0 +1,144 @@
+"""Evidence of several platforms: the union, in which nothing that holds on any of them is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.decisions import NOW
+from support.values import digest, finding, scan, update
+from support.worlds import BODY_TEMPLATE
+
+from bot.core.evidence.canonical import key
+from bot.core.evidence.compare import compare
+from bot.core.evidence.gates import gate
+from bot.core.evidence.several_platforms import united
+from bot.core.proposal.render import render_body
+from bot.core.proposal.view.proposal import build_view
+from bot.core.transition import transition_of
+from bot.model.contents import Package
+from bot.model.decision import Held, Refused, Update
+from bot.model.evidence import NotScanned, Scan, Severity, Unscanned
+from bot.model.policy import Policy
+from bot.model.rules import Allowance
+from bot.model.vocabulary import Reason
+
+AMD, ARM = "linux/amd64", "linux/arm64"
+MISSING, LATE = NotScanned(Unscanned.PLATFORM_MISSING), NotScanned(Unscanned.TIMED_OUT, "after 600 s")
+UNKNOWN = compare(LATE, LATE)
+ONE, TWO, THREE = (finding(f"CVE-2026-100{number}", Severity.HIGH) for number in (1, 2, 3))
+
+
+def ids(findings) -> dict[str, tuple[str, ...]]:
+    return {each.id: each.platforms for each in findings}
+
+
+def test_what_is_new_or_left_on_any_platform_is_so_in_the_headline():
+    found = united({AMD: compare(scan(ONE, TWO), scan()), ARM: compare(scan(ONE), scan(ONE, THREE))})
+    assert found.delta is not None
+    assert ids(found.delta.fixed) == {TWO.id: (AMD,)}
+    assert ids(found.delta.remaining) == {ONE.id: (ARM,)}, "fixed on one platform only"
+    assert ids(found.delta.introduced) == {THREE.id: (ARM,)}
+    assert ids(found.old.findings) == {ONE.id: (), TWO.id: (AMD,)}
+
+
+def test_what_is_fixed_on_one_platform_and_answered_for_on_another_is_not_fixed():
+    found = united({AMD: compare(scan(ONE), scan()), ARM: compare(scan(ONE), scan(set_aside=[ONE]))})
+    assert found.delta is not None
+    assert (found.delta.fixed, found.delta.introduced, found.delta.remaining) == ((), (), ())
+
+
+FINDINGS = st.lists(st.sampled_from([ONE, TWO, THREE]), unique=True)
+
+
+@given(FINDINGS, FINDINGS, FINDINGS, FINDINGS)
+def test_the_union_loses_and_invents_nothing(amd_old, amd_new, arm_old, arm_new):
+    parts = {AMD: compare(scan(*amd_old), scan(*amd_new)), ARM: compare(scan(*arm_old), scan(*arm_new))}
+    delta = united(parts).delta
+    lists = [{key(each) for each in listed} for listed in (delta.fixed, delta.introduced, delta.remaining)]
+    fixed, introduced, remaining = lists
+    assert fixed | introduced | remaining == {key(each) for each in (*amd_old, *amd_new, *arm_old, *arm_new)}
+    assert len(fixed) + len(introduced) + len(remaining) == len(fixed | introduced | remaining)
+    assert introduced | remaining == {key(each) for each in (*amd_new, *arm_new)}
+    assert introduced == {key(each) for part in parts.values() for each in part.delta.introduced}
+
+
+def test_one_platform_is_its_own_union():
+    alone = compare(scan(ONE), scan())
+    assert united({AMD: alone}) is alone
+
+
+def test_where_one_platform_is_unknown_all_is_and_which_one_is_said():
+    found = united({AMD: compare(scan(ONE), scan()), ARM: compare(scan(ONE), LATE)})
+    assert found.new == NotScanned(Unscanned.TIMED_OUT, "on linux/arm64: after 600 s")
+    assert isinstance(found.old, Scan)
+    assert found.delta is None
+
+
+def test_a_platform_that_neither_image_has_is_none_in_use():
+    known = compare(scan(ONE), scan())
+    assert united({AMD: known, ARM: compare(MISSING, MISSING)}) == known
+    assert united({AMD: compare(None, scan()), ARM: compare(None, MISSING)}) == compare(None, scan())
+    assert united({AMD: known, ARM: compare(scan(ONE), MISSING)}).delta is None, "one that was lost is"
+    assert united({AMD: compare(MISSING, MISSING), ARM: compare(MISSING, MISSING)}).new.why is MISSING.why
+
+
+def test_packages_that_change_on_any_platform_are_listed_once():
+    def packages(version):
+        return (Package("debian", "curl", version),)
+
+    change = compare(scan(packages=packages("1")), scan(packages=packages("2")))
+    same = compare(scan(packages=packages("2")), scan(packages=packages("2")))
+    assert united({AMD: change, ARM: change}).packages == change.packages
+    assert united({AMD: change, ARM: same}).packages == change.packages
+    assert united({AMD: change, ARM: compare(scan(), scan())}).packages is None
+
+
+def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
+    """Return what gates make of a move that is known on one of two platforms."""
+    moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM), **policy))
+    return gate(moved, {transition_of(moved): united({AMD: compare(before, after), ARM: other})}, NOW)
+
+
+@pytest.mark.parametrize("other", [UNKNOWN, compare(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
+def test_a_rollback_on_one_platform_is_refused_though_another_is_unknown(other):
+    new, old = (scan(ONE, packages=(Package("debian", "openssl", version),)) for version in ("2", "1"))
+    refused = known_on_one(replace(new, findings=()), old, other=other)
+    assert isinstance(refused, Refused)
+    assert refused.detail == f"openssl goes back from 2 to 1, which brings {ONE.id}"
+    assert isinstance(known_on_one(old, new, other=other), Update)
+
+
+def test_what_one_platform_brings_too_much_of_is_refused_though_another_is_unknown():
+    refused = known_on_one(scan(), scan(ONE), allow_introduced=(Allowance(Severity.HIGH, 0),))
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.INTRODUCED
+    assert isinstance(known_on_one(scan(), scan(ONE)), Update)
+
+
+def test_an_older_version_on_one_platform_is_held_though_another_is_unknown():
+    held = known_on_one(replace(scan(), version="2.0"), replace(scan(), version="1.0"))
+    assert isinstance(held, Held)
+    assert held.reason is Reason.OLDER
+
+
+def test_a_rule_that_names_platforms_has_all_of_them_scanned_and_a_place_that_names_one_only_that():
+    policy = Policy(platforms=(AMD, ARM))
+    assert transition_of(update("nginx:1", "new", policy=policy)).platforms == (AMD, ARM)
+    assert transition_of(update("nginx:1", "new", policy=policy, platform=ARM)).platforms == (ARM,)
+    assert transition_of(update("nginx:1", "new", platforms=("linux/s390x",))).platforms == ("linux/s390x",)
+
+
+def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
+    moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
+    found = united({AMD: compare(scan(ONE, TWO), scan()), ARM: compare(scan(ONE), scan(ONE))})
+    known = {transition_of(moved): found}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_view((moved,), known, rows), 60_000)
+    arrow = "\u00a0→\u00a0"
+    assert f"| `{AMD}`, `{ARM}` | ? | 0{arrow}0 | 2{arrow}1 |" in text
+    assert f"| | | only `{AMD}` | | 0{arrow}0 | 2{arrow}0 |" in text
+    assert f"| | | only `{ARM}` | | 0{arrow}0 | 1{arrow}1 |" in text
+    assert f"`openssl` on `{AMD}` |" in text
+    assert "Scanned by `Trivy`" in text

@@ -1,0 +1,182 @@
+"""What a change of signatures means: who passes, who is refused, and when nobody can say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from support.decisions import DAY, NGINX, NOW, index, place, points_to, seen
+from support.values import digest, scan, update
+
+from bot.core.choice.decide import decide
+from bot.core.evidence.compare import compare
+from bot.core.evidence.gates import gate
+from bot.core.evidence.signatures import together
+from bot.core.evidence.trust import distrust, trust_for
+from bot.core.transition import transition_to
+from bot.model.decision import Refused, Unknown, Update
+from bot.model.policy import Policy
+from bot.model.signature import (
+    BadSignature,
+    Flaw,
+    Scheme,
+    Signatures,
+    SignatureUnknown,
+    Signed,
+    Signer,
+    Unsigned,
+    UnsupportedSignature,
+)
+from bot.model.trust import Trust
+from bot.model.vocabulary import REASONS, Reason, Status
+
+OURS = Signed(Signer(Scheme.COSIGN_KEY, "ours.pub"))
+NEXT = Signed(Signer(Scheme.COSIGN_KEY, "next.pub"))
+NONE = Unsigned()
+STRANGER = BadSignature(Flaw.OTHER_SIGNER)
+COPIED = BadSignature(Flaw.OTHER_IMAGE)
+DAMAGED = BadSignature(Flaw.BROKEN, "no JSON")
+UNPROVED = BadSignature(Flaw.UNPROVED, "another root")
+STRANGE = UnsupportedSignature("a kind of tomorrow")
+UNKNOWN = SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True)
+EVERYTHING = (OURS, NEXT, NONE, STRANGER, COPIED, DAMAGED, UNPROVED, STRANGE, UNKNOWN)
+
+
+def reason(old, new, *, is_required=False):
+    found = distrust(Signatures(old, new), is_required=is_required)
+    if found is None:
+        return "passes"
+    return ("unknown " if found.is_unknown else "") + found.reason
+
+
+@pytest.mark.parametrize("old", [None, *EVERYTHING])
+@pytest.mark.parametrize("is_required", [True, False])
+def test_what_somebody_listed_signed_passes_whatever_was_before(old, is_required):
+    assert reason(old, OURS, is_required=is_required) == "passes"
+    assert reason(old, NEXT, is_required=is_required) == "passes"
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (NONE, "unsigned"),
+        (STRANGER, "signer-changed"),
+        (COPIED, "signature-failed"),
+        (DAMAGED, "signature-failed"),
+        (UNPROVED, "signature-failed"),
+        (STRANGE, "signature-failed"),
+        (UNKNOWN, "unknown unreachable"),
+    ],
+)
+def test_what_was_verified_must_stay_verified(new, said):
+    assert reason(OURS, new) == reason(OURS, new, is_required=True) == said
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (NONE, "unsigned"),
+        (STRANGER, "signature-failed"),
+        (COPIED, "signature-failed"),
+        (DAMAGED, "signature-failed"),
+        (UNPROVED, "signature-failed"),
+        (STRANGE, "signature-failed"),
+        (UNKNOWN, "unknown unreachable"),
+    ],
+)
+@pytest.mark.parametrize("old", [None, NONE, STRANGER, STRANGE, UNKNOWN])
+def test_what_is_required_is_asked_of_the_new_image_alone(old, new, said):
+    assert reason(old, new, is_required=True) == said
+
+
+@pytest.mark.parametrize("old", [None, NONE, STRANGER, COPIED, UNPROVED, STRANGE])
+def test_without_a_rule_and_without_a_signature_before_only_what_does_not_hold_is_refused(old):
+    passing = {new for new in EVERYTHING if reason(old, new) == "passes"}
+    assert passing == {OURS, NEXT, NONE, STRANGER, UNPROVED, STRANGE, UNKNOWN}
+    assert reason(old, COPIED) == reason(old, DAMAGED) == "signature-failed"
+
+
+@pytest.mark.parametrize("new", [NONE, STRANGER, UNPROVED, STRANGE])
+def test_whether_something_was_lost_is_unknown_where_the_old_image_could_not_be_asked_for(new):
+    assert reason(UNKNOWN, new) == "unknown unreachable"
+
+
+def test_a_rule_refuses_what_nobody_is_trusted_to_sign():
+    found = distrust(None, is_required=True)
+    assert found is not None
+    assert (found.reason, found.detail) == (Reason.UNSIGNED, "no entry of `trust` is about this image")
+    assert distrust(None, is_required=False) is None
+
+
+def test_every_distrust_is_a_reason_of_its_status_and_says_what_was_found():
+    for old, new, is_required in product((None, *EVERYTHING), EVERYTHING, (True, False)):
+        found = distrust(Signatures(old, new), is_required=is_required)
+        if found is not None:
+            assert found.reason in REASONS[Status.UNRESOLVED if found.is_unknown else Status.REFUSED]
+            assert found.detail
+
+
+def test_a_changed_signer_is_said_with_who_it_was_before():
+    found = distrust(Signatures(OURS, STRANGER), is_required=False)
+    assert found is not None
+    assert found.detail == "signed by ours.pub before; now its signature is by nobody whom `trust` lists for it"
+
+
+def test_of_several_signatures_one_that_holds_counts_and_then_what_is_worst():
+    assert together([]) == NONE
+    assert together([STRANGE, COPIED, UNKNOWN, STRANGER, OURS, NONE]) == OURS
+    assert together([STRANGE, COPIED, UNKNOWN, STRANGER]) == UNKNOWN
+    assert together([STRANGER, DAMAGED, STRANGE, COPIED]) == COPIED
+    assert together([STRANGER, DAMAGED]) == DAMAGED
+    assert together([NONE, STRANGE, STRANGER]) == STRANGER
+    assert together([NONE, STRANGE]) == STRANGE
+
+
+def test_the_first_entry_that_is_about_an_image_says_who_may_sign_it():
+    narrow, wide = Trust(("ghcr.io/acme/*", "ghcr.io/acme/*/*")), Trust(("ghcr.io/**",))
+    assert trust_for((narrow, wide), "ghcr.io/acme/web") == narrow
+    assert trust_for((narrow, wide), "ghcr.io/other/web") == wide
+    assert trust_for((narrow, wide), "docker.io/library/nginx") is None
+
+
+def with_signatures(wanted, *found):
+    """Return the evidence for each candidate in turn."""
+    moves = [transition_to(wanted, candidate) for candidate in wanted.candidates]
+    return {
+        move: replace(compare(None, scan()), signatures=signatures)
+        for move, signatures in zip(moves, found, strict=True)
+    }
+
+
+def test_the_gate_refuses_a_lost_signature():
+    wanted = update("nginx:1", "new")
+    refused = gate(wanted, with_signatures(wanted, Signatures(OURS, NONE)), NOW)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.UNSIGNED
+    assert refused.detail == "signed by ours.pub before; now it has no signature"
+    assert gate(wanted, with_signatures(wanted, Signatures(OURS, NEXT)), NOW) == wanted
+
+
+def test_the_gate_says_that_nobody_could_say():
+    wanted = update("nginx:1", "new", policy=Policy(require_signature=True))
+    unknown = gate(wanted, with_signatures(wanted, Signatures(OURS, UNKNOWN)), NOW)
+    assert isinstance(unknown, Unknown)
+    assert unknown.reason is Reason.UNREACHABLE
+    assert "could not be found out: no answer" in unknown.detail
+
+
+@pytest.mark.parametrize(("newest", "taken"), [(NONE, "ripe"), (UNKNOWN, None), (OURS, "new")])
+def test_an_earlier_candidate_is_taken_for_one_that_is_refused_and_not_for_one_that_is_unknown(newest, taken):
+    history = seen(NGINX, old=9, ripe=6, new=4)
+    policy = Policy(min_age=3 * DAY)
+    wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
+    assert isinstance(wanted, Update)
+    if len(wanted.candidates) == 1:  # the decision offers earlier ones only where the newest may not pass
+        wanted = replace(wanted, candidates=(*wanted.candidates, replace(wanted.candidates[0], digest=digest("ripe"))))
+    found = gate(wanted, with_signatures(wanted, Signatures(OURS, newest), Signatures(OURS, OURS)), NOW)
+    if taken is None:
+        assert isinstance(found, Unknown)
+    else:
+        assert isinstance(found, Update)
+        assert found.candidates[0].digest == digest(taken)

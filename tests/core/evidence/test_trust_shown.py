@@ -1,0 +1,200 @@
+"""What people read of signatures: in the body of a proposal, in a terminal, and when a body is out of date."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from markdown_it import MarkdownIt
+from support.values import digest, scan, update
+from support.worlds import BODY_TEMPLATE
+
+from bot.core.evidence.compare import compare
+from bot.core.evidence.trust import both_spoken
+from bot.core.notes import MAX_NOTE
+from bot.core.proposal.fingerprint import PROPOSED, fingerprint, is_outdated
+from bot.core.proposal.render import render_body
+from bot.core.proposal.view.proposal import build_view
+from bot.core.proposal.view.trust import SignatureState
+from bot.core.transition import transition_of
+from bot.model.evidence import NotScanned, Unscanned
+from bot.model.signature import (
+    BadSignature,
+    Flaw,
+    Scheme,
+    Signatures,
+    SignatureUnknown,
+    Signed,
+    Signer,
+    Statement,
+    Unsigned,
+    UnsupportedSignature,
+)
+from bot.model.vocabulary import Reason
+
+MOVE = update(f"python:3.12@{digest('old')}", "new")
+PIN = update("python:3.12", "new")
+OURS = Signed(Signer(Scheme.COSIGN_KEY, "ours.pub"))
+BUILT = replace(OURS, statement=Statement.PROVENANCE)
+NEXT = Signed(Signer(Scheme.KEYLESS, "ci@next.example (by https://issuer.example)"))
+NONE = Unsigned()
+STRANGER = BadSignature(Flaw.OTHER_SIGNER, "ci@stranger.example")
+STRANGE = UnsupportedSignature("a kind of tomorrow")
+UNKNOWN = SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True)
+
+
+def known(found, each=MOVE, old=None):
+    transition = transition_of(each)
+    scans = compare(old or scan() if transition.old else None, scan())
+    return {transition: replace(scans, signatures=found)}
+
+
+def body(found, each=MOVE):
+    return render_body(BODY_TEMPLATE, lambda rows: build_view((each,), known(found, each), rows), 60_000)
+
+
+def said(found, each=MOVE):
+    _, _, after = body(found, each).partition("### Signatures\n\n")
+    (line,) = after.partition("\n\n")[0].splitlines()
+    return line.removeprefix("- ").replace("`python:3.12`", "IT")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        (OURS, OURS, "IT: the old and the new image are signed by `ours.pub`."),
+        (BUILT, BUILT, "IT: the provenance of the old and of the new image is signed by `ours.pub`."),
+        (NONE, OURS, "IT: the new image is signed by `ours.pub`. The old one: it has no signature."),
+        (
+            OURS,
+            BUILT,
+            "IT: the provenance of the new image is signed by `ours.pub`. The old one: signed by `ours.pub`.",
+        ),
+        (
+            OURS,
+            NEXT,
+            (
+                "IT: the new image is signed by `ci@next.example (by https://issuer.example)`. "
+                "The old one: signed by `ours.pub`."
+            ),
+        ),
+        (
+            NONE,
+            NONE,
+            (
+                "**Not signed by anybody trusted:** the new image of IT: it has no signature. "
+                "The same holds for the old one."
+            ),
+        ),
+        (
+            NONE,
+            STRANGER,
+            (
+                "**Not signed by anybody trusted:** the new image of IT: its signature is by nobody whom `trust` lists "
+                "for it: `ci@stranger.example`. The old one: it has no signature."
+            ),
+        ),
+        (
+            NONE,
+            STRANGE,
+            (
+                "**Signature not verified:** the new image of IT: its signature is of a kind that cannot be verified, "
+                "which says nothing of it: `a kind of tomorrow`. The old one: it has no signature."
+            ),
+        ),
+        (
+            NONE,
+            UNKNOWN,
+            (
+                "**Signature unknown:** the new image of IT: whether it is signed could not be found out: `no answer`. "
+                "The old one: it has no signature."
+            ),
+        ),
+    ],
+)
+def test_a_body_says_who_signed_both_images_or_why_nobody_can_be_named(old, new, sentence):
+    assert said(Signatures(old, new)) == sentence
+
+
+def test_of_an_image_without_an_old_one_the_body_says_who_signed_it():
+    assert said(Signatures(None, OURS), PIN) == "IT: the image is signed by `ours.pub`."
+    assert (
+        said(Signatures(None, NONE), PIN) == "**Not signed by anybody trusted:** the image of IT: it has no signature."
+    )
+
+
+def test_a_body_says_nothing_of_signatures_where_nobody_is_trusted():
+    text = body(None)
+    assert "ign" not in text.replace("`# basebump: ignore`", "").replace("`ignore: true`", "")
+
+
+def test_signatures_stand_between_the_findings_and_the_scanner():
+    text = body(Signatures(OURS, OURS))
+    assert text.index("| Image |") < text.index("### Signatures") < text.index("Scanned for") < text.index("### Files")
+
+
+def test_every_outcome_has_a_state_and_a_sentence():
+    assert {flaw.value for flaw in Flaw} < {state.value for state in SignatureState}
+    assert all(state.sentence for state in SignatureState)
+
+
+def test_what_certificates_and_registries_say_acts_nowhere():
+    evil = "x` <img src=x> @all #1\n- [ ] ::error::"
+    for new in (Signed(Signer(Scheme.KEYLESS, evil)), UnsupportedSignature(evil), BadSignature(Flaw.BROKEN, evil)):
+        tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body(Signatures(NONE, new)))
+        inner = [child for token in tokens for child in token.children or ()]
+        assert any("@all #1" in child.content for child in inner if child.type == "code_inline")
+        assert not any(
+            "@all" in child.content or "<img" in child.content for child in inner if child.type != "code_inline"
+        )
+    long = Signatures(NONE, Signed(Signer(Scheme.KEYLESS, "long " * 500)))
+    assert len(said(long)) < MAX_NOTE + 100
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (Signatures(OURS, OURS), "signed by ours.pub, as before"),
+        (Signatures(None, BUILT), "its provenance is signed by ours.pub"),
+        (Signatures(NONE, OURS), "signed by ours.pub; before: it has no signature"),
+        (
+            Signatures(NONE, STRANGE),
+            "its signature cannot be verified: a kind of tomorrow; before: it has no signature",
+        ),
+    ],
+)
+def test_a_terminal_gets_the_same_in_a_few_words(found, sentence):
+    assert both_spoken(found) == sentence
+
+
+# ---- fingerprints ------------------------------------------------------------------------------------------------
+
+
+def report(found, old=None):
+    evidence = known(found, old=old)
+    return fingerprint(build_view((MOVE,), evidence, 100), evidence.values())
+
+
+def test_another_verdict_is_something_that_is_known_and_nothing_that_is_proposed():
+    reports = [report(each) for each in (None, Signatures(NONE, NONE), Signatures(NONE, OURS), Signatures(OURS, OURS))]
+    assert len({each[:PROPOSED] for each in reports}) == 1
+    assert len(set(reports)) == len(reports)
+    assert is_outdated(report(Signatures(NONE, NONE)), report(Signatures(NONE, OURS)))
+    assert is_outdated(report(Signatures(NONE, OURS)), report(Signatures(NONE, NONE)))
+
+
+def test_an_unknown_signature_replaces_no_known_one_and_is_replaced_by_it():
+    unknown, signed = report(Signatures(NONE, UNKNOWN)), report(Signatures(NONE, OURS))
+    assert not is_outdated(signed, unknown)
+    assert is_outdated(unknown, signed)
+
+
+def test_a_scan_that_becomes_known_does_not_pay_for_a_signature_that_no_longer_is():
+    scanned = report(Signatures(NONE, UNKNOWN))
+    verified = report(Signatures(NONE, OURS), old=NotScanned(Unscanned.TIMED_OUT))
+    assert not is_outdated(scanned, verified)
+    assert not is_outdated(verified, scanned)
+
+
+def test_the_words_of_an_error_do_not_make_a_report_another():
+    assert report(Signatures(NONE, UNKNOWN)) == report(Signatures(NONE, replace(UNKNOWN, detail="no answer again")))

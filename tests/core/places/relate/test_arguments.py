@@ -1,0 +1,44 @@
+"""Build arguments that a build file sets."""
+
+from __future__ import annotations
+
+from bot.core.places.relate.arguments import note_set_arguments
+from bot.formats._syntax.places import Place
+from bot.model.remark import ArgumentSet
+from bot.model.source import FilePath, Unsupported
+from bot.model.vocabulary import Reason, Role
+
+DOCKERFILE = FilePath("app/Dockerfile")
+SET = ArgumentSet(FilePath("compose.yaml"), 7, DOCKERFILE, "NODE")
+
+
+def place(path=DOCKERFILE, variables=("NODE",)):
+    found = Place(path, "dockerfile", Role.BASE, 1, "stage[0]").read("node:22", 5)
+    return type(found)(**{name: getattr(found, name) for name in found.__slots__} | {"variables": variables})
+
+
+def test_a_place_that_depends_on_the_argument_says_who_sets_it():
+    (noted,) = note_set_arguments((place(variables=("OTHER", "NODE")),), [SET])
+    assert noted.notes == ("compose.yaml:7 sets NODE; there the default does not count",)
+
+
+def test_what_is_unsupported_for_want_of_the_argument_says_it_too():
+    unsupported = Unsupported(DOCKERFILE, 1, "node:${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
+    (noted,) = note_set_arguments((unsupported,), [SET])
+    assert noted.notes
+
+
+def test_a_line_that_several_services_share_is_named_once():
+    (noted,) = note_set_arguments((place(),), [SET, SET])
+    assert len(noted.notes) == 1
+
+
+def test_other_files_and_other_arguments_say_nothing():
+    places = (place(path=FilePath("Dockerfile")), place(variables=("OTHER",)), place(variables=()))
+    assert note_set_arguments(places, [SET]) == places
+
+
+def test_nothing_that_may_be_written_changes():
+    before = place()
+    (noted,) = note_set_arguments((before,), [SET])
+    assert (noted.digest, noted.tag, noted.reference) == (before.digest, before.tag, before.reference)

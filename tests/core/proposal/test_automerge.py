@@ -1,0 +1,97 @@
+"""When a proposal may merge by itself: only where every condition is known to hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.values import digest, finding, scan, update
+
+from bot.core.choice.tags import reaches
+from bot.core.evidence.compare import compare
+from bot.core.proposal.automerge import is_merge_unknown, may_merge
+from bot.model.decision import Candidate
+from bot.model.evidence import Evidence, NotScanned, Unscanned
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy
+from bot.model.rules import Automerge
+
+DIGEST = Automerge(UpdateMode.DIGEST)
+OLD = f"python:3.12-slim@{digest('old')}"
+UNSCANNED = NotScanned(Unscanned.FAILED)
+BETTER = compare(scan(finding("CVE-1")), scan())
+
+
+def may(evidence: Evidence, wanted: Automerge | None = DIGEST, tag: str | None = None, written: str = OLD) -> bool:
+    move = replace(
+        update(written, "new", policy=Policy(automerge=wanted)), candidates=(Candidate(digest("new"), tag=tag),)
+    )
+    return may_merge(move, evidence)
+
+
+def test_nothing_merges_by_itself_unless_a_rule_says_so():
+    assert not may(BETTER, None)
+    assert not may(BETTER, Automerge(UpdateMode.NONE))
+
+
+def test_what_was_scanned_and_brings_nothing_may():
+    assert may(BETTER)
+    assert may(compare(scan(finding("CVE-1")), scan(finding("CVE-1"))))
+
+
+def test_what_brings_something_may_not_unless_that_is_no_condition():
+    worse = compare(scan(), scan(finding("CVE-2")))
+    assert not may(worse)
+    assert may(worse, replace(DIGEST, no_new=False))
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        pytest.param(compare(scan(), UNSCANNED), id="the-new-one-was-not-scanned"),
+        pytest.param(compare(UNSCANNED, UNSCANNED), id="none-was-scanned"),
+        pytest.param(compare(UNSCANNED, scan()), id="nothing-to-compare-with"),
+        pytest.param(compare(None, scan()), id="nothing-was-pinned"),
+    ],
+)
+def test_what_is_unknown_speaks_for_nothing(evidence):
+    assert not may(evidence)
+
+
+def test_whether_something_may_merge_is_unknown_where_the_rest_of_the_rule_holds():
+    move = update(OLD, "new", policy=Policy(automerge=DIGEST))
+    assert is_merge_unknown(move, compare(scan(), UNSCANNED))
+    assert is_merge_unknown(move, compare(UNSCANNED, UNSCANNED))
+    assert not is_merge_unknown(move, compare(scan(), scan(finding("CVE-2"))))
+    assert not is_merge_unknown(update(OLD, "new", policy=Policy()), compare(UNSCANNED, UNSCANNED))
+    farther = replace(move, candidates=(Candidate(digest("new"), tag="3.13-slim"),))
+    assert not is_merge_unknown(farther, compare(UNSCANNED, UNSCANNED))
+
+
+def test_each_condition_can_be_waived():
+    assert may(compare(None, scan()), replace(DIGEST, no_new=False))
+    assert not may(compare(None, UNSCANNED), replace(DIGEST, no_new=False))
+    assert may(compare(None, UNSCANNED), Automerge(UpdateMode.DIGEST, require_scan=False, no_new=False))
+
+
+def test_another_tag_is_no_move_along_the_tag():
+    assert not may(BETTER, DIGEST, tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
+    assert may(BETTER, Automerge(UpdateMode.PATCH), tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
+
+
+@pytest.mark.parametrize(
+    ("tag", "goal", "nearest"),
+    [
+        ("3.12", "3.12", UpdateMode.DIGEST),
+        ("3.12.0", "3.12.4", UpdateMode.PATCH),
+        ("3.12.0", "3.13.0", UpdateMode.MINOR),
+        ("3.12.0", "4.0.0", UpdateMode.MAJOR),
+        ("3.12.0-alpine3.19", "3.12.1-alpine3.20", None),
+        ("3.12.0", "latest", None),
+        ("3.12.4", "3.12.0", None),
+    ],
+)
+def test_a_tag_is_reached_from_its_distance_on(tag, goal, nearest):
+    modes = list(UpdateMode)
+    expected = set(modes[modes.index(nearest) :]) if nearest is not None else set()
+    assert {mode for mode in modes if reaches(tag, goal, mode)} == expected

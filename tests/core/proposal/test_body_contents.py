@@ -1,0 +1,156 @@
+"""What a proposal's body says of what is in the two images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from support.values import digest, finding, scan, update
+from support.worlds import BODY_TEMPLATE
+
+from bot.core.evidence.compare import compare
+from bot.core.proposal.fingerprint import fingerprint, is_outdated
+from bot.core.proposal.render import render_body
+from bot.core.proposal.view.proposal import build_view
+from bot.core.transition import transition_of
+from bot.model.contents import Contents, ImageConfig, ImageContents, Package
+from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+
+MOVE = update(f"python:3.12@{digest('old')}", "new")
+SOURCE = "https://github.com/acme/tool"
+OLD = ImageContents(digest("o"), ImageConfig(), 30_149_999, datetime(2026, 11, 1, tzinfo=UTC), SOURCE, "a" * 40)
+NEW = replace(OLD, digest=digest("n"), size=30_400_000, created=datetime(2026, 11, 20, tzinfo=UTC))
+HOSTILE = "x` **bold** <b> @team #1 | http://evil.example"
+
+
+def debian(name: str, version: str, source: str = "") -> Package:
+    return Package("debian", name, version, source)
+
+
+def body(evidence: Evidence, rows: int = 100) -> str:
+    known = {transition_of(MOVE): evidence}
+    return render_body(BODY_TEMPLATE, lambda _: build_view((MOVE,), known, rows), 60_000)
+
+
+def of(old=OLD, new=NEW, **more) -> Evidence:
+    return replace(compare(scan(), scan()), contents=Contents(old, new), **more)
+
+
+def test_a_pure_rebuild_says_so_and_what_it_costs_to_pull():
+    text = body(of())
+    assert "### What is in `python:3.12`\n\n- built anew from the same state of its source" in text
+    assert "- 30.1 MB → 30.4 MB to pull" in text
+    assert "was rebuilt on `2026-11-20`" in text, "the image says itself when it was built, where its scanner does not"
+
+
+def test_a_change_of_the_source_has_a_link_to_what_changed():
+    text = body(of(new=replace(NEW, revision="b" * 40)))
+    assert f"another state of its source, by its own labels: [what changed in it]({SOURCE}/compare/" in text
+    moved = body(of(new=replace(NEW, source="https://github.com/other/tool")))
+    assert "- **built from another source**" in moved
+    assert "](" not in moved.partition("### What is in")[2].partition("Scanned for")[0]
+
+
+def test_a_place_that_nobody_looked_into_says_nothing_of_it():
+    assert "What is in" not in body(of(old=None))
+    assert "What is in" not in body(compare(scan(), scan()))
+
+
+def test_an_image_that_starts_as_root_now_is_said_before_all_findings():
+    text = body(of(replace(OLD, config=ImageConfig(user="1000")), replace(NEW, config=ImageConfig())))
+    assert "> **`python:3.12` starts as root now**" in text
+    assert "- user: `1000` → not set" in text
+
+
+def test_of_lists_only_what_is_gone_and_what_is_new_is_said():
+    old = ImageConfig(entrypoint=("/app",), environment=("HOME", "LANG"), ports=("80/tcp",))
+    new = ImageConfig(entrypoint=("/app", "-v"), environment=("HOME", "TZ"), ports=("80/tcp", "443/tcp"))
+    text = body(of(replace(OLD, config=old), replace(NEW, config=new)))
+    assert "- entrypoint: `/app` → `/app` `-v`" in text
+    assert "- environment: without `LANG`; with `TZ`" in text
+    assert "- ports: with `443/tcp`" in text
+
+
+def test_what_became_of_the_package_of_a_finding_stands_beside_it():
+    old_packages = (debian("libssl3", "3.0.11", "openssl"), debian("perl", "5"), debian("zlib1g", "1", "zlib"))
+    new_packages = (debian("libssl3", "3.0.15", "openssl"), debian("jq", "2"), debian("zlib1g", "1", "zlib"))
+    before = [finding("CVE-2026-1001", installed="3.0.11"), finding("CVE-2026-1002", package="perl", installed="5")]
+    after = [finding("CVE-2026-1003", package="jq", installed="2")]
+    text = body(compare(scan(*before, packages=old_packages), scan(*after, packages=new_packages)))
+    assert "| `openssl` | `3.0.11` | `3.0.15` |" in text
+    assert "| `perl` | `5` | removed |" in text
+    assert "| `jq` | \u2013 | `2` |" in text
+    assert "<summary>Packages: 1 upgraded, 1 added, 1 removed</summary>" in text
+    assert "| `libssl3` | upgraded | `3.0.11` | `3.0.15` |" in text
+
+
+def test_where_nobody_lists_packages_what_became_of_one_is_unknown():
+    assert "| `openssl` | `1` | ? |" in body(compare(scan(finding("CVE-2026-1001")), scan()))
+
+
+def test_packages_are_cut_by_rows_and_the_rest_is_counted():
+    old = tuple(debian(f"p{number:03}", "1") for number in range(50))
+    new = tuple(debian(f"p{number:03}", "2") for number in range(50))
+    text = body(compare(scan(packages=old), scan(packages=new)), rows=10)
+    assert "Packages: 50 upgraded" in text
+    assert "40 more do not fit here." in text
+    assert text.count("| upgraded |") == 10
+    assert "| upgraded |" not in body(compare(scan(packages=old), scan(packages=new)), rows=0)
+
+
+def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
+    names = tuple(f"{number:03}" + "x" * 500 for number in range(100))
+    many = ImageConfig("", names, names, "", names, names, names)
+    platforms = tuple(f"linux/{'y' * 60}{number}" for number in range(500))
+    versions = tuple(debian("bash", f"1-{number:05}") for number in range(20_000))
+    compared = compare(scan(finding("CVE-2026-1001", package="bash"), packages=()), scan(packages=versions))
+    evidence = replace(compared, contents=Contents(OLD, replace(NEW, config=many, platforms=platforms)))
+    wide = update(f"python:3.12@{digest('old')}", "new", platforms=platforms)
+    known = {transition_of(wide): evidence}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_view((wide,), known, rows), 60_000)
+    assert text.count("and 80 more") == 5
+    assert "and 300 more" in text
+    assert "19995 others, `1-19995`" in text
+
+
+def test_remaining_findings_say_how_many_have_a_fix_that_the_image_lacks():
+    both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
+    text = body(compare(scan(*both), scan(*both)))
+    assert "<summary>Remaining: 2, 1 of them with a fix that this image does not have</summary>" in text
+
+
+def test_nothing_that_an_image_says_of_itself_can_act():
+    config = ImageConfig(HOSTILE, (HOSTILE,), (HOSTILE,), HOSTILE, (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE)
+    new = replace(NEW, config=config, source=HOSTILE, revision=HOSTILE, version=HOSTILE, platforms=(HOSTILE,))
+    old, later = (debian(HOSTILE, "1"),), (debian(HOSTILE, HOSTILE),)
+    evidence = replace(compare(scan(packages=old), scan(packages=later)), contents=Contents(OLD, new))
+    text = body(evidence)
+    assert HOSTILE.replace("|", "¦") in text
+    for line in text.splitlines():
+        shown = line.replace(f"`` {HOSTILE.replace('|', '¦')} ``", "")
+        assert "evil" not in shown, line
+
+
+def test_a_body_is_not_written_again_for_what_two_digests_always_hold():
+    known = {transition_of(MOVE): of()}
+    unknown = {transition_of(MOVE): compare(scan(), scan())}
+    first, second = (fingerprint(build_view((MOVE,), each, 100), each.values()) for each in (known, unknown))
+    assert first == second
+
+
+@pytest.mark.parametrize("unseen", [{"new": None}, {"old": None}, {"old": None, "new": None}])
+def test_what_nobody_could_look_into_is_written_once_somebody_can_and_never_taken_back(unseen):
+    known, unknown = ({transition_of(MOVE): of(**which)} for which in ({}, unseen))
+    whole, less = (fingerprint(build_view((MOVE,), each, 100), each.values()) for each in (known, unknown))
+    assert is_outdated(less, whole)
+    assert not is_outdated(whole, less)
+
+
+def test_without_a_scan_it_is_still_known_how_the_image_starts():
+    unknown = NotScanned(Unscanned.TIMED_OUT)
+    evidence = replace(compare(unknown, unknown), contents=Contents(OLD, NEW))
+    text = body(evidence)
+    assert "was rebuilt on `2026-11-20`" in text
+    assert "- 30.1 MB → 30.4 MB to pull" in text
+    assert "**Not scanned:**" in text

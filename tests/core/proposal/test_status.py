@@ -1,0 +1,185 @@
+"""The commit status of a proposal: when there is one, what it says, and when it is set again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
+from support.values import finding, scan
+
+from bot.core.evidence.compare import compare
+from bot.core.proposal.mark import Remembered, Tried, mark, read_mark, short_commit, with_status, with_withdrawn
+from bot.core.proposal.status import status_of
+from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.extras import MAX_DESCRIPTION, CommitStatus, Extras, StatusState
+from bot.model.proposal import Leave, LeaveReason, Refresh
+from bot.model.signature import Scheme, Signatures, SignatureUnknown, Signed, Signer, Unsigned
+from bot.model.vocabulary import Reason
+
+BAD, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
+BETTER = compare(scan(BAD, HIGH), scan())
+WORSE = compare(scan(), scan(BAD))
+PINNED = compare(None, scan(BAD, HIGH))
+NOBODY, LATE = NotScanned(Unscanned.NO_SCANNER), NotScanned(Unscanned.TIMED_OUT)
+ALONE, UNKNOWN = compare(NOBODY, NOBODY), compare(scan(BAD), LATE)
+SIGNED = Signatures(Unsigned(), Signed(Signer(Scheme.COSIGN_KEY, "ours.pub")))
+UNSIGNED = Signatures(Unsigned(), Unsigned())
+UNASKED = Signatures(Unsigned(), SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True))
+
+
+def words(*evidence, is_doubted=False):
+    found = status_of(evidence, is_doubted=is_doubted)
+    return None if found is None else found.description
+
+
+@pytest.mark.parametrize(
+    ("evidence", "sentence"),
+    [
+        ([BETTER], "Fixes 2 (1 critical), brings none"),
+        ([BETTER, BETTER], "Fixes 2 (1 critical), brings none"),
+        ([PINNED], "Known in what it pins: 2 (1 critical)"),
+        ([BETTER, PINNED], "Fixes 2 (1 critical), brings none; known in what it pins: 2 (1 critical)"),
+        ([UNKNOWN], "What it changes is not known: the scanner ran out of time"),
+        ([BETTER, UNKNOWN], "Fixes 2 (1 critical), brings none; for 1 of 2 images that is not known"),
+        ([replace(BETTER, signatures=SIGNED)], "Fixes 2 (1 critical), brings none; signed by somebody trusted"),
+        ([replace(BETTER, signatures=UNSIGNED)], "Fixes 2 (1 critical), brings none; not signed by anybody trusted"),
+        ([replace(BETTER, signatures=UNASKED)], "Fixes 2 (1 critical), brings none; whether it is signed is not known"),
+        (
+            [replace(ALONE, signatures=SIGNED)],
+            "What it changes is not known: no scanner is configured or installed; signed by somebody trusted",
+        ),
+        (
+            [replace(BETTER, signatures=SIGNED), replace(BETTER, signatures=UNSIGNED)],
+            "Fixes 2 (1 critical), brings none; not signed by anybody trusted: 1 of 2 images",
+        ),
+    ],
+)
+def test_a_status_says_in_one_line_what_is_known(evidence, sentence):
+    assert status_of(evidence, is_doubted=False) == CommitStatus(StatusState.SUCCESS, sentence)
+
+
+def test_what_a_person_must_look_at_is_a_failure():
+    found = status_of([WORSE], is_doubted=True)
+    assert found == CommitStatus(StatusState.FAILURE, "Look before you merge: fixes none, brings 1 (1 critical)")
+
+
+def test_where_nobody_looks_for_anything_there_is_no_status():
+    assert words(ALONE, ALONE) is None
+    assert words(ALONE, is_doubted=True) is None
+    assert words(ALONE, BETTER) is not None
+
+
+def test_a_status_fits_every_forge():
+    every = [
+        replace(each, signatures=sign) for each in (BETTER, PINNED, UNKNOWN) for sign in (SIGNED, UNSIGNED, UNASKED)
+    ]
+    assert len(words(*every, is_doubted=True)) == MAX_DESCRIPTION
+
+
+# ---- what a mark remembers ---------------------------------------------------------------------------------------
+
+
+HEAD = "a" * 40
+
+
+STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 2, brings none")
+
+
+def on(commit, status=STATUS):
+    return Tried(short_commit(commit), status)
+
+
+def body(status=None, report=REPORT):
+    return f"text\n\n{mark(Remembered(TARGETS, report, status=status))}"
+
+
+def test_a_mark_remembers_the_commit_whose_status_was_tried():
+    written = with_status(body(), HEAD, STATUS)
+    assert read_mark(written) == Remembered(TARGETS, REPORT, status=on(HEAD))
+    assert with_status(with_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
+    assert read_mark(with_withdrawn(written)).status == on(HEAD)
+    assert with_status("no mark", HEAD, STATUS) == "no mark"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "c0ffee",
+        {"on": "A" * 12, "state": "success", "said": ""},
+        {"on": "a" * 12, "state": "pending", "said": ""},
+        {"on": "a" * 12, "state": "success"},
+        {"on": "a" * 12, "state": "success", "said": 7},
+        ["a" * 12, "success", ""],
+    ],
+)
+def test_what_is_no_status_in_a_mark_is_none(said):
+    was = '"withdrawn":false'
+    assert read_mark(body().replace(was, f'{was},"status":{json.dumps(said)}')) == Remembered(TARGETS, REPORT)
+
+
+def test_what_a_mark_says_becomes_one_short_line():
+    long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
+    found = read_mark(with_status(body(), HEAD, long)).status
+    assert found.status.state is StatusState.FAILURE
+    assert len(found.status.description) == MAX_DESCRIPTION
+    assert "\n" not in found.status.description
+
+
+# ---- when it is set again ----------------------------------------------------------------------------------------
+
+
+KNOWN = replace(WANTED, extras=Extras(status=STATUS))
+ONLY_STATUS = Extras(status=STATUS)
+LONG_AGO = NOW - timedelta(days=30)
+
+
+def test_what_has_its_status_is_left():
+    before = shown(head=HEAD, body=body(on(HEAD)), ever=Extras(), opened=NOW)
+    assert step(KNOWN, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+
+
+def test_another_last_commit_gets_it_whenever_that_came():
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever=Extras(), opened=LONG_AGO)
+    assert step(KNOWN, before) == Refresh(before, KNOWN, push=False, amend=False, extras=ONLY_STATUS)
+
+
+def test_a_request_from_before_there_were_statuses_gets_one():
+    before = shown(head=HEAD, ever=None, opened=LONG_AGO)
+    assert step(KNOWN, before).extras == ONLY_STATUS
+
+
+def test_what_is_pushed_or_reworded_gets_it():
+    moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever=Extras(), opened=LONG_AGO)
+    assert step(KNOWN, moved) == Refresh(moved, KNOWN, push=True, amend=False, extras=ONLY_STATUS)
+    reworded = shown(head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever=Extras(), opened=LONG_AGO)
+    assert step(KNOWN, reworded).extras == ONLY_STATUS
+
+
+def test_a_run_that_knows_less_than_the_text_sets_none():
+    knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
+    before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever=Extras(), opened=NOW)
+    assert step(replace(KNOWN, report=knows_less), before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+
+
+def test_where_none_is_wanted_none_is_missed():
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever=Extras(), opened=NOW)
+    assert step(WANTED, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+
+
+ELSEWHERE = CommitStatus(StatusState.FAILURE, "What the text says")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_waits_for_people_keeps_the_status_of_its_text_on_a_merge_of_the_base(known):
+    waits = shown(
+        head=HEAD, intent="9" * 16, body=body(on("b" * 40, ELSEWHERE)), accepted=True, committed=NOW, ever=Extras()
+    )
+    reason = LeaveReason.ACCEPTED if known else LeaveReason.UNKNOWN
+    left = Leave(BRANCH, reason, waits, extras=Extras(status=ELSEWHERE))
+    assert step(KNOWN, waits, known=known) == left
+    assert step(WANTED, waits, known=known) == replace(left, extras=Extras())
+    has_it = replace(waits, body=body(on(HEAD, ELSEWHERE)))
+    assert step(KNOWN, has_it, known=known) == Leave(BRANCH, reason, has_it)

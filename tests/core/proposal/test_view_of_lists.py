@@ -1,0 +1,106 @@
+"""What a proposal says of public lists, and when that makes it say something else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from markdown_it import MarkdownIt
+from support.values import digest, finding, scan, update
+from support.worlds import BODY_TEMPLATE
+
+from bot.core.evidence.compare import compare
+from bot.core.proposal.fingerprint import PROPOSED, fingerprint, is_outdated
+from bot.core.proposal.render import render_body
+from bot.core.proposal.view.proposal import build_view
+from bot.core.transition import transition_of
+from bot.model.advisory import Asked, Listing
+from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.modes import OnClose
+from bot.model.policy import Policy
+
+MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
+CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.LOW)
+STAYS, NEW = finding("CVE-1900-0003", Severity.HIGH), finding("CVE-1900-0004", Severity.MEDIUM)
+FOUND = compare(scan(CRITICAL, LOW, STAYS), scan(STAYS, NEW))
+BOTH = Asked(date(2026, 11, 24), date(2026, 11, 25))
+UNREAD = replace(FOUND, asked=Asked(unread=frozenset({Listing.KEV})))
+
+
+def listed(*ids: str, scores=None, asked=BOTH) -> Evidence:
+    return replace(FOUND, known_exploited=frozenset(ids), epss=scores, asked=asked)
+
+
+def body(found: Evidence) -> str:
+    known = {transition_of(MOVE): found}
+    return render_body(BODY_TEMPLATE, lambda rows: build_view((MOVE,), known, rows), 60_000)
+
+
+def report(found: Evidence) -> str:
+    known = {transition_of(MOVE): found}
+    return fingerprint(build_view((MOVE,), known, 100), known.values())
+
+
+def rows(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "nvd.nist.gov" in line]
+
+
+def test_the_first_sentence_counts_what_is_exploited_and_the_rows_of_it_come_first():
+    text = body(listed(LOW.id, NEW.id, asked=Asked(date(2026, 11, 24))))
+    assert "2 known vulnerabilities go away (1 critical, 1 known exploited), 1 is new (1 known exploited)," in text
+    assert rows(text)[0].startswith(f"| low, **known exploited** | [`{LOW.id}`]")
+    assert rows(text)[1].startswith(f"| critical | [`{CRITICAL.id}`]")
+
+
+def test_scores_have_a_column_only_where_their_list_was_read():
+    text = body(listed(scores={CRITICAL.id: 0.9412, LOW.id: 0.00042}))
+    assert "| Severity | EPSS | Vulnerability |" in text
+    assert f"| critical | 94.1 % | [`{CRITICAL.id}`]" in text
+    assert f"| low | under 0.1 % | [`{LOW.id}`]" in text
+    assert f"| high | \N{EN DASH} | [`{STAYS.id}`]" in text
+    assert "EPSS" not in body(listed(LOW.id, asked=Asked(date(2026, 11, 24))))
+    tables = [each for each in MarkdownIt("gfm-like", {"linkify": False}).parse(text) if each.type == "table_open"]
+    assert len(tables) == 4
+
+
+def test_the_days_of_the_lists_stand_beside_the_scanner():
+    (line,) = [line for line in body(listed()).splitlines() if line.startswith("Scanned ")]
+    assert "CISA's list of `2026-11-24`." in line
+    assert "FIRST's list of `2026-11-25`." in line
+    (line,) = [line for line in body(FOUND).splitlines() if line.startswith("Scanned ")]
+    assert "list of" not in line
+
+
+def test_a_list_that_could_not_be_read_is_said_and_is_not_nothing():
+    assert "Whether any of it is known to be exploited could not be looked up." in body(UNREAD)
+    assert "known exploited" not in body(UNREAD)
+
+
+def test_closing_what_declines_all_that_follows_says_what_is_offered_all_the_same():
+    muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
+    known = {transition_of(muting): listed()}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_view((muting,), known, rows), 60_000)
+    assert "only offered where that fixes something critical or known to be exploited." in text
+
+
+# ---- fingerprints ------------------------------------------------------------------------------------------------
+
+
+def test_scores_and_the_days_of_lists_do_not_make_a_report_another():
+    later = listed(LOW.id, scores={LOW.id: 0.9}, asked=Asked(date(2026, 12, 1), date(2026, 12, 1)))
+    assert report(listed(LOW.id, scores={LOW.id: 0.1})) == report(later)
+
+
+def test_what_becomes_known_to_be_exploited_does_and_proposes_nothing_else():
+    before, after = report(listed(CRITICAL.id)), report(listed(CRITICAL.id, LOW.id))
+    assert before[:PROPOSED] == after[:PROPOSED] == report(FOUND)[:PROPOSED]
+    assert is_outdated(before, after)
+
+
+@pytest.mark.parametrize("found", [FOUND, listed(LOW.id)])
+def test_a_list_that_could_not_be_read_takes_nothing_back(found):
+    assert not is_outdated(report(found), report(UNREAD))
+    assert is_outdated(report(UNREAD), report(listed(LOW.id)))
+    assert report(UNREAD)[-1] == "1"
+    assert report(replace(UNREAD, new=NotScanned(Unscanned.TIMED_OUT), delta=None))[-1] == "2"

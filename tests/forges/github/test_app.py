@@ -1,0 +1,313 @@
+"""A GitHub App: what its tokens may do, where they go and for how long, and what is said where it is not let in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import responses
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.git import ADA
+from support.github.apps import private_key, public_key
+from support.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, look, proposal, propose
+from support.github.server import GitHubServer
+from support.github.stand import PERMISSIONS, GitHubAppStand
+from support.hosted_stand import no_pause
+
+from bot.forges.github.fleet import AppKey, GitHubFleet, InvalidKeyError
+from bot.forges.selection import Selection
+from bot.model.errors import ForgeError
+from bot.model.extras import Extras
+from bot.model.forge import GitRepository
+from bot.model.report import Failed
+from bot.model.source import Change, FilePath
+
+READ = {"metadata": "read", "contents": "read", "pull_requests": "read"}
+PUSH = {**READ, "contents": "write"}
+PROPOSE = {**READ, "pull_requests": "write"}
+WORKFLOWS = {**READ, "contents": "write", "workflows": "write"}
+
+
+@pytest.fixture
+def stand(tmp_path):
+    stand = GitHubAppStand(tmp_path / "github", FILES)
+    stand.repository.private = True
+    stand.repository.members.clear()
+    yield stand
+    stand.end()
+
+
+@pytest.fixture
+def server(tmp_path):
+    with GitHubServer(tmp_path / "github") as server:
+        server.world.add_app("bump", public_key())
+        yield server
+
+
+def _app(server):
+    return server.world.apps[0]
+
+
+def _fleet(server, *selected, **more):
+    key = AppKey(_app(server).id, private_key())
+    return GitHubFleet(server.url, key, selected=selected, pause=no_pause, **more)
+
+
+def _names(server, *selected, only=()):
+    found = _fleet(server, *selected).repositories(frozenset(only))
+    return [each.name if isinstance(each, GitRepository) else each for each in found]
+
+
+def _lent(server):
+    return [each.request for each in server.exchanges if each.line.endswith("/access_tokens")]
+
+
+# What its tokens may do
+
+
+def test_who_reads_may_only_read_and_who_writes_may_write_to_the_one_repository_only(stand):
+    propose(stand)
+    look(stand)
+    lent = _lent(stand.server)
+    wanted = [{"permissions": each, "repositories": ["web"]} for each in (PUSH, PROPOSE)]
+    assert all(each in lent for each in wanted)
+    assert all(each in [{"permissions": READ}, *wanted] for each in lent)
+
+
+def test_a_run_that_only_reads_asks_for_no_token_that_can_write(stand):
+    stand.installation.permissions = READ
+    fleet = stand.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    assert len(list(tree.read(list(tree.entries())))) == len(FILES)
+    assert fleet.forge(repository).seen("basebump/", frozenset({BRANCH})) == ()
+    assert _lent(stand.server) == [{"permissions": READ}]
+
+
+def test_a_workflow_file_is_pushed_by_a_token_that_may_push_workflows(stand):
+    workflow = Change(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
+    stand.commit("main", {workflow.path: "container: node\n"})
+    stand.installation.permissions = {**PERMISSIONS, "pull_requests": "read"}
+    head = stand.forge().push(BRANCH, [workflow], MESSAGE, None)
+    newer = replace(workflow, content=b"container: node:24\n")
+    stand.forge().push(BRANCH, [newer], MESSAGE, head)
+    assert {"permissions": WORKFLOWS, "repositories": ["web"]} in _lent(stand.server)
+
+
+def test_a_permission_that_the_installation_lacks_is_named(stand):
+    workflow = Change(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
+    stand.commit("main", {workflow.path: "container: node\n"})
+    stand.installation.permissions = {**PUSH, **PROPOSE, "contents": "write"}
+    with pytest.raises(ForgeError, match=r"acme lacks one of .*`workflows: write`.*not granted"):
+        stand.forge().push(BRANCH, [workflow], MESSAGE, None)
+    stand.forge().push(BRANCH, [CHANGE], MESSAGE, None)
+
+
+def test_labels_need_no_permission_for_issues(stand):
+    assert propose(stand, extras=Extras(labels=("dependencies",))).notes == ()
+
+
+# How long they are used
+
+
+def test_a_token_is_asked_for_once_while_it_is_good(stand):
+    fleet = stand.fleet()
+    for _ in range(3):
+        list(fleet.repositories(frozenset()))
+    assert _lent(stand.server) == [{"permissions": READ}]
+
+
+def test_a_token_that_ends_soon_is_replaced_before_it_does(stand):
+    stand.server.world.tokens_last = timedelta(minutes=4)
+    fleet = stand.fleet()
+    list(fleet.repositories(frozenset()))
+    before = len(_lent(stand.server))
+    list(fleet.repositories(frozenset()))
+    assert len(_lent(stand.server)) > before
+    assert not any(each.status == 401 for each in stand.server.exchanges)
+
+
+# Where they go
+
+
+def test_signatures_are_shown_where_apps_speak_for_themselves_and_nowhere_else(stand):
+    propose(stand)
+    look(stand)
+    for each in stand.server.exchanges:
+        is_signature = each.headers["authorization"].count(".") == 2
+        assert is_signature == each.target.startswith("/app"), each.line
+
+
+def test_an_owners_token_is_shown_to_no_other_owner(server):
+    world = server.world
+    for name in ("acme/web", "grace/site"):
+        world.add_repository(name, FILES, private=True)
+        world.install(_app(server), name.partition("/")[0], PERMISSIONS)
+    assert _names(server, "acme/web", "grace/site") == ["acme/web", "grace/site"]
+    for each in server.exchanges:
+        secret = each.headers["authorization"].partition(" ")[2]
+        if each.target.startswith("/repos/"):
+            assert world.tokens[secret].installation.account.login == each.target.split("/")[2]
+
+
+@responses.activate
+def test_neither_signature_nor_token_follows_to_another_host():
+    root = "https://ghe.example:443/api/v3"
+    account = {"login": "acme"}
+    responses.get(f"{root}/app/installations", json=[{"id": 7, "account": account, "suspended_at": None}])
+    responses.get(f"{root}/app", json={"slug": "bump"})
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    responses.post(
+        f"{root}/app/installations/7/access_tokens", json={"token": "ghs_1", "expires_at": until}, status=201
+    )
+    link = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
+    responses.get(f"{root}/installation/repositories", json={"repositories": [{}]}, headers=link)
+    fleet = GitHubFleet("https://ghe.example/api/v3", AppKey(7, private_key()), pause=no_pause)
+    (failed,) = fleet.repositories(frozenset())
+    assert failed.subject == "acme"
+    assert {call.request.url.split("/")[2] for call in responses.calls} == {"ghe.example:443"}
+    moved = {"Location": "https://evil.example/app/installations"}
+    responses.replace(responses.GET, f"{root}/app/installations", status=301, headers=moved)
+    fleet = GitHubFleet("https://ghe.example/api/v3", AppKey(7, private_key()), pause=no_pause)
+    (failed,) = fleet.repositories(frozenset())
+    assert {call.request.url.split("/")[2] for call in responses.calls} == {"ghe.example:443"}
+
+
+def test_no_message_holds_a_token_whatever_the_server_says(stand):
+    forge = stand.forge()
+    forge.push(BRANCH, [CHANGE], MESSAGE, None)
+    forge.open(proposal())
+    *_, secret = stand.server.world.tokens
+    stand.server.fail(r"POST .*/pulls", stand.server.problem(403, f"Token {secret} may not do that"))
+    with pytest.raises(ForgeError, match="hidden") as refused:
+        forge.open(proposal())
+    assert secret not in str(refused.value)
+
+
+def test_no_key_is_shown():
+    assert "PRIVATE" not in repr(AppKey(7, private_key()))
+
+
+# Its repositories
+
+
+def test_an_owner_has_what_the_installation_includes(server):
+    for name in ("acme/web", "acme/api", "acme/site"):
+        server.world.add_repository(name, FILES, private=name != "acme/site")
+    server.world.install(_app(server), "acme", PERMISSIONS, only=frozenset({"web", "api"}))
+    assert _names(server, Selection("acme")) == ["acme/api", "acme/web"]
+    assert _names(server, Selection("acme", exclude=("api",))) == ["acme/web"]
+    assert _names(server, Selection("acme"), only=["acme/site", "acme/web"]) == ["acme/web"]
+
+
+def test_without_repositories_everything_that_it_is_installed_on_is_meant(server):
+    for name in ("acme/web", "acme/old", "grace/site", "linus/kernel"):
+        server.world.add_repository(name, FILES, private=True, archived=name == "acme/old")
+    server.world.install(_app(server), "grace", PERMISSIONS)
+    server.world.install(_app(server), "acme", PERMISSIONS)
+    assert _names(server) == ["acme/web", "grace/site"]
+    assert _names(server, only=["Grace/Site"]) == ["grace/site"]
+    assert _names(server, only=["linus/kernel"]) == []
+
+
+def test_an_app_that_nobody_installed_says_so(server):
+    (failed,) = _names(server)
+    assert (failed.subject, "nobody installed the App" in failed.error) == (server.url, True)
+
+
+@pytest.mark.parametrize("selected", ["acme/web", Selection("acme")])
+def test_an_owner_that_did_not_install_it_is_a_failure_that_says_so(server, selected):
+    server.world.add_repository("acme/web", FILES)
+    (failed,) = _names(server, selected)
+    assert isinstance(failed, Failed)
+    assert f"the App {_app(server).id} is not installed on acme" in failed.error
+    assert _lent(server) == []
+
+
+def test_a_suspended_installation_is_a_failure_and_the_others_go_on(server):
+    for name in ("acme/web", "grace/site"):
+        server.world.add_repository(name, FILES, private=True)
+    server.world.install(_app(server), "grace", PERMISSIONS)
+    server.world.install(_app(server), "acme", PERMISSIONS).suspended = datetime.now(UTC)
+    failed, site = _names(server)
+    assert (failed.subject, site) == ("acme", "grace/site")
+    assert "acme suspended the App" in failed.error
+
+
+def test_a_public_repository_that_it_is_not_installed_on_is_refused_by_name_when_it_is_written_to(server):
+    server.world.add_repository("acme/site", FILES)
+    server.world.install(_app(server), "acme", PERMISSIONS, only=frozenset({"web"}))
+    fleet = _fleet(server, "acme/site")
+    (repository,) = fleet.repositories(frozenset())
+    with pytest.raises(ForgeError, match="does not include site"):
+        fleet.forge(repository).push(BRANCH, [CHANGE], MESSAGE, None)
+
+
+def test_a_key_that_github_does_not_know_is_said_to_be_so(server):
+    _app(server).id += 1
+    fleet = GitHubFleet(server.url, AppKey(1, private_key()), selected=["acme/web"], pause=no_pause)
+    (failed,) = fleet.repositories(frozenset())
+    assert "does not know the App 1 by its key" in failed.error
+
+
+# Its key
+
+
+def test_a_key_on_one_line_is_read(server):
+    server.world.add_repository("acme/web", FILES)
+    server.world.install(_app(server), "acme", PERMISSIONS)
+    key = AppKey(_app(server).id, private_key().replace("\n", "\\n"))
+    (found,) = GitHubFleet(server.url, key, selected=["acme/web"], pause=no_pause).repositories(frozenset())
+    assert found.name == "acme/web"
+
+
+def _elliptic():
+    form = serialization.PrivateFormat.PKCS8
+    made = ec.generate_private_key(ec.SECP256R1())
+    return made.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def _locked():
+    form, lock = serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    made = serialization.load_pem_private_key(private_key().encode(), None)
+    return made.private_bytes(serialization.Encoding.PEM, form, lock).decode()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param("s3cr3t", id="no key"),
+        pytest.param(public_key(), id="public"),
+        pytest.param(private_key()[:-100], id="cut short"),
+        pytest.param(_elliptic(), id="of another kind"),
+        pytest.param(_locked(), id="under a password"),
+        pytest.param("", id="empty"),
+    ],
+)
+def test_what_is_no_private_key_is_refused_at_once(key):
+    with pytest.raises(InvalidKeyError):
+        AppKey(7, key)
+
+
+# Its commits
+
+
+def test_its_commits_name_no_author_are_signed_by_github_and_are_known_as_its_own(stand):
+    propose(stand)
+    (commit,) = stand.commits(BRANCH)
+    assert (commit.author.name, commit.committer.name) == ("bump[bot]", "GitHub")
+    (sent,) = [each.request for each in stand.server.exchanges if each.line == "POST /repos/acme/web/git/commits"]
+    assert sent.keys() == {"message", "tree", "parents"}
+    (seen,) = look(stand)
+    assert seen.intent == INTENT
+
+
+def test_neither_another_apps_nor_a_persons_commit_is_its_own(stand):
+    other = stand.server.world.add_account("renovate[bot]", "Bot").person
+    for who in (other, ADA):
+        stand.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=who)
+        (seen,) = look(stand)
+        assert seen.intent is None
+        stand.delete_branch(BRANCH)

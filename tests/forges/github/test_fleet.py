@@ -1,0 +1,218 @@
+"""Which repositories a GitHub offers, what is in them, and what goes over the wire."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+import responses
+from support.github.graphql import GraphQL
+from support.github.scene import FILES
+from support.github.server import GitHubServer
+from support.github.stand import BOT, TOKEN
+from support.hosted_stand import no_pause
+
+from bot.forges.github import tree as github_tree
+from bot.forges.github.fleet import GitHubFleet, _host_of
+from bot.forges.selection import Selection
+from bot.model.forge import GitRepository
+from bot.model.report import Failed
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Return github.com with nothing on it."""
+    with GitHubServer(tmp_path / "github") as server:
+        server.world.add_token(TOKEN, BOT)
+        yield server
+
+
+def _fleet(server, *selected, token=TOKEN):
+    return GitHubFleet(server.url, token, selected=selected, pause=no_pause)
+
+
+def _names(server, *selected, only=(), token=TOKEN):
+    found = _fleet(server, *selected, token=token).repositories(frozenset(only))
+    return [each.name if isinstance(each, GitRepository) else each for each in found]
+
+
+def host_of(server) -> str:
+    return urlsplit(server.url).netloc
+
+
+@pytest.mark.parametrize(
+    ("api", "host"),
+    [
+        ("https://api.github.com", "github.com"),
+        ("https://ghe.example.com/api/v3", "ghe.example.com"),
+        ("https://API.Example.com:8443/api/v3", "api.example.com:8443"),
+        ("https://api.acme.ghe.com", "acme.ghe.com"),
+    ],
+)
+def test_git_clones_from_another_host_than_the_api_has(api, host):
+    assert _host_of(api) == host
+
+
+# Repositories by name
+
+
+def test_a_named_repository_takes_two_requests(server):
+    repository = server.world.add_repository("acme/web", FILES)
+    head = repository.git.need("main")
+    assert list(_fleet(server, "acme/web").repositories(frozenset())) == [
+        GitRepository("github", "acme/web", "main", head, host=host_of(server), is_public=True)
+    ]
+    assert server.lines == ["GET /repos/acme/web", "GET /repos/acme/web/git/ref/heads/main"]
+
+
+def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
+    server.world.add_repository("acme/web", FILES)
+    assert _names(server, Selection("acme"), only=["other/web"]) == []
+    assert server.lines == []
+
+
+# Repositories by owner
+
+
+def test_an_organization_has_no_repositories_that_are_dead_or_forks(server):
+    add = server.world.add_repository
+    add("acme/web", FILES)
+    add("acme/api", FILES, private=True, members={BOT})
+    add("acme/old", FILES, archived=True)
+    add("acme/locked", FILES, disabled=True)
+    add("acme/copy", FILES, fork=True)
+    add("acme/empty", None)
+    add("acme/secret", FILES, private=True)
+    add("others/web", FILES)
+    assert _names(server, Selection("acme")) == ["acme/api", "acme/web"]
+
+
+def test_repositories_are_selected_by_globs_over_their_short_names_and_by_topics(server):
+    for name, topics in {"web-a": ("go",), "web-b": ("go", "keep"), "web-old": ("keep",), "api": ("keep",)}.items():
+        server.world.add_repository(f"acme/{name}", FILES, topics=topics)
+    assert _names(server, Selection("acme", include=("web-*",))) == ["acme/web-a", "acme/web-b", "acme/web-old"]
+    assert _names(server, Selection("acme", include=("web-*", "api"), exclude=("*-old", "*-a"))) == [
+        "acme/api",
+        "acme/web-b",
+    ]
+    assert _names(server, Selection("acme", include=("WEB-*",), exclude=("Web-Old",))) == ["acme/web-a", "acme/web-b"]
+    assert _names(server, Selection("acme", topics=("keep", "new"))) == ["acme/api", "acme/web-b", "acme/web-old"]
+
+
+def test_every_page_of_an_organization_is_read(server):
+    for number in range(101):
+        server.world.add_repository(f"acme/r{number:03}", None if number else FILES, archived=number > 0)
+    server.world.add_repository("acme/the-last", FILES)
+    assert _names(server, Selection("acme")) == ["acme/r000", "acme/the-last"]
+
+
+def test_a_user_has_private_repositories_for_the_own_token_only(server):
+    server.world.add_repository(f"{BOT}/private", FILES, owner="User", private=True)
+    server.world.add_repository(f"{BOT}/public", FILES, owner="User")
+    server.world.add_token("ghp_another", "another")
+    assert _names(server, Selection(BOT)) == [f"{BOT}/private", f"{BOT}/public"]
+    assert _names(server, Selection(BOT), token="ghp_another") == [f"{BOT}/public"]
+
+
+def test_an_app_sees_the_private_repositories_of_the_user_who_installed_it(server):
+    server.world.add_repository("grace/private", FILES, owner="User", private=True)
+    server.world.add_repository("acme/web", FILES)
+    server.world.add_token("ghs_app", "bump", is_app=True)
+    assert _names(server, Selection("grace"), token="ghs_app") == ["grace/private"]
+
+
+def test_an_owner_that_is_not_there_fails(server):
+    (failed,) = _names(server, Selection("nobody"))
+    assert isinstance(failed, Failed)
+    assert failed.subject == "nobody"
+
+
+def test_a_name_of_an_owner_is_looked_up_alone_and_still_has_to_be_selected(server):
+    server.world.add_repository("acme/web", FILES)
+    server.world.add_repository("acme/old", FILES, archived=True)
+    selection = Selection("acme", exclude=("api",))
+    assert _names(server, selection, only=["acme/web", "acme/old", "acme/api", "acme/nowhere"]) == ["acme/web"]
+    assert not any("/orgs/" in line for line in server.lines)
+
+
+def test_a_repository_of_an_owner_that_cannot_be_asked_fails_and_the_others_go_on(server):
+    for name in ("acme/api", "acme/web"):
+        server.world.add_repository(name, FILES)
+    server.graphql = GraphQL.NONE
+    server.fail("GET /repos/acme/api/git/ref/", server.problem(403, "No"))
+    api, web = _names(server, Selection("acme"))
+    assert (api.subject, web) == ("acme/api", "acme/web")
+    server.fail("GET /repos/acme/api$", server.problem(403, "No"))
+    (failed,) = _names(server, Selection("acme"), only=["acme/api"])
+    assert failed.subject == "acme"
+
+
+# Trees
+
+
+def test_a_tree_takes_one_request_and_one_for_each_file_that_is_read(github):
+    fleet = github.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    with github.server.watched() as lines:
+        tree = fleet.tree(repository)
+        entries = {entry.path: entry for entry in tree.entries()}
+        assert tree.complete
+        assert list(tree.read([entries["app/Dockerfile"]])) == [b"FROM node:22\r\n"]
+    assert entries["app/Dockerfile"].size == 14
+    assert len(lines) == 2
+
+
+def test_a_tree_that_github_cuts_short_is_read_folder_by_folder(github):
+    github.repository.truncate_at = 2
+    fleet = github.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    assert {entry.path for entry in tree.entries()} == FILES.keys()
+    assert tree.complete
+
+
+def test_a_tree_that_would_take_too_many_requests_is_incomplete(github, monkeypatch):
+    monkeypatch.setattr(github_tree, "MAX_TREE_REQUESTS", 2)
+    github.repository.truncate_at = 1
+    fleet = github.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    assert {entry.path for entry in tree.entries()} == {"Dockerfile"}
+    assert not tree.complete
+
+
+# What goes over the wire
+
+
+@responses.activate
+def test_github_com_is_asked_at_its_own_address_with_the_version_that_is_tested():
+    responses.get("https://api.github.com:443/repos/acme/web", status=404, json={"message": "Not Found"})
+    fleet = GitHubFleet(credential=TOKEN, selected=["acme/web"])
+    (failed,) = fleet.repositories(frozenset())
+    assert failed.subject == "acme/web"
+    (call,) = responses.calls
+    assert call.request.headers["X-GitHub-Api-Version"] == "2022-11-28"
+    assert call.request.headers["Authorization"] == f"Bearer {TOKEN}"
+    assert call.request.headers["User-Agent"] == "basebump"
+
+
+@responses.activate
+def test_a_link_to_another_host_is_not_followed():
+    evil = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
+    responses.get("https://ghe.example:443/api/v3/users/acme", json={"type": "Organization", "login": "acme"})
+    responses.get("https://ghe.example:443/api/v3/orgs/acme/repos", body=json.dumps([{}]), headers=evil)
+    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=[Selection("acme")], pause=no_pause)
+    (failed,) = fleet.repositories(frozenset())
+    assert failed.subject == "acme"
+    assert all("evil" not in call.request.url for call in responses.calls)
+
+
+@responses.activate
+def test_the_certificates_of_an_enterprise_server_can_be_named(tmp_path):
+    responses.get("https://ghe.example:443/api/v3/repos/acme/web", status=404, json={"message": "Not Found"})
+    ca = tmp_path / "ca.pem"
+    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=["acme/web"], ca=ca)
+    list(fleet.repositories(frozenset()))
+    (call,) = responses.calls
+    assert call.request.req_kwargs["verify"] == str(ca)

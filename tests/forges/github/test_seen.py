@@ -1,0 +1,174 @@
+"""What a run sees of its own on GitHub, whose commits are whose, and how few requests that takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from support.git import ADA
+from support.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, PREFIX, look, propose
+from support.github.stand import BOT, TOKEN, GitHubStand
+
+from bot.forges._our_commits import MAX_MERGES
+from bot.forges.github.fleet import GitHubFleet
+from bot.forges.github.merging import MERGE_CHECK
+from bot.model.proposal import RequestState
+from bot.model.source import Change, FilePath
+
+# What a run asks when nothing changed
+
+
+def test_a_repository_without_branches_of_ours_takes_one_request_and_one_for_each_wanted_branch(github):
+    forge = github.forge()
+    with github.server.watched() as lines:
+        assert forge.seen(PREFIX, frozenset()) == ()
+    assert [line.partition("?")[0] for line in lines] == ["GET /repos/acme/web/git/matching-refs/heads/basebump/"]
+    with github.server.watched() as lines:
+        assert forge.seen(PREFIX, frozenset({BRANCH, "basebump/other-1"})) == ()
+    assert len(lines) == 3
+
+
+def test_an_open_request_on_the_current_base_takes_four_requests(github):
+    propose(github)
+    fleet = github.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    forge = fleet.forge(repository)
+    forge.seen(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
+    with github.server.watched() as lines:
+        forge.seen(PREFIX, frozenset({BRANCH}))
+    assert [line.partition("?")[0].rpartition("/")[0] for line in lines] == [
+        "GET /repos/acme/web/git/matching-refs/heads/basebump",
+        "GET /repos/acme/web",
+        "GET /repos/acme/web/commits",
+        "POST ",
+    ]
+    assert lines[-1] == "POST /graphql"
+
+
+def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_knows(tmp_path):
+    stand = GitHubStand(tmp_path / "github", FILES)
+    propose(stand)
+    stand.commit("main", {"Dockerfile": "FROM python:3.13\n"})
+    pauses = []
+    fleet = GitHubFleet(stand.server.url, TOKEN, selected=["acme/web"], pause=pauses.append)
+    (repository,) = fleet.repositories(frozenset())
+    with stand.server.watched() as lines:
+        (seen,) = fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
+    assert seen.conflicts
+    assert [line for line in lines if line.endswith("/pulls/1")] == ["GET /repos/acme/web/pulls/1"] * 2
+    assert pauses == [MERGE_CHECK]
+    stand.end()
+
+
+def test_every_page_of_open_requests_is_read(github):
+    github.git.commit("feature", {"README.md": "A person's.\n"})
+    ada = github.server.world.accounts["ada"]
+    propose(github)
+    for _ in range(101):
+        github.server.world.propose(github.repository, github.repository, "feature", ada)
+    assert [(seen.number, seen.state) for seen in look(github)] == [(1, RequestState.OPEN)]
+
+
+def test_a_request_whose_fork_was_deleted_is_not_ours(github):
+    propose(github)
+    github.propose_from_fork(BRANCH, {"Dockerfile": "FROM evil\n"})
+    github.repository.pulls[-1].is_orphaned = True
+    assert [seen.number for seen in look(github)] == [1]
+
+
+def test_ended_requests_come_newest_first(github):
+    for _ in range(3):
+        propose(github)
+        (seen,) = look(github)
+        github.forge().close(seen)
+        github.forge().drop(seen)
+    assert [seen.number for seen in look(github)] == [3, 2, 1]
+    assert all(seen.closed is not None for seen in look(github))
+
+
+def test_a_branch_that_the_base_was_merged_into_takes_two_requests_more(github):
+    propose(github)
+    fleet = github.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    github.commit("main", {"README.md": "Elsewhere.\n"})
+    github.update_branch(BRANCH)
+    (repository,) = fleet.repositories(frozenset())
+    forge = fleet.forge(repository)
+    forge.seen(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
+    with github.server.watched() as lines:
+        (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
+    asked = [line.partition("?")[0].removeprefix("GET /repos/acme/web").split("/")[1:2] for line in lines]
+    assert asked == [["git"], ["pulls"], ["commits"], ["compare"], ["commits"], ["graphql"]]
+    assert seen.intent == INTENT
+
+
+# Whose commit it is
+
+
+def test_a_branch_with_more_merges_than_are_looked_through_is_left_alone(github):
+    propose(github)
+    for number in range(MAX_MERGES + 1):
+        github.commit("main", {"README.md": f"Elsewhere {number}.\n"})
+        github.update_branch(BRANCH)
+    (seen,) = look(github)
+    assert seen.intent is None
+
+
+def test_where_github_does_not_show_what_changed_a_merge_is_an_edit(github):
+    binary = Change(FilePath("Dockerfile"), b"FROM python\0\n")
+    github.forge().push(BRANCH, [binary], MESSAGE, None)
+    github.commit("main", {"README.md": "Elsewhere.\n"})
+    github.update_branch(BRANCH)
+    (seen,) = look(github)
+    assert seen.intent is None
+
+
+def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(github):
+    head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
+    person = github.token.account.person
+    tree = github.git.run("rev-parse", f"{head}^{{tree}}").decode().strip()
+    written = github.git.run("show", "--no-patch", "--format=%at", head).decode().strip()
+    later = {"GIT_AUTHOR_DATE": f"{written} +0000", "GIT_COMMITTER_DATE": f"{int(written) + 60} +0000"}
+    amended = github.git.run(
+        "commit-tree", tree, "-p", f"{head}^", stdin=MESSAGE.encode(), who=person, environment=later
+    )
+    github.git.run("update-ref", f"refs/heads/{BRANCH}", amended.decode().strip())
+    (seen,) = look(github)
+    assert (seen.head, seen.intent) == (amended.decode().strip(), None)
+
+
+def test_a_commit_of_a_person_who_copied_the_message_is_not_ours(github):
+    github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
+    (seen,) = look(github)
+    assert seen.intent is None
+
+
+def test_a_merge_is_no_commit_of_ours_whatever_its_message(github):
+    head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
+    moved = github.commit("main", {"README.md": "Moved on.\n"})
+    merge = github.git.make_commit([head, moved], {}, MESSAGE, who=github.token.account.person)
+    github.git.run("update-ref", f"refs/heads/{BRANCH}", merge)
+    (seen,) = look(github)
+    assert (seen.head, seen.intent) == (merge, None)
+
+
+def test_an_app_knows_its_commits_though_github_signs_and_commits_them(make_stand):
+    stand = make_stand(is_app=True)
+    propose(stand)
+    (commit,) = stand.commits(BRANCH)
+    assert (commit.author.name, commit.committer.name) == (f"{BOT}[bot]", "GitHub")
+    (seen,) = look(stand)
+    assert seen.intent == INTENT
+
+
+def test_an_app_takes_no_persons_commit_for_its_own(make_stand):
+    stand = make_stand(is_app=True)
+    stand.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=ADA)
+    (seen,) = look(stand)
+    assert seen.intent is None
+
+
+def test_a_commit_of_nobody_that_github_knows_is_not_ours(github):
+    stranger = replace(ADA, email="nobody@example.org")
+    github.git.commit(BRANCH, {"Dockerfile": CHANGE.content}, MESSAGE, who=stranger)
+    (seen,) = look(github)
+    assert seen.intent is None

@@ -1,0 +1,208 @@
+"""How a GitLab is asked which projects a group has: a hundred in one request, or by REST where that cannot be had."""
+
+from __future__ import annotations
+
+import pytest
+from support.forge_server import Reply
+from support.github.scene import FILES
+from support.gitlab.graphql import GraphQL
+from support.gitlab.server import GitLabServer
+from support.gitlab.stand import BOT, TOKEN
+from support.hosted_stand import no_pause
+
+from bot.forges.gitlab import catalogue as gitlab_catalogue
+from bot.forges.gitlab.fleet import GitLabFleet
+from bot.forges.selection import Selection
+from bot.model.forge import GitRepository
+from bot.model.report import Failed
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Return a GitLab with a group of which three projects can be proposed to, one of them in a subgroup."""
+    with GitLabServer(tmp_path / "gitlab") as server:
+        server.world.add_token(TOKEN, BOT)
+        add = server.world.add_project
+        add("acme/web", FILES, topics=("Go", "keep"))
+        add("acme/shop/api", FILES, private=True, members={BOT})
+        add("acme/shop/cart/api", FILES, default_branch="trunk").git.commit("trunk", {"README.md": "The trunk.\n"})
+        add("acme/old", FILES, archived=True)
+        add("acme/copy", FILES, is_fork=True)
+        add("acme/going", FILES, marked_for_deletion="2026-12-01")
+        add("acme/empty", None)
+        add("acme/unseen", FILES, private=True)
+        add("acme/closed", FILES, shows_code=False)
+        add("acmes/web", FILES)
+        yield server
+
+
+EVERY = ["acme/shop/api", "acme/shop/cart/api", "acme/web"]
+
+
+def _found(server, *selected, only=(), token=TOKEN):
+    fleet = GitLabFleet(server.url, token, selected=selected, pause=no_pause)
+    return list(fleet.repositories(frozenset(only)))
+
+
+def _names(server, *selected, **more):
+    return [each.name if isinstance(each, GitRepository) else each for each in _found(server, *selected, **more)]
+
+
+def _expected(server, *names):
+    projects = [server.world.find(name)[0] for name in names]
+    return [
+        GitRepository(
+            "gitlab",
+            each.path,
+            each.default_branch,
+            head,
+            is_selected=True,
+            host=server.host,
+            is_public=not each.private,
+        )
+        for each in projects
+        for head in [each.git.need(each.default_branch)]
+    ]
+
+
+def test_the_projects_of_a_group_and_its_subgroups_and_where_they_point_take_one_request(server):
+    with server.watched() as lines:
+        found = _found(server, Selection("acme"))
+    assert found == _expected(server, *EVERY)
+    assert lines == ["POST /api/graphql"]
+
+
+@pytest.mark.parametrize("graphql", [GraphQL.NONE, GraphQL.OLDER])
+def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_what_it_does_not_have(server, graphql):
+    server.graphql = graphql
+    with server.watched() as lines:
+        found = _found(server, Selection("acme"), Selection("acme/shop"))
+    assert found == _expected(server, *EVERY)
+    assert lines.count("POST /api/graphql") == 1
+    assert len([line for line in lines if "/repository/branches/" in line]) == len(EVERY) + 2
+
+
+def test_a_server_that_is_too_old_for_the_list_is_still_asked_for_many_files_at_once(server):
+    server.graphql = GraphQL.OLDER
+    fleet = GitLabFleet(server.url, TOKEN, selected=[Selection("acme", include=("web",))], pause=no_pause)
+    (found,) = fleet.repositories(frozenset())
+    tree = fleet.tree(found)
+    with server.watched() as lines:
+        assert len(list(tree.read(list(tree.entries())))) == len(FILES)
+    assert lines.count("POST /api/graphql") == 1
+    assert not any("/repository/blobs/" in line for line in lines)
+
+
+def test_globs_look_at_the_path_below_the_group_and_topics_at_what_is_written_in_any_case(server):
+    assert _names(server, Selection("acme", include=("api",))) == []
+    assert _names(server, Selection("acme", include=("*/api",))) == ["acme/shop/api"]
+    assert _names(server, Selection("acme", include=("**/API",))) == ["acme/shop/api", "acme/shop/cart/api"]
+    assert _names(server, Selection("acme/shop", include=("api",))) == ["acme/shop/api"]
+    assert _names(server, Selection("ACME", exclude=("shop/**",))) == ["acme/web"]
+    assert _names(server, Selection("acme", topics=("go", "new"))) == ["acme/web"]
+
+
+def test_what_two_selections_have_in_common_is_offered_once(server):
+    assert _names(server, "acme/shop/api", Selection("acme/shop"), Selection("acme")) == EVERY
+
+
+@pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
+def test_pages_follow_each_other_to_the_last_that_is_looked_at(server, graphql, monkeypatch):
+    server.graphql = graphql
+    for number in range(205):
+        server.world.add_project(f"big/r{number:03}", FILES if number in (0, 100, 204) else None)
+    assert _names(server, Selection("big")) == ["big/r000", "big/r100", "big/r204"]
+    monkeypatch.setattr(gitlab_catalogue, "MAX_PAGES", 2)
+    assert len(_names(server, Selection("big"))) == 2
+
+
+def test_a_slow_server_is_asked_for_fewer_at_once(server):
+    server.fail("POST /api/graphql", server.problem(502, "Bad Gateway"))
+    assert _names(server, Selection("acme")) == EVERY
+    assert [each.request["variables"]["first"] for each in server.exchanges] == [100, 50]
+
+
+def _refusal(message):
+    return Reply(200, {"errors": [{"message": message}]})
+
+
+@pytest.mark.parametrize(
+    ("reply", "times"),
+    [
+        pytest.param(Reply(502, {"message": "Bad Gateway"}), 4, id="always too slow"),
+        pytest.param(_refusal("Query has complexity of 300, which exceeds max complexity of 250"), 4, id="too complex"),
+        pytest.param(_refusal("Timeout on Group.projects"), 4, id="timeout"),
+        pytest.param(_refusal("Internal server error"), 1, id="error"),
+        pytest.param(Reply(200, {"data": None}), 1, id="nothing"),
+        pytest.param(Reply(200, {"data": {"owner": {"projects": None}}}), 1, id="no projects"),
+        pytest.param(Reply(200, []), 1, id="no object"),
+        pytest.param(Reply(200, b"hello"), 1, id="no JSON"),
+        pytest.param(Reply(403, {"error": "insufficient_scope"}), 1, id="token"),
+        pytest.param(None, 1, id="no answer"),
+    ],
+)
+def test_where_graphql_refuses_rest_is_asked(server, reply, times):
+    server.fail("POST /api/graphql", reply, times=times)
+    assert _names(server, Selection("acme")) == EVERY
+    assert any(line.startswith("GET /groups/acme/projects") for line in server.lines)
+
+
+def test_the_projects_of_a_person_are_those_that_the_token_sees(server):
+    server.world.add_project(f"{BOT}/private", FILES, private=True, members={BOT})
+    server.world.add_project("ada/tools", FILES)
+    server.world.add_project("ada/private", FILES, private=True, members={"ada"})
+    server.world.add_project("ada/copy", FILES, is_fork=True)
+    assert _names(server, Selection(BOT)) == [f"{BOT}/private"]
+    assert not any("/users/" in line for line in server.lines)
+    assert _names(server, Selection("ada")) == ["ada/tools"]
+    assert any(line.startswith("GET /users/ada/projects") for line in server.lines)
+
+
+@pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
+@pytest.mark.parametrize("owner", ["nobody", "acme/nobody"])
+def test_an_owner_that_is_not_there_fails(server, graphql, owner):
+    server.graphql = graphql
+    (failed,) = _found(server, Selection(owner))
+    assert isinstance(failed, Failed)
+    assert failed.subject == owner
+    assert "check the name" in failed.error
+
+
+def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
+    assert _names(server, Selection("acme"), only=["acmes/web"]) == []
+    assert server.lines == []
+
+
+def test_a_name_of_a_group_is_looked_up_alone_and_still_has_to_be_selected(server):
+    only = ["acme/WEB", "acme/old", "acme/going", "acme/shop/api", "acme/nowhere"]
+    assert _names(server, Selection("acme", exclude=("shop/*",)), only=only) == ["acme/web"]
+    assert not any("/groups/" in line or "graphql" in line for line in server.lines)
+
+
+def test_a_project_of_a_group_that_cannot_be_asked_fails_and_the_others_go_on(server):
+    server.graphql = GraphQL.NONE
+    server.fail(r"GET /projects/\d+/repository/branches/trunk", server.problem(403, "403 Forbidden"))
+    first, failed, last = _names(server, Selection("acme"))
+    assert (first, failed.subject, last) == ("acme/shop/api", "acme/shop/cart/api", "acme/web")
+    server.fail("GET /projects/acme/web$", server.problem(403, "403 Forbidden"))
+    (failed,) = _names(server, Selection("acme"), only=["acme/web"])
+    assert failed.subject == "acme"
+
+
+def test_what_is_found_by_group_is_read_and_written_by_its_id(server):
+    fleet = GitLabFleet(server.url, TOKEN, selected=[Selection("acme/shop/cart")], pause=no_pause)
+    (found,) = fleet.repositories(frozenset())
+    assert {each.path for each in fleet.tree(found).entries()} == {*FILES, "README.md"}
+    number = server.world.find(found.name)[0].id
+    assert server.lines[-1].startswith(f"GET /projects/{number}/repository/tree")
+
+
+# Who can read them
+
+
+@pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
+def test_what_only_those_with_an_account_can_read_is_not_public(server, graphql):
+    server.graphql = graphql
+    server.world.add_project("acme/inner", FILES, internal=True)
+    found = {each.name: each.is_public for each in _found(server, Selection("acme"), "acme/inner")}
+    assert found == dict.fromkeys(["acme/inner", "acme/shop/api"], False) | dict.fromkeys(EVERY[1:], True)

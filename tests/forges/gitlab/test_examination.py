@@ -1,0 +1,163 @@
+"""What can be known of a token on GitLab before a run, from every token that lacks one thing."""
+
+from __future__ import annotations
+
+import pytest
+from support.forge_server import Reply
+from support.gitlab.stand import GitLabStand
+from support.hosted_stand import no_pause
+
+from bot.forges.gitlab.errors import READ, WRITE
+from bot.forges.gitlab.fleet import GitLabFleet, JobToken
+from bot.forges.gitlab.rights import RUNGS, protects_ours
+from bot.model.diagnosis import Aim, Mark
+from bot.model.errors import ForgeError
+from bot.model.vocabulary import Level
+
+pytestmark = pytest.mark.real("git")
+
+FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
+
+
+def aim(level=Level.PROPOSE, **more):
+    return Aim(level, "basebump/", **more)
+
+
+@pytest.fixture
+def stand(tmp_path):
+    stand = GitLabStand(tmp_path, FILES)
+    stand.project.private = True
+    yield stand
+    assert stand.writes == []
+    stand.end()
+
+
+def problems(fleet, wanted):
+    return {each.tried: each.found for each in fleet.examine(wanted) if each.mark is Mark.PROBLEM}
+
+
+def check_of(fleet, wanted, tried):
+    (check,) = [each for each in fleet.examine(wanted) if each.tried == tried]
+    return check
+
+
+def test_the_messages_and_the_doctor_have_one_table_of_rungs():
+    words = {level: f"the scope `{each.scope}` and the role {each.role.word}" for level, each in RUNGS.items()}
+    assert words == {Level.REPORT: READ, Level.PUSH: WRITE, Level.PROPOSE: WRITE}
+
+
+@pytest.mark.parametrize("level", Level)
+def test_a_token_that_has_what_a_rung_needs_is_well(stand, level):
+    stand.token.scope, stand.token.can_write = RUNGS[level].scope, level > Level.REPORT
+    found = list(stand.fleet().examine(aim(level, has_dashboards=True)))
+    assert {each.mark for each in found} == {Mark.OK}
+    assert len(found) == (6 if level is Level.REPORT else 8 if level is Level.PUSH else 9)
+
+
+@pytest.mark.parametrize("level", [Level.PUSH, Level.PROPOSE])
+def test_a_token_that_lacks_the_scope_is_told_which_to_have(stand, level):
+    stand.token.scope = "read_api"
+    found = problems(stand.fleet(), aim(level))
+    assert list(found) == ["see what the token may do"]
+    assert "it has `read_api`; make one that has the scope `api`" in found["see what the token may do"]
+
+
+@pytest.mark.parametrize("level", [Level.PUSH, Level.PROPOSE])
+def test_an_account_that_lacks_the_role_is_told_which_to_have(stand, level):
+    stand.token.can_write = False
+    (found,) = problems(stand.fleet(), aim(level)).values()
+    assert "has the role Reporter; give it the role Developer" in found
+
+
+def test_an_account_that_is_no_member_is_told_so(stand):
+    stand.project.private = False
+    stand.project.members.clear()
+    (found,) = problems(stand.fleet(), aim()).values()
+    assert "is no member; give it the role Developer" in found
+    assert problems(stand.fleet(), aim(Level.REPORT)) == {}
+
+
+def test_a_project_that_it_does_not_see_is_a_problem_on_every_rung(stand):
+    stand.project.members.clear()
+    for level in Level:
+        assert READ in problems(stand.fleet(), aim(level))["select repositories"]
+
+
+def test_a_token_that_tells_nothing_of_itself_is_not_guessed(stand):
+    stand.server.fail("GET /personal_access_tokens/self", stand.server.problem(404, "404 Not Found"), times=9)
+    check = check_of(stand.fleet(), aim(), "see what the token may do")
+    assert (check.mark, "see that it has `api`" in check.found) == (Mark.UNKNOWN, True)
+
+
+def test_a_rule_that_protects_our_branches_is_a_problem(stand):
+    stand.project.protected = {"main", "release/*", "basebump/*"}
+    (found,) = problems(stand.fleet(), aim()).values()
+    assert "`basebump/*` protects basebump's branches" in found
+    stand.project.protected = {"main", "release/*"}
+    assert problems(stand.fleet(), aim()) == {}
+
+
+def test_rules_that_may_not_be_read_are_unknown(stand):
+    stand.server.fail("GET .*/protected_branches", Reply(403, {"message": "403 Forbidden"}), times=9)
+    assert check_of(stand.fleet(), aim(), "find basebump/* unprotected").mark is Mark.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("pattern", "protects"),
+    [
+        ("*", True),
+        ("basebump/*", True),
+        ("basebump/node*", True),
+        ("*/python*", True),
+        ("main", False),
+        ("*-stable", False),
+        ("release/*", False),
+        ("basebump", False),
+    ],
+)
+def test_a_rule_is_about_our_branches_where_some_of_them_match_it(pattern, protects):
+    assert protects_ours(pattern, "basebump/") is protects
+
+
+def test_how_a_project_merges_is_said(stand):
+    stand.project.merge_method = "ff"
+    check = check_of(stand.fleet(), aim(), "see how it merges")
+    assert (check.mark, "only by fast-forward" in check.found) == (Mark.OK, True)
+
+
+def test_a_project_that_takes_no_merge_requests_takes_no_proposals(stand):
+    stand.project.takes_requests = False
+    assert "it takes no merge requests" in problems(stand.fleet(), aim())["see how it merges"]
+    assert problems(stand.fleet(), aim(Level.PUSH)) == {}
+
+
+def test_an_archived_project_that_is_named_takes_no_proposals(stand):
+    stand.project.archived = True
+    assert "archived" in problems(stand.fleet(), aim())["push branches and open merge requests"]
+    assert problems(stand.fleet(), aim(Level.REPORT)) == {}
+
+
+def test_a_token_that_gitlab_does_not_know_ends_it_with_what_to_do(stand):
+    fleet = GitLabFleet(stand.server.url, "glpat-of-nobody", selected=[stand.name], pause=no_pause)
+    with pytest.raises(ForgeError, match="does not know the token; make a new one") as caught:
+        list(fleet.examine(aim()))
+    assert "glpat-of-nobody" not in str(caught.value)
+
+
+def test_without_a_token_what_is_public_can_be_reported_and_not_proposed_to(stand):
+    stand.project.private = False
+    fleet = GitLabFleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
+    assert problems(fleet, aim(Level.REPORT)) == {}
+    assert "there is no token" in problems(fleet, aim(Level.PUSH))["push branches"]
+
+
+def test_the_token_of_a_job_reports_and_no_more(stand):
+    stand.project.members.add("grace")
+    stand.server.world.add_token("glcbt-64_of-a-job", "grace").is_of_job = True
+    fleet = GitLabFleet(stand.server.url, JobToken("glcbt-64_of-a-job"), selected=[stand.name], pause=no_pause)
+    assert problems(fleet, aim(Level.REPORT)) == {}
+    for level in (Level.PUSH, Level.PROPOSE):
+        (found,) = problems(fleet, aim(level)).values()
+        assert "a job token cannot push branches" in found
+    stand.server.job_operations = frozenset()
+    assert "takes 18.4 or later" in problems(fleet, aim(Level.REPORT))["read merge requests"]

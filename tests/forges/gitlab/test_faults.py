@@ -1,0 +1,98 @@
+"""GitLab at its worst where no other server is like it: its limits, its pushes that are commits, its dates."""
+
+from __future__ import annotations
+
+import pytest
+from support.contract_scene import BRANCH, CHANGES, NEWER_CHANGES, message_of, proposal
+from support.gitlab.stand import TOKEN, GitLabStand
+from support.watched import Watched
+
+from bot.forges.gitlab.errors import LIMIT_WAIT
+from bot.forges.gitlab.fleet import GitLabFleet
+from bot.model.errors import ForgeError, TreeError
+from bot.model.forge import GitRepository
+
+FIND = "GET /projects/acme/shop/web$"
+PUSH = "POST .*/repository/commits"
+
+
+@pytest.fixture
+def gitlab(tmp_path):
+    stand = GitLabStand(tmp_path / "gitlab", {"Dockerfile": "FROM python:3.12-slim\n"})
+    yield Watched(stand)
+    stand.end()
+
+
+# Limits
+
+
+def test_a_limit_that_says_nothing_is_waited_for_a_minute(gitlab):
+    gitlab.fail(FIND, 429, {"error": "This endpoint has been requested too many times."})
+    assert isinstance(gitlab.look(), GitRepository)
+    assert gitlab.pauses == [LIMIT_WAIT]
+
+
+def test_writes_wait_for_each_other_as_long_as_was_asked_for(gitlab):
+    server = gitlab.server
+    fleet = GitLabFleet(
+        server.url, TOKEN, selected=[gitlab.stand.name], seconds_between_writes=30.0, pause=gitlab.pauses.append
+    )
+    (repository,) = fleet.repositories(frozenset())
+    fleet.forge(repository).push(BRANCH, CHANGES, message_of(), None)
+    assert gitlab.pauses == []
+    fleet.forge(repository).open(proposal())
+    (pause,) = gitlab.pauses
+    assert 25.0 < pause <= 30.0
+
+
+# Writes
+
+
+def test_a_push_whose_answer_was_lost_and_that_somebody_else_was_faster_than_is_an_error(gitlab):
+    gitlab.fail(PUSH, 502)
+    forge = gitlab.forge()
+    gitlab.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}, message_of())
+    with pytest.raises(ForgeError, match="run basebump again"):
+        forge.push(BRANCH, CHANGES, message_of(), None)
+
+
+def test_a_branch_that_goes_before_it_is_deleted_is_gone(gitlab):
+    gitlab.push()
+    seen = gitlab.seen()
+    gitlab.fail("DELETE .*/branches/", 404, "404 Branch Not Found")
+    gitlab.forge().drop(seen)
+    assert gitlab.pauses == []
+
+
+def test_where_nobody_can_say_what_became_of_a_push_its_failure_stands(gitlab):
+    old = gitlab.push()
+    forge = gitlab.forge()
+    branch = f"/projects/{gitlab.stand.project.id}/repository/branches/{BRANCH.replace('/', '%2F')}"
+    gitlab.fail(PUSH, 502, works=True)
+    gitlab.server.fail("GET .*/branches/", gitlab.server.reply_of(branch))  # which comes first
+    gitlab.fail("GET .*/branches/", 503, times=10)
+    with pytest.raises(ForgeError, match="502"):
+        forge.push(BRANCH, NEWER_CHANGES, message_of(), old)
+
+
+# Answers that are none
+
+
+def test_a_file_that_is_sent_otherwise_than_it_is_stored_is_a_tree_error(gitlab):
+    fleet = gitlab.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    (entry,) = tree.entries()
+    gitlab.server.fail("GET .*/repository/blobs/", gitlab.server.reply(b"FROM python:3.12-slim\r\n"))
+    (refused,) = tree.read([entry])
+    assert isinstance(refused, TreeError)
+    assert "other than it is stored" in str(refused)
+
+
+def test_a_date_that_is_none_is_a_failure(gitlab):
+    gitlab.push()
+    reply = gitlab.server.reply_of(f"/projects/{gitlab.stand.project.id}/repository/branches")
+    reply.body[0]["commit"] |= {"committed_date": "yesterday"}
+    gitlab.server.fail("GET .*/branches[?]", reply)
+    with pytest.raises(ForgeError, match="no date"):
+        gitlab.seen()

@@ -1,0 +1,191 @@
+"""Which projects a GitLab offers, what is in them, and what goes over the wire."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import responses
+from support.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
+from support.github.scene import FILES
+from support.gitlab.server import GitLabServer
+from support.gitlab.stand import BOT, TOKEN, GitLabStand
+from support.hosted_stand import no_pause
+from support.listener import Listener, Reply
+
+from bot.forges.gitlab import connection as gitlab_connection
+from bot.forges.gitlab import tree as gitlab_tree
+from bot.forges.gitlab.fleet import GitLabFleet
+from bot.model.errors import TreeError
+from bot.model.forge import GitRepository
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Return a GitLab with nothing on it."""
+    with GitLabServer(tmp_path / "gitlab") as server:
+        server.world.add_token(TOKEN, BOT)
+        yield server
+
+
+def _fleet(server, *names, token=TOKEN):
+    return GitLabFleet(server.url, token, selected=names, pause=no_pause)
+
+
+def _names(server, *names, only=(), token=TOKEN):
+    found = _fleet(server, *names, token=token).repositories(frozenset(only))
+    return [each.name if isinstance(each, GitRepository) else each for each in found]
+
+
+# Projects
+
+
+def test_a_named_project_takes_two_requests_the_second_by_its_id(server):
+    project = server.world.add_project("acme/shop/web", FILES)
+    head = project.git.need("main")
+    assert list(_fleet(server, "acme/shop/web").repositories(frozenset())) == [
+        GitRepository("gitlab", "acme/shop/web", "main", head, host=server.host, is_public=True)
+    ]
+    assert server.lines == [
+        "GET /projects/acme/shop/web",
+        f"GET /projects/{project.id}/repository/branches/main",
+    ]
+
+
+def test_a_project_that_moved_is_found_by_its_old_path_and_written_to_by_its_id(server):
+    project = server.world.add_project("acme/shop/web", FILES, old_paths={"acme/web"})
+    fleet = _fleet(server, "acme/web")
+    (found,) = fleet.repositories(frozenset())
+    assert (found.name, found.known_as) == ("acme/shop/web", "acme/web")
+    fleet.forge(found).push(BRANCH, CHANGES, message_of(), None)
+    assert BRANCH in project.git.branches()
+
+
+def test_a_gitlab_may_lie_below_a_path_of_its_host(tmp_path):
+    stand = GitLabStand(tmp_path / "gitlab", FILES, below="/git")
+    (found,) = stand.fleet().repositories(frozenset())
+    stand.forge().push(BRANCH, CHANGES, message_of(), None)
+    assert stand.forge().open(proposal()).url == f"{stand.server.url}/acme/shop/web/-/merge_requests/1"
+    assert (found.commit, found.host) == (stand.branches()["main"], None)
+    stand.end()
+
+
+# Trees
+
+
+def test_a_tree_takes_one_request_for_each_page_and_one_for_each_file_that_is_read(gitlab):
+    gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
+    fleet = gitlab.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    with gitlab.server.watched() as lines:
+        tree = fleet.tree(repository)
+        entries = {entry.path: entry for entry in tree.entries()}
+        assert tree.complete
+        assert list(tree.read([entries["app/Dockerfile"]])) == [b"FROM node:22\r\n"]
+    assert len(entries) == 150 + len(FILES)
+    assert len(lines) == 2 + 1
+    assert all("pagination=keyset" in line for line in lines[:2])
+    assert "page_token=" in lines[1]
+
+
+def test_a_tree_of_too_many_entries_is_incomplete(gitlab, monkeypatch):
+    for most in ("ENTRIES_BY_API", "MAX_ENTRIES"):
+        monkeypatch.setattr(gitlab_tree, most, 3)
+    gitlab.server.has_git = False
+    fleet = gitlab.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    assert len(list(tree.entries())) < len(FILES)
+    assert not tree.complete
+
+
+def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monkeypatch):
+    monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", 20_000)
+    gitlab.commit("main", {"large": "x" * 30_000})
+    fleet = gitlab.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    entries = {entry.path: entry for entry in tree.entries()}
+    large, small = tree.read([entries["large"], entries["Dockerfile"]])
+    assert isinstance(large, TreeError)
+    assert "more than 20000 bytes" in str(large)
+    assert small == b"FROM python:3.12-slim\n"
+
+
+# What goes over the wire
+
+
+@responses.activate
+def test_gitlab_com_is_asked_at_its_own_address():
+    responses.get("https://gitlab.com/api/v4/projects/acme%2Fshop%2Fweb", status=404, json={"message": "Not Found"})
+    (failed,) = GitLabFleet(token=TOKEN, selected=["acme/shop/web"]).repositories(frozenset())
+    assert failed.subject == "acme/shop/web"
+    (call,) = responses.calls
+    assert call.request.headers["PRIVATE-TOKEN"] == TOKEN
+    assert call.request.headers["User-Agent"].startswith("basebump/")
+    assert "Authorization" not in call.request.headers
+    assert call.request.req_kwargs["timeout"] == gitlab_connection.TIMEOUT
+
+
+def test_without_a_token_none_is_sent(server):
+    server.world.add_project("acme/web", FILES)
+    assert _names(server, "acme/web", token=None) == ["acme/web"]
+    assert not any({"private-token", "authorization"} & each.headers.keys() for each in server.exchanges)
+
+
+def test_a_login_in_netrc_is_not_sent(server, a_home_of_its_own):
+    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
+    (a_home_of_its_own / ".netrc").chmod(0o600)
+    server.world.add_project("acme/web", FILES)
+    _names(server, "acme/web", token=None)
+    assert not any("authorization" in each.headers for each in server.exchanges)
+
+
+def test_a_redirect_to_another_host_is_not_followed(server):
+    with Listener(lambda _: Reply()) as evil:
+        reply = server.reply(None)
+        moved = type(reply)(302, None, {"Location": f"{evil.url}/api/v4/projects/1"})
+        server.fail("GET /projects/acme/web", moved, times=9)
+        (failed,) = _names(server, "acme/web")
+    assert evil.received == []
+    assert "another host" in failed.error
+
+
+def test_a_link_to_another_host_is_not_followed_there(gitlab):
+    main = gitlab.git.need("main")
+    lines = "".join(f"create refs/heads/basebump/b{number:03} {main}\n" for number in range(120))
+    gitlab.git.run("update-ref", "--stdin", stdin=lines.encode())
+    with Listener(lambda _: Reply()) as evil:
+        path = f"/projects/{gitlab.project.id}/repository/branches"
+        page = gitlab.server.reply_of(path)
+        link = f'<{evil.url}/api/v4{path}?page=2&per_page=100&search=%5Ebasebump%2F>; rel="next"'
+        gitlab.server.fail(r"GET .*/branches\?", type(page)(200, page.body, {"Link": link}))
+        seen = gitlab.forge().seen(PREFIX, frozenset())
+    assert evil.received == []
+    assert any("/branches?page=2" in line for line in gitlab.server.lines)
+    assert seen
+
+
+@responses.activate
+def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
+    responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
+    ca = tmp_path / "ca.pem"
+    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"], ca=ca).repositories(frozenset()))
+    (call,) = responses.calls
+    assert call.request.req_kwargs["verify"] == str(ca)
+
+
+@responses.activate
+def test_the_certificates_of_the_environment_count_where_none_are_named(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/company.pem")
+    responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
+    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"]).repositories(frozenset()))
+    (call,) = responses.calls
+    assert call.request.req_kwargs["verify"] == "/etc/ssl/company.pem"
+
+
+def test_an_address_that_nobody_can_ask_is_a_failure():
+    (failed,) = GitLabFleet("https://git lab.example", TOKEN, selected=["a/b"], pause=no_pause).repositories(
+        frozenset()
+    )
+    assert "plain ASCII" in failed.error

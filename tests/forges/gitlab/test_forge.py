@@ -1,0 +1,273 @@
+"""GitLab's own corners of pushing, opening and being refused; the rest is in the contract."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import pytest
+from support.contract_scene import (
+    BRANCH,
+    CHANGES,
+    INTENT,
+    NEW,
+    NEWER_CHANGES,
+    look,
+    message_of,
+    one,
+    open_one,
+    proposal,
+    propose,
+    push,
+)
+from support.git import EXECUTABLE, File
+from support.gitlab.stand import TOKEN
+
+from bot.core.proposal.lifecycle import next_step
+from bot.forges.gitlab.fleet import GitLabFleet
+from bot.model.errors import ForgeError
+from bot.model.extras import Extras
+from bot.model.proposal import Leave, LeaveReason, RequestState
+from bot.model.source import Change, FilePath
+
+COMMITS = "/repository/commits"
+
+
+class Hurried:
+    """A run in whose every pause before a write, from the second on, something happens."""
+
+    def __init__(self, stand, happens):
+        self._happens = happens
+        fleet = GitLabFleet(
+            stand.server.url, TOKEN, selected=[stand.name], seconds_between_writes=60.0, pause=lambda _: happens()
+        )
+        (repository,) = fleet.repositories(frozenset())
+        self.forge = fleet.forge(repository)
+
+
+def _sent(stand, request):
+    (found,) = [each for each in stand.server.exchanges if request in each.line]
+    return found.request
+
+
+# Pushing
+
+
+def test_one_request_makes_the_commit_and_moves_the_branch(gitlab):
+    old = push(gitlab)
+    new = push(gitlab, changes=NEWER_CHANGES, over=old)
+    first, second = [each.request for each in gitlab.server.writes]
+    assert [line.partition(" ")[2] for line in gitlab.writes] == [f"/projects/{gitlab.project.id}{COMMITS}"] * 2
+    base = gitlab.branches()["main"]
+    assert (first["start_sha"], first["force"]) == (base, False)
+    assert (second["start_sha"], second["force"]) == (base, True)
+    assert gitlab.branches()[BRANCH] == new
+
+
+def test_a_commit_is_sent_without_author_so_that_gitlab_can_sign_it(gitlab):
+    push(gitlab)
+    assert not {"author_name", "author_email"} & _sent(gitlab, f"POST /projects/{gitlab.project.id}{COMMITS}").keys()
+
+
+def test_text_is_sent_as_it_is_and_other_bytes_in_base64(gitlab):
+    binary = Change(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
+    latin = Change(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
+    long = Change(FilePath("app/long"), b"# \n" * 100_000)
+    gitlab.commit("main", {latin.path: b"FROM x\n", long.path: b"FROM x\n"})
+    push(gitlab, changes=[*CHANGES, binary, latin, long])
+    actions = _sent(gitlab, COMMITS)["actions"]
+    assert {each["file_path"] for each in actions if "encoding" not in each} == {"Dockerfile"}
+    files = gitlab.files(BRANCH)
+    assert files["app/deep/build.sh"] == File(binary.content, EXECUTABLE)
+    assert (files[latin.path].content, files[long.path].content) == (latin.content, long.content)
+
+
+def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
+    windows = Change(FilePath("app/Dockerfile"), b"FROM node:22@sha256:1\r\n")
+    with pytest.raises(ForgeError, match="let the file have LF"):
+        push(gitlab, changes=[*CHANGES, windows])
+    assert gitlab.writes == []
+
+
+@pytest.mark.parametrize("encoding", ["text", "base64"])
+def test_this_gitlab_stores_texts_with_lf_whatever_they_have_and_however_they_are_sent(gitlab, encoding):
+    """The trap that the claim above is about: Gitaly has `core.autocrlf` on."""
+    fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
+    body = {"branch": "main", "commit_message": "Windows"}
+    text = "FROM node:23\r\n"
+    content = text if encoding == "text" else base64.b64encode(text.encode()).decode()
+    action = {"action": "update", "file_path": "app/Dockerfile", "content": content, "encoding": encoding}
+    fleet._connection.write(
+        "commit", lambda client: client.projects.get(gitlab.project.id).commits.create(body | {"actions": [action]})
+    )
+    assert gitlab.files("main")["app/Dockerfile"].content == b"FROM node:23\n"
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_gitlab_stored_other_than_it_was_sent_is_taken_away(gitlab, is_new):
+    old = None if is_new else push(gitlab)
+    (gitlab.git.directory / "info").mkdir(exist_ok=True)
+    (gitlab.git.directory / "info" / "attributes").write_text("Dockerfile ident\n")
+    with pytest.raises(ForgeError, match="other than it was sent"):
+        push(gitlab, changes=[Change(FilePath("Dockerfile"), b"# $Id: 1 $\n" + NEW)], over=old)
+    assert BRANCH not in gitlab.branches()
+
+
+def test_only_the_folders_of_changed_files_are_listed(gitlab):
+    forge = gitlab.forge()
+    script = Change(FilePath("app/deep/build.sh"), b"#!/bin/sh\n:\n")
+    with gitlab.server.watched() as lines:
+        forge.push(BRANCH, [*CHANGES, script], message_of(), None)
+    listed = [line for line in lines if "/repository/tree" in line]
+    assert len(listed) == 2
+    assert not any("recursive=True" in line for line in listed)
+
+
+def test_a_folder_of_many_files_is_listed_to_its_end(gitlab):
+    gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
+    push(gitlab, changes=[Change(FilePath("many/149"), b"y")])
+    assert gitlab.files(BRANCH)["many/149"].content == b"y"
+
+
+# What GitLab cannot do in one request: compare and move
+
+
+def test_what_comes_between_reading_a_branch_and_moving_it_is_lost_and_the_next_run_heals_from_it(gitlab):
+    propose(gitlab)
+    run = Hurried(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
+    run.forge.tell(open_one(gitlab), "The write before the one that is late.")
+    run.forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), gitlab.branches()[BRANCH])
+    assert "README.md" not in gitlab.files(BRANCH)
+    seen = open_one(gitlab)
+    assert (seen.head, seen.intent) == (gitlab.branches()[BRANCH], "3" * 16)
+    wanted = replace(proposal(), intent="3" * 16)
+    step = next_step(wanted, [seen], known=True, now=seen.committed)
+    assert isinstance(step, Leave)
+    assert step.reason is LeaveReason.UNCHANGED
+
+
+def test_a_branch_that_moves_before_it_is_read_is_left_alone(gitlab):
+    propose(gitlab)
+    seen = open_one(gitlab)
+    moved = gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
+    for write in (lambda forge: forge.push(BRANCH, NEWER_CHANGES, message_of(), seen.head), lambda f: f.drop(seen)):
+        with pytest.raises(ForgeError, match="again"):
+            write(gitlab.forge())
+    assert gitlab.branches()[BRANCH] == moved
+
+
+def test_a_branch_that_is_new_is_never_forced_over_one_that_appeared(gitlab):
+    seen = propose(gitlab, "basebump/other-1")
+    run = Hurried(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
+    run.forge.tell(seen, "The write before the one that is late.")
+    with pytest.raises(ForgeError, match="again"):
+        run.forge.push(BRANCH, CHANGES, message_of(), None)
+    assert gitlab.files(BRANCH)["README.md"].content == b"A person was faster.\n"
+
+
+# Opening
+
+
+def test_what_a_person_must_look_at_first_is_opened_as_a_draft(gitlab):
+    push(gitlab)
+    assert gitlab.forge().open(replace(proposal(), is_draft=True)).notes == ()
+    (request,) = gitlab.requests()
+    assert request.title == f"Draft: {proposal().title}"
+    assert open_one(gitlab).title == proposal().title
+
+
+def test_a_draft_stays_one_and_what_a_person_made_ready_stays_ready(gitlab):
+    push(gitlab)
+    gitlab.forge().open(replace(proposal(), is_draft=True))
+    gitlab.forge().amend(open_one(gitlab), "Other words", "Other body")
+    (request,) = gitlab.requests()
+    assert request.title == "Draft: Other words"
+    gitlab.project.open_request(BRANCH).title = "Other words"
+    gitlab.forge().amend(open_one(gitlab), "More words", "Other body")
+    (request,) = gitlab.requests()
+    assert request.title == "More words"
+
+
+def test_a_title_has_room_for_what_makes_it_a_draft(gitlab):
+    title = "x" * gitlab.forge().limits.title_characters
+    push(gitlab)
+    gitlab.forge().open(replace(proposal(title=title), is_draft=True))
+    assert open_one(gitlab).title == title
+
+
+def test_labels_are_made_on_the_fly(gitlab):
+    push(gitlab)
+    assert gitlab.forge().open(replace(proposal(), extras=Extras(labels=("dependencies", "docker")))).notes == ()
+    assert gitlab.project.open_request(BRANCH).labels == ["dependencies", "docker"]
+
+
+def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab):
+    gitlab.token.can_label = False
+    push(gitlab)
+    opened = gitlab.forge().open(replace(proposal(), extras=Extras(labels=("dependencies",))))
+    (note,) = opened.notes
+    assert "dependencies" in note
+    assert open_one(gitlab).number == opened.number
+
+
+def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(gitlab):
+    push(gitlab)
+    gitlab.server.world.propose(gitlab.project, gitlab.project, BRANCH, gitlab.server.world.ada, "Mine")
+    opened = gitlab.forge().open(replace(proposal(), extras=Extras(labels=("docker",))))
+    assert (opened.number, opened.notes) == (1, ())
+    (request,) = gitlab.requests()
+    assert request.title == proposal().title
+    assert gitlab.project.open_request(BRANCH).labels == ["docker"]
+
+
+def test_another_request_is_named_as_gitlab_links_them(gitlab):
+    assert gitlab.forge().limits.sigil == "!"
+
+
+# Permissions
+
+
+def test_a_token_without_the_scope_is_told_which(gitlab):
+    gitlab.token.scope = "read_api"
+    with pytest.raises(ForgeError, match="the scope `api` and the role Developer"):
+        push(gitlab)
+
+
+def test_a_branch_that_nobody_may_push_to_is_no_reason_to_try_again(gitlab):
+    gitlab.project.protected.add(BRANCH)
+    with pytest.raises(ForgeError, match="not allowed to push") as refused:
+        push(gitlab)
+    assert "Developer" in str(refused.value)
+    assert len(gitlab.writes) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "advice"),
+    [
+        (400, "You are not allowed to push into this branch", "protected branches"),
+        (400, {"note": ["is too long", {"by": "far"}]}, "note is too long, by far"),
+        (422, None, "status 422"),
+        (405, "Non GET methods are not allowed for moved projects", "its new path"),
+        (308, None, "has moved"),
+    ],
+)
+def test_a_refusal_is_explained(gitlab, status, words, advice):
+    seen = propose(gitlab)
+    gitlab.server.fail("POST .*/notes", gitlab.server.problem(status, words))
+    with pytest.raises(ForgeError, match=advice) as refused:
+        gitlab.forge().tell(seen, "Hands off.")
+    assert "comment on merge request !1 of acme/shop/web" in str(refused.value)
+
+
+def test_no_message_holds_the_token_whatever_the_server_says(gitlab):
+    gitlab.server.fail(r"POST .*/merge_requests", gitlab.server.problem(403, f"Token {TOKEN} may not do that"))
+    with pytest.raises(ForgeError, match="hidden") as refused:
+        propose(gitlab)
+    assert TOKEN not in str(refused.value)
+
+
+def test_a_branch_of_ours_without_a_request_can_be_opened(gitlab):
+    push(gitlab)
+    assert one(gitlab, RequestState.BRANCH).intent == INTENT
+    gitlab.forge().open(proposal())
+    assert [each.state for each in look(gitlab)] == [RequestState.OPEN]

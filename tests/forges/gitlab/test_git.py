@@ -1,0 +1,221 @@
+"""How large projects are read on a GitLab: by git, in a folder that is gone afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+from base64 import b64encode
+from dataclasses import replace
+
+import pytest
+from support.git import EXECUTABLE, LINK, SUBMODULE, File, Git
+from support.gitlab.stand import TOKEN, GitLabStand
+
+from bot.forges._refusal import RefusedError
+from bot.forges.git.remote import Origin
+from bot.forges.gitlab import tree as gitlab_tree
+from bot.model.errors import TreeError
+from bot.model.forge import Entry
+from bot.model.source import FilePath
+
+pytestmark = pytest.mark.real("git")
+
+FILES = {
+    "Dockerfile": b"FROM python:3.12-slim\r\n",
+    "binary": b"a\0b",
+    "empty": b"",
+    "latin-1": "FROM x # größe\n".encode("latin-1"),
+    "umlaut/größe": "größe ☃ 🐳\n".encode(),
+    "build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
+    "link": File(b"Dockerfile", LINK),
+    "vendor": File(b"5" * 40, SUBMODULE),
+}
+CONTENTS = {path: each.content if isinstance(each, File) else each for path, each in FILES.items()}
+CONTENTS = {path: content for path, content in CONTENTS.items() if path not in ("link", "vendor")}
+LOGIN = f"oauth2:{TOKEN}".encode()
+
+
+@pytest.fixture
+def gitlab(tmp_path, monkeypatch):
+    """Return a GitLab with a private project, too large to be read by requests; temporary folders lie in `scratch`."""
+    monkeypatch.setattr(gitlab_tree, "FILES_BY_API", 2)
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    stand = GitLabStand(tmp_path / "gitlab", FILES)
+    stand.project.private = True
+    yield stand
+    stand.end()
+
+
+def _tree(stand):
+    fleet = stand.fleet()
+    (repository,) = fleet.repositories(frozenset())
+    return fleet.tree(repository)
+
+
+def _read(tree, entries):
+    return {each.path: content for each, content in zip(entries, tree.read(entries), strict=True)}
+
+
+def test_many_files_are_read_by_git_in_few_requests_and_nothing_is_left(gitlab, tmp_path):
+    gitlab.commit("main", {f"many/{number:03}": f"{number}\n" for number in range(300)})
+    tree = _tree(gitlab)
+    entries = list(tree.entries())
+    with gitlab.server.watched() as lines:
+        contents = _read(tree, entries)
+    assert contents == CONTENTS | {f"many/{number:03}": f"{number}\n".encode() for number in range(300)}
+    assert len(lines) <= 7
+    assert all(".git/" in line for line in lines)
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_only_what_is_asked_for_is_fetched(gitlab):
+    gitlab.commit("main", {"large": b"\xff\0" + bytes(range(256)) * 8_000})
+    tree = _tree(gitlab)
+    entries = [each for each in tree.entries() if each.path != "large"]
+    before = len(gitlab.server.exchanges)
+    assert _read(tree, entries) == CONTENTS
+    sent = [len(each.response) for each in gitlab.server.exchanges[before:]]
+    assert sum(sent) < 10_000
+
+
+def test_a_commit_is_read_though_its_branch_has_moved_on(gitlab):
+    tree = _tree(gitlab)
+    entries = list(tree.entries())
+    gitlab.commit("main", {"Dockerfile": "FROM other\n"})
+    gitlab.amend_commit("main", {"Dockerfile": "FROM another\n"})
+    assert _read(tree, entries) == CONTENTS
+
+
+def test_few_files_take_no_clone(gitlab):
+    tree = _tree(gitlab)
+    entries = list(tree.entries())[:2]
+    with gitlab.server.watched() as lines:
+        _read(tree, entries)
+    assert not any(".git/" in line for line in lines)
+
+
+def test_a_large_tree_is_listed_by_git(gitlab, monkeypatch):
+    listed = {(each.path, each.oid) for each in _tree(gitlab).entries()}
+    monkeypatch.setattr(gitlab_tree, "ENTRIES_BY_API", 3)
+    monkeypatch.setattr(gitlab_tree, "MAX_ENTRIES", 3)
+    tree = _tree(gitlab)
+    assert {(each.path, each.oid) for each in tree.entries()} == listed
+    assert tree.complete
+
+
+@pytest.fixture(params=["refused", "broken", "connection lost", "no pack"])
+def without_git(request, gitlab, git_first):
+    """Let git fail in one way or the other."""
+    match request.param:
+        case "refused":
+            gitlab.server.has_git = False
+        case "broken":
+            git_first('[ -z "$GIT_NO_LAZY_FETCH" ] || exit 9')
+        case "connection lost":
+            gitlab.server.fail(r"GET .*\.git/", None, times=99)
+        case "no pack":
+            gitlab.server.fail(r"POST .*\.git/", gitlab.server.reply("hello"), times=99)
+
+
+@pytest.mark.usefixtures("without_git")
+def test_where_git_fails_the_api_is_asked(gitlab, tmp_path, monkeypatch):
+    monkeypatch.setattr(gitlab_tree, "ENTRIES_BY_API", 3)
+    tree = _tree(gitlab)
+    assert _read(tree, list(tree.entries())) == CONTENTS
+    assert tree.complete
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_costs_no_other(gitlab):
+    tree = _tree(gitlab)
+    entries = [*tree.entries(), Entry(FilePath("foreign"), 1), Entry(FilePath("odd"), 1, "--upload-pack=evil")]
+    *contents, foreign, odd = tree.read(entries)
+    assert contents == [CONTENTS[each.path] for each in entries[:-2]]
+    assert isinstance(foreign, TreeError)
+    assert isinstance(odd, TreeError)
+
+
+# What git is told
+
+
+@pytest.fixture
+def origin(gitlab):
+    return Origin(f"{gitlab.server.url}/{gitlab.name}.git", LOGIN.decode())
+
+
+def test_a_file_that_a_server_leaves_out_of_its_answer_is_an_error_of_its_own(origin, gitlab, tmp_path):
+    with origin.clone(gitlab.branches()["main"]) as clone:
+        files = [Entry(path, each.size, each.oid) for path, each in clone.listing().files.items()]
+        elsewhere = Git.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)
+        found = replace(clone, near=replace(clone.near, directory=elsewhere.directory)).fetch(files)
+        contents = {each.path: content for each, content in zip(files, found, strict=True)}
+    assert contents.pop("Dockerfile") == CONTENTS["Dockerfile"]
+    assert contents
+    assert all(isinstance(each, TreeError) for each in contents.values())
+
+
+def test_the_token_is_in_no_argument_and_in_no_file(origin, gitlab, git_first, tmp_path):
+    git_first(f'echo "$*" >> {tmp_path}/told')
+    assert origin.head() == ("main", gitlab.branches()["main"])
+    with origin.clone(gitlab.branches()["main"]) as clone:
+        files = [each.read_bytes() for each in clone.near.directory.rglob("*") if each.is_file()]
+    told = (tmp_path / "told").read_text(encoding="utf-8")
+    assert "ls-remote" in told
+    assert not any(secret in told + repr(origin) + repr(clone) for secret in (TOKEN, b64encode(LOGIN).decode()))
+    assert not any(secret in content for content in files for secret in (TOKEN.encode(), b64encode(LOGIN)))
+
+
+def test_certificates_that_are_named_are_trusted_instead_of_the_usual_ones(origin, git_first, tmp_path, monkeypatch):
+    git_first(f'echo "$GIT_SSL_CAINFO" >> {tmp_path}/told')
+    monkeypatch.setenv("SSL_CERT_FILE", "/usual.pem")
+    origin.head()
+    replace(origin, ca=tmp_path / "ca.pem").head()
+    assert (tmp_path / "told").read_text(encoding="utf-8").split() == ["/usual.pem", f"{tmp_path}/ca.pem"]
+
+
+def test_nothing_of_this_machines_configuration_counts(origin, gitlab, a_home_of_its_own):
+    trap = a_home_of_its_own / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {a_home_of_its_own}/sprung\n")
+    trap.chmod(0o755)
+    (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login ada password secret\n")
+    (a_home_of_its_own / ".gitconfig").write_text(
+        f'[url "http://127.0.0.1:9/"]\n insteadOf = http://127.0.0.1\n[credential]\n helper = {trap}\n'
+        f"[core]\n hooksPath = {a_home_of_its_own}\n askPass = {trap}\n"
+    )
+    assert origin.head() is not None
+    with pytest.raises(RefusedError):
+        Origin(origin.url).head()
+    assert not (a_home_of_its_own / "sprung").exists()
+    assert gitlab.server.exchanges[-1].headers.get("authorization") is None
+
+
+def test_a_redirect_is_not_followed(origin, gitlab):
+    moved = type(gitlab.server.reply(None))(302, None, {"Location": f"{gitlab.server.url}/other.git/info/refs"})
+    gitlab.server.fail(r"GET .*/web\.git/", moved)
+    with pytest.raises(RefusedError, match="git could not read"):
+        origin.head()
+    assert not any("/other.git" in line for line in gitlab.server.lines)
+
+
+def test_other_ways_than_http_are_not_taken(gitlab):
+    for url in (f"file://{gitlab.project.git.directory}", str(gitlab.project.git.directory), "ext::sh -c id"):
+        with pytest.raises(RefusedError):
+            Origin(url).head()
+
+
+def test_a_refusal_says_no_secret(gitlab):
+    with pytest.raises(RefusedError) as raised:
+        Origin(f"{gitlab.server.url}/{gitlab.name}.git", "oauth2:wrong-secret").head()
+    assert "wrong-secret" not in str(raised.value)
+    assert "could not read" in str(raised.value)
+
+
+def test_a_repository_without_commits_has_no_head(gitlab):
+    gitlab.server.world.add_project("acme/empty", None)
+    assert Origin(f"{gitlab.server.url}/acme/empty.git").head() is None
+
+
+def test_what_is_no_commit_is_not_asked_for(origin, gitlab):
+    with pytest.raises(RefusedError, match="no commit"), origin.clone("--upload-pack=evil"):
+        pass
+    assert gitlab.server.lines == []

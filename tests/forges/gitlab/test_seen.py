@@ -1,0 +1,242 @@
+"""What a run sees of its own on GitLab, whose commits are whose, and how few requests that takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.contract_scene import (
+    BRANCH,
+    CHANGES,
+    INTENT,
+    PREFIX,
+    look,
+    message_of,
+    one,
+    open_one,
+    proposal,
+    propose,
+    push,
+)
+from support.git import ADA, Person
+from support.gitlab.stand import TOKEN
+from support.gitlab.state import Milestone
+
+from bot.forges.gitlab import heads as gitlab_heads
+from bot.forges.gitlab.fleet import GitLabFleet
+from bot.forges.gitlab.merging import MERGE_CHECK
+from bot.model.extras import Extras
+from bot.model.proposal import RequestState
+
+# What a run asks when nothing changed
+
+
+def _paths(lines):
+    return [line.partition("?")[0].partition("/projects/")[2].partition("/")[2] for line in lines]
+
+
+def test_a_project_without_branches_of_ours_takes_one_request_and_one_for_each_wanted_branch(gitlab):
+    forge = gitlab.forge()
+    with gitlab.server.watched() as lines:
+        assert forge.seen(PREFIX, frozenset()) == ()
+    assert _paths(lines) == ["repository/branches"]
+    with gitlab.server.watched() as lines:
+        assert forge.seen(PREFIX, frozenset({BRANCH, "basebump/other-1"})) == ()
+    assert len(lines) == 3
+
+
+def test_an_open_request_on_the_current_base_takes_three_requests(gitlab):
+    propose(gitlab)
+    forge = gitlab.forge()
+    forge.seen(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
+    with gitlab.server.watched() as lines:
+        forge.seen(PREFIX, frozenset({BRANCH}))
+    assert _paths(lines) == ["repository/branches", "merge_requests", "merge_requests/1/approvals"]
+
+
+def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_gitlab_knows(gitlab):
+    propose(gitlab)
+    gitlab.commit("main", {"Dockerfile": "FROM python:3.13\n"})
+    pauses = []
+    fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name], pause=pauses.append)
+    (repository,) = fleet.repositories(frozenset())
+    with gitlab.server.watched() as lines:
+        (seen,) = fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
+    assert seen.conflicts
+    assert _paths(lines).count("merge_requests/1") == 2
+    assert pauses == [MERGE_CHECK]
+
+
+def test_every_page_of_open_requests_is_read(gitlab):
+    gitlab.git.commit("feature", {"README.md": "A person's.\n"})
+    propose(gitlab)
+    for _ in range(101):
+        gitlab.server.world.propose(gitlab.project, gitlab.project, "feature", gitlab.server.world.ada)
+    assert [(seen.number, seen.state) for seen in look(gitlab)] == [(1, RequestState.OPEN)]
+
+
+def test_every_page_of_branches_is_read(gitlab):
+    main = gitlab.git.need("main")
+    lines = "".join(f"create refs/heads/basebump/b{number:03} {main}\n" for number in range(120))
+    gitlab.git.run("update-ref", "--stdin", stdin=lines.encode())
+    assert len(gitlab.forge().seen(PREFIX, frozenset())) == 120
+
+
+def test_a_request_whose_fork_was_deleted_is_not_ours(gitlab):
+    propose(gitlab)
+    gitlab.propose_from_fork(BRANCH, {"Dockerfile": "FROM evil\n"})
+    gitlab.project.requests[-1].is_orphaned = True
+    assert [seen.number for seen in look(gitlab)] == [1]
+
+
+def test_ended_requests_come_newest_first(gitlab):
+    for _ in range(3):
+        push(gitlab)
+        gitlab.forge().open(proposal())
+        seen = one(gitlab, RequestState.OPEN)
+        gitlab.forge().close(seen)
+        gitlab.forge().drop(seen)
+    assert [seen.number for seen in look(gitlab)] == [3, 2, 1]
+    assert all(seen.closed is not None for seen in look(gitlab))
+
+
+# What people said to it
+
+
+def test_a_request_that_a_person_set_to_merge_by_itself_is_accepted(gitlab):
+    propose(gitlab)
+    gitlab.project.open_request(BRANCH).armed_by = gitlab.server.world.ada
+    seen = open_one(gitlab)
+    assert (seen.accepted, seen.armed, seen.ever.automerge) == (True, False, True)
+
+
+def test_what_is_set_on_a_request_takes_no_question(gitlab):
+    propose(gitlab)
+    ada, request = gitlab.server.world.ada, gitlab.project.open_request(BRANCH)
+    request.labels, request.reviewers, request.assignees = ["docker"], [ada], [ada]
+    request.milestone = Milestone(7, "Next")
+    forge = gitlab.forge()
+    with gitlab.server.watched() as lines:
+        (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
+    assert seen.ever == Extras(("docker",), ("ada",), ("ada",), "Next")
+    assert len(lines) == 3 + 1  # whose token it is
+
+
+def test_a_request_that_somebody_approved_is_accepted(gitlab):
+    propose(gitlab)
+    gitlab.project.open_request(BRANCH).approved_by.append(gitlab.server.world.ada)
+    assert open_one(gitlab).accepted
+
+
+def test_where_there_are_no_approvals_nobody_approved(gitlab):
+    gitlab.project.has_approvals = False
+    propose(gitlab)
+    assert not open_one(gitlab).accepted
+
+
+def test_a_request_that_is_being_merged_is_open_and_accepted(gitlab):
+    propose(gitlab)
+    gitlab.project.open_request(BRANCH).state = "locked"
+    assert RequestState.CLOSED not in {seen.state for seen in look(gitlab)}
+    assert one(gitlab, RequestState.OPEN).accepted
+
+
+def test_what_gitlab_notes_itself_is_not_what_we_told(gitlab):
+    propose(gitlab)
+    gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
+    assert gitlab.project.open_request(BRANCH).notes[0].system
+    assert not open_one(gitlab).told
+
+
+# A base that somebody merged into a branch
+
+
+def _updated(gitlab):
+    propose(gitlab)
+    gitlab.commit("main", {"README.md": "Elsewhere.\n"})
+    gitlab.update_branch(BRANCH)
+    assert open_one(gitlab).intent == INTENT
+
+
+def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
+    _updated(gitlab)
+    forge = gitlab.forge()
+    forge.seen(PREFIX, frozenset())
+    with gitlab.server.watched() as lines:
+        forge.seen(PREFIX, frozenset())
+    (ours,) = [each.oid for each in gitlab.commits(BRANCH) if len(each.parents) == 1]
+    merge = ["repository/compare", f"repository/commits/{ours}/diff", "repository/merge_base"]
+    assert _paths(lines) == ["repository/branches", "merge_requests", *merge, "merge_requests/1/approvals"]
+
+
+@pytest.mark.parametrize("key", ["compare_timeout", "diff", "files", "merges"])
+def test_a_merge_that_gitlab_does_not_show_as_a_whole_is_an_edit(gitlab, key, monkeypatch):
+    _updated(gitlab)
+    if key == "merges":
+        monkeypatch.setattr(gitlab_heads, "MAX_MERGES", 0)
+    if key == "files":
+        monkeypatch.setattr(gitlab_heads, "MAX_FILES", 1)
+    base, head = gitlab.branches()["main"], gitlab.branches()[BRANCH]
+    query = {"from": base, "to": head}
+    reply = gitlab.server.reply_of(f"/projects/{gitlab.project.id}/repository/compare", **query)
+    if key == "compare_timeout":
+        reply.body["compare_timeout"] = True
+    if key == "diff":
+        reply.body["diffs"][0]["diff"] = ""
+    gitlab.server.fail("GET .*/repository/compare", reply)
+    assert open_one(gitlab).intent is None
+
+
+# Whose commit it is
+
+
+def test_a_commit_that_gitlab_signed_for_us_is_ours(gitlab):
+    gitlab.project.signer = Person("GitLab", "noreply@gitlab.example")
+    propose(gitlab)
+    (commit,) = gitlab.commits(BRANCH)
+    assert commit.committer.name == "GitLab"
+    assert open_one(gitlab).intent == INTENT
+
+
+def test_a_commit_that_gitlab_signed_for_a_person_is_not_ours(gitlab):
+    signer = Person("GitLab", "noreply@gitlab.example")
+    made = gitlab.git.make_commit(
+        [gitlab.git.need("main")], {"Dockerfile": CHANGES[0].content}, message_of(), who=signer, author=ADA
+    )
+    gitlab.git.run("update-ref", f"refs/heads/{BRANCH}", made)
+    assert one(gitlab, RequestState.BRANCH).intent is None
+
+
+def test_a_commit_that_the_tokens_own_person_amended_later_is_not_ours(gitlab):
+    head = push(gitlab)
+    tree = gitlab.git.run("rev-parse", f"{head}^{{tree}}").decode().strip()
+    written = gitlab.git.run("show", "--no-patch", "--format=%at", head).decode().strip()
+    later = {"GIT_AUTHOR_DATE": f"{written} +0000", "GIT_COMMITTER_DATE": f"{int(written) + 60} +0000"}
+    words = ("commit-tree", tree, "-p", f"{head}^")
+    person = gitlab.token.user.person
+    amended = gitlab.git.run(*words, stdin=message_of().encode(), who=person, environment=later).decode().strip()
+    gitlab.git.run("update-ref", f"refs/heads/{BRANCH}", amended)
+    seen = one(gitlab, RequestState.BRANCH)
+    assert (seen.head, seen.intent) == (amended, None)
+
+
+def test_a_merge_is_no_commit_of_ours_whatever_its_message(gitlab):
+    head = push(gitlab)
+    moved = gitlab.commit("main", {"README.md": "Moved on.\n"})
+    merge = gitlab.git.make_commit([head, moved], {}, message_of(), who=gitlab.token.user.person)
+    gitlab.git.run("update-ref", f"refs/heads/{BRANCH}", merge)
+    assert one(gitlab, RequestState.BRANCH).intent is None
+
+
+@pytest.mark.parametrize("email", ["nobody@example.org", ""])
+def test_a_commit_of_an_address_that_is_not_the_accounts_is_not_ours(gitlab, email):
+    gitlab.git.commit(BRANCH, {"Dockerfile": CHANGES[0].content}, message_of(), who=replace(ADA, email=email))
+    assert one(gitlab, RequestState.BRANCH).intent is None
+
+
+def test_without_a_token_nothing_is_ours(gitlab):
+    propose(gitlab)
+    fleet = GitLabFleet(gitlab.server.url, selected=[gitlab.name])
+    (repository,) = fleet.repositories(frozenset())
+    (seen,) = fleet.forge(repository).seen(PREFIX, frozenset())
+    assert (seen.state, seen.intent) == (RequestState.OPEN, None)

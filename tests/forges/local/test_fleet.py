@@ -1,0 +1,316 @@
+"""Which repositories a folder offers, what is read of them, and what around them changes nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from support.git import Git
+from support.local_scene import BRANCH, HEAD_REF, INTENT, MESSAGE, NEW, OLD, look, propose, repositories_of
+
+from bot.forges.local.fleet import LocalFleet
+from bot.model.errors import ForgeError, TreeError
+from bot.model.forge import Entry, GitRepository
+from bot.model.report import Failed
+from bot.model.source import Change, FilePath
+from bot.model.vocabulary import Stage
+
+# Which repositories there are
+
+
+def test_repositories_are_the_folders_that_git_made_bare_ones_without_their_ending(root):
+    bare = Git.create(root / "bare.git", {"a": "1"})
+    plain = Git.create(root / "plain", {"a": "2"}, bare=False)
+    Git(root).run("init", "--quiet")
+    (root / "notes").mkdir()
+    (root / "notes.txt").write_text("no repository")
+    assert repositories_of(root) == [
+        GitRepository("local", "bare", "main", bare.head("main"), is_public=False),
+        GitRepository("local", "plain", "main", plain.head("main"), is_public=False),
+    ]
+
+
+def test_a_bare_repository_beside_a_folder_of_its_name_keeps_its_ending(root):
+    bare, plain = Git.create(root / "x.git", {"a": "1"}), Git.create(root / "x", {"a": "2"}, bare=False)
+    assert {each.name: each.commit for each in repositories_of(root)} == {
+        "x.git": bare.head("main"),
+        "x": plain.head("main"),
+    }
+
+
+def test_links_and_linked_worktrees_are_not_found_a_second_time(root):
+    git = Git.create(root / "acme", {"a": "1"}, bare=False)
+    git.run("worktree", "add", "--quiet", "-b", "feature", str(root / "feature"))
+    (root / "link").symlink_to(root / "acme")
+    assert [each.name for each in repositories_of(root)] == ["acme"]
+    assert [each.base_branch for each in repositories_of(root, "feature")] == ["feature"]
+
+
+def test_named_repositories_are_the_only_ones_and_keep_their_order(root):
+    for name in ("a", "b", "c"):
+        Git.create(root / f"{name}.git", {"a": name})
+    assert [each.name for each in repositories_of(root, "c", "a")] == ["c", "a"]
+    assert [each.name for each in repositories_of(root, "c", "a", only={"a", "b"})] == ["a"]
+
+
+def test_repositories_may_lie_deeper_when_they_are_named(root):
+    Git.create(root / "team" / "acme.git", {"a": "1"})
+    assert [each.base_branch for each in repositories_of(root, "team/acme")] == ["main"]
+
+
+@pytest.mark.parametrize("name", ["..", "../outside", "a/../../outside", "/etc", "", ".", "a\0b"])
+def test_a_name_cannot_leave_the_folder(root, name):
+    Git.create(root.parent / "outside", {"a": "1"}, bare=False)
+    Git.create(root / "a", {"a": "1"}, bare=False)
+    (failed,) = repositories_of(root, name)
+    assert (failed.subject, failed.stage) == (name, Stage.SURVEY)
+    assert "names no repository" in failed.error
+
+
+def test_a_link_cannot_leave_the_folder(root):
+    Git.create(root.parent / "outside", {"a": "1"}, bare=False)
+    root.mkdir()
+    (root / "acme").symlink_to(root.parent / "outside")
+    (failed,) = repositories_of(root, "acme")
+    assert "leads out of" in failed.error
+
+
+def test_a_worktree_cannot_lead_to_a_repository_outside_of_the_folder(root):
+    outside = Git.create(root.parent / "outside", {"a": "1"}, bare=False)
+    outside.run("worktree", "add", "--quiet", "-b", "feature", str(root / "acme"))
+    (failed,) = repositories_of(root, "acme")
+    assert "outside of" in failed.error
+
+
+def test_one_that_is_missing_or_no_repository_is_a_failure_and_the_rest_goes_on(root):
+    Git.create(root, {"a": "0"}, bare=False)  # a repository around them is none of theirs
+    Git.create(root / "acme.git", {"a": "1"})
+    (root / "notes").mkdir()
+    missing, notes, found = repositories_of(root, "missing", "notes", "acme")
+    assert missing == Failed("missing", Stage.SURVEY, missing.error)
+    assert "there is no folder" in missing.error
+    assert "no git repository" in notes.error
+    assert found.name == "acme"
+
+
+def test_a_folder_that_is_missing_is_one_failure(root):
+    (failed,) = repositories_of(root)
+    assert (failed.subject, failed.stage) == (str(root), Stage.SURVEY)
+    assert "No such file" in failed.error
+
+
+def test_a_folder_without_repositories_is_one_failure(root):
+    Git.create(root / "too" / "deep", {"a": "1"}, bare=False)
+    (failed,) = repositories_of(root)
+    assert "no git repository lies directly in it" in failed.error
+
+
+@pytest.mark.parametrize("is_bare", [True, False])
+def test_a_folder_that_is_a_repository_itself_is_told_how_to_name_it(root, is_bare):
+    Git.create(root / "acme", {"a": "1"}, bare=is_bare)
+    (failed,) = repositories_of(root / "acme")
+    assert f"`url` name the folder that holds it, {root}, and `repositories` name acme" in failed.error
+    assert [each.base_branch for each in repositories_of(root, "acme")] == ["main"]
+
+
+@pytest.mark.parametrize("name", ["loop", "x" * 300])
+def test_a_name_that_the_file_system_refuses_is_a_failure(root, name):
+    root.mkdir()
+    (root / "loop.git").symlink_to(root / "loop.git")
+    (failed,) = repositories_of(root, name)
+    assert "correct its name" in failed.error
+
+
+def test_without_git_every_repository_is_a_failure(root, monkeypatch):
+    Git.create(root / "acme.git", {"a": "1"})
+    monkeypatch.setenv("PATH", str(root))
+    (failed,) = repositories_of(root)
+    assert "git" in failed.error
+
+
+def test_an_empty_or_detached_repository_has_no_base_branch(root):
+    Git.create(root / "empty.git")
+    detached = Git.create(root / "detached", {"a": "1"}, bare=False)
+    detached.run("checkout", "--quiet", "--detach")
+    found = repositories_of(root)
+    assert found == [GitRepository("local", name, None, None, is_public=False) for name in ("detached", "empty")]
+    for repository in found:
+        with pytest.raises(TreeError, match="HEAD"):
+            LocalFleet(root).tree(repository)
+        with pytest.raises(ForgeError, match="HEAD"):
+            LocalFleet(root).forge(repository).seen("basebump/", frozenset())
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_a_branch_whose_commit_is_lost_is_a_failure_and_not_a_repository_without_a_branch(root, is_packed):
+    git = Git.create(root / "acme.git", {"a": "1"})
+    if is_packed:
+        git.run("pack-refs", "--all")
+    commit = git.head("main")
+    (git.directory / "objects" / commit[:2] / commit[2:]).unlink()
+    (failed,) = repositories_of(root)
+    assert "`git fsck`" in failed.error
+
+
+def test_a_head_that_names_no_branch_is_no_base_branch(root):
+    git = Git.create(root / "acme.git", {"a": "1"})
+    git.run("update-ref", "refs/remotes/origin/main", "main")
+    git.run("symbolic-ref", "HEAD", "refs/remotes/origin/main")
+    assert repositories_of(root) == [GitRepository("local", "acme", None, None, is_public=False)]
+
+
+def test_the_base_branch_is_what_head_names_whatever_it_is_called(root):
+    git = Git.create(root / "acme.git", {"a": "1"})
+    git.commit("release/1.0", {"a": "2"})
+    git.run("symbolic-ref", "HEAD", "refs/heads/release/1.0")
+    assert repositories_of(root) == [
+        GitRepository("local", "acme", "release/1.0", git.head("release/1.0"), is_public=False)
+    ]
+
+
+def test_a_proposal_of_ours_is_no_base_branch(root, git):
+    propose(git)
+    git.run("symbolic-ref", "HEAD", HEAD_REF)
+    (failed,) = repositories_of(root)
+    assert "switch to" in failed.error
+
+
+def test_somebody_elses_repository_is_refused_with_what_to_do(root, git, git_first):
+    git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
+    (failed,) = repositories_of(root)
+    assert f"`git config --global --add safe.directory {git.directory}`" in failed.error
+    subprocess.run(["git", "config", "--global", "--add", "safe.directory", str(git.directory)], check=True)
+    (repository,) = repositories_of(root)
+    assert repository.base_branch == "main"
+
+
+def test_what_to_do_about_somebody_elses_repository_can_be_pasted_into_a_shell(root, git_first):
+    git = Git.create(root / "our acme", {"a": "1"})
+    git_first("export GIT_TEST_ASSUME_DIFFERENT_OWNER=1")
+    (failed,) = repositories_of(root)
+    subprocess.run(failed.error.split("`")[1], shell=True, check=True)
+    assert repositories_of(root) == [GitRepository("local", "our acme", "main", git.head("main"), is_public=False)]
+
+
+# Trees
+
+
+def test_files_are_read_as_they_are_stored(root):
+    crlf = {".gitattributes": "* text eol=crlf\n*.txt filter=shout\n", "Dockerfile": OLD, "a.txt": "quiet\n"}
+    git = Git.create(root / "acme.git", crlf)
+    git.run("config", "filter.shout.smudge", "tr a-z A-Z")
+    git.run("config", "core.autocrlf", "true")
+    fleet = LocalFleet(root)
+    (repository,) = fleet.repositories(frozenset())
+    tree = fleet.tree(repository)
+    entries = list(tree.entries())
+    assert dict(zip([entry.path for entry in entries], tree.read(entries), strict=True)) == {
+        path: content if isinstance(content, bytes) else content.encode() for path, content in crlf.items()
+    }
+    fleet.forge(repository).push(BRANCH, [Change(FilePath("Dockerfile"), b"FROM x\r\nRUN\n")], MESSAGE, None)
+    assert git.files(BRANCH)["Dockerfile"].content == b"FROM x\r\nRUN\n"
+
+
+def test_a_path_that_is_not_utf8_is_read_and_written(root, git):
+    blob = git.run("hash-object", "-w", "--stdin", stdin=OLD).strip()
+    listing = b"100644 blob " + blob + b"\tgr\xf6\xdfe\0"
+    tree = git.run("mktree", "-z", stdin=listing).decode().strip()
+    commit = git.run("commit-tree", tree, stdin=b"odd").decode().strip()
+    git.run("update-ref", "refs/heads/main", commit)
+    fleet = LocalFleet(root)
+    (repository,) = fleet.repositories(frozenset())
+    (entry,) = fleet.tree(repository).entries()
+    assert entry.path == os.fsdecode(b"gr\xf6\xdfe")
+    fleet.forge(repository).push(BRANCH, [Change(entry.path, NEW)], MESSAGE, None)
+    assert git.files(BRANCH)[entry.path].content == NEW
+
+
+def test_a_tree_that_cannot_be_read_is_an_error(root, git):
+    gone = GitRepository("local", "acme", "main", "5" * 40, is_public=False)
+    with pytest.raises(TreeError):
+        list(LocalFleet(root).tree(gone).entries())
+    with pytest.raises(TreeError, match="missing"):
+        LocalFleet(root).tree(GitRepository("local", "missing", "main", "5" * 40, is_public=False))
+    (refused,) = LocalFleet(root).tree(gone).read([Entry(FilePath("Dockerfile"), None)])
+    assert isinstance(refused, TreeError)
+    assert "no entry" in str(refused)
+
+
+# What the surroundings may not change
+
+
+def test_hooks_do_not_run(git, tmp_path):
+    hooks, ran = tmp_path / "hooks", tmp_path / "ran"
+    hooks.mkdir()
+    for hook in ("reference-transaction", "post-index-change"):
+        (hooks / hook).write_text(f'#!/bin/sh\necho {hook} >> "{ran}"\n')
+        (hooks / hook).chmod(0o755)
+    git.run("config", "core.hooksPath", str(hooks))
+    git.run("update-ref", "refs/heads/x", git.head("main"))
+    assert ran.read_text()
+    ran.unlink()
+    propose(git)
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("core.splitIndex", "true"),
+        ("i18n.commitEncoding", "ISO-8859-1"),
+        ("safe.bareRepository", "explicit"),
+        ("core.logAllRefUpdates", "always"),
+        ("log.showSignature", "true"),
+        ("core.quotePath", "true"),
+        ("transfer.fsckObjects", "true"),
+    ],
+)
+def test_what_people_configure_changes_nothing(git, key, value):
+    common = git.directory / git.run("rev-parse", "--git-common-dir").decode().strip()
+    before = {entry.name for entry in common.iterdir()}
+    subprocess.run(["git", "config", "--global", key, value], check=True)
+    head = propose(git)
+    subprocess.run(["git", "config", "--global", "--unset", key], check=True)
+    assert b"encoding" not in git.run("cat-file", "commit", head)
+    assert {entry.name for entry in common.iterdir()} - {"logs", "packed-refs"} == before - {"logs", "packed-refs"}
+    assert [each.intent for each in look(git)] == [INTENT]
+
+
+def test_a_replaced_commit_is_not_what_the_branch_points_to(git):
+    head = propose(git)
+    git.run("replace", head, git.make_commit([git.head("main")], {"a": "1"}, "A person's work"))
+    assert [each.intent for each in look(git)] == [INTENT]
+
+
+def test_a_partial_clone_fetches_nothing_behind_our_back(root, tmp_path):
+    whole = Git.create(tmp_path / "whole.git", {"Dockerfile": OLD})
+    whole.run("config", "uploadpack.allowFilter", "true")
+    whole.run("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{whole.directory}", str(root / "acme.git"))
+    fleet = LocalFleet(root)
+    (repository,) = fleet.repositories(frozenset())
+    with pytest.raises(TreeError, match="partial clone"):
+        list(fleet.tree(repository).entries())
+    Git(root / "acme.git").run("fetch", "--quiet", "--refetch", "--no-filter")
+    assert [entry.path for entry in fleet.tree(repository).entries()] == ["Dockerfile"]
+
+
+def test_gits_variables_are_not_inherited(git, tmp_path, monkeypatch):
+    elsewhere = Git.create(tmp_path / "elsewhere.git", {"a": "1"})
+    monkeypatch.setenv("GIT_DIR", str(elsewhere.directory))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "index"))
+    monkeypatch.setenv("GIT_AUTHOR_NAME", "Somebody")
+    propose(git)
+    assert [each.intent for each in look(git)] == [INTENT]
+    assert list(elsewhere.branches()) == ["main"]
+
+
+def test_a_checkout_stays_as_its_person_left_it(root):
+    git = Git.create(root / "acme", {"Dockerfile": OLD, "a": "1"}, bare=False)
+    (git.directory / "a").write_text("2")
+    git.run("add", "a")
+    (git.directory / "Dockerfile").write_text("FROM scratch\n")
+    before = git.run("status", "--porcelain")
+    assert before
+    propose(git)
+    assert git.run("status", "--porcelain") == before

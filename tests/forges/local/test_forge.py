@@ -1,0 +1,283 @@
+"""What only a forge without a server has: refs that anybody can write, and worktrees."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from support.git import Git, Person
+from support.local_scene import (
+    BRANCH,
+    CHANGES,
+    HEAD_REF,
+    INTENT,
+    MESSAGE,
+    NEW,
+    OLD,
+    OTHER,
+    PROPOSAL,
+    PROPOSAL_REF,
+    TOLD_REF,
+    forge_of,
+    look,
+    propose,
+)
+
+from bot.forges.local.fleet import BOT, LocalFleet
+from bot.forges.local.refs import MAX_PROPOSAL
+from bot.model.errors import ForgeError
+from bot.model.proposal import RequestState
+from bot.model.source import Change, FilePath
+
+# Whose commit it is
+
+
+def test_our_commits_are_made_by_the_bot_and_nobody_signs_them(git):
+    git.run("config", "commit.gpgSign", "true")
+    git.run("config", "user.name", "Somebody")
+    before = datetime.now(UTC).replace(microsecond=0)
+    propose(git)
+    (commit,) = git.log(BRANCH, without="main")
+    assert commit.author == commit.committer == Person(BOT.name, BOT.email) == Person("basebump", "basebump@localhost")
+    (seen,) = look(git)
+    assert before <= seen.committed <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("which", ["author", "committer"])
+def test_a_commit_is_ours_only_if_author_and_committer_are_the_bot(git, which):
+    bot, ada = Person(BOT.name, BOT.email), Person("Ada", "ada@example.org")
+    people = {"author": ada, "who": bot} if which == "author" else {"author": bot, "who": ada}
+    commit = git.make_commit([git.head("main")], {"Dockerfile": NEW}, MESSAGE, **people)
+    git.run("update-ref", HEAD_REF, commit)
+    assert [each.intent for each in look(git)] == [None]
+
+
+def test_a_merge_is_never_ours(git):
+    bot = Person(BOT.name, BOT.email)
+    base, side = git.head("main"), git.commit("side", {"a": "1"})
+    git.run("update-ref", HEAD_REF, git.make_commit([base, side], {"Dockerfile": NEW}, MESSAGE, who=bot))
+    assert [each.intent for each in look(git)] == [None]
+
+
+def test_a_commit_from_outside_of_time_does_not_stop_us(git):
+    tree = git.run("rev-parse", "main^{tree}").decode().strip()
+    ada = "Ada <ada@example.org> 99999999999999 +0000"
+    content = f"tree {tree}\nparent {git.head('main')}\nauthor {ada}\ncommitter {ada}\n\n{MESSAGE}"
+    commit = git.run("hash-object", "-w", "-t", "commit", "--literally", "--stdin", stdin=content.encode())
+    git.run("update-ref", HEAD_REF, commit.decode().strip())
+    (seen,) = look(git)
+    assert (seen.state, seen.committed) == (RequestState.BRANCH, None)
+
+
+# What is stored
+
+
+def test_a_proposal_is_a_branch_and_a_blob_of_json_and_nothing_else(git):
+    before = git.refs()
+    head = propose(git)
+    after = git.refs()
+    assert after == before | {HEAD_REF: head, PROPOSAL_REF: after[PROPOSAL_REF]}
+    assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF)) == {
+        "title": PROPOSAL.title,
+        "body": PROPOSAL.body,
+        "state": "open",
+    }
+
+
+def test_all_of_it_survives_packing_and_pruning(git):
+    propose(git)
+    (before,) = look(git)
+    forge_of(git).tell(before, "Hands off.")
+    git.run("pack-refs", "--all")
+    git.run("gc", "--quiet", "--prune=now")
+    (after,) = look(git)
+    assert (after.told, after.body, after.head) == (True, before.body, before.head)
+    forge_of(git).close(after)
+    assert [each.state for each in look(git)] == [RequestState.CLOSED]
+
+
+def test_it_works_where_objects_are_named_by_sha256(root):
+    git = Git(root / "acme.git")
+    git.directory.mkdir(parents=True)
+    git.run("init", "--quiet", "--bare", "--initial-branch=main", "--object-format=sha256")
+    git.commit("main", {"Dockerfile": OLD})
+    propose(git)
+    (seen,) = look(git)
+    assert len(seen.head) == 64
+    forge_of(git).close(seen)
+    assert list(git.branches()) == ["main"]
+
+
+def test_looking_writes_nothing_not_even_objects(git):
+    propose(git)
+    git.commit("main", {"Dockerfile": "FROM python:3.13\n", "b": "1"})
+    before = git.run("count-objects", "-v"), git.refs()
+    (seen,) = look(git)
+    assert seen.conflicts
+    assert (git.run("count-objects", "-v"), git.refs()) == before
+
+
+@pytest.mark.parametrize("name", ["basebump", BRANCH + "/x"])
+def test_a_branch_that_is_in_the_way_is_named_with_what_to_do(git, name):
+    git.run("update-ref", f"refs/heads/{name}", "main")
+    with pytest.raises(ForgeError, match="rename it, or change `branch_prefix`"):
+        forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
+
+
+def test_closing_moves_both_refs_or_none(git):
+    head = propose(git)
+    (seen,) = look(git)
+    forge_of(git).tell(seen, "Hands off.")
+    common = git.directory / git.run("rev-parse", "--git-common-dir").decode().strip()
+    lock = common / f"{PROPOSAL_REF}.lock"
+    lock.touch()
+    with pytest.raises(ForgeError, match="remove the lock"):
+        forge_of(git).close(seen)
+    assert git.head(BRANCH) == head
+    lock.unlink()
+    forge_of(git).close(seen)
+    assert list(git.refs()) == [PROPOSAL_REF, "refs/heads/main"]
+    assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "closed"
+
+
+def test_a_branch_that_a_person_moved_is_not_closed(git):
+    propose(git)
+    (seen,) = look(git)
+    head = git.commit(BRANCH, {"a": "1"})
+    with pytest.raises(ForgeError, match="again"):
+        forge_of(git).close(seen)
+    assert git.head(BRANCH) == head
+    assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "open"
+
+
+def test_dropping_a_merged_branch_takes_what_was_told_with_it_and_keeps_that_it_was_merged(git):
+    propose(git)
+    (seen,) = look(git)
+    forge_of(git).tell(seen, "Hands off.")
+    git.merge(BRANCH, "main")
+    merged, branch = look(git)
+    assert (merged.state, branch.state) == (RequestState.MERGED, RequestState.BRANCH)
+    forge_of(git).drop(branch)
+    assert set(git.refs()) == {"refs/heads/main", PROPOSAL_REF}
+    (seen,) = look(git)
+    assert (seen.state, seen.head) == (RequestState.MERGED, None)
+    git.commit("main", {"Dockerfile": OLD})
+    assert propose(git) == git.head(BRANCH)
+    assert look(git)[0].state is RequestState.OPEN
+
+
+def _blob(git, content):
+    return git.run("hash-object", "-w", "--stdin", stdin=content).decode().strip()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b'{"title": "t", "body": "b"}',
+        b'{"title": "t", "body": "b", "state": "lost"}',
+        b'{"title": 1, "body": "b", "state": "open"}',
+        b"[" * 100_000,
+        b'{"title": "t", "state": "open", "body": "' + b"x" * MAX_PROPOSAL + b'"}',
+        None,
+    ],
+    ids=["empty", "bytes", "list", "no-state", "state", "title", "deep", "large", "tree"],
+)
+def test_a_ref_that_holds_no_proposal_costs_no_other_and_is_not_overwritten(git, content):
+    propose(git, OTHER)
+    oid = _blob(git, content) if content is not None else git.run("rev-parse", "main^{tree}").decode().strip()
+    git.run("update-ref", PROPOSAL_REF, oid)
+    assert [each.branch for each in forge_of(git).seen("basebump/", frozenset({BRANCH, OTHER}))] == [OTHER]
+    forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
+    (seen,) = look(git)
+    assert (seen.state, seen.intent) == (RequestState.BRANCH, INTENT)
+    with pytest.raises(ForgeError, match="update-ref -d"):
+        forge_of(git).open(PROPOSAL)
+    assert git.refs()[PROPOSAL_REF] == oid
+    forge_of(git).drop(seen)
+    assert git.head(BRANCH) is None
+
+
+def test_a_symbolic_branch_is_a_persons_and_never_followed(git):
+    ours = propose(git, OTHER)
+    git.run("symbolic-ref", HEAD_REF, f"refs/heads/{OTHER}")
+    (seen,) = look(git)
+    assert (seen.head, seen.intent) == (ours, None)
+    moved = forge_of(git).push(BRANCH, [Change(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, ours)
+    assert (git.head(BRANCH), git.head(OTHER)) == (moved, ours)
+
+
+def test_a_base_without_a_common_past_is_a_conflict(git):
+    propose(git)
+    git.run("update-ref", "refs/heads/main", git.make_commit([], {"Dockerfile": OLD}, "A new start"))
+    (seen,) = look(git)
+    assert seen.conflicts
+
+
+@pytest.mark.parametrize("verb", ["push", "open", "amend", "close", "tell", "drop"])
+@pytest.mark.parametrize("moved", [HEAD_REF, PROPOSAL_REF])
+def test_what_a_person_does_in_the_last_moment_is_not_overwritten(git, git_first, verb, moved):
+    propose(git)
+    (seen,) = look(git)
+    theirs = git.make_commit([seen.head], {"a": "1"}, "A person's work") if moved == HEAD_REF else _blob(git, b"theirs")
+    git_first(f"""case "$*" in *update-ref*) "$git" update-ref {moved} {theirs};; esac""")
+    writes = {
+        "push": lambda: forge_of(git).push(BRANCH, [Change(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, seen.head),
+        "open": lambda: forge_of(git).open(PROPOSAL),
+        "amend": lambda: forge_of(git).amend(seen, "Other words", ""),
+        "close": lambda: forge_of(git).close(seen),
+        "tell": lambda: forge_of(git).tell(seen, "Hands off."),
+        "drop": lambda: forge_of(git).drop(seen),
+    }
+    if (verb, moved) in {("push", PROPOSAL_REF), ("amend", HEAD_REF), ("tell", HEAD_REF)}:
+        writes[verb]()  # they do not touch what moved
+    else:
+        with pytest.raises(ForgeError, match="run basebump again"):
+            writes[verb]()
+        assert TOLD_REF not in git.refs()
+    assert git.refs()[moved] == theirs
+
+
+@pytest.mark.parametrize("verb", ["amend", "close", "tell"])
+def test_what_is_not_open_takes_no_word(git, verb):
+    propose(git)
+    (seen,) = look(git)
+    LocalFleet(git.directory.parent).decline("acme", BRANCH)
+    words = {"amend": ("t", "b"), "close": (), "tell": ("t",)}[verb]
+    with pytest.raises(ForgeError, match="no open proposal"):
+        getattr(forge_of(git), verb)(seen, *words)
+
+
+def test_a_message_that_no_encoding_has_is_refused(git):
+    with pytest.raises(ForgeError, match="encoding"):
+        forge_of(git).push(BRANCH, CHANGES, "Update \ud800", None)
+    assert git.head(BRANCH) is None
+
+
+# Worktrees
+
+
+@pytest.fixture
+def worktree(git, tmp_path):
+    propose(git)
+    place = tmp_path / "worktree"
+    git.run("worktree", "add", "--quiet", str(place), BRANCH)
+    return place
+
+
+@pytest.mark.parametrize("verb", ["push", "close", "drop"])
+def test_a_branch_that_is_checked_out_somewhere_is_not_moved(git, worktree, verb):
+    (seen,) = look(git)
+    forge = forge_of(git)
+    with pytest.raises(ForgeError, match=f"checked out in {worktree}"):
+        forge.push(BRANCH, CHANGES, MESSAGE, seen.head) if verb == "push" else getattr(forge, verb)(seen)
+    assert look(git) == [seen]
+
+
+def test_the_base_branch_is_never_ours_to_move(git):
+    with pytest.raises(ForgeError, match="base branch"):
+        forge_of(git).push("main", CHANGES, MESSAGE, git.head("main"))
+    assert git.files("main")["Dockerfile"].content == OLD
