@@ -36,8 +36,20 @@ def _until(is_so) -> None:
     raise AssertionError("it never came to that")
 
 
+def _hear_interrupts() -> None:
+    """Whoever starts the tests in the background of a shell has them ignore interrupts, and what they start, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _interrupted(command: list[str], is_waiting) -> tuple[int, str]:
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_hear_interrupts,  # noqa: PLW1509 - it sets a signal, and nothing else
+    ) as child:
         _until(is_waiting)
         child.send_signal(signal.SIGINT)
         try:
