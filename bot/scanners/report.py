@@ -148,6 +148,8 @@ class ReportScanner:
             for path in self._files(troubles):
                 try:
                     found += self._read_one(path)
+                except OSError as error:
+                    troubles.append(f"{self._place(path)} could not be read: {error.strerror}")
                 except UnreadableReportError as error:
                     troubles.append(f"{self._place(path)} cannot be used: {error}")
         except OSError as error:
