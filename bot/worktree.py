@@ -275,7 +275,7 @@ def _git(
     except ProcessError as error:
         if error.missing:
             return None
-        raise TreeError(f"{folder} could not be listed: {error}") from error
+        raise TreeError(f"git could not be asked about {folder}: {error}") from error
 
 
 def _unlistable(folder: Path, why: str | None) -> TreeError:

@@ -11,6 +11,7 @@ from github.NamedUser import NamedUser
 from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
+from bot.forges._graphql import UNKNOWN
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.github.connection import Remote
 from bot.forges.github.errors import PULLS_READ
@@ -91,7 +92,7 @@ def _ask(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
 def is_beyond(refusal: RefusedError) -> bool:
     """Say whether the server knows no such question, or does not let this token ask it."""
     is_refused = refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND)
-    return is_refused or "doesn't exist on type" in refusal.words
+    return is_refused or UNKNOWN.search(refusal.words) is not None
 
 
 def _query(repository: Repository, remote: Remote, numbers: Sequence[int]) -> Mapping[str, Any]:
