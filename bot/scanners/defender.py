@@ -71,7 +71,7 @@ class DefenderScanner:
     ) -> None:
         self._graph, self._manifests, self._now = graph, manifests, now
         self._max_age, self._is_pulled = max_age, is_pulled
-        self._current = ScannerIdentity(NAME, graph.manager, None, f"{now().isoformat()}")
+        self._current = ScannerIdentity(NAME, graph.manager, None, now().isoformat())
         self._undated = ScannerIdentity(NAME, graph.manager, None)
         self._lock = Lock()
         self._known: dict[Subject, Digest | NotScanned] = {}

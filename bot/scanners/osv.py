@@ -64,7 +64,7 @@ class OsvScanner:
         self._api, self._attached, self._send = OsvApi(url, http), attached, frozenset(send)
         self._may_be_missing = may_be_missing
         self._missing: NotScanned | None = None
-        self._scanner = ScannerIdentity(NAME, target.host, None, f"{now().isoformat()}")
+        self._scanner = ScannerIdentity(NAME, target.host, None, now().isoformat())
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
         self._releases: Once[str, bool] = Once()
 
