@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from threading import Lock
-from typing import Final
 from urllib.parse import quote
 
 from bot.net import HttpClient, HttpError, UnreachableError
@@ -17,15 +16,15 @@ from bot.scanners._ecosystems import Sought
 from bot.scanners._json import Object, UnreadableReportError, document, objects, text
 from bot.scanners._program import Once
 
-MAX_QUERIES: Final = 1000
+MAX_QUERIES = 1000
 """In one batch: what the API takes."""
-MAX_BATCHES: Final = 200
+MAX_BATCHES = 200
 """For one image, with further pages."""
-MAX_BATCH: Final = 32 * 1024 * 1024
+MAX_BATCH = 32 * 1024 * 1024
 """Bytes; what the API itself sends at most."""
-MAX_RECORD: Final = 16 * 1024 * 1024
+MAX_RECORD = 16 * 1024 * 1024
 """Bytes; a record of the kernel lists every version of it."""
-MAX_RECORDS: Final = 20_000
+MAX_RECORDS = 20_000
 """Of one image; an old Debian with a desktop has some five thousand."""
 
 

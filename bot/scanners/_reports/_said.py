@@ -6,16 +6,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from bot.core.evidence.canonical import key
 from bot.model.contents import Package
 from bot.model.evidence import Finding, NotScanned, SetAside, Severity
 from bot.model.reference import Digest, parse_sha256
 
-MAX_TITLE: Final = 200
+MAX_TITLE = 200
 """Characters; a title is one line in a table."""
-MAX_WORD: Final = 128
+MAX_WORD = 128
 """Characters of a version or of a name that the report gives to what made it."""
 
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")

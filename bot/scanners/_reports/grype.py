@@ -6,7 +6,6 @@ import base64
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final
 
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.canonical import canonical_ids, merged
@@ -15,7 +14,7 @@ from bot.scanners._json import Object, UnreadableReportError, document, mapping,
 from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of, suppressed
 
 TOOL = "grype"
-SYSTEM_PACKAGES: Final = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
+SYSTEM_PACKAGES = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
 """The types of packages that come with a distribution, and are looked for in the data of its release."""
 _ENDED = "distro-eol"
 _ROLLING = frozenset({"arch", "archlinux", "chainguard", "echo", "minimos", "wolfi"})
