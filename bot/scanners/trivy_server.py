@@ -23,7 +23,7 @@ from bot.scanners._probes import COMMON_SOURCES, FIRST_VERSION
 from bot.scanners._program import Once, Program, Pull, failed
 from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
-from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE
+from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE, QUIET
 
 MAX_ANSWER = 64 * 1024
 """Bytes; what the server says of itself has three hundred."""
@@ -60,9 +60,8 @@ class TrivyServerScanner(InstalledScanner[Ready]):
         proxies: Mapping[str, str] | None = None,
     ) -> None:
         target = Url.parse(server.url)
-        quiet = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
         token = {"TRIVY_TOKEN": server.token} if server.token else {}
-        program = Program(binary, {**(proxies or {}), **quiet, **token})
+        program = Program(binary, {**(proxies or {}), **QUIET, **token})
         super().__init__(f"trivy server {target.host}", program, pull)
         self._url, self._host = server.url.rstrip("/"), target.host
         self._http = HttpClient(

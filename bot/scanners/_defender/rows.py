@@ -85,13 +85,6 @@ def united(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(known[each] for each in sorted(known))
 
 
-def not_counted(set_aside: Iterable[SetAside], findings: Iterable[Finding]) -> tuple[SetAside, ...]:
-    """Return each of `set_aside` once, without what counts all the same."""
-    counted = {key(found) for found in findings}
-    known = {key(each.finding): each for each in set_aside}
-    return tuple(known[each] for each in sorted(known.keys() - counted))
-
-
 def _grouped(digest: Digest, row: Object) -> Said | None:
     software = ("properties", "additionalData", "softwareDetails")
     details = ("properties", "additionalData", "vulnerabilityDetails")

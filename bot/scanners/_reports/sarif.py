@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, Severity, Unscanned
 from bot.scanners._cvss import severity_of_score
+from bot.scanners._findings import MAX_WORD, line, severity_of
 from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of
+from bot.scanners._reports._said import Said, digests_in
 
 _TRIVY = re.compile(
     r"Package: (?P<package>[^\n]+)\nInstalled Version: (?P<installed>[^\n]*)\nVulnerability (?P<id>[^\n]+)\n"
