@@ -66,7 +66,8 @@ def run(
         )
     except OSError as error:
         missing = isinstance(error, FileNotFoundError) and error.filename == program  # else it is the folder
-        why = "it is not there; install it, or have its folder in PATH" if missing else error.strerror
+        gone = "it is not there; install it, or have its folder in PATH"
+        why = gone if missing else f"{error.strerror} ({error.filename})"
         raise ProcessError(f"{program} could not be started: {why}", missing=missing) from error
     with child, _live(child):
         readers: list[_Reader] = []

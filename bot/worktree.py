@@ -182,7 +182,8 @@ class WorkTree:
 
     def _ask_git(self, folder: str, *arguments: str) -> process.Completed | None:
         """Run git in `folder`, whatever its status means; None where there is no git. Raises TreeError."""
-        return _git(self._root / folder, *arguments)
+        place = self._root / folder
+        return _git(place, *arguments, failure=f"{place} could not be listed")
 
     def _walked(self, folder: str) -> Iterator[str]:
         """Yield the files below `folder`, and the checkouts inside of it, which end with a slash."""
@@ -215,7 +216,8 @@ class SinceRevision:
         """Raises UsageError where there is no such revision, and TreeError where git cannot be asked."""
         if not revision or revision.startswith("-"):
             raise UsageError(f"{revision!r} is no revision: name a commit, a branch or a tag")
-        found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        found = _git(root, *asked, failure=f"{revision!r} could not be looked up in {root}")
         if found is None:
             raise UsageError("--since needs git, which is not installed here")
         if found.status and any(words in found.errors for words in _NO_CHECKOUT):
@@ -249,7 +251,8 @@ class SinceRevision:
 
     def _without_filters(self) -> Mapping[str, str]:
         """Return an environment in which git runs no filter of anybody's config over the files that it compares."""
-        found = _git(self.root, "config", "--null", "--name-only", "--get-regexp", r"^filter\.")
+        asked = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
+        found = _git(self.root, *asked, failure=self._failure)
         keys = sorted({os.fsdecode(key) for key in found.output.split(b"\0") if key} if found is not None else ())
         environment = {"GIT_CONFIG_COUNT": str(len(keys))}
         for number, key in enumerate(keys):
@@ -258,24 +261,34 @@ class SinceRevision:
         return environment
 
     def _ask(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
-        found = _git(self.root, *arguments, environment=environment, stdin=stdin)
+        found = _git(self.root, *arguments, failure=self._failure, environment=environment, stdin=stdin)
         if found is None or found.status:
-            why = found.errors if found is not None else "git is gone"
-            raise TreeError(f"what changed in {self.root} since {self.revision} could not be found out: {why}")
+            raise TreeError(f"{self._failure}: {found.errors if found is not None else 'git is gone'}")
         return found.output
+
+    @property
+    def _failure(self) -> str:
+        return f"what changed in {self.root} since {self.revision} could not be found out"
 
 
 def _git(
-    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b""
+    folder: Path,
+    *arguments: str,
+    failure: str,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
 ) -> process.Completed | None:
-    """Run git in `folder`, whatever its status means; None where there is no git. Raises TreeError."""
+    """Run git in `folder`, whatever its status means; None where there is no git.
+
+    Raises TreeError, which begins with `failure`: what is not known without an answer.
+    """
     given = {**_GIT_ENVIRONMENT, **(environment or {})}
     try:
         return process.run([*_GIT, *arguments], cwd=folder, environment=given, stdin=stdin)
     except ProcessError as error:
         if error.missing:
             return None
-        raise TreeError(f"{folder} could not be listed: {error}") from error
+        raise TreeError(f"{failure}: {error}") from error
 
 
 def _unlistable(folder: Path, why: str | None) -> TreeError:

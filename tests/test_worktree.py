@@ -12,7 +12,7 @@ from support.worlds import write_tree
 from bot import worktree
 from bot.model.errors import TreeError
 from bot.model.forge import Entry
-from bot.worktree import WorkTree
+from bot.worktree import SinceRevision, WorkTree
 
 IS_ROOT = os.geteuid() == 0
 
@@ -327,3 +327,11 @@ def test_a_file_that_changed_in_between_is_not_written(tmp_path):
     with pytest.raises(TreeError, match="run it again"):
         WorkTree(tmp_path).write("Dockerfile", b"old", b"new")
     assert (tmp_path / "Dockerfile").read_text() == "a person was here"
+
+
+def test_a_question_about_changes_that_has_no_answer_is_called_so(tmp_path):
+    gone = tmp_path / "gone"
+    with pytest.raises(TreeError, match=rf"^what changed in {gone} since main could not be found out: git "):
+        SinceRevision(gone, "main", "0" * 40).changed(["Dockerfile"])
+    with pytest.raises(TreeError, match=rf"^'main' could not be looked up in {gone}: "):
+        SinceRevision.of(gone, "main")

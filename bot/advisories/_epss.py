@@ -7,11 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
-from typing import Final
 
 from bot.advisories.source import MalformedError
 
-MAX_SCORES: Final = 128 * 1024 * 1024
+MAX_SCORES = 128 * 1024 * 1024
 """Bytes, unpacked; in 2026 it has ten million for three hundred thousand vulnerabilities."""
 
 _DAY = re.compile(rb"#.*\bscore_date:(\d{4}-\d\d-\d\d)")

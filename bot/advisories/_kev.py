@@ -9,12 +9,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
 
-from bot.advisories._cve import is_cve
 from bot.advisories.source import MalformedError
+from bot.core.evidence.canonical import is_cve
 
-MAX_CATALOGUE: Final = 32 * 1024 * 1024
+MAX_CATALOGUE = 32 * 1024 * 1024
 """Bytes; in 2026 it has one and a half million, and it grows by less than a fifth each year."""
 
 

@@ -6,19 +6,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from bot.advisories.source import MalformedError
 from bot.core.evidence.purl import parse_purl
 from bot.model.vex import Product, Purl, VexStatement, VexStatus
 
-MAX_DOCUMENT: Final = 16 * 1024 * 1024
+MAX_DOCUMENT = 16 * 1024 * 1024
 """Bytes; a distribution's document about one image has some hundred thousand."""
-MAX_REASON: Final = 120
+MAX_REASON = 120
 """Characters of an author's reason that are kept; it is a cell of a table."""
 
-_CONTEXT: Final = "https://openvex.dev/ns"
-_JUSTIFICATIONS: Final = frozenset(
+_CONTEXT = "https://openvex.dev/ns"
+_JUSTIFICATIONS = frozenset(
     {
         "component_not_present",
         "vulnerable_code_not_present",

@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from bot.advisories._openvex import MAX_DOCUMENT, parse_document
 from bot.advisories.source import MalformedError, Source, UnreadableError
 from bot.core.globs import matches
 from bot.model.vex import Vex, VexStatement
 
-MAX_DOCUMENTS: Final = 2000
+MAX_DOCUMENTS = 2000
 """Of one folder with those inside it; a document for each image of a large fleet."""
-MAX_STATEMENTS: Final = 200_000
+MAX_STATEMENTS = 200_000
 """Of all documents together; they are kept for the whole run, and take half a gigabyte then."""
 
 

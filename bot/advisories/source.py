@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
-from typing import Final
 
 from bot.net import HostTrust, HttpClient, HttpError, Url
 
-_GZIP: Final = b"\x1f\x8b"
+_GZIP = b"\x1f\x8b"
 """What every such file begins with (RFC 1952)."""
-_PIECE: Final = 1024 * 1024
+_PIECE = 1024 * 1024
 """Bytes that are read at once."""
 
 

@@ -1,1 +1,1 @@
-"""One file per forge: verbs without judgement."""
+"""Forges, a folder each: verbs without judgement. What several of them share lies beside the folders."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bot.model.diagnosis import Check, ok, problem
 from bot.model.forge import GitRepository
@@ -33,21 +32,27 @@ def selected(subject: str, found: Iterable[GitRepository | Failed]) -> Iterator[
         yield problem(subject, SELECT, "none is selected; see whether the names, globs and topics of the config fit")
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Those of the selected repositories on which rights are tried."""
+def examined(
+    subject: str,
+    found: Iterable[GitRepository | Failed],
+    rights: Callable[[GitRepository], Iterable[Check]],
+) -> Iterator[Check]:
+    """Yield what came of looking for repositories, and of trying `rights` on some of them."""
+    repositories: list[GitRepository] = []
+    for each in selected(subject, found):
+        if isinstance(each, Check):
+            yield each
+        else:
+            repositories.append(each)
+    sample = _sample(repositories)
+    if len(sample) < len(repositories):
+        of_these = f"{len(sample)} of {len(repositories)}"
+        yield ok(subject, "try rights", f"on {of_these}: what is named, and the first of each owner")
+    for repository in sample:
+        yield from rights(repository)
 
-    repositories: tuple[GitRepository, ...]
-    of: int
 
-    def said(self, subject: str) -> Iterator[Check]:
-        """Say that there are others, where there are."""
-        if len(self.repositories) < self.of:
-            of_these = f"{len(self.repositories)} of {self.of}"
-            yield ok(subject, "try rights", f"on {of_these}: what is named, and the first of each owner")
-
-
-def sample(repositories: Sequence[GitRepository]) -> Sample:
+def _sample(repositories: Sequence[GitRepository]) -> Sequence[GitRepository]:
     """Return every repository that is named, and the first of each owner; no more than MAX_LOOKED_AT."""
     owners: set[str] = set()
     chosen: list[GitRepository] = []
@@ -57,7 +62,7 @@ def sample(repositories: Sequence[GitRepository]) -> Sample:
             chosen.append(each)
         if each.is_selected:
             owners.add(owner)
-    return Sample(tuple(chosen[:MAX_LOOKED_AT]), len(repositories))
+    return chosen[:MAX_LOOKED_AT]
 
 
 def _unborn(repositories: Iterable[GitRepository]) -> str:

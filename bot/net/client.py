@@ -16,8 +16,9 @@ import requests
 from urllib3.exceptions import HTTPError as TransportError
 
 from bot import __version__
+from bot.net.body import bounded
 from bot.net.causes import cause_of
-from bot.net.errors import BlockedError, HttpError, OversizedError, StrayedError, UnreachableError
+from bot.net.errors import BlockedError, HttpError, StrayedError, UnreachableError
 from bot.net.guard import Guard, HostTrust, Resolve, resolve
 from bot.net.pace import MAX_PAUSE, Pace
 from bot.net.proxy import Proxy
@@ -28,8 +29,6 @@ CONNECT_TIMEOUT = 10.0
 """Seconds; two lost SYN packets are waited for (1 + 2 + 4)."""
 READ_TIMEOUT = 30.0
 """Seconds without a byte; a registry that has to ask its upstream takes some seconds."""
-BODY_TIMEOUT = 120.0
-"""Seconds for a whole body, so that one byte now and then does not hold a run forever."""
 MAX_REDIRECTS = 5
 """registry.k8s.io takes one, blobs behind a mirror take two."""
 MAX_TRIES = 3
@@ -220,12 +219,5 @@ def _is_used_up(response: Response) -> bool:
 
 def _read(response: requests.Response, target: Url, limit: int) -> bytes:
     """Return the body, however slowly it comes. Raises OversizedError, UnreachableError."""
-    deadline = time.monotonic() + BODY_TIMEOUT
-    content = bytearray()
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        content += chunk
-        if len(content) > limit:
-            raise OversizedError(f"{target.shown} has more than {limit} bytes; it is not read")
-        if time.monotonic() > deadline:
-            raise UnreachableError(f"{target.shown} took more than {BODY_TIMEOUT:g} seconds to send its answer")
-    return bytes(content)
+    pieces = iter(lambda: response.raw.read1(_CHUNK, decode_content=True), b"")
+    return b"".join(bounded(pieces, limit, target.shown))

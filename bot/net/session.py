@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -13,14 +12,13 @@ from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 
 from bot import __version__
-from bot.net.errors import BlockedError, OversizedError, UnreachableError
+from bot.net.body import bounded
+from bot.net.errors import BlockedError, HttpError
 from bot.net.proxy import Proxy
 from bot.net.url import Url
 
 MAX_REDIRECTS = 3
 """An API that redirects at all does so once: from where something was to where it is."""
-BODY_TIMEOUT = 120.0
-"""Seconds for a whole body, so that one byte now and then does not hold a run forever."""
 
 
 class ApiSession(requests.Session):
@@ -78,17 +76,11 @@ class _BoundedBody:
 
     def stream(self, amount: int, *, decode_content: bool) -> Iterator[bytes]:
         """Yield the body in pieces, as `requests` asks for it. Raises OversizedError, UnreachableError."""
-        deadline = time.monotonic() + BODY_TIMEOUT
-        size = 0
-        for piece in self._raw.stream(amount, decode_content=decode_content):
-            size += len(piece)
-            if size > self._limit:
-                self._raw.close()
-                raise OversizedError(f"{self._shown} has more than {self._limit} bytes; it is not read")
-            if time.monotonic() > deadline:
-                self._raw.close()
-                raise UnreachableError(f"{self._shown} took more than {BODY_TIMEOUT:g} seconds to send its answer")
-            yield piece
+        try:
+            yield from bounded(self._raw.stream(amount, decode_content=decode_content), self._limit, self._shown)
+        except HttpError:
+            self._raw.close()
+            raise
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)

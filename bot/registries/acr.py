@@ -23,7 +23,7 @@ from bot.net import Response, plain
 from bot.registries.access import Access, Endpoint, account_of
 from bot.registries.answers import METADATA_READ, refusal
 from bot.registries.auth import Authenticator, Question
-from bot.registries.manifest import media_type
+from bot.registries.manifest import OCI_INDEX, media_type
 
 if TYPE_CHECKING:  # a quarter of a second, which only those pay who ask
     from azure.core.pipeline import PipelineResponse
@@ -32,7 +32,6 @@ if TYPE_CHECKING:  # a quarter of a second, which only those pay who ask
 LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
 END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
 """https://github.com/microsoft/ContainerRegistry has what MCR publishes; `acr annotate` writes the same."""
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 MAX_REFERRERS = 4 * 1024 * 1024
 """Bytes, as of every manifest; of one kind an image has some two."""
 MAX_TAGS = 1000

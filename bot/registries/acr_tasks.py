@@ -21,7 +21,7 @@ from bot.model.errors import RegistryError
 from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, Step
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response, Url, plain
-from bot.registries.azure_identity import Cloud, EntraIdentity, NoEntraTokenError, cloud_of
+from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, cloud_of
 
 API_VERSION = "2019-06-01-preview"
 """The newest that every cloud has; of what is read here, later ones changed nothing."""
@@ -79,7 +79,7 @@ class AcrTasks:
                 Reason.REGISTRY_ERROR, f"{cloud.manager} answered with no list of tasks: {error}"
             ) from None
 
-    def _pages(self, cloud: Cloud, token: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
         """Yield every page, each from where the first one was. Raises HttpError, RegistryError, _OddError."""
         http = HttpClient({cloud.manager: HostTrust()}, environment=self.environment, sleep=self.sleep)
         first = Url.parse(f"https://{cloud.manager}{self.resource}/tasks?api-version={API_VERSION}")
@@ -100,7 +100,7 @@ class AcrTasks:
             following = page.get("nextLink")
             url = Url.parse(_text(following, "`nextLink`")) if following else None
 
-    def _refusal(self, cloud: Cloud, response: Response, token: str) -> RegistryError:
+    def _refusal(self, cloud: AzureCloud, response: Response, token: str) -> RegistryError:
         answered = f"{cloud.manager} answered {response.status}{_complaint(response, token)}"
         match response.status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:

@@ -13,7 +13,7 @@ from bot.net import Response
 from bot.registries.access import Access
 from bot.registries.attached import MAX_REFERRERS, parse_artifact, parse_referrers
 from bot.registries.auth import Authenticator, Question
-from bot.registries.manifest import INDEX_TYPES, NotAnImageError, NotARegistryError, media_type
+from bot.registries.manifest import OCI_INDEX, NotAnImageError, NotARegistryError, media_type
 from bot.registries.place import MAX_MANIFEST, Place, place_of, proved
 from bot.registries.taglist import next_page
 
@@ -21,7 +21,6 @@ MAX_BLOB = 4 * 1024 * 1024
 """Bytes; a signature has some thousand, with all its certificates and a log's proof ten thousand."""
 MAX_PAGES = 10
 """Of referrers; no registry is known to send more than one for an image."""
-OCI_INDEX = INDEX_TYPES[0]
 WITHOUT_REFERRERS_API = frozenset({"ghcr.io"})
 """Hosts that are not asked: GitHub's sends the question on to a page of github.com, which then limits who asks."""
 NO_SUCH_ROUTE = frozenset({400, 404, 405, 406, 501})

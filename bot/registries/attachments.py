@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 from itertools import chain, islice
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from bot.core.choice.platforms import image_for
@@ -27,13 +27,13 @@ from bot.registries.auth import Authenticator
 from bot.registries.manifest import ATTESTATION, NotAnImageError, parse_document
 from bot.registries.place import place_of, proved
 
-MAX_INVENTORY: Final = 40 * 1024 * 1024
+MAX_INVENTORY = 40 * 1024 * 1024
 """Bytes; what BuildKit itself allows an attestation."""
-MAX_ATTACHED: Final = 16
+MAX_ATTACHED = 16
 """Attached manifests that are looked into; real images have one for each kind of attestation."""
-MAX_LAYERS: Final = 16
+MAX_LAYERS = 16
 """Of one of them; BuildKit has one for each statement."""
-SBOM_TYPES: Final = frozenset(
+SBOM_TYPES = frozenset(
     {
         "https://spdx.dev/Document",
         "https://cyclonedx.org/bom",
@@ -42,7 +42,7 @@ SBOM_TYPES: Final = frozenset(
     }
 )
 """Predicate types of in-toto, and media types of what is attached as it is."""
-_WRAPPED: Final = frozenset(
+_WRAPPED = frozenset(
     {
         "application/vnd.in-toto+json",
         "application/vnd.dsse.envelope.v1+json",
@@ -50,9 +50,9 @@ _WRAPPED: Final = frozenset(
     }
 )
 """Media types that may hold any statement."""
-_PREDICATES: Final = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
+_PREDICATES = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
 """Annotations that tell which kind of statement a layer or a referrer is."""
-_REFERS_TO: Final = "vnd.docker.reference.digest"
+_REFERS_TO = "vnd.docker.reference.digest"
 
 _Json = Mapping[str, Any]
 Fetched = TypeVar("Fetched")

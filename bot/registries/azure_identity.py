@@ -48,7 +48,7 @@ class NoEntraTokenError(BasebumpError):
 
 
 @dataclass(frozen=True, slots=True)
-class Cloud:
+class AzureCloud:
     """One of the separate clouds that Azure has."""
 
     authority: str
@@ -64,17 +64,19 @@ class Cloud:
         return f"https://{self.manager}/.default"
 
 
-PUBLIC_CLOUD = Cloud("login.microsoftonline.com", "api://AzureADTokenExchange", "management.azure.com")
+PUBLIC_CLOUD = AzureCloud("login.microsoftonline.com", "api://AzureADTokenExchange", "management.azure.com")
 CLOUDS = {
-    ".azurecr.us": Cloud("login.microsoftonline.us", "api://AzureADTokenExchangeUSGov", "management.usgovcloudapi.net"),
-    ".azurecr.cn": Cloud(
+    ".azurecr.us": AzureCloud(
+        "login.microsoftonline.us", "api://AzureADTokenExchangeUSGov", "management.usgovcloudapi.net"
+    ),
+    ".azurecr.cn": AzureCloud(
         "login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina", "management.chinacloudapi.cn"
     ),
 }
 """By the end of a registry's host."""
 
 
-def cloud_of(host: str, environment: Mapping[str, str]) -> Cloud:
+def cloud_of(host: str, environment: Mapping[str, str]) -> AzureCloud:
     """Return the cloud that AZURE_AUTHORITY_HOST names, else the one that the registry's host belongs to.
 
     Raises NoEntraTokenError when it names none.
@@ -94,7 +96,7 @@ def cloud_of(host: str, environment: Mapping[str, str]) -> Cloud:
 class EntraIdentity:
     """Who we are to the Entra of one cloud; its tokens are kept by azure-identity. Safe to share between threads."""
 
-    def __init__(self, cloud: Cloud, environment: Mapping[str, str]) -> None:
+    def __init__(self, cloud: AzureCloud, environment: Mapping[str, str]) -> None:
         """Choose how to prove it. Raises NoEntraTokenError when nothing here does."""
         self._cloud = cloud
         self._environment = environment
@@ -102,7 +104,10 @@ class EntraIdentity:
         self.means, self._credential = self._choose()
 
     def token(self, scope: str) -> str:
-        """Return a token that is good for one scope: `REGISTRIES`, `Cloud.manager_scope`. Raises NoEntraTokenError."""
+        """Return a token that is good for one scope: `REGISTRIES`, or a cloud's `manager_scope`.
+
+        Raises NoEntraTokenError.
+        """
         from azure.core.exceptions import AzureError
 
         try:

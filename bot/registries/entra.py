@@ -19,7 +19,7 @@ from bot.model.vocabulary import Reason
 from bot.net import HttpClient, HttpError, Response
 from bot.registries.access import Endpoint
 from bot.registries.answers import refusal, unanswered
-from bot.registries.azure_identity import REGISTRIES, Cloud, EntraIdentity, NoEntraTokenError, cloud_of
+from bot.registries.azure_identity import REGISTRIES, AzureCloud, EntraIdentity, NoEntraTokenError, cloud_of
 from bot.registries.tokens import stated_lifetime
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - whom a refresh token logs in, as a password
@@ -56,7 +56,7 @@ class EntraLogins:
         self._now = now
         self._lock = threading.Lock()
         self._logins: dict[str, _Login] = {}
-        self._identities: dict[Cloud, EntraIdentity] = {}
+        self._identities: dict[AzureCloud, EntraIdentity] = {}
 
     def refresh_token(self, host: str) -> str:
         """Return a token that `host`, which the operator named for this, trades for access. Raises RegistryError."""

@@ -10,7 +10,6 @@ from typing import assert_never
 from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
 from bot.model.errors import RegistryError
 from bot.model.reference import Line
-from bot.net import Response
 from bot.ports import Registry
 from bot.registries.access import Endpoint
 from bot.registries.answers import refusal
@@ -46,7 +45,7 @@ class LoginExamination:
         try:
             response = self.authenticator.ask(self.endpoint, ROOT)
             if response.status != HTTPStatus.OK:
-                raise _refusal(self.endpoint, response, has_credential=credential is not None)
+                raise refusal(self.endpoint, ROOT.asked, response, has_credential=credential is not None)
         except RegistryError as error:
             yield (problem if error.is_failure else cannot_tell)(subject, tried, str(error))
             return
@@ -86,10 +85,6 @@ class NoImage:
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - the same for all
         """Say so."""
         yield cannot_tell("images", "ask for one", "none was asked for; name some with `--image`")
-
-
-def _refusal(endpoint: Endpoint, response: Response, *, has_credential: bool) -> RegistryError:
-    return refusal(endpoint, ROOT.asked, response, has_credential=has_credential)
 
 
 def _who(credential: Credential | None) -> str:

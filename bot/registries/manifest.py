@@ -14,8 +14,10 @@ from bot.model.image import Child, Kind, Manifest
 from bot.model.reference import Digest, parse_sha256
 from bot.net import plain
 
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+"""What lists of referrers are, too."""
 INDEX_TYPES = (
-    "application/vnd.oci.image.index.v1+json",
+    OCI_INDEX,
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 MANIFEST_TYPES = (

@@ -80,4 +80,5 @@ def _kept_back(endpoint: Endpoint, quota: _Quota) -> RegistryError:
 
 
 def _spoken(seconds: int) -> str:
-    return f"{seconds / 3600:g} hours" if seconds >= 3600 else f"{seconds} seconds"  # noqa: PLR2004 - of an hour
+    hours = seconds / 3600
+    return f"{seconds} seconds" if hours < 1 else f"{hours:g} {'hour' if hours == 1 else 'hours'}"

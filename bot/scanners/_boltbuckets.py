@@ -11,13 +11,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
-MAX_PAGES: Final = 1000
+MAX_PAGES = 1000
 """Of the root bucket: a vulnerability database has some hundred releases, whose names fit a dozen pages."""
-MAX_PAGE_BYTES: Final = 16 * 1024 * 1024
+MAX_PAGE_BYTES = 16 * 1024 * 1024
 """Of one page with those that belong to it; small buckets are kept inside their parent's page, large ones never."""
-_PAGE_SIZES: Final = tuple(2**power for power in range(9, 17))
+_PAGE_SIZES = tuple(2**power for power in range(9, 17))
 """What bbolt can have taken from an operating system."""
 
 _MAGIC, _VERSION = 0xED0CDAED, 2

@@ -6,12 +6,11 @@ https://www.first.org/cvss/v3.1/specification-document, 7.1 and 7.4.
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from bot.model.evidence import Severity
 
 _VECTOR = re.compile(r"CVSS:3\.[01]((?:/[A-Z]{1,3}:[A-Z]){1,40})")
-_WEIGHTS: Final[dict[str, dict[str, float]]] = {
+_WEIGHTS: dict[str, dict[str, float]] = {
     "AV": {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2},
     "AC": {"L": 0.77, "H": 0.44},
     "UI": {"N": 0.85, "R": 0.62},
@@ -19,9 +18,9 @@ _WEIGHTS: Final[dict[str, dict[str, float]]] = {
     "I": {"H": 0.56, "L": 0.22, "N": 0.0},
     "A": {"H": 0.56, "L": 0.22, "N": 0.0},
 }
-_PRIVILEGES: Final = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
+_PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
 """They weigh less where the scope changes."""
-_STEPS: Final = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.MEDIUM), (0.1, Severity.LOW))
+_STEPS = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.MEDIUM), (0.1, Severity.LOW))
 
 
 def severity_of_vector(vector: str) -> Severity:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from bot.model import contents
 from bot.scanners._inventory import Package, whole_version
 
-SYSTEM_TYPES: Final = frozenset({"alpm", "apk", "deb", "rpm"})
+SYSTEM_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
 """Types of purl for what comes with a distribution."""
 
-_LIBRARIES: Final = {
+_LIBRARIES = {
     "cargo": "crates.io",
     "composer": "Packagist",
     "gem": "RubyGems",
@@ -28,7 +27,7 @@ _LIBRARIES: Final = {
     "pub": "Pub",
     "pypi": "PyPI",
 }
-_CODENAMES: Final = {
+_CODENAMES = {
     "bullseye": "11",
     "bookworm": "12",
     "trixie": "13",
@@ -46,12 +45,12 @@ def _major(release: str) -> str:
 
 def _ubuntu(release: str) -> str:
     """Every second April there is a release with long support, which OSV calls so."""
-    year = release.partition(".")[0]
+    year = _major(release)
     is_long = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0
     return f"Ubuntu:{release}:LTS" if is_long else f"Ubuntu:{release}"
 
 
-_DISTRIBUTIONS: Final[dict[str, Callable[[str], str]]] = {
+_DISTRIBUTIONS: dict[str, Callable[[str], str]] = {
     "alma": lambda release: f"AlmaLinux:{_major(release)}",
     "almalinux": lambda release: f"AlmaLinux:{_major(release)}",
     "alpine": lambda release: f"Alpine:v{'.'.join(release.split('.')[:2])}",
@@ -60,7 +59,7 @@ _DISTRIBUTIONS: Final[dict[str, Callable[[str], str]]] = {
     "rocky": lambda release: f"Rocky Linux:{_major(release)}",
     "ubuntu": _ubuntu,
 }
-_ROLLING: Final = {"chainguard": "Chainguard", "minimos": "MinimOS", "wolfi": "Wolfi"}
+_ROLLING = {"chainguard": "Chainguard", "minimos": "MinimOS", "wolfi": "Wolfi"}
 
 
 @dataclass(frozen=True, slots=True, order=True)

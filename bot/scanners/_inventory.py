@@ -10,15 +10,14 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from bot.model.reference import Digest, parse_sha256
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text
 
-MAX_PACKAGES: Final = 20_000
+MAX_PACKAGES = 20_000
 """A full desktop has two thousand, a large npm tree ten thousand."""
-MAX_DEPTH: Final = 4
+MAX_DEPTH = 4
 """Of one thing in another: a bundle holds an envelope, that a statement, and that an inventory."""
 _REBUILT = re.compile(r"\+b[0-9]+$")
 """How Debian marks binary packages that were built again from the same source."""

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from threading import Lock
-from typing import Final
 from urllib.parse import quote
 
 from bot.net import HttpClient, HttpError, UnreachableError
@@ -17,15 +16,15 @@ from bot.scanners._ecosystems import Sought
 from bot.scanners._json import Object, UnreadableReportError, document, objects, text
 from bot.scanners._program import Once
 
-MAX_QUERIES: Final = 1000
+MAX_QUERIES = 1000
 """In one batch: what the API takes."""
-MAX_BATCHES: Final = 200
+MAX_BATCHES = 200
 """For one image, with further pages."""
-MAX_BATCH: Final = 32 * 1024 * 1024
+MAX_BATCH = 32 * 1024 * 1024
 """Bytes; what the API itself sends at most."""
-MAX_RECORD: Final = 16 * 1024 * 1024
+MAX_RECORD = 16 * 1024 * 1024
 """Bytes; a record of the kernel lists every version of it."""
-MAX_RECORDS: Final = 20_000
+MAX_RECORDS = 20_000
 """Of one image; an old Debian with a desktop has some five thousand."""
 
 
@@ -74,13 +73,14 @@ class OsvApi:
             if not pending:
                 return {package: tuple(dict.fromkeys(identifiers)) for package, identifiers in found.items()}
             batch, pending = pending[:MAX_QUERIES], pending[MAX_QUERIES:]
-            for (package, _), result in zip(batch, self._batch(batch), strict=True):
-                found[package] += [text(each.get("id")) for each in objects(result.get("vulns"))]
-                if token := text(result.get("next_page_token")):
+            for (package, _), (identifiers, token) in zip(batch, self._batch(batch), strict=True):
+                found[package] += identifiers
+                if token:
                     pending.append((package, token))
         raise OsvError(f"it took more than {MAX_BATCHES} questions")
 
-    def _batch(self, batch: Iterable[tuple[Sought, str]]) -> Sequence[Object]:
+    def _batch(self, batch: Iterable[tuple[Sought, str]]) -> Sequence[tuple[Sequence[str], str]]:
+        """Ask one batch; return the ids of what each package has, and how to ask for its next page."""
         queries = [
             {
                 "package": {"ecosystem": package.ecosystem, "name": package.name},
@@ -91,7 +91,7 @@ class OsvApi:
         ]
         answer = self._send("POST", "/v1/querybatch", json.dumps({"queries": queries}).encode(), MAX_BATCH)
         try:
-            results = objects(answer.get("results"))
+            results = [_result(each) for each in objects(answer.get("results"))]
         except UnreadableReportError as error:
             raise OsvError(f"{self._url} answered something that is no list of results") from error
         if len(results) != len(queries):
@@ -114,3 +114,7 @@ class OsvApi:
             return document(response.body)
         except UnreadableReportError as error:
             raise OsvError(f"{self._url} answered something that is no JSON object for {path}") from error
+
+
+def _result(found: Object) -> tuple[Sequence[str], str]:
+    return [text(each.get("id")) for each in objects(found.get("vulns"))], text(found.get("next_page_token"))

@@ -8,8 +8,8 @@ from bot.core.evidence.canonical import canonical_ids
 from bot.model.evidence import Finding, Severity
 from bot.scanners._cvss import severity_of_vector
 from bot.scanners._ecosystems import SYSTEM_TYPES, Sought
+from bot.scanners._findings import line, severity_of
 from bot.scanners._json import Object, mapping, objects, text, texts
-from bot.scanners._reports._said import line, severity_of
 
 _CVSS_3 = "CVSS_V3"
 

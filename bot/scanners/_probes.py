@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-COMMON_SOURCES: Final = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
+COMMON_SOURCES = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
 """One of which every distribution has, with vulnerabilities that somebody listed."""
-FIRST_VERSION: Final = "0"
+FIRST_VERSION = "0"
 """Older than every fix, so that a release which is known has vulnerabilities in it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, Unscanned
@@ -18,11 +18,11 @@ from bot.model.image import PullAddress
 from bot.model.reference import Digest, Line
 from bot.process import Completed, run
 
-MAX_OUTPUT: Final = 64 * 1024 * 1024
+MAX_OUTPUT = 64 * 1024 * 1024
 """Bytes; the report of a full desktop image, all packages listed, takes ten megabytes."""
-MAX_DETAIL: Final = 300
+MAX_DETAIL = 300
 """Characters that a person reads in a table."""
-MAX_COMPLAINT: Final = 200
+MAX_COMPLAINT = 200
 """Characters of that which are the scanner's; it wraps every error in others, and the reason stands at the end."""
 
 _CREDENTIAL = re.compile(r"//[^/@\s]+@")

@@ -8,7 +8,6 @@ those of trivy-db (pkg/vulnsrc/bucket/bucket.go), the ways to cut a version thos
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 
 def _whole(release: str) -> str:
@@ -29,9 +28,9 @@ def _amazon(release: str) -> str:
     return "1" if major.isdecimal() and _FIRST_AMAZON[0] <= int(major) <= _FIRST_AMAZON[1] else major
 
 
-_FIRST_AMAZON: Final = (2011, 2018)
+_FIRST_AMAZON = (2011, 2018)
 
-_WITHOUT_RELEASE: Final = {
+_WITHOUT_RELEASE = {
     "bottlerocket": "bottlerocket",
     "chainguard": "chainguard",
     "echo": "echo",
@@ -41,7 +40,7 @@ _WITHOUT_RELEASE: Final = {
 }
 """Distributions that roll: one bucket for all of it."""
 
-_WITH_RELEASE: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
+_WITH_RELEASE: dict[str, tuple[str, Callable[[str], str]]] = {
     "alma": ("alma", _major),
     "alpine": ("alpine", _minor),
     "amazon": ("amazon linux", _amazon),
@@ -57,8 +56,8 @@ _WITH_RELEASE: Final[dict[str, tuple[str, Callable[[str], str]]]] = {
     "ubuntu": ("ubuntu", _whole),
 }
 
-_RED_HAT: Final = "Red Hat"
-_RED_HAT_RELEASES: Final = {
+_RED_HAT = "Red Hat"
+_RED_HAT_RELEASES = {
     "centos": frozenset({"6", "7", "8"}),
     "redhat": frozenset({"6", "7", "8", "9"}),
 }

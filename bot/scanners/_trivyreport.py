@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.contents import Package
 from bot.model.evidence import Finding, Severity
+from bot.scanners._findings import MAX_WORD, line
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text, texts
 
-SCHEMA: Final = 2
-MAX_VERSION: Final = 128
-"""Characters; as long as a tag may be."""
-MAX_TITLE: Final = 200
-"""Characters; a title is one line in a table."""
+SCHEMA = 2
 
 _SEVERITIES = {severity.name: severity for severity in Severity}
+"""Trivy's own words, and no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def read_report(report: Object) -> TrivyReport:
 
 def _version(image_config: Object) -> str | None:
     labels = mapping(mapping(image_config.get("config")).get("Labels"))
-    return text(labels.get("org.opencontainers.image.version"))[:MAX_VERSION] or None
+    return text(labels.get("org.opencontainers.image.version"))[:MAX_WORD] or None
 
 
 def _listed(results: Sequence[Object]) -> tuple[Package, ...] | None:
@@ -134,5 +131,5 @@ def findings_of(result: Object) -> Iterator[Finding]:
                 installed=text(item.get("InstalledVersion")),
                 fixed_in=text(item.get("FixedVersion")) or None,
                 severity=_SEVERITIES.get(text(item.get("Severity")), Severity.UNKNOWN),
-                title=" ".join(text(item.get("Title")).split())[:MAX_TITLE],
+                title=line(text(item.get("Title"))),
             )

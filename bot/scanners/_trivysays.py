@@ -16,15 +16,13 @@ from bot.scanners._trivyreport import OperatingSystem, TrivyReport
 _NO_JAVA = re.compile(r"Java DB")
 _FATAL = re.compile(r"^.*\bFATAL\b\s*(?:Fatal error\s*)?", re.MULTILINE)
 
-Knows = Callable[[OperatingSystem], str]
+Lacks = Callable[[OperatingSystem], str]
 """Returns the release that Trivy's database does not have, empty where it has it; may raise ProcessError."""
 
 
-def judge(report: TrivyReport, subject: Subject, scanner: ScannerIdentity, lacks: Knows) -> ScanOutcome:
+def judge(report: TrivyReport, subject: Subject, scanner: ScannerIdentity, lacks: Lacks) -> ScanOutcome:
     """Say whether the findings of a report mean something, and return them if they do."""
-    if not is_same_platform(
-        report.platform, subject.platform
-    ):  # of a manifest that stands alone, whatever was asked for
+    if not is_same_platform(report.platform, subject.platform):  # a manifest alone is scanned whatever was asked for
         return NotScanned(Unscanned.PLATFORM_MISSING, f"it is {report.platform or 'of no platform'}")
     system = report.system
     if system is None:

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Final
 
 from bot.model.diagnosis import Aim, Check, ok, problem
 from bot.model.errors import RegistryError
@@ -24,26 +23,26 @@ from bot.scanners._defender.rows import (
     INDIVIDUAL_TYPE,
     Model,
     Said,
-    not_counted,
     read_row,
     united,
 )
+from bot.scanners._findings import not_counted
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._program import failed
 
-NAME: Final = "Microsoft Defender"
-AT_ONCE: Final = 200
+NAME = "Microsoft Defender"
+AT_ONCE = 200
 """Images in one question; Azure advises against more than three hundred of anything."""
-PAGES: Final[Mapping[Model, int]] = {Model.GROUPED: 1000, Model.INDIVIDUAL: 100}
+PAGES: Mapping[Model, int] = {Model.GROUPED: 1000, Model.INDIVIDUAL: 100}
 """Rows at once: a thousand is the most there is, and one update of a kernel has hundreds of vulnerabilities in it."""
-NAMING_IT: Final = ("additionalData.artifactDetails.digest", "resourceDetails", "resourceAdditionalData")
+NAMING_IT = ("additionalData.artifactDetails.digest", "resourceDetails", "resourceAdditionalData")
 """Where rows of either model name the image; the key inside is spelt now one way, now another."""
-MAX_FINDINGS: Final = 20_000
+MAX_FINDINGS = 20_000
 """Of one image; an old Debian with a desktop has some five thousand."""
-NO_IMAGE: Final = Digest("sha256:" + "0" * 64)
-UNNAMED: Final = "not named"
+NO_IMAGE = Digest("sha256:" + "0" * 64)
+UNNAMED = "not named"
 """What is said of an operating system where no row names it."""
-SCANNED_AGAIN: Final = timedelta(days=30)
+SCANNED_AGAIN = timedelta(days=30)
 """For how long after a push, or the last pull, an image is scanned every day.
 
 https://learn.microsoft.com/en-us/azure/defender-for-cloud/agentless-vulnerability-assessment-azure
@@ -71,7 +70,7 @@ class DefenderScanner:
     ) -> None:
         self._graph, self._manifests, self._now = graph, manifests, now
         self._max_age, self._is_pulled = max_age, is_pulled
-        self._current = ScannerIdentity(NAME, graph.manager, None, f"{now().isoformat()}")
+        self._current = ScannerIdentity(NAME, graph.manager, None, now().isoformat())
         self._undated = ScannerIdentity(NAME, graph.manager, None)
         self._lock = Lock()
         self._known: dict[Subject, Digest | NotScanned] = {}

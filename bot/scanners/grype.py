@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
 
 from bot.core.choice.platforms import is_same_platform
 from bot.model.errors import ProcessError
@@ -26,15 +25,15 @@ from bot.scanners._program import Once, Program, Pull, complaint, failed, said
 from bot.scanners._reports import Said
 from bot.scanners._reports.grype import parse_report
 
-DEFAULT_TIMEOUT: Final = 600.0
+DEFAULT_TIMEOUT = 600.0
 """Seconds for one image, which is pulled whole; and for the download of the database."""
-ASKING_TIMEOUT: Final = 60.0
+ASKING_TIMEOUT = 60.0
 """Seconds for a question about its version or its database; it reads a gigabyte at most."""
-MAX_DATABASE_AGE: Final = timedelta(days=5)
+MAX_DATABASE_AGE = timedelta(days=5)
 """The age at which Grype itself refuses to work with its database."""
-MIN_VERSION: Final = (0, 106)
+MIN_VERSION = (0, 106)
 """The first that says which releases are out of support."""
-COMMON_PACKAGES: Final = (*COMMON_SOURCES, "kernel")
+COMMON_PACKAGES = (*COMMON_SOURCES, "kernel")
 """Red Hat calls its kernel so."""
 
 _VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")

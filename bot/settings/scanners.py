@@ -8,7 +8,7 @@ from pydantic import Discriminator, StrictBool
 from pydantic import Tag as Variant
 
 from bot.settings import azure, fields, times, values
-from bot.settings.section import OneOrMore, Section, SomeOf
+from bot.settings.section import OneOrMore, Section, SomeOf, variant_by_kind
 
 
 class Scans(Section):
@@ -138,10 +138,6 @@ class Nobody(Section):
 KINDS = ("auto", "trivy", "grype", "osv", "defender", "report", "none")
 
 
-def _variant(value: object) -> str | None:
-    return f"({value.get('kind')})" if isinstance(value, dict) else None
-
-
 Scanner = Annotated[
     Annotated[Auto, Variant("(auto)")]
     | Annotated[Trivy, Variant("(trivy)")]
@@ -150,5 +146,5 @@ Scanner = Annotated[
     | Annotated[Defender, Variant("(defender)")]
     | Annotated[Report, Variant("(report)")]
     | Annotated[Nobody, Variant("(none)")],
-    Discriminator(_variant),
+    Discriminator(variant_by_kind),
 ]

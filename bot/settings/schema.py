@@ -17,7 +17,7 @@ from bot.settings.enrichment import Enrichment
 from bot.settings.rules import InnerRule, Rule
 from bot.settings.scanners import KINDS as SCANNER_KINDS
 from bot.settings.scanners import Scanner
-from bot.settings.section import OneOrMore, Section, SomeOf
+from bot.settings.section import OneOrMore, Section, SomeOf, variant_by_kind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -124,15 +124,11 @@ class Local(Section):
     """Globs over the branches that proposals are made to. Absent: what HEAD names."""
 
 
-def _variant_of_forge(value: object) -> str | None:
-    return f"({value.get('kind')})" if isinstance(value, dict) else None
-
-
 Forge = Annotated[
     Annotated[Github, Variant("(github)")]
     | Annotated[Gitlab, Variant("(gitlab)")]
     | Annotated[Local, Variant("(local)")],
-    Discriminator(_variant_of_forge),
+    Discriminator(variant_by_kind),
 ]
 FORGE_KINDS = ("github", "gitlab", "local")
 VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in (*FORGE_KINDS, *SCANNER_KINDS))})

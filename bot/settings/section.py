@@ -27,3 +27,8 @@ class Section(BaseModel):
     """What every mapping of the file has in common; the docstring below a key is its documentation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
+
+
+def variant_by_kind(value: object) -> str | None:
+    """Return which of several mappings is meant, by its `kind`; in brackets, so that it is no key of anybody's."""
+    return f"({value.get('kind')})" if isinstance(value, dict) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.trust import NotationTrust, Trust, TrustedIdentity, TrustedKey
 from bot.settings import schema
+from bot.settings.named_file import UnreadableError, content_of
 
 MAX_FILE = 1024 * 1024
 """Bytes; a public key has some hundred, and all authorities of a browser two hundred thousand."""
@@ -40,10 +41,10 @@ def _notation(entry: schema.Notation, folder: Path, where: str, problems: list[C
     def certificates() -> Iterator[bytes]:
         for index, path in enumerate(entry.certificates):
             try:
-                pem = _content(folder / path)
+                pem = content_of(folder / path, MAX_FILE)
                 x509.load_pem_x509_certificates(pem)
-            except OSError as error:
-                problems.append(ConfigProblem(f"{where}.certificates[{index}]", f"could not be read: {error.strerror}"))
+            except UnreadableError as error:
+                problems.append(ConfigProblem(f"{where}.certificates[{index}]", str(error)))
             except ValueError:
                 problems.append(ConfigProblem(f"{where}.certificates[{index}]", "holds no certificates in PEM form"))
             else:
@@ -55,12 +56,6 @@ def _notation(entry: schema.Notation, folder: Path, where: str, problems: list[C
         except ValueError:
             problems.append(ConfigProblem(f"{where}.subjects[{index}]", "is no name such as `C=US,ST=WA,O=Acme`"))
     return NotationTrust(tuple(certificates()), entry.subjects)
-
-
-def _content(path: Path) -> bytes:
-    """Return what a file holds, as far as it may. Raises OSError."""
-    with path.open("rb") as file:
-        return file.read(MAX_FILE)
 
 
 def _root(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigProblem]) -> str | None:
@@ -79,11 +74,9 @@ def _keys(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigPr
 
     for index, path in enumerate(entry.keys or ()):
         try:
-            key = TrustedKey(path, _content(folder / path))
+            key = TrustedKey(path, content_of(folder / path, MAX_FILE))
             PublicKey.of(key)
-        except OSError as error:
-            problems.append(ConfigProblem(f"{where}.keys[{index}]", f"could not be read: {error.strerror}"))
-        except ValueError as error:
+        except (UnreadableError, ValueError) as error:
             problems.append(ConfigProblem(f"{where}.keys[{index}]", str(error)))
         else:
             yield key

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
@@ -19,11 +19,11 @@ from bot.model.reference import Digest, Line
 from bot.state.database import Database
 from bot.state.tables import ANSWERS, ENDS, EVIDENCE, LINES_KEPT, MANIFESTS, SIGHTINGS, batches, upsert
 
-MANIFESTS_KEPT: Final = timedelta(days=90)
+MANIFESTS_KEPT = timedelta(days=90)
 """Fetching one again each season costs less than keeping those of images that nobody uses any more."""
-EVIDENCE_KEPT: Final = timedelta(days=5)
+EVIDENCE_KEPT = timedelta(days=5)
 """Databases are built several times a day, and scanners refuse one of this age."""
-MAX_DOCUMENT: Final = 4 * 1024 * 1024
+MAX_DOCUMENT = 4 * 1024 * 1024
 """Characters; five thousand findings take a third of it. What is longer is made anew each time."""
 
 _KEPT = TypeAdapter(Kept)

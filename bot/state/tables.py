@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Column, Connection, DateTime, Dialect, Integer, MetaData, Table, Text, TypeDecorator
 from sqlalchemy.dialects import postgresql, sqlite
 
-LINES_KEPT: Final = timedelta(days=400)
+LINES_KEPT = timedelta(days=400)
 """How long what was last seen of a line is kept; a year, and room for a run that is late."""
-AT_ONCE: Final = 500
+AT_ONCE = 500
 """Values in one question; SQLite takes some thousand."""
 
 _Item = TypeVar("_Item")

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from bot.model.signature import UnsupportedSignature
-from bot.verifiers._certificates import read_chain
+from bot.verifiers._certificates import MAX_CHAIN, read_chain
 from bot.verifiers._encoding import BrokenError, as_list, as_object, decoded, json_object
 
 PAYLOAD = "application/vnd.cncf.notary.payload.v1+json"
@@ -28,6 +28,7 @@ TIMESTAMP = "io.cncf.notary.timestampSignature"
 UNDERSTOOD = frozenset({SCHEME, EXPIRY})
 """Conditions that may be marked as critical; others are those of plug-ins, and of another scheme."""
 MAX_CONDITIONS = 32
+"""That one signature marks as critical; more than anybody could mean."""
 _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
 _RSA: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     2048: ("PS256", -37, _SHA256),
@@ -122,7 +123,7 @@ def _read_jws(content: bytes) -> Envelope:
         signature=_base64url(document.get("signature")),
         algorithm=protected.get("alg"),
         content_type=protected.get("cty"),
-        chain=read_chain([decoded(each) for each in as_list(header.get("x5c"), MAX_CONDITIONS)]),
+        chain=read_chain([decoded(each) for each in as_list(header.get("x5c"), MAX_CHAIN)]),
         conditions=protected,
         critical=_critical(protected.get("crit")),
         has_timestamp=TIMESTAMP in header,

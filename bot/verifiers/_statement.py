@@ -35,7 +35,7 @@ class Envelope:
     payload: bytes
     signatures: tuple[bytes, ...]
     signed: bytes
-    """What the signatures are of: the payload and its type, before-hand encoded."""
+    """What the signatures are of: the type and the payload, each behind its length."""
 
 
 def read_envelope(document: dict[str, Any]) -> Envelope:

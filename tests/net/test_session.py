@@ -8,7 +8,7 @@ import pytest
 import requests
 from support.listener import Listener, Reply
 
-from bot.net import ApiSession, BlockedError, OversizedError, UnreachableError, session
+from bot.net import ApiSession, BlockedError, OversizedError, UnreachableError, body
 
 LIMIT = 1000
 
@@ -65,7 +65,7 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer(encoding):
 
 
 def test_a_body_that_drips_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(session, "BODY_TIMEOUT", 0.2)
+    monkeypatch.setattr(body, "MAX_SECONDS", 0.2)
     with (
         Listener(lambda _: Reply(200, b"x" * 100, drip=0.05)) as api,
         pytest.raises(UnreachableError, match="took more"),

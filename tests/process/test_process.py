@@ -90,7 +90,7 @@ def test_a_program_that_is_missing_says_so():
 
 
 def test_a_folder_that_is_missing_is_no_missing_program(tmp_path):
-    with pytest.raises(ProcessError, match="No such file or directory") as raised:
+    with pytest.raises(ProcessError, match=rf"No such file or directory \({tmp_path}/gone\)") as raised:
         run(["true"], cwd=tmp_path / "gone")
     assert not raised.value.missing
 

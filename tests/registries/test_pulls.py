@@ -31,15 +31,13 @@ def client(*hosts: str) -> OciRegistry:
     return OciRegistry(entries, environment={}, sleep=lambda seconds: None)
 
 
-def hub(left: int, limit: int = 100):
+def hub(left: int, limit: int = 100, window: str = SIX_HOURS):
     """Answer as Docker Hub does: it counts every GET of a manifest, and tells on HEAD, too."""
     counted = [left]
 
     def answer(received: Received) -> Reply:
         counted[0] -= received.method == "GET"
-        return manifest(
-            {"RateLimit-Limit": f"{limit}{SIX_HOURS}", "RateLimit-Remaining": f"{max(counted[0], 0)}{SIX_HOURS}"}
-        )
+        return manifest({"RateLimit-Limit": f"{limit}{window}", "RateLimit-Remaining": f"{max(counted[0], 0)}{window}"})
 
     return answer
 
@@ -56,6 +54,15 @@ def test_pulls_end_at_the_reserve_and_heads_go_on():
     assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
     assert f"{server.host} grants {RESERVE} more pulls" in str(caught.value)
     assert "come back within 6 hours" in str(caught.value)
+
+
+@pytest.mark.parametrize(("window", "said"), [(";w=60", "60 seconds"), (";w=3600", "1 hour"), (";w=5400", "1.5 hours")])
+def test_when_pulls_come_back_is_said_in_words_of_people(window, said):
+    with Listener(hub(RESERVE, window=window)) as server:
+        oci, nginx = client(server.host), Line(f"{server.host}/library/nginx", "1")
+        oci.head(nginx)
+        with pytest.raises(RegistryError, match=f"come back within {said}: run again"):
+            oci.fetch(nginx, IMAGE.digest)
 
 
 def test_a_small_quota_keeps_back_less():

@@ -26,8 +26,10 @@ from support.osv import (
 from bot.core.evidence.compare import compare
 from bot.demo.images import OCI_INDEX, ImageStore, digest_of, image, index, layer
 from bot.demo.registry import LoopbackRegistry
+from bot.model.diagnosis import Aim, Mark
 from bot.model.evidence import NotScanned, Scan, Severity, Subject, Unscanned
 from bot.model.reference import Line
+from bot.model.vocabulary import Level
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.scanners import _osvapi
@@ -286,6 +288,14 @@ class TestNeverZero:
         outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
         assert why(outcome) is Unscanned.FAILED
         assert str(status) in outcome.detail
+
+    @pytest.mark.parametrize("result", [{"vulns": 5}, {"vulns": [{"id": 5}]}, {"next_page_token": 5}])
+    def test_an_api_that_answers_in_another_shape_is_a_problem_of_its_own(self, scene, result):
+        with Listener(lambda _: Reply(200, json.dumps({"results": [result]}).encode())) as listener:
+            scanner = OsvScanner(listener.url, scene.hub.attachments(), now=lambda: NOW)
+            (check,) = scanner.examine(Aim(Level.REPORT, "basebump/"))
+        assert check.mark is Mark.PROBLEM
+        assert "no list of results" in check.found
 
     def test_a_record_that_is_not_there_fails(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))

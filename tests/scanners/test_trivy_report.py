@@ -22,8 +22,9 @@ from support.trivy import (
 
 from bot.demo.images import DEFAULT_CREATED
 from bot.model.evidence import Severity
+from bot.scanners._findings import MAX_TITLE
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._trivyreport import MAX_TITLE, OperatingSystem, parse_report
+from bot.scanners._trivyreport import OperatingSystem, parse_report
 
 FOLDER = Path(__file__).parent / "recorded"
 

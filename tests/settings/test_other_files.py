@@ -8,6 +8,8 @@ from bot.model.errors import ConfigError
 from bot.model.modes import UpdateMode
 from bot.model.rules import Match, Rule
 from bot.settings import load, repository_rules
+from bot.settings.file import MAX_TEMPLATE
+from bot.settings.trust import MAX_FILE
 
 
 def test_a_repositorys_own_file_gives_rules():
@@ -61,6 +63,27 @@ def test_templates_are_read_beside_the_config_and_wrong_ones_are_told_all_at_onc
         "proposals.templates.title",
         "proposals.templates.body",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "most"),
+    [
+        ("trust: [{image: '**', keys: [large]}]", "trust[0].keys[0]", MAX_FILE),
+        (
+            "trust: [{image: '**', notation: {certificates: [large], subjects: [O=Acme]}}]",
+            "trust[0].notation.certificates[0]",
+            MAX_FILE,
+        ),
+        ("proposals: {templates: {body: large}}", "proposals.templates.body", MAX_TEMPLATE),
+    ],
+)
+def test_a_file_that_is_too_large_is_not_read_in_part(tmp_path, text, place, most):
+    (tmp_path / "large").write_text("#" * (most + 1))
+    (tmp_path / "basebump.yaml").write_text(f"schema: 1\n{text}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "basebump.yaml", need_forges=False)
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.what) == (place, f"has more than {most} bytes; name a smaller file")
 
 
 @pytest.mark.parametrize("trailer", ["no trailer", "Basebump-Intent: 1 0", "basebump-intent: x", "A: b\nC: d", "A:"])

@@ -119,6 +119,11 @@ WRONG = [
     ),
     ("policy: [{update: none, match: {images: x}}]", "policy[0].match.images", "did you mean `image`?"),
     ("scanners: [{kind: auto, path: x}]", "scanners[0].path", "is no key here"),
+    (
+        "forges: [{kind: gitlab, repositories: [a/b]}, {kind: gitlab, url: 'https://gitlab.com', repositories: [a/b]}]",
+        "forges[1]",
+        "offers `a/b`, as forges[0] does",
+    ),
     ("forges: [{kind: local, url: x}, {kind: local, url: x/}]", "forges[1]", "all of `x/`, as forges[0] does"),
     (
         "forges: [{kind: github, repositories: [a/b]}, {kind: github, repositories: [A/B]}]",

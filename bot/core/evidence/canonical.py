@@ -9,11 +9,17 @@ from itertools import groupby
 from bot.model.evidence import Finding
 
 _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.ASCII)
+"""https://cve.mitre.org/cve/identifiers/syntaxchange.html"""
 _GHSA = re.compile(r"GHSA(?:-[0-9a-z]{4}){3}", re.ASCII)
 
 Key = tuple[str, str, str]
 """The canonical id, the type of the package and its name. A version is no part of it: the same hole in a newer package
 is the same hole."""
+
+
+def is_cve(text: str) -> bool:
+    """Say whether a text is the id of a CVE."""
+    return _CVE.fullmatch(text) is not None
 
 
 def canonical_ids(given: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
@@ -22,10 +28,10 @@ def canonical_ids(given: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
     A CVE stands for itself, and an advisory for every CVE that it names. One that names none is a GHSA if that is one
     of its names, else what the scanner calls it.
     """
-    if _CVE.fullmatch(given):
+    if is_cve(given):
         return (given,)
     named = sorted(set(aliases))
-    if cves := tuple(name for name in named if _CVE.fullmatch(name)):
+    if cves := tuple(filter(is_cve, named)):
         return cves
     advisories = (name for name in (given, *named) if _GHSA.fullmatch(name))
     return (next(advisories, given),)

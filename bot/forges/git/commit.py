@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bot.forges._git_objects import RegularFile
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges.git.command import Git, decode, encode
 from bot.model.errors import ForgeError
 from bot.model.source import Change, FilePath
 
-REGULAR_MODES = frozenset({"100644", "100755", "100664"})
-"""Modes of regular files; the last is what early versions of git wrote for group-writable ones."""
+REGULAR_MODES = frozenset({REGULAR, EXECUTABLE, "100664"})
+"""The last is what early versions of git wrote for files that a group may write to."""
 
 
 def regular_files(git: Git, commit: str, *, sized: bool = True) -> Mapping[FilePath, RegularFile]:

@@ -101,11 +101,11 @@ class Catalogue:
             answered = query(
                 self.connection, f"find repositories of {owner}", text, {"owner": owner, **variables}, owner
             )
+            with understood(owner):
+                nodes = {name: answered.data.get(f"r{index}") for index, name in enumerate(names)}
+                return {name: _from_graphql(node) for name, node in nodes.items() if node is not None}
         except (TooOldError, RefusedError):
             return {}
-        with understood(owner):
-            nodes = {name: answered.data.get(f"r{index}") for index, name in enumerate(names)}
-            return {name: _from_graphql(node) for name, node in nodes.items() if node is not None}
 
     def _described(self, name: str) -> Listed | RefusedError:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from github import Auth, Github, GithubException
+from github.NamedUser import NamedUser
 from github.Repository import Repository
 
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, ask, tell
@@ -215,3 +216,8 @@ class Remote:
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), needs, about=self.name
         )
+
+
+def login_of(user: NamedUser | None) -> str | None:
+    """Return whose something is, None where GitHub does not know, or not any more."""
+    return user.login if user is not None else None

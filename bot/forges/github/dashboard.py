@@ -9,7 +9,7 @@ from github.Repository import Repository
 
 from bot.core.proposal.dashboard import is_ours
 from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
-from bot.forges.github.connection import Remote
+from bot.forges.github.connection import Remote, login_of
 from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, understood
 from bot.model.dashboard import Board
 
@@ -31,8 +31,8 @@ class GitHubDashboard:
             def look(repository: Repository) -> Board | None:
                 for issue in islice(repository.get_issues(state="all", labels=[LABEL]), MAX_ISSUES):
                     body = with_plain_ends(issue.body)
-                    is_own = issue.pull_request is None and login in (issue.user.login, None)
-                    if is_own and is_ours(body):
+                    is_own = login is None or login_of(issue.user) == login
+                    if is_own and issue.pull_request is None and is_ours(body):
                         return Board(issue.title, body, issue.state == "open", issue.number)
                 return None
 

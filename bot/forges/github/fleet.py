@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.core.proposal.base_branches import beginning, chosen
-from bot.forges._examination import sample, selected
+from bot.forges._examination import examined
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.github.app import AppKey, AppTokens, InvalidKeyError
@@ -99,16 +99,8 @@ class GitHubFleet:
         examination = GitHubExamination(self._connection, self._url, self._app, self._has_token, bool(self._dispatch))
         credential, check = examination.who()
         yield check
-        found: list[GitRepository] = []
-        for each in selected(self._url, self.repositories(frozenset())):
-            if isinstance(each, Check):
-                yield each
-            else:
-                found.append(each)
-        chosen = sample(found)
-        yield from chosen.said(self._url)
-        for repository in chosen.repositories:
-            yield from examination.rights(credential, repository, aim)
+        found = self.repositories(frozenset())
+        yield from examined(self._url, found, lambda repository: examination.rights(credential, repository, aim))
 
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         yield from self._named([name for name in self._names if not wanted or name.lower() in wanted])

@@ -10,12 +10,11 @@ from itertools import islice
 from github.Commit import Commit
 from github.Comparison import Comparison
 from github.File import File
-from github.NamedUser import NamedUser
 from github.Repository import Repository
 
 from bot.core.proposal.mark import base_of, intent_of
 from bot.forges._our_commits import AMENDED_AFTER, MAX_MERGES, PARENTS_OF_MERGE, below_merges, changed_lines
-from bot.forges.github.connection import Account, Remote
+from bot.forges.github.connection import Account, Remote, login_of
 
 MAX_FILES = 300
 """Files of one comparison, of which GitHub shows no more:
@@ -132,14 +131,9 @@ def _is_ours(commit: Commit, account: Account) -> bool:
     An App commits through GitHub, which signs for it. Whoever amends a commit keeps its author, and becomes its
     committer; the account's own person, who is both, is given away by the dates.
     """
-    author, committer = _login(commit.author), _login(commit.committer)
+    author, committer = login_of(commit.author), login_of(commit.committer)
     if len(commit.parents) != 1 or author is None:
         return False
     is_account = commit.author.type == "Bot" if account.login is None else author.lower() == account.login.lower()
     dates = commit.commit.author.date, commit.commit.committer.date
     return is_account and committer in (author, _WEB_FLOW) and abs(dates[1] - dates[0]) <= AMENDED_AFTER
-
-
-def _login(user: NamedUser | None) -> str | None:
-    """Return the account that an address belongs to, None where GitHub knows none."""
-    return user.login if user is not None else None

@@ -11,14 +11,12 @@ from github.NamedUser import NamedUser
 from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.forges._refusal import RefusedError
 from bot.forges.github.connection import Remote
 from bot.forges.github.errors import PULLS_READ
+from bot.forges.github.many import BATCH, ask_of_many, is_beyond
 from bot.model.extras import TEAM, Extras
 
-BATCH = 20
-"""Pull requests in one question; each is some hundred nodes of the 500,000 that GitHub allows:
-https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api."""
 MAX_REVIEWS = 100
 """Reviews of one request that are looked at: one page. Nobody's request of ours has had a tenth of that."""
 
@@ -28,8 +26,7 @@ _OPINIONS = frozenset({_APPROVED, _CHANGES_REQUESTED, _DISMISSED})
 _WRITERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
 """Whose approval counts, as REST has it: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
 
-_STANDING = """
-fragment Standing on PullRequest {
+_FIELDS = """
   latestOpinionatedReviews(first: 100, writersOnly: true) { nodes { state } }
   mergeQueueEntry { __typename }
   timelineItems(
@@ -49,7 +46,6 @@ fragment Standing on PullRequest {
       ... on MilestonedEvent { milestoneTitle }
     }
   }
-}
 """
 """https://docs.github.com/en/graphql/reference/objects#pullrequest; events come oldest first, so ours are early."""
 
@@ -78,35 +74,14 @@ def standings(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
 def _ask(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
     if remote.connection.can_tell_standing:
         try:
-            return remote.read(
-                "read the reviews", lambda repository: _of_all(_query(repository, remote, numbers), numbers), PULLS_READ
-            )
+            found = ask_of_many(remote, "read the reviews", numbers, "Standings", _FIELDS)
         except RefusedError as refusal:
             if not is_beyond(refusal):
                 raise
             remote.connection.can_tell_standing = False
+        else:
+            return {number: _standing(pull) for number, pull in found.items()}
     return {number: Standing(_is_approved(remote, number), None) for number in numbers}
-
-
-def is_beyond(refusal: RefusedError) -> bool:
-    """Say whether the server knows no such question, or does not let this token ask it."""
-    is_refused = refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND)
-    return is_refused or "doesn't exist on type" in refusal.words
-
-
-def _query(repository: Repository, remote: Remote, numbers: Sequence[int]) -> Mapping[str, Any]:
-    pulls = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...Standing }}" for number in numbers)
-    query = (
-        "query Standings($owner: String!, $name: String!) {\n"
-        f"  repository(owner: $owner, name: $name) {{\n{pulls}\n  }}\n}}{_STANDING}"
-    )
-    _, answer = repository.requester.graphql_query(query, {"owner": remote.owner, "name": remote.short_name})
-    found: Mapping[str, Any] = answer["data"]["repository"]
-    return found
-
-
-def _of_all(found: Mapping[str, Any], numbers: Iterable[int]) -> Mapping[int, Standing]:
-    return {number: _standing(found[f"r{number}"]) for number in numbers}
 
 
 def _standing(pull: Mapping[str, Any]) -> Standing:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-
-from github.Repository import Repository
 
 from bot.forges._ended import ended_with_branch
 from bot.forges._refusal import RefusedError
 from bot.forges.github.connection import Remote
-from bot.forges.github.errors import PULLS_READ
-from bot.forges.github.standing import BATCH, is_beyond
+from bot.forges.github.many import BATCH, ask_of_many, is_beyond
 
-_BRANCHES = """
-fragment Branches on PullRequest {
+_FIELDS = """
   timelineItems(last: 20, itemTypes: [HEAD_REF_DELETED_EVENT]) { nodes { ... on HeadRefDeletedEvent { createdAt } } }
-}
 """
 """https://docs.github.com/en/graphql/reference/objects#headrefdeletedevent"""
 
@@ -31,28 +26,13 @@ def vanished(remote: Remote, closed: Mapping[int, datetime]) -> frozenset[int]:
     for start in range(0, len(numbers), BATCH):
         part = numbers[start : start + BATCH]
         try:
-            pulls = remote.read("read who closed", _question(remote, part), PULLS_READ)
+            pulls = ask_of_many(remote, "read who closed", part, "Vanished", _FIELDS)
         except RefusedError as refusal:
             if not is_beyond(refusal):
                 raise
             return frozenset()
-        found |= {number for number in part if _ended_with_branch(pulls[f"r{number}"], closed[number])}
+        found |= {number for number in part if _ended_with_branch(pulls[number], closed[number])}
     return frozenset(found)
-
-
-def _question(remote: Remote, numbers: Sequence[int]) -> Callable[[Repository], Mapping[str, Any]]:
-    pulls = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...Branches }}" for number in numbers)
-    query = (
-        "query Vanished($owner: String!, $name: String!) {\n"
-        f"  repository(owner: $owner, name: $name) {{\n{pulls}\n  }}\n}}{_BRANCHES}"
-    )
-
-    def ask(repository: Repository) -> Mapping[str, Any]:
-        _, answer = repository.requester.graphql_query(query, {"owner": remote.owner, "name": remote.short_name})
-        pulls: Mapping[str, Any] = answer["data"]["repository"]
-        return pulls
-
-    return ask
 
 
 def _ended_with_branch(pull: Mapping[str, Any], closed: datetime) -> bool:

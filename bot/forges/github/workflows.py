@@ -13,6 +13,7 @@ from github.Repository import Repository
 from bot.core.proposal.mark import read_mark, with_started
 from bot.forges._graphql import TooOldError
 from bot.forges._refusal import RefusedError, is_final
+from bot.forges.github.commit import WORKFLOWS
 from bot.forges.github.connection import PER_PAGE, Connection, Remote
 from bot.forges.github.errors import ACTIONS_WRITE
 from bot.forges.github.graphql import query
@@ -23,7 +24,6 @@ OF_JOB = (
     "GitHub starts no workflows for that. Close this and open it again to have them run; `dispatch` in the config of "
     "basebump, or a GitHub App, does it for you.\n\n"
 )
-_FOLDER = ".github/workflows/"
 _JOBS = "github-actions[bot]"
 """Whom the tokens of jobs belong to."""
 
@@ -89,11 +89,19 @@ class WorkflowStarter:
         https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
         """
         for workflow in workflows:
-            address = f"actions/workflows/{workflow}/dispatches"
             try:
-                self._remote.write(f"start the workflow {workflow}", _Dispatch(address, branch), ACTIONS_WRITE)
+                self._dispatch(workflow, branch)
             except RefusedError as refusal:
                 yield workflow, refusal
+
+    def _dispatch(self, workflow: str, branch: str) -> None:
+        self._remote.write(
+            f"start the workflow {workflow}",
+            lambda repository: repository.requester.requestJsonAndCheck(
+                "POST", f"{repository.url}/actions/workflows/{workflow}/dispatches", input={"ref": branch}
+            ),
+            ACTIONS_WRITE,
+        )
 
     def _ran(self, commit: str) -> frozenset[str]:
         """Return the file names of the workflows that ran for a commit, of which it has a handful: one page will do.
@@ -107,20 +115,9 @@ class WorkflowStarter:
                 "GET", f"{repository.url}/actions/runs", parameters=words
             )
             paths = (str(run["path"]).partition("@")[0] for run in answer["workflow_runs"])
-            return frozenset(path.removeprefix(_FOLDER) for path in paths)
+            return frozenset(path.removeprefix(WORKFLOWS) for path in paths)
 
         return self._remote.read(f"list the workflows that ran for {commit}", ask, ACTIONS_WRITE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Dispatch:
-    """One request to start a workflow on a branch."""
-
-    address: str
-    branch: str
-
-    def __call__(self, repository: Repository) -> None:
-        repository.requester.requestJsonAndCheck("POST", f"{repository.url}/{self.address}", input={"ref": self.branch})
 
 
 def is_of_job(connection: Connection) -> bool:

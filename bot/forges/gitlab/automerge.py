@@ -17,6 +17,7 @@ from bot.forges._refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORI
 from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.errors import understood
 from bot.forges.gitlab.history import was_called_off
+from bot.forges.gitlab.shown import Shown, look_at
 from bot.forges.gitlab.status import EXTERNAL, is_of_others
 
 _RUNNING = frozenset({
@@ -51,7 +52,7 @@ class Automerge:
 
     def _arm(self, number: int, head: str | None) -> str | None:
         """Do it, or say why not."""
-        shown = self._look(number)
+        shown = look_at(self.remote, number)
         why = _why_not(shown, head)
         if why is not None:
             return why
@@ -84,25 +85,20 @@ class Automerge:
         if answer.get("status") == "error" and answer.get("http_status") != NOT_ACCEPTABLE:
             raise RefusedError(f"GitLab did not {action} of {self.remote.name}; do it by hand", status=None)
 
-    def _look(self, number: int) -> Mapping[str, Any]:
-        return self.remote.read(
-            f"read merge request !{number}", lambda project: dict(project.mergerequests.get(number).attributes)
-        )
-
-    def _merge(self, number: int, head: str) -> Mapping[str, Any]:
+    def _merge(self, number: int, head: str) -> Shown:
         """Ask in both words that there are: a server that knows neither would merge at once.
 
         `auto_merge` is the newer one, since 17.11.
         """
 
-        def merge(project: Project) -> Mapping[str, Any]:
+        def merge(project: Project) -> Shown:
             request = project.mergerequests.get(number, lazy=True)
             return request.merge(merge_when_pipeline_succeeds=True, auto_merge=True, sha=head)
 
         return self.remote.write(f"let merge request !{number} merge by itself", merge)
 
 
-def _why_not(shown: Mapping[str, Any], head: str | None) -> str | None:
+def _why_not(shown: Shown, head: str | None) -> str | None:
     """Say why a request must not be told to merge: what no pipeline checks would be merged at once."""
     if shown.get("draft"):
         return "it is a draft"

@@ -192,8 +192,7 @@ class Connection:
     def refuse_job(self, action: str, needs: str = WRITE) -> None:
         """Raise RefusedError where there is but the token of a job, which writes nothing."""
         if self.is_of_job:
-            what = f"a job token cannot {action}; let `token_env` name an access token that has {needs}"
-            raise RefusedError(what, status=FORBIDDEN)
+            raise RefusedError(job_cannot(action, needs), status=FORBIDDEN)
 
     def account(self) -> Account:
         """Return who the token belongs to. Raises RefusedError."""
@@ -279,3 +278,8 @@ class Remote:
 
     def _project(self, client: Gitlab) -> Project:
         return client.projects.get(self.number or self.name, lazy=True)
+
+
+def job_cannot(action: str, needs: str = WRITE) -> str:
+    """Return what to say of something that the token of a job does not do."""
+    return f"a job token cannot {action}; let `token_env` name an access token that has {needs}"

@@ -13,10 +13,11 @@ from gitlab.v4.objects import Project
 
 from bot.forges._refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
 from bot.forges.gitlab.branches import Branches
-from bot.forges.gitlab.connection import Connection, Remote
+from bot.forges.gitlab.connection import Connection, Remote, job_cannot
 from bot.forges.gitlab.dashboard import GitLabDashboard
 from bot.forges.gitlab.errors import understood
-from bot.forges.gitlab.rights import RUNGS, protects_ours
+from bot.forges.gitlab.merging import LINEAR
+from bot.forges.gitlab.rights import RUNGS, protects_ours, role_word
 from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
@@ -26,8 +27,6 @@ MAX_RULES = 1000
 """Rules for protected branches of one project."""
 WHO, SCOPES = "tell whose token it is", "see what the token may do"
 _WRITES: Mapping[Level, str] = {Level.PUSH: "push branches", Level.PROPOSE: "push branches and open merge requests"}
-_ROLES = {10: "Guest", 15: "Planner", 20: "Reporter", 30: "Developer", 40: "Maintainer", 50: "Owner"}
-_LINEAR = {"ff": "only by fast-forward", "rebase_merge": "with a history in a line"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class GitLabExamination:
         if self.connection.is_of_job:
             yield ok(self.url, WHO, "it is one of a job, which can report alone")
             if aim.level > Level.REPORT:
-                yield self._refused_to_job(aim.level)
+                yield problem(self.url, _WRITES[aim.level], job_cannot(_WRITES[aim.level]))
             return
         account = self.connection.account()
         if account.username is None:
@@ -68,13 +67,6 @@ class GitLabExamination:
             yield _tried(remote, "read the dashboard", GitLabDashboard(remote).read)
         if aim.level > Level.REPORT and self.has_token and not self.connection.is_of_job:
             yield from self._writing(remote, aim)
-
-    def _refused_to_job(self, level: Level) -> Check:
-        try:
-            self.connection.refuse_job(_WRITES[level])
-        except RefusedError as refusal:
-            return problem(self.url, _WRITES[level], str(refusal))
-        return ok(self.url, _WRITES[level], "it may")
 
     def _scopes(self, level: Level) -> Check:
         """Ask what the token may do: https://docs.gitlab.com/api/personal_access_tokens/#self-inform."""
@@ -135,9 +127,9 @@ class GitLabExamination:
         if is_admin:
             return ok(remote.name, tried, "the token is an administrator's")
         if level_there is None or level_there < needed:
-            has = "is no member" if level_there is None else f"has the role {_role_word(level_there)}"
+            has = "is no member" if level_there is None else f"has the role {role_word(level_there)}"
             return problem(remote.name, tried, f"the account {has}; give it the role {needed.word} there")
-        return ok(remote.name, tried, f"the account has the role {_role_word(level_there)}")
+        return ok(remote.name, tried, f"the account has the role {role_word(level_there)}")
 
     def _protection(self, remote: Remote, prefix: str) -> Check:
         """Look for rules that keep our branches: https://docs.gitlab.com/api/protected_branches/."""
@@ -164,7 +156,7 @@ def _merging(name: str, described: Mapping[str, Any]) -> Check:
     is_off = described.get("merge_requests_access_level") == "disabled"
     if is_off or described.get("merge_requests_enabled") is False:
         return problem(name, tried, "it takes no merge requests; let it in the settings of the project")
-    way = _LINEAR.get(str(described.get("merge_method")))
+    way = LINEAR.get(str(described.get("merge_method")))
     if way is None:
         return ok(name, tried, "by merge commits")
     return ok(name, tried, f"{way}: basebump rebuilds its branches when the base moved on")
@@ -181,7 +173,3 @@ def _tried(remote: Remote, tried: str, call: Callable[[], object]) -> Check:
 
 def _first_merge_request(project: Project) -> list[Any]:
     return list(islice(project.mergerequests.list(state="opened", iterator=True), 1))
-
-
-def _role_word(level: int) -> str:
-    return _ROLES.get(level, f"of number {level}")

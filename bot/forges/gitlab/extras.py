@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
 
 from gitlab.v4.objects import Project
 
 from bot.forges._refusal import RefusedError
 from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.history import was_set
+from bot.forges.gitlab.shown import Shown
 from bot.model.extras import NO_EXTRAS, TEAM, Extras
 
 MAX_MILESTONES = 100
 """Milestones of one title that are looked at: a page. Projects and their groups have one each."""
-
-Shown = Mapping[str, Any]
-"""A merge request as GitLab shows it: https://docs.gitlab.com/api/merge_requests/#response."""
 
 _NO_GROUPS = "GitLab asks people for reviews, and no groups; name people, or let an approval rule name the group"
 _WHO = "GitLab takes only who may see the project, and one alone without Premium"

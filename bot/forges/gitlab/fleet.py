@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.core.proposal.base_branches import beginning, chosen
-from bot.forges._examination import sample, selected
+from bot.forges._examination import examined
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.gitlab.branches import Branches
@@ -93,16 +93,8 @@ class GitLabFleet:
         """Ask whose the token is, look for what the config selects, and try what may be done there."""
         examination = GitLabExamination(self._connection, self._url, self._has_token)
         yield from examination.token(aim)
-        found: list[GitRepository] = []
-        for each in selected(self._url, self.repositories(frozenset())):
-            if isinstance(each, Check):
-                yield each
-            else:
-                found.append(each)
-        chosen = sample(found)
-        yield from chosen.said(self._url)
-        for repository in chosen.repositories:
-            yield from examination.rights(repository, aim)
+        found = self.repositories(frozenset())
+        yield from examined(self._url, found, lambda repository: examination.rights(repository, aim))
 
     def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
         for name in self._names:

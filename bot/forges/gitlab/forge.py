@@ -17,8 +17,9 @@ from bot.forges.gitlab.branches import Branches
 from bot.forges.gitlab.commit import push_commit
 from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.errors import understood
-from bot.forges.gitlab.extras import ExtrasWriter, Shown, left_out
+from bot.forges.gitlab.extras import ExtrasWriter, left_out
 from bot.forges.gitlab.merge_requests import DRAFT, OPEN_STATES, Requests
+from bot.forges.gitlab.shown import Shown, look_at
 from bot.forges.gitlab.status import status_writer
 from bot.model.extras import NO_EXTRAS, Extras
 from bot.model.forge import ForgeLimits, GitRepository, Opened
@@ -102,7 +103,7 @@ class GitLabForge:
                 if refusal.status != CONFLICT and not refusal.may_have_worked:
                     raise
                 number = self._open_after(proposal.branch, refusal)
-                prepared = self._extras.more(number, proposal.extras, self._requests.shown(number))
+                prepared = self._extras.more(number, proposal.extras, look_at(self._remote, number))
                 made = self._edit(number, {"title": title, "description": text, **prepared.words})
             number = int(made["iid"])
             notes = (*setting.notes, *prepared.notes, *left_out(prepared.sent, made))
@@ -125,7 +126,7 @@ class GitLabForge:
             body, notes = setting.remembered_in(body), setting.notes
             is_reworded = (title, body) != (seen.title, seen.body)
             if is_reworded or seen.asks or replace(extras, automerge=None, status=None) != NO_EXTRAS:
-                shown = self._requests.shown(number)
+                shown = look_at(self._remote, number)
                 if shown["state"] not in OPEN_STATES:  # its words are a record of what it was
                     raise request_ended(number, self._remote.name)
                 prepared = self._extras.more(number, extras, shown)

@@ -130,12 +130,6 @@ class Requests:
         found = self._list(f"look for the merge request of {branch}", None, **words)
         return max((each.number for each in found), default=None)
 
-    def shown(self, number: int) -> Mapping[str, Any]:
-        """Return a request as it is now: https://docs.gitlab.com/api/merge_requests/#get-single-mr."""
-        return self.remote.read(
-            f"read merge request !{number}", lambda project: dict(project.mergerequests.get(number).attributes)
-        )
-
     def _open(self) -> list[_Request]:
         return self._list("list the open merge requests", None, state="opened")
 

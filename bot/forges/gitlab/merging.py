@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitlab import Gitlab
-from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import Remote
+from bot.forges.gitlab.shown import look_at
 
 MERGE_CHECK = 2.0
 """Seconds in which GitLab finds out whether a request can be merged, which it does only once it is asked."""
@@ -17,8 +17,9 @@ _UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"}
 _CONFLICT, _NEED_REBASE = "conflict", "need_rebase"
 """Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. One is told of several, so that what blocks
 may stand before a rebase that is needed."""
-_LINEAR = frozenset({"ff", "rebase_merge"})
-"""Merge methods that take only what stands on its base: https://docs.gitlab.com/user/project/merge_requests/methods/."""
+LINEAR = {"ff": "only by fast-forward", "rebase_merge": "with a history in a line"}
+"""Merge methods that take only what stands on its base, and what they do:
+https://docs.gitlab.com/user/project/merge_requests/methods/."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,16 @@ def wants_current(remote: Remote) -> bool:
     """
 
     def ask(client: Gitlab) -> bool:
-        return client.projects.get(remote.number or remote.name).attributes.get("merge_method") in _LINEAR
+        return client.projects.get(remote.number or remote.name).attributes.get("merge_method") in LINEAR
 
     return remote.connection.read(f"read how {remote.name} merges", ask)
 
 
 def _merge_state(remote: Remote, number: int) -> MergeState:
-    def ask(project: Project) -> MergeState:
-        found = project.mergerequests.get(number).attributes
-        status = found.get("detailed_merge_status")
-        return MergeState(
-            is_known=status not in _UNKNOWN,
-            conflicts=bool(found["has_conflicts"]) or status == _CONFLICT,
-            needs_rebase=status == _NEED_REBASE,
-        )
-
-    return remote.read(f"read merge request !{number}", ask)
+    shown = look_at(remote, number)
+    status = shown.get("detailed_merge_status")
+    return MergeState(
+        is_known=status not in _UNKNOWN,
+        conflicts=bool(shown["has_conflicts"]) or status == _CONFLICT,
+        needs_rebase=status == _NEED_REBASE,
+    )

@@ -14,14 +14,23 @@ SCOPE_API, SCOPE_READ_API = "api", "read_api"
 
 
 class Role(IntEnum):
-    """Those that matter here, by the numbers that the API has: https://docs.gitlab.com/api/members/#roles."""
+    """Those that everybody has, by the numbers that the API has: https://docs.gitlab.com/api/members/#roles."""
 
+    GUEST = 10
+    PLANNER = 15
     REPORTER = 20
     DEVELOPER = 30
+    MAINTAINER = 40
+    OWNER = 50
 
     @property
     def word(self) -> str:
         return self.name.capitalize()
+
+
+def role_word(level: int) -> str:
+    """Return what a level of access is called, which may be one of a GitLab's own."""
+    return next((role.word for role in Role if role == level), f"of number {level}")
 
 
 @dataclass(frozen=True, slots=True)

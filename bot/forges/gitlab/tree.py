@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
 from gitlab.v4.objects import Project
@@ -25,12 +25,19 @@ MAX_ENTRIES = 100_000
 FILES_BY_API = 300
 """Of one commit: some twenty requests. More are read by git, in a few."""
 
+Contents = Iterator[bytes | TreeError]
+"""Of some entries, in their order, or why each could not be read."""
+
 
 def open_tree(remote: Remote, commit: str) -> ListedTree:
     """Return the tree of one commit. GitLab tells no sizes."""
     origin = remote.connection.origin(remote.name)
     if remote.connection.is_of_job:  # which sees no trees by the API
-        return ListedTree(lambda: _listed(origin, commit), lambda entries: _fetched(origin, commit, entries))
+
+        def fetch(entries: Sequence[Entry]) -> Contents:
+            return _fetched(origin, commit, entries, lambda refusal: (TreeError(str(refusal)) for _ in entries))
+
+        return ListedTree(lambda: _listed(origin, commit), fetch)
 
     def ask() -> Listing:
         with understood(remote.name):
@@ -42,16 +49,11 @@ def open_tree(remote: Remote, commit: str) -> ListedTree:
                     return list_files(remote, commit)
             return listing
 
-    def read(entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+    def read(entries: Sequence[Entry]) -> Contents:
+        blobs = Blobs(remote, commit)
         if len(entries) > FILES_BY_API:
-            with ExitStack() as opened:
-                try:
-                    contents = opened.enter_context(origin.clone(commit)).fetch(entries)
-                except RefusedError:
-                    contents = Blobs(remote, commit).read(entries)
-                yield from contents
-                return
-        yield from Blobs(remote, commit).read(entries)
+            return _fetched(origin, commit, entries, lambda _: blobs.read(entries))
+        return blobs.read(entries)
 
     return ListedTree(ask, read)
 
@@ -61,13 +63,15 @@ def _listed(origin: Origin, commit: str) -> Listing:
         return clone.listing()
 
 
-def _fetched(origin: Origin, commit: str, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-    """Yield what git gets, and where it fails its reason for each."""
+def _fetched(
+    origin: Origin, commit: str, entries: Sequence[Entry], otherwise: Callable[[RefusedError], Contents]
+) -> Contents:
+    """Yield what git gets; where it is refused, what `otherwise` makes of that."""
     with ExitStack() as opened:
         try:
             contents = opened.enter_context(origin.clone(commit)).fetch(entries)
         except RefusedError as refusal:
-            contents = (TreeError(str(refusal)) for _ in entries)
+            contents = otherwise(refusal)
         yield from contents
 
 

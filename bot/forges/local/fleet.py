@@ -8,17 +8,12 @@ from pathlib import Path, PurePosixPath
 
 from bot.core.proposal.base_branches import beginning, chosen
 from bot.forges._examination import selected
-from bot.forges.git.command import Git, Identity
+from bot.forges.git.command import Git, Identity, decode
 from bot.forges.git.tree import LocalTree
 from bot.forges.local.dashboard import LocalDashboard
 from bot.forges.local.folder import explain_none, may_be_repository
 from bot.forges.local.forge import LocalForge
-from bot.forges.local.refs import (
-    BRANCHES,
-    Refs,
-    Saved,
-    forge_errors,
-)
+from bot.forges.local.refs import BRANCHES, Refs, Saved, forge_errors
 from bot.model.diagnosis import Aim, Check
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
@@ -76,7 +71,7 @@ class LocalFleet:
         with forge_errors():
             git = self._git(name)
             self._refuse_outside(name, git)
-            head = git.ask("symbolic-ref", "--quiet", "HEAD").output.decode("utf-8", "surrogateescape").strip()
+            head = decode(git.ask("symbolic-ref", "--quiet", "HEAD").output).strip()
             found = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{head}^{{commit}}")
             if found.status and head and not git.ask("rev-parse", "--verify", "--quiet", head).status:
                 raise ForgeError(f"{head} names a commit that is not there; look at the repository with `git fsck`")

@@ -10,24 +10,23 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
-from typing import Final
 
 from bot.model.errors import BasebumpError
 from bot.net import HttpClient, HttpError, Response, plain
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text
 
-API_VERSION: Final = "2022-10-01"
-MAX_ANSWER: Final = 32 * 1024 * 1024
+API_VERSION = "2022-10-01"
+MAX_ANSWER = 32 * 1024 * 1024
 """Bytes; the service itself sends no more than half of it."""
-MAX_PAGES: Final = 1000
+MAX_PAGES = 1000
 """Of one question."""
-MAX_WAITS: Final = 5
+MAX_WAITS = 5
 """Times that one page is asked for again because too much was asked before."""
-MAX_PAUSE: Final = 60.0
+MAX_PAUSE = 60.0
 """Seconds; the service counts its callers' questions over five."""
-TOO_LARGE: Final = "ResponsePayloadTooLarge"
+TOO_LARGE = "ResponsePayloadTooLarge"
 """What it says where a page has more bytes than it sends."""
-RIGHT: Final = "Security Reader"
+RIGHT = "Security Reader"
 _LASTS = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, TypeGuard
+from typing import TypeGuard
 
 from bot.core.evidence.canonical import Key, canonical_ids, key
 from bot.model.evidence import Finding, SetAside, Severity
@@ -22,13 +22,13 @@ from bot.model.reference import Digest, parse_sha256
 from bot.scanners._cvss import severity_of_score
 from bot.scanners._json import Object, UnreadableReportError, moment
 
-GROUPED_TYPE: Final = "microsoft.security/assessments/subassessments"
-INDIVIDUAL_TYPE: Final = "microsoft.security/assessments"
-IMAGE_KEYS: Final = ("c0b7cfc6-3172-465a-b378-53c7ff2cc0d5", "33422d8f-ab1e-42be-bc9a-38685bb567b9")
+GROUPED_TYPE = "microsoft.security/assessments/subassessments"
+INDIVIDUAL_TYPE = "microsoft.security/assessments"
+IMAGE_KEYS = ("c0b7cfc6-3172-465a-b378-53c7ff2cc0d5", "33422d8f-ab1e-42be-bc9a-38685bb567b9")
 """Names of the assessments that are about all vulnerabilities of an image in a registry of Azure."""
-OF_SYSTEM: Final = "os"
+OF_SYSTEM = "os"
 """What packages of a distribution are called that is not named in both models."""
-_SEVERITIES: Final = {each.word: each for each in Severity}
+_SEVERITIES = {each.word: each for each in Severity}
 _EXEMPTION, _POLICY = "Microsoft Defender exemption", "Microsoft Defender"
 
 
@@ -83,13 +83,6 @@ def united(findings: Iterable[Finding]) -> tuple[Finding, ...]:
             fixed_in=same.fixed_in or found.fixed_in,
         )
     return tuple(known[each] for each in sorted(known))
-
-
-def not_counted(set_aside: Iterable[SetAside], findings: Iterable[Finding]) -> tuple[SetAside, ...]:
-    """Return each of `set_aside` once, without what counts all the same."""
-    counted = {key(found) for found in findings}
-    known = {key(each.finding): each for each in set_aside}
-    return tuple(known[each] for each in sorted(known.keys() - counted))
 
 
 def _grouped(digest: Digest, row: Object) -> Said | None:

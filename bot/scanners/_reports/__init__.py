@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Protocol
 
 from bot.scanners._json import Object, UnreadableReportError, document
 from bot.scanners._reports import aqua, grype, sarif, trivy, twistcli
@@ -19,7 +19,7 @@ class _Kind(Protocol):
     def read(self, report: Object) -> tuple[Said, ...]: ...
 
 
-_KINDS: Final[tuple[_Kind, ...]] = (trivy, grype, sarif, twistcli, aqua)
+_KINDS: tuple[_Kind, ...] = (trivy, grype, sarif, twistcli, aqua)
 """No document looks like two of them."""
 
 

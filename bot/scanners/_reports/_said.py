@@ -6,30 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from bot.core.evidence.canonical import key
 from bot.model.contents import Package
-from bot.model.evidence import Finding, NotScanned, SetAside, Severity
+from bot.model.evidence import Finding, NotScanned, SetAside
 from bot.model.reference import Digest, parse_sha256
 
-MAX_TITLE: Final = 200
-"""Characters; a title is one line in a table."""
-MAX_WORD: Final = 128
-"""Characters of a version or of a name that the report gives to what made it."""
-
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")
-_SEVERITIES = {
-    "critical": Severity.CRITICAL,
-    "high": Severity.HIGH,
-    "important": Severity.HIGH,
-    "medium": Severity.MEDIUM,
-    "moderate": Severity.MEDIUM,
-    "low": Severity.LOW,
-    "negligible": Severity.LOW,
-    "unimportant": Severity.LOW,
-}
-"""The words of scanners, and those that twistcli takes over from distributions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +52,3 @@ def digests_in(texts: Iterable[str]) -> frozenset[Digest]:
     """Return every sha256 digest that stands in the texts, as in references and as in the names of files."""
     found = (parse_sha256(f"sha256:{match[1]}") for text in texts for match in _DIGEST.finditer(text))
     return frozenset(digest for digest in found if digest)
-
-
-def suppressed(aside: Iterable[SetAside], findings: Iterable[Finding]) -> tuple[SetAside, ...]:
-    """Return what somebody suppressed, each once; what counts in another of its packages all the same is not."""
-    counted = {key(finding) for finding in findings}
-    once = {key(each.finding): each for each in aside}
-    return tuple(each for same, each in sorted(once.items(), key=lambda item: item[0]) if same not in counted)
-
-
-def severity_of(word: str) -> Severity:
-    """Return the severity that a word names; what nobody knows is unknown."""
-    return _SEVERITIES.get(word.lower(), Severity.UNKNOWN)
-
-
-def line(text: str, limit: int = MAX_TITLE) -> str:
-    """Return a text as one line of at most `limit` characters."""
-    return " ".join(text.split())[:limit]

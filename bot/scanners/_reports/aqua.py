@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, Unscanned
+from bot.scanners._findings import line, severity_of
 from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import Said, digests_in, line, severity_of
+from bot.scanners._reports._said import Said, digests_in
 from bot.scanners._trivyreleases import bucket_of, is_rolling
 
 TOOL = "aqua"

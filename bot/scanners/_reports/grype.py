@@ -6,16 +6,16 @@ import base64
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final
 
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, SetAside, Unscanned
+from bot.scanners._findings import MAX_WORD, line, not_counted, severity_of
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of, suppressed
+from bot.scanners._reports._said import Said, digests_in
 
 TOOL = "grype"
-SYSTEM_PACKAGES: Final = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
+SYSTEM_PACKAGES = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
 """The types of packages that come with a distribution, and are looked for in the data of its release."""
 _ENDED = "distro-eol"
 _ROLLING = frozenset({"arch", "archlinux", "chainguard", "echo", "minimos", "wolfi"})
@@ -51,7 +51,7 @@ def read(report: Object) -> tuple[Said, ...]:
             tool=TOOL,
             version=line(text(descriptor.get("version")), MAX_WORD),
             findings=findings,
-            set_aside=suppressed(_aside(objects(report.get("ignoredMatches"))), findings),
+            set_aside=not_counted(_aside(objects(report.get("ignoredMatches"))), findings),
             digests=digests_in((*named, *texts(image.get("repoDigests")))),
             platform="/".join(word for word in platform if word),
             system=f"{name} {version}".rstrip(),

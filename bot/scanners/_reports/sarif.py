@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, Severity, Unscanned
+from bot.scanners._cvss import severity_of_score
+from bot.scanners._findings import MAX_WORD, line, severity_of
 from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, severity_of
+from bot.scanners._reports._said import Said, digests_in
 
 _TRIVY = re.compile(
     r"Package: (?P<package>[^\n]+)\nInstalled Version: (?P<installed>[^\n]*)\nVulnerability (?P<id>[^\n]+)\n"
@@ -83,8 +85,6 @@ def _rule(result: Object, rules: Sequence[Object]) -> Object:
 def _by_score(score: object) -> Severity:
     """Return the severity that GitHub reads from a score (code scanning, `security-severity`)."""
     try:
-        number = float(score) if isinstance(score, str | int | float) else 0.0
-    except ValueError:
+        return severity_of_score(float(score) if isinstance(score, str | int | float) else 0.0)
+    except (ValueError, OverflowError):
         return Severity.UNKNOWN
-    steps = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.MEDIUM))
-    return next((severity for least, severity in steps if number >= least), Severity.LOW if number > 0 else Severity(0))

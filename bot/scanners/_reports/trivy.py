@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bot.model.evidence import NotScanned, SetAside, Unscanned
+from bot.scanners._findings import MAX_WORD, line, not_counted
 from bot.scanners._json import Object, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import MAX_WORD, Said, digests_in, line, suppressed
+from bot.scanners._reports._said import Said, digests_in
 from bot.scanners._trivyreleases import bucket_of, is_rolling
 from bot.scanners._trivyreport import TrivyReport, findings_of, read_report
 
@@ -32,7 +33,7 @@ def read(report: Object) -> tuple[Said, ...]:
             tool=TOOL,
             version=line(text(tool.get("Version")) or text(server.get("Version")), MAX_WORD),
             findings=found.findings,
-            set_aside=suppressed(_aside(objects(report.get("Results"))), found.findings),
+            set_aside=not_counted(_aside(objects(report.get("Results"))), found.findings),
             digests=digests_in(named),
             platform=found.platform,
             system=str(system) if system else "",

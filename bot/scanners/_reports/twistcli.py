@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from bot.core.evidence.canonical import canonical_ids, merged
 from bot.model.evidence import Finding, NotScanned, Unscanned
+from bot.scanners._findings import line, severity_of
 from bot.scanners._json import Object, UnreadableReportError, items, moment, objects, text
-from bot.scanners._reports._said import Said, digests_in, line, severity_of
+from bot.scanners._reports._said import Said, digests_in
 
 TOOL = "twistcli"
 _FIXED = re.compile(r"fixed in (.+)", re.DOTALL)

@@ -168,6 +168,11 @@ def test_several_names_take_one_request_and_what_is_wrong_with_one_is_explained_
     assert lines == ["POST /graphql", "GET /repos/acme/nowhere"]
 
 
+def test_what_graphql_tells_in_another_shape_is_explained_by_rest_too(server):
+    server.fail("POST /graphql", Reply(200, {"data": {"r0": {"nameWithOwner": "acme/web"}, "r1": None}}))
+    assert _found(server, "acme/web", "acme/api") == _expected(server, "acme/web", "acme/api")
+
+
 @pytest.mark.parametrize("graphql", list(GraphQL))
 @pytest.mark.parametrize("names", [("acme/site",), ("acme/site", "acme/web")])
 def test_a_repository_that_was_renamed_is_found_by_its_old_name_and_says_so(server, graphql, names):

@@ -7,7 +7,7 @@ from support.github.graphql import GraphQL
 from support.github.scene import BRANCH, CHANGE, MESSAGE, PREFIX, look, proposal, propose
 from support.github.stand import BOT
 
-from bot.forges.github.standing import BATCH
+from bot.forges.github.many import BATCH
 from bot.model.errors import ForgeError
 from bot.model.extras import Extras
 

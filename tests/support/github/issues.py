@@ -14,7 +14,7 @@ def list_issues(call: Call) -> Reply:
     found = [
         each
         for each in call.repository.issues
-        if state in (each.state, "all") and creator in (each.account.login, None) and wanted <= set(each.labels)
+        if state in (each.state, "all") and creator in (_login(each), None) and wanted <= set(each.labels)
     ]
     if call.query.get("direction", "desc") == "desc":
         found.reverse()
@@ -45,6 +45,10 @@ def edit_issue(call: Call, number: str) -> Reply:
     _check(issue.title, issue.body)
     issue.state = call.body.get("state", issue.state)
     return get_issue(call, number)
+
+
+def _login(issue: Issue) -> str:
+    return issue.account.login if issue.account is not None else ""
 
 
 def _issue(call: Call, number: str) -> Issue:

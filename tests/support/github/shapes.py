@@ -289,7 +289,7 @@ class Shapes:
             state=issue.state,
             title=issue.title,
             body=issue.body,
-            user=self.account(issue.account),
+            user=self.account(issue.account) if issue.account is not None else None,
             labels=[self.label(repository, each) for each in issue.labels],
         )
 

@@ -187,7 +187,8 @@ class Issue:
     """One issue that is no pull request."""
 
     number: int
-    account: Account
+    account: Account | None
+    """None where GitHub does not know any more whose it is."""
     title: str
     body: str | None
     state: str = "open"

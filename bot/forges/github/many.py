@@ -1,0 +1,41 @@
+"""What GraphQL tells of many pull requests in one question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from github.Repository import Repository
+
+from bot.forges._graphql import UNKNOWN
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.forges.github.connection import Remote
+from bot.forges.github.errors import PULLS_READ
+
+BATCH = 20
+"""Pull requests in one question; each is some hundred nodes of the 500,000 that GitHub allows:
+https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api."""
+
+
+def ask_of_many(
+    remote: Remote, action: str, numbers: Sequence[int], name: str, fields: str
+) -> Mapping[int, Mapping[str, Any]]:
+    """Return some fields of each of at most BATCH pull requests; the question has a `name`. Raises RefusedError."""
+    pulls = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...{name} }}" for number in numbers)
+    query = (
+        f"query {name}($owner: String!, $name: String!) {{\n"
+        f"  repository(owner: $owner, name: $name) {{\n{pulls}\n  }}\n}}\n"
+        f"fragment {name} on PullRequest {{{fields}}}\n"
+    )
+
+    def ask(repository: Repository) -> Mapping[int, Mapping[str, Any]]:
+        _, answer = repository.requester.graphql_query(query, {"owner": remote.owner, "name": remote.short_name})
+        return {number: answer["data"]["repository"][f"r{number}"] for number in numbers}
+
+    return remote.read(action, ask, PULLS_READ)
+
+
+def is_beyond(refusal: RefusedError) -> bool:
+    """Say whether the server knows no such question, or does not let this token ask it."""
+    is_refused = refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND)
+    return is_refused or UNKNOWN.search(refusal.words) is not None

@@ -1,0 +1,17 @@
+"""A merge request as GitLab shows it: https://docs.gitlab.com/api/merge_requests/#response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.forges.gitlab.connection import Remote
+
+Shown = Mapping[str, Any]
+
+
+def look_at(remote: Remote, number: int) -> Shown:
+    """Return a request as it is now: https://docs.gitlab.com/api/merge_requests/#get-single-mr. Raises RefusedError."""
+    return remote.read(
+        f"read merge request !{number}", lambda project: dict(project.mergerequests.get(number).attributes)
+    )

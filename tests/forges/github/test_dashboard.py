@@ -1,0 +1,28 @@
+"""The dashboard among a repository's other issues, as GitHub shows them."""
+
+from __future__ import annotations
+
+import pytest
+from support.github.stand import GitHubStand
+from support.github.state import Issue
+
+from bot.core.proposal.dashboard import TITLE, marked
+from bot.forges._dashboard_issue import LABEL
+
+pytestmark = pytest.mark.real("git")
+
+
+@pytest.fixture
+def stand(tmp_path):
+    stand = GitHubStand(tmp_path, {"Dockerfile": "FROM python:3.12-slim\n"})
+    yield stand
+    stand.end()
+
+
+def test_an_issue_of_nobody_whom_github_knows_is_none_of_ours_and_hides_no_other(stand):
+    (repository,) = stand.fleet().repositories(frozenset())
+    dashboard = stand.fleet().dashboard(repository)
+    dashboard.write(None, TITLE, marked("ours"))
+    theirs = Issue(stand.repository.next_number(), None, TITLE, marked("theirs"), labels=[LABEL])
+    stand.repository.issues.append(theirs)
+    assert dashboard.read().body == marked("ours")
