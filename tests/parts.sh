@@ -88,7 +88,7 @@ unpack_buildah() {
     done
     rm -rf buildah/debs
     libraries=$(echo "$PWD"/buildah/usr/lib/*-linux-gnu*)
-    buildah/usr/bin/patchelf --set-rpath "$libraries" buildah/usr/bin/buildah
+    buildah/usr/bin/patchelf --force-rpath --set-rpath "$libraries" buildah/usr/bin/buildah
     echo "buildah is unpacked"
 }
 

@@ -24,8 +24,15 @@ sleep 120
 
 
 def _is_running(pid: int) -> bool:
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return state.stdout.strip() not in {"", "Z", "Zs"}
+    """Say whether a process runs: as /proc has it, since a bare Debian has no `ps`, which others have."""
+    if Path("/proc/self/stat").exists():
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return not state.split()[0].startswith("Z")
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return listed.stdout.strip() not in {"", "Z", "Zs"}
 
 
 def _until(is_so) -> None:

@@ -28,7 +28,12 @@ _MOST_UNKNOWN = 0xF
 MAX_MOVES = 256
 """Moves of one proposal that are told apart; further ones share the places of the first."""
 
-_KNOWN = frozenset({"before", "after", "delta", "trust", "on_platforms", "scanner", "notes", "is_exploited_unknown"})
+_KNOWN = frozenset(
+    {
+        *("before", "after", "delta", "trust", "on_platforms", "scanner", "notes", "is_exploited_unknown"),
+        "total",
+    }
+)
 _VOLATILE = frozenset(
     {
         *("database", "scanner_version", "built", "title", "line_numbers", "detail"),

@@ -80,7 +80,10 @@ class WorkflowStarter:
         if not all(is_final(refusal) for _, refusal in refused):
             return Started(notes=notes)
         names = ", ".join(f"`{workflow}`" for workflow, _ in refused)
-        said = f"{_NOT_RUN} {names} could not be started; basebump's report says why.\n\n"
+        said = (
+            f"{_NOT_RUN} {names} could not be started; basebump's report says why. Start what is missing by hand, or "
+            "close this and open it again, before you merge.\n\n"
+        )
         return Started(commit, notes, said if refused else "")
 
     def _start(self, workflows: Sequence[str], branch: str) -> Iterator[tuple[str, RefusedError]]:

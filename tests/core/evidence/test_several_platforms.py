@@ -142,3 +142,12 @@ def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
     assert f"| | | only `{ARM}` | | 0{arrow}0 | 1{arrow}1 |" in text
     assert f"`openssl` on `{AMD}` |" in text
     assert "Scanned by `Trivy`" in text
+
+
+def test_where_all_platforms_have_the_same_there_is_one_row_and_they_are_named_once():
+    moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
+    known = {transition_of(moved): united(dict.fromkeys((AMD, ARM), compare(scan(ONE, TWO), scan(TWO))))}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_view((moved,), known, rows), 60_000)
+    assert "Platform" not in text
+    assert "| only" not in text
+    assert f"Scanned for `{AMD}`, `{ARM}` by `Trivy`" in text

@@ -57,9 +57,17 @@ def test_a_place_that_nobody_looked_into_says_nothing_of_it():
     assert "What is in" not in body(compare(scan(), scan()))
 
 
+def test_days_stand_in_the_table_without_a_scan_too_where_they_are_known():
+    nobody = NotScanned(Unscanned.OS_UNKNOWN)
+    assert "| Image | Digest |\n|---|---|\n" in body(compare(nobody, nobody))
+    looked = body(replace(compare(nobody, nobody), contents=Contents(OLD, NEW)))
+    assert "| Image | Digest | Built |\n|---|---|---|\n" in looked
+    assert "` | `2026-11-01` → `2026-11-20` |\n" in looked
+
+
 def test_an_image_that_starts_as_root_now_is_said_before_all_findings():
     text = body(of(replace(OLD, config=ImageConfig(user="1000")), replace(NEW, config=ImageConfig())))
-    assert "> **`python:3.12` starts as root now**" in text
+    assert text.index("> **`python:3.12` starts as root now**") < text.index("| Image |")
     assert "- user: `1000` → not set" in text
 
 

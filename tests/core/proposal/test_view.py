@@ -21,6 +21,7 @@ from bot.core.proposal.render import BodyTooLongError, render_body
 from bot.core.proposal.view import proposal
 from bot.core.proposal.view.proposal import ProposalView, build_view
 from bot.core.transition import transition_of
+from bot.model.decision import Cause
 from bot.model.evidence import NotScanned, Severity, Unscanned
 from bot.model.modes import OnClose
 from bot.model.policy import Policy
@@ -61,9 +62,38 @@ def test_several_moves_are_a_list_and_what_holds_for_all_of_them_is_said_once():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
     unknown = NotScanned(Unscanned.NO_SCANNER)
     text = body((MOVE, nginx), evidence(unknown, unknown, MOVE, nginx))
-    assert text.startswith("- `nginx:1.27` was rebuilt.\n- `python:3.12-slim` was rebuilt.\n\n| Image |")
+    assert text.startswith("- `nginx:1.27` was rebuilt.\n- `python:3.12-slim` was rebuilt.\n\n> **None of them")
+    assert "Altogether" not in text
     assert text.count(unknown.why.sentence) == 1
     assert f"> **None of them was scanned:** {unknown.why.sentence}." in text
+
+
+def test_what_several_moves_change_together_is_the_first_sentence_and_counts_each_once():
+    moves = (MOVE, *(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx")))
+    nginx = evidence(None, scan(LOW, finding("CVE-1900-0009")), moves[2])
+    first, _, text = body(moves, evidence(None, None, *moves[:2]) | nginx).partition("\n\n")
+    assert first == "**Altogether 1 known vulnerability goes away (1 critical), and 1 is new.**"
+    assert text.startswith("- `httpd:1` was rebuilt: 1 known vulnerability goes away (1 critical), none are new, 1 ")
+    late = NotScanned(Unscanned.TIMED_OUT)
+    partly = body(moves, evidence(None, None, *moves[:2]) | evidence(late, late, moves[2]))
+    assert partly.startswith(
+        "**Altogether 1 known vulnerability goes away (1 critical), and none are new.** Some of the images are not "
+        "counted in that.\n"
+    )
+
+
+def test_of_one_image_that_changes_among_pins_nothing_is_said_twice():
+    moves = (MOVE, update("nginx:1.27", "new"))
+    assert "Altogether" not in body(moves, evidence(None, None, *moves))
+
+
+def test_in_a_long_list_of_images_what_is_fixed_is_folded_and_what_is_new_is_not():
+    moves = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("httpd", "nginx", "node", "redis"))
+    known = evidence(None, scan(LOW, finding("CVE-1900-0009")), *moves)
+    text = body(moves, known)
+    assert text.count("\n\n<details><summary>1 (1 critical)</summary>\n\n| Severity |") == len(moves)
+    assert text.count("### New in `redis:1`\n\n| Severity |") == 1
+    assert "1 (1 critical)</summary>" not in body(moves[:3], evidence(None, None, *moves[:3]))
 
 
 def test_images_that_are_not_scanned_for_different_reasons_have_each_their_own():
@@ -121,6 +151,15 @@ def test_what_was_not_scanned_is_said_and_never_a_number(why):
     assert "What that fixes is not known." in text
     assert "| 0 |" not in text
     assert "Scanned by" not in text
+
+
+def test_a_digest_that_is_gone_is_said_to_be_and_not_its_image():
+    gone = replace(MOVE, cause=Cause.GONE)
+    text = body((gone,), evidence(NotScanned(Unscanned.IMAGE_GONE), None, gone))
+    assert text.startswith(
+        "**`python:3.12-slim` is replaced by what its tag points to today, since its registry no longer has the digest "
+        "in the files.** What that fixes is not known.\n"
+    )
 
 
 def test_an_old_image_that_is_gone_leaves_the_numbers_of_the_new_one():
@@ -225,14 +264,14 @@ BEHIND, ANSWERED = "It was not rebuilt since its own base moved.", "the team ans
 NOTED = with_notes(MOVE, BEHIND, of_the_move=(ANSWERED,))
 
 
-def test_what_there_is_to_say_of_an_image_is_said_under_the_table_once_for_all_its_places():
+def test_what_there_is_to_say_of_an_image_is_said_over_the_table_once_for_all_its_places():
     beside = update(
         f"python:3.12-slim@{digest('old')}", "new", path="b/Dockerfile", notes=("It is a note of the file.",)
     )
     text = body((NOTED, with_notes(beside, BEHIND)), evidence())
     assert text.count(f"> `python:3.12-slim`: `{BEHIND}`\n") == text.count(BEHIND) == 1
     assert text.count("> `python:3.12-slim`: `` the team answers for it: `because` <!-- of me --> ``\n") == 1
-    assert text.index("| Image |") < text.index(BEHIND) < text.index("### Fixed")
+    assert text.index(BEHIND) < text.index("| Image |") < text.index("### Fixed")
     assert "a note of the file" not in text
 
 

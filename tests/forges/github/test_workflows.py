@@ -133,6 +133,7 @@ def test_one_that_cannot_be_started_is_a_note_and_said_first_and_costs_no_other(
     assert [each for each, *_ in started(stand)] == [CI]
     seen = open_one(stand)
     assert seen.body.startswith(f"> **CI has not run on this:** `{workflow}` could not be started")
+    assert "Start what is missing by hand, or close this and open it again, before you merge." in seen.body
     assert read_mark(seen.body).started == short_commit(seen.head)
 
 

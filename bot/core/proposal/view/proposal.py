@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.core.evidence.compare import count_by_severity, distinct, exploited, exploited_in
 from bot.core.markdown import Text
 from bot.core.proposal.handling import on_close_of
 from bot.core.proposal.view.scans import day
@@ -13,11 +14,13 @@ from bot.core.proposal.view.transitions import TransitionView, notes_of, transit
 from bot.core.transition import transition_of
 from bot.model.advisory import Asked, Listing
 from bot.model.decision import Transition, Update
-from bot.model.evidence import Evidence, Scan
+from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.modes import OnClose
 from bot.model.vocabulary import Role
 
 VERSION = 1
+SEVERAL = 2
+"""Images from which on there is a sum of what they change."""
 MAX_LINES = 20
 """Line numbers that are shown of one file."""
 
@@ -45,6 +48,21 @@ class FileView:
 
 
 @dataclass(frozen=True, slots=True)
+class TotalView:
+    """What all that moves changes together: each vulnerability counts once, however many images have it."""
+
+    fixed_count: int
+    """Distinct vulnerabilities that go away from any image; one may stay in another."""
+    fixed_critical: int
+    fixed_exploited: int
+    """Those that are known to be exploited."""
+    introduced_count: int
+    introduced_exploited: int
+    is_partial: bool
+    """Whether that is not known of some image that moves."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalView:
     """Everything that a body is made of."""
 
@@ -58,6 +76,8 @@ class ProposalView:
     transitions: tuple[TransitionView, ...]
     transitions_cut: int
     """How many were left out."""
+    total: TotalView | None
+    """None unless it is known of several images what moving changes."""
     files: tuple[FileView, ...]
     files_cut: int
     """How many were left out."""
@@ -105,6 +125,7 @@ def build_view(
             transition_view(each, by_transition[each][0], notes[each], evidence[each], rows) for each in shown
         ),
         transitions_cut=len(moved) - len(shown),
+        total=_total([evidence[each] for each in moved]),
         files=files[:rows],
         files_cut=max(0, len(files) - rows),
         left_out=tuple(map(Text, left_out[:rows])),
@@ -115,6 +136,23 @@ def build_view(
         exploited_list=Text(f"{asked.exploited}") if asked.exploited else None,
         is_exploited_unknown=Listing.KEV in asked.unread,
         epss_list=Text(f"{asked.scores}") if asked.scores else None,
+    )
+
+
+def _total(evidence: Sequence[Evidence]) -> TotalView | None:
+    deltas = [each.delta for each in evidence if each.delta is not None]
+    if len(deltas) < SEVERAL:
+        return None
+    fixed = [finding for delta in deltas for finding in delta.fixed]
+    introduced = [finding for delta in deltas for finding in delta.introduced]
+    listed = exploited_in(evidence)
+    return TotalView(
+        fixed_count=distinct(fixed),
+        fixed_critical=count_by_severity(fixed)[Severity.CRITICAL],
+        fixed_exploited=distinct(exploited(fixed, listed)),
+        introduced_count=distinct(introduced),
+        introduced_exploited=distinct(exploited(introduced, listed)),
+        is_partial=any(each.delta is None and each.old is not None for each in evidence),
     )
 
 
