@@ -34,12 +34,12 @@ correctness: .venv/development
 # What is generated and kept: a test holds each equal to its source.
 docs: .venv/development
 	$(VENV)/basebump config schema > config/schema.json
-	$(VENV)/python tests/support/config_reference.py
-	$(VENV)/python tests/support/dependencies_reference.py
-	$(VENV)/python tests/support/kinds_reference.py
-	$(VENV)/python tests/support/man_page.py
-	$(VENV)/python tests/support/view_reference.py
-	$(VENV)/python tests/support/vocabulary_reference.py
+	$(VENV)/python -m tools.config_reference
+	$(VENV)/python -m tools.dependencies_reference
+	$(VENV)/python -m tools.kinds_reference
+	$(VENV)/python -m tools.man_page
+	$(VENV)/python -m tools.view_reference
+	$(VENV)/python -m tools.vocabulary_reference
 
 # What a default install is made of, as CycloneDX: of an environment that has nothing else.
 sbom: .venv/development
@@ -47,7 +47,7 @@ sbom: .venv/development
 	mkdir -p dist
 	$(PYTHON) -m venv --without-pip build/sbom
 	$(VENV)/pip --python build/sbom/bin/python install --quiet --no-deps --require-hashes -r requirements.lock
-	$(VENV)/python tests/support/sbom.py build/sbom >dist/basebump.cdx.json
+	$(VENV)/python -m tools.sbom build/sbom >dist/basebump.cdx.json
 
 # Needs uv. Universal: one lock for every Python and platform that basebump runs on.
 lock:

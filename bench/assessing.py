@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from support.parts import find_docker_registry, find_trivy
-from support.registry import DockerRegistry
-from support.trivy import database
+from support.registries.docker_registry import DockerRegistry
+from support.scanners.trivy import database
 
 from bot.demo.database import TAG
 from bot.demo.images import Index, Package, debian_root, image, index, layer

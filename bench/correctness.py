@@ -19,7 +19,7 @@ BENCH = Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 
 from extraction import HERE, selected  # noqa: E402 - the folders are put on the path above
-from support.buildkit_oracle import Pull, RefusedError, pulls  # noqa: E402
+from support.witnesses.buildkit import Pull, RefusedError, pulls  # noqa: E402
 
 from bot.core.places.edit import Identity, identity  # noqa: E402
 from bot.core.places.reconcile import reconcile  # noqa: E402

@@ -16,7 +16,7 @@ from statistics import median
 
 from processes import AS_INSTALLED
 from support.parts import find_docker_registry
-from support.registry import DockerRegistry
+from support.registries.docker_registry import DockerRegistry
 
 from bot.demo.images import Index, Package, debian_root, image, index, layer
 

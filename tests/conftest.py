@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.claims import claims_table, note_claims
-from support.kill_points import summary_of_kills
+from support.forges.claims import claims_table, note_claims
+from support.forges.kill_points import summary_of_kills
 from support.parts import OPTIONAL, PARTS
 
 settings.register_profile(
@@ -96,7 +96,7 @@ def a_home_of_its_own(empty_home, monkeypatch):
 @pytest.fixture
 def loopback():
     """A registry that plays Docker Hub, and what else a run needs."""
-    from support.worlds import started  # noqa: PLC0415 - most tests need nothing of it
+    from support.runs.worlds import started  # noqa: PLC0415 - most tests need nothing of it
 
     with started() as world:
         yield world

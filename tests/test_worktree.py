@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from support.parts import ROOT
-from support.worlds import write_tree
+from support.runs.worlds import write_tree
 
 from bot import worktree
 from bot.model.errors import TreeError

@@ -12,8 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support.action_runner import ActionRunner, clean_environment, copy_of_action
-from support.github.stand import GitHubAppStand, GitHubStand
+from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.packaging.action_runner import ActionRunner, clean_environment, copy_of_action
 from support.parts import ROOT
 from support.values import digest
 

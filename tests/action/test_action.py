@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.github.apps import private_key
+from support.forges.github.apps import private_key
 from support.parts import ROOT
 from support.values import digest
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.advisories import statement, vex
 from support.listener import Listener, Reply
+from support.scanners.advisories import statement, vex
 
 from bot.advisories import documents
 from bot.advisories._openvex import MAX_REASON, parse_document

@@ -9,8 +9,8 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.advisories import epss, kev
 from support.listener import Listener, Reply
+from support.scanners.advisories import epss, kev
 
 from bot.advisories import lists
 from bot.advisories._epss import parse_scores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.advisories import statement, vex
+from support.scanners.advisories import statement, vex
 from support.values import digest
 
 from bot.advisories.documents import Accepted, VexDocuments

@@ -2,8 +2,8 @@ import json
 from contextlib import ExitStack
 
 import pytest
-from support.hosted_stand import HostedStand
-from support.worlds import write_tree
+from support.forges.hosted_stand import HostedStand
+from support.runs.worlds import write_tree
 
 
 @pytest.fixture

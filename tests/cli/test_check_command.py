@@ -8,11 +8,11 @@ import sys
 from xml.etree import ElementTree as ET
 
 import pytest
-from support.checks import PINNED, found
 from support.parts import ROOT
-from support.sarif import read_sarif
+from support.runs.checks import PINNED, found
+from support.runs.worlds import write_tree
 from support.values import digest
-from support.worlds import write_tree
+from support.witnesses.sarif import read_sarif
 
 from bot.cli.check import CHECK_FORMATS
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from support.git import Git
-from support.worlds import write_tree
+from support.runs.worlds import write_tree
 
 pytestmark = pytest.mark.real("git")
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
-from support.checks import PINNED, found
-from support.grype import GrypeStand, report
-from support.worlds import build
+from support.runs.checks import PINNED, found
+from support.runs.worlds import build
+from support.scanners.grype import GrypeStand, report
+from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 
 from bot.demo.images import Package, debian_root, image, index, layer
 

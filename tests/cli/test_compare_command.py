@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from markdown_it import MarkdownIt
-from support.advisories import kev, statement, vex
-from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
-from support.grype import GrypeStand, match, report
-from support.sarif import read_sarif
+from support.runs.worlds import Loopback, build
+from support.scanners.advisories import kev, statement, vex
+from support.scanners.grype import GrypeStand, match, report
+from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 from support.values import digest
-from support.worlds import Loopback, build
+from support.witnesses.sarif import read_sarif
 
 from bot.core.transition import short
 from bot.demo.library import DATABASE, stock

@@ -8,9 +8,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
 from support.git import Git
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
 from support.values import digest
 
 from bot.state.database import Database

@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.advisories import epss, kev, statement, vex
 from support.git import Git
-from support.grype import GrypeStand, report
-from support.osv import OsvStand, debian
+from support.scanners.advisories import epss, kev, statement, vex
+from support.scanners.grype import GrypeStand, report
+from support.scanners.osv import OsvStand, debian
 
 pytestmark = pytest.mark.real("git")
 

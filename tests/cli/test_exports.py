@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.git import Git
 from support.parts import ROOT
-from support.sarif import read_sarif
-from support.worlds import write_tree
+from support.runs.worlds import write_tree
+from support.witnesses.sarif import read_sarif
 
 from bot.cli.outputs import FORMATS
 

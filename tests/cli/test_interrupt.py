@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.worlds import write_tree
+from support.runs.worlds import write_tree
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 25

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.aws import Aws
+from support.clouds.aws import Aws
 from support.listener import Listener, Received, Reply
 
 from bot.demo import images

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.git import Git
-from support.pages import Outline
+from support.witnesses.pages import Outline
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.hosted_stand import HostedStand
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import HostedStand
 from support.values import digest
 
 pytestmark = [

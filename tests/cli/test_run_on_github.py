@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from support.github.apps import private_key
-from support.github.stand import GitHubAppStand, GitHubStand
+from support.forges.github.apps import private_key
+from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.values import digest
 
 pytestmark = pytest.mark.real("git")

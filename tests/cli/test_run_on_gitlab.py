@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.gitlab.stand import GitLabStand
+from support.forges.gitlab.stand import GitLabStand
 from support.values import digest
 
 pytestmark = pytest.mark.real("git")

@@ -7,12 +7,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from support.arm import CONTOSO, Arm, docker, encoded, file_task, task
-from support.azure_scene import MANAGERS, by_secret, manager
-from support.entra import SECRET, Entra
+from support.clouds.arm import CONTOSO, Arm, docker, encoded, file_task, task
+from support.clouds.azure_scene import MANAGERS, by_secret, manager
+from support.clouds.entra import SECRET, Entra
+from support.forges.github.stand import GitHubStand
 from support.git import Git
-from support.github.stand import GitHubStand
-from support.registry import Certificate
+from support.registries.docker_registry import Certificate
 from support.values import digest
 
 pytestmark = pytest.mark.real("git")

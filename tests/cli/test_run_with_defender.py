@@ -7,11 +7,11 @@ import socket
 from datetime import UTC, datetime
 
 import pytest
-from support.azure_scene import MANAGERS, by_secret, manager
-from support.entra import SECRET, Entra
+from support.clouds.azure_scene import MANAGERS, by_secret, manager
+from support.clouds.entra import SECRET, Entra
+from support.clouds.resource_graph import Graph, cve, grouped, individual
 from support.git import Git
-from support.registry import Certificate
-from support.resource_graph import Graph, cve, grouped, individual
+from support.registries.docker_registry import Certificate
 
 from bot.demo.images import image, index, layer
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.git import Git
-from support.grype import GrypeStand, match, report
+from support.scanners.grype import GrypeStand, match, report
 
 pytestmark = pytest.mark.real("git")
 

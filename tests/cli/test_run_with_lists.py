@@ -6,9 +6,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.advisories import epss, kev, statement, vex
 from support.git import Git
 from support.listener import Listener, Reply
+from support.scanners.advisories import epss, kev, statement, vex
 
 from bot.demo.images import Package, debian_root, image, index, layer
 

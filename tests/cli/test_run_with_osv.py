@@ -6,7 +6,7 @@ import json
 
 import pytest
 from support.git import Git
-from support.osv import OsvStand, by_buildkit, debian, spdx, statement
+from support.scanners.osv import OsvStand, by_buildkit, debian, spdx, statement
 
 from bot.demo.images import image, layer
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 from support.parts import ROOT
+from support.runs.worlds import write_tree
 from support.values import digest
-from support.worlds import write_tree
 
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from support.registry import Certificate
+from support.registries.docker_registry import Certificate
+from support.runs.worlds import Loopback, write_tree
 from support.tunnel import Tunnel
-from support.worlds import Loopback, write_tree
 
 from bot.demo.images import ImageStore
 from bot.demo.registry import LoopbackRegistry

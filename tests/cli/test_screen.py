@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.git import Git
 from support.parts import ROOT
-from support.reports import HOSTILE, hostile_report, repository, run_report, update, verdict
-from support.worlds import write_tree
+from support.runs.reports import HOSTILE, hostile_report, repository, run_report, update, verdict
+from support.runs.worlds import write_tree
 
 from bot.cli.screen import coloured, fold_of
 from bot.model.vocabulary import Reason, Status

@@ -9,8 +9,8 @@ import sys
 import pytest
 from support.git import Git
 from support.parts import ROOT
+from support.runs.worlds import write_tree
 from support.values import digest
-from support.worlds import write_tree
 
 from bot.model.history import LineEnd
 from bot.model.reference import Line

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
-from support.notation import COSE, party, payload, signed
 from support.parts import ROOT
-from support.worlds import build
+from support.runs.worlds import build
+from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
+from support.signing.notation import COSE, party, payload, signed
 
 from bot.verifiers.notation import SIGNATURE
 

@@ -8,7 +8,7 @@ import tarfile
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from support.registry import DockerRegistry
+from support.registries.docker_registry import DockerRegistry
 
 from bot.demo.images import (
     DOCKER_INDEX,

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from support.parts import ROOT, find_kustomize
-from support.pod_security import RULES, containers
 from support.values import digest
+from support.witnesses.pod_security import RULES, containers
 
 from bot import __version__
 from bot.cli.scope import shard_of

@@ -1,7 +1,7 @@
 """The table of claims about forges has a tick for what ran and passed, and for nothing else."""
 
 import pytest
-from support.claims import FORGES, MARK, claims_table, note_claims
+from support.forges.claims import FORGES, MARK, claims_table, note_claims
 from support.parts import ROOT
 
 WHY = {"github-app": "as with a token"}

@@ -10,11 +10,11 @@ from contextlib import ExitStack
 
 import pytest
 import yaml
+from support.docs.policy_stage import report
+from support.forges.github.stand import GitHubStand
 from support.git import Git
-from support.github.stand import GitHubStand
 from support.parts import ROOT
-from support.policy_stage import report
-from support.worlds import Loopback, build, write_tree
+from support.runs.worlds import Loopback, build, write_tree
 
 from bot.cli.app import main
 from bot.demo.images import ImageStore

@@ -8,9 +8,10 @@ import sys
 from importlib.metadata import packages_distributions
 
 import pytest
-from support import dependencies_reference, man_page
-from support.dependencies import DEFAULT, EVERYTHING, LESSER, PERMISSIVE, licence, licences, locked, normalized, wanted
 from support.parts import ROOT
+
+from tools import dependencies_reference, man_page
+from tools.dependencies import DEFAULT, EVERYTHING, LESSER, PERMISSIVE, licence, licences, locked, normalized, wanted
 
 WANTED = wanted()
 DEVELOPERS = {each.package for each in WANTED if each.group in dependencies_reference.DEVELOPERS}

@@ -4,27 +4,27 @@ import re
 
 import click
 import pytest
-from support import kinds_reference, view_reference, vocabulary_reference
+from support.docs.written import COMMANDS, said
 from support.parts import ROOT
-from support.written import COMMANDS, said
 
 from bot.formats import all_formats
 from bot.model.evidence import Unscanned
 from bot.model.vocabulary import Reason
 from bot.settings import load
 from bot.settings.scanners import KINDS
+from tools import kinds_reference, view_reference, vocabulary_reference
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_vocabulary_page_is_made_from_the_model():
     page = vocabulary_reference.PAGE.read_text(encoding="utf-8")
-    assert page == vocabulary_reference.page().rstrip() + "\n", "python tests/support/vocabulary_reference.py"
+    assert page == vocabulary_reference.page().rstrip() + "\n", "python -m tools.vocabulary_reference"
 
 
 def test_the_page_of_files_has_the_kinds_of_the_table():
     page = kinds_reference.PAGE.read_text(encoding="utf-8")
-    assert page == kinds_reference.page(page), "python tests/support/kinds_reference.py"
+    assert page == kinds_reference.page(page), "python -m tools.kinds_reference"
 
 
 def test_the_page_of_files_names_every_format():
@@ -81,7 +81,7 @@ def test_the_changelog_has_what_is_not_released_yet():
 
 def test_the_page_of_templates_is_made_from_the_views():
     text = view_reference.PAGE.read_text(encoding="utf-8")
-    assert view_reference.page(text) == text, "python tests/support/view_reference.py"
+    assert view_reference.page(text) == text, "python -m tools.view_reference"
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from contextlib import closing
 
 import pytest
 import yaml
+from support.docs.policy_stage import Stage
+from support.docs.written import said
 from support.git import Git
 from support.parts import ROOT
-from support.policy_stage import Stage
-from support.worlds import Loopback
-from support.written import said
+from support.runs.worlds import Loopback
 
 from bot.cli.app import main
 from bot.demo.images import ImageStore

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 from support.parts import ROOT
-from support.workflows import as_it_will_stand, problems, read, zizmor
+from support.witnesses.workflows import as_it_will_stand, problems, read, zizmor
 
 from bot.settings import load
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from support.docs.written import command_lines
 from support.parts import ROOT
-from support.written import command_lines
 
 LOOP = (ROOT / "docs" / "loop.md").read_text(encoding="utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

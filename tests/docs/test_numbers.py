@@ -7,8 +7,8 @@ import re
 import tomllib
 
 import pytest
+from support.docs.written import said
 from support.parts import ROOT
-from support.written import said
 
 from bot import ports
 from bot.advisories import _epss, _kev

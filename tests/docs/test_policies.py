@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 import yaml
-from support.attached import trusted
+from support.docs.policy_scenes import KEY, SCENES
+from support.docs.policy_stage import Stage, is_said
 from support.parts import ROOT
-from support.policy_scenes import KEY, SCENES
-from support.policy_stage import Stage, is_said
-from support.worlds import Loopback, write_tree
+from support.runs.worlds import Loopback, write_tree
+from support.signing.attached import trusted
 
 from bot.cli.app import main
 from bot.demo.images import ImageStore

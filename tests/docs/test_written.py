@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import click
 import pytest
+from support.docs.written import COMMANDS, FILES, OPTIONS, PAGES, blocks, command_lines, parse, said, spans, typed
 from support.parts import ROOT
-from support.written import COMMANDS, FILES, OPTIONS, PAGES, blocks, command_lines, parse, said, spans, typed
 
 from bot.cli.app import basebump
 from bot.formats import all_formats

@@ -7,9 +7,9 @@ import json
 import pytest
 import yaml
 from jsonschema import Draft7Validator
-from support.named_files import write_named_files
+from support.docs.named_files import write_named_files
+from support.docs.written import PAGES, blocks, said
 from support.parts import ROOT
-from support.written import PAGES, blocks, said
 
 from bot.settings import Settings, load, repository_rules
 from bot.settings.schema import json_schema

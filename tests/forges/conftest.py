@@ -10,12 +10,12 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from support.forges.github import scene
+from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.local_scene import OLD
+from support.forges.stands import LocalStand, Stand
 from support.git import EXECUTABLE, LINK, SUBMODULE, Content, File, Git
-from support.github import scene
-from support.github.stand import GitHubAppStand, GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.local_scene import OLD
-from support.stands import LocalStand, Stand
 
 STANDS: Mapping[str, Callable[[Path, Mapping[str, Content]], Stand]] = {
     "local": LocalStand,

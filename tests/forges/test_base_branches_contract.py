@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.contract_scene import BODY, BRANCH, CHANGES, INTENT, OTHER, PREFIX, message_of, proposal
-from support.github.stand import GitHubAppStand, GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.hosted_stand import HostedStand
-from support.stands import LocalStand
+from support.forges.contract_scene import BODY, BRANCH, CHANGES, INTENT, OTHER, PREFIX, message_of, proposal
+from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import HostedStand
+from support.forges.stands import LocalStand
 
 from bot.core.proposal.mark import signed
 from bot.model.forge import GitRepository

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytest
-from support.contract_scene import BRANCH, NEWER_CHANGES, PREFIX, proposal
-from support.forge_server import ForgeServer
-from support.github.server import GitHubServer
-from support.github.stand import TOKEN as GITHUB_TOKEN
-from support.github.stand import GitHubStand
-from support.gitlab.server import GitLabServer
-from support.gitlab.stand import TOKEN as GITLAB_TOKEN
-from support.gitlab.stand import GitLabStand
-from support.hosted_stand import HostedStand
+from support.forges.contract_scene import BRANCH, NEWER_CHANGES, PREFIX, proposal
+from support.forges.github.server import GitHubServer
+from support.forges.github.stand import TOKEN as GITHUB_TOKEN
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.server import GitLabServer
+from support.forges.gitlab.stand import TOKEN as GITLAB_TOKEN
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import HostedStand
+from support.forges.server import ForgeServer
+from support.forges.watched import Watched
 from support.listener import Listener, Reply
-from support.watched import Watched
 
 from bot.forges._refusal import BACKOFF, MAX_WAIT
 from bot.model.errors import ForgeError, TreeError

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
-from support.forge_server import ForgeServer
-from support.github.server import GitHubServer
-from support.github.world import World as GitHubWorld
-from support.gitlab.server import GitLabServer
-from support.gitlab.state import World as GitLabWorld
-from support.hosted_stand import Hosted, no_pause
+from support.forges.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
+from support.forges.github.server import GitHubServer
+from support.forges.github.world import World as GitHubWorld
+from support.forges.gitlab.server import GitLabServer
+from support.forges.gitlab.state import World as GitLabWorld
+from support.forges.hosted_stand import Hosted, no_pause
+from support.forges.server import ForgeServer
 
 from bot.forges.github.fleet import GitHubFleet
 from bot.forges.gitlab.fleet import GitLabFleet

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 import pytest
-from support.contract_scene import (
+from support.forges.contract_scene import (
     BRANCH,
     CHANGES,
     INTENT,
@@ -23,8 +23,8 @@ from support.contract_scene import (
     propose,
     push,
 )
+from support.forges.stands import Killed
 from support.git import EXECUTABLE, REGULAR, File
-from support.stands import Killed
 
 from bot.core.proposal.lifecycle import next_step
 from bot.core.proposal.mark import read_mark, trailer

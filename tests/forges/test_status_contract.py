@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
+from support.forges.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
 
 from bot.core.proposal.mark import Tried, read_mark, short_commit
 from bot.model.extras import CommitStatus, Extras, StatusState

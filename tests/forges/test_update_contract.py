@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.contract_scene import (
+from support.forges.contract_scene import (
     BRANCH,
     CHANGES,
     INTENT,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from support.buildkit_oracle import ARM64, RefusedError, resolve
+from support.witnesses.buildkit import ARM64, RefusedError, resolve
 
 from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from support.buildkit_oracle import RefusedError, pulls
+from support.witnesses.buildkit import RefusedError, pulls
 
 from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT

@@ -9,8 +9,8 @@ from functools import cache
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.case_formats import CASE_FORMATS
-from support.case_samples import SAMPLES
+from support.formats.cases import CASE_FORMATS
+from support.formats.samples import SAMPLES
 
 from bot.model.source import Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import WHOLE_FILE, Reason

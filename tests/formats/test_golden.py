@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.case_formats import CASE_FORMATS, places_of
+from support.formats.cases import CASE_FORMATS, places_of
 
 from bot.core.places.edit import apply_edits, identity, is_proved, write
 from bot.formats._syntax.yaml import nodes, trees

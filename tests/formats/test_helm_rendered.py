@@ -8,7 +8,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
-from support.helm_oracle import render
+from support.witnesses.helm import render
 
 from bot.core.places.edit import apply_edits, write
 from bot.formats.helm import FORMAT

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.case_formats import CASE_FORMATS, places_of
-from support.case_samples import SAMPLES
+from support.formats.cases import CASE_FORMATS, places_of
+from support.formats.samples import SAMPLES
 
 from bot.core.places.edit import apply_edits, identity, is_proved
 from bot.formats._syntax.yaml import nodes

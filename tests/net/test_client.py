@@ -10,7 +10,7 @@ from email.utils import format_datetime
 
 import pytest
 from support.listener import Listener, Received, Reply
-from support.registry import Certificate
+from support.registries.docker_registry import Certificate
 
 from bot.net import BlockedError, HostTrust, HttpClient, OversizedError, UnreachableError
 from bot.net.client import MAX_REDIRECTS, MAX_TRIES, PAUSES

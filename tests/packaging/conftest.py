@@ -1,5 +1,5 @@
 import pytest
-from support.distributions import build
+from support.packaging.distributions import build
 from support.parts import ROOT
 
 

@@ -11,11 +11,11 @@ import zipfile
 from pathlib import PurePosixPath
 
 import pytest
-from support import man_page
-from support.distributions import build
+from support.packaging.distributions import build
 from support.parts import ROOT
 
 from bot import __version__
+from tools import man_page
 
 pytestmark = pytest.mark.slow
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

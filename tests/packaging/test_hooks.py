@@ -14,8 +14,8 @@ import pytest
 import yaml
 from support.git import Git
 from support.parts import ROOT, find_pre_commit
+from support.runs.worlds import Loopback, write_tree
 from support.values import digest
-from support.worlds import Loopback, write_tree
 
 from bot.demo.images import ImageStore
 from bot.demo.registry import LoopbackRegistry

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.buildah import Buildah, run_read_only
+from support.packaging.buildah import Buildah, run_read_only
 from support.parts import ROOT, find_debian_pair
 
 from bot import __version__

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.kill_points import note_kills
-from support.stands import Killed, LocalStand
-from support.worlds import build, outcomes
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.kill_points import note_kills
+from support.forges.stands import Killed, LocalStand
+from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.branch import branch_name, line_key
 from bot.core.proposal.mark import base_of

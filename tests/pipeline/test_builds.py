@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.git import Git
-from support.worlds import write_tree
+from support.runs.worlds import write_tree
 
 from bot.cli.terminal import NoProgress
 from bot.forges.local.fleet import LocalFleet

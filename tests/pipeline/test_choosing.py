@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from support.choosing import HUB, choose, image_of, status
 from support.listener import Listener, Reply
+from support.runs.choosing import HUB, choose, image_of, status
+from support.runs.worlds import NOW, build, write_tree
 from support.values import digest
-from support.worlds import NOW, build, write_tree
 
 from bot.demo.images import index
 from bot.model.image import Recorded

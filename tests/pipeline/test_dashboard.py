@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.stands import Killed, LocalStand
-from support.worlds import build, outcomes
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.stands import Killed, LocalStand
+from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.dashboard import NOTHING, TITLE, TROUBLE
 from bot.forges.local.fleet import LocalFleet

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 from support.parts import find_debian_pair
-from support.registry import DockerRegistry
-from support.trivy import TrivyStand
-from support.worlds import NOW
+from support.registries.docker_registry import DockerRegistry
+from support.runs.worlds import NOW
+from support.scanners.trivy import TrivyStand
 
 from bot.core.evidence.compare import compare
 from bot.core.evidence.rollback import rollback

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pytest
-from support.worlds import NOW, Loopback, build, write_tree
+from support.runs.worlds import NOW, Loopback, build, write_tree
 
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.github.stand import GitHubStand
-from support.kill_points import note_kills
-from support.stands import Killed, LocalStand
+from support.forges.github.stand import GitHubStand
+from support.forges.kill_points import note_kills
+from support.forges.stands import Killed, LocalStand
+from support.runs.worlds import ToldScanner, build
 from support.values import finding
-from support.worlds import ToldScanner, build
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode

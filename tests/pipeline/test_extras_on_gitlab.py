@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.gitlab.stand import GitLabStand
-from support.gitlab.state import Milestone
-from support.kill_points import note_kills
-from support.stands import Killed
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.gitlab.state import Milestone
+from support.forges.kill_points import note_kills
+from support.forges.stands import Killed
+from support.runs.worlds import ToldScanner, build
 from support.values import finding
-from support.worlds import ToldScanner, build
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode

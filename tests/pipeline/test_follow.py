@@ -4,9 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 from support.listener import Listener, Received, Reply
+from support.runs.worlds import NOW, build
 from support.soon import soon
 from support.values import occurrence
-from support.worlds import NOW, build
 
 from bot.cli.terminal import NoProgress
 from bot.core.choice.verdict import verdict

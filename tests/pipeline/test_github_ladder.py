@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.github.stand import GitHubAppStand, GitHubStand
+from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.parts import ROOT
-from support.worlds import build, outcomes
+from support.runs.worlds import build, outcomes
 
 from bot.model.vocabulary import Level
 

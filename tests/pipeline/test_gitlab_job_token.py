@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.gitlab.stand import GitLabStand
-from support.hosted_stand import no_pause
-from support.worlds import build, outcomes
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import no_pause
+from support.runs.worlds import build, outcomes
 
 from bot.forges.gitlab.fleet import GitLabFleet, JobToken
 from bot.forges.selection import Selection

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.gitlab.stand import GitLabStand
+from support.forges.gitlab.stand import GitLabStand
 from support.parts import ROOT
-from support.worlds import build, outcomes
+from support.runs.worlds import build, outcomes
 
 from bot.forges.gitlab.errors import READ, WRITE
 from bot.model.vocabulary import Level

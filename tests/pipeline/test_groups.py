@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.stands import LocalStand
-from support.worlds import Loopback, build, outcomes
+from support.forges.stands import LocalStand
+from support.runs.worlds import Loopback, build, outcomes
 
 from bot.core.proposal.branch import branch_name, group_key, line_key
 from bot.core.proposal.group import MAX_TARGETS

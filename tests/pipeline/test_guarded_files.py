@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.github.stand import GitHubAppStand, GitHubStand
-from support.stands import killed_again_and_again
-from support.worlds import build, outcomes
+from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.stands import killed_again_and_again
+from support.runs.worlds import build, outcomes
 
 pytestmark = pytest.mark.real("git")
 

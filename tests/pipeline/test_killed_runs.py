@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.kill_points import note_kills
+from support.forges.stands import Killed, LocalStand, Request, Stand
 from support.git import Commit
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.kill_points import note_kills
-from support.stands import Killed, LocalStand, Request, Stand
+from support.runs.worlds import Loopback, ToldScanner, build
 from support.values import finding
-from support.worlds import Loopback, ToldScanner, build
 
 from bot.core.proposal.mark import short_commit
 from bot.model.pace import Rollout

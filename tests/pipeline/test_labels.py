@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.github.stand import GitHubAppStand, GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.hosted_stand import HostedStand
-from support.stands import killed_again_and_again
-from support.worlds import build, outcomes
+from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import HostedStand
+from support.forges.stands import killed_again_and_again
+from support.runs.worlds import build, outcomes
 
 from bot.model.proposal import RequestState
 from bot.model.vocabulary import Level

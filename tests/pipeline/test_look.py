@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.stands import LocalStand
-from support.worlds import ToldScanner
+from support.forges.stands import LocalStand
+from support.runs.worlds import ToldScanner
 
 from bot.demo.images import image, index, layer
 from bot.model.vocabulary import Status

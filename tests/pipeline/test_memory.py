@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from support.runs.worlds import NOW, Loopback, ToldScanner, build, write_tree
 from support.values import finding
-from support.worlds import NOW, Loopback, ToldScanner, build, write_tree
 
 from bot.core.choice.holds import VERSION
 from bot.demo.images import image, index, layer

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.stands import LocalStand
-from support.worlds import NOW, outcomes
+from support.forges.stands import LocalStand
+from support.runs.worlds import NOW, outcomes
 
 from bot.demo.images import image, index, layer
 from bot.model.rules import Accepted, Rule

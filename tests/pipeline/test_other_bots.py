@@ -6,7 +6,7 @@ import json
 from datetime import date
 
 import pytest
-from support.worlds import write_tree
+from support.runs.worlds import write_tree
 
 from bot.core.places.select import Home, select
 from bot.formats import all_formats

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from support.choosing import choose, image_of, status
+from support.runs.choosing import choose, image_of, status
 from support.values import digest
 
 from bot.demo.images import artifact, index

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.stands import CountedFleet, LocalStand, Writes
-from support.worlds import build
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.stands import CountedFleet, LocalStand, Writes
+from support.runs.worlds import build
 
 from bot.model.report import RunReport
 from bot.model.vocabulary import Stage

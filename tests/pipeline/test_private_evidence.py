@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.stands import LocalStand
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.stands import LocalStand
+from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
-from support.worlds import ToldScanner, build, outcomes
 
 from bot.model.evidence import Severity
 from bot.model.rules import Allowance, Rule

@@ -7,9 +7,9 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from support.github.stand import BOT, TOKEN, GitHubStand
+from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.parts import find_gh
-from support.worlds import build, outcomes
+from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.dashboard import NOTHING, TITLE
 from bot.model.rules import Match, Rule

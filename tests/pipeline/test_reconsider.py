@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.advisories import ToldAdvisories
-from support.github.stand import GitHubStand
-from support.stands import LocalStand
+from support.forges.github.stand import GitHubStand
+from support.forges.stands import LocalStand
+from support.runs.worlds import NOW, Loopback, ToldScanner, build, outcomes
+from support.scanners.advisories import ToldAdvisories
 from support.values import finding
-from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
 
 from bot.model.evidence import Severity
 from bot.model.image import Claim

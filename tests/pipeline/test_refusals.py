@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.stands import LocalStand
-from support.worlds import build, outcomes
+from support.forges.stands import LocalStand
+from support.runs.worlds import build, outcomes
 
 from bot.model.rules import Match, Rule
 from bot.model.vocabulary import Level, Reason

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.stands import LocalStand
+from support.forges.stands import LocalStand
+from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
-from support.worlds import ToldScanner, build, outcomes
 
 from bot.model.rules import Rule
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.stands import LocalStand
-from support.worlds import build, outcomes
+from support.forges.stands import LocalStand
+from support.runs.worlds import build, outcomes
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.pace import Limits, Rollout

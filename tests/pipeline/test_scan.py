@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.stands import LocalStand
+from support.forges.stands import LocalStand
+from support.runs.worlds import Loopback, build, write_tree
 from support.values import digest
-from support.worlds import Loopback, build, write_tree
 
 from bot.formats import formats_with
 from bot.model.forge import ForgeLimits

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.stands import LocalStand
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.stands import LocalStand
+from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
-from support.worlds import ToldScanner, build, outcomes
 
 pytestmark = pytest.mark.real("git")
 

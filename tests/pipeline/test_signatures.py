@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
-from support.stands import LocalStand
-from support.worlds import build, outcomes
+from support.forges.stands import LocalStand
+from support.runs.worlds import build, outcomes
+from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 
 from bot.model.rules import Rule
 from bot.model.trust import Trust

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import trusted
-from support.github.stand import GitHubAppStand, GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.gitlab.state import Status
-from support.stands import Killed, LocalStand
+from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.gitlab.state import Status
+from support.forges.stands import Killed, LocalStand
+from support.runs.worlds import ToldScanner, build
+from support.signing.attached import trusted
 from support.values import finding
-from support.worlds import ToldScanner, build
 
 from bot.model.evidence import Severity
 from bot.model.extras import CommitStatus, StatusState

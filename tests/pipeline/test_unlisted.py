@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.stands import LocalStand
-from support.worlds import outcomes
+from support.forges.stands import LocalStand
+from support.runs.worlds import outcomes
 
 from bot.model.modes import UpdateMode
 from bot.model.rules import Rule

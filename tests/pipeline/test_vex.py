@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.advisories import ToldAdvisories
-from support.stands import LocalStand
+from support.forges.stands import LocalStand
+from support.runs.worlds import NOW, Loopback, ToldScanner, build, outcomes
+from support.scanners.advisories import ToldAdvisories
 from support.values import finding
-from support.worlds import NOW, Loopback, ToldScanner, build, outcomes
 
 from bot.core.evidence.purl import parse_purl
 from bot.model.evidence import Severity

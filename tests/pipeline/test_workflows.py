@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.github.stand import GitHubStand
-from support.stands import Killed
-from support.worlds import build, outcomes
+from support.forges.github.stand import GitHubStand
+from support.forges.stands import Killed
+from support.runs.worlds import build, outcomes
 
 from bot.forges.github.fleet import GitHubFleet
 from bot.model.vocabulary import Level

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from support.github.stand import GitHubStand
-from support.gitlab.stand import GitLabStand
-from support.hosted_stand import HostedStand
+from support.forges.github.stand import GitHubStand
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import HostedStand
+from support.forges.write_log import documented, written
+from support.runs.worlds import Loopback, ToldScanner, build, outcomes
 from support.values import finding
-from support.worlds import Loopback, ToldScanner, build, outcomes
-from support.write_log import documented, written
 
 from bot.model.rules import Rule
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from support.acr import Acr
-from support.azure_scene import IMAGE, MANAGERS, NAMES
-from support.entra import Entra
-from support.registry import Certificate
+from support.clouds.acr import Acr
+from support.clouds.azure_scene import IMAGE, MANAGERS, NAMES
+from support.clouds.entra import Entra
+from support.registries.docker_registry import Certificate
 
 from bot.registries import azure_identity
 

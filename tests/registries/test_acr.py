@@ -8,12 +8,12 @@ from datetime import date, timedelta
 import pytest
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.rest import HttpRequest
-from support.acr import ACR_PULL, ANYBODY, LIFECYCLE, Acr, Identity
-from support.acr_content import PUSHED, Flags
-from support.azure_scene import by_secret, entry
-from support.entra import Entra
+from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, Acr, Identity
+from support.clouds.acr_content import PUSHED, Flags
+from support.clouds.azure_scene import by_secret, entry
+from support.clouds.entra import Entra
 from support.listener import Listener, Received, Reply
-from support.registry import Certificate
+from support.registries.docker_registry import Certificate
 
 from bot.demo import images
 from bot.model.errors import RegistryError

@@ -8,10 +8,10 @@ import pytest
 import requests
 from azure.containerregistry import ContainerRegistryClient
 from azure.core.credentials import AccessToken
-from support.acr import ACR_PULL, ANYBODY, LIFECYCLE, TOKEN_USER, Acr, Identity, repository_reader
-from support.acr_content import PUSHED
-from support.azure_scene import IMAGE
-from support.entra import CLIENT, GITHUB, REQUEST_TOKEN, RESOURCE_MANAGER, SECRET, TENANT, Entra
+from support.clouds.acr import ACR_PULL, ANYBODY, LIFECYCLE, TOKEN_USER, Acr, Identity, repository_reader
+from support.clouds.acr_content import PUSHED
+from support.clouds.azure_scene import IMAGE
+from support.clouds.entra import CLIENT, GITHUB, REQUEST_TOKEN, RESOURCE_MANAGER, SECRET, TENANT, Entra
 
 from bot.demo import images
 

@@ -10,9 +10,9 @@ from datetime import timedelta
 from urllib.parse import parse_qs
 
 import pytest
-from support.acr import ACR_PULL, ANYBODY, TOKEN_USER, Acr, Identity, repository_reader
-from support.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
-from support.entra import CLIENT, Entra
+from support.clouds.acr import ACR_PULL, ANYBODY, TOKEN_USER, Acr, Identity, repository_reader
+from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
+from support.clouds.entra import CLIENT, Entra
 from support.listener import Listener, Received, Reply
 
 from bot.model.errors import RegistryError

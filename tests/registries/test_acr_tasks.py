@@ -7,9 +7,9 @@ import socket
 from dataclasses import replace
 
 import pytest
-from support.arm import CONTOSO, Arm, docker, encoded, file_task, task
-from support.azure_scene import by_secret, manager
-from support.entra import CHINA_MANAGER, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
+from support.clouds.arm import CONTOSO, Arm, docker, encoded, file_task, task
+from support.clouds.azure_scene import by_secret, manager
+from support.clouds.entra import CHINA_MANAGER, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
 from support.listener import Received, Reply
 
 from bot.model.errors import RegistryError

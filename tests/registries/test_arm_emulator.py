@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import requests
-from support.arm import CONTOSO, Arm, docker, task
-from support.entra import CLIENT, REGISTRIES, RESOURCE_MANAGER
+from support.clouds.arm import CONTOSO, Arm, docker, task
+from support.clouds.entra import CLIENT, REGISTRIES, RESOURCE_MANAGER
 
 LIST = f"{CONTOSO}/tasks?api-version=2019-06-01-preview"
 

@@ -6,10 +6,10 @@ import json
 import threading
 
 import pytest
-from support.challenges import BASIC, IMAGE, client, guarded, manifest, token
 from support.listener import Listener, Received, Reply
-from support.registry import DockerRegistry
-from support.tokens import TokenServer
+from support.registries.challenges import BASIC, IMAGE, client, guarded, manifest, token
+from support.registries.docker_registry import DockerRegistry
+from support.registries.tokens import TokenServer
 
 from bot.model.errors import RegistryError
 from bot.model.reference import Line

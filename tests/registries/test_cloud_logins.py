@@ -13,8 +13,8 @@ import pytest
 import requests
 import responses
 from botocore.exceptions import ClientError
-from support.aws import KEY, SECRET, Aws
-from support.google import EMAIL, GRANT, TOKEN_URI, GoogleTokens
+from support.clouds.aws import KEY, SECRET, Aws
+from support.clouds.google import EMAIL, GRANT, TOKEN_URI, GoogleTokens
 from support.listener import Listener, Reply
 from support.parts import ROOT
 

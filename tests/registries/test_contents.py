@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.registry import DockerRegistry
+from support.registries.docker_registry import DockerRegistry
 
 from bot.demo import images
 from bot.model.contents import ImageConfig, ImageContents

@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
-from support.acr import Acr
-from support.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
-from support.entra import CLIENT, SECRET, TENANT, WORKLOAD, Application
+from support.clouds.acr import Acr
+from support.clouds.azure_scene import IMAGE, by_secret, client, entry, line, tokens_seen
+from support.clouds.entra import CLIENT, SECRET, TENANT, WORKLOAD, Application
 from support.listener import Listener, Received, Reply
 
 from bot import wiring

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.azure_scene import by_secret, entry
-from support.azure_scene import client as azure_client
-from support.challenges import IMAGE, client
+from support.clouds.azure_scene import by_secret, entry
+from support.clouds.azure_scene import client as azure_client
 from support.listener import Listener, Reply
-from support.registry import DockerRegistry
-from support.tokens import TokenServer
+from support.registries.challenges import IMAGE, client
+from support.registries.docker_registry import DockerRegistry
+from support.registries.tokens import TokenServer
 
 from bot.model.diagnosis import Aim, Mark
 from bot.model.errors import RegistryError

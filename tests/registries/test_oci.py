@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from support.registry import Certificate, DockerRegistry
+from support.registries.docker_registry import Certificate, DockerRegistry
 
 from bot.demo import images
 from bot.model.errors import RegistryError

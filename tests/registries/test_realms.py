@@ -6,8 +6,8 @@ import json
 
 import pytest
 import responses
-from support.challenges import BASIC, IMAGE, challenge, client, guarded, manifest, token
 from support.listener import Listener, Received, Reply
+from support.registries.challenges import BASIC, IMAGE, challenge, client, guarded, manifest, token
 
 from bot.model.errors import RegistryError
 from bot.model.reference import Line

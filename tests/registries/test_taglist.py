@@ -5,9 +5,9 @@ import json
 import pytest
 import responses
 from support.listener import Listener, Reply
-from support.registry import DockerRegistry
+from support.registries.docker_registry import DockerRegistry
+from support.registries.tokens import TokenServer
 from support.soon import soon
-from support.tokens import TokenServer
 
 from bot.demo import images
 from bot.demo.registry import LoopbackRegistry

@@ -8,8 +8,8 @@ import unicodedata
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from support.reports import HOSTILE, hostile_report
-from support.sarif import read_sarif
+from support.runs.reports import HOSTILE, hostile_report
+from support.witnesses.sarif import read_sarif
 
 from bot.reports.decisions import decision_lines
 from bot.reports.json_document import run_document

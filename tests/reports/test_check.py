@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.reports import HOSTILE, failure, verdict
-from support.sarif import read_sarif
+from support.runs.reports import HOSTILE, failure, verdict
+from support.witnesses.sarif import read_sarif
 
 from bot.model.check import CheckedPlace, CheckReport, Objection
 from bot.model.source import FilePath, Unsupported

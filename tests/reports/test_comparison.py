@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 from markdown_it import MarkdownIt
-from support.reports import HOSTILE
-from support.sarif import read_sarif
+from support.runs.reports import HOSTILE
 from support.values import digest, finding, scan
+from support.witnesses.sarif import read_sarif
 
 from bot import resources
 from bot.core.evidence.compare import compare

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 
-from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
 from bot.model.vocabulary import Reason, Status
 from bot.reports.decisions import decision_lines

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.reports import MOVED, proposal, repository, run_report, update
+from support.runs.reports import MOVED, proposal, repository, run_report, update
 from support.values import finding, scan
 
 from bot.core.evidence.compare import compare

@@ -13,10 +13,20 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.pages import Outline
-from support.reports import HOSTILE, KNOWN, failure, hostile_report, proposal, repository, run_report, text, verdict
-from support.reports import update as moving
+from support.runs.reports import (
+    HOSTILE,
+    KNOWN,
+    failure,
+    hostile_report,
+    proposal,
+    repository,
+    run_report,
+    text,
+    verdict,
+)
+from support.runs.reports import update as moving
 from support.values import digest, finding, scan
+from support.witnesses.pages import Outline
 
 from bot import resources
 from bot.core.evidence.compare import compare

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.chromium import browser
-from support.reports import failure, hostile_report, proposal, repository, run_report, update, verdict
+from support.runs.reports import failure, hostile_report, proposal, repository, run_report, update, verdict
+from support.witnesses.chromium import browser
 
 from bot.cli.outputs import html
 from bot.model.vocabulary import Reason, Status

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
-from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
 from bot.core.evidence.compare import compare
 from bot.model.evidence import NotScanned, Unscanned

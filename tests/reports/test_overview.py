@@ -6,7 +6,7 @@ import unicodedata
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
+from support.runs.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
 
 from bot.model.vocabulary import ProposalOutcome, Reason, Status
 from bot.reports.overview import MAX_ROWS, overview

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from support.reports import HOSTILE, failure, hostile_report, repository, run_report, text, update, verdict
-from support.sarif import read_sarif
+from support.runs.reports import HOSTILE, failure, hostile_report, repository, run_report, text, update, verdict
 from support.values import digest
+from support.witnesses.sarif import read_sarif
 
 from bot.core.transition import short
 from bot.model.vocabulary import REASONS, Reason, Status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from markdown_it import MarkdownIt
-from support.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
+from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 from support.values import digest
 
 from bot.core.evidence.compare import compare

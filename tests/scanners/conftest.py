@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 from support.parts import find_trivy
-from support.registry import DockerRegistry
-from support.trivy import TrivyStand
+from support.registries.docker_registry import DockerRegistry
+from support.scanners.trivy import TrivyStand
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from support.registry import DockerRegistry
-from support.trivy import RECORDED, TrivyStand
+from support.registries.docker_registry import DockerRegistry
+from support.scanners.trivy import RECORDED, TrivyStand
 
 
 def main() -> None:

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.defender_scene import LINE, LONG_AGO, NEW, NOW, OLD, defender_scene, found, why
-from support.resource_graph import cve, grouped, individual, of_image
+from support.clouds.defender_scene import LINE, LONG_AGO, NEW, NOW, OLD, defender_scene, found, why
+from support.clouds.resource_graph import cve, grouped, individual, of_image
 
 from bot.core.evidence.compare import compare
 from bot.model.evidence import Scan, SetAside, Severity, Subject, Unscanned

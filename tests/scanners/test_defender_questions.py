@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from support.defender_scene import NEW, OLD, defender_scene, found, why
-from support.entra import RESOURCE_MANAGER
+from support.clouds.defender_scene import NEW, OLD, defender_scene, found, why
+from support.clouds.entra import RESOURCE_MANAGER
+from support.clouds.resource_graph import SUBSCRIPTION, grouped
 from support.listener import Reply
-from support.resource_graph import SUBSCRIPTION, grouped
 
 from bot.demo.images import image, layer
 from bot.model.evidence import Unscanned

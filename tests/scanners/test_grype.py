@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.grype import BUILT, NOW, GrypeStand, match, report
+from support.scanners.grype import BUILT, NOW, GrypeStand, match, report
 from support.values import digest
 
 from bot.core.evidence.compare import compare

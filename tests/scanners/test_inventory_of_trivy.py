@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.trivy import ALPINE_PACKAGES, OLD, alpine, debian
+from support.scanners.trivy import ALPINE_PACKAGES, OLD, alpine, debian
 
 from bot.demo.images import Package
 from bot.scanners._ecosystems import Sought, sought

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.listener import Listener, Reply
-from support.osv import (
+from support.scanners.osv import (
     CYCLONEDX,
     IN_TOTO,
     SPDX,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.osv import debian, record
+from support.scanners.osv import debian, record
 from support.values import digest
 
 from bot.model.evidence import Severity

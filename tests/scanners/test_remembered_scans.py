@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.parts import find_trivy
-from support.trivy import NEW, OLD, database, debian, why
+from support.scanners.trivy import NEW, OLD, database, debian, why
 
 from bot.cli.terminal import NoProgress
 from bot.demo.database import TAG

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from support.azure_scene import MANAGERS, manager
-from support.entra import Entra
-from support.grype import NOW, GrypeStand, match, report
-from support.osv import OsvStand, by_buildkit, spdx, statement
-from support.osv import debian as debian_record
-from support.registry import Certificate
-from support.resource_graph import Graph, grouped
-from support.trivy import OLD, debian
+from support.clouds.azure_scene import MANAGERS, manager
+from support.clouds.entra import Entra
+from support.clouds.resource_graph import Graph, grouped
+from support.registries.docker_registry import Certificate
+from support.scanners.grype import NOW, GrypeStand, match, report
+from support.scanners.osv import OsvStand, by_buildkit, spdx, statement
+from support.scanners.osv import debian as debian_record
+from support.scanners.trivy import OLD, debian
 from support.values import digest
 
 from bot.demo.images import ImageStore, image, index, layer

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from support.parts import find_trivy
-from support.registry import Certificate, DockerRegistry
-from support.trivy import (
+from support.registries.docker_registry import Certificate, DockerRegistry
+from support.scanners.trivy import (
     ALPINE_RELEASE,
     DEBIAN_RELEASE,
     NEW,

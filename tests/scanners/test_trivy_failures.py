@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from support.trivy import DEBIAN, DEBIAN_RELEASE, NEW, OLD, database, debian, expected, findings, why
+from support.scanners.trivy import DEBIAN, DEBIAN_RELEASE, NEW, OLD, database, debian, expected, findings, why
 
 from bot.demo.database import TAG
 from bot.demo.images import Layer, artifact, debian_root, image, index, layer

@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.registry import DockerRegistry
-from support.trivy import (
+from support.registries.docker_registry import DockerRegistry
+from support.scanners.trivy import (
     ALPINE_PACKAGES,
     ALPINE_RELEASE,
     DEBIAN,

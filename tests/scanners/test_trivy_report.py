@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.trivy import (
+from support.scanners.trivy import (
     ALPINE_PACKAGES,
     ALPINE_RELEASE,
     DEBIAN,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import responses
 from support.parts import find_trivy
-from support.trivy import (
+from support.scanners.trivy import (
     DEBIAN_RELEASE,
     ENDED_DEBIAN,
     NEW,

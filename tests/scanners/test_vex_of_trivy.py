@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from support.advisories import statement, vex
-from support.trivy import OLD, debian
+from support.scanners.advisories import statement, vex
+from support.scanners.trivy import OLD, debian
 
 from bot.advisories._openvex import parse_document
 from bot.core.evidence.vex import by_image, set_aside

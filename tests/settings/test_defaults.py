@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from support import config_reference
-from support.named_files import write_named_files
+from support.docs.named_files import write_named_files
 from support.parts import ROOT
 
 from bot.model.policy import Policy
@@ -34,6 +33,7 @@ from bot.settings import (
     load,
 )
 from bot.settings.schema import json_schema
+from tools import config_reference
 
 DEFAULT = ROOT / "config" / "default.yaml"
 FILES = [DEFAULT, *sorted((ROOT / "config" / "examples").glob("*.yaml"))]
@@ -195,7 +195,7 @@ def test_every_file_tells_editors_where_the_schema_is(path):
 
 def test_the_reference_in_the_documentation_is_that_of_the_schema():
     text = config_reference.PAGE.read_text(encoding="utf-8")
-    assert config_reference.page(text) == text, "python tests/support/config_reference.py"
+    assert config_reference.page(text) == text, "python -m tools.config_reference"
     assert all(f"| `{key}` |" in text for key in json_schema()["properties"])
 
 

@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import trusted
 from support.parts import ROOT
+from support.signing.attached import trusted
 
 from bot.model.advisory import Listing
 from bot.model.evidence import Severity

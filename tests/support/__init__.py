@@ -1,1 +1,1 @@
-"""Real things made small: registries, images, repositories, forges, a scanner."""
+"""Real things made small. Beside the rooms lies what every room takes: parts, values, git, a listener, a pace."""

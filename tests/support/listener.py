@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-from support.registry import Certificate
+from support.registries.docker_registry import Certificate
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from support.helm_oracle import find_helm
+from support.witnesses.helm import find_helm
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.cosign import Cosign
-from support.registry import DockerRegistry
+from support.registries.docker_registry import DockerRegistry
+from support.signing.cosign import Cosign
 
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry

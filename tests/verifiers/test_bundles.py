@@ -6,8 +6,9 @@ import json
 from itertools import count
 
 import pytest
-from support.attached import BUNDLE as V3
-from support.attached import (
+from support.listener import Listener, Reply
+from support.signing.attached import BUNDLE as V3
+from support.signing.attached import (
     EMPTY,
     SIGN,
     attach,
@@ -20,7 +21,6 @@ from support.attached import (
     statement,
     trusted,
 )
-from support.listener import Listener, Reply
 
 from bot.demo import images
 from bot.model.signature import (

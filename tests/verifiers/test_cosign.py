@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
-from support.cosign import Cosign
+from support.signing.cosign import Cosign
 
 from bot.demo import images
 from bot.model.signature import BadSignature, Flaw, Scheme, SignatureUnknown, Signed, Unsigned

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import BUNDLE, attach, attachment, base64_of, bundle, dump, trusted
 from support.parts import ROOT
+from support.signing.attached import BUNDLE, attach, attachment, base64_of, bundle, dump, trusted
 
 from bot.demo import images
 from bot.model.errors import UsageError

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
-from support.attached import BUNDLE, attach, attachment, base64_of, dump, envelope, statement
-from support.cosign import Witness
 from support.parts import ROOT
-from support.sigstore_world import DAY, LIFETIME, Key, World, annotated, new_key, payload_about, sign
+from support.signing.attached import BUNDLE, attach, attachment, base64_of, dump, envelope, statement
+from support.signing.cosign import Witness
+from support.signing.sigstore_world import DAY, LIFETIME, Key, World, annotated, new_key, payload_about, sign
 
 from bot.demo import images
 from bot.model.signature import Signed

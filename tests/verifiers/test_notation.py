@@ -9,9 +9,9 @@ from datetime import timedelta
 import cbor2
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from support.attached import EMPTY, attach, attachment
-from support.notation import COSE, EXPIRY, JWS, NOW, SCHEME, TIMESTAMP, party, payload, signed
 from support.parts import ROOT
+from support.signing.attached import EMPTY, attach, attachment
+from support.signing.notation import COSE, EXPIRY, JWS, NOW, SCHEME, TIMESTAMP, party, payload, signed
 
 from bot.demo import images
 from bot.model.reference import Digest

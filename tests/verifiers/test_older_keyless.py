@@ -10,9 +10,9 @@ from itertools import count
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from support.attached import attachment, trusted
 from support.parts import ROOT
-from support.sigstore_world import DAY, LIFETIME, World, annotated, new_key, payload_about, sign
+from support.signing.attached import attachment, trusted
+from support.signing.sigstore_world import DAY, LIFETIME, World, annotated, new_key, payload_about, sign
 
 from bot.demo import images
 from bot.model.reference import Digest

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from support.attached import BUNDLE, attach, attachment, bundle, dump, trusted
-from support.notation import COSE, JWS, NOW, party, payload, signed
+from support.signing.attached import BUNDLE, attach, attachment, bundle, dump, trusted
+from support.signing.notation import COSE, JWS, NOW, party, payload, signed
 
 from bot.demo import images
 from bot.model.signature import BadSignature, Flaw, SignatureUnknown, Signed, Unsigned

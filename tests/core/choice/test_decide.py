@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from support.decisions import DAY, NEXT, NGINX, NOW, THREE_DAYS, chosen, index, place, points_to, seen
+from support.core.decisions import DAY, NEXT, NGINX, NOW, THREE_DAYS, chosen, index, place, points_to, seen
 from support.values import digest
 
 from bot.core.choice.decide import decide

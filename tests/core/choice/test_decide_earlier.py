@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.decisions import DAY, NGINX, NOW, THREE_DAYS, chosen, index, place, points_to, seen
+from support.core.decisions import DAY, NGINX, NOW, THREE_DAYS, chosen, index, place, points_to, seen
 from support.values import digest
 
 from bot.core.choice.decide import decide

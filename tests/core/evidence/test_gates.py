@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.decisions import DAY, NGINX, NOW, chosen, index, place, points_to, seen
+from support.core.decisions import DAY, NGINX, NOW, chosen, index, place, points_to, seen
 from support.values import digest, finding, scan, update
 
 from bot.core.choice.decide import decide

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.decisions import NOW, chosen
+from support.core.decisions import NOW, chosen
 from support.values import digest, finding, scan, update
 
 from bot.core.evidence.compare import compare

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
-from support.attached import made_by, trusted
+from support.signing.attached import made_by, trusted
 
 from bot.core.evidence.keys import PublicKey
 from bot.model.trust import TrustedKey

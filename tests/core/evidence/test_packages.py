@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.decisions import NOW
+from support.core.decisions import NOW
 from support.values import SCANNER, digest, finding, scan, update
 
 from bot.core.evidence.compare import compare

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.decisions import NOW
+from support.core.decisions import NOW
+from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, finding, scan, update
-from support.worlds import BODY_TEMPLATE
 
 from bot.core.evidence.canonical import key
 from bot.core.evidence.compare import compare

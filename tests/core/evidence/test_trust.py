@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from support.decisions import DAY, NGINX, NOW, index, place, points_to, seen
+from support.core.decisions import DAY, NGINX, NOW, index, place, points_to, seen
 from support.values import digest, scan, update
 
 from bot.core.choice.decide import decide

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
+from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, scan, update
-from support.worlds import BODY_TEMPLATE
 
 from bot.core.evidence.compare import compare
 from bot.core.evidence.trust import both_spoken

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, finding, scan, update
-from support.worlds import BODY_TEMPLATE
 
 from bot.core.evidence.compare import compare
 from bot.core.proposal.fingerprint import fingerprint, is_outdated

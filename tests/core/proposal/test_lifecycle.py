@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.lifecycle_scene import BRANCH, NOT_WANTED, NOW, REPORT, TARGETS, TARGETS_BEFORE, WANTED, shown, step
+from support.core.lifecycle_scene import BRANCH, NOT_WANTED, NOW, REPORT, TARGETS, TARGETS_BEFORE, WANTED, shown, step
 from support.values import digest
 
 from bot.core.proposal.mark import Remembered, mark

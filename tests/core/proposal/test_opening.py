@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.decisions import DAY, NOW
+from support.core.decisions import DAY, NOW
 from support.values import digest, finding, scan, update
 
 from bot.core.durations import MAX_AGE

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from support.contract_scene import REPORT, TARGETS, proposal
-from support.worlds import NOW
+from support.forges.contract_scene import REPORT, TARGETS, proposal
+from support.runs.worlds import NOW
 
 from bot.core.proposal.mark import Remembered, mark, read_mark, short_commit, with_started, with_status, with_withdrawn
 from bot.core.proposal.missing import lost, missing

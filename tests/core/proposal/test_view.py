@@ -9,8 +9,8 @@ from functools import partial
 
 import pytest
 from markdown_it import MarkdownIt
+from support.runs.worlds import BODY_TEMPLATE
 from support.values import SCANNER, digest, finding, scan, update
-from support.worlds import BODY_TEMPLATE
 
 from bot.core.evidence.compare import compare
 from bot.core.notes import MAX_NOTE

@@ -7,8 +7,8 @@ from datetime import date
 
 import pytest
 from markdown_it import MarkdownIt
+from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, finding, scan, update
-from support.worlds import BODY_TEMPLATE
 
 from bot.core.evidence.compare import compare
 from bot.core.proposal.fingerprint import PROPOSED, fingerprint, is_outdated

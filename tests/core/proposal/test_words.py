@@ -5,8 +5,8 @@ from dataclasses import fields
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.runs.worlds import TEMPLATES
 from support.values import digest, finding, update
-from support.worlds import TEMPLATES
 
 from bot.core.markdown import Plain
 from bot.core.proposal.group import Bundle, intent_of

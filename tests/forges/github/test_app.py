@@ -9,12 +9,12 @@ import pytest
 import responses
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.forges.github.apps import private_key, public_key
+from support.forges.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, look, proposal, propose
+from support.forges.github.server import GitHubServer
+from support.forges.github.stand import PERMISSIONS, GitHubAppStand
+from support.forges.hosted_stand import no_pause
 from support.git import ADA
-from support.github.apps import private_key, public_key
-from support.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, look, proposal, propose
-from support.github.server import GitHubServer
-from support.github.stand import PERMISSIONS, GitHubAppStand
-from support.hosted_stand import no_pause
 
 from bot.forges.github.fleet import AppKey, GitHubFleet, InvalidKeyError
 from bot.forges.selection import Selection

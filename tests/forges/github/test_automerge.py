@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.github.graphql import GraphQL
-from support.github.scene import BRANCH, CHANGE, MESSAGE, look, proposal, propose
+from support.forges.github.graphql import GraphQL
+from support.forges.github.scene import BRANCH, CHANGE, MESSAGE, look, proposal, propose
 
 from bot.model.errors import ForgeError
 from bot.model.extras import Extras

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 
 import pytest
-from support.forge_server import Reply
+from support.forges.github.graphql import GraphQL
+from support.forges.github.stand import GitHubAppStand, GitHubStand
+from support.forges.server import Reply
 from support.git import LINK, File
-from support.github.graphql import GraphQL
-from support.github.stand import GitHubAppStand, GitHubStand
 
 from bot.forges.github import blobs as github_blobs
 from bot.model.errors import TreeError

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.forge_server import Reply
-from support.github.apps import private_key, public_key
-from support.github.graphql import GraphQL
-from support.github.scene import FILES
-from support.github.server import GitHubServer
-from support.github.stand import BOT, PERMISSIONS, TOKEN
-from support.hosted_stand import no_pause
+from support.forges.github.apps import private_key, public_key
+from support.forges.github.graphql import GraphQL
+from support.forges.github.scene import FILES
+from support.forges.github.server import GitHubServer
+from support.forges.github.stand import BOT, PERMISSIONS, TOKEN
+from support.forges.hosted_stand import no_pause
+from support.forges.server import Reply
 
 from bot.forges.github.fleet import AppKey, GitHubFleet
 from bot.forges.selection import Selection

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.github.apps import private_key
-from support.github.stand import PERMISSIONS, TOKEN, GitHubAppStand, GitHubStand
-from support.hosted_stand import no_pause
+from support.forges.github.apps import private_key
+from support.forges.github.stand import PERMISSIONS, TOKEN, GitHubAppStand, GitHubStand
+from support.forges.hosted_stand import no_pause
 from support.parts import ROOT
 
 from bot.forges.github.fleet import AppKey, GitHubFleet

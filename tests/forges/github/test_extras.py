@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.github.scene import BRANCH, look, propose
-from support.github.stand import BOT
+from support.forges.github.scene import BRANCH, look, propose
+from support.forges.github.stand import BOT
 
 from bot.forges.github.extras import LABEL_COLOUR, LABEL_DESCRIPTION
 from bot.model.extras import NO_EXTRAS, Extras

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.contract_scene import BRANCH, NEWER_CHANGES
-from support.github.graphql import GraphQL
-from support.github.stand import GitHubStand
-from support.watched import Watched
+from support.forges.contract_scene import BRANCH, NEWER_CHANGES
+from support.forges.github.graphql import GraphQL
+from support.forges.github.stand import GitHubStand
+from support.forges.watched import Watched
 
 from bot.forges.github.errors import SECONDARY_WAIT
 from bot.model.errors import ForgeError, TreeError

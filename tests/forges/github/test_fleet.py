@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import responses
-from support.github.graphql import GraphQL
-from support.github.scene import FILES
-from support.github.server import GitHubServer
-from support.github.stand import BOT, TOKEN
-from support.hosted_stand import no_pause
+from support.forges.github.graphql import GraphQL
+from support.forges.github.scene import FILES
+from support.forges.github.server import GitHubServer
+from support.forges.github.stand import BOT, TOKEN
+from support.forges.hosted_stand import no_pause
 
 from bot.forges.github import tree as github_tree
 from bot.forges.github.fleet import GitHubFleet, _host_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support.forges.github.graphql import GraphQL
+from support.forges.github.scene import BRANCH, CHANGE, MESSAGE, look, proposal, propose
+from support.forges.github.stand import TOKEN
 from support.git import EXECUTABLE, File
-from support.github.graphql import GraphQL
-from support.github.scene import BRANCH, CHANGE, MESSAGE, look, proposal, propose
-from support.github.stand import TOKEN
 
 from bot.forges.github import tree as github_tree
 from bot.model.errors import ForgeError

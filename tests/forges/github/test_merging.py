@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.github.scene import BRANCH, look, propose
+from support.forges.github.scene import BRANCH, look, propose
 
 from bot.model.errors import ForgeError
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from support.forges.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, PREFIX, look, propose
+from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.git import ADA
-from support.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, PREFIX, look, propose
-from support.github.stand import BOT, TOKEN, GitHubStand
 
 from bot.forges._our_commits import MAX_MERGES
 from bot.forges.github.fleet import GitHubFleet

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 import requests
+from support.forges.github.contract import violations
+from support.forges.github.server import GitHubServer
 from support.git import ADA
-from support.github.contract import violations
-from support.github.server import GitHubServer
 
 BRANCH = "feature"
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.github.graphql import GraphQL
-from support.github.scene import BRANCH, CHANGE, MESSAGE, PREFIX, look, proposal, propose
-from support.github.stand import BOT
+from support.forges.github.graphql import GraphQL
+from support.forges.github.scene import BRANCH, CHANGE, MESSAGE, PREFIX, look, proposal, propose
+from support.forges.github.stand import BOT
 
 from bot.forges.github.many import BATCH
 from bot.model.errors import ForgeError

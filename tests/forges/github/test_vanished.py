@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from support.github.graphql import GraphQL
-from support.github.scene import BRANCH, look, propose
+from support.forges.github.graphql import GraphQL
+from support.forges.github.scene import BRANCH, look, propose
 
 from bot.core.proposal.mark import Remembered, mark
 from bot.model.proposal import RequestState

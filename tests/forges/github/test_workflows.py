@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.contract_scene import BRANCH, NEWER_CHANGES, OTHER, message_of, open_one, proposal, push
-from support.github.graphql import GraphQL
-from support.github.runs import Run
-from support.github.stand import GitHubAppStand, GitHubStand
+from support.forges.contract_scene import BRANCH, NEWER_CHANGES, OTHER, message_of, open_one, proposal, push
+from support.forges.github.graphql import GraphQL
+from support.forges.github.runs import Run
+from support.forges.github.stand import GitHubAppStand, GitHubStand
 
 from bot.core.proposal.mark import read_mark, short_commit
 from bot.model.extras import Extras

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.contract_scene import BRANCH, NEWER_CHANGES, message_of, open_one, proposal, push
-from support.gitlab.state import Pipeline
+from support.forges.contract_scene import BRANCH, NEWER_CHANGES, message_of, open_one, proposal, push
+from support.forges.gitlab.state import Pipeline
 
 from bot.model.errors import ForgeError
 from bot.model.extras import Extras

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.forge_server import Reply
+from support.forges.gitlab.graphql import GraphQL
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.server import Reply
 from support.git import LINK, File
-from support.gitlab.graphql import GraphQL
-from support.gitlab.stand import GitLabStand
 
 from bot.model.errors import TreeError
 from bot.model.forge import Entry

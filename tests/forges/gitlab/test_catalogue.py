@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.forge_server import Reply
-from support.github.scene import FILES
-from support.gitlab.graphql import GraphQL
-from support.gitlab.server import GitLabServer
-from support.gitlab.stand import BOT, TOKEN
-from support.hosted_stand import no_pause
+from support.forges.github.scene import FILES
+from support.forges.gitlab.graphql import GraphQL
+from support.forges.gitlab.server import GitLabServer
+from support.forges.gitlab.stand import BOT, TOKEN
+from support.forges.hosted_stand import no_pause
+from support.forges.server import Reply
 
 from bot.forges.gitlab import catalogue as gitlab_catalogue
 from bot.forges.gitlab.fleet import GitLabFleet

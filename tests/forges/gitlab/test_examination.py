@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.forge_server import Reply
-from support.gitlab.stand import GitLabStand
-from support.hosted_stand import no_pause
+from support.forges.gitlab.stand import GitLabStand
+from support.forges.hosted_stand import no_pause
+from support.forges.server import Reply
 
 from bot.forges.gitlab.errors import READ, WRITE
 from bot.forges.gitlab.fleet import GitLabFleet, JobToken

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.contract_scene import BODY, BRANCH, look, open_one, proposal, propose, push
-from support.gitlab.state import Milestone
+from support.forges.contract_scene import BODY, BRANCH, look, open_one, proposal, propose, push
+from support.forges.gitlab.state import Milestone
 
 from bot.model.extras import Extras
 

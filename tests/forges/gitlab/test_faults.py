@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.contract_scene import BRANCH, CHANGES, NEWER_CHANGES, message_of, proposal
-from support.gitlab.stand import TOKEN, GitLabStand
-from support.watched import Watched
+from support.forges.contract_scene import BRANCH, CHANGES, NEWER_CHANGES, message_of, proposal
+from support.forges.gitlab.stand import TOKEN, GitLabStand
+from support.forges.watched import Watched
 
 from bot.forges.gitlab.errors import LIMIT_WAIT
 from bot.forges.gitlab.fleet import GitLabFleet

@@ -6,11 +6,11 @@ import json
 
 import pytest
 import responses
-from support.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
-from support.github.scene import FILES
-from support.gitlab.server import GitLabServer
-from support.gitlab.stand import BOT, TOKEN, GitLabStand
-from support.hosted_stand import no_pause
+from support.forges.contract_scene import BRANCH, CHANGES, PREFIX, message_of, proposal
+from support.forges.github.scene import FILES
+from support.forges.gitlab.server import GitLabServer
+from support.forges.gitlab.stand import BOT, TOKEN, GitLabStand
+from support.forges.hosted_stand import no_pause
 from support.listener import Listener, Reply
 
 from bot.forges.gitlab import connection as gitlab_connection

@@ -6,7 +6,7 @@ import base64
 from dataclasses import replace
 
 import pytest
-from support.contract_scene import (
+from support.forges.contract_scene import (
     BRANCH,
     CHANGES,
     INTENT,
@@ -20,8 +20,8 @@ from support.contract_scene import (
     propose,
     push,
 )
+from support.forges.gitlab.stand import TOKEN
 from support.git import EXECUTABLE, File
-from support.gitlab.stand import TOKEN
 
 from bot.core.proposal.lifecycle import next_step
 from bot.forges.gitlab.fleet import GitLabFleet

@@ -7,8 +7,8 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
+from support.forges.gitlab.stand import TOKEN, GitLabStand
 from support.git import EXECUTABLE, LINK, SUBMODULE, File, Git
-from support.gitlab.stand import TOKEN, GitLabStand
 
 from bot.forges._refusal import RefusedError
 from bot.forges.git.remote import Origin

@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from support.contract_scene import BODY, BRANCH, proposal, push
-from support.gitlab.stand import TOKEN
+from support.forges.contract_scene import BODY, BRANCH, proposal, push
+from support.forges.gitlab.stand import TOKEN
 from support.parts import find_glab
 
 from bot.model.extras import Extras

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.contract_scene import BRANCH, PREFIX, open_one, propose, push
+from support.forges.contract_scene import BRANCH, PREFIX, open_one, propose, push
 
 from bot.model.errors import ForgeError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.contract_scene import (
+from support.forges.contract_scene import (
     BRANCH,
     CHANGES,
     INTENT,
@@ -18,9 +18,9 @@ from support.contract_scene import (
     propose,
     push,
 )
+from support.forges.gitlab.stand import TOKEN
+from support.forges.gitlab.state import Milestone
 from support.git import ADA, Person
-from support.gitlab.stand import TOKEN
-from support.gitlab.state import Milestone
 
 from bot.forges.gitlab import heads as gitlab_heads
 from bot.forges.gitlab.fleet import GitLabFleet

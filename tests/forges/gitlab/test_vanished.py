@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from support.contract_scene import BRANCH, look, propose
+from support.forges.contract_scene import BRANCH, look, propose
 
 from bot.core.proposal.mark import Remembered, mark
 from bot.model.errors import ForgeError

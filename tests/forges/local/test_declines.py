@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from support.local_scene import (
+from support.forges.local_scene import (
     BRANCH,
     CHANGES,
     HEAD_REF,
@@ -19,9 +19,9 @@ from support.local_scene import (
     look,
     propose,
 )
-from support.stands import LocalStand
+from support.forges.stands import LocalStand
+from support.runs.worlds import Loopback, outcomes
 from support.values import digest
-from support.worlds import Loopback, outcomes
 
 from bot.core.proposal.lifecycle import next_step
 from bot.core.proposal.mark import Remembered, mark

@@ -6,8 +6,8 @@ import os
 import subprocess
 
 import pytest
+from support.forges.local_scene import BRANCH, HEAD_REF, INTENT, MESSAGE, NEW, OLD, look, propose, repositories_of
 from support.git import Git
-from support.local_scene import BRANCH, HEAD_REF, INTENT, MESSAGE, NEW, OLD, look, propose, repositories_of
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.errors import ForgeError, TreeError

@@ -6,8 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from support.git import Git, Person
-from support.local_scene import (
+from support.forges.local_scene import (
     BRANCH,
     CHANGES,
     HEAD_REF,
@@ -23,6 +22,7 @@ from support.local_scene import (
     look,
     propose,
 )
+from support.git import Git, Person
 
 from bot.forges.local.fleet import BOT, LocalFleet
 from bot.forges.local.refs import MAX_PROPOSAL

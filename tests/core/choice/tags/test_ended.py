@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.tag_lists import LISTS, rows
+from support.core.tag_lists import LISTS, rows
 
 from bot.core.choice.tags import Ending, could_end, ended
 from bot.model.vocabulary import Reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.tag_lists import LISTS, rows
+from support.core.tag_lists import LISTS, rows
 
 from bot.core.choice.tags import is_kin, successor
 from bot.model.modes import UpdateMode

@@ -7,8 +7,8 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.core.tag_lists import LISTS
 from support.soon import soon
-from support.tag_lists import LISTS
 
 from bot.core.choice.tags import ended, patched, read, successor
 from bot.core.choice.tags.systems import NUMBERED, NUMBERED_CLOSE, NUMBERED_DOTTED

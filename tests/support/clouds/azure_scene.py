@@ -1,0 +1,56 @@
+"""A registry of Azure with one image, and who may log in to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from support.clouds.acr import Acr
+from support.clouds.arm import Arm
+from support.clouds.entra import SECRET, Entra
+from support.listener import Received
+from support.tunnel import Tunnel
+
+from bot.demo import images
+from bot.model.reference import Line
+from bot.registries.access import RegistryEntry
+from bot.registries.oci import OciRegistry
+
+IMAGE = images.image([images.layer({"a": b"b"})])
+NAMES = ("contoso.azurecr.io", "contoso.azurecr.us", "attacker.azurecr.io")
+"""Hosts of registries that the certificate is for."""
+MANAGERS = ("management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn")
+"""Hosts of resource managers that it is for."""
+
+
+def entry(acr: Acr, **options) -> RegistryEntry:
+    """List a registry as one that Entra opens, unless `options` say otherwise."""
+    return RegistryEntry(acr.host, ca=str(acr.certificate.path), **({"entra": True} | options))
+
+
+def client(*entries: RegistryEntry, environment: Mapping[str, str] | None = None) -> OciRegistry:
+    """Return a client to whom every name is on loopback."""
+    return OciRegistry(
+        entries, environment=environment or {}, sleep=lambda seconds: None, resolve=lambda host, port: ["127.0.0.1"]
+    )
+
+
+def by_secret(entra: Entra) -> dict[str, str]:
+    """Return what a service principal with a secret has in its environment."""
+    return entra.environment | {"AZURE_CLIENT_SECRET": SECRET}
+
+
+def line(acr: Acr, repository: str = "team/app") -> Line:
+    return Line(f"{acr.host}/{repository}", "1")
+
+
+def tokens_seen(received: list[Received]) -> list[Received]:
+    """Return what carried a credential of any kind."""
+    return [each for each in received if "authorization" in each.headers or b"token=" in each.body]
+
+
+@contextmanager
+def manager(arm: Arm, *others: str) -> Iterator[Tunnel]:
+    """Lead everybody who asks the resource manager by its name, or one of the `others`, to the emulator."""
+    with Tunnel({f"{host}:443": arm.port for host in (arm.host, *others)}) as tunnel:
+        yield tunnel

@@ -1,0 +1,99 @@
+"""A registry on loopback, an emulated resource graph, and the scanner between them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from support.clouds.azure_scene import MANAGERS, manager
+from support.clouds.entra import Entra
+from support.clouds.resource_graph import Graph
+from support.registries.docker_registry import Certificate
+from support.tunnel import Tunnel
+
+from bot.demo.images import ImageStore, image, index, layer
+from bot.demo.registry import LoopbackRegistry
+from bot.model.evidence import NotScanned, Scan, Subject, Unscanned
+from bot.model.reference import Line
+from bot.net import HostTrust, HttpClient
+from bot.registries.access import RegistryEntry
+from bot.registries.oci import OciRegistry
+from bot.scanners._defender.graph import ResourceGraph
+from bot.scanners.defender import DefenderScanner
+from bot.wiring.scanners import platform_manifests
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+LINE = Line("contoso.azurecr.io/team/base", "1")
+OLD, NEW = (image([layer({"content": word})]) for word in (b"old", b"new"))
+LONG_AGO = "2026-09-01T00:00:00Z"
+
+
+class Scene:
+    """A registry with two indexes of two platforms, a graph, and the scanner between them."""
+
+    def __init__(self, registry: LoopbackRegistry, store: ImageStore, graph: Graph, tunnel: Tunnel) -> None:
+        self.store, self.graph, self.tunnel = store, graph, tunnel
+        entry = RegistryEntry(LINE.host, mirror=registry.host, insecure=True)
+        self.registry = OciRegistry([entry], environment={}, sleep=lambda _: None)
+        self.old, self.new = (self.push(index([_arm(made), made])) for made in (OLD, NEW))
+        self.pauses: list[float] = []
+
+    def push(self, item, platform: str = "linux/amd64") -> Subject:
+        return Subject(LINE, self.store.put(LINE.path, item), platform)
+
+    def scanner(self, *, token: str | None = None, subscriptions=(), **options) -> DefenderScanner:
+        host = self.graph.host
+        known = token or self.graph.entra.token(self.graph.audience)
+        http = HttpClient({host: HostTrust()}, environment=self.environment(), sleep=lambda _: None)
+        asked = ResourceGraph(host, lambda: known, http, subscriptions=subscriptions, sleep=self.sleep)
+        values = {"now": lambda: NOW, "max_age": timedelta(days=3)} | options
+        return DefenderScanner(asked, partial(platform_manifests, self.registry), **values)
+
+    def environment(self) -> dict[str, str]:
+        return {"SSL_CERT_FILE": str(self.graph.certificate.path), **self.tunnel.environment}
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.graph.rest(seconds)
+
+    def scan(self, *rows, of: Subject | None = None, **options):
+        self.graph.rows = list(rows)
+        return self.scanner(**options).scan(of or self.new)
+
+
+def _arm(made):
+    return image([layer({"content": b"arm of " + made.digest.encode()})], platform="linux/arm64")
+
+
+@contextmanager
+def defender_scene(folder, monkeypatch) -> Iterator[Scene]:
+    """A scene whose graph is found by its name, through the operator's proxy, and where nobody else is found."""
+    real = socket.getaddrinfo
+
+    def on_loopback(host, *words, **more):
+        if host != "127.0.0.1":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        return real(host, *words, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
+    certificate, store = Certificate.make(folder, *MANAGERS), ImageStore()
+    with (
+        Entra(certificate) as entra,
+        Graph(certificate, entra) as graph,
+        manager(graph) as tunnel,
+        LoopbackRegistry(store) as registry,
+    ):
+        yield Scene(registry, store, graph, tunnel)
+
+
+def why(outcome) -> Unscanned:
+    assert isinstance(outcome, NotScanned), outcome
+    return outcome.why
+
+
+def found(outcome) -> dict:
+    assert isinstance(outcome, Scan), outcome
+    return {each.id: each for each in outcome.findings}

@@ -1,0 +1,1 @@
+"""Values and tables for what is decided without any input or output."""

@@ -1,0 +1,332 @@
+"""What happens in each section of `docs/policies.md`, on the stage of `policy_stage`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from support.docs.policy_stage import PRIVATE, Stage, report
+from support.forges.github.stand import GitHubStand
+from support.runs.worlds import build, write_tree
+from support.scanners.advisories import kev
+from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index
+
+from bot.demo.images import debian_root, image, index, layer
+
+PYTHON = "python:3.12-slim"
+BRANCH = "basebump/python-3.12-slim-06e5bb43"
+KEY = ec.generate_private_key(ec.SECP256R1())
+"""Its public half is in the file that the page names."""
+SCENES: dict[str, Callable[[Stage], None]] = {}
+"""By the headings of the page, in its order."""
+
+
+def scene(section):
+    """Say what happens in a section of the page."""
+
+    def note(play):
+        assert section not in SCENES
+        SCENES[section] = play
+        return play
+
+    return note
+
+
+# ---- what moves ------------------------------------------------------------------------------------------------------
+
+
+@scene("Pin every image, and follow its tag")
+def _(stage):
+    stage.tag("redis:7", "new")
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM redis:7\n"})
+    stage.run()
+
+
+@scene("Follow what is pinned, and pin nothing else")
+def _(stage):
+    stage.tag("redis:7", "new")
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM redis:7\n"})
+    stage.run()
+
+
+@scene("Leave an image where it is")
+def _(stage):
+    stage.repository({"Dockerfile": f"FROM {stage.behind('postgres:17')}\nFROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+
+
+@scene("Move to newer releases")
+def _(stage):
+    for tag in ("3.13-slim", "4.0-slim"):
+        stage.tag(f"python:{tag}", tag)
+    for tag in ("1.27.1", "1.27.4", "1.28.0"):
+        stage.tag(f"nginx:{tag}", tag)
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM nginx:1.27.1@{build('1.27.1').digest}\n"})
+    stage.run()
+
+
+@scene("Move to the next release of the distribution")
+def _(stage):
+    for tag in ("1.27-alpine3.20", "1.27-alpine3.21"):
+        stage.tag(f"nginx:{tag}", tag)
+    stage.repository({"Dockerfile": f"FROM nginx:1.27-alpine3.20@{build('1.27-alpine3.20').digest}\n"})
+    stage.run()
+
+
+@scene("Give an image without a tag one to follow")
+def _(stage):
+    stage.tag("ubuntu:24.04", "new")
+    stage.tag("debian:latest", "new")
+    stage.repository({"Dockerfile": "FROM ubuntu\nFROM debian\n"})
+    stage.run()
+
+
+@scene("Replace what is out of support")
+def _(stage):
+    for tag in ("3.8", "3.8-slim", "3.13"):
+        stage.tag(f"python:{tag}", tag)
+    lines = [f"FROM python:{tag}@{build(tag).digest}\n" for tag in ("3.8", "3.8-slim")]
+    stage.repository({"Dockerfile": "".join(lines)})
+    stage.run()
+
+
+@scene("Leave places alone")
+def _(stage):
+    stage.tag("debian:bookworm-slim", "new")
+    stage.repository({"examples/Dockerfile": f"FROM {stage.behind(PYTHON)}\n", "Dockerfile": stage.dockerfile})
+    stage.run()
+
+
+@scene("Leave your own builds to your delivery")
+def _(stage):
+    image = stage.behind(f"{PRIVATE}/apps/web:1.4")
+    pod = f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - {{name: web, image: '{image}'}}\n"
+    stage.repository({"staging/pod.yaml": pod, "production/pod.yaml": pod})
+    stage.run()
+
+
+@scene("Move what a warning holds back")
+def _(stage):
+    containers = f"containers: [{{name: x, image: '{stage.behind(PYTHON)}'}}]"
+    job = "apiVersion: batch/v1\nkind: Job\nspec:\n  template:\n    spec:\n      " + containers + "\n"
+    stage.repository({"jobs/once.yaml": job, "other/once.yaml": job})
+    stage.run()
+
+
+@scene("Say something of some places only")
+def _(stage):
+    dockerfile = f"FROM {stage.behind(PYTHON)}\n"
+    for name in ("web", "api"):
+        stage.repository({"Dockerfile": dockerfile}, name)
+    stage.run()
+
+
+# ---- what is good enough ---------------------------------------------------------------------------------------------
+
+
+@scene("Wait until it is some days old")
+def _(stage):
+    old, new = {"CVE-2026-0001": "Critical"}, {}
+    image = stage.behind(PYTHON)
+    stage.tag("redis:7", "other", "next")
+    stage.scanned(old=old, new=new, other={"CVE-2026-0002": "High"}, next={})
+    stage.repository({"Dockerfile": f"FROM {image}\nFROM redis:7@{build('other').digest}\n"})
+    stage.run()
+
+
+def _one_lost_its_arm64(stage):
+    whole = build("old")
+    stage.tag(PYTHON, whole, index([build("new").children[0]]))
+    stage.repository({"Dockerfile": f"FROM {PYTHON}@{whole.digest}\n"})
+    stage.policies.append({})
+    stage.run(-1)
+    assert "held (platform-lost): 61453cc10425 has no linux/arm64" in stage.printed
+    stage.run()
+
+
+scene("Say which platforms you run")(_one_lost_its_arm64)
+scene("Answer for a hold")(_one_lost_its_arm64)
+
+
+@scene("Propose nothing that was not scanned")
+def _(stage):
+    stage.scanned(old={})
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+
+
+@scene("Refuse what brings too much")
+def _(stage):
+    stage.scanned(old={}, new={"CVE-2026-0001": "Critical"})
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+
+
+@scene("Open only what fixes something")
+def _(stage):
+    young = image([layer(debian_root("12.7", []))], created=datetime.now(UTC))
+    old, _ = stage.tag(PYTHON, index([young]), "new")
+    stage.scanned(new={})
+    write_tree(stage.folder, {"reports/young.json": report(young, {"CVE-2026-0001": "Low"})})
+    stage.repository({"Dockerfile": f"FROM {PYTHON}@{old}\n"})
+    stage.run()
+
+
+@scene("Wait until somebody knows the image")
+def _(stage):
+    stage.scanned(old={})
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+
+
+@scene("Open only what fixes something exploited")
+def _(stage):
+    stage.tag("redis:7", "other", "next")
+    exploited, low = {"CVE-2026-0001": "Low"}, {"CVE-2026-0002": "Low"}
+    stage.scanned(old=exploited, new={}, other=low, next={})
+    write_tree(stage.folder, {"known_exploited_vulnerabilities.json": kev(*exploited)})
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM redis:7@{build('other').digest}\n"})
+    stage.run()
+
+
+@scene("Take only what is signed")
+def _(stage):
+    image = stage.behind(PYTHON)
+    stage.repository({"Dockerfile": f"FROM {image}\nFROM {stage.behind('redis:7')}\n"})
+    new = build("new")
+    signed = attachment(new, BUNDLE, dump(bundle(KEY, new.digest)))
+    stage.loopback.store.tag("library/python", new.digest.replace(":", "-"), referrers_index([signed], kind=None))
+    stage.run()
+
+
+# ---- what a request is like ------------------------------------------------------------------------------------------
+
+
+@scene("One request for several images")
+def _(stage):
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM {stage.behind('redis:7')}\n"})
+    stage.run()
+
+
+@scene("One request for each folder")
+def _(stage):
+    line = f"FROM {stage.behind(PYTHON)}\n"
+    stage.repository({f"services/{name}/Dockerfile": line for name in ("cart", "search")})
+    stage.run()
+
+
+def _on_github(stage, files):
+    stage.github = GitHubStand(stage.folder / "github", files)
+    stage.github.repository.milestones["Next release"] = 1
+    return stage.github
+
+
+@scene("Labels, reviewers, a draft")
+def _(stage):
+    github = _on_github(stage, {"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+    (pull,) = github.repository.pulls
+    said = (sorted(pull.labels), pull.reviewers, pull.assignees, pull.milestone, pull.draft)
+    assert said == (["dependencies", "docker"], ["ada", "team:platform"], ["ada"], "Next release", True)
+
+
+@scene("Let the forge merge it")
+def _(stage):
+    stage.scanned(old={"CVE-2026-0001": "High"}, new={})
+    github = _on_github(stage, {"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    github.repository.allow_auto_merge = github.repository.is_blocked = True
+    stage.run()
+    (pull,) = github.repository.pulls
+    assert pull.auto_merge
+
+
+# ---- when ------------------------------------------------------------------------------------------------------------
+
+
+@scene("Open at certain times")
+def _(stage):
+    schedule = stage.policies[0]["policy"][0]["schedule"]
+    assert schedule["cron"].endswith(" MON")
+    days_away = datetime.now(UTC) + timedelta(days=3)
+    schedule["cron"] = schedule["cron"].replace("MON", f"{days_away:%a}".upper())
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+
+
+@scene("Open only so many")
+def _(stage):
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM {stage.behind('redis:7')}\n"})
+    stage.run()
+
+
+@scene("Leave alone what somebody approved")
+def _(stage):
+    github = _on_github(stage, {"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+    github.review(BRANCH, "APPROVED")
+    stage.tag(PYTHON, "newer")
+    stage.run()
+
+
+@scene("Leave conflicts to people")
+def _(stage):
+    image = stage.behind(PYTHON)
+    git = stage.repository({"Dockerfile": f"FROM {image}\n"})
+    stage.run()
+    git.commit("main", {"Dockerfile": f"FROM {image} AS build\n"})
+    assert git.conflicts(BRANCH, "main")
+    stage.run()
+
+
+@scene("Let closing mean the whole line")
+def _(stage):
+    stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    stage.run()
+    stage.close(BRANCH)
+    stage.tag(PYTHON, "newer")
+    stage.run()
+
+
+@scene("Pause")
+def _(stage):
+    stage.repository({"deploy/Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
+    for number in range(2):
+        assert "skipped (paused)" in stage.run(number)
+    assert stage.branches() == []
+
+
+# ---- a fleet ---------------------------------------------------------------------------------------------------------
+
+
+@scene("Take repositories on a few at a time")
+def _(stage):
+    line = f"FROM {stage.behind(PYTHON)}\n"
+    for name in ("api", "web"):
+        stage.repository({"Dockerfile": line}, name)
+    stage.run()
+
+
+@scene("Take on only who asks for it")
+def _(stage):
+    line = f"FROM {stage.behind(PYTHON)}\n"
+    stage.repository({"Dockerfile": line}, "api")
+    stage.repository({"Dockerfile": line, ".basebump.yaml": "schema: 1\n"}, "web")
+    stage.run()
+
+
+@scene("Let a repository be stricter")
+def _(stage):
+    line = f"FROM {stage.behind(PYTHON)}\n"
+    said = (stage.folder / ".basebump.yaml").read_text(encoding="utf-8")
+    stage.repository({"Dockerfile": line, "legacy/Dockerfile": line, ".basebump.yaml": said})
+    stage.policies.append({})
+    stage.run()
+
+
+@scene("Keep something from being switched off")
+def _(stage):
+    said = "schema: 1\npolicy: [{ignore: true}]\n"
+    line = f"FROM {stage.behind(PYTHON)}\nFROM {stage.behind('redis:7')}\n"
+    stage.repository({"Dockerfile": line, ".basebump.yaml": said})
+    stage.run()

@@ -1,0 +1,131 @@
+"""A stage for the examples of `docs/policies.md`: a registry on loopback, a repository, and the command itself.
+
+Docker Hub and `registry.example.com` are played by one registry. What the commands print is kept, so that a page can be
+held against it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from support.forges.github.stand import GitHubStand
+from support.git import Content, Git
+from support.runs.worlds import Loopback, build, write_tree
+
+from bot.demo.images import Image, Index
+from bot.model.reference import Digest
+
+HOSTS = ("docker.io", "registry.example.com")
+PRIVATE = "registry.example.com"
+
+
+def report(image: Image, cves: Mapping[str, str]) -> str:
+    """Return what Grype reports of the image of one platform: severities by CVE."""
+    artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
+    built = datetime.now(UTC) - timedelta(hours=2)
+    source = {"manifestDigest": image.digest, "os": "linux", "architecture": "amd64"}
+    return json.dumps(
+        {
+            "matches": [
+                {"vulnerability": {"id": cve, "severity": severity}, "artifact": artifact}
+                for cve, severity in cves.items()
+            ],
+            "source": {"target": source},
+            "distro": {"name": "debian", "version": "12"},
+            "descriptor": {"name": "grype", "version": "0.110.0", "db": {"status": {"built": f"{built:%FT%H:00:00Z}"}}},
+        }
+    )
+
+
+class Stage:
+    """What the scenes of the page act on."""
+
+    def __init__(self, folder: Path, loopback: Loopback, command: Callable[..., tuple[int, str, str]]) -> None:
+        self.folder = folder
+        self.loopback = loopback
+        self.printed = ""
+        """All that the commands have printed so far."""
+        self.policies: list[dict[str, Any]] = []
+        """The configs of the section, in the order of the page."""
+        self.dockerfile = ""
+        """The Dockerfile that the section shows."""
+        self.github: GitHubStand | None = None
+        self._command = command
+        self._config = folder / "basebump.yaml"
+        self._reports = False
+
+    # What there is.
+
+    def tag(self, image: str, *contents: str | Image | Index) -> list[Digest]:
+        """Point a tag to one content after the other; return the digests."""
+        name, _, tag = image.partition(":")
+        name = name.removeprefix(f"{PRIVATE}/") if name.startswith(PRIVATE) else f"library/{name}"
+        made = [build(content) if isinstance(content, str) else content for content in contents]
+        return [self.loopback.store.tag(name, tag, each) for each in made]
+
+    def behind(self, image: str) -> str:
+        """Point a tag to an old and then to a new image; return the reference that pins the old one."""
+        old, _ = self.tag(image, "old", "new")
+        return f"{image}@{old}"
+
+    def repository(self, files: Mapping[str, Content], name: str = "web") -> Git:
+        return Git.create(self.folder / "repositories" / f"{name}.git", files)
+
+    def scanned(self, **findings: Mapping[str, str]) -> None:
+        """Let reports say which vulnerabilities the images of these contents have; of others there is no report."""
+        self._reports = True
+        for content, cves in findings.items():
+            said = report(build(content).children[0], cves)
+            write_tree(self.folder / "reports", {f"{content}.json": said})
+
+    # What basebump does.
+
+    def configure(self, number: int = 0) -> Path:
+        """Write the config of an example, with all that the page leaves out; return its path."""
+        config = {"schema": 1, "own": [], **self.policies[number]}
+        if self.github is not None:
+            forge = {"kind": "github", "url": self.github.server.url, "token_env": "ACME_TOKEN"}
+            config["forges"] = [{**forge, "repositories": [self.github.name]}]
+        else:
+            config["forges"] = [{"kind": "local", "url": "repositories"}]
+        played = [{"host": host, "mirror": self.loopback.registry.host, "insecure": True} for host in HOSTS]
+        config["registries"] = [*config.get("registries", []), *played]
+        if self._reports:
+            config["scanners"] = [{"kind": "report", "path": "reports"}]
+        self._config.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+        return self._config
+
+    def run(self, number: int = 0) -> str:
+        """Run with one of the section's configs up to the last rung; return what that prints."""
+        code, out, err = self._command("run", "--config", self.configure(number), "--level", "propose")
+        assert code == 0, out + err
+        self.printed += out
+        return out
+
+    def close(self, branch: str, name: str = "web") -> None:
+        """Let a person decline a proposal."""
+        code, out, err = self._command("close", name, branch, "--config", self._config)
+        assert code == 0, out + err
+
+    def branches(self, name: str = "web") -> list[str]:
+        """Return the branches that basebump has made."""
+        git = Git(self.folder / "repositories" / f"{name}.git")
+        return [branch for branch in git.branches() if branch.startswith("basebump/")]
+
+
+def is_said(seen: str, printed: str) -> bool:
+    """Say whether the lines of a page stand in what was printed, in their order: `…` is anything, any space is one."""
+    rest = printed
+    for line in filter(str.strip, seen.splitlines()):
+        words = r"[^\S\n]+".join(re.escape(word).replace("…", ".+?") for word in line.split())
+        found = re.search(rf"^[^\S\n]*{words}$", rest, re.MULTILINE)
+        if found is None:
+            return False
+        rest = rest[found.end() :]
+    return bool(seen.strip())

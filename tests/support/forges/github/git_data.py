@@ -1,0 +1,195 @@
+"""GitHub's Git Data API: blobs, trees, commits and refs, in real git (https://docs.github.com/en/rest/git)."""
+
+from __future__ import annotations
+
+import base64
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from support.forges.github.calls import Call, ProblemError, Reply
+from support.forges.github.shapes import committer_of
+from support.forges.github.state import Repository, Token
+from support.git import LINK, SUBMODULE
+
+BRANCHES = "refs/heads/"
+_OBJECT = re.compile(r"[0-9a-f]{40}")
+_WORKFLOWS = ".github/workflows/"
+
+
+def get_ref(call: Call, name: str) -> Reply:
+    repository = _not_empty(call)
+    commit = repository.git.refs().get(f"refs/{name}")
+    if commit is None:
+        raise ProblemError(404, "Not Found")
+    return Reply(200, call.shapes.reference(repository, f"refs/{name}", commit))
+
+
+def matching_refs(call: Call, prefix: str) -> Reply:
+    repository = _not_empty(call)
+    found = {name: commit for name, commit in repository.git.refs().items() if name.startswith(f"refs/{prefix}")}
+    return Reply(200, [call.shapes.reference(repository, name, commit) for name, commit in sorted(found.items())])
+
+
+def create_ref(call: Call) -> Reply:
+    repository, name, commit = _not_empty(call), call.need("ref"), call.need("sha")
+    if not name.startswith("refs/") or name.count("/") < 2:
+        raise ProblemError(422, "Reference name must start with refs/ and have at least two slashes.")
+    if not _is(repository, commit, "commit"):
+        raise ProblemError(422, "Object does not exist")
+    if name in repository.git.refs():
+        raise ProblemError(422, "Reference already exists")
+    refuse_workflows(call, commit)
+    repository.git.run("update-ref", name, commit, "")
+    repository.settle()
+    return Reply(201, call.shapes.reference(repository, name, commit))
+
+
+def update_ref(call: Call, name: str) -> Reply:
+    repository, commit = call.repository, call.need("sha")
+    before = repository.git.refs().get(f"refs/{name}")
+    if before is None:
+        raise ProblemError(422, "Reference does not exist")
+    if not _is(repository, commit, "commit"):
+        raise ProblemError(422, "Object does not exist")
+    if not call.body.get("force") and not repository.git.has(commit, before):
+        raise ProblemError(422, "Update is not a fast forward")
+    refuse_workflows(call, commit)
+    move_ref(repository, f"refs/{name}", commit)
+    return Reply(200, call.shapes.reference(repository, f"refs/{name}", commit))
+
+
+def delete_ref(call: Call, name: str) -> Reply:
+    if f"refs/{name}" not in call.repository.git.refs():
+        raise ProblemError(422, "Reference does not exist")
+    move_ref(call.repository, f"refs/{name}", None)
+    return Reply(204)
+
+
+def refuse_workflows(call: Call, commit: str) -> None:
+    """Refuse to give a name to a commit that changes a workflow, unless the token may."""
+    changed = call.repository.git.run("diff-tree", "--root", "--no-commit-id", "--name-only", "-r", commit).decode()
+    if not call.writer.can_write_workflows and any(path.startswith(_WORKFLOWS) for path in changed.splitlines()):
+        raise _no_workflows(call.writer)
+
+
+def move_ref(repository: Repository, name: str, commit: str | None) -> None:
+    """Move a ref, and let the pull requests see it at once."""
+    repository.git.run("update-ref", *(["-d", name] if commit is None else [name, commit]))
+    repository.settle()
+
+
+def get_tree(call: Call, name: str) -> Reply:
+    repository = _not_empty(call)
+    if not _is(repository, name, "tree"):
+        raise ProblemError(404, "Not Found")
+    return Reply(200, call.shapes.tree(repository, name, recursive="recursive" in call.query))
+
+
+def create_tree(call: Call) -> Reply:
+    repository = _not_empty(call)
+    base, entries = call.body.get("base_tree"), call.need("tree")
+    if base is not None and not _is(repository, base, "tree"):
+        raise ProblemError(422, "base_tree is not a valid tree")
+    if any(entry["path"].startswith(_WORKFLOWS) for entry in entries) and not call.writer.can_write_workflows:
+        raise _no_workflows(call.writer)
+    with tempfile.TemporaryDirectory() as scratch:
+        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        repository.git.run("read-tree", *([base] if base else ["--empty"]), environment=index)
+        lines = "".join(_index_line(repository, entry) for entry in entries)
+        repository.git.run("update-index", "-z", "--index-info", stdin=lines.encode(), environment=index)
+        made = repository.git.run("write-tree", environment=index).decode().strip()
+    return Reply(201, call.shapes.tree(repository, made, recursive=False))
+
+
+def get_blob(call: Call, name: str) -> Reply:
+    repository = _not_empty(call)
+    if not _is(repository, name, "blob"):
+        raise ProblemError(404, "Not Found")
+    content = repository.git.run("cat-file", "blob", name)
+    url = f"{call.root}{call.path}"
+    encoded = base64.encodebytes(content).decode()
+    blob = {"sha": name, "node_id": name, "size": len(content), "url": url, "content": encoded, "encoding": "base64"}
+    return Reply(200, blob)
+
+
+def create_blob(call: Call) -> Reply:
+    repository, content = _not_empty(call), call.need("content")
+    stored = base64.b64decode(content) if call.body.get("encoding") == "base64" else content.encode()
+    made = repository.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=stored).decode().strip()
+    return Reply(201, {"sha": made, "url": f"{call.root}/repos/{repository.name}/git/blobs/{made}"})
+
+
+def get_git_commit(call: Call, name: str) -> Reply:
+    repository = _not_empty(call)
+    if not _is(repository, name, "commit"):
+        raise ProblemError(404, "Not Found")
+    return Reply(200, call.shapes.git_commit(repository, name))
+
+
+def create_commit(call: Call) -> Reply:
+    repository = _not_empty(call)
+    tree, message, parents = call.need("tree"), call.need("message"), call.body.get("parents", [])
+    if not _is(repository, tree, "tree") or not all(_is(repository, parent, "commit") for parent in parents):
+        raise ProblemError(422, "Tree SHA or parent does not exist")
+    account = call.writer.account
+    committer = committer_of(account, is_app=call.writer.is_app)
+    written = call.body.get("author", {})
+    author = {
+        "GIT_AUTHOR_NAME": written.get("name", account.person.name),
+        "GIT_AUTHOR_EMAIL": written.get("email", account.person.email),
+    }
+    words = [word for parent in parents for word in ("-p", parent)]
+    made = repository.git.run("commit-tree", tree, *words, stdin=message.encode(), who=committer, environment=author)
+    return Reply(201, call.shapes.git_commit(repository, made.decode().strip()))
+
+
+def get_commit(call: Call, name: str) -> Reply:
+    repository = _not_empty(call)
+    commit = repository.git.head(name) or name
+    if not _is(repository, commit, "commit"):
+        raise ProblemError(422, f"No commit found for SHA: {name}")
+    return Reply(200, call.shapes.commit(repository, commit))
+
+
+def compare(call: Call, name: str) -> Reply:
+    """Compare what two commits have beyond their merge base (https://docs.github.com/en/rest/commits/commits)."""
+    repository = _not_empty(call)
+    base, dots, head = name.partition("...")
+    if not dots or not _is(repository, base, "commit") or not _is(repository, head, "commit"):
+        raise ProblemError(404, "Not Found")
+    return Reply(200, call.shapes.comparison(repository, base, head, int(call.query.get("per_page", "250"))))
+
+
+def _not_empty(call: Call) -> Repository:
+    if call.repository.is_empty:
+        raise ProblemError(409, "Git Repository is empty.")
+    return call.repository
+
+
+def _is(repository: Repository, name: str, kind: str) -> bool:
+    """Say whether `name` is, or for a tree leads to, an object of this kind."""
+    return bool(_OBJECT.fullmatch(name)) and repository.git.exists(f"{name}^{{{kind}}}")
+
+
+def _index_line(repository: Repository, entry: dict[str, Any]) -> str:
+    """Return one line for `git update-index --index-info`."""
+    path, mode = entry["path"], entry["mode"]
+    if "sha" in entry and "content" in entry:
+        raise ProblemError(422, "Must supply either tree.sha or tree.content, not both.")
+    if "content" in entry:
+        stored = repository.git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=entry["content"].encode())
+        return f"{mode} {stored.decode().strip()}\t{path}\0"
+    if entry["sha"] is None:
+        return f"0 {'0' * 40}\t{path}\0"
+    if mode not in (SUBMODULE, LINK) and not _is(repository, entry["sha"], "blob"):
+        raise ProblemError(422, "tree.sha is not a valid blob")
+    return f"{mode} {entry['sha']}\t{path}\0"
+
+
+def _no_workflows(token: Token) -> ProblemError:
+    """Return what was seen in the wild: 403 for Apps, 404 for a personal token without the scope."""
+    return (
+        ProblemError(403, "Resource not accessible by integration") if token.is_app else ProblemError(404, "Not Found")
+    )

@@ -1,0 +1,170 @@
+"""Pull requests and issues as GitHub's GraphQL shows them: what basebump asks of them, and what `gh` does."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from support.forges.github.shapes import Shapes, moment
+from support.forges.github.state import Account, Event, Issue, Pull, Repository
+
+Shape = Mapping[str, Any]
+
+_EVENTS = {
+    "LABELED_EVENT": "LabeledEvent",
+    "REVIEW_REQUESTED_EVENT": "ReviewRequestedEvent",
+    "ASSIGNED_EVENT": "AssignedEvent",
+    "MILESTONED_EVENT": "MilestonedEvent",
+    "AUTO_MERGE_ENABLED_EVENT": "AutoMergeEnabledEvent",
+    "AUTO_REBASE_ENABLED_EVENT": "AutoRebaseEnabledEvent",
+    "AUTO_SQUASH_ENABLED_EVENT": "AutoSquashEnabledEvent",
+    "HEAD_REF_DELETED_EVENT": "HeadRefDeletedEvent",
+}
+
+
+def pull_shape(shapes: Shapes, repository: Repository, pull: Pull) -> Shape:
+    """Return a pull request; what takes git is looked at only when it is asked for."""
+    return {
+        "__typename": "PullRequest",
+        "id": pull.node(repository),
+        "number": pull.number,
+        "title": pull.title,
+        "body": pull.body or "",
+        "url": lambda: shapes.pull(repository, pull, "pull-request")["html_url"],
+        "state": _state(pull),
+        "isDraft": pull.draft,
+        "isCrossRepository": pull.source is not repository,
+        "author": _account(pull.account),
+        "headRefName": pull.branch,
+        "headRefOid": pull.head,
+        "baseRefName": pull.base,
+        "labels": functools.partial(_labels, shapes, repository, pull.labels),
+        "files": functools.partial(_files, shapes, repository, pull),
+        "latestOpinionatedReviews": functools.partial(_latest_opinionated_reviews, pull),
+        "mergeQueueEntry": {} if pull.queued else None,
+        "timelineItems": functools.partial(_timeline_items, pull),
+    }
+
+
+def issue_shape(shapes: Shapes, repository: Repository, issue: Issue) -> Shape:
+    return {
+        "__typename": "Issue",
+        "id": f"I_{repository.id}_{issue.number}",
+        "number": issue.number,
+        "title": issue.title,
+        "body": issue.body or "",
+        "url": lambda: shapes.issue(repository, issue)["html_url"],
+        "state": issue.state.upper(),
+        "author": _account(issue.account),
+        "labels": functools.partial(_labels, shapes, repository, issue.labels),
+    }
+
+
+def pull_requests(
+    shapes: Shapes,
+    repository: Repository,
+    *,
+    first: int,
+    states: Sequence[str],
+    orderBy: Mapping[str, str],  # noqa: N803
+    baseRefName: str | None = None,  # noqa: N803
+    headRefName: str | None = None,  # noqa: N803
+    after: None = None,
+) -> Shape:
+    """List pull requests, the newest first; those from forks are among them, whatever their branch is called."""
+    assert orderBy == {"field": "CREATED_AT", "direction": "DESC"}, "no other order here"
+    found = [
+        pull_shape(shapes, repository, each)
+        for each in reversed(repository.pulls)
+        if _state(each) in states and baseRefName in (each.base, None) and headRefName in (each.branch, None)
+    ]
+    return _page(found, first) | {"totalCount": len(found)}
+
+
+def search(shapes: Shapes, repositories: Mapping[str, Repository], query: str, kind: str, most: int) -> Shape:
+    """Find issues or pull requests by the qualifiers that are known here; another one is a KeyError."""
+    qualifiers: dict[str, list[str]] = {"repo": [], "type": [], "state": [], "label": []}
+    for word in query.split():
+        key, _, value = word.partition(":")
+        qualifiers[key].append(value)
+    (name,), (wanted,) = qualifiers["repo"], qualifiers["type"]
+    assert kind == "ISSUE", "nothing else is searched here"
+    repository = repositories[name.lower()]
+    things = {"pr": (repository.pulls, pull_shape), "issue": (repository.issues, issue_shape)}
+    listed, shape = things[wanted]
+    found = [
+        shape(shapes, repository, each)
+        for each in reversed(listed)
+        if qualifiers["state"] in ([], [each.state]) and set(qualifiers["label"]) <= set(each.labels)
+    ]
+    return _page(found, most) | {"issueCount": len(found)}
+
+
+def _page(found: Sequence[Shape], most: int) -> dict[str, Any]:
+    assert len(found) <= most, "one page is all that there is here"
+    return {"nodes": found, "pageInfo": {"hasNextPage": False, "endCursor": None}}
+
+
+def _state(pull: Pull) -> str:
+    return "MERGED" if pull.merged else pull.state.upper()
+
+
+def _account(account: Account) -> Shape:
+    """Return who somebody is; bots have no `[bot]` here."""
+    return {
+        "__typename": account.kind,
+        "login": account.login.removesuffix("[bot]"),
+        "id": f"U_{account.id}",
+        "name": None,
+    }
+
+
+def _labels(shapes: Shapes, repository: Repository, names: Sequence[str], *, first: int, **_: object) -> Shape:
+    told = [shapes.label(repository, each) for each in names]
+    nodes = [
+        {**{key: each[key] for key in ("name", "color", "description")}, "id": f"L_{each['name']}"} for each in told
+    ]
+    return {"nodes": nodes[:first], "totalCount": len(nodes)}
+
+
+def _files(shapes: Shapes, repository: Repository, pull: Pull, *, first: int) -> Shape:
+    compared = shapes.comparison(repository, repository.branches[pull.base], pull.head, first)
+    files = compared["files"][:first]
+    return {
+        "nodes": [{"path": each["filename"]} | {key: each[key] for key in ("additions", "deletions")} for each in files]
+    }
+
+
+def _latest_opinionated_reviews(pull: Pull, *, first: int, writersOnly: bool) -> Shape:  # noqa: N803
+    counted = [each for each in pull.reviews if each.is_writers or not writersOnly]
+    latest = {each.account.login: each for each in counted if each.state != "COMMENTED"}
+    return {"nodes": [{"state": each.state} for each in list(latest.values())[:first]]}
+
+
+def _timeline_items(
+    pull: Pull,
+    *,
+    itemTypes: Sequence[str],  # noqa: N803
+    first: int | None = None,
+    last: int | None = None,
+) -> Shape:
+    kinds = {_EVENTS[each] for each in itemTypes}
+    events = list(_events(pull, kinds))
+    return {"nodes": events[:first] if last is None else events[-last:]}
+
+
+def _events(pull: Pull, kinds: set[str]) -> Iterator[Shape]:
+    return (_event(each) for each in pull.events if each.kind in kinds)
+
+
+def _event(event: Event) -> Shape:
+    team = event.subject.removeprefix("team:") if event.subject.startswith("team:") else None
+    somebody = {"__typename": "Team", "slug": team} if team else {"__typename": "User", "login": event.subject}
+    about: Mapping[str, Shape] = {
+        "LabeledEvent": {"label": {"name": event.subject}},
+        "ReviewRequestedEvent": {"requestedReviewer": somebody},
+        "AssignedEvent": {"assignee": somebody},
+        "MilestonedEvent": {"milestoneTitle": event.subject},
+    }
+    return {"__typename": event.kind, "createdAt": moment(event.created), **about.get(event.kind, {})}

@@ -1,0 +1,126 @@
+"""GitHub as a stand: the fake server with one repository on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from support.forges.github.apps import private_key, public_key
+from support.forges.github.graphql import GraphQL
+from support.forges.github.server import GitHubServer
+from support.forges.github.state import Pull, Review
+from support.forges.hosted_stand import HostedStand, no_pause
+from support.forges.server import Mortal
+from support.forges.stands import Request
+from support.git import Content, Person
+
+from bot.forges.github.fleet import KIND, AppKey, GitHubFleet
+from bot.model.extras import CommitStatus, StatusState
+from bot.model.proposal import RequestState
+from bot.ports import Fleet
+
+TOKEN = "ghp_of-the-bot"
+BOT = "basebump-bot"
+PERMISSIONS = {
+    "metadata": "read",
+    "contents": "write",
+    "pull_requests": "write",
+    "statuses": "write",
+    "workflows": "write",
+}
+"""What the installation of an App has, unless a test takes something away."""
+
+
+class GitHubStand(HostedStand):
+    """A GitHub, github.com unless it is an Enterprise Server, and one organization's repository."""
+
+    kind = KIND
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Mapping[str, Content] | None,
+        *,
+        enterprise: bool = False,
+        graphql: GraphQL = GraphQL.WHOLE,
+        is_app: bool = False,
+    ) -> None:
+        server = GitHubServer(folder, enterprise=enterprise, graphql=graphql)
+        token = server.world.add_token(TOKEN, BOT, is_app=is_app)
+        self.repository = server.world.add_repository("acme/web", files, members={BOT})
+        super().__init__(server, self.repository, self.repository.name, token, secret=TOKEN)
+
+    def fleet(self) -> Fleet:
+        return self._fleet(TOKEN)
+
+    def _fleet(self, credential: str | AppKey) -> Fleet:
+        words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
+        return Mortal(GitHubFleet(self.server.url, credential, **words), self.server)
+
+    def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
+        return GitHubFleet(url, TOKEN, selected=names, pause=pause)
+
+    def propose_by_hand(self, branch: str, target: str = "main") -> None:
+        world = self.server.world
+        world.propose(self.repository, self.repository, branch, world.accounts["ada"], base=target)
+
+    def point_to(self, branch: str, target: str) -> None:
+        self.repository.open_pull(branch).base = target
+
+    def targets(self) -> list[str]:
+        return [each.base for each in self.repository.pulls]
+
+    def label(self, branch: str, label: str) -> None:
+        self.repository.labels.setdefault(label, ("ededed", ""))
+        newest = next(pull for pull in reversed(self.repository.pulls) if pull.branch == branch)
+        newest.labels.append(label)
+        newest.note("LabeledEvent", label)
+
+    def close_request(self, branch: str) -> None:
+        self.repository.open_pull(branch).close()
+
+    def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
+        world = self.server.world
+        fork = world.fork(self.repository, "stranger")
+        fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
+        world.propose(self.repository, fork, branch, world.accounts["stranger"], title="From afar", body=None)
+
+    def review(self, branch: str, state: str, login: str = "ada", *, is_writers: bool = True) -> None:
+        """Let somebody say something of the open pull request of a branch."""
+        world = self.server.world
+        pull = self.repository.open_pull(branch)
+        pull.reviews.append(Review(world.next_id(), world.add_account(login), state, is_writers))
+
+    def statuses(self, branch: str) -> list[CommitStatus]:
+        given = self.repository.statuses.get(self.branches()[branch], [])
+        return [CommitStatus(StatusState(each.state), each.description) for each in given]
+
+    def requests(self) -> list[Request]:
+        self.settle()
+        own = [pull for pull in self.repository.pulls if pull.source is self.repository]
+        return [_request(pull) for pull in reversed(own)]
+
+
+def _request(pull: Pull) -> Request:
+    ended = RequestState.MERGED if pull.merged else RequestState.CLOSED
+    state = RequestState.OPEN if pull.state == "open" else ended
+    comments = tuple(each.body for each in pull.comments)
+    return Request(pull.branch, state, pull.title, pull.body or "", comments, tuple(pull.labels))
+
+
+class GitHubAppStand(GitHubStand):
+    """The same where basebump is an App that the organization installed."""
+
+    def __init__(self, folder: Path, files: Mapping[str, Content] | None) -> None:
+        super().__init__(folder, files)
+        world = self.server.world
+        self.app = world.add_app("bump", public_key())
+        self.installation = world.install(self.app, "acme", dict(PERMISSIONS))
+        self._key = AppKey(self.app.id, private_key())
+
+    def fleet(self) -> Fleet:
+        return self._fleet(self._key)
+
+    def refuse_writes(self, branch: str) -> None:
+        """Take the permission to write away from the installation, and with it from what it lends."""
+        self.installation.permissions = dict.fromkeys(("metadata", "contents", "pull_requests"), "read")

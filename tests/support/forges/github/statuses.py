@@ -1,0 +1,32 @@
+"""Statuses of commits (https://docs.github.com/en/rest/commits/statuses)."""
+
+from __future__ import annotations
+
+from support.forges.github.calls import Call, ProblemError, Reply
+from support.forges.github.state import Status
+
+MAX_DESCRIPTION = 140
+
+
+def create_status(call: Call, commit: str) -> Reply:
+    repository = call.repository
+    if not call.writer.can_set_status:
+        kind = "integration" if call.writer.is_app else "personal access token"
+        raise ProblemError(403, f"Resource not accessible by {kind}", x_accepted_github_permissions="statuses=write")
+    if not repository.git.exists(f"{commit}^{{commit}}"):
+        raise ProblemError(422, f"No commit found for SHA: {commit}")
+    said = call.body.get("description") or ""
+    if len(said) > MAX_DESCRIPTION:
+        raise ProblemError(422, f"Description is too long (maximum is {MAX_DESCRIPTION} characters)")
+    status = Status(call.world.next_id(), call.body.get("context", "default"), call.need("state"), said)
+    repository.statuses.setdefault(commit, []).append(status)
+    return Reply(201, call.shapes.status(repository, commit, status, "status"))
+
+
+def get_combined_status(call: Call, name: str) -> Reply:
+    """Return the last status of every name."""
+    repository = call.repository
+    commit = repository.git.head(name) or name
+    if not repository.git.exists(f"{commit}^{{commit}}"):
+        raise ProblemError(404, "Not Found")
+    return Reply(200, call.shapes.combined_status(repository, commit))

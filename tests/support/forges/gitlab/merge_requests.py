@@ -1,0 +1,147 @@
+"""GitLab's merge requests and the notes on them (https://docs.gitlab.com/api/merge_requests/)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from support.forges.gitlab.calls import Call, ProblemError, missing
+from support.forges.gitlab.state import MergeRequest, Note, User
+from support.forges.server import Reply
+
+MAX_TITLE, MAX_DESCRIPTION = 255, 1_048_576
+
+
+def list_requests(call: Call) -> Reply:
+    state, branch = call.words.get("state", "all"), call.words.get("source_branch")
+    target = call.words.get("target_branch")
+    found = [
+        each
+        for each in call.project.requests
+        if state in (each.state, "all") and branch in (each.branch, None) and target in (each.target, None)
+    ]
+    if call.words.get("sort", "desc") == "desc":
+        found.reverse()
+    return call.page([call.shapes.request(call.project, each) for each in found])
+
+
+def get_request(call: Call, number: str) -> Reply:
+    return Reply(200, call.shapes.one_request(call.project, find(call, number)))
+
+
+def create_request(call: Call) -> Reply:
+    project = call.project
+    source, target, title = call.need("source_branch"), call.need("target_branch"), call.need("title")
+    description = call.words.get("description")
+    check_words(title, description)
+    if source == target:
+        raise ProblemError(422, ["You can't use same project/branch for source and target"])
+    for each in project.requests:
+        if (each.state, each.source, each.branch, each.target) == ("opened", project, source, target):
+            said = f"Another open merge request already exists for this source branch: !{each.number}"
+            raise ProblemError(409, [said])
+    for kind, branch in (("Source", source), ("Target", target)):
+        if branch not in project.branches:
+            raise ProblemError(400, {f"{kind.lower()}_branch": [f'"{branch}" does not exist']})
+    user = call.writer.user
+    request = call.world.propose(project, project, source, user, title, description=description, target=target)
+    request.note(user, "added 1 commit")
+    _label(call, request, call.words.get("labels", ""))
+    _set_people_and_milestone(call, request)
+    return Reply(201, call.shapes.one_request(project, request))
+
+
+def edit_request(call: Call, number: str) -> Reply:
+    request, words = find(call, number), call.words
+    title, description = words.get("title", request.title), words.get("description", request.description)
+    check_words(title, description)
+    match words.get("state_event"), request.state:
+        case "close", "opened":
+            request.close()
+        case "reopen", "closed":
+            request.state, request.closed = "opened", None
+    request.title, request.description = title, description
+    _label(call, request, words.get("add_labels", ""))
+    taken = words.get("remove_labels", "").split(",")
+    request.labels[:] = [each for each in request.labels if each not in taken]
+    _set_people_and_milestone(call, request)
+    return Reply(200, call.shapes.one_request(call.project, request))
+
+
+def get_approvals(call: Call, number: str) -> Reply:
+    if not call.project.has_approvals:
+        raise missing("Approvals")
+    users = [{"user": call.shapes.user(each), "approved_at": None} for each in find(call, number).approved_by]
+    return Reply(
+        200,
+        {"user_has_approved": False, "user_can_approve": True, "approved": bool(users), "approved_by": users},
+    )
+
+
+def get_approval_state(_call: Call, _number: str) -> Reply:
+    """Say what has to be approved by whom: nothing, as on the free tier."""
+    return Reply(200, {"approval_rules_overwritten": False, "rules": []})
+
+
+def list_notes(call: Call, number: str) -> Reply:
+    request = find(call, number)
+    only_own = call.words.get("activity_filter") == "only_activity"
+    notes = [each for each in request.notes if each.system or not only_own]
+    if call.words.get("sort", "desc") == "desc":
+        notes.reverse()
+    return call.page([call.shapes.note(call.project, request, each) for each in notes])
+
+
+def create_note(call: Call, number: str) -> Reply:
+    request = find(call, number)
+    note = Note(call.world.next_id(), call.writer.user, call.need("body"))
+    request.notes.append(note)
+    return Reply(201, call.shapes.note(call.project, request, note))
+
+
+def find(call: Call, number: str) -> MergeRequest:
+    """Return the merge request that a path names."""
+    for request in call.project.requests:
+        if str(request.number) == number:
+            return request
+    raise missing("Merge Request")
+
+
+def _label(call: Call, request: MergeRequest, labels: str) -> None:
+    """Add labels, made where they are missing; who may not is not told so."""
+    if call.writer.can_label:
+        added = [each for each in labels.split(",") if each and each not in request.labels]
+        request.labels += added
+        request.label_events += [("add", each) for each in added]
+
+
+def _set_people_and_milestone(call: Call, request: MergeRequest) -> None:
+    """Replace whom and what a request has; who may not have it is left out in silence."""
+    words, user = call.words, call.writer.user
+    if "reviewer_ids" in words:
+        before, request.reviewers = request.reviewers, _readers(call, words["reviewer_ids"])
+        _note(request, user, "requested review from", [each for each in request.reviewers if each not in before])
+    if "assignee_ids" in words:
+        before, request.assignees = request.assignees, _readers(call, words["assignee_ids"])
+        _note(request, user, "assigned to", [each for each in request.assignees if each not in before])
+    if "milestone_id" in words and call.writer.can_label:
+        (request.milestone,) = [each for each in call.project.milestones if each.id == words["milestone_id"]]
+        request.milestone_events.append(("add", request.milestone))
+
+
+def _readers(call: Call, ids: Sequence[int]) -> list[User]:
+    """Return who of some may see the project; without Premium the first alone."""
+    users = {each.id: each for each in call.world.users.values()}
+    found = [users[each] for each in ids if each in users and call.project.seen_by(users[each])]
+    return found if call.project.takes_many else found[:1]
+
+
+def _note(request: MergeRequest, user: User, what: str, people: Sequence[User]) -> None:
+    if people:
+        request.note(user, f"{what} {' and '.join(f'@{each.username}' for each in people)}")
+
+
+def check_words(title: str, description: str | None) -> None:
+    if len(title) > MAX_TITLE:
+        raise ProblemError(400, {"title": [f"is too long (maximum is {MAX_TITLE} characters)"]})
+    if description is not None and len(description) > MAX_DESCRIPTION:
+        raise ProblemError(400, {"description": [f"is too long (maximum is {MAX_DESCRIPTION} characters)"]})

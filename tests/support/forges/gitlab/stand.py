@@ -1,0 +1,83 @@
+"""GitLab as a stand: the fake server with one project on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from support.forges.gitlab.server import GitLabServer
+from support.forges.gitlab.state import MergeRequest
+from support.forges.hosted_stand import HostedStand, no_pause
+from support.forges.server import Mortal
+from support.forges.stands import Request
+from support.git import Content, Person
+
+from bot.forges.gitlab.fleet import KIND, GitLabFleet
+from bot.model.extras import CommitStatus, StatusState
+from bot.model.proposal import RequestState
+from bot.ports import Fleet
+
+TOKEN = "glpat-of-the-bot"
+BOT = "basebump-bot"
+
+_STATES = {"opened": RequestState.OPEN, "closed": RequestState.CLOSED, "merged": RequestState.MERGED}
+
+
+class GitLabStand(HostedStand):
+    """A GitLab, and a project in a subgroup of it."""
+
+    kind = KIND
+
+    def __init__(self, folder: Path, files: Mapping[str, Content] | None, *, below: str = "") -> None:
+        server = GitLabServer(folder, below=below)
+        token = server.world.add_token(TOKEN, BOT)
+        self.project = server.world.add_project("acme/shop/web", files, members={BOT})
+        super().__init__(server, self.project, self.project.path, token, secret=TOKEN)
+
+    def fleet(self) -> Fleet:
+        words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
+        return Mortal(GitLabFleet(self.server.url, TOKEN, **words), self.server)
+
+    def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
+        return GitLabFleet(url, TOKEN, selected=names, pause=pause)
+
+    def propose_by_hand(self, branch: str, target: str = "main") -> None:
+        world = self.server.world
+        world.propose(self.project, self.project, branch, world.ada, target=target)
+
+    def point_to(self, branch: str, target: str) -> None:
+        self.project.open_request(branch).target = target
+
+    def targets(self) -> list[str]:
+        return [each.target for each in self.project.requests]
+
+    def label(self, branch: str, label: str) -> None:
+        newest = next(each for each in reversed(self.project.requests) if each.branch == branch)
+        newest.labels.append(label)
+
+    def close_request(self, branch: str) -> None:
+        self.project.open_request(branch).close()
+
+    def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
+        world = self.server.world
+        stranger = world.add_user("stranger", "stranger@example.org")
+        fork = world.fork(self.project, stranger.username)
+        fork.git.commit(branch, files, "A stranger's work", who=Person("Stranger", "stranger@example.org"))
+        world.propose(self.project, fork, branch, stranger, "From afar")
+
+    def statuses(self, branch: str) -> list[CommitStatus]:
+        words = {"success": StatusState.SUCCESS, "failed": StatusState.FAILURE}
+        head = self.branches()[branch]
+        given = [each for each in self.project.statuses if (each.sha, each.ref) == (head, branch)]
+        return [CommitStatus(words[each.state], each.description) for each in given]
+
+    def requests(self) -> list[Request]:
+        self.settle()
+        own = [each for each in self.project.requests if each.source is self.project]
+        return [_request(each) for each in reversed(own)]
+
+
+def _request(request: MergeRequest) -> Request:
+    comments = tuple(each.body for each in request.notes if not each.system)
+    state, body = _STATES[request.state], request.description or ""
+    return Request(request.branch, state, request.title, body, comments, tuple(request.labels))

@@ -1,0 +1,83 @@
+"""What stands have in common whose forge is a server on loopback with one repository on it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from support.forges.server import ForgeServer
+from support.forges.stands import GitStand
+from support.git import Git
+
+from bot.ports import Fleet
+
+
+class Hosted(Protocol):
+    """A repository as its server keeps it."""
+
+    git: Git
+
+    def settle(self) -> None: ...
+
+
+class Token(Protocol):
+    """What a server knows of who has a secret."""
+
+    can_write: bool
+
+
+def no_pause(_seconds: float) -> None:
+    """Wait for nothing: a fake is never in a hurry."""
+
+
+class HostedStand(GitStand):
+    """A server, the repository that people push to behind its back, and the token that basebump has."""
+
+    kind: str
+    """What a config calls it."""
+
+    def __init__(self, server: ForgeServer, hosted: Hosted, name: str, token: Token, *, secret: str) -> None:
+        super().__init__(hosted.git, name)
+        self.server = server
+        self.token = token
+        self.secret = secret
+        self._hosted = hosted
+        server.start()
+
+    @abstractmethod
+    def client(self, url: str, names: Sequence[str], pause: Callable[[float], None]) -> Fleet:
+        """Return what looks at some repositories of the server at `url` with the token, and waits by `pause`."""
+
+    @abstractmethod
+    def propose_by_hand(self, branch: str, target: str = "main") -> None:
+        """Let a person open a request for a branch, though there is one."""
+
+    @abstractmethod
+    def label(self, branch: str, label: str) -> None:
+        """Let a person give a label to the newest request of a branch, open or not."""
+
+    @abstractmethod
+    def point_to(self, branch: str, target: str) -> None:
+        """Let a person choose another branch that the open request of a branch is to be merged into."""
+
+    @abstractmethod
+    def targets(self) -> list[str]:
+        """Return the branch that each request is to be merged into, oldest first."""
+
+    def end(self) -> None:
+        self.server.stop()
+
+    @property
+    def writes(self) -> list[str]:
+        return [exchange.line for exchange in self.server.writes]
+
+    def die_before(self, write: int) -> None:
+        self.server.die_before(write)
+
+    def settle(self) -> None:
+        self._hosted.settle()
+
+    def refuse_writes(self, branch: str) -> None:
+        """Take all writing away from the token."""
+        self.token.can_write = False

@@ -1,0 +1,49 @@
+"""What a server is asked to write, as people read it in `docs/forges.md`: without names of branches and numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
+
+from graphql import FieldNode, OperationDefinitionNode, parse
+from support.forges.hosted_stand import HostedStand
+from support.forges.server import Exchange
+from support.parts import ROOT
+
+HEADING = "## What is written when"
+_NUMBER = re.compile(r"(?<=/)[0-9]+(?=/|$)")
+_BRANCH = re.compile(r"basebump/[a-z0-9.-]+")
+_COMMIT = re.compile(r"\b[0-9a-f]{40}\b")
+_ROOT = re.compile(r"^/(?:repos/acme/web|projects/[0-9]+|projects/acme/shop/web)/")
+"""What all paths that concern one repository begin with."""
+
+
+def written(stand: HostedStand, exchanges: Sequence[Exchange]) -> list[str]:
+    """Return every write among some exchanges: method and path, or the name of a mutation."""
+    return [_line(each) for each in exchanges if stand.server.changes(each.asked)]
+
+
+def documented(kind: str) -> dict[str, list[str]]:
+    """Return what the page says that a forge is asked to write, by what happens."""
+    text = (ROOT / "docs" / "forges.md").read_text(encoding="utf-8")
+    table = text.partition(HEADING)[2].partition("\n## ")[0]
+    head, _, *rows = (line.strip("|").split("|") for line in table.splitlines() if line.startswith("|"))
+    column = [each.strip() for each in head].index(f"`{kind}`")
+    return {row[0].strip(): re.findall("`([^`]+)`", row[column]) for row in rows}
+
+
+def _line(exchange: Exchange) -> str:
+    path = unquote(exchange.asked.path)
+    if path.endswith("/graphql"):
+        return f"mutation {', '.join(_mutations(exchange.request['query']))}"
+    below, found = _ROOT.subn("", path)
+    assert found, f"{path} is not about the one repository"
+    named = _COMMIT.sub("COMMIT", _BRANCH.sub("BRANCH", below))
+    return f"{exchange.method} {_NUMBER.sub('NUMBER', named)}"
+
+
+def _mutations(text: str) -> Iterator[str]:
+    for operation in parse(text).definitions:
+        if isinstance(operation, OperationDefinitionNode):
+            yield from (each.name.value for each in operation.selection_set.selections if isinstance(each, FieldNode))

@@ -1,0 +1,1 @@
+"""The cases of the formats, each file of them read once."""

@@ -1,0 +1,34 @@
+"""A Dockerfile that is scanned under some rules, asked of a registry on loopback, and what became of its places."""
+
+import json
+
+from support.runs.worlds import Loopback, write_tree
+
+from bot.demo.images import Image, image, layer
+from bot.model.policy import Rulebook
+from bot.pipeline.scan import scan
+from bot.reports.json_document import scan_document
+from bot.reports.text import scan_text
+from bot.worktree import WorkTree
+
+HUB = frozenset({"docker.io"})
+
+
+def choose(tmp_path, loopback: Loopback, content, *rules, **more):
+    """Scan a Dockerfile under `rules`; return the places of its document by line, and what was asked for."""
+    rulebook = Rulebook(rules=rules, own=(), hosts=HUB, **more)
+    before = len(loopback.registry.served)
+    scanned = scan(WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content})), "tree", loopback.world(), rulebook)
+    document = json.loads(scan_document(scanned.report))
+    assert document["failed"] == []
+    asked = [(each.method, each.path.rpartition("/")[2]) for each in loopback.registry.served[before:]]
+    changes = {change.path: change.content.decode() for change in scanned.changes}
+    return {place["line"]: place for place in document["occurrences"]}, asked, changes, scan_text(scanned.report, None)
+
+
+def status(place):
+    return place["status"], place["reason"]
+
+
+def image_of(content, platform="linux/amd64") -> Image:
+    return image([layer({"content": content.encode()})], platform=platform)

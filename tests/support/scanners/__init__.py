@@ -1,0 +1,1 @@
+"""Scanners and what they read: databases, records, programs, lists of what others publish."""

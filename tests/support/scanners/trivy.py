@@ -1,0 +1,183 @@
+"""Images and a vulnerability database that belong together, a registry that has both, and what Trivy must find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from support.parts import find_trivy
+from support.registries.docker_registry import DockerRegistry
+
+from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
+from bot.demo.images import Image, Index, Package, alpine_root, debian_root, image, layer
+from bot.model.evidence import Finding, NotScanned, Scan, Severity, Subject, Unscanned
+from bot.model.image import PullAddress
+from bot.model.reference import Digest, Line
+from bot.scanners.trivy import TrivyScanner
+
+DEBIAN, DEBIAN_RELEASE = "13.1", "debian 13"
+ALPINE, ALPINE_RELEASE = "3.99.1", "alpine 3.99"
+"""A release that no Trivy knows to be out of support, so that these tests do not end with one."""
+UNLISTED_DEBIAN = "99.1"
+UBUNTU_RELEASE = "ubuntu 24.04"
+ENDED_DEBIAN, ENDED_RELEASE = "8.11", "debian 8"
+
+# Versions are written so that the older one is also the smaller text: `expected` compares nothing else.
+OLD = (
+    Package("libssl3t64", "3.5.0-1", "openssl"),
+    Package("openssl", "3.5.0-1"),
+    Package("zlib1g", "1.3.0-1", "zlib"),
+    Package("bash", "5.2.0-1"),
+    Package("tar", "1.35-1"),
+)
+NEW = (
+    Package("libssl3t64", "3.5.2-1", "openssl"),
+    Package("openssl", "3.5.2-1"),
+    Package("zlib1g", "1.3.0-1", "zlib"),
+    Package("bash", "5.2.0-1"),
+    Package("curl", "8.14.0-1"),
+)
+ALPINE_PACKAGES = (Package("musl", "1.2.5-r0"), Package("libcrypto3", "3.5.0-r0", "openssl"))
+
+VULNERABILITIES = tuple(
+    Vulnerability(fictional_id(number), f"vulnerability {number}, made for tests", severity)
+    for number, severity in enumerate(
+        (
+            Severity.CRITICAL,
+            Severity.MEDIUM,
+            Severity.HIGH,
+            Severity.LOW,
+            Severity.HIGH,
+            Severity.UNKNOWN,
+            Severity.HIGH,
+            Severity.HIGH,
+        ),
+        start=1,
+    )
+)
+ADVISORIES = (
+    Advisory(DEBIAN_RELEASE, "openssl", fictional_id(1), "3.5.2-1", vendor_ids=("DSA-1-1",)),
+    Advisory(DEBIAN_RELEASE, "openssl", fictional_id(2), "3.5.1-1"),
+    Advisory(DEBIAN_RELEASE, "zlib", fictional_id(3), "1.3.1-1"),
+    Advisory(DEBIAN_RELEASE, "bash", fictional_id(4), status=Status.AFFECTED),
+    Advisory(DEBIAN_RELEASE, "tar", fictional_id(5), status=Status.WILL_NOT_FIX, severity=Severity.LOW),
+    Advisory(DEBIAN_RELEASE, "curl", fictional_id(6), status=Status.AFFECTED),
+    Advisory("debian 12", "openssl", fictional_id(7), "9.9.9-1"),
+    Advisory(ALPINE_RELEASE, "openssl", fictional_id(8), "3.5.1-r0"),
+)
+
+
+def database(age: timedelta = timedelta(hours=1)) -> VulnerabilityDatabase:
+    """Return the database as it was built `age` ago."""
+    return VulnerabilityDatabase(
+        VULNERABILITIES, ADVISORIES, datetime.now(UTC) - age, releases=(ENDED_RELEASE, UBUNTU_RELEASE)
+    )
+
+
+def debian(packages: Iterable[Package], release: str = DEBIAN, **options) -> Image:
+    return image([layer(debian_root(release, packages))], **options)
+
+
+def alpine(repositories: str = "") -> Image:
+    root = alpine_root(ALPINE, ALPINE_PACKAGES)
+    return image([layer(root | ({"etc/apk/repositories": repositories.encode()} if repositories else {}))])
+
+
+def without_packages() -> Image:
+    """Return an image that says it is Debian and keeps no list of what is installed."""
+    return image([layer({path: text for path, text in debian_root(DEBIAN, OLD).items() if "dpkg" not in path})])
+
+
+def without_system() -> Image:
+    return image([layer({"hello": b"world"})])
+
+
+def expected(packages: Iterable[Package], release: str) -> set[Finding]:
+    """Return what the advisories for `release` say of an image with these packages."""
+    severities = {known.id: known for known in VULNERABILITIES}
+    found = {}
+    for advisory in ADVISORIES:
+        for package in sorted(packages, key=lambda package: package.version):
+            concerned = advisory.release == release and advisory.package == package.source_name
+            if concerned and (advisory.fixed_in is None or package.version < advisory.fixed_in):
+                known = severities[advisory.vulnerability]
+                finding = Finding(
+                    id=known.id,
+                    package=advisory.package,
+                    package_type=release.partition(" ")[0],
+                    installed=package.version,
+                    fixed_in=advisory.fixed_in,
+                    severity=known.severity if advisory.severity is None else advisory.severity,
+                    title=known.title,
+                )
+                found.setdefault((known.id, advisory.package), finding)
+    return set(found.values())
+
+
+def findings(outcome: object) -> set[Finding]:
+    """Return the findings of a scan that worked; anything else fails the test with what it was."""
+    assert isinstance(outcome, Scan), outcome
+    assert len(set(outcome.findings)) == len(outcome.findings)
+    return set(outcome.findings)
+
+
+def why(outcome: object) -> Unscanned:
+    """Return why there was no scan; one that worked fails the test."""
+    assert isinstance(outcome, NotScanned), outcome
+    return outcome.why
+
+
+RECORDED: dict[str, Callable[[], Image]] = {
+    "debian": lambda: debian(OLD),
+    "alpine": alpine,
+    "end-of-life": lambda: debian(OLD, ENDED_DEBIAN),
+    "unlisted": lambda: debian(OLD, UNLISTED_DEBIAN),
+    "without-packages": without_packages,
+    "without-system": without_system,
+}
+"""The images whose reports are kept in tests/scanners/recorded, by the name of the file."""
+
+
+class TrivyStand:
+    """A registry with the database in it, Trivy, and a cache that its scanners share."""
+
+    def __init__(self, registry: DockerRegistry, cache: Path) -> None:
+        self.registry, self.cache = registry, cache
+        registry.push(database().image(), "trivy-db", TAG)
+
+    @property
+    def database(self) -> PullAddress:
+        return self.address(f"{self.registry.host}/trivy-db:{TAG}")
+
+    @staticmethod
+    def address(reference: str, **options) -> PullAddress:
+        return PullAddress(reference, **{"insecure": True, **options})
+
+    def pull(self, line: Line, digest: Digest) -> PullAddress:
+        return self.address(f"{line.repository}@{digest}")
+
+    def subject(self, item: Image | Index, platform: str = "linux/amd64", repository: str = "library/test") -> Subject:
+        """Push `item` and return it as what is to be scanned."""
+        digest = self.registry.push(item, repository, "tag")
+        return Subject(Line(f"{self.registry.host}/{repository}", "tag"), digest, platform)
+
+    def report(self, item: Image) -> bytes:
+        """Return what Trivy prints for `item`, with the arguments that the scanner gives it."""
+        scanner, subject = self.scanner(), self.subject(item)
+        scanner.scan(subject)  # the first one fetches the database
+        address = self.pull(subject.line, subject.digest)
+        return scanner._program.run(scanner._scan_arguments(subject, address), address, timeout=30.0).output
+
+    def scanner(self, **options) -> TrivyScanner:
+        """Return a scanner as a run would have one; `options` replace what it is made with."""
+        chosen = {
+            "binary": find_trivy(),
+            "pull": self.pull,
+            "cache": self.cache,
+            "now": lambda: datetime.now(UTC),
+            "database": self.database,
+            "timeout": 30.0,
+            **options,
+        }
+        return TrivyScanner(**chosen)

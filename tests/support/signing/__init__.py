@@ -1,0 +1,1 @@
+"""Signatures made here, and what carries them to a registry."""

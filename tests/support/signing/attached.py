@@ -1,0 +1,112 @@
+"""What is attached to images: artifacts about a subject, Sigstore's bundles by a key, and the index that lists them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from support.registries.docker_registry import DockerRegistry
+
+from bot.demo.images import OCI_INDEX, OCI_MANIFEST, Image, Index, Layer, digest_of
+from bot.model.reference import Digest
+from bot.model.trust import TrustedKey
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+SIGN = "https://sigstore.dev/cosign/sign/v1"
+EMPTY = "application/vnd.oci.empty.v1+json"
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
+
+def dump(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+def base64_of(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def trusted(key: PrivateKey, name: str = "team.pub") -> TrustedKey:
+    der = serialization.PublicFormat.SubjectPublicKeyInfo
+    return TrustedKey(name, key.public_key().public_bytes(serialization.Encoding.PEM, der))
+
+
+def made_by(key: PrivateKey, message: bytes, algorithm: hashes.HashAlgorithm | None = None) -> bytes:
+    """Sign as cosign does: SHA-256 unless another algorithm is named, PKCS #1 v1.5 for RSA."""
+    match key:
+        case ec.EllipticCurvePrivateKey():
+            return key.sign(message, ec.ECDSA(algorithm or hashes.SHA256()))
+        case rsa.RSAPrivateKey():
+            return key.sign(message, padding.PKCS1v15(), algorithm or hashes.SHA256())
+        case ed25519.Ed25519PrivateKey():
+            return key.sign(message)
+
+
+def statement(digest: Digest, predicate_type: str = SIGN, **more: Any) -> dict[str, Any]:
+    """Return an in-toto statement about one digest."""
+    subject = [{"name": "", "digest": {"sha256": digest.removeprefix("sha256:")}}]
+    words = {"_type": "https://in-toto.io/Statement/v1", "subject": subject, "predicateType": predicate_type}
+    return {**words, "predicate": {}, **more}
+
+
+def envelope(
+    key: PrivateKey, payload: bytes, kind: str = "application/vnd.in-toto+json", algorithm: Any = None
+) -> dict[str, Any]:
+    """Sign `payload` as DSSE wants it (https://github.com/secure-systems-lab/dsse)."""
+    signed = f"DSSEv1 {len(kind)} {kind} {len(payload)} ".encode() + payload
+    signature = {"sig": base64_of(made_by(key, signed, algorithm)), "keyid": ""}
+    return {"payload": base64_of(payload), "payloadType": kind, "signatures": [signature]}
+
+
+def bundle(key: PrivateKey, digest: Digest, predicate_type: str = SIGN, **more: Any) -> dict[str, Any]:
+    """Pack what `cosign sign --key` of the third release writes, without a log's entry."""
+    words = {"mediaType": BUNDLE, "verificationMaterial": {"publicKey": {"hint": "a hint"}, "tlogEntries": []}}
+    return {**words, "dsseEnvelope": envelope(key, dump(statement(digest, predicate_type))), **more}
+
+
+def attachment(
+    subject: Image | Index,
+    kind: str,
+    content: bytes,
+    annotations: Mapping[str, str] | None = None,
+    *,
+    kind_of_artifact: str | None = None,
+) -> Image:
+    """Return an artifact of one piece that says that it is about `subject`."""
+    layer = Layer(content, kind)
+    about = {"mediaType": subject.media_type, "digest": subject.digest, "size": len(subject.content)}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": kind_of_artifact or kind,
+        "config": {"mediaType": EMPTY, "digest": digest_of(b"{}"), "size": 2},
+        "layers": [{"mediaType": kind, "digest": layer.digest, "size": len(content), "annotations": annotations or {}}],
+        "subject": about,
+    }
+    return Image(dump(manifest), OCI_MANIFEST, (b"{}", content))
+
+
+def referrers_index(attachments: Sequence[Image], kind: str | None = BUNDLE) -> Index:
+    """Return the index that lists artifacts; `kind` is what it says of each, None for nothing."""
+    listed = [
+        {
+            "mediaType": each.media_type,
+            "digest": each.digest,
+            "size": len(each.content),
+            **({"artifactType": kind} if kind else {}),
+        }
+        for each in attachments
+    ]
+    document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}
+    return Index(dump(document), OCI_INDEX, tuple(attachments))
+
+
+def attach(
+    registry: DockerRegistry, repository: str, subject: Digest, *attachments: Image, kind: str | None = BUNDLE
+) -> None:
+    """Push artifacts, and the index that stands in for the referrers API, which this registry does not have."""
+    registry.push(referrers_index(attachments, kind), repository, subject.replace(":", "-"))

@@ -1,0 +1,1 @@
+"""What judges our output without knowing our code: other parsers, schemas, linters, a browser."""

@@ -1,0 +1,131 @@
+"""What basebump depends on: what `pyproject.toml` asks for and why, what the locks bring, and under which licences."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from tools.checkout import ROOT
+
+PROJECT = ROOT / "pyproject.toml"
+DEFAULT, EVERYTHING = ROOT / "requirements.lock", ROOT / "deploy" / "image" / "everything.lock"
+
+PERMISSIVE = frozenset(
+    {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0", "Unlicense"}
+)
+"""What may go into anything; MPL-2.0 asks for its own files alone."""
+LESSER = frozenset({"LGPL-3.0-only", "LGPL-3.0-or-later"})
+"""What may be used by anything, as long as it can be replaced."""
+
+_WORDS = {
+    "Apache 2.0": "Apache-2.0",
+    "Apache License 2.0": "Apache-2.0",
+    "Apache Software License": "Apache-2.0",
+    "MIT License": "MIT",
+}
+"""Spellings of one licence in metadata of before SPDX."""
+_READ = {
+    "cronsim": "BSD-3-Clause",
+    "dockerfile-parse": "BSD-3-Clause",
+    "isodate": "BSD-3-Clause",
+    "jinja2": "BSD-3-Clause",
+    "pyasn1-modules": "BSD-2-Clause",
+    "pygithub": "LGPL-3.0-or-later",
+    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "semantic-version": "BSD-2-Clause",
+    "sigstore-models": "MIT",
+}
+"""Licences that metadata name only roughly or not at all, read in the files that come with the packages."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A line of `pyproject.toml`; `group` is `default`, an extra, or a group of developers."""
+
+    group: str
+    package: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Locked:
+    """A package of a lock, and which packages ask for it; `basebump` where we do."""
+
+    package: str
+    version: str
+    asked_by: frozenset[str]
+
+
+def normalized(requirement: str) -> str:
+    """Return the name of a package as indexes spell it: `psycopg` for `psycopg[binary]>=3.2`."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
+
+
+def wanted() -> list[Wanted]:
+    """Return every direct dependency; its reason is the comment behind it, empty where there is none."""
+    text = PROJECT.read_text(encoding="utf-8")
+    project = tomllib.loads(text)
+    groups = {"default": project["project"]["dependencies"]}
+    groups |= project["project"]["optional-dependencies"] | project["dependency-groups"]
+    return [
+        Wanted(group, normalized(requirement), _comment(text, group, requirement))
+        for group, requirements in groups.items()
+        for requirement in requirements
+    ]
+
+
+def _comment(text: str, group: str, requirement: str) -> str:
+    head = "dependencies" if group == "default" else group
+    section = re.search(rf"^{head} = \[\n(.*?)^\]$", text, re.MULTILINE | re.DOTALL)
+    lines = section[1].splitlines() if section else []
+    line = next((line for line in lines if line.strip().startswith(f'"{requirement}"')), "")
+    return line.partition(" # ")[2].strip()
+
+
+def locked(lock: Path) -> dict[str, Locked]:
+    """Return the packages of a lock by name; who asks for each is in the lock, and holds on every platform."""
+    found = {}
+    text = lock.read_text(encoding="utf-8")
+    for block in re.split(r"\n(?=[a-z0-9])", text)[1:]:
+        head = re.match(r"([a-z0-9-]+)(?:\[[a-z,-]+\])?==(\S+)", block)
+        if head is None:
+            raise ValueError(f"{lock.name} is read up to here, and no further: {block}")
+        via = re.findall(r"^ +#(?: via|  ) ([\w.-]+)(?: \(pyproject\.toml[^)]*\))?$", block, re.MULTILINE)
+        found[head[1]] = Locked(head[1], head[2], frozenset(via))
+    return found
+
+
+def brought(lock: dict[str, Locked], directs: Iterable[str]) -> set[str]:
+    """Return all packages of a lock that these ask for, themselves included."""
+    reached, new = set(), set(directs)
+    while new:
+        reached |= new
+        new = {each.package for each in lock.values() if each.asked_by & new} - reached
+    return reached
+
+
+def licence(package: str) -> str:
+    """Return an SPDX expression, from what the installed package says of itself."""
+    if package in _READ:
+        return _READ[package]
+    said = metadata.metadata(package)
+    classified = re.findall(r"^License :: .*:: (.+)$", "\n".join(said.get_all("Classifier", [])), re.MULTILINE)
+    for words in filter(None, [said.get("License-Expression"), said.get("License", "").strip(), *classified]):
+        spelled = _WORDS.get(words, words)
+        if licences(spelled) <= PERMISSIVE | LESSER:
+            return spelled
+    raise ValueError(f"{package}: its metadata name no licence that is known here: read what comes with it")
+
+
+def licences(expression: str) -> set[str]:
+    return set(re.split(r" (?:AND|OR|WITH) ", expression))
+
+
+def size(packages: Iterable[str]) -> float:
+    """Return megabytes of the files that packages bring here, code that Python compiles left out."""
+    files = (file for package in packages for file in metadata.files(package) or ())
+    return sum(file.size or 0 for file in files if file.suffix != ".pyc") / 1e6

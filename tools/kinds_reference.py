@@ -1,0 +1,32 @@
+"""Writes the list of kinds in docs/files.md from the table of the code: `python -m tools.kinds_reference`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from bot.formats._syntax.kubernetes.kinds import KINDS
+from tools.checkout import ROOT, with_part
+
+PAGE = ROOT / "docs" / "files.md"
+SOURCE = "from the table of kinds"
+
+
+def page(text: str) -> str:
+    """Return the page with its part between the marks made anew."""
+    return with_part(text, SOURCE, [*reference(), ""])
+
+
+def reference() -> Iterator[str]:
+    """Yield a Markdown table: the kinds of every API group in which images are named."""
+    by_group: dict[str, list[str]] = defaultdict(list)
+    for (group, kind), uses in KINDS.items():
+        if uses:
+            by_group[group].append(kind)
+    yield from ("| API group | kinds |", "|---|---|")
+    for group, kinds in by_group.items():
+        yield f"| {f'`{group}`' if group else 'core'} | {', '.join(kinds)} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

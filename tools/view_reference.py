@@ -1,0 +1,43 @@
+"""Writes the reference part of docs/templates.md from the views: `python -m tools.view_reference`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from tools.checkout import ROOT, with_part
+
+PAGE = ROOT / "docs" / "templates.md"
+SOURCE = "from the views"
+MODULES = ("view/proposal", "view/transitions", "view/scans", "view/contents", "view/trust", "words", "dashboard")
+ROOM = ROOT / "bot" / "core" / "proposal"
+
+
+def page(text: str) -> str:
+    """Return the page with its part between the marks made anew."""
+    return with_part(text, SOURCE, reference())
+
+
+def reference() -> Iterator[str]:
+    """Yield Markdown lines: a table for every view."""
+    for module in MODULES:
+        tree = ast.parse((ROOM / f"{module}.py").read_text(encoding="utf-8"))
+        for shape in (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name.endswith("View")):
+            yield from (f"### `{shape.name}`", "", ast.get_docstring(shape) or "", "")
+            yield from ("| name | is | |", "|---|---|---|")
+            for field, words in _fields(shape):
+                kind = ast.unparse(field.annotation).replace("|", "or")
+                yield f"| `{ast.unparse(field.target)}` | {kind} | {words} |"
+            yield ""
+
+
+def _fields(shape: ast.ClassDef) -> Iterator[tuple[ast.AnnAssign, str]]:
+    following = [*shape.body[1:], None]
+    for node, after in zip(shape.body, following, strict=True):
+        if isinstance(node, ast.AnnAssign):
+            is_documented = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            yield node, after.value.value if is_documented else ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
