@@ -59,6 +59,13 @@ def test_there_are_such_lines_and_wrong_ones_are_found(somewhere):
     assert command_lines("$ basebump run --config x > y\nthe basebump action, basebump scans") == ["run --config x"]
 
 
+def test_lines_are_parsed_by_the_command_as_it_is_called(capsys):
+    """Click keeps what was first asked for help, which else would leave the manual without `-h`."""
+    with pytest.raises(click.exceptions.Exit):
+        parse("scan -h")
+    assert "-h, --help" in capsys.readouterr().out
+
+
 def test_every_command_is_typed_somewhere():
     typed = {" ".join(words[1:]) for words in COMMANDS}
     lines = [line for _, line in (*WHOLE, *INLINE)]

@@ -91,9 +91,9 @@ def parse(line: str) -> None:
     line = re.sub(r'"?\$\([^)]*\)"?|\$\{\{.*?\}\}|\$\{?\w+\}?', "IMAGE", line)
     words = [_STAND_INS.get(word, re.sub(r"@sha256:DIGEST\b", "", word)) for word in shlex.split(line)]
     words = ["1/2" if before == "--shard" else word for before, word in zip(["", *words], words, strict=False)]
-    context = click.Context(basebump)
+    context = click.Context(basebump, **basebump.context_settings)
     command = basebump.get_command(context, words.pop(0))
     while isinstance(command, click.Group):
         command = command.get_command(context, words.pop(0))
     assert command is not None
-    command.make_context(command.name, words)
+    command.make_context(command.name, words, parent=context)
