@@ -75,8 +75,11 @@ def test_the_page_of_evidence_has_every_kind_of_scanner():
     assert set(re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)) == set(KINDS)
 
 
-def test_the_changelog_has_what_is_not_released_yet():
-    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_the_changelog_names_every_command_and_kind_of_scanner():
+    unreleased = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("## Unreleased")[2]
+    named = set(re.findall(r"`(?:kind: )?([a-z ]+)`", unreleased))
+    assert {" ".join(words) for words in COMMANDS} <= named
+    assert set(KINDS) - {"none"} <= named
 
 
 def test_the_page_of_templates_is_made_from_the_views():
