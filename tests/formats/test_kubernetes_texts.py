@@ -38,9 +38,9 @@ def moved(content, reasons=(Reason.EMBEDDED,)):
 
 
 def test_a_text_is_closed_as_embedded():
-    for found in read(config_map(POD)):
-        assert isinstance(found.digest, Closed)
-        assert found.digest.reason is Reason.EMBEDDED
+    digests = [found.digest for found in read(config_map(POD))]
+    assert all(isinstance(each, Closed) for each in digests)
+    assert [each.reason for each in digests] == [Reason.EMBEDDED] * 2
 
 
 def test_a_rule_that_allows_it_opens_exactly_the_bytes_in_the_block():

@@ -197,7 +197,9 @@ def test_it_runs_in_an_empty_folder_without_our_environment(stand, monkeypatch):
     monkeypatch.setenv("GRYPE_EXCLUDE", "**")
     stand.scene["reports"] = {NEW: report(match("CVE-2026-0001"))}
     stand.scanner(proxies={"HTTPS_PROXY": "http://proxy:3128"}).scan(subject())
-    for call in stand.calls():
+    calls = list(stand.calls())
+    assert [call["arguments"][0] for call in calls if "@sha256:" in call["arguments"][0]] != []
+    for call in calls:
         assert call["here"] == []
         environment = call["environment"]
         assert "s3cret" not in environment.values()

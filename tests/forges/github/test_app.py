@@ -135,7 +135,9 @@ def test_a_token_that_ends_soon_is_replaced_before_it_does(stand):
 def test_signatures_are_shown_where_apps_speak_for_themselves_and_nowhere_else(stand):
     propose(stand)
     look(stand)
-    for each in stand.server.exchanges:
+    exchanges = stand.server.exchanges
+    assert {each.target.startswith("/app") for each in exchanges} == {True, False}
+    for each in exchanges:
         is_signature = each.headers["authorization"].count(".") == 2
         assert is_signature == each.target.startswith("/app"), each.line
 
