@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bot.core.evidence.compare import count_by_severity, distinct, exploited, scanner_of
-from bot.core.evidence.contents import Origin, aspect_changes, becomes_root, origin, source_comparison, spoken_size
+from bot.core.evidence.contents import Origin, aspect_changes, becomes_root, origin, source_comparison
 from bot.core.evidence.rollback import rollback
 from bot.core.evidence.trust import spoken
 from bot.core.markdown import console_line
+from bot.core.sizes import spoken_size
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import Change, Contents, PackageChange
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity

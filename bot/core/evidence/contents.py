@@ -176,15 +176,3 @@ def _both(contents: Contents | None) -> tuple[ImageContents, ImageContents] | No
     if contents is None or contents.old is None or contents.new is None:
         return None
     return contents.old, contents.new
-
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-_STEP = 1000
-
-
-def spoken_size(size: int) -> str:
-    """Return a number of bytes as people say it: `30.4 MB`."""
-    amount, unit = float(size), 0
-    while round(amount, 1) >= _STEP and unit < len(_UNITS) - 1:
-        amount, unit = amount / _STEP, unit + 1
-    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"

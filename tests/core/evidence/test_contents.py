@@ -17,7 +17,6 @@ from bot.core.evidence.contents import (
     becomes_root,
     origin,
     source_comparison,
-    spoken_size,
 )
 from bot.model.contents import Contents, ImageConfig, ImageContents
 
@@ -111,19 +110,3 @@ def test_no_other_address_becomes_a_link(source):
 def test_no_words_of_an_image_reach_a_link(source, revision):
     found = source_comparison(pair({"source": source, "revision": revision}, {"source": GITHUB, "revision": B}))
     assert found is None or found.repository == "acme/tool"
-
-
-SIZES = {
-    0: "0 B",
-    999: "999 B",
-    1000: "1.0 kB",
-    999_999: "1.0 MB",
-    30_449_999: "30.4 MB",
-    7_000_000_000: "7.0 GB",
-    10**18: "1000000.0 TB",
-}
-
-
-@pytest.mark.parametrize(("size", "said"), SIZES.items())
-def test_sizes_are_said_as_people_say_them(size, said):
-    assert spoken_size(size) == said

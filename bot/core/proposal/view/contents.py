@@ -13,9 +13,9 @@ from bot.core.evidence.contents import (
     becomes_root,
     origin,
     source_comparison,
-    spoken_size,
 )
 from bot.core.markdown import Link, Plain, Text, first_of
+from bot.core.sizes import spoken_size
 from bot.model.contents import Change, Contents, PackageChange
 
 MAX_WORDS = 20

@@ -1,0 +1,14 @@
+"""Sizes as people say them: `30.4 MB`."""
+
+from __future__ import annotations
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
+
+
+def spoken_size(size: int) -> str:
+    """Return a number of bytes as people say it: `30.4 MB`."""
+    amount, unit = float(size), 0
+    while round(amount, 1) >= _STEP and unit < len(_UNITS) - 1:
+        amount, unit = amount / _STEP, unit + 1
+    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"

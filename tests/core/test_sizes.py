@@ -1,0 +1,20 @@
+"""Sizes as people say them."""
+
+import pytest
+
+from bot.core.sizes import spoken_size
+
+SIZES = {
+    0: "0 B",
+    999: "999 B",
+    1000: "1.0 kB",
+    999_999: "1.0 MB",
+    30_449_999: "30.4 MB",
+    7_000_000_000: "7.0 GB",
+    10**18: "1000000.0 TB",
+}
+
+
+@pytest.mark.parametrize(("size", "said"), SIZES.items())
+def test_sizes_are_said_as_people_say_them(size, said):
+    assert spoken_size(size) == said
