@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.github.stand import GitHubStand
-from support.github.state import Issue
+from support.forges.github.stand import GitHubStand
+from support.forges.github.state import Issue
 
 from bot.core.proposal.dashboard import TITLE, marked
 from bot.forges._dashboard_issue import LABEL
