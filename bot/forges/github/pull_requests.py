@@ -15,6 +15,7 @@ from bot.core.proposal.base_branches import Base
 from bot.core.proposal.boxes import asked_by
 from bot.core.proposal.lifecycle import may_be_declined
 from bot.core.proposal.mark import TOLD
+from bot.forges._requests import may_conflict, owns, worth_a_look
 from bot.forges.github.connection import Remote
 from bot.forges.github.errors import PULLS_READ
 from bot.forges.github.heads import Head, Heads
@@ -83,16 +84,11 @@ class Requests:
         requests = [each for each in self._open() if each.branch in heads] if heads else []
         base = Base(repository.base_branch, repository.other_base)
         spoken_for = {each.branch for each in requests}
-        near = {each.branch for each in requests if each.target == base.name}
         look = Heads(self.remote, repository.commit).look
-        commits = {
-            branch: look(heads[branch])
-            for branch in sorted(heads)
-            if branch in wanted or branch in near or branch not in spoken_for
-        }
-        requests = [each for each in requests if _owns(base, each, commits, wanted)]
+        commits = {branch: look(heads[branch]) for branch in worth_a_look(heads, requests, base, wanted)}
+        requests = [each for each in requests if owns(base, each, commits, wanted)]
         ended = [each for branch in sorted(wanted - {each.branch for each in requests}) for each in self._ended(branch)]
-        behind = [each.number for each in requests if _may_conflict(commits[each.branch])]
+        behind = [each.number for each in requests if may_conflict(commits[each.branch])]
         context = _Context(
             base=base,
             heads=heads,
@@ -187,18 +183,6 @@ class Requests:
             closed=request.closed,
             vanished=request.number in context.vanished,
         )
-
-
-def _owns(base: Base, request: _Request, commits: Mapping[str, Head], wanted: frozenset[str]) -> bool:
-    head = commits.get(request.branch)
-    return head is not None and base.owns_request(
-        request.target, is_wanted=request.branch in wanted, is_ours=head.intent is not None, stated=head.base
-    )
-
-
-def _may_conflict(head: Head) -> bool:
-    """Say whether it is worth asking: what a person committed is left alone anyway."""
-    return head.intent is not None and head.behind
 
 
 def _of_branch(branch: str, commit: str, head: Head) -> Seen:

@@ -15,6 +15,7 @@ from bot.core.proposal.boxes import asked_by
 from bot.core.proposal.lifecycle import may_be_declined
 from bot.core.proposal.mark import TOLD
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.forges._requests import may_conflict, owns, worth_a_look
 from bot.forges.gitlab.branches import Tip
 from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.extras import set_on
@@ -93,20 +94,15 @@ class Requests:
         listed = [each for each in self._open() if each.branch in tips] if tips else []
         base = Base(repository.base_branch, repository.other_base)
         spoken_for = {each.branch for each in listed}
-        near = {each.branch for each in listed if each.target == base.name}
         look = Heads(self.remote, repository.commit).look
-        heads = {
-            branch: look(tip)
-            for branch, tip in sorted(tips.items())
-            if branch in wanted or branch in near or branch not in spoken_for
-        }
-        listed = [each for each in listed if _owns(base, each, heads, wanted)]
+        heads = {branch: look(tips[branch]) for branch in worth_a_look(tips, listed, base, wanted)}
+        listed = [each for each in listed if owns(base, each, heads, wanted)]
         for branch in sorted(wanted - {each.branch for each in listed}):
             listed += self._of_branch(branch)
         shown = [each for each in listed if each.state is not RequestState.OPEN or each.branch in heads]
         newest_first = sorted(shown, key=lambda each: each.number, reverse=True)
         open_ones = [each for each in shown if each.state is RequestState.OPEN]
-        behind = [each.number for each in open_ones if _may_conflict(heads[each.branch])]
+        behind = [each.number for each in open_ones if may_conflict(heads[each.branch])]
         context = _Context(
             base=base,
             heads=heads,
@@ -210,18 +206,6 @@ class Requests:
         if request.closed is None or not may_be_declined(request.state, request.body):
             return False
         return closed_with_branch(self.remote, request.number, request.branch, request.closed)
-
-
-def _owns(base: Base, request: _Request, heads: Mapping[str, Head], wanted: frozenset[str]) -> bool:
-    head = heads.get(request.branch)
-    return head is not None and base.owns_request(
-        request.target, is_wanted=request.branch in wanted, is_ours=head.intent is not None, stated=head.base
-    )
-
-
-def _may_conflict(head: Head) -> bool:
-    """Say whether it is worth asking: what a person committed is left alone anyway."""
-    return head.intent is not None and head.behind
 
 
 def _bare(branch: str, head: Head) -> Seen:
