@@ -1,4 +1,4 @@
-"""One file per file format: which files it reads; `_readers` has how, and `_syntax` the tokenisers they share."""
+"""File formats, one module each, which selects the files; `_readers` has the readers and `_syntax` the parsers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def all_formats() -> tuple[FileFormat, ...]:
 
 
 def formats_with(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileFormat, ...]:
-    """Return all formats; those named also read the files that their globs match."""
+    """Return all formats; a format named in `globs` also reads the files that its globs match."""
     return tuple(
         _Widened(file_format, globs[file_format.name]) if file_format.name in globs else file_format
         for file_format in all_formats()
@@ -32,7 +32,7 @@ def formats_with(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileFormat, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Widened:
-    """A format that also reads files by whose names nobody could tell."""
+    """A format that also selects files by globs of the config, whatever their names."""
 
     file_format: FileFormat
     globs: tuple[str, ...]
@@ -46,10 +46,10 @@ class _Widened:
         return self.file_format.has_line_end_comments
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        """Return what the format selects, and what a glob matches."""
+        """Return the files that the format selects, and those that a glob matches."""
         chosen = dict.fromkeys(self.file_format.selects(paths))
         return [path for path in paths if path in chosen or any(matches(glob, path) for glob in self.globs)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        """Yield what the format finds."""
+        """Yield the items that the wrapped format extracts."""
         return self.file_format.extract(file)

@@ -1,7 +1,8 @@
-"""ACR Tasks: the images that a task's commands run in, and the Dockerfiles that it builds.
+"""ACR Tasks: the images that a task's commands run in, and the Dockerfiles that the task builds.
 
-Any YAML file may be one (https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-reference-yaml),
-so what is in it decides.
+Any YAML file may be a task, whatever its name
+(https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-reference-yaml), so the content
+decides.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from bot.model.source import FilePath, SourceFile, Unsupported
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
-if TYPE_CHECKING:  # a start pays only for what it uses
+if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
     from bot.model.task import StepBuild
 
 _MARK = re.compile(
-    rb""":[ \t]+["']?(?:1\.0-preview-1|v1\.[01]\.0)["']?\s"""  # a version of the language
-    rb"""|\$Registry|\{\{-?\s*\.Run\b"""  # what a task is told of its run
+    rb""":[ \t]+["']?(?:1\.0-preview-1|v1\.[01]\.0)["']?\s"""  # a version of the task language
+    rb"""|\$Registry|\{\{-?\s*\.Run\b"""  # variables that ACR sets for each run
 )
 
 
@@ -45,14 +46,14 @@ class _AcrTasks:
 
 
 def builds_of(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return what a task builds, of which somebody else says that it is one; None where it cannot be read."""
+    """Return the builds of a file that is known to be a task; None if the file cannot be read as a whole."""
     from bot.formats._readers.acr_tasks import read_builds
 
     return read_builds(content)
 
 
 def _may_be_task(content: bytes) -> bool:
-    """Say whether these bytes may be a task; a no is certain."""
+    """Return False if these bytes are certainly not a task."""
     has_keys = b"steps" in content and (b"cmd" in content or b"build" in content)
     return (has_keys or may_be_escaped(content)) and _MARK.search(content) is not None
 

@@ -1,4 +1,4 @@
-"""Azure Pipelines: the container resources, and the containers and services of jobs that name images themselves."""
+"""Azure Pipelines: the images of container resources, and those that jobs name directly as containers or services."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.formats._syntax.yaml.paths import Images, YamlPaths, or_under
 from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
 from bot.ports import FileFormat
 
-if TYPE_CHECKING:  # a start pays only for what it uses
+if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
     from bot.formats._syntax.yaml.nodes import Document, Node
 
 _FILES = re.compile(
@@ -21,7 +21,7 @@ _FILES = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-"""A pipeline may be any file; these are the names that people give them and their templates."""
+"""Any file may be a pipeline; these are common names of pipelines and their templates."""
 
 _JOBS: tuple[Path, ...] = (
     (),  # a pipeline of one job
@@ -30,15 +30,16 @@ _JOBS: tuple[Path, ...] = (
     ("extends", "parameters", "jobs", EACH),
     ("extends", "parameters", "stages", EACH, "jobs", EACH),
 )
-"""https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs; the last two are what templates are given."""
+"""Paths of jobs (https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs); the last two are template
+parameters."""
 
 _image_of = or_under("image")
 
 
 def _image_of_resource(document: Document, node: Node) -> Node:
-    """Return the image of a container resource, unless the agent has built it itself.
+    """Return the image of a container resource; None if the agent built the image itself.
 
-    One of `type: ACR` may have none: then whoever starts the run chooses a tag.
+    A resource of `type: ACR` may have no image: the tag is then chosen when the run is started.
     https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/resources-containers-container
     """
     from bot.formats._syntax.yaml.nodes import Mapping, Scalar
@@ -50,10 +51,10 @@ def _image_of_resource(document: Document, node: Node) -> Node:
 
 
 def _image_or_alias(document: Document, node: Node) -> Node:
-    """Return the image of a job's container or service, unless its text is the alias of a resource.
+    """Return the image of a job's container or service; None if the text is the alias of a container resource.
 
-    Without a colon it is one (Phase.ResolveContainerResource of Microsoft.TeamFoundation.DistributedTask.Pipelines);
-    the resource may be in the file that includes this one.
+    A text without a colon is an alias (Phase.ResolveContainerResource of
+    Microsoft.TeamFoundation.DistributedTask.Pipelines). The resource may be in the file that includes this one.
     """
     from bot.formats._syntax.yaml.nodes import Scalar
 

@@ -1,4 +1,4 @@
-"""Bake files: the images that targets take for contexts, and the Dockerfiles inside them."""
+"""Bake files: the images that targets use as build contexts, and the images of inline Dockerfiles."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?docker-bake[^/]*\.(?:hcl|json)", re.DOTALL)
 _WORDS = (b"docker-image", b"dockerfile-inline", b"args")
-"""Without one of them there is nothing to find, unless escapes write their letters."""
+"""A file without any of these has no image and no build argument, unless escapes spell their letters."""
 _ESCAPE = re.compile(rb"\\[uU]")
-"""The escapes that can make a letter."""
+"""Escapes that can produce a letter."""
 
 
 class _Bake:
@@ -32,7 +32,7 @@ class _Bake:
 
 
 def _is_wanted(content: bytes) -> bool:
-    """Say whether there may be an image or an argument in these bytes; a no is certain."""
+    """Return False if these bytes certainly hold neither an image nor a build argument."""
     return any(word in content for word in _WORDS) or _ESCAPE.search(content) is not None
 
 

@@ -15,7 +15,8 @@ _PIPELINES: tuple[Path, ...] = (
     ("pipelines", EVERY, EVERY, EACH),  # branches, tags, bookmarks, pull-requests, custom
     ("definitions", "pipelines", EVERY, EACH),
 )
-"""https://support.atlassian.com/bitbucket-cloud/docs/pipeline-start-conditions/; what other repositories import."""
+"""https://support.atlassian.com/bitbucket-cloud/docs/pipeline-start-conditions/; `definitions` has the pipelines that
+other repositories import."""
 _IN_ORDER_OR_AT_ONCE: tuple[Path, ...] = (("step",), ("parallel", EACH, "step"), ("parallel", "steps", EACH, "step"))
 _STEPS: tuple[Path, ...] = tuple(
     (*stage, *step) for stage in ((), ("stage", "steps", EACH)) for step in _IN_ORDER_OR_AT_ONCE
@@ -24,8 +25,9 @@ _STEPS: tuple[Path, ...] = tuple(
 
 
 def _images_of_step(path: Path) -> tuple[Images, ...]:
-    """Return where a step names images; a pipe without `docker://` is a version of a repository with a pipe in it.
+    """Return the locations of a step's images.
 
+    A pipe without `docker://` is a version of a repository that holds a pipe, not an image.
     https://support.atlassian.com/bitbucket-cloud/docs/step-options/
     """
     pipes = (Images((*path, script, EACH, "pipe"), scheme="docker://") for script in ("script", "after-script"))

@@ -1,4 +1,4 @@
-"""CircleCI: the Docker images of jobs and executors, also in orbs that are written in the file."""
+"""CircleCI: the Docker images of jobs and executors, including those of orbs that are written in the file."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ _FILES = re.compile(r"(?:.*/)?\.circleci/.+\.ya?ml", re.DOTALL)
 _KEYWORDS = frozenset(
     {"commands", "executors", "experimental", "jobs", "orbs", "parameters", "setup", "version", "workflows"}
 )
-"""Other keys of the top mean nothing: https://circleci.com/docs/reference/configuration-reference/"""
+"""Top-level keys with a meaning; CircleCI ignores all others, so they may hold anchors:
+https://circleci.com/docs/reference/configuration-reference/"""
 _WITH_EXECUTORS: tuple[Path, ...] = ((), ("orbs", EVERY))
-"""An inline orb is a config in a config: https://circleci.com/docs/orbs/author/create-an-orb/#inline-orbs"""
+"""An inline orb is a config inside a config: https://circleci.com/docs/orbs/author/create-an-orb/#inline-orbs"""
 
 FORMAT: FileFormat = YamlPaths(
     name="circleci",
     files=_FILES,
     images=tuple(
-        # `machine.image` names a virtual machine
+        # `machine.image` is not listed: it names a virtual machine
         Images((*config, holder, EVERY, "docker", EACH, "image"))
         for config in _WITH_EXECUTORS
         for holder in ("jobs", "executors")

@@ -1,4 +1,4 @@
-"""Google Cloud Build: the builder images of steps; what is under `images` and `artifacts` is what a build puts out."""
+"""Google Cloud Build: the builder images of steps; `images` and `artifacts` are build outputs and are ignored."""
 
 from __future__ import annotations
 

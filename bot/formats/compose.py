@@ -1,4 +1,4 @@
-"""Compose files: the images of services, of the Dockerfiles inside them, and of the contexts of their builds."""
+"""Compose files: the images of services, of inline Dockerfiles, and of additional build contexts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dependabot: what a repository's `dependabot.yml` tells it to move."""
+"""Dependabot: the updates that a repository's `dependabot.yml` configures."""
 
 from __future__ import annotations
 

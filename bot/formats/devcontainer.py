@@ -30,9 +30,9 @@ class _Devcontainer:
 
 
 def _is_wanted(content: bytes) -> bool:
-    """Say whether there may be an image or a build with arguments in these bytes; a no is certain.
+    """Return False if these bytes certainly hold neither an image nor a build with arguments.
 
-    Keys are spelled in letters, unless an escape writes some of them.
+    The letters of a key stand in the file one after another, unless an escape writes some of them.
     """
     return b"image" in content or b"build" in content or b"\\u" in content or is_utf_16(content)
 

@@ -1,4 +1,4 @@
-"""Dockerfiles: the images of `FROM`, `COPY --from=` and `RUN --mount=from=`, as BuildKit understands them."""
+"""Dockerfiles: the images of `FROM`, `COPY --from=` and `RUN --mount=from=`, read as BuildKit reads them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
 MAX_LINES = 100_000
-"""The longest Dockerfiles that people generate have some thousand."""
+"""Longer files are reported as too deep; the longest generated Dockerfiles have some thousand lines."""
 
 _FILE_NAME = re.compile(r"Dockerfile(?:\..+)?|.+\.[Dd]ockerfile|Containerfile.*", re.DOTALL)
 _OTHER_FILES = (
-    # What stands beside a Dockerfile under its name.
+    # Files that belong to a Dockerfile and carry its name.
     *(".dockerignore", ".containerignore", ".md", ".rst", ".adoc", ".txt", ".json", ".yaml", ".yml", ".sh", ".py"),
-    # What a template engine reads first; its output is what gets built. (`.template` is what balena and others build.)
+    # Input of template engines; only their output is built. (`.template` is not listed: balena and others build it.)
     *(".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".gotmpl", ".erb", ".ejs", ".hbs", ".mustache"),
-    # What editors and patches leave behind.
+    # Left behind by editors and patches.
     *(".bak", ".orig", ".rej", ".swp", ".patch", ".diff", "~"),
 )
 

@@ -1,4 +1,4 @@
-"""Drone: the images of steps and services, as version 1 writes them and as the versions before it did."""
+"""Drone: the images of steps and services, in the syntax of version 1 and of the versions before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`.env` files beside compose files: the variables that compose puts into images."""
+"""`.env` files beside compose files: the variables that compose puts into image references."""
 
 from __future__ import annotations
 

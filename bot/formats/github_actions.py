@@ -16,7 +16,7 @@ _FILES = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""Gitea's and Forgejo's runners read the same files. An action's own file has its name wherever it is."""
+"""Gitea's and Forgejo's runners read the same files. An action's metadata file is `action.yml` in any folder."""
 _DOCKER = "docker://"
 
 FORMAT: FileFormat = YamlPaths(

@@ -1,4 +1,4 @@
-"""Helm charts: the images among their values, and what their templates do with those."""
+"""Helm charts: the images among their values, and how their templates use those values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
 _TEMPLATES = re.compile(r"(?:(?<=/)|\A)templates/")
 _VALUES = re.compile(r"(?:.+/)?(?:[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE)
 _BELOW_CHART = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
-"""Where values of a chart are, if not beside its Chart.yaml: chart-testing has them in `ci/`."""
+"""Folders of values files below a Chart.yaml; chart-testing keeps its values in `ci/`."""
 
 
 class _Helm:
@@ -36,7 +36,7 @@ class _Helm:
 
 
 def _charts_of(path: FilePath) -> Iterator[str]:
-    """Yield the folders of charts, with their `/`, that a file by its name may belong to."""
+    """Yield the chart folders, with their `/`, that a file may belong to according to its path."""
     if _TEMPLATE.fullmatch(path):
         yield from (path[: folder.start()] for folder in _TEMPLATES.finditer(path))
     elif _VALUES.fullmatch(path):

@@ -13,15 +13,16 @@ from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(
     r"(?:.*/)?(?:[^/]*\.ya?ml|(?!(?:"
-    # Of other tools, by their whole names; many repositories have large ones.
+    # Files of other tools, by their whole names; many repositories have large ones.
     r"package(?:-lock)?|npm-shrinkwrap|composer|bower|lerna|nx|turbo|angular|deno|renovate|global|tslint|"
     r"launch|settings|tasks|[jt]sconfig[^/]*|appsettings[^/]*|[^/]*\.(?:schema|lock|min|map|nls)"
     r")\.json\Z)[^/]*\.json)",
     re.IGNORECASE | re.DOTALL,
 )
 _PARAMETERS = re.compile(r"(?:.*/)?\.argocd-source(-[^/]*)?\.yaml", re.DOTALL)
-"""What overrides the source of an Argo CD Application, of all in a folder or of one (docs/user-guide/parameters.md of
-argoproj/argo-cd). That of one is what Argo CD Image Updater writes where nobody tells it another file."""
+"""Parameter overrides of an Argo CD Application, for all Applications of a folder or for one of them
+(docs/user-guide/parameters.md of argoproj/argo-cd). The file for one Application is the default write target of Argo CD
+Image Updater."""
 _UTF_16_WORD = b"i\0m\0a\0g\0e"
 
 

@@ -1,4 +1,4 @@
-"""Kustomizations: the images that they put in the place of those in manifests, and what they gather."""
+"""Kustomizations: the images that replace those of manifests, and the files that a kustomization gathers."""
 
 from __future__ import annotations
 

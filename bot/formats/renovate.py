@@ -1,4 +1,4 @@
-"""Renovate: what a repository's config tells it to move."""
+"""Renovate: the updates that a repository's Renovate config switches on or off."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILES = (
     *(f".renovaterc{kind}" for kind in ("", ".json", ".jsonc", ".json5")),
     _PACKAGE,
 )
-"""In the order in which Renovate looks for them
+"""In the order in which Renovate looks for them; the first file that exists counts
 (https://docs.renovatebot.com/configuration-options/#locations-for-configuration-filenames)."""
 
 
@@ -32,7 +32,7 @@ class _Renovate:
             return iter(())
         from bot.formats._readers.renovate import read
 
-        # One that only operators name comes first, as it does for Renovate.
+        # A file that only basebump's config names (`files:`) takes the first rank, as it does for Renovate.
         return read(file, _FILES.index(file.path) if file.path in _FILES else -1, is_package=is_package)
 
 

@@ -1,4 +1,4 @@
-"""Terraform: the images of Docker, Kubernetes, Cloud Run, Container Apps and ECS resources, where they are literal."""
+"""Terraform: the literal images of Docker, Kubernetes, Cloud Run, Container Apps and ECS resources."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ class _Terraform:
 
 
 def _is_wanted(content: bytes) -> bool:
-    """Say whether there may be an image in these bytes; a no is certain.
+    """Return False if these bytes certainly hold no image.
 
-    Types, blocks and attributes with images have the word in their names, unless escapes write some of the letters.
+    Every resource type, block or attribute with images has `image` in its name, unless escapes write some of the
+    letters.
     """
     return b"image" in content or b"\\u" in content or b"\\U" in content or is_utf_16(content)
 

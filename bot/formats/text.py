@@ -1,4 +1,4 @@
-"""Any text: references with a tag that are pinned already, in files that the operator names."""
+"""Any text file that the operator names: references with a tag that are already pinned by a digest."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class _Text:
     name = "text"
     has_line_end_comments = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:  # noqa: ARG002 - only operators name files
+    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:  # noqa: ARG002 - only `files:` selects files
         return ()
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        if b"@sha256:" not in file.content or b"\0" in file.content:  # with a NUL it is no text
+        if b"@sha256:" not in file.content or b"\0" in file.content:  # a file with a NUL byte is not text
             return iter(())
         from bot.formats._readers.text import read
 

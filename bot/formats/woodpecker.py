@@ -1,4 +1,4 @@
-"""Woodpecker: the images of steps, services and clone steps; each is a list, or a mapping by name."""
+"""Woodpecker: the images of steps, services and clone steps, each written as a list or as a mapping by name."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What formats read in their files; each is imported with the first file that its format has to read."""
+"""Readers of the formats; each is imported with the first file that its format has to read."""

@@ -1,4 +1,4 @@
-"""How ACR tasks are read: the images that their commands run in, and the Dockerfiles that they build.
+"""Read ACR tasks: the images that their commands run in, and the Dockerfiles that they build.
 
 https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-reference-yaml, and `builder/` and
 `graph/` of https://github.com/Azure/acr-builder.
@@ -27,31 +27,31 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "acr-tasks"
 _VERSIONS = frozenset({"1.0-preview-1", "v1.0.0", "v1.1.0"})
 _KINDS = ("cmd", "build", "push")
-"""A step is exactly one of them."""
+"""A step has exactly one of these keys."""
 _TEMPLATE = re.compile(rb"\{\{-?\s*(\.Run\b)?[^{}\n]*\}\}")
 _RUN = re.compile(r"\$Registry|\$Run_")
-"""What a task is told of its run, once templates are filled in."""
+"""Variables of a run, as they appear after `_fill_templates`."""
 _PROVIDED = frozenset({"acr", "az", "bash", "buildx", "cssc", "curl", "docker"})
-"""Names that ACR gives images of its own, where nothing follows them."""
+"""Names without registry and tag for which ACR provides images of its own."""
 _FIRST = re.compile(r"""(?:[&!]\S*\s+)*(?:[|>][^\n]*\n\s*|["']?\s*)""")
-"""What stands before the first word of a scalar."""
+"""Everything before the first word of a scalar: anchors, tags, a block header, a quote."""
 _SWITCHES = frozenset(
     {"--no-cache", "--pull", "--quiet", "-q", "--rm", "--force-rm", "--squash", "--compress", "--load", "--push"}
 )
-"""Options of `docker build` that take no value."""
+"""Options of `docker build` that take no value; every other option takes the next word as its value."""
 _HERE = FilePath("")
 _DOCKERFILE = "Dockerfile"
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield the images of a task, and what it builds."""
+    """Yield the images of a task, and the Dockerfiles that it builds."""
     return read_file(_fill(file), lambda _: True, lambda document: _read(document, file))
 
 
 def read_builds(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return what the steps of a task build, wherever; None where its content cannot be read as a whole.
+    """Return the builds of a task's steps, in this tree or another; None if the content cannot be read as a whole.
 
-    That it is a task must be known: nothing in it has to say so.
+    The caller has to know that the content is a task; unlike `read`, this does not check it.
     """
     builds: list[StepBuild] = []
 
@@ -70,12 +70,12 @@ def _fill(file: SourceFile) -> SourceFile:
 
 
 def _filled(template: re.Match[bytes]) -> bytes:
-    """Return a word of the same length: templates are filled in before the file is YAML."""
+    """Return a placeholder of the same length for a template: templates are filled in before the file is YAML."""
     return (b"$Run" if template[1] else b"$").ljust(len(template[0]), b"_")
 
 
 def _read(document: Document, file: SourceFile) -> Iterator[Found]:
-    """Yield what a document runs and builds, if it is a task. Raises TooDeepError."""
+    """Yield the images and builds of a document if it is a task. Raises TooDeepError."""
     steps = _steps(document)
     if not _is_task(document, steps):
         return
@@ -88,20 +88,20 @@ def _read(document: Document, file: SourceFile) -> Iterator[Found]:
             dockerfile = _dockerfile(build.options, build.folder)
             if dockerfile is not None:
                 yield TaskBuild(file.path, build.line_number, dockerfile, tuple(_arguments(build.options)))
-    for locator, node in commands:  # only now is it known what else shares their bytes, and what is built here
+    for locator, node in commands:  # after the walk, which finds shared scalars and the names of images built here
         if isinstance(node, Scalar) and node.tag == STRING and node.value.strip():
             yield from _read_command(document, file, locator, node, names)
 
 
 @dataclass(frozen=True, slots=True)
 class _Build:
-    """A step that builds."""
+    """The build of one step."""
 
     line_number: int
     options: tuple[tuple[str, str], ...]
-    """With their values; the context has no name."""
+    """Options and their values, in order; the build context has an empty option name."""
     folder: str
-    """That it runs in, from that of the task."""
+    """The step's working directory, relative to the task's."""
 
 
 def _steps(document: Document) -> Sequence[Node]:
@@ -116,7 +116,7 @@ def _builds(document: Document, step: Node) -> Iterator[_Build]:
 
 
 def _step_build(build: _Build) -> StepBuild | None:
-    """Return what a step builds; None where that can be in no repository."""
+    """Return the build of a step; None if the Dockerfile cannot be in any repository."""
     named = {option: value for option, value in build.options if option in ("", "-f", "--file")}
     context, file = named.get("", "."), named.get("-f") or named.get("--file")
     arguments = tuple(_arguments(build.options))
@@ -129,7 +129,7 @@ def _step_build(build: _Build) -> StepBuild | None:
 
 
 def _is_task(document: Document, steps: Sequence[Node]) -> bool:
-    """Say whether all steps are those of a task, and the version or a variable is: others have steps, too."""
+    """Return True if all steps are task steps and the version or a variable is a task's; other files have steps, too."""
     if not steps or any(len(set(_KINDS) & set(document.keys(step))) != 1 for step in steps):
         return False
     if document.text(document.root, "version") in _VERSIONS:
@@ -141,7 +141,7 @@ def _is_task(document: Document, steps: Sequence[Node]) -> bool:
 def _read_command(
     document: Document, file: SourceFile, locator: str, node: Scalar, names: Collection[str]
 ) -> Iterator[Occurrence | Unsupported]:
-    """Yield the image that a command runs in: the first word, unless that is an option or one of `names`."""
+    """Yield the image that a command runs in: its first word, unless that is an option or one of `names`."""
     word = node.value.split(maxsplit=1)[0]
     if word.startswith("-") or word in names:
         return
@@ -163,7 +163,7 @@ def _read_command(
 
 
 def _options(command: str) -> Iterator[tuple[str, str]]:
-    """Yield the options of a `docker build` with their values; its context has no name."""
+    """Yield the options of a `docker build` command with their values; the context has an empty option name."""
     try:
         words = iter(shlex.split(command))
     except ValueError:
@@ -179,9 +179,9 @@ def _options(command: str) -> Iterator[tuple[str, str]]:
 
 
 def _dockerfile(options: Iterable[tuple[str, str]], folder: str) -> str | None:
-    """Return the Dockerfile of a build, from the folder that the task runs in; None where that is another tree's.
+    """Return the Dockerfile of a build, relative to the folder that the task runs in; None if it is not in that tree.
 
-    Unlike compose, docker takes a path that is named from where it runs, not from the context.
+    Unlike compose, docker resolves the path of a Dockerfile from the folder where docker runs, not from the context.
     """
     named = {option: value for option, value in options if option in ("", "-f", "--file")}
     in_context = dockerfile_of(_HERE, join(folder, named.get("", ".")), None)

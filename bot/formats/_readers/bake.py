@@ -1,4 +1,4 @@
-"""How bake files are read: the images that targets take for contexts, and the Dockerfiles inside them.
+"""Read bake files: the images that targets use as build contexts, and the images of inline Dockerfiles.
 
 https://docs.docker.com/build/bake/reference/
 """
@@ -28,12 +28,12 @@ from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "bake"
 _BLOCKS = {"target": 1, "variable": 1, "group": 1, "function": 1}
-"""What of a bake file is a block, and how many labels it has."""
+"""The block types of a bake file, and how many labels each has."""
 _SCHEME = "docker-image://"
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield the images of a file, and the arguments that it sets."""
+    """Yield the images of a bake file, and the build arguments that it sets."""
     content = file.content
     hcl = read_hcl_json(content, _BLOCKS) if file.path.endswith(".json") else read_hcl(content)
     match hcl:
@@ -58,13 +58,13 @@ def _places_and_remarks(path: FilePath, hcl: Hcl) -> Iterator[Found]:
 
 
 def _located(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
-    """Yield targets with locators; several may have one name."""
+    """Yield targets with unique locators, since several targets may have the same name."""
     locators = Locators()
     return ((locators.unique(f"target/{target.name}"), target) for target in targets)
 
 
 def _contexts(path: FilePath, hcl: Hcl, bake: BakeFile) -> Iterator[Occurrence | Unsupported]:
-    """Yield the images among the contexts; where they end in a variable's default, that takes the digest."""
+    """Yield the images among the contexts; the default of a variable takes the digest if an image ends in it."""
     values = _values(path, hcl, bake)
     images: list[InterpolatedImage] = []
     locators = Locators()
@@ -86,7 +86,7 @@ def _contexts(path: FilePath, hcl: Hcl, bake: BakeFile) -> Iterator[Occurrence |
 
 
 def _values(path: FilePath, hcl: Hcl, bake: BakeFile) -> dict[str, Expanded]:
-    """Return what the defaults of the variables come to; those that use others further down come to nothing."""
+    """Return the expanded defaults of the variables; a variable that is defined further down counts as unset."""
     values: dict[str, Expanded] = {}
     for name, default in bake.variables:
         variable = EnvironmentVariable(path, hcl.line_number(default.start), name, default.text)
@@ -97,7 +97,7 @@ def _values(path: FilePath, hcl: Hcl, bake: BakeFile) -> dict[str, Expanded]:
 def _read(
     path: FilePath, hcl: Hcl, locator: str, text: BakeText, values: Values
 ) -> Occurrence | Unsupported | Interpolated | None:
-    """Return the image that a context is; None for all other contexts."""
+    """Return the image of a context; None for a context that is not an image."""
     place = Place(path, _FORMAT, Role.BASE, hcl.line_number(text.start), locator)
     written = _without_scheme(text.text) if text.is_template else None
     if written is None:
@@ -123,7 +123,7 @@ def _read(
 
 
 def _without_scheme(text: Text) -> Text | None:
-    """Return what follows `docker-image://`; None where the text does not begin with it."""
+    """Return the text behind `docker-image://`; None if the text does not begin with it."""
     match text:
         case (remark.Literal(first, span), *rest) if first.startswith(_SCHEME):
             length = len(_SCHEME)

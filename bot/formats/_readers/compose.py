@@ -1,7 +1,7 @@
-"""How compose files are read: the images of services, of Dockerfiles inside them, and of the contexts of builds.
+"""Read compose files: the images of services, of inline Dockerfiles, and of additional build contexts.
 
-https://github.com/compose-spec/compose-spec/blob/main/spec.md. What variables decide becomes a remark: the `.env` file
-beside has a say in it.
+https://github.com/compose-spec/compose-spec/blob/main/spec.md. An image that is written with variables becomes a
+cross-file fact, because the `.env` file beside the compose file can set the variables.
 """
 
 from __future__ import annotations
@@ -34,34 +34,34 @@ from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "compose"
 _WORDS = (b"image", b"dockerfile_inline", b"args", b"$", b"environment", b"env_file")
-"""Without one of them there is nothing to find: neither an image nor an argument nor a variable."""
+"""A file without any of these has no image, no build argument and no variable."""
 _CONTEXT_SCHEME = "docker-image://"
 _TEMPLATES = ("{{", "<%", "<<")
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield the images of a file, and what it says of arguments and variables."""
+    """Yield the images of a file, and the facts about build arguments and variables."""
     return read_file(file, _is_wanted, lambda document: _read_document(document, file.path))
 
 
 def _is_wanted(content: bytes) -> bool:
-    """Say whether there may be something to find in these bytes; a no is certain."""
+    """Return False if these bytes certainly hold nothing to extract."""
     return any(word in content for word in _WORDS) or may_be_escaped(content)
 
 
 class _Image(NamedTuple):
-    """What stands where an image is named."""
+    """A node at a place where compose expects an image."""
 
     locator: str
     node: Node
     role: Role
     platform: str | None = None
     scheme: str = ""
-    """What stands before the image in the same text."""
+    """The text before the image in the same scalar: `docker-image://`, or `NAME=docker-image://` in a list."""
 
 
 def _read_document(document: Document, path: FilePath) -> Iterator[Found]:
-    """Yield the images of a document, and what it says of arguments and variables. Raises TooDeepError."""
+    """Yield the images of a document, and the facts about build arguments and variables. Raises TooDeepError."""
     services = list(services_of(document))
     images = [image for service in services for image in _images_of(service)]
     inline = {
@@ -74,12 +74,12 @@ def _read_document(document: Document, path: FilePath) -> Iterator[Found]:
     events = {id(image.node.event) for image in images if isinstance(image.node, Scalar)}
     uses = dict.fromkeys(environment_uses(document, services, events)) if services else {}
     outputs = frozenset(name for service in services if (name := service.output))
-    # Only now is it known what else shares the bytes of an image.
+    # Read images only after the whole walk: only then are the scalars known that also stand elsewhere by an alias.
     found: list[Occurrence | Unsupported | Interpolated] = []
     for image in images:
         read = _read(document, path, image)
         found += [read] if read is not None else []
-    for locator, node in inline.values():  # once for all services that name one by aliases
+    for locator, node in inline.values():  # once per Dockerfile, however many services name it by aliases
         found += read_inline(document, node, path, _FORMAT, locator)
     yield from sorted(found, key=lambda each: each.line_number)
     yield from arguments
@@ -89,7 +89,7 @@ def _read_document(document: Document, path: FilePath) -> Iterator[Found]:
 
 
 def _images_of(service: Service) -> Iterator[_Image]:
-    """Yield the image of a service that is not built, else the contexts of its build. Raises TooDeepError."""
+    """Yield the image of a service without a build, else the images among its build contexts. Raises TooDeepError."""
     if service.build is None:
         platform = read_platform(service.platform)
         yield from (_Image(*place, Role.THIRD_PARTY, platform) for place in service.at("image"))
@@ -113,7 +113,7 @@ def _arguments_of(service: Service, path: FilePath) -> Iterator[ArgumentSet]:
 
 
 def _read(document: Document, path: FilePath, image: _Image) -> Occurrence | Unsupported | Interpolated | None:
-    """Return what an image is; where variables decide it, what is known of it."""
+    """Return the image reference of a scalar, as an `Interpolated` fact if variables decide it."""
     node = image.node
     found: Occurrence | Unsupported | Interpolated | None = None
     if isinstance(node, Scalar) and "$" in node.value and not any(mark in node.value for mark in _TEMPLATES):
@@ -127,7 +127,7 @@ def _read(document: Document, path: FilePath, image: _Image) -> Occurrence | Uns
 
 
 def _interpolated(document: Document, path: FilePath, image: _Image, node: Scalar) -> Interpolated | Unsupported | None:
-    """Return an image that is written with variables; None where there are none in it after all."""
+    """Return an image that is written with variables; None if the text turns out to contain no variable."""
     written = node.text.removeprefix(image.scheme)
     start = document.literal_start(node) if node.tag == STRING else None
     first = document.start(node) if start is None else start + len(image.scheme.encode())

@@ -1,4 +1,4 @@
-"""How a `dependabot.yml` is read: which images it tells Dependabot to move. It names no image itself.
+"""Read a `dependabot.yml`: which images Dependabot is configured to update. The file names no image itself.
 
 https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-options-reference
 """
@@ -15,18 +15,18 @@ from bot.model.source import SourceFile
 from bot.model.updater import DependabotUpdate, IgnoredImages, Move
 
 MAX_UPDATES = 1_000
-"""That are about images; the largest that people write have some hundreds."""
+"""Limit on updates of image ecosystems in one file; the largest that people write have some hundreds."""
 MAX_ENTRIES = 200
-"""Folders of one of them, and images that it ignores: people write some dozens."""
+"""Limit on the folders and on the ignored images of one update; people write some dozens."""
 _VERSION = "2"
 _ECOSYSTEMS = frozenset({"docker", "docker-compose", "helm"})
-"""Those that read images. `terraform` reads modules, `devcontainers` features, and `github-actions` no images."""
+"""Ecosystems with images: `terraform` reads modules, `devcontainers` features, and `github-actions` no images."""
 _SEMVER = "version-update:semver-"
 _MOVES = {f"{_SEMVER}{move}": move for move in (Move.MAJOR, Move.MINOR, Move.PATCH)}
 
 
 def read(file: SourceFile) -> Iterator[DependabotConfig]:
-    """Yield what a file tells Dependabot, if that is about images or cannot be read."""
+    """Yield the file's updates of images, or why the file cannot be read; nothing if no update is about images."""
     document = next(read_documents(file.content, lambda _: True), None)
     if not isinstance(document, Document):
         yield DependabotConfig(file.path, (), "cannot be read")
@@ -69,7 +69,7 @@ def _folder(written: str) -> str:
 
 
 def _allowed(document: Document, entry: Node) -> tuple[str, ...]:
-    """Return the names that are allowed, none for all: what else allows something may allow every image."""
+    """Return the allowed names; empty if any `allow` entry has no name, since it may allow every image."""
     entries = [node for _, node in document.walk(entry, ("allow", EACH), "")]
     names = [_scalars(document, each, ("dependency-name",)) for each in entries]
     return tuple(name for found in names for name in found)[:MAX_ENTRIES] if all(names) else ()
@@ -82,7 +82,7 @@ def _ignored(document: Document, entry: Node) -> Iterator[IgnoredImages]:
         for name in _scalars(document, ignored, ("dependency-name",)) or ["*"] * bool(types):
             if types:
                 yield IgnoredImages(name, frozenset(_MOVES[each] for each in types if each in _MOVES))
-            elif not has_versions:  # which versions come is not known, so some may be wanted
+            elif not has_versions:  # with `versions`, only some updates are ignored, and which ones is unknown
                 yield IgnoredImages(name)
 
 

@@ -1,6 +1,6 @@
-"""How development containers are read: the image of a `devcontainer.json`, and the build arguments that it sets.
+"""Read development containers: the image of a `devcontainer.json`, and the build arguments that it sets.
 
-What stands under `features` are artifacts that only look like images; their digests go into a lock file.
+The entries of `features` are OCI artifacts that look like images; their digests go into a lock file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FORMAT = "devcontainer"
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield the image of a file, and the arguments that it sets."""
+    """Yield the image of a file, and the build arguments that it sets."""
     match read_json(file.content):
         case Json(root=Object() as root) as json:
             yield from _read_image(json, root, file.path)
@@ -35,7 +35,7 @@ def read(file: SourceFile) -> Iterator[Found]:
 
 
 def _read_image(json: Json, root: Object, path: FilePath) -> Iterator[Occurrence | Unsupported]:
-    """Yield what the key `image` names (https://containers.dev/implementors/json_reference/#image-specific)."""
+    """Yield the value of the key `image` (https://containers.dev/implementors/json_reference/#image-specific)."""
     locators = Locators()
     for value in root.values("image"):
         place = Place(path, _FORMAT, Role.BASE, json.lines.number(value.start), locators.unique("image"))
@@ -61,7 +61,7 @@ def _read_text(value: Value, place: Place) -> Occurrence | Unsupported | None:
 
 
 def _arguments(json: Json, root: Object, path: FilePath) -> Iterator[ArgumentSet]:
-    """Yield the arguments that a Dockerfile is built with (image-specific properties of the same page)."""
+    """Yield the build arguments of a Dockerfile (image-specific properties of the same page)."""
     builds = [build for build in root.values("build") if isinstance(build, Object)][-1:]
     for build in builds:
         named = [*root.values("dockerFile"), *build.values("dockerfile")][-1:]

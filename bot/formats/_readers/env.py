@@ -1,4 +1,4 @@
-"""How `.env` files beside compose files are read: the variables that compose puts into images."""
+"""Read `.env` files beside compose files: the variables that compose puts into image references."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bot.model.source import SourceFile, Span, Unsupported
 from bot.model.vocabulary import Reason
 
 MAX_LINES = 100_000
-"""People have some hundred."""
+"""Longer files are reported as too deep; people write some hundred lines."""
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield every variable, or, as compose does, none of a file that is broken somewhere."""
+    """Yield every variable; nothing but the error if any line is invalid, as compose then refuses the whole file."""
     if file.content.count(b"\n") > MAX_LINES:
         yield Unsupported(file.path, 1, "", Reason.TOO_DEEP)
         return
@@ -29,17 +29,17 @@ def read(file: SourceFile) -> Iterator[Found]:
             for each in read_assignments(file.content)
         ]
     except BrokenAtError as error:
-        # The line itself may hold a secret.
+        # The text of the line is left out: it may hold a secret.
         yield Unsupported(file.path, lines.number(error.offset), "", Reason.UNPARSABLE)
 
 
 def _text(assignment: Assignment) -> Text:
-    """Return what a value is made of. Raises BrokenAtError."""
+    """Return the value as literals and uses of variables. Raises BrokenAtError."""
     try:
         text = assignment.value.decode()
     except UnicodeDecodeError:
         return (Literal(assignment.value.decode(errors="replace"), None),)
-    if "\\" in text and assignment.quote:  # an escape of some kind: no reference has one
+    if "\\" in text and assignment.quote:  # an escape; no reference has one
         return (Literal(text, None),)
     if assignment.quote == "'":
         return (Literal(text, Span(assignment.start, assignment.start + len(assignment.value))),)

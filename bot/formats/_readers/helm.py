@@ -1,4 +1,4 @@
-"""How the values of Helm charts are read: the images among them, and what their texts do with others."""
+"""Read the values of Helm charts: the images among them, and how template texts in them use other values."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "helm"
 _OWN_VALUES = "values.y"
-"""How the name of the values begins that a chart has for itself; all others are laid over them."""
+"""Prefix of the file name of a chart's own values; all other values files are merged over them."""
 
 _PARTS = r"registry|repository|tag|version|digest"
 _MAY_HAVE_IMAGES = re.compile(rf"image|{_PARTS}|\\[xuU\r\n\xc2\xe2]".encode("latin-1"), re.IGNORECASE)
-"""A word that the keys of all images have, and of all their parts; or an escape that can write its letters."""
+"""A word that the keys of every image or of its parts contain, or an escape that can spell its letters."""
 _MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Digest)", re.DOTALL)
-"""Keys of the parts of images, and of those that are beside the key `image`."""
+"""Keys of the parts of images, and keys that stand beside the key `image`."""
 _NAMED = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield the images among the values of a file, all that may be parts of some, and what its texts do with values."""
+    """Yield the images, the values that may be parts of an image, and the uses of values in template texts."""
     yield from read_file(file, _is_wanted, lambda document: _read(document, file.path))
     yield from _read_texts(file)
 
 
 def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
-    """Yield what texts among the values do with other values: templates may take them for templates (`tpl`).
+    """Yield how template texts among the values use other values, since a chart may render such a text with `tpl`.
 
-    They are read line by line; nothing is known of what a line names that is not a template for itself.
+    The file is read line by line. If a line is not a complete template, the use of the values that it names is unknown.
     """
     if b".Values" not in file.content:
         return
@@ -50,12 +50,12 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
 
 
 def _is_wanted(content: bytes) -> bool:
-    """Say whether there may be an image among these values; a no is certain."""
+    """Return False if there is certainly no image among these values."""
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 
 def _read(document: Document, path: FilePath) -> Iterator[Found]:
-    """Yield the images among the values of a document, and all that may be parts of some. Raises TooDeepError."""
+    """Yield the images among the values of a document, and all values that may be parts of one. Raises TooDeepError."""
     locator = str(document.index)
     values = list(walk_values(document, document.root))
     images = list(find_images(document, values, locator))

@@ -1,4 +1,4 @@
-"""How Kubernetes manifests are read: the images of built-in kinds and of custom resources, in YAML and JSON."""
+"""Read Kubernetes manifests: the images of built-in kinds and of custom resources, in YAML and JSON."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _SURROGATE = re.compile(rb"\\u[dD]")
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield the images of a file of objects."""
+    """Yield the images of a file of objects, and the cross-file facts of those objects."""
     content = _json_as_yaml(file.content) if file.path.lower().endswith(".json") else file.content
     return ObjectReader(file.path, _FORMAT).read(content)
 
 
 def read_overrides(file: SourceFile, *, is_written: bool) -> Iterator[Found]:
-    """Yield the images of a file of parameters, closed where Image Updater writes it."""
+    """Yield the images of an Argo CD parameter file; not editable if Image Updater writes the file."""
     reader = ObjectReader(file.path, _FORMAT, ways=WAYS_OF_A_SOURCE)
     for found in reader.read(file.content, is_wanted=bool):
         yield close(found, Reason.OTHER_WRITER) if is_written and isinstance(found, Occurrence) else found
 
 
 def _json_as_yaml(content: bytes) -> bytes:
-    r"""Return JSON in which a parser of YAML finds the same at the same bytes.
+    r"""Return JSON content with the same values at the same bytes, in a form that a YAML parser accepts.
 
-    Tabs are blanks in JSON and in no string of it, yet PyYAML's own parser refuses them. Half a character outside of
-    Unicode's first plane (`\ud83d`) is none in YAML; no image has any.
+    JSON allows tabs only between tokens, but PyYAML's own parser refuses them, so they become spaces. An escaped
+    surrogate (`\ud83d`) is not a character in YAML and becomes U+FFFD; no image reference contains one.
     """
     content = content.replace(b"\t", b" ")
     if _SURROGATE.search(content) is None:

@@ -1,4 +1,4 @@
-"""How kustomizations are read: the images that they put in the place of those in manifests, and what they gather.
+"""Read kustomizations: the images that replace those of manifests, and the files that are gathered.
 
 https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ has the fields.
 """
@@ -21,7 +21,7 @@ from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 
 _FORMAT = "kustomize"
 _GROUP = "kustomize.config.k8s.io/"
-"""Of the apiVersion, which may be left out; other groups have kinds of the same names (Flux)."""
+"""Prefix of the apiVersion, which may be left out; other groups have kinds of the same name (Flux)."""
 
 _GATHERED: tuple[Path, ...] = (
     ("resources", EACH),
@@ -30,16 +30,16 @@ _GATHERED: tuple[Path, ...] = (
     ("patchesStrategicMerge", EACH),
     ("patchesJson6902", EACH, "path"),
 )
-"""Where it names files and folders whose images it replaces."""
+"""Fields that name files and folders whose images the kustomization replaces."""
 _PATCHES: tuple[Path, ...] = (("patches", EACH, "patch"), ("patchesStrategicMerge", EACH))
-"""Where it may hold texts that are manifests in part."""
+"""Fields that may hold parts of manifests as texts."""
 _COMPONENTS: Path = ("components", EACH)
 _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
-"""Beginnings of what is not in this tree (api/internal/git/repospec.go of kustomize)."""
+"""Beginnings of paths that are not in this tree (api/internal/git/repospec.go of kustomize)."""
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield what the kustomizations of a file name, and what they say of the images that they gather."""
+    """Yield the images of the kustomizations in a file, and the facts about the images that they replace."""
     return read_file(file, bool, lambda document: _read(document, file.path))
 
 
@@ -48,28 +48,28 @@ def _is_kustomization(document: Document) -> bool:
 
 
 def _read(document: Document, path: FilePath) -> Iterator[Found]:
-    """Yield what a kustomization names, and what it says of the images that it gathers. Raises TooDeepError."""
+    """Yield the images of a kustomization, and the fact about the images that it replaces. Raises TooDeepError."""
     if not _is_kustomization(document):
         return
     kustomization = _Kustomization.of(document)
-    remark = _remark(document, path, kustomization.entries)  # it walks on: only then is it known what shares bytes
+    remark = _remark(document, path, kustomization.entries)  # before reading: this walk completes the shared scalars
     yield from sorted(kustomization.read(path), key=lambda each: each.line_number)
     yield remark
 
 
 @dataclass(frozen=True, slots=True)
 class _Kustomization:
-    """Where a kustomization names images, before its document has been walked to the end."""
+    """The nodes of a kustomization that name images, collected before its document has been walked to the end."""
 
     document: Document
     entries: list[ImageEntry]
     values: list[ValueImage]
-    """Of charts that it renders; what their templates do with them is not known."""
+    """Values of the charts that it renders; the templates of these charts are unknown."""
     patches: list[tuple[str, Scalar]]
 
     @classmethod
     def of(cls, document: Document) -> _Kustomization:
-        """Find them. Raises TooDeepError."""
+        """Collect the nodes. Raises TooDeepError."""
 
         def at(*way: str) -> list[tuple[str, Node]]:
             return list(document.walk(document.root, way, str(document.index)))
@@ -106,7 +106,7 @@ def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -
 
 
 def _paths(document: Document, way: Path, path: FilePath) -> Iterator[FilePath]:
-    """Yield the files and folders of this tree that a field names."""
+    """Yield the files and folders of this tree that a field names; remote ones are left out."""
     for _, node in document.walk(document.root, way, ""):
         if not isinstance(node, Scalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):
             continue

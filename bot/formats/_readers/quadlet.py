@@ -1,4 +1,4 @@
-"""How Quadlet units of Podman are read: the `Image=` of containers, images and volumes.
+"""Read Quadlet units of Podman: the `Image=` of containers, images and volumes.
 
 https://docs.podman.io/en/latest/markdown/podman-systemd.unit.5.html
 """
@@ -19,16 +19,17 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "quadlet"
 _IMAGE = "Image"
 _OTHER_UNITS = (".image", ".build")
-"""How the names of units end that bring the image."""
+"""Suffixes of values that name another unit, which provides the image."""
 _TRANSPORT = re.compile(
     r"docker://.*|(?:docker-archive|docker-daemon|oci|oci-archive|dir|ostree|containers-storage|sif)(?::.*)?", re.DOTALL
 )
-"""What is no image in a registry (containers-transports(5)), or one that takes no digest beside a tag: `docker://`."""
+"""Values that are not an image in a registry (containers-transports(5)), and `docker://`, which takes no digest beside
+a tag."""
 
 _AUTO_UPDATE = "AutoUpdate"
 _FROM_REGISTRY = "registry"
 _AUTO_UPDATE_LABEL = re.compile(r"\bio\.containers\.autoupdate=(?:registry|image)\b")
-"""What else makes `podman auto-update` pull what a tag points to (podman-auto-update(1))."""
+"""The label with which `podman auto-update` pulls the tag again, as with `AutoUpdate=` (podman-auto-update(1))."""
 
 
 def read(file: SourceFile, section: str) -> Iterator[Found]:
@@ -49,7 +50,7 @@ def read(file: SourceFile, section: str) -> Iterator[Found]:
 
 
 def _is_updated_by_podman(settings: Iterable[Setting]) -> bool:
-    """Say whether `podman auto-update` follows the tag; it fails at a reference that has a digest beside it."""
+    """Return True if `podman auto-update` follows the tag; it fails for a reference with a digest beside its tag."""
     policy = ""
     for setting in settings:
         if setting.key == _AUTO_UPDATE:
@@ -60,7 +61,7 @@ def _is_updated_by_podman(settings: Iterable[Setting]) -> bool:
 
 
 def _platform(settings: dict[str, Setting]) -> str | None:
-    """Return the platform that an image unit asks for."""
+    """Return the platform that an image unit requests; None without `Arch=`."""
     system, architecture, variant = (
         settings[key].value if key in settings else default
         for key, default in (("OS", "linux"), ("Arch", ""), ("Variant", ""))

@@ -1,4 +1,4 @@
-"""How a config of Renovate's is read: which images it tells Renovate to move. It names no image itself."""
+"""Read a Renovate config: which images Renovate is configured to update. The file names no image itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORDS = {"true": True, "false": False}
 
 
 def read(file: SourceFile, rank: int, *, is_package: bool) -> Iterator[RenovateConfig]:
-    """Yield what a file tells Renovate; nothing of a `package.json` that does not speak of it."""
+    """Yield the Renovate settings of a file; nothing for a `package.json` without the key `renovate`."""
     read = read_json5(file.content)
     config = None if isinstance(read, BrokenFile) else _plain(read.root)
     if is_package:

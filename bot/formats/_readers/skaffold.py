@@ -1,7 +1,7 @@
-"""How Skaffold files are read: the images that it builds and tests with, and the names of those that it builds.
+"""Read Skaffold files: the images that Skaffold builds from and tests with, and the names of the images that it builds.
 
 https://skaffold.dev/docs/references/yaml/, and pkg/skaffold/schema/latest/config.go of
-https://github.com/GoogleContainerTools/skaffold. Profiles say the same as the top of the file, or patch it.
+https://github.com/GoogleContainerTools/skaffold. A profile has the fields of the top level, or patches them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _IMAGES: tuple[Path, ...] = (
     ("verify", EACH, "container", "image"),
     ("customActions", EACH, "containers", EACH, "image"),
 )
-"""Where a pipeline names images that it does not build."""
+"""Paths in a pipeline to images that Skaffold does not build."""
 _BUILDERS = ("docker", "kaniko")
-"""What builds Dockerfiles."""
+"""Builders that use Dockerfiles."""
 _PATCHES: Path = ("profiles", EACH, "patches", EACH)
 _DEPLOYED: tuple[Path, ...] = (
     ("manifests", "rawYaml", EACH),
@@ -49,9 +49,9 @@ _DEPLOYED: tuple[Path, ...] = (
     ("deploy", "kustomize", "paths", EACH),
     ("deploy", "helm", "releases", EACH, "chartPath"),
 )
-"""Where a pipeline names the manifests in which it writes what it builds."""
+"""Paths in a pipeline to the manifests into which Skaffold writes the images that it builds."""
 _REQUIRED: Path = ("requires", EACH, "path")
-"""Another configuration: what that deploys and builds is deployed and built with this one."""
+"""Path to other configurations, which are built and deployed together with this one."""
 _WILD = frozenset("*?[{")
 _API = "skaffold/"
 _PATHS = YamlPaths(
@@ -62,7 +62,7 @@ _PATHS = YamlPaths(
 
 
 def read(file: SourceFile) -> Iterator[Found]:
-    """Yield the images of a file, and what it builds with which arguments."""
+    """Yield the images of a file, the images that it builds, and the build arguments that it sets."""
     documents = [each for each in read_documents(file.content, lambda _: True) if _is_ours(each)]
     if not documents:
         return
@@ -80,7 +80,7 @@ def _is_ours(document: Document | Broken) -> bool:
 
 
 def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | ArgumentSet]:
-    """Yield what a document builds and with which arguments; nothing of one that goes too deep."""
+    """Yield the built images of a document and its build arguments; nothing if the document is nested too deeply."""
     try:
         artifacts = [artifact for pipeline in _PIPELINES for artifact in _at(document, (*pipeline, *_ARTIFACTS))]
         artifacts += _patched_artifacts(document)
@@ -98,14 +98,14 @@ def _at(document: Document, path: Path) -> list[Node]:
 
 
 def _patched_artifacts(document: Document) -> Iterator[Node]:
-    """Yield the artifacts that the JSON patches of profiles add."""
+    """Yield the artifacts that JSON patches of profiles add."""
     for patch in _at(document, _PATCHES):
         if (document.text(patch, "path") or "").startswith("/build/artifacts/"):
             yield from document.values(patch, "value")
 
 
 def _deployed(document: Document, file: FilePath) -> Iterator[FilePath]:
-    """Yield the file's own folder, below which most keep their manifests, and what it deploys from elsewhere."""
+    """Yield the file's own folder, where most manifests are, and the paths outside it that Skaffold deploys."""
     yield FilePath(posixpath.dirname(file))
     for path in (*((*pipeline, *path) for pipeline in _PIPELINES for path in _DEPLOYED), _REQUIRED):
         for node in _at(document, path):
@@ -117,7 +117,7 @@ def _deployed(document: Document, file: FilePath) -> Iterator[FilePath]:
 
 
 def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterator[ArgumentSet]:
-    """Yield the arguments of an artifact, those that name what it requires included."""
+    """Yield the build arguments of an artifact, including those that hold the images of required artifacts."""
     context = document.text(artifact, "context")
     builders = [(name, node) for name in _BUILDERS for node in document.values(artifact, name)]
     for _, builder in builders or [("", None)]:

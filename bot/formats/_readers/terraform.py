@@ -1,6 +1,6 @@
-"""How Terraform is read: the images of resources of Docker, Kubernetes and the clouds, where they are literal.
+"""Read Terraform: the literal images of resources of Docker, Kubernetes and cloud providers.
 
-What an expression computes is somebody else's: the place that its parts are written at.
+An image that an expression computes is not read: its parts stand elsewhere.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "terraform"
 _JSONENCODE = re.compile(rb"jsonencode[ \t]*\((?P<argument>.*)\)", re.DOTALL)
 _ATTRIBUTE = b"v = "
-"""What makes a file of an expression."""
+"""Prefix that makes an HCL file of an expression."""
 _KUBERNETES = frozenset({"container", "init_container"})
 _LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
-"""Keys of a pod's spec that hold containers."""
+"""Keys of a PodSpec that hold containers."""
 
 
 class _Resource(NamedTuple):
-    """Where a resource of some types names images."""
+    """Where resources of some types name images."""
 
     types: re.Pattern[str]
     kinds: frozenset[str] = frozenset({"resource"})
     attribute: str = ""
-    """Of the resource itself."""
+    """Name of an attribute of the resource that is an image."""
     blocks: frozenset[str] = frozenset()
-    """Blocks at any depth whose attribute `image` is one."""
+    """Types of blocks, at any depth, whose attribute `image` is an image."""
     encoded: str = ""
-    """An attribute that is a list of containers, encoded as JSON."""
+    """Name of an attribute that holds a list of containers as JSON."""
     manifest: str = ""
-    """An attribute that is an object as Kubernetes has it: lists of containers at any depth."""
+    """Name of an attribute that holds a Kubernetes object, with lists of containers at any depth."""
 
 
 _RESOURCES = (
@@ -92,7 +92,7 @@ class _Reader:
     def _of_resource(self, resource: _Resource, block: Block) -> Iterator[Occurrence | Unsupported]:
         locator = ".".join((block.type, *block.labels))
         body = block.body
-        is_built = any(body.blocks_of("build"))  # then the name is what the build puts out
+        is_built = any(body.blocks_of("build"))  # then the image name is the output of the build
         if resource.attribute and not is_built:
             platform = read_platform(_text_of(body.value("platform")))
             yield from self._image(f"{locator}.{resource.attribute}", body.value(resource.attribute), platform)
@@ -124,7 +124,7 @@ class _Reader:
                 assert_never(value)
 
     def _containers(self, locator: str, value: Expression | None, shift: int = 0) -> Iterator[Occurrence | Unsupported]:
-        """Yield the images of a list of objects."""
+        """Yield the images of a list of container objects."""
         for index, container in enumerate(value.items if isinstance(value, Tuple) else ()):
             for item in container.items if isinstance(container, Object) else ():
                 if item.name == "image":
@@ -145,7 +145,7 @@ class _Reader:
             yield from self._containers(locator, argument.body.attributes[0].value, shift)
 
     def _in_json(self, locator: str, value: Template) -> Iterator[Occurrence | Unsupported]:
-        """Yield the images of a list of containers that a heredoc holds as JSON; its bytes stand there as they are."""
+        """Yield the images of a list of containers that a heredoc holds as JSON without escapes."""
         lines = [
             (part.start, part.value) for part in value.parts if isinstance(part, Literal) and part.start is not None
         ]
@@ -170,7 +170,7 @@ class _Reader:
     def _image(
         self, locator: str, value: Expression | None, platform: str | None = None, shift: int = 0
     ) -> Iterator[Occurrence | Unsupported]:
-        """Yield what `value` is, whose bytes stand `shift` bytes later in the file than it says."""
+        """Yield the image that `value` is; its bytes stand `shift` bytes later in the file than its spans say."""
         if not isinstance(value, Template):
             return
         unique = self._locators.unique(locator)
@@ -179,7 +179,7 @@ class _Reader:
         source = self.file.content[start : value.end + shift].decode().strip('"')
         text = _text_of(value)
         if text is None:
-            if any(isinstance(part, Literal) for part in value.parts):  # else it is an expression in quotes
+            if any(isinstance(part, Literal) for part in value.parts):  # otherwise it is a bare expression in quotes
                 yield place.unsupported(source, Reason.TEMPLATED)
         elif TEMPLATE_MARKS.search(text):
             yield place.unsupported(source, Reason.TEMPLATED)
@@ -190,19 +190,19 @@ class _Reader:
 
 
 def _is_job(manifest: Expression | None) -> bool:
-    """Say whether an object is a Job, whose containers cannot be changed where it runs."""
+    """Return True if an object is a Job, whose containers cannot be changed while it exists."""
     items = manifest.items if isinstance(manifest, Object) else ()
     return any(item.name == "kind" and _text_of(item.value) == "Job" for item in items)
 
 
 def _text_of(value: Expression | None) -> str | None:
-    """Return the text that an expression is; None where it is none, or something is interpolated."""
+    """Return the text of an expression; None if it is not a template or has an interpolation."""
     text = value.value if isinstance(value, Template) else None
     return None if text is None else text.decode(errors="replace")
 
 
 def _blocks_below(body: Body, types: frozenset[str], locator: str) -> Iterator[tuple[str, Body]]:
-    """Yield the bodies of blocks of `types` at any depth, also those that are made by `dynamic` blocks."""
+    """Yield the bodies of blocks of `types` at any depth, including those that `dynamic` blocks generate."""
     for block in body.blocks if types else ():
         is_dynamic = block.type == "dynamic"
         kind = block.labels[0] if is_dynamic and block.labels else block.type

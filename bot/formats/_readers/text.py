@@ -1,4 +1,4 @@
-"""How any text is read: references with a tag that are pinned already, in files that the operator names."""
+"""Read any text: references with a tag that are already pinned by a digest, in files that the operator names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORMAT = "text"
 _DIGEST = re.compile(rb"@sha256:[0-9a-f]{64}(?![0-9A-Za-z])")
 _NAME_AND_TAG = re.compile(
     rb"""
-    # Not in the middle of a word, nor behind a variable or an escape; but as a shell's default, or with such a scheme.
+    # Not inside a word, nor behind a variable or an escape; but behind a shell default (`:-`) or one of two schemes.
     (?: (?<![0-9A-Za-z_./@%$}{:\\-]) | (?<=:-) | (?<=docker://) | (?<=docker-image://) )
     (?P<name>
         (?: [0-9A-Za-z][0-9A-Za-z.-]*+ (?: :[0-9]++ )? / )?
@@ -28,7 +28,7 @@ _NAME_AND_TAG = re.compile(
     """,
     re.VERBOSE,
 )
-"""The grammar of references (bot/model/reference.py), with a tag, up to where a digest begins."""
+"""The grammar of references (bot/model/reference.py) with a tag, up to the beginning of a digest."""
 
 
 def read(file: SourceFile) -> Iterator[Found]:
@@ -45,7 +45,7 @@ def read(file: SourceFile) -> Iterator[Found]:
             continue
         start = mention.start()
         seen[mention["name"]] += 1
-        locator = f"{mention['name'].decode()}#{seen[mention['name']]}"  # without the tag, which may move, too
+        locator = f"{mention['name'].decode()}#{seen[mention['name']]}"  # without the tag, since that may change, too
         place = Place(file.path, _FORMAT, Role.BASE, lines.number(start), locator)
         found = place.read(content[start : digest.end()].decode(), start)
         if isinstance(found, Occurrence):

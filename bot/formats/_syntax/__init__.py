@@ -1,1 +1,1 @@
-"""Tokenisers that formats share: from bytes to words, nodes and places that know where in the file they stand."""
+"""Parsers that formats share: they turn bytes into tokens, nodes and image references with byte positions."""

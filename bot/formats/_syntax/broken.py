@@ -1,4 +1,4 @@
-"""Files that a format cannot read: where that showed, and what is said of it."""
+"""Files that a format cannot parse: where parsing failed, and how that is reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.model.vocabulary import Reason
 
 
 class BrokenAtError(Exception):
-    """The bytes at `offset` are not in the language of the file, or more of it than we follow."""
+    """The bytes at `offset` are not valid in the file's language, or exceed a limit of the parser."""
 
     def __init__(self, offset: int, reason: Reason = Reason.UNPARSABLE) -> None:
         self.offset = offset
@@ -19,16 +19,16 @@ class BrokenAtError(Exception):
 
 
 class BrokenFile(NamedTuple):
-    """A file that is not in its language, or more of it than we follow."""
+    """A file that is not valid in its language, or exceeds a limit of the parser."""
 
     reason: Reason
     line_number: int
     line: str
-    """The text of that line, as far as it is text."""
+    """The text of that line; bytes that are not UTF-8 are replaced."""
 
     @classmethod
     def at(cls, content: bytes, error: BrokenAtError | UnicodeDecodeError) -> BrokenFile:
-        """Return what is said of `content` for an error in it."""
+        """Return the description of an error in `content`."""
         if isinstance(error, BrokenAtError):
             offset, reason = error.offset, error.reason
         else:
@@ -39,5 +39,5 @@ class BrokenFile(NamedTuple):
         return cls(reason, content.count(b"\n", 0, offset) + 1, line)
 
     def unsupported(self, path: FilePath) -> Unsupported:
-        """Return what is reported of it."""
+        """Return the file as a report entry."""
         return Unsupported(path, self.line_number, shown(self.line), self.reason)

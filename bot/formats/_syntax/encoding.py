@@ -1,18 +1,18 @@
-"""How files in UTF-8 and in UTF-16 begin."""
+"""Byte-order marks of UTF-8 and UTF-16 files."""
 
 from __future__ import annotations
 
 BOM = b"\xef\xbb\xbf"
-"""The byte-order mark of UTF-8, which is no part of a file's text."""
+"""The byte-order mark of UTF-8, which is not part of the file's text."""
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-"""In either order."""
+"""Little-endian and big-endian."""
 
 
 def text_start(content: bytes) -> int:
-    """Return the byte at which the text of a file begins: behind the mark of UTF-8, where there is one."""
+    """Return the offset of a file's text: behind the byte-order mark of UTF-8, if there is one."""
     return len(BOM) if content.startswith(BOM) else 0
 
 
 def is_utf_16(content: bytes) -> bool:
-    """Say whether a file is marked as one in UTF-16."""
+    """Return True if a file begins with a byte-order mark of UTF-16."""
     return content.startswith(_UTF_16_MARKS)

@@ -1,4 +1,4 @@
-"""Which line a byte of a file is on."""
+"""Convert byte offsets of a file to line numbers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from itertools import accumulate
 
 
 class Lines:
-    """Where the lines of a file begin."""
+    """The offsets at which the lines of a file begin."""
 
     def __init__(self, content: bytes) -> None:
         self._starts = [0, *accumulate(len(line) + 1 for line in content.split(b"\n"))]
 
     def number(self, offset: int) -> int:
-        """Return the line that the byte `offset` is on, from 1."""
+        """Return the number of the line that contains the byte `offset`, from 1."""
         return bisect_right(self._starts, offset)
 
     def start(self, number: int) -> int:
-        """Return the byte that the line `number` begins at."""
+        """Return the offset of the first byte of the line `number`."""
         return self._starts[number - 1]

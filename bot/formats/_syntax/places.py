@@ -1,4 +1,4 @@
-"""What every format ends in: a text at a place becomes an occurrence, or is unsupported."""
+"""Turn the text at a position of a file into an `Occurrence` or an `Unsupported`; all formats end here."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupport
 from bot.model.vocabulary import Reason, Role
 
 MAX_SHOWN_TEXT = 200
-"""Characters of an unsupported text that are kept: more than any real reference, short enough for a table."""
+"""Characters of an unsupported text that are kept: more than any real reference, few enough for a table."""
 
 _SPACES = re.compile(r"\s+")
 
 TEMPLATE_MARKS = re.compile(r"\{|\$|%|<<")
-"""What templates leave in a value; none of it can be in a reference."""
+"""Characters of template languages; a reference contains none of them."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
 
 
 def shown(text: str) -> str:
-    """Return `text` on one line and printable, at most MAX_SHOWN_TEXT characters of it."""
+    """Return `text` on one line and printable, cut to MAX_SHOWN_TEXT characters."""
     line = _SPACES.sub(" ", text[: 2 * MAX_SHOWN_TEXT])
     line = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
 
 
 class Locators:
-    """Tells the places of one file apart that would have one locator: `image`, `image#1`, `image#2`."""
+    """Makes locators unique in one file: `image`, `image#1`, `image#2`."""
 
     def __init__(self, mark: str = "#") -> None:
         self._mark = mark
         self._seen: Counter[str] = Counter()
 
     def unique(self, locator: str) -> str:
-        """Return `locator` for the next place that it leads to."""
+        """Return `locator`, with a number from its second use on."""
         number = self._seen[locator]
         self._seen[locator] += 1
         return f"{locator}{self._mark}{number}" if number else locator
 
 
 class Place(NamedTuple):
-    """Where in a file a reference is expected."""
+    """A position in a file where an image reference is expected."""
 
     path: FilePath
     format: str
@@ -54,7 +54,7 @@ class Place(NamedTuple):
     also_lines: tuple[int, ...] = ()
 
     def read(self, text: str, start: int) -> Occurrence | Unsupported:
-        """Return the reference that `text` is, whose bytes stand in the file as they are, from byte `start`."""
+        """Return the image reference `text`, which stands in the file literally from byte `start` on."""
         try:
             reference = ImageReference.parse(text)
         except InvalidReferenceError:
@@ -74,7 +74,7 @@ class Place(NamedTuple):
         )
 
     def closed(self, text: str, reason: Reason) -> Occurrence:
-        """Return what `text` says where no image is meant, or nobody knows how to write one."""
+        """Return an occurrence that is not editable, for a text that is not an image or that basebump cannot edit."""
         closed = Closed(reason)
         reference = ImageReference(text[:MAX_SHOWN_TEXT], None, None)
         return Occurrence(
@@ -96,7 +96,7 @@ class Place(NamedTuple):
 
 
 def _digest_slot(reference: ImageReference, start: int) -> Slot | Closed:
-    """Return where the digest of a reference that stands at byte `start` is, or would be; a reference is ASCII."""
+    """Return the slot of the digest in a reference at byte `start`, or where one would go; references are ASCII."""
     digest = reference.digest
     end = start + len(str(reference))
     if digest is None:
@@ -107,7 +107,7 @@ def _digest_slot(reference: ImageReference, start: int) -> Slot | Closed:
 
 
 def _tag_slot(reference: ImageReference, start: int) -> Slot:
-    """Return where the tag of a reference that stands at byte `start` is, or would be."""
+    """Return the slot of the tag in a reference at byte `start`, or where one would go."""
     end = start + len(reference.name)
     if reference.tag is None:
         return Slot(Span(end, end), b"", before=b":")

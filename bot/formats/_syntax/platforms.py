@@ -1,7 +1,7 @@
-"""Platforms as files say them, `linux/arm64` or `aarch64`, read as BuildKit and Compose read them.
+"""Platforms as files write them, `linux/arm64` or `aarch64`, read as BuildKit and Compose read them.
 
-https://github.com/containerd/platforms says how names are taken for others; what stands alone is an architecture, of
-Linux, where builds run.
+https://github.com/containerd/platforms has the aliases. A single name is an architecture of Linux, the system that
+builds run on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ARCHITECTURES = frozenset(
         *("ppc", "ppc64", "ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm"),
     )
 )
-"""Those that may stand alone."""
+"""Architectures that are accepted without a system."""
 _ALIASES = {
     "i386": ("386", ""),
     "x86_64": ("amd64", None),
@@ -24,19 +24,19 @@ _ALIASES = {
     "armhf": ("arm", "v7"),
     "armel": ("arm", "v6"),
 }
-"""What an architecture is called, too, and the variant that this name means; None leaves it open."""
+"""Aliases of architectures, with the variant that the alias implies; None keeps the stated variant."""
 _DEFAULTS = {
     "amd64": {"v1": ""},
     "arm64": {"8": "v8"},
     "arm": {"": "v7", **{digit: f"v{digit}" for digit in "5678"}},
 }
-"""By architecture: variants that mean another, or none."""
+"""By architecture: the canonical form of a variant, empty for none."""
 _SYSTEMS = {"macos": "darwin"}
 _SYSTEM = "linux"
 
 
 def read_platform(text: str | None) -> str | None:
-    """Return `text` as `os/architecture[/variant]`; None where it does not say that literally."""
+    """Return `text` as `os/architecture[/variant]`; None if it does not name a platform literally."""
     parts = text.lower().split("/") if text is not None else []
     if not all(map(_PART.fullmatch, parts)):
         return None
@@ -54,13 +54,13 @@ def read_platform(text: str | None) -> str | None:
 
 
 def _architecture(name: str, stated: str) -> tuple[str, str]:
-    """Return the architecture and variant that are meant."""
+    """Return the canonical architecture and variant."""
     architecture, own = _ALIASES.get(name, (name, None))
     variant = stated if own is None else own
     return architecture, _DEFAULTS.get(architecture, {}).get(variant, variant)
 
 
 def _joined(system: str, architecture: str, variant: str) -> str:
-    """Return a platform of which no variant was stated: the seventh of arm is what goes without saying."""
+    """Return a platform without a stated variant; arm/v7 is shortened to arm, since v7 is its default."""
     shown = "" if (architecture, variant) == ("arm", "v7") else variant
     return "/".join(filter(None, (_SYSTEMS.get(system, system), architecture, shown)))

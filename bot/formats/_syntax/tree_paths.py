@@ -1,4 +1,4 @@
-"""Paths that files name, as paths of the tree that they are in."""
+"""Resolve paths that files name to paths of their tree."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from bot.model.source import FilePath
 
 _DEFAULT = "Dockerfile"
 _ELSEWHERE = ("/", "~", "git@", "github.com/")
-"""How contexts begin that are not in the tree."""
+"""Beginnings of build contexts that are not in the tree."""
 
 
 def path_in_tree(file: FilePath, *named: str) -> FilePath | None:
-    """Return what `named`, one after another, lead to from the folder of `file`; the top of the tree has no name.
+    """Return the path that the steps `named`, taken from the folder of `file`, lead to; the tree's root is empty.
 
-    None where that leaves the tree.
+    None if the path leaves the tree.
     """
     path = posixpath.normpath(posixpath.join(posixpath.dirname(file), *named))
     if path == ".." or path.startswith(("../", "/")):
@@ -23,14 +23,14 @@ def path_in_tree(file: FilePath, *named: str) -> FilePath | None:
 
 
 def is_elsewhere(context: str) -> bool:
-    """Say whether a context is named as docker names those that are no folders beside the build file."""
+    """Return True if docker takes a context for a URL or an absolute path, not for a folder beside the build file."""
     return "://" in context or context.startswith(_ELSEWHERE)
 
 
 def dockerfile_of(build_file: FilePath, context: str | None, dockerfile: str | None) -> FilePath | None:
-    """Return the Dockerfile that is built in `context`, a folder that is relative to that of `build_file`.
+    """Return the path of the Dockerfile for a build in `context`, a folder relative to that of `build_file`.
 
-    None where that is not in the tree: contexts from elsewhere, paths with variables, and those that leave the tree.
+    None if it is not in the tree: for remote contexts, paths with variables, and paths that leave the tree.
     """
     parts = (context or ".", dockerfile or _DEFAULT)
     if any("$" in part or is_elsewhere(part) for part in parts):

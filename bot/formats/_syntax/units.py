@@ -1,4 +1,4 @@
-"""Unit files as Podman reads them: sections, and in them keys with values, over as many lines as backslashes join.
+"""Unit files as Podman reads them: sections of settings; backslashes join lines.
 
 Rules: pkg/systemd/parser/unitfile.go of https://github.com/containers/podman.
 """
@@ -14,7 +14,7 @@ from bot.formats._syntax.encoding import text_start
 from bot.model.vocabulary import Reason
 
 MAX_LINES = 100_000
-"""Of one file, joined ones as one; units have hundreds."""
+"""Limit for one file, with joined lines counted as one; units have hundreds."""
 
 _COMMENTS = (b"#", b";")
 _SECTION = re.compile(rb"\[([^\[\]]+)\][ \t]*")
@@ -22,23 +22,23 @@ _SETTING = re.compile(rb"([^=]*[^=\s])\s*=\s*(.*?)\s*", re.DOTALL)
 
 
 class Setting(NamedTuple):
-    """A key and its value."""
+    """A key of a section with its value."""
 
     section: str
     key: str
     line_number: int
     """Of the key, from 1."""
     value: str
-    """Without the double quotes around it."""
+    """Without the double quotes around the value."""
     value_start: int | None
-    """The byte of the file where `value` stands; None where a line break is inside."""
+    """The byte of the file at which `value` stands literally; None if a joined line breaks it."""
     value_line_number: int
 
 
 class BrokenUnitError(Exception):
-    """Podman would refuse the unit for a line that is neither a section nor a setting nor a comment.
+    """A line that is neither a section nor a setting nor a comment, for which Podman refuses the unit.
 
-    Or it has more lines than we follow.
+    Also raised for a unit with more than MAX_LINES lines.
     """
 
     def __init__(self, line_number: int, line: bytes, reason: Reason = Reason.UNPARSABLE) -> None:
@@ -72,13 +72,13 @@ def read_settings(content: bytes) -> Iterator[Setting]:
 
 @dataclass(slots=True)
 class _JoinedLine:
-    """What backslashes make one line of."""
+    """Lines of the file that backslashes join to one."""
 
     line_number: int
-    """Of its first, from 1."""
+    """Of the first joined line, from 1."""
     _texts: list[bytes] = field(default_factory=list)
     _pieces: list[tuple[int, int, int]] = field(default_factory=list)
-    """Where in the text each line begins, where in the file, and its number."""
+    """For each joined line: its offset in the text, its offset in the file, and its number."""
     _length: int = 0
 
     def add(self, text: bytes, offset: int, line_number: int) -> None:
@@ -91,14 +91,14 @@ class _JoinedLine:
         return b"".join(self._texts)
 
     def locate(self, start: int, end: int) -> tuple[int | None, int]:
-        """Return the byte of the file where a part of the text stands in one piece, and the line it begins on."""
+        """Return the file offset of a part of the text, None if it is split over lines, and the line it begins on."""
         first = max(piece for piece in self._pieces if piece[0] <= start)
         last = max(piece for piece in self._pieces if piece[0] < max(end, 1))
         return (first[1] + start - first[0] if first >= last else None), first[2]
 
 
 def _joined_lines(content: bytes) -> Iterator[_JoinedLine]:
-    """Yield what is neither blank nor a comment; comments may stand between lines that are joined."""
+    """Yield the joined lines without blank lines and comments; comments may stand between lines that are joined."""
     at = text_start(content)
     joined: _JoinedLine | None = None
     for line_number, line in enumerate(content[at:].split(b"\n"), 1):

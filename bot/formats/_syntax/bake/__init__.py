@@ -1,1 +1,1 @@
-"""Bake files: targets, variables and what they are built from."""
+"""Bake files: their targets, variables and builds."""

@@ -1,4 +1,4 @@
-"""What a bake file says: its targets and its variables (https://docs.docker.com/build/bake/reference/)."""
+"""The targets and variables of a bake file (https://docs.docker.com/build/bake/reference/)."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from bot.model.remark import Text
 from bot.model.source import Span
 
 UNKNOWN = "${}"
-"""Stands for a path that is computed."""
+"""Stands for a computed part of a path."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class BakeText(NamedTuple):
-    """A value, or as much of it as is a text."""
+    """A value of a bake file, split into literals and interpolations."""
 
     start: int
     """The byte of the file at which it begins."""
     source: str
-    """As it is written."""
+    """The source text."""
     parts: tuple[Literal | Interpolation, ...]
     is_template: bool = True
-    """Whether it is a text; else an expression that is computed, in one part."""
+    """Whether the value is a string; otherwise it is a computed expression, kept as one part."""
 
     @property
     def text(self) -> Text:
-        """What it is made of; an expression that is no name is a variable that nothing sets."""
+        """The value as literals and uses of variables; an expression that is not a name becomes an unset variable."""
         return tuple(map(_part, self.parts))
 
     @property
     def value(self) -> str:
-        """The text, or UNKNOWN."""
+        """The value as a string; UNKNOWN if any part of it is computed."""
         if not all(isinstance(part, Literal) for part in self.parts):
             return UNKNOWN
         return b"".join(part.value for part in self.parts if isinstance(part, Literal)).decode(errors="replace")
@@ -46,27 +46,27 @@ class BakeText(NamedTuple):
 
 @dataclass(slots=True)
 class BakeTarget:
-    """One target."""
+    """One target of a bake file."""
 
     name: str
     contexts: list[tuple[str, BakeText]] = field(default_factory=list)
     inline: BakeText | None = None
-    """The Dockerfile, where it is not a file."""
+    """The value of `dockerfile-inline`."""
     arguments: list[tuple[str, int]] = field(default_factory=list)
-    """Names, and the bytes of the file at which they stand."""
+    """Names of the build arguments, and the bytes of the file at which they stand."""
     context: str | None = None
     dockerfile: str | None = None
     inherits: list[str] = field(default_factory=list)
 
 
 class BakeFile(NamedTuple):
-    """One file."""
+    """The targets and variables of one bake file."""
 
     targets: tuple[BakeTarget, ...]
     variables: tuple[tuple[str, BakeText], ...]
-    """Those with a default that is a text."""
+    """Variables whose default is a string."""
     used: frozenset[str]
-    """Names that are used for something that is no context of a target."""
+    """Names that are used anywhere but in the contexts of targets."""
 
 
 def _part(part: Literal | Interpolation) -> remark.Literal | remark.VariableUse:
@@ -81,7 +81,7 @@ def _part(part: Literal | Interpolation) -> remark.Literal | remark.VariableUse:
 
 
 def read_bake(hcl: Hcl) -> BakeFile:
-    """Return what a bake file says."""
+    """Return the targets and variables of a bake file."""
     body = hcl.body
     targets = [_target(hcl, block) for block in body.blocks_of("target")]
     defaults = [
@@ -126,7 +126,7 @@ def _text(hcl: Hcl, value: Expression) -> BakeText:
 
 
 def _expressions(hcl: Hcl, body: Body, left_out: Collection[int]) -> Iterator[str]:
-    """Yield every expression in `body` in which variables may be used, but for texts that begin at `left_out`."""
+    """Yield every expression in `body` that may use variables, except strings that begin at offsets in `left_out`."""
     for attribute in body.attributes:
         yield from _in_expression(hcl, attribute.value, left_out)
     for block in body.blocks:

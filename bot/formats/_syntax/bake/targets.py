@@ -1,4 +1,4 @@
-"""Targets of a bake file that inherit from others: which Dockerfile each builds, and with which arguments."""
+"""Resolve the inheritance of bake targets: the Dockerfile and the build arguments of each target."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bot.formats._syntax.tree_paths import dockerfile_of
 from bot.model.source import FilePath
 
 MAX_VISITS = 50_000
-"""Targets looked at, with their arguments and what they inherit from, each again for every target that inherits from
-it; the largest files have hundreds."""
+"""Limit on the targets visited, with their arguments and their `inherits`, counted again for every target that inherits
+from them; the largest files have hundreds."""
 
 
 def arguments_of(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
-    """Yield Dockerfile, name and byte of every argument that a target sets or inherits; not of Dockerfiles inline."""
+    """Yield Dockerfile, name and offset of every argument that a target has; none for targets with inline Dockerfiles."""
     by_name = {target.name: target for target in targets}
     visits = 0
     for target in targets:
@@ -36,7 +36,7 @@ def arguments_of(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tupl
 
 
 def _inherited(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
-    """Yield a target and those that it inherits from, each before what it overrules."""
+    """Yield a target and the targets that it inherits from, each before those that it overrides."""
     seen: set[str] = set()
     pending = [target]
     while pending:

@@ -1,4 +1,4 @@
-"""The assignments of an `.env` file.
+"""Parse the assignments of an `.env` file.
 
 Rules: dotenv/parser.go of https://github.com/compose-spec/compose-go.
 """
@@ -16,22 +16,22 @@ _BLANK = rb"[\t\v\f\r ]"
 _SKIPPED = re.compile(rb"(?:\s|#[^\n]*)*")
 _EXPORT = re.compile(rb"export\s%b*" % _BLANK)
 _KEY = re.compile(rb"([^\s=:#'\"$%%&*,;<>?@\\^`{|}~()+!/]*)%b*([=:\n]|\Z)%b*" % (_BLANK, _BLANK))
-"""A name and what ends it; `[`, `]`, `.` and `-` may be in it, and letters of any alphabet."""
+"""A name and the character that ends it; a name may contain `[`, `]`, `.`, `-`, and letters of any alphabet."""
 _UNQUOTED = re.compile(rb"[^\n]*")
 _COMMENT = b" #"
 _QUOTED = re.compile(rb"(['\"])((?:\\.|(?!\1)[^\\])*+)\1", re.DOTALL)
 
 
 class Assignment(NamedTuple):
-    """`NAME=value`."""
+    """An assignment `NAME=value`."""
 
     name: str
     value: bytes
-    """As written, without its quotes."""
+    """The source text, without its quotes."""
     start: int
-    """The byte of the file where `value` stands."""
+    """The byte of the file at which `value` stands."""
     quote: str
-    """`'`, `"` or nothing; inside `'` there are no variables."""
+    """`'`, `"` or empty; a value in `'` is not interpolated."""
 
 
 def read_assignments(content: bytes) -> Iterator[Assignment]:

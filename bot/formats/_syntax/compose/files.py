@@ -1,4 +1,4 @@
-"""Which files are compose files, by their names."""
+"""Recognise compose files by their names."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _COMPOSE_FILE = re.compile(r"(?:.*/)?(?:docker-compose|compose|docker-stack)[^/]
 
 
 def is_compose_file(path: FilePath) -> bool:
-    """Say whether a file is named as those are: `compose.yaml`, `docker-compose.prod.yml`, `docker-stack.yml`."""
+    """Return True for names such as `compose.yaml`, `docker-compose.prod.yml` and `docker-stack.yml`."""
     return _COMPOSE_FILE.fullmatch(path) is not None

@@ -1,4 +1,4 @@
-"""Dockerfiles inside compose files: `dockerfile_inline`, which compose interpolates before it builds."""
+"""Dockerfiles inside compose files (`dockerfile_inline`), which compose interpolates before the build."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from bot.model.remark import Literal, VariableUse
 from bot.model.source import FilePath, Occurrence, Unsupported
 
 _ODD_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
-"""What YAML takes for line breaks, and other tools do not."""
+"""Characters that YAML takes for line breaks and other tools do not."""
 
 
 def read_inline(
     document: Document, node: Scalar, path: FilePath, format_name: str, locator: str
 ) -> Iterator[Occurrence | Unsupported]:
-    """Yield the images of the Dockerfile that `node` is.
+    """Yield the images of the Dockerfile in `node`.
 
-    They can be moved only where its lines stand in the file as they are: in a block scalar with `|`.
+    They can be edited only if the Dockerfile's lines stand in the file literally: in a block scalar with `|`.
     """
     dockerfile = InlineDockerfile(document.line_number(node), document.source.line_number)
     for line, offset in _lines(document, node):
@@ -31,7 +31,7 @@ def read_inline(
 
 
 def _lines(document: Document, node: Scalar) -> Iterator[tuple[str, int | None]]:
-    """Yield each line of a scalar, and the byte of the file where it stands as it is."""
+    """Yield each line of a scalar, and the byte of the file at which it stands literally, else None."""
     source = document.source_of(node)
     lines = node.value.split("\n")
     header_end = source.find("\n", source.find("|"))
@@ -48,7 +48,7 @@ def _lines(document: Document, node: Scalar) -> Iterator[tuple[str, int | None]]
 
 
 def _add(dockerfile: InlineDockerfile, line: str, offset: int | None) -> None:
-    """Add a line as compose hands it on: `$$` is a dollar; what a variable becomes is anybody's guess."""
+    """Add a line as compose passes it on: `$$` becomes a dollar, and a variable becomes a template placeholder."""
     try:
         parts = parse_text(line, offset)
     except InvalidInterpolationError:

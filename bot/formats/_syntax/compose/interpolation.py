@@ -1,4 +1,4 @@
-"""Variables in a text, as compose files and `.env` files have them: `$NAME`, `${NAME}`, `${NAME:-default}`, `$$`.
+"""Parse variables in the texts of compose and `.env` files: `$NAME`, `${NAME}`, `${NAME:-default}`, `$$`.
 
 Rules: template/template.go of https://github.com/compose-spec/compose-go.
 """
@@ -12,17 +12,17 @@ from bot.model.remark import Literal, Text, VariableUse
 from bot.model.source import Span
 
 MAX_NESTING = 20
-"""Of `${A:-${B:-…}}`; nobody nests four."""
+"""Nesting limit for `${A:-${B:-…}}`; people nest fewer than four."""
 
 MAX_LENGTH = 8192
-"""Characters of a text that is split; a reference has at most a thousand, with all its variables."""
+"""Longer texts, in characters, are not split; a reference with all its variables has at most a thousand."""
 
 _NAMES = re.compile(r"\$(?:\$|\{?([a-z_][a-z0-9_]*))", re.ASCII | re.IGNORECASE)
 _DOLLAR = re.compile(r"\$(?:(\$)|([a-z_][a-z0-9_]*)|\{(?:([a-z_][a-z0-9_]*)(?=\}|:?[-+?]))?)", re.ASCII | re.IGNORECASE)
-"""An escaped dollar, a bare name, or the beginning of braces with the name in them; without one they are invalid."""
+"""An escaped dollar, a bare name, or an opening brace with its name; braces without a valid name match no group."""
 _OPERATOR = re.compile(r":?[-+?]")
 _BRACE = re.compile(r"\{.?|\}", re.DOTALL)
-"""An opening one takes the next character with it: compose-go looks at none of `{}` and `{{` twice."""
+"""An opening brace consumes the next character, because compose-go does not look at the second of `{}` and `{{`."""
 
 
 class InvalidInterpolationError(Exception):
@@ -32,9 +32,14 @@ class InvalidInterpolationError(Exception):
 def parse_text(text: str, start: int | None) -> Text:
     """Split `text` into literals and uses of variables.
 
-    `start` is the byte of the file where `text` stands as it is, None where it does not: then no literal has a span.
-    What is too long to be a reference is not split; the variables in it follow it.
-    Raises InvalidInterpolationError.
+    A text that is too long to be a reference becomes one literal, followed by the variables that it may use.
+
+    Args:
+        text: The text to split.
+        start: The byte of the file at which `text` stands literally; None if it does not: then no literal has a span.
+
+    Raises:
+        InvalidInterpolationError: Compose would refuse the text.
     """
     if "$" not in text:
         return tuple(_literal(text, start, 0, len(text)))
@@ -44,7 +49,7 @@ def parse_text(text: str, start: int | None) -> Text:
 
 
 def names_in(text: str) -> Iterator[str]:
-    """Yield the name of every variable that may be used in `text`, however long and whether valid or not."""
+    """Yield the name of every variable that `text` may use, also for a long or invalid text."""
     return (match[1] for match in _NAMES.finditer(text) if match[1])
 
 
@@ -71,7 +76,7 @@ def _parse(text: str, start: int | None, depth: int) -> Text:
 
 
 def _use(name: str, text: str, start: int | None, rest: tuple[int, int], depth: int) -> VariableUse:
-    """Read what stands between a name and its closing brace."""
+    """Parse the operator and operand between a variable's name and its closing brace."""
     begin, end = rest
     operator = _OPERATOR.match(text, begin, end)
     if operator is None:
@@ -84,7 +89,7 @@ def _use(name: str, text: str, start: int | None, rest: tuple[int, int], depth: 
 
 
 def _closing_brace(text: str, dollar: int) -> int:
-    """Return where the brace closes that `dollar` opens (getFirstBraceClosingIndex)."""
+    """Return the position of the brace that closes the one behind `dollar` (getFirstBraceClosingIndex)."""
     depth = 0
     for brace in _BRACE.finditer(text, dollar):
         depth += 1 if brace[0] != "}" else -1

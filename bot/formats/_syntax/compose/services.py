@@ -1,4 +1,4 @@
-"""What a compose document says: its services, what each is built from, and where it uses variables.
+"""The services of a compose document, their builds, and the variables that the document uses.
 
 The model is that of https://github.com/compose-spec/compose-spec/blob/main/spec.md.
 """
@@ -14,16 +14,16 @@ from bot.formats._syntax.yaml.trees import Raw, node_of
 
 _SERVICES = "services"
 _NO_SERVICES = frozenset({"version", "name", "include", "networks", "volumes", "configs", "secrets", "models"})
-"""Keys of the top beside `services`; without that key, all others are services, as in files of 2014."""
+"""Top-level keys that are not services; in a file without `services`, as of 2014, every other key is a service."""
 _FRAGMENT = "x-"
 _RESET = "!reset"
-"""Takes away what another file says (https://docs.docker.com/reference/compose-file/merge/)."""
+"""Removes a value of another file (https://docs.docker.com/reference/compose-file/merge/)."""
 _ENVIRONMENT_FILE_PATHS: tuple[Path, ...] = (("env_file",), ("env_file", EACH), ("env_file", EACH, "path"))
 _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
 
 class Service(NamedTuple):
-    """One service, what is merged into it included. What is asked of it may raise TooDeepError."""
+    """One service, with the mappings that are merged into it. Properties and methods may raise TooDeepError."""
 
     document: Document
     locator: str
@@ -31,7 +31,7 @@ class Service(NamedTuple):
 
     @property
     def build(self) -> Node:
-        """What it is built from, a folder or a mapping; None where it is not built."""
+        """The build section, a folder or a mapping; None if the service is not built."""
         match self.document.values(self.node, "build")[-1:]:
             case [Scalar() as scalar] if not scalar.value or scalar.event.tag == _RESET or _is_null(scalar):
                 return None
@@ -42,7 +42,7 @@ class Service(NamedTuple):
 
     @property
     def output(self) -> str | None:
-        """The image that is built of it, as it is written; no path has led there."""
+        """The image name that the build produces; None without a build. Reading it does not count as a walked path."""
         if self.build is None:
             return None
         image = dict(self.document.look(self.node)).get("image")
@@ -53,7 +53,7 @@ class Service(NamedTuple):
         return self.document.text(self.node, "platform")
 
     def at(self, *path: str) -> Iterator[tuple[str, Node]]:
-        """Yield what stands at `path`, with locators. Raises TooDeepError."""
+        """Yield the nodes at `path`, with locators. Raises TooDeepError."""
         return self.document.walk(self.node, path, self.locator)
 
 
@@ -63,11 +63,11 @@ class BuildArgument(NamedTuple):
     name: str
     line_number: int
     has_value: bool
-    """Whether its value stands here; else it comes from the environment, under its own name."""
+    """Whether the file has its value; otherwise the environment variable of the same name provides it."""
 
 
 def services_of(document: Document) -> Iterator[Service]:
-    """Yield the services of a document; none of what is something else. Raises TooDeepError."""
+    """Yield the services of a document; none if it is not a compose file. Raises TooDeepError."""
     root = document.root
     keys = document.keys(root)
     if "apiVersion" in keys and "kind" in keys:
@@ -92,9 +92,9 @@ def build_arguments(service: Service) -> Iterator[BuildArgument]:
 def environment_uses(
     document: Document, services: Collection[Service], images: Collection[int]
 ) -> Iterator[str | None]:
-    """Yield every variable that the document uses; None where it hands on all of the `.env`. Raises TooDeepError.
+    """Yield every variable that the document uses; None for passing on the whole `.env`. Raises TooDeepError.
 
-    What stands in the scalars `images`, by the `id` of their events, is left out.
+    `images` has the `id` of the events of image scalars, whose variables are left out.
     """
     for text in _texts(document.root, images):
         yield from names_in(text)
@@ -112,7 +112,7 @@ def environment_uses(
 
 
 def _settings(document: Document, node: Node) -> Iterator[tuple[str, int, bool]]:
-    """Yield name, line and whether there is a value of `NAME=value` in a list, or `NAME: value` in a mapping."""
+    """Yield name, line and whether there is a value, for each `NAME=value` in a list or `NAME: value` in a mapping."""
     for key, value in document.look(node):
         if not isinstance(node, Sequence):
             yield key, document.line_number(value), not _is_null(value)
@@ -126,7 +126,7 @@ def _is_null(node: Node) -> bool:
 
 
 def _texts(root: Node, left_out: Collection[int]) -> Iterator[str]:
-    """Yield every scalar value once, wherever aliases name it again; keys are not interpolated."""
+    """Yield every scalar value once, however many aliases name it; without keys, which are not interpolated."""
     seen: set[int] = set()
     pending: list[Any] = [root.event if isinstance(root, Scalar) else root]
     while pending:

@@ -1,1 +1,1 @@
-"""The text of Dockerfiles: lines, instructions, words, arguments, and what they name."""
+"""Dockerfiles: lines, instructions, shell words, build arguments, and the images that they name."""

@@ -1,8 +1,8 @@
-"""Build arguments of a Dockerfile: what `ARG` gives to the words of `FROM`, and which of it stages see, too.
+"""The build arguments of a Dockerfile: the defaults that `ARG` gives to the words of `FROM`.
 
-Only what stands above the first `FROM` has a say in any `FROM`; the last default of a name wins, and a name without
-one keeps what it had (buildMetaArgs in frontend/dockerfile/dockerfile2llb/convert.go of moby/buildkit). What the words
-of an instruction are follows parseWords in frontend/dockerfile/parser/line_parsers.go.
+Only arguments above the first `FROM` are visible in a `FROM`. The last default of a name counts, and an `ARG` without
+a default keeps the earlier one (buildMetaArgs in frontend/dockerfile/dockerfile2llb/convert.go of moby/buildkit). The
+words of an instruction follow parseWords in frontend/dockerfile/parser/line_parsers.go.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _WORDS = {
     )
     for escape, e in ((ord("\\"), rb"\\"), (ord("`"), rb"`"))
 }
-"""By the escape character of the file: what is between spaces, quotes and escapes included."""
+"""By the escape character of the file: a word between spaces, with its quotes and escapes."""
 
 
 def global_scope(instructions: Iterable[Instruction]) -> Scope:
-    """Return what the words of every `FROM` see, from the `ARG` instructions above the first."""
+    """Return the arguments that every `FROM` sees, from the `ARG` instructions above the first."""
     scope = Scope()
     for index, (instruction, name, value) in enumerate(_definitions(instructions)):
         if value is None:
             continue
         try:
             expansion = expand(instruction, *value, scope, index)
-        except WordError:  # BuildKit builds nothing then; here only what depends on it is not read
+        except WordError:  # BuildKit refuses the whole file; here only the words that use the argument are unresolved
             expansion = Expansion((), (Use(name, None, How.UNSET, 0, 0),))
         scope.arguments[name] = Argument(index, expansion)
         scope.lines[index] = instruction.first_line
@@ -40,12 +40,12 @@ def global_scope(instructions: Iterable[Instruction]) -> Scope:
 
 
 def names_taken(instructions: Iterable[Instruction]) -> Iterator[bytes]:
-    """Yield the names whose value stages take from above the first `FROM`: those that they give no default."""
+    """Yield the names that stages take from above the first `FROM`: those of `ARG` instructions without a default."""
     return (name for _, name, value in _definitions(instructions) if value is None)
 
 
 def _definitions(instructions: Iterable[Instruction]) -> Iterator[tuple[Instruction, bytes, tuple[int, int] | None]]:
-    """Yield each name of each instruction, and where in its text the default stands, if there is one."""
+    """Yield each name of each instruction, and the range of its default in the text, None without a default."""
     for instruction in instructions:
         start, end = instruction.rest_span
         for word in _WORDS[instruction.escape].finditer(instruction.text, start, end):

@@ -1,8 +1,8 @@
-"""The image that reads a Dockerfile: `# syntax=`, where BuildKit honours it.
+"""Find the frontend image of a Dockerfile: `# syntax=`, where BuildKit honours it.
 
-DetectSyntax in frontend/dockerfile/parser/directives.go of moby/buildkit: the directives at the very top, after a BOM
-and a line `#!`, begin with `#`; where none is there, with `//`; where none is there either, the file may be a JSON
-object with such a key.
+See DetectSyntax in frontend/dockerfile/parser/directives.go of moby/buildkit. Directives stand at the very top, after a
+BOM and a `#!` line, and begin with `#`. If there are none, they may begin with `//`. If there are none of these either,
+the file may be a JSON object with the key `syntax`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _IN_JSON = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')
 
 
 class Syntax(NamedTuple):
-    """The value of the directive."""
+    """The value of a `syntax` directive."""
 
     text: bytes
     start: int
-    """The byte it starts at."""
+    """The byte of the file at which it begins."""
     line_number: int
 
     @property
     def image(self) -> bytes:
-        """The reference; behind a space may be a command line for it."""
+        """The image reference; arguments for the frontend may follow behind a space."""
         return self.text.partition(b" ")[0]
 
 
 def find_syntax(content: bytes) -> Syntax | None:
-    """Return what `content` says of its syntax; None where it says nothing that BuildKit sees."""
+    """Return the `syntax` directive of a Dockerfile; None if it has none that BuildKit honours."""
     start = text_start(content)
     line_number = 1
     if content.startswith(b"#!", start):
@@ -51,7 +51,7 @@ def find_syntax(content: bytes) -> Syntax | None:
 
 
 def _in_directives(content: bytes, start: int, line_number: int, mark: bytes) -> Syntax | None:
-    """Look through the directives that begin at `start`, up to a line that is none or one that repeats another."""
+    """Read the directives from `start` on, up to the first line that is not a directive or repeats one."""
     seen: set[bytes] = set()
     while content.startswith(mark, start):
         end = content.find(b"\n", start)
@@ -79,7 +79,7 @@ def _in_json(content: bytes, start: int) -> Syntax | None:
         return None
     value = read.get("syntax") if isinstance(read, dict) else None
     spellings = list(_IN_JSON.finditer(content, start))
-    if not isinstance(value, str) or len(spellings) != 1:  # which of several it is, is not worth telling apart
+    if not isinstance(value, str) or len(spellings) != 1:  # several spellings are not worth telling apart
         return None
     found = spellings[0]
     if found[1].decode(errors="replace") != value:

@@ -1,4 +1,4 @@
-"""What a shell word of a Dockerfile becomes: its bytes, where in the file they stand, what decides on them."""
+"""The result of expanding a shell word of a Dockerfile: its bytes, their file positions, and the variables used."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from bot.formats._syntax.dockerfile.lexer import Instruction
 from bot.model.vocabulary import Reason
 
 MAX_LENGTH = 2048
-"""Bytes of a word's result: twice the longest reference."""
+"""Limit on the bytes of a word's result: twice the longest reference."""
 MAX_PARTS = 64
-"""Runs of bytes, and uses of variables, in one result: a reference put together of ten arguments has some twenty."""
+"""Limit on the byte runs, and on the uses of variables, in one result; a reference made of ten arguments has some
+twenty."""
 MAX_WORK = 1_000_000
-"""Steps that the words of one file may cost, so that none takes more than a second or two; the dearest known file costs
-some two thousand."""
+"""Budget of steps for the words of one file, so that none takes more than a second or two; the most expensive known
+file costs some two thousand."""
 _PART_STEPS = 8
-"""What a part of a result costs, when a byte of it costs one."""
+"""Steps that a part of a result costs; a byte of it costs one."""
 
 
 class WordError(Exception):
-    """A word that BuildKit refuses (`malformed`), or that costs more than is spent on one (`unresolved-argument`)."""
+    """A word that BuildKit refuses (`malformed`), or that exceeds a limit of the expansion (`unresolved-argument`)."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -31,51 +32,51 @@ class WordError(Exception):
 
 
 class How(Enum):
-    """What a use of a variable does to a word."""
+    """The effect that a use of a variable has on a word."""
 
     VALUE = auto()
-    """Its value stands there."""
+    """The value of the variable is inserted."""
     CHOICE = auto()
-    """Whether it is set decides what stands there."""
+    """Whether the variable is set decides which text is inserted."""
     PATTERN = auto()
-    """What stands there was made of its value."""
+    """A text computed from the value is inserted."""
     ASIDE = auto()
-    """It is named in a text that was not chosen."""
+    """The variable is named in a text that was not chosen."""
     UNSET = auto()
-    """It has no value here, and whoever builds may give it one."""
+    """The variable has no value here, and the user may set one when building."""
     PREDEFINED = auto()
-    """The builder gives it one, for each platform another."""
+    """The builder sets the variable, to a different value for each platform."""
 
 
 class Use(NamedTuple):
-    """One use of a variable, and the part of the result that depends on it."""
+    """One use of a variable, and the range of the result that depends on it."""
 
     name: bytes
     argument: int | None
-    """Which of the arguments with a default; None where the name has none."""
+    """The index of the argument's default; None if the name has none."""
     how: How
     start: int
     end: int
 
     def encloses(self, place: int) -> bool:
-        """Say whether what is written at `place`, behind the byte before it, is written into this use."""
+        """Return True if a text inserted at `place`, behind the byte before it, becomes part of this use."""
         return self.start < place <= self.end
 
 
 class Run(NamedTuple):
-    """Bytes of a result that stand in the file side by side."""
+    """Bytes of a result that stand side by side in the file."""
 
     text: bytes
     file_start: int | None
-    """None for bytes that were computed, and stand nowhere."""
+    """None for computed bytes, which are not in the file."""
     line_number: int
     argument: int | None
-    """The argument in whose default they stand; None for the word itself."""
+    """The argument whose default holds the bytes; None for the word itself."""
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """What a word becomes."""
+    """The result of expanding a word."""
 
     runs: tuple[Run, ...]
     uses: tuple[Use, ...] = ()
@@ -86,25 +87,25 @@ class Expansion:
 
     @property
     def steps(self) -> int:
-        """What it cost to make."""
+        """The steps that the expansion took from the budget."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
-        """The names that decide what it is, in the order of their first use."""
+        """The names that decide the result, in the order of their first use."""
         names = [use.name.decode(errors="replace") for use in self.uses if use.how is not How.ASIDE]
         return tuple(dict.fromkeys(names))
 
     @cached_property
     def unknown(self) -> tuple[Use, ...]:
-        """The uses of variables that have no one value."""
+        """The uses of variables that have no single value."""
         return tuple(use for use in self.uses if use.how in (How.UNSET, How.PREDEFINED))
 
     def run_at(self, start: int, end: int) -> tuple[Run, int] | None:
-        """Return the run that holds all the bytes from `start` to `end`, and where in the file they start.
+        """Return the run that holds all bytes from `start` to `end`, and the file offset at which these begin.
 
-        An empty range is held by the run that it is at the end of. None where no run holds them, or none that stands
-        in the file.
+        An empty range belongs to the run that ends there. None if no single run holds the range, or if that run is
+        computed.
         """
         run_start = 0
         first = min(start, end - 1) if end > start else start - 1
@@ -119,31 +120,31 @@ class Expansion:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A variable with a value: one default that an `ARG` gives."""
+    """A variable with a value: one default from an `ARG`."""
 
     index: int
-    """In the file."""
+    """Counts the defaults of a file, from 0."""
     value: Expansion
 
 
 @dataclass(slots=True)
 class Scope:
-    """The variables that words of one file see, and the work that is left for them."""
+    """The variables that the words of one file see, and the budget that is left for expanding words."""
 
     arguments: dict[bytes, Argument] = field(default_factory=dict)
     lines: dict[int, int] = field(default_factory=dict)
-    """By argument: the first line of its instruction."""
+    """By argument index: the first line of its instruction."""
     work: int = MAX_WORK
 
     def spend(self, steps: int) -> None:
-        """Take `steps` of the work that is left. Raises WordError when there is none."""
+        """Take `steps` from the budget. Raises WordError if it is used up."""
         self.work -= steps
         if self.work <= 0:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
 
 
 class Assembly:
-    """An expansion while it is put together; whatever makes it too long raises WordError."""
+    """Builds a `WordExpansion`; every method raises WordError if the result gets too long."""
 
     def __init__(self) -> None:
         self._runs: list[Run] = []
@@ -164,12 +165,12 @@ class Assembly:
                 self._add(Run(text, file_start, line_number, argument), len(text))
 
     def compute(self, text: bytes) -> None:
-        """Add bytes that stand nowhere."""
+        """Add computed bytes, which are not in the file."""
         if text:
             self._add(Run(text, None, 0, None), len(text))
 
     def include(self, expansion: Expansion, use: Use) -> None:
-        """Add what `use` puts here."""
+        """Add an expansion that `use` inserts."""
         start = self.length
         for run in expansion.runs:
             self._add(run, len(run.text))
@@ -178,7 +179,7 @@ class Assembly:
             self.note(Use(inner.name, inner.argument, inner.how, inner.start + start, inner.end + start))
 
     def set_aside(self, expansion: Expansion) -> None:
-        """Note the variables in a text that was not chosen."""
+        """Record the variables of a text that was not chosen."""
         for use in expansion.uses:
             self.note(use._replace(how=How.ASIDE, start=self.length, end=self.length))
 
@@ -195,7 +196,7 @@ class Assembly:
 
 
 def located(instruction: Instruction, origins: Iterable[int]) -> Expansion:
-    """Return the bytes at `origins` of an instruction's text as they are. Raises WordError."""
+    """Return the bytes at `origins` of an instruction's text, without expansion. Raises WordError."""
     result = Assembly()
     for origin in origins:
         result.put(instruction, origin, origin + 1, None)

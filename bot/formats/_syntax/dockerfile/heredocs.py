@@ -1,8 +1,8 @@
-r"""Which heredocs a line of a Dockerfile opens: BuildKit's word splitting, as far as that question needs it.
+r"""Find the heredocs that an instruction of a Dockerfile opens, by as much of BuildKit's word splitting as that needs.
 
 Rules: `heredocsFromLine` in frontend/dockerfile/parser/parser.go and frontend/dockerfile/shell/lex.go of moby/buildkit.
-BuildKit splits the whole line into shell words, with `\` as escape whatever the file's own escape character is; every
-word that reads `[0-9]*<<[-]word` opens a heredoc. A line that cannot be split opens none.
+BuildKit splits the whole line into shell words, always with `\` as the escape character. Every word of the form
+`[0-9]*<<[-]word` opens a heredoc. A line that cannot be split opens none.
 """
 
 from __future__ import annotations
@@ -11,27 +11,28 @@ import re
 from typing import NamedTuple
 
 MAX_NESTING = 50
-"""Of `${a:-${b:-…}}` in one word; nobody nests three."""
+"""Nesting limit for `${a:-${b:-…}}` in one word; people nest fewer than three."""
 
 _HEREDOC = re.compile(r"[0-9]*<<(-?)([\t\n\f\r ]*)([^<]*)")
 _NAME = re.compile(r"[0-9]+|[@*#?$!-]|\w+")
 _SPACES = re.compile("[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+")
-"""What Go's unicode.IsSpace takes for space."""
+"""The characters that Go's unicode.IsSpace accepts."""
 _BLANKS = re.compile(r"[\t\r ]*")
 _ESCAPE = "\\"
 
 
 class Heredoc(NamedTuple):
-    """Lines that follow an instruction, up to one that is `terminator`."""
+    """A heredoc that an instruction opens: the lines that follow, up to `terminator`."""
 
     terminator: bytes
     strips_tabs: bool
-    """Written `<<-`: tabs before the terminator do not count."""
+    """Whether it is written `<<-`, so that tabs before the terminator are ignored."""
     is_spaced: bool
-    """Written `<< word`, as the shift in `$((1 << 3))` is too, which older releases of BuildKit take for no heredoc."""
+    """Whether it is written `<< word`. The shift in `$((1 << 3))` looks the same, and older releases of BuildKit do not
+    take this form for a heredoc."""
 
     def ends_at(self, line: bytes) -> bool:
-        """Say whether `line`, without its line break, is the last of this heredoc."""
+        """Return True if `line`, without its line break, is the last line of this heredoc."""
         return (line.lstrip(b"\t") if self.strips_tabs else line) == self.terminator
 
 
@@ -57,11 +58,11 @@ def _read(word: str) -> Heredoc | None:
 
 
 class _UnsplittableError(Exception):
-    """The text has an open quote or a broken substitution."""
+    """The text has an open quote or an invalid substitution."""
 
 
 class _Words:
-    """Splits a text into shell words in which every variable is unset and stays as written."""
+    """Splits a text into shell words; every variable is unset and stays as written."""
 
     def __init__(self, text: str, *, keeps_marks: bool) -> None:
         self._text = text
@@ -79,7 +80,7 @@ class _Words:
                 words += [word] if word else []
                 word = ""
             elif character == "$":
-                # Of what a substitution leaves behind, spaces split words too.
+                # Spaces inside a substitution split words, too.
                 first, *more = _SPACES.split(self._dollar())
                 word += first
                 for piece in more:
@@ -139,7 +140,7 @@ class _Words:
         raise _UnsplittableError
 
     def _dollar(self) -> str:
-        """Take `$name` or `${…}` and return it as written: nothing is set."""
+        """Take `$name` or `${…}` and return it as written, since no variable is set."""
         start = self._at
         self._at += 1
         if self._peek() != "{":

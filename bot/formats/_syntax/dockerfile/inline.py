@@ -1,4 +1,4 @@
-"""Dockerfiles inside other files: what is found in their text, told in the bytes and lines of the file."""
+"""Dockerfiles inside other files: read their text, and map the results to bytes and lines of the outer file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from bot.model.vocabulary import Reason
 
 @dataclass(slots=True)
 class InlineDockerfile:
-    """A text put together from pieces, most of which stand in the file as they are."""
+    """The text of a Dockerfile, put together from pieces; most of them stand in the outer file literally."""
 
     line_number: int
-    """Of the whole, and so of each line that does not stand in the file as it is."""
+    """The line of the whole text, used for lines that do not stand in the file literally."""
     line_number_of: Callable[[int], int]
-    """Returns the line of the file that a byte of it is on."""
+    """Returns the line number for a byte offset of the file."""
     _text: bytearray = field(default_factory=bytearray)
     _starts: list[int] = field(default_factory=list)
-    """Where in the text its pieces begin."""
+    """The offsets in the text at which the pieces begin."""
     _offsets: list[int | None] = field(default_factory=list)
-    """The byte of the file where each of them begins."""
+    """The file offset of each piece; None if it is not there literally."""
 
     def add(self, piece: bytes, offset: int | None) -> None:
-        """Add a piece; `offset` is None where it stands nowhere as it is."""
+        """Add a piece; `offset` is None if it does not stand in the file literally."""
         if piece:
             self._starts.append(len(self._text))
             self._offsets.append(offset)
@@ -56,18 +56,18 @@ class InlineDockerfile:
         return self.line_number if offset is None else self.line_number_of(offset)
 
     def _offset(self, position: int) -> int | None:
-        """Return the byte of the file that the byte `position` of the text is; None where it is not there as it is."""
+        """Return the file offset of the byte `position` of the text; None if it is not in the file literally."""
         index = bisect_right(self._starts, position) - 1
         offset = self._offsets[index] if index >= 0 else None
         return None if offset is None else offset + position - self._starts[index]
 
     def _moved(self, slot: Slot | Closed) -> Slot | Closed:
-        """Return `slot` in the file; closed where its bytes do not stand there in one piece."""
+        """Return `slot` with file offsets; not editable if its bytes are not contiguous in the file."""
         if isinstance(slot, Closed):
             inner = self._moved(slot.slot) if slot.slot is not None else None
             return Closed(slot.reason, inner if isinstance(inner, Slot) else None)
         start, end = slot.span.start, slot.span.end
-        last = self._offset(end - 1)  # what is inserted belongs to the text before it
+        last = self._offset(end - 1)  # inserted bytes belong to the piece before them
         first = last if start == end else self._offset(start)
         if first is None or last is None:
             return Closed(Reason.EMBEDDED)

@@ -1,8 +1,8 @@
-"""The instructions of a Dockerfile as BuildKit reads them, each with the way back from its text to the file's bytes.
+"""Split a Dockerfile into instructions as BuildKit does, and map the text of each back to the file's bytes.
 
-What a keyword, a flag and a word are follows frontend/dockerfile/parser/split_command.go of moby/buildkit. What
-BuildKit refuses to build is read as far as it makes sense; it is never an error here. Everything is bytes: a Dockerfile
-has no encoding.
+Keywords, flags and words follow frontend/dockerfile/parser/split_command.go of moby/buildkit. Text that BuildKit
+refuses to build is read as far as it makes sense, and is never an error here. Everything is bytes, since a Dockerfile
+has no declared encoding.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from bot.formats._syntax.dockerfile.heredocs import Heredoc, heredocs_of
 from bot.formats._syntax.dockerfile.lines import InstructionLines, LineReader, Piece, skip_space
 
 _WORD = re.compile(rb"[^\t\v\f\r ]+")
-"""The keyword and the words of an instruction are separated by less than what Go takes for space (reWhitespace)."""
+"""Only these bytes separate the keyword and the words of an instruction, not all that Go takes for space
+(reWhitespace)."""
 _PLAIN_KEYWORD = re.compile(rb"[A-Za-z]++(?=[\t-\r ]|\Z)")
-"""A keyword that the first line has whole."""
+"""A keyword that is complete on the first line."""
 _NO_FLAG = re.compile(rb"[\t\v\f\r ]*+[^\t-\r \\`\x80-\xff-]")
-"""What follows the keyword on its line, where that is plainly no flag."""
+"""Text behind the keyword on its line that certainly does not begin with a flag."""
 _FLAG_SPACE = frozenset(b"\t\n\v\f\r \x85\xa0")
-"""Flags are read byte by byte, so two bytes that are halves of other characters are spaces (extractBuilderFlags)."""
+"""BuildKit reads flags byte by byte, so 0x85 and 0xA0 are spaces even inside other characters (extractBuilderFlags)."""
 _PLAIN_FLAG = re.compile(rb"--[!#-&(-\[\]-_a-~]*(?=[\t-\r ]|\Z)")
 """A flag without quotes and escapes, as nearly all are."""
 _QUOTES = frozenset(b"'\"")
@@ -30,29 +31,29 @@ _TAKES_HEREDOCS = frozenset({"add", "copy", "run"})
 
 
 class Word(NamedTuple):
-    """A part of an instruction after quotes and escapes are gone."""
+    """A part of an instruction, without the quotes and escapes that were removed from it."""
 
     value: bytes
     origins: Sequence[int]
-    """For each byte of `value`, where in the instruction's text it stands."""
+    """For each byte of `value`: its position in the instruction's text."""
 
     def part(self, start: int, end: int | None = None) -> Word:
         return Word(self.value[start:end], self.origins[start:end])
 
 
 class Instruction:
-    """One instruction: its lines joined, comments and line breaks gone."""
+    """One instruction, its lines joined without comments and line breaks."""
 
     __slots__ = ("_arguments_start", "_flags_and_end", "_is_plain", "_lines", "_words", "keyword")
 
     def __init__(self, lines: InstructionLines, keyword: str, arguments_start: int, *, is_plain: bool = False) -> None:
         self._lines = lines
         self.keyword = keyword
-        """In lower case; empty for an instruction without any text."""
+        """In lower case; empty for an instruction without text."""
         self._arguments_start = arguments_start
-        """Where in the text the flags begin."""
+        """The position in the text at which the flags begin."""
         self._is_plain = is_plain
-        """Whether the text is, up to there, what the lines begin with."""
+        """Whether the keyword stands unbroken at the beginning of the first line."""
         self._flags_and_end: tuple[tuple[Word, ...], int] | None = None
         self._words: tuple[Word, ...] | None = None
 
@@ -76,7 +77,7 @@ class Instruction:
 
     @property
     def flags(self) -> tuple[Word, ...]:
-        """The words that begin with `--` before anything else."""
+        """The words with `--` that follow the keyword."""
         lines = self._lines
         if self._is_plain and _NO_FLAG.match(lines.content, lines.start + self._arguments_start, lines.end):
             return ()
@@ -89,18 +90,18 @@ class Instruction:
 
     @property
     def rest_span(self) -> tuple[int, int]:
-        """Where in the text it stands what follows the flags, without the space around it."""
+        """The range in the text behind the flags, without the space around it."""
         text = self.text
         return skip_space(text, self._split()[1], len(text)), len(text)
 
     @property
     def rest(self) -> Word:
-        """What follows the flags; quotes and escapes are still there."""
+        """The text behind the flags, with quotes and escapes."""
         return self._slice(*self.rest_span)
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """The same, split at blanks."""
+        """The text behind the flags, split at blanks."""
         if self._words is None:
             text = self.text
             found = (match.span() for match in _WORD.finditer(text, *self.rest_span))
@@ -108,16 +109,16 @@ class Instruction:
         return self._words
 
     def onbuild(self) -> Instruction:
-        """Return the instruction that an ONBUILD holds."""
+        """Return the instruction inside an ONBUILD."""
         return _instruction(self._lines, self.rest_span[0])
 
     def file_start(self, word: Word) -> int | None:
-        """Return the byte of the file that `word`, not empty, starts at; None where it is not there in one piece."""
+        """Return the file offset of `word`, which is not empty; None if the word is not contiguous in the file."""
         first, last = (self._file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
         return first if last - first == len(word.value) - 1 else None
 
     def pieces_of(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the bytes of the text from `start` to `end`, with the byte and the line of the file they stand at."""
+        """Yield the bytes of the text from `start` to `end`, each run with its file offset and its line."""
         index = self._piece_index(start)
         while start < end:
             piece = self.pieces[index]
@@ -129,7 +130,7 @@ class Instruction:
             start = max(start, stop)
 
     def line_number(self, word: Word) -> int:
-        """Return the line that `word` begins on, from 1."""
+        """Return the number of the line that `word` begins on, from 1."""
         return self.pieces[self._piece_index(word.origins[0] if word.value else self._arguments_start)].line_number
 
     def _slice(self, start: int, end: int) -> Word:
@@ -146,7 +147,7 @@ class Instruction:
 
 
 def read_instructions(content: bytes, wanted: Container[str] | None = None) -> Iterator[Instruction]:
-    """Yield the instructions of a Dockerfile in order, those with a `wanted` keyword or all; never raises."""
+    """Yield the instructions of a Dockerfile in order, all or those with a keyword in `wanted`; never raises."""
     reader = LineReader(content)
     for start, end in reader.spans():
         plain = _PLAIN_KEYWORD.match(content, start, end)
@@ -168,7 +169,7 @@ def read_instructions(content: bytes, wanted: Container[str] | None = None) -> I
 
 
 def _instruction(lines: InstructionLines, start: int) -> Instruction:
-    """Split off the keyword of the instruction that begins at `start` of the text."""
+    """Return the instruction that begins at `start` of the text."""
     text = lines.joined[0]
     match = _WORD.match(text, start)
     if match is None:
@@ -178,12 +179,12 @@ def _instruction(lines: InstructionLines, start: int) -> Instruction:
 
 def _heredocs(instruction: Instruction) -> tuple[Heredoc, ...]:
     holder = instruction.onbuild() if instruction.keyword == "onbuild" else instruction
-    # BuildKit excepts arguments that are a JSON array, but in one everything is in double quotes and opens nothing.
+    # BuildKit excludes arguments in the JSON form. That needs no check: all its strings are quoted and open no heredoc.
     return heredocs_of(instruction.text) if holder.keyword in _TAKES_HEREDOCS else ()
 
 
 def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[Word, ...], int]:
-    """Return the flags that `text` begins with from `start` on, and where they end."""
+    """Return the flags at `start` of `text`, and where they end."""
     flags: list[Word] = []
     while True:
         while start < len(text) and text[start] in _FLAG_SPACE:
@@ -197,7 +198,7 @@ def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[Word, ...]
 
 
 def _read_flag(text: bytes, start: int, escape: int) -> tuple[Word, int]:
-    """Read the one flag at `start`: quotes group, the escape character takes the next byte as it is."""
+    """Read the flag at `start`: quotes group, and the escape character takes the next byte literally."""
     plain = _PLAIN_FLAG.match(text, start)
     if plain is not None:
         return Word(plain[0], range(start, plain.end())), plain.end()

@@ -1,7 +1,8 @@
-"""Which lines of a Dockerfile belong to which instruction, and what they say when they are joined.
+"""Group the lines of a Dockerfile into instructions, and join the lines of each.
 
-What a line, a comment, a continuation, a directive and the body of a heredoc are follows frontend/dockerfile/parser of
-moby/buildkit (parser.go, directives.go). Most instructions are only passed by: lines are joined when somebody looks.
+Lines, comments, continuations, directives and bodies of heredocs follow frontend/dockerfile/parser of moby/buildkit
+(parser.go, directives.go). The lines of an instruction are joined only when its text is used, since most instructions
+are skipped.
 """
 
 from __future__ import annotations
@@ -14,26 +15,26 @@ from bot.formats._syntax.dockerfile.heredocs import Heredoc
 from bot.formats._syntax.encoding import text_start
 
 MAX_SHIFTS = 20
-"""Times that the rest of a file is searched in vain for the end of what may be a heredoc or a shift: after so many, the
-file has shifts."""
+"""How often the rest of a file is searched in vain for the end of a possible heredoc; afterwards every `<< word` of the
+file counts as a shift."""
 
 SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
-"""Go's unicode.IsSpace in UTF-8; an invalid byte is no space."""
+"""The characters of Go's unicode.IsSpace in UTF-8; an invalid byte is not a space."""
 DIRECTIVE = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
 DIRECTIVES = frozenset({b"syntax", b"escape", b"check"})
 
 _SPACES_IN_LINE = rb"(?:(?!\n)%b)*+" % SPACE
 _LEADING_SPACES = re.compile(_SPACES_IN_LINE)
 _NOTHING = rb"%b(?:#[^\n]*+)?+\n" % _SPACES_IN_LINE
-"""A line that is blank or a comment."""
+"""A blank line or a comment."""
 _BETWEEN = re.compile(rb"(?:%b)*+%b" % (_NOTHING, _SPACES_IN_LINE))
 _TRAILING_SPACES = re.compile(rb"%b+\Z" % SPACE)
 _NEVER_SPACE = frozenset(range(0x21, 0x80))
-"""Bytes that are a character of their own and no space; nearly all that is looked at."""
+"""ASCII bytes that are not a space: nearly all that are looked at."""
 _ESCAPES = frozenset({b"\\", b"`"})
 _INSTRUCTION = {
     escape[0]: re.compile(
-        # A line goes on when its last character is the escape, and the one before is none; then lines that say nothing.
+        # A line continues if its last character is the escape and the one before is not; comments may come in between.
         rb"(?:[^\n%b]*+(?:%b(?![ \t]*+\r*+(?:\n|\Z))[^\n%b]*+)*+(?<!%b)%b[ \t]*+\r*+(?:\n|\Z)(?:%b)*+)*+[^\n]*+\n?"
         % (*[re.escape(escape)] * 5, _NOTHING)
     )
@@ -42,10 +43,10 @@ _INSTRUCTION = {
 
 
 class Piece(NamedTuple):
-    """A run of bytes of an instruction's text that stands in the file as it is."""
+    """A run of bytes of an instruction's text that stands in the file literally."""
 
     start: int
-    """In the text."""
+    """The offset in the text."""
     file_start: int
     line_number: int
 
@@ -60,14 +61,14 @@ class InstructionLines:
         self.start = start
         self.end = end
         self.line_number = line_number
-        """Of the first."""
+        """The number of the first line."""
         self.escape = escape
         """The escape character of the file."""
         self._joined: tuple[bytes, tuple[Piece, ...]] | None = None
 
     @property
     def joined(self) -> tuple[bytes, tuple[Piece, ...]]:
-        """The text without comments, line breaks and the space at its end, and where it stands."""
+        """The text without comments, line breaks and trailing space, and its pieces in the file."""
         if self._joined is None:
             text, pieces = self._join()
             self._joined = text[: _end_without_space(text)], pieces
@@ -94,7 +95,7 @@ class InstructionLines:
         return b"".join(texts), tuple(pieces)
 
     def _body(self, start: int, end: int) -> tuple[int, bool]:
-        """Return where what a line says ends, and whether the next one goes on with it."""
+        """Return the end of a line's text, and whether the next line continues it."""
         content = self.content
         while end > start and content[end - 1] in b"\r":
             end -= 1
@@ -113,21 +114,21 @@ class InstructionLines:
 
 
 class LineReader:
-    """Goes through a file; whoever looks at an instruction says which heredocs it opens."""
+    """Splits a file into instructions; the caller reports the heredocs that each instruction opens."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._at = text_start(content)
         self._counted = 0
-        """Where line breaks have been counted up to."""
+        """The offset up to which line breaks have been counted."""
         self._line_number = 1
         self._escape = ord("\\")
         self._shifts = 0
-        """How many times what looked like a heredoc was none."""
+        """How many possible heredocs turned out to be shifts."""
         self._read_directives()
 
     def spans(self) -> Iterator[tuple[int, int]]:
-        """Yield where the lines of each instruction begin, from its first character on, and end."""
+        """Yield start and end of the lines of each instruction, from its first character on."""
         content = self._content
         instruction = _INSTRUCTION[self._escape]
         while True:
@@ -140,7 +141,7 @@ class LineReader:
             yield start, self._at
 
     def lines(self, start: int, end: int) -> InstructionLines:
-        """Return the lines of the instruction from `start` to `end`, the last that was yielded."""
+        """Return the lines of the instruction from `start` to `end`, which is the one yielded last."""
         self._line_number += self._content.count(b"\n", self._counted, start)
         self._counted = start
         return InstructionLines(self._content, start, end, self._line_number, self._escape)
@@ -152,7 +153,7 @@ class LineReader:
                 self._skip(heredoc)
 
     def _skip(self, heredoc: Heredoc) -> None:
-        """Skip one body. Without its last line it goes on to the end of the file, or it is none."""
+        """Skip one body. Without a terminator it extends to the end of the file, or a `<< word` is not a heredoc."""
         content = self._content
         at = self._at
         while at < len(content):
@@ -169,7 +170,7 @@ class LineReader:
             self._at = len(content)
 
     def _read_directives(self) -> None:
-        """Read the directives at the top, up to a line that is none."""
+        """Read the directives at the top, up to the first line that is not one."""
         seen: set[bytes] = set()
         content = self._content
         start = self._at
@@ -187,7 +188,7 @@ class LineReader:
                 return
 
     def _comment(self, start: int) -> tuple[int, int] | None:
-        """Return where the text of a comment stands, if the line that begins at `start` is one."""
+        """Return the range of a comment's text; None if the line that begins at `start` is not a comment."""
         end = self._content.find(b"\n", start)
         end = len(self._content) if end < 0 else end
         while end > start and self._content[end - 1] in b"\r":
@@ -199,7 +200,7 @@ class LineReader:
 
 
 def skip_space(text: bytes, start: int, end: int) -> int:
-    """Return the first place from `start` on where `text` has no space."""
+    """Return the first position from `start` on at which `text` has no space."""
     if start < end and text[start] in _NEVER_SPACE:
         return start
     spaces = _LEADING_SPACES.match(text, start, end)

@@ -1,4 +1,4 @@
-"""The words of a Dockerfile's instructions that name an image or a stage."""
+"""Find the words of a Dockerfile's instructions that name an image or a stage."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
 
 
 class Stages:
-    """The stages of one file, and what the current one has had so far while it is gone through."""
+    """The stages of one file; counts the instructions of the current stage to make locators."""
 
     def __init__(self, instructions: Iterable[Instruction]) -> None:
         froms = (each for each in instructions if each.keyword == "from")
         self.first: dict[str, int] = {}
-        """By name, in lower case: the number of the first stage that has it."""
+        """By lower-case name: the number of the first stage that has it."""
         for number, instruction in enumerate(froms):
             name = _stage_name(instruction)
             if name is not None:
@@ -30,13 +30,13 @@ class Stages:
         self._seen: Counter[str] = Counter()
 
     def begin(self) -> int:
-        """Return the number of the stage that begins."""
+        """Begin the next stage and return its number."""
         self._count += 1
         self._seen.clear()
         return self._count - 1
 
     def locate(self, keyword: str) -> str:
-        """Return the locator of the next instruction of its kind in the current stage."""
+        """Return the locator of the next instruction with this keyword in the current stage."""
         index = self._seen[keyword]
         self._seen[keyword] += 1
         stage = base_locator(self._count - 1) if self._count else "preamble"
@@ -44,27 +44,27 @@ class Stages:
 
 
 class Mention(NamedTuple):
-    """A word that names an image, or a stage."""
+    """A word that names an image or a stage."""
 
     instruction: Instruction
     word: Word
     locator: str
     stage: int | None = None
-    """The number of the stage that a FROM begins: only those before it hide an image from it.
+    """The number of the stage that a FROM begins; only the names of earlier stages take precedence over images.
 
-    `COPY` and mounts may name any (findStateByName in dockerfile2llb/convert.go)."""
+    None for `COPY` and mounts, which may name any stage (findStateByName in dockerfile2llb/convert.go)."""
     platform: str | None = None
     is_broken: bool = False
-    """Whether BuildKit refuses the instruction, and this is what is left of it."""
+    """Whether BuildKit refuses the instruction; `word` is then all of its text."""
 
     @property
     def is_from(self) -> bool:
-        """Whether arguments have a say in it: nowhere else does BuildKit take any (toCommand, parseMount)."""
+        """Whether arguments are expanded; BuildKit expands none in other instructions (toCommand, parseMount)."""
         return self.stage is not None
 
 
 def mentions_of(instruction: Instruction, stages: Stages) -> Iterator[Mention]:
-    """Yield the words of one instruction, each with a locator of its own."""
+    """Yield the words of one instruction that name images or stages, with unique locators."""
     match instruction.keyword:
         case "from":
             yield _begun(instruction, stages.begin())
@@ -73,7 +73,7 @@ def mentions_of(instruction: Instruction, stages: Stages) -> Iterator[Mention]:
         case "run":
             yield from _mounted(instruction, stages.locate("run"))
         case "onbuild":
-            # In another build, whose stages are unknown: a name of ours is taken for one of its.
+            # The stages of that later build are unknown, so the name of a stage here is taken for one of its stages.
             locator = stages.locate("onbuild")
             inner = instruction.onbuild()
             if inner.keyword == "copy":
@@ -106,8 +106,8 @@ def _mounted(instruction: Instruction, locator: str) -> Iterator[Mention]:
 def _mount_source(mount: Word) -> Word | None:
     """Return the value of the last `from` among the comma-separated options of a mount.
 
-    What is no such list is returned whole when it speaks of a source, and is no reference then. BuildKit reads them in
-    frontend/dockerfile/instructions/commands_runmount.go.
+    A mount that is not a valid list is returned whole if it contains `from=`; it is not a valid reference then.
+    BuildKit reads mounts in frontend/dockerfile/instructions/commands_runmount.go.
     """
     source = None
     at = 0

@@ -1,8 +1,8 @@
-r"""Shell patterns as a Dockerfile has them in `${V#p}`, `${V%p}` and `${V/p/r}`: `*`, `?`, and `\` before either.
+r"""Shell patterns of `${V#p}`, `${V%p}` and `${V/p/r}` in Dockerfiles: `*`, `?`, and `\` before either.
 
-What they match follows `convertShellPatternToRegex`, `trimPrefix` and `trimSuffix` in frontend/dockerfile/shell/lex.go
-of moby/buildkit. There a pattern becomes a regular expression of RE2; here it is a list of texts that follow each other
-with anything in between, so that no pattern takes more than a few passes over the value.
+Matching follows `convertShellPatternToRegex`, `trimPrefix` and `trimSuffix` in frontend/dockerfile/shell/lex.go of
+moby/buildkit. BuildKit converts a pattern to a regular expression of RE2. Here it is a list of texts with anything
+between them, so that no pattern takes more than a few passes over the value.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _TOKEN = re.compile(r"\\(?P<bare>[}/])|\\(?P<escaped>[*?\\])|(?P<wrong>\\)|(?P<s
 
 
 class PatternError(ValueError):
-    """BuildKit refuses the pattern, or what it does with it is an accident of Go's regular expressions."""
+    """BuildKit refuses the pattern, or its result depends on an accident of Go's regular expressions."""
 
 
 def trim_start(pattern: str, value: str, *, longest: bool) -> str:
-    """Return `value` without the match it begins with. Raises PatternError."""
+    """Return `value` without the match at its beginning. Raises PatternError."""
     end = _Pattern(pattern).match_at(value, 0, longest=longest)
     return value if end is None else value[end:]
 
 
 def trim_end(pattern: str, value: str, *, longest: bool) -> str:
-    """Return `value` without the match it ends with. Raises PatternError."""
+    """Return `value` without the match at its end. Raises PatternError."""
     backwards = "".join(reversed(_ESCAPE_OR_CHARACTER.findall(pattern)))
     return trim_start(backwards, value[::-1], longest=longest)[::-1]
 
@@ -50,10 +50,10 @@ def replace_all(pattern: str, value: str, replacement: str) -> str:
 
 
 class _Pattern:
-    """The texts between the stars of a pattern; `None` in one stands for any character."""
+    """The texts between the stars of a pattern; `None` in a text stands for any character."""
 
     def __init__(self, text: str) -> None:
-        r"""Read a pattern. Raises PatternError where a backslash stands before anything but `* ? \ } /`."""
+        r"""Parse a pattern. Raises PatternError if a backslash stands before anything but `* ? \ } /`."""
         self._texts: list[list[str | None]] = [[]]
         for token in _TOKEN.finditer(text):
             match token.lastgroup:
@@ -71,7 +71,7 @@ class _Pattern:
         return not any(self._texts)
 
     def match_at(self, value: str, start: int, *, longest: bool) -> int | None:
-        """Return where the match ends that begins at `start`, None where there is none."""
+        """Return the end of the match that begins at `start`; None if there is none."""
         first, *others = self._texts
         if not _stands_at(first, value, start):
             return None
@@ -87,7 +87,7 @@ class _Pattern:
     def search(self, value: str, start: int) -> tuple[int, int] | None:
         """Return start and end of the first match from `start` on, the longest of those that begin there.
 
-        What follows the first text can only have less room further right: if it does not fit there, it fits nowhere.
+        Only the first position of the first text is tried: further right there is less room for the texts behind it.
         """
         begin = _first(self._texts[0], value, start)
         if begin is None:

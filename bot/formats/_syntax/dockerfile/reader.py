@@ -1,4 +1,4 @@
-"""What a Dockerfile's text says of images, as BuildKit understands it, wherever the text stands."""
+"""Read the images of a Dockerfile's text as BuildKit understands it, in a file of its own or inside another file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason, Role
 
 MAX_STAGES_COMPARED = 100
-"""Names of stages that a name with `TARGETARCH` or the like in it is held against: no build has so many."""
+"""Limit on stage names that are compared with a name that contains `TARGETARCH` or the like; no build has so many."""
 
 _READ = frozenset({"arg", "from", "copy", "run", "onbuild"})
 _SCRATCH = "scratch"
-"""No image: the name for starting with nothing."""
+"""The name for an empty base; it is not an image."""
 _STAGE_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _TEMPLATE = re.compile(rb"\{\{|\{%|<%|\$\(|\$\{\w+:[A-Za-z]|(?<![\w}])%%\w|@[A-Za-z_]\w*@")
-"""What template engines replace before anything is built; no reference has it, and no expansion."""
+"""Marks that template engines replace before the build; neither a reference nor an expansion contains them."""
 _AS_IT_IS = re.compile(rb"[A-Za-z0-9._/:@+\[\]-]*")
 """A word that expands to itself."""
 _NAME_USED = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
@@ -34,10 +34,10 @@ _QUOTED = re.compile(rb"([\"'])([^\"']*)\1")
 
 
 def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
-    """Yield every image that the Dockerfile `content` names, in its order; never raises.
+    """Yield every image that the Dockerfile `content` names, in order; never raises.
 
-    Spans and line numbers count from the start of `content`, wherever it stands; every slot lies inside one line of it.
-    Locators are unique in it.
+    Spans and line numbers count from the start of `content`, and every slot lies inside one line of it. Locators are
+    unique in `content`.
     """
     syntax = find_syntax(content)
     if syntax is not None:
@@ -50,7 +50,7 @@ def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterato
 
 
 class _Reader:
-    """Goes through the instructions of one file."""
+    """Reads the instructions of one file."""
 
     def __init__(self, instructions: Sequence[Instruction], path: FilePath, format_name: str) -> None:
         self._instructions = instructions
@@ -80,7 +80,7 @@ class _Reader:
         return self._global_scope
 
     def _read(self, mention: Mention) -> Occurrence | Unsupported | Composed | None:
-        """Say what a word is; None for a stage and for no text at all."""
+        """Return the image that a word names; None for a stage and for an empty word."""
         word = mention.word
         if _TEMPLATE.search(word.value):
             self._spoil_named(word.value)
@@ -120,7 +120,7 @@ class _Reader:
         return found
 
     def _composed(self, mention: Mention, expansion: Expansion) -> Unsupported | Composed | None:
-        """Say what a word is that became something else, or that the file has in pieces."""
+        """Return the image of a word that expansion changed, or that is not contiguous in the file."""
         text = _decoded(expansion.text)
         if _TEMPLATE.search(expansion.text):
             return self._unsupported(mention, Reason.TEMPLATED, expansion.variables)
@@ -140,12 +140,12 @@ class _Reader:
     def _is_no_image(self, text: str, mention: Mention) -> bool:
         if not text or text == _SCRATCH or (not mention.is_from and _STAGE_NUMBER.fullmatch(text)):
             return True
-        # BuildKit minds capitals in FROM; but no image has any, so nothing is lost.
+        # BuildKit distinguishes upper case in FROM; no image has upper case, so nothing is lost by ignoring it.
         number = self._stages.first.get(text.lower())
         return number is not None and (mention.stage is None or number < mention.stage)
 
     def _may_be_stage(self, mention: Mention, expansion: Expansion) -> bool:
-        """Say whether what the builder sets, whatever it is, makes the word the name of a stage that is there."""
+        """Return True if any value of the builder's variables would make the word the name of an existing stage."""
         if mention.stage is None or any(use.how is not How.PREDEFINED for use in expansion.unknown):
             return False
         cuts = [0, *sorted(use.start for use in expansion.unknown), len(expansion.text)]
@@ -168,7 +168,7 @@ class _Reader:
         return replace(found, variables=variables) if variables else found
 
     def _note_other_uses(self) -> None:
-        """Note what arguments are used for besides references: platforms, what stages take them for, nothing yet."""
+        """Record the uses of arguments outside references: in flags, by stages that take them, and by unused arguments."""
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.onbuild() if each.keyword == "onbuild" else each for each in in_stages):
             if instruction.keyword == "arg":
@@ -192,7 +192,7 @@ class _Reader:
 
 
 def _fits(name: str, first: str, others: Sequence[str], last: str) -> bool:
-    """Say whether `name` is `first`, anything, each of `others` with anything behind it, and `last`."""
+    """Return True if `name` is `first`, anything, each of `others` with anything behind it, and `last`."""
     at = len(first)
     if not name.startswith(first) or len(name) < at + len(last) or not name.endswith(last):
         return False

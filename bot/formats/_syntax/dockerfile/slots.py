@@ -1,9 +1,9 @@
-"""Where the digest and the tag of a reference go that arguments have a part in, or why nowhere.
+"""Find the slots for the digest and the tag of a reference that contains arguments, or why there are none.
 
-A value goes behind, or in the place of, the bytes of the reference's text, wherever in the file they stand. In the
-default of an argument that is done only where everything that depends on the argument wants the same value in the same
-place. And it is done only where whoever overrides an argument that the tag depends on does away with the digest, too:
-else the digest would silently freeze the tag.
+A value is written behind, or over, the bytes of the reference's text, wherever in the file these stand. It is written
+into the default of an argument only if everything that depends on the argument needs the same value at the same
+position. It is also written only if overriding an argument of the tag removes the digest as well; otherwise the digest
+would silently freeze the tag.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _Key = tuple[int, int, str, str | None]
 
 
 class _Home(NamedTuple):
-    """A slot in the file, and the run of bytes that it is in."""
+    """A slot in the file, and the run of bytes that contains it."""
 
     slot: Slot
     run: Run
     key: _Key
-    """Equal for places that want the same there."""
+    """Equal for references that need the same value at this slot."""
 
 
 class Composed(NamedTuple):
-    """A place whose reference is put together, before it is known what else depends on its arguments."""
+    """A reference that contains arguments, before all other uses of these arguments are known."""
 
     occurrence: Occurrence
     """Its slots count from the start of the reference's text."""
@@ -41,7 +41,7 @@ class Composed(NamedTuple):
 
 
 def compose(occurrence: Occurrence, expansion: Expansion, written: str) -> Composed:
-    """Find the places in the file for the slots of an occurrence that was read from an expansion's text."""
+    """Find the file positions for the slots of an occurrence that was read from an expansion's text."""
     reference = occurrence.reference
     if reference.digest is None and _is_frozen(reference, expansion, len(expansion.text)):
         digest: _Home | Closed = Closed(Reason.COMPOSED_TAG)
@@ -55,15 +55,15 @@ def compose(occurrence: Occurrence, expansion: Expansion, written: str) -> Compo
 
 
 class Claims:
-    """What every place of a file wants of the defaults of its arguments."""
+    """Collects the slots that all references of a file need in the defaults of its arguments."""
 
     def __init__(self) -> None:
         self._digests: dict[int, _Key | None] = {}
-        """By argument: what all that depends on it wants; None for none, or different things."""
+        """By argument: the key that all references agree on; None if they need none or different ones."""
         self._tags: dict[int, _Key | None] = {}
 
     def claim(self, place: Composed) -> None:
-        """Note what a place wants."""
+        """Record the slots that a reference needs."""
         for use in place.expansion.uses:
             if use.argument is not None:
                 is_value = use.how is How.VALUE
@@ -71,17 +71,17 @@ class Claims:
                 _agree(self._tags, use.argument, place.tag if is_value else None)
 
     def spoil(self, uses: Iterable[Use]) -> None:
-        """Note that arguments are used for something that is no reference."""
+        """Record that arguments are used for something that is not a reference."""
         for use in uses:
             if use.argument is not None:
                 self._digests[use.argument] = self._tags[use.argument] = None
 
     def is_used(self, argument: int) -> bool:
-        """Say whether anything depends on an argument."""
+        """Return True if anything depends on an argument."""
         return argument in self._digests
 
     def settle(self, place: Composed, scope: Scope | None) -> Occurrence:
-        """Return the occurrence of a place, once everything in its file has been noted."""
+        """Return the final occurrence of a reference, after all uses in its file have been recorded."""
         digest, tag = _settled(place.digest, self._digests), _settled(place.tag, self._tags)
         lines = [*place.occurrence.also_lines]
         if isinstance(place.digest, _Home) and isinstance(digest, Slot):
@@ -116,7 +116,7 @@ def _settled(found: _Home | Closed, claims: dict[int, _Key | None]) -> Slot | Cl
 
 
 def _find(wanted: Slot | Closed, expansion: Expansion, repository: str, tag: str | None) -> _Home | Closed:
-    """Return where in the file a slot is whose span counts from the start of the text."""
+    """Return the slot with file offsets, for a slot that counts from the start of the text."""
     if isinstance(wanted, Closed):
         return wanted
     start, end = wanted.span.start, wanted.span.end
@@ -131,7 +131,7 @@ def _find(wanted: Slot | Closed, expansion: Expansion, repository: str, tag: str
 
 
 def _is_frozen(reference: ImageReference, expansion: Expansion, end: int) -> bool:
-    """Say whether a digest behind the text would stay when somebody overrides what the tag depends on."""
+    """Return True if a digest behind the text would stay when a user overrides an argument of the tag."""
     name_end = len(reference.name)
     return any(
         use.how is not How.ASIDE and _bears_on_tag(use, name_end, end) and not use.encloses(end)
@@ -140,12 +140,12 @@ def _is_frozen(reference: ImageReference, expansion: Expansion, end: int) -> boo
 
 
 def _bears_on_tag(use: Use, name_end: int, end: int) -> bool:
-    """Say whether something of the use may stand in the tag; what is empty may be a tag, or more of one."""
+    """Return True if a part of the use may be in the tag; an empty use may become the tag or extend it."""
     return use.end > name_end or use.start == use.end == end
 
 
 def _has_open_end(reference: ImageReference, expansion: Expansion) -> bool:
-    """Say whether the tag may become longer at either end by overriding an argument that is empty."""
+    """Return True if overriding an empty argument may extend the tag at either end."""
     start = len(reference.name) + 1 if reference.tag else len(reference.name)
     end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
     return any(

@@ -1,8 +1,8 @@
-"""Shell words of a Dockerfile: what a word becomes, and where in the file each part of that stands.
+"""Expand the shell words of a Dockerfile, and map each part of the result to file positions.
 
-What `$V`, `${V…}`, quotes and escapes become follows `Lex.ProcessWord` in frontend/dockerfile/shell/lex.go of
-moby/buildkit. It reads characters, this reads bytes: whatever is not ASCII may be part of a variable's name here, and
-no image has a name with such a character in it.
+`$V`, `${V…}`, quotes and escapes are expanded like `Lex.ProcessWord` in frontend/dockerfile/shell/lex.go of
+moby/buildkit. BuildKit reads characters and this module reads bytes: any byte outside ASCII may be part of a variable's
+name here. No image has a name with such a character.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.formats._syntax.dockerfile.patterns import PatternError, replace_all, r
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 50
-"""Of `${a:-${b:-…}}` in one word; nobody nests three."""
+"""Nesting limit for `${a:-${b:-…}}` in one word; people nest fewer than three."""
 
 PREDEFINED = frozenset(
     {
@@ -24,11 +24,11 @@ PREDEFINED = frozenset(
         *(b"TARGETPLATFORM", b"TARGETOS", b"TARGETOSVERSION", b"TARGETARCH", b"TARGETVARIANT", b"TARGETSTAGE"),
     }
 )
-"""What the builder sets before anything else, to what it builds for (defaultArgs in dockerfile2llb/platform.go)."""
+"""Variables that the builder sets by itself for the target platform (defaultArgs in dockerfile2llb/platform.go)."""
 
 _NAME = re.compile(rb"[0-9]+|[@*#?$!-]|[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
 _PLAIN = re.compile(rb"[^$'\"\\`}/]+")
-"""Bytes that stand for themselves wherever they are."""
+"""Bytes that stand for themselves everywhere in a word."""
 _IN_DOUBLE_QUOTES = re.compile(rb"[^$\"\\`]+")
 _ESCAPED_IN_QUOTES = frozenset(b'"$')
 _DOLLAR = ord("$")
@@ -37,9 +37,9 @@ _DOUBLE_QUOTE = ord('"')
 
 
 def expand(instruction: Instruction, start: int, end: int, scope: Scope, argument: int | None = None) -> Expansion:
-    """Return what the word from `start` to `end` of an instruction's text becomes; `argument` is whose default it is.
+    """Return the expansion of the word from `start` to `end` of an instruction's text.
 
-    Raises WordError.
+    `argument` is the index of the argument whose default the word is. Raises WordError.
     """
     scope.spend(end - start)
     expansion = _Expander(instruction, start, end, scope, argument).expand()
@@ -48,7 +48,7 @@ def expand(instruction: Instruction, start: int, end: int, scope: Scope, argumen
 
 
 class _Expander:
-    """Goes through one word. Every method raises WordError."""
+    """Expands one word. Every method raises WordError."""
 
     def __init__(self, instruction: Instruction, start: int, end: int, scope: Scope, argument: int | None) -> None:
         self._instruction = instruction
@@ -90,12 +90,12 @@ class _Expander:
         return result.finish()
 
     def _put(self, result: Assembly, end: int) -> None:
-        """Take what stands here, up to `end`, as it is."""
+        """Add the bytes from here up to `end` literally."""
         result.put(self._instruction, self._at, end, self._argument)
         self._at = end
 
     def _escaped(self, result: Assembly, *, keeps_escapes: bool) -> None:
-        """Take the byte behind an escape as it is; an escape with nothing behind it is nothing."""
+        """Add the byte behind an escape literally; an escape at the end of the word adds nothing."""
         if keeps_escapes:
             self._put(result, self._at + 1)
         else:
@@ -131,9 +131,9 @@ class _Expander:
         raise WordError(Reason.MALFORMED)
 
     def _escaped_in_quotes(self, result: Assembly, *, keeps_escapes: bool) -> None:
-        """Take an escape in double quotes: before a quote, a dollar or another escape it is one, else it is itself."""
+        """Read an escape in double quotes: before a quote, a dollar or an escape it escapes that, else it is literal."""
         following = self._text[self._at + 1] if self._at + 1 < self._end else None
-        if keeps_escapes:  # it then stands there twice where it is itself
+        if keeps_escapes:  # a literal escape is then added twice
             result.put(self._instruction, self._at, self._at + 1, self._argument)
         if following == self._escape or following in _ESCAPED_IN_QUOTES:
             self._at += 1
@@ -198,7 +198,7 @@ class _Expander:
         result.note(Use(name, None, how, result.length, result.length))
 
     def _choose(self, result: Assembly, name: bytes, operator: bytes, *, takes_empty: bool) -> None:
-        """Read `${name-word}` and its like; with `takes_empty` an empty value counts as none."""
+        """Read `${name-word}` and the like; with `takes_empty` an empty value counts as unset."""
         if operator not in (b"-", b"+", b"?"):
             raise WordError(Reason.MALFORMED)
         word = self._until(ord("}"))
@@ -228,7 +228,7 @@ class _Expander:
         result.set_aside(word)
 
     def _trim(self, result: Assembly, name: bytes, operator: bytes) -> None:
-        """Read `${name#pattern}` and its like, which take the match of a pattern off one end of the value."""
+        """Read `${name#pattern}` and the like, which cut the match of a pattern off one end of the value."""
         word = self._until(ord("}"), keeps_escapes=True)
         longest = word.text.startswith(operator)
         pattern = _decoded(word.text[longest:])
@@ -248,7 +248,7 @@ class _Expander:
     def _compute(
         self, result: Assembly, name: bytes, words: tuple[Expansion, ...], operation: Callable[[str], str]
     ) -> None:
-        """Put what `operation` makes of a value, with the help of `words`."""
+        """Add the result of `operation` on a value; `words` are its other operands."""
         argument = self._scope.arguments.get(name)
         start = result.length
         if argument is None or argument.value.unknown:
