@@ -1,1 +1,1 @@
-"""One file per vulnerability scanner, each with pure functions that read its reports."""
+"""Adapters for vulnerability scanners, one module each; the modules with an underscore read their output."""

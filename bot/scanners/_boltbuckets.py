@@ -1,8 +1,8 @@
-"""Reads the names of the outermost buckets of a bbolt file, and nothing else of it: that may be a gigabyte.
+"""Reads the names of the top-level buckets of a bbolt file, without reading the rest, which may be a gigabyte.
 
 The format is version 2 of https://github.com/etcd-io/bbolt (internal/common: page.go, meta.go). A page begins with its
-number, its kind, how many elements it has and how many further pages belong to it. Two meta pages say where the root
-bucket begins; that is a B+tree whose leaves hold keys with values or with buckets. All numbers are little-endian.
+number, its kind, the number of its elements and the number of overflow pages that belong to it. Two meta pages point to
+the root bucket, which is a B+tree. Its leaves map keys to values or to buckets. All numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_PAGES = 1000
-"""Of the root bucket: a vulnerability database has some hundred releases, whose names fit a dozen pages."""
+"""Limit for the root bucket. A vulnerability database has some hundred releases, whose names fit a dozen pages."""
 MAX_PAGE_BYTES = 16 * 1024 * 1024
-"""Of one page with those that belong to it; small buckets are kept inside their parent's page, large ones never."""
+"""Limit for one page with its overflow pages. Small buckets are stored in their parent's page, large ones are not."""
 _PAGE_SIZES = tuple(2**power for power in range(9, 17))
-"""What bbolt can have taken from an operating system."""
+"""Page sizes that bbolt can have taken from an operating system."""
 
 _MAGIC, _VERSION = 0xED0CDAED, 2
 _HEADER = struct.Struct("<QHHI")
@@ -31,7 +31,7 @@ _IS_BUCKET = 0x01
 
 
 class BrokenDatabaseError(ValueError):
-    """A file that is no bbolt database, or a damaged one."""
+    """A file that is not a bbolt database, or is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +42,22 @@ class _Meta:
 
 
 def bucket_names(path: Path) -> frozenset[str]:
-    """Return the names of the buckets at the top of the database; raises BrokenDatabaseError and OSError."""
+    """Return the names of the top-level buckets of a database file.
+
+    Raises BrokenDatabaseError, OSError.
+    """
     with path.open("rb") as file:
         meta = _newest_meta(file)
         return frozenset(_walk(file, meta))
 
 
 def _newest_meta(file: BinaryIO) -> _Meta:
-    """Return the meta page of the last transaction that was written whole."""
+    """Return the meta page of the last transaction that was written completely."""
     first = _meta(file, 0)
     sizes = (first.page_size,) if first else _PAGE_SIZES
     metas = [meta for meta in (first, *(_meta(file, size) for size in sizes)) if meta]
     if not metas:
-        raise BrokenDatabaseError("it has no meta page of a bbolt database")
+        raise BrokenDatabaseError("the file has no meta page of a bbolt database")
     return max(metas, key=lambda meta: meta.transaction)
 
 
@@ -75,7 +78,7 @@ def _walk(file: BinaryIO, meta: _Meta) -> Iterator[str]:
     while pending:
         seen += 1
         if seen > MAX_PAGES:
-            raise BrokenDatabaseError(f"its root bucket has more than {MAX_PAGES} pages")
+            raise BrokenDatabaseError(f"the root bucket has more than {MAX_PAGES} pages")
         kind, count, page = _page(file, meta, pending.pop())
         try:
             if kind == _BRANCH_PAGE:
@@ -83,37 +86,37 @@ def _walk(file: BinaryIO, meta: _Meta) -> Iterator[str]:
             elif kind == _LEAF_PAGE:
                 yield from (name for number in range(count) if (name := _bucket(page, number)) is not None)
             else:
-                raise BrokenDatabaseError("its root bucket leads to a page that is neither branch nor leaf")
+                raise BrokenDatabaseError("the root bucket leads to a page that is neither a branch nor a leaf")
         except struct.error as error:
-            raise BrokenDatabaseError("a page of its root bucket is cut off") from error
+            raise BrokenDatabaseError("a page of the root bucket is cut off") from error
 
 
 def _page(file: BinaryIO, meta: _Meta, number: int) -> tuple[int, int, bytes]:
-    """Return kind, number of elements and bytes of one page, with the pages that belong to it."""
-    file.seek(min(number * meta.page_size, 2**62))  # what lies behind the end is read as nothing
+    """Return the kind, the number of elements and the bytes of a page, including its overflow pages."""
+    file.seek(min(number * meta.page_size, 2**62))  # reading behind the end of the file returns no bytes
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
-        raise BrokenDatabaseError("it ends before its root bucket does")
+        raise BrokenDatabaseError("the file ends before its root bucket does")
     found, kind, count, further = _HEADER.unpack(header)
     size = (1 + further) * meta.page_size
     if found != number or size > MAX_PAGE_BYTES:
-        raise BrokenDatabaseError("a page of its root bucket is not where it should be")
+        raise BrokenDatabaseError("a page of the root bucket is not where it should be")
     return kind, count, header + file.read(size - _HEADER.size)
 
 
 def _child(page: bytes, number: int) -> int:
-    """Return the page that an element of a branch page leads to."""
+    """Return the number of the page that an element of a branch page points to."""
     _, _, child = _BRANCH_ELEMENT.unpack_from(page, _HEADER.size + number * _BRANCH_ELEMENT.size)
     return int(child)
 
 
 def _bucket(page: bytes, number: int) -> str | None:
-    """Return the key of an element of a leaf page, where it holds a bucket."""
+    """Return the key of an element of a leaf page if the element is a bucket."""
     offset = _HEADER.size + number * _LEAF_ELEMENT.size
     flags, distance, key_size, _ = _LEAF_ELEMENT.unpack_from(page, offset)
     start = offset + distance
     if start + key_size > len(page):
-        raise BrokenDatabaseError("a key of its root bucket lies outside its page")
+        raise BrokenDatabaseError("a key of the root bucket lies outside its page")
     return page[start : start + key_size].decode(errors="replace") if flags & _IS_BUCKET else None
 
 

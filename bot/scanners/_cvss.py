@@ -1,6 +1,7 @@
-"""The base score of a CVSS 3 vector, and what it is called: pure.
+"""Computes the base score and the severity of a CVSS 3 vector: pure.
 
-https://www.first.org/cvss/v3.1/specification-document, 7.1 and 7.4.
+The formulas are those of https://www.first.org/cvss/v3.1/specification-document, sections 7.1 and 7.4; the severity
+scale is that of section 5.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ _WEIGHTS: dict[str, dict[str, float]] = {
     "A": {"H": 0.56, "L": 0.22, "N": 0.0},
 }
 _PRIVILEGES = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "H": 0.5}}
-"""They weigh less where the scope changes."""
+"""Weights of the metric "Privileges Required"; required privileges reduce the score less if the scope changes (S:C)."""
 _STEPS = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.MEDIUM), (0.1, Severity.LOW))
 
 
 def severity_of_vector(vector: str) -> Severity:
-    """Return what the base score of a vector is called; unknown where it is no vector of CVSS 3, or does no harm."""
+    """Return the severity for the base score of a vector; UNKNOWN if the score is 0 or the vector is not CVSS 3."""
     score = base_score(vector)
     return severity_of_score(score) if score is not None else Severity.UNKNOWN
 
 
 def severity_of_score(score: float) -> Severity:
-    """Return what a base score is called; unknown where it does no harm."""
+    """Return the severity for a base score; UNKNOWN if the score is 0."""
     return next((severity for least, severity in _STEPS if score >= least), Severity.UNKNOWN)
 
 
 def base_score(vector: str) -> float | None:
-    """Return the base score, None where the vector is none of CVSS 3 or not whole."""
+    """Return the base score of a CVSS 3 vector; None if the vector is another version or incomplete."""
     found = _VECTOR.fullmatch(vector)
     if found is None:
         return None
@@ -55,6 +56,6 @@ def base_score(vector: str) -> float | None:
 
 
 def _rounded_up(score: float) -> float:
-    """Round to the next tenth, in whole numbers, as the specification does it."""
+    """Round up to the next tenth with integers, as appendix A of the specification does."""
     whole = round(score * 100_000)
     return whole / 100_000 if whole % 10_000 == 0 else (whole // 10_000 + 1) / 10

@@ -1,7 +1,7 @@
-"""What OSV calls the ecosystems of packages: pure.
+"""Maps the packages of an inventory to ecosystems of OSV: pure.
 
-https://ossf.github.io/osv-schema/#defined-ecosystems. Of distributions those are here whose source packages an
-inventory names in a way that OSV understands.
+https://ossf.github.io/osv-schema/#defined-ecosystems. Only those distributions are listed whose source packages
+inventories name in a way that OSV understands.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bot.model import contents
 from bot.scanners._inventory import Package, whole_version
 
 SYSTEM_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
-"""Types of purl for what comes with a distribution."""
+"""Package URL types of packages that come with a distribution."""
 
 _LIBRARIES = {
     "cargo": "crates.io",
@@ -44,7 +44,7 @@ def _major(release: str) -> str:
 
 
 def _ubuntu(release: str) -> str:
-    """Every second April there is a release with long support, which OSV calls so."""
+    """Return OSV's ecosystem for a release of Ubuntu; April releases of even years have long-term support (LTS)."""
     year = _major(release)
     is_long = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0
     return f"Ubuntu:{release}:LTS" if is_long else f"Ubuntu:{release}"
@@ -64,7 +64,7 @@ _ROLLING = {"chainguard": "Chainguard", "minimos": "MinimOS", "wolfi": "Wolfi"}
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sought:
-    """A package as OSV is asked for it: distributions by their sources."""
+    """A package as it is named in a query to OSV; a package of a distribution is named by its source package."""
 
     ecosystem: str
     name: str
@@ -72,10 +72,10 @@ class Sought:
 
 
 def release_of(package: Package) -> tuple[str, str]:
-    """Return the distribution of a package and its release, each empty where the inventory does not say."""
+    """Return the distribution of a package and its release; each is empty if the inventory does not name it."""
     distro = package.of("distro")
     name, _, release = distro.rpartition("-")
-    if not name:  # a code name or a number alone, or a distribution without releases
+    if not name:  # a code name alone, a number alone, or a distribution without releases
         is_release = distro in _CODENAMES or distro[:1].isdecimal()
         name, release = (package.namespace, distro) if is_release else (distro, "")
     family = (package.of("os_name") or name or package.namespace).lower()
@@ -83,7 +83,7 @@ def release_of(package: Package) -> tuple[str, str]:
 
 
 def sought(package: Package) -> Sought | None:
-    """Return what to ask for; None where OSV has nothing to ask for."""
+    """Return the package to query OSV for; None if OSV has no ecosystem for it."""
     if package.type in SYSTEM_TYPES:
         ecosystem = ecosystem_of(*release_of(package))
         if ecosystem is None:
@@ -95,7 +95,10 @@ def sought(package: Package) -> Sought | None:
 
 
 def listed(package: Package) -> contents.Package:
-    """Return a package as evidence lists it: findings call those of distributions by their sources."""
+    """Return a package as evidence lists it, with the source package if it comes with a distribution.
+
+    Findings name packages of distributions by their source packages.
+    """
     if package.type not in SYSTEM_TYPES:
         return contents.Package(package.type, _full_name(package), package.version)
     source = package.source[0] if package.source else ""
@@ -105,13 +108,13 @@ def listed(package: Package) -> contents.Package:
 
 
 def _full_name(package: Package) -> str:
-    """Return the name of a library with what stands before it."""
+    """Return the name of a library with its namespace, joined as its ecosystem does it."""
     separator = ":" if package.type == "maven" else "/"
     return f"{package.namespace}{separator}{package.name}" if package.namespace else package.name
 
 
 def ecosystem_of(family: str, release: str) -> str | None:
-    """Return what OSV calls a release of a distribution; None where it is not among those that can be asked for."""
+    """Return OSV's ecosystem for a release of a distribution; None if the release cannot be queried."""
     if is_rolling(family):
         return _ROLLING[family]
     named = _DISTRIBUTIONS.get(family)
@@ -119,5 +122,5 @@ def ecosystem_of(family: str, release: str) -> str | None:
 
 
 def is_rolling(family: str) -> bool:
-    """Say whether a distribution has no releases."""
+    """Return True if a distribution has no releases."""
     return family in _ROLLING

@@ -1,4 +1,4 @@
-"""What trying a scanner has in common: who will scan, with what database."""
+"""Builds the diagnostic checks of scanners that are programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ TRIED = "make it ready"
 
 
 def readiness(program: str, ready: ScannerIdentity | NotScanned) -> Check:
-    """Say whether a scanner could scan in this run; it has filled its cache to find out, as a run does."""
+    """Return the check that reports whether a scanner is ready, with its version and its database.
+
+    Preparing the scanner has downloaded its database, as a run does.
+    """
     if isinstance(ready, NotScanned):
         return problem(program, TRIED, unready(ready))
     built = f", with a database that was built on {ready.database:%Y-%m-%d %H:%M} UTC" if ready.database else ""
@@ -17,5 +20,5 @@ def readiness(program: str, ready: ScannerIdentity | NotScanned) -> Check:
 
 
 def unready(state: NotScanned) -> str:
-    """Return why nothing could be scanned."""
+    """Return the reason for a missing scan as one sentence."""
     return f"{state.why.sentence}{f': {state.detail}' if state.detail else ''}"

@@ -1,4 +1,4 @@
-"""What findings are made of, whoever reports them: words for severities, lines of text, and what does not count."""
+"""Normalises parts of findings that all report readers share: severities, one-line texts and suppressed findings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from bot.core.evidence.canonical import key
 from bot.model.evidence import Finding, SetAside, Severity
 
 MAX_TITLE = 200
-"""Characters; a title is one line in a table."""
+"""Characters; a title is one line of a table."""
 MAX_WORD = 128
-"""Characters of a version, or of a name that a report gives to what made it; as long as a tag may be."""
+"""Characters of a version or of a tool's name in a report; a tag may be just as long."""
 
 _SEVERITIES = {
     "critical": Severity.CRITICAL,
@@ -22,11 +22,11 @@ _SEVERITIES = {
     "negligible": Severity.LOW,
     "unimportant": Severity.LOW,
 }
-"""The words of scanners, and those that they take over from distributions."""
+"""Severity terms of scanners, and those that scanners take over from distributions."""
 
 
 def severity_of(word: str) -> Severity:
-    """Return the severity that a word names; what nobody knows is unknown."""
+    """Return the severity for a term of a scanner; UNKNOWN if the term is not in the table."""
     return _SEVERITIES.get(word.lower(), Severity.UNKNOWN)
 
 
@@ -36,7 +36,10 @@ def line(text: str, limit: int = MAX_TITLE) -> str:
 
 
 def not_counted(set_aside: Iterable[SetAside], findings: Iterable[Finding]) -> tuple[SetAside, ...]:
-    """Return each of `set_aside` once, without what counts all the same, in another package of its source."""
+    """Return each suppressed finding once, without those that also count.
+
+    A finding counts although it is suppressed if another package of the same source has it, too.
+    """
     counted = {key(finding) for finding in findings}
     once = {key(each.finding): each for each in set_aside}
     return tuple(once[each] for each in sorted(once.keys() - counted))

@@ -1,4 +1,4 @@
-"""What scanners that are programs have in common: made ready once in a run, and asked about each image once."""
+"""Base class of scanners that are programs: prepared once in a run, and run once for each image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.scanners._program import Once, Program, Pull, failed, not_run
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The program with the one database that all images of a run are scanned with."""
+    """The program and the database that all images of a run are scanned with."""
 
     scanner: ScannerIdentity
 
@@ -28,7 +28,10 @@ _Ready = TypeVar("_Ready", bound=Ready)
 
 
 class InstalledScanner(ABC, Generic[_Ready]):
-    """Implements `bot.ports.Scanner` for a program that is run once for each image; `called` is its name for people."""
+    """Implements `bot.ports.Scanner` for a program that is run once for each image.
+
+    `display_name` is the program's name in diagnostics.
+    """
 
     def __init__(self, called: str, program: Program, pull: Pull) -> None:
         self._called, self._program, self._pull = called, program, pull
@@ -36,20 +39,26 @@ class InstalledScanner(ABC, Generic[_Ready]):
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Look for the program and its database, which is downloaded now where it is to be."""
+        """Check that the program and its database are available; downloads the database if it is missing or old."""
         ready = self._ready()
         yield readiness(self._called, ready if isinstance(ready, NotScanned) else ready.scanner)
 
     def identity(self) -> ScannerIdentity | None:
-        """Return the program with the database that this run has, which is downloaded now where it is to be."""
+        """Return the program and its database; downloads the database if it is missing or old.
+
+        None if the scanner cannot be prepared.
+        """
         ready = self._ready()
         return None if isinstance(ready, NotScanned) else ready.scanner
 
     def expect(self, subjects: Collection[Subject]) -> None:
-        """Do nothing yet: one image is scanned after the other."""
+        """Do nothing, since a program scans one image at a time."""
 
     def scan(self, subject: Subject) -> ScanOutcome:
-        """Return what is found in `subject`; the old image of one transition may be the new one of another."""
+        """Return the outcome for `subject`; repeated calls return the first outcome.
+
+        The old image of one update may be the new image of another.
+        """
         key = (subject.line.repository, subject.digest, subject.platform)
         return self._scans.get(key, lambda: self._scanned(subject))
 
@@ -75,8 +84,11 @@ class InstalledScanner(ABC, Generic[_Ready]):
 
     @abstractmethod
     def _prepare(self) -> _Ready | NotScanned:
-        """Return what all images of this run are scanned with, or why none can be. Raises ProcessError."""
+        """Return the session that all images of this run are scanned with, or why none can be scanned.
+
+        Raises ProcessError.
+        """
 
     @abstractmethod
     def _scan(self, subject: Subject, address: PullAddress, ready: _Ready) -> ScanOutcome:
-        """Scan what is pulled from `address`. Raises ProcessError, UnreadableReportError."""
+        """Scan the image at `address`. Raises ProcessError, UnreadableReportError."""

@@ -1,4 +1,4 @@
-"""Reads an inventory of an image (SPDX 2.3, CycloneDX 1.4 and later), alone or in an attestation: pure.
+"""Parses the inventory (SBOM) of an image, SPDX 2.3 or CycloneDX 1.4 and later, bare or in an attestation: pure.
 
 https://spdx.github.io/spdx-spec/v2.3/, https://cyclonedx.org/docs/1.6/json/, https://github.com/in-toto/attestation
 """
@@ -16,20 +16,20 @@ from bot.model.reference import Digest, parse_sha256
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text
 
 MAX_PACKAGES = 20_000
-"""A full desktop has two thousand, a large npm tree ten thousand."""
+"""Limit for one inventory. A full desktop has two thousand packages, a large npm tree ten thousand."""
 MAX_DEPTH = 4
-"""Of one thing in another: a bundle holds an envelope, that a statement, and that an inventory."""
+"""Levels of nesting: a bundle holds an envelope, the envelope a statement, and the statement an inventory."""
 _REBUILT = re.compile(r"\+b[0-9]+$")
-"""How Debian marks binary packages that were built again from the same source."""
+"""The suffix by which Debian marks binary packages that were built again from the same source."""
 _BUILT_FROM = re.compile(r"built package from: (\S+) (\S+)")
-"""What Trivy writes into SPDX."""
+"""The text by which Trivy names the source package in SPDX."""
 _PROPERTY = "aquasecurity:trivy:Src"
-"""What its properties in CycloneDX begin with that are about the source: name, epoch, version, release."""
+"""The prefix of the CycloneDX properties by which Trivy describes the source package: name, epoch, version, release."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Package:
-    """A package as inventories name it: https://github.com/package-url/purl-spec."""
+    """A package as inventories name it, by a package URL: https://github.com/package-url/purl-spec."""
 
     type: str
     namespace: str
@@ -37,15 +37,15 @@ class Package:
     version: str
     qualifiers: tuple[tuple[str, str], ...] = ()
     source: tuple[str, str] | None = None
-    """Name and version of the source package that it was built from; None where the inventory does not say."""
+    """Name and version of the source package that it was built from; None if the inventory does not name it."""
 
     def of(self, name: str) -> str:
-        """Return a qualifier, empty where it has none of that name."""
+        """Return the value of a qualifier of the package URL; empty if the package URL does not have it."""
         return dict(self.qualifiers).get(name, "")
 
 
 def parse_purl(written: str) -> Package | None:
-    """Read `pkg:type/namespace/name@version?qualifiers`; None where it is none, or has no version."""
+    """Parse `pkg:type/namespace/name@version?qualifiers`; None if the text is not a package URL or has no version."""
     scheme, _, rest = written.partition(":")
     rest, _, _ = rest.partition("#")
     path, _, query = rest.partition("?")
@@ -59,20 +59,23 @@ def parse_purl(written: str) -> Package | None:
 
 
 def whole_version(package: Package) -> str:
-    """Return the version with its epoch, which a purl has beside it."""
+    """Return the version of a package with its epoch, which a package URL has in a qualifier."""
     epoch = package.of("epoch")
     return f"{epoch}:{package.version}" if epoch not in {"", "0"} and ":" not in package.version else package.version
 
 
 def _built(package: Package, source: str, version: str) -> Package:
-    """Return a package with its source; tools take a version of the binary for one of the source."""
+    """Return the package with its source package.
+
+    Tools give the version of the binary package as that of the source package; Debian's rebuild suffix is removed.
+    """
     return replace(package, source=(source, _REBUILT.sub("", version) if package.type == "deb" else version))
 
 
 def parse_inventory(content: bytes, names: frozenset[Digest]) -> tuple[Package, ...]:
-    """Return the packages of the image that is known by `names`, each once.
+    """Return the packages of the image that has the digests `image_digests`, each package once.
 
-    Raises UnreadableReportError, also where an attestation is about another image.
+    Raises UnreadableReportError, also if an attestation is about another image.
     """
     found = document(content)
     for _ in range(MAX_DEPTH):
@@ -86,20 +89,20 @@ def parse_inventory(content: bytes, names: frozenset[Digest]) -> tuple[Package, 
 
 
 def _unwrapped(found: Object, names: frozenset[Digest]) -> Object:
-    """Return what a bundle, an envelope or a statement holds."""
+    """Return the content of a bundle, an envelope or a statement. Raises UnreadableReportError."""
     if "dsseEnvelope" in found:
         return mapping(found["dsseEnvelope"])
     if "payload" in found:
         try:
             return document(base64.b64decode(text(found["payload"]), validate=True))
         except binascii.Error as error:
-            raise UnreadableReportError("the attestation has no payload that can be read") from error
+            raise UnreadableReportError("the payload of the attestation is not base64") from error
     if "predicate" in found:
         subjects = {parse_sha256(f"sha256:{_hex(each)}") for each in objects(found.get("subject"))}
         if not subjects & names:
             raise UnreadableReportError("the attestation is about another image")
         return mapping(found["predicate"])
-    raise UnreadableReportError("the inventory is of no kind that is known: SPDX, CycloneDX")
+    raise UnreadableReportError("the inventory has an unknown format; hint: use SPDX or CycloneDX")
 
 
 def _hex(subject: Object) -> str:
@@ -132,7 +135,7 @@ def _cyclonedx(components: object) -> Iterator[tuple[str, tuple[str, str] | None
 
 
 def _source_in(properties: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return name and version of the source that Trivy names, which has the version in three parts."""
+    """Return name and version of the source package in Trivy's properties, which have the version in three parts."""
     name, epoch, version, release = (
         properties.get(_PROPERTY + part, "") for part in ("Name", "Epoch", "Version", "Release")
     )

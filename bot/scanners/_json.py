@@ -1,4 +1,4 @@
-"""Reading what scanners print: values of the shape that is expected, or an error that says so."""
+"""Reads values of the expected type from decoded JSON, or raises an error that names the problem."""
 
 from __future__ import annotations
 
@@ -10,57 +10,57 @@ Object = Mapping[str, object]
 
 
 class UnreadableReportError(ValueError):
-    """Not a report, or one that would be misread; the text says why in a few words."""
+    """Content that is not a report, or cannot be read reliably; the message gives the reason in a few words."""
 
 
 def document(content: bytes) -> Object:
-    """Return the object that the bytes are in JSON. Raises UnreadableReportError."""
+    """Parse bytes as a JSON object. Raises UnreadableReportError."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise UnreadableReportError("the report is no JSON") from error
+        raise UnreadableReportError("the report is not JSON") from error
     return mapping(found)
 
 
 def mapping(value: object) -> Object:
-    """Return an object, an empty one where there is none. Raises UnreadableReportError."""
+    """Return an object; an empty one for null. Raises UnreadableReportError if the value has another type."""
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UnreadableReportError("the report has something else where an object should be")
+        raise UnreadableReportError("the report has a value of another type where an object is expected")
     return value
 
 
 def items(value: object) -> list[object]:
-    """Return a list, an empty one where there is none. Raises UnreadableReportError."""
+    """Return a list; an empty one for null. Raises UnreadableReportError if the value has another type."""
     if value is None:
         return []
     if not isinstance(value, list):
-        raise UnreadableReportError("the report has something else where a list should be")
+        raise UnreadableReportError("the report has a value of another type where a list is expected")
     return value
 
 
 def objects(value: object) -> list[Object]:
-    """Return a list of objects. Raises UnreadableReportError."""
+    """Return a list of objects; an empty one for null. Raises UnreadableReportError."""
     return [mapping(item) for item in items(value)]
 
 
 def text(value: object) -> str:
-    """Return a text, an empty one where there is none. Raises UnreadableReportError."""
+    """Return a string; an empty one for null. Raises UnreadableReportError if the value has another type."""
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise UnreadableReportError("the report has something else where a text should be")
+        raise UnreadableReportError("the report has a value of another type where a string is expected")
     return value
 
 
 def texts(value: object) -> list[str]:
-    """Return a list of texts. Raises UnreadableReportError."""
+    """Return a list of strings; an empty one for null. Raises UnreadableReportError."""
     return [text(item) for item in items(value)]
 
 
 def moment(value: object) -> datetime | None:
-    """Return the time that a text in RFC 3339, or a number of seconds since 1970, says; None where it says none."""
+    """Parse a time from RFC 3339 text or a number of seconds since 1970; None if the value is neither."""
     try:
         if isinstance(value, str):
             found = datetime.fromisoformat(value)

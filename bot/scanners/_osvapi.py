@@ -1,4 +1,4 @@
-"""Asks an OSV API which vulnerabilities packages have; each package and each record once in a run.
+"""Queries an OSV API for the vulnerabilities of packages; fetches each package and each record once in a run.
 
 https://google.github.io/osv.dev/post-v1-querybatch/, https://google.github.io/osv.dev/get-v1-vulns/
 """
@@ -17,27 +17,30 @@ from bot.scanners._json import Object, UnreadableReportError, document, objects,
 from bot.scanners._program import Once
 
 MAX_QUERIES = 1000
-"""In one batch: what the API takes."""
+"""Queries in one batch; the limit of the API."""
 MAX_BATCHES = 200
-"""For one image, with further pages."""
+"""Batches for one image, including further pages."""
 MAX_BATCH = 32 * 1024 * 1024
-"""Bytes; what the API itself sends at most."""
+"""Bytes of a response to a batch; the most that the API itself sends."""
 MAX_RECORD = 16 * 1024 * 1024
-"""Bytes; a record of the kernel lists every version of it."""
+"""Bytes of one record; a record about the kernel lists every version of it."""
 MAX_RECORDS = 20_000
-"""Of one image; an old Debian with a desktop has some five thousand."""
+"""Vulnerabilities of one image; an old Debian with a desktop has some five thousand."""
 
 
 class OsvError(Exception):
-    """The API could not be asked; the text says why."""
+    """The API failed to answer; the message says why."""
 
 
 class OsvUnreachableError(OsvError):
-    """No connection leads to it."""
+    """No connection to the API could be made."""
 
 
 class OsvApi:
-    """An API at one URL; safe to share between threads, and of one mind during a run."""
+    """A client for the OSV API at one URL.
+
+    Safe to share between threads. Within a run, it returns the same answer for the same package.
+    """
 
     def __init__(self, url: str, http: HttpClient) -> None:
         self._url, self._http = url, http
@@ -46,7 +49,7 @@ class OsvApi:
         self._records: Once[str, Object] = Once()
 
     def vulnerabilities(self, packages: Sequence[Sought]) -> Mapping[Sought, tuple[str, ...]]:
-        """Return the ids of what each package has. Raises OsvError."""
+        """Return the vulnerability ids of each package. Raises OsvError."""
         with self._lock:
             asked = [package for package in packages if package not in self._known]
         found = self._ask(asked) if asked else {}
@@ -55,18 +58,18 @@ class OsvApi:
                 self._known.setdefault(package, identifiers)
             answers = {package: self._known[package] for package in packages}
         if len({each for identifiers in answers.values() for each in identifiers}) > MAX_RECORDS:
-            raise OsvError(f"it has more than {MAX_RECORDS} vulnerabilities")
+            raise OsvError(f"the image has more than {MAX_RECORDS} vulnerabilities")
         return answers
 
     def record(self, identifier: str) -> Object:
-        """Return what is known of one vulnerability. Raises OsvError."""
+        """Return the OSV record of one vulnerability. Raises OsvError."""
         return self._records.get(identifier, lambda: self._record(identifier))
 
     def _record(self, identifier: str) -> Object:
         return self._send("GET", f"/v1/vulns/{quote(identifier, safe='')}", None, MAX_RECORD)
 
     def _ask(self, packages: Sequence[Sought]) -> Mapping[Sought, tuple[str, ...]]:
-        """Ask in batches, and again for those whose answer has another page."""
+        """Query packages in batches, and query again those whose answer has another page."""
         found: dict[Sought, list[str]] = {package: [] for package in packages}
         pending: list[tuple[Sought, str]] = [(package, "") for package in found]
         for _ in range(MAX_BATCHES):
@@ -77,10 +80,10 @@ class OsvApi:
                 found[package] += identifiers
                 if token:
                     pending.append((package, token))
-        raise OsvError(f"it took more than {MAX_BATCHES} questions")
+        raise OsvError(f"{self._url} needs more than {MAX_BATCHES} batches for one image")
 
     def _batch(self, batch: Iterable[tuple[Sought, str]]) -> Sequence[tuple[Sequence[str], str]]:
-        """Ask one batch; return the ids of what each package has, and how to ask for its next page."""
+        """Query one batch; return the vulnerability ids of each package and the token of its next page."""
         queries = [
             {
                 "package": {"ecosystem": package.ecosystem, "name": package.name},
@@ -93,9 +96,9 @@ class OsvApi:
         try:
             results = [_result(each) for each in objects(answer.get("results"))]
         except UnreadableReportError as error:
-            raise OsvError(f"{self._url} answered something that is no list of results") from error
+            raise OsvError(f"{self._url} answered something that is not a list of results") from error
         if len(results) != len(queries):
-            raise OsvError(f"{self._url} answered {len(results)} of {len(queries)} questions")
+            raise OsvError(f"{self._url} answered {len(results)} of {len(queries)} queries")
         return results
 
     def _send(self, method: str, path: str, body: bytes | None, limit: int) -> Object:
@@ -113,7 +116,7 @@ class OsvApi:
         try:
             return document(response.body)
         except UnreadableReportError as error:
-            raise OsvError(f"{self._url} answered something that is no JSON object for {path}") from error
+            raise OsvError(f"{self._url} answered something that is not a JSON object for {path}") from error
 
 
 def _result(found: Object) -> tuple[Sequence[str], str]:

@@ -1,4 +1,4 @@
-"""Reads a vulnerability as OSV describes it: pure. https://ossf.github.io/osv-schema/."""
+"""Reads findings from the record of a vulnerability in OSV's format: pure. https://ossf.github.io/osv-schema/."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CVSS_3 = "CVSS_V3"
 
 
 def findings_of(record: Object, package: Sought, package_type: str) -> Iterator[Finding]:
-    """Yield what a record says of a package that it is about; nothing where it was withdrawn.
+    """Yield the findings that a record has for one of its packages; none if the record was withdrawn.
 
     Raises UnreadableReportError.
     """
@@ -36,9 +36,10 @@ def findings_of(record: Object, package: Sought, package_type: str) -> Iterator[
 
 
 def _names(record: Object, *, is_of_system: bool) -> tuple[str, ...]:
-    """Return the canonical ids.
+    """Return the canonical ids of a record.
 
-    Distributions name the CVEs of an advisory in one of three lists; elsewhere the last has what only resembles it.
+    Distributions name the CVEs of an advisory in one of the lists `aliases`, `upstream` and `related`. Outside of
+    distributions, `related` names vulnerabilities that are merely similar, and is ignored.
     """
     given, related = text(record.get("id")), texts(record.get("related")) if is_of_system else []
     own = [*texts(record.get("aliases")), *texts(record.get("upstream"))]
@@ -59,7 +60,7 @@ def _fixes(affected: Object) -> Iterator[str]:
 
 
 def _severity(record: Object, about: list[Object]) -> Severity:
-    """Return what the distribution calls it, else what the record's database does, else what its score is called."""
+    """Return the severity: the distribution's rating, else the database's rating, else that of the CVSS 3 score."""
     urgent = (text(mapping(each.get("ecosystem_specific")).get("urgency")) for each in about)
     rated = [*objects(record.get("severity")), *(each for found in about for each in objects(found.get("severity")))]
     words = (text(each.get("score")) for each in rated if not text(each.get("type")).startswith("CVSS"))

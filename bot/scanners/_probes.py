@@ -1,8 +1,12 @@
-"""What shows that somebody knows a release in which nothing was found: packages that had holes in every release."""
+"""Packages by which a scanner's database is tested for a release in which it found nothing.
+
+Each of these packages had vulnerabilities in every release of a distribution. If a database has none for them, it does
+not know the release.
+"""
 
 from __future__ import annotations
 
 COMMON_SOURCES = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
-"""One of which every distribution has, with vulnerabilities that somebody listed."""
+"""Source packages; every distribution has at least one of them, with vulnerabilities that its publisher lists."""
 FIRST_VERSION = "0"
-"""Older than every fix, so that a release which is known has vulnerabilities in it."""
+"""A version older than every fix, so that it is vulnerable in each release that the database knows."""

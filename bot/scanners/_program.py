@@ -1,4 +1,4 @@
-"""Runs a scanner that is somebody else's program: where it sees nothing of ours, and what it says when it gives up."""
+"""Runs a third-party scanner without access to basebump's environment, and translates its errors."""
 
 from __future__ import annotations
 
@@ -19,36 +19,43 @@ from bot.model.reference import Digest, Line
 from bot.process import Completed, run
 
 MAX_OUTPUT = 64 * 1024 * 1024
-"""Bytes; the report of a full desktop image, all packages listed, takes ten megabytes."""
+"""Bytes; the report of a full desktop image with all packages listed has ten megabytes."""
 MAX_DETAIL = 300
-"""Characters that a person reads in a table."""
+"""Characters of the detail of a failure, which is shown in a table."""
 MAX_COMPLAINT = 200
-"""Characters of that which are the scanner's; it wraps every error in others, and the reason stands at the end."""
+"""Characters of a scanner's own error within the detail.
+
+Scanners wrap every error in others, so the end is kept, which holds the reason.
+"""
 
 _CREDENTIAL = re.compile(r"//[^/@\s]+@")
 _DOCKER_HUB = frozenset({"docker.io", "index.docker.io"})
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 
-# What the libraries of Go's registry client say, which Trivy and Grype share.
+# Errors of the Go libraries for registries, which Trivy and Grype share.
 _IS_GONE = re.compile(r"\b(?:MANIFEST_UNKNOWN|NAME_UNKNOWN|BLOB_UNKNOWN)\b|unexpected status code 404")
 _NO_PLATFORM = re.compile(r"no child with platform")
 _TIMED_OUT = re.compile(r"context deadline exceeded")
 
 Pull = Callable[[Line, Digest], PullAddress]
-"""Where an image is pulled from; raises RegistryError."""
+"""Returns the address that an image is pulled from; raises RegistryError."""
 
 _Key = TypeVar("_Key")
 _Result = TypeVar("_Result")
 
 
 class Once(Generic[_Key, _Result]):
-    """Works out each value once, however many threads ask for it, and whatever came out."""
+    """Computes the value of each key once, however many threads ask for it; an exception is kept like a value."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._values: dict[_Key, Future[_Result]] = {}
 
     def get(self, key: _Key, work: Callable[[], _Result]) -> _Result:
+        """Return the value of `key`, computed by `compute` on the first call.
+
+        Raises what `compute` raised on the first call, whatever a later call passes.
+        """
         with self._lock:
             is_first = key not in self._values
             value = self._values.setdefault(key, Future())
@@ -56,19 +63,19 @@ class Once(Generic[_Key, _Result]):
             try:
                 value.set_result(work())
             except BaseException as error:
-                value.set_exception(error)  # or those who wait would do so for ever
+                value.set_exception(error)  # otherwise the threads that wait for the value would wait for ever
                 raise
         return value.result()
 
 
 class Program:
-    """A scanner's binary, run in an empty folder with no config, no ignore file and one credential at most.
+    """A scanner's binary, run in an empty folder without config and ignore files, with one credential at most.
 
-    `environment` is added to what every child process of ours inherits.
+    `environment` is added to the variables that every child process inherits.
     """
 
     def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
-        self._binary = str(Path(binary).absolute()) if "/" in binary else binary  # it runs in a folder of its own
+        self._binary = str(Path(binary).absolute()) if "/" in binary else binary  # the child has another working folder
         self._environment = dict(environment)
 
     def run(
@@ -79,9 +86,10 @@ class Program:
         timeout: float,
         more: Mapping[str, str] | None = None,
     ) -> Completed:
-        """Run it with what it needs for `address`, and `more` variables. Raises ProcessError.
+        """Run the binary with the given arguments. Raises ProcessError.
 
-        `timeout` is in seconds.
+        The binary gets the credential and the CA of `address`, the image or database that it pulls, and the variables
+        `extra_environment`. `timeout` is in seconds.
         """
         with tempfile.TemporaryDirectory(prefix="basebump-scan-", ignore_cleanup_errors=True) as folder:
             empty, home, temporary = (Path(folder, name) for name in ("empty", "home", "temporary"))
@@ -101,9 +109,9 @@ class Program:
 
 
 def docker_config(address: PullAddress | None) -> dict[str, object]:
-    """Return a Docker config that binds the credential to its host.
+    """Return a Docker config that offers the credential to the host of `address` alone.
 
-    Trivy's own variables offer it to every host, and take a comma or a space in a password for the end of it.
+    Trivy's own variables offer a credential to every host, and end a password at a comma or a space.
     """
     if address is None or not (token := _token(address)):
         return {}
@@ -112,14 +120,14 @@ def docker_config(address: PullAddress | None) -> dict[str, object]:
 
 
 def _token(address: PullAddress) -> str:
-    """Return the credential as Docker's config and the header of basic authentication have it; empty without one."""
+    """Return the credential in base64, as Docker's config and basic authentication encode it; empty without one."""
     if address.username is None or address.password is None:
         return ""
     return base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
 
 
 def complaint(errors: str) -> NotScanned | None:
-    """Translate what a registry client says when it gives up; None where it says something else."""
+    """Translate the error output of a Go registry client; None if the reason is not recognised."""
     if _IS_GONE.search(errors):
         return NotScanned(Unscanned.IMAGE_GONE)
     if _NO_PLATFORM.search(errors):
@@ -130,7 +138,7 @@ def complaint(errors: str) -> NotScanned | None:
 
 
 def said(errors: str, address: PullAddress | None) -> str:
-    """Return the end of a complaint, in one line and without the credential."""
+    """Return the end of a scanner's error output as one line, without the credential of `address`."""
     text = _CREDENTIAL.sub("//***@", errors)
     for secret in (address.password, _token(address)) if address else ():
         text = text.replace(secret, "***") if secret else text
@@ -139,7 +147,7 @@ def said(errors: str, address: PullAddress | None) -> str:
 
 
 def not_run(error: ProcessError) -> NotScanned:
-    """Return what it means that a program could not be run to its end."""
+    """Return the outcome for a program that could not be run, or did not end in time."""
     if error.missing:
         return NotScanned(Unscanned.NO_SCANNER, str(error))
     if error.timed_out:
@@ -148,7 +156,7 @@ def not_run(error: ProcessError) -> NotScanned:
 
 
 def failed(what: str) -> NotScanned:
-    """Return a failure that says `what` in one short line."""
+    """Return a failure with `reason` as one short line."""
     return NotScanned(Unscanned.FAILED, _line(what)[:MAX_DETAIL])
 
 

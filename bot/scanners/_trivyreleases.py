@@ -1,8 +1,8 @@
-"""Which bucket of its database Trivy reads for a release of a distribution.
+"""Maps releases of distributions to the buckets of Trivy's database.
 
-A release whose bucket is missing gets a report with no findings and no warning, so somebody has to look. The names are
-those of trivy-db (pkg/vulnsrc/bucket/bucket.go), the ways to cut a version those of Trivy's detectors
-(pkg/detector/ospkg); Trivy 0.59 and 0.74 agree in both.
+Trivy reports no findings and no warning for a release whose bucket is missing, so basebump checks it. The bucket names
+are those of trivy-db (pkg/vulnsrc/bucket/bucket.go), the rules for shortening a version those of Trivy's detectors
+(pkg/detector/ospkg). Trivy 0.59 and 0.74 agree in both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _minor(release: str) -> str:
 
 
 def _amazon(release: str) -> str:
-    """`2 (Karoo)` is 2; the first Amazon Linux was named by years, as 2018.03."""
+    """Return the release of Amazon Linux: `2 (Karoo)` is 2, and releases named by years, as 2018.03, are 1."""
     major = _major(release.partition(" ")[0])
     return "1" if major.isdecimal() and _FIRST_AMAZON[0] <= int(major) <= _FIRST_AMAZON[1] else major
 
@@ -38,7 +38,7 @@ _WITHOUT_RELEASE = {
     "opensuse-tumbleweed": "openSUSE Tumbleweed",
     "wolfi": "wolfi",
 }
-"""Distributions that roll: one bucket for all of it."""
+"""Distributions without releases, which have one bucket each."""
 
 _WITH_RELEASE: dict[str, tuple[str, Callable[[str], str]]] = {
     "alma": ("alma", _major),
@@ -61,18 +61,21 @@ _RED_HAT_RELEASES = {
     "centos": frozenset({"6", "7", "8"}),
     "redhat": frozenset({"6", "7", "8", "9"}),
 }
-"""One bucket holds all releases; Trivy picks from it by package repositories that it knows for these releases only."""
+"""Releases of which Trivy knows the package repositories.
+
+All releases share one bucket, from which Trivy selects by package repository.
+"""
 
 
 def is_rolling(family: str) -> bool:
-    """Say whether a distribution has no releases, so that one bucket is about all of it."""
+    """Return True if a distribution has no releases, so that one bucket covers all of it."""
     return family in _WITHOUT_RELEASE
 
 
 def bucket_of(family: str, release: str, *, extended: bool = False) -> str | None:
-    """Return the bucket for a release as Trivy's report names it, or None where Trivy does not support it.
+    """Return the bucket for a release as Trivy's report names it; None if Trivy does not support the release.
 
-    `extended` is Ubuntu's support beyond the regular end, which has buckets of its own.
+    `has_extended_support` selects the buckets of Ubuntu's support beyond the regular end of life.
     """
     if family in _RED_HAT_RELEASES:
         return _RED_HAT if _major(release) in _RED_HAT_RELEASES[family] else None

@@ -1,4 +1,4 @@
-"""Reads Trivy's JSON report (pkg/types/report.go, schema 2): pure, and never more hopeful than the report."""
+"""Reads Trivy's JSON report (pkg/types/report.go, schema 2): pure; a value that the report lacks stays unknown."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from bot.scanners._json import Object, UnreadableReportError, document, mapping,
 SCHEMA = 2
 
 _SEVERITIES = {severity.name: severity for severity in Severity}
-"""Trivy's own words, and no others."""
+"""Trivy's own terms; no others are accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperatingSystem:
-    """What Trivy took the image for."""
+    """The operating system that Trivy detected in an image."""
 
     family: str
-    """In Trivy's word: `debian`, `opensuse-leap`."""
+    """Trivy's name of the distribution: `debian`, `opensuse-leap`."""
     release: str
     extended: bool
-    """Whether Ubuntu's extended support is switched on."""
+    """True if Ubuntu's extended support is enabled in the image."""
     end_of_life: bool
 
     def __str__(self) -> str:
@@ -36,29 +36,29 @@ class OperatingSystem:
 
 @dataclass(frozen=True, slots=True)
 class TrivyReport:
-    """What a report says; no findings mean nothing as long as the rest has not been looked at."""
+    """The content of a report. An empty list of findings means nothing until the other fields have been checked."""
 
     system: OperatingSystem | None
     platform: str
-    """`os/architecture[/variant]` of the image that was scanned, which is not always the one that was asked for."""
+    """`os/architecture[/variant]` of the image that was scanned, which may differ from the requested platform."""
     os_packages: int
-    """How many packages of the distribution were found in it."""
+    """Number of packages of the distribution in the image."""
     findings: tuple[Finding, ...]
     created: datetime | None
-    """When the image was built, as its config says."""
+    """Build time of the image, from its config."""
     version: str | None
-    """The version that a label in its config states."""
+    """Version of the image, from the label `org.opencontainers.image.version` in its config."""
     packages: tuple[Package, ...] | None = None
-    """What is in it; None where the report lists only what is vulnerable."""
+    """Packages of the image; None if the report lists only vulnerable packages."""
 
 
 def parse_report(content: bytes) -> TrivyReport:
-    """Read the JSON that `trivy image --format json --list-all-pkgs` prints; raises UnreadableReportError."""
+    """Parse the output of `trivy image --format json --list-all-pkgs`. Raises UnreadableReportError."""
     return read_report(document(content))
 
 
 def read_report(report: Object) -> TrivyReport:
-    """Read the same, decoded. Raises UnreadableReportError."""
+    """Read a decoded report. Raises UnreadableReportError."""
     if report.get("SchemaVersion") != SCHEMA:
         raise UnreadableReportError(f"the report is not Trivy's of schema {SCHEMA}")
     metadata = mapping(report.get("Metadata"))
@@ -82,14 +82,14 @@ def _version(image_config: Object) -> str | None:
 
 
 def _listed(results: Sequence[Object]) -> tuple[Package, ...] | None:
-    """Return the packages of all results, None where a result with vulnerabilities lists none, or none does."""
+    """Return the packages of all results; None if there are none, or a result has vulnerabilities but no packages."""
     if any(result.get("Vulnerabilities") and not result.get("Packages") for result in results):
         return None
     return tuple(sorted({package for result in results for package in _packages(result)})) or None
 
 
 def _packages(result: Object) -> Iterator[Package]:
-    """Yield the packages of a result; what Trivy has in three parts is one version to whoever packed it."""
+    """Yield the packages of a result, with epoch, version and release joined to one version."""
     for found in objects(result.get("Packages")):
         name, version, release = (text(found.get(key)) for key in ("Name", "Version", "Release"))
         epoch, source = found.get("Epoch"), text(found.get("SrcName"))
@@ -100,7 +100,7 @@ def _packages(result: Object) -> Iterator[Package]:
 
 def _system(described: Object) -> OperatingSystem | None:
     family = text(described.get("Family"))
-    if family in {"", "none"}:  # what Trivy says of packages without a distribution
+    if family in {"", "none"}:  # Trivy writes "none" for packages without a distribution
         return None
     return OperatingSystem(
         family=family,
@@ -116,7 +116,7 @@ def _platform(config: Object) -> str:
 
 
 def findings_of(result: Object) -> Iterator[Finding]:
-    """Yield what one result found, as often as it did. Raises UnreadableReportError."""
+    """Yield the findings of one result, including duplicates. Raises UnreadableReportError."""
     packages = objects(result.get("Packages"))
     sources = {text(package.get("ID")): text(package.get("SrcName")) for package in packages}
     for item in objects(result.get("Vulnerabilities")):

@@ -1,4 +1,4 @@
-"""What Trivy says of itself, of an image, and when it gives up, and what that means."""
+"""Turns the output of Trivy into outcomes: its reports, its description of itself, and its errors."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _NO_JAVA = re.compile(r"Java DB")
 _FATAL = re.compile(r"^.*\bFATAL\b\s*(?:Fatal error\s*)?", re.MULTILINE)
 
 Lacks = Callable[[OperatingSystem], str]
-"""Returns the release that Trivy's database does not have, empty where it has it; may raise ProcessError."""
+"""Returns the release that Trivy's database lacks, empty if the database has it; may raise ProcessError."""
 
 
 def judge(report: TrivyReport, subject: Subject, scanner: ScannerIdentity, lacks: Lacks) -> ScanOutcome:
-    """Say whether the findings of a report mean something, and return them if they do."""
-    if not is_same_platform(report.platform, subject.platform):  # a manifest alone is scanned whatever was asked for
-        return NotScanned(Unscanned.PLATFORM_MISSING, f"it is {report.platform or 'of no platform'}")
+    """Return the findings of a report as a scan, or the reason why they are not reliable."""
+    if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest for any platform
+        return NotScanned(Unscanned.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}")
     system = report.system
     if system is None:
         return NotScanned(Unscanned.OS_UNKNOWN)
@@ -33,12 +33,15 @@ def judge(report: TrivyReport, subject: Subject, scanner: ScannerIdentity, lacks
     if missing:
         return NotScanned(Unscanned.OS_UNSUPPORTED, missing, report.packages)
     if report.os_packages == 0:
-        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but there is no list of installed packages in it")
+        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but the image has no list of installed packages")
     return Scan(scanner, str(system), report.findings, report.created, report.version, report.packages)
 
 
 def identity_in(answer: str | bytes) -> ScannerIdentity | None:
-    """Read what `trivy version --format json`, or a server at `/version`, says of itself and its database."""
+    """Parse the identity of Trivy and its database; None if the answer does not have both.
+
+    The answer is the output of `trivy version --format json`, or the response of a server at `/version`.
+    """
     try:
         told = json.loads(answer)
         built = datetime.fromisoformat(told["VulnerabilityDB"]["UpdatedAt"])
@@ -48,14 +51,17 @@ def identity_in(answer: str | bytes) -> ScannerIdentity | None:
 
 
 def complaint_of(errors: str, address: PullAddress) -> NotScanned:
-    """Translate what Trivy says when it gives up; it has one exit code for everything."""
+    """Translate the error output of Trivy, which has the same exit code for every error."""
     if known := complaint(errors):
         return known
     if _NO_JAVA.search(errors):
-        return failed("it holds Java archives: run `trivy image --download-java-db-only` with the same --cache-dir")
+        return failed(
+            "the image holds Java archives, and Trivy has no Java database; "
+            "hint: run `trivy image --download-java-db-only` with the same --cache-dir"
+        )
     return failed(last_said(errors, address))
 
 
 def last_said(errors: str, address: PullAddress | None) -> str:
-    """Return the end of the last complaint of a log."""
+    """Return the end of the last fatal error in Trivy's log output, as one line without the credential."""
     return said(_FATAL.split(errors)[-1], address)

@@ -1,4 +1,4 @@
-"""Who scans which image: the first scanner of the config that is for it."""
+"""Selects the scanner for each image: the first entry of the config that matches."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from bot.scanners.none import NoScanner
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Who scans some images."""
+    """A scanner and the images that it scans."""
 
     globs: tuple[str, ...]
-    """Over canonical repositories; none for all of them."""
+    """Patterns for canonical repositories; an empty tuple matches all of them."""
     scanner: Scanner
     is_private: bool = False
-    """Whether what it finds is not for everybody."""
+    """True if the findings must not be shown where everybody can read them."""
 
 
 class Choice:
-    """Implements `bot.ports.ScannerOf`. Old and new image of a line have one scanner, else nothing can be compared."""
+    """Implements `bot.ports.ScannerSelector`.
+
+    The old and the new image of a tag have the same scanner, since other scans cannot be compared.
+    """
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries, self._nobody = tuple(entries), Entry((), NoScanner())
@@ -32,7 +35,7 @@ class Choice:
         return self._entry(line).scanner
 
     def is_private(self, line: Line) -> bool:
-        """Say whether what is found in the images of a line is not for everybody."""
+        """Return True if the findings in images of a tag must not be shown where everybody can read them."""
         return self._entry(line).is_private
 
     def _entry(self, line: Line) -> Entry:

@@ -1,8 +1,8 @@
-"""Takes what Microsoft Defender for Cloud found in the images of Azure's registries, by asking Azure Resource Graph.
+"""Reads the findings of Microsoft Defender for Cloud in images of Azure's registries from Azure Resource Graph.
 
-Defender knows an image by the digest of its platform's manifest, wherever in the registries it is. It scans what is
-pushed, and again every day for as long as it is pulled: what nobody pulled for a month grows old, and is no clean bill
-of health; neither is an image of which it has no row.
+Defender identifies an image by the digest of its platform's manifest, whichever registry holds it. It scans an image
+when it is pushed, and then every day for as long as it is pulled. The rows of an image that nobody pulled for a month
+grow old, and do not show that the image is free of vulnerabilities. Neither does an image without any row.
 """
 
 from __future__ import annotations
@@ -32,31 +32,32 @@ from bot.scanners._program import failed
 
 NAME = "Microsoft Defender"
 AT_ONCE = 200
-"""Images in one question; Azure advises against more than three hundred of anything."""
+"""Images in one query; Azure advises against more than three hundred values."""
 PAGES: Mapping[Model, int] = {Model.GROUPED: 1000, Model.INDIVIDUAL: 100}
-"""Rows at once: a thousand is the most there is, and one update of a kernel has hundreds of vulnerabilities in it."""
+"""Rows of one page. A thousand is the service's limit; a row for a kernel update names hundreds of vulnerabilities."""
 NAMING_IT = ("additionalData.artifactDetails.digest", "resourceDetails", "resourceAdditionalData")
-"""Where rows of either model name the image; the key inside is spelt now one way, now another."""
+"""Fields in which rows of either model name the image; the key inside them is spelt in different ways."""
 MAX_FINDINGS = 20_000
-"""Of one image; an old Debian with a desktop has some five thousand."""
+"""Findings of one image; an old Debian with a desktop has some five thousand."""
 NO_IMAGE = Digest("sha256:" + "0" * 64)
 UNNAMED = "not named"
-"""What is said of an operating system where no row names it."""
+"""Shown as the operating system if no row names it."""
 SCANNED_AGAIN = timedelta(days=30)
-"""For how long after a push, or the last pull, an image is scanned every day.
+"""For this long after a push or the last pull, an image is scanned every day.
 
 https://learn.microsoft.com/en-us/azure/defender-for-cloud/agentless-vulnerability-assessment-azure
 """
 
 Manifests = Callable[[Sequence[Subject]], Sequence[Digest | RegistryError | None]]
-"""The manifest of the platform for each image, or why it cannot be had; None where the index has no such platform."""
+"""Returns for each image its platform's manifest, why it cannot be fetched, or None if the index lacks the platform."""
 
 
 class DefenderScanner:
-    """Implements `bot.ports.Scanner`. Nobody says how old Defender's data is: the run is what two scans have in common.
+    """Implements `bot.ports.Scanner` with the rows that Defender has of an image.
 
-    Rows that say when they were made may be as old as `max_age`. Those that do not are comparable where the image was
-    pushed in the last thirty days, or `is_pulled` vouches that it was pulled in these.
+    No row says how old Defender's data is, so two scans are comparable if they were made in the same run. Rows that
+    have a date may be as old as `max_age`. Rows without a date are comparable if the image was pushed in the last
+    thirty days, or if `is_pulled` vouches that every image was pulled in the last thirty days.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class DefenderScanner:
         self._outcomes: dict[Digest, ScanOutcome] = {}
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Ask for an image that there is not, which takes the same rights as any other."""
+        """Query the service for an image that does not exist, which takes the same permissions as any other."""
         tried = "ask for an image"
         try:
             for model, query in questions([NO_IMAGE]):
@@ -88,15 +89,15 @@ class DefenderScanner:
             yield ok(NAME, tried, f"{self._graph.manager} answers; it shows no more than the identity may read")
 
     def identity(self) -> None:
-        """Return nobody: it depends on the rows of an image whether they are comparable with others."""
+        """Return None, since the rows of an image decide whether its scan is comparable with others."""
 
     def expect(self, subjects: Collection[Subject]) -> None:
-        """Ask for all of them at once."""
+        """Query the rows of all images at once."""
         with self._lock:
             self._learn(subjects)
 
     def scan(self, subject: Subject) -> ScanOutcome:
-        """Return what Defender has of the image of `subject`, on its platform."""
+        """Return the findings of Defender in the image of `subject`, on its platform."""
         with self._lock:
             self._learn([subject])
             known = self._known[subject]
@@ -112,7 +113,7 @@ class DefenderScanner:
             self._outcomes |= self._ask(left[start : start + AT_ONCE])
 
     def _ask(self, digests: Sequence[Digest]) -> Mapping[Digest, ScanOutcome]:
-        """Ask for some images, and say of each what was found."""
+        """Query the rows of some images, and return the outcome for each."""
         said: dict[Digest, list[Said]] = defaultdict(list)
         broken: dict[Digest, str] = {}
         try:
@@ -136,25 +137,25 @@ class DefenderScanner:
 
     def _judge(self, digest: Digest, said: Sequence[Said]) -> ScanOutcome:
         if not said:
-            return NotScanned(Unscanned.NO_REPORT, f"Defender has no row of {digest} that we may read")
+            return NotScanned(Unscanned.NO_REPORT, f"Defender has no row for {digest} that the identity may read")
         recent, newest = self._recent(said)
         if not recent:
-            return NotScanned(Unscanned.NOT_RESCANNED, f"Defender's last row of it is of {newest:%Y-%m-%d}")
+            return NotScanned(Unscanned.NOT_RESCANNED, f"Defender's last row for the image is from {newest:%Y-%m-%d}")
         findings = united(found for each in recent for found in each.findings)
         set_aside = not_counted((aside for each in recent for aside in each.set_aside), findings)
         if len(findings) + len(set_aside) > MAX_FINDINGS:
-            return failed(f"Defender has more than {MAX_FINDINGS} vulnerabilities of it")
+            return failed(f"Defender has more than {MAX_FINDINGS} vulnerabilities of the image")
         is_current = self._is_current(recent)
         if not is_current and not findings:
-            why = "Defender lists nothing that counts in it, and does not say when it last looked"
+            why = "Defender lists no vulnerability that counts, and does not say when it last scanned the image"
             return NotScanned(Unscanned.NOT_RESCANNED, why)
         system = next((each.system for each in recent if each.system), UNNAMED)
         return Scan(self._current if is_current else self._undated, system, findings, set_aside=set_aside)
 
     def _recent(self, said: Sequence[Said]) -> tuple[Sequence[Said], datetime | None]:
-        """Return the rows of each model whose last one is not too old, and when that was made.
+        """Return the rows of each model whose newest row is not too old, and the date of the newest row of both models.
 
-        One model may have stopped where the other went on.
+        The models are judged one by one, since Defender may have stopped to write one of them.
         """
         made = [each.at for each in said if each.at is not None]
         recent: list[Said] = []
@@ -165,7 +166,7 @@ class DefenderScanner:
         return recent, max(made, default=None)
 
     def _is_current(self, recent: Iterable[Said]) -> bool:
-        """Say whether the image is known to be scanned every day."""
+        """Return True if the image is known to be scanned every day."""
         return self._is_pulled or any(
             each.at is not None or (each.pushed is not None and self._now() - each.pushed <= SCANNED_AGAIN)
             for each in recent
@@ -173,7 +174,10 @@ class DefenderScanner:
 
 
 def questions(digests: Sequence[Digest]) -> Iterator[tuple[Model, str]]:
-    """Yield what to ask for some images, in both models. A page needs the `id` in an order to have one after it."""
+    """Yield the queries for some images, one for each model.
+
+    The rows are sorted by `id`, since the service has further pages only for a sorted result with that column.
+    """
     listed = ", ".join(f'"{digest}"' for digest in digests)
     keys = ", ".join(f'"{each}"' for each in IMAGE_KEYS)
     by_digest = f"""\

@@ -1,8 +1,8 @@
-"""Scans images with Grype, a program of somebody else's: what it is told, what it may see, and what it cannot know.
+"""Scans images with the program Grype.
 
-Its flags and variables are those of https://github.com/anchore/grype (cmd/grype/cli) in July 2026. Grype exits with 0
-and no matches for an image that it does not recognise and for a release that its database does not have; both are a
-NotScanned here.
+Its options and variables are those of https://github.com/anchore/grype (cmd/grype/cli) in July 2026. For an image that
+Grype does not recognise, and for a release that its database does not have, Grype exits with 0 and no matches. Both are
+a NotScanned here.
 """
 
 from __future__ import annotations
@@ -26,29 +26,32 @@ from bot.scanners._reports import Said
 from bot.scanners._reports.grype import parse_report
 
 DEFAULT_TIMEOUT = 600.0
-"""Seconds for one image, which is pulled whole; and for the download of the database."""
+"""Seconds for one image, which is pulled completely, and for the download of the database."""
 ASKING_TIMEOUT = 60.0
-"""Seconds for a question about its version or its database; it reads a gigabyte at most."""
+"""Seconds for a query of the version or the database, which reads a gigabyte at most."""
 MAX_DATABASE_AGE = timedelta(days=5)
 """The age at which Grype itself refuses to work with its database."""
 MIN_VERSION = (0, 106)
-"""The first that says which releases are out of support."""
+"""The first version that reports which releases are out of support."""
 COMMON_PACKAGES = (*COMMON_SOURCES, "kernel")
-"""Red Hat calls its kernel so."""
+"""Red Hat names the source package of its kernel `kernel`."""
 
 _VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")
 
 
 def find_grype(explicit: str | None = None) -> str | None:
-    """Return the path of Grype's binary, the one that is named or the one on PATH; None where it is not there."""
+    """Return the path of Grype's binary; None if it does not exist.
+
+    `explicit` is the path or name from the config; by default, PATH is searched for `grype`.
+    """
     return shutil.which(explicit or "grype")
 
 
 class GrypeScanner(InstalledScanner[Ready]):
-    """Implements `bot.ports.Scanner`: scans each image once, all with the database that was there at the first.
+    """Implements `bot.ports.Scanner`: scans each image once, all with the database that was there at the first scan.
 
-    `cache` is where the database outlives a run; `database` is the URL that says where to download it from, None is
-    Grype's own; `proxies` are environment variables such as HTTPS_PROXY.
+    `cache` is the folder that keeps the database between runs. `database` is the URL that lists the databases to
+    download, None for Grype's own. `proxies` are environment variables such as HTTPS_PROXY.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class GrypeScanner(InstalledScanner[Ready]):
         quiet = {
             "GRYPE_CHECK_FOR_APP_UPDATE": "false",
             "GRYPE_DB_AUTO_UPDATE": "false",
-            "GRYPE_DB_VALIDATE_AGE": "false",  # how old it may be is judged here
+            "GRYPE_DB_VALIDATE_AGE": "false",  # `_prepare` checks the age
             "GRYPE_DB_CACHE_DIR": str(cache.absolute()),
         }
         source = {"GRYPE_DB_UPDATE_URL": database} if database else {}
@@ -82,11 +85,13 @@ class GrypeScanner(InstalledScanner[Ready]):
         return self._judged(parse_report(completed.output), subject, ready.scanner)
 
     def _judged(self, report: Said, subject: Subject, scanner: ScannerIdentity) -> ScanOutcome:
-        """Say whether the findings of a report mean something, and return them if they do. Raises ProcessError."""
+        """Return the findings of a report as a scan, or the reason why they are not reliable. Raises ProcessError."""
         if report.database != scanner.database:
             return NotScanned(Unscanned.DIFFERENT_DATABASE, "another process replaced it during this run")
         if not is_same_platform(report.platform, subject.platform):
-            return NotScanned(Unscanned.PLATFORM_MISSING, f"it is {report.platform or 'of no platform'}")
+            return NotScanned(
+                Unscanned.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}"
+            )
         if report.flaw:
             return report.flaw
         if not report.shows_release and not self._releases.get(report.system, lambda: self._knows(report.system)):
@@ -94,9 +99,10 @@ class GrypeScanner(InstalledScanner[Ready]):
         return Scan(scanner, report.system, report.findings, report.created, report.label)
 
     def _knows(self, system: str) -> bool:
-        """Say whether the database has anything about a release, of which it found nothing. Raises ProcessError.
+        """Return True if the database has vulnerabilities for a release in which Grype found none. Raises ProcessError.
 
-        It exits with an error where there is more than it was asked for, and where it does not know the release.
+        Grype exits with an error both if it has more results than requested and if it does not know the release, so the
+        output decides.
         """
         packages = [word for package in COMMON_PACKAGES for word in ("--pkg", package)]
         arguments = ["db", "search", *packages, "--distro", system.replace(" ", ":", 1), "--limit", "1"]
@@ -107,30 +113,31 @@ class GrypeScanner(InstalledScanner[Ready]):
             return False
 
     def _prepare(self) -> Ready | NotScanned:
-        """Download the database where there is a newer one, and look at what is there then.
+        """Download the database if there is a newer one, and check the database that is there then.
 
-        A failed download does not matter as long as an earlier one is young enough to be used.
+        A failed download does not matter if an earlier database is young enough to be used.
         """
         answer = self._program.run(["version", "--output", "json"], timeout=ASKING_TIMEOUT)
         version = _text_of(answer.output, "version")
         if not _is_supported(version):
             least = ".".join(map(str, MIN_VERSION))
             return failed(
-                f"Grype {version or 'of no version'} does not say what is out of support: use {least} or later"
+                f"Grype {version or 'of an unknown version'} does not report releases out of support; "
+                f"hint: install {least} or later"
             )
         trouble = self._download()
         status = self._program.run(["db", "status", "--output", "json"], timeout=ASKING_TIMEOUT)
         built = moment(_text_of(status.output, "built"))
         if status.status != 0 or built is None:
             why = _text_of(status.output, "error") or said(status.errors, None)
-            return trouble or failed(f"Grype has no database that can be used: {why}")
+            return trouble or failed(f"Grype has no usable database: {why}")
         if self._now() - built > MAX_DATABASE_AGE:
             age = f"it was built on {built:%Y-%m-%d}"
             return NotScanned(Unscanned.DATABASE_STALE, f"{age}; {trouble.detail}" if trouble else age)
         return Ready(ScannerIdentity("grype", version, built))
 
     def _download(self) -> NotScanned | None:
-        """Have Grype download the database; return what went wrong. Raises ProcessError where there is no Grype."""
+        """Have Grype download the database; return the reason if it failed. Raises ProcessError if Grype is missing."""
         try:
             completed = self._program.run(["db", "update"], timeout=self._timeout)
         except ProcessError as error:
@@ -143,7 +150,7 @@ class GrypeScanner(InstalledScanner[Ready]):
 
 
 def _text_of(output: bytes, key: str) -> str:
-    """Return one text of a JSON object; empty where there is none."""
+    """Return a string of a JSON object by its key; empty if the output does not have it."""
     try:
         return text(document(output).get(key))
     except UnreadableReportError:

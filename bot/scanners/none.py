@@ -1,4 +1,4 @@
-"""No scanner at all, which is a thing to be said, not a clean bill of health."""
+"""Scanners that never scan. Their outcome is always NotScanned, never an empty list of findings."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from bot.scanners._examination import TRIED
 
 
 class NoScanner:
-    """Nobody asked for a scan, or `auto` found nothing to scan with."""
+    """Implements `bot.ports.Scanner` if no scan is configured, or `auto` found no scanner."""
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level go without
-        """Say that there is nobody."""
+        """Report that no scanner is configured or installed."""
         without = "so that proposals have no numbers, and say so; `kind: auto` takes a Trivy or Grype that PATH finds"
         yield ok("nobody", "find a scanner", f"{Unscanned.NO_SCANNER.sentence}, {without}")
 
     def identity(self) -> None:
-        """Return nobody."""
+        """Return None, since nothing scans."""
 
     def expect(self, subjects: Collection[Subject]) -> None:
-        """Do nothing yet: nobody scans."""
+        """Do nothing, since nothing scans."""
 
     def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
@@ -31,19 +31,22 @@ class NoScanner:
 
 @dataclass(frozen=True, slots=True)
 class MissingScanner:
-    """The config names a scanner, and it is not here: basebump cannot do what it was asked to."""
+    """Implements `bot.ports.Scanner` for a scanner that the config names and that is not installed.
+
+    A run fails with it, since basebump cannot do what the config asks for.
+    """
 
     program: str
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Say that it is missing."""
+        """Report that the scanner is missing."""
         yield problem(self.program, TRIED, self._how)
 
     def identity(self) -> None:
-        """Return nobody."""
+        """Return None, since nothing scans."""
 
     def expect(self, subjects: Collection[Subject]) -> None:
-        """Do nothing yet: nobody scans."""
+        """Do nothing, since nothing scans."""
 
     def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
@@ -51,4 +54,4 @@ class MissingScanner:
 
     @property
     def _how(self) -> str:
-        return f"{self.program} is not on this machine: install it, or say `kind: auto` to go without"
+        return f"{self.program} is not on this machine; hint: install it, or set `kind: auto` to run without it"

@@ -1,7 +1,7 @@
-"""Finds vulnerabilities without a program: from the inventory that is attached to an image, by asking an OSV API.
+"""Finds vulnerabilities without a program: looks up the packages of an image's attached inventory in an OSV API.
 
-It finds what the inventory lists, and no more. The inventory is believed as its registry has it: who may push to the
-repository may attach one.
+It finds vulnerabilities of the listed packages only. The inventory is trusted as its registry returns it: whoever may
+push to the repository may attach one.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ from bot.scanners._program import Once, failed
 
 NAME = "osv"
 A_PACKAGE = Sought("Debian:12", "openssl", FIRST_VERSION)
-"""To see whether the API answers at all: nothing of anybody's is in it."""
+"""A package by which `examine` tests the API, so that no package of the user's images is sent."""
 
 
 class Inventories(Protocol):
-    """Finds what is attached to images."""
+    """Fetches the inventories that are attached to images."""
 
     def inventories(self, line: Line, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the names of an image, and what may be inventories of it, fetched one after another.
+        """Return the digests of an image, and its possible inventories, fetched one after another.
 
-        Both raise RegistryError.
+        The call and the iterator raise RegistryError.
         """
         ...
 
 
 class OsvScanner:
-    """Implements `bot.ports.Scanner`. The API says nothing of its data's age: the run is what two scans have in common.
+    """Implements `bot.ports.Scanner` with an OSV API.
 
-    `send` are the registries besides the well-known public ones whose images' packages may be sent there.
-    `may_be_missing` says that an API which cannot be reached is as if there were none, and not a failure.
+    The API does not say how old its data is, so two scans are comparable if they were made in the same run. Packages
+    of images are sent to the API only if their registry is a well-known public one or is named in `send`. With
+    `may_be_missing`, an unreachable API counts as no scanner, and not as a failure.
     """
 
     def __init__(
@@ -69,28 +70,30 @@ class OsvScanner:
         self._releases: Once[str, bool] = Once()
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Ask the API for a package that everybody has."""
+        """Query the API for one common package."""
         tried = "ask for a package"
         try:
             self._api.vulnerabilities([A_PACKAGE])
         except OsvError as error:
-            what = f"{error}; see that `url` is that of an OSV API"
+            what = f"{error}; hint: see that `url` is that of an OSV API"
             no = cannot_tell if self._may_be_missing and isinstance(error, OsvUnreachableError) else problem
             yield no(NAME, tried, what)
         else:
             yield ok(NAME, tried, f"{self._scanner.version} answers")
 
     def identity(self) -> ScannerIdentity:
-        """Return the API, asked in this run."""
+        """Return the API, with the start of this run in place of a database."""
         return self._scanner
 
     def expect(self, subjects: Collection[Subject]) -> None:
-        """Do nothing yet: each image has an inventory of its own."""
+        """Do nothing, since each image has an inventory of its own."""
 
     def scan(self, subject: Subject) -> ScanOutcome:
-        """Return what the API knows of the packages in the inventory of `subject`."""
+        """Return the vulnerabilities that the API lists for the packages in the inventory of `subject`."""
         if subject.line.host not in PUBLIC_HOSTS | self._send:
-            return NotScanned(Unscanned.NOT_SENT, f"name {subject.line.host} under `send` to have it asked about")
+            return NotScanned(
+                Unscanned.NOT_SENT, f"{subject.line.host} is not a public registry; hint: list it under `send`"
+            )
         if self._missing is not None:
             return self._missing
         key = (subject.line.repository, subject.digest, subject.platform)
@@ -118,21 +121,21 @@ class OsvScanner:
                 return self._missing
             return failed(str(error))
         except UnreadableReportError as error:
-            return failed(f"{self._scanner.version} answered what cannot be read: {error}")
+            return failed(f"{self._scanner.version} answered something that cannot be read: {error}")
         system = f"{family} {release}".rstrip()
         if not known:
             return NotScanned(Unscanned.OS_UNSUPPORTED, system)
         return Scan(self._scanner, system, merged(findings), packages=tuple(sorted(set(map(listed, packages)))))
 
     def _findings(self, packages: Sequence[Package]) -> Iterator[Finding]:
-        """Yield what the API knows. Raises OsvError, UnreadableReportError."""
+        """Yield the findings for some packages. Raises OsvError, UnreadableReportError."""
         types = {asked: package.type for package in packages if (asked := sought(package)) is not None}
         for asked, identifiers in self._api.vulnerabilities(sorted(types)).items():
             for identifier in identifiers:
                 yield from findings_of(self._api.record(identifier), asked, types[asked])
 
     def _knows(self, family: str, release: str) -> bool:
-        """Say whether the API has anything about a release of which it found nothing. Raises OsvError."""
+        """Return True if the API has vulnerabilities for a release in which it found none. Raises OsvError."""
         ecosystem = ecosystem_of(family, release)
         if ecosystem is None:
             return False
@@ -145,7 +148,7 @@ class OsvScanner:
 
 
 def _read(documents: Iterable[bytes], names: frozenset[Digest]) -> tuple[tuple[Package, ...], str]:
-    """Return the packages of the first inventory that has any, or why none has."""
+    """Return the packages of the first inventory that has any, or the first reason why none has."""
     why = ""
     for content in documents:
         try:
@@ -160,14 +163,14 @@ def _read(documents: Iterable[bytes], names: frozenset[Digest]) -> tuple[tuple[P
 
 
 def _flaw(of_system: Sequence[Package]) -> NotScanned | None:
-    """Say why the packages of a distribution in an inventory cannot be asked about."""
+    """Return the reason why a distribution's packages in an inventory cannot be looked up; None if they can."""
     if not of_system:
         return NotScanned(Unscanned.OS_UNKNOWN, "the inventory has no packages of a distribution")
     releases = {release_of(package) for package in of_system}
     family, release = release_of(of_system[0])
     if len(releases) > 1 or ecosystem_of(family, release) is None:
-        named = sorted(" ".join(each).strip() or "of no distribution" for each in releases)
+        named = sorted(" ".join(each).strip() or "no distribution" for each in releases)
         return NotScanned(Unscanned.OS_UNSUPPORTED, ", ".join(named))
     if not is_rolling(family) and not any(package.source for package in of_system):
-        return NotScanned(Unscanned.SBOM_ABSENT, "the inventory does not name the source packages, which OSV knows")
+        return NotScanned(Unscanned.SBOM_ABSENT, "the inventory does not name the source packages that OSV lists")
     return None

@@ -1,6 +1,7 @@
-"""Takes what somebody's own pipeline found from its report files, and believes no more of it than it says.
+"""Reads findings from the report files that a pipeline wrote, and trusts them no further than they prove.
 
-A report is about an image where it names a digest of it, or its file is named after one (`sha256-<64 digits>.json`).
+A report is about an image if it names a digest of the image, or if its file is named after one
+(`sha256-<64 digits>.json`).
 """
 
 from __future__ import annotations
@@ -20,38 +21,38 @@ from bot.scanners._reports import Said, UnreadableReportError, parse_reports
 from bot.scanners._reports._said import digests_in
 
 MAX_FILES = 10_000
-"""Of one folder with those inside it; a report for each image of a large fleet, for some days."""
+"""Files in one folder and the folders inside it: one report for each image of a large fleet, for some days."""
 MAX_REPORT = 64 * 1024 * 1024
-"""Bytes; the report of a full desktop image, all packages listed, takes ten megabytes."""
+"""Bytes; the report of a full desktop image with all packages listed has ten megabytes."""
 NO_REPORT_BUT = "no report is about it, but "
 SUFFIXES = frozenset({".json", ".sarif"})
 
 Names = Callable[[Subject], frozenset[Digest]]
-"""All digests by which the image of a subject is known; raises RegistryError."""
+"""Returns all digests by which the image of a subject is known; raises RegistryError."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One image in one report file."""
+    """One image in one report file, without its findings."""
 
     said: Said
-    """Without its findings: those of a folder would fill the memory, and few of them are asked for."""
+    """The content without findings: those of a whole folder would fill the memory, and few of them are needed."""
     digests: frozenset[Digest]
     scanner: ScannerIdentity
     at: datetime
-    """When its database was built, else when it was made, else when its file was written."""
+    """Build time of the database, else the time of the report, else the modification time of the file."""
     path: Path
     number: int
-    """Which of the reports in its file."""
+    """Index of the report in its file."""
     place: str
-    """Its file, as messages call it."""
+    """Path of the file in messages."""
 
 
 class ReportScanner:
-    """Implements `bot.ports.Scanner`; looks into all reports once, when the first image is asked for.
+    """Implements `bot.ports.Scanner`; reads all reports once, when the first image is scanned.
 
-    `platform` is what images are for whose reports do not say. `one_run` says that the reports of each folder had one
-    database, where they do not say which; without it these are compared with nothing.
+    `platform` is the platform of images whose reports do not name one. `one_run` states that all reports of a folder
+    were made with one database, if they do not name it; without `one_run`, these reports are not compared.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class ReportScanner:
         self._found: tuple[tuple[_Found, ...], NotScanned | None] | None = None
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
-        """Read all reports, as a run does with the first image."""
+        """Read all reports, as a run does for its first image."""
         subject, tried = str(self._path), "read its reports"
         found, trouble = self._read()
         if trouble is not None:
@@ -79,16 +80,16 @@ class ReportScanner:
             newest = max(each.at for each in found)
             yield ok(subject, tried, f"there are {len(found)}, the newest of {newest:%Y-%m-%d %H:%M} UTC")
         elif trouble is None:
-            yield cannot_tell(subject, tried, "there is none; see that somebody writes them there before a run")
+            yield cannot_tell(subject, tried, "there are none; hint: see that a pipeline writes them before a run")
 
     def identity(self) -> None:
-        """Return nobody: each report says itself who made it."""
+        """Return None, since each report names the scanner that made it."""
 
     def expect(self, subjects: Collection[Subject]) -> None:
-        """Do nothing yet: all reports are read with the first of them."""
+        """Do nothing, since all reports are read with the first of them."""
 
     def scan(self, subject: Subject) -> ScanOutcome:
-        """Return what the newest report about `subject` says."""
+        """Return the findings of the newest report about `subject`."""
         found, trouble = self._read()
         about = [each for each in found if subject.digest in each.digests]
         if found and not any(self._is_for(each, subject.platform) for each in about):
@@ -110,10 +111,10 @@ class ReportScanner:
         return is_same_platform(found.said.platform or self._platform, platform)
 
     def _judged(self, found: _Found, all_found: Sequence[_Found]) -> ScanOutcome:
-        """Say whether the findings of a report mean something, and return them if they do."""
+        """Return the findings of a report as a scan, or the reason why they are not reliable."""
         said = found.said
         if self._now() - found.at > self._max_age:
-            return NotScanned(Unscanned.DATABASE_STALE, f"{found.place} is of {found.at:%Y-%m-%d}")
+            return NotScanned(Unscanned.DATABASE_STALE, f"{found.place} is from {found.at:%Y-%m-%d}")
         if said.flaw:
             return said.flaw
         if not said.shows_release and not _is_known(found, all_found):
@@ -122,7 +123,7 @@ class ReportScanner:
         try:
             whole = parse_reports(_content(found.path))[found.number]
         except (OSError, UnreadableReportError, IndexError) as error:
-            return NotScanned(Unscanned.FAILED, f"{found.place} was changed while it was read: {error}")
+            return NotScanned(Unscanned.FAILED, f"{found.place} changed while it was read: {error}")
         return Scan(
             found.scanner,
             said.system,
@@ -134,7 +135,7 @@ class ReportScanner:
         )
 
     def _read(self) -> tuple[tuple[_Found, ...], NotScanned | None]:
-        """Return all reports, and what is wrong with those that cannot be read."""
+        """Return all reports, and the first problem if some cannot be read; the files are read once."""
         with self._lock:
             if self._found is None:
                 self._found = self._read_all()
@@ -158,7 +159,7 @@ class ReportScanner:
         return tuple(found), trouble
 
     def _files(self, troubles: list[str]) -> Iterator[Path]:
-        """Yield the report files in the order of their names. Raises OSError."""
+        """Yield the report files, sorted by path; adds an entry to `troubles` if there are too many. Raises OSError."""
         if not self._path.is_dir():
             yield self._path
             return
@@ -194,7 +195,7 @@ class ReportScanner:
 
 
 def _content(path: Path) -> bytes:
-    """Return what a report file holds. Raises OSError, UnreadableReportError."""
+    """Return the content of a report file. Raises OSError, UnreadableReportError."""
     with path.open("rb") as file:
         content = file.read(MAX_REPORT + 1)
     if len(content) > MAX_REPORT:
@@ -203,7 +204,7 @@ def _content(path: Path) -> bytes:
 
 
 def _is_known(found: _Found, all_found: Sequence[_Found]) -> bool:
-    """Say whether another report with the same database has findings in the same release."""
+    """Return True if another report with the same database has findings in the same release."""
     return any(
         each.said.shows_release and each.said.release == found.said.release and each.scanner == found.scanner
         for each in all_found

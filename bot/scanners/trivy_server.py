@@ -1,7 +1,8 @@
-"""Scans images by a Trivy server: the client on this machine pulls and lists packages, the server has the database.
+"""Scans images by a Trivy server: the client on this machine pulls images and lists packages, the server matches them.
 
-https://trivy.dev/latest/docs/references/modes/client-server/. The server says at `/version` which database it has, and
-not which releases that knows: a release in which it finds nothing is asked about with packages older than every fix.
+https://trivy.dev/latest/docs/references/modes/client-server/. At `/version`, the server reports which database it has,
+but not which releases the database covers. For a release without findings, the server is therefore asked about packages
+that are older than every fix.
 """
 
 from __future__ import annotations
@@ -26,27 +27,30 @@ from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
 from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE, QUIET
 
 MAX_ANSWER = 64 * 1024
-"""Bytes; what the server says of itself has three hundred."""
+"""Bytes; the server's answer at `/version` has three hundred."""
 
 _PURLS = {
     **{family: f"deb/{family}" for family in ("debian", "ubuntu")},
     **{family: f"apk/{family}" for family in ("alpine", "chainguard", "minimos", "wolfi")},
     **{family: f"rpm/{family}" for family in ("alma", "amazon", "azurelinux", "oracle", "photon", "redhat", "rocky")},
 }
-"""Types and namespaces of package URLs, by which Trivy knows the packages of a distribution in an inventory."""
+"""Types and namespaces of package URLs by which Trivy recognises packages of a distribution in an inventory."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrivyServer:
-    """Where a server is."""
+    """The address of a server, with its token."""
 
     url: str
     token: str | None = field(default=None, repr=False)
-    """What it asks of its clients."""
+    """The token that the server requires of its clients."""
 
 
 class TrivyServerScanner(InstalledScanner[Ready]):
-    """Implements `bot.ports.Scanner`; `cache` is the folder of the client, which keeps nothing of worth there."""
+    """Implements `bot.ports.Scanner` with a Trivy server.
+
+    `cache` is the folder of the client, which keeps nothing there that has to be kept between runs.
+    """
 
     def __init__(
         self,
@@ -98,13 +102,13 @@ class TrivyServerScanner(InstalledScanner[Ready]):
         yield from ("--timeout", f"{self._timeout:g}s", "--cache-dir", str(self._cache))
 
     def _prepare(self) -> Ready | NotScanned:
-        """Ask the server which database it has."""
+        """Ask the server for its database, and check its age."""
         found = self._asked()
         if isinstance(found, NotScanned):
             return found
         if found.database is not None and self._now() - found.database > MAX_DATABASE_AGE:
             return NotScanned(
-                Unscanned.DATABASE_STALE, f"{self._host} has one that was built on {found.database:%Y-%m-%d}"
+                Unscanned.DATABASE_STALE, f"the database of {self._host} was built on {found.database:%Y-%m-%d}"
             )
         return Ready(found)
 
@@ -112,12 +116,17 @@ class TrivyServerScanner(InstalledScanner[Ready]):
         try:
             response = self._http.request("GET", f"{self._url}/version", limit=MAX_ANSWER, redirects=0)
         except HttpError as error:
-            return failed(f"the Trivy server could not be asked which database it has: {error}")
+            return failed(f"the Trivy server's database could not be queried: {error}")
         found = identity_in(response.body) if response.status == HTTPStatus.OK else None
-        return found or failed(f"{self._host} answers {response.status} to `/version`, and no Trivy server's words")
+        return found or failed(
+            f"{self._host} answered {response.status} for `/version`, without a Trivy server's version; "
+            "hint: check `server`"
+        )
 
     def _lacks(self, system: OperatingSystem) -> str:
-        """Return the release that the server's database does not have, by asking about packages that are all too old.
+        """Return the release that the server's database does not have; empty if it has the release.
+
+        The server is asked about packages that are older than every fix, once for each release.
 
         Raises ProcessError, UnreadableReportError.
         """
@@ -132,12 +141,14 @@ class TrivyServerScanner(InstalledScanner[Ready]):
             probe.write_text(json.dumps(_inventory(system, purl)), encoding="utf-8")
             asked = self._program.run(["sbom", *self._common(), str(probe)], timeout=self._timeout + GRACE)
         if asked.status != 0:
-            raise UnreadableReportError(f"the Trivy server was asked about {system}: {last_said(asked.errors, None)}")
+            raise UnreadableReportError(
+                f"the Trivy server could not be asked about {system}: {last_said(asked.errors, None)}"
+            )
         return bool(parse_report(asked.output).findings)
 
 
 def _inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
-    """Return an inventory in CycloneDX 1.5 with the oldest packages that there can be."""
+    """Return an inventory in CycloneDX 1.5 with packages that are older than every fix."""
     packages = [
         {
             "bom-ref": name,

@@ -68,4 +68,4 @@ def test_a_report_that_cannot_be_read_is_a_failure(basebump, scene):
     (reports / "new.json").write_text("<html>")
     code, out, _ = basebump("run", "--config", config)
     assert code == 1
-    assert "reports/new.json cannot be used: the report is no JSON" in out
+    assert "reports/new.json cannot be used: the report is not JSON" in out

@@ -59,9 +59,9 @@ class TestQuestions:
     def test_pages_that_go_round_in_circles_or_were_cut_off_fail(self, scene):
         page = {"data": [], "$skipToken": "again", "resultTruncated": "false"}
         scene.graph.reply = Reply(200, json.dumps(page).encode())
-        assert "round in circles" in scene.scan().detail
+        assert "one page again" in scene.scan().detail
         scene.graph.reply = Reply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
-        assert "more rows than it lets anybody read" in scene.scan().detail
+        assert "more rows than it returns" in scene.scan().detail
 
     def test_whoever_is_to_wait_waits_before_asking_again(self, scene):
         scene.graph.left = 1

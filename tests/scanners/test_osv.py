@@ -295,7 +295,7 @@ class TestNeverZero:
             scanner = OsvScanner(listener.url, scene.hub.attachments(), now=lambda: NOW)
             (check,) = scanner.examine(Aim(Level.REPORT, "basebump/"))
         assert check.mark is Mark.PROBLEM
-        assert "no list of results" in check.found
+        assert "not a list of results" in check.found
 
     def test_a_record_that_is_not_there_fails(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))

@@ -132,7 +132,7 @@ def test_files_that_cannot_be_read_are_a_failure_for_the_images_that_have_no_oth
     assert ids(scanner.scan(subject(OLD)))
     outcome = scanner.scan(subject())
     assert why(outcome) is Unscanned.FAILED
-    assert "reports/b.json cannot be used: the report is of no kind that is known" in outcome.detail
+    assert "reports/b.json cannot be used: the report has an unknown format" in outcome.detail
     assert "1 more" in outcome.detail
 
 

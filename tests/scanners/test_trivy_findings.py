@@ -152,7 +152,7 @@ class TestFalseClean:
     @pytest.mark.parametrize("platform", ["linux/arm64", "windows/amd64"])
     def test_a_manifest_of_another_platform_is_not_scanned_in_its_place(self, stand, platform):
         outcome = stand.scanner().scan(stand.subject(debian(OLD), platform))
-        assert outcome == NotScanned(Unscanned.PLATFORM_MISSING, "it is linux/amd64")
+        assert outcome == NotScanned(Unscanned.PLATFORM_MISSING, "the image is for linux/amd64")
 
     def test_an_old_database_finds_nothing_new(self, stand, tmp_path):
         built = datetime.now(UTC) - MAX_DATABASE_AGE - timedelta(hours=1)

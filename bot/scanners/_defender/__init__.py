@@ -1,1 +1,1 @@
-"""What Microsoft Defender for Cloud says of container images, from question to findings."""
+"""Queries and reads the rows of Microsoft Defender for Cloud about container images."""

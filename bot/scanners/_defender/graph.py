@@ -1,4 +1,4 @@
-"""Asks Azure Resource Graph, page by page, and never faster than it lets its callers.
+"""Queries Azure Resource Graph page by page, within the limits of its throttling.
 
 https://learn.microsoft.com/en-us/rest/api/azureresourcegraph/resourcegraph/resources/resources
 """
@@ -17,27 +17,27 @@ from bot.scanners._json import Object, UnreadableReportError, document, mapping,
 
 API_VERSION = "2022-10-01"
 MAX_ANSWER = 32 * 1024 * 1024
-"""Bytes; the service itself sends no more than half of it."""
+"""Bytes; the service itself sends half of that at most."""
 MAX_PAGES = 1000
-"""Of one question."""
+"""Pages of one query."""
 MAX_WAITS = 5
-"""Times that one page is asked for again because too much was asked before."""
+"""Attempts to fetch one page while the service throttles the identity."""
 MAX_PAUSE = 60.0
-"""Seconds; the service counts its callers' questions over five."""
+"""Seconds; the service counts the queries of an identity in windows of five seconds."""
 TOO_LARGE = "ResponsePayloadTooLarge"
-"""What it says where a page has more bytes than it sends."""
+"""The error code if a page has more bytes than the service sends."""
 RIGHT = "Security Reader"
 _LASTS = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?")
 
 
 class ResourceGraphError(Exception):
-    """It could not be asked; the text says why."""
+    """The query failed; the message says why."""
 
 
 class ResourceGraph:
-    """The resource graph of one cloud, as one identity may read it. Its token goes there and nowhere else.
+    """The resource graph of one cloud, as one identity may read it. Its token is sent to `manager` only.
 
-    `token` returns one that is good for `manager`, the host of the cloud's resource manager; it raises BasebumpError.
+    `token` returns a token for `manager`, the host of the cloud's resource manager; it raises BasebumpError.
     """
 
     def __init__(
@@ -53,25 +53,25 @@ class ResourceGraph:
         self._subscriptions, self._sleep = tuple(subscriptions), sleep
 
     def rows(self, query: str, page: int) -> Iterator[Object]:
-        """Yield all rows that a query has, asked for `page` at once. Raises ResourceGraphError."""
+        """Yield all rows of a query, fetched in pages of `page` rows. Raises ResourceGraphError."""
         skip, asked, size = "", set[str](), page
         while True:
             answer, size = self._page(query, skip, size)
             try:
                 found, skip = objects(answer.get("data")), text(answer.get("$skipToken"))
             except UnreadableReportError as error:
-                raise ResourceGraphError(f"{self.manager} answered something that is no list of rows") from error
+                raise ResourceGraphError(f"{self.manager} answered something that is not a list of rows") from error
             yield from found
             if not skip and str(answer.get("resultTruncated")).lower() == "true":
-                raise ResourceGraphError(f"{self.manager} has more rows than it lets anybody read")
+                raise ResourceGraphError(f"{self.manager} has more rows than it returns, and no further page")
             if not skip:
                 return
             if skip in asked or len(asked) >= MAX_PAGES:
-                raise ResourceGraphError(f"{self.manager} has more pages than are read, or they go round in circles")
+                raise ResourceGraphError(f"{self.manager} returned more than {MAX_PAGES} pages, or one page again")
             asked.add(skip)
 
     def _page(self, query: str, skip: str, size: int) -> tuple[Object, int]:
-        """Return one page, and how many rows pages may have: fewer, where so many are too much to send."""
+        """Return one page, and the number of rows per page, which is halved while a page is too large to be sent."""
         while True:
             response, token = self._ask(query, skip, size)
             if response.status == HTTPStatus.OK:
@@ -83,7 +83,7 @@ class ResourceGraph:
         try:
             return document(response.body), size
         except UnreadableReportError as error:
-            raise ResourceGraphError(f"{self.manager} answered something that is no JSON object") from error
+            raise ResourceGraphError(f"{self.manager} answered something that is not a JSON object") from error
 
     def _ask(self, query: str, skip: str, size: int) -> tuple[Response, str]:
         options = {"$top": size, "resultFormat": "objectArray", **({"$skipToken": skip} if skip else {})}
@@ -100,7 +100,7 @@ class ResourceGraph:
                 }
                 response = self._http.request("POST", url, headers=headers, body=body, limit=MAX_ANSWER, redirects=0)
             except (HttpError, BasebumpError) as error:
-                raise ResourceGraphError(f"{self.manager} was not asked: {error}") from error
+                raise ResourceGraphError(f"{self.manager} could not be queried: {error}") from error
             is_refused = response.status == HTTPStatus.TOO_MANY_REQUESTS
             if is_refused or response.headers.get("x-ms-user-quota-remaining", "").strip() == "0":
                 self._sleep(_pause(response))
@@ -112,14 +112,14 @@ class ResourceGraph:
         answered = f"{self.manager} answered {status}{said}"
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                return ResourceGraphError(f"{answered}: give the identity the role {RIGHT} on the subscriptions")
+                return ResourceGraphError(f"{answered}; hint: give the identity the role {RIGHT} on the subscriptions")
             case HTTPStatus.TOO_MANY_REQUESTS:
-                return ResourceGraphError(f"{answered}: run less often, or with another identity")
+                return ResourceGraphError(f"{answered}; hint: run less often, or with another identity")
         return ResourceGraphError(answered)
 
 
 def _pause(response: Response) -> float:
-    """Return the seconds until questions are taken again.
+    """Return the seconds until the service accepts queries again.
 
     https://learn.microsoft.com/en-us/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
     """
@@ -129,8 +129,9 @@ def _pause(response: Response) -> float:
 
 
 def _complaint(response: Response, token: str) -> tuple[str, str]:
-    """Return the code of what is wrong, and all that is said of it, in brackets; the inmost says most.
+    """Return the code of an error, and code and message in brackets; both empty if the body is not an error.
 
+    The innermost error says most. The token is removed from the message.
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """
     try:
@@ -138,5 +139,5 @@ def _complaint(response: Response, token: str) -> tuple[str, str]:
         inner = [*objects(error.get("details")), error]
         code, message = text(inner[0].get("code")), text(inner[0].get("message"))
     except UnreadableReportError:
-        return "", ""  # a page for browsers says nothing that its status does not
+        return "", ""  # an HTML page says nothing that its status does not
     return code, f" ({plain(f'{code}: {message}'.rstrip(': '), (token,))})" if code else ""

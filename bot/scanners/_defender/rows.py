@@ -1,10 +1,10 @@
-"""Reads the rows that Microsoft Defender for Cloud has of container images: pure.
+"""Reads the rows of Microsoft Defender for Cloud about container images: pure.
 
-There are two models of them. The one has a row for each vulnerability, grouped below one assessment of the image
-(https://learn.microsoft.com/en-us/azure/defender-for-cloud/subassessment-rest-api); since July 2026 the other has one
-assessment for each update of a piece of software
-(https://learn.microsoft.com/en-us/azure/defender-for-cloud/transition-grouped-individual-recommendations). Their
-fields are spelt alike but for upper and lower case, of which nobody promises anything.
+There are two models. The grouped model has a row for each vulnerability below one assessment of the image
+(https://learn.microsoft.com/en-us/azure/defender-for-cloud/subassessment-rest-api). Since July 2026, the individual
+model has one assessment for each update of a package
+(https://learn.microsoft.com/en-us/azure/defender-for-cloud/transition-grouped-individual-recommendations). Their fields
+have the same names except for upper and lower case, which is not documented.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from bot.scanners._json import Object, UnreadableReportError, moment
 GROUPED_TYPE = "microsoft.security/assessments/subassessments"
 INDIVIDUAL_TYPE = "microsoft.security/assessments"
 IMAGE_KEYS = ("c0b7cfc6-3172-465a-b378-53c7ff2cc0d5", "33422d8f-ab1e-42be-bc9a-38685bb567b9")
-"""Names of the assessments that are about all vulnerabilities of an image in a registry of Azure."""
+"""Names of the assessments that cover all vulnerabilities of an image in a registry of Azure."""
 OF_SYSTEM = "os"
-"""What packages of a distribution are called that is not named in both models."""
+"""The type of distribution packages; the models do not both name the distribution."""
 _SEVERITIES = {each.word: each for each in Severity}
 _EXEMPTION, _POLICY = "Microsoft Defender exemption", "Microsoft Defender"
 
 
 class Model(StrEnum):
-    """How a row says what it says."""
+    """The schema of a row."""
 
     GROUPED = "grouped"
     INDIVIDUAL = "individual"
@@ -41,25 +41,25 @@ class Model(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One row."""
+    """One row about one image."""
 
     digest: Digest
     model: Model
     findings: tuple[Finding, ...] = ()
-    """What counts; none of an image that is said to be healthy."""
+    """Findings that count; empty if the row calls the image healthy."""
     set_aside: tuple[SetAside, ...] = ()
     at: datetime | None = None
-    """When it was made, where it says so."""
+    """The time when the row was generated; None if the row does not have it."""
     pushed: datetime | None = None
-    """When the image was last pushed, where it says so."""
+    """The time when the image was last pushed; None if the row does not have it."""
     system: str = ""
-    """`ubuntu linux 20.04`."""
+    """Name and version of the operating system, as `ubuntu linux 20.04`."""
 
 
 def read_row(row: Object) -> Said | None:
-    """Read a row with its `digest`, `type`, `name` and `properties`; None where it says nothing by itself.
+    """Read a row with its `digest`, `type`, `name` and `properties`; None if the row carries no information by itself.
 
-    Raises UnreadableReportError where it would be misread.
+    Raises UnreadableReportError if the row cannot be read reliably.
     """
     digest = parse_sha256(_text(row, "digest").lower())
     if digest is None:
@@ -72,7 +72,7 @@ def read_row(row: Object) -> Said | None:
 
 
 def united(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return each finding once, at its worst and with all that any of them says, in order."""
+    """Return each finding once, sorted, with its highest severity and the versions that any duplicate has."""
     known: dict[Key, Finding] = {}
     for found in findings:
         same = known.setdefault(key(found), found)
@@ -121,7 +121,7 @@ def _individual(digest: Digest, row: Object) -> Said | None:
 
 
 def _of_update(update: object, scans: Sequence[object]) -> Iterator[Finding]:
-    """Yield what an update fixes; where no details are there, what the scanners name."""
+    """Yield the vulnerabilities that an update fixes; without details, those that the scanners name."""
     detailed = [each for each in _list(_at(update, "CvesDetails")) if isinstance(each, dict)]
     named = [{"CveId": each} for scan in scans for each in _list(_at(scan, "CvesIds"))]
     installed = next(filter(None, (_versions(_at(scan, "DetectedSoftwareVersions")) for scan in scans)), "")
@@ -142,15 +142,15 @@ def _of_update(update: object, scans: Sequence[object]) -> Iterator[Finding]:
 
 
 def _of_image(digest: Digest, row: Object) -> Said | None:
-    """Read an assessment of all vulnerabilities of an image: where there are any, other rows say which."""
+    """Read an assessment of all vulnerabilities of an image; None unless it is healthy, since other rows name them."""
     is_healthy = _text(row, "properties", "status", "code").lower() == "healthy"
     return Said(digest, Model.GROUPED, at=moment(_at(row, "properties", "timeGenerated"))) if is_healthy else None
 
 
 def _judged(said: Said, row: Object, listed: Iterable[Finding]) -> Said | None:
-    """Return what a row says once its status is known; a status that nobody knows yet is none that excuses.
+    """Return the row with its findings, according to its status; an unknown status counts as unhealthy.
 
-    What does not apply and names nothing may not have been looked at.
+    None for a row that is not applicable and names no finding: the image may not have been scanned.
     """
     status = ("properties", "status")
     match _text(row, *status, "code").lower():
@@ -164,7 +164,7 @@ def _judged(said: Said, row: Object, listed: Iterable[Finding]) -> Said | None:
             return replace(said, set_aside=tuple(SetAside(each, why, by) for each in found)) if found else None
     found = tuple(listed)
     if not found:
-        raise UnreadableReportError("a row is about an update, and names nothing that it fixes")
+        raise UnreadableReportError("a row is about an update, and names no vulnerability that it fixes")
     return replace(said, findings=found)
 
 
@@ -173,13 +173,13 @@ def _findings(
 ) -> Iterator[Finding]:
     known = [name for name in names if name]
     if not known or not package:
-        raise UnreadableReportError("a row is about a vulnerability, and does not say which or of what")
+        raise UnreadableReportError("a row is about a vulnerability, and names no id or no package")
     for identifier in canonical_ids(known[0], known[1:]):
         yield Finding(identifier, package.lower(), kind, installed, fixed_in or None, severity)
 
 
 def _kind(category: str, language: str) -> str:
-    """Return what both models call the ecosystem of a package."""
+    """Return the ecosystem of a package by the same name for both models."""
     return OF_SYSTEM if category.lower() == OF_SYSTEM or not language.strip() else language.strip().lower()
 
 
@@ -196,7 +196,7 @@ def _versions(value: object) -> str:
 
 
 def _at(value: object, *path: str) -> object:
-    """Return what is behind keys, whatever their case; None where there is nothing."""
+    """Return the value behind a path of keys, compared without case; None if there is none."""
     for wanted in path:
         inside = _decoded(value)
         if not isinstance(inside, dict):
@@ -220,11 +220,11 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 
 def _decoded(value: object) -> object:
-    """Return what a text that is JSON holds, and anything else as it is."""
+    """Decode a text that is a JSON object or list; return any other value unchanged. Raises UnreadableReportError."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
         found: object = json.loads(value)
     except (ValueError, RecursionError):
-        raise UnreadableReportError("a row holds a text that is no JSON where it should be") from None
+        raise UnreadableReportError("a row has a text that is not JSON where JSON is expected") from None
     return found

@@ -1,4 +1,4 @@
-"""Reads the report files that scanners write, whichever wrote them: pure, from bytes to what they say of images."""
+"""Parses the report files of several scanners into one form: pure."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ class _Kind(Protocol):
 
 
 _KINDS: tuple[_Kind, ...] = (trivy, grype, sarif, twistcli, aqua)
-"""No document looks like two of them."""
+"""No document is recognised by two of them."""
 
 
 def parse_reports(content: bytes) -> tuple[Said, ...]:
-    """Read a report file; some hold the reports of several images. Raises UnreadableReportError."""
+    """Parse a report file, which may hold the reports of several images. Raises UnreadableReportError."""
     found = document(content)
     for kind in _KINDS:
         if kind.is_one(found):
             return kind.read(found)
-    raise UnreadableReportError("the report is of no kind that is known: Trivy, Grype, SARIF, twistcli, Aqua")
+    raise UnreadableReportError(
+        "the report has an unknown format; supported are Trivy, Grype, SARIF, twistcli and Aqua"
+    )

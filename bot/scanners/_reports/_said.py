@@ -1,4 +1,4 @@
-"""What a report says of one image, whoever wrote it."""
+"""The content of a report about one image, in the same form for every scanner."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One image in one report. No findings mean nothing as long as the rest has not been looked at."""
+    """One image in one report. An empty list of findings means nothing until the other fields have been checked."""
 
     tool: str
     version: str
-    """Of the tool; empty where the report does not say."""
+    """Version of the tool; empty if the report does not name it."""
     findings: tuple[Finding, ...]
     set_aside: tuple[SetAside, ...] = ()
-    """What its maker suppressed, as far as the report says it."""
+    """Findings that the author of the report suppressed, if the report lists them."""
     digests: frozenset[Digest] = frozenset()
-    """All names of the image: of its index, its manifest, its config."""
+    """All digests by which the report names the image: of its index, its manifest and its config."""
     platform: str = ""
-    """`os/architecture[/variant]`; empty where the report does not say."""
+    """`os/architecture[/variant]`; empty if the report does not name it."""
     system: str = ""
-    """What the tool took it for: `debian 12.11`; empty where it did not recognise anything."""
+    """The operating system that the tool detected, as `debian 12.11`; empty if it detected none."""
     release: str = ""
-    """That part of `system` by which a vulnerability database is looked into: `debian 12`."""
+    """The part of `system` that selects the data in a vulnerability database, as `debian 12`."""
     shows_release: bool = False
-    """Whether the report itself shows that the tool's database knows that release."""
+    """True if the report itself proves that the tool's database covers the release."""
     flaw: NotScanned | None = None
-    """Why the findings of the report say nothing of the image."""
+    """The reason why the findings of the report cannot be used; None if they can."""
     database: datetime | None = None
-    """When the tool's database was built; None where the report does not say."""
+    """Build time of the tool's database; None if the report does not name it."""
     made: datetime | None = None
-    """When the report was made; None where it does not say."""
+    """Time of the report; None if the report does not name it."""
     created: datetime | None = None
-    """When the image was built."""
+    """Build time of the image."""
     label: str | None = None
-    """The version that a label of the image states."""
+    """The version in a label of the image."""
     packages: tuple[Package, ...] | None = None
-    """What is in it; None where the report does not list that."""
+    """Packages of the image; None if the report does not list them."""
 
 
 def digests_in(texts: Iterable[str]) -> frozenset[Digest]:
-    """Return every sha256 digest that stands in the texts, as in references and as in the names of files."""
+    """Return every sha256 digest in some texts, in the form of references (`sha256:…`) or file names (`sha256-…`)."""
     found = (parse_sha256(f"sha256:{match[1]}") for text in texts for match in _DIGEST.finditer(text))
     return frozenset(digest for digest in found if digest)

@@ -1,4 +1,4 @@
-"""The JSON that Aqua's scanner writes, and its server hands out. It names no version, but the day of its data."""
+"""Reads the JSON of Aqua's scanner and server, which has the date of its data, but no version of the tool."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TOOL = "aqua"
 
 
 def is_one(report: Object) -> bool:
-    """Say whether this looks like one."""
+    """Return True if the document looks like a report of Aqua."""
     return "resources" in report and "image" in report
 
 
 def read(report: Object) -> tuple[Said, ...]:
-    """Return what it says. Raises UnreadableReportError."""
+    """Read the image of a report. Raises UnreadableReportError."""
     resources = objects(report.get("resources"))
     metadata = mapping(report.get("metadata"))
     family, release = text(report.get("os")), text(report.get("version"))
@@ -46,7 +46,7 @@ def read(report: Object) -> tuple[Said, ...]:
 
 
 def _platform(written: str) -> str:
-    """Read `architecture:variant:os:version`, of which any part may be empty."""
+    """Parse a platform in the form `architecture:variant:os:version`, of which any part may be empty."""
     architecture, variant, system, *_ = (*written.split(":"), "", "", "")
     return "/".join(word for word in (system, architecture, variant) if word) if system and architecture else ""
 

@@ -1,4 +1,4 @@
-"""Grype's JSON report (grype/presenter/models/document.go), which also says what a Grype of ours found."""
+"""Reads Grype's JSON report (grype/presenter/models/document.go), from a file or from basebump's own scan."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from bot.scanners._reports._said import Said, digests_in
 
 TOOL = "grype"
 SYSTEM_PACKAGES = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
-"""The types of packages that come with a distribution, and are looked for in the data of its release."""
+"""Types of packages that come with a distribution, and are looked up in the data of its release."""
 _ENDED = "distro-eol"
 _ROLLING = frozenset({"arch", "archlinux", "chainguard", "echo", "minimos", "wolfi"})
 _NAME_OF_SOURCE_RPM = re.compile(r"(.+)-[^-]+-[^-]+\.src\.rpm")
 
 
 def is_one(report: Object) -> bool:
-    """Say whether this looks like one."""
+    """Return True if the document looks like a report of Grype."""
     return "matches" in report and "descriptor" in report
 
 
 def parse_report(content: bytes) -> Said:
-    """Read what `grype --output json` prints. Raises UnreadableReportError."""
+    """Parse the output of `grype --output json`. Raises UnreadableReportError."""
     report = document(content)
     if not is_one(report):
         raise UnreadableReportError("the report is not Grype's")
@@ -36,7 +36,7 @@ def parse_report(content: bytes) -> Said:
 
 
 def read(report: Object) -> tuple[Said, ...]:
-    """Return what it says. Raises UnreadableReportError."""
+    """Read the image of a report. Raises UnreadableReportError."""
     descriptor, distro = mapping(report.get("descriptor")), mapping(report.get("distro"))
     target = mapping(report.get("source")).get("target")
     image = mapping(target) if isinstance(target, dict) else {}
@@ -67,7 +67,7 @@ def read(report: Object) -> tuple[Said, ...]:
 
 
 def _config(encoded: str) -> tuple[datetime | None, str | None]:
-    """Return when the image was built and the version that its label states, from its config in base64."""
+    """Return the build time of the image and the version in its label, from its config in base64."""
     try:
         config = document(base64.b64decode(encoded, validate=True))
         labels = mapping(mapping(config.get("config")).get("Labels"))
@@ -78,12 +78,12 @@ def _config(encoded: str) -> tuple[datetime | None, str | None]:
 
 
 def _database(described: Object) -> datetime | None:
-    """Return when it was built; since Grype 0.88 that stands below `status`."""
+    """Return the build time of the database; since Grype 0.88, the report has it below `status`."""
     return moment(mapping(described.get("status")).get("built")) or moment(described.get("built"))
 
 
 def _release(name: str, version: str) -> str:
-    """Return the distribution and the part of its version that its data is kept by."""
+    """Return the distribution with that part of its version that selects Grype's data."""
     parts = version.split(".")
     kept = parts[:2] if name in {"alpine", "ubuntu", "opensuse-leap", "sles", "azurelinux", "mariner"} else parts[:1]
     return f"{name} {'.'.join(kept)}".rstrip()
@@ -103,7 +103,7 @@ def _flaw(system: str, alerts: list[Object]) -> NotScanned | None:
 
 
 def _aside(ignored: Iterable[Object]) -> Iterator[SetAside]:
-    """Yield what VEX or a rule about a vulnerability suppressed; for what other filters drop nobody answers."""
+    """Yield the findings that VEX or a rule about a vulnerability suppressed; those of other filters are dropped."""
     for match in ignored:
         for rule in objects(match.get("appliedIgnoreRules")):
             status = text(rule.get("vex-status")).replace("_", " ")
@@ -137,7 +137,7 @@ def _findings(match: Object) -> Iterator[Finding]:
 
 
 def _source(artifact: Object) -> str:
-    """Return the source package that a package of a distribution was built from, else itself."""
+    """Return the source package that a package of a distribution was built from, else the package itself."""
     upstreams = objects(artifact.get("upstreams"))
     name = text(upstreams[0].get("name")) if upstreams else ""
     if artifact.get("type") == "rpm" and (whole := _NAME_OF_SOURCE_RPM.fullmatch(name)):

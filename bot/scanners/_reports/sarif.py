@@ -1,7 +1,7 @@
-"""SARIF 2.1 as Trivy and Grype write it: the least that a report can say.
+"""Reads SARIF 2.1 as Trivy and Grype write it, which has less information than every other report.
 
-https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html. It has neither operating system nor packages, so that
-one without results says nothing at all. What a result is about stands in its text alone.
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html. It has neither the operating system nor the packages,
+so a report without results proves nothing. Package and versions of a result are in its text only.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _NO_FIX = frozenset({"", "none"})
 
 
 def is_one(report: Object) -> bool:
-    """Say whether this looks like one."""
+    """Return True if the document looks like SARIF 2."""
     return "runs" in report and str(report.get("version", "")).startswith("2.")
 
 
 def read(report: Object) -> tuple[Said, ...]:
-    """Return what its runs say. Raises UnreadableReportError, also for results that are about no package."""
+    """Read one image from each run. Raises UnreadableReportError, also for results that do not name a package."""
     return tuple(_run(run) for run in objects(report.get("runs")))
 
 
@@ -42,7 +42,7 @@ def _run(run: Object) -> Said:
     rules, results = objects(driver.get("rules")), objects(run.get("results"))
     named = [text(properties.get(key)) for key in ("imageName", "imageID")]
     ends = (moment(each.get("endTimeUtc")) for each in objects(run.get("invocations")))
-    flaw = NotScanned(Unscanned.OS_UNKNOWN, "the report has no results, and does not say what was recognised")
+    flaw = NotScanned(Unscanned.OS_UNKNOWN, "the report has no results, and does not name the operating system")
     return Said(
         tool=line(text(driver.get("name")), MAX_WORD).lower(),
         version=line(text(driver.get("version")) or text(driver.get("semanticVersion")), MAX_WORD),
@@ -60,7 +60,7 @@ def _findings(result: Object, rules: Sequence[Object]) -> Iterator[Finding]:
         text(mapping(rule.get("help")).get("text"))
     )
     if said is None:
-        raise UnreadableReportError("the report has a result that does not say which package it is about")
+        raise UnreadableReportError("the report has a result that does not name its package")
     words = {name: word.strip() for name, word in said.groupdict().items()}
     score = mapping(rule.get("properties")).get("security-severity")
     for identifier in canonical_ids(words["id"]):
@@ -83,7 +83,7 @@ def _rule(result: Object, rules: Sequence[Object]) -> Object:
 
 
 def _by_score(score: object) -> Severity:
-    """Return the severity that GitHub reads from a score (code scanning, `security-severity`)."""
+    """Return the severity that GitHub derives from a score (code scanning, `security-severity`)."""
     try:
         return severity_of_score(float(score) if isinstance(score, str | int | float) else 0.0)
     except (ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Trivy's JSON report (pkg/types/report.go, schema 2)."""
+"""Reads Trivy's JSON report (pkg/types/report.go, schema 2) from a file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TOOL = "trivy"
 
 
 def is_one(report: Object) -> bool:
-    """Say whether this looks like one."""
+    """Return True if the document looks like a report of Trivy."""
     return "SchemaVersion" in report and "ArtifactName" in report
 
 
 def read(report: Object) -> tuple[Said, ...]:
-    """Return what it says. Raises UnreadableReportError."""
+    """Read the image of a report. Raises UnreadableReportError."""
     found = read_report(report)
     metadata, tool = mapping(report.get("Metadata")), mapping(report.get("Trivy"))
     server = mapping(tool.get("Server"))
@@ -51,7 +51,10 @@ def read(report: Object) -> tuple[Said, ...]:
 
 
 def _aside(results: Iterable[Object]) -> Iterator[SetAside]:
-    """Yield what an ignore file or VEX suppressed (pkg/types/finding.go), which `--show-suppressed` shows."""
+    """Yield the findings that an ignore file or VEX suppressed (pkg/types/finding.go).
+
+    Trivy lists them with `--show-suppressed`.
+    """
     for result in results:
         for modified in objects(result.get("ExperimentalModifiedFindings")):
             if modified.get("Type") == "vulnerability":
@@ -70,5 +73,5 @@ def _flaw(report: TrivyReport, release: str | None, *, has_system: bool) -> NotS
     if release is None:
         return NotScanned(Unscanned.OS_UNSUPPORTED, str(system))
     if not has_system:
-        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but its packages were not looked at")
+        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but the report does not cover its packages")
     return None

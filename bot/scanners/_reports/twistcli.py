@@ -1,6 +1,6 @@
-"""The JSON that Prisma Cloud's (once Twistlock's) `twistcli images scan --output-file` writes.
+"""Reads the JSON that `twistcli images scan --output-file` of Prisma Cloud (formerly Twistlock) writes.
 
-https://docs.prismacloud.io/en/compute-edition/30/admin-guide/tools/twistcli-scan-images. It names no version of itself.
+https://docs.prismacloud.io/en/compute-edition/30/admin-guide/tools/twistcli-scan-images. It has no version of the tool.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _FIXED = re.compile(r"fixed in (.+)", re.DOTALL)
 
 
 def is_one(report: Object) -> bool:
-    """Say whether this looks like one."""
+    """Return True if the document looks like a report of twistcli."""
     results = report.get("results")
     return isinstance(results, list) and all(isinstance(each, dict) and "distro" in each for each in results)
 
 
 def read(report: Object) -> tuple[Said, ...]:
-    """Return what it says of each image. Raises UnreadableReportError."""
+    """Read the images of a report. Raises UnreadableReportError."""
     return tuple(_result(result) for result in objects(report.get("results")))
 
 
