@@ -1,1 +1,1 @@
-"""The verbs: pure functions over the model, no I/O."""
+"""The decisions of basebump: pure functions over the values of `bot.model`, without I/O."""

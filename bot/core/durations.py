@@ -1,4 +1,4 @@
-"""Ages as people write them: `12h`, `30d`."""
+"""Durations in the notation of configs and options: `12h`, `30d`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from datetime import timedelta
 
 MAX_AGE = timedelta(days=365)
-"""An image that must be older has long been replaced."""
+"""Upper limit: an image that has to be older has been replaced long before."""
 AGE = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 
 
 def read_age(text: str) -> timedelta:
-    """Return an age. Raises ValueError, which says how to write one."""
+    """Parse a duration. Raises ValueError with the expected notation."""
     found = AGE.fullmatch(text)
     if found is None:
         raise ValueError("must be a whole number of hours or days, such as `12h` or `3d`")

@@ -1,4 +1,4 @@
-"""Globs over a whole value: `*` stops at `/`, `**` does not, `?` is one character; everything else is itself."""
+"""Globs over a whole value: `*` stops at `/`, `**` does not, `?` is one character, all other characters are literal."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _WILDCARDS = "*?"
 
 
 def matches(glob: str, value: str) -> bool:
-    """Say whether `glob` describes all of `value`.
+    """Return True if `glob` matches all of `value`.
 
-    `*` stands for any run of characters without `/`, `**` for any run at all, `?` for one character that is not `/`.
-    `**/` at the beginning or after a `/` stands for any number of whole folders, none included: `**/x` matches `x`.
-    There are no character classes and no escapes: brackets, braces and backslashes are themselves, since they may
-    stand in paths. Upper and lower case differ. Time grows with the length of the glob times that of the value,
-    whatever either holds.
+    `*` matches any run of characters without `/`, `**` any run at all, `?` one character that is not `/`. `**/` at the
+    beginning or after a `/` matches any number of whole folders, or none: `**/x` matches `x`. Character classes and
+    escapes do not exist: brackets, braces and backslashes are literal, because paths may contain them. Matching is
+    case-sensitive. Its time is bounded by the length of the glob times the length of the value, so hostile input
+    cannot slow it down further.
     """
     automaton = _compile(glob)
     if not automaton.wild:
@@ -30,31 +30,31 @@ def matches(glob: str, value: str) -> bool:
 
 @dataclass(slots=True)
 class _Automaton:
-    """A nondeterministic automaton whose set of states is an integer, a bit for each position in the glob.
+    """A nondeterministic automaton whose set of states is an integer with one bit for each position in the glob.
 
-    Being at a position means that everything before it has matched. No state is ever tried and taken back, which is
-    what makes backtracking matchers slow on hostile values.
+    The state of a position means that everything before the position has matched. There is no backtracking, which
+    makes other matchers slow on hostile values.
     """
 
     prefix: str
-    """What comes before the first wildcard; positions are counted from behind it."""
+    """The text before the first wildcard; positions are counted from its end."""
     suffix: str
-    """What comes after the last wildcard; only a quick way to say no."""
+    """The text after the last wildcard; used for a fast rejection only."""
     wild: bool
     length: int = 0
     moves: dict[str, int] = field(default_factory=dict)
-    """Positions that a character leads on from."""
+    """Positions that a literal character advances, by character."""
     moves_on_any: int = 0
-    """Positions of `?`."""
+    """Positions of `?`, which any character but `/` advances."""
     stays_within: int = 0
-    """Positions of `*`, which take any character but `/`."""
+    """Positions of `*`, which consume any character but `/`."""
     stays_across: int = 0
-    """Positions of `**`."""
+    """Positions of `**`, which consume any character."""
     skips: list[tuple[int, int]] = field(default_factory=list)
-    """A position, and the one that may be reached from it for nothing; ascending, so that one pass is enough."""
+    """Pairs of a position and one that is reachable from it without input; ascending, so that one pass suffices."""
 
     def accepts(self, value: str, start: int) -> bool:
-        """Say whether the positions lead from the first to behind the last over `value[start:]`."""
+        """Return True if `value[start:]` leads from the first position past the last one."""
         states = self._with_skips(1)
         stays_within_or_across = self.stays_within | self.stays_across
         for character in value[start:]:
@@ -92,7 +92,7 @@ class _Automaton:
         self.length += 1
 
     def add_folders(self) -> None:
-        """Add an entry from which all may be skipped, then a run that only `/` leads out of."""
+        """Add an optional group for `**/`: any characters, then `/`."""
         entry = self.length
         self._add_skip(1)
         self._add_skip(3)
@@ -108,12 +108,12 @@ class _Automaton:
 
 @lru_cache(maxsize=1024)
 def _compile(glob: str) -> _Automaton:
-    """Compile the part of `glob` that is not a plain prefix."""
+    """Compile the part of `glob` after its literal prefix."""
     first = next((index for index, character in enumerate(glob) if character in _WILDCARDS), len(glob))
     last = max(glob.rfind(wildcard) for wildcard in _WILDCARDS)
     suffix = glob[last + 1 :]
     if glob[last - 1 : last + 1] == "**":
-        suffix = suffix.removeprefix(_SEPARATOR)  # `**/x` asks for no `/`
+        suffix = suffix.removeprefix(_SEPARATOR)  # `**/x` also matches without a `/`
     automaton = _Automaton(prefix=glob[:first], suffix=suffix, wild=first < len(glob))
     index = first
     while index < len(glob):

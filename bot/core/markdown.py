@@ -1,7 +1,7 @@
-"""The one place where text from outside is made safe for Markdown: every rendering of it is a code span.
+"""Escaping of untrusted text for Markdown: all such text is rendered as a code span.
 
-In a code span GitHub and GitLab know no mentions, references, links, HTML, quick actions or emphasis
-(https://github.github.com/gfm/#code-spans), so nothing that an image, a registry or a file name says can act.
+In a code span GitHub and GitLab interpret no mentions, references, links, HTML, quick actions or emphasis
+(https://github.github.com/gfm/#code-spans), so texts from images, registries or file names cannot trigger anything.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_TEXT = 200
-"""Characters of one text that are shown; more is cut, and an ellipsis says so."""
+"""Characters of one text that are shown; a longer text is cut and ends with an ellipsis."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that are never shown: controls, formats (bidi among them), surrogates, private, unassigned."""
+"""Unicode categories that are not shown: control, format (bidi included), surrogate, private use, unassigned."""
 _BACKTICKS = re.compile(r"`+")
 
 
@@ -29,7 +29,7 @@ def one_line(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def console_line(text: str, limit: int = MAX_TEXT) -> str:
-    """Return `text` as one line for a terminal or a log, in which no CI service finds a command.
+    """Return `text` as one line for a terminal or a log, without commands that CI services execute.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, and Azure's `##[command]`.
     """
@@ -38,12 +38,12 @@ def console_line(text: str, limit: int = MAX_TEXT) -> str:
 
 
 def without_commands(text: str) -> str:
-    """Return a text, of several lines perhaps, in which Azure finds no command; GitHub's begin a line."""
+    """Return a text of any number of lines without commands of Azure Pipelines; GitHub's are at line starts only."""
     return text.replace("##[", "## [").replace("##vso[", "## vso[")
 
 
 def code_span(text: str, limit: int = MAX_TEXT) -> str:
-    """Return `text` as a Markdown code span that nothing in it can end, safe in a table cell."""
+    """Return `text` as a Markdown code span that its content cannot end, safe in a table cell."""
     content = one_line(text, limit).replace("|", "¦") or "-"
     longest = max((len(run) for run in _BACKTICKS.findall(content)), default=0)
     fence = "`" * (longest + 1)
@@ -53,7 +53,7 @@ def code_span(text: str, limit: int = MAX_TEXT) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text from outside, as templates get it: it can be shown, counted and compared, and shows only as a code span."""
+    """Untrusted text for templates: it can be counted and compared, and each rendering is a code span."""
 
     _raw: str
     _limit: int = MAX_TEXT
@@ -78,14 +78,14 @@ class Text:
 
 
 _SAFE = re.compile(r"[A-Za-z0-9 ,;.'_/:()@-]*", re.ASCII)
-"""Letters, digits and marks that no forge reads as anything: an `@` only before a digest."""
+"""Letters, digits and marks without a meaning on any forge; an `@` only before a digest."""
 _ACTS = re.compile(r"@(?!sha256:)|://|www\.", re.ASCII | re.IGNORECASE)
-"""Mentions, and what forges make links of by themselves."""
+"""Mentions, and texts that forges turn into links."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Words that show as they are: references, digests and our own. Whatever else comes in shows as a code span."""
+    """Text that is shown unchanged if it is harmless: references, digests and our own words; else a code span."""
 
     _raw: str
 
@@ -101,22 +101,22 @@ class Plain:
 
 
 def first_of(words: Sequence[str], most: int) -> tuple[Text | Plain, ...]:
-    """Return the first of a list that somebody else made as long as he likes, and how many more there are."""
+    """Return the first `most` items of an untrusted list, then the count of the others."""
     shown, more = words[: max(most, 1)], len(words) - max(most, 1)
     return (*map(Text, shown), *([Plain(f"and {more} more")] if more > 0 else []))
 
 
 _ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-]*)?(?:#[A-Za-z0-9_-]*)?", re.ASCII)
-"""What can end no link and hold no other: no user, no question, no brackets."""
+"""A URL that cannot end a Markdown link or contain another: without user, query and brackets."""
 
 
 def linked(label: str, address: str | None) -> Link | Text:
-    """Return `label` as a link, or as text where there is no address that is one beyond doubt."""
+    """Return a link to `address`, or `label` as text if there is no safe address."""
     return Link(Text(label), address) if address is not None and is_address(address) else Text(label)
 
 
 def is_address(text: str) -> bool:
-    """Say whether a text is an address of the web beyond doubt, which no markup around it can be ended with."""
+    """Return True if a text is a web address that no surrounding markup can be ended with."""
     return _ADDRESS.fullmatch(text) is not None
 
 
@@ -126,7 +126,7 @@ _GHSA = re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link to an address that was validated, never to one as somebody wrote it."""
+    """A Markdown link to a validated address, never to an untrusted one."""
 
     _label: Text | Plain
     _address: str
@@ -148,7 +148,7 @@ class Link:
 
 
 def public_page(identifier: str) -> str | None:
-    """Return the address of the public page of a CVE or GHSA; None of what is called otherwise."""
+    """Return the URL of the public page of a CVE or GHSA; None for other identifiers."""
     if _CVE.fullmatch(identifier):
         return f"https://nvd.nist.gov/vuln/detail/{identifier}"
     if _GHSA.fullmatch(identifier):
@@ -157,6 +157,6 @@ def public_page(identifier: str) -> str | None:
 
 
 def vulnerability(identifier: str) -> Link | Text:
-    """Return a link to the public page of a CVE or GHSA, else the identifier as text."""
+    """Return a link to the public page of a CVE or GHSA; other identifiers as text."""
     address = public_page(identifier)
     return Link(Text(identifier), address) if address is not None else Text(identifier)

@@ -1,4 +1,4 @@
-"""Notes: sentences on what else bears on a place."""
+"""Notes: sentences about an image reference that reports and pull requests show."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from bot.model.decision import Selected
 from bot.model.source import Occurrence
 
 MAX_NOTE = 300
-"""Characters of a note that are shown: a path and a sentence."""
+"""Characters of a note that are shown: enough for a path and a sentence."""
 
 
 def with_notes(place: Occurrence, *notes: str) -> Occurrence:
-    """Return the place with more notes, of which empty ones are left out."""
+    """Return the image reference with additional notes; empty ones are left out."""
     more = tuple(filter(None, notes))
     return replace(place, notes=(*place.notes, *more)) if more else place
 
 
 def noted(selected: Selected, note: str) -> Selected:
-    """Return the place with one more note about its image, unless that is empty."""
+    """Return the selected reference with an additional note about its image, unless the note is empty."""
     return replace(selected, notes=(*selected.notes, note)) if note else selected

@@ -1,4 +1,4 @@
-"""Sizes as people say them: `30.4 MB`."""
+"""Sizes in decimal units: `30.4 MB`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _STEP = 1000
 
 
 def spoken_size(size: int) -> str:
-    """Return a number of bytes as people say it: `30.4 MB`."""
+    """Format a number of bytes with a decimal unit: `30.4 MB`."""
     amount, unit = float(size), 0
     while round(amount, 1) >= _STEP and unit < len(_UNITS) - 1:
         amount, unit = amount / _STEP, unit + 1

@@ -1,4 +1,4 @@
-"""What an update moves from and to, and how people recognise it."""
+"""The transition of an update: its old and new digest, and the short form of digests."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from bot.model.decision import Candidate, Transition, Update
 from bot.model.reference import Digest
 
 SHORT_DIGEST = 12
-"""Hexadecimal digits that people recognise a digest by, as `docker images` shows it."""
+"""Hexadecimal digits of a short digest, as many as `docker images` shows."""
 DEFAULT_PLATFORM = "linux/amd64"
 
 
 def transition_of(update: Update) -> Transition:
-    """Return the transition that an update makes, which is that of its first candidate."""
+    """Return the transition of an update to its first candidate."""
     return transition_to(update, update.candidates[0])
 
 
 def transition_to(update: Update, candidate: Candidate) -> Transition:
-    """Return the transition to one candidate.
+    """Return the transition to a candidate.
 
-    Its platform is the place's, else those that the policy names, else amd64, else the image's first.
+    Its platforms come from the file, else from the policy. Without both the image is scanned on linux/amd64, or on its
+    first platform if it is not built for linux/amd64.
     """
     platforms = (update.occurrence.platform,) if update.occurrence.platform else update.selected.policy.platforms
     if not platforms:
@@ -29,5 +30,5 @@ def transition_to(update: Update, candidate: Candidate) -> Transition:
 
 
 def short(digest: Digest) -> str:
-    """Return the digits that people recognise a digest by."""
+    """Return the first digits of a digest, without its algorithm."""
     return digest.partition(":")[2][:SHORT_DIGEST]

@@ -1,1 +1,1 @@
-"""Which digest of its line a place moves to, or why it does not."""
+"""Choose the digest that an image reference is updated to, or the reason why it is not updated."""

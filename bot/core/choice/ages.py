@@ -1,4 +1,4 @@
-"""Ages: since when a digest is known, and which digest of a line's past is old enough to be taken instead."""
+"""How long digests are known, and which earlier digests of a tag are old enough to be proposed instead."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bot.model.reference import Digest
 def known_since(
     digest: Digest, history: Sequence[Sighting], recorded: Mapping[Digest, Recorded], now: datetime
 ) -> datetime:
-    """Return since when a digest is known: by its registry's own record, else by when it was first seen, else `now`.
+    """Return when a digest became known: its push time in the registry, else its first observation, else `now`.
 
-    What an image says of its own age counts for nothing: whoever builds it can write any date.
+    The creation date in the image does not count, because whoever builds the image can write any date.
     """
     record = recorded.get(digest)
     if record is not None and record.pushed is not None:
@@ -24,12 +24,15 @@ def known_since(
 
 
 def went_back(history: Sequence[Sighting], current: Digest) -> bool:
-    """Say whether the line points to something that it had pointed to before, with something else between."""
+    """Return True if the tag points again to a digest that it had left for another one."""
     return any(history[index].digest == current for index in range(_last_stay(history, current)))
 
 
 def left_since(history: Sequence[Sighting], current: Digest) -> frozenset[Digest]:
-    """Return what the line pointed to between the first time it pointed to `current` and now."""
+    """Return the digests that the tag left in a rollback.
+
+    These are the digests that it pointed to after it first pointed to `current`.
+    """
     digests = [sighting.digest for sighting in history]
     if current not in digests:
         return frozenset()
@@ -39,10 +42,11 @@ def left_since(history: Sequence[Sighting], current: Digest) -> frozenset[Digest
 def matured(
     history: Sequence[Sighting], current: Digest, held: Digest | None, min_age: timedelta, now: datetime
 ) -> tuple[Digest, ...]:
-    """Return earlier digests of the line that are known for `min_age`, newest first: what to take meanwhile.
+    """Return earlier digests of the tag that are known for at least `min_age`, newest first.
 
-    Never one from before the digest that the file holds, and none while it is not known when that was; and none of a
-    line that went back, whose publisher took back what came later.
+    They can be proposed while the current digest is too young. Digests from before the pinned digest are left out.
+    The result is empty if the pinned digest was never observed, so that its position in the history is not known. It
+    is also empty if the tag was rolled back, because the publisher withdrew the later digests.
     """
     digests = [sighting.digest for sighting in history if sighting.digest != current]
     if went_back(history, current) or (held is not None and held not in digests):
@@ -53,6 +57,6 @@ def matured(
 
 
 def _last_stay(history: Sequence[Sighting], current: Digest) -> int:
-    """Return where the past ends: before the last sighting, where that is of what the line points to now."""
+    """Return the number of observations before the current one; the last counts unless it is of `current`."""
     is_there = bool(history) and history[-1].digest == current
     return len(history) - 1 if is_there else len(history)

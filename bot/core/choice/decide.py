@@ -1,4 +1,4 @@
-"""What to do at a place, once its line was asked for."""
+"""Decide whether an image reference is updated, once the registry has resolved its tag."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from bot.model.vocabulary import Reason
 
 
 def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime) -> Decision:
-    """Compare what the file holds with the lines that it may move to, the farthest first; the written one is the last.
+    """Decide on an image reference by comparing its digest with the tags that it may be updated to.
 
-    Where a farther one is held or is no image, a nearer one may still be an improvement. What is gone is replaced on
-    the written one: neither age nor holds are looked at then, which a move to another tag needs.
+    If the update to one tag is held, or that tag has no image, an update to a nearer tag may still be an improvement.
+    A pinned digest that the registry no longer has is replaced by a digest of the written tag, because such a
+    replacement ignores age and holds, which an update to another tag must respect.
+
+    `resolutions` has the resolved tags, the farthest update first; the last is the tag written in the file.
     """
     along_its_line = _decide(selected, resolutions[-1], now)
     if isinstance(along_its_line, Update) and along_its_line.cause is Cause.GONE:
@@ -53,7 +56,10 @@ def decide(selected: Selected, resolutions: Sequence[Resolution], now: datetime)
 
 
 def _after(waiting: Update | None, update: Update) -> Update:
-    """Put what is too young, and may be taken for what it fixes, before what is not; a withdrawal does not wait."""
+    """Add the candidates of `waiting_update` before those of `update`, unless `update` replaces a withdrawn digest.
+
+    The waiting candidates are too young, and are taken only if the vulnerabilities that they fix allow this.
+    """
     if waiting is None or update.cause is not Cause.MOVED:
         return update
     return replace(update, candidates=(*waiting.candidates, *update.candidates))
@@ -66,7 +72,10 @@ def _noted(selected: Selected, notes: Iterable[str]) -> Selected:
 
 
 def _without_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
-    """Leave out patches that were pushed before what they patch was pushed anew: that has the newer packages."""
+    """Yield the resolutions without patch builds that are older than the last push of the tag that they patch.
+
+    A base tag that was pushed again later has the newer packages.
+    """
     resolved = [each for each in resolutions if isinstance(each, Resolved)]
     pushed = {digest: record.pushed for each in resolved for digest, record in each.recorded.items()}
     originals = {each.line.tag: pushed.get(each.digest) for each in resolved}
@@ -78,10 +87,7 @@ def _without_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolu
 
 
 def _decide(selected: Selected, resolution: Resolution, now: datetime) -> Decision:
-    """Compare what the file holds with what a line points to, and with what that pointed to before.
-
-    A file that pins the manifest of one platform is up to date while that manifest is an image of the current index.
-    """
+    """Decide on an image reference for one tag, by the current digest of the tag and its earlier ones."""
     match resolution:
         case Unresolved(reason=reason, detail=detail):
             return Unknown(selected, reason, detail)
@@ -92,6 +98,7 @@ def _decide(selected: Selected, resolution: Resolution, now: datetime) -> Decisi
 
 def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
     held, new = selected.occurrence.reference.digest, resolved.manifest
+    # A reference that pins the manifest of one platform is up to date while the current index has that manifest.
     if held == resolved.digest or (new is not None and new.holds(held)):
         return UpToDate(selected)
     if resolved.not_pullable:
@@ -117,14 +124,14 @@ def _compare(selected: Selected, resolved: Resolved, now: datetime) -> Decision:
 
 
 def _goal(selected: Selected, resolved: Resolved) -> Manifest | None:
-    """Return where a place goes: to the index, or to the image of its platform where it pins one platform's image."""
+    """Return the manifest to update to: the index, or its image for the platform if the file pins one platform."""
     held = selected.occurrence.reference.digest
     kept = resolved.kept.get(held) if held is not None else None
     return kept if isinstance(kept, Manifest) else resolved.manifest
 
 
 def _of_age(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Decision:
-    """Take the newest digest that is old enough, which need not be the newest one; `notes` are about that."""
+    """Propose the newest digests that satisfy `min_age`; `notes` are about the current digest of the tag."""
     candidates = tuple(_candidates(selected, resolved, notes, now))
     if candidates:
         return Update(selected, candidates)
@@ -139,7 +146,7 @@ def _of_age(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now:
 
 
 def _candidates(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Iterator[Candidate]:
-    """Yield what may be taken, newest first; what is too young only where evidence may lift that."""
+    """Yield the possible digests, newest first; one that is too young only if its fixes may lift the minimum age."""
     policy, goal = selected.policy, _goal(selected, resolved)
     mature = known_since(resolved.digest, resolved.history, resolved.recorded, now) + policy.min_age
     if mature <= now:
@@ -151,7 +158,7 @@ def _candidates(selected: Selected, resolved: Resolved, notes: tuple[str, ...], 
 
 
 def _earlier(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now: datetime) -> Iterator[Candidate]:
-    """Yield what the line pointed to before, is old enough and not held itself, newest first; each with `notes`."""
+    """Yield the earlier digests of the tag that are old enough and not held, newest first, each with `notes`."""
     old_enough = _matured(selected, resolved, now)
     for manifest in resolved.earlier:
         then = resolved.before(manifest)
@@ -161,9 +168,9 @@ def _earlier(selected: Selected, resolved: Resolved, notes: tuple[str, ...], now
 
 
 def _matured(selected: Selected, resolved: Resolved, now: datetime) -> tuple[Digest, ...]:
-    """Return what the line pointed to before, and is old enough for a place, newest first."""
+    """Return the earlier digests of the tag that are old enough for an image reference, newest first."""
     if _goal(selected, resolved) is not resolved.manifest:
-        return ()  # what the line pointed to before was an index, of which this place holds one image
+        return ()  # earlier digests are indexes, and this reference pins the manifest of one platform
     held = selected.occurrence.reference.digest if resolved.line == selected.line else None
     return matured(resolved.history, resolved.digest, held, selected.policy.min_age, now)
 

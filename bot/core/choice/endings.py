@@ -1,4 +1,4 @@
-"""Endings: a place that holds all that its line will ever offer is not up to date when that line is over."""
+"""End of life and superseded tags: an up-to-date reference to a tag that gets no more updates is `superseded`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
 def with_ending(
     decision: UpToDate, known: Iterable[EndOfLife], found: LineEnd | None, today: date
 ) -> UpToDate | Superseded:
-    """Return the decision, or that its line is over: by the operator's word, else as a look `found`."""
+    """Return `decision`, or `Superseded` if the tag is end of life or superseded; the config takes precedence.
+
+    `configured_ends` are the `end_of_life` entries of the operator's config. `superseded_tag` is the result of the last
+    check of the tag; None if the tag was not found to be superseded.
+    """
     over = end_by_operator(decision.selected.line, known, today)
     if over is not None:
         return Superseded(decision.selected, Reason.END_OF_LIFE, told_end(over), over.successor)
@@ -30,9 +34,10 @@ def with_ending(
 
 
 def end_of(digest: Digest, ending: Ending | None, announced: date | None, today: date) -> LineEnd | None:
-    """Return that a line which points to `digest` is over; None where nothing shows it.
+    """Return that a tag which points to `digest` is superseded, or None if there is no sign of it.
 
-    By what its publisher `announced`, else by the `ending` that the tags beside it show.
+    `announced_end` is the last day of support according to the publisher, and takes precedence. `tag_ending` is the
+    successor that the other tags of the repository show.
     """
     if announced is not None and announced < today:
         successor = ending.successor if ending is not None else None
@@ -43,13 +48,13 @@ def end_of(digest: Digest, ending: Ending | None, announced: date | None, today:
 
 
 def told_end(over: EndOfLife) -> str:
-    """Return how a line that is over by the operator's word is spoken of."""
+    """Describe an end of life that the config states, as the detail of a decision."""
     instead = f"; `{over.successor}` comes after it" if over.successor else ""
     return f"it is over since {over.date}{instead}"
 
 
 def end_by_operator(line: Line, known: Iterable[EndOfLife], today: date) -> EndOfLife | None:
-    """Return the operator's word on the end of a line: the first entry about it, where its day has come."""
+    """Return the first `end_of_life` entry of the config that matches `tag_ref`, or None if its date has not passed."""
     for each in known:
         if matches(each.image, line.repository) and matches(each.tag, line.tag):
             return each if each.date < today else None

@@ -1,4 +1,4 @@
-"""Holds: what makes a newer image no plain improvement over the one in the file."""
+"""Holds: reasons why a newer image is not clearly better than the one in the file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ VERSION = "org.opencontainers.image.version"
 _VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)(?![\w.])")
 
 Check = Callable[[Selected, Resolved, Manifest | None], str]
-"""Returns why the image that the line points to is not plainly better, empty where it does not object."""
+"""Returns why the new image is not clearly better than the pinned one; empty if the rule has no objection."""
 
 
 def holds(selected: Selected, resolved: Resolved) -> Iterator[tuple[Reason, str]]:
-    """Yield every reason to hold the move to what the line points to, with its sentence."""
+    """Yield each reason to hold the update to the current digest of the tag, with its sentence."""
     held = selected.occurrence.reference.digest
     old = resolved.held.get(held) if held is not None else None
     for reason, check in _CHECKS.items():
@@ -34,9 +34,9 @@ def holds(selected: Selected, resolved: Resolved) -> Iterator[tuple[Reason, str]
 
 
 def acceptance(selected: Selected, reason: Reason, why: str, now: datetime) -> str:
-    """Say who answers today for moving in spite of a hold, and why; empty where nobody does.
+    """Return a sentence on who accepts a hold today, and why; empty if nobody does.
 
-    `why` is what the hold is about.
+    `why` is the detail of the hold.
     """
     for each in selected.policy.accept:
         if each.reason is reason and now.date() <= each.until:
@@ -45,12 +45,12 @@ def acceptance(selected: Selected, reason: Reason, why: str, now: datetime) -> s
 
 
 def is_held(selected: Selected, resolved: Resolved, now: datetime) -> bool:
-    """Say whether a move to what the line points to is held, and nobody answers for it today."""
+    """Return True if the update to the current digest of the tag has a hold that nobody accepts today."""
     return not all(acceptance(selected, reason, why, now) for reason, why in holds(selected, resolved))
 
 
 def platforms_in_use(selected: Selected, old: Manifest | None) -> tuple[str, ...]:
-    """Return the platforms that a rule or the place names, else all of the image in the file, where that is known."""
+    """Return the platforms from the policy or the file, else all platforms of the pinned image, if known."""
     if selected.policy.platforms:
         return selected.policy.platforms
     if selected.occurrence.platform is not None:
@@ -59,19 +59,19 @@ def platforms_in_use(selected: Selected, old: Manifest | None) -> tuple[str, ...
 
 
 def _at_stake(selected: Selected, resolved: Resolved, old: Manifest | None) -> tuple[str, ...]:
-    """Return the platforms in use, without those that the image in the file never had, where that is known."""
+    """Return the platforms in use, without those that the pinned image never had."""
     used = platforms_in_use(selected, old)
     had = old.platforms if old is not None else ()
     if old is not None and old.digest in resolved.held_platforms:
         had = (resolved.held_platforms[old.digest],)
     reference = selected.occurrence.reference
     if reference.digest is None and reference.tag == resolved.line.tag:
-        return ()  # it is built or run with what the tag points to, which is pinned as it is
+        return ()  # an unpinned reference already uses the image that the tag points to
     return tuple(wanted for wanted in used if not had or any(is_same_platform(each, wanted) for each in had))
 
 
 def _churn(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:
-    """Object where everything in use has the same image behind it: attestations alone make an index new."""
+    """Hold if all platforms in use have the same image as before: attestations alone change an index."""
     new = resolved.manifest
     if new is None or old is None or new.kind is not Kind.INDEX or old.kind is not Kind.INDEX:
         return ""
@@ -83,7 +83,7 @@ def _churn(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:
 
 
 def _images(index: Manifest, platform: str) -> frozenset[Digest]:
-    """Return the images of an index for one platform, or all of them where it is empty."""
+    """Return the digests of an index for one platform, or all of them if `platform` is empty."""
     return frozenset(
         child.digest
         for child in index.children
@@ -106,20 +106,21 @@ def _platform_lost(selected: Selected, resolved: Resolved, old: Manifest | None)
     return f"{short(new.digest)} has no {_listed(lost)}" if lost and has else ""
 
 
-def _seen_before(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:  # noqa: ARG001 - a Check
+def _seen_before(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
     held = selected.occurrence.reference.digest
     if not went_back(resolved.history, resolved.digest) or held is None:
         return ""
     left = left_since(resolved.history, resolved.digest)
-    if held in left:  # then the publisher took back what the file holds, and moving back is what there is to do
+    if held in left:  # the publisher withdrew the pinned digest, so the update is the remedy
         return ""
     return f"the tag went back to {short(resolved.digest)} from {_listed(sorted(short(each) for each in left))}"
 
 
 def _older(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:
-    """Compare the registry's own times, and the versions that both images state; never the dates that they state.
+    """Hold if the new image was pushed earlier, or states a lower version.
 
-    The times only along one tag: an old release that is rebuilt today is no newer than the release after it.
+    Push times come from the registry; the dates in images do not count. Push times are compared only for the same
+    tag, because an old release that is rebuilt today is not newer than the release after it.
     """
     is_same_line = resolved.line == selected.line
     held = selected.occurrence.reference.digest
@@ -136,18 +137,18 @@ def _older(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:
 
 
 def is_lower(after: str, before: str) -> bool:
-    """Say whether one stated version is plainly lower than another: numbers of one length, and nothing else."""
+    """Return True if both versions have the same count of numbers and nothing else, and `after` is lower."""
     numbers = [tuple(map(int, found[1].split("."))) if found else () for found in map(_VERSION.match, (after, before))]
     return len(numbers[0]) == len(numbers[1]) and numbers[0] < numbers[1]
 
 
 def _version(manifest: Manifest) -> str:
-    """Return the version that an image states where it costs no further request: in its index or its manifest."""
+    """Return the version annotation of the index or manifest, which needs no further request; empty if absent."""
     said = [manifest.annotations, *(child.annotations for child in manifest.children)]
     return next((value for statements in said for key, value in statements if key == VERSION), "")
 
 
-def _locked(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:  # noqa: ARG001 - a Check
+def _locked(selected: Selected, resolved: Resolved, old: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
     held = selected.occurrence.reference.digest
     if held is None or held not in resolved.recorded or resolved.digest not in resolved.recorded:
         return ""
@@ -167,13 +168,13 @@ _CHECKS: dict[Reason, Check] = {
     Reason.OLDER: _older,
     Reason.LOCKED: _locked,
 }
-"""In the order in which they are said."""
+"""In the order in which the reasons are reported."""
 
 
 def retention_note(selected: Selected, resolved: Resolved) -> str:
-    """Say that the image in the file may be deleted under it, where its registry's record says so.
+    """Return a note if a retention policy of the registry may delete the pinned image; else empty.
 
-    Azure's retention deletes what has no tag, is not locked, and is of Docker's kind:
+    Azure's retention deletes manifests that have no tag, are not locked, and have a Docker media type:
     https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy
     """
     held = selected.occurrence.reference.digest
@@ -184,9 +185,10 @@ def retention_note(selected: Selected, resolved: Resolved) -> str:
 
 
 def changed_hands(resolved: Resolved) -> str:
-    """Say why what took the place of a digest that is gone may be somebody else's.
+    """Return why the replacement of a digest that is gone may have another owner; empty without a sign of it.
 
-    Names of deleted registries and namespaces can be had by anybody. Whoever has one now cannot make its tags older.
+    Anyone can claim the name of a deleted registry or namespace. A new owner cannot backdate its tags, so a tag that
+    was created after basebump first observed it shows the change.
     """
     record = resolved.recorded.get(resolved.digest)
     if record is None or record.tag_made is None or not resolved.history:

@@ -1,4 +1,4 @@
-"""Objections: what a gate has against a place, by what was decided of it."""
+"""Violations: what `check` reports for an image reference, derived from the decision on it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ if TYPE_CHECKING:  # a signature names it, and nothing here makes one
 
 
 def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: date) -> Iterator[Objection]:
-    """Yield what is wrong with a place as far as the decision tells.
+    """Yield the violations of an image reference that follow from its decision.
 
-    `fix` is the command that writes what can be written; `known` is the operator's word on lines that are over.
+    `fix_command` is the command that writes the possible edits, for messages. `configured_ends` are the `end_of_life`
+    entries of the operator's config.
     """
     reference = decision.occurrence.reference
     if reference.digest is None:
@@ -44,14 +45,14 @@ def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: 
 
 
 def cause_of(decision: Decision) -> Cause | None:
-    """Return why a place is to move, also where a gate refuses it; None where it is not."""
+    """Return the cause of an update, even if a gate refused it; None if the decision is not an update."""
     if isinstance(decision, Refused):
         return decision.update.cause
     return decision.cause if isinstance(decision, Update) else None
 
 
 def stale(update: Update, built: datetime, max_age: timedelta, now: datetime, fix: str) -> Objection | None:
-    """Return that an image with something newer was built longer ago than `max_age`; None where it was not."""
+    """Return a violation if an image that has an update was built longer ago than `max_age`, else None."""
     age = now - built
     if age <= max_age:
         return None
@@ -61,21 +62,21 @@ def stale(update: Update, built: datetime, max_age: timedelta, now: datetime, fi
 
 
 def not_verified(reference: ImageReference, why: str) -> Objection:
-    """Return that the image of a place is not verified though a rule requires a signature."""
+    """Return the violation of a rule that requires a verified signature."""
     whose = "" if reference.digest is not None else "what its tag points to "
     message = f"{named(reference)}: {whose}is not verified, as a rule requires: {why}"
     return Objection(Fault.POLICY, message, Breach.SIGNATURE)
 
 
 def named(reference: ImageReference) -> str:
-    """Return how people recognise an image: `python:3.12-slim@4f9725d1120b`."""
+    """Return the reference with a shortened digest, for messages: `python:3.12-slim@4f9725d1120b`."""
     tag = f":{reference.tag}" if reference.tag is not None else ""
     digest = f"@{short(reference.digest)}" if reference.digest is not None else ""
     return f"{reference.name}{tag}{digest}"
 
 
 def _unpinned(decision: Decision, fix: str) -> Iterator[Objection]:
-    """Yield what there is to say of a place without a digest; the others are left alone, or hold for good reasons."""
+    """Yield the violation of a reference without a digest, if it can be pinned or needs a tag."""
     name = named(decision.occurrence.reference)
     if isinstance(decision, Update | NotChecked):
         yield Objection(Fault.UNPINNED, f"{name} has no digest; {fix} pins it")
@@ -84,7 +85,7 @@ def _unpinned(decision: Decision, fix: str) -> Iterator[Objection]:
 
 
 def _leaving(decision: Update | Refused, fix: str) -> Iterator[Objection]:
-    """Yield why an image should not stay, whether what comes after it may be taken or not."""
+    """Yield the violation of an image that is gone or withdrawn, even if a gate refused the replacement."""
     name, way_out = named(decision.occurrence.reference), _way_out(decision, fix)
     update = decision.update if isinstance(decision, Refused) else decision
     match update.cause:
@@ -108,7 +109,7 @@ def _way_out(decision: Update | Refused, fix: str) -> str:
 
 
 def _end(decision: Decision, known: Iterable[EndOfLife], today: date) -> str:
-    """Say that the line of a place is over, also where it still moves; empty where it is not known to be."""
+    """Return the detail of an end of life, also while the tag still gets updates; empty without one."""
     if isinstance(decision, Superseded):
         return decision.detail if decision.reason is Reason.END_OF_LIFE else ""
     selected = selected_of(decision)

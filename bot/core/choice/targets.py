@@ -1,4 +1,4 @@
-"""Targets: from the tags of a repository to the lines that a place may move to."""
+"""Update targets: the tags that an image reference may be updated to, chosen from the tags of its repository."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bot.model.reference import Line
 from bot.model.source import Slot
 
 MAX_NEARER = 20
-"""Tags before the farthest one that are looked through: of a product with a release for each working day, a month."""
+"""Fallback tags to consider before the farthest tag: a month of a product with a release on each working day."""
 
 _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR})
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How far a line may move: the same for all its places that are under such a policy."""
+    """How far a tag may be updated; equal for all references to the tag whose policies agree on this."""
 
     line: Line
     update: UpdateMode
@@ -28,7 +28,7 @@ class Course:
 
 
 def course_of(selected: Selected) -> Course | None:
-    """Return how far a place may move; None where its tag stays: by its policy, or as no other can be written."""
+    """Return how far a reference may be updated; None if its policy keeps the tag, or the tag is not editable."""
     policy, place = selected.policy, selected.occurrence
     may_move = policy.update in _BEYOND_DIGEST or policy.replace_ended
     if not may_move or not isinstance(place.tag, Slot) or place.reference.tag is None:
@@ -39,11 +39,12 @@ def course_of(selected: Selected) -> Course | None:
 def targets(
     course: Course, offered: Sequence[str], *, counted: bool, named: str | None = None, nearer: Sequence[str] = ()
 ) -> tuple[Line, ...]:
-    """Return the lines that may be moved to, the farthest first; the written one is the last.
+    """Return the tags that `update_range` allows, the farthest first; the tag written in the file is the last.
 
-    `counted` says whether bare numbers behind a tag are those of its patches; `named` is what the operator says comes
-    after a line that is over, and counts where it is `offered`, for tags of its family: an entry may be about many.
-    `nearer` are those of `nearer_tags` that are wanted, too.
+    `available_tags` are all tags of the repository, and `fallback_tags` those results of `list_fallback_tags` that are
+    wanted as well. `counts_patches` says whether bare numbers at the end of a tag count its patches.
+    `configured_successor` comes from an `end_of_life` entry of the config. An entry may match many tags, so its
+    successor counts only if it is available and of the same tag family.
     """
     line = course.line
     tags: list[str | None] = []
@@ -59,7 +60,7 @@ def targets(
 
 
 def nearer_tags(course: Course, offered: Sequence[str]) -> tuple[str, ...]:
-    """Return what may be moved to where the farthest tag is not to be had, the farthest first."""
+    """Return the tags to try if the farthest tag has no usable image, the farthest first."""
     if course.update not in _BEYOND_DIGEST:
         return ()
     return successors(course.line.tag, offered, course.update, variants=course.os_variants)[1 : MAX_NEARER + 1]

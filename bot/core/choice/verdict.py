@@ -1,4 +1,4 @@
-"""From decisions to what reports say of every place."""
+"""Conversion of decisions to the verdicts that reports show for each image reference."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WITHDRAWN = "Its publisher took back what the file holds: the tag went back from
 
 
 def verdict(decision: Decision) -> Verdict:
-    """Return what a run concluded about one place."""
+    """Return the conclusion of a run about one image reference."""
     place = _place_of(decision)
     match decision:
         case UpToDate():
@@ -57,7 +57,7 @@ def verdict(decision: Decision) -> Verdict:
 
 
 def _place_of(decision: Decision) -> Occurrence:
-    """Return the place with what there is to say of its image."""
+    """Return the image reference with the notes of its decision."""
     selected = selected_of(decision)
     return (
         decision.occurrence if selected is None else with_notes(decision.occurrence, *selected.notes, selected.unlisted)

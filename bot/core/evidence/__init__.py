@@ -1,1 +1,1 @@
-"""What two images hold and who signed them: what a move fixes and brings, and whether that is allowed."""
+"""Evidence on two images: their packages and signatures, the vulnerabilities fixed and added, and the gates."""

@@ -1,4 +1,4 @@
-"""Bases: what an image says it was built on, and that this has moved on since."""
+"""Base images that images name in their annotations, and whether these have a newer version."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 
 _SOURCE = re.compile(r"https://[A-Za-z0-9.-]{1,100}(?:/[A-Za-z0-9._~#:-]{1,100}){1,8}", re.ASCII)
-"""A link that can act on nothing; the rest of what images say of their source is not repeated."""
+"""A URL that is harmless in any text; other values of the source annotation are not repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What an image was built on, in its own words."""
+    """The base image that an image claims to be built on."""
 
     line: Line
     digest: Digest
-    """Of the index or of the image of one platform, as builders have it."""
+    """The digest of the index or of a single platform's image, depending on the builder."""
     source: str
-    """Where the image that was built on it comes from; empty where it does not say."""
+    """The source of the image that was built on the base; empty if not stated."""
 
 
 def base_of(manifest: Manifest) -> Base | None:
-    """Return the base that an index or one of its images states, by name with a tag and by digest."""
+    """Return the base image in the annotations of an index or of its images; it needs name, tag and digest."""
     for statements in (manifest.annotations, *(child.annotations for child in manifest.children)):
         said = dict(statements)
         digest = parse_sha256(said.get(f"{PREFIX}base.digest", ""))
@@ -40,14 +40,14 @@ def base_of(manifest: Manifest) -> Base | None:
 
 
 def is_behind(base: Base, current: Resolved) -> bool:
-    """Say whether the base that was built on is no longer what its tag points to, or an image of that."""
+    """Return True if the tag of the base no longer points to the base, nor to an index that contains it."""
     if current.digest == base.digest:
         return False
     return current.manifest is not None and not current.manifest.holds(base.digest)
 
 
 def behind(base: Base) -> str:
-    """Say that an image has not followed its base, and who can change that."""
+    """Return a sentence that an image was not rebuilt after an update of its base, with the image's source."""
     whose = f"; it comes from {base.source}" if base.source else ""
     return f"It was not rebuilt since its own base, {base.line}, moved{whose}."
 

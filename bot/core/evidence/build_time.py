@@ -1,17 +1,17 @@
-"""When an image says that it was built."""
+"""Build times that images claim."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 FIRST_YEAR = 2013
-"""When container images came up. Reproducible builds write 1970, buildpacks 1980: that is nobody's time."""
+"""The first year with container images. Reproducible builds write 1970 and buildpacks 1980: neither is a real time."""
 LAST_YEAR = 2999
-"""Whoever builds can write any date, and dates end with the year 9999: an age that is added to it must have room."""
+"""A builder can write any date, and dates end with the year 9999; durations that are added to it must fit."""
 
 
 def build_time(text: object) -> datetime | None:
-    """Read an RFC 3339 time, in UTC; None where it is missing, malformed or of no year in which images are built."""
+    """Parse an RFC 3339 time to UTC; None if it is missing, malformed or outside of the plausible years."""
     if not isinstance(text, str):
         return None
     try:

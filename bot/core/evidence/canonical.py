@@ -1,4 +1,4 @@
-"""One name for one vulnerability: the CVEs that an advisory is about, and one finding for each package that has it."""
+"""Deduplication: one id for each vulnerability (its CVE), and one finding for each package that has it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.ASCII)
 _GHSA = re.compile(r"GHSA(?:-[0-9a-z]{4}){3}", re.ASCII)
 
 Key = tuple[str, str, str]
-"""The canonical id, the type of the package and its name. A version is no part of it: the same hole in a newer package
-is the same hole."""
+"""Canonical id, package type and package name. The version is left out, because the same vulnerability in a newer
+version of the package is the same finding."""
 
 
 def is_cve(text: str) -> bool:
-    """Say whether a text is the id of a CVE."""
+    """Return True if a text is a CVE id."""
     return _CVE.fullmatch(text) is not None
 
 
 def canonical_ids(given: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return what a vulnerability is called wherever somebody counts it, in order; never nothing.
+    """Return the ids that a vulnerability is counted under, in order; never empty.
 
-    A CVE stands for itself, and an advisory for every CVE that it names. One that names none is a GHSA if that is one
-    of its names, else what the scanner calls it.
+    A CVE counts under its own id, and an advisory under each CVE that it names. An advisory without a CVE counts under
+    its GHSA id if it has one, else under the id from the scanner.
     """
     if is_cve(given):
         return (given,)
@@ -38,12 +38,12 @@ def canonical_ids(given: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
 
 
 def key(finding: Finding) -> Key:
-    """Return what makes two findings the same."""
+    """Return the key by which two findings are equal."""
     return finding.id, finding.package_type, finding.package
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return each finding once, the worst of those that are the same: a source package has many binary ones."""
+    """Return each finding once, with its worst severity: scanners report a source package for each binary package."""
     return tuple(next(same) for _, same in groupby(sorted(findings, key=_order), key=key))
 
 

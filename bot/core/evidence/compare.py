@@ -1,4 +1,4 @@
-"""What moving from one image to another changes, as far as two scans can say."""
+"""Comparison of two scans: the vulnerabilities that an update fixes, adds and keeps."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from bot.model.evidence import (
 
 
 def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
-    """Pair two scans; there is a delta only where one scanner with one database made both.
+    """Combine two scans to evidence; the delta is set only if one scanner with one database made both.
 
-    What is installed is no matter of a database, so that packages are compared wherever one scanner lists them.
+    Packages do not depend on a database, so they are compared if the same scanner lists them for both images.
     """
     packages = _packages(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):
@@ -52,7 +52,7 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
 
 
 def _packages(old: ScanOutcome | None, new: ScanOutcome) -> tuple[PackageChange, ...] | None:
-    """Return what became of the packages; None where somebody does not list them, or calls them otherwise."""
+    """Return the package changes; None if packages are missing, or the scanners have different names for them."""
     if old is None or old.packages is None or new.packages is None:
         return None
     if isinstance(old, Scan) and isinstance(new, Scan) and old.scanner.name != new.scanner.name:
@@ -61,12 +61,12 @@ def _packages(old: ScanOutcome | None, new: ScanOutcome) -> tuple[PackageChange,
 
 
 def is_pressing(evidence: Evidence) -> bool:
-    """Say whether moving fixes something critical, or something that is known to be exploited."""
+    """Return True if the update fixes a critical or known exploited vulnerability."""
     return fixes(evidence, Severity.CRITICAL) or fixes(evidence, Listing.KEV)
 
 
 def fixes(evidence: Evidence, wanted: Urgency) -> bool:
-    """Say whether moving is known to fix something that is so severe or worse, or is known to be exploited."""
+    """Return True if the update fixes a vulnerability of at least this severity, or a known exploited one."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     if wanted is Listing.KEV:
         return bool(exploited(fixed, evidence.known_exploited))
@@ -74,17 +74,17 @@ def fixes(evidence: Evidence, wanted: Urgency) -> bool:
 
 
 def exploited(findings: Iterable[Finding], known: Collection[str] | None) -> tuple[Finding, ...]:
-    """Return the findings that are among the ids known to be exploited; none where nobody could be asked."""
+    """Return the findings that are known to be exploited; none if `known_ids` is None, because no list was read."""
     return tuple(finding for finding in findings if known is not None and finding.id in known)
 
 
 def exploited_in(evidence: Iterable[Evidence]) -> frozenset[str]:
-    """Return the ids of all that is known to be exploited in several transitions."""
+    """Return the ids of all known exploited vulnerabilities in several transitions."""
     return frozenset().union(*(each.known_exploited or frozenset() for each in evidence))
 
 
 def scanner_of(evidence: Evidence) -> ScannerIdentity | None:
-    """Return who scanned; None where nobody did."""
+    """Return the scanner of either image; None if neither was scanned."""
     scans = (each for each in (evidence.new, evidence.old) if isinstance(each, Scan))
     return next((scan.scanner for scan in scans), None)
 
@@ -104,10 +104,10 @@ def distinct(findings: Iterable[Finding]) -> int:
 
 
 def _has_one_database(scanner: ScannerIdentity) -> bool:
-    """Say whether two scans by `scanner` are known to have had the same database."""
+    """Return True if two scans by equal scanners are certain to have used the same database."""
     return scanner.database is not None or scanner.run is not None
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return findings in the order in which people should read them."""
+    """Return the findings by descending severity."""
     return tuple(sorted(findings, key=lambda finding: (-finding.severity, *key(finding))))

@@ -1,4 +1,4 @@
-"""What is not the same in two images beside their packages: how they start, and what they were built from."""
+"""Differences of two images other than their packages: configuration, platforms and source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.model.contents import Contents, ImageConfig, ImageContents
 
 
 class Aspect(StrEnum):
-    """What of an image is another."""
+    """A property of an image that can differ."""
 
     USER = "user"
     ENTRYPOINT = "entrypoint"
@@ -27,7 +27,7 @@ class Aspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AspectChange:
-    """One aspect in which two images differ: of a list what is gone and what is new, else the whole of it."""
+    """A property that differs: removed and added items of lists, complete values of other properties."""
 
     aspect: Aspect
     old: tuple[str, ...]
@@ -35,12 +35,12 @@ class AspectChange:
 
 
 class Origin(StrEnum):
-    """What a newer image was built from, compared with the older one; both by their own words."""
+    """Relation of the sources that two images claim to be built from."""
 
     REBUILT = "rebuilt"
-    """The same state of the same source: what changed is what was installed."""
+    """The same revision of the same source: only installed packages changed."""
     CHANGED = "changed"
-    """Another state of it."""
+    """Another revision of the same source."""
     MOVED = "moved"
     """Another source."""
     UNKNOWN = "unknown"
@@ -48,14 +48,14 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceComparison:
-    """Where two states of a source are compared: only forges and states whose addresses can be made safely."""
+    """The page that compares two revisions of a source; only for forges and revisions with a safe URL."""
 
     host: str
     repository: str
     """`owner/name`."""
     old: str
     new: str
-    """Commits in full."""
+    """Full commit hashes."""
 
     @property
     def address(self) -> str:
@@ -70,7 +70,7 @@ _SOURCE = re.compile(
     r"(?:\.git)?/?(?:#(?P<commit>[0-9a-f]{40})(?::\S*)?)?",
     re.ASCII,
 )
-"""As `org.opencontainers.image.source` has it; Docker's official images add the commit and a folder."""
+"""The form of `org.opencontainers.image.source`; Docker's official images append the commit and a folder."""
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 _WHOLE: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
@@ -90,7 +90,7 @@ _ROOTS = frozenset({"", "0", ROOT})
 
 
 def aspect_changes(contents: Contents | None) -> tuple[AspectChange, ...] | None:
-    """Return in what two images differ; None where one of them was not looked into."""
+    """Return the properties in which two images differ; None if the contents of either are not known."""
     both = _both(contents)
     if both is None:
         return None
@@ -109,7 +109,7 @@ def _listed(aspect: Aspect, old: Sequence[str], new: Iterable[str]) -> AspectCha
 
 
 def becomes_root(contents: Contents | None) -> bool:
-    """Say whether the newer image starts as root where the older one did not; Kubernetes may then refuse to run it."""
+    """Return True if only the newer image starts as root; Kubernetes may then refuse to run it."""
     both = _both(contents)
     if both is None:
         return False
@@ -118,14 +118,14 @@ def becomes_root(contents: Contents | None) -> bool:
 
 
 def _user(contents: ImageContents) -> str:
-    """Return the user without the group."""
+    """Return the user of an image, without the group."""
     return contents.config.user.partition(":")[0]
 
 
 def origin(contents: Contents | None) -> Origin:
-    """Say whether the newer image is a pure rebuild of the older one, as far as both say what they were built from.
+    """Return whether the newer image is a mere rebuild of the older one, by the source and revision of both labels.
 
-    A label is handed down by FROM, so that an image without its own shows its base's: this is a hint.
+    `FROM` inherits labels, so an image without its own shows those of its base. The result is only a hint.
     """
     both = _both(contents)
     if both is None:
@@ -139,7 +139,7 @@ def origin(contents: Contents | None) -> Origin:
 
 
 def source_comparison(contents: Contents | None) -> SourceComparison | None:
-    """Return where the two states of one source can be compared; None where that is no address that we can make."""
+    """Return the page that compares the revisions of both images; None if its URL cannot be built safely."""
     both = _both(contents)
     if both is None:
         return None
@@ -151,7 +151,7 @@ def source_comparison(contents: Contents | None) -> SourceComparison | None:
 
 
 def _state(contents: ImageContents) -> tuple[str, str] | None:
-    """Return what an image was built from, and which state of it; None where it does not say."""
+    """Return source and revision of an image, or None if either is not stated."""
     address = _address(contents)
     if address is not None:
         return "/".join(address[0]), address[1]
@@ -161,7 +161,7 @@ def _state(contents: ImageContents) -> tuple[str, str] | None:
 
 
 def _address(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
-    """Return host and repository of a source with the commit, where all of these are of the known shape."""
+    """Return host, repository and commit of the source; None if any of them has an unknown form."""
     found = _SOURCE.fullmatch(contents.source or "")
     if found is None:
         return None
@@ -172,7 +172,7 @@ def _address(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
 
 
 def _both(contents: Contents | None) -> tuple[ImageContents, ImageContents] | None:
-    """Return both images; None where one of them was not looked into."""
+    """Return both images; None if the contents of either are not known."""
     if contents is None or contents.old is None or contents.new is None:
         return None
     return contents.old, contents.new

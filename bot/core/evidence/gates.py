@@ -1,4 +1,4 @@
-"""Gates: what must be true of the evidence before an update is proposed."""
+"""Gates: the evidence that an update requires before it is proposed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from bot.model.vocabulary import Reason
 def gate(
     update: Update, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
 ) -> Update | Held | Refused | Unknown:
-    """Return the update to its first candidate that passes, or why the newest that is old enough does not.
+    """Return the update to its first candidate that passes, or why the newest candidate that is old enough fails.
 
-    Where a registry could not say whether that one is signed, or a list whether it may wait, no earlier one is taken in
-    its place. `is_public` says that everybody can read the reasons, so that they tell nothing of evidence that is
-    private.
+    If a registry could not say whether a candidate is signed, or a list whether it is urgent, the result is `Unknown`
+    and no earlier candidate is used instead. `is_public` says whether everyone can read the reasons, which then contain
+    no details of private evidence.
     """
     first: Held | Refused | None = None
     for candidate in update.candidates:
@@ -47,7 +47,7 @@ def gate(
 
 
 def _judge(update: Update, evidence: Evidence, now: datetime, *, is_told: bool) -> Update | Held | Refused | Unknown:
-    """Say whether the one candidate of an update passes; what is unknown neither passes nor fails by itself."""
+    """Check the only candidate of an update; unknown evidence alone neither passes nor fails it."""
     policy = update.selected.policy
     doubt = distrust(evidence.signatures, is_required=policy.require_signature)
     if doubt is not None and doubt.is_unknown:
@@ -69,7 +69,7 @@ def _judge(update: Update, evidence: Evidence, now: datetime, *, is_told: bool) 
             )
         elif update.cause is Cause.MOVED or reason in _ALWAYS:
             return Held(update.selected, reason, why) if reason is Reason.OLDER else Refused(update, reason, why)
-        elif reason is Reason.DOWNGRADE:  # to stay is no choice, so that a person has to look
+        elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
             update = _doubted(update, f"It looks like a rollback: {why}.")
     return update
 
@@ -78,9 +78,10 @@ _FROM_SCANS = {
     Reason.INTRODUCED: "it brings more vulnerabilities than a rule allows",
     Reason.DOWNGRADE: "packages in it are older than in the one in the file",
 }
-"""What is said of these objections where nothing else may be."""
+"""Details of these reasons that contain no private evidence."""
 _ALWAYS = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
-"""What is refused also where what the file holds is gone, or was taken back: that always leads to something older."""
+"""Reasons that refuse even the replacement of a digest that is gone or withdrawn. Reasons that concern age do not,
+because such a replacement is expected to be older."""
 
 
 def _without_numbers(reason: Reason) -> str:
@@ -88,11 +89,11 @@ def _without_numbers(reason: Reason) -> str:
 
 
 def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> Iterator[tuple[Reason, str]]:
-    """Yield what speaks against a move, as far as somebody may answer for it."""
+    """Yield the reasons against an update that an operator can accept."""
     if policy.require_scan and isinstance(evidence.new, NotScanned):
         yield Reason.NOT_SCANNED, evidence.new.why.sentence
     back = rollback(evidence)
-    if back:  # before what that brings: it is the better reason
+    if back:  # before the vulnerabilities that the rollback adds, because it explains them
         yield Reason.DOWNGRADE, back
     if too_much is not None and not too_much.keeps_worse:
         yield Reason.INTRODUCED, str(too_much)
@@ -102,7 +103,7 @@ def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> 
 
 
 def _noted(update: Update, note: str) -> Update:
-    """Return an update with something to say of what it moves to."""
+    """Return the update with an additional note on its candidate, unless the candidate has the note already."""
     first, *others = update.candidates
     notes = tuple(dict.fromkeys((*first.notes, note)))
     return replace(update, candidates=(replace(first, notes=notes), *others))
@@ -113,12 +114,12 @@ def _capital(sentence: str) -> str:
 
 
 def _doubted(update: Update, why: str) -> Update:
-    """Return an update that a person must look at; each doubt is said once."""
+    """Return the update with a doubt that a maintainer has to review; each doubt is added once."""
     return update if why in update.doubt else replace(update, doubt=f"{update.doubt} {why}".strip())
 
 
 def _older(evidence: Evidence) -> str:
-    """Say that the newer image states a lower version, as far as a scanner read the labels of both."""
+    """Return the detail if the newer image states a lower version in its labels, as scanned; else empty."""
     if not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
         return ""
     before, after = evidence.old.version or "", evidence.new.version or ""
@@ -129,7 +130,7 @@ _LIST_UNREAD = "it is too young, and whether it fixes something that is known to
 
 
 def _may_be_urgent(update: Update, evidence: Evidence) -> bool:
-    """Say whether a list that could not be read decides whether a candidate may wait."""
+    """Return True if the urgency of a candidate depends on a list that could not be read."""
     asks = Listing.KEV in update.selected.policy.bypass_min_age_for and _is_unread(Listing.KEV, evidence)
     return asks and evidence.delta is not None and bool(evidence.delta.fixed)
 
@@ -139,7 +140,7 @@ def _is_unread(listing: Listing, evidence: Evidence) -> bool:
 
 
 def _is_urgent(update: Update, evidence: Evidence) -> bool:
-    """Say whether a candidate fixes something that a rule does not want to wait for."""
+    """Return True if a candidate fixes a vulnerability for which the policy skips the minimum age."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     urgent = update.selected.policy.bypass_min_age_for
     if Listing.KEV in urgent and fixes(evidence, Listing.KEV):

@@ -1,4 +1,4 @@
-"""What an update brings that a rule does not allow, and whether staying would be worse."""
+"""Limits on the vulnerabilities that an update may add, and whether the old image is worse."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.rules import Allowance
 
 Counts = Mapping[Severity, int]
-"""Distinct vulnerabilities."""
+"""Distinct vulnerabilities by severity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """More vulnerabilities of one severity than a rule allows an update to bring."""
+    """More vulnerabilities of one severity than a rule allows an update to add."""
 
     severity: Severity
     brought: int
     allowed: int
     staying: Counts
-    """Of the image in the file."""
+    """Counts for the pinned image."""
     moving: Counts
-    """Of the newer one."""
+    """Counts for the new image."""
 
     @property
     def keeps_worse(self) -> bool:
-        """Whether refusing would keep the worse image: the one with more of this severity, or of any above it."""
+        """Whether the pinned image is the worse one: it has more of this severity, or of a higher one."""
         return self._from_the_worst(self.staying) > self._from_the_worst(self.moving)
 
     def __str__(self) -> str:
-        """Say what it brings, and what staying and moving leave."""
+        """Return a sentence with the added and allowed number, and the counts of both images."""
         shown = [each for each in _DOWN if each >= self.severity and (self.staying[each] or self.moving[each])]
         staying, moving = (
             " and ".join(f"{counts[each]} {each.word}" for each in shown) for counts in (self.staying, self.moving)
@@ -48,9 +48,10 @@ _DOWN = tuple(sorted(Severity, reverse=True))
 
 
 def excess(evidence: Evidence, allowances: Collection[Allowance]) -> Excess | None:
-    """Return what is too much, of the worst severity; None too where old and new were not compared.
+    """Return the exceeded limit of the worst severity; None if there is none, or the images were not compared.
 
-    Where a platform is unknown, each of the others counts by itself, and one on which staying is no worse comes first.
+    If a platform has no comparison, each of the others is checked separately. Platforms on which the pinned image is
+    not the worse one take precedence.
     """
     parts = (evidence,) if evidence.delta is not None else comparable(evidence)
     found = [each for part in parts if (each := _excess(part, allowances)) is not None]

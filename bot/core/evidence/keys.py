@@ -1,4 +1,4 @@
-"""Public keys in PEM form, and whether one of them made a signature."""
+"""Verification of signatures with public keys in PEM form."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from bot.model.signature import Scheme, Signer
 from bot.model.trust import TrustedKey
 
 SHOWN_FINGERPRINT = 16
-"""Hexadecimal digits of a key's fingerprint that people compare."""
+"""Hexadecimal digits of a key's fingerprint that are shown to users."""
 LEAST_RSA = 2048
-"""Bits; shorter ones can be broken."""
+"""Bits; shorter keys can be broken."""
 _CURVES: dict[str, tuple[hashes.HashAlgorithm, ...]] = {
     "secp256r1": (hashes.SHA256(),),
     "secp384r1": (hashes.SHA256(), hashes.SHA384()),
     "secp521r1": (hashes.SHA256(), hashes.SHA512()),
 }
-"""cosign hashed with SHA-256 whatever the key, until its third release took the hash that fits the curve."""
+"""Before version 3, cosign used SHA-256 for all keys; since then the hash depends on the curve."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key that the operator listed."""
+    """A public key from the operator's config."""
 
     signer: Signer
     key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 
     @classmethod
     def of(cls, trusted: TrustedKey) -> PublicKey:
-        """Read a key. Raises ValueError where it is none that signs images; its text is fit for a message."""
+        """Parse a key. Raises ValueError if it cannot sign images; its text is suitable for a message."""
         try:
             key = serialization.load_pem_public_key(trusted.pem)
-        except Exception as error:  # the library raises its own kinds, too
+        except Exception as error:  # the library raises many exception types, some its own
             raise ValueError("holds no public key in PEM form") from error
         if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
-            raise ValueError("holds a key of a kind that signs no images: ECDSA, RSA and Ed25519 do")  # noqa: TRY004
+            raise ValueError("holds a key of a type that cannot sign images; use ECDSA, RSA or Ed25519")  # noqa: TRY004
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVES:
-            raise ValueError("holds a key on a curve that is not supported: P-256, P-384 and P-521 are")
+            raise ValueError("holds a key on an unsupported curve; use P-256, P-384 or P-521")
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < LEAST_RSA:
             raise ValueError(f"holds an RSA key of fewer than {LEAST_RSA} bits")
         der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -50,7 +50,7 @@ class PublicKey:
         return cls(Signer(Scheme.COSIGN_KEY, f"{trusted.name} (sha256 {fingerprint})"), key)
 
     def made(self, signature: bytes, message: bytes) -> bool:
-        """Say whether this key made a signature of `message`."""
+        """Return True if `signature` is a signature of `message` by this key."""
         return any(self._holds(signature, message, algorithm) for algorithm in self._algorithms)
 
     @property

@@ -1,4 +1,4 @@
-"""What became of the packages of an image."""
+"""Differences between the packages of two images."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """One package in one image."""
+    """One package of one image, in all its installed versions."""
 
     versions: tuple[str, ...] = ()
     source: str = ""
 
 
 def package_changes(old: Iterable[Package], new: Iterable[Package]) -> tuple[PackageChange, ...]:
-    """Return the packages that are not the same in both, by type and name."""
+    """Return the packages that differ between two images, by type and name."""
     before, after = _held(old), _held(new)
     absent = _Held()
     keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
@@ -52,7 +52,7 @@ def _change(key: _Key, before: _Held, after: _Held) -> PackageChange:
 
 
 def _direction(package_type: str, old: Sequence[str], new: Sequence[str]) -> Change:
-    """Say how a package changed; of several versions the latest counts."""
+    """Return how a package changed; of several versions the latest counts."""
     if not old:
         return Change.ADDED
     if not new:
@@ -67,9 +67,9 @@ Versions = Callable[[Finding], tuple[str, ...] | None]
 
 
 def versions_in(outcome: Scan) -> Versions:
-    """Return what says which versions an image has of the package of a finding of another image; None: nobody knows.
+    """Return a function from a finding to the versions that this image has of its package; None if not known.
 
-    An image may have as many packages as there are findings to ask about, so that its list is gone through once.
+    The package list is indexed once, because there may be as many findings as packages.
     """
     if outcome.packages is None:
         return lambda _: None

@@ -1,4 +1,4 @@
-"""Reads package URLs, the names that inventories and statements have for packages: strictly, so that none is misread.
+"""Strict parser of package URLs, the package names in SBOMs and VEX statements.
 
 https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst
 """
@@ -11,14 +11,14 @@ from urllib.parse import unquote
 from bot.model.vex import Purl
 
 MAX_PURL = 4096
-"""Characters; one with a digest and the URL of its repository has some two hundred."""
+"""Characters; a package URL with a digest and the URL of its repository has about two hundred."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9.+-]*", re.ASCII)
 _KEY = re.compile(r"[a-z][a-z0-9._-]*", re.ASCII)
 
 
 def parse_purl(text: str) -> Purl | None:
-    """Return a package URL; None for whatever is none, and for one that names a part of a package."""
+    """Parse a package URL; None if it is invalid, or names a part of a package (`#subpath`)."""
     scheme, _, rest = text.partition(":")
     path, _, query = rest.partition("?")
     if len(text) > MAX_PURL or scheme.lower() != "pkg" or "#" in rest:
@@ -34,7 +34,7 @@ def parse_purl(text: str) -> Purl | None:
 
 
 def _qualifiers(query: str) -> tuple[tuple[str, str], ...] | None:
-    """Return what stands behind the question mark; None where it cannot be read in one way alone."""
+    """Parse the qualifiers; None if a key is invalid or occurs twice."""
     parts = (part.partition("=") for part in query.split("&") if part)
     pairs = [(key.lower(), unquote(value)) for key, _, value in parts]
     found = {key: value for key, value in pairs if value}

@@ -1,4 +1,4 @@
-"""Packages that are older in the newer image, as a rollback leaves them."""
+"""Rollbacks: packages that are older in the newer image."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from bot.model.contents import Change, PackageChange
 from bot.model.evidence import Evidence, Finding
 
 _Brought = Mapping[tuple[str, str], Sequence[Finding]]
-"""New findings by the type and the name of their package, as findings call it."""
+"""Introduced findings by type and name of their package."""
 
 
 def gone_back(evidence: Evidence) -> tuple[PackageChange, ...]:
-    """Return the packages that went back, those that bring the worst first.
+    """Return the downgraded packages that indicate a rollback, worst introduced vulnerability first.
 
-    Of a distribution all of them: its repositories never go back. Of libraries those that bring a vulnerability: what
-    an image has of them is chosen anew with every build. One platform on which a package went back is enough.
+    Each downgraded package of a Linux distribution counts, because its repositories never return to older versions. A
+    downgraded library counts only if it adds a vulnerability, because each build chooses library versions again. A
+    downgrade on one platform is enough.
     """
     brought = _brought(evidence)
     changes = dict.fromkeys(change for each in comparable(evidence) for change in each.packages or ())
@@ -30,7 +31,7 @@ def gone_back(evidence: Evidence) -> tuple[PackageChange, ...]:
 
 
 def rollback(evidence: Evidence) -> str:
-    """Say that packages went back, and what that brings; empty where none did."""
+    """Return a phrase that names the downgraded packages and their new vulnerabilities; empty without downgrades."""
     back = gone_back(evidence)
     if not back:
         return ""

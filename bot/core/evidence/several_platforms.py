@@ -1,4 +1,4 @@
-"""One evidence of the same move on several platforms: the union, in which nothing that holds on any of them is lost."""
+"""Merge of the evidence for several platforms: the union keeps each finding of any platform."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _Found = Mapping[Key, Finding]
 
 
 def united(by_platform: Mapping[str, Evidence]) -> Evidence:
-    """Return the union of what is known on each platform; where it is unknown on one of them, all is.
+    """Merge the evidence of all platforms; if the scan of one platform is missing, the merged scan is, too.
 
-    A platform that neither image has is none that is in use.
+    Platforms that neither image has are left out.
     """
     used = {platform: found for platform, found in by_platform.items() if not _is_missing(found)} or by_platform
     first, *others = used.values()
@@ -33,9 +33,9 @@ def united(by_platform: Mapping[str, Evidence]) -> Evidence:
 
 
 def comparable(evidence: Evidence) -> tuple[Evidence, ...]:
-    """Return what gates judge a move by: the union, and where part of that is unknown each platform by itself, too.
+    """Return the evidence that gates check: the merged one and, if parts of it are missing, that of each platform.
 
-    That one platform is unknown takes nothing back of what another is known to bring.
+    Missing evidence for one platform must not hide the vulnerabilities that an update adds on another.
     """
     is_whole = evidence.delta is not None and evidence.packages is not None
     return (evidence,) if is_whole else (evidence, *evidence.by_platform.values())
@@ -47,7 +47,7 @@ def _is_missing(found: Evidence) -> bool:
 
 
 def _united_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
-    """Return one outcome; the first that is unknown says why nothing is known."""
+    """Merge the scans of an image; if a platform was not scanned, return the first such outcome."""
     scans: dict[str, Scan] = {}
     for platform, outcome in outcomes.items():
         if isinstance(outcome, NotScanned):
@@ -67,7 +67,7 @@ def _united_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
 
 
 def _united_deltas(used: Mapping[str, Evidence]) -> Delta | None:
-    """Return one delta; what is fixed on one platform and not on another remains, or somebody answers for it there."""
+    """Merge the deltas. A finding that is fixed on one platform only remains, unless it is suppressed elsewhere."""
     deltas = {platform: found.delta for platform, found in used.items() if found.delta is not None}
     if len(deltas) < len(used):
         return None
@@ -88,7 +88,7 @@ def _set_aside(outcome: ScanOutcome) -> Sequence[SetAside]:
 
 
 def _merged(findings: Mapping[str, Sequence[Finding]]) -> _Found:
-    """Return each finding once, with the platforms that have it where not all do."""
+    """Return each finding once, with its platforms unless all of them have it."""
     on: dict[Key, list[str]] = defaultdict(list)
     worst: dict[Key, Finding] = {}
     for platform, listed in findings.items():
@@ -103,7 +103,7 @@ def _merged(findings: Mapping[str, Sequence[Finding]]) -> _Found:
 
 
 def _united_changes(used: Mapping[str, Evidence]) -> tuple[PackageChange, ...] | None:
-    """Return the changes of packages on any of the platforms, each once."""
+    """Return the package changes of all platforms, each once; None if a platform has no list."""
     lists: list[Iterable[PackageChange] | None] = [found.packages for found in used.values()]
     if None in lists:
         return None

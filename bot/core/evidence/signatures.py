@@ -1,4 +1,4 @@
-"""What several signatures say of one image together."""
+"""Combination of several signatures of one image."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.model.signature import (
 )
 
 _TELLING = (Flaw.OTHER_IMAGE, Flaw.BROKEN, Flaw.OTHER_SIGNER, Flaw.UNPROVED)
-"""Of several that do not hold, which is spoken of: a copied one is an attack, a stranger's may be a habit."""
+"""The order in which defects are reported: a copied signature is an attack, an unlisted signer may be harmless."""
 
 
 def together(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
-    """Return the one outcome of all signatures of an image: any that is verified counts, whatever else is there.
+    """Return one outcome for all signatures of an image: a verified signature wins over all others.
 
-    What could not be asked comes next, since it may have been the one that counts; then what is wrong.
+    A signature that could not be fetched comes next, because it may have been valid; then come defective ones.
     """
     return min(outcomes, key=_rank, default=Unsigned())
 

@@ -1,4 +1,4 @@
-"""Whom the operator trusts to sign an image, and what a change of signatures means."""
+"""Signature requirements: the trusted signers of an image, and the effect of changed signatures on an update."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from bot.model.trust import Trust
 from bot.model.vocabulary import Reason
 
 OF_STRANGERS = frozenset({Flaw.OTHER_SIGNER, Flaw.UNPROVED})
-"""What anybody's signature may have who is not listed, and that is no sign of anything wrong."""
+"""Defects that the signature of any unlisted signer has, and that are not suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
 class Distrust:
-    """Why an update does not pass for its signatures."""
+    """Why the signatures of an update do not pass."""
 
     reason: Reason
-    """One of `refused`; or one of `unresolved`, where a registry could not say."""
+    """A reason of the status `refused`, or of `unresolved` if the registry gave no answer."""
     detail: str
     is_unknown: bool = False
-    """Whether nobody could say, so that nothing is refused and nothing passes."""
+    """Whether the signatures could not be checked, so that the update is neither refused nor passed."""
 
 
 def trust_for(trusts: Iterable[Trust], repository: str) -> Trust | None:
-    """Return the first entry that is about a canonical repository."""
+    """Return the first `trust` entry that matches a canonical repository, or None."""
     return next((each for each in trusts if any(matches(glob, repository) for glob in each.image)), None)
 
 
 def distrust(found: Signatures | None, *, is_required: bool) -> Distrust | None:
-    """Return why a move does not pass for its signatures, None where it passes.
+    """Return why the signatures of an update do not pass, or None if they pass.
 
-    A signature that was verified before must be verified again, whether a rule requires one or not. `found` is None
-    where nobody is trusted to sign the image.
+    If the signature of the old image was verified, that of the new one must be, even if no rule requires it.
+    `signatures` is None if no `trust` entry matches the image.
     """
     if found is None:
         return Distrust(Reason.UNSIGNED, "no entry of `trust` is about this image") if is_required else None
@@ -69,7 +69,7 @@ def distrust(found: Signatures | None, *, is_required: bool) -> Distrust | None:
 
 
 def spoken(outcome: SignatureOutcome | None) -> str:
-    """Return what was found of one image, as a part of a sentence."""
+    """Describe the signature of an image, as a part of a sentence."""
     match outcome:
         case Signed(signer=signer, statement=Statement.PROVENANCE):
             return f"its provenance is signed by {signer.identity}"
@@ -86,7 +86,7 @@ def spoken(outcome: SignatureOutcome | None) -> str:
 
 
 def both_spoken(found: Signatures) -> str:
-    """Return what was found of both images of a move, as a sentence for a terminal."""
+    """Describe the signatures of both images of an update, for a terminal."""
     if found.old is None:
         return spoken(found.new)
     return f"{spoken(found.new)}{', as before' if found.old == found.new else f'; before: {spoken(found.old)}'}"

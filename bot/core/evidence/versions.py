@@ -1,4 +1,4 @@
-"""Which of two versions of a package is the later one, by the rules of whoever packs it."""
+"""Order of package versions, by the rules of each package ecosystem."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 MAX_VERSION = 128
-"""Characters of a version that is compared; the longest that distributions have are below a hundred, and comparing
-hostile ones takes time that grows with their square."""
+"""Maximum length of a compared version. The longest in distributions are below a hundred characters, and the time to
+compare hostile ones grows with the square of their length."""
 
 _SCHEMES: dict[str, str] = {
     **dict.fromkeys(("deb", "debian", "ubuntu"), "DebianVersion"),
@@ -27,24 +27,24 @@ _SCHEMES: dict[str, str] = {
     **dict.fromkeys(("bundler", "gem", "gemspec"), "RubygemsVersion"),
     **dict.fromkeys(("dotnet", "dotnet-core", "nuget"), "NugetVersion"),
 }
-"""By type of package, as Trivy, Grype and package URLs call it."""
+"""Classes of the `univers` library by package type, as Trivy, Grype and package URLs name it."""
 SYSTEM_TYPES = frozenset(
     kind for kind, scheme in _SCHEMES.items() if scheme in {"DebianVersion", "AlpineLinuxVersion", "RpmVersion"}
 )
-"""Of packages that come with a distribution."""
+"""Types of packages that belong to a Linux distribution."""
 
 
 _UNREADABLE = Exception
-"""What the library raises for versions that no rule covers: each scheme another error, and not only its own."""
+"""`univers` raises different errors for invalid versions in each scheme, not only its own."""
 
 
 def is_same_kind(one: str, other: str) -> bool:
-    """Say whether two words for types of packages mean packages of the same kind: `deb` and `debian`."""
+    """Return True if both package types mean the same ecosystem: `deb` and `debian`."""
     return one == other or (one in _SCHEMES and _SCHEMES[one] == _SCHEMES.get(other))
 
 
 def is_later(package_type: str, version: str, other: str) -> bool | None:
-    """Say whether `version` comes after `other`; None where they are the same to who packed it, or nobody can say."""
+    """Return True if `version` is later, False if `other` is; None if they are equal or cannot be compared."""
     read = _reader(package_type)
     with contextlib.suppress(_UNREADABLE):
         one, two = read(version), read(other)
@@ -53,7 +53,7 @@ def is_later(package_type: str, version: str, other: str) -> bool | None:
 
 
 def in_order(package_type: str, versions: Iterable[str]) -> tuple[str, ...]:
-    """Return versions, the latest last; by the alphabet where nobody can say which that is."""
+    """Return the distinct versions in ascending order; alphabetically if they cannot be compared."""
     found = sorted(set(versions))
     if len(found) > 1:
         with contextlib.suppress(_UNREADABLE):
@@ -62,7 +62,7 @@ def in_order(package_type: str, versions: Iterable[str]) -> tuple[str, ...]:
 
 
 def _reader(package_type: str) -> Callable[[str], Any]:
-    """Return what makes a version comparable, for which alone the library is imported."""
+    """Return a function that parses a version for comparison. Only here the library is imported, on first use."""
     from univers import versions
 
     scheme = _SCHEMES.get(package_type)

@@ -1,4 +1,4 @@
-"""Which findings of a scan somebody answers for, by what accepted authors say of the image (VEX)."""
+"""Suppression of findings by the VEX statements of accepted authors."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from bot.model.vex import Product, Purl, VexStatement, VexStatus
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a statement says of one of its products."""
+    """A VEX statement on one of its products."""
 
     product: Product
     statement: VexStatement
 
 
 Said = Mapping[str, Sequence[Claim]]
-"""Claims by the digest or the repository of the image that they are about: few images are in many documents."""
+"""Statements by digest or repository of their image, because few of many documents are about one image."""
 
 _OF_IMAGES = frozenset({"repository_url", "tag", "arch"})
-"""Qualifiers of images that are understood; another one may narrow what is meant, so that it matches nothing."""
+"""Supported qualifiers of image package URLs. Another qualifier may narrow the meaning, so such a URL never matches."""
 _OF_PACKAGES = frozenset(
     {"arch", "checksum", "distro", "download_url", "epoch", "repository_url", "upstream", "vcs_url"}
 )
-"""The same of packages. The distribution is not compared: the image decides which that is."""
+"""Supported qualifiers of packages. The distribution is not compared, because the image determines it."""
 _ARCHITECTURES = {
     "x86_64": "amd64",
     "aarch64": "arm64",
@@ -40,14 +40,14 @@ _ARCHITECTURES = {
     "armv7": "arm",
     "ppc64el": "ppc64le",
 }
-"""What distributions call them, where images call them otherwise."""
+"""Architecture names of distributions that differ from those of images."""
 _ANY_ARCHITECTURE = frozenset({"", "all", "noarch", "any"})
 _OF_SOURCE = frozenset({"source", "src"})
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def by_image(statements: Iterable[VexStatement]) -> Said:
-    """Return what is said, by what it is said of; what names no image is left out."""
+    """Group statements by the digest or repository of their products; products that are not images are left out."""
     said: dict[str, list[Claim]] = defaultdict(list)
     for statement in statements:
         for product in statement.products:
@@ -57,9 +57,9 @@ def by_image(statements: Iterable[VexStatement]) -> Said:
 
 
 def set_aside(outcome: ScanOutcome, subject: Subject, said: Said, names: Collection[Digest] = ()) -> ScanOutcome:
-    """Return a scan without the findings that the latest statement about each says need no looking at.
+    """Return the scan without the findings that the latest statement about each declares not affected or fixed.
 
-    `names` are the digests of the image besides that of `subject`.
+    `other_digests` are digests of the image other than that of `subject`.
     """
     if not isinstance(outcome, Scan):
         return outcome
@@ -76,7 +76,7 @@ def set_aside(outcome: ScanOutcome, subject: Subject, said: Said, names: Collect
 
 
 def _answer(finding: Finding, scan: Scan, platform: str, about: Mapping[str, Sequence[Claim]]) -> SetAside | None:
-    """Return who answers for a finding; of statements of one moment, one that lets it count is the last."""
+    """Return the suppression of a finding, or None; of statements of the same time one that does not suppress wins."""
     said = (
         claim.statement
         for claim in about.get(finding.id, ())
@@ -91,7 +91,7 @@ def _answer(finding: Finding, scan: Scan, platform: str, about: Mapping[str, Seq
 
 
 def is_image(purl: Purl, subject: Subject, names: Collection[str]) -> bool:
-    """Say whether a package URL names an image: by one of its digests, wherever it is, or all of its repository."""
+    """Return True if a package URL names the image, by one of its digests or by its repository."""
     if purl.type != "oci" or purl.namespace or not {key for key, _ in purl.qualifiers} <= _OF_IMAGES:
         return False
     if not _is_architecture(purl.of("arch"), subject.platform):
@@ -102,7 +102,7 @@ def is_image(purl: Purl, subject: Subject, names: Collection[str]) -> bool:
 
 
 def _repository(purl: Purl) -> str | None:
-    """Return the canonical repository that an image is in; None where that is not said."""
+    """Return the canonical repository in the URL of an image; None if it has none."""
     try:
         reference = ImageReference.parse(purl.of("repository_url"))
     except InvalidReferenceError:
@@ -117,10 +117,10 @@ def _is_architecture(named: str, platform: str) -> bool:
 
 
 def _holds(packages: Iterable[Purl], finding: Finding, scan: Scan, platform: str) -> bool:
-    """Say whether package URLs name the package of a finding.
+    """Return True if package URLs name the package of a finding.
 
-    A distribution's package is found by its source where the scanner knows that: then the source must be named, or all
-    that the image has of it, as far as the scan lists packages.
+    Scanners report an operating system package by its source package, if they know it. Then the package URLs must name
+    the source, or all binary packages that the image has of it, as far as the scan lists packages.
     """
     named = [each for each in packages if _may_be(each, finding, platform)]
     if any(each.of("arch") in _OF_SOURCE and each.name == finding.package for each in named):
@@ -137,7 +137,7 @@ def _holds(packages: Iterable[Purl], finding: Finding, scan: Scan, platform: str
 
 
 def _may_be(purl: Purl, finding: Finding, platform: str) -> bool:
-    """Say whether the type, the version and the architecture of a package URL allow that it names what was found."""
+    """Return True if a package URL matches type, version and architecture of a finding's package."""
     if not is_same_kind(purl.type, finding.package_type) or not {key for key, _ in purl.qualifiers} <= _OF_PACKAGES:
         return False
     if purl.of("arch") not in _OF_SOURCE and not _is_architecture(purl.of("arch"), platform):
@@ -148,7 +148,7 @@ def _may_be(purl: Purl, finding: Finding, platform: str) -> bool:
 
 
 def _name(purl: Purl) -> str:
-    """Return what scanners call a package; of distributions the namespace is the distribution."""
+    """Return the name that scanners use; operating system packages have none for their distribution's namespace."""
     if purl.type in SYSTEM_TYPES or not purl.namespace:
         return _plain(purl.name, purl.type)
     between = ":" if purl.type == "maven" else "/"
@@ -156,7 +156,7 @@ def _name(purl: Purl) -> str:
 
 
 def _plain(name: str, package_type: str) -> str:
-    """Return a name in the one spelling that is compared: of libraries case counts nowhere, and Python minds less."""
+    """Normalise a name for comparison: libraries ignore case, and Python packages also treat `-`, `_`, `.` as equal."""
     if package_type in SYSTEM_TYPES:
         return name
     return _SEPARATORS.sub("-", name.lower()) if is_same_kind(package_type, "pypi") else name.lower()

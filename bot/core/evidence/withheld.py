@@ -1,4 +1,4 @@
-"""What is told of private evidence where everybody can read it: that it is left out."""
+"""Removal of private evidence from publicly readable texts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LEFT_OUT = NotScanned(Unscanned.WITHHELD)
 
 
 def published(evidence: Evidence) -> Evidence:
-    """Return what everybody may read: evidence that is private without all that its scanner, or a list of it, says.
+    """Return the evidence that everyone may read: if it is private, without results of its scanner and the lists.
 
-    Not even whether the scan worked is told, so that a text does not change with what it does not show. What a registry
-    answered names the host that was asked, which may be a mirror that only the operator knows.
+    Even the success of the scan is removed, so that a text does not change because of evidence that it does not show.
+    The details of registry errors are removed as well, because they may name a mirror that only the operator knows.
     """
     found = evidence.signatures
     if found is not None:
@@ -42,5 +42,5 @@ def _without_hosts(outcome: SignatureOutcome) -> SignatureOutcome:
 
 
 def names_hosts(status: Status, reason: Reason | None) -> bool:
-    """Say whether the detail of a place is what a registry answered, and who was asked."""
+    """Return True if the detail of a decision is an answer of a registry, which names the host."""
     return status is Status.UNRESOLVED or reason is Reason.NOT_PULLABLE

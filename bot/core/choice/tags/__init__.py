@@ -1,4 +1,4 @@
-"""What tags mean to each other: which one is newer, of the same family, a patch of another, or at its end."""
+"""Relations between tags: newer tags, tags of the same family, patches of a tag, and tags that are superseded."""
 
 from bot.core.choice.tags.choosing import reaches, successor, successors
 from bot.core.choice.tags.endings import Ending, could_end, ended

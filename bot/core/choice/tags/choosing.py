@@ -1,4 +1,4 @@
-"""Choosing the tag to move to."""
+"""Choice of the tag to update to."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from bot.model.modes import UpdateMode
 
 
 def successor(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: bool = False) -> str | None:
-    """Return the newest tag that `tag` may move to within `mode`, None where there is none."""
+    """Return the newest tag that `tag` may be updated to within `mode`, or None."""
     return next(iter(successors(tag, offered, mode, variants=variants)), None)
 
 
 def successors(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: bool = False) -> tuple[str, ...]:
-    """Return all tags that `tag` may move to within `mode`, the newest first.
+    """Return all tags that `tag` may be updated to within `mode`, newest first.
 
-    Each has the same prefix, suffix and precision; a system (`alpine3.19`, `bookworm`) moves with `variants` only, and
-    then upward in its own distribution. A pre-release is chosen only from an earlier one of the same release. Numbers
-    are taken as major.minor.patch whatever the publisher means by them; dates behind the name of a system count
-    rebuilds, which are patches.
+    Each has the same prefix, suffix and precision. The operating system (`alpine3.19`, `bookworm`) changes only with
+    `allow_os_variants`, and then only to a later release of the same distribution. A pre-release is chosen only from
+    an earlier one of the same release. Numbers are read as major.minor.patch, whatever the publisher means by them.
+    Dates after the name of an operating system count rebuilds, which are patches.
     """
     fixed = _fixed_numbers(mode)
     if fixed is None:
@@ -45,14 +45,17 @@ def successors(tag: str, offered: Iterable[str], mode: UpdateMode, *, variants: 
 
 
 def reaches(tag: str, goal: str, mode: UpdateMode) -> bool:
-    """Say whether `goal` is plainly no farther from `tag` than `mode`; another release of its system always is."""
+    """Return True if the update from `tag` to `goal` is certain to be within `mode`.
+
+    A later operating system is outside of every mode.
+    """
     if mode is UpdateMode.NONE:
         return False
     return goal == tag or successor(tag, [goal], mode) == goal
 
 
 def may_follow(written: Version, offered: Version, *, variants: bool) -> bool:
-    """Say whether a relative is stable enough, and of a system that may take the place of the written one."""
+    """Return True if `candidate` is stable enough, and its operating systems may replace the written ones."""
     if offered.is_pre_release and not (written.is_pre_release and offered.numbers == written.numbers):
         return False
     if not variants:
@@ -61,18 +64,18 @@ def may_follow(written: Version, offered: Version, *, variants: bool) -> bool:
 
 
 def newest(candidates: Iterable[Version]) -> str | None:
-    """Return the tag of the newest."""
+    """Return the tag of the newest candidate, or None without candidates."""
     best = max(candidates, key=_order, default=None)
     return best.tag if best is not None else None
 
 
 def _order(version: Version) -> tuple[object, ...]:
-    """Order by age; of two tags that mean the same always the same one comes first."""
+    """Return the sort key: the version, then the tag, so that the order of equal versions is deterministic."""
     return (version.age, version.tag)
 
 
 def _fixed_numbers(mode: UpdateMode) -> int | None:
-    """Return how many numbers must stay as they are; None where the tag itself must."""
+    """Return how many leading numbers must stay equal; None if the tag itself must."""
     match mode:
         case UpdateMode.NONE | UpdateMode.DIGEST:
             return None

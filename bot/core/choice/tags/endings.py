@@ -1,8 +1,9 @@
-"""Lines that cannot get better, as far as tag names show it.
+"""Superseded tags, as far as tag names show it.
 
-Names prove little: that `3.13` is there says nothing of `3.12`, which is rebuilt for years. Only what publishers never
-take back is counted: a tag of full precision is not rebuilt once the next patch is out, and a system that the patches
-of one release have left does not come back. Whoever has times from the registry should ask those as well.
+Names prove little: the tag `3.13` does not show that `3.12`, which is rebuilt for years, is superseded. Only facts
+that publishers do not reverse count: a tag of full precision is not rebuilt once the next patch is out, and an
+operating system that the patches of a release no longer use does not return. Callers that have times from the registry
+should compare these as well.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ _DATE_WIDTH = len("20240530")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A line that cannot get better, and the tag that goes on in its place."""
+    """The end of a tag that gets no better images, and the tag that continues in its place."""
 
     reason: Reason
-    """One of `superseded`."""
+    """A reason of the status `superseded`."""
     successor: str
 
 
 def could_end(tag: str) -> bool:
-    """Say whether the tags beside it could show that a tag has ended: it is precise, or names a system."""
+    """Return True if other tags could show that `tag` is superseded: it is precise, or names an operating system."""
     written = read(tag)
     if written is None:
         return False
@@ -40,10 +41,10 @@ def could_end(tag: str) -> bool:
 
 
 def ended(tag: str, offered: Iterable[str]) -> Ending | None:
-    """Return what tag names show of the end of `tag`; None where they show nothing, as of every tag that may move.
+    """Return why `tag` is superseded; None if tag names do not show it, as for each tag that is still rebuilt.
 
-    The end of a whole release (`postgres:9.6`, `node:16-alpine`) does not show in names, nor does that of tags with two
-    numbers. Where the registry tells when tags were moved, compare that of `tag` with that of its successor.
+    Names do not show the end of a whole release (`postgres:9.6`, `node:16-alpine`), nor of a tag with two numbers.
+    If the registry has the times at which tags were changed, compare those of `tag` and of its successor.
     """
     tags = tuple(offered)
     written, found = beside(tag, tags)
@@ -66,7 +67,7 @@ def ended(tag: str, offered: Iterable[str]) -> Ending | None:
 
 
 def _line(written: Version, offered: Iterable[Version]) -> tuple[int, ...] | None:
-    """Return the numbers of the release that a tag of full precision is a patch of; None where the tag itself moves."""
+    """Return the numbers of the release that a precise tag is a patch of; None if the tag itself gets updates."""
     numbers = written.numbers
     if written.is_stream or written.scheme is Scheme.DATE:
         return ()
@@ -76,7 +77,7 @@ def _line(written: Version, offered: Iterable[Version]) -> tuple[int, ...] | Non
         return numbers[: written.widths.index(_DATE_WIDTH, 1)]
     if len(numbers) < _FULL_PRECISION and (written.builds or _is_numbered(written.pre_release)):
         return numbers
-    if len(numbers) < _FULL_PRECISION:  # `3.12` moves, `16.1` of PostgreSQL does not, and nothing tells them apart
+    if len(numbers) < _FULL_PRECISION:  # `3.12` is updated, PostgreSQL's `16.1` is not; their names do not differ
         return None
     has_more = any(
         version.bare == written.bare
@@ -89,7 +90,7 @@ def _line(written: Version, offered: Iterable[Version]) -> tuple[int, ...] | Non
 
 
 def _left_for(written: Version, offered: Iterable[Version], line: tuple[int, ...]) -> str | None:
-    """Return the tag of the newest patch of `line`, where that is on later systems only."""
+    """Return the tag of the release's newest patch if that is available on later operating systems only."""
     patches = [
         version
         for version in offered
@@ -101,7 +102,7 @@ def _left_for(written: Version, offered: Iterable[Version], line: tuple[int, ...
     ]
     own = [version for version in patches if version.system_words == written.system_words]
     if not own:
-        return None  # floating tags alone do not show what is behind them
+        return None  # floating tags alone do not show which release they point to
     precision = max(len(version.numbers) for version in own)
     last = max(version.numbers for version in own if len(version.numbers) == precision)
     return newest(
@@ -112,5 +113,5 @@ def _left_for(written: Version, offered: Iterable[Version], line: tuple[int, ...
 
 
 def _is_numbered(pre_release: tuple[int, int]) -> bool:
-    """Tell `17rc1` from `17-rc`, which moves from one to the next."""
+    """Return True for `17rc1`; False for `17-rc`, which is updated from one release candidate to the next."""
     return pre_release[1] > 0

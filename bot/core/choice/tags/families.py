@@ -1,4 +1,4 @@
-"""The tags of one family, of all that a repository has."""
+"""Tag families: tags of a repository that differ in their version only."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bot.core.choice.tags.version import Scheme, Version
 
 _FIRST_BUILDS = range(2)
 _MANY_BUILDS = 100
-"""No other product's version is so low or so high: where a family has such numbers, it counts builds."""
+"""Versions of other products are never so low or so high, so a family with such numbers counts builds."""
 
 
 def versions(offered: Iterable[str]) -> tuple[Version, ...]:
-    """Return what `offered` says, each once, in an order that does not depend on the registry's.
+    """Parse the tags, each once, in an order that does not depend on the registry.
 
-    A number such as 18 in `3.2-18` counts builds only where others of the family show that it does; else it is taken
-    for the version of something else, which stays as it is.
+    A number such as 18 in `3.2-18` counts builds only if other tags of the family show this. Otherwise it is treated
+    as the version of another product, which must stay equal.
     """
     found = [version for tag in sorted(set(offered)) if (version := read(tag)) is not None]
     counting = {version.skeleton for version in found if _shows_counting(version)}
@@ -26,7 +26,7 @@ def versions(offered: Iterable[str]) -> tuple[Version, ...]:
 
 
 def beside(tag: str, offered: Iterable[str]) -> tuple[Version | None, tuple[Version, ...]]:
-    """Return what `tag` says among `offered`, and what all of them say; None and nothing where it is no version."""
+    """Parse `tag` and all available tags together; return None and no versions if `tag` has no version."""
     if read(tag) is None:
         return None, ()
     found = versions((*offered, tag))
@@ -45,17 +45,17 @@ def _without_doubt(version: Version) -> Version | None:
 
 
 def is_kin(tag: str, other: str) -> bool:
-    """Say whether two tags are of one family, whatever their precision: the same prefix, suffix and scheme."""
+    """Return True if both tags have the same prefix, suffix and scheme, at any precision."""
     mine, theirs = read(tag), read(other)
     return mine is not None and theirs is not None and mine.skeleton == theirs.skeleton
 
 
 def relatives(written: Version, offered: Iterable[Version]) -> tuple[Version, ...]:
-    """Return those with the prefix, suffix, scheme and precision of `written`; their systems may be others.
+    """Return the versions with the prefix, suffix, scheme and precision of `written`; operating systems may differ.
 
-    Where some tags write their numbers with leading zeros (`20.04`), those of the same widths (`20.10`) are of one
-    scheme, and `5.2.3` is of another: publishers leave the tags of schemes behind that they gave up. Where others of
-    the same beginning do without zeros (`27.3` beside `19.03`), `20.10` goes with those.
+    If some tags have numbers with leading zeros (`20.04`), tags of the same widths (`20.10`) are of the same scheme,
+    and `5.2.3` is of another: publishers leave tags of abandoned schemes in the repository. If other tags with the
+    same beginning have no zeros (`27.3` next to `19.03`), `20.10` belongs to those.
     """
     found = [version for version in offered if version.is_related(written)]
     zeros = {prefix: True for version in (*found, written) if (prefix := _with_zeros(version))}
@@ -66,7 +66,7 @@ def relatives(written: Version, offered: Iterable[Version]) -> tuple[Version, ..
 
 
 def _with_zeros(version: Version) -> tuple[int, ...]:
-    """Return the widths of its numbers up to the last that has a leading zero, which all dates may have."""
+    """Return the widths of the numbers up to the last with a leading zero; empty for dates, which may all have them."""
     if version.scheme not in {Scheme.NUMBERS, Scheme.YEAR}:
         return ()
     padded = [
@@ -83,7 +83,10 @@ def _does_without(version: Version, prefix: tuple[int, ...]) -> bool:
 
 
 def _padding(version: Version, zeros: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
-    """Return the widths that make it one of those with leading zeros; the value says whether widths are enough."""
+    """Return the widths that make a version part of a scheme with leading zeros; empty if it belongs to none.
+
+    The values of `zeros` say whether equal widths are enough, or the version needs leading zeros itself.
+    """
     own = _with_zeros(version)
     mine = (
         prefix

@@ -1,4 +1,4 @@
-"""Tags that patch another tag: what Azure's continuous patching and Copacetic push beside the original.
+"""Tags that patch another tag: Azure's continuous patching and Copacetic push them in addition to the original.
 
 https://learn.microsoft.com/azure/container-registry/key-concept-continuous-patching (`3.11-1` to `3.11-999`, or
 `3.11-patched`) and https://project-copacetic.github.io/copacetic/website/ (`3.11-patched`, `3.11-patched-1`).
@@ -13,25 +13,25 @@ from dataclasses import dataclass
 _PATCH = re.compile(
     r"(?P<original>.+?)-(?:patched(?:-(?P<after_word>[1-9][0-9]{0,8}))?|(?P<number>[1-9][0-9]{0,2}))", re.ASCII
 )
-"""Four digits and more are part of an original: `jammy-20240530`."""
+"""Numbers of four or more digits belong to the original tag: `jammy-20240530`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Patch:
     is_incremental: bool
-    """Whether it is a bare number. Where a registry has both, numbers win: unlike `-patched` they never move."""
+    """Whether it ends in a bare number. These win over `-patched`, because unlike that tag they never change."""
     number: int
-    """0 of `-patched`, which comes before `-patched-1`."""
+    """0 for `-patched`, which comes before `-patched-1`."""
     tag: str
     original: str
 
 
 def patched(tag: str, offered: Iterable[str], *, counted: bool) -> str | None:
-    """Return the newest patch of `tag`, or of the original that `tag` itself is a patch of; None where none is newer.
+    """Return the newest patch of `tag`, or of the original that `tag` itself patches; None if none is newer.
 
-    `counted` says whether a bare number is that of a patch, as where Azure's continuous patching works: elsewhere
-    `3.11-1` may be anybody's build number, and `1-22` another product's version. A patch may be older than its
-    original, which then has the newer packages: compare their times.
+    A patch may be older than its original, which then has the newer packages: the caller has to compare push times.
+    `counts_patches` says whether a bare number counts patches, as with Azure's continuous patching. Elsewhere `3.11-1`
+    may be a build number, and `1-22` may name the version of another product.
     """
     written = _read(tag)
     found = (_read(each) for each in sorted(set(offered)))
@@ -41,7 +41,7 @@ def patched(tag: str, offered: Iterable[str], *, counted: bool) -> str | None:
 
 
 def original_of(tag: str) -> str | None:
-    """Return the tag that `tag` patches, by its name; None where it names no patch."""
+    """Return the tag that `tag` patches according to its name; None if it is not a patch."""
     found = _read(tag)
     return found.original if found is not None else None
 

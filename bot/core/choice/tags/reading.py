@@ -1,4 +1,4 @@
-"""Reading a tag word by word."""
+"""Parser of tags, word by word."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.core.choice.tags.version import RELEASED, Scheme, System, Version
 from bot.model.reference import is_tag
 
 MAX_KEPT = 16_384
-"""Tags that stay read: some lines of one repository are asked about one after the other."""
+"""Parsed tags to cache, because several tags of one repository are looked up one after the other."""
 
 _SEPARATOR = re.compile(r"[-_.]*")
 _WORD = re.compile(r"[^-_]+")
@@ -20,10 +20,10 @@ _WORD = re.compile(r"[^-_]+")
 
 @lru_cache(maxsize=MAX_KEPT)
 def read(tag: str, *, counts: bool = True) -> Version | None:
-    """Return what `tag` says; None where it is no version, as `latest`, `edge` and the hash of a commit.
+    """Parse a tag; return None if it has no version, like `latest`, `edge`, a commit's hash or an invalid tag.
 
-    Any text may come; one that is no tag is no version. `counts` says whether 18 is a build in `3.2-18`, and not the
-    version of something else, which only the tags beside it can show.
+    `counts_builds` says whether 18 in `3.2-18` is a build number and not the version of another product; only other
+    tags of the repository can show this.
     """
     if not is_tag(tag) or names_work(tag):
         return None
@@ -38,7 +38,7 @@ class _Reader:
     bare: list[str] = field(default_factory=list)
     release: Release | None = None
     behind: Release | None = None
-    """The release, as long as nothing else came after it."""
+    """The release, until another word follows it."""
     systems: list[System] = field(default_factory=list)
     pre_release: tuple[int, int] = RELEASED
     fix: int = 0
@@ -69,7 +69,7 @@ class _Reader:
         )
 
     def _word(self, start: int, separator: str) -> int:
-        """Take the word that begins at `start`; return its length."""
+        """Parse the word at `start`; return its length."""
         behind, self.behind = self.behind, None
         if system := system_at(self.tag, start):
             self.systems.append(system)

@@ -1,6 +1,6 @@
-"""Which releases of some products are supported for long: who is on one of those wants to go to the next of those.
+"""Long-term support schedules: an image on a long-term release of these products is updated to the next such release.
 
-Tag names do not say it, and tag lists hardly name their product, so each schedule begins with what gives it away.
+Neither tags nor tag lists name the product, so each schedule lists tags by which it is recognised.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ class Schedule:
     """The long-term releases of one product."""
 
     evidence: tuple[frozenset[str], ...]
-    """Sets of tags; a repository that has all of one of them is of this product."""
+    """Sets of tags; a repository that has all tags of one set belongs to the product."""
     depth: int
-    """How many numbers name a release that is supported as one."""
+    """How many leading numbers identify a release that has its own support period."""
     is_long_term: Callable[[tuple[int, ...]], bool]
-    """Asked with as many numbers."""
+    """Called with `depth` numbers."""
 
     def allows(self, written: tuple[int, ...], offered: tuple[int, ...]) -> bool:
-        """Say whether who is on `written` may go to `offered`."""
+        """Return True if an image with the `written` numbers may be updated to the `offered` ones."""
         here, there = written[: self.depth], offered[: self.depth]
         if len(here) < self.depth or here == there:
             return True
@@ -56,6 +56,6 @@ SCHEDULES = (
 
 
 def schedule_of(offered: Collection[str]) -> Schedule | None:
-    """Return the schedule of the product whose tags are `offered`, None where nothing gives one away."""
+    """Return the schedule of the product that these tags identify, or None."""
     tags = frozenset(offered)
     return next((schedule for schedule in SCHEDULES if any(each <= tags for each in schedule.evidence)), None)

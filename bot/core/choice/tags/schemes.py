@@ -1,4 +1,4 @@
-"""How publishers write releases, pre-releases and builds into tags: one row for each way."""
+"""Patterns of releases, pre-releases and builds in tags, one for each notation of publishers."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _END = r"(?![A-Za-z0-9])"
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The numbers that a tag is about."""
+    """The numbers of a release in a tag."""
 
     scheme: Scheme
     texts: tuple[str, ...]
     length: int
-    """Characters of the tag that say it."""
+    """Characters of the tag that the release covers."""
     prefix: str = ""
-    """What stands before the numbers, joined to them."""
+    """Text directly before the numbers."""
     pre_release: tuple[int, int] | None = None
-    """Where it is joined to the numbers, too."""
+    """Rank and number of a pre-release that directly follows the numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     scheme: Scheme
     pattern: re.Pattern[str]
-    """Its groups are the numbers; an empty one is a zero, and one that is not there is no number."""
+    """Its groups are the numbers; an empty group is zero, and a group that did not take part is not a number."""
 
 
 def _row(scheme: Scheme, pattern: str) -> _Row:
@@ -51,9 +51,9 @@ PRE_RELEASES = {
     "cr": 6,
     "rc": 6,
 }
-"""Words and their ranks."""
+"""Pre-release words and their ranks."""
 _ALONE = "alpha|beta|milestone|ea|preview|pre|snapshot|cr|rc"
-"""These are pre-releases without a number, too; `-dev` or `-b` without one is a flavour like any other."""
+"""Words that mean a pre-release even without a number; `-dev` or `-b` without a number is an image variant."""
 _PRE_RELEASE = re.compile(rf"(?:({_ALONE})(?:[.-]?([0-9]{{1,9}}))?|(m|dev)[.-]?([0-9]{{1,9}})){_END}", re.IGNORECASE)
 
 ROWS = (
@@ -69,20 +69,20 @@ _NUMBERS = re.compile(
     r"(?P<prefix>v|V|r)?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,10})*+)"
     rf"(?:(?P<word>alpha|beta|rc|RC|a|b|c|dev)(?P<number>[0-9]{{1,9}}))?{_END}"
 )
-"""Seven digits and more are no release: a date has a row of its own, and the rest may be a commit's hash."""
+"""Numbers of seven or more digits are not releases: dates have their own pattern, others may be commit hashes."""
 
 BUILD_WORDS = ("r", "p", "k3s", "rke2r", "ls", "KB", "CU", "build", "rev", "eksbuild", "gke", "ce", "ee")
-"""Words before a number that counts builds of a release. `jdk17` or `pg16` does not: it says what is in there."""
+"""Words before a number that counts builds of a release. `jdk17` or `pg16` does not, because it names a component."""
 _BUILD = re.compile(rf"({'|'.join(BUILD_WORDS)})\.?([0-9]{{1,10}}){_END}")
 _BUILD_DATE = re.compile(rf"([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})(?:[0-9]{{4}}|[0-9]{{6}})?{_END}")
 _BUILD_NUMBER = re.compile(rf"([0-9]{{1,5}})(?:\.([0-9]{{10}}))?{_END}")
-"""`17.0.9_9`, `8.0.4-1`, and of Red Hat `9.3-1610` and `8.9-1107.1705420509`."""
+"""`17.0.9_9`, `8.0.4-1`, and for Red Hat `9.3-1610` and `8.9-1107.1705420509`."""
 _FIX = re.compile(rf"security-([0-9]{{1,3}}){_END}")
 
 _COMMIT = re.compile(
     r"(?:^|[-_.])(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}(?![A-Za-z0-9])|-[0-9]+-g[0-9a-f]{4,40}(?![A-Za-z0-9])"
 )
-"""A hash has a letter and a digit, nearly always; what has digits only is looked at as a date, else it is nothing."""
+"""Nearly every hash has a letter and a digit; digits alone are parsed as a date or ignored."""
 _NUMBERED_WORK = re.compile(r"(?:sha|git|commit|pr|mr|pull|merge|issue)[-_.]?[0-9]", re.IGNORECASE)
 
 _YEARS = range(1990, 2100)
@@ -94,12 +94,12 @@ _FULL_PRECISION = 3
 
 
 def names_work(tag: str) -> bool:
-    """Say whether a tag names a commit or a change that somebody works on, which never moves and nothing moves to."""
+    """Return True if a tag names a commit or an unmerged change: it never changes, and is never an update target."""
     return _COMMIT.search(tag) is not None or _NUMBERED_WORK.match(tag) is not None
 
 
 def release_at(tag: str, position: int) -> Release | None:
-    """Return the release that begins at `position`, None where none does."""
+    """Return the release that begins at `position`, or None."""
     for row in ROWS:
         found = row.pattern.match(tag, position)
         if found is None:
@@ -123,7 +123,7 @@ def _scheme_of(first: str) -> Scheme:
 
 
 def pre_release_at(tag: str, position: int) -> tuple[tuple[int, int], int] | None:
-    """Return rank and number of the pre-release that begins at `position`, and its length."""
+    """Return rank and number of the pre-release that begins at `position`, and its length; else None."""
     found = _PRE_RELEASE.match(tag, position)
     if found is None:
         return None
@@ -132,7 +132,7 @@ def pre_release_at(tag: str, position: int) -> tuple[tuple[int, int], int] | Non
 
 
 def fix_at(tag: str, position: int) -> tuple[int, int] | None:
-    """Return the number of the fix of a release that begins at `position`, and its length."""
+    """Return the number of the security fix that begins at `position`, and its length; else None."""
     found = _FIX.match(tag, position)
     return (int(found[1]), len(found[0])) if found else None
 
@@ -140,10 +140,10 @@ def fix_at(tag: str, position: int) -> tuple[int, int] | None:
 def build_at(
     tag: str, position: int, behind: Release | None, *, counts: bool
 ) -> tuple[str, tuple[int, ...], int] | None:
-    """Return word, numbers and length of the build that begins at `position`.
+    """Return word, numbers and length of the build that begins at `position`; else None.
 
-    `behind` is the release that stands immediately before it, if one does: only there a bare number is a build. What
-    that is in `3.2-18` no tag shows by itself: `counts` says it.
+    `preceding_release` is the release directly before `position`; a bare number can be a build only there.
+    `counts_builds` says whether the number in tags like `3.2-18` counts builds, which a single tag does not show.
     """
     if found := _BUILD.match(tag, position):
         return found[1], (int(found[2]),), len(found[0])
@@ -156,7 +156,7 @@ def build_at(
 
 
 def _counts_builds(tag: str, start: int, end: int, behind: Release, *, counts: bool) -> bool:
-    """Tell `8.0.4-1` from `1-22` and `1.1.5-22-bookworm`, where the second number is the version of something else."""
+    """Tell the build in `8.0.4-1` from the version of another product in `1-22` and `1.1.5-22-bookworm`."""
     if tag[start - 1] == "_":
         return True
     if len(behind.texts) == 1:
@@ -167,10 +167,10 @@ def _counts_builds(tag: str, start: int, end: int, behind: Release, *, counts: b
 
 
 def is_doubtful(length: int, build: tuple[int, ...]) -> bool:
-    """Say whether what looks like a build of a release of `length` numbers may be the version of something else."""
+    """Return True if the build after a release of `length` numbers may be the version of another product."""
     return length < _FULL_PRECISION and len(build) == 1 and build[0] in _AMBIGUOUS
 
 
 def is_date(year: str, month: str, day: str) -> bool:
-    """Say whether three numbers may be a day in the time of containers."""
+    """Return True if the three numbers are a date that a container image can have."""
     return len(year) == _YEAR_DIGITS and int(year) in _YEARS and int(month) in _MONTHS and int(day) in _DAYS

@@ -1,6 +1,6 @@
-"""Operating systems that tags name, in the order in which they came out.
+"""Operating systems in tags, in the order of their releases.
 
-What is not released yet is not listed, and so nothing moves to it: add a codename when its release is out.
+An operating system that is not listed is never an update target; add its codename once it is released.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ WINDOWS = {
     "ltsc2022": 2021_08,
     "ltsc2025": 2024_11,
 }
-"""When each came out; 1809 is what `ltsc2019` means, and the only name that Nano Server has for it."""
+"""Release dates; `ltsc2019` is 1809, which is the only name of that release for Nano Server."""
 WINDOWS_LONG_TERM = frozenset(word for word in WINDOWS if word.startswith("ltsc")) | {"1809"}
 WINDOWS_EDITIONS = ("nanoserver", "windowsservercore", "servercore", "windows")
 
 WINDOWS_BUILD = "windows-build"
-"""The line of Windows in `10.0.17763.5329`, whose last number counts its rebuilds."""
+"""The Windows release in `10.0.17763.5329`, whose last number counts rebuilds."""
 
 NUMBERED = (
     *("debian", "ubi", "rockylinux", "rocky", "almalinux", "alma", "centos", "fedora", "oraclelinux", "amazonlinux"),
     *("azurelinux", "cbl-mariner", "mariner", "photon", "leap", "bci"),
 )
-"""With or without a hyphen before the number: `debian-12`, `ubi9`."""
+"""With an optional hyphen before the number: `debian-12`, `ubi9`."""
 NUMBERED_CLOSE = ("el", "fc", "ol", "al", "amzn", "rhel")
-"""Never with a hyphen: these are too short to mean a system there."""
+"""Never with a hyphen, because these names are too short to be recognised then."""
 NUMBERED_DOTTED = ("alpine", "ubuntu")
-"""Always with a dot (or four digits): `alpine-1` is a build of what is called alpine."""
+"""Always with a dot (or four digits): `alpine-1` is a build of an image called alpine."""
 
 _END = r"(?![A-Za-z0-9])"
 _CODENAME = re.compile(rf"({'|'.join((*DEBIAN, *UBUNTU))}){_END}")
@@ -58,7 +58,7 @@ _LONG_TERM_MONTH = 4
 
 
 def system_at(tag: str, position: int) -> System | None:
-    """Return the system whose name begins at `position`, None where none does."""
+    """Return the operating system whose name begins at `position`, or None."""
     if found := _CODENAME.match(tag, position):
         return _by_codename(found[1])
     if found := _WINDOWS.match(tag, position):
@@ -83,6 +83,6 @@ def _by_codename(word: str) -> System:
 
 
 def _is_ubuntu_long_term(numbers: str) -> bool:
-    """Say so of `22.04`, `22.04.1` and `2204`."""
+    """Return True for a long-term release, from `22.04`, `22.04.1` or `2204`."""
     year, month, *_ = numbers.split(".") if "." in numbers else (numbers[:2], numbers[2:])
     return int(year) % 2 == 0 and int(month) == _LONG_TERM_MONTH
