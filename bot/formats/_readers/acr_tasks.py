@@ -129,7 +129,7 @@ def _step_build(build: _Build) -> StepBuild | None:
 
 
 def _is_task(document: Document, steps: Sequence[Node]) -> bool:
-    """Return True if all steps are task steps and the version or a variable is a task's; other files have steps, too."""
+    """Return True if all steps are task steps and a version or a variable shows a task; other files have steps, too."""
     if not steps or any(len(set(_KINDS) & set(document.keys(step))) != 1 for step in steps):
         return False
     if document.text(document.root, "version") in _VERSIONS:

@@ -1,4 +1,4 @@
-"""JSON with comments and with commas after the last item, as editors read it, and JSON5; texts know their bytes."""
+"""Parse JSON with comments and trailing commas, as editors read it, and JSON5; strings have byte positions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bot.formats._syntax.lines import Lines
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 100
-"""Objects and arrays inside each other: the settings of editors nest some ten."""
+"""Limit on nested objects and arrays; the settings of editors nest some ten."""
 
 MAX_TOKENS = 500_000
-"""In one file: eight megabytes that people have written have fewer, and so many take about a second."""
+"""Limit for one file: eight megabytes that people have written have fewer, and so many take about a second."""
 
 _TOKEN = re.compile(
     rb"""
@@ -39,7 +39,7 @@ _TOKEN_5 = re.compile(
     """,
     re.VERBOSE,
 )
-"""The same with what JSON5 adds (https://spec.json5.org): strings in single quotes and over lines, and more words."""
+"""The tokens of JSON5 (https://spec.json5.org): also strings in single quotes and over lines, and more words."""
 _STRING = "string"
 _WORD = "word"
 _END = "end"
@@ -54,9 +54,9 @@ class Text:
 
     value: str
     start: int
-    """The byte of the file after its quote."""
+    """The byte of the file after its opening quote."""
     is_literal: bool
-    """Whether the value stands there as it is, without escapes."""
+    """Whether the value stands there literally, without escapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,24 +92,24 @@ Value = Text | Word | Array | Object
 
 @dataclass(frozen=True)
 class Json:
-    """One file."""
+    """One parsed file."""
 
     content: bytes
     root: Value
 
     @cached_property
     def lines(self) -> Lines:
-        """Its lines, to be counted."""
+        """The line offsets of the file."""
         return Lines(self.content)
 
 
 def read_json(content: bytes) -> Json | BrokenFile:
-    """Read a file; never raises."""
+    """Parse JSON with comments and trailing commas; never raises."""
     return _read(content, _Parser)
 
 
 def read_json5(content: bytes) -> Json | BrokenFile:
-    """Read a file in JSON5, of which JSON with comments is a part; never raises."""
+    """Parse JSON5, which includes JSON with comments; never raises."""
     return _read(content, _Parser5)
 
 
@@ -157,7 +157,7 @@ def _tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_Token]:
 
 
 class _Parser:
-    """Reads the tokens of one file, one ahead. Every method raises BrokenAtError."""
+    """Reads the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
 
     pattern = _TOKEN
 
@@ -207,7 +207,7 @@ class _Parser:
         return _text(token)
 
     def _separate(self, closing: str) -> None:
-        """Take the comma between two items; there may be one after the last."""
+        """Take the comma between two items, or after the last one."""
         if self._next.kind != closing:
             self._take(",")
 
@@ -234,12 +234,12 @@ def _text(token: _Token) -> Text:
 
 
 class _Parser5(_Parser):
-    """Reads JSON5."""
+    """Parses JSON5."""
 
     pattern = _TOKEN_5
 
     def _key(self) -> Text:
-        """Return a string, or a word that stands for itself."""
+        """Return the key, a string or an unquoted word."""
         if self._next.kind != _WORD:
             return super()._key()
         token = self._advance()

@@ -14,7 +14,7 @@ from them; the largest files have hundreds."""
 
 
 def arguments_of(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
-    """Yield Dockerfile, name and offset of every argument that a target has; none for targets with inline Dockerfiles."""
+    """Yield Dockerfile, name and offset of every argument that a target has; none for inline Dockerfiles."""
     by_name = {target.name: target for target in targets}
     visits = 0
     for target in targets:

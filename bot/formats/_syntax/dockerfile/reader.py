@@ -168,7 +168,7 @@ class _Reader:
         return replace(found, variables=variables) if variables else found
 
     def _note_other_uses(self) -> None:
-        """Record the uses of arguments outside references: in flags, by stages that take them, and by unused arguments."""
+        """Record uses of arguments outside references: in flags, by stages that take them, and by unused arguments."""
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.onbuild() if each.keyword == "onbuild" else each for each in in_stages):
             if instruction.keyword == "arg":

@@ -131,7 +131,7 @@ class _Expander:
         raise WordError(Reason.MALFORMED)
 
     def _escaped_in_quotes(self, result: Assembly, *, keeps_escapes: bool) -> None:
-        """Read an escape in double quotes: before a quote, a dollar or an escape it escapes that, else it is literal."""
+        """Read an escape in double quotes: before a quote, a dollar or an escape it escapes it, else it is literal."""
         following = self._text[self._at + 1] if self._at + 1 < self._end else None
         if keeps_escapes:  # a literal escape is then added twice
             result.put(self._instruction, self._at, self._at + 1, self._argument)

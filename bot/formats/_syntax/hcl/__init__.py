@@ -1,1 +1,1 @@
-"""HCL in both its syntaxes, with the bytes of its texts."""
+"""HCL in both its syntaxes, with the byte positions of its strings."""

@@ -1,6 +1,6 @@
-"""HCL written as JSON: the same tree as for its native syntax.
+"""Parse HCL written as JSON into the same tree as its native syntax.
 
-https://github.com/hashicorp/hcl/blob/main/json/spec.md: objects under the name of a block's type are blocks by their
+https://github.com/hashicorp/hcl/blob/main/json/spec.md: objects under the name of a block type are blocks by their
 labels, and a string is a template.
 """
 
@@ -20,9 +20,9 @@ _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def read_hcl_json(content: bytes, labels: Mapping[str, int]) -> Hcl | BrokenFile:
-    """Read a file; never raises.
+    """Parse a file; never raises.
 
-    `labels` says which keys of the top are types of blocks, and how many labels each has.
+    `labels` has the top-level keys that are block types, and how many labels each has.
     """
     read = read_json(content)
     if isinstance(read, BrokenFile):
@@ -39,7 +39,7 @@ def read_hcl_json(content: bytes, labels: Mapping[str, int]) -> Hcl | BrokenFile
 
 
 def _objects(value: jsonc.Value) -> Iterator[jsonc.Object]:
-    """Yield the object that `value` is, or those in the array that it is."""
+    """Yield the object that `value` is, or the objects in the array that it is."""
     match value:
         case jsonc.Object():
             yield value

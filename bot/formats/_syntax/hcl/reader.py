@@ -1,7 +1,7 @@
-"""HCL as trees whose texts know their bytes; an expression that is computed stays the bytes it was.
+"""Parse HCL into trees whose strings have byte positions; a computed expression stays its source bytes.
 
-The native syntax of https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. What HCL would refuse is read as far
-as it makes sense.
+The native syntax of https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. Text that HCL would refuse is read as
+far as it makes sense.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ENDS_KEY = frozenset({"=", ":", END})
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """An expression that is neither a text nor a collection written out: its bytes in the file."""
+    """An expression that is neither a string nor a literal collection, as its byte range in the file."""
 
     start: int
     end: int
@@ -65,13 +65,13 @@ class Attribute(NamedTuple):
     """`name = value` in a body or an object."""
 
     name: str | None
-    """None for a key that is computed."""
+    """None for a computed key."""
     start: int
     value: Expression
 
 
 class Block(NamedTuple):
-    """`type "label" { … }`."""
+    """A block `type "label" { … }`."""
 
     type: str
     labels: tuple[str, ...]
@@ -80,7 +80,7 @@ class Block(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What a file or a block holds, in order."""
+    """The attributes and blocks of a file or a block, in order."""
 
     attributes: tuple[Attribute, ...]
     blocks: tuple[Block, ...]
@@ -90,33 +90,33 @@ class Body(NamedTuple):
         return next((each.value for each in reversed(self.attributes) if each.name == name), None)
 
     def blocks_of(self, kind: str) -> Iterator[Block]:
-        """Yield the blocks of one type."""
+        """Yield the blocks of type `kind`."""
         return (block for block in self.blocks if block.type == kind)
 
 
 @dataclass(frozen=True)
 class Hcl:
-    """One file."""
+    """One parsed file."""
 
     content: bytes
     body: Body
 
     @cached_property
     def lines(self) -> Lines:
-        """Its lines, to be counted."""
+        """The line offsets of the file."""
         return Lines(self.content)
 
     def line_number(self, offset: int) -> int:
-        """Return the line that the byte `offset` is on, from 1."""
+        """Return the number of the line that contains the byte `offset`, from 1."""
         return self.lines.number(offset)
 
     def source_of(self, expression: Expression) -> str:
-        """Return the text of the file that `expression` was read from."""
+        """Return the source text of `expression`."""
         return self.content[expression.start : expression.end].decode()
 
 
 def read_hcl(content: bytes) -> Hcl | BrokenFile:
-    """Read a file; never raises."""
+    """Parse a file; never raises."""
     try:
         content.decode()
         return Hcl(content, _Parser(content).body(END, 0))
@@ -125,7 +125,7 @@ def read_hcl(content: bytes) -> Hcl | BrokenFile:
 
 
 class _Parser:
-    """Reads the tokens of one file, one ahead. Every method raises BrokenAtError."""
+    """Reads the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -134,7 +134,7 @@ class _Parser:
         self._last_end = 0
 
     def body(self, closing: str, depth: int) -> Body:
-        """Read attributes and blocks up to `closing`, which stays."""
+        """Read attributes and blocks up to `closing`, which is not consumed."""
         attributes: list[Attribute] = []
         blocks: list[Block] = []
         while True:
@@ -160,7 +160,7 @@ class _Parser:
         return Block(self._text(first), tuple(labels), first.start, body)
 
     def _expression(self, depth: int, *, stops_at_newline: bool) -> Expression:
-        """Read one expression up to what ends it, which stays."""
+        """Read one expression up to the token that ends it, which is not consumed."""
         self._check(depth)
         start = self._next.start
         value: Expression | None = None
@@ -184,7 +184,7 @@ class _Parser:
         return Computed(start, self._last_end)
 
     def _tuple(self, depth: int) -> Tuple | None:
-        """Read `[…]`; None, with all of it skipped, where it is a loop."""
+        """Read `[…]`; return None, with all of it skipped, if it is a `for` expression."""
         start = self._advance().start
         items: list[Expression] = []
         self._skip_newlines()
@@ -199,7 +199,7 @@ class _Parser:
         return Tuple(start, self._advance().end, tuple(items))
 
     def _object(self, depth: int) -> Object | None:
-        """Read `{…}`; None, with all of it skipped, where it is a loop."""
+        """Read `{…}`; return None, with all of it skipped, if it is a `for` expression."""
         start = self._advance().start
         items: list[Attribute] = []
         self._skip_newlines()
@@ -233,7 +233,7 @@ class _Parser:
         self._take(closing)
 
     def _skip_to(self, kinds: frozenset[str], depth: int) -> None:
-        """Go to the next token of one of `kinds` outside brackets."""
+        """Skip to the next token of one of `kinds` outside brackets."""
         start = self._next.start
         enclosing: list[str] = []
         while enclosing or self._next.kind not in kinds:

@@ -1,4 +1,4 @@
-"""The tokens of HCL as hclsyntax/scan_tokens.rl of hashicorp/hcl has them; texts know their bytes."""
+"""Split HCL into tokens as hclsyntax/scan_tokens.rl of hashicorp/hcl does; strings have byte positions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from bot.formats._syntax.encoding import text_start
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 100
-"""Blocks, objects, tuples, and braces and quotes inside interpolations: Terraform's own modules nest some ten."""
+"""Limit on nested blocks, objects, tuples, and braces and quotes inside interpolations; Terraform's own modules nest
+some ten."""
 
 MAX_TOKENS = 500_000
-"""In one file: eight megabytes of modules have fewer, and so many take about a second."""
+"""Limit for one file: eight megabytes of modules have fewer, and so many take about a second."""
 
 END = "end"
 IDENTIFIER = "identifier"
@@ -56,7 +57,7 @@ class Literal:
 
     value: bytes
     start: int | None
-    """The byte of the file where `value` stands as it is; None for an escape."""
+    """The byte of the file at which `value` stands literally; None for an escape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +67,28 @@ class Interpolation:
     start: int
     end: int
     expression: bytes
-    """What stands between the braces, without the space around it."""
+    """The source between the braces, without the space around it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text, in quotes or as a heredoc."""
+    """A string, in quotes or as a heredoc."""
 
     start: int
-    """Of its quote, or of `<<`."""
+    """The byte of its quote, or of `<<`."""
     end: int
     parts: tuple[Literal | Interpolation, ...]
-    """Of a heredoc, at least one for each line, without the indentation that `<<-` takes away."""
+    """A heredoc has at least one part for each line, without the indentation that `<<-` removes."""
 
     @property
     def value(self) -> bytes | None:
-        """The text; None where something is interpolated."""
+        """The string; None if it has an interpolation."""
         literals = [part.value for part in self.parts if isinstance(part, Literal)]
         return b"".join(literals) if len(literals) == len(self.parts) else None
 
     @property
     def value_start(self) -> int | None:
-        """The byte of the file where all of `value` stands as it is; None where it does not."""
+        """The byte of the file at which all of `value` stands literally; None if it does not."""
         match self.parts:
             case (Literal(_, start),):
                 return start
@@ -96,7 +97,7 @@ class Template:
 
 
 class Token(NamedTuple):
-    """One token; spaces and comments are none. A tuple, since a large file has tens of thousands."""
+    """One token other than space and comments. A tuple, since a large file has tens of thousands of tokens."""
 
     kind: str
     """IDENTIFIER, NUMBER, NEWLINE, TEMPLATE, END, or the symbol itself."""
@@ -169,7 +170,7 @@ def _quoted(content: bytes, start: int) -> Template:
 
 
 def _escape(content: bytes, start: int) -> tuple[bytes, int]:
-    """Return what the escape at `start` stands for, and where it ends."""
+    """Return the bytes that the escape at `start` stands for, and where the escape ends."""
     unicode = _UNICODE_ESCAPE.match(content, start)
     if unicode is not None:
         code_point = int(unicode[1] or unicode[2], 16)
@@ -197,9 +198,9 @@ def _heredoc(content: bytes, introducer: re.Match[bytes]) -> Template:
 
 
 def read_template(text: bytes, start: int | None) -> tuple[Literal | Interpolation, ...]:
-    """Return the parts of a template without quotes and escapes, as strings of HCL's JSON syntax are.
+    """Return the parts of a template without quotes and escapes, such as a string of HCL's JSON syntax.
 
-    `start` is the byte of the file where `text` stands as it is. Raises BrokenAtError.
+    `start` is the byte of the file at which `text` stands literally, None if it does not. Raises BrokenAtError.
     """
     parts: list[Literal | Interpolation] = []
     at = 0
@@ -220,7 +221,7 @@ def _moved(part: Literal | Interpolation, by: int | None) -> Literal | Interpola
 
 
 def _heredoc_line(content: bytes, start: int) -> tuple[list[Literal | Interpolation], int]:
-    """Read one line with its line break, and what an interpolation goes on over; return where the next one begins."""
+    """Read one line with its line break, and more lines if an interpolation goes on; return the next line's start."""
     parts: list[Literal | Interpolation] = []
     at = start
     while match := _IN_HEREDOC.search(content, at):
@@ -242,7 +243,7 @@ def _heredoc_line(content: bytes, start: int) -> tuple[list[Literal | Interpolat
 
 
 def _flushed(lines: list[list[Literal | Interpolation]]) -> list[list[Literal | Interpolation]]:
-    """Take away the indentation of all lines but blank ones (flushHeredocTemplateParts in parser_template.go)."""
+    """Remove the common indentation of lines that are not blank (flushHeredocTemplateParts in parser_template.go)."""
     indents = [_indent(line[0]) for line in lines if not _is_blank(line)]
     indent = min(indents, default=0)
     return [line if _is_blank(line) else [*_without(line[0], indent), *line[1:]] for line in lines]
@@ -268,7 +269,7 @@ def _interpolation(content: bytes, start: int, end: int) -> Interpolation:
 
 
 def _after_interpolation(content: bytes, start: int) -> int:
-    """Return where the `${…}` at `start` ends; there may be templates in it, and interpolations in those."""
+    """Return where the `${…}` at `start` ends; it may contain templates, and these further interpolations."""
     enclosing = [_IN_BRACES]
     at = start + 2
     while match := enclosing[-1].search(content, at):

@@ -1,1 +1,1 @@
-"""Helm charts: the values that are images, and what templates do with values."""
+"""Helm charts: images among their values, and how templates use the values."""

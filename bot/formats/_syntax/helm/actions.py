@@ -1,4 +1,7 @@
-"""Go templates as Helm reads them: texts, and the actions between them (https://pkg.go.dev/text/template#hdr-Actions)."""
+"""Split Go templates, as Helm reads them, into texts and actions.
+
+https://pkg.go.dev/text/template#hdr-Actions
+"""
 
 from __future__ import annotations
 
@@ -30,30 +33,30 @@ _ESCAPED = {"n": "\n", "t": "\t"}
 
 
 class NotUnderstoodError(Exception):
-    """A template, or an expression in it, is none that we can read."""
+    """A template, or an expression in it, that this package cannot parse."""
 
 
 class Token(NamedTuple):
-    """A word of an action; a tuple, since a large chart has tens of thousands."""
+    """A token of an action. A tuple, since a large chart has tens of thousands of tokens."""
 
     kind: str
     """The name of its group in _TOKEN."""
     text: str
-    """Of a string, what it says."""
+    """The source text; for a string, its value."""
     is_attached: bool
-    """Whether it follows the one before without a space."""
+    """Whether it follows the previous token without a space."""
 
 
 class Action(NamedTuple):
-    """What stands between braces."""
+    """The tokens between `{{` and `}}`."""
 
     tokens: tuple[Token, ...]
     keyword: str = ""
-    """The word that it begins with, if it does."""
+    """The first token if that is a word, else empty."""
 
 
 def read_actions(text: str) -> Iterator[str | Action]:
-    """Yield texts and actions in their order, without comments and what trim marks take away.
+    """Yield texts and actions in order, without comments and without the space that trim marks remove.
 
     Raises NotUnderstoodError.
     """
@@ -78,7 +81,7 @@ def read_actions(text: str) -> Iterator[str | Action]:
 
 @lru_cache(maxsize=4096)
 def _action(inside: str) -> Action:
-    """Read what stands between braces; three of four actions of a chart stand in it more than once."""
+    """Parse the text between braces; cached, since three of four actions of a chart repeat an earlier one."""
     tokens: list[Token] = []
     at = 0
     while True:

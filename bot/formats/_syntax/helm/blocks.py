@@ -1,4 +1,4 @@
-"""Go templates as trees: texts, outputs, assignments, and the branches of `if`, `with` and `range`."""
+"""Parse Go templates into trees of texts, outputs, assignments, and the branches of `if`, `with` and `range`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from bot.formats._syntax.helm.actions import Action, NotUnderstoodError, Token, read_actions
 
 MAX_ACTIONS = 20_000
-"""Actions of a file; the longest templates of large charts have some thousand."""
+"""Limit on the actions of a file; the longest templates of large charts have some thousand."""
 MAX_BLOCKS = 50
-"""Blocks inside blocks; people stop at ten."""
+"""Limit on nested blocks; people stop at ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What is written as it is; never empty."""
+    """Text that is written literally; never empty."""
 
     text: str
 
@@ -29,7 +29,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What another template renders is written."""
+    """A call of another template, whose result is written."""
 
     template: str
     given: tuple[Token, ...]
@@ -37,7 +37,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A variable becomes what an expression says."""
+    """An assignment of an expression to variables."""
 
     variables: Sequence[str]
     tokens: tuple[Token, ...]
@@ -45,10 +45,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One of the bodies of a block, and when it is rendered."""
+    """One of the bodies of a block, with its condition."""
 
     keyword: str
-    """`if`, `with` or `range`; `else` for what is left."""
+    """`if`, `with`, `range`, or `else` for the last branch."""
     variables: Sequence[str]
     tokens: tuple[Token, ...]
     body: Body
@@ -56,7 +56,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """From `if`, `with` or `range` to its `end`."""
+    """A block from `if`, `with` or `range` to its `end`."""
 
     branches: Sequence[Branch]
 
@@ -70,7 +70,10 @@ Body = Sequence[Node]
 
 
 def read_blocks(text: str) -> tuple[Body, list[tuple[str, Body]]]:
-    """Return what a file renders, and the templates that it defines, by name. Raises NotUnderstoodError."""
+    """Return the nodes that a file renders, and the templates that it defines, by name.
+
+    Raises NotUnderstoodError.
+    """
     if text.count("{{") > MAX_ACTIONS:
         raise NotUnderstoodError
     reader = _Reader(read_actions(text))
@@ -79,7 +82,7 @@ def read_blocks(text: str) -> tuple[Body, list[tuple[str, Body]]]:
 
 
 class _Reader:
-    """Puts the pieces of one file together. Every method raises NotUnderstoodError."""
+    """Builds the tree of one file. Every method raises NotUnderstoodError."""
 
     def __init__(self, pieces: Iterator[str | Action]) -> None:
         self._pieces = pieces
@@ -88,7 +91,7 @@ class _Reader:
         """The `end` or `else` that ended the last body."""
 
     def body(self, depth: int) -> Body:
-        """Return what stands up to the next `end` or `else`; at depth 0, up to the end of the file."""
+        """Return the nodes up to the next `end` or `else`; at depth 0, up to the end of the file."""
         if depth > MAX_BLOCKS:
             raise NotUnderstoodError
         nodes: list[Node] = []

@@ -1,6 +1,7 @@
-"""Expressions of Helm templates, evaluated as far as to say which values end a text, and which are changed on the way.
+"""Evaluate expressions of Helm templates just enough to learn which values end the result, and which are changed.
 
-Functions: https://helm.sh/docs/chart_template_guide/function_list/. What is not known here changes its arguments.
+Functions: https://helm.sh/docs/chart_template_guide/function_list/. A function that is not listed here is taken to
+change its arguments.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from bot.formats._syntax.helm.actions import NotUnderstoodError, Token
 from bot.model.remark import Inclusion, Way
 
 MAX_DEPTH = 30
-"""Parentheses inside parentheses; people stop at five."""
+"""Limit on nested parentheses; people stop at five."""
 MAX_SOURCES = 50
-"""What one expression may come from; beyond that nothing is said of it."""
+"""Limit on the sources of one expression; an expression with more is not evaluated."""
 MAX_WAY = 20
-"""Keys down to one value."""
+"""Limit on the keys down to one value."""
 
 ALGORITHM = "sha256:"
 ITEM = "*"
-"""In a way: any item, of a list or of a mapping."""
+"""In a key path: any item of a list or a mapping."""
 
 WRITTEN = "\0"
-"""Stands for a value in the text before another."""
+"""Stands for an earlier value in the text before another value."""
 _NAME = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
 
 _Sources = frozenset[Way | Inclusion]
@@ -33,16 +34,16 @@ _Sources = frozenset[Way | Inclusion]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What an expression may be; where that gets too much, NotUnderstoodError is raised."""
+    """The possible results of an expression; a result with too many sources raises NotUnderstoodError."""
 
     ends: _Sources = frozenset()
-    """What it ends in, as it is."""
+    """Sources whose unchanged value ends the result."""
     changed: _Sources = frozenset()
-    """What else is in it: cut, compared, or with something behind it."""
+    """Sources that are otherwise in the result: cut, compared, or followed by something else."""
     behind_algorithm: _Sources = frozenset()
-    """What it ends in, behind `sha256:`."""
+    """Sources whose unchanged value ends the result behind `sha256:`."""
     named: tuple[tuple[str, Value], ...] = ()
-    """What `dict` or `list` put together."""
+    """The entries of a collection made by `dict` or `list`."""
     literal: str | None = None
 
     @property
@@ -55,21 +56,21 @@ class Value:
 
     @property
     def whole(self) -> Value:
-        """What it is as something that is only looked at as a whole."""
+        """The value if it is used only as a whole: all its sources count as changed."""
         return Value(changed=self.sources)
 
     @property
     def behind_sha256(self) -> Value:
-        """What it is with an algorithm before it."""
+        """The value behind `sha256:`."""
         return replace(self, ends=frozenset(), behind_algorithm=self.behind_algorithm | self.ends)
 
     @property
     def tested(self) -> Value:
-        """What is left where only its emptiness matters."""
+        """The value if only its emptiness is checked."""
         return Value(changed=self.changed | self.behind_algorithm)
 
     def or_else(self, other: Value) -> Value:
-        """Return what is this or that."""
+        """Return a value that is this one or `other`."""
         if NOTHING in (self, other):
             known = self if other == NOTHING else other
             return known if known.literal is None else replace(known, literal=None)
@@ -87,14 +88,14 @@ class Value:
         return either
 
     def at(self, key: str) -> Value:
-        """Return what is under `key` of this; ITEM stands for any."""
+        """Return the value under `key`; ITEM stands for any key."""
         if not self.named:
             return self.along((key,))
         inside = [value for name, value in self.named if key in {name, ITEM}]
         return _any([*inside, replace(self, named=()).along((key,))])
 
     def along(self, keys: Sequence[str]) -> Value:
-        """Return what `keys`, one after another, lead to."""
+        """Return the value under `keys`, taken one after another."""
         if not self.named:
             return Value(self._ways_along(tuple(keys)), self.sources - self.ways)
         return reduce(Value.at, keys, self)
@@ -108,16 +109,17 @@ class Value:
 
 NOTHING = Value()
 ROOT = Value(ends=frozenset({()}))
-"""What a template is given."""
+"""The argument of a template, its initial dot."""
 
 _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
 
 
 def is_name(before: str) -> bool:
-    """Say whether a tag behind this text is that of the image whose values stand there, and of no other.
+    """Return True if a tag behind this text is the tag of the image whose values stand in the text.
 
-    So it is where they are all of the name (`/app:` behind them makes it another, `:v` the tag), or none of it.
+    That is so if the values are the whole name or none of it: `/app:` behind them makes another name, `:v` a longer
+    tag.
     """
     return _NAME.fullmatch(before) is not None
 
@@ -135,7 +137,7 @@ def _last(values: list[Value]) -> Value:
 
 
 def _joined(values: list[Value]) -> Value:
-    """Return a text of all, one after another."""
+    """Return the concatenation of all values."""
     return replace(_changed(values[:-1]).or_else(_last(values)), literal=None, named=())
 
 
@@ -151,7 +153,7 @@ def _formatted(values: list[Value]) -> Value:
 
 
 def _written(verb: re.Match[str], value: Value) -> Value:
-    """Return what a verb makes of a value: that stays an end with nothing behind it, or a digest."""
+    """Return the result of a format verb: the value still ends it if nothing follows, or only a digest."""
     if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
         return value.whole
     if not is_name(_VERB.sub(WRITTEN, verb.string[: verb.start()])):
@@ -172,12 +174,12 @@ def _numbered(values: list[Value]) -> Value:
 
 
 def _collection(key: str, value: Value) -> Value:
-    """Return what has `value` under `key`; of what is itself put together nothing more is known."""
+    """Return a collection with `value` under `key`; nested collections are not followed."""
     return Value(named=((key, value.whole if value.named else value),))
 
 
 def _found(values: list[Value]) -> Value:
-    """Return what `index` or `get` finds."""
+    """Return the result of `index` or `get`."""
     whole, *keys = values or [NOTHING]
     for key in keys:
         whole = whole.at(ITEM if key.literal is None else key.literal)
@@ -185,7 +187,7 @@ def _found(values: list[Value]) -> Value:
 
 
 def _compared(values: list[Value]) -> Value:
-    """Return what a comparison looks at; one with an empty text only asks whether there is something."""
+    """Return the result of a comparison; a comparison with an empty string only checks for emptiness."""
     return _tested(values) if any(value.literal == "" for value in values) else _changed(values)
 
 
@@ -210,23 +212,23 @@ _FUNCTIONS: dict[str, Callable[[list[Value]], Value]] = {
     "printf": _formatted,
     "ternary": _chosen,
 }
-"""What comes of the arguments, the piped one last; all other functions change what they are given."""
+"""The result for given arguments, the piped one last; all other functions change their arguments."""
 
 
 class Evaluator:
-    """Evaluates the expressions of one template, whose variables it knows. Every method raises NotUnderstoodError."""
+    """Evaluates the expressions of one template and keeps its variables. Every method raises NotUnderstoodError."""
 
     def __init__(self) -> None:
         self.variables: dict[str, Value] = {}
         self.unknown: set[Way | Inclusion] = set()
-        """What is used in a way that nobody can follow."""
+        """Sources that are used in a way that is not followed."""
 
     def assign(self, variable: str, value: Value) -> None:
-        """Remember what a variable may be, beside what it was: scopes are not kept apart."""
+        """Add a possible value of a variable to its earlier ones; scopes are not distinguished."""
         self.variables[variable] = self.variables.get(variable, NOTHING).or_else(value)
 
     def evaluate(self, tokens: tuple[Token, ...], dot: Value) -> Value:
-        """Return what an expression may be."""
+        """Return the possible results of an expression."""
         if any(token.kind == "variable" and token.text != "$" for token in tokens):
             return self.read(tokens, dot)
         value, unknown = _evaluated_alone(tokens, dot)
@@ -234,7 +236,7 @@ class Evaluator:
         return value
 
     def read(self, tokens: tuple[Token, ...], dot: Value) -> Value:
-        """Return the same, whatever was found out of the expression before."""
+        """Return the possible results of an expression without using the cache."""
         reader = _Reader(self, tokens, dot)
         value = reader.pipeline(0)
         if reader.at < len(tokens):
@@ -242,7 +244,7 @@ class Evaluator:
         return value
 
     def call(self, function: str, arguments: list[Value]) -> Value:
-        """Return what a function makes of its arguments."""
+        """Return the result of a function for its arguments."""
         if function == "include":
             return self.include(*[*arguments, NOTHING, NOTHING][:2])
         if function == "tpl":
@@ -256,10 +258,10 @@ class Evaluator:
         return _FUNCTIONS.get(function, _changed)(arguments)
 
     def include(self, template: Value, given: Value) -> Value:
-        """Return what another template renders."""
+        """Return the result of another template."""
         if template.literal is None:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))
-            self.unknown |= frozenset() if is_file else given.sources  # a whole file's text is only ever hashed
+            self.unknown |= frozenset() if is_file else given.sources  # the text of a whole file is only ever hashed
             return NOTHING
         self.unknown |= given.changed | given.behind_algorithm | (given.ends - given.ways)
         self.unknown.update(*(value.sources - value.ways for _, value in given.named))
@@ -269,16 +271,16 @@ class Evaluator:
 
 @lru_cache(maxsize=4096)
 def _evaluated_alone(tokens: tuple[Token, ...], dot: Value) -> tuple[Value, frozenset[Way | Inclusion]]:
-    """Return what an expression without variables may be, and what it uses in a way that nobody can follow.
+    """Return the possible results of an expression without variables, and the sources whose use is not followed.
 
-    Templates say the same things again and again.
+    Cached, since templates repeat the same expressions.
     """
     alone = Evaluator()
     return alone.read(tokens, dot), frozenset(alone.unknown)
 
 
 class _Reader:
-    """Reads one expression. Every method raises NotUnderstoodError."""
+    """Parses one expression while evaluating it. Every method raises NotUnderstoodError."""
 
     def __init__(self, evaluator: Evaluator, tokens: tuple[Token, ...], dot: Value) -> None:
         self._evaluator = evaluator
@@ -301,7 +303,7 @@ class _Reader:
             return self._evaluator.call(first.text, [*self._operands(depth), *piped])
         value = self._operand(first, depth)
         arguments = [*self._operands(depth), *piped]
-        return _changed([value, *arguments]) if arguments else value  # a method, as of `.Files`
+        return _changed([value, *arguments]) if arguments else value  # a method call, as on `.Files`
 
     def _operands(self, depth: int) -> list[Value]:
         operands: list[Value] = []

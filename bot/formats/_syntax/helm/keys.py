@@ -1,4 +1,4 @@
-"""The values of a Helm chart, each with the keys down to it and what they say of it."""
+"""Walk the values of a Helm chart, each with the keys down to it and what these keys mean."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.formats._syntax.yaml.nodes import Document, Mapping, Node, Sequence, To
 from bot.formats._syntax.yaml.trees import MAX_NESTING
 
 MAX_KEYS_LENGTH = 4000
-"""Characters of the keys down to one value: locators hold them all."""
+"""Limit on the characters of the keys down to one value, since locators hold all of them."""
 _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
-"""So that no two ways through a document have one locator."""
+"""Makes locators unique: two key paths of a document never have the same one."""
 
 
 class Context(Enum):
-    """What the keys around something say of it."""
+    """Whether the key around a value names an image, images, or neither."""
 
     NOTHING = auto()
     IMAGE = auto()
@@ -24,7 +24,7 @@ class Context(Enum):
 
 
 class Step(NamedTuple):
-    """A collection on the way through the values."""
+    """A mapping or sequence that is entered on the walk through the values."""
 
     node: Mapping | Sequence
     inside: dict[str, Node]
@@ -38,23 +38,23 @@ class Step(NamedTuple):
 
 
 class Value(NamedTuple):
-    """What stands under a key, or as an item."""
+    """A value under a key of a mapping, or an item of a sequence."""
 
     around: Step
     key: str
     node: Node
     step: Step | None
-    """Itself, where it is a collection."""
+    """The collection that the value is; None for a scalar."""
 
 
 def walk_values(document: Document, root: Node) -> Iterator[Value]:
-    """Yield all that is below `root`, the mapping of values. Raises TooDeepError."""
+    """Yield all values below `root`, the mapping of values. Raises TooDeepError."""
     if not isinstance(root, Mapping | Sequence):
         return
     pending = [Step(root, dict(document.look(root)))]
     while pending:
         around = pending.pop()
-        if around.is_too_far:  # an alias to what it is inside of, if nobody made it up
+        if around.is_too_far:  # in practice an alias to a collection that contains it
             raise TooDeepError
         is_in_list = around.is_in_list or isinstance(around.node, Sequence)
         below: list[Step] = []
@@ -69,12 +69,12 @@ def walk_values(document: Document, root: Node) -> Iterator[Value]:
 
 
 def locate(locator: str, keys: tuple[str, ...]) -> str:
-    """Return the locator of what stands under `keys`, from what the values stand under."""
+    """Return the locator of the value under `keys`, below the locator of the mapping of values."""
     return "/".join((locator, *(each.translate(_ESCAPES) for each in keys)))
 
 
 def _context(step: Step, key: str) -> Context:
-    """Return what a key says of what stands under it; the items of a list are what the list is."""
+    """Return the context of a key; the items of a list have the context of the list."""
     if isinstance(step.node, Sequence):
         return step.context
     word = key.lower()

@@ -1,7 +1,7 @@
-"""Helm templates: which values end an image's reference there, and which are used for anything else.
+"""Read Helm templates: which values end an image reference in them, and which have other uses.
 
-Nothing is rendered. A template is followed as a text with branches: at each action it is known whether the line is an
-image's, and what may stand behind it. What is not understood is said to be unknown, never to be an image.
+Nothing is rendered. A template is followed as a text with branches: at each action it is determined whether the line
+is an image's, and what may follow. Uses that cannot be determined are reported as unknown, never as an image.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from bot.model.remark import ChartTemplate, Inclusion, ValueUse, Way
 from bot.model.source import FilePath
 
 MAX_LINE = 300
-"""Characters of a line that are looked at before an action: a key and a reference."""
+"""Limit on the characters of a line that are looked at before an action: a key and a reference."""
 
 _NOTES = "NOTES.txt"
-"""Shown to who installs the chart, and part of no manifest."""
+"""Shown to the user who installs the chart, and not part of any manifest."""
 _IMAGE_VALUE = re.compile(
     r"(?:^|[\s{,\"'])[\w.-]*image[\"']?\s*:(?P<space>\s*)(?P<begun>[\"']?[^\s\"',{}]*)\Z", re.IGNORECASE
 )
@@ -31,23 +31,23 @@ _LINE_END = re.compile(r"[ \t]*(?:\r?\n|[ \t]#|[,}\]])")
 
 
 class _After(Flag):
-    """What may stand behind a point of a template."""
+    """The texts that may follow a point of a template."""
 
     LINE_END = auto()
-    """The rest of its line is nothing."""
+    """Nothing more on the line."""
     END = auto()
-    """The rest of the template is nothing."""
+    """Nothing more in the template."""
     DIGEST = auto()
-    """A digest: `@`."""
+    """A digest, which begins with `@`."""
     OTHER = auto()
 
 
 class _Line(Enum):
-    """What the line is, up to a point of a template."""
+    """The state of the current line up to a point of a template."""
 
     BLANK = auto()
     IMAGE_KEY = auto()
-    """The value of an image's key is still to begin."""
+    """The line ends in an image's key; its value has not begun yet."""
     IMAGE = auto()
     OTHER = auto()
 
@@ -56,7 +56,7 @@ _IMAGE_LINES = frozenset({_Line.IMAGE, _Line.IMAGE_KEY})
 
 
 def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplate]:
-    """Yield what a file of a chart's `templates/` does with values, and what each template defined in it does."""
+    """Yield the uses of values in a file of a chart's `templates/`, and in each template that the file defines."""
     text = content.decode(errors="replace")
     if "{{" not in text:
         return
@@ -75,11 +75,11 @@ _UNKNOWN: _Uses = frozenset({((), ValueUse.UNKNOWN)})
 
 
 _Marks = dict[int, _After]
-"""What may stand behind each output, by its `id`."""
+"""For each output, by its `id`: the texts that may follow."""
 
 
 def _before(body: Body, after: _After, marks: _Marks) -> _After:
-    """Say what may stand behind the point before `body`, and note that for each output in it."""
+    """Return the texts that may follow the point before `body`; record the same for each output in `marks`."""
     for node in reversed(body):
         match node:
             case Text():
@@ -101,13 +101,13 @@ def _before(body: Body, after: _After, marks: _Marks) -> _After:
 
 
 def _begins_a_line(output: Output) -> bool:
-    """Say whether what is written begins with a line break, as `nindent` adds one."""
+    """Return True if an output begins with a line break, as `nindent` adds one."""
     last = [token.text for token in output.tokens if token.kind in {"word", "sign"}][-1:]
     return last == ["nindent"]
 
 
 def _begins(body: Body) -> _After:
-    """Say what stands behind the end of a body that is rendered again: its own beginning."""
+    """Return the texts that may follow the end of a loop's body, if the body is rendered once more."""
     return _before_text(body[0].text, _After.OTHER) if body and isinstance(body[0], Text) else _After.OTHER
 
 
@@ -121,7 +121,7 @@ def _before_text(text: str, after: _After) -> _After:
 
 
 def _line_after(text: str, line: _Line) -> _Line:
-    """Return what the line is behind `text`, which stands behind `line`."""
+    """Return the state of the line behind `text`, which follows a line in the state `line`."""
     _, line_break, last = text.rpartition("\n")
     last = last[-MAX_LINE:]
     line = _Line.BLANK if line_break else line
@@ -143,7 +143,7 @@ def _uses(body: Body, *, is_defined: bool) -> _Uses:
     walk = _Walk(marks, is_defined=is_defined)
     try:
         walk.body(body, ROOT, _Line.BLANK)
-        if walk.sets_in_loops:  # a loop may use what is set further down in it
+        if walk.sets_in_loops:  # a loop may use variables that are set further down in it
             walk.body(body, ROOT, _Line.BLANK)
     except NotUnderstoodError:
         return _UNKNOWN
@@ -151,7 +151,7 @@ def _uses(body: Body, *, is_defined: bool) -> _Uses:
 
 
 class _Walk:
-    """Goes through one template and notes what it does with values."""
+    """Walks through one template and records how it uses values."""
 
     def __init__(self, marks: _Marks, *, is_defined: bool) -> None:
         self._marks = marks
@@ -159,14 +159,14 @@ class _Walk:
         self.evaluator = Evaluator()
         self.sets_in_loops = False
         self._loops = 0
-        """Around the point where it is."""
+        """The number of loops around the current node."""
         self._is_behind_algorithm = False
         self._before = ""
-        """What has been written on this line."""
+        """The text written so far on the current line."""
         self.uses: set[tuple[Way | Inclusion, ValueUse]] = set()
 
     def body(self, body: Body, dot: Value, line: _Line) -> _Line:
-        """Return what the line is behind `body`, which stands behind `line`."""
+        """Walk through `body`, starting in the line state `line`; return the state behind it."""
         for node in body:
             match node:
                 case Text():

@@ -1,14 +1,16 @@
-"""Images among the values of a Helm chart: texts, and mappings of registry, repository, tag and digest.
+"""Find images among the values of a Helm chart: texts, and mappings of registry, repository, tag and digest.
 
-What is an image is a convention (https://helm.sh/docs/chart_best_practices/values/), so the shape has to say it:
+Images in values follow conventions only (https://helm.sh/docs/chart_best_practices/values/), so they are recognised by
+their shape:
 
-- a mapping with a `repository`: under a key that ends in `image`; inside such a key or one that ends in `images` with a
-  tag or a digest; anywhere else with a tag or a digest and a word that only images have;
-- under a key that ends in `image`, a mapping without one that has a `tag`, and a `name` or `repo` with a slash in it;
+- a mapping with a `repository`: under a key that ends in `image`; with a tag or a digest, also inside such a key or one
+  that ends in `images`; with a tag or a digest and a key that only images have, anywhere;
+- a mapping without a `repository`, under a key that ends in `image`: if it has a `tag`, and a `name` or `repo` with a
+  slash in it;
 - a text with a tag or a digest: under a key that ends in `image`, or inside one that ends in `images`;
-- a text without either: under the key `image` itself, beside a tag of its own (`imageTag`), or where it names a host.
+- a text without either: under the key `image` itself, beside a key for its tag (`imageTag`), or if it names a host.
 
-Pictures, disks, paths and addresses on the web are none.
+Names of pictures and disks, file paths and web addresses are not images.
 """
 
 from __future__ import annotations
@@ -32,58 +34,58 @@ from bot.model.vocabulary import Reason, Role
 
 _TAG_KEYS = ("tag", "version")
 _HEX_DIGEST = "sha"
-"""A digest without its algorithm, as the charts of Grafana and Prometheus have it."""
+"""The key of a digest without its algorithm, in the charts of Grafana and Prometheus."""
 _ONLY_IMAGES_HAVE = frozenset(
     {"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"}
 )
 _REGISTRY_OF_ALL = ("global", "imageRegistry")
-"""Stands before every image, in the place of its own registry, in charts with `common.images.image`
-(github.com/bitnami/charts); in others only before some."""
+"""The registry of every image, which replaces its own, in charts with `common.images.image`
+(github.com/bitnami/charts); in other charts it applies only to some images."""
 _MAY_BE_ELSEWHERE = "whether the chart puts global.imageRegistry before it is not known"
 _REGISTRIES_OF_OTHERS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
-"""Where charts have the registry of images that name none: without it, a name would mean one on Docker Hub."""
+"""Keys below which charts have the registry of images that name none; without it, a name would mean Docker Hub."""
 _REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
-"""What it is called there."""
+"""The name of the key there."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
 _HOST = re.compile(r"[^/]*[.:][^/]*/|localhost/")
-"""What makes the beginning of a name a host."""
+"""A beginning of an image name that is a host."""
 _WEB = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
-"""Where pictures, disks and sources are; other schemes, such as `ko`, name images."""
+"""Schemes of pictures, disks and sources; other schemes, such as `ko`, name images."""
 _NO_REFERENCE = re.compile(
     r".*\.(?:png|jpe?g|gif|svg|webp|ico|bmp|tiff?|avif|iso|img|qcow2|vmdk|vhdx?|ova)(?:[?#].*)?|data:.*|[./#].*",
     re.IGNORECASE | re.DOTALL,
 )
 _BESIDE = {"imageTag": "imageDigest", "image_tag": "image_digest", "tag": "digest"}
-"""Keys beside the key `image` that hold its tag, and those of the digest then; `initImageTag` is for `initImage`."""
+"""Keys beside `image` that hold its tag, with the keys of the digest; `initImageTag` belongs to `initImage`."""
 _SUFFIXES = (("Tag", "Digest"), ("_tag", "_digest"))
 
 MAX_COMMENT_LINES = 100
-"""Lines between a key and its mapping that are looked at, as above a place."""
+"""Limit on the lines between a key and its mapping that are looked at."""
 
 
 class ValueImage(NamedTuple):
-    """What reads like an image among values, before its document has been walked to the end."""
+    """A value or mapping that looks like an image, before its document has been walked to the end."""
 
     locator: str
     line_number: int
     parts: Parts
     keys: dict[ImagePart, tuple[str, ...]]
-    """Down to each part, from where the values begin; also to those that it may have and has not."""
+    """The keys down to each part from the mapping of values, including optional parts that are missing."""
     is_in_list: bool
-    """Files of values that are laid over others replace lists as a whole."""
+    """Whether it is inside a list; values files that are merged over the chart's replace lists as a whole."""
     is_text: bool
-    """Whether one text is all of it."""
+    """Whether a single text holds the whole reference."""
     is_certain: bool
-    """Whether something is wrong when it is no reference."""
+    """Whether a text that is not a valid reference is an error, not just another value."""
     also_lines: tuple[int, ...]
     may_be_elsewhere: bool
-    """Whether its registry is one that stands before all images in some charts, and before a few in others."""
+    """Whether it has a registry that some charts put before all images, and others only before some."""
     hex_digest: str = ""
 
     @property
     def pinned_in(self) -> ImagePart:
-        """The part that its digest is in, or would go to."""
+        """The part that holds its digest, or would hold it."""
         tag, digest = self.parts.tag, self.parts.digest
         if digest is not None and (digest.text or (digest.empty_slot() is not None and "@" not in self.parts.text)):
             return ImagePart.DIGEST
@@ -91,15 +93,15 @@ class ValueImage(NamedTuple):
 
 
 def find_values(document: Document, root: Node, locator: str) -> Iterator[ValueImage]:
-    """Yield what reads like an image below `root`, the mapping of values. Raises TooDeepError.
+    """Yield the candidates for images below `root`, the mapping of values. Raises TooDeepError.
 
-    Read it only when all paths of the document have been walked: what shares its bytes is known only then.
+    Read them only after all paths of the document have been walked: only then are the scalars known that are shared.
     """
     return find_images(document, list(walk_values(document, root)), locator)
 
 
 def find_images(document: Document, values: list[Value], locator: str) -> Iterator[ValueImage]:
-    """Yield what reads like an image among `values`, as they were walked. Raises TooDeepError."""
+    """Yield the candidates for images among walked `values`. Raises TooDeepError."""
     if not values:
         return
     first = values[0].around
@@ -117,10 +119,10 @@ def find_images(document: Document, values: list[Value], locator: str) -> Iterat
 
 
 def read_values(images: Collection[ValueImage], path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
-    """Yield the occurrences of one document's values, or why they are none.
+    """Yield the image references of one document's values.
 
-    A digest that would go behind a tag is closed as `chart-unknown`: only the chart's templates can say that it may.
-    What is to be asked of them is the value that the digest would go to.
+    If a digest would go behind a tag, the slot is not editable (`chart-unknown`), since only the chart's templates show
+    whether that is allowed. `variables` then has the key path that the templates have to be checked for.
     """
     shared = shared_scalars(image.parts for image in images)
     for image in images:
@@ -160,7 +162,7 @@ def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence
 
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """Says what of the values of one document reads like an image."""
+    """Decides which values of one document look like images."""
 
     document: Document
     locator: str
@@ -168,7 +170,7 @@ class _Search:
     registry_of_others: str
 
     def mapping(self, around: Step, step: Step) -> ValueImage | None:
-        """Return the image that a mapping reads like, which stands in the one `around` it."""
+        """Return the image in a mapping, which stands in the collection `around`; None if it is not an image."""
         inside, value = step.inside, step.node
         tag_key = next((each for each in _TAG_KEYS if isinstance(inside.get(each), Scalar)), None)
         name_key = _name_key(step)
@@ -205,7 +207,7 @@ class _Search:
         return (has_tag or "digest" in step.inside) and (is_among_images or has_words)
 
     def text(self, step: Step, key: str, value: Scalar) -> ValueImage | None:
-        """Return the image that a text reads like, which stands under `key` of `step`."""
+        """Return the image in a text, which stands under `key` of `step`; None if it is not an image."""
         is_named = isinstance(step.node, Mapping) and key.lower().endswith("image")
         text = _text(value)
         if not (is_named or step.context is Context.IMAGES) or not text or _NO_REFERENCE.fullmatch(text):
@@ -233,14 +235,14 @@ class _Search:
         )
 
     def _part(self, node: Node, key: str | None) -> Part | None:
-        """Return what stands under `key` of a mapping, as a place that a path has led to."""
+        """Return the scalar under `key` of a mapping; this counts as a walked path."""
         if key is None:
             return None
         values = self.document.values(node, key)[-1:]
         return next((Part.of(self.document, value) for value in values if isinstance(value, Scalar)), None)
 
     def _prefix(self, own: str, name: str) -> str:
-        """Return the registry of a name."""
+        """Return the registry before a name; empty if the name has one or none is set."""
         if own:
             return self.registry_of_all or own
         return "" if _HOST.match(name) else self.registry_of_others
@@ -254,7 +256,7 @@ def _part_keys(around: tuple[str, ...], *keys: str | None) -> dict[ImagePart, tu
 
 
 def _name_key(step: Step) -> str | None:
-    """Return the key of the name in a mapping; one that is not `repository` has to say more than a word."""
+    """Return the key of a mapping's image name; a key other than `repository` needs a slash in its value."""
     inside = step.inside
     if _text(inside.get("repository")):
         return "repository"
@@ -266,7 +268,7 @@ def _name_key(step: Step) -> str | None:
 
 
 def _keys_beside(step: Step, key: str, text: str) -> tuple[str, str] | None:
-    """Return the keys beside `key` that hold the tag of an image without one, and its digest."""
+    """Return the keys beside `key` for the tag and the digest of an image without a tag; None if there are none."""
     if ":" in text.rpartition("/")[2] or "@" in text:
         return None
     keys = _BESIDE if key.lower() == "image" else {f"{key}{tag}": f"{key}{digest}" for tag, digest in _SUFFIXES}
@@ -297,7 +299,7 @@ def _registry_in(document: Document, root: Step, keys: tuple[str, ...]) -> str:
 
 
 def _look(document: Document, root: Step, keys: Iterable[str]) -> dict[str, Node]:
-    """Return what is under `keys` from the top."""
+    """Return the entries under `keys`, from the top of the values."""
     inside = root.inside
     for key in keys:
         inside = dict(document.look(inside.get(key)))
@@ -305,17 +307,17 @@ def _look(document: Document, root: Step, keys: Iterable[str]) -> dict[str, Node
 
 
 def _written(node: Node) -> str:
-    """Return what is written there, whatever YAML takes it for; a null is nothing."""
+    """Return the source value of a scalar, whatever its YAML type; empty for a null."""
     return node.value if isinstance(node, Scalar) and node.tag != NULL else ""
 
 
 def _text(node: Node) -> str:
-    """Return the text that a node is; what YAML takes for a number or nothing is none."""
+    """Return the text of a string; empty for numbers, nulls and collections."""
     return node.text if isinstance(node, Scalar) and node.tag == STRING else ""
 
 
 def _key_line(document: Document, mapping: Mapping) -> int:
-    """Return the line of the key that a mapping stands under: its own, or the next above that says something."""
+    """Return the line of the key of a mapping: the mapping's own, or the next above that is not a comment."""
     source, start = document.source, document.start(mapping)
     number = source.line_number(start)
     if before_on_line(source, start).strip(b" \t-"):

@@ -1,1 +1,1 @@
-"""Kubernetes objects: their kinds, and where those name images."""
+"""Kubernetes objects: their kinds, and the fields in which these name images."""

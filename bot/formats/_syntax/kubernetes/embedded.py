@@ -1,4 +1,4 @@
-"""Texts inside YAML that are YAML themselves: what is read in them, told in the bytes and lines of the file."""
+"""Texts inside YAML that are YAML themselves: map what was read in them to bytes and lines of the outer file."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from bot.model.source import Closed, Occurrence, Slot, Span, Unsupported
 from bot.model.vocabulary import Reason
 
 MAX_TEXT_BYTES = 1024 * 1024
-"""Longer texts are not read: https://kubernetes.io/docs/concepts/configuration/configmap/ allows no more."""
+"""Longer texts are not read; a ConfigMap cannot hold more
+(https://kubernetes.io/docs/concepts/configuration/configmap/)."""
 
 
 class EmbeddedText(NamedTuple):
-    """The text of a scalar, and where its lines are in the file."""
+    """The text of a scalar, and the positions of its lines in the file."""
 
     content: bytes
     line_number: int
-    """Of its first line, or of the scalar where its lines are not those of the file."""
+    """The line of the first line of the text, or of the scalar if the file does not have the text's lines literally."""
     line_starts: tuple[int, ...] | None
-    """The byte of the file at which the text of each of its lines begins; None where escapes or folding change them."""
+    """The file offset at which each line of the text begins; None if escapes or folding change the lines."""
 
     @classmethod
     def of(cls, document: Document, scalar: Scalar) -> EmbeddedText | None:
-        """Return the text of `scalar`; None for one that is too long."""
+        """Return the text of `scalar`; None if it is too long."""
         content = scalar.value.encode(errors="replace")
         if len(content) > MAX_TEXT_BYTES:
             return None
@@ -38,9 +39,9 @@ class EmbeddedText(NamedTuple):
     def tell(
         self, found: Iterable[Occurrence | Unsupported], locator: str, *, is_shared: bool = False
     ) -> Iterator[Occurrence | Unsupported]:
-        """Yield what was found in `content` as it is in the file, closed as `embedded`.
+        """Yield items found in `content` with positions in the file, not editable because they are `embedded`.
 
-        What can be written there is kept for a rule that allows it, unless something else warns of it, too.
+        A rule can allow editing what can be written there, unless another reason forbids it, too.
         """
         places = _Places(self, is_shared=is_shared)
         for each in found:
@@ -59,7 +60,7 @@ class EmbeddedText(NamedTuple):
 
 
 class _Places:
-    """The way from the bytes and lines of a text to those of its file."""
+    """Maps offsets and lines of a text to those of its file."""
 
     def __init__(self, text: EmbeddedText, *, is_shared: bool) -> None:
         self._text = text
@@ -76,7 +77,7 @@ class _Places:
         return Closed(Reason.EMBEDDED, slot)
 
     def _slot(self, inner: Slot) -> Slot | None:
-        """Return the slot in the file; None where the text has none of its own bytes, or a new line would be needed."""
+        """Return the slot in the file; None if the text is not there literally, or if a new line would be needed."""
         starts = self._text.line_starts
         number = self._lines.number(inner.span.start)
         if starts is None or number > len(starts) or b"\n" in inner.before:
@@ -86,7 +87,7 @@ class _Places:
 
 
 def _line_starts(document: Document, scalar: Scalar, content: bytes) -> tuple[int, ...] | None:
-    """Return the byte at which each line of the text begins; None where the source has other lines than the text."""
+    """Return the file offset of each line of the text; None if the source has other lines than the text."""
     if scalar.style != "|":
         return None
     written = document.source_of(scalar).encode()

@@ -1,15 +1,15 @@
-"""Whether there may be an object with an image in some bytes; a no is certain, and costs no parsing.
+"""Decide without parsing whether bytes may hold an object with an image; False is certain.
 
-An object has texts under the keys `apiVersion` and `kind`, and on the way to each of its images is one of the keys
-SPELLINGS. What an object holds as a text has all of that in the text. (Schemas have mappings under the same keys; there
-are many, and large ones.) The letters of a key stand in the file one after another, and a colon follows, unless
+An object has texts under the keys `apiVersion` and `kind`, and the path to each of its images contains a key of
+SPELLINGS. If an object is embedded as a text, all of this is in the text. (Schemas have mappings under the same keys;
+there are many, and large ones.) The letters of a key stand in the file one after another, followed by a colon, unless
 
-- escapes in double quotes write some of the letters, or join what stands on two lines;
-- the key has a `?` before it: then a comment may come between;
+- escapes in double quotes write some of the letters, or join two lines;
+- the key has a `?` before it, so that a comment may come before the colon;
 - the key is an alias, and its letters stand at the anchor.
 
-An Application of Argo CD's is wanted without images, too, for what it deploys. The definition of a resource is the one
-object that is full of such keys and never has an image.
+An Application of Argo CD is also read without images, for the folders that it deploys. A CustomResourceDefinition is
+full of such keys and never has an image.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ import re
 from bot.formats._syntax.yaml.keys import may_be_escaped
 
 _COLON = rb"[\\\"' \tt\r\n\xc2\x85\xe2\x80\xa8\xa9]*:"
-"""What ends a key. Inside a text that has quotes itself, `"` is written `\\"`, `'` is `''` and a tab may be `\\t`; a
-line break, in any of YAML's spellings, is a space there."""
+"""The end of a key. Inside a text that is quoted itself, `"` is written `\\"`, `'` is `''`, a tab may be `\\t`, and a
+line break, in any of YAML's spellings, counts as space."""
 _NO_COLLECTION = rb"(?![ \t\r\n]*(?:\[|\{(?![{%]))|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
-"""Neither a collection in flow style nor the first key of a mapping in block style comes next; `{{` and `{%` are what
-templates put in the place of a text."""
+"""Not followed by a collection in flow style or by the first key of a block mapping; `{{` and `{%` are allowed, since
+templates put a text in their place."""
 _KEYS = tuple(
     re.compile(key + _COLON)
     for key in (rb"image(?:s|Name)?", rb"Image(?:s|Name)?", rb"reference", rb"values(?:Object|Content)?")
 )
-"""The keys of SPELLINGS; one pattern each, since one for all has no letters to look for first and takes eight times as
+"""The keys of SPELLINGS, one pattern each: a pattern for all has no fixed prefix to search for and takes eight times as
 long."""
 _VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
 _QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
 _BEFORE_A_KEY = (*(bytes([each]) for each in b"\r\n\x85\xa8\xa9\"'>|{[,:?-"), b"\\n", b"\\r")
-"""How what stands before an explicit key may end; in prose a `?` comes after a word."""
+"""Possible ends of the text before an explicit key; a `?` in prose follows a word."""
 MAX_INDENT = 100
-"""Blanks before a `?`; where there are more, it is taken for a key."""
+"""Blanks before a `?`; after more blanks it is taken for an explicit key."""
 _ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
-"""Both of PyYAML's parsers take no other letters for a name."""
+"""Both of PyYAML's parsers allow only these letters in a name."""
 
 _DEFINITION = b"CustomResourceDefinition"
 _PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*(?=[A-Za-z]+:)")
 """Comments, directives and a bare marker, up to a plain key in the first column."""
 _OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\{\{|\Z)")
-"""A line in the first column that is neither a plain key nor a comment nor a bare marker; templates are never a key."""
+"""A line in the first column other than a plain key, a comment, a bare marker or a template, which is never a key."""
 _KIND_LINE = re.compile(rb"kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
 _OTHER_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
-"""What YAML takes for the end of a line beside the usual."""
+"""Line breaks in YAML besides the usual ones."""
 
 
 def may_hold_images(raw: bytes) -> bool:
-    """Say whether an object in one stretch of a file may name an image."""
+    """Return False if an object in this section of a file certainly names no image."""
     return not is_definition(raw) and may_name_images(raw)
 
 
 def may_name_images(raw: bytes) -> bool:
-    """Say whether the keys that lead to an image may be in these bytes."""
+    """Return False if the keys that lead to an image are certainly not in these bytes."""
     return (
         b"apiVersion" in raw
         and b"kind" in raw
@@ -89,11 +89,11 @@ def _has_odd_keys(raw: bytes) -> bool:
 
 
 def is_definition(raw: bytes) -> bool:
-    """Say whether a stretch of a file is nothing but the definition of a resource (a CRD); a yes is certain.
+    """Return True if a section of a file is certainly a single CustomResourceDefinition and nothing else.
 
-    Its first line of content is a plain key in the first column, so its root is a mapping in block style and every key
-    of that begins a line. All lines that begin in the first column are plain keys, and only one of them is `kind`.
-    Then it is the kind of the object, or it is part of a text and the object has none.
+    Its first line with content is a plain key in the first column, so its root is a block mapping and every key of the
+    root begins a line. All lines that begin in the first column are plain keys, and only one of them is `kind`. That
+    one is the kind of the object, or it is part of a text and the object has no kind.
     """
     if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
         return False

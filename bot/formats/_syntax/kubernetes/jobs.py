@@ -1,14 +1,15 @@
-"""Jobs: the template of one that exists cannot be changed, so it has to be replaced.
+"""Decide whether a Job is replaced when it is applied, since the template of an existing Job cannot be changed.
 
-https://kubernetes.io/docs/concepts/workloads/controllers/job/ (Job pods are immutable). What replaces it says so in
-annotations, or makes a new one each time:
+See https://kubernetes.io/docs/concepts/workloads/controllers/job/ (Job pods are immutable). A Job is replaced by
+annotations, or because each apply creates a new one:
 
-- Flux deletes and creates what has `kustomize.toolkit.fluxcd.io/force: enabled` (also as a label; ssa/utils/meta.go of
-  fluxcd/pkg does not mind capitals);
-- Argo CD replaces by the options `Replace=true` and `Force=true` (docs/user-guide/sync-options.md of argoproj/argo-cd);
-- a hook of Argo CD's or Helm's is deleted before its next run unless its policy says otherwise (docs/user-guide/
-  resource_hooks.md there; https://helm.sh/docs/topics/charts_hooks/#hook-deletion-policies), and after success with
-  that policy;
+- Flux deletes and creates objects with `kustomize.toolkit.fluxcd.io/force: enabled`, as annotation or label and in any
+  case of letters (ssa/utils/meta.go of fluxcd/pkg);
+- Argo CD replaces objects with the options `Replace=true` and `Force=true` (docs/user-guide/sync-options.md of
+  argoproj/argo-cd);
+- hooks of Argo CD and Helm are deleted before their next run unless their policy says otherwise, and after success
+  with that policy (docs/user-guide/resource_hooks.md there;
+  https://helm.sh/docs/topics/charts_hooks/#hook-deletion-policies);
 - an object with `generateName` and no name is never applied again, only created.
 """
 
@@ -33,7 +34,7 @@ def is_job(group: str, kind: str) -> bool:
 
 
 def is_replaced(metadata: Mapping[str, str], labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
-    """Say whether what is applied takes the place of the Job that exists."""
+    """Return True if applying the object replaces the existing Job."""
     if "generateName" in metadata and "name" not in metadata:
         return True
     if any(each.get(_FLUX_FORCE, "").lower() == "enabled" for each in (labels, annotations)):

@@ -1,7 +1,7 @@
-"""Where each kind of Kubernetes object names images; a kind more is a row more.
+"""The fields in which each kind of Kubernetes object names images; a new kind is a new row of the table.
 
-A row holds for every version of its group: old versions had the same places, and what a version does not know stands
-in no file. Paths were taken from the types or the CRDs of each project; the comment above a row says where they are.
+A row holds for every version of its group: older versions had the same fields, and fields that a version does not have
+are in no file. Paths were taken from the types or the CRDs of each project; the comment above a row names the source.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from bot.formats._syntax.yaml.nodes import EACH, EVERY, Path
 
 
 class Shape(Enum):
-    """What stands at a place."""
+    """The form in which a field names images."""
 
     IMAGE = auto()
-    """A reference."""
+    """An image reference."""
     OVERRIDE = auto()
-    """`[old=]name[:tag][@digest]`, as `kustomize edit set image` takes it; both tag and digest since kustomize 5.2
-    (kustomize/commands/edit/set/setimage.go)."""
+    """`[old=]name[:tag][@digest]`, the argument of `kustomize edit set image`; tag and digest together since kustomize
+    5.2 (kustomize/commands/edit/set/setimage.go)."""
     ENTRIES = auto()
     """The list `images` of a kustomization."""
     VALUES = auto()
@@ -34,7 +34,7 @@ class Shape(Enum):
 
 
 class Use(NamedTuple):
-    """A place in an object; a tuple, since a start makes thousands."""
+    """A field of an object. A tuple, since thousands of them are created at start-up."""
 
     path: Path
     shape: Shape
@@ -44,11 +44,11 @@ Uses = tuple[Use, ...]
 
 
 class Ways(NamedTuple):
-    """The places of an object as a tree, so that what several paths have in common is walked once."""
+    """The fields of an object as a tree, so that common prefixes of their paths are walked only once."""
 
     here: tuple[Shape, ...]
     below: dict[str, Ways]
-    """By the next element of their paths."""
+    """By the next element of the path."""
 
     @classmethod
     def of(cls, uses: Uses) -> Ways:
@@ -74,7 +74,7 @@ POD_IMAGES: Uses = _images(
     f"ephemeralContainers.{EACH}.image",
     f"volumes.{EACH}.image.reference",
 )
-"""Where a PodSpec names images (`volumes[].rbd.image` is a disk of Ceph's).
+"""The image fields of a PodSpec (`volumes[].rbd.image` is a disk of Ceph).
 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec
 """
@@ -85,12 +85,12 @@ def _below(prefix: str, uses: Uses) -> Uses:
 
 
 def _pods(*paths: str) -> Uses:
-    """Return the places of the PodSpecs at `paths`."""
+    """Return the image fields of the PodSpecs at `paths`."""
     return tuple(use for path in paths for use in _below(path, POD_IMAGES))
 
 
 def _workflow(spec: str) -> Uses:
-    """Return the places of a WorkflowSpec (pkg/apis/workflow/v1alpha1/workflow_types.go of argoproj/argo-workflows)."""
+    """Return the fields of a WorkflowSpec (pkg/apis/workflow/v1alpha1/workflow_types.go of argoproj/argo-workflows)."""
     template = (
         *_images(
             *("container.image", "script.image", f"sidecars.{EACH}.image", f"initContainers.{EACH}.image"),
@@ -112,7 +112,7 @@ def _workflow(spec: str) -> Uses:
 
 
 def _task(spec: str) -> Uses:
-    """Return the places of a Tekton TaskSpec (pkg/apis/pipeline/v1/task_types.go of tektoncd/pipeline)."""
+    """Return the fields of a Tekton TaskSpec (pkg/apis/pipeline/v1/task_types.go of tektoncd/pipeline)."""
     task = _images(
         *(f"steps.{EACH}.image", f"sidecars.{EACH}.image", "stepTemplate.image", f"volumes.{EACH}.image.reference")
     )
@@ -120,7 +120,7 @@ def _task(spec: str) -> Uses:
 
 
 def _pipeline(spec: str) -> Uses:
-    """Return the places of a Tekton PipelineSpec; pipelines in pipelines one level deep."""
+    """Return the fields of a Tekton PipelineSpec, with those of pipelines inside it one level deep."""
     specs = (spec, *(f"{spec}.{tasks}.{EACH}.pipelineSpec" for tasks in ("tasks", "finally")))
     tasks = (f"{each}.{tasks}.{EACH}.taskSpec" for each in specs for tasks in ("tasks", "finally"))
     return tuple(use for task in tasks for use in _task(task))
@@ -132,9 +132,9 @@ SOURCE: Uses = (
     *_at(Shape.VALUES, "helm.valuesObject"),
     *_at(Shape.VALUES_TEXT, "helm.values"),
 )
-"""The places of an Argo CD ApplicationSource (pkg/apis/application/v1alpha1/types.go of argoproj/argo-cd).
+"""The fields of an Argo CD ApplicationSource (pkg/apis/application/v1alpha1/types.go of argoproj/argo-cd).
 
-`helm.parameters` have a name and a value each; which of them make an image only the chart knows.
+`helm.parameters` are pairs of name and value; only the chart determines which of them make an image.
 """
 
 
@@ -197,7 +197,7 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
     ("batch", "CronJob", _pods("spec.jobTemplate.spec.template.spec")),
     ("", "ConfigMap", _at(Shape.OBJECTS_TEXT, f"data.{EVERY}")),
     ("", "Secret", _at(Shape.OBJECTS_TEXT, f"stringData.{EVERY}")),
-    ("apiextensions.k8s.io", "CustomResourceDefinition", ()),  # a schema is full of keys and of no images
+    ("apiextensions.k8s.io", "CustomResourceDefinition", ()),  # its schema has many such keys, but no images
     # manifests/crds of argoproj/argo-rollouts
     ("argoproj.io", "Rollout", _TEMPLATED_POD),
     ("argoproj.io", "Experiment", _pods(f"spec.templates.{EACH}.template.spec")),
@@ -213,7 +213,7 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
     # manifests/crds of argoproj/argo-cd
     ("argoproj.io", "Application", _application("spec")),
     ("argoproj.io", "ApplicationSet", _application("spec.template.spec")),
-    ("argocd-image-updater.argoproj.io", "ImageUpdater", ()),  # it names images to follow
+    ("argocd-image-updater.argoproj.io", "ImageUpdater", ()),  # the images that it names are those to follow
     # config of tektoncd/pipeline
     ("tekton.dev", "Task ClusterTask", _task("spec")),
     ("tekton.dev", "StepAction", _images("spec.image")),
@@ -232,7 +232,7 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
     # config/crd of kedacore/keda
     ("keda.sh", "ScaledJob", _pods("spec.jobTargetRef.template.spec")),
     # packaging/install/cluster-operator of strimzi/strimzi-kafka-operator, and its older models. `spec.build.output`
-    # is what a build writes.
+    # is the output of a build.
     (
         "kafka.strimzi.io",
         "Kafka",
@@ -340,12 +340,12 @@ _ROWS: tuple[tuple[str, str, Uses], ...] = (
 )
 
 KINDS: dict[tuple[str, str], Uses] = {(group, kind): uses for group, kinds, uses in _ROWS for kind in kinds.split()}
-"""By group and kind; a kind of the same name in another group is somebody else's."""
+"""By group and kind; another group may have a different kind of the same name."""
 
 
 @cache
 def ways_of(group: str, kind: str) -> Ways:
-    """Return the places of a kind in KINDS; a tree is built for the few kinds that are there."""
+    """Return the fields of a kind in KINDS; cached, so that a tree is built only for kinds that occur."""
     return Ways.of(KINDS[group, kind])
 
 
@@ -354,25 +354,26 @@ WAYS_OF_A_POD = Ways.of(POD_IMAGES)
 WAYS_OF_A_SOURCE = Ways.of(SOURCE)
 VALUES = Ways.of((Use((), Shape.VALUES),))
 FUNCTION = Ways.of(_images("container.image"))
-"""Of the texts that hold them."""
+"""The fields of the texts that hold functions."""
 
 _ANNOTATIONS = ("metadata", "annotations")
 OF_ALL_KINDS: Uses = tuple(
     Use((*_ANNOTATIONS, key), Shape.FUNCTION_TEXT)
     for key in ("config.kubernetes.io/function", "config.k8s.io/function")
 )
-"""The function that an object configures (cmd/config/docs/api-conventions/functions-spec.md of kustomize)."""
+"""The annotations with the function that an object configures (cmd/config/docs/api-conventions/functions-spec.md of
+kustomize)."""
 WAYS_OF_ALL_KINDS = Ways.of(OF_ALL_KINDS)
 
 SPELLINGS: Path = ("image", "images", "imageName", "reference", "values", "valuesObject", "valuesContent")
-"""One of these keys, or one that ends in `Image`, is on the way to every place above."""
+"""The path of every field above contains one of these keys, or a key that ends in `Image`."""
 
 
 NO_GROUP = "/"
-"""What no group is called."""
+"""Not the name of any group."""
 
 
 def group_of(version: str) -> str:
-    """Return the group of an `apiVersion`; the core group has no name, and `v1` for its only version."""
+    """Return the group of an `apiVersion`; the core group has an empty name and only the version `v1`."""
     group, slash, _ = version.rpartition("/")
     return group if slash or version == "v1" else NO_GROUP

@@ -1,7 +1,7 @@
-"""Entries of kustomize's `images`: what a manifest's image is replaced by, and where its digest goes.
+"""Entries of kustomize's `images`: the image that replaces a manifest's, and where its digest goes.
 
-What the fields mean together is in api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize: `newTag`
-and `digest` are `tag@digest` since v4.5; older releases take the digest alone, so the image is the same.
+api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize defines how the fields are combined: `newTag`
+with `digest` gives `tag@digest` since v4.5. Older releases use the digest alone, which is the same image.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from bot.model.vocabulary import Reason, Role
 
 _CHANGES = ("newName", "newTag", "digest", "tagSuffix")
 _TAG_LINE = re.compile(rb"((?:[ ]|-(?=[ ]))*)(?:newTag|\"newTag\"|'newTag')[ \t]*:[ \t]+")
-"""What stands before the value of `newTag` on a line that another can follow; the first group is its indentation."""
+"""The text before the value of `newTag` on a line that another line can follow; group 1 is its indentation."""
 _REST_OF_LINE = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\r\n\xc2\xe2]*)?(\r?\n|\r?\Z)")
-"""A comment, without the other characters that YAML takes for line breaks; the group is the line's end."""
+"""A comment without YAML's unusual line breaks; group 1 is the end of the line."""
 
 
 class ImageEntry(NamedTuple):
@@ -33,25 +33,25 @@ class ImageEntry(NamedTuple):
     document: Document
     mapping: Mapping
     fields: dict[str, Part]
-    """By key, those that have a scalar."""
+    """By key, for the fields that have a scalar."""
 
     def text(self, key: str) -> str:
-        """Return what a field says; nothing where it is not there."""
+        """Return the text of a field; empty if the field is missing."""
         return self.fields[key].text if key in self.fields else ""
 
     @property
     def name(self) -> str:
-        """The image in manifests, as they write it."""
+        """The image to replace, as manifests write it."""
         return self.text("name")
 
     @property
     def is_renamed(self) -> bool:
-        """Whether the image is called otherwise in the end."""
+        """Whether the entry changes the name of the image."""
         return self.text("newName") not in {"", self.name}
 
     @property
     def image(self) -> Parts | None:
-        """What takes its place; None where the entry changes nothing."""
+        """The image that replaces the named one; None if the entry changes nothing."""
         if not any(self.text(key) for key in _CHANGES):
             return None
         name = next((self.fields[key] for key in ("newName", "name") if self.text(key)), None)
@@ -59,15 +59,15 @@ class ImageEntry(NamedTuple):
 
     @property
     def lines(self) -> tuple[int, ...]:
-        """Where the entry and its fields begin."""
+        """The lines on which the entry and its fields begin."""
         parts = (part.line_number for part in self.fields.values())
         return tuple(dict.fromkeys([self.document.line_number(self.mapping), *parts]))
 
 
 def find_entries(document: Document, node: Node, locator: str) -> Iterator[ImageEntry]:
-    """Yield the entries of the list `node`, or of what a merge put there. Raises TooDeepError.
+    """Yield the entries of the list `node`, or of a list that is merged into it. Raises TooDeepError.
 
-    Read them only when all paths of the document have been walked: what shares their bytes is known only then.
+    Read them only after all paths of the document have been walked: only then are the scalars known that are shared.
     """
     for place, entry in document.walk(node, (EACH,), locator):
         if isinstance(entry, Mapping):
@@ -77,7 +77,7 @@ def find_entries(document: Document, node: Node, locator: str) -> Iterator[Image
 
 
 def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
-    """Yield the image that each entry of one document puts in the place of another; none where it changes nothing."""
+    """Yield the replacement image of each entry of one document, except for entries that change nothing."""
     images = {entry.locator: parts for entry in entries if (parts := entry.image) is not None}
     shared = shared_scalars(images.values())
     last = {entry.name: index for index, entry in enumerate(entries) if entry.locator in images}
@@ -88,7 +88,7 @@ def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str
             place = Place(path, format_name, Role.THIRD_PARTY, *at, also_lines=entry.lines)
             found = _read(entry, image, shared, place)
             if isinstance(found, Occurrence):
-                later = last.get(found.reference.name, index)  # replaces in its turn what this entry put there
+                later = last.get(found.reference.name, index)  # a later entry that replaces the result of this one
                 if later > index and images[entries[later].locator].text != image.text:
                     found = close(found, Reason.REPLACED_BY_KUSTOMIZE)
             yield found
@@ -107,10 +107,10 @@ def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place)
 
 
 def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
-    """Return where a `digest` would go beside `newTag`: in flow style behind its value, else in a line below its own.
+    """Return the slot of a new `digest` beside `newTag`: behind its value in flow style, else on a new line below it.
 
-    None where that line has more than the key and its value, in JSON, for a number, which kustomize refuses, and where
-    there is a `digest` that nothing can be written into: `tag@digest` says the same.
+    None if that line has more than the key and its value, in JSON, for a number (which kustomize refuses), and if there
+    is a `digest` key that cannot be filled in: the digest then goes behind the tag, which means the same.
     """
     tag = image.tag
     if tag is None or not tag.text or tag.scalar.tag != STRING or image.digest is not None:
@@ -119,7 +119,7 @@ def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
     start, end = (at - source.start for at in document.extent(tag.scalar))
     first, last = (at - source.start for at in document.extent(entry.mapping))
     if not first <= start < last:
-        return Closed(Reason.CONFLICTING_EDITS)  # an alias: what it names stands elsewhere, too
+        return Closed(Reason.CONFLICTING_EDITS)  # the tag is an alias, so its scalar stands outside the entry
     before = before_on_line(source, source.start + start)
     if entry.mapping.first.flow_style:
         return None if before.rstrip(b" \t").endswith(b'":') else _insertion(source, end, b", digest: ")

@@ -1,7 +1,7 @@
-"""Manifests that are no YAML because a template engine goes over them first: their lines with images, one by one.
+"""Read manifests that are not YAML because a template engine processes them first, line by line.
 
-Only the indentation is believed. A line `image: …` is read where the keys above it, each less indented than the one
-below, lead to a place of the object's kind or to one of a PodSpec. Lines of block scalars are text.
+Only indentation is used. A line `image: …` is read if the keys above it, each less indented than the one below, form
+the path of an image field of the object's kind or of a PodSpec. Lines of block scalars are text.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 
 MAX_VALUE = 2000
-"""Bytes of a value that are looked at: a reference has at most 1024, and a comment may follow."""
+"""Limit on the bytes of a value: a reference has at most 1024, and a comment may follow."""
 
 _TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
-"""Where Go, Jinja, ERB and Terraform begin to speak."""
+"""Opening marks of Go templates, Jinja, ERB and Terraform."""
 _TEMPLATE_LINE = re.compile(rb"[ \t]*(?:\{\{.*\}\}|\{%.*%\}|<%.*%>|%\{.*\})[ \t]*")
 _LINE = re.compile(
     rb"(?P<dashes>[ ]*(?:-[ ]+)*)"
@@ -38,7 +38,7 @@ _DEFINITION = re.compile(rb"^kind:[ \t]+CustomResourceDefinition\b", re.MULTILIN
 _CLAIMS_OF_JSON = tuple(re.compile(rb"\"%b\"\s*:" % key) for key in (b"apiVersion", b"kind"))
 _POD_PLACES = tuple(use.path for use in POD_IMAGES)
 _KEYS = frozenset(use.path[-1] for uses in KINDS.values() for use in uses if use.shape is Shape.IMAGE)
-"""What the values of those places stand behind; without its place such a key means anything."""
+"""The last keys of all image fields; outside the path of a field such a key may mean anything."""
 _IMAGE = "image"
 _METADATA = "metadata"
 _ANNOTATION = (_METADATA, "annotations", "key")
@@ -49,28 +49,28 @@ class _Image:
     """A line that may name an image."""
 
     value_start: int
-    """The byte in the stretch at which its value begins."""
+    """The offset in the section at which its value begins."""
     value: bytes
     path: Path
     item_start: int | None
-    """The byte at which the line begins that opens the item of a list that it is in directly."""
+    """The offset of the line that opens the list item which directly contains this line."""
 
 
 @dataclass(slots=True)
 class _Lines:
-    """What the lines of a stretch say by their indentation."""
+    """The keys and images of a section's lines, by their indentation."""
 
     root: dict[str, str] = field(default_factory=dict)
     metadata: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
-    """Of the object itself, by the way there: its own fields, its labels and its annotations."""
+    """Metadata of the object itself, by key path: its own fields, its labels and its annotations."""
     images: list[_Image] = field(default_factory=list)
     is_whole: bool = True
-    """Whether no line has an image's key in a way that is not understood."""
+    """Whether every line with an image's key was understood."""
     _way: list[tuple[int, str, int]] = field(default_factory=list)
-    """Column, key and line of what is open, that by its first byte; an item of a list has EACH for a key."""
+    """Column, key and offset of the line of each open mapping or item; an item of a list has the key ALL_ITEMS."""
 
     def read(self, raw: bytes, start: int) -> None:
-        """Take the lines of `raw` from byte `start`."""
+        """Read the lines of `raw` from the offset `start` on."""
         at = start
         block_column: int | None = None
         is_in_template = False
@@ -89,7 +89,7 @@ class _Lines:
                 block_column = self._line(text, begin)
 
     def _line(self, text: bytes, start: int) -> int | None:
-        """Take one line; return the column of its key when a block scalar begins behind it."""
+        """Read one line; return the column of its key if a block scalar follows."""
         match = _LINE.fullmatch(text)
         if match is None:
             item = _ITEM.match(text)
@@ -154,20 +154,20 @@ class _Lines:
 
 
 def claims_an_object(raw: bytes, start: int, path: FilePath) -> bool:
-    """Say whether bytes that cannot be parsed have, from `start`, the keys of an object where an object has them.
+    """Return True if bytes that cannot be parsed have the keys of an object, from `start` on and at the top level.
 
-    A definition of a resource is none that is looked at.
+    A CustomResourceDefinition does not count.
     """
     claims = _CLAIMS_OF_JSON if path.lower().endswith(".json") else _CLAIMS
     return all(claim.search(raw, start) for claim in claims) and _DEFINITION.search(raw, start) is None
 
 
 def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence | Unsupported]:
-    """Yield the images that the lines of a template name, and the stretch itself unless they are all understood.
+    """Yield the images in the lines of a template, and the section itself unless all its lines were understood.
 
-    What is before the byte `start` of the stretch has been read. `place` is that of the stretch: its line is the one
-    that shows the damage, and the locators of the images begin with its own. The n-th line that begins with such a key
-    is `…/image[n]`, whatever it names.
+    Bytes before `start` have been read already. `position` is that of the section, with the line of the parser's error;
+    locators of images begin with its locator. The n-th line with an image's key is `…/image[n]`, whether it names an
+    image or not.
     """
     source = broken.source
     whole = place.unsupported(broken.line.strip(), broken.reason)
@@ -196,7 +196,7 @@ def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence 
 
 
 def _read(image: _Image, place: Place, start: int, group_kind: tuple[str, str]) -> Occurrence | Unsupported | None:
-    """Return what a line names; None for what nobody can say without the template's output."""
+    """Return the image of a line; None if that cannot be decided without rendering the template."""
     match = _VALUE.fullmatch(image.value)
     text = (match["text"] if match is not None else image.value).decode(errors="replace")
     is_place = _is_place(image.path, group_kind)

@@ -1,4 +1,4 @@
-"""Kubernetes objects in YAML: the images that they name, whatever the file or the text that holds them."""
+"""Read the images of Kubernetes objects in YAML, in a file or in a text inside a file."""
 
 from __future__ import annotations
 
@@ -48,43 +48,44 @@ from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason, Role
 
 MAX_DEPTH = 5
-"""Objects inside objects, lists and their items among them; kubectl writes two."""
+"""Limit on nested objects, with lists and their items counted; kubectl writes two levels."""
 MAX_REPEATS = 4
-"""How often the texts of a document may be as long as the document: only aliases repeat them."""
+"""Limit on the length of all texts of a document, as a multiple of the document's; only aliases repeat texts."""
 
 _WHOLE_TEXT = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
-"""What is wrong with a text inside a file as a whole: who reads it takes it for something else, then."""
+"""Errors of a text inside a file as a whole: the text is then not YAML for its consumer either."""
 
 _Found = Occurrence | Unsupported
 _Later = Callable[[], Iterable[_Found]]
-"""Reads a place, when all paths of its document have been walked: what shares its bytes is known only then.
+"""Reads a field after all paths of its document have been walked, when the shared scalars are known.
 
-It does not hold the search that found it, which holds it: the tree of every document would wait for the collector.
+It holds no reference to the search that created it: such a cycle would keep the tree of every document in memory until
+the garbage collector runs.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectReader:
-    """Reads objects for one format. Nothing here raises, whatever the bytes."""
+    """Reads objects for one format; never raises."""
 
     path: FilePath
     format: str
     is_inside: bool = False
-    """Whether it reads a text inside a file; texts inside of that are not looked at."""
+    """Whether it reads a text inside a file; texts inside such a text are not read."""
     ways: Ways | None = None
-    """The places of a file or a text from its top, where it holds something else than objects."""
+    """The fields of a file or text from its top level, if it holds something other than objects."""
 
     def read(self, content: bytes, *, is_wanted: Callable[[bytes], bool] = may_hold_images) -> Iterator[Found]:
-        """Yield what the objects of a file name and say."""
+        """Yield the images and the cross-file facts of a file's objects."""
         return self._read(read_documents(content, is_wanted))
 
     def read_embedded(
         self, document: Document, scalar: Scalar, locator: str, ways: Ways | None = None
     ) -> Iterator[_Found]:
-        """Yield what the text of `scalar` names, in the bytes of its file and closed as `embedded`.
+        """Yield the images in the text of `scalar`, with positions in the file; not editable (`embedded`).
 
-        It holds objects, whole or in part as a patch has them, or else what `ways` lead to from its top. Read it only
-        when all paths of the document have been walked.
+        The text holds objects or parts of objects, as a patch does, or the fields `image_paths` from its top level.
+        Call this only after all paths of the document have been walked.
         """
         text = EmbeddedText.of(document, scalar)
         if text is not None:
@@ -92,7 +93,7 @@ class ObjectReader:
             yield from text.tell(found, locator, is_shared=document.is_shared(scalar))
 
     def read_text(self, content: bytes) -> Iterator[_Found]:
-        """Yield what a text inside a file names, in its own bytes."""
+        """Yield the images of a text inside a file, with positions in the text."""
         for found in self._read(read_inner_documents(content, may_hold_images if self.ways is None else bool)):
             if isinstance(found, Occurrence) or (isinstance(found, Unsupported) and found.reason not in _WHOLE_TEXT):
                 yield found
@@ -114,7 +115,7 @@ class ObjectReader:
                     assert_never(document)
 
     def _document(self, document: Document) -> Iterator[Found]:
-        """Read all of a document, or, where it goes too deep, nothing of it."""
+        """Read a document completely, or report that it is too deep and read nothing of it."""
         search = _Search(self, document)
         try:
             if self.ways is None:
@@ -128,7 +129,7 @@ class ObjectReader:
         yield from search.remarks
 
     def _broken(self, broken: Broken, start: int, locator: str) -> Iterator[_Found]:
-        """Report what could not be read from byte `start` of a stretch, where it claims to be an object with images."""
+        """Report a section that cannot be parsed from `start` on, if it looks like an object with images."""
         place = Place(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
         raw = broken.source.raw
         if broken.reason is not Reason.UNPARSABLE:
@@ -139,18 +140,18 @@ class ObjectReader:
 
 
 class _Place(NamedTuple):
-    """What is to be read."""
+    """A field that is to be read."""
 
     later: _Later
     reason: Reason | None
-    """Why it is closed."""
+    """Why it is not editable."""
     item: Node
-    """The item of a list that it is, or is directly in: a comment above that is about it, too."""
+    """The list item that the field is, or is directly in: comments above the item apply to the field, too."""
 
 
 @dataclass(slots=True)
 class _Search:
-    """Goes through the objects of one document."""
+    """Finds the fields in the objects of one document."""
 
     reader: ObjectReader
     document: Document
@@ -158,9 +159,9 @@ class _Search:
     _places: list[_Place] = field(default_factory=list)
     _images: ImageReader = field(init=False)
     _depth: int = 0
-    """Objects around the one that is looked at."""
+    """The number of objects around the current one."""
     _text_length: int = 0
-    """Characters of the texts so far."""
+    """The number of characters in all texts so far."""
     _ways_of_all_kinds: Ways = NOWHERE
     _may_have_shape: bool = False
 
@@ -173,7 +174,7 @@ class _Search:
         self._may_have_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
 
     def found(self) -> Iterator[_Found]:
-        """Yield what is at the places that were found."""
+        """Yield the images of the fields that were found."""
         for place in self._places:
             for each in place.later():
                 yield self._as_it_stands(each, place) if isinstance(each, Occurrence) else each
@@ -184,10 +185,10 @@ class _Search:
         return close(found, place.reason) if place.reason is not None else found
 
     def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", "")) -> None:
-        """Find the places of an object, and of the objects in it. Raises TooDeepError.
+        """Find the fields of an object, and of the objects in it. Raises TooDeepError.
 
-        `of_list` is apiVersion and kind of the items of the list that `node` is in; kubectl gives it to those without
-        a kind.
+        `of_list` has the apiVersion and kind for the items of the list that contains `node`; items without a kind take
+        these, as with kubectl.
         """
         document = self.document
         version, kind = (text_or_template(document, node, key) for key in ("apiVersion", "kind"))
@@ -219,9 +220,9 @@ class _Search:
             self.remarks += remarks_of(self.document, node, (group, kind), locator, self.reader.path)
 
     def go(self, node: Node, ways: Ways, locator: str, reason: Reason | None = None, item: Node = None) -> None:
-        """Find what `ways` lead to, all of it closed for `reason` if there is one. Raises TooDeepError.
+        """Find the fields in the tree `image_paths`, not editable because of `reason` if given. Raises TooDeepError.
 
-        `item` is the item of a list that `node` is, or is directly in: a container, where it is an image.
+        `item` is the list item that `node` is, or is directly in; for an image this is its container.
         """
         for shape in ways.here:
             later = _FINDERS[shape](self, locator, node)
@@ -244,7 +245,7 @@ class _Search:
         return None if is_replaced(own, labels, annotations) else Reason.IMMUTABLE_JOB
 
     def _look(self, node: Node) -> dict[str, Node]:
-        """Return what is in a mapping; nobody claims it by that."""
+        """Return the entries of a mapping; this does not count as a walked path."""
         return dict(self.document.look(node)) if isinstance(node, Mapping) else {}
 
     def image(self, locator: str, node: Node) -> _Later:
@@ -290,4 +291,4 @@ _FINDERS: dict[Shape, Callable[[_Search, str, Node], _Later | None]] = {
     Shape.VALUES_TEXT: partial(_Search.text, ways=VALUES),
     Shape.FUNCTION_TEXT: partial(_Search.text, ways=FUNCTION),
 }
-"""By what stands at a place: how it is found, or why there is nothing to be read later."""
+"""By the form of a field: the method that finds it and returns how to read it later, or None."""

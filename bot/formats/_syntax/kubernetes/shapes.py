@@ -1,4 +1,4 @@
-"""Objects of kinds that no row knows: what is in them by its shape alone, never by a key called `image`."""
+"""Find images in objects of unknown kinds by shape alone, never by a key called `image`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bot.formats._syntax.yaml.nodes import STRING, Document, Mapping, Node, Scal
 from bot.formats._syntax.yaml.trees import MAX_NESTING, TooDeepError
 
 _CONTAINER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
-"""https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names: a policy's `*` is none."""
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names; excludes a policy's `*`."""
 _TEMPLATE = "{{"
 _POD_KEYS = frozenset(use.path[0] for use in POD_IMAGES)
 _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2", ord(">"): "~3"}
-"""So that no two ways through a document have one locator."""
+"""Makes locators unique: two key paths of a document never have the same one."""
 
 
 def may_be_custom(version: str, kind: str) -> bool:
-    """Say whether an `apiVersion` and a kind may be those of a custom resource, or of what a template chooses.
+    """Return True if `apiVersion` and kind may be those of a custom resource, or are chosen by a template.
 
-    Groups of those have a dot (ValidateCustomResourceDefinition in
+    Groups of custom resources have a dot (ValidateCustomResourceDefinition in
     https://github.com/kubernetes/apiextensions-apiserver/blob/master/pkg/apis/apiextensions/validation/validation.go).
     """
     is_templated = TEMPLATE_MARKS.search(version) or TEMPLATE_MARKS.search(kind)
@@ -29,7 +29,7 @@ def may_be_custom(version: str, kind: str) -> bool:
 
 
 def text_or_template(document: Document, node: Node, key: str) -> str:
-    """Return the text that a mapping has under `key`; the beginning of a template, which is a mapping to YAML."""
+    """Return the text under `key`; for a template, which YAML takes for a mapping, return its opening braces."""
     value = next(reversed(document.values(node, key)), None)
     return _TEMPLATE if _is_template(document, value) else _text(value)
 
@@ -39,16 +39,16 @@ def _is_template(document: Document, node: Node) -> bool:
 
 
 def find_by_shape(document: Document, root: Node, locator: str) -> Iterator[tuple[str, Mapping, bool]]:
-    """Yield locators and mappings below `root`, each with whether it is an object of a kind in KINDS, or a PodSpec.
+    """Yield locator and mapping of every known object and PodSpec below `root`, and True for an object.
 
-    A PodSpec is a mapping with `containers`: a list of mappings that all have a `name` which a container can have and
-    of which none has an `image` that is no text, and some have one. What is inside of an object, or of the containers
-    and volumes of a pod, is not looked at. Raises TooDeepError.
+    An object is known if its kind is in KINDS. A PodSpec is a mapping with a list `containers`. All items of the list
+    are mappings with a valid container `name`, at least one has an `image`, and every `image` is a text. The content of
+    an object, and of the containers and volumes of a PodSpec, is not searched. Raises TooDeepError.
     """
     pending: list[tuple[str, Node, int]] = [(locator, root, 0)]
     while pending:
         place, node, depth = pending.pop()
-        if depth > MAX_NESTING:  # an alias to what it is inside of
+        if depth > MAX_NESTING:  # an alias to a collection that contains it
             raise TooDeepError
         inside = dict(document.look(node))
         if isinstance(node, Mapping):

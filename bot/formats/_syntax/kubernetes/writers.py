@@ -1,11 +1,11 @@
-"""What objects of Argo CD and Flux say of images elsewhere: who writes them, and what replaces them where it deploys.
+"""Facts about other files in objects of Argo CD and Flux: which tool writes an image, and which images are replaced.
 
-Argo CD Image Updater writes images of applications: its own resource says so since 1.0
-(https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/), before that annotations of an
-Application did; the resource can still ask for them by `useAnnotations`.
+Argo CD Image Updater writes images of applications. Since 1.0 its own resource configures that
+(https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/), and before that annotations of an
+Application did; the resource can still refer to the annotations by `useAnnotations`.
 
 Applications, and Flux's Kustomizations, have kustomize replace images in the folders that they deploy. Whether those
-are of this repository nobody can tell here.
+folders are in this repository is unknown here.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from bot.model.remark import Application, Kustomization, OtherWriter
 from bot.model.source import FilePath
 
 MAX_IMAGES = 200
-"""Images of one application that are looked at; most have one or two."""
+"""Limit on the images of one application; most have one or two."""
 
 _ANNOTATION = "argocd-image-updater.argoproj.io/"
 _IMAGE_LIST = f"{_ANNOTATION}image-list"
 _TARGET = f"{_ANNOTATION}write-back-target"
 _KUSTOMIZE_NAME = ".kustomize.image-name"
-"""How the annotation ends that says what an image is called where kustomize replaces it."""
+"""Suffix of the annotation with the name of an image where kustomize replaces it."""
 _CONSTRAINT = re.compile(r":[^/]*\Z")
-"""Which tags are followed: `:1.x`, `:~1.2`."""
+"""A constraint on the tags to follow: `:1.x`, `:~1.2`."""
 _TEMPLATE = ("{{", "{%", "${")
 _TOP = FilePath("")
 _Entry = tuple[str, bool]
-"""A name that is replaced, and whether it gets another."""
+"""A name that is replaced, and whether the image is renamed."""
 
 _APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
-"""By kind: where the Application is in it."""
+"""By kind: the path of the Application in the object."""
 _SOURCES = (("source",), ("sources", EACH), ("sourceHydrator", "drySource"))
 _GROUPS = {
     "argoproj.io": _APPLICATIONS.keys(),
@@ -48,7 +48,7 @@ _GROUPS = {
 def remarks_of(
     document: Document, node: Node, group_kind: tuple[str, str], locator: str, path: FilePath
 ) -> Iterator[Application | Kustomization | OtherWriter]:
-    """Yield what an object says of applications, of who writes their images and what replaces them.
+    """Yield the facts of an object about applications, writers of their images, and replaced images.
 
     Raises TooDeepError.
     """
@@ -97,7 +97,7 @@ def _entries(document: Document, node: Node) -> Iterator[_Entry]:
 
 
 def _override(text: str) -> _Entry:
-    """Read one of Argo CD's `[old=]name[:tag][@digest]`.
+    """Parse an image override of Argo CD, `[old=]name[:tag][@digest]`.
 
     https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration
     """
@@ -107,7 +107,7 @@ def _override(text: str) -> _Entry:
 
 
 def _replacing(path: FilePath, folders: Iterable[str], entries: Sequence[_Entry]) -> Iterator[Kustomization]:
-    """Yield what is replaced in folders of the repository; nothing where nobody can say which they are."""
+    """Yield the images replaced in folders of the repository; nothing if the folders are unknown."""
     named = [folder.removeprefix("/") for folder in folders if folder and not any(mark in folder for mark in _TEMPLATE)]
     gathered = [folder for each in named if (folder := path_in_tree(_TOP, each)) is not None]
     names = frozenset(name for name, _ in entries if name)
@@ -125,12 +125,12 @@ def _told_by_resource(document: Document, node: Node, path: FilePath) -> Iterato
             *_texts(document, chosen, ("images", EACH, "imageName")),
             *_texts(document, chosen, ("images", EACH, "manifestTargets", "kustomize", "name")),
         ]
-        if listed:  # otherwise the annotations of the applications say it
+        if listed:  # otherwise the annotations of the applications configure it
             yield OtherWriter(path, pattern, _repositories(listed), _text(document, chosen, target) or whole)
 
 
 def _repositories(listed: list[str]) -> frozenset[str]:
-    """Return the canonical repositories of images as Image Updater lists them, a constraint in the place of the tag."""
+    """Return the canonical repositories of images that Image Updater lists with a constraint in place of the tag."""
     repositories = set()
     for text in listed[:MAX_IMAGES]:
         try:

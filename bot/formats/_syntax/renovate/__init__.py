@@ -1,1 +1,1 @@
-"""Configs of Renovate's: what they say of images."""
+"""Renovate configs: their settings for images."""

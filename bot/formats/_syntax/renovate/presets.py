@@ -1,7 +1,7 @@
-"""The presets of Renovate's own that say something of images, and which presets are its own.
+"""Renovate's built-in presets that affect images, and the names of all its built-in presets.
 
-https://docs.renovatebot.com/presets-default/, presets-config/ and presets-docker/. A preset that is elsewhere can say
-anything, and nobody is asked for it.
+https://docs.renovatebot.com/presets-default/, presets-config/ and presets-docker/. A preset from elsewhere may contain
+anything; it is not fetched.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 Plain: TypeAlias = "Mapping[str, Plain] | list[Plain] | str | bool | None"
-"""What a config says; numbers say nothing of images, and are None."""
+"""A value of a config; numbers do not matter for images, and are None."""
 Layer = Mapping[str, Plain]
-"""A config, or a preset: what comes later says more."""
+"""A config or a preset; of several layers the last takes precedence."""
 
 MAX_PRESETS = 1_000
-"""That one config extends: people extend some dozens."""
+"""Limit on the presets that one config extends; people extend some dozens."""
 
 _OWN = re.compile(
     r"(?:abandonments|compatibility|config|customManagers|default|docker|global|group|helpers|mergeConfidence|monorepo"
@@ -24,7 +24,7 @@ _OWN = re.compile(
 )
 _TESTS = ("vendor", "examples", "__tests__", "test", "tests", "__fixtures__")
 MODULES = ("**/node_modules/**", "**/bower_components/**")
-"""Paths that are ignored where nobody says which are."""
+"""The default of `ignorePaths`."""
 _DOCKER: Layer = {"matchDatasources": ["docker"]}
 _RECOMMENDED: Layer = {"extends": [":ignoreModulesAndTests"]}
 _PRESETS: Mapping[str, Layer] = {
@@ -54,14 +54,14 @@ _PRESETS: Mapping[str, Layer] = {
 
 
 def layers_of(config: Layer) -> tuple[list[Layer], list[str]]:
-    """Return a config behind all presets that it extends, in their order, and those of them that are elsewhere."""
+    """Return a config behind the presets that it extends, in order, and the names of presets that are not built in."""
     unread: dict[str, None] = {}
     ignored = frozenset(map(_normal, texts(config.get("ignorePresets"))))
     return list(_layers(config, ignored, unread)), list(unread)
 
 
 def texts(value: Plain) -> list[str]:
-    """Return the strings of a list; a string stands for a list of it."""
+    """Return the strings of a list; a single string counts as a list."""
     if isinstance(value, str):
         return [value]
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
@@ -73,9 +73,9 @@ def _layers(config: Layer, ignored: frozenset[str], unread: dict[str, None]) -> 
         if preset in ignored:
             continue
         if _OWN.fullmatch(preset):
-            yield from _layers(_PRESETS.get(preset, {}), ignored, unread)  # the others say nothing of images
+            yield from _layers(_PRESETS.get(preset, {}), ignored, unread)  # other built-in presets do not affect images
         else:
-            unread[written.encode(errors="replace").decode()] = None  # half a character is no text
+            unread[written.encode(errors="replace").decode()] = None  # a lone surrogate cannot be encoded
     yield config
 
 

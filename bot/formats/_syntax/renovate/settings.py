@@ -1,7 +1,7 @@
-"""What a config of Renovate's says of images, by all its layers.
+"""Read the settings for images from the layers of a Renovate config.
 
-https://docs.renovatebot.com/configuration-options/. What an option was called in older releases is read as Renovate
-migrates it.
+https://docs.renovatebot.com/configuration-options/. Names of options from older releases are read as Renovate migrates
+them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from bot.formats._syntax.renovate.presets import MODULES, Layer, layers_of, text
 from bot.model.updater import ManagerSettings, Move, MoveSettings, PackageRule, RenovateSettings
 
 MAX_RULES = 200
-"""That say whether something is moved: people write some dozens."""
+"""Limit on the rules that switch updates on or off; people write some dozens."""
 MAX_PATTERNS = 500
-"""In one list."""
+"""Limit for one list."""
 
 _DOCKER = "docker"
 _ALL = "*"
@@ -35,7 +35,7 @@ _NAMES = (
     ("excludeDepPatterns", "!/{}/"),
     ("excludeDepPrefixes", "!{}**"),
 )
-"""Matchers of names, those of older releases included, as patterns of today."""
+"""Matchers of names, including those of older releases, with the form of a pattern in today's matchers."""
 _MATCHERS = (
     "matchManagers",
     "matchDatasources",
@@ -49,11 +49,11 @@ _MATCHERS = (
 _USES = ("matchManagers", "matchDatasources")
 _READ = frozenset({*_MATCHERS, *(key for key, _ in _NAMES)})
 _MATCHING = ("match", "exclude")
-"""How all matchers begin."""
+"""Prefixes of all matchers."""
 
 
 def settings_of(config: Layer) -> RenovateSettings:
-    """Return what a config says."""
+    """Return the settings of a config and its presets."""
     layers, unread = layers_of(config)
     managers = {name for layer in layers for name, value in layer.items() if isinstance(value, dict)}
     ignored_paths = _last(layers, "ignorePaths")
@@ -89,7 +89,7 @@ def _file_patterns(layer: Layer) -> Iterator[str]:
 
 
 def _searched(layer: Layer) -> Iterator[str]:
-    """Yield the files in which expressions find what they say is an image."""
+    """Yield the files in which custom managers find images by regular expressions."""
     for option in _CUSTOM:
         managers = layer.get(option)
         for manager in managers if isinstance(managers, list) else ():
@@ -98,9 +98,9 @@ def _searched(layer: Layer) -> Iterator[str]:
 
 
 def _rules(layer: Layer) -> Iterator[PackageRule]:
-    """Yield the rules that say whether something is moved; the others only say how."""
+    """Yield the rules that switch updates on or off; other rules only affect how updates are made."""
     docker = layer.get(_DOCKER)
-    if isinstance(docker, dict):  # of releases that had no rules for this
+    if isinstance(docker, dict):  # older releases had this block in place of a rule
         yield PackageRule(_moves(docker), datasources=(_DOCKER,))
     for rule in _package_rules(layer):
         if (settings := _moves(rule)) != MoveSettings():
@@ -115,7 +115,7 @@ def _package_rules(layer: Layer) -> list[Layer]:
 def _rule(rule: Layer, settings: MoveSettings) -> PackageRule:
     names = tuple(_as_pattern(form, each) for key, form in _NAMES for each in _texts(rule, key))
     matchers = {key for key in rule if key.startswith(_MATCHING)}
-    kinds_of_names = {"Dep" in key for key, _ in _NAMES if key in matchers}  # an image is called by one of them
+    kinds_of_names = {"Dep" in key for key, _ in _NAMES if key in matchers}  # a name matches one of both kinds
     return PackageRule(
         settings,
         managers=_patterns(rule, "matchManagers"),
@@ -157,7 +157,7 @@ def _merged(settings: Iterable[MoveSettings]) -> MoveSettings:
 
 
 def _last(layers: Iterable[Layer], *options: str) -> tuple[str, ...] | None:
-    """Return what the last layer says that says it; None where none does."""
+    """Return the value in the last layer that has the option; None if no layer has it."""
     said = [_texts(layer, option) for layer in layers for option in options if option in layer]
     return said[-1] if said else None
 

@@ -1,1 +1,1 @@
-"""YAML: documents whose nodes know their bytes, and images at places in them."""
+"""YAML: documents whose nodes have byte positions, and the images at paths in them."""

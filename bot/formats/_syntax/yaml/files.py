@@ -1,4 +1,4 @@
-"""YAML files as formats read them: document by document, each of them whole or not at all."""
+"""Read the YAML files of formats, one document at a time; a document is read completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from bot.model.vocabulary import Reason
 def read_file(
     file: SourceFile, is_wanted: Callable[[bytes], bool], read: Callable[[Document], Iterable[Found]]
 ) -> Iterator[Found]:
-    """Yield what `read` finds in the documents whose bytes are wanted, and what of those could not be read.
+    """Yield the items that `read` extracts from documents accepted by `is_wanted`, and documents that cannot be parsed.
 
-    `read` may raise TooDeepError: then nothing of its document counts. A file without bytes that are wanted has no
-    documents that are.
+    `is_wanted` gets the bytes of the whole file first, then those of each document. If `read` raises TooDeepError, all
+    items of its document are dropped.
     """
     if is_utf_16(file.content):
         yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)

@@ -1,4 +1,4 @@
-"""A value of a YAML file that is an image: the occurrence it is, or why it is none."""
+"""Read a node of a YAML document as an image reference."""
 
 from __future__ import annotations
 
@@ -28,13 +28,17 @@ class ImageReader:
     def read(
         self, locator: str, node: Node, platform: str | None = None, scheme: str = "", *, needs_scheme: bool = True
     ) -> Occurrence | Unsupported | None:
-        """Return the occurrence that `node` is, or why it is none; None where there is no text at all.
+        """Return the image reference in `node`, or why it cannot be read; None if there is no text.
 
-        Of a text with the `scheme`, as `docker://`, the image is what follows it; one without it is an image unless it
-        `needs_scheme`.
+        A scalar that also stands where no path has led so far is not editable, because an environment variable or a
+        label would change with it. Call this only after all paths of the document have been walked.
 
-        What also stands where no path has led so far is closed: with it an `env` or a label would move. So ask for
-        images only when all paths of the document have been walked.
+        Args:
+            locator: Unique in the file.
+            node: The node that should hold the image.
+            platform: The platform that the file requests for the image.
+            scheme: A prefix of the text, such as `docker://`, that is not part of the reference.
+            needs_scheme: Whether a text without the scheme is not an image.
         """
         document = self.document
         match node:
@@ -52,7 +56,7 @@ class ImageReader:
                 is_templated = TEMPLATE_MARKS.search(text) is not None
             case Mapping() | Sequence() if scheme and needs_scheme:
                 return None
-            case Mapping() | Sequence():  # `{{ image }}` without quotes is a mapping
+            case Mapping() | Sequence():  # YAML takes an unquoted `{{ image }}` for a mapping
                 text, start = document.source_of(node), None
                 is_templated = "{{" in text
             case _:
@@ -79,5 +83,5 @@ def _why_closed(document: Document, node: Node) -> Reason | None:
 
 
 def is_set_by_flux(document: Document, scalar: Scalar) -> bool:
-    """Say whether Flux's image automation writes `scalar`, or a part of it."""
+    """Return True if Flux's image automation writes `scalar` or a part of it."""
     return not scalar.is_block and SET_BY_FLUX.search(document.rest_of_line(scalar)) is not None

@@ -1,16 +1,16 @@
-"""What may hide the keys of a YAML file from a look at its bytes."""
+"""Escapes that can hide the keys of a YAML file from a search in its bytes."""
 
 from __future__ import annotations
 
 import re
 
 _ESCAPE = re.compile(rb"\\(?:x[4-7]|u00[4-7]|U000000[4-7]|[\r\n\xc2\xe2])")
-"""The escapes of double quotes that can make a letter of a key, or join what stands on two lines.
+"""Escapes in double quotes that can produce a letter of a key, or join two lines.
 
 https://yaml.org/spec/1.2.2/#57-escaped-characters
 """
 
 
 def may_be_escaped(raw: bytes) -> bool:
-    """Say whether escapes may write a part of a key, whose letters else stand in the file one after another."""
+    """Return True if escapes may write a part of a key; otherwise its letters stand in the file one after another."""
     return b"\\" in raw and _ESCAPE.search(raw) is not None

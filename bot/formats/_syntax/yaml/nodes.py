@@ -1,6 +1,6 @@
-"""YAML documents whose scalars know their bytes; one that is broken costs no other.
+"""YAML documents whose scalars have byte positions; a broken document does not affect the others of its file.
 
-Aliases and merge keys are followed only when somebody looks, and within a budget.
+Aliases and merge keys are resolved only where a path leads, and within a budget.
 """
 
 from __future__ import annotations
@@ -51,24 +51,24 @@ __all__ = [
 ]
 
 MAX_VISITS = 50_000
-"""Items, merged mappings and repeated keys looked at in one document, those behind aliases counted each time: more than
-a megabyte of manifests has when it does not repeat itself, and a fraction of a second of work."""
+"""Budget of items, merged mappings and repeated keys looked at in one document, those behind aliases counted each time:
+more than a megabyte of manifests needs without repetition, and a fraction of a second of work."""
 
 MAX_DOCUMENTS = 10_000
-"""In one file; what follows them is not read. The largest bundles have hundreds."""
+"""Limit for one file; documents beyond it are not read. The largest bundles have hundreds."""
 
 MAX_MARKS = 1_000_000
-"""Characters that may begin an item or a pair in one file: its nodes are at most twice as many. Eight megabytes that
-people have written have fewer; these are a few seconds of work."""
+"""Limit on the characters in one file that may begin an item or a pair; a file has at most twice as many nodes. Eight
+megabytes that people have written have fewer, and so many take a few seconds."""
 
 MAX_REST_OF_LINE = 1000
-"""More than any comment behind a value; a file in flow style may be one line of megabytes."""
+"""Limit in characters, more than any comment behind a value; a file in flow style may be one line of megabytes."""
 
 _KEPT = "x-"
-"""How keys of fragments begin (https://docs.docker.com/reference/compose-file/extension/)."""
+"""Prefix of keys of fragments (https://docs.docker.com/reference/compose-file/extension/)."""
 _MARKS = (b":", b",", b"-", b"?", b"[", b"{")
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
-"""It looks ahead further than the events it has given."""
+"""libyaml's message; it reads ahead of the events that it has returned."""
 
 
 @dataclass(slots=True)
@@ -76,22 +76,22 @@ class Document:
     """One document of a file."""
 
     index: int
-    """From 0, in its file."""
+    """The number of the document in its file, from 0."""
     root: Node
     source: Source
     stands_at: dict[int, set[StandsAt]]
-    """Of every scalar with an anchor, by the `id` of its event: where it stands, itself and by its aliases."""
+    """By the `id` of a scalar event with an anchor: all positions of the scalar, its own and those of its aliases."""
     _followed: set[StandsAt] = field(default_factory=set)
-    """Where paths have led."""
+    """The positions to which paths have led."""
     _looked_at: set[int] = field(default_factory=set)
-    """Collections, as their `id`."""
+    """The collections that were looked at, by `id`."""
     _visits: int = 0
 
     def walk(self, node: Node, path: Path, locator: str) -> Iterator[tuple[str, Node]]:
-        """Yield what stands at `path` below `node`, each with `locator` and the way to it.
+        """Yield the nodes at `path` below `node`, with `locator` extended by the path to each.
 
-        A value that is there twice under one key is yielded twice, the second as `key#1`.
-        Raises TooDeepError when the document's budget of visits is used up.
+        The second value of a key that occurs twice in a mapping has the locator `key#1`.
+        Raises TooDeepError if the document's budget of visits is used up.
         """
         if not path:
             yield locator, node
@@ -108,12 +108,12 @@ class Document:
                 yield from self.walk(node_of(item), path[1:], f"{locator}/{index}")
 
     def _walk_key(self, node: Node, key: str, path: Path, locator: str) -> Iterator[tuple[str, Node]]:
-        """Walk on below a key; one that is spelled like `EACH` or `EVERY` is a key all the same."""
+        """Walk on below a key; a key that is spelled like `ALL_ITEMS` or `ALL_VALUES` is an ordinary key here."""
         for index, value in enumerate(self.values(node, key)):
             yield from self.walk(value, path, f"{locator}/{key}#{index}" if index else f"{locator}/{key}")
 
     def keys(self, node: Node) -> list[str]:
-        """Return the keys of a mapping, in order, and after them those that are merged into it; none of other nodes.
+        """Return the keys of a mapping in order, then those that are merged into it; empty for other nodes.
 
         Raises TooDeepError as `walk` does.
         """
@@ -126,7 +126,7 @@ class Document:
         return list(keys)
 
     def values(self, node: Node, key: str) -> list[Node]:
-        """Return the values of `key` in a mapping, else that of the first mapping merged into it.
+        """Return the values of `key` in a mapping, else its value in the first mapping that is merged into it.
 
         Raises TooDeepError as `walk` does.
         """
@@ -142,10 +142,10 @@ class Document:
         return []
 
     def look(self, node: Node) -> Iterator[tuple[str, Node]]:
-        """Yield what is directly in a collection: by key, also what is merged into it, or by the number of the item.
+        """Yield the entries of a collection: by key, including merged ones, or by the number of the item.
 
-        It only looks: no path has led there by that. Raises TooDeepError as `walk` does; what is looked at for the
-        first time costs nothing of the budget, since a file has no more of that than it has bytes.
+        This does not count as a walked path. Raises TooDeepError as `walk` does, but the first look at a collection is
+        free, since the file's bytes limit the number of these looks.
         """
         is_new = id(node) not in self._looked_at
         self._looked_at.add(id(node))
@@ -162,7 +162,7 @@ class Document:
                     yield key, node_of(value)
 
     def _with_merged(self, node: Node) -> Iterator[Mapping]:
-        """Yield a mapping and those that are merged into it, each before what it overrules."""
+        """Yield a mapping and the mappings that are merged into it, each before those that it overrides."""
         seen: set[int] = set()
         pending: list[Node | Raw] = [node]
         while pending:
@@ -178,7 +178,7 @@ class Document:
                 pending += reversed(mappings)
 
     def text(self, node: Node, key: str) -> str | None:
-        """Return the text that a mapping has under `key`; of several, the last. Raises TooDeepError as `walk` does."""
+        """Return the string under `key` of a mapping; of several, the last. Raises TooDeepError as `walk` does."""
         match self.values(node, key)[-1:]:
             case [Scalar() as scalar] if scalar.tag == STRING:
                 return scalar.value
@@ -186,18 +186,18 @@ class Document:
                 return None
 
     def is_shared(self, scalar: Scalar) -> bool:
-        """Say whether `scalar` also stands, by an alias, where no path has led so far.
+        """Return True if an alias puts `scalar` at a position to which no path has led so far.
 
-        A key `x-…` is where people keep what they name again; nothing else reads it.
+        Keys `x-…` are left out: they hold anchors for use elsewhere, and nothing else reads them.
         """
         places = self.stands_at.get(id(scalar.event), ())
         return any(place not in self._followed and not (place[1] or "").startswith(_KEPT) for place in places)
 
     def literal_start(self, scalar: Scalar) -> int | None:
-        """Return the byte of the file where the text of `scalar` stands as it is.
+        """Return the byte of the file at which the text of `scalar` stands literally.
 
-        None where escapes, folding or line breaks make the source differ from the text. The line breaks around the
-        text of a block scalar are not part of it here.
+        None if escapes, folding or line breaks make the source differ from the text. The line breaks around the text of
+        a block scalar do not count as part of it.
         """
         start, end = _extent(scalar)
         source = self.source.text[start:end]
@@ -216,33 +216,33 @@ class Document:
         return self.source.offset(start + at) if is_literal else None
 
     def extent(self, node: Node) -> tuple[int, int]:
-        """Return the bytes of the file at which `node` begins and ends, with its anchor and tag."""
+        """Return the bytes of the file at which `node` begins and ends, including its anchor and tag."""
         start, end = _extent(node)
         return self.source.offset(start), self.source.offset(end)
 
     def start(self, node: Node) -> int:
-        """Return the byte of the file at which `node` begins, with its anchor and tag."""
+        """Return the byte of the file at which `node` begins, including its anchor and tag."""
         return self.source.offset(_extent(node)[0])
 
     def rest_of_line(self, node: Node) -> str:
-        """Return what follows `node` on the line that it ends on: nothing, or a comment, in block style.
+        """Return the text behind `node` on the line on which it ends; in block style that is empty or a comment.
 
-        At most MAX_REST_OF_LINE characters of it.
+        At most MAX_REST_OF_LINE characters are returned.
         """
         _, end = _extent(node)
         line_end = self.source.text.find("\n", end, end + MAX_REST_OF_LINE)
         return self.source.text[end : line_end if line_end >= 0 else end + MAX_REST_OF_LINE]
 
     def line_number(self, node: Node) -> int:
-        """Return the line that `node` begins on, from 1."""
+        """Return the number of the line that `node` begins on, from 1."""
         return self.source.line_number(self.start(node))
 
     def source_of(self, node: Node) -> str:
-        """Return the text of the file that `node` was read from."""
+        """Return the source text of `node`."""
         return self.source.text[slice(*_extent(node))]
 
     def begins_with(self, node: Node, text: str) -> bool:
-        """Say whether the text of the file that `node` was read from begins with `text`."""
+        """Return True if the source text of `node` begins with `text`."""
         return self.source.text.startswith(text, _extent(node)[0])
 
     def _visit(self, count: int) -> None:
@@ -252,7 +252,7 @@ class Document:
 
 
 def _extent(node: Node) -> tuple[int, int]:
-    """Return start and end of `node` in characters; anchor, tag and quotes are in it."""
+    """Return start and end of `node` in characters, including anchor, tag and quotes."""
     first: Any
     last: Any
     match node:
@@ -266,7 +266,7 @@ def _extent(node: Node) -> tuple[int, int]:
 
 
 class Broken(NamedTuple):
-    """A stretch of the file that is no YAML, or more than we follow."""
+    """A section of the file that is not valid YAML, or that exceeds a limit."""
 
     reason: Reason
     line_number: int
@@ -274,20 +274,20 @@ class Broken(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The text of that line, as far as it is text."""
+        """The text of that line; bytes that are not UTF-8 are replaced."""
         return self.source.line(self.line_number).decode(errors="replace")
 
 
 def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
-    """Yield the documents of a file whose bytes are wanted, and what could not be read of those; never raises.
+    """Yield the documents of a file in sections accepted by `is_wanted`, and errors in these sections; never raises.
 
-    What was parsed of a file is kept until this thread reads another, so that several formats can read it.
+    The parsed sections are kept until this thread reads another file, so that several formats can read one file.
     """
     return _documents(_stretches(content), is_wanted)
 
 
 def read_inner_documents(text: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
-    """Yield the same of a text inside a file; what is kept of the file stays."""
+    """Yield the documents of a text inside a file, like `read_documents`, but keep the parsed sections of the file."""
     return _documents(_split(text), is_wanted)
 
 
@@ -308,11 +308,11 @@ def _documents(stretches: list[_Stretch], is_wanted: Callable[[bytes], bool]) ->
 
 @dataclass
 class _Stretch:
-    """A part of a file from one marker of documents to the next; parsed when somebody wants it."""
+    """A part of a file from one document marker to the next; parsed on first use."""
 
     source: Source
     broken: Broken | None = None
-    """What stopped the parser, once it ran, or why it will not."""
+    """The error that stopped the parser, or why the section is not parsed."""
 
     @cached_property
     def trees(self) -> list[Tree]:
@@ -321,10 +321,10 @@ class _Stretch:
             return trees
         source = self.source
         try:
-            trees += read_trees(source.decode())  # those before an error are kept
+            trees += read_trees(source.decode())  # documents before an error are kept
         except UnicodeDecodeError as error:
             self.broken = Broken(Reason.UNDECODABLE, source.line_number(source.start + error.start), source)
-        except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:  # the last two of the pure parser
+        except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:  # last two: PyYAML's own parser
             line_number = source.line_number(source.offset(_position(error, source.text)))
             self.broken = Broken(_reason(error), line_number, source)
         return trees
@@ -366,7 +366,7 @@ def _reason(error: Exception) -> Reason:
 
 
 def _position(error: Exception, text: str) -> int:
-    """Return the character at which an error began: what is still open at the end was opened earlier."""
+    """Return the character of an error; for an error at the end of the text, the start of the unclosed part."""
     problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if problem is None:
         return int(getattr(error, "position", 0))

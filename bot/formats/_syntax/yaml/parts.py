@@ -1,4 +1,4 @@
-"""References that a YAML mapping holds in parts: their scalars, and the bytes at which a tag or a digest is written."""
+"""Image references that a YAML mapping splits into several scalars, and the slots of their tags and digests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.model.source import Closed, Occurrence, Slot, Span, Unsupported
 from bot.model.vocabulary import Reason
 
 MAX_BEFORE = 1000
-"""Bytes before a value on its line that are looked at: an indentation and a key."""
+"""Limit on the bytes before a value on its line that are looked at: an indentation and a key."""
 
 _QUOTES = {'""', "''"}
 _NULLS = {"null", "Null", "NULL", "~"}
@@ -26,7 +26,7 @@ _NOT_LITERAL = Closed(Reason.MALFORMED)
 
 
 def before_on_line(source: Source, offset: int) -> bytes:
-    """Return what stands before the byte `offset` of the file on its line, or the last of it where it is long."""
+    """Return the bytes before `offset` on its line; of a long line, only the last of them."""
     at = offset - source.start
     begin = max(at - MAX_BEFORE, 0)
     line_break = source.raw.rfind(b"\n", begin, at)
@@ -34,12 +34,12 @@ def before_on_line(source: Source, offset: int) -> bytes:
 
 
 class Part(NamedTuple):
-    """One scalar of a mapping."""
+    """One scalar of a mapping that holds a part of a reference."""
 
     document: Document
     scalar: Scalar
     text: str
-    """What it says, as it is written: `1.10` is no number here; a null says nothing."""
+    """The source value of the scalar: `1.10` stays `1.10`; empty for a null."""
 
     @classmethod
     def of(cls, document: Document, scalar: Scalar) -> Part:
@@ -47,7 +47,7 @@ class Part(NamedTuple):
 
     @property
     def start(self) -> int | None:
-        """The byte at which its text stands as it is; None where the source differs from the text."""
+        """The byte at which the text stands literally; None if the source differs from the text."""
         return self.document.literal_start(self.scalar)
 
     @property
@@ -56,16 +56,16 @@ class Part(NamedTuple):
         return self.document.source.line_number(self.document.start(self.scalar) if start is None else start)
 
     def slot(self, start: int, end: int, before: bytes = b"") -> Slot | Closed:
-        """Return where the characters of its text from `start` to `end` are written; a reference is ASCII."""
+        """Return the slot of the characters from `start` to `end` of the text; a reference is ASCII."""
         at = self.start
         if at is None:
             return _NOT_LITERAL
         return Slot(Span(at + start, at + end), self.text[start:end].encode(), before)
 
     def empty_slot(self) -> Slot | None:
-        """Return where the text of an empty scalar would go: between its quotes, behind the colon, or for a `null`.
+        """Return the slot for the text of an empty scalar: between its quotes, behind the colon, or over a `null`.
 
-        None where something else stands there: a tag, an anchor; or `null` in JSON, which has no text without quotes.
+        None if something else stands there (a tag, an anchor), and for `null` in JSON, where text needs quotes.
         """
         written = self.document.source_of(self.scalar)
         start, end = self.document.extent(self.scalar)
@@ -82,11 +82,11 @@ class Part(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What a mapping says of one image."""
+    """The parts of one image reference."""
 
     name: Part
     prefix: str = ""
-    """The registry, where the name has none."""
+    """The registry, if the name has none."""
     tag: Part | None = None
     digest: Part | None = None
 
@@ -103,10 +103,12 @@ class Parts(NamedTuple):
     def read(
         self, place: Place, shared: frozenset[int] = frozenset(), to_pin: Slot | Closed | None = None
     ) -> Occurrence | Unsupported:
-        """Return the reference that the parts make.
+        """Return the image reference that the parts make.
 
-        `shared` are scalars that also belong to other images, as `shared_scalars` finds them; nothing is written there.
-        `to_pin` is where a digest would go when there is none and no key for it; None is behind the tag.
+        Args:
+            place: The position of the reference.
+            shared: Scalars that also belong to other images, from `shared_scalars`; they are not editable.
+            to_pin: The slot for a digest if there is none and no key for one; None means behind the tag.
         """
         found = place.read(self.text, 0)
         if isinstance(found, Unsupported):
@@ -123,7 +125,7 @@ class Parts(NamedTuple):
 
     @property
     def _last(self) -> Part:
-        """The part that the text ends in."""
+        """The part with the end of the reference."""
         return next((part for part in (self.digest, self.tag) if part is not None and part.text), self.name)
 
     def _digest_slot(self, reference: ImageReference, to_pin: Slot | Closed | None) -> _Written:
@@ -150,7 +152,7 @@ class Parts(NamedTuple):
 
 
 _Written = tuple[Part | None, Slot | Closed]
-"""Where something is written, and the part that it is in."""
+"""A slot, and the part that contains it."""
 
 
 def _unless_shared(part: Part | None, slot: Slot | Closed, shared: frozenset[int]) -> Slot | Closed:

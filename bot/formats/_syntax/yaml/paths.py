@@ -1,4 +1,4 @@
-"""Formats that are a table of paths in YAML: which files they select, and where those name images."""
+"""Formats defined by a table of YAML paths: the files that they select, and the paths of their images."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class YamlPaths:
     """Matches the whole path of a file."""
     images: tuple[Images, ...]
     keywords: frozenset[str] = frozenset()
-    """Keys of the top that a path's EVERY leaves out there, since they have meanings of their own."""
+    """Top-level keys with a meaning of their own, which a path's ALL_VALUES leaves out there."""
     kept: tuple[Path, ...] = ()
-    """Where people keep scalars with anchors, to name them again; nothing else is done with them."""
+    """Paths of scalars with anchors that are only kept for use elsewhere in the file."""
     conditions: str = ""
-    """How keys begin that are conditions around what they hold; paths lead through them."""
+    """Prefix of keys that are conditions around their values; paths lead through them."""
     has_line_end_comments: bool = True
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
@@ -38,7 +38,7 @@ class YamlPaths:
         return [path for path in paths if self.files.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        """Yield the images in the order of their lines, and what could not be read."""
+        """Yield the images in the order of their lines, and parts of the file that cannot be read."""
         is_wanted = self._is_wanted_in_utf_16 if is_utf_16(file.content) else self._is_wanted
         if not is_wanted(file.content):
             return iter(())
@@ -48,29 +48,29 @@ class YamlPaths:
         return reader.read(file, self._is_wanted)
 
     def _has_words(self, content: bytes, spelled: Callable[[bytes], bytes] = bytes) -> bool:
-        """Say whether all words of one set are in these bytes, `spelled` as they are there."""
+        """Return True if one set of words is completely in these bytes; `spelled` encodes a word as the file does."""
         return any(all(spelled(word) in content for word in words) for words in self._words)
 
     @cached_property
     def _words(self) -> frozenset[frozenset[bytes]]:
-        """Sets of words; a file with an image holds all words of one of them."""
+        """Sets of words; a file with an image contains all words of at least one set."""
         schemes = (each.scheme.rstrip(":/") if each.needs_scheme else "" for each in self.images)
         keys = ({*each.path, scheme} - {EACH, EVERY, ""} for each, scheme in zip(self.images, schemes, strict=True))
         return frozenset(frozenset(key.encode() for key in words) for words in keys)
 
     def _is_wanted(self, content: bytes) -> bool:
-        """Say whether there may be an image in these bytes; a no is certain.
+        """Return False if these bytes certainly hold no image.
 
-        A path leads nowhere unless its keys are there, and a key's letters stand in the file one after another, unless
-        escapes write some of them.
+        An image's path consists of keys, and the letters of a key stand in the file one after another, unless escapes
+        write some of them.
         """
         return self._has_words(content) or may_be_escaped(content)
 
     def _is_wanted_in_utf_16(self, content: bytes) -> bool:
-        """Say whether it should be told of a file in UTF-16 that nobody reads it."""
+        """Return True if a file in UTF-16 may hold an image, so that it has to be reported as undecodable."""
         return self._has_words(content, _in_utf_16)
 
 
 def _in_utf_16(word: bytes) -> bytes:
-    """Return what of `word` is the same in both orders of bytes."""
+    """Return the bytes of `word` that are the same in both byte orders of UTF-16."""
     return word.decode().encode("utf-16-le")[:-1]

@@ -1,4 +1,4 @@
-"""The stretches of a YAML file: where its documents begin, and which byte and line a character of them is."""
+"""Split a YAML file into sections at its document markers, and map characters of a section to bytes and lines."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from bot.formats._syntax.lines import Lines
 
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 _CHECKPOINT = 4096
-"""Characters from one remembered byte offset to the next."""
+"""Distance in characters between the byte offsets that are remembered."""
 
 
 class Source:
-    """One stretch of a file, and the way from the characters of its text to the file's bytes and lines."""
+    """One section of a file; maps characters of its text to bytes and lines of the file."""
 
     def __init__(self, raw: bytes, start: int, lines_before: int) -> None:
         self._lines_before = lines_before
         self.start = start
-        """The byte of the file that it begins at."""
+        """The byte of the file at which the section begins."""
         self.raw = raw
         self.text = ""
-        """Of `raw`, once it has been decoded."""
+        """The text of `raw`, after `decode`."""
 
     def decode(self) -> str:
         """Decode `raw` into `text`, and return it. Raises UnicodeDecodeError."""
@@ -39,16 +39,16 @@ class Source:
         return self.start + self._checkpoints[whole] + len(self.text[whole * _CHECKPOINT : position].encode())
 
     def line_number(self, offset: int) -> int:
-        """Return the line of the file that the byte `offset` of the file is on, from 1."""
+        """Return the line number in the file of the file's byte `offset`, from 1."""
         return self._lines_before + self._lines.number(offset - self.start)
 
     @property
     def first_line_number(self) -> int:
-        """The line of the file that it begins on."""
+        """The line of the file on which the section begins."""
         return self._lines_before + 1
 
     def line(self, number: int) -> bytes:
-        """Return the line `number` of the file, which has to be one of the stretch's, without its line break."""
+        """Return the line `number` of the file, which has to be in this section, without its line break."""
         start = self._lines.start(number - self._lines_before)
         end = self.raw.find(b"\n", start)
         return self.raw[start : end if end >= 0 else None]
@@ -64,9 +64,9 @@ class Source:
 
 
 def split(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each stretch between markers: `---` in the first column, which is a marker anywhere.
+    """Yield start and end of each section. `---` in the first column separates sections, whatever the context.
 
-    A marker and the directives above it belong to what follows.
+    A marker and the directives above it belong to the section that follows.
     """
     start = text_start(content)
     at = start
@@ -88,5 +88,5 @@ def _line_before(content: bytes, start: int, line: int) -> int:
 
 
 def is_blank(raw: bytes) -> bool:
-    """Say whether there is no document: no marker, and nothing but blank lines and comments."""
+    """Return True if a section has no document: no marker, and only blank lines and comments."""
     return _CONTENT.search(raw) is None

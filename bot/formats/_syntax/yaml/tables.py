@@ -1,4 +1,4 @@
-"""Tables of where YAML documents name images; they are written without a parser."""
+"""The entries of path tables; this module is imported without the YAML parser."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bot.formats._syntax.yaml.ways import Path
 
-if TYPE_CHECKING:  # a start pays only for what it uses
+if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
     from bot.formats._syntax.yaml.nodes import Document, Node
 
 
 def itself(_document: Document, node: Node) -> Node:
-    """Return the node that a path leads to: it is the image."""
+    """Return the node that the path leads to: the image itself."""
     return node
 
 
 def or_under(key: str) -> Callable[[Document, Node], Node]:
-    """Return how a value is read that is either the image or a mapping which has it under `key`."""
+    """Return a function that returns a value which is the image itself, or the image under `key` of a mapping."""
 
     def read(document: Document, node: Node) -> Node:
         values = document.values(node, key)
         if values:
             return values[-1]
-        return None if document.keys(node) else node  # `{{ image }}` without quotes has no key that is a text
+        return None if document.keys(node) else node  # an unquoted `{{ image }}` is a mapping without text keys
 
     return read
 
 
 class Images(NamedTuple):
-    """Where a document names images."""
+    """A path at which a document names images."""
 
     path: Path
     reads: Callable[[Document, Node], Node] = itself
-    """Return the image in what the path leads to; None where there is none."""
+    """Returns the image in the node at the path; None if there is none."""
     scheme: str = ""
-    """What stands before the image there, as `docker://`."""
+    """The prefix before the image, such as `docker://`."""
     needs_scheme: bool = True
-    """Whether a text without the scheme is no image."""
+    """Whether a text without the scheme is not an image."""
     platform: Path = ()
-    """Below the path: where the image's platform is said."""
+    """The path, below the image's, of the platform of the image."""

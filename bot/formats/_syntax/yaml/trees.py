@@ -1,7 +1,7 @@
-"""Trees of YAML documents, built from the events of the parser.
+"""Build trees of YAML documents from the events of the parser.
 
-They are not composed: Kubernetes accepts duplicate anchors and keys where PyYAML's composer raises, and an alias
-without its anchor should lose one value and not a file.
+PyYAML's composer is not used: it raises for duplicate anchors and keys, which Kubernetes accepts, and an alias without
+an anchor should lose one value, not the whole file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 MAX_NESTING = 200
-"""Levels of collections: schemas inside CustomResourceDefinitions nest some 60 deep, libyaml itself stops at 1000."""
+"""Limit on nested collections: schemas in CustomResourceDefinitions nest some 60 deep, and libyaml stops at 1000."""
 
 MERGE = "<<"
 NO_KEY = "\0"
@@ -22,11 +22,11 @@ STRING = "tag:yaml.org,2002:str"
 NULL = "tag:yaml.org,2002:null"
 _resolve: Callable[..., str] = yaml.resolver.Resolver().resolve
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's parser, or the pure one where PyYAML was built without it."""
+"""libyaml's parser, or PyYAML's own if PyYAML was built without libyaml."""
 
 
 class TooDeepError(Exception):
-    """A document nests or repeats itself more than we follow; `position` is the character where a parser saw that."""
+    """A document exceeds a limit on nesting or repetition; `position` is the character at which a parser found that."""
 
     def __init__(self, position: int = 0) -> None:
         self.position = position
@@ -40,11 +40,11 @@ class Mapping:
 
     def __init__(self, first: Any) -> None:
         self.first = first
-        """The event that began it; `last` is the one that ended it."""
+        """The event that began the mapping; `last` is the event that ended it."""
         self.last: Any = None
         self.values: dict[str, Raw] = {}
         self.hidden: list[tuple[str, Raw]] | None = None
-        """Values whose key comes again later."""
+        """Values of keys that occur again later."""
 
 
 class Sequence:
@@ -59,7 +59,7 @@ class Sequence:
 
 
 class Scalar(NamedTuple):
-    """A text, or what YAML makes of it."""
+    """A scalar; YAML may resolve its text to another type."""
 
     event: yaml.ScalarEvent
 
@@ -69,12 +69,12 @@ class Scalar(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Its value as a reference, without the line breaks that a block scalar has around it."""
+        """The value as a reference: for a block scalar, without the line breaks around it."""
         return self.value.strip() if self.is_block else self.value
 
     @property
     def style(self) -> str:
-        """The quote, `|`, `>`, or nothing for a plain scalar."""
+        """The quote, `|`, `>`, or empty for a plain scalar."""
         return self.event.style or ""
 
     @property
@@ -83,42 +83,42 @@ class Scalar(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """What YAML takes it for; whatever has quotes or a tag of its own is a STRING here."""
+        """The type that YAML resolves the scalar to; a scalar with quotes or an explicit tag is a STRING here."""
         is_plain = not self.style and self.event.tag is None
         return _resolve(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
 
 
 Raw = Mapping | Sequence | yaml.ScalarEvent | None
-"""A node as it is kept: most scalars are never looked at, so they stay the events they were."""
+"""A stored node: scalars stay parser events, since most of them are never looked at."""
 Node = Mapping | Sequence | Scalar | None
-"""None is an alias to nothing."""
+"""None is an alias without an anchor."""
 StandsAt = tuple[int, str | None]
-"""A collection, as its `id`, and the key in it."""
+"""The `id` of a collection, and the key in it."""
 
 
 class Tree(NamedTuple):
-    """One document; nothing in it changes once it is built."""
+    """One document; immutable once it is built."""
 
     root: Node
     stands_at: dict[int, set[StandsAt]]
-    """Of every scalar with an anchor, by the `id` of its event: where it stands, itself and by its aliases."""
+    """By the `id` of a scalar event with an anchor: all positions of the scalar, its own and those of its aliases."""
 
 
 def node_of(raw: Raw) -> Node:
-    """Return a node as it is looked at."""
+    """Return a stored node as a node, with events wrapped in scalars."""
     return Scalar(raw) if isinstance(raw, yaml.ScalarEvent) else raw
 
 
 def read_trees(text: str) -> Iterator[Tree]:
-    """Yield the documents of `text`. Raises YAMLError and TooDeepError; the pure parser also other ValueErrors."""
+    """Yield the documents of `text`. Raises YAMLError and TooDeepError; PyYAML's own parser also other ValueErrors."""
     next_event: Callable[[], Any] = _LOADER(text).get_event
     while (event := next_event()) is not None:
         if type(event) is yaml.DocumentStartEvent:
             yield _tree(next_event)
 
 
-def _tree(next_event: Callable[[], Any]) -> Tree:  # noqa: C901, PLR0912 - reading YAML spends its time here: one loop
-    """Build the tree of one document out of its events."""
+def _tree(next_event: Callable[[], Any]) -> Tree:  # noqa: C901, PLR0912 - the hot loop of reading YAML; not split up
+    """Build the tree of one document from its events."""
     anchors = _Anchors()
     parent: Any = Sequence(None)
     top = items = parent.items
@@ -149,7 +149,7 @@ def _tree(next_event: Callable[[], Any]) -> Tree:  # noqa: C901, PLR0912 - readi
             items.append(node)
         elif key is None:
             is_named = type(node) is yaml.ScalarEvent and (node.value != MERGE or not node.style)
-            key = node.value if is_named else NO_KEY  # a quoted `<<` merges nothing
+            key = node.value if is_named else NO_KEY  # a quoted `<<` is not a merge key
         else:
             if key in values:
                 parent.hidden = parent.hidden or []
@@ -166,13 +166,13 @@ def _tree(next_event: Callable[[], Any]) -> Tree:  # noqa: C901, PLR0912 - readi
 
 @dataclass(slots=True)
 class _Anchors:
-    """What the anchors of one document name now."""
+    """The nodes that the anchors of one document currently name."""
 
     nodes: dict[str, Raw] = field(default_factory=dict)
     stands_at: dict[int, set[StandsAt]] = field(default_factory=dict)
 
     def note(self, anchor: str, node: Raw, stands_at: StandsAt) -> None:
-        """Remember a node with an anchor, or one that an alias names again, and where it stands."""
+        """Record a node with an anchor, or one that an alias repeats, and its position."""
         self.nodes[anchor] = node
         if isinstance(node, yaml.ScalarEvent):
             self.stands_at.setdefault(id(node), set()).add(stands_at)

@@ -1,4 +1,4 @@
-"""The images of YAML documents that stand where a table of paths says."""
+"""Read the images at the paths of a table from YAML documents."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
 from bot.model.vocabulary import Role
 
 MAX_CONDITIONS = 30
-"""Conditions inside conditions; people write two or three."""
+"""Limit on nested conditions; people write two or three."""
 MAX_BEFORE_MAPPING = 200
-"""Bytes from a key to its mapping, in which the key is looked for: an anchor, a tag, a comment."""
+"""Limit on the bytes between a key and its mapping: an anchor, a tag, a comment."""
 
 _CORE_TAG = "tag:yaml.org,2002:"
 _ANY_KEY = rb"[^\s:\"']++"
 _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
-"""What may stand between a key and its mapping: comments, an anchor, a tag."""
+"""The text that may stand between a key and its mapping: comments, an anchor, a tag."""
 
 
 class TableReader(NamedTuple):
-    """Reads what one table has; its fields are those of `YamlPaths`."""
+    """Reads the images of one table; its fields are those of `YamlPathFormat`."""
 
     name: str
     images: tuple[Images, ...]
@@ -39,34 +39,34 @@ class TableReader(NamedTuple):
     conditions: str
 
     def read(self, file: SourceFile, is_wanted: Callable[[bytes], bool]) -> Iterator[Found]:
-        """Yield the images of a file in the order of their lines, and what could not be read."""
+        """Yield the images of a file in the order of their lines, and parts that cannot be read."""
         return read_file(file, is_wanted, lambda document: self._read(document, file.path))
 
     def _read(self, document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
         """Yield the images of a document. Raises TooDeepError."""
         reader = ImageReader(document, path, self.name, Role.BASE)
-        images = list(self._images_of(document))  # all of them, so that it is known what else shares their bytes
+        images = list(self._images_of(document))  # walk all paths before reading, which needs the shared scalars
         found = [each for image in images if (each := image.read(reader)) is not None]
         yield from sorted(found, key=lambda each: each.line_number)
 
     def _images_of(self, document: Document) -> Iterator[_Image]:
-        """Yield what stands where images are named. Raises TooDeepError."""
+        """Yield the nodes at the paths of the table. Raises TooDeepError."""
         for path in self.kept if document.stands_at else ():
             for _ in self._walk(document, document.root, path, ""):
                 pass
-        locators = Locators("~")  # behind a `#` is the number of a value whose key is there twice
+        locators = Locators("~")  # not `#`, which numbers the values of a repeated key
         for images in self.images:
             for locator, node in self._walk(document, document.root, images.path, str(document.index)):
                 image = images.reads(document, node)
                 if _has_own_tag(image):
                     continue
                 platform = _platform(document, node, images.platform)
-                yield _Image(locators.unique(locator), image, node, images, platform)  # a key may hold a `/`
+                yield _Image(locators.unique(locator), image, node, images, platform)  # a `/` in a key can repeat one
 
     def _walk(
         self, document: Document, node: Node, path: Path, locator: str, depth: int = 0
     ) -> Iterator[tuple[str, Node]]:
-        """Yield what stands at `path` below `node`, with locators; a tag of the file's own makes it something else."""
+        """Yield the nodes at `path` below `node`, with locators; nodes with a tag of the file's own are skipped."""
         if _has_own_tag(node):
             return
         if not path:
@@ -79,7 +79,7 @@ class TableReader(NamedTuple):
             yield from self._walk_conditions(document, node, path, locator, depth)
 
     def _enter(self, document: Document, node: Node, path: Path, locator: str) -> Iterator[tuple[str, Node]]:
-        """Yield what the first element of `path` leads to."""
+        """Yield the nodes that the first element of `path` leads to."""
         match path:
             case ():
                 return
@@ -94,7 +94,7 @@ class TableReader(NamedTuple):
                         yield f"{locator}/{key}#{index}" if index else f"{locator}/{key}", value
 
     def _names(self, document: Document, node: Node) -> Iterator[str]:
-        """Yield the keys of a mapping that EVERY stands for."""
+        """Yield the keys of a mapping that ALL_VALUES stands for."""
         left_out = self.keywords if node is document.root else frozenset[str]()
         return (key for key in document.keys(node) if key not in left_out and not self._is_condition(key))
 
@@ -114,13 +114,13 @@ class TableReader(NamedTuple):
 
 
 class _Image(NamedTuple):
-    """What stands where an image is named."""
+    """A node at a path of the table."""
 
     locator: str
     node: Node
     """The image."""
     around: Node
-    """What it is in: a mapping, or itself."""
+    """The node at the path: a mapping around the image, or the image itself."""
     images: Images
     platform: str | None
 
@@ -133,7 +133,7 @@ class _Image(NamedTuple):
 
 
 def _line_of_key(document: Document, node: Node, key: str) -> int:
-    """Return the line of the key that `node` is the value of, where it stands before it, else where `node` begins.
+    """Return the line of the key before `node`; if the key is not found there, the line on which `node` begins.
 
     `key` is an element of a path.
     """
@@ -146,7 +146,7 @@ def _line_of_key(document: Document, node: Node, key: str) -> int:
 
 
 def _platform(document: Document, node: Node, path: Path) -> str | None:
-    """Return the platform that a mapping says its image is for."""
+    """Return the platform at `path` below a mapping; None if it is not a scalar or not a platform."""
     for _, found in document.walk(node, path, "") if path else ():
         if isinstance(found, Scalar):
             return read_platform(found.value)
@@ -154,7 +154,7 @@ def _platform(document: Document, node: Node, path: Path) -> str | None:
 
 
 def _has_own_tag(node: Node) -> bool:
-    """Say whether somebody's own tag makes of `node` something that only they know."""
+    """Return True if `node` has a tag other than YAML's core tags, so that only its author knows its meaning."""
     match node:
         case None:
             return False

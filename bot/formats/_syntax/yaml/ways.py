@@ -1,9 +1,9 @@
-"""How ways through YAML documents are written."""
+"""Paths through YAML documents."""
 
 from __future__ import annotations
 
 Path = tuple[str, ...]
-"""Keys from a node down to others, EACH and EVERY among them."""
+"""Keys that lead from a node down to others; ALL_ITEMS and ALL_VALUES are wildcards."""
 EACH = "*"
 """In a path: every item of a sequence."""
 EVERY = "{}"
