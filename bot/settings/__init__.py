@@ -1,4 +1,7 @@
-"""The config file, and the frozen settings that the rest of the program reads; pydantic only where there is a file."""
+"""Loading of config files, and the frozen settings that the rest of the program reads.
+
+Pydantic and PyYAML are imported only when there is a file to read.
+"""
 
 from __future__ import annotations
 
@@ -75,10 +78,16 @@ __all__ = [
 
 
 def load(path: Path, *, need_forges: bool) -> Settings:
-    """Read a config file; a relative path in it is relative to its folder.
+    """Read a config file; relative paths in it are relative to the folder of the file.
 
-    `need_forges` asks for at least one forge. Raises ConfigError with everything that is wrong with the file; whether
-    the variables that it names are set is another question: `Settings.unset`.
+    Environment variables that the file names are not read: `Settings.unset` reports those that are not set.
+
+    Args:
+        path: The config file.
+        need_forges: Whether a file without an entry under `forges` is an error.
+
+    Raises:
+        ConfigError: The file cannot be used; the error lists every problem.
     """
     from bot.settings import file  # noqa: PLC0415 - a start without a config imports neither pydantic nor YAML
 
@@ -86,10 +95,16 @@ def load(path: Path, *, need_forges: bool) -> Settings:
 
 
 def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None = None) -> tuple[Rule, ...]:
-    """Read a repository's own file; messages call it `source`. Raises ConfigError with everything that is wrong.
+    """Return the rules of a repository's own config file.
 
-    `known_at` are the registries that alone know ages, None where it does not matter or all ages are known.
+    Args:
+        content: The bytes of the file.
+        source: The name of the file in messages.
+        known_at: The registries that record the age of a digest; None if ages are known everywhere or do not matter.
+
+    Raises:
+        ConfigError: The file cannot be used; the error lists every problem.
     """
-    from bot.settings import file  # noqa: PLC0415 - the same
+    from bot.settings import file  # noqa: PLC0415 - as in `load`
 
     return file.repository_rules(content, source, known_at)

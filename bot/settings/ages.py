@@ -1,4 +1,4 @@
-"""What is wrong with a `min_age` that no digest could ever reach: nobody would know since when it is there."""
+"""Checks for a `min_age` that no digest can reach, because nothing records how old a digest is."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ from typing import Any
 from bot.model.errors import ConfigProblem
 
 Rules = Sequence[tuple[str, dict[str, Any]]]
-"""Each with its place in the file."""
+"""Rules as the document has them, each with its location in the file."""
 
-NEVER = "is never reached: without `state:` basebump forgets when it first saw a digest; name a database there"
+NEVER = "is never reached: without `state` basebump forgets when it first saw a digest; hint: set `state` to a database"
 NOT_FOR_ALL = (
-    "is never reached for all that the rule is about: without `state:` there is a record of ages only at {recording}; "
-    "name a database under `state`, or only such registries under `match.image`"
+    "is never reached for some images of this rule: without `state`, ages are recorded only at {recording}; "
+    "hint: set `state` to a database, or match only images of these registries with `match.image`"
 )
 _WILDCARD = re.compile(r"[*?]")
 
 
 def problems(rules: Rules, recording: Collection[str]) -> Iterator[ConfigProblem]:
-    """Yield what is wrong without a `state`; `recording` are the registries that keep a record of their own."""
+    """Yield a problem for every rule whose `min_age` cannot be reached in a config without `state`.
+
+    Args:
+        rules: The rules to check.
+        recording: The registries that record the age of a digest themselves.
+    """
     why = NOT_FOR_ALL.format(recording=", ".join(sorted(recording))) if recording else NEVER
     for where, rule in rules:
         if str(rule.get("min_age", "0d")).strip("0") in {"d", "h"}:
@@ -30,7 +35,7 @@ def problems(rules: Rules, recording: Collection[str]) -> Iterator[ConfigProblem
 
 
 def _is_on_one_of(hosts: Collection[str], match: object) -> bool:
-    """Say whether a rule is about images on `hosts` alone; of what is written wrongly, others complain."""
+    """Return True if a rule matches only images on `hosts`; globs of a wrong type are reported elsewhere."""
     images = match.get("image") if isinstance(match, dict) else None
     globs = images if isinstance(images, list) else [images]
     return all(isinstance(glob, str) and _begins_with_one_of(hosts, glob) for glob in globs)

@@ -1,4 +1,4 @@
-"""The kinds of values by which a config file names what is in Azure."""
+"""Types of config values that name resources in Azure."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ _REGISTRY_RESOURCE = re.compile(
 
 Subscription = Annotated[
     str,
-    AfterValidator(matching(_SUBSCRIPTION, "must be an ID such as `az account show --query id` prints")),
+    AfterValidator(matching(_SUBSCRIPTION, "is not a subscription ID; hint: `az account show --query id` prints it")),
     pattern_schema("subscription ID", _SUBSCRIPTION),
 ]
 RegistryResource = Annotated[
     str,
     AfterValidator(
-        matching(_REGISTRY_RESOURCE, "must be the ID that `az acr show --name NAME --query id` prints, and all of it")
+        matching(
+            _REGISTRY_RESOURCE,
+            "is not the resource ID of a registry; hint: write all that `az acr show --name NAME --query id` prints",
+        )
     ),
     pattern_schema("resource ID", _REGISTRY_RESOURCE),
 ]

@@ -1,4 +1,7 @@
-"""What keys must be to each other; read from the document itself, so that it is said together with all the rest."""
+"""Checks between keys of a config file.
+
+They read the document itself, so that their problems are reported together with those of single values.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,12 @@ Check = Iterator[ConfigProblem]
 
 
 def problems_between(document: Document, *, need_forges: bool) -> Check:
-    """Yield what is wrong between keys that may each be right."""
+    """Yield the problems between keys whose values may each be valid."""
     yield from _empty_values(document, ())
-    if isinstance(document.get("schema"), bool):  # which Python takes for a number
-        yield ConfigProblem("schema", "must be 1, the only one that this release reads")
+    if isinstance(document.get("schema"), bool):  # Python counts True as the number 1
+        yield ConfigProblem("schema", "must be 1, the only version that this release reads")
     if need_forges and document.get("forges", []) == []:
-        yield ConfigProblem("forges", "names no forge: say where the git repositories are")
+        yield ConfigProblem("forges", "names no forge; hint: add an entry that says where the git repositories are")
     for where, forge in entries_of(document, "forges"):
         yield from _named_twice(where, forge)
         if forge.get("kind") == "github":
@@ -57,6 +60,7 @@ def problems_between(document: Document, *, need_forges: bool) -> Check:
 
 
 def entries_of(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each mapping in the list under `key`, after its location in the file."""
     entries = document.get(key)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
@@ -64,7 +68,7 @@ def entries_of(document: Document, key: str) -> Iterator[tuple[str, dict[str, An
 
 
 def _empty_values(value: object, location: Location) -> Check:
-    """Yield every key without a value: whether nothing or everything was meant cannot be told."""
+    """Yield every key without a value: it could mean nothing or everything."""
     match value:
         case dict():
             for key, inner in value.items():
@@ -82,15 +86,15 @@ def _named_twice(where: str, forge: dict[str, Any]) -> Check:
     for index, each in enumerate(repositories if isinstance(repositories, list) else ()):
         if isinstance(each, str):
             if each.lower() in named:
-                yield ConfigProblem(f"{where}.repositories[{index}]", f"names `{each}` a second time")
+                yield ConfigProblem(f"{where}.repositories[{index}]", f"names `{each}` a second time; hint: remove it")
             named.add(each.lower())
 
 
 def _github(where: str, forge: dict[str, Any]) -> Check:
     if "app" in forge and "token_env" in forge:
-        yield ConfigProblem(f"{where}.app", "contradicts `token_env`: leave one of them out")
+        yield ConfigProblem(f"{where}.app", "contradicts `token_env`; hint: remove one of them")
     if "app" not in forge and "repositories" not in forge:
-        what = "is required; only a GitHub App (`app`) knows by itself which repositories are meant"
+        what = "is required; hint: list repositories, or use a GitHub App (`app`), which knows its own repositories"
         yield ConfigProblem(f"{where}.repositories", what)
 
 
@@ -99,24 +103,25 @@ def _gitlab(where: str, forge: dict[str, Any]) -> Check:
     if forge.get("token_env") == JOB_TOKEN and isinstance(repositories, list):
         for index, each in enumerate(repositories):
             if isinstance(each, dict):
-                what = f"cannot be had with the token of a job (`{JOB_TOKEN}`): name projects one by one"
+                what = f"cannot be listed with a job's token (`{JOB_TOKEN}`); hint: name the projects one by one"
                 yield ConfigProblem(f"{where}.repositories[{index}]", what)
 
 
 def _repositories_in_two_forges(document: Document) -> Check:
-    """Yield what two entries of `forges` both offer: it would be proposed to twice in one run."""
+    """Yield a problem for repositories that two entries of `forges` select: a run would propose to them twice."""
     offered: dict[tuple[str, str], str] = {}
     for where, forge in entries_of(document, "forges"):
         for key, what in _offers(forge):
             if offered.setdefault(key, where) != where:
-                yield ConfigProblem(where, f"offers {what}, as {offered[key]} does; write it once")
+                yield ConfigProblem(where, f"selects {what}, as {offered[key]} does; hint: select them once")
 
 
 _SITES = {"github": GITHUB_API, "gitlab": GITLAB}
-"""Where a forge is that does not say it."""
+"""The URL of a forge whose entry has no `url`."""
 
 
 def _offers(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield what an entry of `forges` selects: a key to compare entries by, and a description for messages."""
     kind, repositories = str(forge.get("kind")), forge.get("repositories")
     url = str(forge.get("url", _SITES.get(kind, "")))
     place = f"{kind} {url.rstrip('/')}"
@@ -135,7 +140,7 @@ def _hosts_listed_twice(document: Document) -> Check:
     for where, registry in entries_of(document, "registries"):
         host = _part(registry.get("host"))
         if host in listed:
-            yield ConfigProblem(f"{where}.host", f"`{host}` is already listed, by {listed[host]}; write it once")
+            yield ConfigProblem(f"{where}.host", f"`{host}` is already listed, by {listed[host]}; hint: list it once")
         elif host is not None:
             listed[host] = where
 
@@ -152,7 +157,7 @@ _PART: TypeAdapter[str] = TypeAdapter(fields.RegistryPart)
 
 
 def _host(value: object) -> str | None:
-    """Return the host of a registry or of a part of one, None where it is neither."""
+    """Return the host of a registry or of a path on it; None if `value` is neither."""
     part = _part(value)
     return caches.host_of(part) if part is not None else None
 
@@ -161,13 +166,13 @@ def _credentials(where: str, registry: dict[str, Any]) -> Check:
     named = [key for key in ("username_env", "password_env") if key in registry]
     if len(named) == 1:
         (other,) = {"username_env", "password_env"} - set(named)
-        yield ConfigProblem(f"{where}.{named[0]}", f"needs `{other}` beside it")
+        yield ConfigProblem(f"{where}.{named[0]}", f"needs `{other}`; hint: set both, or none")
     if named and "auth" in registry:
-        yield ConfigProblem(f"{where}.auth", f"contradicts `{named[0]}`: leave one of them out")
+        yield ConfigProblem(f"{where}.auth", f"contradicts `{named[0]}`; hint: remove one of them")
 
 
 def _azure(where: str, registry: dict[str, Any]) -> Check:
-    """Yield what would send Entra's tokens where they must not go."""
+    """Yield a problem if Microsoft Entra's tokens would be sent to a host that is not known to be Azure's."""
     if registry.get("auth") != "azure":
         return
     host, trusted = _host(registry.get("host")), registry.get("trusted_realms")
@@ -175,37 +180,37 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
     if host is not None and not is_acr(host) and host not in own:
         yield ConfigProblem(
             f"{where}.auth",
-            f"`{host}` is not named as Azure names registries (`NAME.azurecr.io`); "
-            f"if it is a custom domain of one, say so with `trusted_realms: [{host}]`",
+            f"`{host}` does not have the form of an Azure registry's name, `NAME.azurecr.io`; "
+            f"hint: if it is a custom domain of one, set `trusted_realms: [{host}]`",
         )
 
 
 def _tasks(where: str, registry: dict[str, Any]) -> Check:
-    """Yield what would ask for the tasks of another registry, or as nobody."""
+    """Yield a problem if tasks of another registry would be listed, or if the request would have no login."""
     resource, host = registry.get("tasks"), _part(registry.get("host"))
-    if resource is None or host is None or "/" in host:  # which `caches` has a word on
+    if resource is None or host is None or "/" in host:  # `caches` reports a path
         return
     if registry.get("auth") != "azure":
-        yield ConfigProblem(f"{where}.tasks", "needs `auth: azure` beside it: only whom Entra knows may see tasks")
+        yield ConfigProblem(f"{where}.tasks", "needs `auth: azure`: only identities of Microsoft Entra can list tasks")
         return
     name, label = str(resource).rpartition("/")[2].lower(), host.partition(".")[0].partition("-")[0]
     if is_acr(host) and name != label:
-        yield ConfigProblem(f"{where}.tasks", f"is about the registry `{name}`, and not about `{host}`")
+        yield ConfigProblem(f"{where}.tasks", f"is the ID of the registry `{name}`, and not of `{host}`")
 
 
 def _cloud(where: str, registry: dict[str, Any]) -> Check:
-    """Yield what would show a cloud's token to a host that is not the cloud's."""
+    """Yield a problem if a cloud's token would be sent to a host that does not belong to that cloud."""
     auth, host = registry.get("auth"), _host(registry.get("host"))
     is_its_own = {"ecr": is_ecr, "gar": is_gar}.get(str(auth))
     if is_its_own is None:
         return
     if host is not None and not is_its_own(host):
         example = {"ecr": "ACCOUNT.dkr.ecr.REGION.amazonaws.com", "gar": "REGION-docker.pkg.dev"}[str(auth)]
-        yield ConfigProblem(f"{where}.auth", f"is for `{example}`, and `{host}` is none")
+        yield ConfigProblem(f"{where}.auth", f"needs a host such as `{example}`, and `{host}` is not one")
 
 
 def _over_plain_http(document: Document) -> Check:
-    """Yield what would send a cloud's token over plain http: to its host itself, or to it as a mirror."""
+    """Yield a problem if a cloud's token would go over plain http: to its own host, or to that host as a mirror."""
     registries = tuple(entries_of(document, "registries"))
     clouds = {_part(registry.get("host")): registry["auth"] for _, registry in registries if _is_of_cloud(registry)}
     for where, registry in registries:
@@ -215,7 +220,7 @@ def _over_plain_http(document: Document) -> Check:
         if host is not None and host in clouds:
             yield ConfigProblem(
                 f"{where}.insecure",
-                f"contradicts `auth: {clouds[host]}` of `{host}`: the tokens of clouds never go over plain http",
+                f"contradicts `auth: {clouds[host]}` of `{host}`: cloud tokens are never sent over plain http",
             )
 
 
@@ -225,16 +230,17 @@ def _is_of_cloud(registry: dict[str, Any]) -> bool:
 
 def _connection(where: str, registry: dict[str, Any]) -> Check:
     if registry.get("insecure") is True and "ca" in registry:
-        yield ConfigProblem(f"{where}.ca", "has no use with `insecure: true`: plain http shows no certificate")
+        yield ConfigProblem(f"{where}.ca", "has no effect with `insecure: true`: plain http has no certificates")
     mirror = _part(registry.get("mirror"))
     if mirror is not None and mirror == _part(registry.get("host")):
-        yield ConfigProblem(f"{where}.mirror", "is the registry itself: leave it out")
+        yield ConfigProblem(f"{where}.mirror", "is the registry itself; hint: remove it")
 
 
 def recording(document: Document) -> Iterator[str]:
-    """Yield the registries that say themselves since when a digest is there.
+    """Yield the registries that record when a digest was pushed, and that basebump can ask for the record.
 
-    They are Azure's, asked themselves, by somebody whom they may tell more than images.
+    These are Azure's registries if basebump asks them directly (no mirror) and with a login: anonymous clients see
+    images, but no records.
     """
     for _, registry in entries_of(document, "registries"):
         host, auth = _host(registry.get("host")), registry.get("auth")
@@ -248,16 +254,17 @@ def _vex(document: Document) -> Check:
     enrichment = document.get("enrichment")
     for where, entry in entries_of(enrichment, "vex") if isinstance(enrichment, dict) else ():
         if ("path" in entry) is ("url" in entry):
-            yield ConfigProblem(f"enrichment.{where}", "must say where the documents are: by `path` or by `url`")
+            yield ConfigProblem(f"enrichment.{where}", "needs either `path` or `url`; hint: set exactly one of them")
 
 
 def _scanners(document: Document) -> Check:
-    """What belongs to a Trivy server, and what to a Trivy that has its database itself."""
+    """Yield keys that are only for a Trivy server, or only for a Trivy that has its own database."""
     for where, entry in entries_of(document, "scanners"):
         if "token_env" in entry and "server" not in entry:
-            yield ConfigProblem(f"{where}.token_env", "is for a server: say where that is (`server`), or remove it")
+            yield ConfigProblem(f"{where}.token_env", "has no effect without `server`; hint: set it, or remove this")
         if "database" in entry and "server" in entry:
-            yield ConfigProblem(f"{where}.database", "is the server's affair: it downloads it itself; remove this")
+            what = "has no effect with `server`, which downloads its database itself; hint: remove this"
+            yield ConfigProblem(f"{where}.database", what)
 
 
 def _policy(document: Document) -> Check:
@@ -271,20 +278,22 @@ def _policy(document: Document) -> Check:
 
 def _rule(where: str, rule: dict[str, Any], *, own_is_stated: bool) -> Check:
     if not rule.keys() - {"match"}:
-        yield ConfigProblem(where, "sets nothing: say what holds where it matches, or remove it")
+        yield ConfigProblem(where, "sets nothing; hint: add a key that holds where it matches, or remove the rule")
     match = rule.get("match")
     if isinstance(match, dict) and match.get("role") == "own" and not own_is_stated:
-        yield ConfigProblem(f"{where}.match.role", "matches nothing: say under `own` which images are your own builds")
+        what = "matches nothing without `own`; hint: list under `own` which images are your own builds"
+        yield ConfigProblem(f"{where}.match.role", what)
 
 
 def _required(where: str, rule: dict[str, Any], *, trust_is_stated: bool) -> Check:
     require = rule.get("require")
     if isinstance(require, dict) and require.get("signature") is True and not trust_is_stated:
-        yield ConfigProblem(f"{where}.require.signature", "refuses everything: say under `trust` who may sign")
+        what = "refuses everything without `trust`; hint: list under `trust` who may sign"
+        yield ConfigProblem(f"{where}.require.signature", what)
 
 
 def _exploited(where: str, rule: dict[str, Any]) -> Check:
-    """Yield every key of a rule that asks what is exploited, where nobody would know."""
+    """Yield every key of a rule that depends on CISA's catalogue, which the config does not name."""
     bypassing, opening = rule.get("bypass_min_age_for"), rule.get("open_when")
     if isinstance(bypassing, list) and Listing.KEV in bypassing:
         yield ConfigProblem(f"{where}.bypass_min_age_for[{bypassing.index(Listing.KEV)}]", _NOBODY_KNOWS)
@@ -292,11 +301,12 @@ def _exploited(where: str, rule: dict[str, Any]) -> Check:
         yield ConfigProblem(f"{where}.open_when.fixes", _NOBODY_KNOWS)
 
 
-_NOBODY_KNOWS = "asks what is known to be exploited: name CISA's catalogue under `enrichment.kev`"
+_NOBODY_KNOWS = "needs the list of exploited vulnerabilities; hint: name CISA's catalogue under `enrichment.kev`"
 
 
 def _trust(where: str, entry: dict[str, Any]) -> Check:
     if not entry.keys() & {"keys", "keyless", "notation"}:
-        yield ConfigProblem(where, "trusts nobody: say who may sign, by `keys`, `keyless` or `notation`")
+        yield ConfigProblem(where, "trusts nobody; hint: say who may sign, with `keys`, `keyless` or `notation`")
     if "trusted_root" in entry and "keyless" not in entry:
-        yield ConfigProblem(f"{where}.trusted_root", "has no use without `keyless`: a key needs nobody to vouch for it")
+        what = "has no effect without `keyless`: public keys are trusted as they are; hint: remove it"
+        yield ConfigProblem(f"{where}.trusted_root", what)

@@ -1,4 +1,4 @@
-"""A config file as a tree of plain values: YAML, bounded, without duplicate keys, and without surprises."""
+"""Parses a config file into a tree of plain values: YAML of bounded size and depth, without duplicate keys."""
 
 from __future__ import annotations
 
@@ -11,23 +11,27 @@ import yaml
 from bot.model.errors import ConfigError, ConfigProblem
 
 MAX_BYTES = 256 * 1024
-"""A rule takes some two hundred bytes: room for a thousand of them."""
+"""A rule takes about two hundred bytes, so there is room for a thousand of them."""
 MAX_DEPTH = 20
-"""The deepest key of the schema lies six levels down."""
+"""The deepest key of the schema is six levels down."""
 MAX_VALUES = 50_000
-"""Values after all anchors are followed; a thousand rules have some twenty each."""
+"""Values after all anchors are expanded; a thousand rules have about twenty each."""
 
 _NO_TEXT = yaml.reader.Reader.NON_PRINTABLE
-"""Characters that no file may hold, nor a value by an escape: no path has a NUL, and half a character is no text."""
+"""Characters that neither the file nor an escape in it may contain, such as NUL or a lone surrogate."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 Document = dict[str, Any]
 
 
 def read_document(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]]:
-    """Return the mapping that the file holds, and what is wrong with its keys but does not stop the reading.
+    """Read a config file and parse its YAML.
 
-    Raises ConfigError when there is no file, or no mapping to be had from it.
+    Returns:
+        The mapping that the file holds, and the problems of its keys that do not stop the parsing.
+
+    Raises:
+        ConfigError: The file cannot be read, or is not a YAML mapping within the limits.
     """
     try:
         with path.open("rb") as file:
@@ -38,7 +42,7 @@ def read_document(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]]:
 
 
 def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigProblem, ...]]:
-    """Return the mapping that `content` is, as `read_document` does; messages call it `source`. Raises ConfigError."""
+    """Parse a config file from its bytes, as `read_document` does; `source` is its name in messages."""
     text = _text(content, source)
     loader = _Loader(text)
     try:
@@ -51,31 +55,31 @@ def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigP
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = ", ".join(part for part in (error.context, error.problem) if part)
-        raise _unusable(source, f"is no YAML that can be read: {what}", mark.line + 1 if mark else None) from None
+        raise _unusable(source, f"is not valid YAML: {what}", mark.line + 1 if mark else None) from None
     except yaml.YAMLError as error:
-        raise _unusable(source, f"is no YAML that can be read: {error}") from None
-    except (ValueError, OverflowError):  # PyYAML passes on what chr() says of an escape
+        raise _unusable(source, f"is not valid YAML: {error}") from None
+    except (ValueError, OverflowError):  # PyYAML does not catch the error of chr() for an escape
         line = loader.get_mark().line + 1
-        raise _unusable(source, "is no YAML that can be read: an escape writes what is no character", line) from None
+        raise _unusable(source, "is not valid YAML: an escape does not stand for a character", line) from None
     finally:
         loader.dispose()
     if not isinstance(document, dict):
-        raise _unusable(source, "the top level must be a mapping that begins with `schema: 1`")
+        raise _unusable(source, "the top level must be a mapping; hint: begin the file with `schema: 1`")
     return document, tuple(loader.problems)
 
 
 def _text(content: bytes, source: str) -> str:
     if len(content) > MAX_BYTES:
-        raise _unusable(source, f"has more than {MAX_BYTES} bytes; shorten the policy with globs")
+        raise _unusable(source, f"has more than {MAX_BYTES} bytes; hint: shorten the policy with globs")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _unusable(source, "is not UTF-8 text; save it as UTF-8", line) from None
+        raise _unusable(source, "is not UTF-8 text; hint: save it as UTF-8", line) from None
     control = _NO_TEXT.search(text)
     if control:
         line = text.count("\n", 0, control.start()) + 1
-        raise _unusable(source, f"holds the control character U+{ord(control[0]):04X}; remove it", line)
+        raise _unusable(source, f"contains the control character U+{ord(control[0]):04X}; hint: remove it", line)
     return text
 
 
@@ -84,7 +88,7 @@ def _unusable(source: str, what: str, line: int | None = None) -> ConfigError:
 
 
 class _Refused(yaml.YAMLError):
-    """YAML that is right and still not read."""
+    """YAML that is valid, but that basebump does not accept."""
 
     def __init__(self, node: yaml.Node, what: str) -> None:
         self.line: int = node.start_mark.line + 1
@@ -92,7 +96,7 @@ class _Refused(yaml.YAMLError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes no deeper than MAX_DEPTH, and notes keys that stand twice or are no text."""
+    """A YAML loader that nests no deeper than MAX_DEPTH, and records duplicate keys and keys that are not text."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -114,20 +118,21 @@ class _Loader(yaml.SafeLoader):
             if key.tag == _MERGE:
                 continue
             if key.tag != _TEXT:
-                raise _Refused(key, f"the key {_shown(key)} is not text to YAML; put it in quotes")
+                raise _Refused(key, f"YAML does not read the key {_shown(key)} as text; hint: put it in quotes")
             if key.value in known:
                 line = key.start_mark.line + 1
-                self.problems.append(ConfigProblem(f"line {line}", f"the key {_shown(key)} stands here a second time"))
+                what = f"the key {_shown(key)} is in this mapping a second time; hint: remove one of them"
+                self.problems.append(ConfigProblem(f"line {line}", what))
             known.add(key.value)
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - as in PyYAML
         try:
             return super().construct_object(node, deep)
-        except ValueError as error:  # PyYAML passes on what int() and datetime() say of numbers and dates
-            raise _Refused(node, f"holds a number or a date that is none: {error}") from None
-        except (LookupError, AttributeError):  # and trips over `!!bool x`, `!!int ""` and `!!timestamp x`
-            raise _Refused(node, f"holds a value that is no {node.tag.rpartition(':')[2]}") from None
+        except ValueError as error:  # PyYAML does not catch the errors of int() and datetime()
+            raise _Refused(node, f"contains an invalid number or date: {error}") from None
+        except (LookupError, AttributeError):  # PyYAML fails so on `!!bool x`, `!!int ""` and `!!timestamp x`
+            raise _Refused(node, f"contains an invalid {node.tag.rpartition(':')[2]}") from None
 
 
 def _shown(key: yaml.Node) -> str:
@@ -135,10 +140,10 @@ def _shown(key: yaml.Node) -> str:
 
 
 def _measure(root: yaml.Node) -> None:
-    """Refuse what is small as text and huge once its anchors are followed.
+    """Raise _Refused if a document is too large or too deep once its anchors are expanded.
 
-    Aliases are the same node again, so that every node is measured once; the recursion goes no deeper than the text
-    nests, because an anchor stands before its aliases.
+    An alias is the same node object as its anchor, so every node is measured once. The recursion goes no deeper than
+    the text nests, because an anchor comes before its aliases.
     """
     measured: dict[int, tuple[int, int]] = {}
     open_nodes: set[int] = set()
@@ -153,7 +158,8 @@ def _measure(root: yaml.Node) -> None:
             size = 1 + sum(child_size for child_size, _ in inside)
             height = 1 + max((child_height for _, child_height in inside), default=0)
             if size > MAX_VALUES or height > MAX_DEPTH:
-                raise _Refused(node, "holds more, or deeper, than basebump reads once its anchors are followed")
+                what = f"has more than {MAX_VALUES} values or {MAX_DEPTH} levels once its anchors are expanded"
+                raise _Refused(node, what)
             open_nodes.remove(id(node))
             measured[id(node)] = size, height
         return measured[id(node)]
@@ -162,10 +168,10 @@ def _measure(root: yaml.Node) -> None:
 
 
 def _look_for_text(node: yaml.Node) -> None:
-    """Refuse what an escape can write and text cannot hold, as it is refused where it stands in the file itself."""
+    """Raise _Refused if an escape writes a character that is refused in the file itself as well."""
     odd = _NO_TEXT.search(node.value) if isinstance(node, yaml.ScalarNode) else None
     if odd:
-        raise _Refused(node, f"writes U+{ord(odd[0]):04X} with an escape, which is no character of a text; remove it")
+        raise _Refused(node, f"contains an escape for U+{ord(odd[0]):04X}, which is not text; hint: remove it")
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:

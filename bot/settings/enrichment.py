@@ -1,4 +1,4 @@
-"""Where what others publish of vulnerabilities is to be had, as people write it in the config file."""
+"""The sections of the config file about what others publish on vulnerabilities."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from bot.settings.section import Section, SomeOf
 
 
 class Vex(Section):
-    """OpenVEX documents, and whose words count in them."""
+    """OpenVEX documents, and the authors whose statements count."""
 
     path: fields.Text | None = None
-    """A document, or a folder whose `.json` files are documents; relative to this file. Absent: there is a `url`."""
+    """A document, or a folder whose `.json` files are documents; relative to this file. An entry has it or `url`."""
     url: fields.Download | None = None
-    """The https URL of a document. Absent: there is a `path`."""
+    """The https URL of a document. An entry has it or `path`."""
     authors: SomeOf[fields.Glob]
-    """Globs over the `author` that a document names; one must match all of it."""
+    """Globs over the `author` of a document; at least one must match."""
 
 
 class Enrichment(Section):
-    """What others publish of vulnerabilities: files relative to this one, or URLs. Nothing is asked unless named."""
+    """Lists and documents on vulnerabilities: files relative to this one, or https URLs. None is fetched by default."""
 
     kev: fields.Place | None = None
-    """CISA's catalogue of what is known to be exploited, in JSON. Absent: nobody is asked what is exploited."""
+    """CISA's catalogue of exploited vulnerabilities (KEV), in JSON. Default: none, and nothing counts as exploited."""
     epss: fields.Place | None = None
-    """FIRST's bulk file of how likely things are to be exploited, in CSV, as it is or packed. Absent: not shown."""
+    """FIRST's list of EPSS scores, in CSV, plain or packed with gzip. Default: no scores are shown."""
     vex: tuple[Vex, ...] = ()
-    """Documents in which authors say which vulnerabilities do not affect an image. Absent: all findings count."""
+    """Statements of authors on which vulnerabilities do not affect an image. Default: none, and all findings count."""

@@ -1,4 +1,4 @@
-"""Tries what a config says by itself: the secrets that it names, and who is trusted."""
+"""The checks of `basebump doctor` for the config file itself: its secrets, and the signers that it trusts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LOAD, SECRETS, TRUST = "load it", "read its secrets", "read keys and roots"
 
 @dataclass(frozen=True, slots=True)
 class SettingsExamination:
-    """Implements `bot.ports.Examined` for a config that could be loaded."""
+    """The check of a config that could be loaded; implements `bot.ports.Diagnosable`."""
 
     settings: Settings
     environment: Mapping[str, str]
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - the same for all
-        """Look for the variables that it names; its rules and templates were checked as it was loaded."""
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
+        """Check that the variables that the config names are set; rules and templates were checked on loading."""
         source = self.settings.source
         yield ok(source, LOAD, "it is valid, its templates included")
         unset = self.settings.unset(self.environment)
@@ -31,15 +31,15 @@ class SettingsExamination:
 
 @dataclass(frozen=True, slots=True)
 class TrustExamination:
-    """Implements `bot.ports.Examined` for the entries of `trust`."""
+    """The check of the entries of `trust`; implements `bot.ports.Diagnosable`."""
 
     settings: Settings
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - the same for all
-        """Say who is trusted: keys and roots were read as the config was loaded, and no signature is looked for."""
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
+        """Report how many entries there are; keys and roots were read on loading, and no signature is fetched."""
         count = len(self.settings.rulebook.trust)
         if count:
             entries = "1 entry" if count == 1 else f"{count} entries"
-            yield ok("trust", TRUST, f"those of {entries} are read; no signature was looked for")
+            yield ok("trust", TRUST, f"those of {entries} were read; no signature was fetched")
         else:
-            yield ok("trust", TRUST, "nobody is listed, so that no signatures are looked for")
+            yield ok("trust", TRUST, "there are no entries, so no signatures are fetched")

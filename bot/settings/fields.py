@@ -1,4 +1,4 @@
-"""The kinds of values that keys of the config file take: each is checked by itself and says what it wants."""
+"""Types of config values: each validates one value by itself, and its error says what is expected."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from bot.settings.patterns import matching, pattern_schema
 from bot.settings.suggest import suggestion
 
 NOBODY = "none"
-"""Stands for nobody where a service may be named."""
+"""The value that stands for no service, for keys that otherwise name one."""
 MAX_GLOB = 512
-"""Characters; a canonical repository has at most 255 and its host."""
+"""Characters; a canonical repository has at most 255 of them after its host."""
 MAX_LABEL = 50
-"""Characters: what GitHub takes for the name of a label."""
+"""Characters; the limit of GitHub for the name of a label."""
 MAX_COUNT = 10_000
-"""Of anything that is counted: more than anybody reads."""
+"""The upper bound of every count; more than anybody reads."""
 MAX_PREFIX = 100
-"""Characters; with slug and hash a branch stays below the 255 bytes of a file name, which git makes of it."""
+"""Characters; with slug and hash a branch name stays below 255 bytes, the limit for the file that git stores it in."""
 
 _HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
-"""Network addresses of Docker Hub that people write for `docker.io`."""
+"""Network addresses of Docker Hub that users write instead of `docker.io`."""
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
@@ -58,83 +58,87 @@ def _glob(value: str) -> str:
 
 
 def _image_glob(value: str) -> str:
-    """Refuse what can match no canonical repository, which is `host/path` without tag and digest."""
+    """Refuse a glob that matches no canonical repository, which is `host/path` without tag and digest."""
     first, slash, rest = _glob(value).partition("/")
     if "**" in first:
         return value
     if not slash:
         full = f"{DOCKER_HUB}/library/{first}" if first.strip("*?") else "**"
-        raise ValueError(f"matches no image: globs see the whole name with its registry; write `{full}`")
+        raise ValueError(f"matches no image, as globs apply to names with their registry; hint: write `{full}`")
     if ":" in rest or "@" in rest:
-        raise ValueError("matches no image: globs see the name without tag and digest; leave out what follows it")
+        raise ValueError("matches no image, as globs apply to names without tag and digest; hint: remove both")
     is_host = "." in first or ":" in first or first == "localhost" or "*" in first or "?" in first
     if not is_host:
-        raise ValueError(f"matches no image: `{first}` is no registry; write `{DOCKER_HUB}/{value}`")
+        raise ValueError(f"matches no image, as `{first}` is not a registry; hint: write `{DOCKER_HUB}/{value}`")
     if first == "index.docker.io":
-        raise ValueError(f"matches no image: its canonical registry is {DOCKER_HUB}; write `{DOCKER_HUB}/{rest}`")
+        raise ValueError(f"matches no image, as its registry is {DOCKER_HUB}; hint: write `{DOCKER_HUB}/{rest}`")
     return value
 
 
 def _issuer(value: str) -> str:
     if not _ISSUER.fullmatch(value):
-        raise ValueError("must be the URL of who says who signs, such as `https://token.actions.githubusercontent.com`")
+        raise ValueError("must be the URL of an OIDC issuer, such as `https://token.actions.githubusercontent.com`")
     return value
 
 
 def _identity(value: str) -> str:
-    """Refuse what anybody is: whoever has an account somewhere may sign without a key."""
+    """Refuse a glob over identities that matches everybody: anyone with an account can sign without a key."""
     if not _glob(value).strip("*?/@."):
-        raise ValueError("trusts everybody whom the issuer knows: say who, as in `*@example.com`")
+        raise ValueError("trusts every identity of the issuer; hint: restrict it, as in `*@example.com`")
     return value
 
 
 def _path_glob(value: str) -> str:
     if _glob(value).startswith(("/", "./", "../")):
-        raise ValueError("matches no file: paths begin at the top of the repository, without `/` or `./`")
+        raise ValueError("matches no file; hint: write the path from the top of the repository, without `/` or `./`")
     return value
 
 
 def _format_glob(value: str) -> str:
     known = [file_format.name for file_format in all_formats()]
     if not any(matches(value, name) for name in known):
-        raise ValueError(f"`{_glob(value)}` is no file format{suggestion(value, known)}; they are {', '.join(known)}")
+        raise ValueError(
+            f"`{_glob(value)}` is not a file format; the formats are {', '.join(known)}{suggestion(value, known)}"
+        )
     return value
 
 
 def _format_name(value: str) -> str:
     known = [file_format.name for file_format in all_formats()]
     if value not in known:
-        raise ValueError(f"`{_text(value)}` is no file format{suggestion(value, known)}; they are {', '.join(known)}")
+        raise ValueError(
+            f"`{_text(value)}` is not a file format; the formats are {', '.join(known)}{suggestion(value, known)}"
+        )
     return value
 
 
 def _tag(value: str) -> str:
     if not is_tag(value):
-        raise ValueError("is no tag: at most 128 letters, digits, `_`, `.` and `-`, the first no `.` or `-`")
+        raise ValueError("is not a tag; hint: write at most 128 letters, digits, `_`, `.` and `-`, no `.` or `-` first")
     return value
 
 
 def _label(value: str) -> str:
     if len(_text(value)) > MAX_LABEL:
-        raise ValueError(f"must not have more than {MAX_LABEL} characters, which is what GitHub takes")
+        raise ValueError(f"must not have more than {MAX_LABEL} characters, the limit of GitHub")
     return value
 
 
 def _variable(value: str) -> str:
-    """Take upper-case names only: a secret that somebody wrote here by mistake is caught, and never shown."""
+    """Accept upper-case names only, so that a secret written here by mistake is refused, and never shown."""
     if not _VARIABLE.fullmatch(value):
         raise ValueError(
-            "must be the name of an environment variable in upper case, such as `REGISTRY_TOKEN`; "
-            "never the secret itself (if it was one, it has leaked: replace it)"
+            "must be the name of an environment variable in upper case, such as `REGISTRY_TOKEN`, and "
+            "never the secret itself; hint: if it was one, it has leaked: replace it"
         )
     return value
 
 
 def _host(value: str) -> str:
-    """Return `host[:port]` as it stands in canonical references."""
+    """Return `host[:port]` as canonical references have it."""
     lowered = value.strip().lower()
     if lowered.startswith("http://"):
-        raise ValueError("must be a host without a scheme; plain http is what `insecure: true` says")
+        raise ValueError("must be a host without a scheme; hint: set `insecure: true` for plain http")
     lowered = lowered.removeprefix("https://").rstrip("/")
     if lowered in _HUB_SERVERS:
         return DOCKER_HUB
@@ -143,7 +147,7 @@ def _host(value: str) -> str:
     except InvalidReferenceError:
         reference = None
     if reference is None or "/" in lowered or reference.repository != f"{reference.host}/any/any":
-        raise ValueError("is no registry: write a host such as `registry.example.com` or `localhost:5000`")
+        raise ValueError("is not a registry; hint: write a host such as `registry.example.com` or `localhost:5000`")
     return reference.host
 
 
@@ -153,21 +157,21 @@ def _part(value: str) -> str:
     host, _, prefix = rest.strip("/").partition("/")
     normalised = _host(scheme + separator + host)
     if prefix and not all(_PATH_SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
-        raise ValueError("what follows the host must be lower-case words, as in `host/proxy/dockerhub`")
+        raise ValueError("has an invalid path; hint: write lower-case words, as in `host/proxy/dockerhub`")
     return f"{normalised}/{prefix}" if prefix else normalised
 
 
 def _web_address(value: str, why: str = "because a token is sent to it") -> tuple[str, str]:
-    """Return a URL without a slash at the end, and its host; https for the reason `why`, unless on loopback."""
+    """Return a URL without a slash at the end, and its host; http only on loopback, and `why` is the reason."""
     try:
         parts = urlsplit(_text(value))
         host = parts.hostname if parts.port != 0 else None
     except ValueError:
-        raise ValueError("is no URL") from None
+        raise ValueError("is not a URL") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host or "")):
         raise ValueError(f"must begin with https://, {why}")
     if not host or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("must be a plain URL: no user, no query, no fragment")
+        raise ValueError("must be a plain URL, with no user, no query and no fragment")
     return value.rstrip("/"), host
 
 
@@ -175,37 +179,37 @@ def _api(value: str) -> str:
     """Return the URL of a GitHub API without a slash at the end."""
     url, host = _web_address(value)
     if host in {"github.com", "www.github.com"}:
-        raise ValueError("is where people look; the API of github.com is https://api.github.com")
+        raise ValueError("is the address of the web interface; hint: write that of the API, https://api.github.com")
     return url
 
 
 def _download(value: str) -> str:
-    """Return a URL that something is downloaded from."""
-    return _web_address(value, "so that nobody on the way changes what is downloaded")[0]
+    """Return the URL of a file to download."""
+    return _web_address(value, "so that the download cannot be changed in transit")[0]
 
 
 def _place(value: str) -> str:
-    """Return a URL that something is downloaded from, or a path as it is."""
+    """Return the URL of a file to download, or a path unchanged."""
     return _download(value) if "://" in value else _text(value)
 
 
 def _service(value: str) -> str:
-    """Return the URL of an API that is told what images hold."""
-    url, _ = _web_address(value, "so that nobody on the way sees or changes what is said")
+    """Return the URL of an API to which the packages of images are sent."""
+    url, _ = _web_address(value, "so that requests can neither be read nor changed in transit")
     if url.endswith("/v1"):
-        raise ValueError("must be what stands before `/v1`")
+        raise ValueError("must not end in `/v1`; hint: write what stands before `/v1`")
     return url
 
 
 def _trivy_server(value: str) -> str:
-    """Return the URL of a server that the operator runs; it speaks plain HTTP where nothing stands before it."""
+    """Return the URL of a Trivy server, which the operator runs and which speaks plain http without a proxy."""
     try:
         parts = urlsplit(_text(value))
         is_one = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
-        raise ValueError("is no URL") from None
+        raise ValueError("is not a URL") from None
     if not is_one or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError("must be a plain URL with http:// or https://: no user, no query, no fragment")
+        raise ValueError("must be a plain URL with http:// or https://, with no user, no query and no fragment")
     return value.rstrip("/")
 
 
@@ -214,10 +218,10 @@ def _service_or_nobody(value: str) -> str:
 
 
 def _site(value: str) -> str:
-    """Return the URL of a GitLab without a slash at the end."""
+    """Return the URL of a GitLab's web interface without a slash at the end."""
     url, _ = _web_address(value)
     if "/api/" in f"{url}/":
-        raise ValueError("is the address of the API; write what stands before `/api/`")
+        raise ValueError("is the address of the API; hint: write what stands before `/api/`")
     return url
 
 
@@ -231,7 +235,7 @@ def _is_loopback(host: str) -> bool:
 def _number(least: int, otherwise: str) -> BeforeValidator:
     def check(value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_COUNT:
-            raise ValueError(f"must be a number from {least} to {MAX_COUNT}; for {otherwise} leave it out")
+            raise ValueError(f"must be a number from {least} to {MAX_COUNT}; hint: remove the key for {otherwise}")
         return value
 
     return BeforeValidator(check)
@@ -260,23 +264,25 @@ def _database(value: str) -> str:
 
 def _prefix(value: str) -> str:
     if not value.endswith("/") or value == "/":
-        raise ValueError("must end in `/`, as in `basebump/`, so that no branch of yours begins with it by chance")
+        raise ValueError("must end in `/`, as in `basebump/`, so that none of your branches begins with it by chance")
     if _NOT_IN_REF.search(value) or value.startswith(("/", ".", "-", "refs/")):
-        raise ValueError("git takes no such name for a branch; use letters, digits, `-` and `_`")
+        raise ValueError("is not valid in the name of a branch; hint: use letters, digits, `-` and `_`")
     if len(value) > MAX_PREFIX:
         raise ValueError(f"must not have more than {MAX_PREFIX} characters")
     return value
 
 
 def _state(value: str) -> str:
-    """Take the address of a database; a password would stand in a file that people share."""
+    """Accept the URL of a database without a password, which must not be in a file that people share."""
     scheme, separator, rest = _text(value).partition("://")
     if separator and scheme == SQLITE:
         if not rest.strip("/"):
-            raise ValueError("names no file: write `sqlite:///state.db`, or `sqlite:////var/lib/basebump/state.db`")
+            raise ValueError(
+                "names no file; hint: write `sqlite:///state.db`, or `sqlite:////var/lib/basebump/state.db`"
+            )
         if not rest.startswith("/"):
             raise ValueError(
-                "has two slashes, and must have three: `sqlite:///PATH`, with a fourth for an absolute path"
+                "has two slashes instead of three; hint: write `sqlite:///PATH`, with a fourth for an absolute path"
             )
         return value
     if not separator or scheme not in POSTGRESQL:
@@ -286,14 +292,14 @@ def _state(value: str) -> str:
         has_password = parts.password is not None or any(key in SECRETS for key, _ in parse_qsl(parts.query))
         _ = parts.port
     except ValueError:
-        raise ValueError("is no URL") from None
+        raise ValueError("is not a URL") from None
     if has_password:
         raise ValueError(
-            "must not hold a password: leave it out, and set the environment variable PGPASSWORD, or PGPASSFILE to a "
-            "file of passwords"
+            "must not contain a password; hint: remove it, and set the environment variable PGPASSWORD, or PGPASSFILE "
+            "to a file of passwords"
         )
     if not parts.path.strip("/"):
-        raise ValueError("names no database: write `postgresql+psycopg://USER@HOST/DATABASE`")
+        raise ValueError("names no database; hint: write `postgresql+psycopg://USER@HOST/DATABASE`")
     return value
 
 
@@ -310,7 +316,7 @@ Issuer = Annotated[str, AfterValidator(_issuer)]
 ImageGlob = Annotated[str, AfterValidator(_image_glob)]
 PathGlob = Annotated[str, AfterValidator(_path_glob)]
 Allowable = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER]
-"""`vocabulary.ALLOWABLE`, as a type."""
+"""`vocabulary.ALLOWABLE` as a type."""
 Acceptable = Literal[
     Reason.INDEX_CHURN,
     Reason.PLATFORM_LOST,
@@ -321,7 +327,7 @@ Acceptable = Literal[
     Reason.DOWNGRADE,
     Reason.NOT_SCANNED,
 ]
-"""`vocabulary.ACCEPTABLE`, as a type."""
+"""`vocabulary.ACCEPTABLE` as a type."""
 FormatName = Annotated[str, AfterValidator(_format_name)]
 FormatGlob = Annotated[str, AfterValidator(_format_glob)]
 Tag = Annotated[str, AfterValidator(_tag)]
@@ -329,7 +335,7 @@ Label = Annotated[str, AfterValidator(_label)]
 Variable = Annotated[str, AfterValidator(_variable), pattern_schema("variable", _VARIABLE)]
 Host = Annotated[str, AfterValidator(_host)]
 RegistryPart = Annotated[str, AfterValidator(_part)]
-"""A registry, or all of it below a path."""
+"""A registry, or a path on one: `host[:port][/prefix]`."""
 Api = Annotated[str, AfterValidator(_api)]
 Site = Annotated[str, AfterValidator(_site)]
 Service = Annotated[str, AfterValidator(_service)]
@@ -340,7 +346,7 @@ Place = Annotated[str, AfterValidator(_place)]
 """A path or a URL."""
 Platform = Annotated[
     str,
-    AfterValidator(matching(_PLATFORM, "is no platform: `os/architecture` or `os/architecture/variant`")),
+    AfterValidator(matching(_PLATFORM, "is not a platform; hint: write `os/architecture[/variant]`")),
     pattern_schema("platform", _PLATFORM),
 ]
 Database = Annotated[str, AfterValidator(_database)]
@@ -350,27 +356,29 @@ Most = Annotated[int, _number(0, "any number"), WithJsonSchema({"type": "integer
 BranchPrefix = Annotated[str, AfterValidator(_prefix)]
 RepositoryName = Annotated[
     str,
-    AfterValidator(matching(_REPOSITORY, "must be `owner/name`; for all of one owner write `{owner: NAME}`")),
+    AfterValidator(matching(_REPOSITORY, "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`")),
     pattern_schema("owner/name", _REPOSITORY),
 ]
 ProjectPath = Annotated[
     str,
-    AfterValidator(matching(_PROJECT, "must be the full path of a project; for all of a group write `{owner: GROUP}`")),
+    AfterValidator(
+        matching(_PROJECT, "must be the full path of a project; hint: for all of a group write `{owner: GROUP}`")
+    ),
     pattern_schema("group/project", _PROJECT),
 ]
 GroupPath = Annotated[
     str,
-    AfterValidator(matching(_GROUP_PATH, "must be the full path of a group, such as `group/subgroup`, or a person")),
+    AfterValidator(matching(_GROUP_PATH, "must be the full path of a group, such as `group/subgroup`, or a user")),
     pattern_schema("group", _GROUP_PATH),
 ]
 Owner = Annotated[
     str,
-    AfterValidator(matching(_OWNER, "must be the name of a person or an organisation")),
+    AfterValidator(matching(_OWNER, "must be the name of a user or an organisation")),
     pattern_schema("owner", _OWNER),
 ]
 Topic = Annotated[
     str,
-    AfterValidator(matching(_TOPIC, "is no topic: lower-case letters, digits and `-`")),
+    AfterValidator(matching(_TOPIC, "is not a topic; hint: use lower-case letters, digits and `-`")),
     pattern_schema("topic", _TOPIC),
 ]
 AppId = Annotated[int, BeforeValidator(_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})]

@@ -1,4 +1,4 @@
-"""From a config file to settings: read, validate, check, convert."""
+"""Reads a config file, validates it, and converts it to the frozen settings."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from bot.settings.problems import problems_of
 from bot.settings.trust import trusted
 
 MAX_TEMPLATE = 256 * 1024
-"""Bytes; the largest that ships has some seven thousand."""
+"""Bytes; the largest template that ships has about seven thousand."""
 
 
 def load(path: Path, *, need_forges: bool) -> values.Settings:
-    """Read a config file. Raises ConfigError with everything that is wrong with it."""
+    """Read a config file, as `bot.settings.load` describes. Raises ConfigError with every problem of the file."""
     document, doubled = read_document(path)
     config, problems = config_of(document, need_forges=need_forges)
     if config is None or doubled or problems:
@@ -35,7 +35,11 @@ def load(path: Path, *, need_forges: bool) -> values.Settings:
 
 
 def config_of(document: Document, *, need_forges: bool) -> tuple[schema.Config | None, tuple[ConfigProblem, ...]]:
-    """Return what a document says, None where a key has no value that can be used, and all its problems."""
+    """Validate a document.
+
+    Returns:
+        The config, or None if a key has an invalid value, and all problems of the document.
+    """
     config: schema.Config | None = None
     invalid: tuple[ConfigProblem, ...] = ()
     try:
@@ -48,7 +52,7 @@ def config_of(document: Document, *, need_forges: bool) -> tuple[schema.Config |
 
 
 def _settings(document: Document, config: schema.Config, path: Path) -> values.Settings:
-    folder = path.absolute().parent  # not resolved: a mounted config is a link into a folder of its own
+    folder = path.absolute().parent  # not resolved: a mounted config is a link into another folder
     registries = tuple(_registry(each, folder) for each in config.registries)
     return values.Settings(
         forges=tuple(_forge(each, folder) for each in config.forges),
@@ -83,13 +87,13 @@ def _settings(document: Document, config: schema.Config, path: Path) -> values.S
 
 
 def _templates(templates: schema.Templates, config: Path) -> Mapping[str, str]:
-    """Read the operator's own templates. Raises ConfigError with all that cannot be used."""
+    """Read the operator's own templates. Raises ConfigError with the problems of all of them."""
     paths = templates.model_dump(exclude_none=True)
     if not paths:
         return {}
-    from jinja2 import TemplateError  # noqa: PLC0415 - only those wait for it who have templates
+    from jinja2 import TemplateError  # noqa: PLC0415 - imported only for configs with templates
 
-    from bot.core.proposal.render import compile_template  # noqa: PLC0415 - the same
+    from bot.core.proposal.render import compile_template  # noqa: PLC0415 - as above
 
     sources: dict[str, str] = {}
     problems: list[ConfigProblem] = []
@@ -101,9 +105,9 @@ def _templates(templates: schema.Templates, config: Path) -> Mapping[str, str]:
         except UnreadableError as error:
             problems.append(ConfigProblem(where, str(error)))
         except UnicodeDecodeError:
-            problems.append(ConfigProblem(where, "is not UTF-8 text; save it as UTF-8"))
+            problems.append(ConfigProblem(where, "is not UTF-8 text; hint: save it as UTF-8"))
         except TemplateError as error:
-            problems.append(ConfigProblem(where, f"is no template that can be used: {error}"))
+            problems.append(ConfigProblem(where, f"is not a valid template: {error}"))
     if problems:
         raise ConfigError(str(config), tuple(problems))
     return sources
@@ -252,7 +256,7 @@ def _accepted(accept: rules.Accept) -> Accepted:
 
 
 def _end_of_life(path: Path) -> tuple[EndOfLife, ...]:
-    """Read the file of ends. Raises ConfigError with everything that is wrong with it."""
+    """Read the file that `end_of_life` names. Raises ConfigError with every problem of that file."""
     document, doubled = read_document(path)
     try:
         known = schema.EndOfLifeFile.model_validate(document)
@@ -264,7 +268,7 @@ def _end_of_life(path: Path) -> tuple[EndOfLife, ...]:
 
 
 def _purging(registries: tuple[schema.Registry, ...]) -> frozenset[str]:
-    """Return the registries that delete what has no tag: those that are known to, as the operator knows better."""
+    """Return the registries that delete untagged manifests: well-known ones, as corrected by the operator."""
     declared = {each.host: each.purges_untagged for each in registries if each.purges_untagged is not None}
     return frozenset({host for host, purges in declared.items() if purges} | PURGING_HOSTS - declared.keys())
 
@@ -318,5 +322,5 @@ def _or_nobody(service: str) -> str | None:
 
 
 def _program(named: str | None, folder: Path) -> str | None:
-    """Return a plain name, which is looked for on PATH, as it is, and anything else as a path."""
+    """Resolve the name of a program against `folder`, unless it is a plain name, which is looked up on PATH."""
     return str(folder / named) if named and "/" in named else named

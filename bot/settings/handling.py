@@ -1,4 +1,4 @@
-"""How proposals are handled: the keys of a rule that are mappings themselves."""
+"""The keys of a rule that are mappings themselves, and that say how proposals are handled."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from bot.settings.section import Section
 
 
 class Refresh(Section):
-    """How often what is open may change under the people who look at it."""
+    """How often an open proposal may change while people review it."""
 
     every: times.Age
-    """How long a proposal stays as it is once somebody accepted it, or while all that is new is a digest's age."""
+    """How long an accepted proposal stays unchanged, and one for which a newer digest merely became old enough."""
 
 
 class OpenWhen(Section):
-    """What makes an update worth opening a proposal for; either of it."""
+    """Conditions for opening a proposal; one of them is enough."""
 
     fixes: urgencies.Fixes
-    """The least severity that it must fix one vulnerability of; `any` for anything, `kev` for one that is exploited."""
+    """The least severity of a vulnerability that the update fixes; `any` for any, `kev` for an exploited one."""
     or_older_than: times.Age | None = None
-    """How long ago what is in use was built, for it to be replaced whatever that fixes. Absent: that does not count."""
+    """Also open a proposal if the image in use was built longer ago than this. Default: its age does not count."""
 
 
 class Schedule(Section):
-    """Times in which proposals may be opened; what is open is cared for at any time."""
+    """When proposals may be opened; open ones are updated and closed at any time."""
 
     cron: times.Cron
-    """Five fields as in a crontab, the first of them `*`: `* 6-9 * * MON` is every Monday from six to ten."""
+    """A crontab expression of five fields, the first of them `*`: `* 6-9 * * MON` is every Monday from 6:00 to 9:59."""
     timezone: times.Timezone = "UTC"
-    """Whose clocks: a name of the IANA time zone database."""
+    """The time zone of the schedule: a name of the IANA time zone database."""
 
 
 class Automerge(Section):
-    """When the forge may merge a proposal by itself: all of this must hold, and it must be no draft."""
+    """When the forge may merge a proposal by itself: all conditions must hold, and it must not be a draft."""
 
     max_update: UpdateMode
-    """How far its images may move: along their tags (`digest`), or to tags that are no farther; `none` is never."""
+    """How far its images may be updated: only along their tags (`digest`), or to newer tags; `none` means never."""
     require_scan: StrictBool = rules.Automerge(UpdateMode.NONE).require_scan
-    """Whether what it moves to must have been scanned."""
+    """Whether the new image must have been scanned."""
     no_new: StrictBool = rules.Automerge(UpdateMode.NONE).no_new
-    """Whether old and new must have been compared, and the new one bring no vulnerability."""
+    """Whether the new image, compared with the old one, must have no new vulnerabilities."""

@@ -1,4 +1,4 @@
-"""What values that follow a pattern have in common: the check, and what editors are told."""
+"""Validators and JSON Schema parts for config values that follow a regular expression."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pydantic import WithJsonSchema
 
 
 def matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
+    """Return a validator that raises ValueError with `what` unless a pattern matches the whole value."""
+
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
             raise ValueError(what)
@@ -18,5 +20,5 @@ def matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
 
 
 def pattern_schema(title: str, pattern: re.Pattern[str]) -> WithJsonSchema:
-    """Tell editors what a text looks like; the title stands in the documentation."""
+    """Return the JSON Schema of a text that follows a pattern; the documentation shows `title` as its type."""
     return WithJsonSchema({"title": title, "type": "string", "pattern": f"^(?:{pattern.pattern})$"})

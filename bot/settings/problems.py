@@ -1,4 +1,4 @@
-"""What pydantic says of a document, as problems that a person can act on: where, in the words of the file, and what."""
+"""Turns pydantic's validation errors into problems with the location in the file and a hint."""
 
 from __future__ import annotations
 
@@ -17,34 +17,37 @@ from bot.settings.section import Section
 from bot.settings.suggest import suggestion
 
 MAX_SHOWN = 60
-"""Characters of a word of the file that are repeated in a message."""
+"""Characters of a text from the file that a message repeats."""
 OPERATORS_KEYS = frozenset({*Config.model_fields, *Rule.model_fields, *Match.model_fields})
-"""What a repository may look up in the documentation, and not say itself."""
+"""Keys that the documentation lists, but that a repository's own file cannot set."""
 
-EMPTY = "is empty: give a value, or leave the key out"
+EMPTY = "is empty; hint: give it a value, or remove the key"
 
 Location = tuple[int | str, ...]
 Shape = dict[str, Any]
 
 
 def problems_of(document: Document, error: ValidationError, model: type[Section] = Config) -> Iterator[ConfigProblem]:
-    """Yield everything that `error` says of `document`, which was to be a `model`."""
+    """Yield a problem for every error that pydantic found in `document`, which was validated as a `model`."""
     shapes = Shapes(document, json_schema(model))
     for detail in error.errors(include_url=False, include_input=False):
         location = _location(document, detail["loc"])
         if detail["type"] == "too_short" and _value_at(document, location):
-            continue  # pydantic counts only the valid ones, and says of the others what is wrong with them
+            continue  # pydantic counts only valid items, and reports the invalid ones itself
         yield ConfigProblem(written_path(location), _sentence(document, location, detail, shapes))
 
 
 def written_path(location: Location) -> str:
-    """Return a place in the words of the file: `policy[0].match.image`."""
+    """Return a location as a path in the file: `policy[0].match.image`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_SHOWN]}" for step in location)
     return "".join(steps).removeprefix(".")
 
 
 def _location(document: Document, steps: Location) -> Location:
-    """Return pydantic's location as the file has it: no names of variants, no list around a text that stands alone."""
+    """Return pydantic's location as a path in the file.
+
+    Pydantic also names variants of a union, and the list around a single text; neither is in the file.
+    """
     location: Location = ()
     for step in steps:
         value = _value_at(document, location)
@@ -56,7 +59,7 @@ def _location(document: Document, steps: Location) -> Location:
 
 
 def _value_at(document: Any, location: Location) -> Any:
-    """Return what the document holds at a place, None for a key that is missing."""
+    """Return the value at a location of the document; None if its last key is missing."""
     for step in location:
         document = document.get(step) if isinstance(document, dict) else document[step]
     return document
@@ -87,22 +90,22 @@ _WANTED = {
     "bool_type": "true or false",
     "tuple_type": "a list",
     "model_type": "a mapping of keys",
-    "too_short": "a list with something in it, or left out",
+    "too_short": "a list with at least one item; hint: add one, or remove the key",
 }
-"""What is wanted, by what pydantic calls the lack of it."""
+"""Descriptions of expected values, by pydantic's types of errors."""
 
 
 def _misread(value: object) -> str:
-    """Return what YAML made of nothing, or of a word that was meant as text."""
+    """Describe what YAML made of an empty value, or of a word that was meant as text."""
     match value:
         case None:
             return f", and {EMPTY}"
         case str() | list() | dict():
             return ""
         case bool():
-            return f"; YAML reads it as {str(value).lower()}: put it in quotes to mean the word"
+            return f", and YAML reads it as {str(value).lower()}; hint: put it in quotes"
         case _:
-            return "; YAML reads it as a number or a date: put it in quotes"
+            return ", and YAML reads it as a number or a date; hint: put it in quotes"
 
 
 def _unknown_kind(entry: object, known: Sequence[str]) -> str:
@@ -111,23 +114,23 @@ def _unknown_kind(entry: object, known: Sequence[str]) -> str:
     if entry.get("kind") is None:
         return f"needs a `kind`: {', '.join(known[:-1])} or {known[-1]}"
     kind = str(entry["kind"])
-    return f"the kind {_shown(kind)} is none of {', '.join(known)}{suggestion(kind, known)}"
+    return f"the kind {_shown(kind)} is not one of {', '.join(known)}{suggestion(kind, known)}"
 
 
 def _unknown_key(location: Location, shapes: Shapes) -> str:
     key = str(location[-1])
     if shapes.is_inner and key in OPERATORS_KEYS:
-        return "is for whoever runs basebump to say, in the config of the run"
+        return "can only be set by the operator; hint: set it in the config of the run"
     known = tuple(_properties(shapes.at(location[:-1])))
     guess = suggestion(key, known)
-    return f"is no key here{guess}" if guess else f"is no key here; there are {', '.join(known)}"
+    return f"is not a key here{guess}" if guess else f"is not a key here; hint: use one of {', '.join(known)}"
 
 
 def _unknown_choice(value: object, shape: Shape) -> str:
     if "const" in shape:
-        return f"must be {shape['const']}, the only one that this release reads"
+        return f"must be {shape['const']}, the only version that this release reads"
     known = shape["enum"]
-    return f"{_shown(value)} is none of {', '.join(known)}{suggestion(str(value), known)}"
+    return f"{_shown(value)} is not one of {', '.join(known)}{suggestion(str(value), known)}"
 
 
 def _shown(value: object) -> str:
@@ -137,18 +140,18 @@ def _shown(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """What the JSON Schema says of the places of one document."""
+    """The parts of the JSON Schema that describe the locations of one document."""
 
     document: Document
     schema: Shape
 
     @property
     def is_inner(self) -> bool:
-        """Whether the document is a repository's own."""
+        """True if the document is a repository's own file."""
         return "policy" in _properties(self.schema) and "forges" not in _properties(self.schema)
 
     def at(self, location: Location) -> Shape:
-        """Return the part that describes a place."""
+        """Return the schema of a location."""
         shape = self.schema
         for depth, step in enumerate(location, start=1):
             shape = shape["items"] if isinstance(step, int) else _properties(shape)[step]
@@ -156,12 +159,12 @@ class Shapes:
         return shape
 
     def kinds(self, location: Location) -> tuple[str, ...]:
-        """Return the kinds of mappings that a place takes."""
+        """Return the kinds of mappings that a location accepts."""
         found = map(self._resolved, self.at(location).get("oneOf", ()))
         return tuple(_properties(each)["kind"]["const"] for each in found)
 
     def _variant(self, shape: Shape, value: object) -> Shape:
-        """Choose among the shapes that a place may have: of a text and of a mapping, or of several kinds."""
+        """Return the schema, of several in `oneOf`, that fits a value: the one of its `kind`, or of a mapping."""
         kind = value.get("kind") if isinstance(value, dict) else None
         for each in map(self._resolved, shape.get("oneOf", ())):
             expected = _properties(each).get("kind")
@@ -170,6 +173,7 @@ class Shapes:
         return shape
 
     def _resolved(self, shape: Shape) -> Shape:
+        """Follow a `$ref` into the definitions."""
         definition = shape.get("$ref", "").rpartition("/")[2]
         resolved: Shape = self.schema["$defs"][definition] if definition else shape
         return resolved

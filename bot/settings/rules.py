@@ -1,4 +1,4 @@
-"""The rules of the config file, and of a repository's own: every key, and the sentence that documents it."""
+"""The rules of the config file and of a repository's own file: every key, and the sentence that documents it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.settings.section import OneOrMore, Section, SomeOf
 
 
 class Match(Section):
-    """Which places a rule is about; all keys must match, and for a list one of its globs."""
+    """Which image references a rule applies to; all keys must match, and of a list at least one glob."""
 
     image: OneOrMore[fields.ImageGlob] | None = None
     """Globs over the canonical repository: `docker.io/library/*`."""
@@ -22,7 +22,7 @@ class Match(Section):
     format: OneOrMore[fields.FormatGlob] | None = None
     """Globs over the name of the file format: `dockerfile`."""
     role: Role | None = None
-    """What the image is to the repository: what it builds on, what others built, or its owner's own build."""
+    """`base`: used by Dockerfiles and CI; `third-party`: other people's software; `own`: your own builds."""
     repository: OneOrMore[fields.Glob] | None = None
     """Globs over the name of the git repository: `acme/*`."""
     base_branch: OneOrMore[fields.Glob] | None = None
@@ -30,42 +30,42 @@ class Match(Section):
 
 
 class Require(Section):
-    """What must be there before an update is proposed."""
+    """Evidence required before an update is proposed."""
 
     scan: StrictBool = Policy().require_scan
     """Whether an image that could not be scanned is refused."""
     signature: StrictBool = Policy().require_signature
-    """Whether an image is refused that nobody listed under `trust` has signed."""
+    """Whether an image is refused unless a signer listed under `trust` signed it."""
 
 
 class AllowIntroduced(Section):
-    """How many vulnerabilities an update may bring, by their severity; of one that is left out, any number."""
+    """How many new vulnerabilities an update may have, by severity; severities that are left out have no limit."""
 
     critical: fields.Most | None = None
-    """How many critical ones."""
+    """The limit for critical ones."""
     high: fields.Most | None = None
-    """How many high ones."""
+    """The limit for high ones."""
     medium: fields.Most | None = None
-    """How many medium ones."""
+    """The limit for medium ones."""
     low: fields.Most | None = None
-    """How many low ones."""
+    """The limit for low ones."""
 
 
 class Accept(Section):
-    """A hold, or a refusal for what scans say, that somebody answers for."""
+    """A hold, or a refusal because of scan results, that is accepted for some time."""
 
     hold: fields.Acceptable
     """The reason that is accepted."""
     owner: fields.Text
-    """Who answers for it."""
+    """The person or team that answers for it."""
     reason: fields.Text
-    """Why it is fine."""
+    """Why it is acceptable."""
     until: times.Day
     """The last day on which it is accepted."""
 
 
 class InnerMatch(Section):
-    """Which places of the repository a rule is about; all keys must match, and for a list one of its globs."""
+    """Which of its image references a rule applies to; all keys must match, and of a list at least one glob."""
 
     image: OneOrMore[fields.ImageGlob] | None = None
     """Globs over the canonical repository: `docker.io/library/*`."""
@@ -76,96 +76,96 @@ class InnerMatch(Section):
 
 
 class InnerRule(Section):
-    """What the repository itself wants where `match` matches: stricter than the operator's word, and never laxer."""
+    """What a repository sets where `match` matches: it can make the operator's policy stricter, and never laxer."""
 
     match: InnerMatch = InnerMatch()
-    """Which places this rule is about. Absent: all of them."""
+    """The image references that this rule applies to. Default: all."""
     update: UpdateMode | None = None
-    """How far images may move; the nearer of this and the operator's holds."""
+    """How far images may be updated; of this and the operator's value the more restrictive one applies."""
     pin: StrictBool | None = None
-    """Whether a reference without a digest gets one, also where the operator's policy does not ask for it."""
+    """Whether a reference without a digest gets one, even if the operator's policy does not ask for it."""
     ignore: StrictBool | None = None
-    """Whether the place is left alone."""
+    """Whether the image reference is left unchanged."""
     paused: StrictBool | None = None
-    """Whether nothing is proposed for now; what is open stays as it is."""
+    """Whether nothing is proposed for now; open proposals stay as they are."""
     labels: tuple[fields.Label, ...] | None = None
-    """Labels for the proposal, besides the operator's."""
+    """Labels of the proposal, in addition to the operator's."""
     reviewers: tuple[words.Reviewer, ...] | None = None
-    """Who is asked to look at the proposal, besides those whom the operator asks."""
+    """Reviewers of the proposal, in addition to the operator's."""
     min_age: times.Age | None = None
-    """How long a digest must have been known; the longer of this and the operator's holds."""
+    """The minimum age of a digest; of this and the operator's value the longer one applies."""
     group: words.Group | None = None
-    """The name of the one proposal in which all that says so goes together."""
+    """The name of a proposal that contains all updates with this group."""
     split_by: SplitBy | None = None
     """`folder`: each folder has a proposal of its own."""
     schedule: Schedule | None = None
-    """When proposals may be opened; the operator's schedule must allow it, too."""
+    """When proposals may be opened; the operator's schedule must allow it as well."""
     require: Require | None = None
-    """What is asked of an update before it is proposed."""
+    """Evidence required before an update is proposed."""
     allow_introduced: AllowIntroduced | None = None
-    """How many vulnerabilities an update may bring; the fewer of this and the operator's hold."""
+    """How many new vulnerabilities an update may have; of this and the operator's limits the lower one applies."""
 
 
 class Rule(Section):
-    """What holds where `match` matches; for each key the first rule that matches and sets it wins."""
+    """What applies to references that `match` matches; each key is that of the first matching rule that sets it."""
 
     match: Match = Match()
-    """Which places this rule is about. Absent: all of them."""
+    """The image references that this rule applies to. Default: all."""
     update: UpdateMode | None = None
-    """How far: `none`, along its tag (`digest`), or to newer tags of its family. Where no rule says: `digest`."""
+    """How far: `none`, to the tag's newest digest (`digest`), or to newer tags of its family. Default: `digest`."""
     pin: StrictBool | None = None
-    """Whether a reference without a digest gets one. Where no rule says: `true`."""
+    """Whether a reference without a digest gets one. Default: `true`."""
     tag: fields.Tag | None = None
-    """The tag that a reference without a tag follows. Where no rule says: it is left alone."""
+    """The tag that a reference without a tag follows. Default: none, and such a reference is left unchanged."""
     ignore: StrictBool | None = None
-    """Whether the place is left alone. Where no rule says: `false`."""
+    """Whether the image reference is left unchanged. Default: `false`."""
     labels: tuple[fields.Label, ...] | None = None
-    """Labels for the proposal. Where no rule says: none."""
+    """Labels of the proposal. Default: none."""
     reviewers: tuple[words.Reviewer, ...] | None = None
-    """Who is asked to look at the proposal: logins, and teams as `team:NAME`. Where no rule says: nobody."""
+    """Reviewers of the proposal: logins, and teams as `team:NAME`. Default: none."""
     assignees: tuple[words.Login, ...] | None = None
-    """Whose job the proposal is. Where no rule says: nobody's."""
+    """Assignees of the proposal: logins. Default: none."""
     milestone: fields.Text | None = None
-    """The title of the milestone that the proposal is for. Where no rule says: none."""
+    """The title of the proposal's milestone. Default: none."""
     draft: StrictBool | None = None
-    """Whether the proposal is opened as a draft. Where no rule says: `false`."""
+    """Whether the proposal is opened as a draft. Default: `false`."""
     automerge: Automerge | None = None
-    """When the forge may merge the proposal by itself. Where no rule says: never."""
+    """When the forge may merge the proposal by itself. Default: never."""
     rebase: Rebase | None = None
-    """When what is open is built anew on a base that moved on. Where no rule says: `auto`, where it has to be."""
+    """When an open proposal is rebuilt on a newer base branch. Default: `auto`, only if that is necessary."""
     allow: tuple[fields.Allowable, ...] | None = None
-    """Reasons that do not hold here: places that are skipped for one of them move. Where no rule says: none."""
+    """Reasons that do not apply here: references that would be skipped for them are updated. Default: none."""
     accept: SomeOf[Accept] | None = None
-    """Holds that do not hold here, as long as somebody answers for them. Where no rule says: none."""
+    """Holds and refusals that somebody accepts. Default: none."""
     min_age: times.Age | None = None
-    """How long a digest must have been known, to its registry or to `state`. Where no rule says: it need not."""
+    """How long a digest must have been known to its registry or to `state`. Default: no minimum."""
     bypass_min_age_for: SomeOf[urgencies.UrgencyName] | None = None
-    """What is too young is taken where it fixes such a vulnerability (`kev`: exploited). Where no rule says: never."""
+    """Vulnerabilities (`kev`: exploited ones) for whose fix a younger digest is taken. Default: none."""
     platforms: SomeOf[fields.Platform] | None = None
-    """The platforms in use. Where no rule says: those that the place names, else all of the image in the file."""
+    """The platforms in use. Default: those that the reference names, else all of the image in the file."""
     os_variants: StrictBool | None = None
-    """Whether a tag may move to the next release of the distribution it names. Where no rule says: `false`."""
+    """Whether a tag may be updated to the next release of the distribution that it names. Default: `false`."""
     replace_ended: StrictBool | None = None
-    """Whether the successor of a tag that has ended is proposed. Where no rule says: `false`, it is only named."""
+    """Whether the successor of a superseded tag is proposed. Default: `false`, and it is only reported."""
     group: words.Group | None = None
-    """The name of the one proposal in which all that says so goes together. Where no rule says: one for each line."""
+    """The name of a proposal that contains all updates with this group. Default: one proposal for each tag."""
     split_by: SplitBy | None = None
-    """`folder`: each folder has a proposal of its own. Where no rule says: `nothing`."""
+    """`folder`: each folder has a proposal of its own. Default: `nothing`."""
     refresh: Refresh | None = None
-    """How often what is open may change. Where no rule says: every `7d`."""
+    """How often an open proposal may change. Default: every `7d`."""
     schedule: Schedule | None = None
-    """When proposals may be opened. Where no rule says: always."""
+    """When proposals may be opened. Default: always."""
     on_close: OnClose | None = None
-    """What closing a proposal declines: its digests, or all its lines. Where no rule says: `digest`."""
+    """What closing a proposal declines: its digests, or all updates of its tags (`line`). Default: `digest`."""
     paused: StrictBool | None = None
-    """Whether nothing is proposed for now; what is open stays as it is. Where no rule says: `false`."""
+    """Whether nothing is proposed for now; open proposals stay as they are. Default: `false`."""
     require: Require | None = None
-    """What is asked of an update before it is proposed. Where no rule says: nothing."""
+    """Evidence required before an update is proposed. Default: none."""
     allow_introduced: AllowIntroduced | None = None
-    """How many vulnerabilities an update may bring. Where no rule says: any number."""
+    """How many new vulnerabilities an update may have. Default: any number."""
     open_when: OpenWhen | None = None
-    """What makes an update worth opening a proposal for. Where no rule says: anything newer is."""
+    """Conditions for opening a proposal. Default: none, and every update is proposed."""
     when_unknown: WhenUnknown | None = None
-    """Whether to open what could not be scanned. Where no rule says: not while the next run may be able to."""
+    """Whether to open a proposal without scan results. Default: not while the next run may get them."""
     mandatory: StrictBool | None = None
-    """Whether neither a repository's own file nor its comments can ignore or slow it. Where no rule says: `false`."""
+    """Whether a repository's own file and comments can neither ignore nor delay its updates. Default: `false`."""

@@ -1,4 +1,4 @@
-"""Scanners as people write them in the config file: one shape for each kind."""
+"""The entries of `scanners` in the config file: one class for each kind."""
 
 from __future__ import annotations
 
@@ -12,127 +12,127 @@ from bot.settings.section import OneOrMore, Section, SomeOf, variant_by_kind
 
 
 class Scans(Section):
-    """Which images a scanner is for; all keys must match, and for a list one of its globs."""
+    """Which images a scanner scans; all keys must match, and of a list at least one glob."""
 
     image: OneOrMore[fields.ImageGlob] | None = None
     """Globs over the canonical repository: `docker.io/library/*`."""
 
 
 class Auto(Section):
-    """Whatever is there: Trivy where it is installed, then Grype, then an OSV API, which is told packages of images."""
+    """Trivy if installed, else Grype if installed, else an OSV API, to which the packages of images are sent."""
 
     kind: Literal["auto"]
-    """Which scanner this is."""
+    """The kind of scanner."""
     match: Scans = Scans()
-    """The images that it is for. Absent: all that no entry before it is for."""
+    """The images to scan. Default: all that no earlier entry matches."""
     database: fields.Database | None = None
-    """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Absent: Trivy's own."""
+    """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
-    """How long the scan of one image may take."""
+    """The time limit for scanning one image."""
     osv: fields.ServiceOrNobody = values.OSV_API
-    """Where the OSV API is that is asked where neither is installed, without `/v1`; `none`: nobody is told anything."""
+    """The OSV API that is used if neither is installed, without `/v1`; `none`: no packages are sent anywhere."""
     send: SomeOf[fields.Host] | None = None
-    """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
+    """Registries besides the well-known public ones whose images' packages may be sent there. Default: none."""
     private: StrictBool = False
-    """Whether what it finds is left out of proposals to repositories that everybody can read."""
+    """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
 class Trivy(Section):
-    """Trivy, which must be there."""
+    """Trivy, which must be installed."""
 
     kind: Literal["trivy"]
-    """Which scanner this is."""
+    """The kind of scanner."""
     match: Scans = Scans()
-    """The images that it is for. Absent: all that no entry before it is for."""
+    """The images to scan. Default: all that no earlier entry matches."""
     database: fields.Database | None = None
-    """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Absent: Trivy's own."""
+    """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
     binary: fields.Text | None = None
-    """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
+    """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
-    """How long the scan of one image may take."""
+    """The time limit for scanning one image."""
     server: fields.TrivyServer | None = None
-    """The URL of a Trivy server, which then has the database: `http://trivy.security:4954`. Absent: none is asked."""
+    """The URL of a Trivy server, which then has the database: `http://trivy.security:4954`. Default: none."""
     token_env: fields.Variable | None = None
-    """The environment variable with the token that the server asks for."""
+    """The name of the environment variable that holds the token for the server. Default: none."""
     private: StrictBool = False
-    """Whether what it finds is left out of proposals to repositories that everybody can read."""
+    """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
 class Grype(Section):
-    """Grype, which must be there."""
+    """Grype, which must be installed."""
 
     kind: Literal["grype"]
-    """Which scanner this is."""
+    """The kind of scanner."""
     match: Scans = Scans()
-    """The images that it is for. Absent: all that no entry before it is for."""
+    """The images to scan. Default: all that no earlier entry matches."""
     database: fields.Download | None = None
-    """The URL of the document that says where its database is: `.../v6/latest.json`. Absent: Grype's own."""
+    """The URL of the document that says where its database is: `.../v6/latest.json`. Default: Grype's own."""
     binary: fields.Text | None = None
-    """The program: a name to be found on PATH, or a path relative to this file. Absent: its usual name."""
+    """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
-    """How long the scan of one image may take."""
+    """The time limit for scanning one image."""
     private: StrictBool = False
-    """Whether what it finds is left out of proposals to repositories that everybody can read."""
+    """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
 class Osv(Section):
-    """An OSV API, asked about the packages in the inventory (SBOM) that is attached to an image."""
+    """An OSV API, queried for the packages in the SBOM that is attached to an image."""
 
     kind: Literal["osv"]
-    """Which scanner this is."""
+    """The kind of scanner."""
     match: Scans = Scans()
-    """The images that it is for. Absent: all that no entry before it is for."""
+    """The images to scan. Default: all that no earlier entry matches."""
     url: fields.Service
-    """Where the API is, without `/v1`: `https://api.osv.dev`."""
+    """The URL of the API, without `/v1`: `https://api.osv.dev`."""
     send: SomeOf[fields.Host] | None = None
-    """Registries besides the well-known public ones whose images' packages may be sent there. Absent: none."""
+    """Registries besides the well-known public ones whose images' packages may be sent there. Default: none."""
     private: StrictBool = False
-    """Whether what it finds is left out of proposals to repositories that everybody can read."""
+    """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
 class Defender(Section):
-    """Microsoft Defender for Cloud, which scans the registries of Azure by itself; Microsoft Entra logs in."""
+    """Microsoft Defender for Cloud, which scans Azure's registries by itself; the login is that of Microsoft Entra."""
 
     kind: Literal["defender"]
-    """Which scanner this is."""
+    """The kind of scanner."""
     match: Scans = Scans()
-    """The images that it is for. Absent: all that no entry before it is for."""
+    """The images to scan. Default: all that no earlier entry matches."""
     subscriptions: SomeOf[azure.Subscription] | None = None
-    """The IDs of the subscriptions whose registries it looks into. Absent: all that the identity may read."""
+    """The IDs of the subscriptions to read. Default: all that the identity may read."""
     max_age: times.Age = values.DEFAULT_DEFENDER_AGE
-    """How old an assessment may be that says when it was made."""
+    """The maximum age of an assessment that has a date."""
     pulled: StrictBool = False
-    """Whether you vouch that these images are pulled every month, so that assessments without a date are of today."""
+    """Whether you guarantee that these images are pulled every month; assessments without a date then count as new."""
     private: StrictBool = True
-    """Whether what it finds is left out of proposals to repositories that everybody can read."""
+    """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
 class Report(Section):
-    """Reports that a pipeline of yours made, matched by digest: of Trivy, Grype, twistcli or Aqua, or in SARIF."""
+    """Reports of your own pipeline, matched by digest: of Trivy, Grype, twistcli or Aqua, or in SARIF."""
 
     kind: Literal["report"]
-    """Which scanner this is."""
+    """The kind of scanner."""
     match: Scans = Scans()
-    """The images that it is for. Absent: all that no entry before it is for."""
+    """The images to scan. Default: all that no earlier entry matches."""
     path: fields.Text
     """The report, or a folder whose `.json` and `.sarif` files are reports; relative to this file."""
     platform: fields.Platform = values.DEFAULT_REPORT_PLATFORM
-    """What the images of those reports are for that do not say."""
+    """The platform of the images in reports that do not name one."""
     one_run: StrictBool = False
-    """Whether you vouch that the reports of one folder had one database, where they do not say which they had."""
+    """Whether you guarantee that the reports in a folder used one database, if they do not name theirs."""
     max_age: times.Age = values.DEFAULT_REPORT_AGE
-    """How old a report may be, or the database that it was made with where it says so."""
+    """The maximum age of a report, and of its database if the report has the date."""
     private: StrictBool = False
-    """Whether what it finds is left out of proposals to repositories that everybody can read."""
+    """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
 class Nobody(Section):
     """No scanner: these images are not scanned."""
 
     kind: Literal["none"]
-    """Which scanner this is."""
+    """The kind of scanner."""
     match: Scans = Scans()
-    """The images that it is for. Absent: all that no entry before it is for."""
+    """The images that are not scanned. Default: all that no earlier entry matches."""
 
 
 KINDS = ("auto", "trivy", "grype", "osv", "defender", "report", "none")

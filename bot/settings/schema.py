@@ -1,4 +1,4 @@
-"""The config file as people write it: every key, what it takes, and the sentence that documents it."""
+"""The config file as users write it: every key, the values it accepts, and the sentence that documents it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Owner(Section):
     """Repositories of one owner."""
 
     owner: fields.Owner
-    """A person or an organisation."""
+    """A user or an organisation."""
     include: OneOrMore[fields.Glob] | None = None
-    """Globs over the name without the owner: one of them must match. Absent: all do."""
+    """Globs over the repository's name without the owner; at least one must match. Default: all names match."""
     exclude: OneOrMore[fields.Glob] | None = None
-    """Globs over the name without the owner: none of them may match."""
+    """Globs over the repository's name without the owner; none may match. Default: none."""
     topics: SomeOf[fields.Topic] | None = None
-    """One of these topics must be on the repository. Absent: any will do."""
+    """Topics, of which the repository must have at least one. Default: any or no topics."""
 
 
 def _variant_of_repository(value: object) -> str:
@@ -46,16 +46,16 @@ NameOrOwner = Annotated[
 
 
 class Group(Section):
-    """Projects of one group, with those of its subgroups, or of one person."""
+    """Projects of a group and its subgroups, or of a user."""
 
     owner: fields.GroupPath
-    """The full path of a group (`group/subgroup`), or a person."""
+    """The full path of a group (`group/subgroup`), or the name of a user."""
     include: OneOrMore[fields.Glob] | None = None
-    """Globs over the path below the owner (`subgroup/project`): one of them must match. Absent: all do."""
+    """Globs over the project's path below the owner (`subgroup/project`); one must match. Default: all paths match."""
     exclude: OneOrMore[fields.Glob] | None = None
-    """Globs over the path below the owner: none of them may match."""
+    """Globs over the project's path below the owner; none may match. Default: none."""
     topics: SomeOf[fields.Text] | None = None
-    """One of these topics must be on the project. Absent: any will do."""
+    """Topics, of which the project must have at least one. Default: any or no topics."""
 
 
 ProjectOrGroup = Annotated[
@@ -65,63 +65,63 @@ ProjectOrGroup = Annotated[
 
 
 class App(Section):
-    """A GitHub App, which signs in with its key."""
+    """A GitHub App, which authenticates with its private key."""
 
     id: fields.AppId
-    """The number that GitHub gave it: `App ID` on the page of its settings."""
+    """The App ID, as the page of the App's settings shows it."""
     key_env: fields.Variable
-    """The name of the environment variable that holds its private key in PEM form; `\\n` may stand for line ends."""
+    """The name of the environment variable that holds the private key in PEM form; `\\n` may stand for line ends."""
 
 
 class Github(Section):
     """Repositories on github.com or on a GitHub Enterprise Server."""
 
     kind: Literal["github"]
-    """Which forge this is."""
+    """The kind of forge."""
     url: fields.Api = values.GITHUB_API
-    """The address of the API; for an Enterprise Server `https://HOST/api/v3`."""
+    """The URL of the API; for an Enterprise Server `https://HOST/api/v3`."""
     token_env: fields.Variable | None = None
-    """The name of the environment variable that holds the token. Needed for everything but reading public ones."""
+    """The name of the environment variable that holds the token. Needed for all but reading public repositories."""
     app: App | None = None
-    """A GitHub App to work as, instead of a token."""
+    """A GitHub App to authenticate as, in place of a token."""
     ca: fields.Text | None = None
-    """A file of CA certificates to trust for this forge; relative to this file."""
+    """A file with CA certificates to trust for this forge; relative to this file."""
     repositories: SomeOf[NameOrOwner] | None = None
-    """Repositories one by one as `owner/name`, or those of an owner. Absent with `app`: all it is installed on."""
+    """Repositories as `owner/name`, or those of an owner. Default with `app`: all that the App is installed on."""
     base_branches: OneOrMore[fields.Glob] | None = None
-    """Globs over the branches that proposals are made to. Absent: the default branch."""
+    """Globs over the branches that proposals are made to. Default: the default branch."""
     dispatch: SomeOf[words.Workflow] | None = None
-    """Workflows to start on each proposal, by their file names: where a job's token works, nothing else does."""
+    """File names of workflows to start for each proposal, which the pushes of a job's own token do not start."""
 
 
 class Gitlab(Section):
-    """Projects on gitlab.com or on a GitLab that somebody runs."""
+    """Projects on gitlab.com or on a self-managed GitLab."""
 
     kind: Literal["gitlab"]
-    """Which forge this is."""
+    """The kind of forge."""
     url: fields.Site = values.GITLAB
-    """Where people look: the address without `/api/v4`, with what a GitLab below a path has behind its host."""
+    """The URL of the web interface, without `/api/v4`; for a GitLab below a path, with that path."""
     token_env: fields.Variable | None = None
-    """The name of the environment variable that holds the token; `CI_JOB_TOKEN` for a job's own, to report alone."""
+    """The name of the environment variable that holds the token; `CI_JOB_TOKEN`: a job's own, which can only report."""
     ca: fields.Text | None = None
-    """A file of CA certificates to trust for this forge; relative to this file."""
+    """A file with CA certificates to trust for this forge; relative to this file."""
     repositories: SomeOf[ProjectOrGroup]
-    """Projects one by one, by their full paths (`group/subgroup/project`), or those of a group or a person."""
+    """Projects by their full paths (`group/subgroup/project`), or those of a group or a user."""
     base_branches: OneOrMore[fields.Glob] | None = None
-    """Globs over the branches that proposals are made to. Absent: the default branch."""
+    """Globs over the branches that proposals are made to. Default: the default branch."""
 
 
 class Local(Section):
-    """Git repositories in a folder of this machine."""
+    """Git repositories in a folder on this machine."""
 
     kind: Literal["local"]
-    """Which forge this is."""
+    """The kind of forge."""
     url: fields.Text
     """The folder; relative to this file."""
     repositories: SomeOf[fields.InnerPath] | None = None
-    """Paths of repositories inside the folder. Absent: every git repository in it."""
+    """Paths of repositories inside the folder. Default: every git repository in it."""
     base_branches: OneOrMore[fields.Glob] | None = None
-    """Globs over the branches that proposals are made to. Absent: what HEAD names."""
+    """Globs over the branches that proposals are made to. Default: the branch that HEAD names."""
 
 
 Forge = Annotated[
@@ -132,47 +132,47 @@ Forge = Annotated[
 ]
 FORGE_KINDS = ("github", "gitlab", "local")
 VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in (*FORGE_KINDS, *SCANNER_KINDS))})
-"""Steps in pydantic's locations that are not in the file; the brackets keep them apart from keys."""
+"""Steps in pydantic's locations that are not in the file; the brackets tell them from keys."""
 
 
 class Registry(Section):
-    """One registry, named in order to be asked, to be authenticated to, or to be reached another way."""
+    """One registry, which basebump may contact, and how it does that."""
 
     host: fields.RegistryPart
-    """`host[:port]` as it stands in references; `docker.io` for Docker Hub. With a path it is about `upstream` only."""
+    """`host[:port]` as in references; `docker.io` for Docker Hub. An entry with a path is only about `upstream`."""
     mirror: fields.RegistryPart | None = None
-    """`host[:port][/prefix]` that is asked instead. Its credential is that of its own entry under `registries`."""
+    """`host[:port][/prefix]` to contact instead. Its credential is that of its own entry under `registries`."""
     upstream: fields.RegistryPart | None = None
-    """`host[:port][/prefix]` that this is a pull-through cache of, and that is asked what tags point to."""
+    """`host[:port][/prefix]` that this pull-through cache copies; tags are looked up there."""
     insecure: StrictBool = False
-    """Plain http, for the mirror if there is one."""
+    """Whether to use plain http, for the mirror if there is one."""
     username_env: fields.Variable | None = None
-    """The name of the environment variable that holds the user; only together with `password_env`."""
+    """The name of the environment variable that holds the user name; needs `password_env`."""
     password_env: fields.Variable | None = None
-    """The name of the environment variable that holds the password or token."""
+    """The name of the environment variable that holds the password or token; needs `username_env`."""
     auth: values.RegistryAuth = values.RegistryAuth.DOCKER_CONFIG
-    """Where the credential comes from when no variables are named: files of logins, nowhere, or a cloud."""
+    """Where the credential comes from if no variables are named: login files, nowhere (`anonymous`), or a cloud."""
     ca: fields.Text | None = None
-    """A file of CA certificates to trust, for the mirror if there is one; relative to this file."""
+    """A file with CA certificates to trust, for the mirror if there is one; relative to this file."""
     trusted_realms: tuple[fields.Host, ...] = ()
-    """`host[:port]` of token servers on other hosts that may be shown the credential."""
+    """`host[:port]` of token servers on other hosts that may receive the credential."""
     tasks: azure.RegistryResource | None = None
-    """The resource ID of this Azure registry (`az acr show --query id`), for `run` to ask which tasks it has."""
+    """The resource ID of this Azure registry (`az acr show --query id`), so that `run` can list its tasks."""
     purges_untagged: StrictBool | None = None
-    """Whether it deletes what no tag points to. Absent: as far as that is known of public ones."""
+    """Whether the registry deletes untagged manifests. Default: what is known of well-known registries."""
 
 
 class Files(Section):
-    """Files that are read as a format though their names do not say so."""
+    """Files to read as a format, although their names do not show it."""
 
     format: fields.FormatName
-    """The format that reads them; `text` finds what is already pinned, in anything: `name:tag@sha256:…`."""
+    """The format that reads them; `text` finds pinned references in any text: `name:tag@sha256:…`."""
     path: OneOrMore[fields.PathGlob]
     """Globs over their paths in a repository."""
 
 
 class EndOfLife(Section):
-    """Until when some tags of an image are supported."""
+    """The end of support of some tags of an image."""
 
     image: fields.ImageGlob
     """A glob over the canonical repository: `docker.io/library/python`."""
@@ -181,149 +181,149 @@ class EndOfLife(Section):
     date: times.Day
     """The last day of support."""
     successor: fields.Tag | None = None
-    """The tag to move to. Absent: the report names none."""
+    """The tag to update to. Default: none, and the report names no successor."""
 
 
 class EndOfLifeFile(Section):
     """The file that `end_of_life` names."""
 
     schema_: Literal[1] = Field(alias="schema")
-    """The version of this file's shape."""
+    """The version of this file format."""
     images: tuple[EndOfLife, ...]
-    """When support for tags ends; the first entry about a tag counts."""
+    """Entries on the end of support; for a tag the first one that matches applies."""
 
 
 class Identity(Section):
-    """Somebody who signs without a key of their own."""
+    """A signer without a key."""
 
     issuer: fields.Issuer
-    """The URL of who says who signs: `https://token.actions.githubusercontent.com` for GitHub's workflows."""
+    """The URL of the OIDC issuer: `https://token.actions.githubusercontent.com` for GitHub's workflows."""
     identity: fields.Identity
-    """A glob over whom the issuer vouches for: a person's address, or the URL of a workflow and its branch."""
+    """A glob over the identity that the issuer vouches for: an e-mail address, or the URL of a workflow and its ref."""
 
 
 class Notation(Section):
-    """Who may sign with Notation: whoever has all that a subject says, and a certificate of these authorities."""
+    """Signers with Notation: their certificate is by these authorities, and has all attributes of one of `subjects`."""
 
     certificates: SomeOf[fields.Text]
-    """Files with certificates of authorities in PEM form, which is Notation's trust store; relative to this file."""
+    """Files with CA certificates in PEM form, which are Notation's trust store; relative to this file."""
     subjects: SomeOf[fields.Text]
-    """What a signer's certificate must say: `C=US,ST=WA,O=Acme` (RFC 4514, in any order)."""
+    """Attributes of a signer's subject: `C=US,ST=WA,O=Acme` (RFC 4514, in any order)."""
 
 
 class Trust(Section):
-    """Who may sign some images."""
+    """The signers of some images; an entry has `keys`, `keyless`, `notation`, or several of them."""
 
     image: OneOrMore[fields.ImageGlob]
     """Globs over the canonical repository: `registry.example.com/acme/**`."""
     keys: SomeOf[fields.Text] | None = None
-    """Files with public keys in PEM form that cosign's signatures may be by; relative to this file."""
+    """Files with public keys in PEM form for signatures of cosign; relative to this file."""
     keyless: SomeOf[Identity] | None = None
-    """Who may sign without a key. Needs the extra `keyless`."""
+    """Signers without a key. Needs the extra `keyless`."""
     trusted_root: fields.Text | None = None
-    """A file with the authorities and logs behind `keyless`; relative to this file. Absent: Sigstore's public ones."""
+    """A file with the authorities and logs for `keyless`; relative to this file. Default: Sigstore's public ones."""
     notation: Notation | None = None
-    """Who may sign with Notation."""
+    """Signers with Notation."""
 
 
 class Templates(Section):
-    """Files with templates of your own, relative to this file; `docs/templates.md` says what they may use."""
+    """Files with your own templates, relative to this file; `docs/templates.md` lists what they may use."""
 
     title: fields.Text | None = None
-    """Of titles. Absent: what ships as `templates/title.txt.j2`."""
+    """The template of titles. Default: `templates/title.txt.j2` as shipped."""
     body: fields.Text | None = None
-    """Of bodies. Absent: what ships as `templates/body.md.j2`."""
+    """The template of bodies. Default: `templates/body.md.j2` as shipped."""
     message: fields.Text | None = None
-    """Of commit messages, without trailers. Absent: what ships as `templates/message.txt.j2`."""
+    """The template of commit messages, without trailers. Default: `templates/message.txt.j2` as shipped."""
     dashboard: fields.Text | None = None
-    """Of dashboards. Absent: what ships as `templates/dashboard.md.j2`."""
+    """The template of dashboards. Default: `templates/dashboard.md.j2` as shipped."""
 
 
 class Proposals(Section):
-    """How proposals are made."""
+    """Branches, texts and pace of proposals."""
 
     branch_prefix: fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
-    """What the names of all our branches begin with. Changing it orphans what is open."""
+    """The prefix of the names of all basebump's branches. Changing it orphans open proposals."""
     templates: Templates = Templates()
-    """Templates of your own, in place of those that ship."""
+    """Your own templates, in place of the shipped ones."""
     trailers: tuple[words.Trailer, ...] = ()
     """Lines at the end of every commit message: `Signed-off-by: Bot <bot@example.com>`."""
     dashboard: StrictBool = False
-    """Whether each repository has one issue that shows everything, with boxes that the next run obeys."""
+    """Whether each repository has one issue that lists everything, with checkboxes that the next run acts on."""
     status: StrictBool = True
-    """Whether what is known of a proposal is a status of its commit, too, which a protected branch can require."""
+    """Whether a proposal's evidence is also a commit status, which a protected branch can require."""
     write_delay: times.Duration | None = None
-    """The least time between two writes to a forge. Absent: `1s` for repositories selected by owner, else none."""
+    """The minimum time between two writes to a forge. Default: `1s` for repositories selected by owner, else none."""
 
 
 class Limits(Section):
-    """How many proposals may be opened. With this section they hold everywhere, and what is absent is unlimited."""
+    """How many proposals may be opened. With this section the limits apply everywhere, and absent keys are no limit."""
 
     new_per_repository: fields.Count | None = None
-    """In one repository and run. Without the section: 2 where it is selected by owner, else as many as there are."""
+    """Opened in one repository and run. Default without the section: 2 if it is selected by owner, else no limit."""
     new_per_run: fields.Count | None = None
-    """In one run. Without the section: 50 in repositories selected by owner."""
+    """Opened in one run. Default without the section: 50 in repositories selected by owner."""
     open_per_repository: fields.Count | None = None
-    """Open at the same time in one repository. Without the section: 5 where it is selected by owner."""
+    """Open at the same time in one repository. Default without the section: 5 if it is selected by owner."""
 
 
 class Rollout(Section):
-    """How repositories are taken on."""
+    """How repositories are onboarded."""
 
     paused: StrictBool = False
-    """Whether nothing is proposed anywhere for now; what is open stays as it is."""
+    """Whether nothing is proposed anywhere for now; open proposals stay as they are."""
     mode: values.RolloutMode = values.RolloutMode.OPT_OUT
-    """`opt-in`: only repositories that have a file of their own are looked at."""
+    """`opt-in`: only repositories with a basebump file of their own are included."""
     first_proposal: StrictBool | None = None
-    """Whether a repository begins with one proposal for everything. Absent: those selected by owner do."""
+    """Whether a repository starts with one proposal for everything. Default: only those selected by owner do."""
     repositories_per_run: fields.Count | None = None
-    """How many repositories get their first proposal in one run. Absent: 20 of those selected by owner."""
+    """How many repositories get their first proposal in one run. Default: 20 of those selected by owner."""
 
 
 class Config(Section):
     """The config file of basebump."""
 
     schema_: Literal[1] = Field(alias="schema")
-    """The version of this file's shape."""
+    """The version of this file format."""
     forges: tuple[Forge, ...] = ()
-    """Where the git repositories are that `run` looks at."""
+    """Forges with the git repositories that `run` reads."""
     registries: tuple[Registry, ...] = ()
-    """Registries besides the well-known public ones, which need no entry; others are never contacted."""
+    """Registries besides the well-known public ones, which need no entry; all others are never contacted."""
     own: tuple[fields.ImageGlob, ...] | None = None
-    """Globs over the canonical repositories of your own builds; those move only by a rule that says `role: own`."""
+    """Globs over the canonical repositories of your own builds; they are updated only by a rule with `role: own`."""
     files: tuple[Files, ...] = ()
-    """Files besides those that the formats know by their names."""
+    """Files to read besides those that the formats recognise by name."""
     policy: tuple[Rule, ...] = ()
-    """Rules, the most particular first."""
+    """Rules, the most specific first."""
     end_of_life: fields.Text | None = None
-    """A file that says when support for images ends; relative to this file."""
+    """A file with the end of support of images; relative to this file."""
     trust: tuple[Trust, ...] = ()
-    """Who may sign which images; for an image the first entry that is about it counts."""
+    """Signers of images; for an image the first entry that matches it applies."""
     scanners: tuple[Scanner, ...] = ()
-    """Scanners; each image is scanned by the first that is for it. Absent: nothing is scanned."""
+    """Scanners; each image is scanned by the first entry that matches it. Default: nothing is scanned."""
     enrichment: Enrichment = Enrichment()
-    """What is known of vulnerabilities besides what scanners say."""
+    """Lists and documents on vulnerabilities, in addition to what scanners report."""
     proposals: Proposals = Proposals()
-    """Their branches, and the pace at which they are written."""
+    """How proposals are written."""
     limits: Limits | None = None
     """How many proposals may be opened."""
     rollout: Rollout = Rollout()
-    """How repositories are taken on, and whether anything is proposed at all."""
+    """How repositories are onboarded, and whether anything is proposed at all."""
     state: fields.State | None = None
-    """The database in which runs remember: `sqlite:///PATH`, relative to this file, or a PostgreSQL. Absent: none."""
+    """The database with the state of runs: `sqlite:///PATH`, relative to this file, or PostgreSQL. Default: none."""
 
 
 class RepositoryFile(Section):
-    """The file in which a repository says what it wants of basebump: `.github/basebump.yaml` and its kin."""
+    """A repository's own config file, such as `.github/basebump.yaml`."""
 
     schema_: Literal[1] = Field(alias="schema")
-    """The version of this file's shape."""
+    """The version of this file format."""
     policy: tuple[InnerRule, ...] = ()
-    """Rules, the most particular first; for each key the first that matches and sets it."""
+    """Rules, the most specific first; each key is that of the first matching rule that sets it."""
 
 
 class _Shape(GenerateJsonSchema):
-    """Says no more than the file may hold: no null, which means nothing here, and no titles, which repeat the keys."""
+    """A schema without what a file must not have (null) and without titles, which would repeat the keys."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
         return False
@@ -343,5 +343,5 @@ class _Shape(GenerateJsonSchema):
 
 @cache
 def json_schema(model: type[Section] = Config) -> dict[str, Any]:
-    """Return the JSON Schema of a file, for editors (https://json-schema.org/draft/2020-12/schema)."""
+    """Return the JSON Schema of a config file, for editors (https://json-schema.org/draft/2020-12/schema)."""
     return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_Shape)}

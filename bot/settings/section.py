@@ -1,4 +1,4 @@
-"""What the mappings and lists of the config file have in common."""
+"""The base class of all mappings of the config file, and the types of its lists."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ def _listed(value: object) -> object:
 
 
 SomeOf = Annotated[tuple[Item, ...], Field(min_length=1)]
-"""A list that is left out rather than empty: an empty one would look like nothing and mean everything."""
+"""A list with at least one item: an empty list of conditions would look like nothing and mean everything."""
 OneOrMore = Annotated[
     tuple[Item, ...],
     Field(min_length=1),
     BeforeValidator(_listed, json_schema_input_type=str | SomeOf[str]),
 ]
-"""The same, where one may stand without a list."""
+"""Like `SomeOf`, and a single text may stand in place of the list."""
 
 
 class Section(BaseModel):
-    """What every mapping of the file has in common; the docstring below a key is its documentation."""
+    """A mapping of the config file; the docstring below a key is its documentation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 def variant_by_kind(value: object) -> str | None:
-    """Return which of several mappings is meant, by its `kind`; in brackets, so that it is no key of anybody's."""
+    """Return the name of a variant of a union by its `kind`; the brackets tell it from the keys of a mapping."""
     return f"({value.get('kind')})" if isinstance(value, dict) else None

@@ -1,4 +1,4 @@
-"""The values of keys that are about time."""
+"""Types of config values for durations, ages, dates, schedules and time zones."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bot.core.durations import AGE, read_age
 from bot.settings.patterns import pattern_schema
 
 MAX_DURATION = timedelta(days=1)
-"""Longer waits inside one run are mistakes."""
-NO_DAY = "is no date; write it as 2027-01-31"
+"""Longer waits within one run are mistakes."""
+NO_DAY = "is not a date; hint: write it as 2027-01-31"
 MAX_CRON = 200
-"""Characters; real ones have thirty."""
+"""Characters; real expressions have about thirty."""
 CRON_FIELDS = 5
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -27,7 +27,7 @@ def _cron(value: str) -> str:
     if len(value) > MAX_CRON or len(value.split()) != CRON_FIELDS:
         raise ValueError("must have five fields: minute, hour, day of the month, month, day of the week")
     if not value.startswith("* "):
-        raise ValueError("must begin with `*`: it says in which hours, and no run begins exactly at a minute")
+        raise ValueError("must begin with `*`: a schedule is a time window, and no run begins at an exact minute")
     try:
         next(CronSim(value, datetime(2024, 1, 1, tzinfo=UTC)))
     except (CronSimError, StopIteration) as error:
@@ -39,7 +39,7 @@ def _timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("is no time zone; write it as Europe/Berlin") from None
+        raise ValueError("is not a time zone; hint: write it as Europe/Berlin") from None
     return value
 
 
@@ -58,7 +58,7 @@ def _age(value: object) -> object:
 
 
 def _day(value: object) -> object:
-    """Take what YAML reads as a date, and the same in quotes."""
+    """Accept a date of YAML, and a date as text."""
     if isinstance(value, datetime) or not isinstance(value, date | str):
         raise ValueError(NO_DAY)  # noqa: TRY004 - pydantic collects ValueErrors
     try:
@@ -68,7 +68,7 @@ def _day(value: object) -> object:
 
 
 def written_duration(duration: timedelta) -> str:
-    """Return a duration as the file has it, in the largest unit that is exact."""
+    """Return a duration in the notation of the config file, in the largest unit that is exact."""
     for unit in ("d", "h", "m", "s") if duration > MAX_DURATION else ("h", "m", "s"):
         whole, rest = divmod(duration, timedelta(**{_UNITS[unit]: 1}))
         if not rest:
@@ -78,7 +78,7 @@ def written_duration(duration: timedelta) -> str:
 
 def _positive(value: timedelta) -> timedelta:
     if not value:
-        raise ValueError("must be longer than nothing")
+        raise ValueError("must be longer than zero")
     return value
 
 

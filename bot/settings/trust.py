@@ -1,4 +1,4 @@
-"""Who may sign which images: the files that `trust` names, read and checked."""
+"""Reads and checks the files that `trust` names: public keys, certificates and trusted roots."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bot.settings import schema
 from bot.settings.named_file import UnreadableError, content_of
 
 MAX_FILE = 1024 * 1024
-"""Bytes; a public key has some hundred, and all authorities of a browser two hundred thousand."""
+"""Bytes; a public key has some hundred, and all certificate authorities of a browser have two hundred thousand."""
 
 
 def trusted(entries: tuple[schema.Trust, ...], config: Path) -> tuple[Trust, ...]:
-    """Read the files that `trust` names; they are relative to the config. Raises ConfigError with all that is wrong."""
+    """Read the files that `trust` names, relative to the config. Raises ConfigError with every problem of them."""
     problems: list[ConfigProblem] = []
     read = tuple(
         _trust(each, config.absolute().parent, f"trust[{index}]", problems) for index, each in enumerate(entries)
@@ -36,7 +36,7 @@ def _trust(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigP
 
 
 def _notation(entry: schema.Notation, folder: Path, where: str, problems: list[ConfigProblem]) -> NotationTrust:
-    from cryptography import x509  # noqa: PLC0415 - only those wait for it who trust somebody
+    from cryptography import x509  # noqa: PLC0415 - imported only for configs with `trust`
 
     def certificates() -> Iterator[bytes]:
         for index, path in enumerate(entry.certificates):
@@ -54,23 +54,25 @@ def _notation(entry: schema.Notation, folder: Path, where: str, problems: list[C
         try:
             x509.Name.from_rfc4514_string(subject)
         except ValueError:
-            problems.append(ConfigProblem(f"{where}.subjects[{index}]", "is no name such as `C=US,ST=WA,O=Acme`"))
+            problems.append(
+                ConfigProblem(f"{where}.subjects[{index}]", "is not a name; hint: write it as `C=US,ST=WA,O=Acme`")
+            )
     return NotationTrust(tuple(certificates()), entry.subjects)
 
 
 def _root(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigProblem]) -> str | None:
-    """Return where the file of roots is; what it holds is read by who verifies."""
+    """Return the path of the trusted root; the verifier reads its content."""
     if entry.trusted_root is None:
         return None
     path = folder / entry.trusted_root
     if not path.is_file():
-        problems.append(ConfigProblem(f"{where}.trusted_root", "could not be read: it is no file"))
+        problems.append(ConfigProblem(f"{where}.trusted_root", "could not be read: it is not a file"))
     return str(path)
 
 
 def _keys(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigProblem]) -> Iterator[TrustedKey]:
-    """Yield the keys that can be used, and note why the others cannot."""
-    from bot.core.evidence.keys import PublicKey  # noqa: PLC0415 - only those wait for it who trust somebody
+    """Yield the usable public keys, and add the problems of the others to `problems`."""
+    from bot.core.evidence.keys import PublicKey  # noqa: PLC0415 - imported only for configs with `trust`
 
     for index, path in enumerate(entry.keys or ()):
         try:

@@ -1,4 +1,4 @@
-"""What rules call vulnerabilities that matter: by their severity, or `kev` for those that are known to be exploited."""
+"""Types of config values that select vulnerabilities: a severity, or `kev` for those known to be exploited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a config file says, as frozen values for the rest of the program; standard library only."""
+"""The content of a config file as frozen values for the rest of the program; standard library only."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from bot.model.policy import Rulebook
 GITHUB_API = "https://api.github.com"
 GITLAB = "https://gitlab.com"
 JOB_TOKEN = "CI_JOB_TOKEN"  # noqa: S105 - the name of a variable
-"""Where GitLab's CI puts the token of a job: https://docs.gitlab.com/ci/jobs/ci_job_token/."""
-JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105 - what such tokens begin with
+"""The variable with the token of a GitLab CI job: https://docs.gitlab.com/ci/jobs/ci_job_token/."""
+JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105 - the prefix of such tokens
 """https://docs.gitlab.com/security/tokens/#token-prefixes"""
 DEFAULT_BRANCH_PREFIX = "basebump/"
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
-"""Pulling and reading an image of several gigabytes takes minutes; more means that something hangs."""
+"""Pulling and reading an image of several gigabytes takes minutes; a scan that takes longer hangs."""
 OSV_API = "https://api.osv.dev"
 DEFAULT_REPORT_PLATFORM = "linux/amd64"
-"""What scanners look at where nobody says anything else."""
+"""The platform that scanners use unless one is given."""
 DEFAULT_REPORT_AGE = timedelta(days=5)
-"""As for the databases of scanners, which are built several times a day."""
+"""The same as for the databases of scanners, which are built several times a day."""
 DEFAULT_DEFENDER_AGE = timedelta(days=3)
 """Defender scans every day, and may be late."""
 OWNER_WRITE_DELAY = timedelta(seconds=1)
-"""Between writes to repositories that are selected by owner: GitHub asks for a second between writes.
+"""Between writes to repositories that are selected by owner: GitHub asks for one second between writes.
 
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 """
 _HEADER_WORD = re.compile(r"[!-~]+")
-_ONE_WORD = "it is one word of printable ASCII, without quotes or `Bearer` around it"
+_ONE_WORD = "a token is one word of printable ASCII, without quotes or `Bearer`"
 
 
 class RegistryAuth(StrEnum):
-    """Where the credential of a registry comes from when no environment variable is named."""
+    """The source of a registry's credential if no environment variables are named."""
 
     DOCKER_CONFIG = "docker-config"
-    """What `docker login` keeps, and its kin: Podman, GitLab's runners, Secrets of Kubernetes."""
+    """The login files of `docker login`, Podman, GitLab's runners, and of Secrets in Kubernetes."""
     ANONYMOUS = "anonymous"
     AZURE = "azure"
     """Microsoft Entra, for an Azure Container Registry."""
     ECR = "ecr"
-    """Amazon's word for whoever runs basebump."""
+    """The AWS identity of whoever runs basebump, for Amazon ECR."""
     GAR = "gar"
-    """Google's."""
+    """The Google identity of whoever runs basebump, for Google Artifact Registry."""
 
 
 class RolloutMode(StrEnum):
-    """Who is looked at."""
+    """Which of the selected repositories are included."""
 
     OPT_OUT = "opt-out"
     OPT_IN = "opt-in"
@@ -61,21 +61,21 @@ class RolloutMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnerSelection:
-    """Repositories of one owner; empty conditions hold for all of them."""
+    """Repositories of one owner; an empty condition matches all of them."""
 
     owner: str
-    """On GitLab a group has those of its subgroups, too."""
+    """A user, an organisation, or a GitLab group, which includes its subgroups."""
     include: tuple[str, ...] = ()
-    """Globs over the name without the owner; one must match."""
+    """Globs over the name without the owner; at least one must match."""
     exclude: tuple[str, ...] = ()
-    """The same; none may match."""
+    """Globs over the name without the owner; none may match."""
     topics: tuple[str, ...] = ()
-    """One of these must be on the repository."""
+    """The repository must have at least one of these topics."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """A GitHub App, which signs in with its key."""
+    """A GitHub App, which authenticates with its private key."""
 
     id: int
     key_env: str
@@ -83,48 +83,48 @@ class AppSettings:
 
 @dataclass(frozen=True, slots=True)
 class GithubSettings:
-    """One GitHub: github.com or an Enterprise Server."""
+    """A forge of the kind `github`: github.com or an Enterprise Server."""
 
     url: str = GITHUB_API
-    """Of the API, without a slash at the end."""
+    """The URL of the API, without a slash at the end."""
     token_env: str | None = None
     app: AppSettings | None = None
-    """Instead of a token. Without repositories and owners it is about all that it is installed on."""
+    """Used instead of a token. Without `repositories` and `owners`, all that the App is installed on are selected."""
     ca: Path | None = None
     repositories: tuple[str, ...] = ()
-    """`owner/name`, named one by one."""
+    """Repositories named one by one: `owner/name`."""
     owners: tuple[OwnerSelection, ...] = ()
     base_branches: tuple[str, ...] = ()
     """Globs; empty for the default branch."""
     dispatch: tuple[str, ...] = ()
-    """File names of workflows."""
+    """File names of workflows to start for each proposal."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitlabSettings:
-    """One GitLab: gitlab.com or one that somebody runs."""
+    """A forge of the kind `gitlab`: gitlab.com or a self-managed GitLab."""
 
     url: str = GITLAB
-    """Where people look, without a slash at the end."""
+    """The URL of the web interface, without a slash at the end."""
     token_env: str | None = None
     ca: Path | None = None
     repositories: tuple[str, ...] = ()
-    """Full paths of projects, named one by one."""
+    """Projects named one by one, by their full paths."""
     owners: tuple[OwnerSelection, ...] = ()
-    """Groups, each with its subgroups, and people."""
+    """Groups, each with its subgroups, and users."""
     base_branches: tuple[str, ...] = ()
     """Globs; empty for the default branch."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
-    """Git repositories in a folder."""
+    """A forge of the kind `local`: git repositories in a folder."""
 
     folder: Path
     repositories: tuple[str, ...] | None = None
     """Paths inside the folder; None for every git repository in it."""
     base_branches: tuple[str, ...] = ()
-    """Globs; empty for what HEAD names."""
+    """Globs; empty for the branch that HEAD names."""
 
 
 ForgeSettings = GithubSettings | GitlabSettings | LocalSettings
@@ -132,123 +132,123 @@ ForgeSettings = GithubSettings | GitlabSettings | LocalSettings
 
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
-    """One registry that the operator listed."""
+    """An entry of `registries`."""
 
     host: str
     """`host[:port]` as in canonical references."""
     path: str = ""
-    """The part of it that `upstream` is about; empty for the whole."""
+    """The path on the host that `upstream` is about; empty for the whole host."""
     mirror: str | None = None
-    """`host[:port][/prefix]`, asked instead of `host`."""
+    """`host[:port][/prefix]` that is contacted instead of `host`."""
     upstream: str | None = None
-    """`host[:port][/prefix]` that this is a pull-through cache of."""
+    """`host[:port][/prefix]` that this pull-through cache copies."""
     insecure: bool = False
     """Plain http, for the mirror if there is one."""
     username_env: str | None = None
     password_env: str | None = None
-    """Named together with `username_env` or not at all."""
+    """Set if and only if `username_env` is set."""
     auth: RegistryAuth = RegistryAuth.DOCKER_CONFIG
-    """Counts where no variables are named."""
+    """Used only if no variables are named."""
     ca: Path | None = None
     trusted_realms: tuple[str, ...] = ()
-    """`host[:port]` of token servers elsewhere that may see the credential."""
+    """`host[:port]` of token servers on other hosts that may receive the credential."""
     tasks: str | None = None
-    """Its ID in Azure's resource manager, where that is asked for its tasks."""
+    """The resource ID of the Azure registry whose tasks are listed; None to list none."""
 
 
 @dataclass(frozen=True, slots=True)
 class AutoSettings:
-    """Whatever is installed scans."""
+    """The scanner kind `auto`: the first scanner that is available."""
 
     images: tuple[str, ...] = ()
-    """Globs over canonical repositories, of which one must match; empty for all. The same in every other kind."""
+    """Globs over canonical repositories, of which one must match; empty for all. The same for every other kind."""
     database: str | None = None
     """The reference of Trivy's database; None for Trivy's own choice."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
-    """For one image."""
+    """The limit for one image."""
     osv: str | None = OSV_API
-    """The API that is asked where nothing is installed; None for nobody."""
+    """The OSV API that is used if no scanner is installed; None to send no packages anywhere."""
     send: tuple[str, ...] = ()
     """Registries besides the well-known public ones whose images' packages may be sent there."""
     private: bool = False
-    """Whether what is found is not for everybody. The same in every other kind."""
+    """Whether findings are kept out of public repositories. The same for every other kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrivySettings:
-    """Trivy scans, and must be there."""
+    """The scanner kind `trivy`, which must be installed."""
 
     images: tuple[str, ...] = ()
     database: str | None = None
-    """The reference of its database; None for its own choice."""
+    """The reference of its database; None for Trivy's own choice."""
     binary: str | None = None
-    """An absolute path, or a plain name to be found on PATH; None for its own name."""
+    """An absolute path, or a name to look up on PATH; None for the usual name."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
-    """For one image."""
+    """The limit for one image."""
     private: bool = False
     server: str | None = None
-    """The URL of a server that has the database; None where the program has it itself."""
+    """The URL of a Trivy server that has the database; None if the program has its own."""
     token_env: str | None = None
-    """The environment variable with what the server asks for."""
+    """The environment variable with the token for the server."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrypeSettings:
-    """Grype scans, and must be there."""
+    """The scanner kind `grype`, which must be installed."""
 
     images: tuple[str, ...] = ()
     database: str | None = None
-    """The URL that says where its database is; None for its own choice."""
+    """The URL of the document that says where its database is; None for Grype's own choice."""
     binary: str | None = None
-    """An absolute path, or a plain name to be found on PATH; None for its own name."""
+    """An absolute path, or a name to look up on PATH; None for the usual name."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
-    """For one image."""
+    """The limit for one image."""
     private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OsvSettings:
-    """An API knows, and inventories say what images hold."""
+    """The scanner kind `osv`: an API that is queried for the packages of an image's SBOM."""
 
     url: str
-    """Without a slash at the end."""
+    """The URL of the API, without a slash at the end."""
     images: tuple[str, ...] = ()
     send: tuple[str, ...] = ()
-    """Registries whose images' packages may be sent there, besides public ones."""
+    """Registries besides public ones whose images' packages may be sent to the API."""
     private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DefenderSettings:
-    """Microsoft Defender for Cloud has scanned."""
+    """The scanner kind `defender`: Microsoft Defender for Cloud."""
 
     images: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
-    """Empty for all that the identity may read."""
+    """The IDs of subscriptions; empty for all that the identity may read."""
     max_age: timedelta = DEFAULT_DEFENDER_AGE
     pulled: bool = False
-    """Whether the operator vouches that the images are pulled every month."""
+    """Whether the operator guarantees that the images are pulled every month."""
     private: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
-    """Somebody's pipeline has scanned."""
+    """The scanner kind `report`: reports of somebody's pipeline."""
 
     path: Path
-    """A file, or a folder of them."""
+    """A report, or a folder of reports."""
     images: tuple[str, ...] = ()
     platform: str = DEFAULT_REPORT_PLATFORM
-    """Of the images of reports that do not say."""
+    """The platform of the images in reports that do not name one."""
     one_run: bool = False
-    """Whether the operator vouches for one database in each folder."""
+    """Whether the operator guarantees one database for the reports of each folder."""
     max_age: timedelta = DEFAULT_REPORT_AGE
     private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NobodySettings:
-    """Nobody scans, and what nobody finds is no secret."""
+    """The scanner kind `none`: the images are not scanned, so there are no findings to keep private."""
 
     images: tuple[str, ...] = ()
     private: bool = False
@@ -261,17 +261,17 @@ ScannerSettings = (
 
 @dataclass(frozen=True, slots=True)
 class VexSettings:
-    """Documents, and whose words count in them."""
+    """OpenVEX documents, and the authors whose statements count."""
 
     place: Path | str
     """A file or a folder, or a URL as text."""
     authors: tuple[str, ...]
-    """Globs; one must match."""
+    """Globs, of which one must match."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnrichmentSettings:
-    """Where what others publish of vulnerabilities is to be had: paths, or URLs as text."""
+    """Sources of lists and documents on vulnerabilities: paths, or URLs as text."""
 
     kev: Path | str | None = None
     epss: Path | str | None = None
@@ -280,17 +280,17 @@ class EnrichmentSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateFile:
-    """Runs remember in a file of SQLite."""
+    """State in an SQLite file."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class StateServer:
-    """Runs remember in a database of PostgreSQL."""
+    """State in a PostgreSQL database."""
 
     url: str
-    """Without a password, which libpq has from the environment or from a file of its own."""
+    """Without a password, which libpq takes from the environment or from a password file."""
 
 
 StateSettings = StateFile | StateServer
@@ -298,47 +298,47 @@ StateSettings = StateFile | StateServer
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that the operator said; without a config file, the defaults."""
+    """All settings of the operator; without a config file, the defaults."""
 
     forges: tuple[ForgeSettings, ...] = ()
     registries: tuple[RegistrySettings, ...] = ()
     rulebook: Rulebook = field(default_factory=Rulebook)
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """By the name of a format: globs over paths of more files that it reads."""
+    """Names of formats, each with globs over the paths of more files that it reads."""
     scanners: tuple[ScannerSettings, ...] = ()
-    """Each image is scanned by the first that is for it."""
+    """Each image is scanned by the first entry that matches it."""
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
     ages_known_at: frozenset[str] | None = frozenset()
-    """Registries that alone know since when a digest is there; None where `state` knows it of all."""
+    """The registries that record the ages of digests; None if `state` records them for all."""
     templates: Mapping[str, str] = field(default_factory=dict)
-    """The sources of the operator's own templates, by what they write: `title`, `body`, `message`, `dashboard`."""
+    """The sources of the operator's own templates, by kind: `title`, `body`, `message`, `dashboard`."""
     trailers: tuple[str, ...] = ()
-    """Of every commit, besides ours."""
+    """Trailers of every commit message, besides basebump's own."""
     has_dashboards: bool = False
-    """Whether each repository has an issue that shows everything."""
+    """Whether each repository has an issue that lists everything."""
     has_status: bool = True
-    """Whether what is known of a proposal is a status of its commit, too."""
+    """Whether a proposal's evidence is also a commit status."""
     rollout: Rollout = field(default_factory=Rollout)
     limits: Limits | None = None
-    """None where nothing is stated."""
+    """None if the config has no limits."""
     state: StateSettings | None = None
-    """None where nothing is remembered."""
+    """None if no state is kept."""
     write_delay: timedelta | None = None
-    """None where it is not stated; `delay_between_writes` says what then holds."""
+    """None if the config does not set it; `delay_between_writes` has the default."""
     source: str = ""
-    """The config file, as messages call it."""
+    """The config file's name in messages."""
 
     def delay_between_writes(self, *, selected_by_owner: bool) -> timedelta:
-        """Return the least time from one write to the next, for repositories selected one way or the other."""
+        """Return the minimum time between two writes to repositories that are selected by owner, or one by one."""
         if self.write_delay is not None:
             return self.write_delay
         return OWNER_WRITE_DELAY if selected_by_owner else timedelta()
 
     def secret(self, variable: str, environment: Mapping[str, str]) -> str:
-        """Return the value of a variable that these settings name, without the end of line that a file has.
+        """Return the value of a variable that these settings name, without line breaks at its end.
 
-        Raises ConfigError when it is not set or empty; the message names the variable and where it is named.
+        Raises ConfigError if it is not set or empty; the error names the variable and every key that names it.
         """
         value = secret_in(environment, variable)
         if not value:
@@ -347,27 +347,31 @@ class Settings:
         return value
 
     def token(self, variable: str, environment: Mapping[str, str]) -> str:
-        """Return a secret that goes into a header as it is.
+        """Return the value of a variable that is to be sent in a header.
 
-        Raises ConfigError, also where it cannot stand there, since who builds a header of it says so with its value.
+        Raises ConfigError if it is not set or cannot be sent in a header. It is checked here, because the error of an
+        HTTP library would show the value.
         """
         value = self.secret(variable, environment).strip()
         if not _HEADER_WORD.fullmatch(value):
-            raise self.unusable(variable, f"the environment variable {variable} holds no token: {_ONE_WORD}")
+            raise self.unusable(variable, f"the environment variable {variable} holds no token; hint: {_ONE_WORD}")
         return value
 
     def unusable(self, variable: str, what: str) -> ConfigError:
-        """Return what to raise where a variable that these settings name holds something that cannot be used."""
+        """Return the error for a variable that these settings name and whose value cannot be used."""
         named = (where for where, name in self._variables() if name == variable)
         return ConfigError(self.source, tuple(ConfigProblem(where, what) for where in named))
 
     def unset(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
-        """Return where a variable is named that is not set: no mistake in the file, and it fails only when used."""
+        """Return a problem for every key that names a variable which is not set.
+
+        That is not an error in the file: a command fails only when it needs the value.
+        """
         named = self._variables()
         return tuple(_unset(where, variable) for where, variable in named if not secret_in(environment, variable))
 
     def _variables(self) -> Iterator[tuple[str, str]]:
-        """Yield every variable that the file names, behind the path of its key."""
+        """Yield every variable that the settings name, after the location of its key."""
         for index, forge in enumerate(self.forges):
             if isinstance(forge, GithubSettings | GitlabSettings) and forge.token_env is not None:
                 yield f"forges[{index}].token_env", forge.token_env
@@ -384,9 +388,9 @@ class Settings:
 
 
 def secret_in(environment: Mapping[str, str], variable: str) -> str:
-    """Return what a variable holds, which may come out of a file (`kubectl create secret --from-file`)."""
+    """Return the value of a variable, without a line break at its end, as Secrets made from files have it."""
     return environment.get(variable, "").rstrip("\r\n")
 
 
 def _unset(where: str, variable: str) -> ConfigProblem:
-    return ConfigProblem(where, f"the environment variable {variable} is not set; set it to the secret")
+    return ConfigProblem(where, f"the environment variable {variable} is not set; hint: set it to the secret")

@@ -1,4 +1,4 @@
-"""Short words of the config that one pattern describes whole: logins, groups, lines of messages, workflows."""
+"""Types of config values that one pattern describes: logins, groups, trailers of commit messages, workflows."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ Trailer = Annotated[
 ]
 Login = Annotated[
     str,
-    AfterValidator(matching(_LOGIN, "is no login: letters, digits, `.`, `_` and `-`")),
+    AfterValidator(matching(_LOGIN, "is not a login; hint: use letters, digits, `.`, `_` and `-`")),
     pattern_schema("login", _LOGIN),
 ]
 Reviewer = Annotated[
     str,
-    AfterValidator(matching(_REVIEWER, "is nobody who could be asked: write a login, or a team as `team:NAME`")),
+    AfterValidator(matching(_REVIEWER, "is not a reviewer; hint: write a login, or a team as `team:NAME`")),
     pattern_schema("login or team:NAME", _REVIEWER),
 ]

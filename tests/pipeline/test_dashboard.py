@@ -147,7 +147,7 @@ def test_a_file_of_the_repository_that_cannot_be_used_is_told_once_and_closed_wh
     scene.run(has_dashboards=False)
     board = scene.board()
     assert (board.title, board.is_open) == (TROUBLE, True)
-    assert "- `schema: must be 1, the only one that this release reads`" in board.body
+    assert "- `schema: must be 1, the only version that this release reads`" in board.body
     before = list(scene.stand.writes)
     scene.run(has_dashboards=False)
     assert scene.stand.writes == before

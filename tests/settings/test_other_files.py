@@ -35,10 +35,10 @@ def test_a_repository_asks_for_no_age_that_nobody_could_know(known_at, is_fine):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("schema: 1\nimages: []\nimage: []\n", "image: is no key here; did you mean `images`?"),
-        ("schema: 1\nimages: [{imag: x}]\n", "images[0].imag: is no key here; did you mean `image`?"),
-        ("schema: 1\nimages: [{image: docker.io/a, tag: x, date: soon}]\n", "images[0].date: is no date"),
-        ("schema: 1\nimages: []\nimages: []\n", "the key `images` stands here a second time"),
+        ("schema: 1\nimages: []\nimage: []\n", "image: is not a key here; hint: did you mean `images`?"),
+        ("schema: 1\nimages: [{imag: x}]\n", "images[0].imag: is not a key here; hint: did you mean `image`?"),
+        ("schema: 1\nimages: [{image: docker.io/a, tag: x, date: soon}]\n", "images[0].date: is not a date"),
+        ("schema: 1\nimages: []\nimages: []\n", "the key `images` is in this mapping a second time"),
     ],
 )
 def test_a_file_of_ends_that_is_wrong_is_told_in_its_own_words(tmp_path, text, says):
@@ -83,7 +83,7 @@ def test_a_file_that_is_too_large_is_not_read_in_part(tmp_path, text, place, mos
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "basebump.yaml", need_forges=False)
     (problem,) = caught.value.problems
-    assert (problem.where, problem.what) == (place, f"has more than {most} bytes; name a smaller file")
+    assert (problem.where, problem.what) == (place, f"has more than {most} bytes; hint: name a smaller file")
 
 
 @pytest.mark.parametrize("trailer", ["no trailer", "Basebump-Intent: 1 0", "basebump-intent: x", "A: b\nC: d", "A:"])

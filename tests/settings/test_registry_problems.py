@@ -9,9 +9,9 @@ TASKS = (
     "/providers/Microsoft.ContainerRegistry/registries/contoso"
 )
 WRONG = [
-    ("registries: [{host: nginx}]", "registries[0].host", "is no registry"),
-    ("registries: [{host: a b.example.com}]", "registries[0].host", "is no registry"),
-    ("registries: [{host: a.example.com/b}]", "registries[0].host", "is no registry"),
+    ("registries: [{host: nginx}]", "registries[0].host", "is not a registry"),
+    ("registries: [{host: a b.example.com}]", "registries[0].host", "is not a registry"),
+    ("registries: [{host: a.example.com/b}]", "registries[0].host", "is a path and not a host"),
     ("registries: [{host: 'http://a.example.com'}]", "registries[0].host", "`insecure: true`"),
     ("registries: [{host: ghcr.io}, {host: GHCR.io}]", "registries[1].host", "already listed, by registries[0]"),
     ("registries: [{host: docker.io}, {host: index.docker.io}]", "registries[1].host", "already listed"),
@@ -26,16 +26,20 @@ WRONG = [
         "contradicts `username_env`",
     ),
     ("registries: [{host: ghcr.io, mirror: a.example.com//b}]", "registries[0].mirror", "lower-case words"),
-    ("registries: [{host: a.example.com/b, insecure: true}]", "registries[0].host", "needs `upstream` beside it"),
+    (
+        "registries: [{host: a.example.com/b, insecure: true}]",
+        "registries[0].host",
+        "add `upstream` if the path is a cache",
+    ),
     (
         "registries: [{host: a.example.com/b, upstream: docker.io, insecure: true}]",
         "registries[0].insecure",
-        "write it in an entry for `a.example.com`",
+        "move it to an entry for `a.example.com`",
     ),
     (
         "registries: [{host: eu.gcr.io/b, upstream: docker.io, auth: gar}]",
         "registries[0].auth",
-        "write it in an entry for `eu.gcr.io`",
+        "move it to an entry for `eu.gcr.io`",
     ),
     (
         "registries: [{host: a.io/b, upstream: ghcr.io}, {host: a.io/b/, upstream: quay.io}]",
@@ -46,7 +50,7 @@ WRONG = [
     ("registries: [{host: a.io/b, upstream: a.io/b}]", "registries[0].upstream", "is the cache itself"),
     ("registries: [{host: a.io/b, upstream: a.io}]", "registries[0].upstream", "is the cache itself"),
     ("registries: [{host: a.io, upstream: a.io/b}]", "registries[0].upstream", "is the cache itself"),
-    ("registries: [{host: a.io/b, upstream: c.io}]", "registries[0].upstream", "list it by itself"),
+    ("registries: [{host: a.io/b, upstream: c.io}]", "registries[0].upstream", "is not a well-known registry"),
     (
         "registries: [{host: a.io, upstream: c.io/d}, {host: c.io, upstream: docker.io}]",
         "registries[0].upstream",
@@ -55,20 +59,20 @@ WRONG = [
     (
         "registries: [{host: a.io/b, upstream: docker.io}, {host: docker.io, mirror: a.io/b}]",
         "registries[0].upstream",
-        "is asked at `a.io/b`, by registries[1], which is where the cache is",
+        "is asked at its mirror `a.io/b`, by registries[1]",
     ),
-    ("registries: [{host: ghcr.io, auth: ecr}]", "registries[0].auth", "and `ghcr.io` is none"),
+    ("registries: [{host: ghcr.io, auth: ecr}]", "registries[0].auth", "and `ghcr.io` is not one"),
     (
         "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example, auth: ecr}]",
         "registries[0].auth",
-        "is for `ACCOUNT.dkr.ecr.REGION.amazonaws.com`",
+        "needs a host such as `ACCOUNT.dkr.ecr.REGION.amazonaws.com`",
     ),
     (
         "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com, auth: ecr, insecure: true}]",
         "registries[0].insecure",
-        "never go over plain http",
+        "are never sent over plain http",
     ),
-    ("registries: [{host: x-docker.pkg.dev.evil.example, auth: gar}]", "registries[0].auth", "is none"),
+    ("registries: [{host: x-docker.pkg.dev.evil.example, auth: gar}]", "registries[0].auth", "is not one"),
     (
         "registries: [{host: eu.gcr.io, auth: gar, username_env: U, password_env: P}]",
         "registries[0].auth",
@@ -78,18 +82,18 @@ WRONG = [
     (
         "registries: [{host: ghcr.io, auth: kerberos}]",
         "registries[0].auth",
-        "is none of docker-config, anonymous",
+        "is not one of docker-config, anonymous",
     ),
-    ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "say so with `trusted_realms: [ghcr.io]`"),
+    ("registries: [{host: ghcr.io, auth: azure}]", "registries[0].auth", "set `trusted_realms: [ghcr.io]`"),
     (
         "registries: [{host: contoso.azurecr.io.attacker.example, auth: azure}]",
         "registries[0].auth",
-        "is not named as Azure names registries",
+        "does not have the form of an Azure registry's name",
     ),
     (
         "registries: [{host: contoso.azurecr.io, auth: azure, insecure: true}]",
         "registries[0].insecure",
-        "never go over plain http",
+        "are never sent over plain http",
     ),
     (
         """
@@ -98,25 +102,25 @@ WRONG = [
           - {host: contoso.azurecr.io, auth: azure}
         """,
         "registries[0].insecure",
-        "of `contoso.azurecr.io`: the tokens of clouds never go over plain http",
+        "of `contoso.azurecr.io`: cloud tokens are never sent over plain http",
     ),
-    ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "shows no certificate"),
-    ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is no registry"),
+    ("registries: [{host: ghcr.io, insecure: true, ca: x}]", "registries[0].ca", "has no certificates"),
+    ("registries: [{host: ghcr.io, trusted_realms: [x]}]", "registries[0].trusted_realms[0]", "is not a registry"),
     (f"registries: [{{host: contoso.azurecr.io, tasks: {TASKS}}}]", "registries[0].tasks", "needs `auth: azure`"),
     (
         f"registries: [{{host: contoso.azurecr.io, auth: docker-config, tasks: {TASKS}}}]",
         "registries[0].tasks",
-        "needs `auth: azure` beside it",
+        "needs `auth: azure`",
     ),
     (
         f"registries: [{{host: fabrikam.azurecr.io, auth: azure, tasks: {TASKS}}}]",
         "registries[0].tasks",
-        "is about the registry `contoso`, and not about `fabrikam.azurecr.io`",
+        "is the ID of the registry `contoso`, and not of `fabrikam.azurecr.io`",
     ),
     (
         f"registries: [{{host: contoso.azurecr.io/hub, upstream: docker.io, tasks: {TASKS}}}]",
         "registries[0].tasks",
-        "is about the whole host",
+        "applies to the whole host",
     ),
     *(
         (f"registries: [{{host: contoso.azurecr.io, auth: azure, tasks: '{wrong}'}}]", "registries[0].tasks", "prints")

@@ -42,11 +42,11 @@ def test_a_server_is_named_as_libraries_do(settings_of, url):
         ("SQLITE:///state.db", "must be `sqlite:///PATH` or"),
         ("'sqlite://'", "names no file"),
         ("sqlite:///", "names no file"),
-        ("sqlite://state.db", "has two slashes, and must have three"),
+        ("sqlite://state.db", "has two slashes instead of three"),
         ("postgresql://user@host", "names no database"),
         ("postgresql://user@host/", "names no database"),
-        ("postgresql://user@host:port/state", "is no URL"),
-        ("'postgresql://[host/state'", "is no URL"),
+        ("postgresql://user@host:port/state", "is not a URL"),
+        ("'postgresql://[host/state'", "is not a URL"),
     ],
 )
 def test_what_names_no_database_is_refused(problems_of, written, said):
@@ -65,7 +65,7 @@ def test_what_names_no_database_is_refused(problems_of, written, said):
 )
 def test_a_password_is_refused_and_not_repeated(problems_of, url):
     (said,) = problems_of(f"state: {url}").values()
-    assert "leave it out, and set the environment variable PGPASSWORD" in said
+    assert "remove it, and set the environment variable PGPASSWORD" in said
     assert "s3cr3t" not in said
 
 
