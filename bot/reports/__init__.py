@@ -1,1 +1,1 @@
-"""One file per output, all from one RunReport."""
+"""Pure writers of reports, one module for each output format; all of them render one `RunReport`."""

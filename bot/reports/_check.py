@@ -1,4 +1,4 @@
-"""What all outputs of a check say of what is no finding."""
+"""Notes of `check` about references and files that it could not check, for all of its output formats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.model.vocabulary import WHOLE_FILE
 
 
 def notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
-    """Yield path, line and a sentence for everything that could not be looked at."""
+    """Yield path, line and sentence of every note, including one for each file that could not be read."""
     for place in report.places:
         where = place.verdict.occurrence
         yield from ((where.path, where.line_number, text) for text in place.notes)

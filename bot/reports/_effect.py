@@ -1,4 +1,4 @@
-"""What moving changes, in a few words for people."""
+"""Describes the effect of an update on vulnerabilities, in a few words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
 
 
 def effect(evidence: Evidence | None) -> str:
-    """Say what moving changes; that there is no scanner at all is not said of each image, and gives an empty text."""
+    """Return the effect of an update as a phrase, or why it is not known; empty if no scanner is configured.
+
+    A missing scanner is reported once for the whole run, not for each image.
+    """
     if evidence is None or evidence.new == NotScanned(Unscanned.NO_SCANNER):
         return ""
     if isinstance(evidence.new, NotScanned):

@@ -1,4 +1,4 @@
-"""What reports for scripts say of scans: counts and findings, and a word where there are none."""
+"""Renders scans and findings for machine-readable reports: counts, or a state if an image was not scanned."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from bot.model.signature import SignatureOutcome, Signatures
 from bot.reports._json import JsonValue, moment_value
 
 SCANNED = "scanned"
-"""The state of an image that was; every other state is a word of `Unscanned`."""
+"""The state of a scanned image; every other state is a value of `Unscanned`."""
 
 
 def state_of(outcome: ScanOutcome) -> str:
-    """Return one word."""
+    """Return the state of a scan as one word."""
     return outcome.why.value if isinstance(outcome, NotScanned) else SCANNED
 
 
 def counts_of(findings: Iterable[Finding]) -> JsonValue:
-    """Return the number of distinct vulnerabilities of each severity, worst first, by its word."""
+    """Return the number of distinct vulnerabilities by severity, most severe first."""
     return {severity.word: count for severity, count in count_by_severity(findings).items()}
 
 
 def scan_value(outcome: ScanOutcome) -> dict[str, JsonValue]:
-    """Return the state, and counts or null: unknown is never zero."""
+    """Return state and counts of a scan; the counts are null if the image was not scanned."""
     return {"state": state_of(outcome), "counts": counts_of(outcome.findings) if isinstance(outcome, Scan) else None}
 
 
 def evidence_value(move: Transition, evidence: Evidence) -> JsonValue:
-    """Return what is known of one transition, in numbers."""
+    """Return the evidence of one update in numbers."""
     delta, scanner = evidence.delta, scanner_of(evidence)
     return {
         "platforms": list(move.platforms),
@@ -58,7 +58,7 @@ def _scans(evidence: Evidence) -> dict[str, JsonValue]:
 
 
 def _dated(outcome: ScanOutcome) -> JsonValue:
-    """Return the same as `scan_value`, and when the image was built, as it says."""
+    """Return state and counts of a scan with the build time of the image, from its config."""
     created = outcome.created if isinstance(outcome, Scan) else None
     return {**scan_value(outcome), "created": moment_value(created)}
 
@@ -68,12 +68,12 @@ def _signatures(found: Signatures) -> JsonValue:
 
 
 def signature_value(outcome: SignatureOutcome) -> JsonValue:
-    """Return who signed an image, or why nobody can be named."""
+    """Return the state of a signature, and a phrase for its signer or for why it is not known."""
     return {"state": signature_view(outcome).state.value, "detail": spoken(outcome)}
 
 
 class Known:
-    """What is known of moves, as places and proposals ask for it."""
+    """Finds the evidence of an update by a verdict or by an image of a proposal."""
 
     def __init__(self, evidence: Mapping[Transition, Evidence]) -> None:
         self._evidence = evidence
@@ -83,11 +83,14 @@ class Known:
         }
 
     def of_place(self, verdict: Verdict) -> JsonValue:
-        """Return it of a place that moves or is refused; null of every other."""
+        """Return the evidence of a verdict that proposes or refuses an update; null for any other verdict."""
         return self._of(verdict.transition)
 
     def of_image(self, image: ProposedImage) -> JsonValue:
-        """Return it of an image that a proposal moves; of the first platforms, where its places differ in these."""
+        """Return the evidence of an image in a proposal.
+
+        If the image references of the image differ in their platforms, this is the evidence of the first platforms.
+        """
         return self._of(self._by_image.get((Line(image.canonical, image.tag), image.old, image.new)))
 
     def _of(self, move: Transition | None) -> JsonValue:
@@ -96,14 +99,14 @@ class Known:
 
 
 def scanner_value(scanner: ScannerIdentity | None) -> JsonValue:
-    """Return who scanned as `{name, version, database}`, or null."""
+    """Return the scanner as `{name, version, database}`, or null."""
     if scanner is None:
         return None
     return {"name": scanner.name, "version": scanner.version, "database": moment_value(scanner.database)}
 
 
 def finding_value(finding: Finding, evidence: Evidence) -> dict[str, JsonValue]:
-    """Return one vulnerability in one package, and what lists say of it; null where they could not be asked."""
+    """Return one vulnerability in one package, with data of public lists; null if a list could not be read."""
     known, scores = evidence.known_exploited, evidence.epss
     return {
         "id": finding.id,

@@ -1,4 +1,4 @@
-"""What basebump could not do, as plain text says it: last, and each thing on a line."""
+"""Renders the failures of a run as plain text, one line each."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from bot.model.report import Failed
 
 HEADING = "basebump could not do its work here:"
 MAX_ERROR = 400
-"""Characters of an error: what somebody else said, and what to do."""
+"""Characters of an error message, including the hint."""
 
 
 def failure_lines(failed: Sequence[Failed]) -> Iterator[str]:
-    """Yield a heading and a line for each failure; nothing where there is none."""
+    """Yield a heading and a line for each failure; nothing if there are none."""
     if failed:
         yield HEADING
         yield from (

@@ -1,4 +1,4 @@
-"""How every JSON document is written: in ASCII, an entry of a table on one line."""
+"""Writes JSON documents in ASCII, with one line for each entry of a table."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[st
 
 
 def json_text(document: JsonValue) -> str:
-    """Return a document in ASCII: nothing in it can act on a terminal, and a path that is no text keeps its bytes.
+    """Return a document as ASCII text.
 
-    An entry of a table takes one line, which people can search, and which is much faster to write than indented values.
+    In ASCII, no character can control a terminal, and a path that is not valid UTF-8 keeps its bytes. An entry of a
+    table takes one line, which makes the text searchable and is much faster to write than indented values.
     """
     return _laid_out(document, "")
 

@@ -1,4 +1,4 @@
-"""The page of a fleet as values: what is counted, in which order, and how many rows of each list are shown."""
+"""Builds the values of the fleet page: counts, order of the lists, and the number of rows that each list shows."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bot.reports._page_charts import At, Chart, ImageKey, charts, moves_now
 from bot.reports.run_facts import FailureFacts, PlaceFacts, ProposalFacts, RepositoryFacts, RunFacts
 
 MAX_PLACES = 50
-"""Places that are shown of one image, so that one image that all use does not push out the others."""
+"""Image references that are shown for one image, so that a common image does not displace the others."""
 
 Row = TypeVar("Row")
 Facts = TypeVar("Facts")
 _NOT_MOVED = (Status.GONE, Status.REFUSED, Status.HELD, Status.SUPERSEDED, Status.UNRESOLVED)
-"""What people look for first where something does not move: the worst is first."""
+"""Statuses of references that are not updated, most urgent first."""
 _GROUPS: Mapping[str, frozenset[ProposalOutcome]] = {
     "Open": frozenset(
         {
@@ -42,12 +42,12 @@ _GROUPS: Mapping[str, frozenset[ProposalOutcome]] = {
     "Failed": frozenset({ProposalOutcome.FAILED}),
 }
 OTHER_GROUP = "Other outcomes"
-"""Of documents that a later basebump wrote."""
+"""Heading for outcomes that this version does not know, in documents of a later version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut(Generic[Row]):
-    """The first rows of a list, and how many there are besides."""
+    """The first rows of a list, and the number of rows that are left out."""
 
     rows: tuple[Row, ...]
     left_out: int
@@ -55,7 +55,7 @@ class Cut(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A text, and the address that it leads to, where that is one beyond doubt."""
+    """A text, and the address that it links to; None if the address is not certain to be one."""
 
     text: str
     address: str | None
@@ -73,7 +73,7 @@ class ProposalRow:
 
 @dataclass(frozen=True, slots=True)
 class ProposalGroup:
-    """Proposals of which people think as one."""
+    """Proposals that are shown under one heading."""
 
     heading: str
     total: int
@@ -82,11 +82,11 @@ class ProposalGroup:
 
 @dataclass(frozen=True, slots=True)
 class StillRow:
-    """A place that does not move, and why."""
+    """An image reference that is not updated, and why."""
 
     image: str
     anchor: str | None
-    """Where the page has the image."""
+    """Anchor of the image on the page."""
     status: str
     why: str
     repository: str
@@ -95,18 +95,18 @@ class StillRow:
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
-    """A place that uses an image."""
+    """An image reference of an image."""
 
     repository: str
     place: str
     digest: str
-    """Short; empty where it has none."""
+    """Shortened digest; empty if the reference has none."""
     status: str
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One image, and who uses it."""
+    """One image with its image references."""
 
     anchor: str
     image: str
@@ -119,7 +119,7 @@ class ImageRow:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryRow:
-    """One repository in numbers."""
+    """The counts of one repository."""
 
     repository: str
     forge: str
@@ -133,7 +133,10 @@ class RepositoryRow:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """All of the page. Texts are of one line and bounded; what makes them safe for HTML is the template's escaping."""
+    """All values of the page.
+
+    Texts are cut to one line of limited length. The template makes them safe by escaping them for HTML.
+    """
 
     levels: str
     started: datetime | None
@@ -149,7 +152,7 @@ class Page:
 
 
 def page(run: RunFacts, rows: int) -> Page:
-    """Return the page with at most `rows` rows of each list."""
+    """Return the page with at most `rows` rows in each list."""
     every = [At(tree, place) for tree in run.repositories for place in tree.places]
     images = _by_image(every)
     anchors = {key: f"image-{number}" for number, key in enumerate(list(images)[:rows], 1)}
@@ -177,7 +180,7 @@ def _line(text: str, limit: int = MAX_NOTE) -> str:
 
 
 def _by_image(every: Iterable[At]) -> Mapping[ImageKey, list[At]]:
-    """Return all places of each image, in the order of their names."""
+    """Return the image references of each image, sorted by image."""
     images: dict[ImageKey, list[At]] = {}
     for at in sorted(every, key=lambda at: at.image):
         images.setdefault(at.image, []).append(at)

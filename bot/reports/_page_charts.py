@@ -1,4 +1,4 @@
-"""The numbers of a page, as charts: tables with bars beside them."""
+"""Builds the charts of the fleet page: tables of numbers with bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.model.vocabulary import MOVING, Status
 from bot.reports.run_facts import MoveFacts, PlaceFacts, RepositoryFacts
 
 ImageKey = tuple[str, str]
-"""A canonical repository, and a tag or nothing."""
+"""A canonical repository and a tag; the tag is empty if the reference has none."""
 _AGES: tuple[tuple[str, timedelta | None], ...] = (
     ("less than a week", timedelta(days=7)),
     ("a week to a month", timedelta(days=30)),
@@ -26,29 +26,29 @@ AGE_UNKNOWN = "not known"
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One number of a chart."""
+    """One row of a chart."""
 
     label: str
     counts: tuple[int, ...]
-    """As many as the chart has columns."""
+    """One number for each column of the chart."""
     widths: tuple[int, ...]
-    """The same in hundredths of the largest number."""
+    """The same numbers in percent of the largest number of the chart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A table of numbers with bars beside them."""
+    """A table of numbers with a bar for each number."""
 
     title: str
     columns: tuple[str, ...]
     bars: tuple[Bar, ...]
     note: str = ""
-    """Where there are no bars, why."""
+    """An explanation of the numbers, or the reason why there are no bars."""
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """A place and its repository."""
+    """An image reference with its repository."""
 
     tree: RepositoryFacts
     place: PlaceFacts
@@ -70,7 +70,7 @@ def charts(every: Sequence[At]) -> tuple[Chart, ...]:
 
 
 def _distinct_moves(every: Iterable[At]) -> list[MoveFacts]:
-    """Return each move once, whatever the number of its places."""
+    """Return each distinct update once, however many image references have it."""
     moves: dict[tuple[str | None, ...], MoveFacts] = {}
     for at in every:
         place = at.place
@@ -80,7 +80,7 @@ def _distinct_moves(every: Iterable[At]) -> list[MoveFacts]:
 
 
 def _vulnerabilities(every: Sequence[At]) -> Chart:
-    """Compare what is in use with what is offered, where both were scanned: unknown is no number."""
+    """Compare the vulnerabilities in use with those on offer, for updates of which both images were scanned."""
     moves = _distinct_moves(every)
     pairs = [
         (move.old.counts, move.new.counts)
@@ -104,7 +104,7 @@ def _vulnerabilities(every: Sequence[At]) -> Chart:
 
 
 def _ages(every: Sequence[At]) -> Chart:
-    """Count places by how much older their image is than the one to move to."""
+    """Count image references by the time between the builds of their image and of the new image."""
     behind = [_behind(at.place.move) for at in every if moves_now(at.place)]
     found = Counter(behind)
     title = "How far behind"
@@ -129,5 +129,5 @@ def _chart(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, tuple
 
 
 def _width(count: int, most: int) -> int:
-    """Return hundredths; what there is can be seen."""
+    """Return the width in percent; at least 1 unless the count is 0, so that the bar is visible."""
     return max(1, 100 * count // most) if count else 0

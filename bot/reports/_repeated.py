@@ -1,4 +1,4 @@
-"""What a registry that failed did to many places: said once, where it is said what could not be done."""
+"""Removes errors from image references if the failures of the run already report them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from bot.model.vocabulary import Reason
 
 
 def said_once(report: RunReport) -> RunReport:
-    """Return the report as people read it: no place repeats what `failed` says of its registry.
+    """Return the report without details that repeat a failure of a registry.
 
-    For a host that could not be reached there is one failure, whatever each of its places says of that.
+    An unreachable host has one failure, so the details of all its image references are dropped, whatever their text.
     """
     errors = frozenset(each.error for each in report.failed)
     if not errors:

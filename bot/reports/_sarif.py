@@ -1,4 +1,4 @@
-"""The parts of SARIF 2.1.0 that every such report is made of.
+"""Renders the parts of SARIF 2.1.0 that all SARIF reports share.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -17,18 +17,18 @@ from bot.reports._json import JsonValue, json_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_MESSAGE = 1000
-"""Characters of a message; GitHub shows the beginning of one."""
+"""Characters of a message; GitHub shows only its beginning."""
 ROOT = "%SRCROOT%"
-"""What paths are relative to, by the name that GitHub knows for the root of a repository."""
+"""The base of relative paths; GitHub takes this name for the root of the repository."""
 
 _ACTS = str.maketrans("[]{}\\", "()()/")
-"""What makes links and placeholders of a message, in a plain one, too."""
+"""Characters that start links and placeholders, even in plain text messages."""
 
 SarifObject = dict[str, JsonValue]
 
 
 def sarif_text(runs: Sequence[SarifObject]) -> str:
-    """Return the document."""
+    """Return a SARIF document."""
     return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": runs})
 
 
@@ -39,9 +39,9 @@ def run_value(
     notes: Iterable[str] = (),
     **more: JsonValue,
 ) -> SarifObject:
-    """Return one run of basebump, with what it could not do and `notes` for people.
+    """Return one run of a SARIF document, with failures and notes as notifications.
 
-    `results` is None where nobody could look, which is not the same as nothing found.
+    `results` is None if the images or files could not be read, which differs from an empty list.
     """
     notifications = [*map(_failure, failed), *map(_note, notes)]
     return {
@@ -54,13 +54,13 @@ def run_value(
 
 
 def message(text: str) -> SarifObject:
-    """Return words for people, in which nothing is a link or a placeholder."""
+    """Return a plain text message without links and placeholders."""
     return {"text": console_line(text, MAX_MESSAGE).translate(_ACTS) or "-"}
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What results are about."""
+    """A rule that results refer to."""
 
     id: str
     title: str
@@ -68,12 +68,12 @@ class Rule:
     level: str
     """`error`, `warning` or `note`."""
     page: str | None = None
-    """An address that was validated."""
+    """A validated address of a page about the rule."""
     score: str | None = None
-    """From 0.1 to 10, for what is about security."""
+    """Security severity from 0.1 to 10; None if the rule is not about security."""
 
     def value(self) -> SarifObject:
-        """Return it with all that GitHub asks of a rule."""
+        """Return the rule with all properties that GitHub requires."""
         security: SarifObject = {"tags": ["security"], "security-severity": self.score}
         return {
             "id": self.id,
@@ -87,7 +87,7 @@ class Rule:
 
 
 def location(path: str, line_number: int) -> SarifObject:
-    """Return a line of a file; a path that is no text keeps its bytes."""
+    """Return the location of a line; a path that is not valid UTF-8 keeps its bytes."""
     uri = quote(_bytes(path), safe="/")
     return {
         "physicalLocation": {
@@ -98,17 +98,17 @@ def location(path: str, line_number: int) -> SarifObject:
 
 
 def fingerprint(*identity: str) -> SarifObject:
-    """Return by what a result is known again in the next report, wherever it stands by then."""
+    """Return the fingerprint by which the same result is recognised in the next report, even on another line."""
     return {"basebump/v1": known_by(*identity)}
 
 
 def known_by(*identity: str) -> str:
-    """Return one word for all that makes something the same in the next report."""
+    """Return a hash of the properties that identify a result in later reports."""
     return hashlib.sha256(_bytes("\0".join(identity))).hexdigest()[:32]
 
 
 def _bytes(text: str) -> bytes:
-    """Return the bytes of a path or another text, also where a system or a forge gave what is none."""
+    """Encode a text that may hold bytes that are not valid UTF-8, from a file system or a forge."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""`check` as commands for GitHub's runner, which shows each finding beside its line of a pull request.
+"""Renders `check` as commands of GitHub's runner, which shows findings beside their lines of a pull request.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -15,7 +15,7 @@ _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def check_annotations(report: CheckReport) -> str:
-    """Return what `check --format github` prints: a command on each line, and a sentence that counts."""
+    """Return the output of `check --format github`: one command a line, and a summary."""
     found = (
         _command("error", objection.message, f"basebump: {objection.word}", where.path, where.line_number)
         for where, objection in ((place.verdict.occurrence, objection) for place, objection in report.findings)

@@ -1,4 +1,4 @@
-"""The JSON document of `check`: `schema: 1`, keys that scripts hold on to."""
+"""Renders `check` as a JSON document with `schema: 1`, whose keys scripts depend on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.reports.json_document import failed_value, place_value, unsupported_val
 
 
 def check_document(report: CheckReport) -> str:
-    """Return what `check --format json` prints."""
+    """Return the output of `check --format json`."""
     return json_text(
         {
             "schema": SCHEMA,

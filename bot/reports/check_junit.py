@@ -1,6 +1,6 @@
-"""`check` as JUnit's XML, which CI services show as tests: a case for each place, and for what could not be done.
+"""Renders `check` as JUnit XML, which CI services show as tests: one case for each image reference and each failure.
 
-https://github.com/testmoapp/junitxml has the parts that readers agree on.
+https://github.com/testmoapp/junitxml describes the common subset of readers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_MESSAGE = 600
 
 
 def check_junit(report: CheckReport) -> str:
-    """Return what `check --format junit` prints, in ASCII."""
+    """Return the output of `check --format junit`, in ASCII."""
     cases = [*map(_case, report.places), *map(_broken, report.failed)]
     counts = {
         "tests": len(cases),
@@ -59,5 +59,5 @@ def _broken(failed: Failed) -> ET.Element:
 
 
 def _text(said: str) -> str:
-    """Return a text in characters that XML can hold: of what is invisible it can hold little."""
+    """Return a text without the control characters that XML does not allow."""
     return console_line(said, MAX_MESSAGE)

@@ -1,4 +1,4 @@
-"""`check` as GitLab's report of code quality: https://docs.gitlab.com/ci/testing/code_quality/."""
+"""Renders `check` as GitLab's code quality report: https://docs.gitlab.com/ci/testing/code_quality/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SEVERITIES: dict[Fault, str] = {
 
 
 def check_quality(report: CheckReport) -> str:
-    """Return what `check --format codequality` prints: a list, which has findings alone."""
+    """Return the output of `check --format codequality`, a list of findings; the format has no place for failures."""
     return json_text([_issue(*each) for each in report.findings])
 
 

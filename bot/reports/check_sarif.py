@@ -1,4 +1,4 @@
-"""`check` as SARIF: every finding as a result, under the rule that it breaks."""
+"""Renders `check` as SARIF: one result for each finding, and one rule for each kind of finding."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _LEVELS: dict[Fault, str] = {
     Fault.STALE: "warning",
 }
 _WHAT_TO_DO: dict[Fault, str] = {
-    Fault.UNPINNED: "What its tag points to may be another image tomorrow: pin it by digest.",
-    Fault.GONE: "Whoever builds or deploys this cannot pull it any more: write the new digest.",
-    Fault.POLICY: "Move to an image that keeps the rule.",
+    Fault.UNPINNED: "Pin the image by digest: its tag may point to another image tomorrow.",
+    Fault.GONE: "Write the new digest: the image in the file can no longer be pulled.",
+    Fault.POLICY: "Use an image that the rule allows.",
     Fault.STALE: "Write the newer digest, or let basebump propose it.",
 }
 
 
 def check_sarif(report: CheckReport) -> str:
-    """Return what `check --format sarif` prints."""
+    """Return the output of `check --format sarif`."""
     said = (f"{path}:{line_number}: {text}" for path, line_number, text in notes(report))
     results = [_result(*each) for each in report.findings]
     return sarif_text([run_value(_rules(report), results, report.failed, said)])

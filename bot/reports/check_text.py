@@ -1,4 +1,4 @@
-"""What a check says in a log: a finding on each line, where it is first, and a sentence that counts."""
+"""Renders `check` as text for logs: one finding a line, beginning with its position, and a summary."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bot.reports._check import notes
 from bot.reports._failures import failure_lines
 
 MAX_MESSAGE = 600
-"""Characters of a finding: an image, a reason of somebody else's, and what to do."""
+"""Characters of a finding: the image, a reason, and a hint."""
 MAX_PATH = 1000
-"""Characters of a path that are shown; a name has 255 bytes at most, and a tree some names."""
+"""Characters of a path that are shown; each name in it has up to 255 bytes."""
 
 
 def check_text(report: CheckReport) -> str:
-    """Return what `check` prints."""
+    """Return the text output of `check`."""
     said = [
         *(
             (
@@ -37,7 +37,7 @@ def check_text(report: CheckReport) -> str:
 
 
 def summary(report: CheckReport) -> str:
-    """Return a sentence that counts what was found."""
+    """Return a sentence with the number of findings and image references."""
     faults = Counter(objection.fault for _, objection in report.findings)
     total, looked_at = faults.total(), len(report.places)
     places = f"{looked_at} image reference{'' if looked_at == 1 else 's'}"
@@ -54,7 +54,7 @@ def _line(path: str, line_number: int, word: str, text: str) -> str:
 
 
 def _counted(line: str, count: int) -> str:
-    """Return a line that says of how many places it is: an anchor and its aliases are one line."""
+    """Append the number of references; those behind a YAML anchor and its aliases have the same line."""
     return f"{line} ({count} places)" if count > 1 else line
 
 

@@ -1,4 +1,4 @@
-"""The JSON document of `compare`: `schema: 1`, keys that scripts hold on to."""
+"""Renders `compare` as a JSON document with `schema: 1`, whose keys scripts depend on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.reports.json_document import failed_value
 
 
 def comparison_document(comparison: Comparison) -> str:
-    """Return what `compare --format json` prints; what is not known is null, and never an empty list."""
+    """Return the output of `compare --format json`; a value that is not known is null, and never an empty list."""
     evidence = comparison.evidence
     delta, asked = evidence.delta, evidence.asked
     return json_text(
@@ -84,7 +84,7 @@ def _packages(changes: Iterable[PackageChange]) -> JsonValue:
 
 
 def _contents(contents: Contents | None) -> JsonValue:
-    """Return in what the images differ beside their packages; null where nobody could look into both."""
+    """Return the differences between the images' configs, layers and sources; null if either could not be read."""
     changes = aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return None

@@ -1,4 +1,4 @@
-"""`compare` as SARIF: the findings of the new image, each beside what the old one had."""
+"""Renders `compare` as SARIF: the findings of the new image, each with its state in relation to the old image."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _SCORES: dict[Severity, str] = {
     Severity.MEDIUM: "4.0",
     Severity.LOW: "0.1",
 }
-"""Where each severity begins, as GitHub reads `security-severity`: scanners of ours give words and no scores."""
+"""The lowest score of each severity in GitHub's `security-severity`; the scanners report severities, but no scores."""
 
 
 def comparison_sarif(comparison: Comparison) -> str:
-    """Return what `compare --format sarif` prints.
+    """Return the output of `compare --format sarif`.
 
-    Without a scan of the new image there are no results, and without a comparison none has a state.
+    Results are missing if the new image was not scanned, and have no state if the images could not be compared.
     """
     states = list(_states(comparison))
     old, new, scanner = comparison.old, comparison.new, scanner_of(comparison.evidence)
@@ -60,7 +60,7 @@ def _pinned(image: ComparedImage) -> str:
 
 
 def _states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
-    """Yield each finding with its state in the new image, the worst of what is new first."""
+    """Yield each finding with its state in the new image; new findings come first, most severe first."""
     delta = comparison.evidence.delta
     if delta is not None:
         yield from ((finding, "new") for finding in delta.introduced)
@@ -71,7 +71,7 @@ def _states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
 
 
 def _rules(findings: Iterable[Finding]) -> Iterator[Rule]:
-    """Yield each vulnerability once, at its worst."""
+    """Yield one rule for each vulnerability, with its highest severity."""
     worst: dict[str, Finding] = {}
     for finding in findings:
         if finding.id not in worst or finding.severity > worst[finding.id].severity:

@@ -1,4 +1,4 @@
-"""What `compare` prints for people: a function for each section, of which some have nothing to say."""
+"""Renders `compare` as text: one function for each section; a section without content is left out."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from bot.reports._effect import effect
 from bot.reports._failures import failure_lines
 
 MAX_ROWS = 200
-"""Findings of one list that are shown; `--format json` has them all."""
+"""Findings of one list that are shown; `--format json` has all of them."""
 _WIDE = 60
-"""Characters of a cell that push the next column to the right; the last one may be longer."""
+"""Characters of a cell that widen its column; the last cell of a row may be longer."""
 
 Row = tuple[str, ...]
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Return the whole text."""
+    """Return the text output of `compare`."""
     sections = (
         _image("old", comparison.old),
         _image("new", comparison.new),
@@ -42,7 +42,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 
 def _image(label: str, image: ComparedImage) -> Iterator[str]:
-    """Say what was looked at."""
+    """Render reference, digest, platforms and other properties of one image."""
     facts, built = image.facts, image.built
     rows = [
         ("digest", facts.digest),
@@ -58,14 +58,14 @@ def _image(label: str, image: ComparedImage) -> Iterator[str]:
 
 
 def _effect(comparison: Comparison) -> Iterator[str]:
-    """Say in one sentence what moving changes, and count by severity."""
+    """Render the effect of the update in one sentence, and the vulnerabilities of both images by severity."""
     if comparison.is_same:
         yield "Both are the same image."
     delta = comparison.evidence.delta
     if delta is None:
-        yield "What moving changes is not known."
+        yield "The effect of the update is not known."
     else:
-        yield f"Moving {effect(comparison.evidence)}."
+        yield f"The update {effect(comparison.evidence)}."
     if any(isinstance(image.scan, Scan) for image in (comparison.old, comparison.new)):
         yield f"{'':<8}  {'old':>5}  {'new':>5}"
         for severity in sorted(Severity, reverse=True):
@@ -110,29 +110,29 @@ def _finding(finding: Finding, evidence: Evidence) -> Row:
 
 
 def _set_aside(outcome: ScanOutcome) -> Iterator[str]:
-    """Say what of the new image somebody answers for."""
+    """Render the suppressed findings of the new image."""
     aside = outcome.set_aside if isinstance(outcome, Scan) else ()
     if aside:
-        yield f"Set aside: {distinct(each.finding for each in aside)}, counted nowhere"
+        yield f"Suppressed: {distinct(each.finding for each in aside)}, counted nowhere"
         yield from _table(
             [(each.finding.severity.word, each.finding.id, each.finding.package, each.why, each.by) for each in aside]
         )
 
 
 _SAID_OF_ORIGIN: dict[Origin, str] = {
-    Origin.REBUILT: "built anew from the same state of its source, by its own labels",
-    Origin.CHANGED: "built from another state of its source, by its own labels",
-    Origin.MOVED: "built from another source, by its own labels",
+    Origin.REBUILT: "rebuilt from the same state of its source, according to its labels",
+    Origin.CHANGED: "built from another state of its source, according to its labels",
+    Origin.MOVED: "built from another source, according to its labels",
     Origin.UNKNOWN: "",
 }
 
 
 def _contents(contents: Contents | None) -> Iterator[str]:
-    """Say how the images start, and what they were built from."""
+    """Render how the images start, what they were built from, and their sizes."""
     changes = aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return
-    yield "What is in them"
+    yield "Contents"
     if becomes_root(contents):
         yield "  The new image starts as root, which the old one does not."
     yield from _table([(each.aspect.value, _listed(each.old), "→", _listed(each.new)) for each in changes])
@@ -160,7 +160,7 @@ def _cells(*texts: str) -> Row:
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield rows with their columns below each other; texts from outside are made safe here."""
+    """Yield rows with aligned columns; text from outside is made safe for terminals."""
     shown = [_cells(*row) for row in rows[:MAX_ROWS]]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
@@ -178,13 +178,13 @@ def _scanned(comparison: Comparison) -> Iterator[str]:
         yield console_line(f"Scanned for {comparison.platform} by {by}{of}.")
     asked = comparison.evidence.asked
     if asked is not None:
-        lists = (("CISA's list of what is exploited", asked.exploited), ("FIRST's list of EPSS", asked.scores))
-        yield from (f"{name} is of {day}." for name, day in lists if day is not None)
+        lists = (("CISA's list of exploited vulnerabilities", asked.exploited), ("FIRST's list of EPSS", asked.scores))
+        yield from (f"{name} is from {day}." for name, day in lists if day is not None)
         yield from (f"The list `{listing}` could not be read." for listing in sorted(asked.unread))
 
 
 def why_not(outcome: ScanOutcome) -> str | None:
-    """Return why there are no numbers, in words; None where there are."""
+    """Return the reason why an image was not scanned; None if it was scanned."""
     match outcome:
         case Scan():
             return None

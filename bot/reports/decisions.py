@@ -1,4 +1,4 @@
-"""Every decision of a run as JSON lines, for tables and queries: each line stands by itself."""
+"""Renders every decision of a run as JSON lines for tables and queries; each line is complete by itself."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:  # imported where there is evidence
     from bot.reports._evidence import Known
 
 _FIRST = ("path", "line", "reference", "status", "reason", "detail", "new_digest", "new_tag", "successor", "evidence")
-"""What people look for in a line comes first; some of these the document has only where they hold something."""
+"""Keys that come first in a line, since readers look for them; the JSON document has some only if they have a value."""
 
 
 def decision_lines(report: RunReport) -> str:
-    """Return what `--format jsonl` prints: a line for each repository and all that is in it, and for each failure."""
+    """Return the output of `--format jsonl`: a line for each repository, image reference, proposal and failure."""
     return "\n".join(json.dumps(each) for each in _lines(report))
 
 

@@ -1,4 +1,4 @@
-"""What `doctor` prints: a line for each check."""
+"""Renders the output of `doctor`: one line for each check."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from bot.model.report import SCHEMA
 from bot.reports._json import json_text
 
 MAX_LINE = 1000
-"""Characters of one line: what a server says is cut before."""
+"""Characters of one line; what a server answered was shortened before."""
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Return what people read: the mark, what was tried, and what came of it."""
+    """Return the text output of `doctor`: for each check the mark, what was tried, and the result."""
     return "\n".join(_lines(diagnosis))
 
 
 def diagnosis_document(diagnosis: Diagnosis) -> str:
-    """Return what `doctor --format json` prints."""
+    """Return the output of `doctor --format json`."""
     checks = [
         {
             "area": area.value,

@@ -1,27 +1,31 @@
-"""How the log of a CI service folds the lines of one repository, so that every skip is there and none is in the way."""
+"""Folds the lines of one repository in the log of a CI service, so that the log is complete and still short."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
 Fold = Callable[[int, str, Sequence[str]], Iterator[str]]
-"""Gives a title and its lines, as the service reads them; the number tells folds of one log apart. All lines have been
-made safe before (`console_line`): they hold no control character, and begin with no command."""
+"""Yields a title and its lines in the syntax of a CI service.
+
+The number distinguishes the folds of one log. All lines were made safe before by `console_line`: they have no control
+characters and do not begin with a command.
+"""
 
 
 def open_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
-    """Fold nothing: for files and terminals."""
+    """Yield the title and the lines without a fold, for files and terminals."""
     yield title
     yield from lines
     yield ""
 
 
 def bracket_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
-    """Fold as GitHub and Azure Pipelines do: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
+    """Yield a fold of GitHub and Azure Pipelines.
 
-    `::group::` is what GitHub documents. It is a command, of which its runner makes these very lines in the log, and
-    where commands are stopped, as the action does, it makes nothing of it:
-    https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs. `%0A` would end a line there.
+    GitHub documents `::group::`, a command that its runner translates to the lines used here. The runner ignores the
+    command if commands are stopped, as the action does, but these lines fold even then:
+    https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs. `%0A` in the title would end
+    the line. For Azure Pipelines: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
     """
     yield f"##[group]{title.replace('%', '%25')}"
     yield from lines
@@ -29,9 +33,9 @@ def bracket_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str
 
 
 def gitlab_fold(number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
-    """Fold as GitLab does: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
+    """Yield a fold of GitLab: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
 
-    It shows the time between the two moments, which would say nothing here: a run ends for all at once.
+    GitLab shows the time between the two timestamps. Both are 0, since all repositories of a run end at the same time.
     """
     section = f"basebump_{number}"
     yield f"\x1b[0Ksection_start:0:{section}[collapsed=true]\r\x1b[0K{title}"

@@ -1,7 +1,7 @@
-"""One page of a run, or of several that shared a fleet: it stands by itself, and asks nobody for anything.
+"""Renders the HTML page of a run, or of several runs that shared a fleet; the page loads nothing from elsewhere.
 
-This is the one place where texts from outside become HTML: the template shows values of a page alone, and every one of
-them is escaped unless it was made here.
+Only here does text from outside become HTML. The template sees the values of the page only, and escapes each of them
+unless this module made it.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from bot.reports._page import page
 from bot.reports.run_facts import RunFacts, merged
 
 MAX_BYTES = 5_000_000
-"""What a browser shows without a wait, and a mail or an artefact still takes."""
+"""A size that browsers show without delay, and that mail servers and artifact stores accept."""
 _ROWS = (5000, 2000, 1000, 500, 200, 100, 50, 20, 5, 0)
-"""How many rows a list may show, tried in turn until the page fits."""
+"""Numbers of rows in each list, tried in turn until the page fits."""
 _POLICY = (
     "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
-"""https://www.w3.org/TR/CSP3/: our own style and script by their hashes, and nothing else."""
+"""Allows the style and the script of the page by their hashes, and nothing else: https://www.w3.org/TR/CSP3/."""
 
 
 class PageTooLongError(BasebumpError):
-    """Even without any row the page is too long."""
+    """The page is too long even without any row."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageParts:
-    """The files that a page is made of."""
+    """The files that the page is built from."""
 
     template: str
     style: str
     script: str
-    """What makes it nicer; the page is whole without."""
+    """Optional for readers: the page is complete without it."""
 
 
 def html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
-    """Return the page of a run, or of several that shared a fleet."""
+    """Return the page of a run, or of several runs that shared a fleet. Raises PageTooLongError."""
     run = merged(runs)
     style, script = _within(parts.style), _within(parts.script)
     values = {
@@ -70,8 +70,8 @@ def _compiled(source: str) -> Template:
 
 
 def _within(ours: str) -> Markup:
-    """Return a file of ours as the whole content of an element, without its last line's end."""
-    return Markup(ours.strip())  # noqa: S704 - it ships beside the code, and nothing is put into it
+    """Mark a file of basebump as safe content of an element, without its last line break."""
+    return Markup(ours.strip())  # noqa: S704 - the file ships with the code, and nothing is inserted into it
 
 
 def _hash_of(content: str) -> str:

@@ -1,4 +1,4 @@
-"""What `resolve` prints of one image."""
+"""Renders the output of `resolve` for one image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.reports._json import json_text, moment_value
 
 
 def image_document(reference: ImageReference, facts: ImageFacts) -> str:
-    """Return what `resolve --format json` prints."""
+    """Return the output of `resolve --format json`."""
     return json_text(
         {
             "schema": SCHEMA,
@@ -30,7 +30,7 @@ def image_document(reference: ImageReference, facts: ImageFacts) -> str:
 
 
 def image_text(reference: ImageReference, facts: ImageFacts) -> str:
-    """Return the same for people; what nobody says is left out."""
+    """Return the text output of `resolve`; values that are not known are left out."""
     rows = [
         ("repository", reference.repository),
         ("digest", facts.digest),
@@ -47,7 +47,7 @@ def image_text(reference: ImageReference, facts: ImageFacts) -> str:
 
 
 def _pin(reference: ImageReference, facts: ImageFacts) -> str | None:
-    """Say where the reference holds another digest than its tag points to."""
+    """Return the digest of the reference with a note if the tag points to another digest; else None."""
     if reference.digest is None or reference.digest == facts.digest:
         return None
     return f"{reference.digest}, which is not what the tag points to"

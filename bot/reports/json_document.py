@@ -1,4 +1,4 @@
-"""The JSON documents of `scan` and `run`: `schema: 1`, keys that scripts hold on to."""
+"""Renders `scan` and `run` as JSON documents with `schema: 1`, whose keys scripts depend on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # imported where there is evidence
 
 
 def scan_document(report: RunReport) -> str:
-    """Return what `scan --format json` prints."""
+    """Return the output of `scan --format json`."""
     (tree,) = report.repositories
     known = known_of(report)
     return json_text(
@@ -29,7 +29,7 @@ def scan_document(report: RunReport) -> str:
 
 
 def run_document(report: RunReport) -> str:
-    """Return what `run --format json` prints."""
+    """Return the output of `run --format json`."""
     known = known_of(report)
     return json_text(
         {
@@ -44,7 +44,7 @@ def run_document(report: RunReport) -> str:
 
 
 def known_of(report: RunReport) -> Known | None:
-    """Return what is known of moves; who has no evidence does not wait for what would read it."""
+    """Return the index of the evidence; None without evidence, so that its module is not imported."""
     if not report.evidence:
         return None
     from bot.reports._evidence import Known
@@ -65,7 +65,7 @@ def _repository(repository: RepositoryReport, known: Known | None) -> JsonValue:
 
 
 def place_value(verdict: Verdict, known: Known | None) -> dict[str, JsonValue]:
-    """Return one place, and what was decided of it."""
+    """Return one image reference with its decision."""
     place = verdict.occurrence
     reference = place.reference
     return {
@@ -92,9 +92,9 @@ def place_value(verdict: Verdict, known: Known | None) -> dict[str, JsonValue]:
 
 
 def _more(verdict: Verdict) -> Mapping[str, JsonValue]:
-    """Return the keys that only some places have.
+    """Return the keys that only some image references have.
 
-    Their reason in a sentence, the tag that is written with a digest, and the one after an end.
+    They are the reason as a sentence, the tag that is written with a digest, and the successor of a superseded tag.
     """
     new_tag = verdict.transition.tag if verdict.transition is not None else None
     more = {"detail": verdict.detail, "new_tag": new_tag, "successor": verdict.successor}
@@ -102,26 +102,26 @@ def _more(verdict: Verdict) -> Mapping[str, JsonValue]:
 
 
 def _notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:
-    """Return the key `notes` where there are any: what else bears on a place, in sentences."""
+    """Return the key `notes` with further facts in sentences, if there are any."""
     return {"notes": list(notes)} if notes else {}
 
 
 def _evidence(value: JsonValue) -> Mapping[str, JsonValue]:
-    """Return the key `evidence` where there is any: what moving changes, in numbers."""
+    """Return the key `evidence` with the effect of an update in numbers, if there is any."""
     return {"evidence": value} if value is not None else {}
 
 
 def _span(place: Occurrence) -> JsonValue:
-    """Return where `sha256:…` stands or would go, in bytes; null where nothing may be written."""
+    """Return the byte span of `sha256:…`, or where it would be inserted; null if the reference is not editable."""
     if not isinstance(place.digest, Slot):
         return None
     span = place.digest.span
-    is_there = place.reference.digest is not None  # else it may go where a `null` stands
+    is_there = place.reference.digest is not None  # otherwise the slot may span a `null`
     return {"start": span.start, "end": span.end if is_there else span.start}
 
 
 def unsupported_value(unsupported: Unsupported) -> dict[str, JsonValue]:
-    """Return one text that names no image."""
+    """Return one text that does not name an image."""
     return {
         "path": unsupported.path,
         "line": unsupported.line_number,
@@ -155,5 +155,5 @@ def proposal_value(proposal: ProposalReport, known: Known | None) -> dict[str, J
 
 
 def failed_value(failed: Failed) -> dict[str, JsonValue]:
-    """Return one thing that could not be done."""
+    """Return one failure."""
     return {"subject": failed.subject, "stage": failed.stage.value, "error": failed.error}

@@ -1,8 +1,8 @@
-"""A run as metrics in Prometheus' text format, as the textfile collector of its node exporter reads them.
+"""Renders a run as metrics in Prometheus' text format, for the textfile collector of the node exporter.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
-Labels are words of closed lists, so that the number of series is bounded whatever a fleet holds. Every word has its
-series even at zero, since one that comes and goes cannot be counted on; what is unknown has none.
+Labels have values of closed lists, so the number of series is bounded whatever the size of a fleet. Every value has its
+series even at zero, since a series that comes and goes cannot be counted on. An unknown number has no series.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from bot.model.vocabulary import ProposalOutcome, Stage, Status
 from bot.reports._evidence import SCANNED, state_of
 
 FOLDER = "folder"
-"""Stands for the forge of a scanned folder: Prometheus knows no empty label."""
+"""Replaces the forge for a scanned folder: Prometheus has no empty labels."""
 IN_USE, OFFERED = "in-use", "offered"
 _STATES = (SCANNED, *(why.value for why in Unscanned))
 
 Labels = Mapping[str, str]
 Words = tuple[str, ...]
-"""A word for each label, in their order."""
+"""A value for each label, in the order of the labels."""
 Sample = tuple[Labels, float]
 
 
 def report_metrics(report: RunReport) -> str:
-    """Return what `--format metrics` prints."""
+    """Return the output of `--format metrics`."""
     return "\n".join([*_run(report), *_found(report), *_scanned(report)])
 
 
 def _run(report: RunReport) -> Iterator[str]:
-    yield from _gauge("build_info", "Which basebump wrote this.", [({"version": __version__}, 1)])
+    yield from _gauge("build_info", "Version of basebump that wrote these metrics.", [({"version": __version__}, 1)])
     if report.started is not None and report.ended is not None:
         lasted = (report.ended - report.started).total_seconds()
-        yield from _gauge("run_start_timestamp_seconds", "When the run began.", [({}, report.started.timestamp())])
-        yield from _gauge("run_end_timestamp_seconds", "When the run ended.", [({}, report.ended.timestamp())])
-        yield from _gauge("run_duration_seconds", "How long the run took.", [({}, lasted)])
+        yield from _gauge("run_start_timestamp_seconds", "Start of the run.", [({}, report.started.timestamp())])
+        yield from _gauge("run_end_timestamp_seconds", "End of the run.", [({}, report.ended.timestamp())])
+        yield from _gauge("run_duration_seconds", "Duration of the run.", [({}, lasted)])
     stages = Counter[Words]((each.stage.value,) for each in report.failed)
     samples = _counted(stages, ("stage",), [tuple(stage.value for stage in Stage)])
-    yield from _gauge("failures", "What basebump could not do, by where it broke.", samples)
+    yield from _gauge("failures", "Failures of basebump, by the stage of the run.", samples)
 
 
 def _found(report: RunReport) -> Iterator[str]:
@@ -63,25 +63,25 @@ def _found(report: RunReport) -> Iterator[str]:
     forges = tuple(sorted(forge for (forge,) in repositories))
     statuses, outcomes = tuple(each.value for each in Status), tuple(each.value for each in ProposalOutcome)
     yield from _gauge(
-        "repositories", "Repositories and branches that were looked at.", _counted(repositories, ("forge",), [forges])
+        "repositories", "Repositories and base branches that were read.", _counted(repositories, ("forge",), [forges])
     )
     yield from _gauge(
         "places",
-        "Places that name an image, by what is true of them and whether they name a digest.",
+        "Image references, by status and by whether they have a digest.",
         _counted(places, ("forge", "status", "pinned"), [forges, statuses, ("true", "false")]),
     )
     yield from _gauge(
-        "unsupported_texts", "Texts that stand for an image and name none.", _counted(texts, ("forge",), [forges])
+        "unsupported_texts", "Texts in place of an image that do not name one.", _counted(texts, ("forge",), [forges])
     )
     yield from _gauge(
         "proposals",
-        "Proposals, by what became of them.",
+        "Proposals, by outcome.",
         _counted(proposals, ("forge", "outcome"), [forges, outcomes]),
     )
 
 
 def _scanned(report: RunReport) -> Iterator[str]:
-    """Yield what scans found in each image once; there is no number of an image that was not scanned."""
+    """Yield the results of scans, counting each image once; an image that was not scanned has no number."""
     in_use = {
         (move.line.repository, move.old, move.platforms): evidence.old
         for move, evidence in report.evidence.items()
@@ -94,11 +94,11 @@ def _scanned(report: RunReport) -> Iterator[str]:
     states = Counter[Words]((side, state_of(outcome)) for side, outcomes in sides for outcome in outcomes)
     yield from _gauge(
         "assessed_images",
-        "Images that can move and those they would move to, by whether they were scanned or why not.",
+        "Images in use and the images offered in their place, by whether they were scanned or why not.",
         _counted(states, ("image", "state"), [(IN_USE, OFFERED), _STATES]),
     )
     samples = [sample for side, outcomes in sides for sample in _vulnerabilities(side, outcomes)]
-    yield from _gauge("vulnerabilities", "Known vulnerabilities of the images that were scanned, summed.", samples)
+    yield from _gauge("vulnerabilities", "Known vulnerabilities of the scanned images, summed.", samples)
 
 
 def _vulnerabilities(side: str, outcomes: Iterable[ScanOutcome]) -> Iterator[Sample]:
@@ -109,7 +109,7 @@ def _vulnerabilities(side: str, outcomes: Iterable[ScanOutcome]) -> Iterator[Sam
 
 
 def _counted(counts: Mapping[Words, int], names: Sequence[str], words: Sequence[Sequence[str]]) -> list[Sample]:
-    """Return a sample for every combination of words, one of each label."""
+    """Return a sample for every combination of label values."""
     return [(dict(zip(names, key, strict=True)), counts.get(key, 0)) for key in product(*words)]
 
 

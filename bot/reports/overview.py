@@ -1,4 +1,4 @@
-"""The table at the end of a run on a terminal: a line for each repository, in numbers."""
+"""Renders the table at the end of a run on a terminal: one line of counts for each repository."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import MOVING, ProposalOutcome, Status
 
 MAX_ROWS = 40
-"""What two screens hold; who has more repositories looks at `--export html=FILE`."""
+"""Rows that fill two screens; `--export html=FILE` shows more repositories."""
 MIN_NAME, GAP = 12, 2
 _FIRST_HEAD = "repository"
 _HEADS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
 _STAYING = frozenset({Status.HELD, Status.REFUSED, Status.SUPERSEDED, Status.UNRESOLVED})
-"""Where there is something that people may want to know of, and nothing moves."""
+"""Statuses of references that are not updated although a user may want to act."""
 _OPEN = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.LEFT_ALONE}
 )
@@ -23,7 +23,7 @@ _WOULD_OPEN = frozenset({ProposalOutcome.WOULD_OPEN})
 
 
 def overview(report: RunReport, columns: int) -> str:
-    """Return the table for a terminal of so many columns; empty where there is nothing to count."""
+    """Return the table for a terminal with `columns` columns; empty if there are no repositories."""
     if not report.repositories:
         return ""
     rows = [(console_line(tree.title), _numbers(tree)) for tree in report.repositories]

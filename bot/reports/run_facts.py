@@ -1,4 +1,4 @@
-"""What a page of several runs needs of their JSON documents, read strictly: a document may come from anywhere."""
+"""Reads the parts of JSON documents that the fleet page shows; strictly, since a document may come from anywhere."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from bot.model.report import SCHEMA
 
 
 class DocumentError(BasebumpError):
-    """A text is no document of `run` or `scan`."""
+    """A text that is not a document of `run` or `scan`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageScan:
-    """What is known of one image of a move."""
+    """The scan of one image of an update."""
 
     counts: Mapping[str, int] | None
-    """Distinct vulnerabilities by the word of their severity; None where it was not scanned."""
+    """Distinct vulnerabilities by severity; None if the image was not scanned."""
     created: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class MoveFacts:
-    """What moving changes."""
+    """The scans of both images of an update."""
 
     old: ImageScan | None
-    """None where the place held no digest."""
+    """None if the image reference had no digest."""
     new: ImageScan
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceFacts:
-    """One place where an image is written."""
+    """One image reference."""
 
     path: str
     line_number: int
@@ -52,7 +52,7 @@ class PlaceFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProposalFacts:
-    """What became of one proposal."""
+    """One proposal with its outcome."""
 
     branch: str
     outcome: str
@@ -71,13 +71,13 @@ class RepositoryFacts:
     note: str | None
     places: tuple[PlaceFacts, ...]
     unsupported: int
-    """How many texts there are that name no image."""
+    """Number of texts that do not name an image."""
     proposals: tuple[ProposalFacts, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FailureFacts:
-    """One thing that could not be done."""
+    """One failure."""
 
     subject: str
     stage: str
@@ -86,10 +86,10 @@ class FailureFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """One run, or several that shared a fleet."""
+    """One run, or several runs that shared a fleet."""
 
     levels: tuple[str, ...]
-    """Empty of a scan."""
+    """Empty for the document of a scan."""
     started: datetime | None
     ended: datetime | None
     repositories: tuple[RepositoryFacts, ...]
@@ -97,14 +97,14 @@ class RunFacts:
 
 
 def read_document(text: str) -> RunFacts:
-    """Read what `run` or `scan` gives for `--format json`. Raises DocumentError."""
+    """Parse the output of `run` or `scan` with `--format json`. Raises DocumentError."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DocumentError(f"it is no JSON: {error}") from None
+        raise DocumentError(f"the document is not JSON: {error}") from None
     whole = _Part(document, "the document")
     if whole.value("schema") != SCHEMA:
-        raise DocumentError(f"it is no document of `run` or `scan` with `schema: {SCHEMA}`")
+        raise DocumentError(f"the document is not one of `run` or `scan` with `schema: {SCHEMA}`")
     failed = tuple(
         FailureFacts(*(each.text(key) for key in ("subject", "stage", "error"))) for each in whole.of("failed")
     )
@@ -121,7 +121,7 @@ def read_document(text: str) -> RunFacts:
 
 
 def merged(runs: Iterable[RunFacts]) -> RunFacts:
-    """Put together the runs that shared a fleet; of a repository that is in several the last one counts."""
+    """Merge runs that shared a fleet; the last run counts for a repository that is in several."""
     every = tuple(runs)
     found = {(each.forge, each.name, each.base_branch): each for run in every for each in run.repositories}
     return RunFacts(
@@ -186,11 +186,11 @@ def _scan(part: _Part) -> ImageScan:
 
 
 class _Part:
-    """An object of a document, and where it stands there."""
+    """An object of a document, with its position for error messages."""
 
     def __init__(self, value: object, at: str) -> None:
         if not isinstance(value, dict):
-            raise DocumentError(f"{at} is no object")
+            raise DocumentError(f"{at} is not an object")
         self._value, self._at = value, at
 
     def has(self, key: str) -> bool:
@@ -202,7 +202,7 @@ class _Part:
     def maybe_text(self, key: str) -> str | None:
         found = self.value(key)
         if found is not None and not isinstance(found, str):
-            raise DocumentError(f"`{key}` of {self._at} is no text")
+            raise DocumentError(f"`{key}` of {self._at} is not a string")
         return found
 
     def text(self, key: str) -> str:
@@ -225,7 +225,7 @@ class _Part:
             moment = datetime.fromisoformat(found)
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            raise DocumentError(f"`{key}` of {self._at} is no time") from None
+            raise DocumentError(f"`{key}` of {self._at} is not a time") from None
 
     def maybe(self, key: str) -> _Part | None:
         found = self.value(key)
@@ -234,11 +234,11 @@ class _Part:
     def of(self, key: str) -> tuple[_Part, ...]:
         found = self.value(key)
         if not isinstance(found, list):
-            raise DocumentError(f"`{key}` of {self._at} is no list")
+            raise DocumentError(f"`{key}` of {self._at} is not a list")
         return tuple(_Part(each, f"`{key}[{index}]` of {self._at}") for index, each in enumerate(found))
 
 
 def _number(found: object, what: str) -> int:
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise DocumentError(f"{what} is no number")
+        raise DocumentError(f"{what} is not a number")
     return found

@@ -1,4 +1,4 @@
-"""`scan` and `run` as SARIF: the places where something is to be done, or was decided against."""
+"""Renders `scan` and `run` as SARIF: image references that need an action, or that an update was decided against."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ LEVELS: dict[Status, str] = {
     Status.SUPERSEDED: "warning",
     Status.HELD: "note",
 }
-"""Which places are results, and how loud: what is up to date, left alone or unknown has nothing to be done."""
+"""Statuses that are reported as results, with their levels; the other statuses need no action."""
 
 _NOTHING = RepositoryReport("", "", None)
-"""Stands in where no repository was looked at."""
-_UPDATE = "There is a newer image than the one in the file, or the file names none by its digest."
+"""Stands in for the repositories if none was read."""
+_UPDATE = "There is a newer image than the image in the file, or the file does not pin the image by digest."
 _WHAT_TO_DO: dict[Status, str] = {
-    Status.GONE: "Whoever builds or deploys this cannot pull it any more: write the new digest.",
-    Status.REFUSED: "It stays as it is. The message says why; a rule of the policy decides it.",
-    Status.UPDATE: "`basebump run` proposes it, `basebump scan --write` writes it.",
-    Status.SUPERSEDED: "Move to another tag: the message names the one that comes after it, where that is known.",
-    Status.HELD: "It stays as it is until that ends, or until somebody answers for it with `accept` in a rule.",
+    Status.GONE: "Write the new digest: the image in the file can no longer be pulled.",
+    Status.REFUSED: "The image stays as it is. The message gives the reason; a rule of the policy decides.",
+    Status.UPDATE: "`basebump run` proposes the update, `basebump scan --write` writes it.",
+    Status.SUPERSEDED: "Use another tag: the message names the successor if it is known.",
+    Status.HELD: "The image stays as it is until the reason ends, or until a rule accepts it with `accept`.",
 }
 
 
 def report_sarif(report: RunReport) -> str:
-    """Return what `--format sarif` prints: a run for each repository, and one at least."""
+    """Return the output of `--format sarif`: one run for each repository, and at least one."""
     known = known_of(report)
     trees = report.repositories or (_NOTHING,)
     return sarif_text([_run(tree, report, known, failed) for tree, failed in _shared_out(trees, report.failed)])
@@ -48,7 +48,7 @@ def report_sarif(report: RunReport) -> str:
 def _shared_out(
     trees: Sequence[RepositoryReport], failed: Iterable[Failed]
 ) -> Iterator[tuple[RepositoryReport, Sequence[Failed]]]:
-    """Yield each repository with the failures that name it; the first has those that name none, too."""
+    """Yield each repository with its failures; the first repository also gets the failures that name none."""
     names = {tree.name for tree in trees}
     others = [each for each in failed if each.subject not in names]
     for index, tree in enumerate(trees):
@@ -106,17 +106,17 @@ def _result(verdict: Verdict, tree: RepositoryReport, report: RunReport, known: 
 
 
 def _said(verdict: Verdict, report: RunReport) -> str:
-    """Return what there is to say of one place: what moves, why or why not, and what that changes."""
+    """Return the message about one reference: the update, the reason for or against it, and its effect."""
     reference, move = verdict.occurrence.reference, verdict.transition
     name = str(replace(reference, digest=None))
     tag = f"{move.tag} " if move is not None and move.tag else ""
     goal = f"{tag}{short(verdict.new_digest)}" if verdict.new_digest is not None else ""
     if verdict.reason is not None:
         parts = [f"{name}: {verdict.reason.sentence}", verdict.detail]
-        parts += [f"After it comes {verdict.successor}."] if verdict.successor else []
-        parts += [f"The newer one is {goal}."] if goal else []
+        parts += [f"Its successor is {verdict.successor}."] if verdict.successor else []
+        parts += [f"The newer image is {goal}."] if goal else []
     elif reference.digest is not None:
-        parts = [f"{name} can move from {short(reference.digest)} to {goal}."]
+        parts = [f"{name} can be updated from {short(reference.digest)} to {goal}."]
     else:
         parts = [f"{name} is not pinned; it would get {goal}."]
     changes = effect(report.evidence.get(move)) if move is not None else ""

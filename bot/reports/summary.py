@@ -1,5 +1,6 @@
-"""A short Markdown summary of `scan` and `run`, as CI services show it beside a job: a function for each section.
+"""Renders a short Markdown summary of `scan` and `run`, which CI services show beside a job.
 
+There is one function for each section.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 """
 
@@ -20,23 +21,23 @@ from bot.reports._repeated import said_once
 from bot.reports.text import summary, unscanned
 
 MAX_BYTES = 1_000_000
-"""GitHub takes 1 MiB from each step, and nothing at all of more."""
+"""GitHub accepts 1 MiB from each step, and drops a larger summary completely."""
 _ROWS = (1000, 500, 200, 100, 50, 25, 10, 5, 2, 1, 0)
-"""How many rows a list may show, tried in turn until it fits."""
+"""Numbers of rows in each list, tried in turn until the summary fits."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 _QUIET = frozenset({Status.UP_TO_DATE, Status.SKIPPED, Status.NOT_CHECKED})
-"""Places with which nothing is to be done: they are counted."""
+"""Statuses that need no action; their references are only counted."""
 
 
 def report_markdown(report: RunReport) -> str:
-    """Return the summary, with as many rows as fit."""
+    """Return the summary with as many rows as fit."""
     report = said_once(report)
     fitting = (text for rows in _ROWS if (text := _fitted(_sections(report, rows))) is not None)
     return next(fitting, summary(report.repositories, mark=""))
 
 
 def _fitted(lines: Iterable[str]) -> str | None:
-    """Return the lines as one text, None as soon as they are too many."""
+    """Return the lines as one text; None as soon as they exceed `MAX_BYTES`."""
     taken: list[str] = []
     size = 0
     for line in lines:
@@ -56,7 +57,7 @@ def _sections(report: RunReport, rows: int) -> Iterator[str]:
 
 
 def _failed(report: RunReport, rows: int) -> Iterator[str]:
-    """Say first what basebump could not do: the rest is without it."""
+    """Render the failures section; it comes first, since the other sections miss what failed."""
     if report.failed:
         yield "### basebump could not do its work here"
         yield ""
@@ -89,7 +90,7 @@ def _remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a
 
 
 def _repositories(report: RunReport, rows: int) -> Iterator[str]:
-    """Show what there is to do in each repository, folded."""
+    """Render the references that need attention, folded, for each repository."""
     telling = [tree for tree in report.repositories if tree.note or _telling(tree)]
     shown = telling[:rows]
     for tree in shown:
@@ -127,7 +128,7 @@ def _places(tree: RepositoryReport, report: RunReport, rows: int) -> Iterator[st
 
 
 def _explained(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
-    """Say what the reasons mean beside which no sentence stands: of what is only counted, and of what moves."""
+    """Render the meaning of reasons that have no sentence beside them: those only counted, and those of updates."""
     given: set[Reason | None] = set()
     for tree in report.repositories:
         given.update(each.reason for each in tree.unsupported)
@@ -144,7 +145,7 @@ def _word(verdict: Verdict) -> str:
 
 
 def _what(verdict: Verdict, report: RunReport) -> str:
-    """Say from where to where and what that changes, or why not."""
+    """Describe the update and its effect, or why there is none."""
     if verdict.new_digest is None or verdict.status is Status.REFUSED:
         return str(Text(verdict.detail, MAX_NOTE)) if verdict.detail else _sentence(verdict.reason)
     held, moved = verdict.occurrence.reference.digest, verdict.transition

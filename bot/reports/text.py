@@ -1,4 +1,4 @@
-"""What people read in a terminal or a log: plain text, one place a line, a reason beside whatever is not moved."""
+"""Renders `scan` and `run` as plain text: one image reference a line, with the reason if it is not updated."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _MARKS: dict[Status, str] = {
 }
 
 MAX_COLUMN = 60
-"""Characters that the widest reference may push the next column to the right."""
+"""Characters of a reference that widen its column; longer references do not."""
 
 
 def scan_text(report: RunReport, written: Sequence[FilePath] | None, *, is_configured: bool = True) -> str:
-    """Return what `scan` prints; `written` has the files that `--write` changed, None where it was not asked for."""
+    """Return the text output of `scan`; `written` lists the files that `--write` changed, None without that option."""
     report = said_once(report)
     (tree,) = report.repositories
     places = list(_places(tree, report.evidence))
@@ -56,7 +56,7 @@ def scan_text(report: RunReport, written: Sequence[FilePath] | None, *, is_confi
 
 
 def run_text(report: RunReport, fold: Fold = open_fold) -> str:
-    """Return what `run` prints; `fold` shows one repository."""
+    """Return the text output of `run`; `fold` renders the lines of one repository."""
     report = said_once(report)
     lines: list[str] = []
     for number, repository in enumerate(report.repositories, 1):
@@ -84,7 +84,7 @@ def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence
     for path in sorted(by_path):
         yield console_line(path)
         places = (_lines(found, width, evidence) for found in sorted(by_path[path], key=_line_number))
-        for (first, *others), same in groupby(places):  # an anchor and its aliases are one line
+        for (first, *others), same in groupby(places):  # an anchor and its aliases have the same line
             count = len(list(same))
             yield first + (f"  ({count} places)" if count > 1 else "")
             yield from others
@@ -100,7 +100,7 @@ def _notes(found: Verdict | Unsupported) -> Sequence[str]:
 
 
 def _signatures(found: Verdict | Unsupported, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
-    """Yield who signed what a place moves to, where somebody is trusted to; a refusal says it itself."""
+    """Yield who signed the images of an update, if the config trusts signers; a refusal says so in its reason."""
     if isinstance(found, Unsupported) or found.status not in MOVING or found.transition is None:
         return
     known = evidence.get(found.transition)
@@ -131,7 +131,7 @@ def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transitio
 
 
 def _move(found: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
-    """Say from where to where, and what it changes."""
+    """Describe the update and its effect."""
     held, moved = found.occurrence.reference.digest, found.transition
     tag = f"{moved.tag} " if moved is not None and moved.tag else ""
     words = f"{short(held) if held else 'no digest'} → {tag}{short(found.new_digest or Digest(''))}"
@@ -142,7 +142,7 @@ def _move(found: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
 
 
 def summary(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> str:
-    """Return a sentence or two that count every status; `mark` says how other texts are marked."""
+    """Return one or two sentences that count every status; `mark` explains how texts without an image are marked."""
     statuses: Counter[Status] = Counter()
     unsupported, is_whole = 0, True
     for repository in repositories:
@@ -160,7 +160,7 @@ def summary(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> s
 
 
 def _explained(repositories: Iterable[RepositoryReport]) -> Iterator[str]:
-    """Say once what each reason means that was given without a sentence of its own."""
+    """Render once the meaning of each reason that was given without a sentence of its own."""
     given: set[Reason] = set()
     for repository in repositories:
         given.update(each.reason for each in repository.unsupported)
@@ -198,7 +198,7 @@ def _proposed(report: RunReport) -> Iterator[str]:
 
 
 def unscanned(report: RunReport) -> Iterator[str]:
-    """Say it once where there is nobody to scan something."""
+    """Yield one sentence if images were not scanned for lack of a scanner."""
     states = [evidence.new.why for evidence in report.evidence.values() if isinstance(evidence.new, NotScanned)]
     alone = states.count(Unscanned.NO_SCANNER)
     if alone:
@@ -208,7 +208,7 @@ def unscanned(report: RunReport) -> Iterator[str]:
 
 
 def _unasked(report: RunReport) -> Iterator[str]:
-    """Say how to have it scanned, where there is no config that could say so."""
+    """Yield a hint how to configure a scanner, if there is no config and nothing was scanned."""
     if any(unscanned(report)):
         yield "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
 

@@ -59,7 +59,7 @@ def test_the_text_says_what_was_compared_and_what_moving_changes(compare):
     assert (code, err) == (0, "")
     assert f"old  {PYTHON}@{old}\n     digest       {old}\n     platforms    linux/amd64, linux/arm64\n" in out
     assert f"new  {PYTHON}\n     digest       {new}\n" in out
-    assert "Moving fixes 1, 1 new, 1 remain.\n" in out
+    assert "The update fixes 1, 1 new, 1 remain.\n" in out
     assert "high          2      2\n" in out
     assert "Fixed: 1\n  high  CVE-2026-0001  bash  5.2-1  fixed in 5.3-1  made for tests\n" in out
     assert "New: 1\n  high  CVE-2026-0003  tar  5.2-1  fixed in 5.3-1" in out
@@ -92,7 +92,7 @@ def test_what_was_not_scanned_is_a_state_and_never_a_number(compare):
     assert [document[side]["counts"] for side in ("old", "new")] == [None, None]
     assert [document[key] for key in ("fixed", "introduced", "remaining", "scanner")] == [None] * 4
     text = compare(more="scanners: [{kind: none}]\n")[1]
-    assert "What moving changes is not known." in text
+    assert "The effect of the update is not known." in text
     assert text.count("not scanned  no scanner is configured or installed") == 2
 
 
@@ -138,7 +138,7 @@ def test_another_platform_is_asked_for(compare, stand):
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        (("UPPER", PYTHON), "is no image reference"),
+        (("UPPER", PYTHON), "is not an image reference"),
         ((PYTHON, "registry.acme.dev/web:1"), "registry.acme.dev is no well-known registry"),
         ((PYTHON, PYTHON, "--platform", "arm64"), "'arm64' is no platform"),
     ],
@@ -202,7 +202,7 @@ def test_who_signed_is_said_of_each_image_that_somebody_is_trusted_for(compare, 
 def test_without_scanners_in_the_config_whatever_is_installed_scans(compare, stand, monkeypatch):
     monkeypatch.setattr("bot.scanners.trivy.find_trivy", lambda *_: None)
     monkeypatch.setattr("bot.scanners.grype.find_grype", lambda explicit: str(stand.program))
-    assert "Moving fixes 1, 1 new, 1 remain." in compare(more="")[1]
+    assert "The update fixes 1, 1 new, 1 remain." in compare(more="")[1]
 
 
 def test_what_lists_and_documents_of_the_config_say_is_said_of_both(compare, stand, tmp_path):
@@ -215,8 +215,8 @@ def test_what_lists_and_documents_of_the_config_say_is_said_of_both(compare, sta
     )
     code, out, _ = compare(more=more)
     assert code == 0
-    assert "Moving fixes 1 (1 known exploited), 0 new, 1 remain." in out
-    assert "Set aside: 1, counted nowhere\n  high  CVE-2026-0003  tar" in out
+    assert "The update fixes 1 (1 known exploited), 0 new, 1 remain." in out
+    assert "Suppressed: 1, counted nowhere\n  high  CVE-2026-0003  tar" in out
     (tmp_path / "kev.json").unlink()
     code, out, _ = compare("--format", "json", more=more)
     document = json.loads(out)
@@ -240,5 +240,5 @@ def test_the_real_trivy_says_what_the_rebuild_of_an_image_fixed(basebump, tmp_pa
         named = (f"{PYTHON}@{library.python.last_month}", PYTHON)
         code, out, err = basebump("compare", *named, "--config", path)
     assert (code, err) == (0, ""), out
-    assert "Moving fixes 3 (1 critical), 0 new, 1 remain." in out
+    assert "The update fixes 3 (1 critical), 0 new, 1 remain." in out
     assert "by trivy" in out

@@ -75,9 +75,9 @@ def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
     asked = Asked(date(2026, 11, 24), date(2026, 11, 25))
     listed = comparison(known_exploited=frozenset({CRITICAL.id}), epss={CRITICAL.id: 0.913}, asked=asked)
     text = comparison_text(listed)
-    assert "Moving fixes 1 (1 critical, 1 known exploited), 0 new, 1 remain." in text
+    assert "The update fixes 1 (1 critical, 1 known exploited), 0 new, 1 remain." in text
     assert "fixed in 2  known exploited, EPSS 91.3%" in text
-    assert "CISA's list of what is exploited is of 2026-11-24." in text
+    assert "CISA's list of exploited vulnerabilities is from 2026-11-24." in text
     document = json.loads(comparison_document(listed))
     assert [(each["exploited"], each["epss"]) for each in document["fixed"]] == [(True, 0.913)]
     assert [(each["exploited"], each["epss"]) for each in document["remaining"]] == [(False, None)]
@@ -96,7 +96,7 @@ def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
     new = replace(scan(HIGH), set_aside=(SetAside(CRITICAL, "not affected", "acme's VEX"),))
     aside = comparison(new=new)
     text = comparison_text(aside)
-    assert "Set aside: 1, counted nowhere\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
+    assert "Suppressed: 1, counted nowhere\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
     document = json.loads(comparison_document(aside))
     assert [(each["id"], each["by"]) for each in document["new"]["set_aside"]] == [(CRITICAL.id, "acme's VEX")]
     assert document["new"]["counts"]["critical"] == 0
@@ -107,7 +107,7 @@ def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
 def test_what_was_not_scanned_is_said_and_never_a_number(why):
     unknown = comparison(old=NotScanned(why, "a detail"))
     text = comparison_text(unknown)
-    assert "What moving changes is not known." in text
+    assert "The effect of the update is not known." in text
     assert f"not scanned  {why.sentence}: a detail" in text
     assert "high          ?      1" in text
     document = json.loads(comparison_document(unknown))

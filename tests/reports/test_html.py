@@ -246,15 +246,15 @@ def test_a_fleet_of_any_size_fits_and_what_is_left_out_is_counted():
 @pytest.mark.parametrize(
     ("document", "why"),
     [
-        ("", "no JSON"),
-        ("[" * 100_000, "no JSON"),
-        ("[]", "the document is no object"),
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "the document is not an object"),
         ('{"schema": 2}', "`schema: 1`"),
-        ('{"schema": 1}', "`failed` of the document is no list"),
-        ('{"schema": 1, "failed": [], "repositories": [], "level": 1}', "`level` of the document is no text"),
-        ('{"schema": 1, "failed": [], "repositories": [], "level": "push", "started": "x"}', "is no time"),
-        ('{"schema": 1, "failed": [], "level": "push", "ended": "0001-01-01T00:00:00+01:00"}', "is no time"),
-        ('{"schema": 1, "failed": [1]}', "`failed[0]` of the document is no object"),
+        ('{"schema": 1}', "`failed` of the document is not a list"),
+        ('{"schema": 1, "failed": [], "repositories": [], "level": 1}', "`level` of the document is not a string"),
+        ('{"schema": 1, "failed": [], "repositories": [], "level": "push", "started": "x"}', "is not a time"),
+        ('{"schema": 1, "failed": [], "level": "push", "ended": "0001-01-01T00:00:00+01:00"}', "is not a time"),
+        ('{"schema": 1, "failed": [1]}', "`failed[0]` of the document is not an object"),
         ('{"schema": 1, "failed": [], "root": ".", "occurrences": [{"path": "a"}]}', "`line` of `occurrences[0]`"),
     ],
 )

@@ -38,7 +38,7 @@ def test_a_result_says_where_it_is_what_moves_and_what_that_changes():
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
     assert place["physicalLocation"]["region"] == {"startLine": 7}
     old, new = short(digest("old")), short(digest("new"))
-    said = f"node:22 can move from {old} to {new}. Fixes 1 (1 critical), 0 new, 1 remain."
+    said = f"node:22 can be updated from {old} to {new}. Fixes 1 (1 critical), 0 new, 1 remain."
     assert result["message"]["text"] == said
     assert result["properties"]["evidence"]["fixed"] == {"critical": 1, "high": 0, "medium": 0, "low": 0, "unknown": 0}
 
@@ -50,7 +50,7 @@ def test_a_result_says_why_an_image_does_not_move_and_what_comes_after_it():
     (run,) = read_sarif(report_sarif(run_report(repository(held, over, unpinned))))
     waits, ended, pinned = (result["message"]["text"] for result in run["results"])
     assert waits == f"node:22: {Reason.TOO_YOUNG.sentence} It is a day old."
-    assert ended == f"node:22: {Reason.TAG_STOPPED.sentence} After it comes 24."
+    assert ended == f"node:22: {Reason.TAG_STOPPED.sentence} Its successor is 24."
     assert pinned.startswith(f"node:22 is not pinned; it would get {short(digest('new'))}.")
 
 
