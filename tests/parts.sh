@@ -1,56 +1,103 @@
 #!/bin/sh
-# Unpack the real parts that tests use into the folder $1. Nothing is installed, so no service starts and listens.
-# A part that cannot be had is said; its tests are then skipped by name.
+# Fetch the real programs that tests use (cosign, a registry, PostgreSQL, ...) from Debian into the folder $1.
+#
+# Most packages are only unpacked, not installed, so that no service starts and listens. Two do not work that way: Chromium
+# needs many other packages, and systemd-analyze reads the units in /usr. They are installed, but only if this script runs
+# as root, as in a container or on a CI machine.
+#
+# Every program is optional: if one cannot be fetched, this script says so, and the tests that need it are skipped.
+# (With CI=true, a missing program is a failure; Chromium alone may be missing.)
 set -eu
 folder=$1
 mkdir -p "$folder"
 cd "$folder"
 
+# Download as root. As the user _apt, apt could not write to this folder, and would print a warning about the sandbox.
+APT="apt-get -o APT::Sandbox::User=root"
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-# Unpack the package $1, whose command has the same name.
+# Print that the program $1 is missing and why, $2.
+missing() {
+    echo "$1 (optional): $2; tests that need it are skipped" >&2
+}
+
+update_lists() {
+    as_root $APT update >/dev/null || echo "apt-get update failed; it needs root, or sudo without a password" >&2
+}
+
+# Download the packages $@ into the current folder; refresh the package lists if they are missing or out of date.
+download() {
+    if ! $APT download "$@" >/dev/null 2>&1; then
+        update_lists
+        $APT download "$@" >/dev/null
+    fi
+}
+
+# Unpack the package $1 unless its command, which has the same name, is already installed.
 unpack() {
     if command -v "$1" >/dev/null; then
-        echo "$1 is on this machine"
+        echo "$1 is already installed"
     else
         unpack_always "$1"
     fi
 }
 
-# The same, whatever is on this machine: for a part of which tests need Debian's own release.
+# Unpack the package $1 even if its command is installed: some tests need the version that Debian has.
 unpack_always() {
     if ! command -v apt-get >/dev/null; then
-        echo "$1: there is no apt-get to have it from" >&2
+        missing "$1" "this machine has no apt-get"
         return
     fi
-    if ! apt-get download "$1" >/dev/null 2>&1; then
-        as_root apt-get update >/dev/null || echo "apt-get update: needs root or sudo" >&2
-        apt-get download "$1" >/dev/null || {
-            echo "$1: apt-get could not download it" >&2
-            return
-        }
-    fi
+    download "$1" || {
+        missing "$1" "apt-get could not download it"
+        return
+    }
     dpkg-deb --extract "$1"_*.deb .
     echo "$1 is unpacked"
 }
 
-# Unpack the server of PostgreSQL, whose package has a number in its name, with the libraries that are not here.
+# Install the package $2 unless its command $1 is already installed. Used for what does not work when only unpacked.
+install() {
+    if command -v "$1" >/dev/null; then
+        echo "$1 is already installed"
+    elif ! command -v apt-get >/dev/null; then
+        missing "$1" "this machine has no apt-get"
+    elif [ "$(id -u)" != 0 ]; then
+        missing "$1" "not installed; to add it, run: sudo apt-get install --no-install-recommends $2"
+    else
+        install_as_root "$2" || {
+            update_lists
+            install_as_root "$2"
+        } || {
+            missing "$1" "apt-get could not install the package $2: $(tail -n 1 install.log)"
+            return 0
+        }
+        echo "$1 is installed"
+    fi
+}
+
+install_as_root() {
+    DEBIAN_FRONTEND=noninteractive $APT install --yes --quiet=2 --no-install-recommends "$1" >install.log 2>&1
+}
+
+# Unpack the PostgreSQL server, whose package name contains its version, and those of its libraries that are missing here.
 unpack_postgresql() {
     if command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then
-        echo "postgresql is on this machine"
+        echo "postgresql is already installed"
         return
     fi
     if ! command -v apt-get >/dev/null; then
-        echo "postgresql: not on this machine, and there is no apt-get to have it from" >&2
+        missing postgresql "this machine has no apt-get"
         return
     fi
     mkdir -p postgresql/archives/partial
     if ! download_postgresql; then
-        as_root apt-get update >/dev/null || echo "apt-get update: needs root or sudo" >&2
+        update_lists
         download_postgresql || {
-            echo "postgresql: apt-get could not download it" >&2
+            missing postgresql "apt-get could not download it"
             return
         }
     fi
@@ -61,28 +108,34 @@ unpack_postgresql() {
     echo "postgresql is unpacked"
 }
 
-# Unpack buildah, which builds the image of the bot, with netavark, without which it does not start. It starts itself
-# again out of memory and with a bare environment, so where its libraries are is written into it.
+download_postgresql() {
+    server=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: \(postgresql-[0-9]*\)$/\1/p')
+    test -n "$server" && as_root $APT install --download-only --yes --no-install-recommends \
+        -o Dir::Cache::archives="$PWD/postgresql/archives" "$server" >/dev/null
+}
+
+BUILDAH="buildah netavark golang-github-containers-common golang-github-containers-image libsubid5 libgpgme11t64 \
+    libassuan9 libgpg-error0 libseccomp2 libsqlite3-0 patchelf"
+
+# Unpack buildah, which builds basebump's image, and netavark, without which buildah does not start. buildah restarts
+# itself from memory with an empty environment, so the path of its libraries is written into the program.
 unpack_buildah() {
     if command -v buildah >/dev/null; then
-        echo "buildah is on this machine"
+        echo "buildah is already installed"
         return
     fi
     test -x buildah/usr/bin/buildah && return
     if ! command -v apt-get >/dev/null; then
-        echo "buildah: not on this machine, and there is no apt-get to have it from" >&2
+        missing buildah "this machine has no apt-get"
         return
     fi
     mkdir -p buildah/debs
     # shellcheck disable=SC2086
-    if ! (cd buildah/debs && apt-get download $BUILDAH >/dev/null 2>&1); then
-        as_root apt-get update >/dev/null || echo "apt-get update: needs root or sudo" >&2
-        (cd buildah/debs && apt-get download $BUILDAH >/dev/null 2>&1) || {
-            echo "buildah: apt-get could not download it" >&2
-            rm -rf buildah
-            return
-        }
-    fi
+    (cd buildah/debs && download $BUILDAH) || {
+        missing buildah "apt-get could not download it"
+        rm -rf buildah
+        return
+    }
     for package in buildah/debs/*.deb; do
         dpkg-deb --extract "$package" buildah
     done
@@ -92,17 +145,8 @@ unpack_buildah() {
     echo "buildah is unpacked"
 }
 
-BUILDAH="buildah netavark golang-github-containers-common golang-github-containers-image libsubid5 libgpgme11t64 \
-    libassuan9 libgpg-error0 libseccomp2 libsqlite3-0 patchelf"
-
-download_postgresql() {
-    server=$(apt-cache depends postgresql 2>/dev/null | sed -n 's/.*Depends: \(postgresql-[0-9]*\)$/\1/p')
-    test -n "$server" && as_root apt-get install --download-only --yes --no-install-recommends \
-        -o Dir::Cache::archives="$PWD/postgresql/archives" "$server" >/dev/null
-}
-
-# Make two real roots of one Debian release: as it was published, and with its updates. What is in them is never typed in:
-# tests ask their lists of packages.
+# Build two real root file systems of one Debian release: as first published, and with its updates. Tests read the
+# expected package versions from the package databases in them, so that no version is hard-coded.
 debian_pair() {
     test -f debian/newer.tar && test -f debian/older.tar && return
     unpack mmdebstrap
@@ -111,10 +155,10 @@ debian_pair() {
     root_of newer &
     root_of older '--setup-hook=sed -i "/bookworm-/d" "$1/etc/apt/sources.list"'
     wait
-    ls debian
+    if test -f debian/newer.tar && test -f debian/older.tar; then echo "two Debian roots are built"; fi
 }
 
-# Make debian/$1.tar with the further options of mmdebstrap, as root or in a namespace of our own.
+# Build debian/$1.tar with the further options $@ of mmdebstrap, as root or in a user namespace.
 root_of() {
     name=$1
     shift
@@ -122,7 +166,7 @@ root_of() {
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/zoneinfo/*' \
         "$@" bookworm "debian/$name.part" 2>"debian/$name.log" || {
-        echo "debian/$name: mmdebstrap could not make it: $(tail -n 1 "debian/$name.log")" >&2
+        missing "debian/$name" "mmdebstrap could not build it: $(tail -n 1 "debian/$name.log")"
         return 0
     }
     mv "debian/$name.part" "debian/$name.tar"
@@ -136,4 +180,6 @@ unpack kustomize
 unpack docker-compose
 unpack_postgresql
 unpack_buildah
+install systemd-analyze systemd
+install chromium chromium
 debian_pair

@@ -220,12 +220,15 @@ def test_the_service_does_the_job_and_its_secrets_are_in_a_file(job, proposed):
 def test_what_the_page_says_to_install_is_where_the_service_looks(tmp_path):
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## A machine")[2]
     (lines,) = re.findall(r"```sh\n(python3 .*?)```", page, re.DOTALL)
-    program, lock, itself, *installs = lines.splitlines()
+    program, lock, itself, check, *installs = lines.splitlines()
     folder = program.removeprefix("python3 -m venv ")
     assert f"\nExecStart={folder}/bin/basebump " in SERVICE
-    assert (lock, itself) == tuple(
-        f"{folder}/bin/pip install {what}" for what in ("--require-hashes -r requirements.lock", "--no-deps .")
-    )
+    assert [lock, itself, check] == [
+        f"{folder}/bin/pip install --no-deps --require-hashes -r requirements.lock",
+        f"{folder}/bin/pip install --no-deps .",
+        f"{folder}/bin/pip check",
+    ]
+    assert all(f"#   {line}\n" in SERVICE for line in (program, lock, itself, check))
     checkout, etc = tmp_path / "checkout", tmp_path / "etc"
     shutil.copytree(DEPLOY, checkout / "deploy")
     (checkout / "basebump.yaml").write_text("schema: 1\n", encoding="utf-8")

@@ -54,7 +54,19 @@ def test_the_entry_point_is_the_command_without_a_shell():
 def test_whatever_pip_fetches_has_a_hash_in_a_lock():
     installs = re.findall(r"pip (?:--python \S+ )?install\b(.*?)(?= && |$)", " ".join(PATH.read_text().split()))
     assert len(installs) == 3
+    assert all("--no-deps" in each for each in installs)
     assert all(("--require-hashes" in each) != ("--no-index" in each) for each in installs)
+
+
+def test_dockerfile_runs_pip_check_after_each_lock():
+    commands = [
+        " ".join(each.split()) for each in re.split(r"&&", PATH.read_text(encoding="utf-8").replace("\\\n", ""))
+    ]
+    locked = [number for number, each in enumerate(commands) if "--require-hashes" in each]
+    assert len(locked) == 2
+    for number in locked:
+        pip = commands[number].partition(" install ")[0]
+        assert commands[number + 1].startswith(f"{pip} check")
 
 
 def test_the_argument_for_the_lock_names_one_that_is_there():

@@ -27,7 +27,7 @@ def folder(request, built: Built, tmp_path_factory) -> Path:
     """Make a virtual environment as `pip install` would, far from this checkout, with nothing that no hash names."""
     python = find_python(request.param)
     if python is None:
-        pytest.skip(f"Python {request.param} is not on this machine")
+        pytest.skip(f"optional: Python {request.param} is not installed on this machine")
     made = tmp_path_factory.mktemp("installed") / request.param
     subprocess.run([python, "-Im", "venv", "--without-pip", str(made)], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(made / "bin" / "python"), "install", "--quiet", "--no-deps"]

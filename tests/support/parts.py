@@ -25,7 +25,7 @@ def find_cosign() -> str | None:
 
 
 def find_chromium() -> str | None:
-    """Return a Chromium of this machine; it is too large to be unpacked for a few tests."""
+    """Return the installed Chromium; `tests/parts.sh` installs it if it runs as root."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -138,4 +138,4 @@ PARTS: dict[str, Callable[[], str | Path | None]] = {
 """What `@pytest.mark.real(part)` may name; each says where it is, or None."""
 
 OPTIONAL = frozenset({"chromium"})
-"""What a CI may lack, too: it is too large to be fetched for a few tests."""
+"""Programs that may be missing even if the environment variable CI is set; their tests are then skipped."""
