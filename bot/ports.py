@@ -1,10 +1,10 @@
-"""Every seam to the world, on one page: what the pipeline asks for, and what may go wrong."""
+"""The Protocols between the pipeline and the outside world: files, registries, scanners, forges and the state."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
+if TYPE_CHECKING:  # only signatures need these imports, so they do not slow down the start
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
@@ -32,257 +32,300 @@ if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start 
 
 
 class Examined(Protocol):
-    """Anything that a config names and a run will need."""
+    """A component that the config names and that `basebump doctor` can test."""
 
     def examine(self, aim: Aim) -> Iterable[Check]:
-        """Try what a run that aims at this will need of it, and change nothing.
+        """Test everything that a run with this target needs of the component, without changing anything.
 
-        Raises BasebumpError where nothing more can be tried.
+        Raises:
+            BasebumpError: If a step fails so that no further step can be tested.
         """
         ...
 
 
 class FileFormat(Protocol):
-    """Reads one kind of file. Pure: it neither opens files nor writes them."""
+    """Reads one kind of file; pure functions that neither open nor write files."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def has_line_end_comments(self) -> bool:
-        """Whether a comment may follow something on its line."""
+        """True if this kind of file allows a comment at the end of a line with content."""
         ...
 
     def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        """Return those of `paths` that this format reads."""
+        """Return the paths of the files that this format reads."""
         ...
 
     def extract(self, file: SourceFile) -> Iterator[Found]:
-        """Yield every place of `file`, in its order, and what it says of places elsewhere.
+        """Yield the image references of a file in file order, and the facts that it states about other files.
 
-        Never raises, whatever the bytes.
+        Never raises, whatever the bytes are.
         """
         ...
 
 
 class Tree(Protocol):
-    """One commit of a repository, or a folder: what is read in a run."""
+    """One commit of a repository, or one folder, that a run reads."""
 
     @property
     def complete(self) -> bool:
-        """Whether `entries` gave all files (forges truncate large trees)."""
+        """True if `list_entries` yields all files; forges truncate large trees."""
         ...
 
     @property
     def unlisted(self) -> Sequence[tuple[FilePath, TreeError]]:
-        """Folders that `entries` could not look into, and why; known once its last entry was taken."""
+        """Folders that could not be listed, with the error; complete once `list_entries` is exhausted."""
         ...
 
     def entries(self) -> Iterable[Entry]:
-        """Return the regular files; no links, no submodules. Raises TreeError."""
+        """Return the regular files, without symbolic links and submodules.
+
+        Raises:
+            TreeError: If the tree cannot be listed.
+        """
         ...
 
     def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in their order, or why it could not be read."""
+        """Yield the content of each entry in the given order, or the error if a file cannot be read."""
         ...
 
 
 class Since(Protocol):
-    """Knows what changed in a tree since one of its revisions."""
+    """The difference between a tree and one of its earlier revisions."""
 
     @property
     def revision(self) -> str:
-        """The revision, as it was named."""
+        """The revision as the user named it."""
         ...
 
     def changed(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
-        """Return the lines of each file that changed, from 1; files without any may be left out. Raises TreeError."""
+        """Return the ranges of changed line numbers (from 1) of each file; files without changes may be missing.
+
+        Raises:
+            TreeError: If the difference cannot be computed.
+        """
         ...
 
 
 class RulesReader(Protocol):
-    """Reads the file in which a repository says itself what it wants."""
+    """Parses the config file that a repository contains itself."""
 
     def __call__(self, content: bytes, source: str) -> tuple[Rule, ...]:
-        """Return its rules; messages call it `source`. Raises ConfigError."""
+        """Return the rules of the file.
+
+        Args:
+            content: The bytes of the file.
+            source: The name of the file for error messages.
+
+        Raises:
+            ConfigError: If the file is not valid.
+        """
         ...
 
 
 class Fleet(Examined, Protocol):
-    """The repositories that one configured forge offers."""
+    """The repositories that one configured forge offers, and access to them."""
 
     def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        """Yield what the config selects, or of that only the names in `only` when it is not empty."""
+        """Yield the repositories that the config selects, only those in `names` unless `names` is empty."""
         ...
 
     def tree(self, repository: GitRepository) -> Tree:
-        """Return the tree of the base branch's commit. Raises TreeError."""
+        """Return the tree of the commit that the base branch points to.
+
+        Raises:
+            TreeError: If the tree cannot be read.
+        """
         ...
 
     def forge(self, repository: GitRepository) -> Forge:
-        """Return the verbs for one repository."""
+        """Return the operations on the branches and requests of a repository."""
         ...
 
     def dashboard(self, repository: GitRepository) -> Dashboard:
-        """Return the verbs for its one issue."""
+        """Return the operations on the dashboard issue of a repository."""
         ...
 
 
 class Forge(Protocol):
-    """Verbs without judgement, for one repository; `core.lifecycle` judges. Every verb raises ForgeError."""
+    """Operations on the branches and requests of one repository.
+
+    They contain no decisions; those are made in `bot.core.proposal.lifecycle`. Every method raises ForgeError if the
+    forge refuses the operation or cannot be reached.
+    """
 
     @property
     def limits(self) -> ForgeLimits: ...
 
     def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
-        """Return our branches and open requests under `prefix`, and the ended requests of the `wanted` branches.
+        """Return the branches and open requests under `prefix`, and the ended requests of `desired_branches`.
 
-        Newest request first. Requests from forks are not ours and never returned.
+        The newest request comes first. Requests from forks do not belong to basebump and are never returned.
         """
         ...
 
     def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
-        """Make one commit on the base's commit and point `branch` to it; return the commit.
+        """Create one commit on top of the base branch's commit, point `branch` to it and return its id.
 
-        `over` is the commit that the branch must point to, None where it must not exist: otherwise ForgeError.
-        File modes stay; a path that is no regular file in the base is refused. GuardedError where the token may not
-        change what is `guarded`: then nothing was made.
+        File modes are preserved. A path that is not a regular file in the base is refused. The branch must currently
+        point to the commit `expected_head`; it must not exist if `expected_head` is None.
+
+        Raises:
+            ForgeError: If the branch does not point to `expected_head`.
+            ProtectedFileError: If the token may not change a file in the protected folder; then nothing was created.
         """
         ...
 
     def open(self, proposal: Proposal) -> Opened:
-        """Make the request for a branch that exists; one that is already open is amended instead.
+        """Open the request for an existing branch; if a request is already open, update that request instead.
 
-        The status of its commit is set first, and the mark in the body keeps it.
+        The commit status is set before the request is written, because the mark in the body records it.
         """
         ...
 
     def amend(self, seen: Seen, title: str, body: str, extras: Extras = ...) -> tuple[str, ...]:
-        """Change title and body of an open request where they are others, and set `extras` on it.
+        """Update title and body of an open request if they differ, set its attributes, and return what is refused.
 
-        The labels behind `seen.asks` come off. What could not be set is returned in sentences; where it must no longer
-        merge by itself, that is ForgeError. What people took off stays off, even where `seen.ever` does not tell of it.
-        A status comes before the words, as when it is opened.
+        Labels in `request.user_requests` are removed. Attributes that users removed stay removed, even if
+        `request.ever_set` does not contain them. As in `open`, the commit status is set before the text is written.
+
+        Returns:
+            A sentence for each attribute that the forge refused.
+
+        Raises:
+            ForgeError: If the request could not be updated, or automerge had to be turned off and could not be.
         """
         ...
 
     def close(self, seen: Seen) -> None:
-        """Close an open request, unmerged; where the forge keeps both as refs, its branch goes with it."""
+        """Close an open request without merging it; if the forge stores requests as refs, also delete its branch."""
         ...
 
     def tell(self, seen: Seen, text: str) -> None:
-        """Comment on an open request."""
+        """Add a comment to an open request."""
         ...
 
     def drop(self, seen: Seen) -> None:
-        """Delete the branch if it still points to `seen.head`; one that is gone is done."""
+        """Delete the branch if it still points to `request.head`; do nothing if the branch does not exist."""
         ...
 
 
 class Dashboard(Protocol):
-    """The one issue of a repository, made and kept by us. Every verb raises ForgeError."""
+    """Operations on the dashboard issue of a repository; every method raises ForgeError."""
 
     def read(self) -> Board | None:
-        """Return it, open or closed; None where there never was one."""
+        """Return the dashboard issue, whether it is open or closed; None if it was never created."""
         ...
 
     def write(self, board: Board | None, title: str, body: str) -> None:
-        """Make it, or change it and open it again."""
+        """Create the dashboard issue, or update and reopen the existing one."""
         ...
 
     def close(self, board: Board, body: str) -> None:
-        """Change what it says, and close it."""
+        """Update the body of the dashboard issue and close the issue."""
         ...
 
 
 class Registry(Protocol):
-    """Questions about images; mirrors, credentials and retries are its own affair. Every one raises RegistryError."""
+    """Read access to images in registries; every method raises RegistryError.
+
+    Implementations handle mirrors, credentials and retries.
+    """
 
     def head(self, line: Line, known: Claim | None = None) -> Claim:
-        """Return what the registry says that the tag points to; `known` where it says that this answer still holds."""
+        """Return the descriptor that the tag points to; `known_descriptor` if the registry says it is still valid."""
         ...
 
     def origin(self, line: Line) -> Line:
-        """Return the line that `head` asks for: where the file names a pull-through cache, its upstream's."""
+        """Return the tag whose digest is fetched: for a pull-through cache, the tag in the upstream registry."""
         ...
 
     def get(self, line: Line, unless: Digest | None = None) -> Manifest | None:
-        """Fetch and hash what the tag points to; None where that is still `unless`."""
+        """Fetch and hash the manifest that the tag points to; None if the tag still points to `known_digest`."""
         ...
 
     def tags(self, repository: str) -> tuple[str, ...]:
-        """Return every tag of a canonical repository."""
+        """Return all tags of a canonical repository."""
         ...
 
     def fetch(self, line: Line, digest: Digest) -> Manifest:
-        """Fetch `digest` from the line's repository; its bytes have been hashed."""
+        """Fetch `digest` from the repository of the tag, and verify that its bytes have this digest."""
         ...
 
     def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
-        """Return what the image says of itself."""
+        """Return the facts that an image states in its labels, annotations and config."""
         ...
 
     def contents(self, line: Line, digest: Digest, platform: str) -> ImageContents | None:
-        """Return what is in the image that `digest` is or has for a platform; None where it has none for it."""
+        """Return the contents of the image for a platform; None if `digest` has no image for it."""
         ...
 
 
 class RegistryFacts(Protocol):
-    """What registries know beyond the images themselves; asked only where it is needed. Both raise RegistryError."""
+    """Data that registries store about images; requested only if needed. Every method raises RegistryError."""
 
     def recorded(self, line: Line, digest: Digest) -> Recorded | None:
-        """Return what the registry recorded of `digest`; None where it has nothing that we can ask for."""
+        """Return the registry's record of `digest`; None if the registry offers no record."""
         ...
 
     def end_of_life(self, line: Line, digest: Digest) -> date | None:
-        """Return the day on which its publisher says that support of `digest` ends; a hint, often wrong."""
+        """Return the day on which the publisher says that support of `digest` ends; a hint that is often wrong."""
         ...
 
 
 class Artifacts(Protocol):
-    """What is attached to images of canonical repositories: signatures, attestations. Each raises RegistryError."""
+    """Artifacts attached to images of canonical repositories, such as signatures; every method raises RegistryError."""
 
     def tagged(self, repository: str, tag: str) -> Artifact | None:
-        """Return the artifact that a tag points to, hashed; None where there is no such tag."""
+        """Return the artifact that a tag points to, with verified bytes; None if the tag does not exist."""
         ...
 
     def referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
-        """Return what says that it is about `digest`, by the referrers API or the tag that stands in for it."""
+        """Return the artifacts that refer to `digest`.
+
+        They are listed by the referrers API or, if the registry does not have it, by the referrers tag.
+        """
         ...
 
     def artifact(self, repository: str, digest: Digest) -> Artifact:
-        """Return the artifact behind a digest, hashed."""
+        """Return the artifact with a digest, with verified bytes."""
         ...
 
     def blob(self, repository: str, blob: Blob, limit: int = ...) -> bytes:
-        """Return the bytes of a piece of an artifact, hashed; `limit` of them are read at most."""
+        """Return the bytes of a blob of an artifact, verified against its digest; at most `limit` bytes are read."""
         ...
 
 
 class Builder(Examined, Protocol):
-    """A registry that builds images itself, again whenever a base image is updated."""
+    """A registry that builds images itself, and rebuilds them when a base image is updated."""
 
     @property
     def registry(self) -> str:
-        """Its host, as in canonical references."""
+        """The host as in canonical references."""
         ...
 
     def tasks(self) -> tuple[BuildTask, ...]:
-        """Return what it builds again; asked once in a run. Raises RegistryError."""
+        """Return the tasks that rebuild images; called once per run.
+
+        Raises:
+            RegistryError: If the tasks cannot be listed.
+        """
         ...
 
 
 class Scanner(Examined, Protocol):
-    """Finds the known vulnerabilities of one image; what goes wrong is a NotScanned, never an exception."""
+    """Finds the known vulnerabilities of an image; a failure is returned as NotScanned and never raised."""
 
     def identity(self) -> ScannerIdentity | None:
-        """Return who will scan in this run, and with what knowledge; None where nobody does, or reports say it."""
+        """Return name, version and database of the scanner; None if nothing scans, or if only reports can state it."""
         ...
 
     def expect(self, subjects: Collection[Subject]) -> None:
-        """Hear what will be asked for, before any of it is: who asks a service can then ask for all of it at once.
+        """Announce the images that will be scanned, so that a scanner can query a service for all of them at once.
 
-        Nothing depends on it but time.
+        The results of `scan` do not depend on this call; only the time that it takes does.
         """
         ...
 
@@ -290,99 +333,99 @@ class Scanner(Examined, Protocol):
 
 
 class Advisories(Examined, Protocol):
-    """What others publish of vulnerabilities; what goes wrong is a value, never an exception."""
+    """Published data about vulnerabilities; a failure is returned as a value and never raised."""
 
     def about(self, ids: Collection[str]) -> Listed:
-        """Return what public lists say of vulnerabilities; they are read once in a run."""
+        """Return the data of public lists about vulnerabilities; the lists are read once per run."""
         ...
 
     def statements(self) -> Vex:
-        """Return what accepted authors say of vulnerabilities in images; the same, whoever asks in a run."""
+        """Return the VEX statements of accepted authors; every call in a run returns the same value."""
         ...
 
     def names(self, subject: Subject) -> frozenset[Digest]:
-        """Return the digests by which they may call an image, its own among them."""
+        """Return the digests by which VEX statements may name an image, including the digest of the image itself."""
         ...
 
 
 class Verifier(Protocol):
-    """Finds out who signed an image; what goes wrong is an outcome, never an exception."""
+    """Verifies who signed an image; a failure is returned as an outcome and never raised."""
 
     def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
-        """Return who of `trust` signed `digest` of a canonical repository, or why that cannot be said.
+        """Return the signer from `trust` who signed `digest` of a repository, or why no signer could be verified.
 
-        None where `trust` lists nobody whose signatures this one reads.
+        None if `trust` lists no signer whose signatures this verifier can read.
         """
 
 
 class ScannerOf(Protocol):
-    """Knows who scans what."""
+    """Selects the scanner for an image."""
 
     def __call__(self, line: Line) -> Scanner:
-        """Return who scans the images of a line, always the same."""
+        """Return the scanner for the images of a tag; always the same object for the same tag."""
         ...
 
 
 class Memory(Protocol):
-    """What earlier runs saw. Losing it makes ages begin again, and costs time; nothing else.
+    """The state that runs persist. If it is lost, ages start again and runs take longer; nothing else depends on it.
 
-    Every one raises StateError.
+    Every method raises StateError.
     """
 
     def sightings(self, lines: Collection[Line]) -> Mapping[Line, tuple[Sighting, ...]]:
-        """Return what was seen of each line, oldest first; lines that were never seen are left out."""
+        """Return the observations of each tag, oldest first; tags without observations are missing."""
         ...
 
     def claims(self, lines: Collection[Line]) -> Mapping[Line, Claim]:
-        """Return the last answer for each line; lines that were never seen are left out."""
+        """Return the last descriptor of each tag; tags that were never looked up are missing."""
         ...
 
     def saw(self, claims: Mapping[Line, Claim], at: datetime) -> None:
-        """Write down what tags pointed to `at` a time; once in a run."""
+        """Store the digests that tags pointed to at a time; called once per run."""
         ...
 
     def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Kept]:
-        """Return those that are kept: what was fetched and hashed never changes."""
+        """Return the stored manifests; a manifest never changes, because its bytes were verified against its digest."""
         ...
 
     def keep(self, fetched: Iterable[Kept]) -> None:
-        """Keep what was fetched and hashed."""
+        """Store manifests that were fetched and verified."""
         ...
 
     def evidence(self, scanner: ScannerIdentity, subjects: Collection[Subject]) -> Mapping[Subject, Scan]:
-        """Return the scans of these images that this scanner made with this very database."""
+        """Return the stored scans of these images that this scanner made with exactly this database."""
         ...
 
     def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
-        """Keep scans."""
+        """Store scans."""
         ...
 
 
 class Ends(Protocol):
-    """What earlier runs found of lines that are over: looking costs requests, so that a run looks at few.
+    """Superseded tags that earlier runs found; a run checks only some tags, because each check costs requests.
 
-    Both raise StateError.
+    Both methods raise StateError.
     """
 
     def known(self, lines: Collection[Line]) -> Mapping[Line, LineEnd]:
-        """Return what was found of each line; lines of which nothing was found are left out."""
+        """Return the superseded tags among `tag_refs`; tags for which nothing is stored are missing."""
         ...
 
     def looked(self, found: Mapping[Line, LineEnd | None], at: datetime) -> None:
-        """Write down what looks `at` a time found; where that is no end, what was found before is forgotten."""
+        """Store the results of checks made at a time; None deletes the stored entry of a tag."""
         ...
 
 
 class Clock(Protocol):
-    """The time, so that tests can choose it."""
+    """The current time, as a value that tests can choose."""
 
     def now(self) -> datetime:
-        """Return an aware time in UTC."""
+        """Return the current time in UTC, with its time zone."""
         ...
 
 
 class Progress(Protocol):
-    """Watches a run; silent unless somebody looks."""
+    """Receives the progress of a run, to show it if someone watches."""
 
     def phase(self, title: str, total: int) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Writes docs/vocabulary.md from the closed lists in the model: `python -m tools.vocabulary_reference`."""
+"""Writes docs/vocabulary.md from the closed lists in `bot.model`: `python -m tools.vocabulary_reference`."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from tools.checkout import ROOT
 PAGE = ROOT / "docs" / "vocabulary.md"
 
 _STATUSES = {
-    Status.UP_TO_DATE: "The file holds what the tag points to.",
-    Status.UPDATE: "There is a newer digest, and it is proposed (or written, by `scan --write`).",
-    Status.HELD: "There is a newer digest, and it is not plainly better.",
-    Status.REFUSED: "There is a newer digest, and a rule refuses it.",
-    Status.GONE: "The digest in the file is no longer there; what its line points to now is proposed at once.",
-    Status.SUPERSEDED: "The file holds all that its line will ever offer, and that is no longer good.",
-    Status.SKIPPED: "It is left alone, by your policy, by what the file says, or because it is not ours to move.",
-    Status.UNRESOLVED: "The registry could not say.",
-    Status.NOT_CHECKED: "Nobody was asked.",
+    Status.UP_TO_DATE: "The file contains the digest that the tag points to.",
+    Status.UPDATE: "A newer digest is available, and is proposed (or written to the file by `scan --write`).",
+    Status.HELD: "A newer digest is available, but it is not clearly better.",
+    Status.REFUSED: "A newer digest is available, but a rule refuses it.",
+    Status.GONE: "The registry no longer has the digest in the file; the tag's current digest is proposed at once.",
+    Status.SUPERSEDED: "The tag receives no further updates, and its last digest is outdated.",
+    Status.SKIPPED: "It is left unchanged, because of your policy, the file itself, or a built-in rule.",
+    Status.UNRESOLVED: "The tag could not be looked up in the registry.",
+    Status.NOT_CHECKED: "No lookup was made.",
 }
 
 _OUTCOMES = {
-    ProposalOutcome.OPENED: "There was none, now there is.",
-    ProposalOutcome.REFRESHED: "Same branch, same request; a new commit, a new text, or what was missing beside them.",
-    ProposalOutcome.UNCHANGED: "It is open and current; nothing was done.",
-    ProposalOutcome.CLOSED: "It is not wanted any more: closed with the reason, its branch deleted.",
-    ProposalOutcome.LEFT_ALONE: "A person committed to it or accepted it, or something could not be looked at.",
-    ProposalOutcome.DECLINED: "A person closed exactly this before, or all that comes after it.",
-    ProposalOutcome.DEFERRED: "It is opened in a later run: a limit or a schedule says so.",
-    ProposalOutcome.REFUSED: "A gate refused every image of it, and there is no request: nothing was written.",
-    ProposalOutcome.SWEPT: "A branch of ours without a request was not wanted, and was deleted.",
-    ProposalOutcome.FAILED: "It broke; `failed` says how.",
-    ProposalOutcome.WOULD_OPEN: "`opened` at the level `propose`.",
-    ProposalOutcome.WOULD_REFRESH: "`refreshed` at the level `propose`.",
-    ProposalOutcome.WOULD_CLOSE: "`closed` or `swept` at a higher level.",
+    ProposalOutcome.OPENED: "A new request was opened.",
+    ProposalOutcome.REFRESHED: "The open request was updated: its commit, its text, or attributes such as labels.",
+    ProposalOutcome.UNCHANGED: "The request is open and current; nothing was done.",
+    ProposalOutcome.CLOSED: "The update is no longer needed: the request was closed and its branch deleted.",
+    ProposalOutcome.LEFT_ALONE: "A user committed to it or accepted it, or some data could not be read.",
+    ProposalOutcome.DECLINED: "A user closed a request for it, or one whose closing declines all later updates.",
+    ProposalOutcome.DEFERRED: "A limit or a schedule postpones opening it to a later run.",
+    ProposalOutcome.REFUSED: "The gates refused all of its images, and there is no request: nothing was written.",
+    ProposalOutcome.SWEPT: "A branch of basebump without a request was no longer needed, and was deleted.",
+    ProposalOutcome.FAILED: "An error occurred, which `failed` describes.",
+    ProposalOutcome.WOULD_OPEN: "It would be `opened` at the level `propose`.",
+    ProposalOutcome.WOULD_REFRESH: "It would be `refreshed` at the level `propose`.",
+    ProposalOutcome.WOULD_CLOSE: "It would be `closed` or `swept` at a higher level.",
 }
 
 _STAGES = {
     Stage.SURVEY: "A repository, tree or file could not be read.",
-    Stage.RESOLVE: "A registry could not be asked.",
+    Stage.RESOLVE: "A registry could not be queried.",
     Stage.ASSESS: "An image could not be scanned.",
     Stage.EDIT: "A file could not be written.",
     Stage.PROPOSE: "A forge could not be read or written.",
@@ -53,22 +53,24 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield from ("# Vocabulary", "", "The words of the reports. They grow by release, and are never renamed.", "")
-    yield from ("## What is true of a place where an image is written", "")
+    yield from ("# Vocabulary", "", "The terms that reports use. Releases add terms, and never rename them.", "")
+    yield from ("## Status of an image reference", "")
     for status in Status:
         yield from (f"### `{status}`", "", _STATUSES[status], "")
         yield from _reasons(REASONS[status])
-    yield from ("## What is not ours to touch", "", "Texts that hold no readable reference (`unsupported`).", "")
+    yield from ("## Unsupported texts", "", "Texts that are not readable image references (`unsupported`).", "")
     yield from _reasons(UNSUPPORTED_REASONS)
-    yield from ("## What `check` finds", "")
+    yield from ("## Violations that `check` finds", "")
     yield from _table("finding", {fault.value: fault.sentence for fault in Fault})
-    yield from ("Which rule is broken (`policy`):", "")
+    yield from ("The rule that is violated (`policy`):", "")
     yield from _table("reason", {breach.value: breach.sentence for breach in Breach})
-    yield from ("## What became of a proposal", "")
+    yield from ("## Outcome of a proposal", "")
     yield from _table("outcome", {outcome.value: _OUTCOMES[outcome] for outcome in ProposalOutcome})
-    yield from ("## Why there are no numbers", "", "Each of these is unknown; none of them is zero.", "")
-    yield from _table("state", {state.value: f"{state.sentence.capitalize()}." for state in Unscanned})
-    yield from ("## Where something broke", "")
+    yield from ("## Scan states without findings", "", "In these states vulnerabilities are unknown, not zero.", "")
+    yield from _table(
+        "state", {state.value: f"{state.sentence[0].upper()}{state.sentence[1:]}." for state in Unscanned}
+    )
+    yield from ("## Stage of a failure", "")
     yield from _table("stage", {stage.value: _STAGES[stage] for stage in Stage})
 
 

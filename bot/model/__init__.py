@@ -1,1 +1,1 @@
-"""The nouns: frozen values that every other room speaks in; standard library only, no I/O."""
+"""Frozen value classes that all other packages share; standard library only, no I/O."""

@@ -1,4 +1,4 @@
-"""What public lists say of vulnerabilities, beyond what scanners find."""
+"""Data about vulnerabilities from public lists, in addition to the findings of scanners."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from enum import StrEnum
 
 
 class Listing(StrEnum):
-    """A list, by the name that people and configs have for it."""
+    """A source of vulnerability data, by the name that users and configs have for it."""
 
     KEV = "kev"
-    """CISA's, of what is known to be exploited."""
+    """CISA's list of vulnerabilities that are known to be exploited (KEV)."""
     EPSS = "epss"
-    """FIRST's, of how likely it is that something will be exploited in the next thirty days."""
+    """FIRST's scores of how likely a vulnerability is exploited in the next thirty days (EPSS)."""
     VEX = "vex"
-    """Documents in which authors say what does not affect images."""
+    """Documents in which authors state which vulnerabilities do not affect their images (VEX)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which lists were asked, by the day that each is of; None where that one was not, or could not be read."""
+    """The dates of the lists that were read; None for a list that was not configured or could not be read."""
 
     exploited: date | None = None
     scores: date | None = None
     unread: frozenset[Listing] = frozenset()
-    """Those that were to be asked and could not be read: what they say is unknown, and not nothing."""
+    """Lists that were configured and could not be read: their data is unknown, which is not the same as empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What the lists say of some vulnerabilities."""
+    """Data that the public lists have about some vulnerabilities."""
 
     exploited: frozenset[str] | None = None
-    """Those that are known to be exploited; None where nobody could be asked."""
+    """Ids that are known to be exploited; None if the list was not configured or could not be read."""
     scores: Mapping[str, float] | None = None
-    """How likely each is to be exploited, from 0 to 1; those that the list does not have are left out."""
+    """The probability (0 to 1) that each id is exploited; ids without a score are missing."""
     asked: Asked = field(default_factory=Asked)
     troubles: Mapping[Listing, str] = field(default_factory=dict)
-    """Why a list could not be read, in a sentence."""
+    """The error for each list that could not be read."""

@@ -1,4 +1,4 @@
-"""What registries keep beside an image: signatures and attestations, which are manifests with other content."""
+"""OCI artifacts attached to an image, such as signatures and attestations: manifests with other content."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from bot.model.reference import Digest
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """One piece of an artifact, as its manifest describes it; its bytes are elsewhere."""
+    """A blob of an artifact, as its manifest describes it; the bytes are not included."""
 
     media_type: str
     digest: Digest
     size: int
-    """Bytes, as the manifest claims."""
+    """Size in bytes, as the manifest states."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A manifest whose bytes were fetched and hashed; every text in it comes from whoever pushed it."""
+    """A manifest whose bytes were fetched and hashed; all its text is untrusted input from whoever pushed it."""
 
     digest: Digest
     type: str
-    """Its `artifactType`, else the type of its config; empty where it has neither."""
+    """The `artifactType`, or the media type of the config if there is none; empty if there is neither."""
     blobs: tuple[Blob, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """An artifact that says of itself that it is about an image; listed, and not fetched yet."""
+    """An artifact that states that it refers to an image; listed by the registry, but not fetched yet."""
 
     digest: Digest
     type: str
-    """What the list says of it, which may be less than it says itself; empty for nothing."""
+    """The type in the list, which may be less specific than the artifact's own type; empty if the list has none."""
     annotations: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a check of a tree found: which places do not pass, and why."""
+"""The result of `basebump check`: the image references of a tree and their violations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
+if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.report import Failed, Verdict
     from bot.model.source import Unsupported
     from bot.model.vocabulary import Breach, Fault
@@ -14,44 +14,44 @@ if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why a place does not pass."""
+    """The reason why an image reference does not pass the check."""
 
     fault: Fault
     message: str
-    """About its image and what to do, on the way to a sentence: `python:3.12 has no digest; … pins it`."""
+    """Names the image and the remedy, as the start of a sentence: `python:3.12 has no digest; … pins it`."""
     breach: Breach | None = None
-    """Of POLICY: the rule that is broken."""
+    """The policy rule that is violated, if the kind is POLICY."""
 
     @property
     def word(self) -> str:
-        """The name of what is broken, for tools: `gone`, `policy/signature`."""
+        """An identifier of the violation for tools: `gone`, `policy/signature`."""
         return f"{self.fault}/{self.breach}" if self.breach is not None else self.fault.value
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedPlace:
-    """One place that was looked at."""
+    """One image reference that was checked."""
 
     verdict: Verdict
     objections: tuple[Objection, ...] = ()
     notes: tuple[str, ...] = ()
-    """What could not be found out, and is no finding."""
+    """Facts that could not be determined, which is not a violation."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """One check of one tree."""
+    """The result of one check of one tree."""
 
     root: str
-    """The folder, as it was named."""
+    """The folder as the user named it."""
     is_offline: bool
     since: str | None
-    """The revision, where only lines were looked at that changed since."""
+    """The revision if only lines that changed since were checked."""
     places: tuple[CheckedPlace, ...]
     unsupported: tuple[Unsupported, ...] = ()
     failed: tuple[Failed, ...] = ()
 
     @property
     def findings(self) -> Iterator[tuple[CheckedPlace, Objection]]:
-        """Yield everything that does not pass, with its place."""
+        """All violations, each with its image reference."""
         return ((place, objection) for place in self.places for objection in place.objections)

@@ -1,4 +1,4 @@
-"""Registries of Amazon and Google, by the names that these give them; the whole name counts, never a part of it."""
+"""Recognises registries of Amazon and Google by their full host names; parts of a name never count."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 PUBLIC_ECR = "public.ecr.aws"
 
-# https://github.com/awslabs/amazon-ecr-credential-helper has the same domains
+# https://github.com/awslabs/amazon-ecr-credential-helper accepts the same domains.
 _ECR = re.compile(
     r"[0-9]{12}\.dkr[.-]ecr(-fips)?\.([a-z0-9-]+)\."
     r"(?:amazonaws\.(?:com|com\.cn|eu)|on\.(?:aws|amazonwebservices\.com\.cn))",
@@ -16,18 +16,22 @@ _GAR = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev|(?:(?:us|eu|asia)\.)?gcr\.io", r
 
 
 def is_ecr(host: str) -> bool:
-    """Say whether `host` is a registry of Amazon's: ECR's, or the public one."""
+    """Return True if `host` is a private registry of Amazon ECR or the public ECR registry."""
     return host == PUBLIC_ECR or _ECR.fullmatch(host) is not None
 
 
 def ecr_region(host: str) -> tuple[str, bool]:
-    """Return the region of a private registry of ECR, and whether it is FIPS's. Raises ValueError when it is none."""
+    """Return the region of a private ECR registry, and True if its endpoint is FIPS-compliant.
+
+    Raises:
+        ValueError: If `host` is not a private ECR registry.
+    """
     found = _ECR.fullmatch(host)
     if found is None:
-        raise ValueError(f"{host} is no registry of ECR")
+        raise ValueError(f"{host!r} is not a private ECR registry")
     return found[2], found[1] is not None
 
 
 def is_gar(host: str) -> bool:
-    """Say whether `host` is a registry of Google's: Artifact Registry, or what Container Registry has become."""
+    """Return True if `host` is a registry of Google: Artifact Registry, or one of the former gcr.io hosts."""
     return _GAR.fullmatch(host) is not None

@@ -1,4 +1,4 @@
-"""Two images beside each other, named by a person instead of found in a file."""
+"""The comparison of two images that a user named on the command line."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from bot.model.image import ImageFacts
 from bot.model.reference import ImageReference
 from bot.model.report import Failed
 
-if TYPE_CHECKING:  # a field names it, and nothing here makes one
+if TYPE_CHECKING:  # only an annotation needs this import
     from bot.model.signature import SignatureOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedImage:
-    """One of the two."""
+    """One of the two compared images."""
 
     reference: ImageReference
-    """As it was named."""
+    """The reference as the user wrote it."""
     facts: ImageFacts
-    """Of the digest that it names, else of the one that its tag points to."""
+    """Facts of the digest in the reference, or of the digest that its tag points to if it has none."""
     scan: ScanOutcome
     contents: ImageContents | None = None
-    """None where nobody could look into it."""
+    """None if the contents could not be fetched."""
     signature: SignatureOutcome | None = None
-    """None where nobody is trusted to sign it, so that nobody was asked."""
+    """None if no entry of `trust` matches the image, so that no signature was looked up."""
 
     @property
     def built(self) -> datetime | None:
-        """When the image of the compared platform was built, else what the registry has says of itself."""
+        """Build time of the image for the compared platform, or of the fetched manifest if that is unknown."""
         scanned = self.scan.created if isinstance(self.scan, Scan) else None
         inside = self.contents.created if self.contents is not None else None
         return scanned or inside or self.facts.created
@@ -40,16 +40,16 @@ class ComparedImage:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is known of moving from one image to the other."""
+    """The differences between an old and a new image."""
 
     old: ComparedImage
     new: ComparedImage
     platform: str
-    """On which both were scanned."""
+    """The platform on which both images were scanned."""
     evidence: Evidence
     failed: tuple[Failed, ...] = ()
 
     @property
     def is_same(self) -> bool:
-        """Whether both names lead to one image."""
+        """True if both references lead to the same digest."""
         return self.old.facts.digest == self.new.facts.digest

@@ -1,4 +1,4 @@
-"""What is in an image: its packages, how it starts, and what it was built from."""
+"""The contents of an image: packages, start configuration, and the source that it was built from."""
 
 from __future__ import annotations
 
@@ -11,49 +11,49 @@ from bot.model.reference import Digest
 
 @dataclass(frozen=True, slots=True, order=True)
 class Package:
-    """A package as a scanner lists it."""
+    """A package that a scanner lists for an image."""
 
     type: str
-    """As in `Finding.package_type`."""
+    """The package type as in `Finding.package_type`."""
     name: str
     version: str
     source: str = ""
-    """The source package that it was built from, where findings are about that; empty where it has the same name."""
+    """The source package, if findings name it instead of the binary package; empty if both names are equal."""
 
     @property
     def found_as(self) -> str:
-        """What findings call it."""
+        """The name that findings use for this package."""
         return self.source or self.name
 
 
 class Change(StrEnum):
-    """What became of a package."""
+    """How a package differs between two images."""
 
     ADDED = "added"
     REMOVED = "removed"
     UPGRADED = "upgraded"
     DOWNGRADED = "downgraded"
     CHANGED = "changed"
-    """Its versions are others, and nobody can say which are later."""
+    """The versions differ, and their order is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackageChange:
-    """One package that is not the same in two images."""
+    """The difference of one package between two images."""
 
     change: Change
     type: str
     name: str
     old: tuple[str, ...]
-    """Its versions, the latest last where they can be ordered; several where an image has it several times."""
+    """Versions of the package, the latest last if they can be ordered; several if the image has it several times."""
     new: tuple[str, ...]
     source: str = ""
-    """As in `Package`."""
+    """The source package, as in `InstalledPackage`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """How an image starts. Of its environment only the names: values may be secrets.
+    """The start configuration of an image; of environment variables only the names, because values may be secrets.
 
     https://github.com/opencontainers/image-spec/blob/main/config.md
     """
@@ -62,7 +62,7 @@ class ImageConfig:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     folder: str = ""
-    """In which it starts."""
+    """The working directory in which the image starts."""
     environment: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -71,27 +71,27 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True)
 class ImageContents:
-    """One image of one platform, as its manifest and its config tell; every text comes from whoever built it."""
+    """An image for one platform, as its manifest and config describe it; all text is untrusted input."""
 
     digest: Digest
-    """Of the manifest."""
+    """Digest of the manifest."""
     config: ImageConfig
     size: int
-    """Bytes to pull: of all its layers, compressed."""
+    """Bytes to pull: the sum of all compressed layers."""
     created: datetime | None = None
-    """None where it is missing or 1970."""
+    """Build time; None if it is missing or 1970, which reproducible builds write."""
     source: str | None = None
-    """Where what it was built from is kept."""
+    """URL of the source repository that the image was built from."""
     revision: str | None = None
-    """Which state of that."""
+    """Revision of the source repository."""
     version: str | None = None
     platforms: tuple[str, ...] = ()
-    """Of the index that it is in; empty where it stands alone."""
+    """Platforms of the index that contains the image; empty if it is not part of an index."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is in the two images of a transition; None for one that could not be looked into."""
+    """The contents of both images of a transition; None for an image whose contents could not be fetched."""
 
     old: ImageContents | None
     new: ImageContents | None

@@ -1,4 +1,4 @@
-"""The one issue in which a repository sees everything that is known of it, and what people ask for there."""
+"""The dashboard issue of a repository, and the actions that users request in it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from enum import StrEnum
 
 
 class Ask(StrEnum):
-    """What a person asks for, by ticking a box or by a label."""
+    """An action that a user requests by ticking a checkbox or by setting a label."""
 
     OPEN = "open"
-    """Open it now, whatever limits and schedules say."""
+    """Open the proposal now, regardless of limits and schedules."""
     AGAIN = "again"
-    """Offer it again, though somebody closed it."""
+    """Propose the update again, although a user closed it."""
     REBASE = "rebase"
-    """Rebuild its branch, whoever committed to it."""
+    """Rebuild the branch, even if other people committed to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The issue as its forge keeps it."""
+    """The dashboard issue as the forge stores it."""
 
     title: str
     body: str

@@ -1,4 +1,4 @@
-"""What is to be done at each place, and why not."""
+"""The decision on each image reference, and the reason if the reference is not updated."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ from bot.model.vocabulary import Reason
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A place that follows a line, under a policy."""
+    """An image reference with the tag that it tracks and the policy that applies to it."""
 
     occurrence: Occurrence
     line: Line
     policy: Policy
     notes: tuple[str, ...] = ()
-    """What there is to say of the image itself, in sentences; what there is to say of the place is in `occurrence`."""
+    """Sentences about the image itself; sentences about the image reference are in `occurrence.notes`."""
     unlisted: str = ""
-    """Why nobody could look for other tags that its policy lets it move to; empty where somebody did."""
+    """Why other tags that the policy allows could not be listed; empty if they were listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a place may move to."""
+    """A digest to which an image reference may be updated."""
 
     digest: Digest
     platforms: tuple[str, ...] = ()
-    """Of the image behind it, where it is an index."""
+    """Platforms of the image if it is an index, else empty."""
     tag: str | None = None
-    """The tag to write with it; None where the tag stays."""
+    """The tag to write together with the digest; None if the tag does not change."""
     mature: datetime | None = None
-    """When it will be as old as the policy asks; None where it is. Evidence may lift this condition."""
+    """When the digest reaches the policy's minimum age; None if it already has. Evidence may lift the condition."""
     notes: tuple[str, ...] = ()
-    """The holds that it passes as somebody answers for them, in sentences."""
+    """Sentences about holds that do not apply because the config accepts them."""
 
 
 class Cause(StrEnum):
-    """Why a place is to move."""
+    """Why an image reference is to be updated."""
 
     MOVED = "moved"
-    """Its line points to something newer."""
+    """The tag points to something newer."""
     WITHDRAWN = "withdrawn"
-    """Its line went back from what the place holds."""
+    """The publisher rolled the tag back from the digest in the file."""
     GONE = "gone"
-    """The registry no longer has what the place holds."""
+    """The registry no longer has the digest in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Move to the first candidate whose condition is met and that the gates let pass; newest first, never empty."""
+    """Update to the first candidate that is old enough and passes the gates; newest candidate first, never empty."""
 
     selected: Selected
     candidates: tuple[Candidate, ...]
     cause: Cause = Cause.MOVED
     doubt: str = ""
-    """Why a person must look before it is merged, in a sentence."""
+    """A sentence that says why a person must review the update before it is merged; empty if none has to."""
 
     @property
     def occurrence(self) -> Occurrence:
@@ -68,7 +68,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class UpToDate:
-    """The place already holds what it should."""
+    """The file already contains the digest that it should contain."""
 
     selected: Selected
 
@@ -79,18 +79,18 @@ class UpToDate:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Left alone, by a rule of the operator's, of the file's or of ours."""
+    """The image reference is left unchanged, because of the policy, the file itself, or a built-in rule."""
 
     occurrence: Occurrence
     reason: Reason
     selected: Selected | None = None
-    """What it would follow, and under which policy, where that is known."""
+    """The tracked tag and the policy, if they are known."""
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A gate refused every candidate."""
+    """The gates refused every candidate of an update."""
 
     update: Update
     reason: Reason
@@ -103,7 +103,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """There is something newer, and it is not plainly better."""
+    """A newer digest exists, but it is not clearly better."""
 
     selected: Selected
     reason: Reason
@@ -116,13 +116,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """The place holds all that its line will ever offer, and that is no longer good."""
+    """The file contains the last digest of a tag that no longer receives updates, and newer tags exist."""
 
     selected: Selected
     reason: Reason
     detail: str
     successor: str | None = None
-    """The tag that comes after it, where one is known."""
+    """The tag that succeeds it, if it is known."""
 
     @property
     def occurrence(self) -> Occurrence:
@@ -131,7 +131,7 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The registry could not say."""
+    """The registry lookup did not give an answer."""
 
     selected: Selected
     reason: Reason
@@ -144,7 +144,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class NotChecked:
-    """No registry was asked, because nobody wanted that."""
+    """No registry was queried, because the run is offline."""
 
     selected: Selected
 
@@ -157,29 +157,29 @@ Decision = Update | UpToDate | Superseded | Held | Skip | Refused | Unknown | No
 
 
 def selected_of(decision: Decision) -> Selected | None:
-    """Return the place that a decision is about, with its line and policy where it has any."""
+    """Return the tracked image that a decision is about; None if the reference tracks no tag."""
     return decision.update.selected if isinstance(decision, Refused) else decision.selected
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """The unit of evidence: assessed once in a run, whatever the number of places."""
+    """A change from one digest to another; the unit of evidence, assessed once per run for all image references."""
 
     line: Line
     old: Digest | None
-    """None where the place held no digest."""
+    """None if the file contains no digest."""
     new: Digest
     platforms: tuple[str, ...]
-    """On which both are scanned; never none."""
+    """The platforms on which both images are scanned; never empty."""
     tag: str | None = None
-    """The tag that it moves to, where that is another."""
+    """The new tag, if the transition changes the tag."""
 
     @property
     def goal(self) -> Line:
-        """The line that `new` is of."""
+        """The tag that `new` belongs to."""
         return self.line if self.tag is None else Line(self.line.repository, self.tag)
 
     @property
     def order(self) -> tuple[Line, bool, str, str, str, tuple[str, ...]]:
-        """What transitions are sorted by; those from a digest come first."""
+        """A key to sort transitions by; transitions from a digest come first."""
         return self.line, self.old is None, self.old or "", self.tag or "", self.new, self.platforms

@@ -1,4 +1,4 @@
-"""What trying the parts of a config came to: the values behind `basebump doctor`."""
+"""The values behind `basebump doctor`: the checks of the parts of a config and their results."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from bot.model.vocabulary import Level
 
 
 class Mark(StrEnum):
-    """What came of one try."""
+    """The status of one check."""
 
     OK = "ok"
     PROBLEM = "problem"
-    """A run at the level that was asked about needs it, and it does not work."""
+    """A run at the requested level needs this, and it does not work."""
     UNKNOWN = "cannot-tell"
-    """Nobody says, unless something is written."""
+    """The result is unknown, because only a write would show it."""
 
 
 class Area(StrEnum):
@@ -32,38 +32,38 @@ class Area(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One try, and what came of it."""
+    """One check and its result."""
 
     subject: str
-    """Who or what was tried: a repository, a registry, a program."""
+    """The component that was checked: a repository, a registry, a program."""
     tried: str
-    """What a run would do with it: `push branches`."""
+    """The action of a run that was checked: `push branches`."""
     mark: Mark
     found: str
-    """What came of it, and for a problem what to do next; from outside in part."""
+    """The outcome and, for a problem, the next step; contains text from outside."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a run is to do, which says what it needs."""
+    """The kind of run that is diagnosed, which determines the requirements to check."""
 
     level: Level
     branch_prefix: str
     has_status: bool = False
-    """Whether it sets the status of commits."""
+    """True if the run sets commit statuses."""
     has_dashboards: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All that was tried for runs up to a level."""
+    """All checks for runs up to a level."""
 
     level: Level
     checks: tuple[tuple[Area, Check], ...]
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is known to be in the way of a run; what nobody could tell is not known."""
+        """True if no check found a problem; checks with an unknown result do not count."""
         return all(check.mark is not Mark.PROBLEM for _, check in self.checks)
 
     def count(self, mark: Mark) -> int:

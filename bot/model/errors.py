@@ -1,19 +1,19 @@
-"""Everything that basebump raises.
+"""All exceptions that basebump raises.
 
 BasebumpError
-├── UsageError               the caller's words are off              exit 2
-│   └── ConfigError          the config file is off, all problems at once
-├── InvalidReferenceError    a text is no image reference
-├── RegistryError            a registry could not be asked           a reason of `unresolved`
-├── TreeError                a tree or a file of it could not be read
+├── UsageError               the command was called in a wrong way    exit 2
+│   └── ConfigError          a config file is invalid, with all its problems
+├── InvalidReferenceError    a text is not an image reference
+├── RegistryError            a registry did not give an answer        a reason of `unresolved`
+├── TreeError                a tree or a file in it could not be read
 ├── ForgeError               a forge could not be read or written
-│   └── GuardedError         the token may not change a workflow file
-├── StateError               what runs remember could not be read or written
-│   └── UnusableStateError   it is damaged, or of a later release
+│   └── ProtectedFileError   the token may not change a protected file
+├── StateError               the state could not be read or written
+│   └── UnusableStateError   the database is damaged, or of a later release
 ├── EditError                a planned edit does not fit the file
 └── ProcessError             a child process could not be run or failed
 
-Whatever else escapes is a bug, exit 3. No message may hold a secret: adapters redact before they raise.
+Any other exception is a bug, exit code 3. No message may contain a secret: adapters redact before they raise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class BasebumpError(Exception):
-    """The base of all: its text says what happened and what to do next."""
+    """Base class of all exceptions; the message says what failed and what to do next."""
 
 
 class UsageError(BasebumpError):
@@ -35,10 +35,10 @@ class UsageError(BasebumpError):
 
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
-    """One thing that is wrong in a config file."""
+    """One problem in a config file."""
 
     where: str
-    """The path of the key: `policy[0].match.image`."""
+    """The path of the config key: `policy[0].match.image`."""
     what: str
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class ConfigProblem:
 
 
 class ConfigError(UsageError):
-    """A config file cannot be used; `problems` has all that is wrong with it."""
+    """A config file is invalid; `problems` lists everything that is wrong with it."""
 
     def __init__(self, source: str, problems: tuple[ConfigProblem, ...]) -> None:
         self.source = source
@@ -55,31 +55,34 @@ class ConfigError(UsageError):
 
 
 class InvalidReferenceError(BasebumpError):
-    """A text that is no image reference."""
+    """A text is not an image reference."""
 
     def __init__(self, text: str, why: str) -> None:
-        super().__init__(f"{text!r} is no image reference: {why}")
+        super().__init__(f"{text!r} is not an image reference: {why}")
 
 
 class RegistryError(BasebumpError):
-    """A registry did not answer a question; `reason` is one of the reasons of `unresolved`."""
+    """A registry did not give an answer; `reason` is one of the reasons of `unresolved`."""
 
     def __init__(self, host: str, reason: Reason, what: str, *, is_failure: bool, is_absent: bool = False) -> None:
         self.host = host
         self.reason = reason
         self.is_failure = is_failure
-        """Whether basebump could not do its work (exit 1), or this is a finding about the image (exit 0)."""
+        """True if basebump could not do its work (exit code 1); False if the error is a finding about the image."""
         self.is_absent = is_absent
-        """Whether the registry said that it does not have what was asked for, and not only that it does not give it."""
+        """True if the registry said that the object does not exist, and not only that it does not return it."""
         super().__init__(what)
 
     def again(self) -> RegistryError:
-        """Return the same error, to be raised by another thread: one that is raised twice grows with each traceback."""
+        """Return an equal error for another thread to raise.
+
+        An exception that is raised several times collects the tracebacks of all of them.
+        """
         return RegistryError(self.host, self.reason, str(self), is_failure=self.is_failure, is_absent=self.is_absent)
 
 
 class TreeError(BasebumpError):
-    """A tree, or one file of it, could not be read."""
+    """A tree, or a file in it, could not be read."""
 
 
 class ForgeError(BasebumpError):
@@ -87,15 +90,15 @@ class ForgeError(BasebumpError):
 
 
 class GuardedError(ForgeError):
-    """A forge keeps some files from this token: GitHub its workflows."""
+    """The forge does not allow this token to change some files: on GitHub, workflows."""
 
 
 class StateError(BasebumpError):
-    """The database in which runs remember could not be opened, read or written."""
+    """The state database could not be opened, read or written."""
 
 
 class UnusableStateError(StateError):
-    """The database is damaged, or a later release has changed it: another try of this release changes nothing."""
+    """The database is damaged or was migrated by a later release, so that a retry with this release cannot help."""
 
 
 class EditError(BasebumpError):
@@ -103,7 +106,7 @@ class EditError(BasebumpError):
 
 
 class ProcessError(BasebumpError):
-    """A child process is missing, failed, ran too long or said too much."""
+    """A child process could not be started, failed, ran too long or wrote too much output."""
 
     def __init__(self, what: str, *, missing: bool = False, timed_out: bool = False) -> None:
         self.missing = missing

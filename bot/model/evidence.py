@@ -1,4 +1,4 @@
-"""What scanners say of images, and what moving from one to another changes."""
+"""The results of scanners, and the differences between the scans of two images."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.model.advisory import Asked, Listing
 from bot.model.contents import Contents, Package, PackageChange
 from bot.model.reference import Digest, Line
 
-if TYPE_CHECKING:  # a field names it, and nothing here makes one
+if TYPE_CHECKING:  # only an annotation needs this import
     from bot.model.signature import Signatures
 
 
 class Severity(IntEnum):
-    """How bad a vulnerability is; the order is that of the numbers."""
+    """The severity of a vulnerability, ordered by its number."""
 
     UNKNOWN = 0
     LOW = 1
@@ -31,7 +31,7 @@ class Severity(IntEnum):
 
 
 Urgency = Severity | Literal[Listing.KEV]
-"""What rules ask of a vulnerability: that it is so bad, or that it is known to be exploited."""
+"""The vulnerabilities that a rule is about: those of a severity, or those that are known to be exploited."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,31 +39,31 @@ class Finding:
     """One vulnerability in one package."""
 
     id: str
-    """`CVE-2026-1234` where there is one, else what the scanner calls it."""
+    """`CVE-2026-1234` if there is a CVE, else the id that the scanner uses."""
     package: str
     package_type: str
-    """As the scanner names the ecosystem: `debian`, `alpine`, `npm`."""
+    """The ecosystem as the scanner names it: `debian`, `alpine`, `npm`."""
     installed: str
     fixed_in: str | None
     severity: Severity
     title: str = ""
     platforms: tuple[str, ...] = ()
-    """Of a comparison on several platforms those that have it; empty where all do."""
+    """The platforms that have the finding, if several platforms were compared; empty if all have it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A finding that somebody answers for: it is shown apart, and counted nowhere."""
+    """A finding that a statement suppresses; it is shown separately and never counted."""
 
     finding: Finding
     why: str
-    """What they say of it, in a few words: `exempt`, `not affected: vulnerable code not present`."""
+    """The reason in a few words: `exempt`, `not affected: vulnerable code not present`."""
     by: str
-    """Who says so, and where: `Microsoft Defender exemption`."""
+    """Who made the statement, and where: `Microsoft Defender exemption`."""
 
 
 class Unscanned(StrEnum):
-    """Why there are no numbers. None of these is zero."""
+    """Why there are no findings; none of these reasons means zero findings."""
 
     NO_SCANNER = "no-scanner"
     SCANNER_MISSING = "scanner-missing"
@@ -85,7 +85,7 @@ class Unscanned(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The same in a sentence, for people."""
+        """The reason as a sentence."""
         return _SENTENCES[self]
 
 
@@ -95,24 +95,24 @@ _SENTENCES: dict[Unscanned, str] = {
     Unscanned.FAILED: "the scanner failed",
     Unscanned.TIMED_OUT: "the scanner ran out of time",
     Unscanned.OS_UNKNOWN: "the scanner did not recognise its operating system",
-    Unscanned.OS_UNSUPPORTED: "the scanner's database knows nothing of its operating system's release",
-    Unscanned.END_OF_LIFE: "its operating system is out of support, so nobody lists its vulnerabilities",
+    Unscanned.OS_UNSUPPORTED: "the scanner's database does not cover its operating system's release",
+    Unscanned.END_OF_LIFE: "its operating system is past its end of life, so no database lists its vulnerabilities",
     Unscanned.DATABASE_STALE: "the scanner's database is too old",
-    Unscanned.NOT_RESCANNED: "nothing shows that it was scanned lately",
+    Unscanned.NOT_RESCANNED: "no scan of it is recent enough",
     Unscanned.IMAGE_GONE: "the registry no longer has it",
     Unscanned.PLATFORM_MISSING: "it does not have the platform",
-    Unscanned.DIFFERENT_DATABASE: "another scanner, or another state of its database, scanned the other image",
-    Unscanned.DATABASE_UNKNOWN: "nothing says which database one of them was scanned with, so they are not compared",
+    Unscanned.DIFFERENT_DATABASE: "another scanner, or another version of its database, scanned the other image",
+    Unscanned.DATABASE_UNKNOWN: "one of the images was scanned with an unknown database, so they are not compared",
     Unscanned.NO_REPORT: "no report is about it",
-    Unscanned.SBOM_ABSENT: "it has no inventory of its packages (SBOM) that can be used",
-    Unscanned.NOT_SENT: "the config does not let its packages be sent to the service that would know",
-    Unscanned.WITHHELD: "what was found in it is private, and everybody can read this",
+    Unscanned.SBOM_ABSENT: "it has no usable inventory of its packages (SBOM)",
+    Unscanned.NOT_SENT: "the config does not allow sending its packages to the scanning service",
+    Unscanned.WITHHELD: "its findings are private, and everyone can read this",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One image to scan: a digest of a repository on a platform."""
+    """An image to scan: a digest in a repository, for one platform."""
 
     line: Line
     digest: Digest
@@ -121,42 +121,42 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class ScannerIdentity:
-    """Who scanned, with what knowledge. Two scans are comparable only when theirs are equal."""
+    """The scanner, its version and its database; two scans are comparable only if these are equal."""
 
     name: str
     version: str
     database: datetime | None
-    """When the database was built; None where nobody says."""
+    """Build time of the database; None if it is unknown."""
     run: str | None = None
-    """In which of somebody's runs, whose scans had all one database, though nobody says which; else None."""
+    """Id of an external scan run whose scans all used one database of unknown version; else None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A scan that worked."""
+    """The result of a successful scan."""
 
     scanner: ScannerIdentity
     os: str
-    """`debian 12.11`."""
+    """Name and version of the operating system: `debian 12.11`."""
     findings: tuple[Finding, ...]
     created: datetime | None = None
-    """When the image was built, as its config says; None where that is missing or 1970."""
+    """Build time of the image as its config states; None if it is missing or 1970."""
     version: str | None = None
-    """What the label `org.opencontainers.image.version` in its config says."""
+    """The label `org.opencontainers.image.version` of the image."""
     packages: tuple[Package, ...] | None = None
-    """What is in it; None where its scanner does not list that."""
+    """Installed packages; None if the scanner does not list them."""
     set_aside: tuple[SetAside, ...] = ()
-    """What was found and is not among `findings`, since somebody answers for it."""
+    """Findings that are not in `findings` because a statement suppresses them."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotScanned:
-    """A scan that did not, which says nothing of the vulnerabilities of the image."""
+    """The result of a scan that did not succeed; the vulnerabilities of the image are unknown."""
 
     why: Unscanned
     detail: str = ""
     packages: tuple[Package, ...] | None = None
-    """What is in it, where its scanner lists that though it knows no vulnerabilities of its release."""
+    """Installed packages, if the scanner lists them although it has no vulnerability data for the release."""
 
 
 ScanOutcome = Scan | NotScanned
@@ -164,37 +164,37 @@ ScanOutcome = Scan | NotScanned
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What moving changes; counted by distinct vulnerability."""
+    """The differences between two scans; counted by distinct vulnerability."""
 
     fixed: tuple[Finding, ...]
-    """What the old image has and the new one has not; never what somebody merely answers for in the new one."""
+    """Findings of the old image that the new image does not have; never those that are suppressed in the new image."""
     introduced: tuple[Finding, ...]
-    """What counts in the new image and does not in the old one, where somebody may have answered for it."""
+    """Findings that count in the new image and not in the old image, where they may be suppressed."""
     remaining: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of one transition."""
+    """Everything that is known about one transition."""
 
     old: ScanOutcome | None
-    """None where the place held no digest, so there is nothing to compare with."""
+    """None if the file contains no digest, so that there is no old image to compare with."""
     new: ScanOutcome
     delta: Delta | None
-    """Only where old and new were scanned by the same scanner with the same database."""
+    """Set only if old and new were scanned by the same scanner with the same database."""
     known_exploited: frozenset[str] | None = None
-    """Ids of vulnerabilities of either image that are known to be exploited; None where nobody could be asked."""
+    """Ids in either image that are known to be exploited; None if the list was not read."""
     epss: Mapping[str, float] | None = None
-    """How likely each of them is to be exploited, from 0 to 1, as far as it is scored; None as above."""
+    """The probability (0 to 1) that each of these ids is exploited; None if the list was not read."""
     asked: Asked | None = None
-    """The lists that say so; None where none was asked."""
+    """The dates of the lists behind these values; None if no list is configured."""
     signatures: Signatures | None = None
-    """None where nobody is trusted to sign the image, so that nobody was asked."""
+    """None if no entry of `trust` matches the image, so that no signature was looked up."""
     packages: tuple[PackageChange, ...] | None = None
-    """None where it is not known what is in both images."""
+    """Package differences; None unless the packages of both images are known."""
     contents: Contents | None = None
-    """None where nobody looked."""
+    """None if the contents were not inspected."""
     by_platform: Mapping[str, Evidence] = field(default_factory=dict)
-    """What this is the union of, where the images were scanned on several platforms."""
+    """The evidence for each platform if the images were scanned on several; the other fields are their union."""
     is_private: bool = False
-    """Whether what its scanner found must not be told where everybody can read it."""
+    """True if the findings must not be shown where everyone can read them."""

@@ -1,4 +1,4 @@
-"""What a request has besides its branch and its words."""
+"""Attributes of a request besides its branch and text: labels, reviewers, assignees, milestone, status."""
 
 from __future__ import annotations
 
@@ -6,52 +6,53 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 TEAM = "team:"
-"""What the name of a team begins with where people and teams stand together."""
+"""The prefix of team names in lists that contain both users and teams."""
 
 
 class StatusState(StrEnum):
-    """Whether a request may be merged as far as its evidence goes."""
+    """Whether the evidence allows merging a request."""
 
     SUCCESS = "success"
     FAILURE = "failure"
-    """A person must look first."""
+    """A person must review the request first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommitStatus:
-    """What is known of a proposal, on its last commit, where the protection of a branch can require it."""
+    """A status on the last commit of a proposal, which branch protection can require."""
 
     state: StatusState
     description: str
-    """One line of words and numbers of ours, at most MAX_DESCRIPTION characters."""
+    """One line without untrusted text, at most MAX_STATUS_DESCRIPTION characters."""
 
 
 STATUS_CONTEXT = "basebump/evidence"
-"""What the status is called on every forge; people name it in the protection of their branches."""
+"""Name of the commit status on every forge; users refer to it in branch protection rules."""
 MAX_DESCRIPTION = 140
-"""Characters: what GitHub takes, which is less than GitLab does."""
+"""Characters; GitHub's limit, which is lower than GitLab's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What is to be set on a request, or what ever was."""
+    """The attributes to set on a request, or the attributes that were ever set on it."""
 
     labels: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
-    """Logins, and teams as `team:NAME`."""
+    """Login names, and teams as `team:NAME`."""
     assignees: tuple[str, ...] = ()
     milestone: str | None = None
-    """Its title."""
+    """Title of the milestone."""
     automerge: bool | None = None
-    """Whether the forge merges it by itself once it may; None says nothing about that."""
+    """Whether the forge merges the request automatically as soon as it may; None leaves this unchanged."""
     status: CommitStatus | None = None
-    """Of the last commit of its branch; None says nothing about that. It comes before the words, whose mark then keeps
-    both, so that whoever was killed in between is healed, and what was refused is not asked for again."""
+    """Status of the last commit of the branch; None leaves it unchanged. It is set before the text is written. The mark
+    in the text records the status and its commit, so that an interrupted run is completed, and a refused status is not
+    requested again."""
     workflows: tuple[str, ...] = ()
-    """File names of workflows to start on its branch, before the words in the same way; none says nothing."""
+    """File names of workflows to start on the branch, before the text is written as well; empty starts none."""
 
     def without(self, others: Extras) -> Extras:
-        """Return what is not among `others`; forges mind neither upper nor lower case in any of it."""
+        """Return the attributes without those in `others`; names are compared case-insensitively, as forges do."""
         return Extras(
             labels=_left(self.labels, others.labels),
             reviewers=_left(self.reviewers, others.reviewers),

@@ -1,11 +1,11 @@
-"""What forges and trees hand over: repositories, files, what can be taken, and what was made."""
+"""Values that forges and trees return: repositories, files, limits and opened requests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a field names it, and nothing here makes one
+if TYPE_CHECKING:  # only an annotation needs this import
     from bot.model.source import FilePath
 
 
@@ -15,67 +15,67 @@ class Entry:
 
     path: FilePath
     size: int | None
-    """Bytes, where the tree knows without reading."""
+    """Size in bytes, if the tree knows it without reading the file."""
     oid: str | None = None
-    """The git blob, where there is one."""
+    """Id of the git blob, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitRepository:
-    """One git repository that a run looks at."""
+    """A git repository that is part of a run."""
 
     forge: str
-    """The kind: `github`, `gitlab`, `local`."""
+    """The kind of forge: `github`, `gitlab`, `local`."""
     name: str
     base_branch: str | None
-    """None where there is none: an empty repository, or a detached one."""
+    """None if there is no base branch: an empty repository or a detached HEAD."""
     commit: str | None
-    """What the base branch points to."""
+    """The commit that the base branch points to."""
     is_selected: bool = False
-    """Whether the config selects it by its owner or a topic, so that nobody asked for it by name."""
+    """True if the config selects the repository by owner or topic; False if it is named."""
     host: str | None = None
-    """`host[:port]` that git clones it from, by its name; None where others cannot."""
+    """`host[:port]` from which git clones the repository by its name; None if it cannot be cloned by others."""
     known_as: str | None = None
-    """The name that the config has for it, where it was renamed or moved since."""
+    """The name in the config, if the repository was renamed or transferred since."""
     is_default_base: bool = True
-    """Whether its base branch is the forge's default branch."""
+    """True if the base branch is the default branch of the forge."""
     is_public: bool | None = None
-    """Whether everybody can read it, not only who is let in; None where the forge does not say."""
+    """True if everyone can read the repository; None if the forge does not say."""
 
     @property
     def may_be_public(self) -> bool:
-        """Whether nothing may stand in it that is not for everybody."""
+        """True unless the repository is known to be private; private evidence must then be left out."""
         return self.is_public is not False
 
     @property
     def other_base(self) -> str | None:
-        """The base branch where it is not the default one: what our branches and commits then say of it."""
+        """The base branch unless it is the default branch; part of branch names and commit trailers."""
         return None if self.is_default_base else self.base_branch
 
 
 @dataclass(frozen=True, slots=True)
 class ForgeLimits:
-    """What a forge can take, and how it writes."""
+    """Limits and properties of a forge that affect what is written."""
 
     body_characters: int
     title_characters: int
     sigil: str = "#"
-    """What stands before the number of a request where a text speaks of it."""
+    """The character before the number of a request in text."""
     guarded: str = ""
-    """Where files stand that not every token may change, with the slash at its end; empty where there are none."""
+    """Folder, with a trailing slash, of files that not every token may change; empty if there is none."""
     disarms_by_push: bool = False
-    """Whether a push takes back that a request merges by itself, whoever pushed."""
+    """True if a push to the branch turns off automerge of the request, whoever pushes."""
     has_statuses: bool = False
-    """Whether commits have statuses here."""
+    """True if the forge has commit statuses."""
     workflows: tuple[str, ...] = ()
-    """File names of workflows that have to be started on each proposal, since nothing does it by itself."""
+    """File names of workflows that must be started for each proposal because nothing triggers them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A request that now exists."""
+    """A request that was opened or updated."""
 
     number: int | None
     url: str | None
     notes: tuple[str, ...] = ()
-    """What of its extras could not be set, in sentences: a label that was refused."""
+    """Sentences about attributes that could not be set, such as a refused label."""

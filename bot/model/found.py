@@ -1,4 +1,7 @@
-"""What formats find in files, by name: the kinds of remarks are only imported by those who make or read one."""
+"""Type aliases for the items that formats extract.
+
+They are in a module of their own, so that only code that uses cross-file facts imports their classes.
+"""
 
 from __future__ import annotations
 
@@ -10,5 +13,5 @@ if TYPE_CHECKING:
     from bot.model.remark import Remark
 
 Found: TypeAlias = "Occurrence | Unsupported | Remark"
-"""What a format finds in a file."""
+"""An item that a format extracts from a file."""
 Places = tuple[Occurrence | Unsupported, ...]

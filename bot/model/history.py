@@ -1,4 +1,4 @@
-"""What was seen of a line over time."""
+"""Observations of tags over time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.model.vocabulary import Reason
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One unbroken time in which a tag was seen to point to a digest; A, then B, then A again are three."""
+    """An uninterrupted period in which a tag pointed to a digest; A, then B, then A again are three observations."""
 
     line: Line
     digest: Digest
@@ -21,12 +21,12 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class LineEnd:
-    """That a line is over, as a look at its tags or at its publisher's word found."""
+    """A tag that will receive no further updates, as its repository's tags or its publisher show."""
 
     digest: Digest
-    """What the line pointed to then: one that moved since was not over."""
+    """The digest that the tag pointed to when this was found; a tag that was updated since is not superseded."""
     reason: Reason
-    """One of `superseded`."""
+    """One of the reasons of `superseded`."""
     detail: str
     successor: str | None
-    """The tag that comes after it, where one is known."""
+    """The tag that succeeds it, if it is known."""

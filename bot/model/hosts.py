@@ -1,4 +1,4 @@
-"""What hosts of registries are by their names: known to the whole world, or an Azure Container Registry."""
+"""Properties of registry hosts that follow from their names: public registries, Azure Container Registry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PUBLIC_HOSTS: frozenset[str] = frozenset(
         "registry.opensuse.org",
         "registry.redhat.io",
         "registry.suse.com",
-        # Google's, the retired ones too: files still name them, and they answer with redirects
+        # Google's registries; retired hosts are included, because files still name them and they answer with redirects
         "asia.gcr.io",
         "eu.gcr.io",
         "gcr.io",
@@ -32,32 +32,35 @@ PUBLIC_HOSTS: frozenset[str] = frozenset(
         "us.gcr.io",
     }
 )
-"""Asked without being listed; what they hold is third-party. As in canonical references; compared exactly."""
+"""Hosts that are queried without being listed in the config; their images are third-party.
+
+Names are as in canonical references, and compared exactly.
+"""
 
 PURGING_HOSTS: frozenset[str] = frozenset({"quay.io", "registry.gitlab.com"})
-"""Those that are known to delete, after a while, what no tag points to.
+"""Hosts that are known to delete untagged digests after some time.
 
 https://docs.projectquay.io/use_quay.html (time machine), https://docs.gitlab.com/administration/packages/container_registry
 """
 
 LIFECYCLE_HOST = "mcr.microsoft.com"
-"""Where Microsoft publishes when support of its images ends."""
+"""The registry in which Microsoft publishes end-of-life dates of its images."""
 
 _ACR = re.compile(
-    r"[a-z0-9]{5,50}(?:-[a-z0-9]+)?"  # the registry, and the hash that keeps its name from being taken over
-    r"(?:\.[a-z0-9]+\.geo)?"  # one region of it
+    r"[a-z0-9]{5,50}(?:-[a-z0-9]+)?"  # registry name, and a hash that prevents another customer from taking the name
+    r"(?:\.[a-z0-9]+\.geo)?"  # one region of the registry
     r"\.azurecr\.(?:io|us|cn)"
 )
 
 
 def is_acr(host: str) -> bool:
-    """Say whether `host` is named as Azure names its registries, in any of its clouds.
+    """Return True if `host` has the form of an Azure Container Registry name, in any Azure cloud.
 
-    That alone earns no trust: anybody may have such a name.
+    The name alone earns no trust: anyone can register such a name.
     """
     return _ACR.fullmatch(host) is not None
 
 
 def announces_ends(host: str) -> bool:
-    """Say whether publishers of images on `host` say there when their support ends, as Microsoft does."""
+    """Return True if publishers can attach end-of-life dates to images on `host`, as Microsoft does."""
     return host == LIFECYCLE_HOST or is_acr(host)

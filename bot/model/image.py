@@ -1,4 +1,4 @@
-"""What registries say of images."""
+"""Values that registries return about images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.model.vocabulary import Reason
 
 
 class Kind(StrEnum):
-    """Whether a digest names an index of many platforms or the manifest of one."""
+    """Whether a digest identifies an index for several platforms or the manifest of one image."""
 
     INDEX = "index"
     MANIFEST = "manifest"
@@ -22,17 +22,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a registry says, unproved, that a tag points to."""
+    """The descriptor that a registry returns for a tag; not verified, because no bytes were hashed."""
 
     digest: Digest
     media_type: str
     etag: str | None = None
-    """What the registry calls this answer, to be asked whether it still holds."""
+    """The ETag of the response, sent with the next request to check whether the answer is still valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One image of an index, as its descriptor says."""
+    """One image of an index, as its descriptor in the index states."""
 
     digest: Digest
     platform: str | None
@@ -42,39 +42,39 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest or an index whose bytes were fetched and have `digest`."""
+    """A manifest or an index whose bytes were fetched and verified to have `digest`."""
 
     digest: Digest
     kind: Kind
     media_type: str
     children: tuple[Child, ...] = ()
-    """Of an index: its images, attestations left out, in its order."""
+    """The images of an index in their order, without attestations; empty for a single manifest."""
     annotations: tuple[tuple[str, str], ...] = ()
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        """Of an index: the platform of every child that has one."""
+        """Platforms of an index's images, in their order; empty for a single manifest."""
         return tuple(child.platform for child in self.children if child.platform)
 
     def holds(self, digest: Digest | None) -> bool:
-        """Say whether `digest` is one of the images of this index."""
+        """Return True if `digest` is one of the images of this index."""
         return any(child.digest == digest for child in self.children)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A manifest that earlier runs fetched."""
+    """A manifest that an earlier run fetched and stored."""
 
     manifest: Manifest
     repositories: frozenset[str]
-    """Canonical: under whose names; what one of them has another may not have."""
+    """Canonical repositories that it was fetched from; another repository may not have the digest."""
     contents: Mapping[str, ImageContents] = field(default_factory=dict)
-    """By platform: what is in its images, as far as somebody looked into them."""
+    """The image contents by platform, as far as they were fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
-    """What an image says it was built on."""
+    """The base image that an image states it was built on."""
 
     name: str | None
     digest: str | None
@@ -82,13 +82,13 @@ class BaseImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What one image says of itself; every text comes from whoever built it."""
+    """The properties that an image states in its annotations, labels and config; all text is untrusted input."""
 
     digest: Digest
     kind: Kind
     platforms: tuple[str, ...]
     created: datetime | None
-    """None where it is missing or 1970, which reproducible builds write."""
+    """Build time; None if it is missing or 1970, which reproducible builds write."""
     source: str | None
     version: str | None
     revision: str | None
@@ -97,64 +97,64 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a registry itself recorded of a digest, which nobody who pushes can choose."""
+    """The record of a digest that the registry itself keeps, which nobody who pushes images can choose."""
 
     pushed: datetime | None
-    """When the registry first had it."""
+    """When the registry first received the digest."""
     moved: datetime | None = None
-    """When the tag that was asked about was last moved, where it now points to this digest."""
+    """When the requested tag was last updated, if it now points to this digest."""
     tags: tuple[str, ...] = ()
     is_locked: bool = False
-    """Whether its owner forbade to overwrite or delete it."""
+    """True if the owner protected the digest against overwriting and deletion."""
     media_type: str | None = None
     tag_made: datetime | None = None
-    """When the tag that was asked about was first made."""
+    """When the requested tag was created."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a line points to now, and what is known around it."""
+    """The digest that a tag points to, and the data that decisions about it need."""
 
     line: Line
     digest: Digest
     manifest: Manifest | None = None
-    """Behind `digest`, once its bytes were fetched and hashed under the name that stands in the file."""
+    """The manifest of `digest`, once its bytes were fetched and verified from the repository that the file names."""
     held: Mapping[Digest, Manifest | None] = field(default_factory=dict)
-    """Other digests that places hold, and what is behind them: None where the registry has it no more."""
+    """Manifests of other digests in files; None if the registry no longer has the digest."""
     kept: Mapping[Digest, Manifest | Unresolved | None] = field(default_factory=dict)
-    """By a held digest of one platform's manifest: that of the same platform in the index, None where it has none;
-    Unresolved where that could not be found out."""
+    """For each digest in files that is the manifest of one platform: the manifest for that platform in the index; None
+    if the index has none; UnresolvedTag if the lookup failed."""
     earlier: tuple[Manifest, ...] = ()
-    """What the line pointed to before, as far as it may be taken and can still be fetched; newest first."""
+    """Manifests that the tag pointed to before, if they may be proposed and can still be fetched; newest first."""
     history: tuple[Sighting, ...] = ()
-    """What was seen of the line in earlier runs, oldest first."""
+    """Observations of the tag in earlier runs, oldest first."""
     recorded: Mapping[Digest, Recorded] = field(default_factory=dict)
     not_pullable: str = ""
-    """Why `digest` could not be fetched under the name that stands in the file, though the tag points to it."""
+    """Why `digest` could not be fetched from the repository that the file names, although the tag points to it."""
     at_risk: frozenset[Digest] = frozenset()
-    """Earlier digests that would be old enough, and that no tag keeps their registry from deleting."""
+    """Earlier digests that are old enough, but untagged in a registry that deletes untagged digests."""
     platform: str | None = None
-    """Of what `digest` names, where that is no index, this was asked for, and its config says one."""
+    """Platform of the manifest, from its config; set only if `digest` is not an index and the platform was needed."""
     held_platforms: Mapping[Digest, str] = field(default_factory=dict)
-    """The same of the `held` digests."""
+    """The platforms of `pinned_manifests` in the same way."""
     earlier_platforms: Mapping[Digest, str] = field(default_factory=dict)
-    """The same of what `earlier` has."""
+    """The platforms of `earlier_manifests` in the same way."""
 
     def before(self, manifest: Manifest) -> Resolved:
-        """Return the line as it was when it pointed to one of `earlier`."""
+        """Return the state of the tag when it pointed to one of `earlier_manifests`."""
         platform = self.earlier_platforms.get(manifest.digest)
         return replace(self, digest=manifest.digest, manifest=manifest, platform=platform, history=())
 
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """A line that could not be asked for, or is not there."""
+    """A tag that could not be looked up or does not exist."""
 
     line: Line
     reason: Reason
     detail: str
     is_definite: bool = False
-    """Whether its registry said that no image is there, and not only that it cannot or will not say."""
+    """True if the registry said that the image does not exist; False if it did not or would not answer."""
 
 
 Resolution = Resolved | Unresolved
@@ -162,13 +162,13 @@ Resolution = Resolved | Unresolved
 
 @dataclass(frozen=True, slots=True)
 class PullAddress:
-    """Where a tool of somebody else's pulls one image from: the same mirror and credential as our own questions."""
+    """The address from which an external tool pulls an image, with the mirror and credentials that basebump uses."""
 
     reference: str
-    """`host/path@digest`, the mirror's host where there is one."""
+    """`host/path@digest`, with the host of the mirror if there is one."""
     insecure: bool
-    """Plain http."""
+    """True for plain HTTP."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca: str | None = None
-    """A file of CA certificates to trust for this host."""
+    """Path of a file with CA certificates to trust for this host."""

@@ -1,4 +1,4 @@
-"""The words by which a policy says how something is done, and what holds where it says nothing."""
+"""The values of policy keys that select how something is done, and their defaults."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import timedelta
 from enum import StrEnum
 
 REFRESH_EVERY = timedelta(days=7)
-"""How often a proposal that waits for people may change under them: each time costs an approval and a CI run."""
+"""How often a proposal that waits for review may change; each change costs an approval and a CI run."""
 
 
 class UpdateMode(StrEnum):
-    """How far an image may move."""
+    """How far an image may be updated."""
 
     NONE = "none"
     DIGEST = "digest"
@@ -20,33 +20,33 @@ class UpdateMode(StrEnum):
 
 
 class SplitBy(StrEnum):
-    """How far one line or group is cut into proposals of their own."""
+    """How a tag's or group's updates are split into several proposals."""
 
     NOTHING = "nothing"
     FOLDER = "folder"
 
 
 class OnClose(StrEnum):
-    """What a person declines by closing a proposal."""
+    """Which updates a user declines by closing a proposal."""
 
     DIGEST = "digest"
-    """Exactly what it proposed; what comes next is offered."""
+    """Exactly the proposed digests; the next digest is proposed."""
     LINE = "line"
-    """All that its lines will ever point to, until that is pressing."""
+    """All later digests of its tags, too, until one fixes something urgent."""
 
 
 class Rebase(StrEnum):
-    """When a proposal is built anew because its base moved on."""
+    """When a proposal is rebuilt because its base branch changed."""
 
     AUTO = "auto"
-    """Where it conflicts, and where the forge merges only what is up to date."""
+    """If it conflicts, or if the forge merges only branches that are up to date."""
     NEVER = "never"
     ALWAYS = "always"
 
 
 class WhenUnknown(StrEnum):
-    """What becomes of an update of which nobody knows what it fixes and brings."""
+    """How to handle an update whose fixed and introduced vulnerabilities are unknown."""
 
     OPEN = "open"
     HOLD = "hold"
-    """It is not opened; what is open stays."""
+    """The proposal is not opened; an open proposal stays open."""

@@ -1,4 +1,4 @@
-"""How fast proposals may come: what the operator allows at once, and when."""
+"""Limits on opening proposals: how many at once, and when."""
 
 from __future__ import annotations
 
@@ -7,41 +7,44 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many proposals may be opened; None is as many as there are."""
+    """How many proposals may be opened; None means no limit."""
 
     new_per_repository: int | None = None
-    """In one run."""
+    """The limit for one repository in one run."""
     new_per_run: int | None = None
-    """In all repositories together."""
+    """The limit for all repositories of a run together."""
     open_per_repository: int | None = None
-    """At the same time, those of earlier runs included."""
+    """The limit of proposals open at the same time in a repository, including those of earlier runs."""
 
 
 FLEET_LIMITS = Limits(new_per_repository=2, new_per_run=50, open_per_repository=5)
-"""What holds where nothing is said, for repositories that nobody asked for by name."""
+"""The default for repositories that the config selects by owner or topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """How repositories that nobody asked for by name are taken on; None is what holds for those, and for no others."""
+    """How repositories that the config does not name are onboarded.
+
+    None means the default for those repositories, and no effect on repositories that the config names.
+    """
 
     repositories_per_run: int | None = None
-    """How many get their first proposal in one run."""
+    """How many repositories receive their first proposal in one run."""
     first_proposal: bool | None = None
-    """Whether each begins with one proposal for everything, and nothing else until people answered it."""
+    """Whether a repository starts with one proposal for all updates; others follow after users answered it."""
     needs_own_file: bool = False
-    """Whether only those are looked at that have a file of their own, whoever asked for them."""
+    """Whether only repositories that contain their own config file are processed, even if the config names them."""
 
 
 REPOSITORIES_PER_RUN = 20
-"""What holds where nothing is said: as many as a team can answer for in a day."""
+"""The default: as many repositories as a team can handle in a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Times in which proposals may be opened."""
+    """The times at which proposals may be opened."""
 
     cron: str
-    """Five fields, of which the first is `*`: hours and days, and no minute that a run would have to hit."""
+    """Five fields, of which the first is `*`: hours and days only, because runs do not start at exact minutes."""
     timezone: str = "UTC"
-    """A name of the IANA time zone database."""
+    """A name from the IANA time zone database."""

@@ -1,4 +1,4 @@
-"""What holds at one place, after every rule was asked, and all rules of a run."""
+"""The policy that applies to one image reference, and all policy of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.model.hosts import PURGING_HOSTS
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.vocabulary import Reason
 
-if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
+if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.evidence import Urgency
     from bot.model.pace import Schedule
     from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, OpenWhen, Rule
@@ -19,78 +19,78 @@ if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What holds at one place, after every key found its rule."""
+    """The policy for one image reference, after all rules were evaluated."""
 
     update: UpdateMode = UpdateMode.DIGEST
     pin: bool = True
     tag: str | None = None
-    """The tag that an untagged reference follows."""
+    """The tag that a reference without a tag tracks."""
     ignore: bool = False
     labels: tuple[str, ...] = ()
     require_scan: bool = False
     require_signature: bool = False
-    """Whether somebody who is trusted must have signed what a place moves to."""
+    """Whether the new image must have a signature of a trusted signer."""
     allow_introduced: tuple[Allowance, ...] = ()
-    """How many vulnerabilities an update may bring; of a severity that is not named, any number."""
+    """How many vulnerabilities an update may introduce; unlimited for severities that are not listed."""
     open_when: OpenWhen | None = None
-    """What makes it worth opening a proposal; None where anything newer is."""
+    """The condition for opening a proposal; None opens one for any newer digest."""
     when_unknown: WhenUnknown | None = None
-    """What becomes of it while nobody knows what it fixes and brings; None: it waits while that may change."""
+    """What to do while fixed and introduced vulnerabilities are unknown; None waits while that may still change."""
     allow: tuple[Reason, ...] = ()
-    """Warnings that do not hold: places closed for one of these reasons are open."""
+    """Reasons for skipping that do not apply: references that are not editable for one of these are updated."""
     accept: tuple[Accepted, ...] = ()
-    """Holds that do not hold, for as long as somebody answers for them."""
+    """Holds that do not apply until a date, because an owner accepts them."""
     min_age: timedelta = timedelta()
-    """How long a digest must have been known before it is taken."""
+    """The minimum age of a digest before it is proposed."""
     platforms: tuple[str, ...] = ()
-    """The platforms in use; empty for all that the held image has."""
+    """The platforms in use; empty for all platforms of the image in the file."""
     os_variants: bool = False
-    """Whether a tag may move to the next release of the distribution that it names."""
+    """Whether a tag may change to the next release of the distribution that it names."""
     replace_ended: bool = False
-    """Whether the successor of a line that has ended is proposed."""
+    """Whether the successor of a superseded tag is proposed."""
     bypass_min_age_for: tuple[Urgency, ...] = ()
-    """A digest that fixes a vulnerability of one of these kinds need not be old."""
+    """A digest that fixes one of these vulnerabilities is exempt from `min_age`."""
     group: str | None = None
-    """The proposal that it is part of, by its name; None for one of its line alone."""
+    """The name of the group whose updates share one proposal; None for a proposal per tag."""
     split_by: SplitBy = SplitBy.NOTHING
-    """Whether each folder has a proposal of its own."""
+    """Whether each folder gets its own proposal."""
     refresh_every: timedelta = REFRESH_EVERY
-    """How often a proposal may move on though somebody accepted it, or though only time went by."""
+    """How often a proposal may be refreshed although a user accepted it, or although the new digest only aged."""
     paused: bool = False
-    """Whether nothing is proposed for now; what is open stays as it is."""
+    """Whether no updates are proposed for now; open proposals stay as they are."""
     schedules: tuple[Schedule, ...] = ()
-    """All of them must allow that a proposal is opened."""
+    """All schedules must allow opening a proposal."""
     on_close: OnClose = OnClose.DIGEST
     """What closing a proposal declines."""
     reviewers: tuple[str, ...] = ()
-    """Who is asked to look at it: logins, and teams as `team:NAME`."""
+    """Reviewers to request: login names, and teams as `team:NAME`."""
     assignees: tuple[str, ...] = ()
     milestone: str | None = None
-    """Its title."""
+    """Title of the milestone."""
     draft: bool = False
     automerge: Automerge | None = None
-    """When the forge may merge it by itself; None for never."""
+    """The conditions under which the forge may merge automatically; None for never."""
     rebase: Rebase = Rebase.AUTO
-    """When it is built anew because its base moved on."""
+    """When the branch is rebuilt because its base branch changed."""
     mandatory: bool = False
-    """Whether the repository itself, by its own file or by comments, can neither ignore the place nor slow it down."""
+    """Whether the repository's own config and ignore comments can neither skip nor delay the update."""
     names_own: bool = False
-    """Whether a matching rule says `role: own`, without which own images are left alone."""
+    """True if a matching rule has `role: own`; otherwise own images are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """All that selecting and deciding needs of the operator's config."""
+    """The policy part of the operator's config, which selecting and deciding depend on."""
 
     rules: tuple[Rule, ...] = ()
     inner: tuple[Rule, ...] = ()
-    """Those of the repository's own file, which make stricter what the others say, and never laxer."""
+    """Rules of the repository's own config file, which can only make the policy stricter."""
     own: tuple[str, ...] | None = None
-    """Globs of the operator's own images; None where it is not stated."""
+    """Globs of the operator's own images; None if `own` is not set."""
     hosts: frozenset[str] = frozenset()
-    """Registries that the operator listed."""
+    """Registries listed in the config."""
     purging: frozenset[str] = PURGING_HOSTS
-    """Registries that delete what no tag points to, as far as it is known or declared."""
+    """Registries that delete untagged digests, built-in and declared."""
     end_of_life: tuple[EndOfLife, ...] = ()
     trust: tuple[Trust, ...] = ()
-    """Who may sign which images; the first entry that is about an image counts."""
+    """The trusted signers of images; the first entry that matches an image applies."""

@@ -1,4 +1,4 @@
-"""Image references: what a person wrote, and the repository it means."""
+"""Image references as written, and the canonical repositories that they mean."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import NewType
 from bot.model.errors import InvalidReferenceError
 
 Digest = NewType("Digest", str)
-"""`sha256:` and 64 lower-case hexadecimal digits. `sha384:` and `sha512:` are read as well, but never written."""
+"""`sha256:` and 64 lower-case hexadecimal digits. `sha384:` and `sha512:` are parsed as well, but never written."""
 
 DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
-"""What registries take an image without tag and digest for."""
+"""The tag of a reference that has neither a tag nor a digest."""
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io"})
 
 MAX_REFERENCE_LENGTH = 1024
-"""Longer texts are no references: a path has at most 255 characters, a tag 128, a digest 135."""
+"""Longer texts are not image references: a path has at most 255 characters, a tag 128, a digest 135."""
 MAX_PATH_LENGTH = 255
 """https://github.com/distribution/reference (NameTotalLengthMax)."""
 
-# The grammar of https://github.com/distribution/reference, without its optional host: that is decided by hand below.
+# The grammar of https://github.com/distribution/reference without its optional host, which `_split_name` decides.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?", re.ASCII)
@@ -34,18 +34,18 @@ _IMAGE_ID = re.compile(r"[a-f0-9]{64}", re.ASCII)
 
 
 def parse_sha256(text: str) -> Digest | None:
-    """Return `text` as a digest when it is `sha256:` and 64 lower-case hexadecimal digits, else None."""
+    """Return `text` as a digest if it is `sha256:` and 64 lower-case hexadecimal digits, else None."""
     return Digest(text) if _SHA256.fullmatch(text) else None
 
 
 def is_tag(text: str) -> bool:
-    """Say whether `text` may stand as a tag."""
+    """Return True if `text` is a valid tag."""
     return _TAG.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """What is followed: the unit of one question to a registry, of one history, of one proposal."""
+    """A repository and a tag; the unit of registry lookups, of tag history and of proposals."""
 
     repository: str
     """Canonical: `docker.io/library/nginx`."""
@@ -66,18 +66,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """A reference in the spelling of the person who wrote it."""
+    """An image reference in the spelling of the person who wrote it."""
 
     name: str
-    """As written, without tag and digest: `nginx`, `ghcr.io/acme/web`, `127.0.0.1:5000/base`."""
+    """The name as written, without tag and digest: `nginx`, `ghcr.io/acme/web`, `127.0.0.1:5000/base`."""
     tag: str | None
     digest: Digest | None
 
     @classmethod
     def parse(cls, text: str) -> ImageReference:
-        """Read one reference as Go's distribution/reference does (ParseNormalizedNamed), keeping the spelling.
+        """Parse an image reference as Go's distribution/reference does (ParseNormalizedNamed), keeping the spelling.
 
-        Raises InvalidReferenceError when `text` is no reference.
+        Raises:
+            InvalidReferenceError: If `text` is not an image reference.
         """
         return _parse(text)
 
@@ -93,17 +94,17 @@ class ImageReference:
 
     @property
     def names_a_registry(self) -> bool:
-        """Say whether its spelling begins with a host, so that it means the same wherever it stands."""
+        """True if the name starts with a registry host, so that it means the same in every file."""
         head, slash, _ = self.name.partition("/")
         return bool(slash) and _is_host(head)
 
     def line(self, followed: str | None = None) -> Line | None:
-        """Return the line that this reference follows: its tag, else the one a rule names, else None."""
+        """Return the tag that this reference tracks: its own tag, or `default_tag`; None if there is neither."""
         tag = self.tag or followed
         return Line(self.repository, tag) if tag else None
 
     def at(self, digest: Digest) -> ImageReference:
-        """Return the same reference at another digest."""
+        """Return the same reference with another digest."""
         return replace(self, digest=digest)
 
     def __str__(self) -> str:
@@ -111,7 +112,7 @@ class ImageReference:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Split a name into host and path; Docker Hub's short forms are written out."""
+    """Split a name into host and path; short names of Docker Hub are expanded."""
     head, slash, rest = name.partition("/")
     if not (slash and _is_host(head)):
         return DOCKER_HUB, name if slash else f"library/{name}"
@@ -132,15 +133,15 @@ def _parse(text: str) -> ImageReference:
         raise InvalidReferenceError(text, "64 hexadecimal digits are an image id")
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
-        raise InvalidReferenceError(text, "what follows @ is no digest")
+        raise InvalidReferenceError(text, "the part after @ is not a digest")
     name, colon, tag = rest.rpartition(":")
     if not colon or "/" in tag or (tag.endswith("]") and "[" in name):  # a port or an IPv6 address, not a tag
         name, tag = rest, ""
     elif not _TAG.fullmatch(tag):
-        raise InvalidReferenceError(text, "what follows the last : is no tag")
+        raise InvalidReferenceError(text, "the part after the last : is not a tag")
     host, path = _split(name)
     if not _HOST.fullmatch(host):
-        raise InvalidReferenceError(text, "its registry is no host name")
+        raise InvalidReferenceError(text, "its registry is not a host name")
     if not _PATH.fullmatch(path):
         raise InvalidReferenceError(text, "its repository is not lower-case words joined by / . _ or -")
     if len(path) > MAX_PATH_LENGTH:

@@ -1,4 +1,4 @@
-"""What one file says about places in others; `core.relate` brings the two together."""
+"""Facts that one file states about image references in other files; `bot.core.places.relate` applies them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.model.vocabulary import Role
 
 @dataclass(frozen=True, slots=True)
 class ArgumentSet:
-    """A build file sets a build argument of a Dockerfile, whose default then does not count."""
+    """A build file sets a build argument of a Dockerfile, so that the argument's default is not used."""
 
     path: FilePath
     line_number: int
@@ -22,123 +22,123 @@ class ArgumentSet:
 
 @dataclass(frozen=True, slots=True)
 class TaskBuild:
-    """A task of an Azure Container Registry builds a Dockerfile."""
+    """A task file of an Azure Container Registry builds a Dockerfile."""
 
     path: FilePath
     line_number: int
     dockerfile: str
-    """From the folder that the task runs in, which is any that its file is in."""
+    """Path relative to the folder in which the task runs, which may be any parent folder of the task file."""
     arguments: tuple[str, ...] = ()
-    """The build arguments that it sets."""
+    """Names of the build arguments that the task sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownBuild:
-    """A task that the registry's cloud knows, and no file has to, builds a Dockerfile."""
+    """A task that is stored in Azure, and not necessarily in a file, builds a Dockerfile."""
 
     task: str
-    """Which one, as messages name it."""
+    """The task as messages name it."""
     dockerfile: FilePath
     arguments: tuple[str, ...] = ()
-    """The build arguments that it sets."""
+    """Names of the build arguments that the task sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaybeBuilt:
-    """Tasks may build Dockerfiles: which ones could not be learnt."""
+    """Tasks may build Dockerfiles, but it could not be determined which ones."""
 
     folder: FilePath
-    """All that are in there; the top of the tree has no name."""
+    """All Dockerfiles in this folder may be built; the root of the tree is the empty string."""
     why: str
-    """What could not be learnt, in a sentence without its full stop."""
+    """The information that could not be obtained, as a sentence without its full stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kustomization:
-    """A kustomization replaces images, by their names as manifests write them, in all that it gathers.
+    """A kustomization replaces images in all manifests that it includes, by image names as written in the manifests.
 
-    So do objects of Flux and Argo CD in the folders that they deploy.
+    Objects of Flux and Argo CD do the same in the folders that they deploy.
     """
 
     path: FilePath
     names: frozenset[str]
     renamed: frozenset[str] = frozenset()
-    """Those of the names that it gives another: there need be no image that is called so."""
+    """The names that it replaces by another name; images of this name need not exist."""
     gathers: tuple[FilePath, ...] = ()
-    """Files and folders, from the top of the tree; what is elsewhere is not among them."""
+    """Files and folders relative to the root of the tree; resources outside the tree are not included."""
     components: tuple[FilePath, ...] = ()
-    """Folders of components: what they replace, they replace in all that is gathered here."""
+    """Folders of components; their replacements apply to all resources of this kustomization."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An Argo CD Application, and the folders of its repository that it deploys."""
+    """An Argo CD Application and the folders of its repository that it deploys."""
 
     path: FilePath
     name: str
     locator: str
-    """Of the object in its file: what an Application names itself has it before `/spec/`."""
+    """Locator of the object in its file: the locators of images in the Application start with it and `/spec/`."""
     folders: tuple[str, ...]
-    """As it writes them."""
+    """The folders as the Application writes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherWriter:
-    """Argo CD Image Updater writes images of some applications."""
+    """The configuration of Argo CD Image Updater, which writes images of some Applications."""
 
     path: FilePath
     applications: str
-    """A name, or a pattern of names with `*`, `?` and `[…]`."""
+    """A name, or a name pattern with `*`, `?` and `[…]`."""
     repositories: frozenset[str]
-    """The canonical ones that it follows."""
+    """The canonical repositories that it tracks."""
     target: str
-    """What it writes into, as its `writeBackTarget`: `kustomization[:FOLDER]`, `helmvalues[:FILE]`; else a file of its
-    own beside what the application deploys."""
+    """The file that it writes, as in `writeBackTarget`: `kustomization[:FOLDER]`, `helmvalues[:FILE]`; any other value
+    means a file of its own next to the deployed files."""
 
 
 Way = tuple[str, ...]
-"""Keys from what a template is given down to a value: `("Values", "image", "tag")`; `*` is any item."""
+"""Keys from a template's data down to a value: `("Values", "image", "tag")`; `*` stands for any item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """A template uses what another renders."""
+    """A template includes the output of another template."""
 
     template: str
-    """The other's name."""
+    """Name of the included template."""
     given: frozenset[Way]
-    """What it may be given, from what the including template is given."""
+    """Values that may be passed to it, as paths in the including template's data."""
     named: tuple[tuple[str, frozenset[Way]], ...] = ()
-    """The same by the keys of a `dict`."""
+    """The same for values that are passed by key in a `dict`."""
 
 
 class ValueUse(StrEnum):
-    """What a template does with a value, or with what another template renders."""
+    """How a template uses a value, or the output of another template."""
 
     IMAGE = "image"
-    """It ends an image's reference: a digest may stand behind it."""
+    """The value ends an image reference: a digest may be appended to it."""
     END = "end"
-    """It ends what the template renders; who includes that decides."""
+    """The value ends the output of the template; the including template determines its use."""
     BEHIND_ALGORITHM = "behind-algorithm"
-    """It stands behind `sha256:`, so it is a digest without that."""
+    """The value follows `sha256:`, so it is a digest without its algorithm."""
     OTHER = "other"
     CONDITION = "condition"
-    """Only whether it is empty matters."""
+    """The template only tests whether the value is empty."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class ChartTemplate:
-    """What one template of a Helm chart does with values."""
+    """How one template of a Helm chart uses values."""
 
     path: FilePath
     template: str
-    """Its name where it is defined for others; empty for what a file renders itself."""
+    """Name of a named template; empty for the output of a file."""
     uses: frozenset[tuple[Way | Inclusion, ValueUse]]
 
 
 class ImagePart(StrEnum):
-    """What the values of a chart can have apart of one image, in the order of a reference."""
+    """The parts of an image reference that chart values can hold separately, in the order of a reference."""
 
     REGISTRY = "registry"
     REPOSITORY = "repository"
@@ -148,41 +148,41 @@ class ImagePart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChartValue:
-    """A value of a chart that may be a part of an image: other files of values have its other parts."""
+    """A chart value that may be a part of an image reference whose other parts are in other values files."""
 
     path: FilePath
     line_number: int
     locator: str
     text: str
-    """What it says, as it is written; nothing for a null."""
+    """The value as written; empty for null."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChartImage:
-    """An image among a chart's own values; those laid over them may leave some of its parts out."""
+    """An image in a chart's own values file; values files merged over it may set only some of its parts."""
 
     path: FilePath
     locator: str
-    """Of the image, in all files of values."""
+    """Locator of the image, which is the same in all values files."""
     parts: tuple[tuple[ImagePart, str], ...]
-    """The locators of the values that other files may set one by one."""
+    """Locators of the values that other values files may set individually."""
     pinned_in: ImagePart
-    """The part that its digest is in, or would go to."""
+    """The part that contains the digest, or to which it would be added."""
     registry: str
-    """What it has apart from its name."""
+    """The registry, which the chart has in a value of its own."""
     is_certain: bool
-    """Whether the chart is known to put that registry there."""
+    """True if the chart is known to prepend that registry."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildOutput:
-    """A build tool builds images; what is pulled under their names was built there."""
+    """A build tool builds images; references to their names mean these local builds."""
 
     path: FilePath
     images: frozenset[str]
     deploys: tuple[FilePath, ...] = ()
-    """Files and folders in which `images` are names that stand for what is built, with any tag; where there are none,
-    they are images as they are written in this folder."""
+    """Files and folders in which `images` stand for the built images, with any tag; if empty, `images` are image
+    references as written in this folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,18 +191,18 @@ class VariableUse:
 
     variable: str
     operator: str = ""
-    """`-`, `+` or `?`, as shells have them; with a `:` before it an empty value counts as none."""
+    """`-`, `+` or `?`, as in shells; with a leading `:`, an empty value counts as unset."""
     operand: Text = ()
-    """What follows the operator: a default, a replacement or a message."""
+    """The text after the operator: a default, a replacement or an error message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A text in a file."""
+    """A literal text in a file."""
 
     text: str
     span: Span | None
-    """The bytes where it stands as it is; None where escapes make them differ from it."""
+    """The bytes of the text in the file; None if escapes make them differ from the text."""
 
 
 Text = tuple[Literal | VariableUse, ...]
@@ -210,7 +210,7 @@ Text = tuple[Literal | VariableUse, ...]
 
 @dataclass(frozen=True, slots=True)
 class Interpolated:
-    """An image in a compose file, written with variables of its environment."""
+    """An image in a compose file that is written with variables of its environment."""
 
     path: FilePath
     format: str
@@ -222,21 +222,21 @@ class Interpolated:
     platform: str | None = None
     also_lines: tuple[int, ...] = ()
     is_shared: bool = False
-    """Whether the same bytes also stand where no image is named."""
+    """True if the same bytes are also used where no image is named."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentUse:
-    """A compose file uses a variable for something that is no image."""
+    """A compose file uses a variable for something other than an image."""
 
     path: FilePath
     variable: str | None
-    """None for all of the `.env` beside it."""
+    """None if all variables of the `.env` file in the same folder are used."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
-    """An assignment in an `.env` file; of several to one variable the last counts."""
+    """An assignment in an `.env` file; the last assignment to a variable applies."""
 
     path: FilePath
     line_number: int
@@ -246,7 +246,7 @@ class EnvironmentVariable:
 
 @dataclass(frozen=True, slots=True)
 class OnBranch:
-    """The branch that the tree is of."""
+    """The branch that the tree belongs to."""
 
     branch: str
     is_default: bool
@@ -254,23 +254,23 @@ class OnBranch:
 
 @dataclass(frozen=True, slots=True)
 class DependabotConfig:
-    """A repository tells Dependabot what to move."""
+    """A repository's configuration of Dependabot."""
 
     path: FilePath
     updates: tuple[DependabotUpdate, ...]
     problem: str = ""
-    """Why Dependabot does nothing by it, in the words behind the path; there are no updates then."""
+    """Why Dependabot ignores the file, as the rest of a sentence that starts with the path; `updates` is then empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenovateConfig:
-    """A repository tells Renovate what to move."""
+    """A repository's configuration of Renovate."""
 
     path: FilePath
     rank: int
-    """Of several, Renovate takes the one with the lowest."""
+    """Position in Renovate's search order; of several config files the one with the lowest rank is used."""
     settings: RenovateSettings | None
-    """None where Renovate cannot read them, and does nothing."""
+    """None if Renovate cannot parse the file, and therefore does nothing."""
 
 
 Remark = (

@@ -1,4 +1,4 @@
-"""What a run found and did; every output renders this one document."""
+"""The report of a run, from which every output is rendered."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # fields name these, and nothing here makes one: a start pays only for what it uses
+if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.decision import Transition
     from bot.model.evidence import Evidence
     from bot.model.proposal import ProposedImage
@@ -19,7 +19,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """One thing that basebump could not do; the rest went on."""
+    """One thing that basebump could not do; the rest of the run continued."""
 
     subject: str
     stage: Stage
@@ -28,7 +28,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a run concluded about one place."""
+    """The result of a run for one image reference."""
 
     occurrence: Occurrence
     status: Status
@@ -37,12 +37,12 @@ class Verdict:
     new_digest: Digest | None = None
     transition: Transition | None = None
     successor: str | None = None
-    """The tag that comes after one that has ended."""
+    """The tag that succeeds a superseded tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalReport:
-    """What became of one proposal."""
+    """The result of a run for one proposal."""
 
     branch: str
     outcome: ProposalOutcome
@@ -51,14 +51,14 @@ class ProposalReport:
     files: tuple[FilePath, ...] = ()
     url: str | None = None
     note: str = ""
-    """A sentence for people: why it was closed, what could not be done beside it."""
+    """A sentence for users: why the proposal was closed, or which attributes could not be set."""
     body: str = ""
-    """The rendered Markdown, for those who look at it; not part of the JSON."""
+    """The rendered Markdown body for display; not part of the JSON output."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryReport:
-    """One tree and what is proposed to it."""
+    """One repository or folder, and the proposals for it."""
 
     forge: str
     """`github`, `local`; empty for a scanned folder."""
@@ -68,28 +68,28 @@ class RepositoryReport:
     unsupported: tuple[Unsupported, ...] = ()
     proposals: tuple[ProposalReport, ...] = ()
     note: str = ""
-    """What keeps all of it from being looked at."""
+    """Why the whole repository was not processed; empty if it was."""
     known_as: str | None = None
-    """The name that the config has for it, where it was renamed since."""
+    """The name in the config, if the repository was renamed since."""
 
     @property
     def title(self) -> str:
-        """How people tell it from others, among them the same repository on another base branch."""
+        """The name for display, with the base branch to distinguish several base branches of one repository."""
         return f"{self.name} ({self.base_branch})" if self.base_branch else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """The whole run."""
+    """The report of a whole run."""
 
     level: Level
     repositories: tuple[RepositoryReport, ...]
     evidence: dict[Transition, Evidence] = field(default_factory=dict)
     failed: tuple[Failed, ...] = ()
     started: datetime | None = None
-    """None of a scan, which is of one folder."""
+    """None for the scan of one folder."""
     ended: datetime | None = None
 
     def with_failures(self, failures: tuple[Failed, ...]) -> RunReport:
-        """Return the same report with more that could not be done."""
+        """Return the report with additional failures."""
         return replace(self, failed=(*self.failed, *failures))

@@ -1,4 +1,4 @@
-"""What the operator's rules say, word for word: what holds at a place is a Policy, which is made of them."""
+"""The rules of the config as they are written; `bot.model.policy.Policy` is the result of evaluating them."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A condition on a place; what is None or empty matches everything. Texts are globs over the whole value."""
+    """The condition of a rule; None or empty matches everything. Texts are globs that must match the whole value."""
 
     image: tuple[str, ...] = ()
-    """Canonical repositories: `docker.io/library/*`."""
+    """Globs over canonical repositories: `docker.io/library/*`."""
     path: tuple[str, ...] = ()
     format: tuple[str, ...] = ()
     role: Role | None = None
     repository: tuple[str, ...] = ()
-    """Names of git repositories."""
+    """Globs over names of git repositories."""
     base_branch: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A hold that somebody answers for."""
+    """A hold that an owner accepts until a date."""
 
     reason: Reason
     owner: str
     because: str
     until: date
-    """The last day on which it is accepted."""
+    """The last day on which the hold is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Automerge:
-    """Under which conditions the forge may merge a proposal by itself; all of them."""
+    """The conditions under which the forge may merge a proposal automatically; all must be met."""
 
     max_update: UpdateMode
-    """How far the farthest of its images may move."""
+    """The largest update that any of its images may make."""
     require_scan: bool = True
-    """Whether what it moves to must have been scanned."""
+    """Whether the new images must have been scanned."""
     no_new: bool = True
-    """Whether it must be known that it brings no vulnerability."""
+    """Whether the update must be known to introduce no vulnerability."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many vulnerabilities of one severity an update may bring."""
+    """How many vulnerabilities of a severity an update may introduce."""
 
     severity: Severity
     most: int
@@ -61,17 +61,17 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class OpenWhen:
-    """What makes an update worth the attention of people; either of it."""
+    """The conditions for opening a proposal; one of them is enough."""
 
     fixes: Urgency
-    """The least severity that it must fix one of, `UNKNOWN` for anything; or that it must be known to be exploited."""
+    """The minimum severity of a vulnerability that it must fix, `UNKNOWN` for any; or KEV for an exploited one."""
     or_older_than: timedelta | None = None
-    """How old the image in use may become before it is replaced whatever that fixes."""
+    """The age at which the image in use is replaced regardless of what the update fixes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Keys that are set hold where `match` matches; None leaves the key to a later rule."""
+    """Policy keys for the image references that `match` matches; None leaves a key to a later rule."""
 
     match: Match = field(default_factory=Match)
     update: UpdateMode | None = None
@@ -108,11 +108,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class EndOfLife:
-    """The operator's word on when support for some tags of an image ends. Texts are globs over the whole value."""
+    """A date from the operator on which support of some tags ends. Texts are globs that must match the whole value."""
 
     image: str
     tag: str
     date: date
     """The last day of support."""
     successor: str | None = None
-    """The tag to move to."""
+    """The tag to update to."""

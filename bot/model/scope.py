@@ -1,4 +1,4 @@
-"""Which repositories a run is about, of those that the config selects."""
+"""The repositories that a run includes, of those that the config selects."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ class Shard:
     """One of several runs that share the repositories of a config."""
 
     number: int
-    """From 1 on."""
+    """The number of this run, starting at 1."""
     of: int
 
     def has(self, name: str) -> bool:
-        """Say whether a repository is this run's: by its name alone, so that one more repository moves no other."""
+        """Return True if a repository belongs to this run.
+
+        The result depends only on the name, so that adding a repository does not reassign others.
+        """
         digest = hashlib.sha256(name.lower().encode()).digest()
         return int.from_bytes(digest[:8]) % self.of == self.number - 1
 
@@ -27,20 +30,20 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a run is limited to; everything by default."""
+    """The limits of a run; by default a run includes everything."""
 
     names: frozenset[str] = field(default_factory=frozenset)
-    """Of repositories; empty for all."""
+    """Names of repositories; empty for all."""
     shard: Shard | None = None
     image: ImageReference | None = None
-    """Only repositories that use it: this tag, or any where it has none."""
+    """Only repositories that use this image: exactly its tag, or any tag if the reference has none."""
 
     def may_have(self, name: str) -> bool:
-        """Say whether a repository of this name is to be looked at."""
+        """Return True if a repository of this name may be part of the run."""
         return self.shard is None or self.shard.has(name)
 
     def is_about(self, reference: ImageReference) -> bool:
-        """Say whether a place that holds `reference` puts its repository into the scope."""
+        """Return True if an image reference puts its repository into the scope."""
         wanted = self.image
         if wanted is None:
             return True

@@ -1,4 +1,4 @@
-"""Who signed an image, as far as that could be found out; what goes wrong is a value, too."""
+"""Signatures of images and their signers; failed lookups are values, too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.model.vocabulary import Reason
 
 
 class Scheme(StrEnum):
-    """How a signature names its signer."""
+    """How a signature identifies its signer."""
 
     COSIGN_KEY = "cosign-key"
     KEYLESS = "keyless"
@@ -18,25 +18,25 @@ class Scheme(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Somebody whom the operator listed."""
+    """A trusted signer from the config."""
 
     scheme: Scheme
     identity: str
-    """Fit for people: the key's file and fingerprint, an issuer and whom it vouches for, a certificate's subject."""
+    """For display: a key's file and fingerprint, an issuer and the identity it confirmed, a certificate's subject."""
 
 
 class Statement(StrEnum):
-    """What was signed."""
+    """The statement that was signed."""
 
     SIGNATURE = "signature"
-    """That the image is the signer's."""
+    """The image comes from the signer."""
     PROVENANCE = "provenance"
-    """How the signer built it."""
+    """How the signer built the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """Verified: a listed signer signed exactly this digest."""
+    """A verified signature: a trusted signer signed exactly this digest."""
 
     signer: Signer
     statement: Statement = Statement.SIGNATURE
@@ -44,60 +44,60 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Unsigned:
-    """Its registry was asked, and has no signature of a kind that the operator's trust is about."""
+    """The registry has no signature of a kind that the `trust` entry accepts."""
 
 
 class Flaw(StrEnum):
-    """Why no signature of an image counts."""
+    """Why no signature of an image is valid."""
 
     OTHER_SIGNER = "other-signer"
-    """It is about this image, and nobody whom the operator listed made it."""
+    """The signature is for this image, but not by a trusted signer."""
     OTHER_IMAGE = "other-image"
-    """It was made for another image, and copied."""
+    """The signature was made for another image and copied."""
     BROKEN = "broken"
-    """It cannot be what it claims to be."""
+    """The signature is damaged."""
     UNPROVED = "unproved"
-    """Nothing that is trusted vouches for who made it, or when."""
+    """No trusted authority or log confirms who made the signature, or when."""
 
     @property
     def sentence(self) -> str:
-        """The same in a sentence, for people."""
+        """The defect as a sentence."""
         return _SENTENCES[self]
 
 
 _SENTENCES: dict[Flaw, str] = {
-    Flaw.OTHER_SIGNER: "its signature is by nobody whom `trust` lists for it",
+    Flaw.OTHER_SIGNER: "its signature is not by a signer that `trust` lists for it",
     Flaw.OTHER_IMAGE: "its signature was made for another image",
     Flaw.BROKEN: "its signature is damaged",
-    Flaw.UNPROVED: "nothing that is trusted vouches for its signature",
+    Flaw.UNPROVED: "no trusted authority confirms its signature",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class BadSignature:
-    """There is a signature, and it does not hold."""
+    """There is a signature, and it is not valid."""
 
     flaw: Flaw
     detail: str = ""
-    """Which one, and what is known of it."""
+    """The signature that is meant, and further information about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedSignature:
-    """There is a signature, of a kind that this release cannot verify; that says nothing of the image."""
+    """There is a signature of a kind that this release cannot verify; the image may be trustworthy or not."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureUnknown:
-    """The registry could not be asked."""
+    """The signatures could not be looked up."""
 
     reason: Reason
     """One of the reasons of `unresolved`."""
     detail: str
     is_failure: bool
-    """Whether basebump could not do its work, as RegistryError says it."""
+    """True if basebump could not do its work, as in RegistryError."""
 
 
 SignatureOutcome = Signed | Unsigned | BadSignature | UnsupportedSignature | SignatureUnknown
@@ -105,8 +105,8 @@ SignatureOutcome = Signed | Unsigned | BadSignature | UnsupportedSignature | Sig
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
-    """What is known of the signatures of one transition."""
+    """The signatures of both images of a transition."""
 
     old: SignatureOutcome | None
-    """None where the place held no digest, so there is nothing to compare with."""
+    """None if the file contains no digest, so that there is no old image to compare with."""
     new: SignatureOutcome

@@ -1,4 +1,4 @@
-"""Files, the places in them where an image is written, and the bytes that may be changed."""
+"""Files, the image references in them, and the bytes that may be edited."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bot.model.reference import ImageReference
 from bot.model.vocabulary import Reason, Role
 
 FilePath = NewType("FilePath", str)
-"""A path inside a tree, with `/`, never starting with one."""
+"""A path in a tree, with `/` as separator and without a leading `/`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file as its bytes."""
+    """A file and its bytes."""
 
     path: FilePath
     content: bytes
@@ -23,7 +23,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A half-open range of bytes; an empty one is a place to insert at."""
+    """A half-open byte range; an empty range is a position to insert at."""
 
     start: int
     end: int
@@ -31,7 +31,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Bytes that a value may be written into: `span`, which holds `old`, becomes `before` and the value."""
+    """Bytes that an edit may replace: `span` contains `old` and is replaced by `prefix` and the new value."""
 
     span: Span
     old: bytes
@@ -40,75 +40,75 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Nothing may be written here, because of what the file, or another one, says."""
+    """A value that must not be written, because of the content of this file or another one."""
 
     reason: Reason
     slot: Slot | None = None
-    """Where it would be written all the same, by a rule that allows what the reason warns of."""
+    """Where the value would be written if a rule in the config allows it despite the reason."""
     is_certain: bool = True
-    """Whether the reason holds; False where that could not be learnt, so that nothing is written until it is."""
+    """True if the reason is known to apply; False if that could not be determined, so that nothing is written."""
     also: tuple[Reason, ...] = ()
-    """What else a rule has to allow before anything is written."""
+    """Reasons that a rule must allow in addition before the value is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class IgnoreComment:
-    """A person's `# basebump: ignore [until=DATE] [reason]` at a place."""
+    """A comment `# basebump: ignore [until=DATE] [reason]` at an image reference."""
 
     line_number: int
     until: date | None = None
-    """The last day on which it holds; None for all of them."""
+    """The last day on which the comment applies; None for no limit."""
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A reference at a place."""
+    """An image reference at a position in a file."""
 
     path: FilePath
     line_number: int
-    """Of the first byte of the reference's text, from 1."""
+    """Line of the first byte of the reference's text, starting at 1."""
     format: str
     locator: str
-    """Unique in its file, and the same before and after our own edits: `stage[0]`, `0/spec/containers/1/image`."""
+    """Unique in the file, and the same before and after basebump's edits: `stage[0]`, `0/spec/containers/1/image`."""
     written: str
     """The source text: `${IMG}`."""
     reference: ImageReference
-    """What it means, in the user's spelling."""
+    """The reference after resolving variables, in the spelling of the user."""
     role: Role
     digest: Slot | Closed
-    """Where its digest stands or would go."""
+    """Where the digest is or would be written."""
     tag: Slot | Closed
-    """Where its tag stands or would go."""
+    """Where the tag is or would be written."""
     platform: str | None = None
-    """`os/architecture[/variant]` when the place says so literally."""
+    """`os/architecture[/variant]` if the file states it literally."""
     variables: tuple[str, ...] = ()
-    """The build arguments or variables that decide what it means."""
+    """The build arguments or variables that determine the reference."""
     also_lines: tuple[int, ...] = ()
-    """Other lines where what it is part of begins or ends; an ignore comment there is about it."""
+    """Other lines on which the surrounding construct starts or ends; an ignore comment there applies, too."""
     comment: IgnoreComment | None = None
     notes: tuple[str, ...] = ()
-    """Sentences on what else bears on it: who overrides an argument."""
+    """Sentences about other influences on the reference, such as a file that overrides an argument."""
     used_at: tuple[tuple[FilePath, int], ...] = ()
-    """Lines of other files, where the image is written that ends here."""
+    """Lines in other files that use this image, as (path, line number)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A text where a reference would stand, or a whole file, that basebump cannot read; it is never touched."""
+    """A text in place of an image reference, or a whole file, that basebump cannot parse and never edits."""
 
     path: FilePath
     line_number: int
     text: str
     reason: Reason
     variables: tuple[str, ...] = ()
-    """The build arguments or variables that would decide what it means."""
+    """The build arguments or variables that would determine the reference."""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace the bytes of `span`, which are `old`, by `new`."""
+    """Replace the bytes of `span`, which contain `old`, by `new`."""
 
     span: Span
     old: bytes
@@ -117,7 +117,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file as it will be."""
+    """A file with its new content."""
 
     path: FilePath
     content: bytes

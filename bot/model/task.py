@@ -1,4 +1,4 @@
-"""Tasks of an Azure Container Registry, as Azure has them: where they run, and what they say that they do."""
+"""Tasks of an Azure Container Registry: the steps that Azure stores for them, and the images that they build."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class DockerStep:
-    """Build one Dockerfile."""
+    """A step that builds one Dockerfile."""
 
     dockerfile: str
-    """From the folder of the context."""
+    """Path relative to the folder of the context."""
     arguments: tuple[str, ...] = ()
-    """The names of the build arguments that it sets; their values may be secrets, and are nowhere."""
+    """Names of the build arguments that the step sets; values are not stored, because they may be secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileStep:
-    """Do what a task file of the context says."""
+    """A step that runs a task file from the context."""
 
     path: str
-    """From the folder of the context."""
+    """Path relative to the folder of the context."""
 
 
 @dataclass(frozen=True, slots=True)
 class InlineStep:
-    """Do what a task file says that Azure itself holds."""
+    """A step that runs a task file stored in Azure itself."""
 
     content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OtherStep:
-    """Do something that cannot be told from what Azure says."""
+    """A step whose effect is unknown."""
 
 
 Step = DockerStep | FileStep | InlineStep | OtherStep
@@ -43,25 +43,25 @@ class BuildTask:
     """A task that runs again when a base image is updated."""
 
     registry: str
-    """As in canonical references."""
+    """The registry host as in canonical references."""
     name: str
     context: str = field(repr=False)
-    """The address of what it runs in, as somebody wrote it, with whatever secret is in there; empty for nothing."""
+    """URL of the source context as the user wrote it, which may contain a secret; empty if there is none."""
     step: Step
 
     @property
     def title(self) -> str:
-        """How messages name it: a name holds only letters, digits, `-` and `_`."""
+        """The name for messages; a task name contains only letters, digits, `-` and `_`."""
         return f"task {self.name} of {self.registry}"
 
 
 @dataclass(frozen=True, slots=True)
 class StepBuild:
-    """What one step of a task file builds."""
+    """A build in a step of a task file."""
 
     dockerfile: str | None
-    """From the folder that the task runs in, or of `context`; None where variables decide."""
+    """Path relative to the task's folder or to `context`; None if variables determine it."""
     context: str = ""
-    """The address of another place that it is built in; empty for the folder that the task runs in."""
+    """URL of another build context; empty for the folder in which the task runs."""
     arguments: tuple[str, ...] = ()
-    """The build arguments that it sets."""
+    """Names of the build arguments that the step sets."""

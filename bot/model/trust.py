@@ -1,4 +1,4 @@
-"""Whom the operator trusts to sign which images."""
+"""The signers that the operator trusts, and for which images."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ class TrustedKey:
     """A public key that signs images."""
 
     name: str
-    """As the config calls its file."""
+    """The file name as in the config."""
     pem: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedIdentity:
-    """Somebody who signs without a key of their own: an issuer says at the moment of signing who they are."""
+    """A signer without a key: an issuer confirms the identity at the moment of signing (keyless signing)."""
 
     issuer: str
-    """Its URL, in full."""
+    """The full URL of the issuer."""
     identity: str
-    """A glob over whom the issuer vouches for: an address, or the URL of a workflow."""
+    """A glob over the identities that the issuer confirms: an email address, or the URL of a workflow."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotationTrust:
-    """Who may sign with Notation."""
+    """The signers that are trusted to sign with Notation."""
 
     certificates: tuple[bytes, ...]
-    """Files in PEM form, with the authorities that are trusted to vouch for signers."""
+    """PEM files with the certificate authorities that are trusted to certify signers."""
     subjects: tuple[str, ...]
-    """Of signers' certificates, as RFC 4514 writes them; one must have all that one of these says."""
+    """Subjects of signers' certificates in RFC 4514 form; a certificate must have all attributes of one of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Who may sign some images; a signature of any one of them will do."""
+    """The trusted signers of some images; a signature of one of them is enough."""
 
     image: tuple[str, ...]
     """Globs over canonical repositories; one must match."""
     keys: tuple[TrustedKey, ...] = ()
     identities: tuple[TrustedIdentity, ...] = ()
     root: str | None = None
-    """The path of a file with the authorities and logs that vouch for `identities`; None for Sigstore's public ones."""
+    """Path of a file with the authorities and logs that confirm `identities`; None for Sigstore's public instance."""
     notation: NotationTrust | None = None

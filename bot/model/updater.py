@@ -1,4 +1,4 @@
-"""What a repository tells other bots that move its images: Dependabot and Renovate."""
+"""The configuration of other bots that update images: Dependabot and Renovate."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from enum import StrEnum
 
 
 class Move(StrEnum):
-    """How an image can be moved; the words are Renovate's."""
+    """The kind of an update; the values are Renovate's terms."""
 
     MAJOR = "major"
     MINOR = "minor"
     PATCH = "patch"
     DIGEST = "digest"
-    """The digest in the file becomes the one that its tag points to."""
+    """The digest in the file is replaced by the one that its tag points to."""
     PIN_DIGEST = "pinDigest"
-    """A digest is written where there is none."""
+    """A digest is added to a reference that has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class IgnoredImages:
-    """Images that Dependabot is not to move."""
+    """Images that Dependabot is configured not to update."""
 
     name: str
-    """A name without its registry, with `*` for anything."""
+    """An image name without its registry; `*` matches anything."""
     moves: frozenset[Move] = frozenset(Move)
 
 
 @dataclass(frozen=True, slots=True)
 class DependabotUpdate:
-    """One entry of a `dependabot.yml` that may be about images."""
+    """An entry of a `dependabot.yml` that may apply to images."""
 
     line_number: int
     ecosystem: str
     """`docker`, `docker-compose` or `helm`."""
     folders: tuple[str, ...]
-    """Globs, from the top of the tree, which has no name."""
+    """Globs relative to the root of the tree, which is the empty string."""
     branch: str | None = None
-    """The one that it is for; None for the default branch."""
+    """The branch that the entry is for; None for the default branch."""
     allowed: tuple[str, ...] = ()
-    """Names like those that are ignored; all images where there are none."""
+    """Image names in the same form as ignored ones; empty for all images."""
     ignored: tuple[IgnoredImages, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class MoveSettings:
-    """What Renovate is told of moves, by something that may be silent about it; None where it is."""
+    """Renovate's settings for kinds of updates at one level of its config; None if that level sets nothing."""
 
     enabled: bool | None = None
     pin_digests: bool | None = None
     of_moves: tuple[tuple[Move, bool], ...] = ()
-    """Moves that are switched on or off by themselves, the last word on each last."""
+    """Kinds of updates that are enabled or disabled individually; the last entry for a kind applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackageRule:
-    """A rule of Renovate's, for what all of its matchers describe."""
+    """A package rule of Renovate; it applies where all of its matchers match."""
 
     settings: MoveSettings
     managers: tuple[str, ...] | None = None
-    """Patterns, as of all matchers; None where there is no such matcher."""
+    """Patterns, like all matchers; None if the rule does not have this matcher."""
     datasources: tuple[str, ...] | None = None
     categories: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
@@ -68,41 +68,41 @@ class PackageRule:
     branches: tuple[str, ...] | None = None
     moves: tuple[str, ...] | None = None
     is_certain: bool = True
-    """Whether these are all of its matchers; else it may be for less than they describe."""
+    """True if these are all matchers of the rule; if not, it may apply to less than they match."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManagerSettings:
-    """What Renovate is told of one of its managers, which read files of one kind."""
+    """Renovate's settings for a manager, which is the part of Renovate that reads one kind of file."""
 
     manager: str
     settings: MoveSettings = MoveSettings()
     patterns: tuple[str, ...] = ()
-    """Files that it reads besides those that it always does."""
+    """Patterns of files that it reads in addition to its default ones."""
     ignored_paths: tuple[str, ...] | None = None
     included_paths: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RenovateSettings:
-    """What a repository tells Renovate, its presets included as far as they are known."""
+    """The Renovate configuration of a repository, including presets as far as they are known."""
 
     settings: MoveSettings = MoveSettings()
     managers: tuple[ManagerSettings, ...] = ()
-    """At most one for each."""
+    """At most one entry for each manager."""
     enabled_managers: tuple[str, ...] = ()
-    """Only these, unless there are none."""
+    """If not empty, only these managers are enabled."""
     ignored_paths: tuple[str, ...] = ()
     included_paths: tuple[str, ...] = ()
-    """Only these, unless there are none."""
+    """If not empty, only these paths are read."""
     ignored_names: tuple[str, ...] = ()
     rules: tuple[PackageRule, ...] = ()
-    """A later one overrules those before it."""
+    """Later rules override earlier ones."""
     branches: tuple[str, ...] = ()
-    """Patterns; the default branch alone where there are none."""
+    """Patterns of base branches; only the default branch if empty."""
     searched: tuple[str, ...] = ()
-    """Patterns of files in which expressions of the repository's own find images."""
+    """Patterns of files in which custom managers of the repository find images."""
     unread: tuple[str, ...] = ()
-    """Presets that are elsewhere."""
+    """Presets that were not read because they are stored elsewhere."""
     spoken_of: frozenset[str] = frozenset()
-    """Managers and datasources that rules name, whatever those say: whoever writes such a rule has them in use."""
+    """Managers and datasources that rules name, whatever the rules set: a repository that names them uses them."""

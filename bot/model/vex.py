@@ -1,4 +1,4 @@
-"""What authors say of vulnerabilities in images: that they do not affect them, or are fixed (VEX)."""
+"""VEX statements: what authors state about vulnerabilities in images, such as not being affected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class VexStatus(StrEnum):
-    """What a statement says of a vulnerability in a product.
+    """The status of a vulnerability in a product.
 
     https://github.com/openvex/spec/blob/main/OPENVEX-SPEC.md#status-labels
     """
@@ -20,56 +20,56 @@ class VexStatus(StrEnum):
 
     @property
     def sets_aside(self) -> bool:
-        """Whether the author says that nobody need look at it."""
+        """True if the author states that the vulnerability needs no attention."""
         return self in (VexStatus.NOT_AFFECTED, VexStatus.FIXED)
 
 
 @dataclass(frozen=True, slots=True)
 class Purl:
-    """A package URL, taken apart (https://github.com/package-url/purl-spec)."""
+    """A parsed package URL (https://github.com/package-url/purl-spec)."""
 
     type: str
     namespace: str
-    """Without a slash at either end; empty where there is none."""
+    """Without leading and trailing slashes; empty if there is none."""
     name: str
     version: str
-    """Empty where there is none."""
+    """Empty if there is none."""
     qualifiers: tuple[tuple[str, str], ...] = ()
-    """In the order of their names."""
+    """Sorted by name."""
 
     def of(self, qualifier: str) -> str:
-        """Return a qualifier, empty where it has none of that name."""
+        """Return the value of a qualifier; empty if the purl does not have it."""
         return dict(self.qualifiers).get(qualifier, "")
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What a statement is about: an image, or some packages in it."""
+    """The subject of a statement: an image, or some packages in it."""
 
     image: Purl
     packages: tuple[Purl, ...] | None = None
-    """None where it is about all that is in the image."""
+    """None if the statement is about everything in the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class VexStatement:
-    """What somebody said of one vulnerability, once."""
+    """One statement about one vulnerability."""
 
     names: frozenset[str]
-    """Of the vulnerability: its CVE, and whatever else it is called."""
+    """The names of the vulnerability: its CVE id and aliases."""
     status: VexStatus
     why: str
-    """The author's reason in a few words, from outside; empty where none is given."""
+    """The author's justification in a few words, untrusted input; empty if there is none."""
     products: tuple[Product, ...]
     author: str
     at: datetime
-    """When it was said; of several the latest counts."""
+    """When the statement was made; the latest of several applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vex:
-    """All that accepted authors say."""
+    """All statements of accepted authors."""
 
     statements: tuple[VexStatement, ...] = ()
     troubles: tuple[tuple[str, str], ...] = ()
-    """What could not be read: the key of the config that names it, and why, in a sentence."""
+    """Documents that could not be read: the config key that names them, and a sentence with the error."""

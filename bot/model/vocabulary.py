@@ -1,6 +1,6 @@
-"""The closed lists of words that users, scripts and reports hold on to.
+"""The closed lists of terms that users, scripts and reports rely on.
 
-The words grow by release and are never renamed; `docs/vocabulary.md` is generated from this page.
+Terms are added by releases and never renamed; `docs/vocabulary.md` is generated from this module.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 
 
 class Status(StrEnum):
-    """What is true of one place where an image is written."""
+    """The status of an image reference."""
 
     UP_TO_DATE = "up-to-date"
     UPDATE = "update"
@@ -23,11 +23,11 @@ class Status(StrEnum):
 
 
 MOVING = frozenset({Status.UPDATE, Status.GONE})
-"""What is true of a place for which there is something to move to."""
+"""The statuses of image references for which a new digest is available."""
 
 
 class Reason(StrEnum):
-    """Why an image is not moved, or why a text is not ours to touch."""
+    """Why an image reference is not updated, or why a text is not an image reference."""
 
     # held
     INDEX_CHURN = "index-churn"
@@ -83,7 +83,7 @@ class Reason(StrEnum):
     LISTS_UNREAD = "lists-unread"
     # not checked
     OFFLINE = "offline"
-    # a text that holds no readable reference, or a file that is not what it claims to be
+    # a text that is not an image reference, or a file that cannot be parsed
     TEMPLATED = "templated"
     UNRESOLVED_ARGUMENT = "unresolved-argument"
     MALFORMED = "malformed"
@@ -94,68 +94,68 @@ class Reason(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The same in a sentence, for people."""
+        """The reason as a sentence."""
         return SENTENCES[self]
 
 
 SENTENCES: dict[Reason, str] = {
-    Reason.INDEX_CHURN: "The index was made anew around the same images; moving would change nothing that runs.",
+    Reason.INDEX_CHURN: "The index was rebuilt with the same images; an update would not change anything that runs.",
     Reason.PLATFORM_LOST: "The newer image does not have a platform that is in use.",
-    Reason.SEEN_BEFORE: "The tag went back to an image that it had left.",
+    Reason.SEEN_BEFORE: "The tag was rolled back to an earlier digest.",
     Reason.OLDER: "The image that the tag points to is older than the one in the file.",
     Reason.LOCKED: "The image in the file is locked in its registry, and the newer one is not.",
-    Reason.TOO_YOUNG: "The newer image has not been known for as long as a rule asks.",
-    Reason.NOT_PULLABLE: "The newer image cannot be pulled by the name that stands in the file.",
-    Reason.RETENTION_RISK: "What is old enough has no tag any more, and its registry deletes such images.",
-    Reason.INTRODUCED: "The newer image brings more vulnerabilities than a rule allows.",
-    Reason.DOWNGRADE: "The newer image has older packages, as after a rollback.",
-    Reason.NOT_SCANNED: "A rule requires a scan, and there is none.",
-    Reason.UNSIGNED: "It is not signed by anybody who is trusted, and a rule requires it or the image before was.",
-    Reason.SIGNER_CHANGED: "It is signed by somebody else than the image before, who is not listed under `trust`.",
-    Reason.SIGNATURE_FAILED: "It has a signature that does not hold, or cannot be verified.",
-    Reason.DIGEST_GONE: "The registry no longer has the image that the file names by its digest.",
-    Reason.TAG_STOPPED: "Its tag will not move any more, and newer releases have other tags.",
+    Reason.TOO_YOUNG: "The newer image has not reached the minimum age that a rule requires.",
+    Reason.NOT_PULLABLE: "The newer image cannot be pulled from the repository that the file names.",
+    Reason.RETENTION_RISK: "The image that is old enough has no tag any more, and its registry deletes such images.",
+    Reason.INTRODUCED: "The newer image introduces more vulnerabilities than a rule allows.",
+    Reason.DOWNGRADE: "The newer image contains older packages, as after a rollback.",
+    Reason.NOT_SCANNED: "A rule requires a scan, and the image was not scanned.",
+    Reason.UNSIGNED: "No trusted signer signed it, and a rule requires a signature or the previous image had one.",
+    Reason.SIGNER_CHANGED: "Its signer is not the signer of the previous image, and is not listed under `trust`.",
+    Reason.SIGNATURE_FAILED: "Its signature is not valid, or cannot be verified.",
+    Reason.DIGEST_GONE: "The registry no longer has the digest that the file pins.",
+    Reason.TAG_STOPPED: "Its tag no longer receives updates, and newer releases have other tags.",
     Reason.VARIANT_DROPPED: "Newer releases are no longer published in this variant.",
-    Reason.END_OF_LIFE: "Whoever makes it no longer supports it.",
-    Reason.IGNORED: "A rule or a comment says to ignore it.",
-    Reason.NO_RULE: "The policy says `update: none` for it.",
-    Reason.PIN_OFF: "It has no digest, and the policy says not to pin it.",
-    Reason.NO_TAG: "It names no tag, and no rule says which tag it follows.",
-    Reason.CONFLICTING_EDITS: "It shares its bytes with a place that must not move with it.",
-    Reason.NOT_PROVED: "Reading the edited file again did not show exactly the planned change.",
-    Reason.OWN: "It is one of your own builds; those move only by a rule that says `role: own`.",
-    Reason.MAYBE_OWN: "It may be one of your own builds: it is on no public registry, and `own:` is not stated.",
+    Reason.END_OF_LIFE: "Its publisher no longer supports it.",
+    Reason.IGNORED: "A rule or a comment sets it to be ignored.",
+    Reason.NO_RULE: "The policy sets `update: none` for it.",
+    Reason.PIN_OFF: "It has no digest, and the policy sets `pin: false` for it.",
+    Reason.NO_TAG: "It has no tag, and no rule sets the tag that it tracks.",
+    Reason.CONFLICTING_EDITS: "It shares its bytes with an image reference that must not be updated in the same way.",
+    Reason.NOT_PROVED: "Parsing the edited file did not show exactly the planned change.",
+    Reason.OWN: "It is one of your own builds; those are updated only by a rule with `role: own`.",
+    Reason.MAYBE_OWN: "It may be one of your own builds: it is in no public registry, and `own:` is not set.",
     Reason.UNKNOWN_REGISTRY: "Its registry is neither well known nor listed under `registries:`; it is not contacted.",
-    Reason.PAUSED: "The policy says that nothing is proposed for now; what is open stays as it is.",
-    Reason.UNSUPPORTED_DIGEST: "It is pinned by a digest that is not sha256; basebump writes only those.",
-    Reason.SHARED_ARGUMENT: "It ends in an argument that is used for something else, too.",
+    Reason.PAUSED: "The policy pauses new proposals; open proposals stay as they are.",
+    Reason.UNSUPPORTED_DIGEST: "It is pinned by a digest that is not sha256; basebump writes only sha256 digests.",
+    Reason.SHARED_ARGUMENT: "It ends with an argument that is also used for something else.",
     Reason.COMPOSED_TAG: (
-        "Its tag is put together around an argument, which a digest would silently freeze; "
-        "put the whole tag into the argument to have it moved."
+        "Its tag contains an argument, whose changes a digest would silently override; "
+        "put the whole tag into the argument to have it updated."
     ),
-    Reason.TAG_IS_LABEL: "The chart uses this tag outside of this image, where its digest is not allowed.",
-    Reason.CHART_UNKNOWN: "No template of its chart is here to show that this tag may hold a digest.",
-    Reason.EMBEDDED: "It stands in a text inside the file; what reads that text is not known.",
-    Reason.IMMUTABLE_JOB: "A Job that exists cannot be changed, and nothing here says to replace it.",
-    Reason.ACR_TASK: "An ACR task builds from it, and runs again when its tag moves; once pinned, it never would.",
-    Reason.REPLACED_BY_KUSTOMIZE: "A kustomization puts another image in its place.",
-    Reason.OTHER_WRITER: "Another tool writes this image; two would fight over it.",
-    Reason.NOT_AN_IMAGE: "It is a scheme that a build tool resolves, not an image in a registry.",
-    Reason.NOT_FOUND_OR_DENIED: "The registry does not have it, or does not show it without a credential.",
-    Reason.DENIED: "The registry refused the configured credential.",
-    Reason.RATE_LIMITED: "The registry said to come back later.",
+    Reason.TAG_IS_LABEL: "The chart also uses this tag outside of the image reference, where a digest is not allowed.",
+    Reason.CHART_UNKNOWN: "No template of its chart is available to show that this tag may contain a digest.",
+    Reason.EMBEDDED: "It is part of a text inside the file, and the program that reads that text is unknown.",
+    Reason.IMMUTABLE_JOB: "An existing Job cannot be changed, and nothing in the repository says to replace it.",
+    Reason.ACR_TASK: "An ACR task builds from it and runs when its tag is updated; once pinned, it would never run.",
+    Reason.REPLACED_BY_KUSTOMIZE: "A kustomization replaces it with another image.",
+    Reason.OTHER_WRITER: "Another tool writes this image, and the two would overwrite each other's changes.",
+    Reason.NOT_AN_IMAGE: "It uses a scheme that a build tool resolves, and is not an image in a registry.",
+    Reason.NOT_FOUND_OR_DENIED: "The registry does not have it, or does not show it without credentials.",
+    Reason.DENIED: "The registry refused the configured credentials.",
+    Reason.RATE_LIMITED: "The registry limited the rate of requests.",
     Reason.UNREACHABLE: "The registry could not be reached.",
-    Reason.REGISTRY_ERROR: "The registry failed, or answered something that is no image.",
-    Reason.DIGEST_MISMATCH: "The registry served bytes that do not have the digest it named.",
-    Reason.LISTS_UNREAD: "A rule depends on what others publish of its vulnerabilities, which could not be read.",
-    Reason.OFFLINE: "No registry was asked.",
-    Reason.TEMPLATED: "A template's placeholder stands where a reference would.",
-    Reason.UNRESOLVED_ARGUMENT: "It depends on an argument or a variable that nothing here sets.",
-    Reason.MALFORMED: "A reference is expected here, and this is none.",
-    Reason.UNPARSABLE: "The file cannot be parsed as what its name says it is.",
+    Reason.REGISTRY_ERROR: "The registry failed, or returned something that is not an image.",
+    Reason.DIGEST_MISMATCH: "The registry returned bytes that do not match the digest that it stated.",
+    Reason.LISTS_UNREAD: "A rule depends on published data about its vulnerabilities, which could not be read.",
+    Reason.OFFLINE: "No registry was queried.",
+    Reason.TEMPLATED: "A placeholder of a template is in place of an image reference.",
+    Reason.UNRESOLVED_ARGUMENT: "It depends on an argument or a variable that nothing in the repository sets.",
+    Reason.MALFORMED: "The text in place of an image reference is not a valid one.",
+    Reason.UNPARSABLE: "The file cannot be parsed as the format that its name indicates.",
     Reason.TOO_LARGE: "The file is larger than the 8 MiB that basebump reads.",
     Reason.UNDECODABLE: "The file is not UTF-8 text.",
-    Reason.TOO_DEEP: "The file nests or repeats itself deeper than basebump follows.",
+    Reason.TOO_DEEP: "The file has deeper nesting or more repetitions than basebump supports.",
 }
 
 REASONS: dict[Status, tuple[Reason, ...]] = {
@@ -215,7 +215,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
     ),
     Status.NOT_CHECKED: (Reason.OFFLINE,),
 }
-"""Which reasons a status can have; the rest are reasons of unsupported text."""
+"""The reasons that each status can have; all other reasons are for unsupported text."""
 
 ALLOWABLE: tuple[Reason, ...] = (
     Reason.CHART_UNKNOWN,
@@ -224,7 +224,10 @@ ALLOWABLE: tuple[Reason, ...] = (
     Reason.ACR_TASK,
     Reason.OTHER_WRITER,
 )
-"""Which warnings a rule can overrule; the others are facts. So are all other writers but Renovate and Dependabot."""
+"""The reasons for skipping that a rule can override; the others are facts.
+
+OTHER_WRITER can be overridden only for Renovate and Dependabot.
+"""
 
 ACCEPTABLE: tuple[Reason, ...] = (
     Reason.INDEX_CHURN,
@@ -236,8 +239,10 @@ ACCEPTABLE: tuple[Reason, ...] = (
     Reason.DOWNGRADE,
     Reason.NOT_SCANNED,
 )
-"""Which holds and refusals somebody may answer for; the others end by themselves, or could not be written down, or are
-about who made the image."""
+"""The holds and refusals that an owner can accept.
+
+The others end by themselves, cannot be written to the file, or are about the publisher of the image.
+"""
 
 UNSUPPORTED_REASONS: tuple[Reason, ...] = (
     Reason.TEMPLATED,
@@ -250,11 +255,11 @@ UNSUPPORTED_REASONS: tuple[Reason, ...] = (
 )
 
 WHOLE_FILE = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
-"""Reasons that say a file was not read as a whole, so that it may hold places nobody saw."""
+"""Reasons for which a whole file was not parsed, so that it may contain undetected image references."""
 
 
 class Role(StrEnum):
-    """What an image is to the repository that names it."""
+    """The relation of an image to the repository that names it."""
 
     BASE = "base"
     THIRD_PARTY = "third-party"
@@ -262,7 +267,7 @@ class Role(StrEnum):
 
 
 class Level(IntEnum):
-    """How far a run goes; each rung includes those below it."""
+    """How far a run goes; each level includes the lower ones."""
 
     REPORT = 0
     PUSH = 1
@@ -274,7 +279,7 @@ class Level(IntEnum):
 
 
 class ProposalOutcome(StrEnum):
-    """What became of a proposal in a run."""
+    """The result of a run for a proposal."""
 
     OPENED = "opened"
     REFRESHED = "refreshed"
@@ -292,7 +297,7 @@ class ProposalOutcome(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where in a run something broke."""
+    """The stage of a run in which something failed."""
 
     SURVEY = "survey"
     RESOLVE = "resolve"
@@ -302,7 +307,7 @@ class Stage(StrEnum):
 
 
 class Fault(StrEnum):
-    """What `check` finds at a place."""
+    """The kind of violation that `check` reports for an image reference."""
 
     UNPINNED = "unpinned"
     GONE = "gone"
@@ -311,21 +316,20 @@ class Fault(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The same in a sentence, for people."""
+        """The violation as a sentence."""
         return _FAULTS[self]
 
 
 _FAULTS: dict[Fault, str] = {
-    Fault.UNPINNED: "It has no digest, and the policy says to pin it; or it has neither digest nor tag.",
-    Fault.GONE: "The registry no longer has the image that the file names by its digest.",
-    Fault.POLICY: "The image in the file breaks a rule.",
-    Fault.STALE: "There is a newer digest that may be taken, and the image in the file was built longer ago than "
-    "`--max-age` allows.",
+    Fault.UNPINNED: "It has no digest, and the policy requires one; or it has neither digest nor tag.",
+    Fault.GONE: "The registry no longer has the digest that the file pins.",
+    Fault.POLICY: "The image in the file violates a rule.",
+    Fault.STALE: "A newer digest is available, and the image in the file was built longer ago than `--max-age` allows.",
 }
 
 
 class Breach(StrEnum):
-    """Which rule an image breaks."""
+    """The rule that an image violates."""
 
     END_OF_LIFE = "end-of-life"
     TAKEN_BACK = "taken-back"
@@ -333,19 +337,19 @@ class Breach(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The same in a sentence, for people."""
+        """The violation as a sentence."""
         return _BREACHES[self]
 
 
 _BREACHES: dict[Breach, str] = {
     Breach.END_OF_LIFE: "It is past its end of life.",
-    Breach.TAKEN_BACK: "Its publisher took it back: the tag went back from it.",
-    Breach.SIGNATURE: "A rule requires a signature, and nobody who is trusted is known to have signed it.",
+    Breach.TAKEN_BACK: "Its publisher withdrew it by rolling the tag back to an earlier digest.",
+    Breach.SIGNATURE: "A rule requires a signature, and no signature of a trusted signer could be verified.",
 }
 
 
 class ExitCode(IntEnum):
-    """What the process says when it ends."""
+    """The exit code of the process."""
 
     DONE = 0
     FAILED = 1

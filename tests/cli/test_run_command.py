@@ -216,7 +216,7 @@ def test_resolve_says_what_the_registry_says(basebump, config, loopback):
 @pytest.mark.parametrize(
     ("image", "code", "words"),
     [
-        ("Not A Reference", 2, "is no image reference"),
+        ("Not A Reference", 2, "is not an image reference"),
         ("registry.unlisted.example/x:1", 2, "list it under `registries:`"),
         ("missing:1", 1, "missing"),
     ],

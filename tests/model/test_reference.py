@@ -105,7 +105,7 @@ def test_a_corner_of_the_grammar_is_read(text):
 
 @pytest.mark.parametrize("text", ALSO_INVALID)
 def test_a_text_outside_the_grammar_is_no_reference(text):
-    with pytest.raises(InvalidReferenceError, match="is no image reference"):
+    with pytest.raises(InvalidReferenceError, match="is not an image reference"):
         ImageReference.parse(text)
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real("git")
 OLD, NEW = build("old"), build("new")
 FIXED, STAYS, COMES = (finding(f"CVE-1900-000{number}", Severity.CRITICAL) for number in range(1, 4))
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n"}
-LEFT_OUT = "> **Left out:** `python:3.12-slim`: what was found in it is private, and everybody can read this."
+LEFT_OUT = "> **Left out:** `python:3.12-slim`: its findings are private, and everyone can read this."
 NUMBERS = ("CVE-1900", "fixes 1", "1 critical", "Critical |", "Scanned", "known vulnerab")
 
 
@@ -73,7 +73,7 @@ def test_where_everybody_reads_nothing_is_told_of_it_and_that_is_said(scanned, s
         assert told not in request.title + request.body + message_of(stand), told
     (status,) = stand.statuses(request.branch)
     assert status.description == (
-        "What it changes is not known: what was found in it is private, and everybody can read this"
+        "What it changes is not known: its findings are private, and everyone can read this"
     )
     assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 

@@ -211,8 +211,8 @@ def test_the_text_says_how_to_have_it_scanned_where_no_config_says_it(tmp_path, 
 def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):
     text = scan_text(_scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None)
     assert text.endswith(
-        "\n\nno-tag               It names no tag, and no rule says which tag it follows."
-        "\nunresolved-argument  It depends on an argument or a variable that nothing here sets."
+        "\n\nno-tag               It has no tag, and no rule sets the tag that it tracks."
+        "\nunresolved-argument  It depends on an argument or a variable that nothing in the repository sets."
     )
 
 

@@ -120,7 +120,7 @@ def test_every_distrust_is_a_reason_of_its_status_and_says_what_was_found():
 def test_a_changed_signer_is_said_with_who_it_was_before():
     found = distrust(Signatures(OURS, STRANGER), is_required=False)
     assert found is not None
-    assert found.detail == "signed by ours.pub before; now its signature is by nobody whom `trust` lists for it"
+    assert found.detail == "signed by ours.pub before; now its signature is not by a signer that `trust` lists for it"
 
 
 def test_of_several_signatures_one_that_holds_counts_and_then_what_is_worst():

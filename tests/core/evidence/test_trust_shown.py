@@ -90,8 +90,8 @@ def said(found, each=MOVE):
             NONE,
             STRANGER,
             (
-                "**Not signed by anybody trusted:** the new image of IT: its signature is by nobody whom `trust` lists "
-                "for it: `ci@stranger.example`. The old one: it has no signature."
+                "**Not signed by anybody trusted:** the new image of IT: its signature is not by a signer that `trust` "
+                "lists for it: `ci@stranger.example`. The old one: it has no signature."
             ),
         ),
         (

@@ -78,7 +78,7 @@ def test_it_does_not_tell_whether_the_scan_worked():
 def test_a_body_says_that_it_was_left_out_and_nothing_of_it():
     text = body(published(PRIVATE))
     assert "What that fixes is left out here." in text
-    assert "> **Left out:** `python:3.12-slim`: what was found in it is private, and everybody can read this." in text
+    assert "> **Left out:** `python:3.12-slim`: its findings are private, and everyone can read this." in text
     for told in ("CVE-1900", "Set aside", "exempt", "Critical", "Scanned", "vulnerabilit", "| 1"):
         assert told not in text, told
     assert "CVE-1900-0001" in body(PRIVATE)
@@ -99,7 +99,7 @@ def test_several_that_are_all_private_are_left_out_together():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
     known = {transition_of(each): published(PRIVATE) for each in (MOVE, nginx)}
     text = render_body(BODY_TEMPLATE, lambda rows: build_view((MOVE, nginx), known, rows), 60_000)
-    assert "> **Left out for all of them:** what was found in it is private, and everybody can read this." in text
+    assert "> **Left out for all of them:** its findings are private, and everyone can read this." in text
 
 
 def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
