@@ -57,7 +57,7 @@ def test_the_page_has_the_keys_of_scan():
     document = json.loads(scan_document(report()))
     assert list(document) == keys_under("## `scan`")
     assert list(document["occurrences"][0]) == keys_under("### An occurrence")
-    assert list(document["occurrences"][0]["evidence"]) == keys_under("### What moving changes")
+    assert list(document["occurrences"][0]["evidence"]) == keys_under("### The effect of an update")
     assert list(document["unsupported"][0]) == keys_under("### An unsupported text")
     assert list(document["failed"][0]) == keys_under("### A failure")
 
@@ -110,7 +110,7 @@ def test_the_page_has_the_keys_of_compare():
     document = json.loads(comparison_document(Comparison(*images, "linux/amd64", evidence)))
     assert list(document) == keys_under("## `compare`")
     assert list(document["old"]) == keys_under("### A compared image")
-    assert list(document["contents"]) == keys_under("### What is in both")
+    assert list(document["contents"]) == keys_under("### Contents of both images")
     assert list(document["fixed"][0]) == keys_under("### A finding")
     shapes = [document[key] for key in ("scanner", "lists")] + [document["old"][key] for key in ("counts", "signature")]
     for value in (*shapes, document["packages"][0], document["contents"]["aspects"][0]):
