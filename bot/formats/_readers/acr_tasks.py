@@ -141,7 +141,7 @@ def _is_task(document: Document, steps: Sequence[Node]) -> bool:
 def _read_command(
     document: Document, file: SourceFile, locator: str, node: Scalar, names: Collection[str]
 ) -> Iterator[Occurrence | Unsupported]:
-    """Yield the image that a command runs in: its first word, unless that is an option or one of `names`."""
+    """Yield the image that a command runs in: its first word, unless that is an option or one of `local_names`."""
     word = node.value.split(maxsplit=1)[0]
     if word.startswith("-") or word in names:
         return

@@ -113,7 +113,7 @@ def _arguments_of(service: Service, path: FilePath) -> Iterator[ArgumentSet]:
 
 
 def _read(document: Document, path: FilePath, image: _Image) -> Occurrence | Unsupported | Interpolated | None:
-    """Return the image reference of a scalar, as an `Interpolated` fact if variables decide it."""
+    """Return the image reference of a scalar, as an `InterpolatedImage` fact if variables decide it."""
     node = image.node
     found: Occurrence | Unsupported | Interpolated | None = None
     if isinstance(node, Scalar) and "$" in node.value and not any(mark in node.value for mark in _TEMPLATES):

@@ -37,7 +37,7 @@ def read(file: SourceFile) -> Iterator[DependabotConfig]:
             return
         updates = tuple(islice(_updates(document), MAX_UPDATES))
     except TooDeepError:
-        yield DependabotConfig(file.path, (), "is deeper than basebump follows")
+        yield DependabotConfig(file.path, (), "is nested more deeply than basebump reads")
         return
     if updates:
         yield DependabotConfig(file.path, updates)

@@ -17,5 +17,5 @@ class Lines:
         return bisect_right(self._starts, offset)
 
     def start(self, number: int) -> int:
-        """Return the offset of the first byte of the line `number`."""
+        """Return the offset of the first byte of the line `line_number`."""
         return self._starts[number - 1]

@@ -1,4 +1,4 @@
-"""Turn the text at a position of a file into an `Occurrence` or an `Unsupported`; all formats end here."""
+"""Turn the text at a position of a file into an `Occurrence` or an `UnsupportedText`; all formats end here."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ _ELSEWHERE = ("/", "~", "git@", "github.com/")
 
 
 def path_in_tree(file: FilePath, *named: str) -> FilePath | None:
-    """Return the path that the steps `named`, taken from the folder of `file`, lead to; the tree's root is empty.
+    """Return the path that `steps`, taken from the folder of `file`, lead to; the tree's root is empty.
 
     None if the path leaves the tree.
     """

@@ -38,7 +38,7 @@ class BakeText(NamedTuple):
 
     @property
     def value(self) -> str:
-        """The value as a string; UNKNOWN if any part of it is computed."""
+        """The value as a string; UNKNOWN_TEXT if any part of it is computed."""
         if not all(isinstance(part, Literal) for part in self.parts):
             return UNKNOWN
         return b"".join(part.value for part in self.parts if isinstance(part, Literal)).decode(errors="replace")
@@ -126,7 +126,7 @@ def _text(hcl: Hcl, value: Expression) -> BakeText:
 
 
 def _expressions(hcl: Hcl, body: Body, left_out: Collection[int]) -> Iterator[str]:
-    """Yield every expression in `body` that may use variables, except strings that begin at offsets in `left_out`."""
+    """Yield every expression in `body` that may use variables, except strings that begin at `excluded_starts`."""
     for attribute in body.attributes:
         yield from _in_expression(hcl, attribute.value, left_out)
     for block in body.blocks:

@@ -94,7 +94,7 @@ def environment_uses(
 ) -> Iterator[str | None]:
     """Yield every variable that the document uses; None for passing on the whole `.env`. Raises TooDeepError.
 
-    `images` has the `id` of the events of image scalars, whose variables are left out.
+    `image_events` has the `id` of the events of image scalars, whose variables are left out.
     """
     for text in _texts(document.root, images):
         yield from names_in(text)

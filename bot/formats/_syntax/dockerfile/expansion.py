@@ -59,7 +59,7 @@ class Use(NamedTuple):
     end: int
 
     def encloses(self, place: int) -> bool:
-        """Return True if a text inserted at `place`, behind the byte before it, becomes part of this use."""
+        """Return True if a text inserted at `position`, behind the byte before it, becomes part of this use."""
         return self.start < place <= self.end
 
 

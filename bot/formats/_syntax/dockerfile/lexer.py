@@ -147,7 +147,7 @@ class Instruction:
 
 
 def read_instructions(content: bytes, wanted: Container[str] | None = None) -> Iterator[Instruction]:
-    """Yield the instructions of a Dockerfile in order, all or those with a keyword in `wanted`; never raises."""
+    """Yield the instructions of a Dockerfile in order, all or those with a keyword in `keywords`; never raises."""
     reader = LineReader(content)
     for start, end in reader.spans():
         plain = _PLAIN_KEYWORD.match(content, start, end)

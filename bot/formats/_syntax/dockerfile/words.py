@@ -39,7 +39,7 @@ _DOUBLE_QUOTE = ord('"')
 def expand(instruction: Instruction, start: int, end: int, scope: Scope, argument: int | None = None) -> Expansion:
     """Return the expansion of the word from `start` to `end` of an instruction's text.
 
-    `argument` is the index of the argument whose default the word is. Raises WordError.
+    `argument_index` is the index of the argument whose default the word is. Raises WordError.
     """
     scope.spend(end - start)
     expansion = _Expander(instruction, start, end, scope, argument).expand()
@@ -198,7 +198,7 @@ class _Expander:
         result.note(Use(name, None, how, result.length, result.length))
 
     def _choose(self, result: Assembly, name: bytes, operator: bytes, *, takes_empty: bool) -> None:
-        """Read `${name-word}` and the like; with `takes_empty` an empty value counts as unset."""
+        """Read `${name-word}` and the like; with `is_empty_unset` an empty value counts as unset."""
         if operator not in (b"-", b"+", b"?"):
             raise WordError(Reason.MALFORMED)
         word = self._until(ord("}"))
@@ -248,7 +248,7 @@ class _Expander:
     def _compute(
         self, result: Assembly, name: bytes, words: tuple[Expansion, ...], operation: Callable[[str], str]
     ) -> None:
-        """Add the result of `operation` on a value; `words` are its other operands."""
+        """Add the result of `operation` on a value; `operands` are its other operands."""
         argument = self._scope.arguments.get(name)
         start = result.length
         if argument is None or argument.value.unknown:

@@ -22,7 +22,7 @@ _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 def read_hcl_json(content: bytes, labels: Mapping[str, int]) -> Hcl | BrokenFile:
     """Parse a file; never raises.
 
-    `labels` has the top-level keys that are block types, and how many labels each has.
+    `label_counts` has the top-level keys that are block types, and how many labels each has.
     """
     read = read_json(content)
     if isinstance(read, BrokenFile):

@@ -58,7 +58,7 @@ class Action(NamedTuple):
 def read_actions(text: str) -> Iterator[str | Action]:
     """Yield texts and actions in order, without comments and without the space that trim marks remove.
 
-    Raises NotUnderstoodError.
+    Raises UnsupportedTemplateError.
     """
     at = 0
     trims = False

@@ -72,7 +72,7 @@ Body = Sequence[Node]
 def read_blocks(text: str) -> tuple[Body, list[tuple[str, Body]]]:
     """Return the nodes that a file renders, and the templates that it defines, by name.
 
-    Raises NotUnderstoodError.
+    Raises UnsupportedTemplateError.
     """
     if text.count("{{") > MAX_ACTIONS:
         raise NotUnderstoodError
@@ -82,7 +82,7 @@ def read_blocks(text: str) -> tuple[Body, list[tuple[str, Body]]]:
 
 
 class _Reader:
-    """Builds the tree of one file. Every method raises NotUnderstoodError."""
+    """Builds the tree of one file. Every method raises UnsupportedTemplateError."""
 
     def __init__(self, pieces: Iterator[str | Action]) -> None:
         self._pieces = pieces
@@ -143,7 +143,7 @@ def _template(action: Action) -> Template:
 
 
 def _assigned(tokens: tuple[Token, ...]) -> tuple[list[str], tuple[Token, ...]]:
-    """Split `$a, $b := EXPRESSION` into its variables and the expression. Raises NotUnderstoodError."""
+    """Split `$a, $b := EXPRESSION` into its variables and the expression. Raises UnsupportedTemplateError."""
     for at, token in enumerate(tokens[:4]):
         if token.kind == "sign" and token.text in {":=", "="}:
             variables = [each.text for each in tokens[:at] if each.text != ","]

@@ -34,7 +34,7 @@ _Sources = frozenset[Way | Inclusion]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """The possible results of an expression; a result with too many sources raises NotUnderstoodError."""
+    """The possible results of an expression; a result with too many sources raises UnsupportedTemplateError."""
 
     ends: _Sources = frozenset()
     """Sources whose unchanged value ends the result."""
@@ -88,7 +88,7 @@ class Value:
         return either
 
     def at(self, key: str) -> Value:
-        """Return the value under `key`; ITEM stands for any key."""
+        """Return the value under `key`; ANY_ITEM stands for any key."""
         if not self.named:
             return self.along((key,))
         inside = [value for name, value in self.named if key in {name, ITEM}]
@@ -216,7 +216,7 @@ _FUNCTIONS: dict[str, Callable[[list[Value]], Value]] = {
 
 
 class Evaluator:
-    """Evaluates the expressions of one template and keeps its variables. Every method raises NotUnderstoodError."""
+    """Evaluates the expressions of one template, with its variables. Every method raises UnsupportedTemplateError."""
 
     def __init__(self) -> None:
         self.variables: dict[str, Value] = {}
@@ -280,7 +280,7 @@ def _evaluated_alone(tokens: tuple[Token, ...], dot: Value) -> tuple[Value, froz
 
 
 class _Reader:
-    """Parses one expression while evaluating it. Every method raises NotUnderstoodError."""
+    """Parses one expression while evaluating it. Every method raises UnsupportedTemplateError."""
 
     def __init__(self, evaluator: Evaluator, tokens: tuple[Token, ...], dot: Value) -> None:
         self._evaluator = evaluator

@@ -79,7 +79,7 @@ _Marks = dict[int, _After]
 
 
 def _before(body: Body, after: _After, marks: _Marks) -> _After:
-    """Return the texts that may follow the point before `body`; record the same for each output in `marks`."""
+    """Return the texts that may follow the point before `body`; fill in `following_by_output` for each output in it."""
     for node in reversed(body):
         match node:
             case Text():
@@ -121,7 +121,7 @@ def _before_text(text: str, after: _After) -> _After:
 
 
 def _line_after(text: str, line: _Line) -> _Line:
-    """Return the state of the line behind `text`, which follows a line in the state `line`."""
+    """Return the state of the line behind `text`, which follows a line in the state `line_state`."""
     _, line_break, last = text.rpartition("\n")
     last = last[-MAX_LINE:]
     line = _Line.BLANK if line_break else line
@@ -166,7 +166,7 @@ class _Walk:
         self.uses: set[tuple[Way | Inclusion, ValueUse]] = set()
 
     def body(self, body: Body, dot: Value, line: _Line) -> _Line:
-        """Walk through `body`, starting in the line state `line`; return the state behind it."""
+        """Walk through `body`, starting in the line state `line_state`; return the state behind it."""
         for node in body:
             match node:
                 case Text():

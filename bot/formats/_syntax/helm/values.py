@@ -41,7 +41,7 @@ _ONLY_IMAGES_HAVE = frozenset(
 _REGISTRY_OF_ALL = ("global", "imageRegistry")
 """The registry of every image, which replaces its own, in charts with `common.images.image`
 (github.com/bitnami/charts); in other charts it applies only to some images."""
-_MAY_BE_ELSEWHERE = "whether the chart puts global.imageRegistry before it is not known"
+_MAY_BE_ELSEWHERE = "it is unknown whether the chart puts global.imageRegistry before this image"
 _REGISTRIES_OF_OTHERS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
 """Keys below which charts have the registry of images that name none; without it, a name would mean Docker Hub."""
 _REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
@@ -170,7 +170,7 @@ class _Search:
     registry_of_others: str
 
     def mapping(self, around: Step, step: Step) -> ValueImage | None:
-        """Return the image in a mapping, which stands in the collection `around`; None if it is not an image."""
+        """Return the image in a mapping, which stands in the collection `parent`; None if it is not an image."""
         inside, value = step.inside, step.node
         tag_key = next((each for each in _TAG_KEYS if isinstance(inside.get(each), Scalar)), None)
         name_key = _name_key(step)
@@ -207,7 +207,7 @@ class _Search:
         return (has_tag or "digest" in step.inside) and (is_among_images or has_words)
 
     def text(self, step: Step, key: str, value: Scalar) -> ValueImage | None:
-        """Return the image in a text, which stands under `key` of `step`; None if it is not an image."""
+        """Return the image in a text, which stands under `key` of `collection`; None if it is not an image."""
         is_named = isinstance(step.node, Mapping) and key.lower().endswith("image")
         text = _text(value)
         if not (is_named or step.context is Context.IMAGES) or not text or _NO_REFERENCE.fullmatch(text):

@@ -1,7 +1,7 @@
 """Decide without parsing whether bytes may hold an object with an image; False is certain.
 
 An object has texts under the keys `apiVersion` and `kind`, and the path to each of its images contains a key of
-SPELLINGS. If an object is embedded as a text, all of this is in the text. (Schemas have mappings under the same keys;
+IMAGE_KEYS. If an object is embedded as a text, all of this is in the text. (Schemas have mappings under the same keys;
 there are many, and large ones.) The letters of a key stand in the file one after another, followed by a colon, unless
 
 - escapes in double quotes write some of the letters, or join two lines;
@@ -28,8 +28,8 @@ _KEYS = tuple(
     re.compile(key + _COLON)
     for key in (rb"image(?:s|Name)?", rb"Image(?:s|Name)?", rb"reference", rb"values(?:Object|Content)?")
 )
-"""The keys of SPELLINGS, one pattern each: a pattern for all has no fixed prefix to search for and takes eight times as
-long."""
+"""The keys of IMAGE_KEYS, one pattern each: a pattern for all has no fixed prefix to search for and takes eight times
+as long."""
 _VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
 _QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")

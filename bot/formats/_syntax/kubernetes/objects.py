@@ -187,8 +187,8 @@ class _Search:
     def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", "")) -> None:
         """Find the fields of an object, and of the objects in it. Raises TooDeepError.
 
-        `of_list` has the apiVersion and kind for the items of the list that contains `node`; items without a kind take
-        these, as with kubectl.
+        `list_type` has the apiVersion and kind for the items of the list that contains `node`; items without a kind
+        take these, as with kubectl.
         """
         document = self.document
         version, kind = (text_or_template(document, node, key) for key in ("apiVersion", "kind"))
@@ -222,7 +222,7 @@ class _Search:
     def go(self, node: Node, ways: Ways, locator: str, reason: Reason | None = None, item: Node = None) -> None:
         """Find the fields in the tree `image_paths`, not editable because of `reason` if given. Raises TooDeepError.
 
-        `item` is the list item that `node` is, or is directly in; for an image this is its container.
+        `list_item` is the list item that `node` is, or is directly in; for an image this is its container.
         """
         for shape in ways.here:
             later = _FINDERS[shape](self, locator, node)

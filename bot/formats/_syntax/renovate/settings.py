@@ -115,7 +115,8 @@ def _package_rules(layer: Layer) -> list[Layer]:
 def _rule(rule: Layer, settings: MoveSettings) -> PackageRule:
     names = tuple(_as_pattern(form, each) for key, form in _NAMES for each in _texts(rule, key))
     matchers = {key for key in rule if key.startswith(_MATCHING)}
-    kinds_of_names = {"Dep" in key for key, _ in _NAMES if key in matchers}  # a name matches one of both kinds
+    # An image has a name of one of the two kinds, so a rule with matchers for both is uncertain.
+    kinds_of_names = {"Dep" in key for key, _ in _NAMES if key in matchers}
     return PackageRule(
         settings,
         managers=_patterns(rule, "matchManagers"),

@@ -16,10 +16,10 @@ from bot.model.vocabulary import Reason
 def read_file(
     file: SourceFile, is_wanted: Callable[[bytes], bool], read: Callable[[Document], Iterable[Found]]
 ) -> Iterator[Found]:
-    """Yield the items that `read` extracts from documents accepted by `is_wanted`, and documents that cannot be parsed.
+    """Yield the items of the documents that `is_relevant` accepts, and those of these documents that cannot be parsed.
 
-    `is_wanted` gets the bytes of the whole file first, then those of each document. If `read` raises TooDeepError, all
-    items of its document are dropped.
+    `is_relevant` gets the bytes of the whole file first, then those of each document. If `extract_items` raises
+    TooDeepError, all items of its document are dropped.
     """
     if is_utf_16(file.content):
         yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)

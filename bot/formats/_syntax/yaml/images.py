@@ -30,15 +30,11 @@ class ImageReader:
     ) -> Occurrence | Unsupported | None:
         """Return the image reference in `node`, or why it cannot be read; None if there is no text.
 
+        `scheme` is a prefix of the text, such as `docker://`, that is not part of the reference; with
+        `is_scheme_required` a text without it is not an image.
+
         A scalar that also stands where no path has led so far is not editable, because an environment variable or a
         label would change with it. Call this only after all paths of the document have been walked.
-
-        Args:
-            locator: Unique in the file.
-            node: The node that should hold the image.
-            platform: The platform that the file requests for the image.
-            scheme: A prefix of the text, such as `docker://`, that is not part of the reference.
-            needs_scheme: Whether a text without the scheme is not an image.
         """
         document = self.document
         match node:

@@ -279,7 +279,7 @@ class Broken(NamedTuple):
 
 
 def read_documents(content: bytes, is_wanted: Callable[[bytes], bool]) -> Iterator[Document | Broken]:
-    """Yield the documents of a file in sections accepted by `is_wanted`, and errors in these sections; never raises.
+    """Yield the documents of a file in sections accepted by `is_relevant`, and errors in these sections; never raises.
 
     The parsed sections are kept until this thread reads another file, so that several formats can read one file.
     """

@@ -105,10 +105,8 @@ class Parts(NamedTuple):
     ) -> Occurrence | Unsupported:
         """Return the image reference that the parts make.
 
-        Args:
-            place: The position of the reference.
-            shared: Scalars that also belong to other images, from `shared_scalars`; they are not editable.
-            to_pin: The slot for a digest if there is none and no key for one; None means behind the tag.
+        `shared_ids`, from `find_shared_scalars`, are scalars that also belong to other images; they are not editable.
+        `new_digest_slot` is used if there is no digest and no key for one; None means behind the tag.
         """
         found = place.read(self.text, 0)
         if isinstance(found, Unsupported):

@@ -48,7 +48,7 @@ class YamlPaths:
         return reader.read(file, self._is_wanted)
 
     def _has_words(self, content: bytes, spelled: Callable[[bytes], bytes] = bytes) -> bool:
-        """Return True if one set of words is completely in these bytes; `spelled` encodes a word as the file does."""
+        """Return True if one set of words is completely in these bytes; `encode` encodes a word as the file does."""
         return any(all(spelled(word) in content for word in words) for words in self._words)
 
     @cached_property

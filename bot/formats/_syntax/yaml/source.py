@@ -48,7 +48,7 @@ class Source:
         return self._lines_before + 1
 
     def line(self, number: int) -> bytes:
-        """Return the line `number` of the file, which has to be in this section, without its line break."""
+        """Return the line `line_number` of the file, which has to be in this section, without its line break."""
         start = self._lines.start(number - self._lines_before)
         end = self.raw.find(b"\n", start)
         return self.raw[start : end if end >= 0 else None]
