@@ -1,1 +1,1 @@
-"""What files say of images: which places there are, which of them may move, and how their bytes change."""
+"""Image references in files: which there are, which of them may be updated, and how their bytes change."""

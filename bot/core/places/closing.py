@@ -1,4 +1,4 @@
-"""Closing what a file leaves open, and opening what a rule allows."""
+"""Locking and unlocking of edit slots, by facts from other files and by rules."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ from bot.model.source import Closed, Occurrence, Slot
 from bot.model.vocabulary import ALLOWABLE, Reason
 
 _WARNINGS = frozenset(ALLOWABLE) - {Reason.OTHER_WRITER}
-"""What is closed for one of them, a rule can open. A tool that a file names as the writer of a place stays that: only
-bots that search a repository by themselves can be told to pass over a place (`leave_to_other`)."""
+"""Reasons that a rule can override. `other-writer` is not among them, because a tool that a file names as the writer of
+a reference keeps writing it. Only bots that search a repository on their own can be told to skip a reference; for those
+see `assign_to_other_bot`."""
 
 
 def close(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
-    """Return `occurrence` with nothing to be written, unless a rule allows what `reason` warns of.
+    """Return `occurrence` with locked slots; if `reason` is a warning, a rule can unlock them.
 
-    What nothing can open stays closed for the reason it has.
+    A slot that no rule can unlock keeps its reason.
     """
     digest, tag = (_closed(slot, reason, is_certain=is_certain) for slot in (occurrence.digest, occurrence.tag))
     return replace(occurrence, digest=digest, tag=tag)
 
 
 def leave_to_other(occurrence: Occurrence, bot: str, told_by: str) -> Occurrence:
-    """Return `occurrence` as what another bot moves, until a rule allows `other-writer`; what is closed for good stays.
+    """Return `occurrence` as one that another bot updates, unless a rule allows `other-writer`.
 
-    Whatever else a rule has to allow for a place, this comes first. `told_by` is the config that has `bot` move it.
+    This reason precedes all other warnings that a rule has to allow. Slots that no rule can unlock stay unchanged.
+    `told_by` is the config file that makes `bot` update the reference.
     """
     digest, tag = map(_left, (occurrence.digest, occurrence.tag))
     if (digest, tag) == (occurrence.digest, occurrence.tag):
@@ -36,14 +38,14 @@ def leave_to_other(occurrence: Occurrence, bot: str, told_by: str) -> Occurrence
 
 
 def close_where(places: Places, reason: Reason, is_meant: Callable[[Occurrence], bool]) -> Places:
-    """Return `places` with every occurrence closed that `is_meant` by what a remark says."""
+    """Return `places` with all occurrences locked for which `should_lock` is true."""
     return tuple(
         close(place, reason) if isinstance(place, Occurrence) and is_meant(place) else place for place in places
     )
 
 
 def allow(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
-    """Return `occurrence` with what is closed for one of `reasons` opened."""
+    """Return `occurrence` with its slots unlocked if `reasons` cover all their warnings."""
     return replace(occurrence, digest=_allowed(occurrence.digest, reasons), tag=_allowed(occurrence.tag, reasons))
 
 

@@ -1,4 +1,4 @@
-"""Which lines of which files a patch made or changed: `git diff --unified=0`, read as bytes.
+"""Parser of `git diff --unified=0`: the lines of each file that a patch adds or changes.
 
 https://git-scm.com/docs/diff-format#generate_patch_text_with_p
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 EVERY_LINE = range(1, 1 << 31)
-"""Of a file that is new."""
+"""The lines of a new file."""
 
 _HUNK = re.compile(rb"@@ -[0-9]+(?:,([0-9]+))? \+([0-9]+)(?:,([0-9]+))? @@", re.ASCII)
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
@@ -18,9 +18,9 @@ _NOWHERE = b"/dev/null"
 
 
 def changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
-    """Return, for each file that a patch names, the lines that are new in it, counted from 1.
+    """Return the new lines of each file in a patch, counted from 1.
 
-    A file that is gone is named with no lines. The patch has the prefixes `a/` and `b/`, and no context.
+    A deleted file has no lines. The patch must have the prefixes `a/` and `b/`, and no context lines.
     """
     changed: dict[bytes, tuple[range, ...]] = {}
     old = path = b""
@@ -41,15 +41,15 @@ def changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
 
 
 def _skip(lines: Iterator[bytes], count: int) -> None:
-    """Pass over the lines of a hunk, which may look like anything; git's own remarks among them do not count."""
+    """Skip the lines of a hunk, which may look like headers; git's own remarks among them do not count."""
     while count and (line := next(lines, None)) is not None:
         count -= not line.startswith(b"\\")
 
 
 def _path(line: bytes) -> bytes:
-    """Return the path of a line that begins with `--- ` or `+++ `, without the prefix.
+    """Return the path of a `--- ` or `+++ ` line, without its prefix.
 
-    Git quotes what would be hard to read, and puts a tab behind a path with a space.
+    Git quotes paths with special characters, and appends a tab to a path with a space.
     """
     said = line[4:].removesuffix(b"\t")
     path = _ESCAPE.sub(_unescaped, said[1:-1]) if said.startswith(b'"') else said

@@ -1,4 +1,4 @@
-"""Bytes: make edits, and prove that they did what was planned and nothing else."""
+"""Byte edits, and the proof that they make the planned changes and no others."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 def identity(occurrence: Occurrence) -> Identity:
-    """Return what an occurrence is known by, whatever the edits: its path, its format and its locator."""
+    """Return the key of an occurrence that edits do not change: its path, format and locator."""
     return occurrence.path, occurrence.format, occurrence.locator
 
 
 def write(slot: Slot, value: str) -> Edit:
-    """Return the edit that puts a digest or a tag into its `slot`."""
+    """Return the edit that writes a digest or a tag into its `slot`."""
     return Edit(slot.span, slot.old, slot.before + value.encode())
 
 
 def edits_for(place: Occurrence, chosen: Candidate) -> Iterator[Edit]:
-    """Yield what has to be written at a place for what it moves to: the digest, and the tag where that is another."""
+    """Yield the edits for an update to a candidate: its digest, and its tag if that changes."""
     digest = place.digest if isinstance(place.digest, Slot) else None
     tag = place.tag if isinstance(place.tag, Slot) and chosen.tag is not None else None
     edits = [
         write(slot, value) for slot, value in ((tag, chosen.tag or ""), (digest, chosen.digest)) if slot is not None
     ]
     match edits:
-        case [first, second] if first.span.end == second.span.start:  # a digest is inserted right behind the tag
+        case [first, second] if first.span.end == second.span.start:  # the digest is inserted directly after the tag
             yield Edit(Span(first.span.start, second.span.end), first.old + second.old, first.new + second.new)
         case _:
             yield from edits
 
 
 def is_misread(content: bytes, place: Occurrence, chosen: Candidate) -> bool:
-    """Say whether the new tag would stand alone where YAML takes it for a number that is written otherwise: `1.20`."""
+    """Return True if YAML would read the new tag as a number of another spelling, as with `1.20`."""
     if not isinstance(place.tag, Slot) or chosen.tag is None or not _NUMBER.fullmatch(chosen.tag):
         return False
     before, after = content[: place.tag.span.start][-1:], content[place.tag.span.end :][:1]
@@ -51,10 +51,10 @@ def is_misread(content: bytes, place: Occurrence, chosen: Candidate) -> bool:
 
 
 def apply_edits(content: bytes, edits: Iterable[Edit]) -> bytes:
-    """Return `content` with all `edits` made; equal edits are one edit.
+    """Return `content` with all `edits` made; equal edits are made once.
 
-    Raises EditError when two different edits meet at a byte (insertions at one place included), or when the bytes
-    are not those that an edit names.
+    Raises EditError if two different edits touch the same byte (insertions at one position included), or if the
+    content differs from the bytes that an edit expects.
     """
     pieces: list[bytes] = []
     copied = 0
@@ -62,16 +62,16 @@ def apply_edits(content: bytes, edits: Iterable[Edit]) -> bytes:
     for edit in sorted(set(edits), key=lambda each: (each.span, each.new)):
         start, end = edit.span.start, edit.span.end
         if last is not None and _meet(last, edit):
-            raise EditError(f"two different edits meet at byte {start}")
+            raise EditError(f"two different edits touch byte {start}")
         if not 0 <= start <= end <= len(content) or content[start:end] != edit.old:
-            raise EditError(f"byte {start} does not hold {edit.old!r}; the file changed after it was read")
+            raise EditError(f"expected {edit.old!r} at byte {start}: the file changed after it was read")
         pieces += [content[copied:start], edit.new]
         copied, last = end, edit
     return b"".join([*pieces, content[copied:]])
 
 
 def _meet(first: Edit, second: Edit) -> bool:
-    """Say whether two different edits, in the order of their spans, touch each other."""
+    """Return True if two different edits, in the order of their spans, touch each other."""
     if second.span.start < first.span.end:
         return True
     is_insertion = first.span.start == first.span.end or second.span.start == second.span.end
@@ -84,9 +84,9 @@ def is_proved(
     planned: Mapping[Identity, Digest],
     tags: Mapping[Identity, str] = MappingProxyType({}),
 ) -> bool:
-    """Say whether exactly the planned places changed, to exactly the planned digests, and those in `tags` to a tag.
+    """Return True if exactly the `planned` references have new digests, and those in `tags` new tags.
 
-    `before` and `after` are what was read before and after the edit.
+    `before` and `after` are the references extracted before and after the edit.
     """
     expected = _places(before)
     for identity, digest in planned.items():
@@ -98,7 +98,7 @@ def is_proved(
 
 
 def _places(found: Iterable[Occurrence | Unsupported]) -> dict[object, ImageReference | int]:
-    """Return occurrences by their identity, and how often each unsupported text is there: edits may add lines."""
+    """Return references by key, and the count of each unsupported text by content, since edits may add lines."""
     places: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()
     for place in found:

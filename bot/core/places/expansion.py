@@ -1,4 +1,4 @@
-"""What a text with variables comes to, and in which bytes the parts of the reference that it makes stand."""
+"""Expansion of variables in image references, and the bytes where the parts of the expanded reference are."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from bot.model.source import Closed, FilePath, Slot, Span
 from bot.model.vocabulary import Reason
 
 MAX_PIECES = 100
-"""Of one value, and variables without one that are named for it; with every line of a file it could double."""
+"""Runs in one value, and missing variables named for it; values that use earlier ones could double with every line."""
 MAX_LENGTH = 4096
-"""Characters of one value: a reference has at most a thousand."""
+"""Characters of one value; a reference has at most about a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of characters of an expanded text."""
+    """A run of characters of an expanded text that come from one position in a file."""
 
     text: str
     span: Span | None
-    """The bytes where it stands; None where it stands nowhere as it is."""
+    """The bytes that contain the text; None if no bytes are equal to it."""
     holder: EnvironmentVariable | None
-    """The variable in whose value it stands; None for the text that is expanded, and the defaults in it."""
+    """The assignment whose value contains the run; None for the expanded text itself and its defaults."""
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """The characters of an expanded text that a variable, or its default, has become."""
+    """The characters of an expanded text that replaced a variable, by its value or default."""
 
     start: int
     end: int
@@ -42,14 +42,14 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """What a text comes to."""
+    """A text with all variables replaced."""
 
     pieces: tuple[Piece, ...] = ()
-    """None of them is empty."""
+    """Never empty runs."""
     uses: tuple[Used, ...] = ()
-    """Of the text, and of the values and defaults in it."""
+    """Variables of the text, and of the values and defaults in it."""
     missing: tuple[str, ...] = ()
-    """Variables without a value; without them it comes to nothing."""
+    """Variables without a value; if there are any, the text cannot be expanded."""
 
     @property
     def text(self) -> str:
@@ -61,11 +61,11 @@ class Expanded:
 
 
 Values = Mapping[str, Expanded]
-"""By variable: its value."""
+"""Expanded values by variable."""
 
 
 def expand(text: Text, values: Values, holder: EnvironmentVariable | None = None) -> Expanded:
-    """Replace the variables of `text`, which is the value of `holder`, as compose does (template/template.go)."""
+    """Replace the variables of `text`, the value of `assignment`, as Docker Compose does (template/template.go)."""
     pieces: list[Piece] = []
     uses: list[Used] = []
     missing: dict[str, None] = {}
@@ -93,7 +93,7 @@ def expand(text: Text, values: Values, holder: EnvironmentVariable | None = None
 
 
 def names_in(text: Text) -> Iterator[str]:
-    """Yield the variable of every use in `text`, those in defaults included."""
+    """Yield each used variable of `text`, those in defaults included."""
     for part in text:
         if isinstance(part, VariableUse):
             yield part.variable
@@ -116,23 +116,24 @@ def _replace(use: VariableUse, values: Values, holder: EnvironmentVariable | Non
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where a reference stands that an expanded text is."""
+    """The bytes of a reference that results from an expanded text."""
 
     path: FilePath
-    """Of the text."""
+    """The file with the text."""
     expanded: Expanded
     reference: ImageReference
 
     @property
     def holder(self) -> EnvironmentVariable | None:
-        """The variable whose value it ends in; None where it ends in the text itself."""
+        """The assignment whose value has the end of the reference; None if the text itself has it."""
         return self.expanded.pieces[-1].holder
 
     @property
     def digest(self) -> Slot | Closed:
-        """Where its digest stands, or would go: behind the text that ends the reference.
+        """The slot of the digest: its bytes, or the position after the end of the reference.
 
-        None is put where it would stay when somebody overrides a variable that the tag depends on.
+        It is not editable if a variable before the end affects the tag, because the digest would stay the same when a
+        user overrides that variable.
         """
         digest = self.reference.digest
         length = len(self.expanded.text)
@@ -144,7 +145,7 @@ class Written:
 
     @property
     def tag(self) -> Slot | Closed:
-        """Where its tag stands, or would go, in the file that its digest is in."""
+        """The slot of the tag, in the same file as that of the digest."""
         start = len(self.reference.name)
         end = start + len(f":{self.reference.tag}" if self.reference.tag else "")
         if any(use.start == use.end and start <= use.start <= end for use in self.expanded.uses):
@@ -152,14 +153,14 @@ class Written:
         return self._slot(start + 1, end) if self.reference.tag else self._slot(start, end, b":")
 
     def _would_freeze(self, length: int) -> bool:
-        """Say whether a variable bears on the tag that does not itself hold the end of the reference."""
+        """Return True if a variable affects the tag, and its value does not contain the end of the reference."""
         name_end = len(self.reference.name)
         return any(
             use.start == use.end == length if use.end == length else use.end > name_end for use in self.expanded.uses
         )
 
     def _slot(self, start: int, end: int, before: bytes = b"") -> Slot | Closed:
-        """Return where the characters from `start` to `end` stand, if that is one piece in the file it ends in."""
+        """Return the slot of a range of characters if it is in one run, in the file with the end of the reference."""
         at = 0
         for piece in self.expanded.pieces:
             length = len(piece.text)

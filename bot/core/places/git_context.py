@@ -1,6 +1,6 @@
-"""Addresses of git repositories that builds run in: `https://github.com/acme/web.git#main:folder`.
+"""URLs of git repositories as build contexts: `https://github.com/acme/web.git#main:folder`.
 
-https://docs.docker.com/build/concepts/context/#git-repositories, and scan/git.go of
+https://docs.docker.com/build/concepts/context/#git-repositories, and scan/git.go in
 https://github.com/Azure/acr-builder.
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from bot.model.source import FilePath
 
 MAX_CONTEXT = 4096
-"""Characters; longer addresses are none that people write."""
+"""Characters; longer texts are not plausible URLs."""
 
 _URL = re.compile(
     r"(?:(?P<scheme>https?|git|ssh)://)?(?:[^@/\s]*@)?(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?/(?P<path>[^\s?]+)",
@@ -22,7 +22,7 @@ _URL = re.compile(
 )
 _SCP = re.compile(r"[a-z0-9._-]+@(?P<host>[a-z0-9.-]+):(?P<path>[^\s?]+)", re.ASCII | re.IGNORECASE)
 _USUAL = {None: ("443", "80"), "https": ("443",), "http": ("80",)}
-"""Ports that go without saying."""
+"""Default ports by scheme."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +30,24 @@ class GitContext:
     """A folder on a branch of a git repository."""
 
     host: str
-    """`host[:port]`; without the port where that is not one of http."""
+    """`host[:port]`; without a default port, and without any port if the scheme is not HTTP or HTTPS."""
     repository: str
-    """Its path on the host, without `.git`."""
+    """The path on the host, without `.git`."""
     reference: str | None
-    """What it names of the repository: a branch, a tag, a commit; None for its default branch."""
+    """A branch, tag or commit of the repository; None for its default branch."""
     folder: FilePath
 
     def folder_in(self, host: str, repository: str, branch: str) -> FilePath | None:
-        """Return the folder, if it is on that branch of that repository, which must be the default one.
+        """Return the folder if it is on that branch of that repository, which must be its default branch; else None.
 
-        Forges do not tell upper from lower case in hosts and names.
+        Forges ignore case in hosts and names.
         """
         is_there = (self.host, self.repository) == (host.lower(), repository.lower())
         return self.folder if is_there and self.reference in {None, branch} else None
 
 
 def parse_context(text: str) -> GitContext | None:
-    """Read the address of a context; None where it can be no git repository, or leaves it."""
+    """Parse the URL of a build context; None if it is not a git repository, or its folder is outside of it."""
     if len(text) > MAX_CONTEXT:
         return None
     remote, _, fragment = text.strip().partition("#")

@@ -1,4 +1,4 @@
-"""A person's comment that a place be left alone: `# basebump: ignore [until=DATE] [reason]`."""
+"""Comments by which users exclude an image reference: `# basebump: ignore [until=DATE] [reason]`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import date
 from bot.model.source import IgnoreComment
 
 MAX_COMMENT_LINES = 100
-"""Lines above a place that are looked at: no comment block in the wild is longer."""
+"""Comment lines above a reference to search; longer comment blocks do not occur in practice."""
 MAX_REASON = 200
-"""Characters of a reason that are kept."""
+"""Characters of a reason to keep."""
 
 _COMMENT = re.compile(rb"\s*(?:#|//)")
 _IGNORE = re.compile(rb"(?:^|(?<=\s))(?:#|//)+[ \t]*basebump:[ \t]*ignore(?!\S)(.*)")
@@ -20,15 +20,15 @@ _UNTIL = re.compile(r"until=(\d{4}-\d{2}-\d{2})(?!\S)\s*(.*)", re.ASCII)
 
 
 def lines_of(content: bytes) -> Sequence[bytes] | None:
-    """Return the lines of a file in which somebody may have written such a comment; None for all others."""
+    """Return the lines of a file that may have such a comment; None for all other files."""
     return content.split(b"\n") if b"basebump:" in content else None
 
 
 def comment_at(lines: Sequence[bytes], places: Sequence[int], *, at_line_end: bool) -> IgnoreComment | None:
-    """Return the comment in the block of comments directly above one of the lines `places`, counted from 1.
+    """Return the ignore comment in the comment block directly above one of the lines, counted from 1; else None.
 
-    With `at_line_end` it may also stand at the end of the line itself; and where that is the first below a key, as
-    `image:` below the name of a service, above the key.
+    With `at_line_end` the comment may also follow the reference on its line. Then a comment above the parent key
+    counts as well if the line is the first below that key, like `image:` below the name of a service.
     """
     for place in places:
         for number in _comment_lines(lines, place, at_line_end=at_line_end):
@@ -52,7 +52,7 @@ def _comment_lines(lines: Sequence[bytes], place: int, *, at_line_end: bool) -> 
 
 
 def _is_first_below(above: bytes, line: bytes) -> bool:
-    """Say whether a line is indented below the one above it, which is nothing but a key."""
+    """Return True if a line is indented below the line above, which has nothing but a key."""
     return _KEY.fullmatch(above) is not None and _indentation(line) > _indentation(above)
 
 
@@ -61,7 +61,7 @@ def _indentation(line: bytes) -> int:
 
 
 def _comment(line_number: int, text: str) -> IgnoreComment:
-    """Read what follows the word; a date that is none holds for ever, and is shown as part of the reason."""
+    """Parse the text after `ignore`; with an invalid date the comment never expires, and its reason shows the date."""
     match = _UNTIL.match(text)
     if match is not None:
         try:

@@ -1,4 +1,4 @@
-"""Images that are written with variables: what each comes to, and which variables do more than end one image."""
+"""Images written with variables: their references, and variables with other uses than to end one image."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from bot.model.source import Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 
 MAX_VARIABLES = 20
-"""Variables named at one place: more than any image is made of."""
+"""Variables named for one reference; more than any image consists of."""
 
 
 @dataclass(frozen=True, slots=True)
 class InterpolatedImage:
-    """An image that was written with variables, and what it comes to."""
+    """An image written with variables, and its resolved reference."""
 
     source: Interpolated
     place: Occurrence | Unsupported
     holder: EnvironmentVariable | None = None
-    """The variable whose value it ends in; None where it ends in its own text, or a default there."""
+    """The assignment whose value has the end of the reference; None if the text itself or a default has it."""
 
     @property
     def line(self) -> Line | None:
-        """What it names; of images without a tag, those of one repository are one."""
+        """The tag that the image refers to; images of one repository without a tag are equal."""
         return self.place.reference.line(followed="latest") if isinstance(self.place, Occurrence) else None
 
 
 def read_interpolated(source: Interpolated, values: Values) -> InterpolatedImage:
-    """Say what an image comes to with `values`; its place is in its own file still, with the slots of where it ends."""
+    """Resolve an image with the given values; the occurrence keeps its path, with slots at the end of the reference."""
     expanded = expand(source.text, values)
     variables = tuple(dict.fromkeys(islice(names_in(source.text), MAX_VARIABLES)))
     if expanded.missing or expanded.is_empty:
@@ -65,7 +65,7 @@ def read_interpolated(source: Interpolated, values: Values) -> InterpolatedImage
 
 
 def shared_variables(images: Sequence[InterpolatedImage]) -> set[str]:
-    """Return the variables that do more in `images` than to end one image."""
+    """Return the variables that `images` use for anything but the end of one image."""
     shared: set[str] = set()
     ends: dict[str, set[Line | None]] = defaultdict(set)
     for image in images:

@@ -1,4 +1,4 @@
-"""Whether an image is left alone wherever it stands, as far as that can be said of an image alone."""
+"""Images that a policy ignores regardless of the files that refer to them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from bot.model.rules import Match
 
 
 def is_left_out(rulebook: Rulebook, repository: str) -> bool:
-    """Say whether a canonical repository is one's own, or the first rule about images alone that is for it ignores it.
+    """Return True if a canonical repository is an `own` one, or a rule about images alone ignores it.
 
-    Such a rule says `ignore`, whichever way.
+    The first such rule that matches the image and sets `ignore`, to true or false, decides.
     """
     if any(matches(glob, repository) for glob in rulebook.own or ()):
         return True

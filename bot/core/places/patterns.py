@@ -1,6 +1,6 @@
-"""Patterns as Renovate has them: globs as minimatch reads them, and regular expressions between slashes.
+"""Patterns of Renovate's config: globs with the syntax of minimatch, and regular expressions between slashes.
 
-https://docs.renovatebot.com/string-pattern-matching/. What is not read here is no error: whether it matches is unknown.
+https://docs.renovatebot.com/string-pattern-matching/. Unsupported patterns are not errors: their result is unknown.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from bot.core.places.automaton import (
 )
 
 MAX_LENGTH = 1_000
-"""Characters of a pattern: people write some dozens."""
+"""Characters of a pattern; real ones have some dozens."""
 MAX_NESTING = 20
 MAX_GLOBS = 100
-"""That one with braces stands for."""
+"""Globs that one glob with braces expands to."""
 MAX_REPEATS = 100
-"""Of one part, where a regular expression counts them."""
+"""Maximum of a counted repetition in a regular expression."""
 
 _PLAIN = re.compile(r"\w[\w./-]*")
-"""A glob that is itself."""
+"""A glob without special characters."""
 _DIGITS = (("0", "9"),)
 _WORDS = (("0", "9"), ("A", "Z"), ("_", "_"), ("a", "z"))
 _SPACES = (("\t", "\r"), (" ", " "))
@@ -45,9 +45,9 @@ _IN_FOLDER = Characters((("/", "/"),), is_negated=True)
 
 
 def matches_all_of(patterns: Iterable[str], value: str) -> bool | None:
-    """Say whether a list of patterns describes `value`: one of those it wants, and none of those it has with a `!`.
+    """Return True if `value` matches one of the positive patterns, if there are any, and none with a leading `!`.
 
-    None where that depends on a pattern that is not read here.
+    None if the result depends on an unsupported pattern.
     """
     wanted: list[bool | None] = []
     unwanted: list[bool | None] = []
@@ -61,7 +61,7 @@ def matches_all_of(patterns: Iterable[str], value: str) -> bool | None:
 
 @lru_cache(maxsize=32_768)
 def matches(pattern: str, value: str) -> bool | None:
-    """Say whether one pattern describes `value`: a glob all of it, a regular expression a part. None where not read."""
+    """Return True if a pattern matches: a glob the whole value, a regular expression a part; None if unsupported."""
     if pattern == "*":
         return True
     if _PLAIN.fullmatch(pattern):
@@ -75,7 +75,7 @@ def matches(pattern: str, value: str) -> bool | None:
 
 
 class _UnreadError(Exception):
-    """A pattern uses what is not read here."""
+    """A pattern uses unsupported syntax."""
 
 
 @lru_cache(maxsize=2_048)
@@ -93,7 +93,7 @@ def _compile(pattern: str, *, is_regular: bool) -> Automaton | None:
 
 
 class _Reader:
-    """The characters of one pattern, from its start."""
+    """A cursor over the characters of one pattern."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -105,14 +105,14 @@ class _Reader:
         return self.source[self.at : self.at + 1]
 
     def takes(self, text: str) -> bool:
-        """Say whether `text` comes next, and go behind it."""
+        """Return True and advance if `text` comes next."""
         if not self.source.startswith(text, self.at):
             return False
         self.at += len(text)
         return True
 
     def take(self) -> str:
-        """Return the next character. Raises _UnreadError where there is none."""
+        """Return the next character and advance. Raises _UnreadError at the end."""
         character = self.next
         if not character:
             raise _UnreadError
@@ -120,7 +120,7 @@ class _Reader:
         return character
 
     def go_deeper(self) -> None:
-        """Raises _UnreadError where that is deeper than patterns go."""
+        """Raises _UnreadError if the pattern is nested too deeply."""
         self.depth += 1
         if self.depth > MAX_NESTING:
             raise _UnreadError
@@ -188,7 +188,7 @@ class _Regular(_Reader):
             least, most = self._counts()
         else:
             return part
-        self.takes("?")  # as few as possible: what matches is the same
+        self.takes("?")  # a lazy quantifier matches the same values
         if self.next and self.next in "*+?{":
             raise _UnreadError
         return Repeat(part, least, most)
@@ -250,7 +250,7 @@ class _Glob(_Reader):
 
 
 def _without_braces(glob: str) -> list[str]:
-    """Return the globs that one with braces stands for. Raises _UnreadError."""
+    """Expand the braces of a glob. Raises _UnreadError."""
     done: list[str] = []
     pending = [glob]
     while pending:
@@ -267,7 +267,7 @@ def _without_braces(glob: str) -> list[str]:
 
 
 def _options(glob: str, start: int) -> tuple[list[str], int]:
-    """Return what stands between the braces from `start` on, and where they end. Raises _UnreadError."""
+    """Return the options between the braces at `start`, and the index after them. Raises _UnreadError."""
     options, depth, begin = [], 0, start + 1
     for at in range(start, len(glob)):
         match glob[at]:
@@ -284,16 +284,16 @@ def _options(glob: str, start: int) -> tuple[list[str], int]:
                     break
             case "\\":
                 break
-    raise _UnreadError  # a range of numbers, or a brace that stands for itself
+    raise _UnreadError  # a range of numbers, or a literal brace
 
 
 def _set_in_brackets(reader: _Reader, negating: str) -> Characters:
-    """Return what `[` begins. Raises _UnreadError."""
+    """Parse a set of characters, after its `[`. Raises _UnreadError."""
     is_negated = bool(reader.next) and reader.next in negating
     reader.at += is_negated
     ranges: list[tuple[str, str]] = []
     while not reader.takes("]"):
-        if reader.next == "[":  # a class by its name
+        if reader.next == "[":  # a named class
             raise _UnreadError
         first = _one_of_set(reader)
         if reader.next == "-" and reader.source[reader.at + 1 : reader.at + 2] != "]":
@@ -320,7 +320,7 @@ def _one_of_set(reader: _Reader) -> tuple[tuple[str, str], ...]:
 
 
 def _escaped(reader: _Reader) -> Characters:
-    """Return what a backslash makes of the next character. Raises _UnreadError."""
+    """Parse the character after a backslash. Raises _UnreadError."""
     character = reader.take()
     if character.lower() in _CLASSES:
         return Characters(_CLASSES[character.lower()], is_negated=character.isupper())

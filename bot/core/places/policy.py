@@ -1,4 +1,4 @@
-"""Policy: for every key, the first rule that matches the place and sets it."""
+"""Evaluation of the policy: for each key, the first rule that matches the image reference and sets the key."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Value = TypeVar("Value")
 
 
 _REACH = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
-"""From the nearest to the farthest."""
+"""Update modes by ascending range."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an occurrence is, as far as rules can ask."""
+    """The properties of an image reference that rules can match."""
 
     occurrence: Occurrence
     role: Role
@@ -34,9 +34,9 @@ class Place:
 
 
 def policy_for(rulebook: Rulebook, place: Place) -> Policy:
-    """Evaluate every key on its own; a key that no rule sets has the default of Policy.
+    """Return the policy of an image reference; keys that no rule sets have their defaults.
 
-    What the repository's own file says is evaluated the same way, and then met with it.
+    The rules in the repository's own file are evaluated the same way, and the two results are merged.
     """
     policy = _evaluated([rule for rule in rulebook.rules if _applies(rule.match, place)], Policy())
     inner = [rule for rule in rulebook.inner if _applies(rule.match, place)]
@@ -80,9 +80,10 @@ def _evaluated(rules: Sequence[Rule], default: Policy) -> Policy:
 
 
 def _met(policy: Policy, inner: Policy) -> Policy:
-    """Meet a policy with that of the repository itself: the stricter of the two holds, key by key.
+    """Merge the policy with that of the repository: for each key the stricter value counts.
 
-    Where the policy is mandatory, the repository says how it is proposed to, and not whether and when.
+    If the policy is mandatory, the repository can influence the form of its proposals, but not whether and when they
+    are made.
     """
     told = replace(
         policy,
@@ -112,7 +113,7 @@ def _united(outer: tuple[Value, ...], inner: tuple[Value, ...]) -> tuple[Value, 
 
 
 def _fewest(allowances: Iterable[Allowance]) -> tuple[Allowance, ...]:
-    """Return one allowance for each severity that any of them is about: the least."""
+    """Return the lowest allowance for each severity."""
     least: dict[Severity, Allowance] = {}
     for each in sorted(allowances, key=lambda each: (-each.severity, each.most)):
         least.setdefault(each.severity, each)
@@ -120,7 +121,7 @@ def _fewest(allowances: Iterable[Allowance]) -> tuple[Allowance, ...]:
 
 
 def role_of(rulebook: Rulebook, occurrence: Occurrence) -> Role:
-    """Return the role of a place: what its format says, or own where the operator's patterns say so."""
+    """Return the role of an image reference: that of its format, or own if it matches the operator's `own` globs."""
     if occurrence.role is Role.THIRD_PARTY and _any(rulebook.own or (), occurrence.reference.repository):
         return Role.OWN
     return occurrence.role
@@ -138,7 +139,7 @@ def _applies(match: Match, place: Place) -> bool:
 
 
 def _accepts(globs: tuple[str, ...], value: str) -> bool:
-    """Say whether `globs` asks for `value`; none at all asks for everything."""
+    """Return True if one of the globs matches, or there are none."""
     return not globs or _any(globs, value)
 
 

@@ -1,4 +1,4 @@
-"""One slot, one value: places that share bytes move together or not at all."""
+"""Conflicts between image references that share bytes: such references are updated together or not at all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Bytes = tuple[FilePath, Span]
 
 
 def reconcile(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
-    """Skip every update whose bytes another place wants to keep, or to move elsewhere."""
+    """Skip each update whose bytes another reference has to keep, or has to update to another digest."""
     wanted: dict[_Bytes, set[Digest | None]] = defaultdict(set)
     for decision in decisions:
         place = _bytes_of(decision.occurrence)
@@ -24,7 +24,7 @@ def reconcile(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 
 
 def shares_with_others(decisions: Sequence[Decision]) -> frozenset[Occurrence]:
-    """Return the places whose bytes another place wants to keep, whatever a registry would say."""
+    """Return the references whose bytes a skipped reference keeps, independent of any registry's answer."""
     kept = {_bytes_of(each.occurrence) for each in decisions if isinstance(each, Skip)} - {None}
     return frozenset(
         each.occurrence for each in decisions if not isinstance(each, Skip) and _bytes_of(each.occurrence) in kept

@@ -1,4 +1,4 @@
-"""Which places follow a line, and why the others do not: all that can be said without asking anybody."""
+"""Selection: which image references are looked up, and why the others are skipped, without any network access."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from bot.model.source import Closed, IgnoreComment, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 _OF_OTHERS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
-"""Why the image that is written is not the one that runs, or not ours to write; nothing else about it matters then."""
+"""The written image does not run, or another tool writes it; these reasons precede all others."""
 _UNREAD_DATE = re.compile(r"\buntil\s*[=:]", re.IGNORECASE)
-"""Of a comment that was meant to end some day."""
+"""An `until` in a comment that could not be parsed as a date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The repository and branch that places are in."""
+    """The repository and base branch that contain image references."""
 
     repository: str
     base_branch: str
 
 
 def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) -> Selected | Skip:
-    """Return the line that a place follows and the policy it is under, or the first reason why it is left alone.
+    """Return the tag and policy of an image reference, or the first reason to skip it.
 
-    Whether its registry may be asked is another question: `may_ask`.
+    `skip_unknown_registry` checks separately whether its registry may be contacted.
     """
     role = role_of(rulebook, occurrence)
     policy = policy_for(rulebook, Place(occurrence, role, home.repository, home.base_branch))
@@ -56,12 +56,12 @@ def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) 
 
 
 def may_ask(rulebook: Rulebook, host: str) -> bool:
-    """Say whether a registry is one that the operator or the world knows."""
+    """Return True if a registry is a built-in public one or is listed by the operator."""
     return host in PUBLIC_HOSTS or host in rulebook.hosts
 
 
 def unless_unknown(rulebook: Rulebook, place: Selected | Skip) -> Selected | Skip:
-    """Return what was selected, or that nobody is asked for it since nobody knows its registry."""
+    """Skip a selected reference if its registry is unknown, and so must not be contacted."""
     if isinstance(place, Selected) and not may_ask(rulebook, place.line.host):
         return Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
     return place

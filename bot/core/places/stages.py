@@ -1,4 +1,4 @@
-"""What a stage of a Dockerfile begins with: the locators of the images that `FROM` names."""
+"""Locators of the images that `FROM` names in a Dockerfile."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _BASE = re.compile(r"stage\[\d+\]")
 
 
 def base_locator(stage: int) -> str:
-    """Return the locator of what the `FROM` of a stage names; they are counted from 0."""
+    """Return the locator of the image in the `FROM` of a stage; stages are counted from 0."""
     return f"stage[{stage}]"
 
 
 def is_base(place: Occurrence) -> bool:
-    """Say whether a place is what a `FROM` names, and not what is copied or mounted from an image."""
+    """Return True if `FROM` names the image; False if the Dockerfile copies or mounts files from it."""
     return _BASE.fullmatch(place.locator) is not None

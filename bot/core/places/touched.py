@@ -1,4 +1,4 @@
-"""Which places a change touches, by the lines that are new in their files."""
+"""Image references that a change touches, by the changed lines of their files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.model.source import FilePath, Occurrence, Slot, Unsupported
 from bot.model.vocabulary import WHOLE_FILE
 
 _GOES_ON = re.compile(rb"[\\`][ \t\r]*$|^\s*(?:#.*)?$")
-"""A line of a Dockerfile that the next one may belong to: it ends in an escape, is a comment or empty."""
+"""A line of a Dockerfile that may continue on the next one: it ends with an escape, is a comment or is empty."""
 
 
 def _start(lines: range) -> int:
@@ -20,7 +20,7 @@ def _start(lines: range) -> int:
 
 
 class ChangedFile:
-    """One file, and the lines that are new in it."""
+    """One file, and its changed lines."""
 
     def __init__(self, content: bytes, changed: Sequence[range]) -> None:
         self._content = content
@@ -28,12 +28,12 @@ class ChangedFile:
         self._changed = sorted(changed, key=_start)
 
     def has(self, numbers: Iterable[int]) -> bool:
-        """Say whether one of these lines is new."""
+        """Return True if one of the lines was changed."""
         found = ((number, bisect_right(self._changed, number, key=_start)) for number in numbers)
         return any(index and number in self._changed[index - 1] for number, index in found)
 
     def lines_of(self, place: Occurrence) -> set[int]:
-        """Return the lines of a place: where it is written, its tag and digest stand, and what it is part of begins."""
+        """Return the lines of an occurrence: those of its text, tag and digest, and of the element that contains it."""
         numbers = {place.line_number, *place.also_lines}
         for slot in (place.digest, place.tag):
             if isinstance(slot, Slot):
@@ -42,9 +42,10 @@ class ChangedFile:
         return numbers
 
     def decides(self, place: Occurrence) -> bool:
-        """Say whether something new may set a variable that decides what a place means.
+        """Return True if a change may set a variable that determines the occurrence.
 
-        In a Dockerfile that names it; elsewhere a value may stand far from the name.
+        In a Dockerfile a changed instruction must name the variable. In other formats any change counts, because values
+        may be far from the variable's name.
         """
         if not place.variables or not self._changed:
             return False
@@ -55,7 +56,7 @@ class ChangedFile:
 
     @cached_property
     def _new_instructions(self) -> bytes:
-        """Every instruction of a Dockerfile that has a new line, as a whole."""
+        """All instructions of a Dockerfile that have a changed line, in full."""
         found: list[bytes] = []
         instruction: list[bytes] = []
         is_new = False
@@ -70,12 +71,12 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a change touches; files that it left alone are not in `files`."""
+    """The files of a change; unchanged files are not in `files`."""
 
     files: Mapping[FilePath, ChangedFile]
 
     def touches(self, place: Occurrence | Unsupported) -> bool:
-        """Say whether a place, or a text that names none, is on a line that changed or is decided by one."""
+        """Return True if an occurrence or unsupported text is on a changed line, or a change may determine it."""
         file = self.files.get(place.path)
         if isinstance(place, Unsupported):
             return file is not None and (place.reason in WHOLE_FILE or file.has((place.line_number,)))

@@ -1,4 +1,4 @@
-"""What files say about places in others, brought to those places."""
+"""Application of cross-file facts: what one file says about image references in other files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from bot.model.found import Places
 
-if TYPE_CHECKING:  # most small trees have no remark: a start pays only for what it uses
+if TYPE_CHECKING:  # most small trees have no cross-file facts, and start-up must not import their module
     from bot.model.remark import Remark
 
     Relation = Callable[[Places, Sequence[Remark]], Places]
 
 
 def relate(places: Iterable[Places], remarks: Sequence[Remark]) -> Places:
-    """Return the places of a tree as its remarks leave them, in the order of their paths and lines."""
+    """Return the references of a tree after all cross-file facts are applied, ordered by path and line."""
     related: Places = tuple(place for of_file in places for place in of_file)
     for relation in _relations({type(remark) for remark in remarks}) if remarks else ():
         related = relation(related, remarks)
@@ -22,7 +22,7 @@ def relate(places: Iterable[Places], remarks: Sequence[Remark]) -> Places:
 
 
 def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
-    """Yield the relations that remarks of these kinds are for, in the order in which they see the places."""
+    """Yield the relations for these types of facts, in the order in which they are applied."""
     from bot.model import remark
 
     if remark.Interpolated in kinds:
@@ -61,7 +61,7 @@ def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
 
 
 def _relations_to_other_bots(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
-    """Yield those that leave places to other bots: whatever else is true of a place, that comes first."""
+    """Yield the relations to other bots. They come last, because they take precedence over all other reasons."""
     from bot.model import remark
 
     if remark.RenovateConfig in kinds:

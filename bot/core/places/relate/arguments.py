@@ -1,4 +1,4 @@
-"""Build arguments that a build file sets: the default in the Dockerfile does not count there."""
+"""Build arguments that a build file sets, which overrides the default in the Dockerfile."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bot.model.source import FilePath
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Somebody sets an argument of a Dockerfile."""
+    """The setting of a Dockerfile's build argument."""
 
     who: str
-    """As notes name it: `acb.yaml:3`."""
+    """The origin, for notes: `acb.yaml:3`."""
     dockerfile: FilePath
     argument: str
 
 
 def note_set_arguments(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Add a note to every place of a Dockerfile that depends on an argument which a build file sets."""
+    """Add a note to each reference in a Dockerfile that depends on a build argument which a build file sets."""
     return note_settings(
         places,
         (
@@ -34,7 +34,7 @@ def note_set_arguments(places: Places, remarks: Sequence[Remark]) -> Places:
 
 
 def note_settings(places: Places, settings: Iterable[Setting]) -> Places:
-    """Add a note to every place of a Dockerfile that depends on an argument which somebody sets."""
+    """Add a note to each reference in a Dockerfile that depends on an argument with a setting."""
     sets: dict[tuple[FilePath, str], list[Setting]] = defaultdict(list)
     for setting in settings:
         sets[setting.dockerfile, setting.argument].append(setting)

@@ -1,4 +1,4 @@
-"""Tags in Helm values: a chart's templates say whether a digest may stand behind them."""
+"""Tags in Helm values: the templates of a chart determine whether a digest may follow them."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from bot.model.source import Closed, FilePath, Occurrence, Slot, Span
 from bot.model.vocabulary import Reason
 
 MAX_INCLUSIONS = 20_000
-"""Templates gone into for one chart, each once for all that it may be given; large charts need some hundreds. Beyond it
-nothing is known of the chart's values."""
+"""Templates to follow for one chart, once for each input; large charts need some hundreds. Beyond this limit the use of
+the chart's values is unknown."""
 MAX_WAYS = 200
-"""What one template may be given at one place."""
+"""Value paths in the input of one template."""
 MAX_KEYS = 40
-"""From the top of a chart to what a template is given."""
+"""Keys from the top of a chart to the input of a template."""
 MAX_SUBCHARTS = 20
-"""Charts inside charts inside charts."""
+"""Nesting depth of subcharts."""
 
 _FORMAT = "helm"
 _TEMPLATES = "/templates/"
 _SUBCHARTS = "charts"
 _ANYWHERE = "/"
-"""The folder of no chart."""
+"""The key of the templates of all charts; it is not the folder of any chart."""
 _VALUES = "Values"
 _ITEM = "*"
 _OTHER_USES = {ValueUse.OTHER, ValueUse.BEHIND_ALGORITHM}
 _GLOBAL = "global"
-"""The values under it are the same for a chart and those inside it."""
+"""The key of values that a chart shares with its subcharts."""
 _LIBRARY = "common."
-"""The library of templates that most charts of Bitnami, and many others, bring from elsewhere; what it is given beside
-the context is written out (https://github.com/bitnami/charts/tree/main/bitnami/common)."""
+"""Prefix of a template library that most charts by Bitnami, and many others, include as a dependency. Templates name
+the values that they pass to it in addition to the context (https://github.com/bitnami/charts/tree/main/bitnami/common)."""
 _LIBRARY_IMAGE = "common.images.image"
 _Use = tuple[Way, ValueUse]
 _ANYTHING: frozenset[_Use] = frozenset({((), ValueUse.UNKNOWN)})
 
 
 def open_what_templates_take(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Open every digest behind a tag that its chart's templates use to end references of images, and for nothing else.
+    """Unlock each digest after a tag that templates of its chart use at the end of image references only.
 
-    What they use otherwise, too, is `tag-is-label`. What they do not use, or nobody can follow, stays as it is. A place
-    for a digest that they write behind `sha256:` is closed: it takes what no registry calls a digest.
+    If they use the tag otherwise as well, the reason becomes `tag-is-label`. If they do not use it, or its use cannot
+    be followed, the reason stays. A digest that templates write after `sha256:` is locked, because its value has no
+    algorithm, and no registry uses such digests.
     """
     templates = [remark for remark in remarks if isinstance(remark, ChartTemplate)]
     if not templates:
@@ -68,19 +69,19 @@ _Bytes = tuple[FilePath, Span | None]
 
 
 def _bytes_of(place: Occurrence) -> _Bytes:
-    """Return where the digest would be written: the values of an anchor and of its aliases have it in common."""
+    """Return the bytes of the digest; the values of a YAML anchor and its aliases share them."""
     slot = place.digest.slot if isinstance(place.digest, Closed) else place.digest
     return place.path, slot.span if slot is not None else None
 
 
 def _asks_its_chart(place: Occurrence) -> bool:
-    """Say whether there is a value that a digest would go to, and none that something else forbids."""
+    """Return True if the chart decides on the digest: it has a value for it, and no other reason locks it."""
     is_asking = isinstance(place.digest, Slot) or place.digest.reason is Reason.CHART_UNKNOWN
     return is_asking and place.format == _FORMAT and bool(place.variables)
 
 
 def _judged(place: Occurrence, charts: _Charts, values: Collection[str]) -> Occurrence:
-    """Open or close a place whose bytes are those of all `values`."""
+    """Lock or unlock an occurrence whose bytes are shared by all `values`."""
     chart = charts.of(place.path)
     if chart is None:
         return place
@@ -94,13 +95,13 @@ def _judged(place: Occurrence, charts: _Charts, values: Collection[str]) -> Occu
 
 
 class _Charts:
-    """The charts of a tree, by their folders."""
+    """The templates of all charts in a tree, by the folder of the chart."""
 
     def __init__(self, templates: Sequence[ChartTemplate]) -> None:
         self._templates: dict[str, list[ChartTemplate]] = defaultdict(list)
-        """What the files of each chart render themselves."""
+        """Top-level templates by chart."""
         self._defined: dict[tuple[str, str], list[ChartTemplate]] = defaultdict(list)
-        """By the chart and their name; and for charts that bring them from elsewhere in the tree, by the name alone."""
+        """Named templates by chart and name; and by name alone, for charts that include them from elsewhere."""
         self._subcharts: dict[str, list[str]] = defaultdict(list)
         self._known: dict[str, _Values] = {}
         for template in templates:
@@ -113,11 +114,11 @@ class _Charts:
                 self._subcharts[dirname(dirname(folder))].append(folder)
         for template in templates:
             chart = None if _TEMPLATES in f"/{template.path}" else self.of(template.path)
-            if chart is not None:  # values with templates in them
+            if chart is not None:  # values that contain templates
                 self._templates[chart].append(template)
 
     def of(self, path: FilePath) -> str | None:
-        """Return the chart that a file of values is for: the nearest folder with templates, not beyond `charts/`."""
+        """Return the chart of a values file: the nearest parent folder with templates, not beyond `charts/`."""
         folder = dirname(path)
         while folder not in self._templates:
             if not folder or basename(folder) == _SUBCHARTS:
@@ -129,7 +130,7 @@ class _Charts:
         return self._defined.get((chart, name), ()) or self._defined.get((_ANYWHERE, name), ())
 
     def uses(self, chart: str, value: str) -> set[ValueUse]:
-        """Return what a chart, and those inside it, do with a value."""
+        """Return the uses of a value in a chart and its subcharts."""
         if chart not in self._known:
             self._known[chart] = _Values()
             for way, use in self._uses(chart, 0):
@@ -148,7 +149,7 @@ class _Charts:
 
 
 def _chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield every folder whose `templates/` a file is in."""
+    """Yield each folder that has a `templates/` folder around the file."""
     whole = f"/{path}"
     at = whole.find(_TEMPLATES)
     while at >= 0:
@@ -158,34 +159,34 @@ def _chart_folders(path: FilePath) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _Values:
-    """What is done with the values of a chart, by their keys."""
+    """The uses of a chart's values, as a tree of keys."""
 
     inside: dict[str, _Values] = field(default_factory=dict)
     direct: set[ValueUse] = field(default_factory=set)
 
     def note(self, way: Way, use: ValueUse) -> None:
         if way[:1] not in {(), (_VALUES,)} or use is ValueUse.CONDITION:
-            return  # of the chart, the release, the cluster; or no more than asked for
+            return  # not a value but metadata of chart, release or cluster; or only a condition
         values = self
         for key in way[1:]:
             values = values.inside.setdefault(key, _Values())
         values.direct.add(use)
 
     def uses(self, keys: Sequence[str]) -> set[ValueUse]:
-        """Return what is done with the value under `keys`, by itself or as a part of what it is in."""
+        """Return the uses of the value under `keys`, direct ones and those of its parents."""
         found: set[ValueUse] = {ValueUse.UNKNOWN} if self.direct else set()
         around = [self]
         for number, key in enumerate(keys, start=1):
             around = [values.inside[each] for values in around for each in (key, _ITEM) if each in values.inside]
             uses = {use for values in around for use in values.direct}
-            is_whole = number < len(keys) and ValueUse.IMAGE in uses  # a mapping is no reference
+            is_whole = number < len(keys) and ValueUse.IMAGE in uses  # a mapping cannot be a reference
             found |= uses - {ValueUse.IMAGE} | {ValueUse.UNKNOWN} if is_whole else uses
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What a template is given, from the top of the chart."""
+    """The input of a template, as paths from the top of the chart's context."""
 
     ways: frozenset[Way] = frozenset({()})
     named: tuple[tuple[str, frozenset[Way]], ...] = ()
@@ -196,13 +197,13 @@ class _Given:
         return len(ways) > MAX_WAYS or any(len(way) > MAX_KEYS for way in ways)
 
     def at(self, way: Way) -> frozenset[Way]:
-        """Return what `way` leads to from here."""
+        """Return the paths that a path in the template leads to, from the top of the chart."""
         named = {key: ways for key, ways in self.named if not way or way[0] in {key, _ITEM}}
         inside = frozenset[Way]().union(*named.values())
         return frozenset({(*each, *way) for each in self.ways} | {(*each, *way[1:]) for each in inside})
 
     def inner(self, inclusion: Inclusion) -> _Given:
-        """Return what the template that is included is given."""
+        """Return the input of an included template."""
         named = tuple((key, self._all_at(ways)) for key, ways in inclusion.named)
         return _Given(self._all_at(inclusion.given), named)
 
@@ -213,7 +214,7 @@ class _Given:
 def _followed(
     templates: Iterable[ChartTemplate], definitions: Callable[[str], Sequence[ChartTemplate]]
 ) -> frozenset[_Use]:
-    """Return what `templates` do with what is at the top of their chart, and what they include with it."""
+    """Return the uses of the chart's context by `templates` and all templates that they include."""
     uses: set[_Use] = set()
     pending = [(template, _Given(), ValueUse.OTHER) for template in templates]
     seen: set[tuple[int, _Given, ValueUse]] = set()
@@ -236,7 +237,7 @@ def _followed(
 
 
 def _done_elsewhere(template: str, given: _Given, effect: ValueUse) -> frozenset[_Use]:
-    """Return what a template does that is not in this tree."""
+    """Return the uses by a template that is not in this tree."""
     named = dict(given.named)
     if template == _LIBRARY_IMAGE:
         return frozenset(((*way, "tag"), effect) for way in named.get("imageRoot", ()))

@@ -1,6 +1,7 @@
-"""Images that Dependabot is told to move: they are left to it.
+"""Images that a Dependabot config updates: basebump leaves them to Dependabot.
 
-What it reads is in docker/, helm/ and common/ of https://github.com/dependabot/dependabot-core.
+The files that Dependabot reads are defined in docker/, helm/ and common/ of
+https://github.com/dependabot/dependabot-core.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ _YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:-\w+)?(?:\.[\w-]+)?\.ya?ml", re.IGNORECASE)
 _VALUES = re.compile(r"values\.ya?ml\Z", re.IGNORECASE)
 _IMAGE_KEY = re.compile(r"(?:[^>]*/)?image(?:#\d+)?")
-"""The locator of what is under the key `image`, not in a text inside the file."""
+"""The locator of a value under the key `image`, outside of embedded documents."""
 _DOWNWARDS = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
-"""A folder and all below it."""
+"""A folder and all folders below."""
 
 
 def leave_to_dependabot(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Return `places` with those left to Dependabot that a config tells it to move on this branch.
+    """Lock the references that a Dependabot config updates on this branch.
 
-    Its config counts on the default branch, unless it names another. Where the branch is not known it may be any.
+    A config is valid on the default branch unless it names another. If the branch is unknown, each config counts.
     """
     configs = [remark for remark in remarks if isinstance(remark, DependabotConfig)]
     branch = next((remark for remark in remarks if isinstance(remark, OnBranch)), None)
@@ -52,10 +53,10 @@ def leave_to_dependabot(places: Places, remarks: Sequence[Remark]) -> Places:
 
 
 def _ecosystems(place: Occurrence) -> Sequence[str]:
-    """Return those that may read a place, were its folder theirs."""
+    """Return the ecosystems that may read an occurrence, if a config lists its folder."""
     name = basename(place.path)
     match place.format:
-        case "dockerfile":  # it does not follow arguments, and reads nothing but `FROM`
+        case "dockerfile":  # it reads `FROM` only, and does not resolve arguments
             is_read = _DOCKERFILE.search(name) and is_base(place) and not place.variables
             return ("docker",) if is_read else ()
         case "compose":
@@ -70,7 +71,7 @@ def _ecosystems(place: Occurrence) -> Sequence[str]:
 
 
 class _Left:
-    """What Dependabot moves."""
+    """The updates that Dependabot is configured for."""
 
     def __init__(self, configs: Iterable[DependabotConfig], branch: OnBranch | None) -> None:
         self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
@@ -81,7 +82,7 @@ class _Left:
         self._found: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
 
     def told_by(self, place: Occurrence, ecosystems: Iterable[str]) -> str:
-        """Return the update that moves a place, as path and line; nothing where none does."""
+        """Return path and line of the config entry that updates an occurrence; empty if there is none."""
         for ecosystem in ecosystems:
             for config, update in self._in(dirname(place.path), ecosystem):
                 if _moves(update, place):
@@ -107,7 +108,7 @@ def _is_in(folder: str, glob: str) -> bool:
         return folder == glob
     if folder and matches(glob, folder):
         return True
-    above = _DOWNWARDS.fullmatch(glob)  # whether the folder in which `**` begins is meant, too, is not said
+    above = _DOWNWARDS.fullmatch(glob)  # Dependabot does not document whether `**` includes its own parent
     return above is not None and (matches(above[1], folder) if above[1] else not folder)
 
 
@@ -124,7 +125,7 @@ def _moves(update: DependabotUpdate, place: Occurrence) -> bool:
 
 
 def _is_named(name: str, pattern: str) -> bool:
-    """Say whether a pattern with `*` for anything describes a name, whatever the case of either."""
+    """Return True if a name matches a pattern in which `*` means any text; both are case-insensitive."""
     first, *parts = pattern.lower().split("*")
     rest = name.lower()
     if not parts:

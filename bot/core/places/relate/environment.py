@@ -1,8 +1,8 @@
-"""Images of compose files that are written with variables, brought together with the `.env` file that sets them.
+"""Images with variables in compose files, resolved with the `.env` file that sets the variables.
 
-Compose takes the `.env` of the folder that a compose file is in, where nothing else is said
-(https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/); what stands there comes before
-the defaults in the file. What somebody's shell sets comes before both, and nobody here can know it.
+By default Compose reads the `.env` file in the folder of the compose file
+(https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/); its values precede the defaults
+in the compose file. Variables of the user's shell precede both, and are not known here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bot.model.vocabulary import Reason
 
 
 def add_interpolated(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Add the images that are written with variables: in an `.env` file where one sets how they end."""
+    """Add the images with variables; if an `.env` value has the end of a reference, at that value."""
     folders: dict[str, _Folder] = defaultdict(_Folder)
     for remark in remarks:
         match remark:
@@ -39,20 +39,20 @@ def add_interpolated(places: Places, remarks: Sequence[Remark]) -> Places:
 
 @dataclass(slots=True)
 class _Folder:
-    """The compose files of one folder, and the `.env` beside them."""
+    """The compose files of one folder, and its `.env` file."""
 
     images: list[Interpolated] = field(default_factory=list)
     used: set[str | None] = field(default_factory=set)
-    """Variables that are used for something that is no image; None for all."""
+    """Variables used for anything but images; None stands for all variables."""
     values: dict[str, Expanded] = field(default_factory=dict)
 
     def assign(self, variable: EnvironmentVariable) -> None:
-        """Let a variable have what its value comes to now: what is set further down is not known there."""
+        """Expand and store a value; variables that are set further down are not known to it."""
         self.values[variable.variable] = expand(variable.value, self.values, variable)
         self.used |= set(names_in(variable.value))
 
     def places(self) -> Iterator[Occurrence | Unsupported]:
-        """Yield what the images come to, each once for every way in which a variable of the `.env` is written."""
+        """Yield the resolved images; those that end in an `.env` variable once for each written form."""
         images = [read_interpolated(image, self.values) for image in self.images]
         shared = self.used | shared_variables(images)
         ways: dict[str, dict[_Way, Occurrence]] = defaultdict(dict)
@@ -73,7 +73,7 @@ class _Folder:
 
 
 _Way = tuple[str, str | None]
-"""How an image is written, and for which platform."""
+"""The written text of an image, and its platform."""
 
 
 def _locator(variable: str, way: _Way) -> str:
@@ -82,7 +82,7 @@ def _locator(variable: str, way: _Way) -> str:
 
 
 def _in_environment(place: Occurrence, holder: EnvironmentVariable) -> Occurrence:
-    """Return the place in the `.env` file where the end of an image is set."""
+    """Return the occurrence at the `.env` value that has the end of the reference."""
     return replace(
         place,
         path=holder.path,

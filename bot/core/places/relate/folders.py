@@ -1,4 +1,4 @@
-"""Where a file is in a tree, and how the one is called that stands for its folder."""
+"""Parent folders of files, and the file names of kustomizations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import accumulate
 from bot.model.source import FilePath
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""How the file of a kustomization is called, in the order in which kustomize looks for it."""
+"""File names of a kustomization, in the order in which kustomize looks for them."""
 
 
 def path_and_folders(path: FilePath) -> Iterator[FilePath]:
-    """Yield all folders that a file is in, and its path; the top of the tree has no name."""
+    """Yield all parent folders of a file, then its path; the top of the tree is the empty path."""
     yield FilePath("")
     yield from map(FilePath, accumulate(path.split("/"), "{}/{}".format))

@@ -1,4 +1,4 @@
-"""Images that a kustomization replaces: what the manifest, or an entry of another, says there is a name for it."""
+"""Images that a kustomization replaces, so that the references in manifests and other kustomizations have no effect."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 MAX_STEPS = 1_000_000
-"""Paths looked at, counted for each name: a thousand overlays that gather ten things and replace a hundred names, and a
-second of work. Beyond it every name counts as replaced wherever it stands."""
+"""Paths to visit, summed over all names: enough for a thousand overlays that each gather ten paths and replace a
+hundred names, and about a second of work. Beyond this limit all names count as replaced everywhere."""
 
 _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
-"""The locator of what objects of Flux and Argo CD have kustomize put in the place of an image."""
+"""The locator of image overrides in objects of Flux and Argo CD."""
 
 
 def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Close every image of a manifest whose name, as it is written, is replaced by a kustomization that gathers it.
+    """Lock each image in a manifest whose written name is replaced by a kustomization that gathers the manifest.
 
-    Where nothing in the tree gathers the manifest, it is enough that somewhere a name without a registry is given
-    another: nobody knows who deploys it, and the name may be a private one that Docker Hub should not be asked for.
-    The entry in the kustomization is the place that moves, unless the name that it gives is replaced in its turn: by
-    those that gather its kustomization, or by the components that these take.
+    If no kustomization in the tree gathers the manifest, an image without a registry is locked if any kustomization
+    renames it: who deploys the manifest is unknown, and a private name must not be looked up on Docker Hub. The entry
+    in the kustomization is updated instead, unless its result is replaced again by a kustomization that gathers it, or
+    by the components of such a kustomization.
     """
     kustomizations = [remark for remark in remarks if isinstance(remark, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
@@ -62,38 +62,38 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
 
 
 def _is_manifest(place: Occurrence) -> bool:
-    """Say whether a place is in a manifest, or is a patch or a chart's value inside a kustomization."""
+    """Return True if an occurrence is in a manifest, or in a patch or a chart's values inside a kustomization."""
     if place.format == "kustomize":
         return not _is_entry(place)
     return place.format == "kubernetes" and _OVERRIDE.search(place.locator) is None
 
 
 def _is_entry(place: Occurrence) -> bool:
-    """Say whether a place is an entry of a kustomization's `images`."""
+    """Return True if an occurrence is an entry in the `images` of a kustomization."""
     return place.format == "kustomize" and place.locator.split("/")[1:2] == ["images"]
 
 
 @dataclass(frozen=True, slots=True)
 class _Replaced:
-    """Where one name is replaced."""
+    """The paths in which one name is replaced."""
 
     manifests: frozenset[str]
-    """Files, and folders without a kustomization. A kustomization's own file is among them for what it holds beside its
-    entries."""
+    """Files, and folders without a kustomization. Includes files of kustomizations, for references in them other than
+    `images` entries."""
     kustomizations: frozenset[str]
-    """Those whose entries' results are, too."""
+    """Kustomizations whose `images` entries have results that are replaced."""
 
 
 class _Tree:
-    """Which kustomization gathers what."""
+    """The relations between kustomizations, and the paths that they gather."""
 
     def __init__(self, kustomizations: Sequence[Kustomization]) -> None:
         self._kustomizations = kustomizations
         self._in_folder: dict[str, list[int]] = defaultdict(list)
         self._below_folder: dict[str, list[int]] = defaultdict(list)
-        """The uppermost ones below a folder that has none: Flux makes one for it that gathers them."""
+        """Topmost kustomizations below a folder without one, for which Flux generates one that gathers them."""
         self._taken_by: dict[int, list[int]] = defaultdict(list)
-        """By component: those that list it."""
+        """By component: the kustomizations that list it."""
         self._steps = 0
         for number, each in enumerate(kustomizations):
             if basename(each.path) in KUSTOMIZATIONS:
@@ -107,7 +107,7 @@ class _Tree:
         self._gathered = {path for each in kustomizations for path in each.gathers if path not in self._in_folder}
 
     def replaced(self, names: Iterable[str]) -> dict[str, _Replaced] | None:
-        """Return for each name all in which it is replaced; None where there is too much to go through."""
+        """Return the paths in which each name is replaced; None if the tree exceeds the limit."""
         replacing: dict[str, list[int]] = {name: [] for name in names}
         for number, each in enumerate(self._kustomizations):
             for name in each.names & replacing.keys():
@@ -119,12 +119,12 @@ class _Tree:
         return None if self._steps > MAX_STEPS else found
 
     def gathers(self, path: FilePath) -> bool:
-        """Say whether any kustomization gathers a file, or is it."""
+        """Return True if a kustomization gathers the file, or the file is a kustomization."""
         is_kustomization = basename(path) in KUSTOMIZATIONS and dirname(path) in self._in_folder
         return is_kustomization or not self._gathered.isdisjoint(path_and_folders(path))
 
     def _with_takers(self, numbers: Iterable[int]) -> set[int]:
-        """Add those that take a component: what it replaces, it replaces in all that they gather."""
+        """Add the kustomizations that list a component: it also replaces names in all that they gather."""
         return self._reached(numbers, lambda number: self._taken_by.get(number, ()))
 
     def _below(self, numbers: Iterable[int]) -> frozenset[str]:
@@ -134,10 +134,10 @@ class _Tree:
         return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATIONS)])
 
     def _before(self, numbers: Collection[int], taking: Collection[int]) -> frozenset[str]:
-        """Return the kustomizations that have done their work when `numbers` do theirs, in themselves or in a taker.
+        """Return the kustomizations that are complete before `numbers` apply, directly or as components.
 
-        A taker's components come one after another, and its own entries behind them (accumulateTarget in
-        api/internal/target/kusttarget.go).
+        Kustomize applies the components of a kustomization one after another, and then its own entries
+        (accumulateTarget in api/internal/target/kusttarget.go).
         """
         first: set[int] = set()
         for number in taking:
@@ -149,7 +149,7 @@ class _Tree:
         return frozenset(self._kustomizations[number].path for number in self._reached(first, self._next))
 
     def _named_before(self, number: int, taken: Collection[int]) -> tuple[FilePath, ...]:
-        """Return what a taker has gathered when the last of `taken` among its components comes."""
+        """Return the paths that a kustomization has gathered before the last of its components in `taken` applies."""
         taker = self._kustomizations[number]
         last = max(
             at
@@ -162,7 +162,7 @@ class _Tree:
         return self._found_in(self._named_by(number))
 
     def _reached(self, numbers: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
-        """Return all that can be reached from `numbers`, whatever the circles; too many steps end it early."""
+        """Return all that is reachable from `numbers`, cycles included; the step limit ends the search early."""
         reached: set[int] = set()
         pending = list(numbers)
         while pending and self._steps <= MAX_STEPS:
@@ -185,7 +185,7 @@ class _Tree:
 
 
 def _folders_around(folder: str) -> Iterator[str]:
-    """Yield the folders that a folder is in, the innermost first."""
+    """Yield the parent folders of a folder, innermost first."""
     while folder:
         folder = dirname(folder)
         yield folder

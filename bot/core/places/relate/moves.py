@@ -1,4 +1,4 @@
-"""Which moves of an image another bot can find at all, by its tag and its digest."""
+"""Kinds of updates that another bot can find for an image, by its tag and digest."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from bot.model.updater import Move
 _VERSION = re.compile(r"[vV]?(\d+(?:\.\d+)*)(?![\d.])")
 _PARTS = (Move.MAJOR, Move.MINOR, Move.PATCH)
 _BY_CODENAME = frozenset({"debian", "ubuntu"})
-"""Images whose releases have names for tags."""
+"""Images whose releases have codenames as tags."""
 _FLOATING = frozenset({"latest", "stable", "oldstable", "testing", "unstable", "sid", "rolling", "devel"})
 
 
 def version_moves(reference: ImageReference, *, knows_codenames: bool) -> frozenset[Move]:
-    """Return the moves from the tag of a reference to others; none where that is no version.
+    """Return the kinds of updates from a tag to another; none if the tag has no version.
 
-    A tag keeps the number of its parts, so `3.12` gets no patch. Where a version may be anywhere in it, all are.
+    An update keeps the number of version parts, so `3.12` has no patch updates. If a tag has digits elsewhere, all
+    kinds are possible.
     """
     tag = reference.tag or ""
     found = _VERSION.match(tag)
@@ -32,7 +33,7 @@ def version_moves(reference: ImageReference, *, knows_codenames: bool) -> frozen
 
 
 def digest_moves(reference: ImageReference, *, pins: bool) -> frozenset[Move]:
-    """Return what may be done to the digest of a reference; `pins` says whether one that is not there is written."""
+    """Return the possible updates of a digest; `pins` says whether the bot adds a missing digest."""
     if reference.digest is not None:
         return frozenset({Move.DIGEST})
     return frozenset({Move.PIN_DIGEST}) if pins else frozenset()

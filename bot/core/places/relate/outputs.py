@@ -1,4 +1,4 @@
-"""Images that a build tool builds: whatever is pulled under their names was not made elsewhere."""
+"""Images that a build tool builds, so that no registry has an update for them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bot.model.vocabulary import Reason
 
 
 def close_build_outputs(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Close every place that names what a build tool builds, where that tool deploys it.
+    """Lock each reference that names the output of a build tool, in the files which that tool deploys.
 
-    Elsewhere in the tree the same name means an image like any other: an example may build its own `nginx`.
+    Elsewhere in the tree the name is an ordinary image: an example may build its own `nginx`.
     """
     outputs = [remark for remark in remarks if isinstance(remark, BuildOutput)]
     if not outputs:
@@ -37,7 +37,7 @@ def close_build_outputs(places: Places, remarks: Sequence[Remark]) -> Places:
 
 
 class _Names:
-    """Names that stand for what is built, by where."""
+    """Names of build outputs, by the paths in which they are valid."""
 
     def __init__(self, outputs: Iterable[BuildOutput]) -> None:
         built_in: dict[FilePath, set[str]] = defaultdict(set)
@@ -47,7 +47,7 @@ class _Names:
         self._all = built_in.get(FilePath(""), set())
         self._at: dict[FilePath, list[set[str]]] = defaultdict(list)
         for deploys in {output.deploys for output in outputs}:
-            # With another configuration that is in there, what that builds is deployed, too.
+            # Another configuration below the same path deploys its own outputs as well.
             built: set[str] = set().union(*(built_in.get(path, ()) for path in deploys))
             for path in deploys:
                 self._at[path].append(built)

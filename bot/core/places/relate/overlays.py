@@ -1,4 +1,4 @@
-"""Values that are laid over those of a chart: an image has what they set, and of the chart's own the rest."""
+"""Merge of Helm values files: an overlay sets some parts of an image, and the chart's own values have the others."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from bot.model.source import Closed, FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 MAX_NOTES = 3
-"""Files that are named at one place; charts have dozens of values to be tested with."""
+"""Files named in the notes of one reference; charts may have dozens of values files for tests."""
 
 _FORMAT = "helm"
 _MAIN = ("values.yaml", "values.yml")
 _BELOW_CHART = {"ci", "values"}
-"""Folders of a chart with values to lay over its own."""
+"""Folders of a chart with overlays for its own values."""
 _SUBCHARTS = "charts"
 _CLOSED = Closed(Reason.CONFLICTING_EDITS)
 _Place = tuple[FilePath, str]
@@ -30,10 +30,10 @@ _Place = tuple[FilePath, str]
 
 
 def lay_over(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Give images of other files of values what the chart's own have of them, and list those that have no name there.
+    """Complete the images in overlays with the chart's own values, and add those that have no repository of their own.
 
-    Without a registry they would mean images on Docker Hub. A digest stands for all of an image: where one of a lower
-    file would stay though another part changes, neither place is written.
+    Without the registry from the chart they would mean images on Docker Hub. A digest belongs to all parts of an image:
+    if an overlay changes another part but keeps the digest of a lower file, neither reference is editable.
     """
     images = [remark for remark in remarks if isinstance(remark, ChartImage)]
     if not images:
@@ -63,12 +63,12 @@ def lay_over(places: Places, remarks: Sequence[Remark]) -> Places:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """What one file has of an image."""
+    """The parts of an image that one file has."""
 
     path: FilePath
     values: Mapping[ImagePart, ChartValue]
     image: ChartImage | None
-    """All of it, where it has that and is a chart's own file."""
+    """The complete image, if the file is a chart's own values file and has all of it."""
 
     @property
     def registry(self) -> str:
@@ -79,11 +79,11 @@ class _Layer:
 
 @dataclass(frozen=True, slots=True)
 class _Overlay:
-    """A file that is laid over an image of a chart."""
+    """A values file that sets parts of a chart's image."""
 
     place: _Place
     layers: tuple[_Layer, ...]
-    """From the overlay down to the chart's own values."""
+    """The files from the overlay down to the chart's own values."""
     pinned_in: ImagePart
 
     @property
@@ -91,35 +91,35 @@ class _Overlay:
         return self.layers[0].values
 
     def inherited(self, part: ImagePart) -> str:
-        """Return what a part is in the files below."""
+        """Return the value of a part in the lower files."""
         texts = (layer.values[part].text for layer in self.layers[1:] if part in layer.values)
         return next(texts, "")
 
     def missing(self, part: ImagePart) -> str:
-        """Return what the files below say of a part that the overlay leaves out."""
+        """Return the value of a part in the lower files if the overlay does not set it."""
         return "" if part in self.own else self.inherited(part)
 
     def registry(self) -> tuple[str, bool]:
-        """Return what stands before a name without a registry, and whether that is certain."""
+        """Return the registry for a name without one, and whether the chart is certain to use it."""
         layer = next((layer for layer in self.layers if layer.registry), None)
         if layer is None:
             return "", True
         return layer.registry, layer.image is None or layer.image.is_certain
 
     def tagged_by(self) -> Iterator[_Place]:
-        """Yield the images whose tag it may have: with theirs its own would move."""
+        """Yield the lower images whose tag the overlay may use: an update of their tag would change its image."""
         if self.missing(ImagePart.TAG):
             yield from ((layer.path, layer.image.locator) for layer in self.layers[1:] if layer.image is not None)
 
     def notes_on_kept_digest(self) -> Iterator[str]:
-        """Say which parts the overlay sets, if the digest of the chart's own values stays behind them."""
+        """Yield a note on the parts that the overlay sets, if it keeps the digest of the chart's own values."""
         if not any(self.pinned_in in layer.values for layer in self.layers[:-1]):
             parts = [part for part, value in self.own.items() if value.text or part is not ImagePart.DIGEST]
             if parts:
                 yield f"{self.place[0]} sets its {_and(parts)}, and would keep this digest"
 
     def notes_on_rest(self) -> Iterator[str]:
-        """Say which files have what the overlay leaves out."""
+        """Yield a note for each file with parts that the overlay does not set."""
         known = set(self.own)
         for layer in self.layers[1:]:
             parts = [part for part, value in layer.values.items() if part not in known and value.text]
@@ -135,7 +135,7 @@ def _and(parts: Iterable[ImagePart]) -> str:
 def _laid_over(
     images: Sequence[ChartImage], values: Sequence[ChartValue]
 ) -> tuple[dict[_Place, _Overlay], dict[_Place, list[str]]]:
-    """Return the overlays by where they have their image, and the notes on digests that would stay by their places."""
+    """Return the overlays by position, and the notes about kept digests by the position of the digest."""
     charts = _Charts(images, values)
     laid: dict[_Place, _Overlay] = {}
     keeping: dict[_Place, list[str]] = defaultdict(list)
@@ -148,11 +148,11 @@ def _laid_over(
 
 
 _Files = tuple[tuple[FilePath, str], ...]
-"""From an overlay down: files, and the keys that stand before those of the lowest."""
+"""The files from an overlay down, each with a prefix of keys for the values of the lowest file."""
 
 
 class _Charts:
-    """The images that charts have among their own values, and the values of all files."""
+    """The images in charts' own values, and the values of all files."""
 
     def __init__(self, images: Sequence[ChartImage], values: Sequence[ChartValue]) -> None:
         self._images = {(image.path, image.locator): image for image in images}
@@ -164,7 +164,7 @@ class _Charts:
         self._folders = {folder for path in {image.path for image in images} for folder in path_and_folders(path)}
 
     def below(self, value: ChartValue) -> Iterator[tuple[ChartImage, _Files]]:
-        """Yield the images that a value is laid over a part of: those of its chart, and of the charts inside that."""
+        """Yield the images of which a value overrides a part: those of its chart and the subcharts."""
         folder = dirname(value.path)
         for top in (folder, dirname(folder)) if basename(folder) in _BELOW_CHART else (folder,):
             chart = top
@@ -192,7 +192,7 @@ class _Charts:
 
 
 def _files(overlay: FilePath, top: str, inside: Sequence[str], own: FilePath) -> Iterator[tuple[FilePath, str]]:
-    """Yield the files from an overlay of the chart `top` down to the values of the chart `inside` it."""
+    """Yield the files from an overlay of chart `top` down to the values of the subchart at `inside`."""
     yield overlay, "".join(f"{key}/" for key in inside)
     chart = top
     for number, key in enumerate(inside):
@@ -205,13 +205,13 @@ def _files(overlay: FilePath, top: str, inside: Sequence[str], own: FilePath) ->
 
 
 def _inside(locator: str, keys: str) -> str:
-    """Return a locator of a chart's own values as those of the chart around it have it."""
+    """Return the locator that a value has in the values of the parent chart."""
     index, _, rest = locator.partition("/")
     return f"{index}/{keys}{rest}"
 
 
 def _completed(place: Occurrence, overlay: _Overlay) -> Occurrence:
-    """Return an image of an overlay with what the files below have of it."""
+    """Return the image of an overlay, completed with the parts from lower files."""
     reference = place.reference
     registry, is_certain = ("", True) if reference.names_a_registry else overlay.registry()
     tag = "" if reference.tag else overlay.missing(ImagePart.TAG)
@@ -226,7 +226,7 @@ def _completed(place: Occurrence, overlay: _Overlay) -> Occurrence:
 
 
 def _listed(overlay: _Overlay) -> Occurrence | None:
-    """Return the image of which an overlay has some parts, if all of it can be read."""
+    """Return the image of an overlay that sets only some of its parts; None if it cannot be parsed."""
     texts = {part: overlay.own[part].text if part in overlay.own else overlay.inherited(part) for part in ImagePart}
     name = _parsed("", texts[ImagePart.REPOSITORY], "", "")
     if name is None:
@@ -264,7 +264,7 @@ def _parsed(registry: str, name: str, tag: str, digest: str) -> ImageReference |
 
 
 def _keeping(place: Occurrence, notes: Sequence[str]) -> Occurrence:
-    """Close a place whose digest would stay behind what is laid over it."""
+    """Lock an occurrence whose digest would stay although an overlay changes the image."""
     closed = close(place, Reason.CONFLICTING_EDITS)
     if closed == place:
         return place

@@ -1,7 +1,7 @@
-"""Dockerfiles that an ACR task builds: it runs again when the tag of a base moves, and a pinned base never does.
+"""Dockerfiles that ACR tasks build. A task runs again when the tag of a base image changes, but not if it is pinned.
 
-https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-base-images, and what it takes for a
-base in scan/dependencies.go of https://github.com/Azure/acr-builder.
+https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-base-images; base images are
+determined as in scan/dependencies.go of https://github.com/Azure/acr-builder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bot.model.source import FilePath, Occurrence, Unsupported
 from bot.model.vocabulary import Reason
 
 _WATCHED = frozenset({"docker.io", "mcr.microsoft.com"})
-"""Besides Azure's registries."""
+"""Hosts that tasks watch in addition to Azure's registries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +30,21 @@ class _Built:
 
     dockerfile: FilePath
     who: str
-    """As notes name the task: `acb.yaml:3`."""
+    """The task, for notes: `acb.yaml:3`."""
     arguments: tuple[str, ...]
 
 
 def close_built_by_tasks(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Close what is unpinned in the bases of Dockerfiles that tasks build, and note what is pinned there.
+    """Lock unpinned base images in Dockerfiles that tasks build, and add notes to pinned ones.
 
-    Which stages a task watches is set in Azure: the last one, or all. So all are closed that it could. What tasks may
-    build is closed, too, until that is known.
+    Azure's settings determine whether a task watches the last stage or all stages, so all that it may watch are locked.
+    References that tasks may build are locked as well, as long as basebump cannot find out.
     """
     built = list(_built(remarks, {place.path for place in places}))
     doubts = [remark for remark in remarks if isinstance(remark, MaybeBuilt)]
     if not built and not doubts:
         return places
-    first = {each.dockerfile: each for each in reversed(built)}  # of several tasks one is enough to say why
+    first = {each.dockerfile: each for each in reversed(built)}  # one task suffices as the reason
     settings = [Setting(each.who, each.dockerfile, argument) for each in built for argument in each.arguments]
 
     def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
@@ -67,16 +67,16 @@ def _built(remarks: Sequence[Remark], known: Collection[FilePath]) -> Iterator[_
 
 
 def _path_of(build: TaskBuild, known: Collection[FilePath]) -> FilePath | None:
-    """Return the Dockerfile that a task builds: the nearest above its file that is there.
+    """Return the Dockerfile that a task builds, by the nearest parent folder that has it; None if there is none.
 
-    Which folder it runs in is said when it is started, and its file has to be in that.
+    The folder in which a task runs is set when it is started, and contains the task's file.
     """
     folders = reversed(tuple(path_and_folders(build.path)))
     return next((path for folder in folders if (path := FilePath(join(folder, build.dockerfile))) in known), None)
 
 
 def _may_start_a_task(place: Occurrence) -> bool:
-    """Say whether a task may watch a place: what is copied from an image or mounted triggers nothing."""
+    """Return True if a task may watch an occurrence; images that are copied from or mounted start no task."""
     host = place.reference.host
     return is_base(place) and (host in _WATCHED or is_acr(host))
 
@@ -85,7 +85,7 @@ def _closed(place: Occurrence, build: _Built) -> Occurrence:
     if place.reference.digest is not None:
         note = f"{build.who} builds it as an ACR task, which no newer base starts while this is pinned"
         return replace(place, notes=(*place.notes, note))
-    # A tag may still move: the task follows the one that is written.
+    # The tag may still be updated, because the task watches the written tag.
     closed = replace(close(place, Reason.ACR_TASK), tag=place.tag)
     return replace(
         closed, notes=(*place.notes, f"{build.who} builds it; which stages the task watches is set in Azure")

@@ -1,6 +1,6 @@
-"""Images that Argo CD Image Updater writes: two writers would fight over them.
+"""Images that Argo CD Image Updater writes: basebump leaves them alone, or both would overwrite each other.
 
-What it writes where is in pkg/argocd/{argocd,update}.go of github.com/argoproj-labs/argocd-image-updater.
+Image Updater's targets are defined in pkg/argocd/{argocd,update}.go of github.com/argoproj-labs/argocd-image-updater.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 MAX_PATTERNS = 100
-"""Patterns of names that are tried against every application: an installation has a handful."""
+"""Name patterns to match against all applications; an installation has a handful."""
 MAX_PAIRS = 20_000
-"""Applications and writers of them that are looked at: an installation has thousands of applications, and one writer
-for each."""
+"""Pairs of an application and a writer to process; an installation has thousands of applications, each with one
+writer."""
 
 _WILD = re.compile(r"[*?\[]")
 
 
 def close_written_elsewhere(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Close what Image Updater writes, or overrides by what it writes.
+    """Lock the references that Image Updater writes, or overrides by other values.
 
-    That is all in the files that it writes, all that an Application it looks after names itself, and the images it
-    follows in the folders that this Application deploys. Whether these folders are of this repository is not known;
-    labels that narrow the choice of applications are not looked at.
+    These are all references in the files that it writes, all in an Application that it updates, and the images that it
+    follows in the folders which this Application deploys. It is not known whether these folders are in this repository.
+    Labels that narrow the selection of applications are not evaluated.
     """
     written = _Written()
     for writer, application in islice(_pairs(remarks), MAX_PAIRS):
@@ -57,20 +57,20 @@ def _pairs(remarks: Sequence[Remark]) -> Iterator[tuple[OtherWriter, Application
         chosen: Iterable[str] = [writer.applications]
         if writer.applications not in by_name and _WILD.search(writer.applications) and patterns < MAX_PATTERNS:
             patterns += 1
-            pattern = translate(writer.applications.replace("[^", "[!"))  # as Go's filepath.Match has it
+            pattern = translate(writer.applications.replace("[^", "[!"))  # from the syntax of Go's filepath.Match
             chosen = filter(re.compile(pattern).match, by_name)
         yield from ((writer, application) for name in chosen for application in by_name.get(name, ()))
 
 
 @dataclass(slots=True)
 class _Written:
-    """What is written, over all applications."""
+    """The files, folders and applications that are written."""
 
     applications: set[tuple[FilePath, str]] = field(default_factory=set)
-    """File and locator of each."""
+    """File and locator of each application."""
     files: set[str] = field(default_factory=set)
     folders: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Repositories by the folder that they are overridden in."""
+    """Overridden repositories by folder."""
 
     def note(self, writer: OtherWriter, application: Application) -> None:
         self.applications.add((application.path, application.locator))
@@ -81,16 +81,17 @@ class _Written:
     def has(self, place: Occurrence) -> bool:
         if place.path in self.files or (place.path, place.locator.partition("/spec/")[0]) in self.applications:
             return True
-        if place.role is not Role.THIRD_PARTY:  # it writes what is deployed, never what something is built from
+        if place.role is not Role.THIRD_PARTY:  # it writes deployed images, never base images
             return False
         repository = place.reference.repository
         return any(repository in self.folders.get(folder, ()) for folder in path_and_folders(place.path))
 
 
 def _files(target: str, folder: str) -> Iterator[str]:
-    """Yield the files that a target means for an application that deploys `folder`.
+    """Yield the files of a write-back target for an application that deploys `folder`.
 
-    `parseKustomizeBase` and `parseTarget`: a path is in that folder, or with a leading `/` in the repository.
+    As in `parseKustomizeBase` and `parseTarget`, a path is relative to that folder, or with a leading `/` to the
+    repository.
     """
     kind, _, path = target.partition(":")
     if kind == "kustomization":
@@ -102,7 +103,7 @@ def _files(target: str, folder: str) -> Iterator[str]:
 
 
 def _inside(folder: str, path: str) -> str:
-    """Return `path` in `folder` as the tree writes it; the top of the tree has no name."""
+    """Return `path` in `folder`, normalised as paths in the tree; the top of the tree is the empty path."""
     whole = path if path.startswith("/") else join(folder, path)
     normal = normpath(whole.lstrip("/") or ".")
     return "" if normal == "." else normal

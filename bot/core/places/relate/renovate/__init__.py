@@ -1,4 +1,4 @@
-"""Images that Renovate is told to move: they are left to it."""
+"""Images that a Renovate config updates: basebump leaves them to Renovate."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MAX_SHOWN = 60
 
 
 def leave_to_renovate(places: Places, remarks: Sequence[Remark]) -> Places:
-    """Return `places` with those left to Renovate that its config tells it to move on this branch.
+    """Lock the references that the Renovate config updates on this branch.
 
-    Of several configs Renovate takes one. Where it cannot read that, it moves nothing, which notes say.
+    Renovate uses one of several configs. If that is invalid, Renovate updates nothing, and notes say so.
     """
     config = min((remark for remark in remarks if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
     branch = next((remark for remark in remarks if isinstance(remark, OnBranch)), None)
@@ -40,7 +40,7 @@ def leave_to_renovate(places: Places, remarks: Sequence[Remark]) -> Places:
 
 
 def _note(config: RenovateConfig) -> str:
-    """Return what a place that is not left to Renovate is told of its config; nothing where all of it is read."""
+    """Return the note for references that are not left to Renovate; empty if its whole config could be read."""
     if config.settings is None:
         return f"{config.path} cannot be read, so Renovate moves nothing"
     presets = config.settings.unread

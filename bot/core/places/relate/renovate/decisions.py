@@ -1,4 +1,4 @@
-"""Whether Renovate moves an image, by what its config says; what is not certain counts as a yes."""
+"""Whether Renovate updates an image according to its config; if this is uncertain, the answer is yes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _OFFICIAL = "library/"
 
 @dataclass(slots=True)
 class _State:
-    """What the settings say so far; they are applied in their order."""
+    """The result of the settings applied so far, in their order."""
 
     is_on: bool
     pins: bool
 
     def apply(self, settings: MoveSettings, *, is_certain: bool) -> None:
-        """Take what is said; of what may not be meant only what lets more be moved."""
+        """Apply settings; of those that are not certain to match only what enables updates."""
         if settings.enabled is not None and (is_certain or settings.enabled):
             self.is_on = settings.enabled
         if settings.pin_digests is not None and (is_certain or settings.pin_digests):
@@ -34,7 +34,7 @@ class _State:
 
 
 class Decisions:
-    """Decides about the places of one tree."""
+    """Decisions on the references of one tree, by the Renovate config of the repository."""
 
     def __init__(self, settings: RenovateSettings, branch: OnBranch | None) -> None:
         self._settings = settings
@@ -44,14 +44,14 @@ class Decisions:
         self._is_off = settings.settings.enabled is False or not _is_on(settings.branches, branch)
 
     def moves(self, place: Occurrence) -> bool:
-        """Say whether Renovate may move a place."""
+        """Return True if Renovate may update an occurrence."""
         if self._is_off:
             return False
         managers = [manager for manager in (*managers_of(place), CUSTOM) if self._reads(manager, place.path)]
         return any(self._moved_by(manager, place) for manager in managers)
 
     def may_be_told_more(self, place: Occurrence) -> bool:
-        """Say whether a preset that nobody read may have a place moved that this config does not."""
+        """Return True if an unread preset may enable an update of an occurrence that this config does not update."""
         if not self._settings.unread or self._is_off:
             return False
         return any(
@@ -77,7 +77,7 @@ class Decisions:
         return self._settings.searched if manager is CUSTOM else (*manager.files, *said.patterns)
 
     def _may_be_switched_on(self, manager: FileManager) -> bool:
-        """Say whether a preset that nobody read may say which files a manager reads, as the config speaks of it."""
+        """Return True if an unread preset may define the files of a manager that the config mentions."""
         is_open = bool(self._settings.unread) and not manager.files and manager is not CUSTOM
         return is_open and not self._settings.spoken_of.isdisjoint({manager.manager, _DATASOURCE})
 
@@ -114,7 +114,7 @@ class Decisions:
     def _meant(
         self, manager: FileManager, place: Occurrence, names: frozenset[str]
     ) -> Iterator[tuple[PackageRule, bool]]:
-        """Yield the rules that are about a place as read by a manager, each with whether that is certain."""
+        """Yield the rules that match an occurrence read by a manager, each with whether the match is certain."""
         branches = frozenset() if self._branch is None else frozenset({self._branch.branch})
         for rule in self._settings.rules:
             matchers = (
@@ -140,7 +140,7 @@ class Decisions:
 def _is_wanted(
     move: Move, meant: Iterable[tuple[PackageRule, bool]], by_themselves: Sequence[tuple[Move, bool]]
 ) -> bool:
-    """Say whether one kind of move is on, among those of an image that is."""
+    """Return True if an enabled image has updates of this kind enabled."""
     state = _State(is_on=True, pins=False)
     own = dict(by_themselves).get(move)
     for rule, is_certain in meant:
@@ -161,12 +161,12 @@ def _is_on(patterns: Sequence[str], branch: OnBranch | None) -> bool:
 
 
 def _any(value: str, patterns: Iterable[str]) -> bool:
-    """Say whether one of the patterns may describe a value."""
+    """Return True if one of the patterns may match a value."""
     return any(matches_all_of([pattern], value) is not False for pattern in patterns)
 
 
 def _describes(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Say whether patterns describe a value that is known by one of several spellings, or by none; None in doubt."""
+    """Return True if the patterns match all spellings of a value, False if none; None if uncertain or not known."""
     if patterns is None:
         return True
     answers = {matches_all_of(patterns, value) for value in values}
@@ -174,7 +174,7 @@ def _describes(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | 
 
 
 def _describes_any(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Say whether patterns describe one of several values; None in doubt."""
+    """Return True if the patterns match one of several values, False if none; None if uncertain."""
     if patterns is None:
         return True
     answers = {matches_all_of(patterns, value) for value in values}
@@ -182,7 +182,7 @@ def _describes_any(patterns: Sequence[str] | None, values: Iterable[str]) -> boo
 
 
 def _names(reference: ImageReference) -> frozenset[str]:
-    """Return what Renovate may call an image."""
+    """Return the names that Renovate may use for an image."""
     name = reference.name
     is_written_out = reference.names_a_registry and reference.host == DOCKER_HUB
     names = {name, name.partition("/")[2]} if is_written_out else {name}

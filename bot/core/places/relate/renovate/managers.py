@@ -1,6 +1,6 @@
-"""Renovate's managers that read images, and what of ours they read.
+"""Renovate's managers that read images, and the formats and locators that correspond to them.
 
-https://docs.renovatebot.com/modules/manager/: the files that each reads, unless a config names more.
+https://docs.renovatebot.com/modules/manager/ lists the files that each reads by default.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ _ALL = "**"
 
 @dataclass(frozen=True, slots=True)
 class FileManager:
-    """One of Renovate's managers: it reads files of one kind."""
+    """A manager of Renovate, which reads files of one kind."""
 
     manager: str
     files: tuple[str, ...] = ()
-    """Patterns; none where a config has to name the files."""
+    """Patterns of the files that it reads by default; empty if a config has to name the files."""
     categories: tuple[str, ...] = ()
     reads: re.Pattern[str] | None = None
-    """The locators that it reads; all for None."""
+    """The locators that it reads; None for all."""
     is_on: bool = True
-    """Whether it is, when nobody says so."""
+    """Whether it is enabled by default."""
     pins: bool = True
-    """Whether it writes digests where a config says so for all."""
+    """Whether it adds digests if a config enables `pinDigests` globally."""
 
 
 CUSTOM = FileManager("custom.regex")
-"""What a repository itself tells how images are found; which files it searches is said apart."""
+"""Expressions of the repository's own; their files are part of the settings."""
 _KUBERNETES = ("kubernetes",)
 _HELM = ("helm", "kubernetes")
 _IN_VALUES = re.compile(r"\d+/spec/values/.*")
@@ -77,7 +77,7 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
             re.compile(r"\d+/(?!runs/image).*"),
         ),
     ),
-    "gitlab-ci": (FileManager("gitlabci", (_ALL,), ("ci",)),),  # it follows what these files include
+    "gitlab-ci": (FileManager("gitlabci", (_ALL,), ("ci",)),),  # it also reads the files that these include
     "azure-pipelines": (
         FileManager(
             "azure-pipelines",
@@ -102,10 +102,10 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
     "quadlet": (FileManager("quadlet", ("/.+\\.(container|image|volume)$/",), ("docker",)),),
     "terraform": (FileManager("terraform", ("**/*.tf", "**/*.tofu"), ("iac", "terraform"), pins=False),),
 }
-"""By the formats that read the same places."""
+"""By format of the same references."""
 
 
 def managers_of(place: Occurrence) -> Sequence[FileManager]:
-    """Return the managers that may read a place, were its file theirs."""
+    """Return the managers that may read an occurrence, if they read its file."""
     managers = _MANAGERS.get(place.format, ())
     return [each for each in managers if each.reads is None or each.reads.fullmatch(place.locator)]
