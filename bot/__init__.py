@@ -1,3 +1,3 @@
-"""basebump keeps every base image of a fleet on the newest patched digest, and proves that the move is worth making."""
+"""basebump keeps base images at the newest patched digest, and shows in each pull request what the update changes."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`basebump`, and `python -m bot`."""
+"""The entry point of `basebump` and `python -m bot`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from bot.model.vocabulary import ExitCode
 
 
 def main() -> int:
-    """Run the command line and return its exit code; an interrupt waits for no thread that waits for an answer."""
+    """Run the command line and return its exit code.
+
+    After an interrupt the process exits without waiting for threads that still wait for a response.
+    """
     code = app.main()
     _let_go_of_stderr()
     if code == ExitCode.INTERRUPTED:
@@ -19,9 +22,9 @@ def main() -> int:
 
 
 def _let_go_of_stderr() -> None:
-    """Where nobody reads stderr any more, let what is still to be flushed go nowhere.
+    """Discard buffered output if nobody reads stderr any more.
 
-    Python would end with 120 otherwise, from 3.13 on also where every write to it was refused before.
+    Otherwise Python would exit with code 120; from version 3.13 on even if all earlier writes to stderr failed.
     """
     try:
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The only door for child processes: argument lists, an allow-listed environment, caps on time and output."""
+"""The only way to start child processes: argument lists, an allow-listed environment, limits on time and output."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from typing import IO
 from bot.model.errors import ProcessError
 
 ALLOWED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""What a child inherits; every token and secret of ours stays out of it unless it is handed over by name."""
+"""The environment that a child inherits; tokens and secrets are not passed on unless the caller adds them."""
 DEFAULT_TIMEOUT = 60.0
-"""Seconds; git plumbing answers in milliseconds, a minute means that something hangs."""
+"""Seconds; git commands take milliseconds, so a minute means that the child hangs."""
 MAX_OUTPUT = 256 * 1024 * 1024
-"""Bytes on one stream; the report of a large image takes some ten megabytes."""
+"""Bytes per stream; the report of a large image has some ten megabytes."""
 MAX_ERROR_TEXT = 2000
-"""Characters of a child's complaint that are passed on."""
+"""Characters of a child's stderr that are kept."""
 GRACE = 2.0
-"""Seconds for reading what is left of a child's output once it has ended."""
+"""Seconds to read the remaining output of a child that has ended."""
 _CHUNK = 64 * 1024
 _LIVE: set[subprocess.Popen[bytes]] = set()
-"""Children that some thread waits for."""
+"""Children that a thread waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A child process that ended by itself."""
+    """The result of a child process that ended by itself."""
 
     status: int
     output: bytes
     errors: str
-    """The end of what it wrote to stderr, at most MAX_ERROR_TEXT characters."""
+    """The end of the stderr output, at most MAX_ERROR_CHARACTERS characters."""
 
 
 def run(
@@ -48,10 +48,12 @@ def run(
     timeout: float = DEFAULT_TIMEOUT,
     max_output: int = MAX_OUTPUT,
 ) -> Completed:
-    """Run a program and wait for it.
+    """Run a program and wait until it ends.
 
-    `environment` is added to what ALLOWED_ENVIRONMENT lets through; `timeout` is in seconds.
-    Raises ProcessError when the program is missing, runs too long or says too much; a status other than 0 is no error.
+    `environment` is added to the variables in ALLOWED_ENVIRONMENT; `timeout` is in seconds.
+
+    Raises:
+        ProcessError: If the program is missing, runs too long or writes too much output. A nonzero status is fine.
     """
     program = arguments[0]
     try:
@@ -62,11 +64,11 @@ def run(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # so that whatever it starts can be ended with it
+            start_new_session=True,  # makes a process group, so that the child's own children can be killed with it
         )
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError) and error.filename == program  # else it is the folder
-        gone = "it is not there; install it, or have its folder in PATH"
+        missing = isinstance(error, FileNotFoundError) and error.filename == program  # otherwise `cwd` is missing
+        gone = "command not found; hint: install it, or add its folder to PATH"
         why = gone if missing else f"{error.strerror} ({error.filename})"
         raise ProcessError(f"{program} could not be started: {why}", missing=missing) from error
     with child, _live(child):
@@ -74,9 +76,9 @@ def run(
         try:
             readers.extend(_Reader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream)
             feeder = _started(_feed, child.stdin, stdin)
-            waiter = _started(child.wait)  # which itself, with a timeout, sleeps past the end
+            waiter = _started(child.wait)  # in a thread, because child.wait with a timeout polls and returns late
             waiter.join(timeout)
-        except KeyboardInterrupt:  # the child heard nothing of it, in a session of its own
+        except KeyboardInterrupt:  # the child did not receive the signal, because it has its own session
             _kill(child)
             _finish(child, readers)
             raise
@@ -85,17 +87,17 @@ def run(
             _kill(child)
         _finish(child, (waiter, *readers, feeder))
         if timed_out:
-            raise ProcessError(f"{program} took longer than {timeout:g} seconds", timed_out=True)
+            raise ProcessError(f"{program} did not finish within {timeout:g} seconds", timed_out=True)
     output, errors = readers
     if output.overflowed or errors.overflowed:
-        raise ProcessError(f"{program} wrote more than {max_output} bytes and was stopped")
+        raise ProcessError(f"{program} wrote more than {max_output} bytes and was killed")
     return Completed(child.returncode, output.read, errors.read.decode(errors="replace").strip()[-MAX_ERROR_TEXT:])
 
 
 def end_children() -> None:
-    """End every child that some thread waits for, with all that it started."""
+    """Kill every child that a thread waits for, with all processes that it started."""
     for child in tuple(_LIVE):
-        if child.returncode is None:  # else its number may be somebody else's by now
+        if child.returncode is None:  # otherwise the process id may already belong to another process
             _kill(child)
 
 
@@ -109,7 +111,7 @@ def _live(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _finish(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:
-    """Wait for the streams of a child that ended; what it left behind may hold them open, and is ended then."""
+    """Wait for the threads of a child that ended; kill its remaining processes if they keep the streams open."""
     for thread in threads:
         thread.join(GRACE)
     if any(thread.is_alive() for thread in threads):
@@ -119,7 +121,7 @@ def _finish(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread])
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End the child and all that it started; those that are gone are gone."""
+    """Kill the child and all processes that it started; processes that already ended are ignored."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
@@ -141,11 +143,11 @@ def _feed(stream: IO[bytes] | None, content: bytes) -> None:
         stream.write(content)
         stream.close()
     except OSError:
-        pass  # the child ended without reading all of it; its status tells
+        pass  # the child ended without reading all input; its exit status shows whether that is an error
 
 
 class _Reader(threading.Thread):
-    """Drains one stream, and stops the child when there is too much of it."""
+    """Reads one stream to its end, and kills the child if it writes more than the limit."""
 
     def __init__(self, stream: IO[bytes], limit: int, child: subprocess.Popen[bytes]) -> None:
         super().__init__(daemon=True)

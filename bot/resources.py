@@ -1,4 +1,4 @@
-"""Finds the files that ship beside the code, templates and config: in a wheel or in a checkout."""
+"""Reads the templates and default configs that are shipped with the code, in a wheel or in a checkout."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pathlib import Path
 
 
 def template(path: str) -> str:
-    """Return a file of `templates/`: `body.md.j2`."""
+    """Return the content of a file in `templates/`, such as `body.md.j2`."""
     return _folder("templates").joinpath(path).read_text(encoding="utf-8")
 
 
 def behind_macros(source: str) -> str:
-    """Return a template behind the macros that bodies and comparisons share, for it to call."""
+    """Return a template with the macros prepended that request bodies and comparisons share."""
     return template("evidence.md.j2") + source
 
 
 def config(path: str) -> str:
-    """Return a file of `config/`: `default.yaml`."""
+    """Return the content of a file in `config/`, such as `default.yaml`."""
     return _folder("config").joinpath(path).read_text(encoding="utf-8")
 
 
 def _folder(kind: str) -> Traversable:
-    """Return where the wheel has it, else where it lies in a checkout, which an editable install reads live."""
+    """Return the folder in the wheel, or in the checkout if the package is not installed from a wheel."""
     packaged = files("bot").joinpath("_data", kind)
     return packaged if packaged.is_dir() else Path(__file__).resolve().parent.parent / kind

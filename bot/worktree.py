@@ -1,4 +1,4 @@
-"""The working tree of a checkout, or any folder: what `scan` reads and writes, and what changed in it."""
+"""The working tree of a checkout, or any folder: reads and writes its files, and lists changed lines."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from bot.model.forge import Entry
 from bot.model.source import FilePath
 
 MAX_CHECKOUTS = 1_000
-"""In one folder, each in the other or beside it. One costs a git process of some milliseconds; this many, seconds."""
+"""Checkouts in one folder, nested or side by side. Each costs a git process of some milliseconds."""
 MAX_PATHS = 200
-"""Of one question to git: Linux takes two megabytes of arguments, and a path has four thousand bytes at most."""
+"""Paths in one git command: Linux limits arguments to two megabytes, and a path has at most 4096 bytes."""
 
 _GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
-"""We read its complaints, and it asks nobody."""
+"""Messages in English, because they are parsed; no prompts and no fetching of missing objects."""
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
-"""A repository's own config must not make git start a program."""
+"""Settings that prevent a repository's own config from making git start a program."""
 _DIFF = (
     *("--unified=0", "--inter-hunk-context=0", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--no-renames"),
     *("--text", "--no-textconv", "--no-ext-diff", "--no-color", "-O/dev/null"),
 )
-"""The lines of every file, whatever its attributes and the repository's config say of how to show it."""
+"""Shows the changed lines of every file, regardless of attributes and the repository's display settings."""
 _ENCODING = "working-tree-encoding"
 _NO_ENCODING = frozenset({b"unspecified", b"unset"})
-"""In a wrong encoding lines are others: https://git-scm.com/docs/gitattributes#_working_tree_encoding."""
+"""Lines differ in another encoding: https://git-scm.com/docs/gitattributes#_working_tree_encoding."""
 _COMMIT = re.compile(r"[0-9a-f]{40,64}", re.ASCII)
 _NO_CHECKOUT = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
-"""What git says where nothing is a checkout; a `.git` file that leads nowhere is none of these."""
+"""Messages of git outside of a checkout; git reports a `.git` file with an invalid target differently."""
 _CLOSED = re.compile(r"could not open directory '(.+?)/?': (.+)")
-"""What git only warns of, while it lists the rest."""
+"""A warning of git about a folder that it skips while it lists the others."""
 
 
 class WorkTree:
-    """A folder as a tree: in a checkout untracked files belong to it and ignored ones do not; links never do.
+    """A folder as a tree; in a checkout it includes untracked files, but not ignored files and symbolic links.
 
-    Clones inside of it are checkouts of their own. A folder that the checkout around it ignores is any folder.
+    Clones inside the folder are separate checkouts. A folder that the surrounding checkout ignores is read
+    like a folder outside of any checkout.
     """
 
     complete = True
@@ -54,11 +55,15 @@ class WorkTree:
 
     @property
     def unlisted(self) -> Sequence[tuple[FilePath, TreeError]]:
-        """Folders that `entries` could not look into, and why; known once its last entry was taken."""
+        """Folders that could not be listed, with the error; complete once `list_entries` is exhausted."""
         return tuple((folder, self._unlisted[folder]) for folder in sorted(self._unlisted))
 
     def entries(self) -> Iterable[Entry]:
-        """Return the regular files below the folder, in the order of their paths. Raises TreeError."""
+        """Return the regular files below the folder, sorted by path.
+
+        Raises:
+            TreeError: If the folder cannot be listed.
+        """
         self._unlisted.clear()
         folders: dict[str, bool] = {"": True}
         for path in sorted(self._listed()):
@@ -68,7 +73,7 @@ class WorkTree:
                     yield Entry(path, found.st_size)
 
     def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in their order, or why it could not be read."""
+        """Yield the content of each entry in the given order, or the error if a file cannot be read."""
         for entry in entries:
             try:
                 yield self._content(entry.path)
@@ -76,14 +81,16 @@ class WorkTree:
                 yield error
 
     def write(self, path: FilePath, old: bytes, new: bytes) -> None:
-        """Replace the content, keeping mode, owner and group.
+        """Replace the content of a file, keeping mode, owner and group.
 
-        In one step, except where the file has other names (hard links), which would keep the old content.
-        Raises TreeError when the file no longer holds `old`, or cannot be written.
+        The replacement is atomic unless the file has hard links, which would then keep the old content.
+
+        Raises:
+            TreeError: If the file no longer contains `old`, or cannot be written.
         """
         target = self._root / path
         if self._content(path) != old:
-            raise TreeError("it changed while basebump was looking; run it again")
+            raise TreeError("the file changed during the run; hint: run basebump again")
         try:
             status = target.stat()
             if status.st_nlink > 1:
@@ -91,7 +98,7 @@ class WorkTree:
             else:
                 _replace(target, status, new)
         except OSError as error:
-            raise TreeError(f"it could not be written: {error.strerror}") from error
+            raise TreeError(f"the file could not be written: {error.strerror}") from error
 
     def _content(self, path: FilePath) -> bytes:
         try:
@@ -99,17 +106,17 @@ class WorkTree:
             with os.fdopen(descriptor, "rb", buffering=0) as file:
                 return file.read()
         except OSError as error:
-            raise TreeError(f"it could not be read: {error.strerror}") from error
+            raise TreeError(f"the file could not be read: {error.strerror}") from error
 
     def _is_folder(self, path: str, known: dict[str, bool]) -> bool:
-        """Say whether `path` is a folder that is reached through no link; `known` is what has been found out so far."""
+        """Return True if `path` is a folder not reached through links; results are cached in `known_folders`."""
         if path not in known:
             found = self._status(path) if self._is_folder(path.rpartition("/")[0], known) else None
             known[path] = found is not None and stat.S_ISDIR(found.st_mode)
         return known[path]
 
     def _status(self, path: str) -> os.stat_result | None:
-        """Return what the file system says of a path itself, None where there is nothing or nothing can be seen."""
+        """Return the status of a path without following links; None if it does not exist or cannot be accessed."""
         try:
             return os.lstat(f"{self._root}/{path}")
         except (FileNotFoundError, NotADirectoryError):
@@ -120,14 +127,22 @@ class WorkTree:
             return None
 
     def _miss(self, folder: str, why: TreeError) -> None:
-        """Remember a folder that could not be looked into; without the root there is no tree. Raises TreeError."""
+        """Record a folder that could not be listed.
+
+        Raises:
+            TreeError: If the folder is the root, because then there is no tree.
+        """
         inside = FilePath(folder.rstrip("/"))
         if inside in ("", "."):
             raise why
         self._unlisted.setdefault(inside, why)
 
     def _listed(self) -> set[FilePath]:
-        """Return the files of the folder and of every checkout inside of it. Raises TreeError."""
+        """Return the files of the folder and of every checkout in it.
+
+        Raises:
+            TreeError: If the root folder cannot be listed.
+        """
         files: set[FilePath] = set()
         pending = [""]
         checkouts = 0
@@ -135,7 +150,7 @@ class WorkTree:
             folder = pending.pop()
             checkouts += 1
             if checkouts > MAX_CHECKOUTS:
-                why = f"it lies among more than {MAX_CHECKOUTS} checkouts, and is one of its own; scan it by itself"
+                why = f"the tree contains more than {MAX_CHECKOUTS} checkouts; hint: scan this one by itself"
                 self._miss(folder, TreeError(why))
                 continue
             try:
@@ -151,9 +166,12 @@ class WorkTree:
         return files
 
     def _listed_by_git(self, folder: str) -> list[str] | None:
-        """Return what git takes for files of `folder`, and for checkouts of their own, which end with a slash.
+        """Return the files of `folder` as git lists them; nested checkouts are included as paths that end with a slash.
 
-        None where it is no checkout, one around it ignores it, or there is no git. Raises TreeError.
+        None if the folder is not a checkout, the surrounding checkout ignores it, or git is not installed.
+
+        Raises:
+            TreeError: If git cannot list the files.
         """
         listed = self._ask_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
         if listed is None or (listed.status and any(words in listed.errors for words in _NO_CHECKOUT)):
@@ -161,7 +179,7 @@ class WorkTree:
         if listed.status:
             raise TreeError(
                 explain_refusal(listed.errors)
-                or f"git could not list {self._root / folder}, and only git knows what it ignores: {listed.errors}"
+                or f"git could not list {self._root / folder}, and only git knows the ignored files: {listed.errors}"
             )
         self._miss_closed(folder, listed.errors)
         paths = [folder + os.fsdecode(path) for path in listed.output.split(b"\0") if path]
@@ -172,7 +190,7 @@ class WorkTree:
         return paths
 
     def _miss_closed(self, folder: str, warnings: str) -> None:
-        """Remember the folders that git warns it could not open: it names them from the top of the checkout."""
+        """Record the folders that git warns it could not open; git names them relative to the root of the checkout."""
         closed = _CLOSED.findall(warnings)
         top = self._ask_git(folder, "rev-parse", "--show-prefix") if closed else None
         prefix = os.fsdecode(top.output).rstrip("\n") if top is not None else ""
@@ -181,12 +199,16 @@ class WorkTree:
             self._miss(inside, _unlistable(self._root / inside, why))
 
     def _ask_git(self, folder: str, *arguments: str) -> process.Completed | None:
-        """Run git in `folder`, whatever its status means; None where there is no git. Raises TreeError."""
+        """Run git in `folder` and return the result with any status; None if git is not installed.
+
+        Raises:
+            TreeError: If git cannot be run.
+        """
         place = self._root / folder
         return _git(place, *arguments, failure=f"{place} could not be listed")
 
     def _walked(self, folder: str) -> Iterator[str]:
-        """Yield the files below `folder`, and the checkouts inside of it, which end with a slash."""
+        """Yield the files below `folder`; nested checkouts are yielded as paths that end with a slash."""
         top = self._root / folder
         for place, folders, files in os.walk(top, onerror=self._miss_unwalked):
             inside = Path(place).relative_to(self._root)
@@ -204,33 +226,42 @@ class WorkTree:
 
 @dataclass(frozen=True, slots=True)
 class SinceRevision:
-    """What changed in a checkout since a commit; what git does not track counts as changed."""
+    """The lines that changed in a checkout since a commit; files that git does not track count as changed."""
 
     root: Path
     revision: str
     commit: str
-    """The revision's."""
+    """The commit that the revision resolves to."""
 
     @classmethod
     def of(cls, root: Path, revision: str) -> SinceRevision:
-        """Raises UsageError where there is no such revision, and TreeError where git cannot be asked."""
+        """Resolve a revision and return the difference to it.
+
+        Raises:
+            UsageError: If the revision does not exist.
+            TreeError: If git cannot be queried.
+        """
         if not revision or revision.startswith("-"):
-            raise UsageError(f"{revision!r} is no revision: name a commit, a branch or a tag")
+            raise UsageError(f"{revision!r} is not a revision; hint: name a commit, a branch or a tag")
         asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         found = _git(root, *asked, failure=f"{revision!r} could not be looked up in {root}")
         if found is None:
-            raise UsageError("--since needs git, which is not installed here")
+            raise UsageError("--since needs git, which is not installed; hint: install git")
         if found.status and any(words in found.errors for words in _NO_CHECKOUT):
-            raise UsageError(f"--since needs a git checkout, and {root} is none")
+            raise UsageError(f"--since needs a git checkout, and {root} is not one")
         if found.status and (refusal := explain_refusal(found.errors)):
             raise TreeError(refusal)
         commit = found.output.decode(errors="replace").strip()
         if found.status or not _COMMIT.fullmatch(commit):
-            raise UsageError(f"{revision!r} is no revision of {root}; in a shallow clone it has to be fetched first")
+            raise UsageError(f"{revision!r} is not a revision of {root}; hint: in a shallow clone, fetch it first")
         return cls(root, revision, commit)
 
     def changed(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
-        """Return the lines of each file that changed. Raises TreeError."""
+        """Return the ranges of changed line numbers of each file.
+
+        Raises:
+            TreeError: If git cannot compute the difference.
+        """
         whole = self._incomparable(paths)
         changed: dict[FilePath, tuple[range, ...]] = dict.fromkeys(whole, (EVERY_LINE,))
         others = sorted(set(paths) - whole)
@@ -242,7 +273,7 @@ class SinceRevision:
         return changed
 
     def _incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
-        """Return the files that git does not track, and those that it would compare in another encoding than theirs."""
+        """Return the files that git does not track, or would compare in another encoding than their own."""
         tracked = {os.fsdecode(path) for path in self._ask("ls-files", "-z", "--cached").split(b"\0")}
         asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
         said = self._ask("check-attr", "-z", "--stdin", _ENCODING, stdin=asked).split(b"\0")
@@ -250,7 +281,7 @@ class SinceRevision:
         return {path for path in paths if path not in tracked or values.get(os.fsencode(path)) not in _NO_ENCODING}
 
     def _without_filters(self) -> Mapping[str, str]:
-        """Return an environment in which git runs no filter of anybody's config over the files that it compares."""
+        """Return environment variables that disable all filters from git configs for files that git compares."""
         asked = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
         found = _git(self.root, *asked, failure=self._failure)
         keys = sorted({os.fsdecode(key) for key in found.output.split(b"\0") if key} if found is not None else ())
@@ -263,12 +294,12 @@ class SinceRevision:
     def _ask(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
         found = _git(self.root, *arguments, failure=self._failure, environment=environment, stdin=stdin)
         if found is None or found.status:
-            raise TreeError(f"{self._failure}: {found.errors if found is not None else 'git is gone'}")
+            raise TreeError(f"{self._failure}: {found.errors if found is not None else 'git is not installed'}")
         return found.output
 
     @property
     def _failure(self) -> str:
-        return f"what changed in {self.root} since {self.revision} could not be found out"
+        return f"the changes in {self.root} since {self.revision} could not be determined"
 
 
 def _git(
@@ -278,9 +309,10 @@ def _git(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
 ) -> process.Completed | None:
-    """Run git in `folder`, whatever its status means; None where there is no git.
+    """Run git in `folder` and return the result with any status; None if git is not installed.
 
-    Raises TreeError, which begins with `failure`: what is not known without an answer.
+    Raises:
+        TreeError: If git cannot be run; the message begins with `failure`.
     """
     given = {**_GIT_ENVIRONMENT, **(environment or {})}
     try:
@@ -292,19 +324,28 @@ def _git(
 
 
 def _unlistable(folder: Path, why: str | None) -> TreeError:
-    return TreeError(f"{folder} could not be listed: {why}; let the user that runs basebump read it")
+    return TreeError(f"{folder} could not be listed: {why}; hint: let the user that runs basebump read it")
 
 
 def _overwrite(target: Path, content: bytes) -> None:
-    """Write into a file, so that all of its names show it. Raises OSError."""
+    """Write into the existing file, so that all of its hard links have the new content.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_NOFOLLOW), "wb") as file:
         file.write(content)
         file.truncate()
 
 
 def _replace(target: Path, status: os.stat_result, content: bytes) -> None:
-    """Put a new file in the place of one whose `status` it takes over. Raises OSError, TreeError."""
-    import tempfile  # much to import where nothing is written
+    """Replace a file by a new one with the same mode, owner and group.
+
+    Raises:
+        OSError: If the new file cannot be written.
+        TreeError: If the owner cannot be kept.
+    """
+    import tempfile  # slow to import, and only needed for writing
 
     file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".basebump-", delete=False)  # noqa: SIM115 - below
     beside = Path(file.name)
@@ -312,7 +353,7 @@ def _replace(target: Path, status: os.stat_result, content: bytes) -> None:
         with file:
             file.write(content)
         _give(beside, status)
-        beside.chmod(stat.S_IMODE(status.st_mode))  # after its owner, since a new owner costs it its special bits
+        beside.chmod(stat.S_IMODE(status.st_mode))  # after chown, which clears the setuid and setgid bits
         beside.replace(target)
     except (OSError, TreeError):
         beside.unlink(missing_ok=True)
@@ -320,7 +361,11 @@ def _replace(target: Path, status: os.stat_result, content: bytes) -> None:
 
 
 def _give(file: Path, status: os.stat_result) -> None:
-    """Let a file belong to whom `status` says. Raises TreeError."""
+    """Set owner and group of a file to those in `status`.
+
+    Raises:
+        TreeError: If the operating system does not permit that.
+    """
     made = file.stat()
     if (made.st_uid, made.st_gid) == (status.st_uid, status.st_gid):
         return
@@ -328,6 +373,6 @@ def _give(file: Path, status: os.stat_result) -> None:
         os.chown(file, status.st_uid, status.st_gid)
     except OSError as error:
         raise TreeError(
-            f"it belongs to user {status.st_uid} and group {status.st_gid}, which basebump cannot keep: "
-            f"{error.strerror}; run it as that user"
+            f"the file belongs to user {status.st_uid} and group {status.st_gid}, which could not be kept: "
+            f"{error.strerror}; hint: run basebump as that user"
         ) from error

@@ -71,7 +71,7 @@ def test_a_complaint_that_is_no_text_is_still_shown():
 
 def test_a_timeout_ends_what_the_child_started_too():
     start = time.monotonic()
-    with pytest.raises(ProcessError, match="longer than") as raised:
+    with pytest.raises(ProcessError) as raised:
         run(["sh", "-c", "sleep 60; true"], timeout=0.3)
     assert raised.value.timed_out
     assert time.monotonic() - start < 30

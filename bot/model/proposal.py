@@ -1,4 +1,4 @@
-"""What is proposed to a repository, what its forge remembers, and the next step between the two."""
+"""Proposals, the requests on a forge, and the next steps between the two."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from bot.model.pace import Schedule
 from bot.model.source import Change, FilePath
 
 Target = str
-"""`line@digest`: what a person declines by closing."""
+"""`repository:tag@digest`; a user declines a proposal's targets by closing its request."""
 
-NO_DRAFTS = "There are no drafts here, so it is an open request like any other: look before you merge it."
-"""What is said where a forge cannot do what `Proposal.is_draft` asks for."""
+NO_DRAFTS = "This forge has no drafts, so this is a normal request: review it before you merge it."
+"""Text in a request that should be a draft (`Proposal.is_draft`) on a forge without drafts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProposedImage:
-    """One image that a proposal moves."""
+    """One image that a proposal updates."""
 
     reference: str
-    """In the user's spelling, without a digest."""
+    """The reference in the spelling of the user, without a digest."""
     canonical: str
     tag: str
     old: str | None
@@ -33,75 +33,75 @@ class ProposedImage:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What merging a proposal is worth, as far as it was looked at: the basis of what is opened first."""
+    """The benefit of merging a proposal, as far as it is known; proposals with a higher priority are opened first."""
 
     exploited: int = 0
-    """Distinct vulnerabilities that go away and are known to be exploited."""
+    """Number of distinct fixed vulnerabilities that are known to be exploited."""
     critical: int = 0
-    """Distinct critical vulnerabilities that go away."""
+    """Number of distinct fixed critical vulnerabilities."""
     built: datetime | None = None
-    """When the oldest image in use was built."""
+    """Build time of the oldest image in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A branch with one commit, and the request that asks for its merge."""
+    """A branch with one commit, and the request to merge it."""
 
     branch: str
     title: str
     body: str
     message: str
-    """Of the commit, trailer included."""
+    """The commit message, including trailers."""
     changes: tuple[Change, ...]
     images: tuple[ProposedImage, ...]
     targets: tuple[Target, ...]
     intent: str
-    """16 hexadecimal digits over (path, locator, value): decides pushes."""
+    """16 hexadecimal digits over (path, locator, value); a different intent requires a push."""
     report: str
-    """16 hexadecimal digits, see `core.fingerprint`: decides body edits."""
+    """16 hexadecimal digits, see `bot.core.proposal.fingerprint`; a different report may require a new body."""
     extras: Extras = NO_EXTRAS
-    """What it has besides its branch and its words; it merges by itself where the conditions of every place hold."""
+    """Labels, reviewers and other attributes; automerge is set only if the conditions of every reference are met."""
     rebase: Rebase = Rebase.AUTO
     refresh_every: timedelta = REFRESH_EVERY
-    """How long an open request stays as it is once somebody accepted it, or while only time went by."""
+    """How long an open request stays unchanged once a user accepted it, or if the new digest only aged."""
     slides: bool = False
-    """Whether all that it moves to was merely not old enough before: the publisher made it earlier."""
+    """True if every new digest was only too young before: the publisher released it before the current request."""
     is_first: bool = False
-    """Whether it is the one with which a repository begins: closing it declines everything."""
+    """True if this is the first proposal of a repository, whose closing declines all proposals."""
     asks: frozenset[Ask] = frozenset()
-    """What people ask for in the dashboard."""
+    """Actions that users requested in the dashboard."""
     is_urgent: bool = False
-    """Whether people must not wait for it though they accepted what stands there."""
+    """True if the update must not wait although users accepted the current state of the request."""
     schedules: tuple[Schedule, ...] = ()
-    """All of them must allow that it is opened."""
+    """All schedules must allow opening the proposal."""
     opens_at: datetime | None = None
-    """From when on what is in use is so old that it is worth opening; None where it is now."""
+    """When the images in use become old enough for `open_when`; None if the proposal may be opened now."""
     is_unproven: bool = False
-    """Whether it waits to be opened since nobody knows what it fixes and brings."""
+    """True if opening waits because it is unknown which vulnerabilities the update fixes and introduces."""
     worth: Worth = Worth()
     is_overdue: bool = False
-    """Whether what is in use is gone, so that no limit and no schedule applies."""
+    """True if a digest in use is gone from its registry, so that limits and schedules do not apply."""
     on_close: OnClose = OnClose.DIGEST
-    """What a person declines by closing it."""
+    """What a user declines by closing the request."""
     is_draft: bool = False
-    """Whether it is opened so that nobody merges it without having looked."""
+    """True if the request is opened as a draft, so that nobody merges it without a review."""
     is_merge_unknown: bool = False
-    """Whether it would merge by itself, but for what could not be scanned in this run."""
+    """True if automerge would be set if all images could have been scanned in this run."""
     lesser: Proposal | None = None
-    """The same without the files that the forge may keep from the token; None where that is the same, or nothing."""
+    """The same proposal without files in the protected folder; None if it has none, or no other files."""
     left_out: tuple[FilePath, ...] = ()
-    """Files that it does not change since the forge keeps them from the token."""
+    """Files that the proposal does not change, because the forge does not allow this token to change them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unwanted:
-    """Nothing is wanted on a branch, and why."""
+    """No proposal is desired for a branch, and the reason."""
 
     why: str
 
 
 class RequestState(StrEnum):
-    """What a forge says of a request; BRANCH is a branch of ours without any."""
+    """The state of a request on its forge; BRANCH is a branch of basebump without a request."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -111,76 +111,77 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One branch or request of ours, as a forge shows it."""
+    """A branch or request of basebump as the forge shows it."""
 
     branch: str
     state: RequestState
     head: str | None
-    """The commit that the branch points to, None when the branch is gone."""
+    """The commit that the branch points to; None if the branch does not exist."""
     intent: str | None
-    """The trailer of our commit, or None where the branch holds more than that and what the base had.
+    """The intent trailer of basebump's commit; None if the branch contains other changes on top of the base.
 
-    A merge of the base ("Update branch") is no more than that.
+    A merge of the base branch ("Update branch") does not count as another change.
     """
     number: int | None = None
     url: str | None = None
     title: str = ""
     body: str = ""
     conflicts: bool = False
-    """Whether the forge knows that it cannot be merged."""
+    """True if the forge knows that the request cannot be merged."""
     told: bool = False
-    """Whether our one comment about a person's commits is there."""
+    """True if basebump already commented about commits of other people."""
     accepted: bool = False
-    """Whether a person approved it, queued it, or set it to merge by itself."""
+    """True if a user approved the request, queued it, or enabled automerge."""
     armed: bool = False
-    """Whether our own account set it to merge by itself."""
+    """True if basebump's own account enabled automerge."""
     ever: Extras | None = None
-    """What was set on it at any time, though people may have taken it off again; None where the forge cannot say.
+    """Attributes that were set at any time, even if users removed them since; None if the forge cannot tell.
 
-    Where that takes a forge more questions it is what is set now: then `amend` asks them, and leaves off the rest.
+    If the history requires additional requests to the forge, these are the current attributes; then `update_request`
+    fetches the history and skips attributes that were removed.
     """
     committed: datetime | None = None
-    """When our commit was made; where there is none, the last."""
+    """When basebump's commit was created; if there is none, the time of the last commit."""
     behind: bool = False
-    """Whether the base branch has commits that it does not hold."""
+    """True if the base branch has commits that the branch does not contain."""
     strict: bool = False
-    """Whether the forge merges it only while it is not behind; asked for only where it is."""
+    """True if the forge merges only branches that are up to date; fetched only if the branch is behind."""
     asks: frozenset[Ask] = frozenset()
-    """What people ask for by the labels that they gave it."""
+    """Actions that users requested by labels."""
     opened: datetime | None = None
     closed: datetime | None = None
     vanished: bool = False
-    """Whether it was closed because its branch was deleted, which is no decline."""
+    """True if the request was closed because its branch was deleted, which does not decline it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Make the request, and first the branch where `push` says so."""
+    """Open the request, after creating or updating the branch if `must_push` is set."""
 
     proposal: Proposal
     push: bool
-    """Whether the branch is missing, holds something else, or was merged before."""
+    """True if the branch does not exist, contains something else, or was merged before."""
     over: Seen | None = None
-    """A branch of ours that stands there without a request."""
+    """An existing branch of basebump without a request."""
     withdrawn: Seen | None = None
-    """A request that we closed before, to be named in the new one."""
+    """A request that basebump closed earlier and that the new one mentions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """Bring an open request up to date."""
+    """Update an open request."""
 
     seen: Seen
     proposal: Proposal
     push: bool
     amend: bool
     extras: Extras = NO_EXTRAS
-    """What is still to be set on it; `automerge` False where the forge must no longer merge it by itself."""
+    """Attributes that are not set yet; `automerge` is False if the forge must no longer merge automatically."""
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Take an open request back: mark it as withdrawn, close it, delete its branch."""
+    """Withdraw an open request: record the withdrawal in its mark, close it, delete its branch."""
 
     seen: Seen
     why: str
@@ -188,7 +189,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Delete a branch of ours that has no request and is not wanted."""
+    """Delete a branch of basebump that has no request and is not desired."""
 
     seen: Seen
 
@@ -202,66 +203,66 @@ class Deferral(StrEnum):
     OPEN_PER_REPOSITORY = "open-per-repository"
     ROLLOUT = "rollout"
     UNPROVEN = "unproven"
-    """Nobody knows what it fixes and brings."""
+    """It is unknown which vulnerabilities the update fixes and introduces."""
     WORTHLESS = "worthless"
-    """It fixes nothing that the policy wants people to look at."""
+    """The update fixes nothing that the policy requires for opening a proposal."""
 
     @property
     def sentence(self) -> str:
-        """The same for people."""
+        """The reason as a sentence."""
         return _DEFERRALS[self]
 
 
 _DEFERRALS: dict[Deferral, str] = {
     Deferral.SCHEDULE: "Its schedule does not allow opening it now.",
-    Deferral.NEW_PER_REPOSITORY: "As many as a run may open in one repository were opened.",
-    Deferral.NEW_PER_RUN: "As many as one run may open were opened.",
-    Deferral.ROLLOUT: "As many repositories as one run may take on were taken on.",
-    Deferral.UNPROVEN: "What it fixes and brings is not known; the next run tries again.",
-    Deferral.WORTHLESS: "It fixes too little to be opened now.",
-    Deferral.OPEN_PER_REPOSITORY: "As many as may be open in this repository are open: merge or close some.",
+    Deferral.NEW_PER_REPOSITORY: "The limit of new proposals per repository and run is reached.",
+    Deferral.NEW_PER_RUN: "The limit of new proposals per run is reached.",
+    Deferral.ROLLOUT: "The limit of newly onboarded repositories per run is reached.",
+    Deferral.UNPROVEN: "It is unknown what it fixes and introduces; the next run tries again.",
+    Deferral.WORTHLESS: "It does not fix enough to be opened now.",
+    Deferral.OPEN_PER_REPOSITORY: "The limit of open proposals in this repository is reached: merge or close some.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """Open it in a later run."""
+    """Open the proposal in a later run."""
 
     proposal: Proposal
     why: Deferral
 
 
 class LeaveReason(StrEnum):
-    """Why a branch or request is left as it is."""
+    """Why a branch or request is left unchanged."""
 
     UNCHANGED = "unchanged"
     DECLINED = "declined"
     OPTED_OUT = "opted-out"
-    """A person closed the first proposal of the repository."""
+    """A user closed the first proposal of the repository."""
     MUTED = "muted"
-    """A person closed an earlier one of the same lines, and the policy takes that for all that comes after it."""
+    """A user closed an earlier proposal for the same tags, and the policy applies that to all later ones."""
     EDITED = "edited"
-    """A person committed to it."""
+    """Another person committed to the branch."""
     ACCEPTED = "accepted"
-    """A person approved it; the move waits."""
+    """A user approved the request; the update waits."""
     SLIDING = "sliding"
-    """What is new is only that a digest is old enough now; the move waits."""
+    """The only change is that a digest is old enough now; the update waits."""
     UNKNOWN = "unknown"
-    """Something that it depends on was not looked at in this run."""
+    """A part of the data that the proposal depends on was not read in this run."""
     TAKEN = "taken"
-    """The branch's name is held by commits that are not ours."""
+    """The branch of this name contains commits that are not basebump's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Do nothing, except for saying so once where a person committed, and for what its last commit lost."""
+    """Do nothing, except comment once on other people's commits and restore attributes of the last commit."""
 
     branch: str
     reason: LeaveReason
     seen: Seen | None = None
     tell: bool = False
     extras: Extras = NO_EXTRAS
-    """What is to be set on it again: its status, where somebody merged the base into it."""
+    """Attributes to set again, such as the commit status after a user merged the base into the branch."""
 
 
 Step = Open | Refresh | Close | Sweep | Leave | Defer

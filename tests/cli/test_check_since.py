@@ -226,7 +226,7 @@ def test_registries_are_asked_only_about_what_changed(git, basebump, config, loo
 def test_what_is_no_revision_is_wrong_usage(git, basebump, revision):
     code, out, err = basebump("check", git.directory, "--offline", f"--since={revision}")
     assert (code, out) == (2, "")
-    assert f"{revision!r} is no revision" in err
+    assert f"{revision!r} is not a revision" in err
 
 
 def test_a_folder_that_is_no_checkout_is_wrong_usage(basebump, tmp_path):
@@ -261,4 +261,4 @@ def test_objects_that_a_partial_clone_does_not_have_are_a_failure_and_are_not_fe
     inner.run("fetch", "--quiet", "--filter=blob:none")
     code, _, err = basebump("check", partial, "--offline", "--since", "origin/main")
     assert code == 1
-    assert "what changed in" in err
+    assert "the changes in" in err

@@ -82,7 +82,7 @@ def test_it_shows_what_is_open_and_what_waits_and_is_written_once(scene):
     assert (board.title, board.is_open) == (TITLE, True)
     waiting, current = board.body.partition("### Open")[::2]
     assert "### Waiting" in waiting
-    assert ". As many as may be open in this repository are open: merge or close some.\n" in waiting
+    assert ". The limit of open proposals in this repository is reached: merge or close some.\n" in waiting
     assert f"- [ ] <!-- basebump:rebase {PYTHON} -->" in current
     before = list(scene.stand.writes)
     scene.run(limits=Limits(open_per_repository=1))

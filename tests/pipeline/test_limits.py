@@ -79,7 +79,7 @@ def test_what_fixes_too_little_waits_and_what_is_open_is_kept_current(tmp_path, 
     moved.scanner.findings[newer] = ()
     report = moved.run([stand.fleet()])
     assert outcomes(report) == ["refreshed", "deferred", "deferred"]
-    assert report.repositories[0].proposals[1].note == "It fixes too little to be opened now."
+    assert report.repositories[0].proposals[1].note == "It does not fix enough to be opened now."
     moved.scanner.findings[OLD] = (finding("CVE-2026-2", Severity.HIGH),)
     assert outcomes(moved.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
 
@@ -90,7 +90,7 @@ def test_what_could_not_be_scanned_waits_for_a_run_that_can(tmp_path, moved):
     report = moved.run([stand.fleet()])
     assert outcomes(report) == ["deferred"]
     assert (
-        report.repositories[0].proposals[0].note == "What it fixes and brings is not known; the next run tries again."
+        report.repositories[0].proposals[0].note == "It is unknown what it fixes and introduces; the next run tries again."
     )
     moved.scanner = ToldScanner(moved.scanner.findings)
     assert outcomes(moved.run([stand.fleet()])) == ["opened"]
