@@ -1,1 +1,1 @@
-"""What others publish of vulnerabilities, from where the operator says: which are exploited, and how likely that is."""
+"""Vulnerability information from sources that the operator names: CISA's KEV, FIRST's EPSS and VEX documents."""

@@ -1,4 +1,4 @@
-"""CISA's catalogue of what is known to be exploited, in JSON.
+"""CISA's catalogue of known exploited vulnerabilities (KEV), in JSON.
 
 https://www.cisa.gov/known-exploited-vulnerabilities-catalog
 """
@@ -14,34 +14,34 @@ from bot.advisories.source import MalformedError
 from bot.core.evidence.canonical import is_cve
 
 MAX_CATALOGUE = 32 * 1024 * 1024
-"""Bytes; in 2026 it has one and a half million, and it grows by less than a fifth each year."""
+"""Bytes; in 2026 the catalogue has one and a half million, and grows by less than a fifth per year."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All that is known to be exploited, on one day."""
+    """All known exploited vulnerabilities, as of one day."""
 
     day: date
     ids: frozenset[str]
 
 
 def parse_catalogue(content: bytes) -> Catalogue:
-    """Read the catalogue. Raises MalformedError: what is read in part would say that the rest is not exploited."""
+    """Parse the catalogue. Raises MalformedError; a partial result would imply that the rest is not exploited."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        raise MalformedError("is no JSON") from None
+        raise MalformedError("is not JSON") from None
     match document:
         case {"dateReleased": str(released), "vulnerabilities": [_, *_] as entries}:
             return Catalogue(_day(released), frozenset(_ids(entries)))
-    raise MalformedError("is no catalogue as CISA publishes it: it lacks `dateReleased`, or `vulnerabilities`")
+    raise MalformedError("is not a catalogue as CISA publishes it: it lacks `dateReleased`, or `vulnerabilities`")
 
 
 def _day(released: str) -> date:
     try:
         return date.fromisoformat(released[:10])
     except ValueError:
-        raise MalformedError("is no catalogue as CISA publishes it: its `dateReleased` is no date") from None
+        raise MalformedError("is not a catalogue as CISA publishes it: its `dateReleased` is not a date") from None
 
 
 def _ids(entries: Sequence[object]) -> Iterator[str]:
@@ -50,4 +50,4 @@ def _ids(entries: Sequence[object]) -> Iterator[str]:
             case {"cveID": str(identifier)} if is_cve(identifier):
                 yield identifier
             case _:
-                raise MalformedError("is no catalogue as CISA publishes it: it has an entry without a `cveID`")
+                raise MalformedError("is not a catalogue as CISA publishes it: it has an entry without a `cveID`")

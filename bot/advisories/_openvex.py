@@ -1,4 +1,4 @@
-"""OpenVEX documents (https://github.com/openvex/spec, 0.2.0, and what earlier ones had instead)."""
+"""Parses OpenVEX documents (https://github.com/openvex/spec, 0.2.0 and the fields of earlier versions)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bot.core.evidence.purl import parse_purl
 from bot.model.vex import Product, Purl, VexStatement, VexStatus
 
 MAX_DOCUMENT = 16 * 1024 * 1024
-"""Bytes; a distribution's document about one image has some hundred thousand."""
+"""Bytes; a distribution's document about one image has a few hundred thousand."""
 MAX_REASON = 120
-"""Characters of an author's reason that are kept; it is a cell of a table."""
+"""Characters of an author's reason that are kept; it is shown in a table cell."""
 
 _CONTEXT = "https://openvex.dev/ns"
 _JUSTIFICATIONS = frozenset(
@@ -32,30 +32,30 @@ Object = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What one author says."""
+    """A document with the statements of one author."""
 
     author: str
     statements: tuple[VexStatement, ...]
 
 
 def parse_document(content: bytes) -> Document:
-    """Read a document. Raises MalformedError: what is read in part may lack what takes back the rest."""
+    """Parse a document. Raises MalformedError; a partial result might lack the statements that revoke others."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        raise MalformedError("is no JSON") from None
+        raise MalformedError("is not JSON") from None
     match document:
         case {"@context": str(context), "author": str(author), "statements": list(entries)} if (
             context.startswith(_CONTEXT) and author.strip()
         ):
             return Document(author, tuple(_statement(entry, document) for entry in entries))
-    raise MalformedError("is no OpenVEX document: it lacks its `@context`, an `author` or `statements`")
+    raise MalformedError("is not an OpenVEX document: it lacks its `@context`, an `author` or `statements`")
 
 
 def _statement(entry: object, document: Object) -> VexStatement:
     word = entry.get("status") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(word, str) or word not in set(VexStatus):
-        raise MalformedError("has a statement with a status that OpenVEX does not know, or without one")
+        raise MalformedError("has a statement with an unknown status, or without a status")
     status = VexStatus(word)
     return VexStatement(
         names=frozenset(_names(entry.get("vulnerability"))),
@@ -78,19 +78,19 @@ def _names(vulnerability: object) -> Iterator[str]:
 
 
 def _why(entry: Object, status: VexStatus) -> str:
-    """Return the author's reason, which `not_affected` must have."""
+    """Return the author's reason, which is mandatory for `not_affected`. Raises MalformedError."""
     justification, impact = entry.get("justification"), entry.get("impact_statement")
     if isinstance(justification, str) and justification in _JUSTIFICATIONS:
         return justification.replace("_", " ")
     if isinstance(impact, str) and impact.strip():
         return " ".join(impact[: 2 * MAX_REASON].split())[:MAX_REASON]
     if status is VexStatus.NOT_AFFECTED:
-        raise MalformedError("says `not_affected` without a justification or an impact statement")
+        raise MalformedError("has a `not_affected` statement without a justification or an impact statement")
     return ""
 
 
 def _products(entry: Object) -> Iterator[Product]:
-    """Yield the products that have package URLs; what else there is cannot be matched, and widens nothing."""
+    """Yield the products that have package URLs; others cannot be matched, and omitting them suppresses nothing."""
     for product in _listed(entry, "products"):
         image = _purl(product)
         if image is not None:
@@ -113,15 +113,15 @@ def _purl(component: object) -> Purl | None:
 def _listed(entry: object, key: str) -> Sequence[object]:
     value = entry.get(key, []) if isinstance(entry, dict) else []
     if not isinstance(value, list):
-        raise MalformedError(f"has something else where its list of `{key}` should be")
+        raise MalformedError(f"has a `{key}` that is not a list")
     return value
 
 
 def _moment(entry: Object, document: Object) -> datetime:
-    """Return when a statement was last touched, which is its document's time where it has none of its own."""
+    """Return the time of the last change of a statement; without one, that of its document."""
     written = entry.get("last_updated") or entry.get("timestamp") or document.get("timestamp")
     try:
         found = datetime.fromisoformat(str(written))
     except ValueError:
-        raise MalformedError("has a statement without a time") from None
+        raise MalformedError("has a statement without a valid time") from None
     return found.replace(tzinfo=found.tzinfo or UTC)

@@ -1,6 +1,6 @@
-"""Says what accepted authors answer for, by the VEX documents that the operator names.
+"""Reads VEX statements of accepted authors from the documents that the configuration names.
 
-A document is believed for where it comes from: its author is a line of text in it, and nobody signed it.
+A document is trusted because of its location: its author is a plain field in it, and documents are not signed.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from bot.core.globs import matches
 from bot.model.vex import Vex, VexStatement
 
 MAX_DOCUMENTS = 2000
-"""Of one folder with those inside it; a document for each image of a large fleet."""
+"""Limit of the documents in one folder and its subfolders; enough for one document per image of a large fleet."""
 MAX_STATEMENTS = 200_000
-"""Of all documents together; they are kept for the whole run, and take half a gigabyte then."""
+"""Limit over all documents; so many statements take half a gigabyte of memory for the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Documents at one place, and whose words count there."""
+    """A location of VEX documents, and the authors that are accepted there."""
 
     key: str
-    """Of the config that names them: `enrichment.vex[0]`."""
+    """Key of its entry in the configuration: `enrichment.vex[0]`."""
     place: Path | str
     """A file, a folder whose `.json` files are documents, or an absolute URL."""
     authors: tuple[str, ...]
-    """Globs over the whole author; one must match."""
+    """Globs that are matched against the whole author; one must match."""
 
 
 class VexDocuments:
-    """Reads all documents once, when the first image is asked about."""
+    """Reads all documents once, when the first statement or digest is requested."""
 
     def __init__(self, accepted: Sequence[Accepted], environment: Mapping[str, str]) -> None:
         self._accepted, self._environment = accepted, environment
@@ -41,13 +41,13 @@ class VexDocuments:
         self._digests: frozenset[str] | None = None
 
     def statements(self) -> Vex:
-        """Return what accepted authors say, and which documents could not be read."""
+        """Return the statements of accepted authors, and errors for documents that could not be read."""
         if self._vex is None:
             self._vex = self._read()
         return self._vex
 
     def digests(self) -> frozenset[str]:
-        """Return every digest that a statement calls an image by."""
+        """Return every image digest that a statement names."""
         if self._digests is None:
             products = (product for each in self.statements().statements for product in each.products)
             self._digests = frozenset(product.image.version for product in products if product.image.version)
@@ -69,7 +69,11 @@ class VexDocuments:
         return Vex(tuple(statements), tuple(troubles))
 
     def _said(self, accepted: Accepted, troubles: list[str]) -> Iterator[VexStatement]:
-        """Yield what is said at one place. A folder may hold what others say; a document that is named may not."""
+        """Yield the statements at one location.
+
+        A document by another author is ignored in a folder, and is an error if the configuration names the document
+        itself.
+        """
         is_folder = isinstance(accepted.place, Path) and accepted.place.is_dir()
         for source in self._sources(accepted.place, troubles):
             try:
@@ -82,10 +86,10 @@ class VexDocuments:
                 if any(matches(glob, document.author) for glob in accepted.authors):
                     yield from document.statements
                 elif not is_folder:
-                    troubles.append(f"{source} is by `{document.author[:100]}`, whom `authors` does not accept")
+                    troubles.append(f"{source} is by `{document.author[:100]}`, who is not listed in `authors`")
 
     def _sources(self, place: Path | str, troubles: list[str]) -> Iterator[Source]:
-        """Yield the documents at one place, in the order of their names."""
+        """Yield the documents at one location, sorted by name."""
         if isinstance(place, str) or not place.is_dir():
             yield Source(place, self._environment)
             return

@@ -1,4 +1,4 @@
-"""Says of vulnerabilities whether CISA knows them to be exploited, and how likely FIRST takes that to be."""
+"""Looks up vulnerabilities in CISA's list of exploited ones and FIRST's list of exploitation probabilities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class PublicLists:
-    """Reads each list once, when it is first asked for."""
+    """Reads each list once, on the first lookup."""
 
     def __init__(self, kev: Source | None = None, epss: Source | None = None) -> None:
         self._kev, self._epss = kev, epss
@@ -24,7 +24,7 @@ class PublicLists:
         self._troubles: dict[Listing, str] = {}
 
     def about(self, ids: Collection[str]) -> Listed:
-        """Return what the lists say of `ids`."""
+        """Return the entries of the lists for `ids`."""
         if not self._is_read:
             self._is_read = True
             self._catalogue = self._read(Listing.KEV, self._kev, MAX_CATALOGUE, parse_catalogue)
@@ -43,7 +43,7 @@ class PublicLists:
         )
 
     def _read(self, listing: Listing, source: Source | None, limit: int, parse: Callable[[bytes], T]) -> T | None:
-        """Return the list; None where nobody named it, or where it cannot be read, which is noted."""
+        """Return the list; None if it is not configured, or if it cannot be read, which is recorded as an error."""
         if source is None:
             return None
         try:

@@ -1,4 +1,4 @@
-"""All that others publish of vulnerabilities, as the pipeline asks for it."""
+"""All published vulnerability information, combined for the pipeline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.model.reference import Digest
 from bot.model.vex import Vex
 
 Names = Callable[[Subject], frozenset[Digest]]
-"""All digests by which the image of a subject is known: of its index, its manifest and its config.
+"""Returns all digests of a subject's image: those of its index, manifest and config.
 
 Raises RegistryError.
 """
@@ -32,7 +32,7 @@ class PublishedAdvisories:
         listed = self._lists.about(())
         for listing, day in ((Listing.KEV, listed.asked.exploited), (Listing.EPSS, listed.asked.scores)):
             if day is not None:
-                yield ok(listing.value, "read the list", f"it is of {day:%Y-%m-%d}")
+                yield ok(listing.value, "read the list", f"the list is of {day:%Y-%m-%d}")
             elif listing in listed.troubles:
                 yield problem(listing.value, "read the list", listed.troubles[listing])
         vex = self._documents.statements()
@@ -40,25 +40,28 @@ class PublishedAdvisories:
             yield problem(key, "read its documents", trouble)
         if vex.statements:
             count = len(vex.statements)
-            statements = "1 statement of accepted authors is" if count == 1 else f"{count} of accepted authors are"
-            yield ok(Listing.VEX.value, "read its documents", f"{statements} read")
+            statements = "1 statement" if count == 1 else f"{count} statements"
+            yield ok(Listing.VEX.value, "read its documents", f"{statements} by accepted authors")
 
     def statements(self) -> Vex:
-        """Return what accepted authors say of images."""
+        """Return the statements of accepted authors about images."""
         return self._documents.statements()
 
     def names(self, subject: Subject) -> frozenset[Digest]:
-        """Return the digests of an image; its registry is asked only where authors call images by others."""
+        """Return the digests of an image. Its registry is contacted only if statements name digests other than its own.
+
+        Registry errors are ignored here; the image then has only its own digest.
+        """
         own = frozenset({subject.digest})
         if self._documents.digests() <= own:
             return own
         try:
             return own | self._names(subject)
-        except RegistryError:  # which lets findings count, and whoever looks into the image says so
+        except RegistryError:  # findings then count as usual, and the inspection of the image reports the error
             return own
 
     def about(self, ids: Collection[str]) -> Listed:
-        """Return what public lists say of `ids`."""
+        """Return the entries of public lists for `ids`."""
         listed = self._lists.about(ids)
         if not self._documents.statements().troubles:
             return listed

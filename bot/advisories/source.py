@@ -1,4 +1,4 @@
-"""A file or a URL that the operator names: read whole, or not at all."""
+"""A file or a URL that the configuration names, and that is read completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 from bot.net import HostTrust, HttpClient, HttpError, Url
 
 _GZIP = b"\x1f\x8b"
-"""What every such file begins with (RFC 1952)."""
+"""First bytes of every gzip file (RFC 1952)."""
 _PIECE = 1024 * 1024
-"""Bytes that are read at once."""
+"""Bytes per read."""
 
 
 class UnreadableError(Exception):
-    """It could not be read, or is not what it should be; the text says which, and why."""
+    """The source could not be read; the text says which one, and why."""
 
 
 class MalformedError(ValueError):
-    """What was read is not what it should be; the text says what, and lacks only its subject."""
+    """The content is not in the expected format; the text says why, and needs the source's name as its subject."""
 
 
 class Source:
-    """One file, by its path or its URL."""
+    """A file, by its path or its URL."""
 
     def __init__(self, place: Path | str, environment: Mapping[str, str]) -> None:
-        """Take a path or an absolute URL; of the environment the way to the outside is read."""
+        """Take a path or an absolute URL, and the environment with the proxy and CA settings."""
         self._place = place
         self._environment = environment
 
@@ -37,7 +37,7 @@ class Source:
         return Url.parse(self._place).shown if isinstance(self._place, str) else str(self._place)
 
     def read(self, limit: int) -> bytes:
-        """Return what it holds, without gzip around it; `limit` is in bytes, packed or not. Raises UnreadableError."""
+        """Return the content, unpacked if it is gzip; the limit in bytes is for both forms. Raises UnreadableError."""
         place = self._place
         content = self._fetched(place, limit) if isinstance(place, str) else self._opened(place, limit)
         return self._unpacked(content, limit) if content.startswith(_GZIP) else content
@@ -68,10 +68,10 @@ class Source:
             raise UnreadableError(f"{self} is damaged: it cannot be unpacked") from None
 
     def _whole(self, read: Callable[[int], bytes], limit: int) -> bytes:
-        """Return all bytes of an open file, piece by piece: asked for `limit` at once, Python sets aside as many."""
+        """Return all bytes of an open file, read in chunks: Python would allocate `limit` bytes for a single read."""
         content = bytearray()
         while piece := read(_PIECE):
             content += piece
             if len(content) > limit:
-                raise UnreadableError(f"{self} has more than {limit} bytes; it is not read")
+                raise UnreadableError(f"{self} has more than {limit} bytes; not read")
         return bytes(content)

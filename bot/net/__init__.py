@@ -1,4 +1,4 @@
-"""The only door for HTTP that repository content can steer: guarded, bounded, patient, and discreet."""
+"""The only module for HTTP requests that repository content can influence: guarded, bounded and rate-limited."""
 
 from bot.net.causes import cause_of
 from bot.net.client import HttpClient, Response

@@ -1,4 +1,4 @@
-"""What broke on the way to a host, in words that hold no secret."""
+"""Describes why a connection failed, without secrets."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from bot.net.text import plain
 
 
 def cause_of(error: BaseException) -> tuple[str, bool]:
-    """Name what broke, and say whether it is lasting.
+    """Return a description of the failure, and True if it is permanent.
 
-    The library's own words are left out: they hold the query, and of a header that cannot be sent its value.
+    The HTTP library's own message is not used: it contains the query, and for an invalid header the header's value.
     """
     for link in _chain(error):
         if isinstance(link, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({plain(link.verify_message)}); set `ca` for it", True
+            return f"its certificate is not trusted ({plain(link.verify_message)}); hint: set `ca` for it", True
         if isinstance(link, ssl.SSLError):
             return f"TLS failed ({plain(link.reason or 'no reason given')})", False
         if isinstance(link, TimeoutError):
@@ -23,12 +23,12 @@ def cause_of(error: BaseException) -> tuple[str, bool]:
         if isinstance(link, OSError) and link.strerror:
             return plain(str(link.strerror)), False
     if isinstance(error, OSError) and "TLS CA certificate bundle" in str(error):
-        return "the file of CA certificates configured for it is not there", True
+        return "the file of CA certificates configured for it does not exist", True
     return plain(type(error).__name__), False
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the innermost cause first: what the operating system said."""
+    """Yield the error and its causes, the innermost first: the operating system's error."""
     links: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in links:

@@ -1,4 +1,4 @@
-"""Asking over HTTP: one session per thread, redirects by hand, few and bounded retries, bodies cut off at a limit."""
+"""HTTP client: one session per thread, redirects checked one by one, few retries, bounded bodies."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from bot.net.transport import GuardedAdapter
 from bot.net.url import Url
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds; two lost SYN packets are waited for (1 + 2 + 4)."""
+"""Seconds; enough for two lost SYN packets (1 + 2 + 4)."""
 READ_TIMEOUT = 30.0
-"""Seconds without a byte; a registry that has to ask its upstream takes some seconds."""
+"""Seconds without a byte; a registry that has to contact its upstream takes several seconds."""
 MAX_REDIRECTS = 5
-"""registry.k8s.io takes one, blobs behind a mirror take two."""
+"""registry.k8s.io needs one redirect, blobs behind a mirror need two."""
 MAX_TRIES = 3
-"""As go-containerregistry does."""
+"""The same as in go-containerregistry."""
 PAUSES = (1.0, 3.0)
-"""Seconds before the second and the third try, where the server does not say."""
+"""Seconds before the second and the third attempt, unless the server states another time."""
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CHUNK = 64 * 1024
@@ -42,17 +42,17 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, whatever its status; `body` has at most the bytes that were asked for."""
+    """A response with any status; `body` is within the limit of the request."""
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case; a header that came twice is joined by `, `."""
+    """Names are in lower case; values of repeated headers are joined by `, `."""
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What stays the same from hop to hop."""
+    """The parts of a request that stay the same over all redirects."""
 
     method: str
     body: bytes | None
@@ -61,7 +61,7 @@ class _Question:
 
 
 class HttpClient:
-    """Sends requests that repository content may have steered; safe to share between threads."""
+    """Sends requests to URLs that repository content may have influenced. Thread-safe."""
 
     def __init__(
         self,
@@ -73,9 +73,9 @@ class HttpClient:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         resolve: Resolve = resolve,
     ) -> None:
-        """Take the hosts that the operator listed, as `host[:port]`; only these may be private or insecure.
+        """Take the hosts that the configuration lists, as `host[:port]`; only these may be private or insecure.
 
-        Of the environment HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read. Raises ValueError when a host is none.
+        HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read from `environment`. Raises ValueError if a host is invalid.
         """
         self._guard = Guard(listed or {}, resolve)
         self._proxy = Proxy.from_environment(environment)
@@ -85,7 +85,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._paces: dict[str, Pace] = {}
         self._exhausted: set[str] = set()
-        """Hosts whose every try was used up lately: until they answer again they get one try, not three."""
+        """Hosts for which the last request failed on every attempt; until they answer again, they get one attempt."""
 
     def request(
         self,
@@ -97,10 +97,10 @@ class HttpClient:
         body: bytes | None = None,
         redirects: int = MAX_REDIRECTS,
     ) -> Response:
-        """Send a request and return its answer, after retries; `limit` is in bytes of the body.
+        """Send a request, with retries, and return the response; `limit` is the maximum size of its body in bytes.
 
-        It is followed over at most `redirects` redirects; where that is 0, a redirect is an answer like any other.
-        The Authorization header goes to the origin of `url` only.
+        At most `max_redirects` redirects are followed; if that is 0, a redirect is returned like any other response.
+        The Authorization header is sent only to the origin of `url`.
         Raises BlockedError, UnreachableError, OversizedError, RateLimitedError.
         """
         question = _Question(method, body, limit, redirects)
@@ -124,10 +124,10 @@ class HttpClient:
             is_complaint = response.status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in response.headers
             if is_complaint:
                 self._pace(answering).postpone(asked)
-            if pause is None or asked > MAX_PAUSE:  # asking again while told not to is no help to anybody
+            if pause is None or asked > MAX_PAUSE:  # a retry before the time that the host asked for would fail again
                 self._exhausted.add(target.authority)
                 return response
-            if not is_complaint:  # otherwise everybody who asks this host waits, the next try among them
+            if not is_complaint:  # otherwise the pace delays all requests to this host, the next attempt included
                 self._sleep(asked)
 
     def _pace(self, target: Url) -> Pace:
@@ -135,7 +135,7 @@ class HttpClient:
             return self._paces.setdefault(target.authority, Pace(target.authority, self._sleep, self._clock))
 
     def _asked_pause(self, response: Response, otherwise: float) -> float:
-        """Return the seconds that Retry-After asks for (RFC 9110, 10.2.3)."""
+        """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), else the default."""
         asked = response.headers.get("retry-after", "").strip()
         if asked.isascii() and asked.isdigit():
             return float(asked[:10])
@@ -147,7 +147,7 @@ class HttpClient:
         return max(seconds, 0.0)
 
     def _follow(self, question: _Question, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
-        """Return the answer at the end of all redirects, and who gave it."""
+        """Return the response at the end of all redirects, and the URL that sent it."""
         response, hops = self._exchange(question, target, headers), 0
         while question.redirects and response.status in REDIRECTS and (location := response.headers.get("location")):
             if hops == question.redirects:
@@ -158,8 +158,8 @@ class HttpClient:
                 if following.origin != target.origin:
                     headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
                 response, target = self._exchange(question, following, headers), following
-            except BlockedError as error:  # its advice is not repeated: who redirects shall not have a host listed
-                raise StrayedError(f"{target.shown} redirects where nobody goes: {error.what}") from error
+            except BlockedError as error:  # without its hint: a redirect must not suggest to list the host it names
+                raise StrayedError(f"{target.shown} redirects to a blocked URL: {error.what}") from error
         return response, target
 
     def _exchange(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:
@@ -189,8 +189,8 @@ class HttpClient:
                 return Response(response.status_code, lowered, content)
         except HttpError:
             raise
-        except UnicodeError:  # through a proxy, Python 3.13 finds out here that a label is empty or too long
-            raise UnreachableError(f"{target.shown} did not answer: no host has such a name", lasting=True) from None
+        except UnicodeError:  # through a proxy, Python 3.13 detects only here that a label is empty or too long
+            raise UnreachableError(f"{target.shown} did not answer: its host name is invalid", lasting=True) from None
         except (OSError, TransportError) as error:
             cause, lasting = cause_of(error)
             raise UnreachableError(f"{target.shown} did not answer: {cause}", lasting=lasting) from error
@@ -199,10 +199,10 @@ class HttpClient:
         session: requests.Session | None = getattr(self._of_thread, "session", None)
         if session is None:
             session = requests.Session()
-            # ~/.netrc would replace our Authorization header, and variables nobody meant for us would choose a proxy.
+            # ~/.netrc would replace the Authorization header, and variables for other programs would select a proxy.
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            # A digest is over the bytes as they are stored, so they are asked for as they are stored.
+            # Digests are of the stored bytes, so no compression in transit is requested.
             session.headers.update({"User-Agent": f"basebump/{__version__}", "Accept-Encoding": "identity"})
             adapter = GuardedAdapter(self._guard)
             session.mount("https://", adapter)
@@ -212,12 +212,12 @@ class HttpClient:
 
 
 def _is_used_up(response: Response) -> bool:
-    """Say whether a quota has run out: no pause helps then, and questions that do not count are still answered."""
+    """Return True if a quota is used up: a pause does not help then, but requests that do not count still succeed."""
     left = response.headers.get("ratelimit-remaining", "").partition(";")[0].strip()
     return response.status == HTTPStatus.TOO_MANY_REQUESTS and left == "0"
 
 
 def _read(response: requests.Response, target: Url, limit: int) -> bytes:
-    """Return the body, however slowly it comes. Raises OversizedError, UnreachableError."""
+    """Return the body, read within the time limit. Raises OversizedError, UnreachableError."""
     pieces = iter(lambda: response.raw.read1(_CHUNK, decode_content=True), b"")
     return b"".join(bounded(pieces, limit, target.shown))

@@ -1,13 +1,13 @@
-"""What can go wrong between a request and its answer; adapters turn it into their own error.
+"""Errors of requests that got no response; callers convert them to their own errors.
 
 HttpError
-├── BlockedError       the guard did not let the request out
-│   └── StrayedError   the same, of a request that an answer had sent elsewhere: it says nothing of who was asked
-├── UnreachableError   no connection, no TLS, no whole answer in time
-├── OversizedError     more bytes than the caller reads
-└── RateLimitedError   the host wants to be left alone for longer than anybody waits, so it was not asked
+├── BlockedError                the guard did not allow the request
+│   └── BlockedRedirectError    the same for the target of a redirect; says nothing about the host first contacted
+├── UnreachableError            no connection, no TLS, or no complete response in time
+├── OversizedError              the response is larger than the caller's limit
+└── RateLimitedError            the host asked for a longer pause than basebump waits, so no request was sent
 
-No message holds a query, a header or a body: those are where secrets travel.
+No message contains a query, a header or a body, because these may contain secrets.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from bot.model.errors import BasebumpError
 
 
 class HttpError(BasebumpError):
-    """A request that has no answer."""
+    """A request without a response."""
 
 
 class BlockedError(HttpError):
-    """A URL or an address that the guard refuses."""
+    """A URL or an address that the guard does not allow."""
 
     def __init__(self, what: str, advice: str = "") -> None:
         self.what = what
-        """Without the advice, which is for a host that the operator named, and not for one that an answer did."""
+        """The reason without the hint, which is fit only for a host that the operator named, not for a redirect's."""
         super().__init__(f"{what}; {advice}" if advice else what)
 
 
 class StrayedError(BlockedError):
-    """A redirect that leads where the guard lets nobody go, or nowhere."""
+    """A redirect to a URL that the guard does not allow, or too many redirects."""
 
 
 class UnreachableError(HttpError):
@@ -37,13 +37,13 @@ class UnreachableError(HttpError):
 
     def __init__(self, what: str, *, lasting: bool = False) -> None:
         self.lasting = lasting
-        """Whether trying again cannot help: a certificate that is not trusted stays so."""
+        """True if a retry cannot succeed, for instance because the certificate is not trusted."""
         super().__init__(what)
 
 
 class OversizedError(HttpError):
-    """An answer that is larger than the caller reads."""
+    """A response that is larger than the caller's limit."""
 
 
 class RateLimitedError(HttpError):
-    """A host that told another question not to come back soon."""
+    """A host that asked for a long pause in the response to another request."""

@@ -1,8 +1,8 @@
-"""What may be asked: which URLs, and which addresses behind their names.
+"""Decides which URLs and addresses may be contacted.
 
-An address is judged when it is connected to, and the connection goes to the address that was judged, so a name that
-answers differently the next moment gains nothing. `ipaddress.is_global` is not enough: it lets through Azure's wire
-server and every way of writing an IPv4 address inside an IPv6 one.
+An address is checked when the connection is made, and the connection goes to the checked address. A host name that
+resolves to another address a moment later therefore changes nothing. `ipaddress.is_global` is not sufficient: it allows
+Azure's wire server and all forms of IPv4 addresses embedded in IPv6 addresses.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from bot.net.errors import BlockedError
 from bot.net.url import DEFAULT_PORTS, Url, split_authority
 
 MAX_ADDRESSES = 4
-"""Addresses of one name that are tried: both families of two machines; more would only add up their timeouts."""
+"""Addresses of one name that are tried: IPv4 and IPv6 of two machines. More would only add up the timeouts."""
 
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-"""All that IANA has handed out of IPv6; whatever lies outside (NAT64, IPv4-compatible, site-local) is special."""
+"""All IPv6 space that IANA has allocated; addresses outside (NAT64, IPv4-compatible, site-local) are special."""
 _DENIED = tuple(
     ipaddress.ip_network(network)
     for network in (
-        "168.63.129.16/32",  # Azure's wire server, which hands out secrets and looks public
-        "192.0.0.0/24",  # IETF protocol assignments, some of which count as global
+        "168.63.129.16/32",  # Azure's wire server, which serves secrets and appears to be public
+        "192.0.0.0/24",  # IETF protocol assignments, some of which are classified as global
         "192.88.99.0/24",  # 6to4 relays
         "2001::/23",  # IETF protocol assignments: Teredo and others
         "2002::/16",  # 6to4
-        "3fff::/20",  # documentation, which older Pythons take for global
+        "3fff::/20",  # documentation, which older Python versions classify as global
     )
 )
 
@@ -36,7 +36,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _MACHINES = tuple(
     ipaddress.ip_network(network)
     for network in (
-        "169.254.0.0/16",  # link-local, where most clouds tell a machine who it is, and its secrets
+        "169.254.0.0/16",  # link-local; most clouds serve a machine's identity and secrets there
         "fe80::/10",
         "168.63.129.16/32",  # Azure's wire server
         "100.100.100.200/32",  # Alibaba's metadata service
@@ -45,30 +45,30 @@ _MACHINES = tuple(
         "fd20:ce::254/128",  # Google's
     )
 )
-"""Addresses that mean the machine itself or its neighbours: no registry is there, and naming one gives secrets away."""
+"""Addresses of the machine itself or its neighbours. No registry is there, and a request could disclose secrets."""
 _MACHINE_NAMES = frozenset({"metadata.google.internal", "metadata.azure.internal", "instance-data.ec2.internal"})
 _INTERNAL_NAMES = (".internal", ".local", ".localhost", ".home.arpa")
-"""Names that never mean a public host (RFC 6761, 6762, 8375; ICANN reserved `.internal`)."""
+"""Suffixes that never belong to a public host (RFC 6761, 6762, 8375; ICANN reserved `.internal`)."""
 
 NO_REGISTRY = "no registry is there"
-"""In place of the advice to list a host."""
+"""Replaces the hint to list a host."""
 
 Resolve = Callable[[str, int], Sequence[str]]
-"""From a host name and a port to all its addresses; raises OSError."""
+"""Resolves a host name and a port to all addresses; raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostTrust:
-    """What the operator allows a host by naming it: any port, any address."""
+    """The exceptions that the configuration grants a listed host; any port and any address are always allowed."""
 
     insecure: bool = False
-    """Plain http too."""
+    """True if plain http is allowed too."""
     ca: str | None = None
-    """A file of CA certificates, which replaces those of the machine for this host."""
+    """Path of a file of CA certificates, which replaces the system's for this host."""
 
 
 def is_public(address: str) -> bool:
-    """Say whether `address` is one that anybody on the internet could reach, and a single machine."""
+    """Return True if `address` is a public unicast address."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -83,9 +83,9 @@ def is_public(address: str) -> bool:
 
 
 def is_of_machine(host: str) -> bool:
-    """Say whether a host or an address, in any way to write it, is a metadata service or link-local.
+    """Return True if a host or an address, in any notation, is a metadata service or link-local.
 
-    Nobody is ever told to list such a host: whoever names it in an answer wants to be given what it says.
+    No message suggests to list such a host: a response that names it may be an attempt to read its secrets.
     """
     if host in _MACHINE_NAMES:
         return True
@@ -94,7 +94,7 @@ def is_of_machine(host: str) -> bool:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        try:  # as the system's resolver reads numbers: 2852039166, 0xa9fea9fe, 169.254.43518
+        try:  # numeric forms that the system's resolver accepts: 2852039166, 0xa9fea9fe, 169.254.43518
             address = ipaddress.IPv4Address(socket.inet_aton(text))
         except (OSError, ValueError):
             return False
@@ -106,19 +106,19 @@ def is_of_machine(host: str) -> bool:
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """Return every address of `host`, in the order of the system's resolver. Raises OSError when there is none."""
+    """Return every address of `host`, in the order of the system's resolver. Raises OSError if there is none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError:  # Python's own word for a label that is empty or too long
-        raise socket.gaierror(socket.EAI_NONAME, "it is no name of a host") from None
+    except UnicodeError:  # raised for a label that is empty or too long
+        raise socket.gaierror(socket.EAI_NONAME, "invalid host name") from None
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class Guard:
-    """Lets out what the operator listed, and of the rest only https on its own port to public addresses."""
+    """Allows requests to listed hosts, and otherwise only https on port 443 to public addresses."""
 
     def __init__(self, listed: Mapping[str, HostTrust], resolve: Resolve = resolve) -> None:
-        """Take the hosts that the operator named, as `host[:port]`. Raises ValueError when one is no such thing."""
+        """Take the hosts that the configuration lists, as `host[:port]`. Raises ValueError if one is invalid."""
         self._resolve = resolve
         self._listed: dict[tuple[str, int], HostTrust] = {}
         for authority, trust in listed.items():
@@ -127,24 +127,24 @@ class Guard:
                 self._listed[host, default] = trust
 
     def trust(self, url: Url) -> HostTrust | None:
-        """Return what the operator said of the URL's host and port, None where nothing."""
+        """Return the exceptions for the URL's host and port, or None if it is not listed."""
         return self._listed.get((url.host, url.port))
 
     def admit(self, url: Url) -> None:
-        """Judge a URL before anything is sent. Raises BlockedError."""
+        """Check a URL before anything is sent. Raises BlockedError."""
         trust = self.trust(url)
         if url.scheme != "https" and not (trust and trust.insecure):
-            advice = self._advice(url, f"list {url.authority} under `registries:` with `insecure: true` to allow it")
+            advice = self._advice(url, f"hint: list {url.authority} under `registries:` with `insecure: true`")
             raise BlockedError(f"{url.shown} is plain http", advice)
         if trust is None and url.port != DEFAULT_PORTS["https"]:
-            advice = self._advice(url, f"list {url.authority} under `registries:` to ask it")
+            advice = self._advice(url, f"hint: list {url.authority} under `registries:`")
             raise BlockedError(f"{url.shown} is on an unusual port", advice)
 
     def addresses(self, host: str, port: int) -> Sequence[str]:
-        """Return where to connect for `host`, at most MAX_ADDRESSES.
+        """Return the addresses to connect to for `host`, at most MAX_ADDRESSES.
 
-        Raises BlockedError when one of all its addresses is not public and the operator did not list the host, and
-        OSError when it has none.
+        Raises BlockedError if any of its addresses is not public and the host is not listed, and OSError if it has no
+        address.
         """
         host = host.lower().rstrip(".")
         found = self._resolve(host.strip("[]"), port)
@@ -152,26 +152,26 @@ class Guard:
         if (bracketed, port) not in self._listed:
             for address in found:
                 if not is_public(address):
-                    advice = _unless_machine(found, f"list {host} under `registries:` if it is a registry of yours")
+                    advice = _unless_machine(found, f"hint: list {host} under `registries:` if it is your registry")
                     raise BlockedError(f"{host} is at {address}, which is not a public address", advice)
         return found[:MAX_ADDRESSES]
 
     def admit_by_proxy(self, url: Url) -> None:
-        """Judge a name that the proxy will resolve: by its form, and by its addresses where this machine knows any.
+        """Check the host of a URL that the proxy will resolve: its form, and its addresses if this machine has any.
 
         Raises BlockedError.
         """
         is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
         if is_internal and self.trust(url) is None:
-            advice = self._advice(url, "list it under `registries:` if it is one of yours")
+            advice = self._advice(url, f"hint: list {url.authority} under `registries:` if it is your registry")
             raise BlockedError(f"{url.host} is an internal name", advice)
         try:
             self.addresses(url.host, url.port)
         except OSError:
-            return  # unknown here, as is usual where only the proxy looks outside
+            return  # not resolvable here, as usual if only the proxy has access to the internet
 
     def _advice(self, url: Url, advice: str) -> str:
-        """Return the advice, unless the host is one that nobody should list, by its name or where that leads."""
+        """Return the hint, unless the host is one that must not be listed, by its name or by its addresses."""
         if is_of_machine(url.host):
             return NO_REGISTRY
         try:

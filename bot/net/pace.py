@@ -1,4 +1,4 @@
-"""How fast a host is asked: so many questions at once, and none while it asks to be left alone."""
+"""Limits requests to a host: the number of concurrent ones, and none during a pause that the host asked for."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from contextlib import contextmanager
 from bot.net.errors import RateLimitedError
 
 MAX_AT_ONCE = 32
-"""Questions to one host; with fewer, 200 images are not looked up in a second where an answer takes a tenth of one."""
+"""Concurrent requests to one host. With fewer, 200 images take more than a second if a response takes 0.1 s."""
 MAX_PAUSE = 30.0
-"""Seconds; a host that wants to be left alone for longer is told of in the report, not waited for."""
+"""Seconds; a longer pause is reported as a failure, not waited for."""
 SPACING = 0.2
-"""Seconds from one question to the next once a host complained: 300 in a minute, as docker-library's own tools."""
+"""Seconds between requests after a host complained: 300 per minute, as in docker-library's own tools."""
 CALM = 60.0
-"""Seconds without a complaint after which a host is asked as before."""
+"""Seconds without a complaint after which a host is contacted at full speed again."""
 
 
 class Pace:
-    """The pace of all threads towards one host."""
+    """The limits on requests to one host, shared by all threads."""
 
     def __init__(self, host: str, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
         self._host, self._sleep, self._clock = host, sleep, clock
         self._slots = threading.BoundedSemaphore(MAX_AT_ONCE)
         self._lock = threading.Lock()
         self._next = 0.0
-        """When the next question may go out."""
+        """Earliest time of the next request."""
         self._strained_until = 0.0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn to ask one question. Raises RateLimitedError where it would not come soon."""
+        """Wait until a request may be sent. Raises RateLimitedError if that would take longer than MAX_PAUSE."""
         with self._slots:
             delay = self._reserve()
             if delay > 0:
@@ -39,19 +39,19 @@ class Pace:
             yield
 
     def postpone(self, seconds: float) -> None:
-        """Let nobody ask for a while: the host complained."""
+        """Delay all requests to the host, because it complained."""
         with self._lock:
             now = self._clock()
             self._next = max(self._next, now + seconds)
             self._strained_until = self._next + CALM
 
     def _reserve(self) -> float:
-        """Return the seconds to wait, after which the turn is the caller's."""
+        """Reserve the next request for the caller, and return the seconds to wait before it."""
         with self._lock:
             now = self._clock()
             delay = self._next - now
             if delay > MAX_PAUSE:
-                raise RateLimitedError(f"{self._host} asked to be left alone for another {delay:.0f} seconds")
+                raise RateLimitedError(f"{self._host} asked for a pause of another {delay:.0f} seconds")
             if now < self._strained_until:
                 self._next = max(self._next, now) + SPACING
             return delay

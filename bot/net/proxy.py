@@ -1,4 +1,4 @@
-"""The operator's proxy, read from the environment by us, because the HTTP library's own reading is switched off."""
+"""The operator's proxy settings, read from the environment here, because the HTTP library's own reading is disabled."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from bot.net.url import Url, split_authority
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy for https. Plain http is only spoken with hosts that the operator listed, and those are asked directly.
+    """A proxy for https. Plain http is only used with listed hosts, which are contacted directly.
 
     https://everything.curl.dev/usingcurl/proxies/env.html
     """
 
     url: str | None = field(default=None, repr=False)
-    """May hold a password, hence unseen."""
+    """Not in `repr`, because it may contain a password."""
     exceptions: tuple[str, ...] = ()
     """Hosts, domains (with or without a leading dot) or `*`, each with an optional port."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Proxy:
-        """Read `https_proxy` and `no_proxy`, in lower case first as curl does."""
+        """Read `https_proxy` and `no_proxy` from the environment; like in curl, lower case takes precedence."""
 
         def read(variable: str) -> str:
             return environment.get(variable) or environment.get(variable.upper()) or ""
@@ -31,14 +31,14 @@ class Proxy:
         return cls(read("https_proxy") or None, tuple(filter(None, exceptions)))
 
     def serves(self, url: Url) -> bool:
-        """Say whether `url` is to be asked through the proxy."""
+        """Return True if requests to `url` go through the proxy."""
         if self.url is None or url.scheme != "https":
             return False
         return not any(_covers(entry, url) for entry in self.exceptions)
 
 
 def _covers(entry: str, url: Url) -> bool:
-    """Say whether one entry of NO_PROXY covers `url`."""
+    """Return True if an entry of NO_PROXY covers `url`."""
     if entry == "*":
         return True
     try:

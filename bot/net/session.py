@@ -1,4 +1,4 @@
-"""A session for a client library that speaks with one API, whose address the operator gave."""
+"""A `requests` session for client libraries that use one API, whose URL the operator configured."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from bot.net.proxy import Proxy
 from bot.net.url import Url
 
 MAX_REDIRECTS = 3
-"""An API that redirects at all does so once: from where something was to where it is."""
+"""APIs redirect at most once: from the old location of a resource to the new one."""
 
 
 class ApiSession(requests.Session):
-    """Sends requests to one origin and nowhere else, whatever a redirect or a link asks for.
+    """Sends requests to one origin only, whatever redirects and links lead to.
 
-    No `.netrc` and no cookies; of the environment HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read. What would leave
-    the origin raises BlockedError, a body that is larger than `limit` OversizedError, one that takes too long
-    UnreachableError; the rest raises what `requests` does.
+    Uses no `.netrc` and no cookies; reads HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment. A request to
+    another origin raises BlockedError, a body larger than `limit` OversizedError, and a body that takes too long
+    UnreachableError. Other errors are those of `requests`.
     """
 
     def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
-        """Speak with the origin of `url`; `limit` is in bytes of one body."""
+        """Restrict the session to the origin of `url`; `limit` is the maximum size of a body in bytes."""
         super().__init__()
         self._origin = Url.parse(url)
         proxy = Proxy.from_environment(environment)
@@ -46,15 +46,17 @@ class ApiSession(requests.Session):
             self.mount(scheme, _BoundedAdapter(limit))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send what goes to the origin; `requests` comes here for every hop of a redirect, too."""
+        """Send a request to the origin. `requests` calls this method for every redirect, too. Raises BlockedError."""
         target = Url.parse(request.url or "")
         if target.origin != self._origin.origin:
-            raise BlockedError(f"{self._origin.authority} leads to {target.shown}, which is another host; not followed")
+            raise BlockedError(
+                f"{self._origin.authority} redirects or links to {target.shown}, which is another host; not followed"
+            )
         return super().send(request, **kwargs)
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Cuts off bodies."""
+    """Limits the size of response bodies."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -67,7 +69,7 @@ class _BoundedAdapter(HTTPAdapter):
 
 
 class _BoundedBody:
-    """A body of `urllib3` of which no more than so many bytes are read."""
+    """A response body of `urllib3` that can be read up to a limit."""
 
     def __init__(self, raw: BaseHTTPResponse, limit: int, shown: str) -> None:
         self._raw = raw
@@ -75,7 +77,7 @@ class _BoundedBody:
         self._shown = shown
 
     def stream(self, amount: int, *, decode_content: bool) -> Iterator[bytes]:
-        """Yield the body in pieces, as `requests` asks for it. Raises OversizedError, UnreachableError."""
+        """Yield the body in chunks, as `requests` reads it. Raises OversizedError, UnreachableError."""
         try:
             yield from bounded(self._raw.stream(amount, decode_content=decode_content), self._limit, self._shown)
         except HttpError:

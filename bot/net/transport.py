@@ -1,4 +1,4 @@
-"""Connections of `requests` that go only where the guard says."""
+"""An adapter for `requests` that connects only to addresses which the guard allows."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bot.net.guard import Guard
 
 
 class GuardedAdapter(HTTPAdapter):
-    """An adapter whose direct connections are judged by address.
+    """An adapter that checks the addresses of direct connections.
 
-    Connections to the operator's proxy are not: the proxy stands in the private network, and it is the proxy that
-    resolves names (see `bot.net.client`).
+    Connections to the operator's proxy are not checked: the proxy is in the private network, and it resolves the host
+    names itself (see `bot.net.client`).
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -31,7 +31,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def _guarded_pools(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
-    """Bind urllib3's connections to one guard; `_new_conn` is where its own SOCKS support hooks in too."""
+    """Return urllib3 pools that use the guard. urllib3's own SOCKS support overrides `_new_conn`, too."""
 
     class Connection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -51,7 +51,7 @@ def _guarded_pools(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
 
 
 def _connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
-    """Connect to the first judged address that answers; TLS and the Host header still speak of the name."""
+    """Connect to the first allowed address that answers. TLS and the Host header still use the host name."""
     try:
         addresses = guard.addresses(connection.host, connection.port)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""URLs taken apart once, strictly, and put together again: nobody else's parser sees another host than ours."""
+"""Strictly parsed URLs. They are rebuilt from their parts, so that no other parser can find another host in them."""
 
 from __future__ import annotations
 
@@ -11,60 +11,60 @@ from bot.net.text import plain
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_URL_LENGTH = 8192
-"""Characters; signed storage URLs take some two thousand."""
+"""Characters; signed storage URLs take about two thousand."""
 
 _HOST_GRAMMAR = r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]"
 _HOST = re.compile(_HOST_GRAMMAR)
 _AUTHORITY = re.compile(rf"({_HOST_GRAMMAR})\.?(?::([0-9]{{1,5}}))?")
 _TARGET = re.compile(r"/[!-\[\]-~]*")
-"""Printable ASCII without the backslash, which some parsers take for a slash."""
+"""Printable ASCII without the backslash, which some parsers treat as a slash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """An absolute http or https URL without user or fragment."""
+    """An absolute http or https URL without user and fragment."""
 
     scheme: str
     host: str
-    """Lower case; an IPv6 address stands in brackets."""
+    """In lower case; an IPv6 address is in brackets."""
     port: int
     target: str
-    """Path and query, as they go on the wire."""
+    """Path and query, as they are sent."""
 
     @classmethod
     def parse(cls, text: str, base: Url | None = None) -> Url:
-        """Read `text`, relative to `base` where there is one. Raises BlockedError when it is nothing we would ask."""
+        """Parse `text`, relative to `base` if given. Raises BlockedError if it is not a valid http or https URL."""
         if len(text) > MAX_URL_LENGTH:
-            raise BlockedError(f"a URL has more than {MAX_URL_LENGTH} characters; it is not followed")
+            raise BlockedError(f"a URL has more than {MAX_URL_LENGTH} characters; not followed")
         try:
             parts = urlsplit(urljoin(str(base), text) if base else text)
             port = parts.port
         except ValueError:
-            raise BlockedError(f"{shown(text)} is no URL; it is not followed") from None
+            raise BlockedError(f"{shown(text)} is not a valid URL; not followed") from None
         if parts.scheme not in DEFAULT_PORTS:
-            raise BlockedError(f"{shown(text)} is neither https nor http; it is not followed")
+            raise BlockedError(f"{shown(text)} is neither https nor http; not followed")
         if "@" in parts.netloc or parts.fragment:
-            raise BlockedError(f"{shown(text)} carries a user or a fragment; it is not followed")
+            raise BlockedError(f"{shown(text)} contains a user or a fragment; not followed")
         host = (parts.hostname or "").rstrip(".")
         host = f"[{host}]" if ":" in host else host
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not _HOST.fullmatch(host) or not _TARGET.fullmatch(target):
-            raise BlockedError(f"{shown(text)} has a host or path that is not plain ASCII; it is not followed")
+            raise BlockedError(f"{shown(text)} has a host or path that is not plain ASCII; not followed")
         return cls(parts.scheme, host, DEFAULT_PORTS[parts.scheme] if port is None else port, target)
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What an Authorization header is bound to (https://fetch.spec.whatwg.org/#concept-http-redirect-fetch)."""
+        """The scope of an Authorization header (https://fetch.spec.whatwg.org/#concept-http-redirect-fetch)."""
         return self.scheme, self.host, self.port
 
     @property
     def authority(self) -> str:
-        """`host`, and `:port` where it is not the scheme's own."""
+        """`host`, and `:port` unless it is the scheme's default."""
         return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
 
     @property
     def shown(self) -> str:
-        """The URL for people, without its query."""
+        """The URL without its query, for messages."""
         return plain(f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}")
 
     def __str__(self) -> str:
@@ -72,16 +72,16 @@ class Url:
 
 
 def split_authority(text: str) -> tuple[str, int | None]:
-    """Split `host[:port]`, in any case, into the host as Url has it and the port. Raises ValueError when it is none."""
+    """Split `host[:port]` in any case into the host as in `Url` and the port. Raises ValueError if it is invalid."""
     found = _AUTHORITY.fullmatch(text.lower())
     if found is None:
-        raise ValueError(f"{plain(text)!r} is no host[:port]")
+        raise ValueError(f"{plain(text)!r} is not a valid host[:port]")
     host, port = found.groups()
     return host, int(port) if port else None
 
 
 def shown(text: str) -> str:
-    """Return an untrusted URL fit for a message: no user, no query, no fragment."""
+    """Return an untrusted URL for messages: without user, query and fragment."""
     bare = re.split(r"[?#]", text, maxsplit=1)[0]
     scheme, separator, rest = bare.partition("://")
     return repr(plain(f"{scheme}{separator}{rest.rpartition('@')[2]}"))

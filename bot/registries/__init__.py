@@ -1,1 +1,1 @@
-"""Asking registries: the OCI client, and where its credentials come from."""
+"""OCI registries: the client, and the credentials that it uses."""

@@ -1,4 +1,4 @@
-"""What the operator said of registries, and where the questions about each of them go."""
+"""Registry entries of the configuration, and the endpoint that requests about each registry go to."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ from bot.registries.upstream import Cache, origin
 
 HUB_API = "registry-1.docker.io"
 HUB_ALIASES = frozenset({DOCKER_HUB, "index.docker.io", HUB_API, "registry.hub.docker.com", "hub.docker.com"})
-"""Everything that people write when they mean Docker Hub."""
+"""All host names that people write for Docker Hub."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryEntry:
-    """One entry of `registries:`, with its secrets read."""
+    """An entry of `registries:` in the configuration, with its secrets read from the environment."""
 
     host: str
     """`host[:port]`, as in canonical references."""
     path: str = ""
-    """The part of the registry that `upstream` is about; all else is said of the host in an entry without it."""
+    """Path below the host that `upstream` applies to; all other settings are in the host's entry without a path."""
     mirror: str | None = None
-    """`host[:port][/prefix]`, asked instead of `host`."""
+    """`host[:port][/prefix]` that requests are sent to instead of `host`."""
     upstream: str | None = None
-    """`host[:port][/prefix]` that this is a pull-through cache of: asked what tags point to."""
+    """`host[:port][/prefix]` that this registry is a pull-through cache of; tags are looked up there."""
     insecure: bool = False
-    """Plain http, for the mirror if there is one."""
+    """True for plain http; applies to the mirror if there is one."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     anonymous: bool = False
-    """Whether no credential is looked for."""
+    """True if no credential is looked up for this registry."""
     entra: bool = False
-    """Whether this is an Azure Container Registry that Microsoft Entra's tokens open."""
+    """True if this is an Azure Container Registry that is authenticated with Microsoft Entra tokens."""
     cloud: Cloud | None = None
-    """Whose word opens it, instead of a login that somebody keeps."""
+    """The cloud provider that issues the login, instead of a stored username and password."""
     ca: str | None = None
-    """A file of CA certificates, for the mirror if there is one."""
+    """Path of a file of CA certificates; applies to the mirror if there is one."""
     trusted_realms: tuple[str, ...] = ()
-    """`host[:port]` of token servers elsewhere that may see the credential."""
+    """`host[:port]` of token servers on other hosts that may receive the credential."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where the questions about one registry go."""
+    """The host, path prefix and TLS settings that requests about one registry go to."""
 
     registry: str
-    """As in canonical references."""
+    """Host of the registry, as in canonical references."""
     account: str
-    """Whose credential is used: the registry itself, or its mirror."""
+    """Host whose credential is used: the registry itself, or its mirror."""
     host: str
-    """`host[:port]` that is connected to."""
+    """`host[:port]` that connections are made to."""
     prefix: str = ""
-    """A path before every repository, with its slash: `dockerhub/`."""
+    """Path before every repository, with a trailing slash: `dockerhub/`. Empty without a mirror prefix."""
     insecure: bool = False
     ca: str | None = None
     trusted_realms: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Endpoint:
 
 
 class Access:
-    """Finds the endpoint of a registry; knows no host that is neither public nor listed."""
+    """Maps registries to endpoints. Only public and configured hosts have one."""
 
     def __init__(self, entries: Iterable[RegistryEntry] = ()) -> None:
         listed = tuple(entries)
@@ -78,27 +78,27 @@ class Access:
         )
 
     def entry(self, account: str) -> RegistryEntry | None:
-        """Return what the operator listed for exactly this host."""
+        """Return the configuration entry for exactly this host, or None."""
         return self._entries.get(account)
 
     def is_azure(self, account: str) -> bool:
-        """Say whether a host is an Azure Container Registry: by its name, or because Entra opens it."""
+        """Return True if a host is an Azure Container Registry, by its name or by `auth: azure` in its entry."""
         entry = self.entry(account)
         return is_acr(account) or (entry is not None and entry.entra)
 
     def origin(self, repository: str) -> str:
-        """Return the canonical repository that knows what tags point to: where this one caches it, its upstream's."""
+        """Return the canonical repository to look up tags in: the upstream's if `repository` is in a cache."""
         return origin(repository, self._caches)
 
     def endpoint(self, registry: str) -> Endpoint | None:
-        """Return where to ask about `registry`, None where it is not to be contacted."""
+        """Return the endpoint of `registry`, or None if that host must not be contacted."""
         entry = self._entries.get(account_of(registry))
         if entry is not None:
             return self._listed_endpoint(registry, entry)
         return Endpoint(registry, registry, _api_host(registry)) if registry in PUBLIC_HOSTS else None
 
     def named_endpoint(self, host: str) -> Endpoint:
-        """Return where to ask about a host that the operator named somewhere, whether it is listed or not."""
+        """Return the endpoint of a host that the operator named anywhere in the configuration."""
         trust = self.listed().get(_api_host(account_of(host)), HostTrust())
         direct = Endpoint(host, account_of(host), _api_host(account_of(host)), insecure=trust.insecure, ca=trust.ca)
         return self.endpoint(host) or direct
@@ -121,7 +121,7 @@ class Access:
         )
 
     def listed(self) -> Mapping[str, HostTrust]:
-        """Return what the operator allows by naming hosts: registries, mirrors and their token servers."""
+        """Return the hosts that the configuration allows: registries, mirrors and their token servers."""
         found: dict[str, HostTrust] = {}
         for entry in self._entries.values():
             endpoint = self._listed_endpoint(entry.host, entry)
@@ -132,7 +132,7 @@ class Access:
 
 
 def account_of(host: str) -> str:
-    """Return the one name under which a registry's credential is kept."""
+    """Return the canonical host under which a registry's credential is stored; Docker Hub's aliases become one."""
     lowered = host.lower()
     return DOCKER_HUB if lowered in HUB_ALIASES else lowered
 

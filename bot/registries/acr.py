@@ -1,8 +1,9 @@
-"""What only a registry knows of its images: Azure's push times, moves and locks, and how long a publisher supports one.
+"""Metadata that only the registry has: Azure's push and update times and locks, and end-of-life dates.
 
-`azure-containerregistry` asks, and our own client carries its questions: the library would trade for a new access token
-with every question, and stop to renew its refresh token just when that is needed; and it knows neither names with
-passwords nor our guard. So what it is given never has to be authenticated by it.
+The `azure-containerregistry` library builds the requests and parses the responses, and basebump's own HTTP client sends
+them. The library's own client would request a new access token for every request, would block to renew its refresh
+token just when the token is needed, and supports neither username and password nor the guard of `bot.net`. Therefore
+the library never has to authenticate.
 """
 
 from __future__ import annotations
@@ -25,32 +26,32 @@ from bot.registries.answers import METADATA_READ, refusal
 from bot.registries.auth import Authenticator, Question
 from bot.registries.manifest import OCI_INDEX, media_type
 
-if TYPE_CHECKING:  # a quarter of a second, which only those pay who ask
+if TYPE_CHECKING:  # importing takes a quarter of a second, which only runs that read such metadata should pay
     from azure.core.pipeline import PipelineResponse
     from azure.core.rest import HttpRequest
 
 LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
 END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
-"""https://github.com/microsoft/ContainerRegistry has what MCR publishes; `acr annotate` writes the same."""
+"""https://github.com/microsoft/ContainerRegistry documents what MCR publishes; `acr annotate` writes the same."""
 MAX_REFERRERS = 4 * 1024 * 1024
-"""Bytes, as of every manifest; of one kind an image has some two."""
+"""Bytes, the same limit as for manifests. An image has about two referrers of this type."""
 MAX_TAGS = 1000
-"""Of one digest that are passed on; a tag for each build of a year."""
+"""Limit of the tags that are returned for one digest; enough for a tag per build in a year of builds."""
 
 
 class AcrFacts:
-    """Implements `bot.ports.RegistryFacts`: for listed Azure registries, and for the one of Microsoft's images."""
+    """Implements `bot.ports.RegistryFacts` for configured Azure registries and for Microsoft's public registry."""
 
     def __init__(self, access: Access, authenticator: Authenticator) -> None:
         self._access = access
         self._authenticator = authenticator
 
     def recorded(self, line: Line, digest: Digest) -> Recorded | None:
-        """Return what an Azure registry recorded of `digest`: two requests, and a token once for a repository.
+        """Return what an Azure registry recorded for `digest`. Costs two requests, and one token per repository.
 
-        None for others, for mirrors (a copy's times are not the image's), over plain http, where the registry has the
-        digest no more, and where nobody may ask. Raises RegistryError: a credential that may pull but not read
-        metadata is denied.
+        Returns None for other registries, for mirrors (times of a copy are not those of the image), over plain http, if
+        the registry no longer has the digest, and if anonymous access to metadata is not allowed. Raises RegistryError,
+        also if the credential may pull images but not read metadata.
         """
         from azure.core.exceptions import AzureError, ResourceNotFoundError
 
@@ -61,19 +62,20 @@ class AcrFacts:
             return self._ask(endpoint, line, digest)
         except ResourceNotFoundError:
             return None
-        except (AzureError, ValueError, TypeError, AttributeError) as error:  # the library's own reading of answers
-            message = f"{endpoint.host} did not say what it recorded of {line.path}@{digest}: {plain(str(error))}"
+        except (AzureError, ValueError, TypeError, AttributeError) as error:  # raised by the library's response parsing
+            message = f"{endpoint.host}: cannot read the metadata of {line.path}@{digest}: {plain(str(error))}"
             raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
         except RegistryError as error:
-            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # nobody's credential: anybody may pull, and no more
+            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # no credential, and anonymous access covers pulls only
                 return None
             raise
 
     def end_of_life(self, line: Line, digest: Digest) -> date | None:
-        """Return the day on which its publisher ends support of `digest`, by the first page of its referrers.
+        """Return the date on which the publisher ends support of `digest`, from the first page of its referrers.
 
-        Of several days the latest, since images were marked by mistake, and marked again. None for registries other
-        than Azure's and Microsoft's. Raises RegistryError.
+        If there are several dates, the latest counts, because publishers have annotated images by mistake and
+        corrected this with another referrer. Returns None for registries other than Azure's and Microsoft's. Raises
+        RegistryError.
         """
         endpoint = self._access.endpoint(line.host)
         if endpoint is None or not (line.host == LIFECYCLE_HOST or self._is_azure(line.host, endpoint)):
@@ -93,13 +95,16 @@ class AcrFacts:
         return max(_ends(response.body), default=None)
 
     def _is_azure(self, host: str, endpoint: Endpoint) -> bool:
-        """Say whether a host is a listed Azure registry that is asked itself, not through a mirror."""
+        """Return True if a host is a configured Azure registry that is contacted directly, not through a mirror."""
         account = account_of(host)
         is_listed = self._access.entry(account) is not None
         return is_listed and endpoint.account == account and self._access.is_azure(account)
 
     def _ask(self, endpoint: Endpoint, line: Line, digest: Digest) -> Recorded:
-        """Ask by the library. Raises AzureError, RegistryError, and whatever answers that it cannot read end in."""
+        """Fetch the metadata with the library.
+
+        Raises AzureError, RegistryError, and any error of the library's response parsing.
+        """
         from azure.containerregistry import ContainerRegistryClient
         from azure.core.exceptions import ResourceNotFoundError
 
@@ -113,7 +118,7 @@ class AcrFacts:
         def note(response: PipelineResponse[Any, Any]) -> None:
             bodies.append(response.http_response)
 
-        # Made for each question: it holds nothing worth keeping, and nothing that could grow old.
+        # A client for each call: it holds no state worth keeping, and no token that could expire.
         with ContainerRegistryClient(endpoint.url, transport=AzureTransport(send), retry_total=0) as client:
             manifest = client.get_manifest_properties(line.path, str(digest), raw_response_hook=note)
             try:
@@ -130,10 +135,10 @@ class AcrFacts:
         )
 
     def _carry(self, endpoint: Endpoint, repository: str, request: HttpRequest) -> Response:
-        """Send a question of the library with our tokens, to the endpoint it is about and nowhere else."""
+        """Send a request of the library with basebump's own tokens, and only to the endpoint that it is about."""
         path = request.url.removeprefix(endpoint.url)
         if request.method != "GET" or path == request.url or not path.startswith("/acr/v1/"):
-            raise ValueError("the library asks something else than what was recorded")
+            raise ValueError("the library sent a request other than for recorded metadata")
         accept = request.headers.get("Accept")
         question = Question("GET", path, repository, MAX_REFERRERS, accept, actions=METADATA_READ)
         response = self._authenticator.ask(endpoint, question)
@@ -143,7 +148,7 @@ class AcrFacts:
 
 
 def _media_type(body: bytes) -> str | None:
-    """Return the kind of a manifest, which the library reads and does not pass on."""
+    """Return the media type of a manifest, which the library receives but does not expose."""
     try:
         found = json.loads(body)["manifest"]["mediaType"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -152,7 +157,7 @@ def _media_type(body: bytes) -> str | None:
 
 
 def _ends(body: bytes) -> Iterator[date]:
-    """Yield every end of life that an index of referrers has, whether the registry filtered it or not."""
+    """Yield every end-of-life date in an index of referrers, which the registry may or may not have filtered."""
     try:
         referrers = json.loads(body)["manifests"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -167,7 +172,7 @@ def _ends(body: bytes) -> Iterator[date]:
 
 
 def _day(text: str) -> date | None:
-    """Read a day, or a moment of RFC 3339; the day is the one that stands there, wherever its midnight is."""
+    """Parse a date or an RFC 3339 timestamp; the result is the date as written, in whatever time zone."""
     try:
         return datetime.fromisoformat(text.strip()).date()
     except ValueError:

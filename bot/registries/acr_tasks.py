@@ -1,7 +1,7 @@
-"""The tasks of an Azure Container Registry that a newer base image starts, as Azure's resource manager lists them.
+"""Lists the tasks of an Azure Container Registry that are triggered by base image updates.
 
-https://learn.microsoft.com/en-us/rest/api/containerregistry/tasks/list. Entra's token goes to the resource manager of
-the registry's cloud, over https, and nowhere else.
+Azure Resource Manager lists them: https://learn.microsoft.com/en-us/rest/api/containerregistry/tasks/list. The Entra
+token is sent only to the resource manager of the registry's cloud, over https.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response
 from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, cloud_of
 
 API_VERSION = "2019-06-01-preview"
-"""The newest that every cloud has; of what is read here, later ones changed nothing."""
+"""The newest version that every cloud supports; later versions change none of the fields that are read here."""
 RIGHT = "Microsoft.ContainerRegistry/registries/tasks/read"
 MAX_PAGE = 16 * 1024 * 1024
-"""Bytes; a task has some two thousand, one that holds its file some ten."""
+"""Bytes; a task takes about two thousand, a task with an embedded file about ten thousand."""
 MAX_PAGES = 100
-"""The largest registries have some thousand tasks."""
+"""The largest registries have about a thousand tasks."""
 MAX_ENCODED = 1024 * 1024
-"""Characters of a task file that Azure holds; it takes less itself."""
+"""Characters of an embedded task file; Azure's own limit is lower."""
 MAX_TEXT = 4096
 """Characters of a context or a path."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
 
 
 class _OddError(Exception):
-    """An answer that is no list of tasks; the text says what is odd about it."""
+    """A response that is not a valid list of tasks; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcrTasks:
-    """Implements `bot.ports.Builder` for one registry."""
+    """Implements `bot.ports.Builder` for one Azure Container Registry."""
 
     registry: str
-    """As in canonical references."""
+    """Host of the registry, as in canonical references."""
     resource: str
-    """Its ID in the resource manager: `/subscriptions/…/registries/NAME`."""
+    """Resource ID: `/subscriptions/…/registries/NAME`."""
     environment: Mapping[str, str] = field(repr=False)
-    """Who we are to Entra; proxy and CA file."""
+    """Environment variables for the Entra identity, the proxy and the CA file."""
     sleep: Callable[[float], None] = time.sleep
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask for them
-        """Ask for the tasks. Raises RegistryError."""
+        """List the tasks and report their number. Raises RegistryError."""
         count = len(self.tasks())
-        yield ok(self.registry, "list its tasks", f"there {'is 1' if count == 1 else f'are {count}'}")
+        yield ok(self.registry, "list its tasks", f"{count} {'task' if count == 1 else 'tasks'} found")
 
     def tasks(self) -> tuple[BuildTask, ...]:
-        """Return the tasks that may run when a base image is updated: neither they nor their trigger is disabled.
+        """Return the tasks that a base image update may start: neither the task nor its trigger is disabled.
 
-        Raises RegistryError, also where there are more pages than are read, and where they lead elsewhere.
+        Raises RegistryError, also if there are more pages than the limit or a page link leads to another host.
         """
         try:
             cloud = cloud_of(self.registry, self.environment)
@@ -76,26 +76,29 @@ class AcrTasks:
             raise self._error(reason, str(error)) from error
         except _OddError as error:
             raise self._error(
-                Reason.REGISTRY_ERROR, f"{cloud.manager} answered with no list of tasks: {error}"
+                Reason.REGISTRY_ERROR, f"{cloud.manager} did not return a valid list of tasks: {error}"
             ) from None
 
     def _pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
-        """Yield every page, each from where the first one was. Raises HttpError, RegistryError, _OddError."""
+        """Yield every page; all of them must be on the first page's origin.
+
+        Raises HttpError, RegistryError, _InvalidTaskListError.
+        """
         http = HttpClient({cloud.manager: HostTrust()}, environment=self.environment, sleep=self.sleep)
         first = Url.parse(f"https://{cloud.manager}{self.resource}/tasks?api-version={API_VERSION}")
         asked: set[str] = set()
         url: Url | None = first
         while url is not None:
             if url.origin != first.origin:
-                raise _OddError(f"its next page is at {url.shown}, where Entra's token must not go")
+                raise _OddError(f"its next page is at {url.shown}, which must not receive the Entra token")
             if str(url) in asked or len(asked) >= MAX_PAGES:
-                raise _OddError("it has more pages than are read, or they go round in circles")
+                raise _OddError(f"it has more than {MAX_PAGES} pages, or links back to an earlier page")
             asked.add(str(url))
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
             response = http.request("GET", str(url), headers=headers, limit=MAX_PAGE, redirects=0)
             if response.status != HTTPStatus.OK:
                 raise self._refusal(cloud, response, token)
-            page = _object(_json(response.body), "it")
+            page = _object(_json(response.body), "the response")
             yield page
             following = page.get("nextLink")
             url = Url.parse(_text(following, "`nextLink`")) if following else None
@@ -104,27 +107,28 @@ class AcrTasks:
         answered = f"{cloud.manager} answered {response.status}{_complaint(response, token)}"
         match response.status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                advice = f"give the identity a role with {RIGHT} on the registry, as Reader has"
-                return self._error(Reason.DENIED, f"{answered}: {advice}")
+                hint = f"give the identity a role with {RIGHT} on the registry, such as Reader"
+                return self._error(Reason.DENIED, f"{answered}; hint: {hint}")
             case HTTPStatus.NOT_FOUND:
-                advice = "check `tasks:` of its entry; `az acr show --query id` prints what belongs there"
-                return self._error(Reason.NOT_FOUND_OR_DENIED, f"{answered}: {advice}")
+                hint = "check `tasks:` of its entry; `az acr show --query id` prints the expected value"
+                return self._error(Reason.NOT_FOUND_OR_DENIED, f"{answered}; hint: {hint}")
             case HTTPStatus.TOO_MANY_REQUESTS:
-                return self._error(Reason.RATE_LIMITED, f"{answered}: run less often")
-        return self._error(Reason.REGISTRY_ERROR, f"{answered}: try again later")
+                return self._error(Reason.RATE_LIMITED, f"{answered}; hint: run less often")
+        return self._error(Reason.REGISTRY_ERROR, f"{answered}; hint: try again later")
 
     def _error(self, reason: Reason, why: str) -> RegistryError:
-        return RegistryError(self.registry, reason, f"Azure did not say which tasks it has: {why}", is_failure=True)
+        return RegistryError(self.registry, reason, f"cannot list the tasks of {self.registry}: {why}", is_failure=True)
 
     def _task(self, entry: Any) -> BuildTask | None:
-        """Read one task; None where no base image starts it. Raises _OddError.
+        """Parse a task; None if no base image update starts it. Raises _InvalidTaskListError.
 
-        What is not said to be disabled counts, so that nothing is pinned which it would build.
+        A task that does not say whether it is disabled counts as enabled, so that basebump pins nothing that the task
+        would rebuild.
         """
         task = _object(entry, "a task")
         name = _text(task.get("name"), "the name of a task")
         if not _NAME.fullmatch(name):
-            raise _OddError("the name of a task is none")
+            raise _OddError("a task has an invalid name")
         properties = _object(task.get("properties"), f"the task {name}")
         trigger = _object(properties.get("trigger") or {}, f"the trigger of {name}").get("baseImageTrigger")
         if trigger is None or _is_disabled(properties) or _is_disabled(_object(trigger, f"the trigger of {name}")):
@@ -135,7 +139,7 @@ class AcrTasks:
 
 
 def _step(step: dict[str, Any]) -> Step:
-    """Read what a task does; a kind that nobody knows yet is no reason to know nothing of the other tasks."""
+    """Parse the step of a task; an unknown kind becomes `OtherStep`, so that the other tasks are still read."""
     match step:
         case {"type": "Docker", "dockerFilePath": str(path)} if path and len(path) <= MAX_TEXT:
             return DockerStep(path, tuple(_names(step.get("arguments"))))
@@ -163,7 +167,7 @@ def _is_disabled(what: dict[str, Any]) -> bool:
 def _list(page: dict[str, Any]) -> list[Any]:
     found = page.get("value")
     if not isinstance(found, list):
-        raise _OddError("its `value` is no list")
+        raise _OddError("its `value` is not a list")
     return found
 
 
@@ -171,23 +175,23 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise _OddError("it is no JSON") from None
+        raise _OddError("the response is not JSON") from None
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _OddError(f"{what} is no object")
+        raise _OddError(f"{what} is not an object")
     return value
 
 
 def _text(value: Any, what: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise _OddError(f"{what} is no text, or too long")
+        raise _OddError(f"{what} is not a string, or too long")
     return value
 
 
 def _complaint(response: Response, token: str) -> str:
-    """Return what the resource manager says is wrong, in brackets.
+    """Return the error of a resource manager's response in parentheses, empty if there is none.
 
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """
@@ -195,5 +199,5 @@ def _complaint(response: Response, token: str) -> str:
         error = json.loads(response.body)["error"]
         said = f"{error['code']}: {error.get('message') or ''}".rstrip(": ")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return ""  # a page for browsers says nothing that its status does not
+        return ""  # an HTML error page adds nothing to the status code
     return f" ({plain(said, (token,))})"

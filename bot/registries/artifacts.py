@@ -1,4 +1,4 @@
-"""Asking registries for what is attached to images, with the client and the credentials of all other questions."""
+"""Fetches signatures, attestations and other artifacts that are attached to images."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from bot.registries.place import MAX_MANIFEST, Place, place_of, proved
 from bot.registries.taglist import next_page
 
 MAX_BLOB = 4 * 1024 * 1024
-"""Bytes; a signature has some thousand, with all its certificates and a log's proof ten thousand."""
+"""Bytes; a signature takes about a thousand, with all its certificates and a log's proof ten thousand."""
 MAX_PAGES = 10
-"""Of referrers; no registry is known to send more than one for an image."""
+"""Limit of the pages of a referrers list; no registry is known to send more than one page per image."""
 WITHOUT_REFERRERS_API = frozenset({"ghcr.io"})
-"""Hosts that are not asked: GitHub's sends the question on to a page of github.com, which then limits who asks."""
+"""Hosts whose referrers API is not used: GHCR redirects to a page of github.com, which then rate-limits the client."""
 NO_SUCH_ROUTE = frozenset({400, 404, 405, 406, 501})
-"""How registries answer that do not know the question; a registry that does has an empty list for no referrers.
+"""Statuses of registries without a referrers API; with the API, an image without referrers has an empty list.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
 """
 
 
 class OciArtifacts:
-    """Implements `bot.ports.Artifacts`; safe to share by threads."""
+    """Implements `bot.ports.Artifacts`. Thread-safe."""
 
     def __init__(self, access: Access, authenticator: Authenticator) -> None:
         self._access = access
         self._authenticator = authenticator
 
     def tagged(self, repository: str, tag: str) -> Artifact | None:
-        """Return the artifact that a tag points to; None where there is no such tag. Raises RegistryError."""
+        """Return the artifact that a tag points to; None if the tag does not exist. Raises RegistryError."""
         place = self._place(repository)
         question = place.manifest(quote(tag, safe=""))
         response = self._authenticator.ask(place.endpoint, question)
         return None if response.status == HTTPStatus.NOT_FOUND else _artifact(place, question, response, None)
 
     def referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
-        """Return the referrers of a digest, over all pages.
+        """Return the referrers of a digest, from all pages.
 
-        Where the registry does not know the question, the tag that stands in for the list is asked for. Raises
-        RegistryError, also where there are more than are looked at.
+        If the registry has no referrers API, the referrers tag is read instead. Raises RegistryError, also if there
+        are more referrers than the limit.
         """
         place = self._place(repository)
         first = None if place.endpoint.host in WITHOUT_REFERRERS_API else self._page(place, digest, "")
@@ -62,17 +62,17 @@ class OciArtifacts:
             if page is None:
                 break
             found, query = (*found, *page[0]), page[1]
-        why = NotAnImageError("the list is longer than is read, or breaks off")
+        why = NotAnImageError("the list is longer than the limit, or a page is missing")
         raise _odd(place, f"the referrers of {place.path}@{digest}", why)
 
     def artifact(self, repository: str, digest: Digest) -> Artifact:
-        """Fetch the artifact behind a digest, and hash it. Raises RegistryError."""
+        """Fetch an artifact by digest, and verify the digest. Raises RegistryError."""
         place = self._place(repository)
         question = place.manifest(digest)
         return _artifact(place, question, self._authenticator.ask(place.endpoint, question), digest)
 
     def blob(self, repository: str, blob: Blob, limit: int = MAX_BLOB) -> bytes:
-        """Fetch a piece of an artifact, and hash it. Raises RegistryError, also where it is larger than is read."""
+        """Fetch a blob of an artifact, and verify its digest. Raises RegistryError, also if it exceeds `limit`."""
         place = self._place(repository)
         question = place.blob(blob.digest, limit)
         if blob.size > limit:
@@ -84,7 +84,7 @@ class OciArtifacts:
         return response.body
 
     def _page(self, place: Place, digest: Digest, query: str) -> tuple[tuple[Referrer, ...], str | None] | None:
-        """Return one page and the query of the next; None where the registry does not know the question."""
+        """Return one page and the query of the next page; None if the registry has no referrers API."""
         route = f"/v2/{quote(place.path)}/referrers/{digest}{query}"
         question = Question("GET", route, place.path, MAX_MANIFEST, accept=OCI_INDEX)
         response = self._authenticator.ask(place.endpoint, question)
@@ -92,7 +92,7 @@ class OciArtifacts:
             return None
         if response.status != HTTPStatus.OK:
             raise place.refusal(response, question)
-        if media_type(response.headers.get("content-type", "")) != OCI_INDEX:  # a page for browsers, for instance
+        if media_type(response.headers.get("content-type", "")) != OCI_INDEX:  # an HTML page, for instance
             return None
         try:
             return parse_referrers(response.body), next_page(response.headers.get("link", ""))
@@ -100,7 +100,7 @@ class OciArtifacts:
             raise _odd(place, question.asked, error) from error
 
     def _stand_in(self, place: Place, digest: Digest) -> tuple[Referrer, ...]:
-        """Read the index behind the tag that clients keep where a registry has no such API.
+        """Return the referrers in the index behind the referrers tag, which clients keep if a registry has no API.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
         """
@@ -115,7 +115,7 @@ class OciArtifacts:
         except NotAnImageError as error:
             raise _odd(place, question.asked, error) from error
         if len(found) > MAX_REFERRERS:
-            raise _odd(place, question.asked, NotAnImageError("there are more than are looked at"))
+            raise _odd(place, question.asked, NotAnImageError(f"it has more than {MAX_REFERRERS} referrers"))
         return found
 
     def _place(self, repository: str) -> Place:
@@ -133,6 +133,6 @@ def _artifact(place: Place, question: Question, response: Response, digest: Dige
 
 
 def _odd(place: Place, asked: str, error: NotAnImageError) -> RegistryError:
-    message = f"what {place.endpoint.host} has at {asked} cannot be read: {error}"
+    message = f"{place.endpoint.host}: cannot read {asked}: {error}"
     is_failure = isinstance(error, NotARegistryError)
     return RegistryError(place.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)

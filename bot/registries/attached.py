@@ -1,4 +1,4 @@
-"""Reading what is attached to images: manifests of artifacts, and lists of referrers. Pure.
+"""Parses manifests of artifacts and lists of referrers. Pure.
 
 https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
 """
@@ -14,17 +14,17 @@ from bot.model.reference import Digest, parse_sha256
 from bot.registries.manifest import NotAnImageError, NotARegistryError
 
 MAX_BLOBS = 1024
-"""Pieces of one artifact; cosign keeps all signatures of an image in one, which may be signed anew every day."""
+"""Blobs of one artifact. cosign keeps all signatures of an image in one artifact, and may add one every day."""
 MAX_REFERRERS = 512
-"""Of one image that are listed; build systems that attach everything reach some twenty."""
+"""Limit of the referrers of one image; build systems that attach everything reach about twenty."""
 
 
 def parse_artifact(digest: Digest, body: bytes) -> Artifact:
-    """Read `body`, which has `digest`. Raises NotAnImageError."""
+    """Parse the manifest of an artifact; `digest` is the digest of `body`. Raises NotAnImageError."""
     document = _object(body)
     layers = document.get("layers", [])
     if not isinstance(layers, list):
-        raise NotAnImageError("its `layers` are no list")
+        raise NotAnImageError("its `layers` is not a list")
     if len(layers) > MAX_BLOBS:
         raise NotAnImageError(f"it has more than {MAX_BLOBS} layers")
     config = document.get("config")
@@ -33,10 +33,10 @@ def parse_artifact(digest: Digest, body: bytes) -> Artifact:
 
 
 def parse_referrers(body: bytes) -> tuple[Referrer, ...]:
-    """Read a list of referrers; what has no sha256 digest is left out. Raises NotAnImageError."""
+    """Parse a list of referrers, without those that have no sha256 digest. Raises NotAnImageError."""
     listed = _object(body).get("manifests")
     if not isinstance(listed, list):
-        raise NotAnImageError("it lists no manifests")
+        raise NotAnImageError("its `manifests` is not a list")
     return tuple(_referrers(listed))
 
 
@@ -50,7 +50,7 @@ def _referrers(listed: list[Any]) -> Iterator[Referrer]:
 
 def _blob(descriptor: Any) -> Blob:
     if not isinstance(descriptor, dict):
-        raise NotAnImageError("one of its layers is no object")
+        raise NotAnImageError("one of its layers is not an object")
     digest, size = parse_sha256(str(descriptor.get("digest"))), descriptor.get("size")
     if digest is None or not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise NotAnImageError("one of its layers has no sha256 digest, or no size")

@@ -1,7 +1,7 @@
-"""What is attached to an image: the inventories (SBOMs) that its builder or its publisher put beside it.
+"""Finds SBOMs that the builder or the publisher attached to an image.
 
-BuildKit lists them in the index, next to the image they are about; others attach them as referrers, found by the
-referrers API or under the tag that stands in for it.
+BuildKit lists them in the index, next to the image that they describe. Other tools attach them as referrers, found with
+the referrers API or the referrers tag.
 https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
 """
@@ -28,11 +28,11 @@ from bot.registries.manifest import ATTESTATION, NotAnImageError, parse_document
 from bot.registries.place import place_of, proved
 
 MAX_INVENTORY = 40 * 1024 * 1024
-"""Bytes; what BuildKit itself allows an attestation."""
+"""Bytes; BuildKit's own limit for an attestation."""
 MAX_ATTACHED = 16
-"""Attached manifests that are looked into; real images have one for each kind of attestation."""
+"""Limit of the attached manifests that are read; images in practice have one per type of attestation."""
 MAX_LAYERS = 16
-"""Of one of them; BuildKit has one for each statement."""
+"""Limit of the layers of one attached manifest; BuildKit writes one per statement."""
 SBOM_TYPES = frozenset(
     {
         "https://spdx.dev/Document",
@@ -41,7 +41,7 @@ SBOM_TYPES = frozenset(
         "application/vnd.cyclonedx+json",
     }
 )
-"""Predicate types of in-toto, and media types of what is attached as it is."""
+"""in-toto predicate types, and media types of SBOMs that are attached without an envelope."""
 _WRAPPED = frozenset(
     {
         "application/vnd.in-toto+json",
@@ -49,9 +49,9 @@ _WRAPPED = frozenset(
         "application/vnd.dev.sigstore.bundle.v0.3+json",
     }
 )
-"""Media types that may hold any statement."""
+"""Media types of envelopes, which may hold any statement."""
 _PREDICATES = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
-"""Annotations that tell which kind of statement a layer or a referrer is."""
+"""Annotations that hold the predicate type of a layer or a referrer."""
 _REFERS_TO = "vnd.docker.reference.digest"
 
 _Json = Mapping[str, Any]
@@ -59,15 +59,16 @@ Fetched = TypeVar("Fetched")
 
 
 class Attachments:
-    """Finds what is attached to images; nothing of it is verified here."""
+    """Finds SBOMs attached to images. Verifies no signatures."""
 
     def __init__(self, access: Access, authenticator: Authenticator, artifacts: Artifacts) -> None:
         self._access, self._authenticator, self._artifacts = access, authenticator, artifacts
 
     def inventories(self, line: Line, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the names of the image of a platform, and what may be inventories of it, fetched one after another.
+        """Return the digests of a platform's image, and the contents of blobs that may be SBOMs of it.
 
-        `digest` is the index or the manifest. Raises RegistryError, also while they are fetched.
+        The contents are fetched one at a time, as the iterator is consumed. `digest` is that of the index or of the
+        manifest. Raises RegistryError, also during the iteration.
         """
         place = place_of(self._access, line)
         question = place.manifest(quote(digest, safe=":"))
@@ -101,7 +102,7 @@ class Attachments:
                 yield each.digest
 
     def _layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
-        """Yield the layers of something attached that may be inventories."""
+        """Yield the layers of an attached manifest that may be SBOMs."""
         found = _unless_lost(partial(self._artifacts.artifact, repository, digest))
         for layer in found.blobs[:MAX_LAYERS] if found is not None else ():
             if _may_be(layer.media_type, layer.annotations):
@@ -109,7 +110,7 @@ class Attachments:
 
 
 def _unless_lost(fetch: Callable[[], Fetched]) -> Fetched | None:
-    """Fetch a part of what is attached; None where the registry lost it. Raises RegistryError."""
+    """Call `fetch`; return None if the registry no longer has the content. Raises RegistryError."""
     try:
         return fetch()
     except RegistryError as error:
@@ -119,7 +120,7 @@ def _unless_lost(fetch: Callable[[], Fetched]) -> Fetched | None:
 
 
 def _beside(index: _Json, image: Digest) -> Iterator[Digest]:
-    """Yield the attestations that an index lists for one of its images."""
+    """Yield the digests of the attestations that an index lists for one of its images."""
     for descriptor in _objects(index.get("manifests")):
         annotations = descriptor.get("annotations")
         if isinstance(annotations, dict) and ATTESTATION in annotations and annotations.get(_REFERS_TO) == image:
@@ -129,7 +130,7 @@ def _beside(index: _Json, image: Digest) -> Iterator[Digest]:
 
 
 def _may_be(media_type: str, annotations: Mapping[str, str]) -> bool:
-    """Say whether something is called an inventory, or is called nothing and may hold one."""
+    """Return True if the predicate type names an SBOM, or if there is none and the media type may hold one."""
     named = [annotations[key] for key in _PREDICATES if key in annotations]
     if named:
         return any(name in SBOM_TYPES for name in named)

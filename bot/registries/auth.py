@@ -1,8 +1,9 @@
-"""Answering challenges: Basic, and Bearer with tokens from a token server that is not trusted by default.
+"""Authenticates requests to registries: Basic, and Bearer with tokens from a token server.
 
-A challenge comes from whoever answers, so its realm may point anywhere. Two questions are kept apart: whether a realm
-may be asked at all (bot.net judges that), and whether it may see the credential: only on the registry's own origin, on
-the token server that the world knows for that registry, or where the operator lists it under `trusted_realms`.
+A token server is not trusted by default: the challenge comes from whatever server answers, so its realm may point
+anywhere. Whether a realm may be contacted at all is decided by `bot.net`. Whether it may receive the credential is
+decided here: only if it is on the registry's own origin, is the known token server of that public registry, or is
+listed under `trusted_realms`.
 """
 
 from __future__ import annotations
@@ -32,55 +33,55 @@ from bot.registries.tokens import stated_lifetime
 CLIENT_ID = "basebump"
 ISSUER = "the token server"
 MAX_TOKEN_ANSWER = 64 * 1024
-"""Bytes; tokens have some thousands."""
+"""Bytes; tokens take a few thousand."""
 DEFAULT_LIFETIME = 60
-"""Seconds, and the least (https://distribution.github.io/distribution/spec/auth/token/)."""
+"""Seconds; default and minimum of the specification (https://distribution.github.io/distribution/spec/auth/token/)."""
 MAX_LIFETIME = 3600
-"""Seconds; a token that claims to live longer is asked for anew, which costs nothing."""
+"""Seconds; a token that claims a longer life is renewed after this time, which costs nothing."""
 LIFETIME_USED = 0.9
-"""Of its life; the rest is for clocks that differ and answers that are slow."""
+"""Share of a token's life after which it is renewed; the rest allows for clock skew and slow responses."""
 KNOWN_REALMS: dict[str, frozenset[str]] = {
     HUB_API: frozenset({"auth.docker.io"}),
     "docker.elastic.co": frozenset({"docker-auth.elastic.co"}),
     "nvcr.io": frozenset({"authn.nvidia.com"}),
     "registry.gitlab.com": frozenset({"gitlab.com"}),
 }
-"""Token servers of public registries that are not on the registry's own host."""
+"""Token servers of public registries that are on another host than the registry, by the registry's API host."""
 
 _TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One request to a registry."""
+    """A request to a registry."""
 
     method: str
     path: str
-    """From `/v2/` on."""
+    """Path and query, beginning with `/v2/`."""
     repository: str
-    """The path of the image, with the mirror's prefix: what a token is asked for; empty for nothing but a login."""
+    """Repository that the token is for, with the mirror's prefix; empty for a request that only tests the login."""
     limit: int
-    """Bytes of the answer."""
+    """Maximum size of the response body in bytes."""
     accept: str | None = None
     etag: str | None = None
-    """Of an earlier answer; where it still holds, the answer is 304."""
+    """ETag of an earlier response; if it is still current, the response is 304."""
     actions: str = "pull"
-    """What the token must allow: `pull`, or `answers.METADATA_READ`."""
+    """Permission that the token must have: `pull` or `METADATA_READ`."""
 
     @property
     def asked(self) -> str:
-        """What is asked for, as messages say it: without the query, of which a server writes what asks for a page."""
+        """What is requested, for messages. The query is left out, because a page link's query comes from the server."""
         return self.path.removeprefix("/v2/").partition("?")[0] or "a login"
 
     @property
     def is_pull(self) -> bool:
-        """Whether registries with a quota count it: https://docs.docker.com/docker-hub/usage/pulls/."""
+        """Whether registries with a pull quota count the request: https://docs.docker.com/docker-hub/usage/pulls/."""
         return self.method == "GET" and "/manifests/" in self.path
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """What a token is good for."""
+    """The properties that decide whether a cached token can be used for a request."""
 
     host: str
     realm: str
@@ -91,14 +92,14 @@ class _Key:
 
 @dataclass(slots=True)
 class _Token:
-    """A place for one token; whoever holds the lock fetches it, and the others wait for that."""
+    """Cache slot of one token. The thread that holds the lock fetches the token, and the others wait for it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     text: str = field(default="", repr=False)
     expires: float = 0.0
 
     def drop(self, header: str) -> None:
-        """Forget the token that `header` carries, unless another thread has already replaced it."""
+        """Mark the token of an Authorization header as expired, unless another thread has already replaced it."""
         with self.lock:
             if header == f"Bearer {self.text}":
                 self.expires = 0.0
@@ -106,23 +107,25 @@ class _Token:
 
 @dataclass(slots=True)
 class _HostState:
-    """What is known of how a host wants to be asked."""
+    """The authentication that a host requires, as far as it is known."""
 
     first: threading.Lock = field(default_factory=threading.Lock)
-    """Held by the first question, so that a host is not met by thirty at once that it all answers with 401."""
+    """Held during the first request, so that a host does not get thirty unauthenticated requests at once."""
     was_asked: bool = False
     challenge: Challenge | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Authorization:
+    """The Authorization header of a request, and the credential behind it."""
+
     header: str = field(repr=False)
     credential: Credential | None = None
-    """What was sent, or traded for a token."""
+    """The credential that was sent, or exchanged for a token."""
     distrusted: str | None = None
-    """The realm that was not shown the credential."""
+    """The realm that did not receive the credential, because it is not trusted."""
     token: _Token | None = None
-    """The place of a token that was there before this question, and so may have been revoked."""
+    """The cache slot, if the token was cached before this request and may have been revoked since."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -130,7 +133,7 @@ class _Authorization:
 
 
 class Authenticator:
-    """Sends questions with the credential they need; safe to share between threads."""
+    """Sends requests to registries with the credential that they require. Thread-safe."""
 
     def __init__(self, http: HttpClient, keychain: Keychain, now: Callable[[], float] = time.monotonic) -> None:
         self._http = http
@@ -142,14 +145,14 @@ class Authenticator:
         self._quotas = PullQuotas()
 
     def ask(self, endpoint: Endpoint, question: Question) -> Response:
-        """Return the registry's answer, authenticated where it wants that. Raises RegistryError."""
+        """Send a request and return its response; authenticate if the registry requires that. Raises RegistryError."""
         if question.is_pull:
             with self._quotas.pull(endpoint):
                 return self._in_turn(endpoint, question)
         return self._in_turn(endpoint, question)
 
     def wants_login(self, endpoint: Endpoint) -> bool:
-        """Say whether a registry that was asked wanted to know who asks."""
+        """Return True if the registry has answered a request with a challenge."""
         with self._lock:
             state = self._hosts.get(endpoint.host)
         return state is not None and state.challenge is not None
@@ -208,7 +211,9 @@ class Authenticator:
                 return _Authorization(_basic(credential), credential)
             case IdentityToken():
                 advice = f"list {endpoint.account} with `username_env` and `password_env`"
-                message = f"{endpoint.host} wants a password, and `docker login` kept an identity token: {advice}"
+                message = (
+                    f"{endpoint.host} requires a password, but `docker login` stored an identity token; hint: {advice}"
+                )
                 raise RegistryError(endpoint.registry, Reason.DENIED, message, is_failure=True)
         assert_never(credential)
 
@@ -221,7 +226,7 @@ class Authenticator:
             raise unanswered(endpoint, error, ISSUER) from error
         distrusted = realm.authority if credential and not may_see_credential(endpoint, realm) else None
         shown = None if distrusted else credential
-        # Not the challenge's scope: whoever answers shall not choose what the credential is used for.
+        # The challenge's own scope is not used: the server must not choose what the credential is used for.
         scope = f"repository:{question.repository}:{question.actions}" if question.repository else ""
         service = challenge.parameters.get("service") or realm.host
         key = _Key(endpoint.host, str(realm), service, scope, _identity(shown))
@@ -237,7 +242,7 @@ class Authenticator:
     def _fetch_token(
         self, endpoint: Endpoint, realm: Url, key: _Key, credential: Credential | None
     ) -> tuple[str, float]:
-        """Ask the token server; return a token and its lifetime in seconds. Raises RegistryError.
+        """Request a token, and return it with its lifetime in seconds. Raises RegistryError.
 
         https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/
         """
@@ -268,7 +273,7 @@ class Authenticator:
         try:
             return parse_token(response.body)
         except ValueError as error:
-            message = f"{realm.shown}, the token server of {endpoint.host}, answered no token: {error}"
+            message = f"{realm.shown}, the token server of {endpoint.host}, did not return a token: {error}"
             raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
 
     def _refused(
@@ -276,8 +281,8 @@ class Authenticator:
     ) -> RegistryError:
         if authorization and authorization.distrusted:
             message = (
-                f"{endpoint.host} wants a token of {authorization.distrusted}, which is not trusted with "
-                f"{endpoint.account}'s credential; list it under `trusted_realms` if it is its token server"
+                f"{endpoint.host} requires a token of {authorization.distrusted}, which is not trusted with "
+                f"{endpoint.account}'s credential; hint: list it under `trusted_realms` if it is its token server"
             )
             return RegistryError(endpoint.registry, Reason.DENIED, message, is_failure=True)
         credential = self._keychain.credential(endpoint.account, question.repository)
@@ -287,14 +292,17 @@ class Authenticator:
 
 
 def may_see_credential(endpoint: Endpoint, realm: Url) -> bool:
-    """Say whether a token server may see the credential of the registry whose challenge names it."""
+    """Return True if a token server may receive the credential of the registry whose challenge names it."""
     if realm.origin == Url.parse(endpoint.url).origin:
         return True
     return realm.authority in KNOWN_REALMS.get(endpoint.host, ()) or realm.authority in endpoint.trusted_realms
 
 
 def parse_token(body: bytes) -> tuple[str, float]:
-    """Return the token and its lifetime in seconds. Raises ValueError, whose text holds nothing of the body."""
+    """Parse a token response into the token and its lifetime in seconds.
+
+    Raises ValueError; its text contains nothing of the response.
+    """
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -302,7 +310,7 @@ def parse_token(body: bytes) -> tuple[str, float]:
     fields: dict[str, Any] = answer if isinstance(answer, dict) else {}
     text = fields.get("token") or fields.get("access_token")
     if not isinstance(text, str) or not _TOKEN.fullmatch(text):
-        raise ValueError("it has neither `token` nor `access_token`, or one that fits in no header")
+        raise ValueError("it has neither `token` nor `access_token`, or its token is not valid in a header")
     lifetime = fields.get("expires_in")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool):
         lifetime = stated_lifetime(text) or DEFAULT_LIFETIME
@@ -310,7 +318,7 @@ def parse_token(body: bytes) -> tuple[str, float]:
 
 
 def _choose(response: Response) -> Challenge | None:
-    """Take Bearer where it is offered, else Basic: a token opens one repository, a password all."""
+    """Choose Bearer if the response offers it, else Basic: a token opens one repository, a password all of them."""
     challenges = parse_challenges(response.headers.get("www-authenticate", ""))
     bearer = (offer for offer in challenges if offer.scheme == "bearer" and offer.parameters.get("realm"))
     basic = (offer for offer in challenges if offer.scheme == "basic")

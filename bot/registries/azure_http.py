@@ -1,4 +1,4 @@
-"""The way of Azure's libraries to the network: ours, so that one guard, one proxy and one set of CAs hold for all."""
+"""Sends the requests of Azure's libraries with `HttpClient`, so that its guard, proxy and CA settings apply to them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from azure.core.utils import case_insensitive_dict
 from bot.net import HttpClient, Response
 
 MAX_ANSWER = 1024 * 1024
-"""Bytes; tokens have some thousands, what a registry recorded of one image some hundreds per tag."""
+"""Bytes; tokens take a few thousand, the metadata of one image a few hundred per tag."""
 
 Send = Callable[[HttpRequest], Response]
 
 
 class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
-    """Hands the requests of a library to `send`, which retries as it sees fit."""
+    """Passes a library's requests to `send`, which is responsible for retries."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -35,7 +35,7 @@ class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
 
 
 class _Answer(HttpResponse):
-    """One whole answer, in the shape that the libraries know."""
+    """A complete response in the form that Azure's libraries expect."""
 
     def __init__(self, request: HttpRequest, response: Response) -> None:
         super().__init__(request, response)  # type: ignore[arg-type]  # the base is older than such requests
@@ -51,7 +51,7 @@ class _Answer(HttpResponse):
 
 
 def sender(http: HttpClient) -> Send:
-    """Return what sends a library's requests through `http`, without following redirects."""
+    """Return a function that sends a library's requests with `http` and follows no redirects."""
 
     def send(request: HttpRequest) -> Response:
         content = request.content

@@ -1,8 +1,9 @@
-"""Tokens of Microsoft Entra by azure-identity: one concrete credential, chosen by what the environment has.
+"""Microsoft Entra tokens by azure-identity, with one credential that the environment determines.
 
-In the order in which somebody must have meant it: a secret or certificate, a federated token (workload identity,
-GitHub's OIDC), a managed identity, and last what `az login` left behind or the machine itself has. Azure's own chain of
-all of them is not used, because it waits for an address that only machines of Azure have.
+The order goes from the most explicit setting to the least: a client secret or certificate, a federated token (workload
+identity, GitHub's OIDC), a managed identity, and finally the login of `az` or the identity of the machine itself.
+azure-identity's own chain of all credentials is not used, because it waits for an address that exists only on Azure
+machines.
 """
 
 from __future__ import annotations
@@ -20,23 +21,23 @@ from urllib.parse import urlencode
 from bot.model.errors import BasebumpError
 from bot.net import HostTrust, HttpClient, HttpError, Url, plain
 
-if TYPE_CHECKING:  # half a second, which only those pay who log in to Azure
+if TYPE_CHECKING:  # importing takes half a second, which only runs that log in to Azure should pay
     from azure.core.credentials import TokenCredential
 
 REGISTRIES = "https://containerregistry.azure.net/.default"
-"""The scope of tokens that are good for registries, in every cloud, and for nothing else that the identity may do."""
+"""Scope of tokens that are valid for registries in every cloud, and for none of the identity's other permissions."""
 MAX_ASSERTION = 64 * 1024
-"""Bytes of GitHub's answer, which has some two thousand."""
+"""Bytes of GitHub's response, which has about two thousand."""
 CLI_TIMEOUT = 30
-"""Seconds; `az` is a large Python program, which may have to ask Entra."""
+"""Seconds; `az` is a large Python program, and may have to contact Entra."""
 MAX_SAID = 300
-"""Characters of Entra's explanation: its code, and the sentence after it."""
+"""Characters of Entra's error message that are quoted: its code, and the sentence after it."""
 METADATA_SERVICE = "http://169.254.169.254"
 AZURE_MACHINE = "7783-7084-3265-9085-8269-3286-77"
-"""What every virtual machine of Azure has for an asset tag."""
+"""Asset tag of every virtual machine on Azure."""
 ASSET_TAG = Path("/sys/class/dmi/id/chassis_asset_tag")
 SECRETS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
-"""Variables whose values must never stand in a message."""
+"""Environment variables whose values must never appear in a message."""
 WHAT_TO_SET = (
     "set AZURE_CLIENT_ID and AZURE_TENANT_ID together with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or "
     "AZURE_FEDERATED_TOKEN_FILE, give the GitHub workflow `id-token: write`, or run `az login`"
@@ -44,23 +45,23 @@ WHAT_TO_SET = (
 
 
 class NoEntraTokenError(BasebumpError):
-    """Entra gave no token, or nothing here says who we are to it."""
+    """Entra issued no token, or no identity is configured."""
 
 
 @dataclass(frozen=True, slots=True)
 class AzureCloud:
-    """One of the separate clouds that Azure has."""
+    """One of Azure's separate clouds."""
 
     authority: str
-    """The host of its Entra."""
+    """Host of its Entra."""
     federation: str
-    """The audience of tokens that others issue for it."""
+    """Audience of federated tokens that other issuers make for it."""
     manager: str
-    """The host of its resource manager."""
+    """Host of its resource manager."""
 
     @property
     def manager_scope(self) -> str:
-        """The scope of tokens that are good for the resource manager, as far as roles let the identity go."""
+        """Scope of tokens for the resource manager; the identity's roles limit what they allow."""
         return f"https://{self.manager}/.default"
 
 
@@ -73,13 +74,13 @@ CLOUDS = {
         "login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina", "management.chinacloudapi.cn"
     ),
 }
-"""By the end of a registry's host."""
+"""Sovereign clouds by the suffix of a registry's host."""
 
 
 def cloud_of(host: str, environment: Mapping[str, str]) -> AzureCloud:
-    """Return the cloud that AZURE_AUTHORITY_HOST names, else the one that the registry's host belongs to.
+    """Return the cloud of AZURE_AUTHORITY_HOST if that is set, else the cloud that the registry's host belongs to.
 
-    Raises NoEntraTokenError when it names none.
+    Raises NoEntraTokenError if AZURE_AUTHORITY_HOST is invalid.
     """
     bare = host.partition(":")[0]
     by_name = next((cloud for suffix, cloud in CLOUDS.items() if bare.endswith(suffix)), PUBLIC_CLOUD)
@@ -88,23 +89,23 @@ def cloud_of(host: str, environment: Mapping[str, str]) -> AzureCloud:
         return by_name
     authority = named.removeprefix("https://").lower()
     if "/" in authority:
-        raise NoEntraTokenError("AZURE_AUTHORITY_HOST is no address of Entra; it must be `https://HOST`")
+        raise NoEntraTokenError("AZURE_AUTHORITY_HOST is not an address of Entra; hint: set it to `https://HOST`")
     known = (cloud for cloud in (PUBLIC_CLOUD, *CLOUDS.values()) if cloud.authority == authority)
     return next(known, replace(by_name, authority=authority))
 
 
 class EntraIdentity:
-    """Who we are to the Entra of one cloud; its tokens are kept by azure-identity. Safe to share between threads."""
+    """The identity that is used with the Entra of one cloud. azure-identity caches its tokens. Thread-safe."""
 
     def __init__(self, cloud: AzureCloud, environment: Mapping[str, str]) -> None:
-        """Choose how to prove it. Raises NoEntraTokenError when nothing here does."""
+        """Choose the credential from the environment. Raises NoEntraTokenError if it has none."""
         self._cloud = cloud
         self._environment = environment
-        logging.getLogger("azure").addHandler(logging.NullHandler())  # what fails is ours to say, once
+        logging.getLogger("azure").addHandler(logging.NullHandler())  # basebump reports each failure once, itself
         self.means, self._credential = self._choose()
 
     def token(self, scope: str) -> str:
-        """Return a token that is good for one scope: `REGISTRIES`, or a cloud's `manager_scope`.
+        """Return a token for one scope: `REGISTRY_SCOPE`, or the `manager_scope` of a cloud.
 
         Raises NoEntraTokenError.
         """
@@ -123,7 +124,7 @@ class EntraIdentity:
         for variable in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"):
             if value := get(variable):
                 if not client or not tenant:
-                    raise NoEntraTokenError(f"{variable} is set, and AZURE_CLIENT_ID or AZURE_TENANT_ID is not")
+                    raise NoEntraTokenError(f"{variable} is set, but AZURE_CLIENT_ID or AZURE_TENANT_ID is not")
                 return self._application(variable, value, client, tenant)
         if client and tenant and get("ACTIONS_ID_TOKEN_REQUEST_URL") and get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
             return self._github(client, tenant)
@@ -133,7 +134,7 @@ class EntraIdentity:
         return self._of_this_machine(client, tenant)
 
     def _application(self, variable: str, value: str, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        """Return the credential of an application, by what proves it."""
+        """Return the credential of an application, and its name in messages; `variable` decides its kind."""
         from azure import identity
 
         try:
@@ -168,13 +169,13 @@ class EntraIdentity:
         return "OIDC token of GitHub", ClientAssertionCredential(tenant, client, assertion, **self._options())
 
     def _managed(self, endpoint: str, client: str) -> TokenCredential:
-        """Return the identity that Azure gave to this machine or container; the library reads its variables itself."""
+        """Return the managed identity of this machine or container; the library reads its variables itself."""
         from azure.identity import ManagedIdentityCredential
 
         return ManagedIdentityCredential(client_id=client or None, **self._options(endpoint))
 
     def _of_this_machine(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        """Return what needs no variable: `az`, and after it the machine's own identity where this is one of Azure's."""
+        """Return the credential that needs no variables: `az`, then the identity of the machine if it is on Azure."""
         from azure import identity
 
         credentials: dict[str, TokenCredential] = {}
@@ -185,38 +186,38 @@ class EntraIdentity:
             credentials["identity of this machine"] = self._managed(service, client)
         match [*credentials.items()]:
             case []:
-                raise NoEntraTokenError(f"nothing here says who we are to Entra: {WHAT_TO_SET}")
+                raise NoEntraTokenError(f"no identity for Entra is configured; hint: {WHAT_TO_SET}")
             case [only]:
                 return only
             case _:
                 return " or the ".join(credentials), identity.ChainedTokenCredential(*credentials.values())
 
     def _options(self, endpoint: str | None = None) -> dict[str, Any]:
-        """Return what every credential is told; `endpoint` is asked instead of Entra itself."""
+        """Return the options of every credential; requests go to `endpoint` if given, else to Entra."""
         from bot.registries.azure_http import AzureTransport, sender
 
         options: dict[str, Any] = {
             "transport": AzureTransport(sender(self._http(endpoint or f"https://{self._cloud.authority}"))),
-            "retry_total": 0,  # our client retries
+            "retry_total": 0,  # `HttpClient` retries
         }
         if endpoint is None:
             known = {PUBLIC_CLOUD.authority, *(cloud.authority for cloud in CLOUDS.values())}
             options["authority"] = self._cloud.authority
-            # Only Microsoft's own hosts are known to the directory of hosts that the library would ask.
+            # The library would look up other hosts in Microsoft's directory, which lists only Microsoft's own hosts.
             options["disable_instance_discovery"] = self._cloud.authority not in known
         return options
 
     def _http(self, url: str) -> HttpClient:
-        """Return a client that may also ask the host of `url`, which the operator's environment names."""
+        """Return a client that may also contact the host of `url`, which the operator's environment names."""
         try:
             parts = Url.parse(url)
         except HttpError as error:
-            raise NoEntraTokenError(f"the environment names what is no address: {error}") from None
+            raise NoEntraTokenError(f"the environment contains an invalid URL: {error}") from None
         return HttpClient({parts.authority: HostTrust(insecure=parts.scheme == "http")}, environment=self._environment)
 
 
 class ManagerLogin:
-    """Who we are to the resource manager of the cloud that AZURE_AUTHORITY_HOST names, else of the public one."""
+    """The login to Azure Resource Manager, in the cloud of AZURE_AUTHORITY_HOST or else the public one."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -224,42 +225,44 @@ class ManagerLogin:
 
     @property
     def manager(self) -> str:
-        """The host of that resource manager."""
+        """Host of the resource manager."""
         try:
             return cloud_of("", self._environment).manager
-        except NoEntraTokenError:  # said where a token is asked for
+        except NoEntraTokenError:  # reported when a token is requested
             return PUBLIC_CLOUD.manager
 
     def token(self) -> str:
-        """Return a token that is good there. Raises NoEntraTokenError."""
+        """Return a token for the resource manager. Raises NoEntraTokenError."""
         cloud = cloud_of("", self._environment)
         self._identity = self._identity or EntraIdentity(cloud, self._environment)
         return self._identity.token(cloud.manager_scope)
 
 
 def github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
-    """Ask GitHub who this workflow is, for Entra's eyes. Raises NoEntraTokenError.
+    """Request an OIDC token for this workflow from GitHub, with Entra's audience. Raises NoEntraTokenError.
 
     https://docs.github.com/en/actions/reference/security/oidc
     """
     if not url.startswith("https://"):
-        raise NoEntraTokenError("ACTIONS_ID_TOKEN_REQUEST_URL is not https; a token is sent to it")
+        raise NoEntraTokenError("ACTIONS_ID_TOKEN_REQUEST_URL is not https, and a token would be sent to it")
     asked = url + ("&" if "?" in url else "?") + urlencode({"audience": audience})
     headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
     try:
         response = http.request("GET", asked, headers=headers, limit=MAX_ASSERTION, redirects=0)
         value = json.loads(response.body)["value"] if response.status == HTTPStatus.OK else None
     except HttpError as error:
-        raise NoEntraTokenError(f"GitHub gave no OIDC token: {error}") from None
+        raise NoEntraTokenError(f"GitHub returned no OIDC token: {error}") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         value = None
     if not isinstance(value, str):
-        raise NoEntraTokenError(f"GitHub answered {response.status} and no OIDC token; has the job `id-token: write`?")
+        raise NoEntraTokenError(
+            f"GitHub answered {response.status} without an OIDC token; hint: does the job have `id-token: write`?"
+        )
     return value
 
 
 def is_azure_machine() -> bool:
-    """Say whether this machine is one of Azure's, without asking the network."""
+    """Return True if this machine runs on Azure. Makes no network request."""
     try:
         return ASSET_TAG.read_text().strip() == AZURE_MACHINE
     except (OSError, ValueError):

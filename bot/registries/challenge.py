@@ -1,4 +1,4 @@
-"""What a 401 asks for: the WWW-Authenticate header, taken apart (RFC 9110, 11.6.1)."""
+"""Parses WWW-Authenticate headers (RFC 9110, 11.6.1)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 MAX_HEADER = 8192
-"""Characters; a challenge has some two hundred, and nothing longer is meant well."""
+"""Characters; challenges have about two hundred, and a longer header is not an honest one."""
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - the grammar's word for a word
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - `token` is a term of the grammar
 _PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
 _SCHEME = re.compile(rf"({_TOKEN})(?:[ \t]+|$|(?=,))")
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*[ \t]*(?=,|$)")
@@ -19,16 +19,16 @@ _SEPARATOR = re.compile(r"[ \t,]*")
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """One way to authenticate that a server offers."""
+    """An authentication method that a server offers."""
 
     scheme: str
     """In lower case: `bearer`, `basic`."""
     parameters: Mapping[str, str]
-    """Names in lower case; of a name that comes twice the first counts."""
+    """Names are in lower case; if a name is repeated, the first value counts."""
 
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
-    """Return the challenges of a header, several headers joined by commas included, as far as it is readable."""
+    """Parse the readable part of a header into its challenges; several headers may be joined by commas."""
     header = header[:MAX_HEADER]
     found: list[Challenge] = []
     position = _skip(header, 0)

@@ -1,4 +1,4 @@
-"""Logins that a cloud gives to its own: fetched once, kept until shortly before they end."""
+"""Registry logins that a cloud provider issues, cached until shortly before they expire."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from bot.registries.clouds import Cloud, CloudError, Granted
 from bot.registries.credentials import Login
 
 MARGIN = 180.0
-"""Seconds before its end when a login is fetched anew; Google hands out the old one until some four minutes before."""
+"""Seconds before its expiry at which a login is renewed; Google returns the old token until about four minutes before
+its expiry."""
 PATIENCE = 300.0
-"""Seconds for which a failure stands: a cloud that does not know us is not asked again for every image."""
+"""Seconds for which a failure is cached, so that the cloud is not contacted again for every image."""
 
 
 class CloudLogin:
-    """The login for one registry; one thread fetches it while the others wait."""
+    """The login for one registry. One thread fetches it while the others wait."""
 
     def __init__(self, cloud: Cloud, account: str, now: Callable[[], float] = time.time) -> None:
         self._cloud, self._account, self._now = cloud, account, now
@@ -30,7 +31,7 @@ class CloudLogin:
         self._asked_again = 0.0
 
     def credential(self) -> Login:
-        """Return a login that is good for a while. Raises RegistryError."""
+        """Return the cached login; if it expires soon, fetch a new one first. Raises RegistryError."""
         with self._lock:
             now = self._now()
             if self._granted is None or self._granted.expires - MARGIN <= now:

@@ -1,4 +1,4 @@
-"""Clouds that log their own in to their registries: what all of them have in common."""
+"""Types that all cloud providers share which issue logins for their registries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.registries.credentials import Login
 
 
 class Cloud(StrEnum):
-    """Whose word opens a registry; the value is what an entry says under `auth`."""
+    """A cloud provider that issues registry logins; the value is that of `auth` in a registry entry."""
 
     ECR = "ecr"
     GAR = "gar"
@@ -17,17 +17,17 @@ class Cloud(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """A login, and when it ends."""
+    """A login and its expiry."""
 
     login: Login
     expires: float
-    """Seconds since 1970."""
+    """Seconds since the epoch."""
 
 
 class CloudError(Exception):
-    """A cloud gave no login; the text says why, and holds no secret."""
+    """A cloud provider issued no login; the text says why, and contains no secret."""
 
 
 def missing(cloud: Cloud, package: str) -> CloudError:
     """Return the error for a library that is not installed."""
-    return CloudError(f"{package} is not installed; install `basebump[{cloud}]`")
+    return CloudError(f"{package} is not installed; hint: install `basebump[{cloud}]`")

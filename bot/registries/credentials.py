@@ -1,4 +1,4 @@
-"""What opens a registry."""
+"""Credentials for registries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.model.vocabulary import Reason
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A name and a password, which may be any kind of token."""
+    """A username and a password, which may be any kind of token."""
 
     username: str
     password: str = field(repr=False)
@@ -18,7 +18,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class IdentityToken:
-    """A refresh token, which the registry's token server takes for access tokens."""
+    """A refresh token, which the registry's token server exchanges for access tokens."""
 
     token: str = field(repr=False)
 
@@ -27,6 +27,6 @@ Credential = Login | IdentityToken
 
 
 def unusable(account: str, why: str) -> RegistryError:
-    """Return the error for a credential that is configured and cannot be had; `why` holds no secret."""
-    message = f"no credential for {account}: {why}; log in again, or list {account} with `auth: anonymous`"
+    """Return the error for a configured credential that cannot be used; `why` must not contain a secret."""
+    message = f"no credential for {account}: {why}; hint: log in again, or list {account} with `auth: anonymous`"
     return RegistryError(account, Reason.DENIED, message, is_failure=True)

@@ -1,4 +1,4 @@
-"""Amazon's registries: the login that the operator's AWS credentials are good for.
+"""Logins to Amazon's registries, with the operator's AWS credentials.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 """
@@ -13,18 +13,18 @@ from bot.registries.clouds import Cloud, CloudError, Granted, missing
 from bot.registries.credentials import Login
 
 PUBLIC_REGION = "us-east-1"
-"""The only one that logs in to the public registry."""
+"""The only region that issues logins to the public registry."""
 CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 10, 30, 3
-"""Seconds and requests, as `bot.net` has them."""
+"""Seconds, seconds and attempts, the same as in `bot.net`."""
 
 
 def fetch(host: str) -> Granted:
-    """Ask for a login to `host`, in the region that its name holds. Raises CloudError.
+    """Request a login to `host`, in the region that its name contains. Raises CloudError.
 
-    AWS's own library finds its credentials: variables, profiles, roles of pods and machines, single sign-on.
+    AWS's own library finds the credentials: variables, profiles, roles of pods and machines, single sign-on.
     """
     try:
-        from boto3.session import Session  # noqa: PLC0415 - only who lists such a registry pays for it
+        from boto3.session import Session  # noqa: PLC0415 - only configurations with such a registry need it
         from botocore.config import Config  # noqa: PLC0415 - the same
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
     except ImportError:
@@ -44,17 +44,17 @@ def fetch(host: str) -> Granted:
     except ClientError as error:
         raise CloudError(f"AWS answered {error.response['Error']['Code']} in {region}") from None
     except BotoCoreError as error:
-        raise CloudError(f"AWS could not be asked in {region} ({type(error).__name__})") from None
+        raise CloudError(f"the request to AWS in {region} failed ({type(error).__name__})") from None
     return _granted(answer)
 
 
 def _granted(answer: dict[str, Any]) -> Granted:
     try:
         data = answer["authorizationData"]
-        data = data[0] if isinstance(data, list) else data  # the private service grants one for each account
+        data = data[0] if isinstance(data, list) else data  # the private service returns one login per account
         decoded = base64.b64decode(data["authorizationToken"], validate=True).decode()
         expires = data["expiresAt"].timestamp()
     except (KeyError, IndexError, ValueError, AttributeError):
-        raise CloudError("AWS answered no login") from None
+        raise CloudError("AWS returned no login") from None
     username, _, password = decoded.partition(":")
     return Granted(Login(username, password), expires)

@@ -1,7 +1,7 @@
-"""Logins to Azure Container Registry with Microsoft Entra: one exchange per registry, renewed before it runs out.
+"""Logs in to Azure Container Registries with Microsoft Entra; each registry's login is renewed before it expires.
 
-Entra's token is handed to a registry, which could be anybody's: so only to one that the operator named for it, over
-https, at its own host, without following it anywhere.
+An Entra token is sent to the registry, which could be run by anyone. Therefore only registries with `auth: azure` in
+their entry receive it, over https, at their own host, without following redirects.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from bot.registries.answers import refusal, unanswered
 from bot.registries.azure_identity import REGISTRIES, AzureCloud, EntraIdentity, NoEntraTokenError, cloud_of
 from bot.registries.tokens import stated_lifetime
 
-TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - whom a refresh token logs in, as a password
+TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - the username for a refresh token used as a password
 MAX_ANSWER = 64 * 1024
-"""Bytes; refresh tokens have some two thousand."""
+"""Bytes; refresh tokens take about two thousand."""
 DEFAULT_LIFETIME = 600
-"""Seconds, where a refresh token does not say; Azure's say three hours."""
+"""Seconds, if a refresh token states no lifetime; Azure's tokens state three hours."""
 MAX_LIFETIME = 3 * 3600
-"""Seconds; rights that were taken away are gone after that at the latest."""
+"""Seconds; permissions that were revoked stop working after this time at the latest."""
 LIFETIME_USED = 0.9
-"""Of its life; the rest is for slow answers and for what the token is traded for."""
+"""Share of a token's life after which it is renewed; the rest allows for slow responses and for the access token."""
 FAILURE_KEPT = 60.0
-"""Seconds in which a login that failed is not tried again: a thousand images of one registry fail once."""
+"""Seconds for which a failed login is not retried, so that a thousand images of one registry fail only once."""
 
 
 @dataclass(slots=True)
 class _Login:
-    """A place for the login of one registry; whoever holds the lock logs in, and the others wait for that."""
+    """Cache slot for the login of one registry. The thread that holds the lock logs in, and the others wait for it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = field(default="", repr=False)
@@ -46,7 +46,7 @@ class _Login:
 
 
 class EntraLogins:
-    """Trades Entra's tokens for refresh tokens of registries; safe to share between threads."""
+    """Exchanges Entra tokens for refresh tokens of registries. Thread-safe."""
 
     def __init__(
         self, http: HttpClient, environment: Mapping[str, str], now: Callable[[], float] = time.monotonic
@@ -59,7 +59,7 @@ class EntraLogins:
         self._identities: dict[AzureCloud, EntraIdentity] = {}
 
     def refresh_token(self, host: str) -> str:
-        """Return a token that `host`, which the operator named for this, trades for access. Raises RegistryError."""
+        """Return a refresh token for `host`, which must have `auth: azure` in its entry. Raises RegistryError."""
         with self._lock:
             login = self._logins.setdefault(host, _Login())
         with login.lock:
@@ -83,10 +83,10 @@ class EntraLogins:
                     identity = self._identities[cloud] = EntraIdentity(cloud, self._environment)
             return identity.token(REGISTRIES)
         except NoEntraTokenError as error:
-            raise RegistryError(host, Reason.DENIED, f"no login to {host}: {error}", is_failure=True) from error
+            raise RegistryError(host, Reason.DENIED, f"cannot log in to {host}: {error}", is_failure=True) from error
 
     def _exchange(self, host: str, entra_token: str) -> tuple[str, float]:
-        """Hand Entra's token to the registry; return its refresh token and the seconds that it lives.
+        """Send an Entra token to the registry; return its refresh token and the lifetime of that in seconds.
 
         https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md
         """
@@ -108,7 +108,7 @@ class EntraLogins:
             raise refusal(endpoint, "a login with Entra", response, has_credential=True, hide=(entra_token,))
         token = _refresh_token(response)
         if token is None:
-            message = f"{host} answered a login with Entra with something else than a refresh token; is it a registry?"
+            message = f"{host} returned no refresh token for a login with Entra; hint: check that it is a registry"
             raise RegistryError(host, Reason.REGISTRY_ERROR, message, is_failure=True)
         return token, float(min(stated_lifetime(token) or DEFAULT_LIFETIME, MAX_LIFETIME))
 

@@ -1,4 +1,4 @@
-"""Tries registries as a run asks them: their logins, and images by a HEAD."""
+"""Tests registries for `doctor`: their logins, and images with a HEAD request."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from bot.registries.credentials import Credential, IdentityToken, Login
 from bot.registries.keychain import Keychain
 
 MAX_ANSWER = 64 * 1024
-"""Bytes; what answers here has none at all, or an empty object."""
+"""Bytes; the response body is empty or an empty object."""
 ROOT = Question("GET", "/v2/", "", MAX_ANSWER)
 """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoginExamination:
-    """Implements `bot.ports.Examined` for a registry of the config: whether its login lets somebody in."""
+    """Implements `bot.ports.Diagnosable` for a registry of the configuration: tests its login."""
 
     endpoint: Endpoint
     authenticator: Authenticator
     keychain: Keychain
     is_exchanged: bool = False
-    """Whether the registry itself gives the credential, for a word of Entra's: then it has let somebody in by that."""
+    """True if the registry issues the credential itself in exchange for an Entra token, and so has accepted it."""
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask it
-        """Ask for nothing, with the credential that there is. Raises RegistryError where that cannot be had."""
+        """Request `/v2/` with the configured credential. Raises RegistryError if the credential cannot be obtained."""
         subject, account = self.endpoint.registry, self.endpoint.account
         through = "" if account == subject else f" at its mirror {account}"
         tried = f"log in{through}" + (", by plain http" if self.endpoint.insecure else "")
         credential = self.keychain.credential(account)
         if self.is_exchanged and credential is not None:
-            yield ok(subject, tried, "it takes the word of Microsoft Entra for the identity")
+            yield ok(subject, tried, "the registry accepts the identity's Microsoft Entra token")
             return
         try:
             response = self.authenticator.ask(self.endpoint, ROOT)
@@ -50,49 +50,51 @@ class LoginExamination:
             yield (problem if error.is_failure else cannot_tell)(subject, tried, str(error))
             return
         if not self.authenticator.wants_login(self.endpoint):
-            yield ok(subject, tried, "it answers, and asks for no login")
+            yield ok(subject, tried, "the registry answers and requires no login")
         else:
             yield ok(subject, tried, _who(credential))
 
 
 @dataclass(frozen=True, slots=True)
 class ImageExamination:
-    """Implements `bot.ports.Examined` for one image."""
+    """Implements `bot.ports.Diagnosable` for one image."""
 
     registry: Registry
     line: Line
     is_named: bool
-    """Whether somebody wants to know of just this image; else it stands for others, and need not be there."""
+    """True if the user named this image; otherwise the image only represents others and need not exist."""
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask for images
-        """Ask what its tag points to."""
-        subject, tried = str(self.line), "ask for it"
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level look up images
+        """Look up the digest of its tag."""
+        subject, tried = str(self.line), "look up its tag"
         try:
             claim = self.registry.head(self.line)
         except RegistryError as error:
             if self.is_named:
                 yield problem(subject, tried, str(error))
             else:
-                yield cannot_tell(subject, tried, f"{error}; it matters where images are from there (see `--image`)")
+                yield cannot_tell(
+                    subject, tried, f"{error}; hint: if you use images of this registry, name one with `--image`"
+                )
             return
         yield ok(subject, tried, f"its tag points to {claim.digest}")
 
 
 @dataclass(frozen=True, slots=True)
 class NoImage:
-    """Implements `bot.ports.Examined` where no image is asked for."""
+    """Implements `bot.ports.Diagnosable` for a configuration without an image to test."""
 
     def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - the same for all
-        """Say so."""
-        yield cannot_tell("images", "ask for one", "none was asked for; name some with `--image`")
+        """Report that no image was tested."""
+        yield cannot_tell("images", "look up an image", "no image was named; hint: name images with `--image`")
 
 
 def _who(credential: Credential | None) -> str:
     match credential:
         case Login(username=username):
-            return f"it lets {username} in"
+            return f"the registry accepts the login of {username}"
         case IdentityToken():
-            return "it lets the identity in"
+            return "the registry accepts the identity token"
         case None:
-            return "no credential is configured, and it lets anybody in"
+            return "no credential is configured, and the registry allows anonymous access"
     assert_never(credential)

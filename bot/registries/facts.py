@@ -1,4 +1,4 @@
-"""What an image says of itself: annotations of the index, of its entry and of the manifest, then labels. Pure."""
+"""Image metadata from annotations (of the index, of its entry, of the manifest) and from labels. Pure."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from bot.registries.manifest import NotAnImageError, platform_of
 PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 MAX_WORD = 512
-"""Characters of one statement; the longest are URLs with a commit and a folder."""
+"""Characters that are kept of one value; the longest are URLs with a commit and a folder."""
 
 MAX_WORDS = 100
-"""Entries of one list of a config that are read: ports, arguments, variables."""
+"""Entries that are kept of one list in a config: ports, arguments, variables."""
 
 Statements = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The part of an image's config that describes it."""
+    """The descriptive part of an image's config."""
 
     created: datetime | None
     platform: str | None
@@ -37,7 +37,7 @@ class Config:
 
 
 def parse_config(body: bytes) -> Config:
-    """Read an image's config. Raises NotAnImageError.
+    """Parse an image's config. Raises NotAnImageError.
 
     https://github.com/opencontainers/image-spec/blob/main/config.md
     """
@@ -69,7 +69,7 @@ def _start(runtime: Mapping[str, Any]) -> ImageConfig:
 
 
 def _words(found: object) -> tuple[str, ...]:
-    """Return a list of texts, or the names of a mapping."""
+    """Return the strings of a list, or the keys of a mapping."""
     listed = list(found) if isinstance(found, list | dict) else []
     return tuple(plain(word, limit=MAX_WORD) for word in listed[:MAX_WORDS] if isinstance(word, str))
 
@@ -79,7 +79,7 @@ def _word(found: object) -> str:
 
 
 def first(word: str, said: Sequence[Statements]) -> str | None:
-    """Return what the first of `said` that knows it has for `org.opencontainers.image.<word>`, fit for a message."""
+    """Return the first value of `org.opencontainers.image.<key>` in the sources, fit for a message."""
     for statements in said:
         value = plain(statements.get(PREFIX + word, ""), limit=MAX_WORD)
         if value:
@@ -88,7 +88,7 @@ def first(word: str, said: Sequence[Statements]) -> str | None:
 
 
 def base_image(said: Sequence[Statements]) -> BaseImage | None:
-    """Return the base image as one speaker names it: name and digest of two speakers may be of two images."""
+    """Return the base image of the first source that names one; name and digest of two sources may not match."""
     for statements in said:
         name, digest = first("base.name", [statements]), parse_sha256(statements.get(f"{PREFIX}base.digest", ""))
         if name or digest:
@@ -97,10 +97,10 @@ def base_image(said: Sequence[Statements]) -> BaseImage | None:
 
 
 def created(said: Sequence[Statements], config: Config | None) -> datetime | None:
-    """Return when the image was built.
+    """Return the build time of the image.
 
-    Annotations are this build's own. Labels come last, after the config's own time: FROM hands them down, so that a
-    child without its own shows when its base was built.
+    Annotations are specific to this build. Labels come last, after the config's own time, because FROM passes labels
+    on: an image without its own would show the build time of its base.
     """
     annotated = (build_time(statements.get(f"{PREFIX}created")) for statements in said)
     labelled = build_time(config.labels.get(f"{PREFIX}created")) if config else None

@@ -1,4 +1,4 @@
-"""Google's registries: the access token that the operator's application default credentials are good for.
+"""Access tokens for Google's registries, with the operator's application default credentials.
 
 https://cloud.google.com/artifact-registry/docs/docker/authentication#token
 """
@@ -15,16 +15,16 @@ from bot.registries.credentials import Login
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 USERNAME = "oauth2accesstoken"
 DEFAULT_LIFETIME = 600.0
-"""Seconds, where a token does not say; Google's live for an hour."""
+"""Seconds, if a token states no lifetime; Google's tokens live for an hour."""
 
 
 def fetch() -> Granted:
-    """Ask for an access token. Raises CloudError.
+    """Request an access token. Raises CloudError.
 
-    Google's own library finds its credentials: a key file, workload identity, `gcloud`, the machine itself.
+    Google's own library finds the credentials: a key file, workload identity, `gcloud`, the machine itself.
     """
     try:
-        import google.auth  # noqa: PLC0415 - only who lists such a registry pays for it
+        import google.auth  # noqa: PLC0415 - only configurations with such a registry need it
         from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError  # noqa: PLC0415 - the same
         from google.auth.transport.requests import Request  # noqa: PLC0415 - the same
     except ImportError:
@@ -35,16 +35,16 @@ def fetch() -> Granted:
         credentials, _ = google.auth.default(scopes=[SCOPE], request=request)
         credentials.refresh(request)  # type: ignore[no-untyped-call]
     except DefaultCredentialsError:
-        raise CloudError("this machine has no application default credentials of Google's") from None
+        raise CloudError("this machine has no Google application default credentials") from None
     except GoogleAuthError as error:
-        raise CloudError(f"Google gave no token ({type(error).__name__})") from None
+        raise CloudError(f"Google issued no token ({type(error).__name__})") from None
     if not credentials.token:
-        raise CloudError("Google answered no token")
+        raise CloudError("Google returned no token")
     ends = credentials.expiry
     expires = ends.replace(tzinfo=UTC).timestamp() if ends else time.time() + DEFAULT_LIFETIME
     return Granted(Login(USERNAME, credentials.token), expires)
 
 
 def _unchanged(request: Any) -> Any:
-    """Stand where the HTTP library would otherwise put what `~/.netrc` says."""
+    """Return the request unchanged; without this hook, `requests` would add the login in `~/.netrc`."""
     return request

@@ -1,4 +1,4 @@
-"""Credential helpers: programs that an operator's own file of logins names.
+"""Runs credential helpers: programs that the operator's login files name.
 
 https://github.com/docker/docker-credential-helpers
 """
@@ -16,25 +16,25 @@ from bot.net import plain
 from bot.registries.credentials import Credential, IdentityToken, Login, unusable
 
 HUB_KEY = "https://index.docker.io/v1/"
-"""What `docker login` calls Docker Hub, in its file and to its helpers."""
+"""Name of Docker Hub in the file of `docker login`, and for credential helpers."""
 HELPER_TIMEOUT = 30.0
-"""Seconds; helpers of clouds ask their cloud."""
+"""Seconds; the helpers of cloud providers send requests to their cloud."""
 MAX_HELPER_OUTPUT = 64 * 1024
-"""Bytes; the longest secrets are tokens of some four thousand."""
+"""Bytes; the longest secrets are tokens of about four thousand."""
 HELPER_ENVIRONMENT = re.compile(
     r"(?:AWS|AZURE|CLOUDSDK|GOOGLE)_\w+|DOCKER_CONFIG|XDG_\w+|DBUS_SESSION_BUS_ADDRESS|GNUPGHOME|PASSWORD_STORE_DIR"
 )
-"""What the helpers of clouds and desktops are told; they exist to turn these into a credential."""
+"""Variables that are passed to helpers; helpers of cloud providers and desktops derive the credential from them."""
 NO_CREDENTIAL = "credentials not found in native keychain"
-"""How a helper says that it has none."""
+"""The message of a helper that has no credential for the host."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class CredentialHelpers:
-    """Asks each helper once for each host, and keeps its failure, too: one that hangs would hang for every image.
+    """Runs each helper once per host, and caches failures too, so that a hanging helper delays a run only once.
 
-    Not to be shared between threads without a lock.
+    Not thread-safe.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -42,7 +42,7 @@ class CredentialHelpers:
         self._answers: dict[tuple[str, str], Credential | RegistryError | None] = {}
 
     def ask(self, helper: str, account: str) -> Credential | None:
-        """Return what `docker-credential-<helper> get` has for a host. Raises RegistryError."""
+        """Return the credential that `docker-credential-<helper> get` returns for a host. Raises RegistryError."""
         if (helper, account) not in self._answers:
             try:
                 self._answers[helper, account] = self._run(helper, account)
@@ -55,7 +55,7 @@ class CredentialHelpers:
 
     def _run(self, helper: str, account: str) -> Credential | None:
         if not _NAME.fullmatch(helper):
-            raise unusable(account, f"{plain(helper)!r} is no name of a credential helper")
+            raise unusable(account, f"{plain(helper)!r} is not a valid name of a credential helper")
         program = f"docker-credential-{helper}"
         passed = {name: value for name, value in self._environment.items() if HELPER_ENVIRONMENT.fullmatch(name)}
         server = HUB_KEY if account == DOCKER_HUB else account
@@ -77,5 +77,5 @@ class CredentialHelpers:
             answer = json.loads(done.output)
             username, secret = answer["Username"], answer["Secret"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise unusable(account, f"{program} answered something else than a credential") from error
+            raise unusable(account, f"{program} did not return a credential") from error
         return IdentityToken(str(secret)) if username == "<token>" else Login(str(username), str(secret))

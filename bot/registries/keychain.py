@@ -1,7 +1,7 @@
-"""Whose credential a registry sees, of all the places where an operator may have left one.
+"""Chooses the credential for a registry from all sources that an operator may use.
 
-Hosts are compared exactly. A file is read, and a credential helper run, only where the operator's own environment
-names it; nothing in a scanned repository ever does, and `~/.netrc` is no such place.
+Hosts must match exactly. A file is read and a credential helper is run only if the operator's own environment names it;
+nothing in a scanned repository can do so. `~/.netrc` is not a source.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from bot.registries.helpers import CredentialHelpers
 from bot.registries.logins import MAX_LOGINS_SIZE, LoginFile, Shape, parse_logins
 
 VARIABLE = "DOCKER_AUTH_CONFIG"
-"""Logins in the environment, as Docker and the runners of GitLab read them."""
+"""Environment variable that contains logins, as Docker and GitLab runners use it."""
 
 
 class Keychain:
-    """Finds credentials; safe to share between threads.
+    """Finds the credentials of registries. Thread-safe.
 
-    The first of these that has one for a repository is taken, and only that:
+    The first of these sources that has a credential for a repository is used, and no other:
 
-    1. The variables that its registry's entry names as `username_env` and `password_env`.
-    2. The cloud that the entry names: `auth: azure`, `auth: ecr`, `auth: gar`. With `auth: anonymous`, none.
+    1. The variables that the registry's entry names as `username_env` and `password_env`.
+    2. The cloud that the entry names: `auth: azure`, `auth: ecr`, `auth: gar`. With `auth: anonymous`, no credential.
     3. Without such an entry, or with `auth: docker-config`, the logins in
        1. the variable `DOCKER_AUTH_CONFIG`,
        2. the file that `REGISTRY_AUTH_FILE` names,
-       3. `config.json` in the folder that `DOCKER_CONFIG` names, else in `~/.docker`; where that folder is a mounted
-          Secret of Kubernetes, its `.dockerconfigjson` or `.dockercfg`,
+       3. `config.json` in the folder that `DOCKER_CONFIG` names, else in `~/.docker`; if that folder is a mounted
+          Kubernetes Secret, its `.dockerconfigjson` or `.dockercfg`,
        4. `containers/auth.json` in `XDG_RUNTIME_DIR`,
        5. `containers/auth.json` in `XDG_CONFIG_HOME`, else in `~/.config`.
 
-    In one file: the helper in `credHelpers` for its host, else `credsStore`, then the longest key of `auths` that
-    covers the repository. A file that is named `.dockerconfigjson` or `.dockercfg` is read as the kubelet does: no
-    helpers, and the labels of a host may be globs.
+    Within one file: the helper in `credHelpers` for the host, else `credsStore`, then the longest key of `auths` that
+    covers the repository. A file named `.dockerconfigjson` or `.dockercfg` is read as the kubelet does: without
+    helpers, and with globs in the labels of a host.
     """
 
     def __init__(
@@ -55,9 +55,9 @@ class Keychain:
         self._clouds: dict[str, CloudLogin] = {}
 
     def credential(self, account: str, path: str = "") -> Credential | None:
-        """Return the credential for one repository of a host, None where nobody configured one.
+        """Return the credential for a repository of a host, or None if none is configured.
 
-        Raises RegistryError when one is configured and cannot be had.
+        Raises RegistryError if a credential is configured and cannot be obtained.
         """
         entry = self._access.entry(account)
         if entry and entry.username is not None and entry.password is not None:
@@ -78,9 +78,9 @@ class Keychain:
         return None
 
     def login(self, account: str, path: str = "") -> Login | None:
-        """Return the credential for those who know only names and passwords, None where there is none.
+        """Return the credential for programs that accept only a username and a password, or None if there is none.
 
-        An identity token is a password to Azure alone. Raises RegistryError as `credential` does.
+        Only Azure accepts an identity token as a password. Raises RegistryError as `get_credential` does.
         """
         found = self.credential(account, path)
         entry = self._access.entry(account)
@@ -97,14 +97,14 @@ class Keychain:
 
 @dataclass(slots=True)
 class _Source:
-    """One place where logins may be, read when it is first needed."""
+    """A source of logins, read on first use."""
 
     read: Callable[[], LoginFile]
-    """Raises ValueError, whose text holds nothing of the content."""
+    """Raises ValueError; its text contains nothing of the file's content."""
     known: LoginFile | None = None
 
     def logins(self, account: str) -> LoginFile:
-        """Return what is there. Raises RegistryError, which says that `account` goes without."""
+        """Return the logins of the source. Raises RegistryError, whose message names `account`."""
         if self.known is None:
             try:
                 self.known = self.read()
@@ -114,7 +114,7 @@ class _Source:
 
 
 def _sources(environment: Mapping[str, str]) -> Iterator[_Source]:
-    """Yield every place, in the order that `Keychain` promises."""
+    """Yield every source, in the order that `Keychain` documents."""
     if content := environment.get(VARIABLE):
         yield _Source(lambda: _parse(VARIABLE, content.encode(), Shape.DOCKER))
     if named := environment.get("REGISTRY_AUTH_FILE"):
@@ -128,7 +128,7 @@ def _sources(environment: Mapping[str, str]) -> Iterator[_Source]:
 
 
 def _at_home(folder: str) -> str | None:
-    """Return a folder of whoever runs this; None where that is a user without a home, as in many containers."""
+    """Return a folder in the user's home; None if the user has no home, as in many containers."""
     try:
         return str(Path.home() / folder)
     except RuntimeError:
@@ -136,15 +136,15 @@ def _at_home(folder: str) -> str | None:
 
 
 def _named(path: Path) -> LoginFile:
-    """Read a file that somebody named, so that it has to be there."""
+    """Read a file that REGISTRY_AUTH_FILE names, and which therefore must exist. Raises ValueError."""
     found = _read(path)
     if found is None:
-        raise ValueError(f"{path}, which REGISTRY_AUTH_FILE names, is not there")
+        raise ValueError(f"{path}, which REGISTRY_AUTH_FILE names, does not exist")
     return found
 
 
 def _first(paths: Iterable[Path]) -> LoginFile:
-    """Read the first file that is there."""
+    """Read the first file that exists; without any, return an empty `LoginFile`."""
     return next(filter(None, map(_read, paths)), LoginFile())
 
 

@@ -1,4 +1,4 @@
-"""Files of logins as others left them: Docker's, those of Podman and its kin, and Secrets of Kubernetes. Pure.
+"""Parses login files: Docker's, those of Podman and related tools, and Kubernetes Secrets. Pure.
 
 https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
 https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
@@ -21,40 +21,40 @@ from bot.registries.access import account_of
 from bot.registries.credentials import Credential, IdentityToken, Login
 
 MAX_LOGINS_SIZE = 1024 * 1024
-"""Bytes; a file for a hundred registries takes some twenty thousand."""
+"""Bytes; a file for a hundred registries takes about twenty thousand."""
 
 _SCHEME = re.compile(r"https?://")
 _API = re.compile(r"v[12](?:/|\Z)")
-"""What Docker writes between the host and the rest of a key."""
+"""The API version that Docker writes between the host and the rest of a key."""
 
 
 class Shape(Enum):
-    """How a file is to be read."""
+    """The format of a login file; the value is the file's name."""
 
     DOCKER = "config.json"
-    """Docker's and Podman's: hosts are themselves, and helpers are asked."""
+    """Docker's and Podman's format: hosts are literal, and credential helpers are used."""
     KUBERNETES = ".dockerconfigjson"
     """A Secret, as the kubelet reads it: labels of hosts may be globs, and there are no helpers."""
     KUBERNETES_LEGACY = ".dockercfg"
-    """The same, without the mapping around the logins."""
+    """The same, without the object around the logins."""
 
     @classmethod
     def of_name(cls, name: str) -> Shape:
-        """Return the shape of a file by its name: a Secret mounts each of its keys as a file."""
+        """Return the format of a file by its name; a Secret mounts each of its keys as a file of that name."""
         return next((shape for shape in cls if shape.value == name), cls.DOCKER)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What one login is for."""
+    """The host and path that a login is for."""
 
     host: str
-    """As accounts are written: `docker.io`, `127.0.0.1:5000`; with globs for the kubelet."""
+    """Normalised host: `docker.io`, `127.0.0.1:5000`; may contain globs in a Kubernetes Secret."""
     path: str = ""
-    """Whole segments that the path of a repository begins with."""
+    """Whole segments at the beginning of a repository's path."""
 
     def covers(self, account: str, path: str, *, is_glob: bool) -> bool:
-        """Say whether the login is for the repository `path` of a host."""
+        """Return True if the login is for the repository `path` of a host."""
         if self.path and not f"{path}/".startswith(f"{self.path}/"):
             return False
         return self.host == account or (is_glob and _matches(self.host, account))
@@ -62,35 +62,35 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class LoginFile:
-    """The part of such a file that is about logins."""
+    """The logins and credential helpers in a login file."""
 
     logins: tuple[tuple[Key, Credential], ...] = ()
-    """The most particular key first."""
+    """Sorted from the most specific key to the least."""
     helpers: Mapping[str, str] = field(default_factory=dict)
-    """By account: the suffix of `docker-credential-…`."""
+    """Suffixes of `docker-credential-…` by host."""
     store: str | None = None
-    """The helper for all the others."""
+    """The helper for all other hosts."""
     is_glob: bool = False
 
     def helper(self, account: str) -> str | None:
-        """Return the helper that is to be asked before the file's own logins."""
+        """Return the helper for a host, which takes precedence over the logins of the file."""
         return self.helpers.get(account) or self.store
 
     def login(self, account: str, path: str) -> Credential | None:
-        """Return the login whose key covers the repository most closely."""
+        """Return the login with the most specific key that covers the repository."""
         covering = (login for key, login in self.logins if key.covers(account, path, is_glob=self.is_glob))
         return next(covering, None)
 
 
 def parse_logins(content: bytes, shape: Shape = Shape.DOCKER) -> LoginFile:
-    """Read a file of logins. Raises ValueError, whose text holds nothing of the content."""
+    """Parse a login file. Raises ValueError; its text contains nothing of the content."""
     if len(content) > MAX_LOGINS_SIZE:
         raise ValueError(f"it has more than {MAX_LOGINS_SIZE} bytes")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
         raise ValueError("it is not JSON") from None
-    document = _object(document, "it")
+    document = _object(document, "the document")
     match shape:
         case Shape.DOCKER:
             helpers = _object(document.get("credHelpers"), "`credHelpers`")
@@ -114,7 +114,7 @@ def _logins(auths: Any) -> tuple[tuple[Key, Credential], ...]:
 
 
 def _key(text: str) -> Key:
-    """Read `[http[s]://]host[:port][/v1|/v2][/path]`."""
+    """Parse `[http[s]://]host[:port][/v1|/v2][/path]`."""
     host, _, path = _SCHEME.sub("", text, count=1).partition("/")
     return Key(account_of(host), _API.sub("", path, count=1).strip("/") if _API.match(path) else path.strip("/"))
 
@@ -124,7 +124,7 @@ def _segments(path: str) -> list[str]:
 
 
 def _matches(pattern: str, account: str) -> bool:
-    """Compare label by label, as the kubelet does: `*` stops at the dot, and the port is the same."""
+    """Return True if each label matches, as for the kubelet: `*` stops at a dot, and the ports are equal."""
     wanted, given = _labels(pattern), _labels(account)
     return len(wanted) == len(given) and all(map(fnmatchcase, given, wanted))
 

@@ -1,4 +1,4 @@
-"""Facts about registries where nobody can be asked for any."""
+"""Registry metadata for runs without registries."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bot.model.reference import Digest, Line
 
 
 class NoFacts:
-    """Implements `bot.ports.RegistryFacts` without asking."""
+    """Implements `bot.ports.RegistryFacts` without any request."""
 
     def recorded(self, line: Line, digest: Digest) -> Recorded | None:  # noqa: ARG002 - the signature of the port
         """Return None: nothing is recorded."""
         return None
 
     def end_of_life(self, line: Line, digest: Digest) -> date | None:  # noqa: ARG002 - the signature of the port
-        """Return None: nobody announced anything."""
+        """Return None: no end of life is announced."""
         return None

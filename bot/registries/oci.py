@@ -1,4 +1,4 @@
-"""The client of the OCI distribution API: what a tag points to, and what is behind a digest.
+"""Client of the OCI distribution API: looks up tags, fetches manifests and configs.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
@@ -44,21 +44,21 @@ from bot.registries.place import Place, place_of, proved
 from bot.registries.taglist import next_page, parse_tags
 
 PAGE = 1000
-"""Tags that are asked for at once: Amazon's registries refuse more."""
+"""Tags per page; Amazon's registries reject larger values."""
 MAX_PAGES = 1000
-"""Quay gives a hundred tags at once, whatever is asked for."""
+"""Limit of the pages of one tag list; Quay returns a hundred tags per page, whatever `n` says."""
 MAX_TAGS = 200_000
-"""The largest repositories that are known have some 60,000."""
+"""Limit of the tags of one repository; the largest known repositories have about 60,000."""
 MAX_DOCUMENTS = 512
-"""Parsed manifests that are kept, so that describing an image does not fetch again what was just fetched."""
+"""Parsed manifests that are cached, so that describing an image does not fetch a manifest again."""
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
-"""Such as can be sent back as it is (RFC 9110, 8.8.3); registries make it of the digest."""
+"""ETags that can be sent back unchanged (RFC 9110, 8.8.3); registries derive them from the digest."""
 PREFERRED_PLATFORM = "linux/amd64"
-"""Whose image speaks for an index: nearly every one has it."""
+"""Platform whose image describes an index; nearly every index has it."""
 
 
 class OciRegistry:
-    """Implements `bot.ports.Registry` for every registry that speaks the distribution API; safe to share by threads."""
+    """Implements `bot.ports.Registry` for every registry with the distribution API. Thread-safe."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class OciRegistry:
         sleep: Callable[[float], None] = time.sleep,
         resolve: Resolve = resolve,
     ) -> None:
-        """Take what the operator listed. Of the environment: proxy, CA file, and where Docker keeps its logins."""
+        """Take the registry entries; read the proxy, the CA file and Docker's login files from `environment`."""
         self._access = Access(entries)
         http = HttpClient(self._access.listed(), environment=environment, sleep=sleep, resolve=resolve)
         self._keychain = Keychain(self._access, environment, EntraLogins(http, environment))
@@ -77,10 +77,10 @@ class OciRegistry:
         self._documents: dict[Digest, Document] = {}
 
     def head(self, line: Line, known: Claim | None = None) -> Claim:
-        """Return what the registry says that the tag points to: one HEAD, which Docker Hub does not count as a pull.
+        """Return the registry's descriptor of a tag: one HEAD request, which Docker Hub does not count as a pull.
 
-        For what the file names in a pull-through cache, its upstream is asked: the cache may be behind.
-        Where the answer has no usable digest, the manifest is fetched and hashed. Raises RegistryError.
+        For a repository in a pull-through cache, the upstream is asked, because the cache may be outdated. If the
+        response has no usable digest, the manifest is fetched and hashed. Raises RegistryError.
         """
         place = place_of(self._access, self.origin(line))
         etag = known.etag if known else None
@@ -99,9 +99,9 @@ class OciRegistry:
         return Claim(manifest.digest, manifest.media_type)
 
     def get(self, line: Line, unless: Digest | None = None) -> Manifest | None:
-        """Fetch what the tag points to, and hash it; None where that is still `unless`. Raises RegistryError.
+        """Fetch the manifest of a tag, and hash it; None if its digest is still `unless`. Raises RegistryError.
 
-        Registries make the ETag of a manifest of its digest; those that do not send it again, which is as well.
+        Registries derive a manifest's ETag from its digest. If the digest is unchanged, they do not send the manifest.
         """
         place = place_of(self._access, line)
         question = replace(place.manifest(quote(line.tag, safe="")), etag=f'"{unless}"' if unless else None)
@@ -112,9 +112,9 @@ class OciRegistry:
         return None if manifest.digest == unless else manifest
 
     def tags(self, repository: str) -> tuple[str, ...]:
-        """Return every tag of a canonical repository, over all pages; what cannot be a tag is left out.
+        """Return every tag of a canonical repository, from all pages, without invalid tags.
 
-        Raises RegistryError, also where the pages go round in circles or are too many.
+        Raises RegistryError, also if the pages are circular or exceed the limits.
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
         place = place_of(self._access, self.origin(Line(repository, "")))
@@ -124,12 +124,12 @@ class OciRegistry:
         query: str | None = f"n={PAGE}"
         while query is not None:
             if query in asked or len(asked) >= MAX_PAGES or len(found) >= MAX_TAGS:
-                raise place.no_list("it has more pages than are read, or they go round in circles", is_failure=False)
+                raise place.no_list("it has too many pages, or links back to an earlier page", is_failure=False)
             asked.add(query)
             question = place.tag_list(query, actions)
             response = self._authenticator.ask(place.endpoint, question)
             if response.status in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
-                raise place.no_list("it lists no tags", is_failure=False)
+                raise place.no_list("the registry does not list tags", is_failure=False)
             if response.status != HTTPStatus.OK:
                 raise place.refusal(response, question)
             try:
@@ -140,17 +140,20 @@ class OciRegistry:
         return tuple(found)
 
     def origin(self, line: Line) -> Line:
-        """Return the line that `head` asks for: the upstream's, where the file names a pull-through cache."""
+        """Return the tag reference that `head` looks up: the upstream's, if the repository is in a cache."""
         return replace(line, repository=self._access.origin(line.repository))
 
     def fetch(self, line: Line, digest: Digest) -> Manifest:
-        """Fetch `digest` under the name that stands in the file, and hash it. Raises RegistryError."""
+        """Fetch a manifest by digest from the repository as written in the file, and verify it.
+
+        Raises RegistryError.
+        """
         return self._document(place_of(self._access, line), digest, digest).manifest
 
     def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
-        """Return what the image says of itself; an index through its linux/amd64 image, else through its first.
+        """Return the metadata of an image; for an index, that of its linux/amd64 image or else of its first.
 
-        The image is only fetched for what the index leaves open. Raises RegistryError.
+        The image is fetched only if the index lacks some of the metadata. Raises RegistryError.
         """
         place = place_of(self._access, line)
         document = self._known(place, manifest.digest)
@@ -176,9 +179,9 @@ class OciRegistry:
         )
 
     def contents(self, line: Line, digest: Digest, platform: str) -> ImageContents | None:
-        """Return what is in one image of an index, or in the image behind `digest`; None where it has no such platform.
+        """Return the contents of a platform's image behind `digest`, or None if an index has no image for the platform.
 
-        What an index says of its image comes before what that says itself. Raises RegistryError.
+        Annotations of the index take precedence over those of its image. Raises RegistryError.
         """
         place = place_of(self._access, line)
         document = self._known(place, digest)
@@ -204,18 +207,18 @@ class OciRegistry:
         )
 
     def pull_address(self, line: Line, digest: Digest) -> PullAddress:
-        """Return where another program pulls the image from: same mirror, same credential. Raises RegistryError.
+        """Return the address of an image for other programs: same mirror, same credential. Raises RegistryError.
 
-        Docker Hub keeps its canonical name, which every tool knows. Identity tokens are only handed over where they
-        are a password, too: at Azure's registries.
+        Docker Hub keeps its canonical name, which every tool supports. Identity tokens are passed on only for Azure's
+        registries, which accept them as passwords.
         """
         place = place_of(self._access, line)
         return self._address(place.endpoint, place.path, f"@{digest}")
 
     def names(self, line: Line, digest: Digest, platform: str) -> frozenset[Digest]:
-        """Return every digest that tools know one image by: of its index, its manifest and its config.
+        """Return every digest that tools use for a platform's image: those of its index, manifest and config.
 
-        `digest` is the index or the manifest. Raises RegistryError.
+        `digest` is that of the index or of the manifest. Raises RegistryError.
         """
         place = place_of(self._access, line)
         document = self._known(place, digest)
@@ -228,9 +231,9 @@ class OciRegistry:
         return frozenset({digest, document.manifest.digest, *own})
 
     def image_of(self, line: Line, digest: Digest, platform: str) -> Digest | None:
-        """Return the manifest of a platform behind the digest of an index, None where the index has none for it.
+        """Return the digest of a platform's manifest in an index, or None if the index has no image for the platform.
 
-        What is no index is that manifest itself. Raises RegistryError.
+        If `digest` is a manifest and not an index, it is returned itself. Raises RegistryError.
         """
         manifest = self._known(place_of(self._access, line), digest).manifest
         if manifest.kind is Kind.MANIFEST:
@@ -239,31 +242,31 @@ class OciRegistry:
         return child.digest if child else None
 
     def named_address(self, reference: ImageReference) -> PullAddress:
-        """Return where another program pulls what the operator named himself, such as a scanner's database.
+        """Return the address of an image that the operator named, such as a scanner's database, for other programs.
 
-        Naming it is leave to contact its host; it may be a mirror that is listed only as one.
+        The operator's reference is the permission to contact its host, which may be listed only as a mirror.
         """
         endpoint = self._access.named_endpoint(reference.host)
         path = endpoint.prefix + reference.repository.partition("/")[2]
         return self._address(endpoint, path, f":{reference.tag}" if reference.tag else "")
 
     def attachments(self) -> Attachments:
-        """Return what finds the inventories that are attached to images, asked for with the same tokens."""
+        """Return a finder of SBOMs attached to images, which shares this client's tokens."""
         return Attachments(self._access, self._authenticator, self.artifacts())
 
     def login_examination(self, host: str) -> LoginExamination:
-        """Return what tries the login of a registry, which is listed or well known."""
+        """Return the login test of a registry, which is listed or public."""
         endpoint = self._access.named_endpoint(host)
         entry = self._access.entry(endpoint.account)
         is_exchanged = entry is not None and entry.entra
         return LoginExamination(endpoint, self._authenticator, self._keychain, is_exchanged=is_exchanged)
 
     def registry_facts(self) -> RegistryFacts:
-        """Return what the registries know of images beyond the images, asked with the same tokens."""
+        """Return the client for metadata that only registries have, which shares this client's tokens."""
         return AcrFacts(self._access, self._authenticator)
 
     def artifacts(self) -> Artifacts:
-        """Return what reads signatures and their like, asked with the same tokens."""
+        """Return the client for signatures and other artifacts, which shares this client's tokens."""
         return OciArtifacts(self._access, self._authenticator)
 
     def _address(self, endpoint: Endpoint, path: str, version: str) -> PullAddress:
@@ -277,12 +280,12 @@ class OciRegistry:
         return known or self._document(place, digest, digest)
 
     def _document(self, place: Place, reference: str, digest: Digest | None) -> Document:
-        """Fetch and read the manifest of a tag or a digest; one that was asked for by digest must have it."""
+        """Fetch and parse the manifest of a tag or a digest; with `digest`, verify it."""
         question = place.manifest(quote(reference, safe=":"))
         return self._read(place, question, self._authenticator.ask(place.endpoint, question), digest)
 
     def _read(self, place: Place, question: Question, response: Response, digest: Digest | None) -> Document:
-        """Read an answer that should be a manifest, and have `digest` where one was asked for."""
+        """Parse a response that should be a manifest; with `digest`, verify it."""
         if response.status != HTTPStatus.OK:
             raise place.refusal(response, question)
         found = proved(place, question, response, digest)
@@ -319,6 +322,6 @@ def _speaker(children: tuple[Child, ...]) -> Child | None:
 
 
 def _is_told(said: list[facts.Statements]) -> bool:
-    """Say whether nothing is left to ask for, so that a pull less counts against the operator's limit."""
+    """Return True if no metadata is missing, so that the image need not be pulled, which would count against limits."""
     words = ("source", "version", "revision", "base.name")
     return facts.created(said, None) is not None and all(facts.first(word, said) for word in words)

@@ -1,4 +1,4 @@
-"""One repository at the endpoint that answers for it: the questions about it, and the errors they may have."""
+"""Requests about one repository at the endpoint that serves it, and the errors of their responses."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from bot.registries.auth import Question
 from bot.registries.manifest import ACCEPT, NotAnImageError, NotARegistryError
 
 MAX_MANIFEST = 4 * 1024 * 1024
-"""Bytes; what the specification asks registries to take."""
+"""Bytes; the specification recommends that registries accept manifests of this size."""
 MAX_CONFIG = 8 * 1024 * 1024
-"""Bytes; configs hold a line of history for each layer, and some tools put whole inventories into labels."""
+"""Bytes; configs contain a line of history per layer, and some tools store whole SBOMs in labels."""
 MAX_TAG_PAGE = 16 * 1024 * 1024
-"""Bytes of one page of tags; a thousand of the longest take 140,000, and Google's registries send all tags at once,
-and all digests beside them."""
+"""Bytes of one page of tags. A thousand tags of maximum length take 140,000, but Google's registries return all tags
+and all digests in one response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One repository at the endpoint that answers for it."""
+    """A repository at the endpoint that serves it."""
 
     endpoint: Endpoint
     line: Line
@@ -43,7 +43,7 @@ class Place:
         return Question("GET", f"/v2/{quote(self.path)}/tags/list?{query}", self.path, MAX_TAG_PAGE, actions=actions)
 
     def no_list(self, why: str, *, is_failure: bool) -> RegistryError:
-        message = f"what {self.endpoint.host} has at {self.path}/tags/list is no list of all tags: {why}"
+        message = f"{self.endpoint.host}: {self.path}/tags/list is not a complete list of tags: {why}"
         return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
 
     def blob(self, digest: Digest, limit: int = MAX_CONFIG) -> Question:
@@ -53,27 +53,33 @@ class Place:
         return refusal(self.endpoint, question.asked, response, has_credential=False)
 
     def not_an_image(self, question: Question, error: NotAnImageError) -> RegistryError:
-        message = f"what {self.endpoint.host} has at {question.asked} is no image: {error}"
+        message = f"{self.endpoint.host}: {question.asked} is not an image: {error}"
         is_failure = isinstance(error, NotARegistryError)
         return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
 
 
 def place_of(access: Access, line: Line) -> Place:
-    """Return where to ask about a line. Raises RegistryError where its host is not to be contacted."""
+    """Return the endpoint for the repository of a tag reference.
+
+    Raises RegistryError if the registry's host must not be contacted.
+    """
     endpoint = access.endpoint(line.host)
     if endpoint is None:
-        message = f"{line.host} is no registry that is well known; list it under `registries:` to have it asked"
+        message = f"{line.host} is not a known public registry; hint: list it under `registries:` to allow requests"
         raise RegistryError(line.host, Reason.UNREACHABLE, message, is_failure=True)
     return Place(endpoint, line)
 
 
 def proved(place: Place, question: Question, response: Response, digest: Digest | None) -> Digest:
-    """Return the digest of the body, after comparing it with the one that was asked for, if any.
+    """Return the sha256 digest of a response's body, which must equal `digest` if that is given.
 
     Raises RegistryError.
     """
     found = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
     if digest is not None and found != digest:
-        message = f"{place.endpoint.host} served {found} for {question.path}; do not use it, and tell who runs it"
+        message = (
+            f"{place.endpoint.host} returned {found} for {question.path}; hint: do not use this image, and inform the "
+            "registry's operator"
+        )
         raise RegistryError(place.endpoint.registry, Reason.DIGEST_MISMATCH, message, is_failure=True)
     return found

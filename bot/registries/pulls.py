@@ -1,6 +1,6 @@
-"""Quotas of pulls: read from what a registry answers, and not used up to the end.
+"""Tracks the pull quotas of registries, and stops before they are used up.
 
-Docker Hub counts every GET of a manifest, tells in each answer how many are left, and never counts a HEAD.
+Docker Hub counts every GET of a manifest, reports in each response how many remain, and never counts a HEAD.
 https://docs.docker.com/docker-hub/usage/pulls/
 """
 
@@ -18,27 +18,27 @@ from bot.net import Response
 from bot.registries.access import Endpoint
 
 RESERVE = 10
-"""Pulls that are left to others who share the address or the account; a tenth of all where they are fewer than 100."""
+"""Pulls that are left for other users of the address or the account; a tenth of the limit if that is below 100."""
 
 _QUOTA = re.compile(r"([0-9]{1,9}) *; *w=([0-9]{1,9})")
-"""Without a window it is a limit of another kind: of requests, and per minute."""
+"""Without a window, the header is a limit of another kind: of requests per minute."""
 
 
 @dataclass(slots=True)
 class _Quota:
-    """What one registry said last, and what was asked since."""
+    """The quota that one registry last reported, and the pulls since then."""
 
     left: int | None = None
-    """None where it counts nothing."""
+    """None if the registry reports no quota."""
     reserve: int = RESERVE
     window: int = 0
     """Seconds."""
     pending: int = 0
-    """Pulls that are not answered yet, and so not counted in `left`."""
+    """Pulls without a response yet, which `remaining_pulls` therefore does not count."""
 
 
 class PullQuotas:
-    """The quotas of all registries; safe to share between threads."""
+    """The pull quotas of all registries. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -46,7 +46,7 @@ class PullQuotas:
 
     @contextmanager
     def pull(self, endpoint: Endpoint) -> Iterator[None]:
-        """Take one pull from the quota of a registry. Raises RegistryError where only the reserve is left."""
+        """Reserve one pull of a registry's quota for a request. Raises RegistryError if only the reserve is left."""
         with self._lock:
             quota = self._quotas.setdefault(endpoint.host, _Quota())
             if quota.left is not None and quota.left - quota.pending <= quota.reserve:
@@ -59,7 +59,7 @@ class PullQuotas:
                 quota.pending -= 1
 
     def note(self, endpoint: Endpoint, response: Response) -> None:
-        """Read how many pulls are left."""
+        """Update the quota from the headers of a response."""
         left = _QUOTA.fullmatch(response.headers.get("ratelimit-remaining", ""))
         if left is None:
             return
@@ -72,9 +72,9 @@ class PullQuotas:
 
 def _kept_back(endpoint: Endpoint, quota: _Quota) -> RegistryError:
     message = (
-        f"{endpoint.host} grants {quota.left} more pulls, and the last {quota.reserve} are left to others who share "
-        f"them; they come back within {_spoken(quota.window)}: run again then, or configure a credential for "
-        f"{endpoint.account} that has more"
+        f"{endpoint.host} allows {quota.left} more pulls, and the last {quota.reserve} are reserved for other users; "
+        f"the quota is renewed within {_spoken(quota.window)}; hint: run again then, or configure a credential for "
+        f"{endpoint.account} with a higher quota"
     )
     return RegistryError(endpoint.registry, Reason.RATE_LIMITED, message, is_failure=True)
 

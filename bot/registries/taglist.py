@@ -1,4 +1,4 @@
-"""Lists of tags: one page, and how to ask for the next one. Pure."""
+"""Parses a page of a tag list, and the link to the next page. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from bot.model.reference import is_tag
 from bot.registries.manifest import NotARegistryError
 
 MAX_LINK = 16 * 1024
-"""Characters of a Link header; a page's place in the list takes some hundred."""
+"""Characters of a Link header; a page's position in the list takes a few hundred."""
 
 _LINK = re.compile(r"<(?P<target>[^<>]*)>(?P<parameters>[^<]*)")
-"""https://www.rfc-editor.org/rfc/rfc8288; registries send one link, and proxies join those that they add."""
+"""https://www.rfc-editor.org/rfc/rfc8288; registries send one link, and proxies append others to it."""
 
 _RELATION = re.compile(r';\s*rel\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s;,"]+))', re.IGNORECASE)
 _QUERY = re.compile(r"[!-\"$-~]{1,2048}")
-"""Printable ASCII without the mark that ends a query."""
+"""Printable ASCII without `#`, which ends a query."""
 
 
 def parse_tags(body: bytes) -> tuple[str, ...]:
-    """Return the tags of one page; what could not be one is left out. Raises NotARegistryError."""
+    """Return the valid tags of one page. Raises NotARegistryError."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -30,25 +30,25 @@ def parse_tags(body: bytes) -> tuple[str, ...]:
     if tags is None:
         return ()
     if not isinstance(tags, list):
-        raise NotARegistryError("it lists no tags")
+        raise NotARegistryError("its `tags` is not a list")
     return tuple(tag for tag in tags if isinstance(tag, str) and is_tag(tag))
 
 
 def next_page(link: str) -> str | None:
-    """Return the query of the page that follows, None where there is none.
+    """Return the query of the link to the next page, or None if there is no next page.
 
-    Nothing else of the link counts: the next page is asked for where this one was, so that a registry that names
-    another host, on purpose or because it does not know its own name, is shown no credential there.
-    Raises NotARegistryError where there is a next page that cannot be asked for: a list without its end shows nothing.
+    Only the query of the link is used: the next page is requested from the same path as this one. A registry that names
+    another host, maliciously or because it does not know its own name, therefore gets no credential sent there. Raises
+    NotARegistryError if there is a next page that cannot be requested, because an incomplete list proves nothing.
     """
     if len(link) > MAX_LINK:
-        raise NotARegistryError("it links to more than a next page")
+        raise NotARegistryError("its Link header is too long")
     for found in _LINK.finditer(link):
         relation = _RELATION.search(found["parameters"])
         if relation is None or "next" not in (relation["quoted"] or relation["bare"] or "").lower().split():
             continue
         query = found["target"].partition("#")[0].partition("?")[2]
         if not _QUERY.fullmatch(query):
-            raise NotARegistryError("it links to a next page without saying which")
+            raise NotARegistryError("its link to the next page has no valid query")
         return query
     return None

@@ -1,4 +1,4 @@
-"""What a token says of itself, unproved: enough to know when to ask for another. Pure."""
+"""Reads the lifetime of a token from its unverified claims, to renew the token in time. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 
 def stated_lifetime(token: str) -> int | None:
-    """Return the seconds that a JSON Web Token is good for from its making, None where it does not say.
+    """Return the lifetime of a JSON Web Token in seconds, or None if the token does not state it.
 
-    From one claim to the other (https://www.rfc-editor.org/rfc/rfc7519#section-4.1), so that no clock of ours matters.
+    The lifetime is the difference of two claims (https://www.rfc-editor.org/rfc/rfc7519#section-4.1), so that the local
+    clock does not matter.
     """
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature

@@ -1,6 +1,6 @@
-"""Pull-through caches: the repository that a cached one is a copy of. Pure.
+"""Maps repositories in pull-through caches to the upstream repositories. Pure.
 
-A cache knows what it was asked for last, so that what a tag points to now has to be asked upstream.
+A cache returns the digest of the last pull, so that the current digest of a tag must be looked up upstream.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from bot.model.reference import ImageReference
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A registry, or the part of it below a path, that copies what it is asked for from another one."""
+    """A registry, or the part of it below a path, that is a pull-through cache of another registry."""
 
     account: str
-    """The host, as canonical references have it."""
+    """Host, as in canonical references."""
     path: str
-    """Whole segments; empty where all of the registry is a cache."""
+    """Whole path segments; empty if the whole registry is a cache."""
     upstream: str
-    """`host[:port][/prefix]`, to which the rest of the path is added."""
+    """`host[:port][/prefix]` to which the rest of the path is appended."""
 
     def origin(self, repository: str) -> str | None:
-        """Return the canonical repository upstream, None where this cache does not hold `repository`."""
+        """Return the canonical upstream repository, or None if `repository` is not in this cache."""
         whole = f"{self.account}/{self.path}" if self.path else self.account
         if not f"{repository}/".startswith(f"{whole}/"):
             return None
         named = self.upstream + repository.removeprefix(whole)
         if "/" not in named:
-            return None  # the cache's own path, which is no repository upstream
+            return None  # the cache's own path, which is not a repository upstream
         try:
-            # as a reference, so that `hub/nginx` is what Docker takes `docker.io/nginx` for
+            # Parsed as a reference, so that `hub/nginx` becomes the repository that Docker means by `docker.io/nginx`.
             return ImageReference.parse(named).repository
         except InvalidReferenceError:
             return None
 
 
 def origin(repository: str, caches: Iterable[Cache]) -> str:
-    """Return where to ask what the tags of `repository` point to; of caches within caches the innermost counts."""
+    """Return the repository in which tags of `repository` are looked up; of nested caches, the innermost counts."""
     innermost = sorted(caches, key=lambda cache: len(cache.path), reverse=True)
     return next(filter(None, (cache.origin(repository) for cache in innermost)), repository)

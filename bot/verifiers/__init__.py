@@ -1,4 +1,4 @@
-"""Finding out who signed an image: one module for each kind of signature."""
+"""Verifies image signatures; one module per kind of signature."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.ports import Artifacts, Verifier
 
 
 def verifiers_for(trusts: Sequence[Trust], artifacts: Artifacts, now: Callable[[], datetime]) -> tuple[Verifier, ...]:
-    """Return who reads the kinds of signatures that are trusted; where there are none, nothing is imported.
+    """Return the verifiers for the kinds of signatures that are trusted, importing only those.
 
-    Raises UsageError where one of them cannot be read here.
+    Raises UsageError if a kind needs a library that is not installed.
     """
     found: list[Verifier] = []
     if any(trust.keys or trust.identities for trust in trusts):
-        from bot.verifiers.cosign import CosignVerifier  # noqa: PLC0415 - only those wait for it who trust somebody
+        from bot.verifiers.cosign import CosignVerifier  # noqa: PLC0415 - imported only if signers are trusted
 
         found.append(CosignVerifier.for_all(trusts, artifacts))
     if any(trust.notation is not None for trust in trusts):

@@ -1,4 +1,4 @@
-"""Looking at what is attached to an image, one piece after the other, until one settles it."""
+"""Reads the artifacts attached to an image one by one, until one of them decides the outcome."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bot.model.signature import SignatureOutcome, SignatureUnknown, Signed, Unsu
 from bot.ports import Artifacts
 
 VAGUE_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
-"""What lists of referrers say that were made without looking; the artifact itself then knows."""
+"""Artifact types in referrers lists whose author did not set the type; the artifact itself then states it."""
 MAX_FETCHED = 64
-"""Artifacts and pieces of them that are fetched for one image: registries count them as pulls."""
+"""Artifacts and blobs that are fetched for one image; registries count them as pulls."""
 
 
 class Attached:
-    """What is attached to one image, as far as it is looked at; whatever is fetched twice is asked for once."""
+    """The artifacts attached to one image, fetched on demand; every blob is fetched once."""
 
     def __init__(self, artifacts: Artifacts, repository: str, digest: Digest) -> None:
         self._artifacts, self._repository, self.digest = artifacts, repository, digest
@@ -26,16 +26,16 @@ class Attached:
         self._contents: dict[Digest, bytes] = {}
 
     def tagged(self, suffix: str) -> Iterator[Artifact]:
-        """Yield the artifact behind the tag that is made of the digest and `suffix`, where there is one."""
+        """Yield the artifact at the tag that consists of the digest and `suffix`, if it exists."""
         found = self._artifacts.tagged(self._repository, f"{self.digest.replace(':', '-')}{suffix}")
         if found is not None:
             yield found
 
     def referrers(self, types: frozenset[str]) -> Iterator[Artifact | SignatureOutcome]:
-        """Yield the artifacts that may be of one of `types`, those first of which the list says so.
+        """Yield the artifacts that may be of one of `types`, beginning with those that the list declares as such.
 
-        An artifact that cannot be read is an outcome, so that it hides no other; so is what is not looked at any more.
-        Raises RegistryError.
+        An artifact that cannot be read becomes an outcome, so that it does not hide others; so does reaching the limit
+        of fetches. Raises RegistryError.
         """
         listed = self._artifacts.referrers(self._repository, self.digest)
         likely = [each for each in listed if each.type in types]
@@ -50,7 +50,7 @@ class Attached:
                 yield _passed_over(error)
 
     def content(self, blob: Blob) -> bytes | SignatureOutcome:
-        """Return the bytes of a piece, or the outcome that it cannot be had. Raises RegistryError."""
+        """Return the bytes of a blob, or the outcome if they cannot be fetched. Raises RegistryError."""
         if blob.digest not in self._contents:
             if not self._left:
                 return _TOO_MANY
@@ -62,20 +62,20 @@ class Attached:
         return self._contents[blob.digest]
 
 
-_TOO_MANY = UnsupportedSignature(f"more than {MAX_FETCHED} things are attached to it")
+_TOO_MANY = UnsupportedSignature(f"more than {MAX_FETCHED} artifacts are attached to it")
 
 
 def _passed_over(error: RegistryError) -> SignatureOutcome:
-    """Return what a piece is that cannot be read; where nothing can, the error is raised again."""
+    """Return the outcome for an artifact that cannot be read; raise the error again if it is a failure."""
     if error.is_failure:
         raise error
     return SignatureUnknown(error.reason, str(error), error.is_failure)
 
 
 def concluded(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
-    """Return the one outcome of all signatures; the first that is verified ends the search.
+    """Return the overall outcome of all signatures; the first valid signature ends the search.
 
-    A RegistryError of the iterator is an outcome, too.
+    A RegistryError of the iterator becomes an outcome, too.
     """
     found: list[SignatureOutcome] = []
     try:

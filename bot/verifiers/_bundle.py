@@ -1,4 +1,4 @@
-"""The newer form of cosign's signatures: Sigstore's bundles. Pure.
+"""The newer form of cosign signatures: Sigstore bundles. Pure.
 
 https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
 """
@@ -17,34 +17,34 @@ from bot.verifiers._statement import Envelope, read_envelope, read_statement
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 BUNDLES = frozenset({BUNDLE, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3))})
-"""The older names are of bundles that differ only in what a certificate brings along."""
+"""Bundles with the older names differ only in the certificates that they contain."""
 PREDICATE = "dev.sigstore.bundle.predicateType"
-"""An annotation that says what is in a bundle, before it is fetched."""
+"""Annotation with the predicate type of a bundle, which can be read before the bundle is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle that was read, and not verified."""
+    """A parsed, unverified bundle."""
 
     envelope: Envelope
     has_certificate: bool
-    """Whether it says itself by whom it is; otherwise only a key that is known can tell."""
+    """True if it contains the signer's certificate; without one, only a known key can verify it."""
 
 
 def read_bundle(content: bytes) -> Bundle | UnsupportedSignature:
-    """Read a bundle. Raises BrokenError."""
+    """Parse a bundle. Raises BrokenError."""
     document = json_object(content)
     if document.get("mediaType") not in BUNDLES:
-        return UnsupportedSignature("a Sigstore bundle of a version that this release does not read")
+        return UnsupportedSignature("a Sigstore bundle of a version that this release does not support")
     if "dsseEnvelope" not in document:
-        return UnsupportedSignature("a Sigstore bundle around something else than a statement")
+        return UnsupportedSignature("a Sigstore bundle that contains something other than a statement")
     material: dict[str, Any] = as_object(document.get("verificationMaterial"))
     has_certificate = "certificate" in material or "x509CertificateChain" in material
     return Bundle(read_envelope(as_object(document["dsseEnvelope"])), has_certificate)
 
 
 def check_bundle(bundle: Bundle, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome | None:
-    """Return who of `keys` signed a statement about `digest`; None where it is about something else than who made it.
+    """Return which of `keys` signed a statement about `digest`; None if the statement is not about an image's origin.
 
     Raises BrokenError.
     """

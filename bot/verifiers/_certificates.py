@@ -1,4 +1,4 @@
-"""Chains of certificates that sign code, and whom they are for. Pure.
+"""Verifies chains of code-signing certificates, and reads their subjects. Pure.
 
 https://github.com/notaryproject/specifications/blob/main/specs/signature-specification.md#certificate-requirements
 """
@@ -29,7 +29,7 @@ MAX_CHAIN = 8
 
 
 def read_chain(listed: object) -> tuple[x509.Certificate, ...]:
-    """Read a chain in DER, the signer's certificate first. Raises BrokenError."""
+    """Parse a chain of DER certificates, the signer's first. Raises BrokenError."""
     chain = as_list(listed, MAX_CHAIN)
     if not chain or not all(isinstance(each, bytes) for each in chain):
         raise BrokenError("it has no certificates")
@@ -37,14 +37,14 @@ def read_chain(listed: object) -> tuple[x509.Certificate, ...]:
         read = tuple(x509.load_der_x509_certificate(each) for each in chain)
         read[0].public_key()
     except (ValueError, UnsupportedAlgorithm):
-        raise BrokenError("one of its certificates is none") from None
+        raise BrokenError("one of its certificates is not valid") from None
     return read
 
 
 def why_not_trusted(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...], now: datetime) -> str:
-    """Return why nobody trusted vouches for the first certificate at a time; empty where somebody does.
+    """Return why the first certificate is not trusted at the time `now`; an empty string if it is.
 
-    `roots` are the operator's, in PEM. Whether a certificate was revoked is not asked.
+    `roots` are the operator's, in PEM. Revocation is not checked.
     """
     try:
         trusted_chain(chain, _store(roots), now)
@@ -54,11 +54,11 @@ def why_not_trusted(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...],
 
 
 class UntrustedError(Exception):
-    """Nobody who is trusted vouches for a certificate; the text says why, and is fit for a message."""
+    """A certificate without a chain to a trusted root; the text says why, and is fit for a message."""
 
 
 def trusted_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime) -> Sequence[x509.Certificate]:
-    """Return the certificates from the first of `chain` to one of `roots`, as they hold at a time.
+    """Return the certificates from the first of `chain` to one of `roots`, verified for the time `now`.
 
     Raises UntrustedError.
     """
@@ -73,11 +73,11 @@ def trusted_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime
     try:
         return verifier.verify(chain[0], list(chain[1:])).chain
     except (VerificationError, x509.UnsupportedGeneralNameType, ValueError, UnsupportedAlgorithm) as error:
-        raise UntrustedError(plain(str(error)) or "its chain of certificates does not hold") from None
+        raise UntrustedError(plain(str(error)) or "its chain of certificates is not valid") from None
 
 
 def attributes_of(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
-    """Return what a name is made of, whose order differs from tool to tool."""
+    """Return the attributes of a name as a set, because tools write them in different orders."""
     return frozenset((attribute.oid.dotted_string, attribute.value) for attribute in name)
 
 
@@ -104,19 +104,19 @@ def _signer() -> ExtensionPolicy:
 
 def _is_authority(_policy: Policy, _certificate: x509.Certificate, found: x509.BasicConstraints) -> None:
     if not found.ca:
-        raise ValueError("a certificate that is no authority's vouches for another")
+        raise ValueError("a certificate that is not an authority's signed another certificate")
 
 
 def _signs_certificates(_policy: Policy, _certificate: x509.Certificate, found: x509.KeyUsage) -> None:
     if not found.key_cert_sign:
-        raise ValueError("a certificate vouches for another, and may not")
+        raise ValueError("a certificate that must not sign certificates signed another certificate")
 
 
 def _signs(_policy: Policy, _certificate: x509.Certificate, found: x509.KeyUsage) -> None:
     if not found.digital_signature:
-        raise ValueError("its certificate is not for signing")
+        raise ValueError("its certificate is not for signatures")
 
 
 def _signs_code(_policy: Policy, _certificate: x509.Certificate, found: x509.ExtendedKeyUsage | None) -> None:
     if found is not None and ExtendedKeyUsageOID.CODE_SIGNING not in found:
-        raise ValueError("its certificate is not for signing code")
+        raise ValueError("its certificate is not for code signing")

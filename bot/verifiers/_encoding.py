@@ -1,4 +1,4 @@
-"""Reading what signatures are wrapped in: strict base64, and bounded JSON."""
+"""Decodes base64 and JSON in signatures, strictly and within limits."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import Any
 
 
 class BrokenError(Exception):
-    """Bytes that are not what they claim to be; the text says why, and is fit for a message."""
+    """Bytes in another format than declared; the text says why, and is fit for a message."""
 
 
 def decoded(text: object) -> bytes:
-    """Return what a text in base64 holds. Raises BrokenError."""
+    """Decode base64 text. Raises BrokenError."""
     if not isinstance(text, str):
-        raise BrokenError("something that should be base64 is no text")
+        raise BrokenError("a base64 value is not a string")
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise BrokenError("something that should be base64 is none") from None
+        raise BrokenError("a base64 value is not valid") from None
 
 
 def json_object(content: bytes) -> dict[str, Any]:
-    """Return the object that `content` is. Raises BrokenError."""
+    """Parse a JSON object. Raises BrokenError."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
-        raise BrokenError("something that should be JSON is none") from None
+        raise BrokenError("a JSON document is not valid") from None
     return as_object(document)
 
 
 def as_object(value: object) -> dict[str, Any]:
-    """Return a value that should be an object. Raises BrokenError."""
+    """Return the value, which must be an object. Raises BrokenError."""
     if not isinstance(value, dict):
-        raise BrokenError("something that should be an object is none")
+        raise BrokenError("a value that must be an object is not an object")
     return value
 
 
 def as_list(value: object, most: int) -> list[Any]:
-    """Return a value that should be a list of at most so many. Raises BrokenError."""
+    """Return the value, which must be a list of at most `max_length` items. Raises BrokenError."""
     if not isinstance(value, list) or len(value) > most:
-        raise BrokenError(f"something that should be a list of at most {most} is none")
+        raise BrokenError(f"a value that must be a list of at most {most} items is not")
     return value

@@ -1,6 +1,6 @@
-"""The envelopes of Notation's signatures, JWS and COSE: what is signed, by which key, and under which conditions. Pure.
+"""The envelopes of Notation signatures, JWS and COSE: payload, key, and signed conditions. Pure.
 
-https://github.com/notaryproject/specifications/tree/main/specs has signature-envelope-jws.md and …-cose.md.
+https://github.com/notaryproject/specifications/tree/main/specs contains signature-envelope-jws.md and …-cose.md.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SCHEME, X509 = "io.cncf.notary.signingScheme", "notary.x509"
 EXPIRY = "io.cncf.notary.expiry"
 TIMESTAMP = "io.cncf.notary.timestampSignature"
 UNDERSTOOD = frozenset({SCHEME, EXPIRY})
-"""Conditions that may be marked as critical; others are those of plug-ins, and of another scheme."""
+"""Conditions that may be marked as critical; all others belong to plug-ins, or to another signing scheme."""
 MAX_CONDITIONS = 32
-"""That one signature marks as critical; more than anybody could mean."""
+"""Limit of the conditions that one signature marks as critical."""
 _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
 _RSA: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     2048: ("PS256", -37, _SHA256),
@@ -40,24 +40,24 @@ _EC: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     384: ("ES384", -35, _SHA384),
     521: ("ES512", -36, _SHA512),
 }
-"""By the size of the key, which alone decides: the names that JWS and COSE have for the algorithm, and its hash."""
+"""By key size, which alone determines the algorithm: its names in JWS and COSE, and its hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An envelope that was read, and not verified."""
+    """A parsed, unverified envelope."""
 
     payload: bytes
     signed: bytes
-    """What the signature is of."""
+    """The bytes that are signed."""
     signature: bytes
     algorithm: object
-    """As the envelope has it: a name in JWS, a number in COSE."""
+    """As in the envelope: a name in JWS, a number in COSE."""
     content_type: object
     chain: tuple[x509.Certificate, ...]
-    """The signer's first."""
+    """The signer's certificate first."""
     conditions: Mapping[str, object]
-    """What the signer says under the signature, by its name."""
+    """The signed conditions, by name."""
     critical: frozenset[object]
     has_timestamp: bool
 
@@ -67,18 +67,18 @@ class Envelope:
 
     @property
     def expiry(self) -> datetime | None:
-        """When the signer said that the signature ends. Raises BrokenError."""
+        """The time at which the signature expires according to the signer. Raises BrokenError."""
         said = self.conditions.get(EXPIRY)
         if said is None:
             return None
         try:
             found = said if isinstance(said, datetime) else datetime.fromisoformat(str(said))
         except ValueError:
-            raise BrokenError("the time at which it ends is none") from None
+            raise BrokenError("its expiry time is not valid") from None
         return found if found.tzinfo else found.replace(tzinfo=UTC)
 
     def holds(self) -> bool:
-        """Say whether the first certificate's key made the signature, in the one way that is right for it."""
+        """Return True if the first certificate's key made the signature, with the algorithm that its size requires."""
         key = self.chain[0].public_key()
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
             return False
@@ -103,14 +103,14 @@ class Envelope:
 
 
 def read_envelope(media_type: str, content: bytes) -> Envelope | UnsupportedSignature:
-    """Read an envelope of either kind. Raises BrokenError."""
+    """Parse an envelope of either kind. Raises BrokenError."""
     match media_type:
         case "application/jose+json":
             return _read_jws(content)
         case "application/cose":
             return _read_cose(content)
         case _:
-            return UnsupportedSignature("a signature of Notation's in an envelope that this release does not read")
+            return UnsupportedSignature("a Notation signature in an envelope that this release does not support")
 
 
 def _read_jws(content: bytes) -> Envelope:
@@ -131,17 +131,17 @@ def _read_jws(content: bytes) -> Envelope:
 
 
 def _read_cose(content: bytes) -> Envelope:
-    import cbor2  # noqa: PLC0415 - only those wait for it whose images are signed so
+    import cbor2  # noqa: PLC0415 - imported only for images with COSE signatures
 
     sign1 = _cbor(content)
     if not isinstance(sign1, cbor2.CBORTag) or sign1.tag != _SIGN1:
-        raise BrokenError("it is no COSE_Sign1 message")
+        raise BrokenError("it is not a COSE_Sign1 message")
     parts = sign1.value
-    if not isinstance(parts, list | tuple) or len(parts) != 4:  # noqa: PLR2004 - of RFC 9052, 4.2
-        raise BrokenError("it is no COSE_Sign1 message")
+    if not isinstance(parts, list | tuple) or len(parts) != 4:  # noqa: PLR2004 - RFC 9052, 4.2
+        raise BrokenError("it is not a COSE_Sign1 message")
     protected, unprotected, payload, signature = parts
     if not all(isinstance(each, bytes) for each in (protected, payload, signature)):
-        raise BrokenError("it is no COSE_Sign1 message")
+        raise BrokenError("it is not a COSE_Sign1 message")
     conditions, header = _map(_cbor(protected)), _map(unprotected)
     chain = header.get(_X5CHAIN)
     return Envelope(
@@ -167,12 +167,12 @@ def _cbor(content: bytes) -> Any:
     try:
         return cbor2.loads(content)
     except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
-        raise BrokenError("something that should be CBOR is none") from None
+        raise BrokenError("a CBOR value is not valid") from None
 
 
 def _map(value: object) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):  # below a tag the library makes maps that cannot be changed, and tuples of lists
-        raise BrokenError("something that should be a map is none")
+    if not isinstance(value, Mapping):  # below a tag, the library returns immutable maps, and tuples for lists
+        raise BrokenError("a value that must be a map is not a map")
     return value
 
 
@@ -181,17 +181,17 @@ def _critical(listed: object) -> frozenset[object]:
 
 
 def _base64url(text: object) -> bytes:
-    """Return what a text in base64url without padding holds (RFC 7515). Raises BrokenError."""
+    """Decode unpadded base64url text (RFC 7515). Raises BrokenError."""
     if not isinstance(text, str):
-        raise BrokenError("something that should be base64url is no text")
+        raise BrokenError("a base64url value is not a string")
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise BrokenError("something that should be base64url is none") from None
+        raise BrokenError("a base64url value is not valid") from None
 
 
 def _der(signature: bytes, key_size: int) -> bytes:
-    """Return a signature of two numbers side by side as the library wants it."""
+    """Convert a signature of two concatenated numbers to DER, the format of the cryptography library."""
     half = (key_size + 7) // 8
     if len(signature) != 2 * half:
         return b""

@@ -1,7 +1,7 @@
-"""The entry of a log that cosign's older signatures without a key bring along: what it vouches for, and when. Pure.
+"""The transparency log entry in cosign's older keyless signatures: the signed data, and the time of the entry. Pure.
 
-https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md#properties has the annotation,
-https://github.com/sigstore/rekor/blob/main/pkg/types/hashedrekord/v0.0.1/hashedrekord_v0_0_1_schema.json the entry.
+Annotation: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md#properties; entry:
+https://github.com/sigstore/rekor/blob/main/pkg/types/hashedrekord/v0.0.1/hashedrekord_v0_0_1_schema.json.
 """
 
 from __future__ import annotations
@@ -18,57 +18,57 @@ from bot.model.signature import UnsupportedSignature
 from bot.verifiers._encoding import BrokenError, as_object, decoded, json_object
 
 ENTRY = "dev.sigstore.cosign/bundle"
-"""The annotation."""
+"""Annotation that contains the entry."""
 KIND = ("hashedrekord", "0.0.1")
-"""What kind of entry it is, and its version: the only one that cosign made of images."""
+"""Kind and version of the entry: the only ones that cosign wrote for images."""
 MAX_NUMBER = 2**53
-"""Numbers from here on are written otherwise than we do, in the form that logs sign (RFC 8785)."""
+"""From this number on, our JSON differs from the canonical form that logs sign (RFC 8785)."""
 MAX_TIME = 2**33
-"""Seconds since 1970 that are no time of anybody's."""
+"""Seconds since the epoch; later times are not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """An entry that was read, and not verified."""
+    """A parsed, unverified entry."""
 
     log: bytes
-    """Which log it is of, as it says itself: the hash of its key."""
+    """The log's ID as stated in the entry: the hash of its key."""
     promised: bytes
-    """What the log signed."""
+    """The bytes that the log signed."""
     promise: bytes
-    """Its signature."""
+    """The log's signature of them."""
     at: datetime
-    """When the log took it in."""
+    """Time at which the log added the entry."""
     body: bytes
 
     def why_other(self, payload: bytes, signature: bytes, certificate: x509.Certificate) -> str:
-        """Say in which way it is not about exactly this signature; empty where it is. Raises BrokenError.
+        """Return why the entry is not about exactly this signature; an empty string if it is. Raises BrokenError.
 
-        Without this, one entry of anybody's would vouch for every signature.
+        Without this check, an entry for any other signature would prove every signature.
         """
         specification = as_object(json_object(self.body).get("spec"))
         hashed = as_object(as_object(specification.get("data")).get("hash"))
         signed = as_object(specification.get("signature"))
         named = read_certificate(decoded(as_object(signed.get("publicKey")).get("content")))
         if (hashed.get("algorithm"), hashed.get("value")) != ("sha256", hashlib.sha256(payload).hexdigest()):
-            return "its entry in the log is about something else"
+            return "its log entry is about another payload"
         if decoded(signed.get("content")) != signature:
-            return "its entry in the log is about another signature"
-        return "" if named == certificate else "its entry in the log is about another signer"
+            return "its log entry is about another signature"
+        return "" if named == certificate else "its log entry is about another signer"
 
 
 def read_entry(text: str) -> LogEntry | UnsupportedSignature:
-    """Read the annotation. Raises BrokenError."""
+    """Parse the annotation. Raises BrokenError."""
     document = json_object(text.encode())
     promised = as_object(document.get("Payload"))
     body = decoded(promised.get("body"))
     kind = json_object(body)
     if (kind.get("kind"), kind.get("apiVersion")) != KIND:
-        return UnsupportedSignature("an older one of cosign's whose entry in the log is of an unusual kind")
+        return UnsupportedSignature("an older cosign signature with a log entry of an unusual kind")
     seconds, index = (_number(promised, key) for key in ("integratedTime", "logIndex"))
     log = promised.get("logID")
     if seconds >= MAX_TIME or not isinstance(log, str):
-        raise BrokenError("its entry in the log is none")
+        raise BrokenError("its log entry is not valid")
     words = {"body": promised["body"], "integratedTime": seconds, "logID": log, "logIndex": index}
     return LogEntry(
         log=_unhexed(log),
@@ -80,17 +80,17 @@ def read_entry(text: str) -> LogEntry | UnsupportedSignature:
 
 
 def read_certificate(pem: bytes) -> x509.Certificate:
-    """Read a certificate in PEM form. Raises BrokenError."""
+    """Parse a PEM certificate. Raises BrokenError."""
     try:
         return x509.load_pem_x509_certificate(pem)
     except ValueError:
-        raise BrokenError("its certificate is none") from None
+        raise BrokenError("its certificate is not valid") from None
 
 
 def _number(words: dict[str, Any], key: str) -> int:
     value = words.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_NUMBER:
-        raise BrokenError("a number in its entry in the log is none")
+        raise BrokenError("a number in its log entry is not valid")
     return value
 
 
@@ -98,4 +98,4 @@ def _unhexed(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise BrokenError("the log that it names is none") from None
+        raise BrokenError("the log ID in its log entry is not valid") from None

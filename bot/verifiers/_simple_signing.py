@@ -1,4 +1,4 @@
-"""The older form of cosign's signatures: a small payload that names the digest, signed as it is. Pure.
+"""The older form of cosign signatures: a small signed payload that contains the digest. Pure.
 
 https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 """
@@ -16,14 +16,14 @@ from bot.verifiers._encoding import BrokenError, as_object, decoded, json_object
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"
 CERTIFICATE = "dev.sigstore.cosign/certificate"
-"""An annotation that says by whom a signature is that was made without a key."""
+"""Annotation with the signer's certificate, for signatures without a stored key."""
 TYPE = "cosign container image signature"
 
 
 def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome:
-    """Return who of `keys` signed `payload`, which must be about `digest`.
+    """Return which of `keys` signed `payload`, which must be about `digest`.
 
-    The signature is what `blob` is annotated with.
+    The signature is in the annotations of `blob`.
     """
     try:
         signature = decoded(blob.annotations.get(SIGNATURE))
@@ -39,8 +39,8 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
 
 
 def _named_digest(payload: bytes) -> object:
-    """Return what the payload says that it is about. Raises BrokenError."""
+    """Return the digest in the payload. Raises BrokenError."""
     critical = as_object(json_object(payload).get("critical"))
     if critical.get("type") != TYPE:
-        raise BrokenError("its payload is none of an image's signature")
+        raise BrokenError("its payload is not that of an image signature")
     return as_object(critical.get("image")).get("docker-manifest-digest")

@@ -1,4 +1,4 @@
-"""What a signed envelope says: in-toto statements in DSSE envelopes. Pure.
+"""Parses in-toto statements in DSSE envelopes. Pure.
 
 https://github.com/secure-systems-lab/dsse/blob/master/protocol.md,
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
@@ -20,29 +20,29 @@ PREDICATES: dict[str, Statement] = {
     "https://slsa.dev/provenance/v0.2": Statement.PROVENANCE,
     "https://slsa.dev/provenance/v1": Statement.PROVENANCE,
 }
-"""What is said of an image as a whole. An inventory, a scan or a test that somebody signed says not that the image is
-theirs."""
+"""Predicate types of statements about the origin of a whole image. A signed SBOM, scan or test does not prove that the
+signer made the image."""
 MAX_SIGNATURES = 16
-"""Of one envelope; every tool makes one."""
+"""Limit for one envelope; every tool makes one signature."""
 MAX_SUBJECTS = 1024
-"""Of one statement; releases of many files have some hundred."""
+"""Limit for one statement; releases of many files have a few hundred."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A DSSE envelope, not verified yet."""
+    """A parsed, unverified DSSE envelope."""
 
     payload: bytes
     signatures: tuple[bytes, ...]
     signed: bytes
-    """What the signatures are of: the type and the payload, each behind its length."""
+    """The bytes that are signed: the type and the payload, each preceded by its length."""
 
 
 def read_envelope(document: dict[str, Any]) -> Envelope:
-    """Read an envelope that holds an in-toto statement. Raises BrokenError."""
+    """Parse an envelope that contains an in-toto statement. Raises BrokenError."""
     kind = document.get("payloadType")
     if kind != IN_TOTO:
-        raise BrokenError("its envelope holds no in-toto statement")
+        raise BrokenError("its envelope does not contain an in-toto statement")
     payload = decoded(document.get("payload"))
     listed = as_list(document.get("signatures"), MAX_SIGNATURES)
     signatures = tuple(decoded(as_object(each).get("sig")) for each in listed)
@@ -51,13 +51,13 @@ def read_envelope(document: dict[str, Any]) -> Envelope:
 
 
 def read_statement(payload: bytes, digest: Digest) -> tuple[Statement | None, bool]:
-    """Return what a statement says of its subjects, and whether `digest` is one of them. Raises BrokenError.
+    """Return the kind of a statement, and whether `digest` is one of its subjects. Raises BrokenError.
 
-    None for a statement of another kind.
+    The kind is None if its predicate type is not in PREDICATES.
     """
     document = json_object(payload)
     if document.get("_type") not in STATEMENT_TYPES:
-        raise BrokenError("its statement is none that in-toto describes")
+        raise BrokenError("its statement is not an in-toto statement")
     subjects = as_list(document.get("subject"), MAX_SUBJECTS)
     digests = {as_object(as_object(subject).get("digest")).get("sha256") for subject in subjects}
     return PREDICATES.get(str(document.get("predicateType"))), str(digest).removeprefix("sha256:") in digests

@@ -1,6 +1,6 @@
-"""cosign's signatures: the older ones behind a tag, and Sigstore's bundles behind the referrers.
+"""Verifies cosign signatures: the older form at a tag, and Sigstore bundles in the referrers.
 
-Of keys no log of signatures is asked: one that the operator lists is trusted as it is.
+For signatures by keys, no transparency log is checked: a key that the operator lists is trusted without one.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ from bot.verifiers._encoding import BrokenError
 from bot.verifiers._simple_signing import CERTIFICATE, PAYLOAD, check_payload
 from bot.verifiers._statement import PREDICATES
 
-if TYPE_CHECKING:  # it imports sigstore, which only those wait for who trust identities
+if TYPE_CHECKING:  # it imports sigstore, which only runs that trust identities should wait for
     from bot.verifiers.keyless import Keyless
 
 SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
-"""What cosign calls the older form where it attaches it as a referrer."""
+"""Artifact type of the older form if cosign attaches it as a referrer."""
 TYPES = frozenset({*BUNDLES, SIGNATURE_ARTIFACT})
 
 
 class CosignVerifier:
-    """Implements `bot.ports.Verifier`; safe to share by threads."""
+    """Implements `bot.ports.Verifier`. Thread-safe."""
 
     def __init__(self, artifacts: Artifacts, keyless: Keyless | None = None) -> None:
-        """Take what verifies certificates; None where no identities are trusted."""
+        """Take the verifier of certificates; None if no identities are trusted."""
         self._artifacts, self._keyless = artifacts, keyless
 
     @classmethod
     def for_all(cls, trusts: Iterable[Trust], artifacts: Artifacts) -> CosignVerifier:
-        """Return a verifier for all that the operator trusts. Raises UsageError where identities cannot be verified."""
+        """Return a verifier for all trusted keys and identities. Raises UsageError if identities cannot be verified."""
         roots = {trust.root for trust in trusts if trust.identities}
         if not roots:
             return cls(artifacts)
         try:
-            from bot.verifiers.keyless import Keyless, UnusableRootError  # noqa: PLC0415 - only those wait for it
+            from bot.verifiers.keyless import Keyless, UnusableRootError  # noqa: PLC0415 - half a second to import
         except ImportError:
-            how = "`pip install 'basebump[keyless]'`, or leave the key out"
-            raise UsageError(f"`keyless` needs a library that is not installed: {how}") from None
+            hint = "`pip install 'basebump[keyless]'`, or remove `keyless` from the configuration"
+            raise UsageError(f"`keyless` needs a library that is not installed; hint: {hint}") from None
         try:
             return cls(artifacts, Keyless(roots))
         except UnusableRootError as error:
             raise UsageError(f"`trusted_root`: {error}") from None
 
     def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
-        """Return who of the listed keys and identities signed `digest`; None where none is listed.
+        """Return which of the listed keys and identities signed `digest`; None if none is listed.
 
-        They must have signed this very digest: of an index, the images in it may be signed as well, and what is
-        pinned is the index. Raises ValueError where a listed key is none, which settings do not let through.
+        The signature must be of exactly this digest: the images of an index may be signed too, but the index is pinned.
+        Raises ValueError if a listed key is invalid, which settings have already excluded.
         """
         if not trust.keys and not trust.identities:
             return None
@@ -66,14 +66,14 @@ class CosignVerifier:
 
 
 class _Check:
-    """Looks at all signatures of one image, in turn."""
+    """The check of all signatures of one image, one by one."""
 
     def __init__(self, attached: Attached, keyless: Keyless | None, trust: Trust) -> None:
         self._attached, self._keyless, self._trust = attached, keyless, trust
         self._keys = tuple(map(_key, trust.keys))
 
     def outcomes(self) -> Iterator[SignatureOutcome]:
-        """Yield what each signature says, the cheapest to ask for first. Raises RegistryError."""
+        """Yield the outcome of each signature, the cheapest to fetch first. Raises RegistryError."""
         for found in chain(self._attached.tagged(".sig"), self._attached.referrers(TYPES)):
             if isinstance(found, Artifact):
                 yield from self._in(found)
@@ -90,7 +90,7 @@ class _Check:
                 yield outcome
 
     def _of(self, blob: Blob) -> SignatureOutcome | None:
-        """Return what one piece of an artifact says; None where it is no signature. Raises BrokenError."""
+        """Return the outcome of one blob of an artifact; None if it is not a signature. Raises BrokenError."""
         is_bundle = blob.media_type in BUNDLES and blob.annotations.get(PREDICATE, "") in {"", *PREDICATES}
         if not is_bundle and blob.media_type != PAYLOAD:
             return None
@@ -108,7 +108,7 @@ class _Check:
         return check_bundle(bundle, self._attached.digest, self._keys)
 
     def _of_payload(self, blob: Blob, content: bytes) -> SignatureOutcome:
-        """Return what an older signature says. Raises BrokenError."""
+        """Return the outcome of a signature in the older form. Raises BrokenError."""
         outcome = check_payload(blob, content, self._attached.digest, self._keys)
         keyless = self._keyless if CERTIFICATE in blob.annotations and self._trust.identities else None
         if keyless is not None and outcome == BadSignature(Flaw.OTHER_SIGNER):

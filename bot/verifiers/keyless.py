@@ -1,8 +1,8 @@
-"""Signatures without a key: the certificate says who signed, and a log or a clock says when.
+"""Verifies keyless signatures: a certificate names the signer, and a log or a timestamp proves the time.
 
-sigstore-python verifies bundles; of cosign's older form it knows the keys and the authorities, and the rest is done
-here. It never asks the internet: what it trusts is the operator's file, or the root that it brings along. It takes half
-a second to import, so that only those wait for it who trust identities.
+sigstore-python verifies bundles. For cosign's older form, it provides the keys and the authorities, and this module
+does the rest. No network is used: the trusted root is the operator's file, or the one that sigstore-python contains.
+The import takes half a second, so this module is imported only if identities are trusted.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ from bot.verifiers._statement import IN_TOTO, read_statement
 
 
 class UnusableRootError(Exception):
-    """A file of trusted roots cannot be used; its text says which and why."""
+    """A file of trusted roots that cannot be used; the text says which one and why."""
 
 
 class _AnySigner:
-    """Takes whoever signed, so that who it was can be said; the listed identities are compared afterwards."""
+    """A policy that accepts every signer, so that messages can name the signer; identities are compared afterwards."""
 
     def verify(self, cert: x509.Certificate) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    """What one trusted root vouches with."""
+    """The verifier, authorities and logs of one trusted root."""
 
     verifier: Verifier
     authorities: Store
@@ -66,28 +66,28 @@ class _Root:
 
     @classmethod
     def of(cls, root: TrustedRoot) -> _Root:
-        """Raises SigstoreError where something is missing in it."""
+        """Load the keys of a trusted root. Raises SigstoreError if it is incomplete."""
         purpose = KeyringPurpose.VERIFY
         authorities = Store(root.get_fulcio_certs())
         return cls(Verifier(trusted_root=root), authorities, root.rekor_keyring(purpose), root.ct_keyring(purpose))
 
 
 class Keyless:
-    """Verifies what holds a certificate; safe to share by threads."""
+    """Verifies signatures that contain a certificate. Thread-safe."""
 
     def __init__(self, roots: Iterable[str | None]) -> None:
-        """Read the files of roots; None is what sigstore-python brings along. Raises UnusableRootError."""
+        """Read the files of trusted roots; None is the root in sigstore-python. Raises UnusableRootError."""
         self._roots: Mapping[str | None, _Root] = {root: _root(root) for root in roots}
 
     def check(self, content: bytes, digest: Digest, trust: Trust) -> SignatureOutcome | None:
-        """Return who of the listed identities signed a statement about `digest`; None where it is of another kind.
+        """Return which listed identity signed a statement about `digest`; None if the statement is of another kind.
 
-        Raises BrokenError where the statement cannot be read.
+        Raises BrokenError if the statement cannot be parsed.
         """
         try:
             bundle = Bundle.from_json(content)
         except InvalidBundle as error:
-            return UnsupportedSignature(f"a Sigstore bundle that cannot be verified without a network: {_said(error)}")
+            return UnsupportedSignature(f"a Sigstore bundle that cannot be verified offline: {_said(error)}")
         try:
             kind, payload = self._roots[trust.root].verifier.verify_dsse(bundle, _AnySigner())
         except SigstoreError as error:
@@ -100,13 +100,13 @@ class Keyless:
         return _of_signer(bundle.signing_certificate, trust, statement)
 
     def check_payload(self, blob: Blob, payload: bytes, trust: Trust) -> SignatureOutcome:
-        """Return who of the listed identities made an older signature of `payload`, which is about the image.
+        """Return which listed identity made a signature of `payload` in the older form.
 
-        `blob` is annotated with the signature, a certificate and the entry of a log; the chain beside them is not
-        needed, since authorities are known or they are not trusted. Raises BrokenError.
+        The annotations of `blob` contain the signature, a certificate and a log entry. The certificate chain beside
+        them is not used, because only known authorities are trusted. Raises BrokenError.
         """
         if ENTRY not in blob.annotations:
-            return UnsupportedSignature("an older one of cosign's without an entry in a log")
+            return UnsupportedSignature("an older cosign signature without a log entry")
         entry = read_entry(blob.annotations[ENTRY])
         if isinstance(entry, UnsupportedSignature):
             return entry
@@ -119,16 +119,16 @@ class Keyless:
         if why:
             return BadSignature(Flaw.UNPROVED, why)
         if not _key_of(certificate).made(signature, payload):
-            return BadSignature(Flaw.BROKEN, "the key of its certificate did not make it")
+            return BadSignature(Flaw.BROKEN, "the signature was not made by the key of its certificate")
         return _of_signer(certificate, trust, Statement.SIGNATURE)
 
 
 def _why_unproved(entry: LogEntry, certificate: x509.Certificate, root: _Root) -> str:
-    """Say why nothing that is trusted vouches for a signer at the time of an entry; empty where something does."""
+    """Return why the signer at the time of a log entry is not proven; an empty string if it is."""
     try:
         root.logs.verify(key_id=KeyID(entry.log), signature=entry.promise, data=entry.promised)
     except SigstoreError:
-        return "no log that is trusted has it"
+        return "no trusted log contains it"
     try:
         chain = trusted_chain([certificate], root.authorities, entry.at)
         verify_sct(certificate, list(chain[1:]), root.certificate_logs)
@@ -136,12 +136,12 @@ def _why_unproved(entry: LogEntry, certificate: x509.Certificate, root: _Root) -
     except (UntrustedError, SigstoreError) as error:
         return _said(error)
     except x509.ExtensionNotFound:
-        return "its certificate is not for signing code"
-    return "" if ExtendedKeyUsageOID.CODE_SIGNING in usage else "its certificate is not for signing code"
+        return "its certificate is not for code signing"
+    return "" if ExtendedKeyUsageOID.CODE_SIGNING in usage else "its certificate is not for code signing"
 
 
 def _key_of(certificate: x509.Certificate) -> PublicKey:
-    """Return the key of a certificate. Raises BrokenError where it is none that signs images."""
+    """Return the key of a certificate. Raises BrokenError if it is of a kind that does not sign images."""
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     try:
         return PublicKey.of(TrustedKey("", certificate.public_key().public_bytes(*form)))
@@ -150,7 +150,7 @@ def _key_of(certificate: x509.Certificate) -> PublicKey:
 
 
 def _of_signer(certificate: x509.Certificate, trust: Trust, statement: Statement) -> SignatureOutcome:
-    """Return which listed identity a certificate is for that holds."""
+    """Return the outcome for a valid certificate: the listed identity that it is for, if any."""
     names = _names(certificate)
     for each in trust.identities:
         found = next((name for name in names if matches(each.identity, name)), None)
@@ -167,11 +167,11 @@ def _root(path: str | None) -> _Root:
     except OSError as error:
         raise UnusableRootError(f"{path} could not be read: {error.strerror}") from None
     except (ValueError, SigstoreError) as error:
-        raise UnusableRootError(f"{path} holds no trusted root of Sigstore: {_said(error)}") from None
+        raise UnusableRootError(f"{path} does not contain a trusted root of Sigstore: {_said(error)}") from None
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return whom a certificate is for: addresses of people, URLs of workflows."""
+    """Return the names in a certificate: email addresses of people, URLs of workflows."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -181,7 +181,7 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def _is_of_issuer(certificate: x509.Certificate, issuer: str) -> bool:
-    """Say whether `issuer` vouched for whom the certificate is for; older certificates say it in another place."""
+    """Return True if `issuer` authenticated the signer; older certificates have another extension for that."""
     try:
         policy.AnyOf([policy.OIDCIssuerV2(issuer), policy.OIDCIssuer(issuer)]).verify(certificate)
     except SigstoreError:

@@ -1,7 +1,7 @@
-"""Notation's signatures: by a certificate whose authority and subject the operator lists.
+"""Verifies Notation signatures, by a certificate whose authority and subject the operator lists.
 
-Whether a certificate was revoked is not asked, and a timestamp is not verified: a signature counts as long as the
-certificate does. https://notaryproject.dev/docs/
+Revocation is not checked, and timestamps are not verified: a signature is valid as long as its certificate.
+https://notaryproject.dev/docs/
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ TYPES = frozenset({SIGNATURE})
 
 
 class NotationVerifier:
-    """Implements `bot.ports.Verifier`; safe to share by threads."""
+    """Implements `bot.ports.Verifier`. Thread-safe."""
 
     def __init__(self, artifacts: Artifacts, now: Callable[[], datetime]) -> None:
         self._artifacts, self._now = artifacts, now
 
     def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
-        """Return which listed subject signed `digest`; None where none is listed."""
+        """Return which listed subject signed `digest`; None if none is listed."""
         if trust.notation is None:
             return None
         return concluded(self._outcomes(Attached(self._artifacts, repository, digest), trust.notation))
@@ -56,7 +56,7 @@ class NotationVerifier:
 
     def _of(self, artifact: Artifact, attached: Attached, trust: NotationTrust) -> SignatureOutcome:
         if len(artifact.blobs) != 1:
-            return BadSignature(Flaw.BROKEN, "it has not one envelope")
+            return BadSignature(Flaw.BROKEN, "it does not have exactly one envelope")
         (blob,) = artifact.blobs
         content = attached.content(blob)
         if not isinstance(content, bytes):
@@ -70,31 +70,31 @@ class NotationVerifier:
 def check_envelope(
     media_type: str, content: bytes, digest: Digest, trust: NotationTrust, now: datetime
 ) -> SignatureOutcome:
-    """Return which subject of `trust` signed that its image is `digest`. Raises BrokenError."""
+    """Return which subject of `trust` signed `digest`. Raises BrokenError."""
     envelope = read_envelope(media_type, content)
     if isinstance(envelope, UnsupportedSignature):
         return envelope
     if envelope.content_type != PAYLOAD:
-        raise BrokenError("its payload is none of Notation's")
+        raise BrokenError("its payload is not a Notation payload")
     if as_object(json_object(envelope.payload).get("targetArtifact")).get("digest") != digest:
         return BadSignature(Flaw.OTHER_IMAGE)
     if not envelope.holds():
-        return BadSignature(Flaw.BROKEN, "the key of its certificate did not make it")
+        return BadSignature(Flaw.BROKEN, "the signature was not made by the key of its certificate")
     if envelope.scheme != X509 or not envelope.critical <= UNDERSTOOD:
-        return UnsupportedSignature("a signature of Notation's by another scheme, or for a plug-in")
+        return UnsupportedSignature("a Notation signature with another scheme, or for a plug-in")
     return _of_signer(envelope, trust, now)
 
 
 def _of_signer(envelope: Envelope, trust: NotationTrust, now: datetime) -> SignatureOutcome:
-    """Return what a signature says that was made by the key it claims. Raises BrokenError."""
+    """Return the outcome for a signature that the key of its certificate made. Raises BrokenError."""
     ends = envelope.expiry
     if ends is not None and ends <= now:
-        return BadSignature(Flaw.UNPROVED, f"it ended on {ends:%Y-%m-%d}, as its signer said")
+        return BadSignature(Flaw.UNPROVED, f"it expired on {ends:%Y-%m-%d}, according to its signer")
     signer = envelope.chain[0]
     why = why_not_trusted(envelope.chain, trust.certificates, now)
     if why and signer.not_valid_after_utc < now and envelope.has_timestamp:
         return UnsupportedSignature(
-            f"its certificate ended on {signer.not_valid_after_utc:%Y-%m-%d}, and it needs a timestamp"
+            f"its certificate expired on {signer.not_valid_after_utc:%Y-%m-%d}, and it needs a timestamp"
         )
     if why:
         return BadSignature(Flaw.UNPROVED, why)

@@ -48,7 +48,7 @@ def test_only_the_words_of_authors_that_the_config_accepts_count(tmp_path):
     alone = accepted(tmp_path / "theirs.json")
     assert alone.statements == ()
     path = tmp_path / "theirs.json"
-    assert alone.troubles == (("enrichment.vex[0]", f"{path} is by `Mallory`, whom `authors` does not accept"),)
+    assert alone.troubles == (("enrichment.vex[0]", f"{path} is by `Mallory`, who is not listed in `authors`"),)
 
 
 def test_documents_come_from_files_folders_and_urls_and_are_read_once(tmp_path):
@@ -69,7 +69,7 @@ def test_one_that_cannot_be_read_is_named_and_costs_no_other(tmp_path):
     found = accepted(tmp_path, tmp_path / "gone.json")
     assert len(found.statements) == 1
     assert found.troubles == (
-        ("enrichment.vex[0]", f"{tmp_path / 'a.json'} is no JSON (and 1 more like it)"),
+        ("enrichment.vex[0]", f"{tmp_path / 'a.json'} is not JSON (and 1 more like it)"),
         ("enrichment.vex[1]", f"{tmp_path / 'gone.json'} could not be read: No such file or directory"),
     )
 

@@ -80,7 +80,7 @@ def test_where_one_cannot_be_read_what_it_says_is_unknown_and_the_other_is_asked
     ("status", "body", "why"),
     [
         (404, b"", "/kev.json answered 404"),
-        (200, b"<html>", "/kev.json is no JSON"),
+        (200, b"<html>", "/kev.json is not JSON"),
         (302, b"", "/kev.json answered 302"),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_host_that_nobody_named_is_not_asked_though_a_redirect_says_so():
         with Listener(lambda _: redirect) as listener:
             listed = PublicLists(Source(f"{listener.url}/kev.json", {})).about({CVE})
     assert listed.exploited is None
-    assert "redirects where nobody goes" in listed.troubles[Listing.KEV]
+    assert "redirects to a blocked URL" in listed.troubles[Listing.KEV]
     assert inside.received == []
 
 
@@ -144,15 +144,15 @@ def test_a_score_that_is_no_probability_makes_the_list_unreadable(source, score)
     assert found.about({OTHER}).scores == {OTHER: 0.5}
     listed = found.about({CVE})
     assert listed.scores is None
-    assert "no number from 0 to 1" in listed.troubles[Listing.EPSS]
+    assert "not a number from 0 to 1" in listed.troubles[Listing.EPSS]
     assert listed.asked == Asked(unread=frozenset({Listing.EPSS}))
 
 
 @given(st.binary())
 def test_whatever_the_bytes_there_is_a_list_or_a_sentence(content):
-    with pytest.raises(MalformedError, match=r"^is no "):
+    with pytest.raises(MalformedError, match=r"^is not "):
         parse_catalogue(content)
-    with pytest.raises(MalformedError, match=r"^is no "):
+    with pytest.raises(MalformedError, match=r"^is not "):
         parse_scores(content)
 
 
@@ -165,14 +165,14 @@ def test_a_list_that_is_too_large_is_not_read_packed_or_not(source, monkeypatch,
     content = kev(CVE) + b" " * 1_000_000
     listed = PublicLists(source(gzip.compress(content) if packed else content)).about({CVE})
     assert listed.exploited is None
-    assert "has more than 1000 bytes; it is not read" in listed.troubles[Listing.KEV]
+    assert "has more than 1000 bytes; not read" in listed.troubles[Listing.KEV]
 
 
 def test_what_a_server_sends_is_cut_off_at_the_same_bound(monkeypatch):
     monkeypatch.setattr(lists, "MAX_CATALOGUE", 1000)
     with Listener(lambda _: Reply(200, kev(CVE) + b" " * 5_000)) as listener:
         listed = PublicLists(Source(f"{listener.url}/kev.json", {})).about({CVE})
-    assert "has more than 1000 bytes; it is not read" in listed.troubles[Listing.KEV]
+    assert "has more than 1000 bytes; not read" in listed.troubles[Listing.KEV]
 
 
 def test_what_is_damaged_is_not_unpacked_in_part(source):

@@ -139,8 +139,11 @@ def test_another_platform_is_asked_for(compare, stand):
     ("named", "said"),
     [
         (("UPPER", PYTHON), "is not an image reference"),
-        ((PYTHON, "registry.acme.dev/web:1"), "registry.acme.dev is no well-known registry"),
-        ((PYTHON, PYTHON, "--platform", "arm64"), "'arm64' is no platform"),
+        (
+            (PYTHON, "registry.acme.dev/web:1"),
+            "cannot contact 'registry.acme.dev': it is neither a well-known registry",
+        ),
+        ((PYTHON, PYTHON, "--platform", "arm64"), "'arm64' is not a platform"),
     ],
     ids=["reference", "registry", "platform"],
 )
@@ -153,7 +156,7 @@ def test_what_cannot_be_compared_is_wrong_usage(compare, named, said):
 def test_an_image_that_is_not_there_is_a_failure(compare):
     code, out, err = compare(named=(f"{PYTHON}@{digest('nowhere')}", PYTHON))
     assert (code, out) == (1, "")
-    assert "it is not there, or needs a credential" in err
+    assert "it does not exist, or needs a credential" in err
 
 
 def test_the_sarif_has_a_state_for_each_finding(compare):

@@ -96,7 +96,7 @@ def test_secrets_that_are_not_set_are_problems_that_name_their_variables(examine
     assert "ACME_EMPTY" in empty
     registry, image = checks["registries"]
     assert (registry[:2], "ACME_TOKEN" in registry[3]) == (("problem", "registry.acme.test"), True)
-    assert (image[0], "none was asked for" in image[3]) == ("cannot-tell", True)
+    assert (image[0], "no image was named" in image[3]) == ("cannot-tell", True)
 
 
 def test_a_forge_whose_secret_is_missing_is_a_problem_and_the_other_forges_are_tried(
@@ -207,7 +207,7 @@ def test_a_state_that_fits_is_well_and_stays_byte_for_byte_as_it_is(examine, loc
 def test_a_state_that_is_not_there_is_not_made(examine, local, tmp_path):
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert (code, marks(checks["state"])) == (0, ["ok"])
-    assert "the next run makes it" in checks["state"][0][3]
+    assert "the next run creates it" in checks["state"][0][3]
     assert _bytes(tmp_path) == {}
 
 
@@ -216,7 +216,7 @@ def test_an_older_state_is_well_and_not_migrated(examine, local, tmp_path):
     before = _bytes(tmp_path)
     code, checks = examine(local("state: sqlite:///state.db\n"))
     assert code == 0
-    assert "of version 1; the next run makes version" in checks["state"][0][3]
+    assert "have version 1; the next run migrates them" in checks["state"][0][3]
     assert _bytes(tmp_path) == before
 
 
@@ -245,4 +245,4 @@ def test_a_state_that_is_no_database_and_a_folder_that_is_not_there_are_problems
     assert "move it away" in checks["state"][0][3]
     code, checks = examine(local("state: sqlite:///nowhere/state.db\n"))
     assert (code, marks(checks["state"])) == (1, ["problem"])
-    assert "see that its folder is there" in checks["state"][0][3]
+    assert "make sure that its folder exists" in checks["state"][0][3]

@@ -127,8 +127,8 @@ def test_lists_are_read_and_dated_and_statements_counted(examine, tmp_path):
         0,
         [("ok", "kev"), ("ok", "epss"), ("ok", "vex")],
     )
-    assert all("it is of 20" in found for _, _, found in checks[:2])
-    assert checks[2][2] == "1 statement of accepted authors is read"
+    assert all("the list is of 20" in found for _, _, found in checks[:2])
+    assert checks[2][2] == "1 statement by accepted authors"
 
 
 def test_a_list_that_cannot_be_read_is_a_problem(examine, tmp_path):

@@ -68,7 +68,7 @@ def test_a_root_that_cannot_be_used_is_said_before_anything_is_asked(tmp_path, c
     path = config(f"trust: [{{image: '**', keyless: [{identity}], trusted_root: root.json}}]\n")
     code, _, err = basebump("scan", tmp_path, "--config", path)
     assert code == 2
-    assert "root.json holds no trusted root of Sigstore" in err
+    assert "root.json does not contain a trusted root of Sigstore" in err
 
 
 def test_who_trusts_nobody_waits_for_no_library():

@@ -250,7 +250,7 @@ def test_the_machines_own_ca_file_is_honoured(tmp_path):
 
 def test_a_ca_file_that_is_not_there_is_said():
     http = HttpClient({"127.0.0.1:1": HostTrust(ca="/nowhere/ca.pem")}, environment={})
-    with pytest.raises(UnreachableError, match="CA certificates configured for it is not there"):
+    with pytest.raises(UnreachableError, match="CA certificates configured for it does not exist"):
         http.request("GET", "https://127.0.0.1:1/", limit=1)
 
 

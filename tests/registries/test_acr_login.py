@@ -52,7 +52,7 @@ def test_who_may_pull_and_not_read_metadata_is_told_that_lists_of_tags_take_it(a
     acr.identities = {CLIENT: Identity({"*": frozenset({"pull"})})}
     oci = client(entry(acr), environment=by_secret(entra))
     assert oci.head(line(acr)).digest == IMAGE.digest
-    with pytest.raises(RegistryError, match=r"this takes `metadata/read`$") as caught:
+    with pytest.raises(RegistryError, match=r"\(this needs `metadata/read`\)$") as caught:
         oci.tags(f"{acr.host}/team/app")
     assert caught.value.reason is Reason.DENIED
 
@@ -260,7 +260,7 @@ def test_anybody_pulls_where_that_is_on_and_a_wrong_password_does_not(acr):
 
 def test_attribute_based_access_is_asked_for_by_repository(acr, entra):
     acr.abac = True
-    with pytest.raises(RegistryError, match="check it, or its rights"):  # AcrPull is not honoured
+    with pytest.raises(RegistryError, match="check the credential and its permissions"):  # AcrPull is not honoured
         client(entry(acr), environment=by_secret(entra)).head(line(acr))
     acr.identities = {CLIENT: repository_reader("team/app")}
     assert client(entry(acr), environment=by_secret(entra)).head(line(acr)).digest == IMAGE.digest

@@ -285,7 +285,7 @@ def test_a_registry_that_wants_to_be_left_alone_for_long_costs_its_other_images_
     left_alone = Reply(429, headers={"Retry-After": "3600"})
     with Listener(lambda received: left_alone) as server:
         oci = client(server.host)
-        for said in ("asks to wait 3600 seconds", "asked to be left alone for another 3600 seconds"):
+        for said in ("retry after 3600 seconds", "asked for a pause of another 3600 seconds"):
             with pytest.raises(RegistryError, match=said) as caught:
                 oci.head(line(server))
             assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
@@ -325,7 +325,7 @@ def test_words_that_are_none_leave_the_status(body):
     reply = Reply(404, body)
     with (
         Listener(lambda received: reply) as server,
-        pytest.raises(RegistryError, match=r"answered 404 for a/b/manifests/sha256:[0-9a-f]+: it is not there"),
+        pytest.raises(RegistryError, match=r"answered 404 for a/b/manifests/sha256:[0-9a-f]+: it does not exist"),
     ):
         client(server.host).fetch(line(server), IMAGE.digest)
 

@@ -223,7 +223,7 @@ def test_what_is_no_token_is_said_without_repeating_it(body):
 def test_a_token_servers_nonsense_is_a_failure_of_the_registry():
     with Listener(lambda received: Reply(200, b"<html>")) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
-        with pytest.raises(RegistryError, match="answered no token: it is not JSON") as caught:
+        with pytest.raises(RegistryError, match="did not return a token: it is not JSON") as caught:
             client(entry).head(Line(f"{server.host}/a", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
@@ -281,6 +281,6 @@ def test_an_identity_token_is_no_password(tmp_path):
     with Listener(lambda received: Reply(401, headers={"WWW-Authenticate": "Basic"})) as server:
         (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: {"identitytoken": "refresh"}}}))
         oci = client(RegistryEntry(server.host, insecure=True), environment={"DOCKER_CONFIG": str(tmp_path)})
-        with pytest.raises(RegistryError, match="wants a password") as caught:
+        with pytest.raises(RegistryError, match="requires a password") as caught:
             oci.head(Line(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.DENIED

@@ -130,22 +130,24 @@ def test_a_secret_goes_before_what_merely_lies_around(entra, tmp_path):
 
 def test_who_is_nobody_learns_what_to_set(acr):
     said = refused(acr, {"PATH": "/nonexistent"})
-    assert said.startswith(f"no login to {acr.host}: nothing here says who we are to Entra: set AZURE_CLIENT_ID")
+    assert said.startswith(
+        f"cannot log in to {acr.host}: no identity for Entra is configured; hint: set AZURE_CLIENT_ID"
+    )
     assert tokens_seen(acr.received) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"AZURE_TENANT_ID": ""}, "AZURE_CLIENT_SECRET is set, and AZURE_CLIENT_ID or AZURE_TENANT_ID is not"),
+        ({"AZURE_TENANT_ID": ""}, "AZURE_CLIENT_SECRET is set, but AZURE_CLIENT_ID or AZURE_TENANT_ID is not"),
         ({"AZURE_CLIENT_SECRET": "", "AZURE_FEDERATED_TOKEN_FILE": "/nowhere"}, "No such file"),
         ({"AZURE_CLIENT_SECRET": "", "AZURE_CLIENT_CERTIFICATE_PATH": "/nowhere"}, "cannot be used"),
         ({"AZURE_CLIENT_SECRET": "wr0ng"}, "AADSTS7000215"),
         ({"AZURE_CLIENT_ID": "somebody"}, "AADSTS700016"),
         ({"AZURE_TENANT_ID": "00000000-1111-2222-3333-444444444444"}, "00000000-1111-2222-3333-444444444444"),
-        ({"AZURE_AUTHORITY_HOST": "http://127.0.0.1:1"}, "it must be `https://HOST`"),
-        ({"AZURE_AUTHORITY_HOST": "https://["}, "names what is no address"),
-        ({"AZURE_CLIENT_SECRET": "", "IDENTITY_ENDPOINT": "nonsense"}, "names what is no address"),
+        ({"AZURE_AUTHORITY_HOST": "http://127.0.0.1:1"}, "set it to `https://HOST`"),
+        ({"AZURE_AUTHORITY_HOST": "https://["}, "contains an invalid URL"),
+        ({"AZURE_CLIENT_SECRET": "", "IDENTITY_ENDPOINT": "nonsense"}, "contains an invalid URL"),
         ({"SSL_CERT_FILE": ""}, "its certificate is not trusted"),
     ],
 )
@@ -193,9 +195,9 @@ def test_what_entra_refuses_is_said_once(entra):
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(200, b'{"value": 1}'), "has the job `id-token: write`"),
-        (Reply(200, b"[" * 60_000), "no OIDC token"),
-        (Reply(200, b"<html>"), "no OIDC token"),
+        (Reply(200, b'{"value": 1}'), "does the job have `id-token: write`"),
+        (Reply(200, b"[" * 60_000), "without an OIDC token"),
+        (Reply(200, b"<html>"), "without an OIDC token"),
         (Reply(403, b"{}"), "GitHub answered 403"),
         (Reply(302, headers={"Location": "https://attacker.example/"}), "GitHub answered 302"),
         (Reply(200, b" " * 100_000), "has more than"),

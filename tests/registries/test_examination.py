@@ -41,14 +41,14 @@ def guarded(request, tmp_path):
 @real
 def test_the_right_password_is_well(guarded):
     check = login(guarded(username="user", password="right"))
-    assert (check.mark, check.found) == (Mark.OK, "it lets user in")
+    assert (check.mark, check.found) == (Mark.OK, "the registry accepts the login of user")
     assert check.tried == "log in, by plain http"
 
 
 @real
 def test_a_wrong_password_is_a_problem_and_never_shown(guarded):
     check = login(guarded(username="user", password="wr0ng"))
-    assert (check.mark, "check it, or its rights" in check.found) == (Mark.PROBLEM, True)
+    assert (check.mark, "check the credential and its permissions" in check.found) == (Mark.PROBLEM, True)
     assert "wr0ng" not in check.found
 
 
@@ -80,7 +80,7 @@ def test_a_token_for_a_login_is_for_no_repository(tmp_path):
 def test_a_registry_that_asks_nobody_who_he_is_says_nothing_of_the_password():
     with Listener(lambda received: Reply(200, b"{}")) as registry:
         check = login(RegistryEntry(registry.host, insecure=True, username="user", password="any"))
-    assert (check.mark, check.found) == (Mark.OK, "it answers, and asks for no login")
+    assert (check.mark, check.found) == (Mark.OK, "the registry answers and requires no login")
     assert registry.asked == ["GET /v2/"]
 
 

@@ -109,14 +109,14 @@ REFUSED = {
     "schema 1 by body": (b'{"schemaVersion": 1, "fsLayers": []}', "application/json", "schema 1 manifest"),
     "schema 1 by both, in disguise": (changed(AMD64, schemaVersion=1), images.OCI_MANIFEST, "schema 1 manifest"),
     "a contradiction": (AMD64.content, images.DOCKER_MANIFEST, "contradict"),
-    "an index called a manifest": (changed(INDEX, mediaType=None), images.OCI_MANIFEST, "does not look like one"),
-    "a manifest called an index": (changed(AMD64, mediaType=None), images.OCI_INDEX, "does not look like one"),
-    "two in one": (changed(AMD64, manifests=[]), images.OCI_MANIFEST, "index and manifest"),
+    "an index called a manifest": (changed(INDEX, mediaType=None), images.OCI_MANIFEST, "has another structure"),
+    "a manifest called an index": (changed(AMD64, mediaType=None), images.OCI_INDEX, "has another structure"),
+    "two in one": (changed(AMD64, manifests=[]), images.OCI_MANIFEST, "both an index and a manifest"),
     "neither": (b"{}", "", "neither"),
     "an unknown type inside": (changed(AMD64, mediaType="a/b"), images.OCI_MANIFEST, "type a/b"),
-    "a type that is no text": (changed(AMD64, mediaType=["a/b"]), images.OCI_MANIFEST, "mediaType is no text"),
-    "a list that is none": (changed(INDEX, manifests={}), images.OCI_INDEX, "no list"),
-    "a descriptor that is none": (changed(INDEX, manifests=["a"]), images.OCI_INDEX, "no object"),
+    "a type that is no text": (changed(AMD64, mediaType=["a/b"]), images.OCI_MANIFEST, "mediaType is not a string"),
+    "a list that is none": (changed(INDEX, manifests={}), images.OCI_INDEX, "not a list"),
+    "a descriptor that is none": (changed(INDEX, manifests=["a"]), images.OCI_INDEX, "not an object"),
     "a child without a digest": (changed(INDEX, manifests=[{}]), images.OCI_INDEX, "no sha256 digest"),
     "a digest that is a path": (
         changed(INDEX, manifests=[{"digest": "sha256:../../x"}]),
@@ -127,7 +127,7 @@ REFUSED = {
     "a chart": (
         images.artifact("application/vnd.cncf.helm.config.v1+json", []).content,
         images.OCI_MANIFEST,
-        r"helm\.config\.v1.*no image has",
+        r"helm\.config\.v1.*not an image's",
     ),
 }
 

@@ -144,7 +144,7 @@ def test_a_digest_that_was_deleted_is_not_found(registry):
 def test_a_chart_is_no_image(registry):
     chart = images.artifact("application/vnd.cncf.helm.config.v1+json", [images.layer({"Chart.yaml": b""})])
     registry.push(chart, "chart", "1")
-    with pytest.raises(RegistryError, match="is no image: its config is of type") as caught:
+    with pytest.raises(RegistryError, match="is not an image: its config is of type") as caught:
         client(registry.host).fetch(line(registry, "chart"), chart.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 

@@ -52,8 +52,8 @@ def test_pulls_end_at_the_reserve_and_heads_go_on():
         assert oci.head(nginx).digest == IMAGE.digest
     assert [received.method for received in server.received] == ["HEAD", "GET", "HEAD", "GET", "HEAD"]
     assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
-    assert f"{server.host} grants {RESERVE} more pulls" in str(caught.value)
-    assert "come back within 6 hours" in str(caught.value)
+    assert f"{server.host} allows {RESERVE} more pulls" in str(caught.value)
+    assert "is renewed within 6 hours" in str(caught.value)
 
 
 @pytest.mark.parametrize(("window", "said"), [(";w=60", "60 seconds"), (";w=3600", "1 hour"), (";w=5400", "1.5 hours")])
@@ -61,7 +61,7 @@ def test_when_pulls_come_back_is_said_in_words_of_people(window, said):
     with Listener(hub(RESERVE, window=window)) as server:
         oci, nginx = client(server.host), Line(f"{server.host}/library/nginx", "1")
         oci.head(nginx)
-        with pytest.raises(RegistryError, match=f"come back within {said}: run again"):
+        with pytest.raises(RegistryError, match=f"is renewed within {said}; hint: run again"):
             oci.fetch(nginx, IMAGE.digest)
 
 
@@ -70,7 +70,7 @@ def test_a_small_quota_keeps_back_less():
         oci, nginx = client(server.host), Line(f"{server.host}/library/nginx", "1")
         oci.head(nginx)
         oci.fetch(nginx, IMAGE.digest)
-        with pytest.raises(RegistryError, match="grants 2 more pulls, and the last 2"):
+        with pytest.raises(RegistryError, match="allows 2 more pulls, and the last 2"):
             oci.fetch(nginx, IMAGE.digest)
 
 
@@ -136,7 +136,7 @@ def test_a_quota_that_others_used_up_costs_the_images_that_moved_and_no_other():
     responses.get(url.format("nginx", IMAGE.digest), status=429, headers=used_up)
     oci = OciRegistry(environment={}, sleep=lambda seconds: pytest.fail("nothing to wait for"))
     nginx, redis = Line("docker.io/library/nginx", "1"), Line("docker.io/library/redis", "1")
-    for said_by, line in (("answered 429", nginx), ("grants 0 more pulls", redis)):
+    for said_by, line in (("answered 429", nginx), ("allows 0 more pulls", redis)):
         oci.head(line)
         with pytest.raises(RegistryError, match=said_by) as caught:
             oci.fetch(line, IMAGE.digest)

@@ -185,7 +185,7 @@ def test_a_next_page_that_cannot_be_asked_for_is_said(link):
 
 def test_a_list_without_its_end_is_an_error_and_no_shorter_list(net):
     net.get(URL, **page("1", link="</v2/x>; rel=next"))
-    with pytest.raises(RegistryError, match="no list of all tags") as raised:
+    with pytest.raises(RegistryError, match="not a complete list of tags") as raised:
         client().tags(f"{HOST}/team/base")
     assert (raised.value.reason, raised.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
@@ -199,7 +199,7 @@ def test_a_header_that_is_made_to_be_slow_is_read_soon(link):
 @pytest.mark.parametrize("status", [405, 501])
 def test_a_registry_that_lists_no_tags_is_a_finding(net, status):
     net.get(URL, status=status)
-    with pytest.raises(RegistryError, match="it lists no tags") as raised:
+    with pytest.raises(RegistryError, match="does not list tags") as raised:
         client().tags(f"{HOST}/team/base")
     assert (raised.value.reason, raised.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 

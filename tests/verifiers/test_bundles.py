@@ -243,7 +243,7 @@ class TestReferrersApi:
     def test_a_list_without_end_is_unknown(self, serve, image, stranger):
         found = serve([[attachment(image, "text/plain", b"%d" % number)] for number in range(20)])
         assert isinstance(found, SignatureUnknown)
-        assert "longer than is read" in found.detail
+        assert "longer than the limit" in found.detail
 
     @pytest.mark.parametrize("status", [400, 404, 405, 406, 501])
     def test_a_registry_that_does_not_know_the_question_has_the_tag_asked_for(self, serve, status):

@@ -171,7 +171,7 @@ def test_a_signature_counts_as_long_as_its_certificate_unless_a_timestamp_says_m
     assert flaw_of(check(kind, signed(kind, payload(DIGEST), chain))) is Flaw.UNPROVED
     found = check(kind, signed(kind, payload(DIGEST), chain, header={TIMESTAMP: "a timestamp"}))
     assert isinstance(found, UnsupportedSignature)
-    assert "ended on 2026-11-24" in found.detail
+    assert "expired on 2026-11-24" in found.detail
 
 
 @pytest.mark.parametrize(

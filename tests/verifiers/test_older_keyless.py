@@ -80,13 +80,13 @@ def test_a_number_that_was_changed_in_what_the_log_signed_is_no_proof(verify, ke
     entry["Payload"][key] += 1
     changed = REAL["annotations"] | {ENTRY: json.dumps(entry)}
     found = verify(REAL_PAYLOAD, changed, trusting(SOMEBODY, GITHUB), REAL_DIGEST)
-    assert found == BadSignature(Flaw.UNPROVED, "no log that is trusted has it")
+    assert found == BadSignature(Flaw.UNPROVED, "no trusted log contains it")
 
 
 def test_another_instance_vouches_for_nothing_of_it(verify, tmp_path):
     root = WORLD.write(tmp_path / "root.json")
     found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB, root), REAL_DIGEST)
-    assert found == BadSignature(Flaw.UNPROVED, "no log that is trusted has it")
+    assert found == BadSignature(Flaw.UNPROVED, "no trusted log contains it")
 
 
 # Those of a Sigstore of our own, where any part can be another
@@ -126,7 +126,7 @@ def test_who_is_not_listed_is_another_signer(check):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda own, other: WORLD.entry(b"else", own.signature, own.certificate), "about something else"),
+        (lambda own, other: WORLD.entry(b"else", own.signature, own.certificate), "about another payload"),
         (lambda own, other: WORLD.entry(PAYLOAD, other.signature, own.certificate), "about another signature"),
         (lambda own, other: WORLD.entry(PAYLOAD, own.signature, other.certificate), "about another signer"),
         (lambda own, other: other.entry, "about another signature"),
@@ -146,11 +146,13 @@ def test_who_only_copies_a_certificate_and_logs_it_has_not_signed(check):
     own = Made()
     own.signature = sign(new_key(), PAYLOAD)
     own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate)
-    assert check(own) == BadSignature(Flaw.BROKEN, "the key of its certificate did not make it")
+    assert check(own) == BadSignature(Flaw.BROKEN, "the signature was not made by the key of its certificate")
 
 
 def test_a_signature_of_other_bytes_does_not_hold(check):
-    assert check(Made(signed=b"else")) == BadSignature(Flaw.BROKEN, "the key of its certificate did not make it")
+    assert check(Made(signed=b"else")) == BadSignature(
+        Flaw.BROKEN, "the signature was not made by the key of its certificate"
+    )
 
 
 @pytest.mark.parametrize("late", [LIFETIME + timedelta(seconds=1), -timedelta(minutes=1)])
