@@ -28,7 +28,7 @@ def test_the_page_of_files_has_the_kinds_of_the_table():
 
 
 def test_the_page_of_files_names_every_format():
-    table = kinds_reference.PAGE.read_text(encoding="utf-8").partition("\n\nOther names")[0]
+    table = kinds_reference.PAGE.read_text(encoding="utf-8").partition("\n\nFiles with other names")[0]
     named = {
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([\w-]+)`", row)
     }
@@ -88,7 +88,7 @@ def test_the_page_of_templates_is_made_from_the_views():
 
 
 @pytest.mark.parametrize(
-    ("page", "heading", "least"), [("registries", "## What is trusted", 10), ("security", "## Who could try what", 15)]
+    ("page", "heading", "least"), [("registries", "## What is trusted", 10), ("security", "## Threats and defences", 15)]
 )
 def test_every_rule_and_every_threat_names_the_tests_that_fail_without_it_and_they_are_there(page, heading, least):
     section = said(ROOT / "docs" / f"{page}.md").partition(f"{heading}\n")[2].partition("\n## ")[0]
