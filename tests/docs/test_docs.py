@@ -88,7 +88,8 @@ def test_the_page_of_templates_is_made_from_the_views():
 
 
 @pytest.mark.parametrize(
-    ("page", "heading", "least"), [("registries", "## What is trusted", 10), ("security", "## Threats and defences", 15)]
+    ("page", "heading", "least"),
+    [("registries", "## What is trusted", 10), ("security", "## Threats and defences", 15)],
 )
 def test_every_rule_and_every_threat_names_the_tests_that_fail_without_it_and_they_are_there(page, heading, least):
     section = said(ROOT / "docs" / f"{page}.md").partition(f"{heading}\n")[2].partition("\n## ")[0]
