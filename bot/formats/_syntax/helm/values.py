@@ -41,7 +41,7 @@ _ONLY_IMAGES_HAVE = frozenset(
 _REGISTRY_OF_ALL = ("global", "imageRegistry")
 """The registry of every image, which replaces its own, in charts with `common.images.image`
 (github.com/bitnami/charts); in other charts it applies only to some images."""
-_MAY_BE_ELSEWHERE = "it is unknown whether the chart puts global.imageRegistry before this image"
+_MAY_BE_ELSEWHERE = "whether the chart puts global.imageRegistry before it is not known"
 _REGISTRIES_OF_OTHERS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
 """Keys below which charts have the registry of images that name none; without it, a name would mean Docker Hub."""
 _REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
