@@ -1,4 +1,4 @@
-"""ACR Tasks: which Dockerfiles they build with which arguments, and what the golden cases cannot show."""
+"""ACR Tasks: the Dockerfiles and build arguments of tasks, and cases that the golden files cannot show."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_template_may_have_bytes_that_are_no_text():
     assert found.text == "a{{.Run.\ufffd}}:1"
 
 
-# Of which somebody else says that it is a task
+# Files that are known to be tasks
 
 
 def known(command: str, top: str = ""):

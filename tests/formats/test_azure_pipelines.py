@@ -1,4 +1,4 @@
-"""Azure Pipelines: what is the alias of a resource, and what is an image."""
+"""Azure Pipelines: the texts that are aliases of a resource, and those that are images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def images_in(content):
 
 @pytest.mark.parametrize("place", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
 def test_a_text_without_a_colon_is_an_alias(place):
-    """Also where no resource of the file has it: a template's resources are in the file that includes it."""
+    """Also without such a resource in the file: a template's resources are in the file that includes it."""
     assert images_in(place.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
     assert images_in(place.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
     assert read(place.format("ubuntu")) == []

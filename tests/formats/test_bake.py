@@ -1,4 +1,4 @@
-"""Bake files: which Dockerfile gets which arguments, and what the golden cases cannot show."""
+"""Bake files: the Dockerfiles and build arguments of targets, and cases that the golden files cannot show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compose files: PyYAML's own loader is the witness of what they say, where it can read them."""
+"""Compose files, compared with PyYAML's own loader where it can read them."""
 
 from __future__ import annotations
 

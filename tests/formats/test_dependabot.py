@@ -1,4 +1,4 @@
-"""What a `dependabot.yml` says of images; the cases beside this file show what comes of it."""
+"""Dependabot configs: the settings that are read; the cases beside this file show their effect."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read(content):
 
 
 def update(entry):
-    """Return what is read of one entry for Docker."""
+    """Return the updates that are read from one entry for Docker."""
     (config,) = read(yaml.safe_dump({"version": 2, "updates": [{"package-ecosystem": "docker", **entry}]}))
     (found,) = config.updates
     return found

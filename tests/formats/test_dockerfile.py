@@ -1,4 +1,4 @@
-"""Dockerfiles: BuildKit's own parser is the witness of where instructions begin, end and what their flags are."""
+"""Dockerfiles: instructions and their flags, compared with BuildKit's own parser."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def files(draw):
     for instruction in draw(st.lists(instructions(), min_size=1, max_size=5)):
         lines.append(instruction)
         lines += draw(st.lists(BODIES | BETWEEN, max_size=3))
-        # What may have been opened is closed, or else most files would be refused.
+        # Close every heredoc that may be open; otherwise most files would be refused.
         lines += ["EOF", "E F", "3", "EOF"] if "<<" in instruction else []
     text = "".join(line + draw(BREAKS) for line in lines)
     return draw(st.sampled_from(["", "", "\ufeff"])) + text[: draw(st.sampled_from([len(text), len(text), -1, -2]))]
@@ -108,7 +108,7 @@ def test_instructions_are_those_that_buildkit_sees(text):
     except buildkit.GoParseError:
         reject()
     read = list(read_instructions(text.encode()))
-    # BuildKit reads flags byte by byte; the release that is the witness knows only one escape character in them.
+    # BuildKit reads flags byte by byte; the release compared with here knows only one escape character in them.
     has_one_escape = all(instruction.escape == ord("\\") for instruction in read)
     ours = [
         (

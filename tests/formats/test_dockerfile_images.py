@@ -1,4 +1,4 @@
-"""Whole Dockerfiles, held against BuildKit: every image that a build pulls, before everything is pinned and after."""
+"""Whole Dockerfiles, compared with BuildKit: every image that a build pulls, before and after pinning everything."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def flags(draw):
 
 @st.composite
 def instructions(draw, escape):
-    """Return one instruction, its words on as many lines as there may be, with what its heredocs hold behind it."""
+    """Return one instruction, its words spread over any number of lines, with the bodies of its heredocs behind it."""
     match draw(st.sampled_from(["from", "from", "flags", "flags", "arg", "other"])):
         case "from":
             flag = draw(st.sampled_from(["", "--platform=linux/$V ", "--platform=$BUILDPLATFORM "]))
@@ -91,7 +91,7 @@ def digest_for(reference):
 
 
 def pulled(text):
-    """Return what a build pulls, or that of which BuildKit builds nothing: `None`."""
+    """Return the images that a build pulls; None in place of one for which BuildKit refuses to build."""
     try:
         return pulls(text)
     except RefusedError:

@@ -1,4 +1,4 @@
-"""Shell words of a Dockerfile, held against a port of BuildKit's, and how much of them is followed."""
+"""Shell words of a Dockerfile, compared with a port of BuildKit's lexer, and the limits of their expansion."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def is_one_word(instruction):
 
 
 def expanded(instruction, scope):
-    """Return what the word of an instruction becomes, or why it does not."""
+    """Return the expansion of an instruction's word, or the reason why it has none."""
     (word,) = instruction.words
     try:
         return expand(instruction, word.origins[0], word.origins[-1] + 1, scope)
@@ -87,7 +87,7 @@ def test_a_word_becomes_what_buildkit_makes_of_it(text, escape):
         witness = None
     expansion = expanded(instruction, scope)
     if isinstance(expansion, Reason):
-        # What Go does with matches of nothing, and with a dollar in a replacement, is not followed.
+        # Go's results for empty matches, and for a dollar in a replacement, are not reproduced.
         assert witness is None or expansion is Reason.UNRESOLVED_ARGUMENT
     elif witness is None:
         assert expansion.unknown  # `${NONE?}`
@@ -164,7 +164,7 @@ def test_the_words_of_a_dockerfile(word, result):
 def test_what_a_word_became_is_in_the_file_where_it_says(text, escape):
     instruction, scope = words_of(text, escape)
     assume(is_one_word(instruction))
-    content = instruction.text  # of one line, so only its place in the file is missing
+    content = instruction.text  # of a single line, so that only the offset in the file has to be subtracted
     start = instruction.pieces[0].file_start
     expansion = expanded(instruction, scope)
     assume(not isinstance(expansion, Reason))
@@ -213,19 +213,19 @@ def test_what_is_within_the_limits_is_read(limit, text):
 @pytest.mark.parametrize(
     "content",
     [
-        # A thousand million laughs.
+        # Exponential expansion, as in the "billion laughs" attack.
         "ARG A0=aaaaaaaaaa\n" + "".join(f"ARG A{n + 1}={f'$A{n}' * 10}\n" for n in range(30)) + "FROM $A30\n",
-        # Every word does as much as it may.
+        # Every word costs as much as is allowed.
         f"ARG A={'a' * 2000}\n" + f"FROM ${{A/{'*a' * 500}b/}}\n" * 1500,
         f"ARG A={'?a' * 30}\nARG B={'a' * 1000}\n" + "FROM ${B%%$A$A}\n" * 20_000,
         "ARG A=a\n" + "FROM " + "$A" * 60 + "\n" + f"FROM {'$A' * 60}\n" * 10_000,
         # Long chains, and names that are used everywhere.
         "ARG A0=a\n" + "".join(f"ARG A{n + 1}=$A{n}\n" for n in range(5_000)) + "FROM $A5000\n",
         "ARG A=a\n" + "FROM $A\nARG A\n" * 10_000,
-        # Names of stages that any platform may make.
+        # Stage names that any platform may produce.
         "".join(f"FROM a AS x{n}y\nFROM x$TARGETARCH-$TARGETOS-z\n" for n in range(10_000)),
         "FROM a AS b\n" * 20_000,
-        # One line, one word, one pair of quotes that never ends.
+        # A single line, a single word, a quote that is never closed.
         "FROM " + '"' * 200_000,
         "FROM " + "\\\n" * 200_000 + "a",
         "FROM " + "a\\\n" * 200_000,

@@ -1,4 +1,4 @@
-"""`.env` files: assignments as compose reads them, and the bytes that their values stand in."""
+"""`.env` files: assignments as compose reads them, and the byte positions of their values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def extract(content: bytes):
 
 
 def values(text: str) -> dict[str, str | None]:
-    """Return what each variable comes to in the end; None where it lacks another."""
+    """Return the final value of each variable; None if it uses a variable that is not set."""
     expanded = {}
     for variable in extract(text.encode()):
         assert isinstance(variable, EnvironmentVariable)

@@ -1,4 +1,4 @@
-"""No gate loses anything: what opens all of them, a comment with the words of the file, changes nothing."""
+"""The prefilters of formats lose nothing: a comment that passes all of them does not change the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def by_name(formats):
 
 @cache
 def documents_of(file_format):
-    """Return single documents of a format's cases in which comments may stand, each with the path of its file."""
+    """Return single documents of a format's cases that may hold comments, each with the path of its file."""
     return [
         (sample.path, document)
         for sample in SAMPLES[file_format.name]
@@ -39,7 +39,7 @@ def documents_of(file_format):
 
 @st.composite
 def respelled(draw, document):
-    """Return a document with some of its keys written in another way."""
+    """Return a document with some of its keys spelled in another way."""
     for _ in range(draw(st.integers(1, 3))):
         keys = list(KEY.finditer(document))
         if not keys:
@@ -60,7 +60,7 @@ def extract(file_format, path, content):
 
 
 def seen(file_format, path, content):
-    """Return what is read, but for what cannot be read as a whole: without a word of an image it is nobody's loss."""
+    """Return the items without files that cannot be read as a whole; those are not missed without an image word."""
     found = extract(file_format, path, content)
     return [each for each in found if not (isinstance(each, Unsupported) and each.reason in WHOLE_FILE)]
 
@@ -71,7 +71,7 @@ def test_a_gate_loses_nothing_however_keys_are_spelled(file_format, data):
     path, document = data.draw(st.sampled_from(documents_of(file_format)))
     sign = b"//" if file_format.name == "devcontainer" else b"#"
     content = data.draw(respelled(document)).rstrip(b"\r\n") + b"\n"
-    words = document.decode(errors="replace").split()  # as text: a line separator of Unicode's ends a comment, too
+    words = document.decode(errors="replace").split()  # as text, since Unicode's line separator also ends a comment
     opened = content + sign + b" " + " ".join(words).encode() + b"\n"
     assert seen(file_format, path, content) == seen(file_format, path, opened)
 
@@ -93,13 +93,13 @@ def test_what_is_in_utf_16_is_never_lost_without_a_word(file_format):
 
 @by_name(CASE_FORMATS)
 def test_nothing_of_a_file_waits_for_the_collector_once_it_was_read(file_format):
-    for sample in SAMPLES[file_format.name]:  # what reading imports is no concern of the collector
+    for sample in SAMPLES[file_format.name]:  # objects that the imports create are not part of this test
         extract(file_format, sample.path, sample.content)
     gc.disable()
-    gc.freeze()  # what was there before is no concern of the collector
+    gc.freeze()  # nor are objects from before
     try:
         for sample in SAMPLES[file_format.name]:
-            if b"*" not in sample.content:  # an alias may name what it is in
+            if b"*" not in sample.content:  # an alias may create a cycle
                 extract(file_format, sample.path, sample.content)
         assert gc.collect() == 0
     finally:

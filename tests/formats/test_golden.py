@@ -1,6 +1,7 @@
-"""Every folder `<format>/<case>` is a case: `before/` is read and moved to new digests, `after/` is what must come out.
+"""Every folder `<format>/<case>` is a case: `before/` is read and updated to new digests, which has to give `after/`.
 
-`occurrences.json` says what is read, for people to check: change it by hand, never by running the code.
+`occurrences.json` has the expected items. It is a specification that people check: edit it by hand, and never generate
+it by running the code.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ FORMATS = {file_format.name: file_format for file_format in CASE_FORMATS}
 MANDATORY = {"crlf", "bom", "no-final-newline", "already-pinned", "unparsable"}
 
 NULLS = {b"null", b"~"}
-"""What a digest may take the place of."""
+"""Texts that a new digest may replace."""
 
 Contents = Mapping[FilePath, bytes]
 
@@ -39,7 +40,7 @@ class Case:
     folder: Path
 
     def __repr__(self) -> str:
-        """Return what a failure calls it."""
+        """Return the name of the case in messages."""
         return f"{self.file_format.name}/{self.folder.name}"
 
     def before(self) -> Contents:
@@ -52,7 +53,7 @@ class Case:
         return json.loads((self.folder / "occurrences.json").read_text(encoding="utf-8"))
 
     def places(self, files: Contents) -> Places:
-        """Return what this case's format finds, as the remarks of all formats leave it."""
+        """Return the items that this case's format extracts, after the cross-file facts of all formats were applied."""
         return places_of(self.file_format, files)
 
     def occurrences(self, files: Contents) -> list[Occurrence]:
@@ -79,13 +80,13 @@ def contents(folder: Path) -> Contents:
 
 
 def digest_for(reference: ImageReference) -> Digest:
-    """Return the digest that these tests move a reference to: one for each line."""
+    """Return the digest to which these tests update a reference: one for each tag."""
     line = f"{reference.repository}:{reference.tag}" if reference.tag else reference.repository
     return Digest(f"sha256:{hashlib.sha256(line.encode()).hexdigest()}")
 
 
 def moved(case: Case, files: Contents) -> Contents:
-    """Return `files` with every open slot at the digest of its line."""
+    """Return `files` with every editable digest slot set to the digest of its tag."""
     edits: dict[FilePath, list[Edit]] = {path: [] for path in files}
     for place, slot in case.open(files):
         edits[place.path].append(write(slot, digest_for(place.reference)))
@@ -93,7 +94,7 @@ def moved(case: Case, files: Contents) -> Contents:
 
 
 def retagged(case: Case, files: Contents, tag: str) -> Contents:
-    """Return `files` with `tag` in every open slot of a tag."""
+    """Return `files` with `tag` in every editable tag slot."""
     edits: dict[FilePath, list[Edit]] = {path: [] for path in files}
     for place in case.occurrences(files):
         if isinstance(place.tag, Slot):
@@ -136,7 +137,7 @@ def describe(found: Occurrence | Unsupported) -> dict[str, object]:
 
 
 def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, Slot]:
-    """Return the slots of a file by locator, those included that a warning closes: a pin may bring one about."""
+    """Return the slots of a file by locator, including those locked by a warning, since pinning may cause one."""
     slots = {}
     for place in case.occurrences(files):
         slot = place.digest.slot if isinstance(place.digest, Closed) else place.digest
@@ -146,7 +147,7 @@ def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, Slot]:
 
 
 def without_slots(case: Case, path: FilePath, files: Contents, opened: set[str], inserted: Mapping[str, int]) -> bytes:
-    """Return what of a file is outside its slots; with a slot that was inserted goes what was put before it."""
+    """Return the bytes of a file outside its slots; for an inserted digest, its prefix is left out as well."""
     kept = bytearray(files[path])
     spans = {
         (slot.span.start - inserted.get(locator, 0), slot.span.end)
@@ -162,14 +163,14 @@ def without_slots(case: Case, path: FilePath, files: Contents, opened: set[str],
 def yaml_parser(request, monkeypatch):
     if request.param == "pure":
         monkeypatch.setattr(trees, "_LOADER", yaml.SafeLoader)
-        monkeypatch.setattr(nodes, "_kept", threading.local())  # what the other parser read
+        monkeypatch.setattr(nodes, "_kept", threading.local())  # forget trees of the other parser
     elif not yaml.__with_libyaml__:
         pytest.skip("PyYAML was built without libyaml")
 
 
 @pytest.fixture(params=sorted(FORMATS))
 def cases(request, yaml_parser):
-    """All of one format: for each claim over each case a test of its own took longer than all that they claim."""
+    """All cases of one format; a test for each pair of case and assertion would take longer than the assertions."""
     return [case for case in CASES if case.file_format.name == request.param]
 
 
@@ -240,7 +241,7 @@ def test_every_folder_of_cases_belongs_to_a_format():
 
 
 def test_what_looks_like_an_image_and_is_none_is_never_read():
-    """In the cases, such texts are called evil."""
+    """The cases call such texts `evil`."""
     read = json.dumps([case.expected() for case in CASES])
     written = {text for case in CASES for text in case.before().values()}
     assert any(b"evil:1" in text for text in written)

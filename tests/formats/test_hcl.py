@@ -1,4 +1,4 @@
-"""HCL: what its trees hold, and where."""
+"""HCL: the parsed trees and their byte positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Helm charts: what templates do with values."""
+"""Helm charts: the uses of values in templates."""
 
 from __future__ import annotations
 

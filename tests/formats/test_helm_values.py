@@ -1,4 +1,4 @@
-"""Helm charts: what among values is an image."""
+"""Helm charts: the images among values."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ KEYS = st.sampled_from(["image", "initImage", "sidecar", "controller", "x", "ima
 
 @st.composite
 def value_trees(draw, depth=3):
-    """Return values, and the images among them by their ways."""
+    """Return values, and the images among them by their key paths."""
     tree, images = {}, {}
     for key in draw(st.lists(KEYS, unique=True, max_size=4)):
         kind = draw(st.sampled_from(["text", "mapping", "tree", "list", "other"]))

@@ -1,4 +1,4 @@
-"""JSON with comments: the standard library's reader is the witness of what it says, once the comments are gone."""
+"""JSON with comments, compared with the standard library's parser after removing the comments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VALUES = st.recursive(
 
 @st.composite
 def written(draw, value):
-    """Return JSON that says `value`, with spaces, comments and last commas wherever they may be."""
+    """Return JSON for `value`, with spaces, comments and trailing commas wherever they are allowed."""
 
     def space():
         return draw(SPACES)

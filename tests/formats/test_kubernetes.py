@@ -1,4 +1,4 @@
-"""Kubernetes manifests: PyYAML's own loader is the witness of what they say, where it can read them."""
+"""Kubernetes manifests, compared with PyYAML's own loader where it can read them."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def manifests(draw):
 
 
 def images_of(document, locator):
-    """Yield what is at the places of images, by plain dictionaries."""
+    """Yield the values at the paths of images, by plain dictionaries."""
     if document["kind"] == "List":
         for index, item in enumerate(document["items"]):
             yield from images_of(item, f"{locator}/items/{index}")
@@ -234,7 +234,7 @@ def test_a_comment_above_what_is_around_an_image_but_no_item_is_not_about_it():
 
 
 def replaced_by(spec: str, kind: str = "argoproj.io/v1alpha1, kind: Application"):
-    """Return the names that an object replaces, those that it gives another, and where."""
+    """Return the names that an object replaces, those that it renames, and the folders."""
     content = f"{{apiVersion: {kind}, metadata: {{name: web}}, spec: {spec}}}".encode()
     remarks = FORMAT.extract(SourceFile(FilePath("clusters/web.yaml"), content))
     return [(each.names, each.renamed, each.gathers) for each in remarks if isinstance(each, Kustomization)]

@@ -1,4 +1,4 @@
-"""The gate: a no is certain."""
+"""The prefilter of Kubernetes manifests: bytes that it rejects certainly hold no image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PIECES = st.sampled_from(
 
 
 def places(content, **gate):
-    """Return what is read, but for what cannot be read as a whole: without a key in it that is nobody's loss."""
+    """Return the extracted items, without files that cannot be read as a whole: without such a key none is missed."""
     found = ObjectReader(PATH, FORMAT.name).read(content, **gate)
     return [each for each in found if not (isinstance(each, Unsupported) and each.reason in WHOLE_FILE)]
 

@@ -1,4 +1,4 @@
-"""The table of kinds: every row is read where it says, in its group alone, and passes the gate."""
+"""The table of kinds: every row is read at its path, only in its own group, and passes the prefilter."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ STANDING = {
     Shape.OBJECTS_TEXT: json.dumps(POD),
     Shape.FUNCTION_TEXT: json.dumps({"container": {"image": "nginx:1.27"}}),
 }
-"""By shape, something that names one image."""
+"""By the form of a field, a value that names one image."""
 ROWS = [(group, kind, use) for (group, kind), uses in KINDS.items() for use in uses]
-"""Hundreds: a test of its own for each took longer than what it claims."""
+"""Hundreds of rows; a test for each would take longer than the assertions."""
 
 
 def object_with(group, kind, use):

@@ -1,4 +1,4 @@
-"""Templates of manifests, which are no YAML: what their lines name, by the indentation alone."""
+"""Templates of manifests, which are not valid YAML: the images of their lines, found by indentation alone."""
 
 from __future__ import annotations
 

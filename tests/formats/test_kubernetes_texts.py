@@ -1,4 +1,4 @@
-"""Texts inside manifests: closed as `embedded`, and exact to the byte when a rule opens them."""
+"""Texts inside manifests: not editable (`embedded`), and exact to the byte if a rule allows the edit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def config_map(text, header="|"):
 
 
 def moved(content, reasons=(Reason.EMBEDDED,)):
-    """Return `content` with every slot that a rule opens at a new digest."""
+    """Return `content` with a new digest in every slot that a rule allows to edit."""
     opened = [allow(each, reasons).digest for each in read(content)]
     return apply_edits(content, [write(slot, DIGEST) for slot in opened if isinstance(slot, Slot)])
 
@@ -66,7 +66,7 @@ def test_a_text_in_crlf_is_exact_too():
 @pytest.mark.parametrize("header", ["|", "|-", "|+", "|4", "|4-", "| # comment", "&a |", "!!str |-", "&a !x |"])
 def test_every_header_of_a_literal_block_is_read(header):
     content = config_map(POD, header)
-    if "4" in header:  # counted from the key, whose own two are there already
+    if "4" in header:  # counted from the key, which is indented by two already
         content = content.replace(b"    ", b"      ")
     assert moved(content).count(DIGEST.encode()) == 2
 

@@ -1,4 +1,4 @@
-"""Kustomizations: the real kustomize is the witness of what they say, before and after they are pinned."""
+"""Kustomizations, compared with the real kustomize, before and after pinning."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def moved(content: bytes) -> bytes:
 
 
 def build(folder: Path, content: bytes, images: list[str]) -> list[str] | None:
-    """Return what kustomize makes of `images`, None where it refuses the kustomization."""
+    """Return the images that kustomize makes of `images`; None if it refuses the kustomization."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
     containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
     folder.mkdir(exist_ok=True)
@@ -57,7 +57,7 @@ def build(folder: Path, content: bytes, images: list[str]) -> list[str] | None:
 
 
 def with_pods(content: bytes) -> bytes | None:
-    """Return a kustomization that also takes the pods, None for one whose form leaves no room for that."""
+    """Return a kustomization with the pods as a resource; None if its form does not allow adding them."""
     document = next(yaml.safe_load_all(content), None)
     if not isinstance(document, dict) or "resources" in document or content.lstrip().startswith(b"{"):
         return None
@@ -66,7 +66,7 @@ def with_pods(content: bytes) -> bytes | None:
 
 
 def check_build(folder: Path, content: bytes, names: list[str]) -> None:
-    """Check that pinning changes exactly the images that it should, to exactly what it should."""
+    """Check that pinning changes exactly the expected images, each to its own digest."""
     before, after = build(folder, content, names), build(folder, moved(content), names)
     assert before is not None
     assert after is not None
@@ -129,7 +129,7 @@ def test_a_number_that_kustomize_refuses_is_a_text_for_it_with_a_digest_behind_i
 
 @pytest.mark.real("kustomize")
 def test_a_component_replaces_in_what_its_taker_gathers(tmp_path):
-    """So that the relation holds what kustomize does."""
+    """Shows that the relation between files follows kustomize."""
     component = tmp_path / "component"
     component.mkdir()
     (component / "kustomization.yaml").write_text(
@@ -208,7 +208,7 @@ BAR_TO_PRIVATE = f"images: [{{name: bar, newName: {PRIVATE}}}]"
     ],
 )
 def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_pinned, tmp_path):
-    """Nothing else of Docker Hub is: the names in between may be private ones."""
+    """No other image of Docker Hub is editable, since the intermediate names may be private."""
     tree = {"base/pods.yaml": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{image: web}]}}"}
     tree |= {f"{folder}/kustomization.yaml": content for folder, content in ({"base": BASE} | files).items()}
     readings = [

@@ -1,4 +1,4 @@
-"""Platforms as files say them, and what builders take them for."""
+"""Platforms as files write them, and as builders understand them."""
 
 from __future__ import annotations
 

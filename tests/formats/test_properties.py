@@ -1,4 +1,4 @@
-"""What holds whatever the bytes: nothing is raised, every slot is true, and an edit does what it says."""
+"""Properties for arbitrary bytes: nothing is raised, every slot is correct, and an edit changes only its slot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.model.source import Edit, Occurrence, Slot
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"
 MAX_SINGLE_MOVES = 4
-"""Digests of a file that are also moved one by one."""
+"""Limit on the digests of a file that are also updated one by one."""
 FRAGMENTS = [
     *(
         b"\n",
@@ -57,7 +57,7 @@ ALL_FORMATS = pytest.mark.parametrize("file_format", CASE_FORMATS, ids=lambda fi
 
 @st.composite
 def damaged(draw, samples):
-    """Return a case of which one file had a few cuts, insertions and repetitions."""
+    """Return a case in which one file has a few cuts, insertions and repetitions."""
     sample = draw(st.sampled_from(samples))
     content = sample.content[:4000]
     for _ in range(draw(st.integers(1, 6))):
@@ -86,7 +86,7 @@ def edited(files, slots, value):
 
 
 def check(file_format, files):
-    """Read all, move each digest, then all of them, then all tags, and check all that must hold."""
+    """Read all files, update each digest, then all digests, then all tags, and check all properties."""
     found = places_of(file_format, files)
     for each in found:
         assert 1 <= each.line_number <= files[each.path].count(b"\n") + 1
@@ -120,7 +120,7 @@ def check_slot(content, slot, value):
 
 
 def check_written(content, occurrence):
-    """Check that a reference which stands in the file as it is stands on the line and before the slot it names."""
+    """Check that a reference that stands in the file literally is on the line, and before the slot, that it names."""
     if occurrence.written != str(occurrence.reference) or not isinstance(occurrence.digest, Slot):
         return
     written = occurrence.written.encode()

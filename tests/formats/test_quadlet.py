@@ -1,4 +1,4 @@
-"""Quadlet units: what a setting is, and where its value stands."""
+"""Quadlet units: their settings, and the byte positions of the values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a config of Renovate's says of images; the cases beside this file show what comes of it."""
+"""Renovate configs: the settings that are read; the cases beside this file show their effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Skaffold: what it builds, with which arguments, and what the golden cases cannot show."""
+"""Skaffold: the images that it builds, their build arguments, and cases that the golden files cannot show."""
 
 from __future__ import annotations
 

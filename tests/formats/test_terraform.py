@@ -1,4 +1,4 @@
-"""Terraform: images are read where they are literal, with their bytes, and nowhere else."""
+"""Terraform: literal images are read with their bytes, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any text: what is pinned with a tag is found wherever it stands, and what only looks like it never."""
+"""Any text: pinned references with a tag are found anywhere, and similar texts are not."""
 
 from __future__ import annotations
 

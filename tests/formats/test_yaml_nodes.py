@@ -1,4 +1,4 @@
-"""YAML files of more than anybody writes: they are refused in a moment, up to there as much as can be is read."""
+"""YAML files larger than any real one: they are refused quickly, and read as far as possible up to the limit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formats that are a table of paths in YAML: every path of every table is read, and nothing else is."""
+"""Formats defined by a table of YAML paths: every path of every table is read, and nothing else."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ PATH = FilePath("ci.yml")
 
 
 def document_for(images, value):
-    """Return the smallest document in which `value` stands at a path."""
+    """Return the smallest document with `value` at a path."""
     for element in reversed(images.path):
         value = [value] if element == EACH else {"of-my-own" if element == EVERY else element: value}
     return value
 
 
 def value_for(file_format, images):
-    """Return what names IMAGE where a path of a table ends."""
+    """Return a value that names IMAGE at the end of a path of a table."""
     if images.path[-1] == EACH and file_format.name == "azure-pipelines":
         return {"container": "alias", "image": IMAGE}
     return images.scheme + IMAGE
@@ -64,7 +64,7 @@ def images_in(file_format, content):
 
 
 def escaped(text):
-    """Return a flow mapping with the first letter of every key as an escape."""
+    """Return a flow mapping with the first letter of every key escaped."""
     start, *rest = text.split('{"')
     return start + "".join(f'{{"\\x{ord(each[0]):02x}{each[1:]}' for each in rest)
 
