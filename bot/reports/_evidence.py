@@ -16,7 +16,7 @@ from bot.model.signature import SignatureOutcome, Signatures
 from bot.reports._json import JsonValue, moment_value
 
 SCANNED = "scanned"
-"""The state of a scanned image; every other state is a value of `Unscanned`."""
+"""The state of a scanned image; every other state is a value of `UnscannedReason`."""
 
 
 def state_of(outcome: ScanOutcome) -> str:

@@ -10,7 +10,7 @@ from bot.model.report import SCHEMA, RepositoryReport, RunReport
 from bot.reports._json import JsonValue
 from bot.reports.json_document import failed_value, known_of, place_value, proposal_value, unsupported_value
 
-if TYPE_CHECKING:  # imported where there is evidence
+if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import Known
 
 _FIRST = ("path", "line", "reference", "status", "reason", "detail", "new_digest", "new_tag", "successor", "evidence")

@@ -9,7 +9,7 @@ from bot.model.report import SCHEMA, Failed, ProposalReport, RepositoryReport, R
 from bot.model.source import Occurrence, Slot, Unsupported
 from bot.reports._json import JsonValue, json_text, moment_value
 
-if TYPE_CHECKING:  # imported where there is evidence
+if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import Known
 
 

@@ -14,7 +14,7 @@ from bot.reports._json import JsonValue
 from bot.reports._sarif import Rule, SarifObject, fingerprint, location, message, run_value, sarif_text
 from bot.reports.json_document import known_of
 
-if TYPE_CHECKING:  # imported where there is evidence
+if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import Known
 
 LEVELS: dict[Status, str] = {

@@ -38,7 +38,7 @@ MAX_COLUMN = 60
 
 
 def scan_text(report: RunReport, written: Sequence[FilePath] | None, *, is_configured: bool = True) -> str:
-    """Return the text output of `scan`; `written` lists the files that `--write` changed, None without that option."""
+    """Return the text output of `scan`; `written_paths` are the files that `--write` changed, else None."""
     report = said_once(report)
     (tree,) = report.repositories
     places = list(_places(tree, report.evidence))

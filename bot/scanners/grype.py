@@ -42,7 +42,7 @@ _VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")
 def find_grype(explicit: str | None = None) -> str | None:
     """Return the path of Grype's binary; None if it does not exist.
 
-    `explicit` is the path or name from the config; by default, PATH is searched for `grype`.
+    `configured_binary` is the path or name from the config; by default, PATH is searched for `grype`.
     """
     return shutil.which(explicit or "grype")
 
@@ -50,7 +50,7 @@ def find_grype(explicit: str | None = None) -> str | None:
 class GrypeScanner(InstalledScanner[Ready]):
     """Implements `bot.ports.Scanner`: scans each image once, all with the database that was there at the first scan.
 
-    `cache` is the folder that keeps the database between runs. `database` is the URL that lists the databases to
+    `cache` is the folder that keeps the database between runs. `database_url` is the URL that lists the databases to
     download, None for Grype's own. `proxies` are environment variables such as HTTPS_PROXY.
     """
 
@@ -68,7 +68,7 @@ class GrypeScanner(InstalledScanner[Ready]):
         quiet = {
             "GRYPE_CHECK_FOR_APP_UPDATE": "false",
             "GRYPE_DB_AUTO_UPDATE": "false",
-            "GRYPE_DB_VALIDATE_AGE": "false",  # `_prepare` checks the age
+            "GRYPE_DB_VALIDATE_AGE": "false",  # `_prepare_session` checks the age
             "GRYPE_DB_CACHE_DIR": str(cache.absolute()),
         }
         source = {"GRYPE_DB_UPDATE_URL": database} if database else {}

@@ -45,7 +45,7 @@ class OsvScanner:
     """Implements `bot.ports.Scanner` with an OSV API.
 
     The API does not say how old its data is, so two scans are comparable if they were made in the same run. Packages
-    of images are sent to the API only if their registry is a well-known public one or is named in `send`. With
+    of images are sent to the API only if their registry is a well-known public one or is in `allowed_registries`. With
     `may_be_missing`, an unreachable API counts as no scanner, and not as a failure.
     """
 

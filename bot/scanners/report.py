@@ -51,8 +51,8 @@ class _Found:
 class ReportScanner:
     """Implements `bot.ports.Scanner`; reads all reports once, when the first image is scanned.
 
-    `platform` is the platform of images whose reports do not name one. `one_run` states that all reports of a folder
-    were made with one database, if they do not name it; without `one_run`, these reports are not compared.
+    `platform` is the platform of images whose reports do not name one. `is_one_run` states that all reports of a folder
+    were made with one database, if they do not name it; without `is_one_run`, these reports are not compared.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class ReportScanner:
         return tuple(found), trouble
 
     def _files(self, troubles: list[str]) -> Iterator[Path]:
-        """Yield the report files, sorted by path; adds an entry to `troubles` if there are too many. Raises OSError."""
+        """Yield the report files, sorted by path; adds an entry to `errors` if there are too many. Raises OSError."""
         if not self._path.is_dir():
             yield self._path
             return

@@ -45,8 +45,8 @@ _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 def find_trivy(explicit: str | None = None, environments: Iterable[Path] = ()) -> str | None:
     """Return the path of Trivy's binary; None if it does not exist.
 
-    `explicit` is the path or name from the config. If it does not exist, no other binary is used instead. By default,
-    PATH is searched for `trivy`, and then the virtual environments.
+    `configured_binary` is the path or name from the config. If it does not exist, no other binary is used instead.
+    By default, PATH is searched for `trivy`, and then the virtual environments.
     """
     if explicit is not None:
         return shutil.which(explicit)
@@ -66,8 +66,9 @@ class _Ready(Ready):
 class TrivyScanner(InstalledScanner[_Ready]):
     """Scans each image once, all with the database that was there at the first scan.
 
-    `cache` is Trivy's folder, which is kept between runs, so that the database is downloaded once a day. `database` is
-    the address to download from, None for Trivy's own default. `proxies` are environment variables such as HTTPS_PROXY.
+    `cache` is Trivy's folder, which is kept between runs, so that the database is downloaded once a day.
+    `database_address` is the address to download from, None for Trivy's own default. `proxies` are environment
+    variables such as HTTPS_PROXY.
     """
 
     def __init__(

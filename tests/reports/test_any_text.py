@@ -1,4 +1,4 @@
-"""Whatever a file is called and a registry or a forge says, no output of a run breaks, and nothing of it acts."""
+"""No output breaks or runs commands, whatever the names of files and the answers of registries and forges."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.reports.text import run_text
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 SHARP = st.text(st.sampled_from("`|<>[](){}*_#@!:\\~$&;\n\r\t\x1b\u202e\u2028 ax/-."))
-"""What Markdown, terminals and CI services are made of."""
+"""Characters with a meaning in Markdown, terminals and CI services."""
 ANY = st.one_of(SHARP, st.text(st.characters(codec=None)), st.sampled_from(["", "::error::x", "##vso[task.x]y"]))
 
 

@@ -1,4 +1,4 @@
-"""A check in every format: what it says, and that nothing of what it found acts where it is shown."""
+"""A check in every format: its content, and that no text from outside takes effect where it is shown."""
 
 from __future__ import annotations
 

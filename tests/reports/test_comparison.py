@@ -1,4 +1,4 @@
-"""What is said of two images that somebody compares, in every format."""
+"""The comparison of two images, in every format."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEMPLATE = resources.behind_macros(resources.template("compare.md.j2"))
 
 
 def comparison(old=None, new=None, contents=None, signature=None, **evidence) -> Comparison:
-    """Compare an image that has both with one that has the second alone, or what a test says."""
+    """Compare an image with both findings to an image with the second finding only, or as the test sets."""
     scans = (old or scan(CRITICAL, HIGH), new or scan(HIGH))
     known = replace(compare(*scans), contents=contents, **evidence)
     images = (

@@ -1,4 +1,4 @@
-"""Every decision as a line of JSON."""
+"""Decisions as lines of JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `doctor` prints, whatever servers say."""
+"""The output of `doctor`, whatever servers answer."""
 
 from __future__ import annotations
 

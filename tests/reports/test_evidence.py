@@ -1,4 +1,4 @@
-"""What reports for scripts say of what moving changes."""
+"""The effect of an update in machine-readable reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0
 
 
 def said(evidence):
-    """Return what the document says of one place, and of the image in the proposal for it."""
+    """Return the evidence of one image reference in the document, and of the image in its proposal."""
     report = run_report(repository(update(), proposals=(proposal(),)), evidence=evidence)
     (tree,) = json.loads(run_document(report))["repositories"]
     place, image = tree["occurrences"][0]["evidence"], tree["proposals"][0]["images"][0]["evidence"]

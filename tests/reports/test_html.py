@@ -1,4 +1,4 @@
-"""The page of a fleet: what it says, and that it stands by itself whatever anybody wrote into a repository."""
+"""The fleet page: its content, and that it is self-contained and safe whatever a repository contains."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_no_text_from_a_repository_makes_markup(word):
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
 def test_nor_does_one_in_a_document_that_anybody_may_have_written(word):
-    """Words of closed lists are texts like others there."""
+    """Values of closed lists are treated like any other text."""
 
     def with_word(said: str) -> Outline:
         document = json.loads(
@@ -200,7 +200,7 @@ def test_it_asks_nobody_for_anything_and_lets_nothing_else_run():
     text_of_page = page(hostile_report())
     shown = Outline(text_of_page)
     assert not {name for _, each in shown.elements for name in each if name == "src" or name.startswith("on")}
-    assert not [each for _, each in shown.elements if "style" in each]  # the policy would not let it work
+    assert not [each for _, each in shown.elements if "style" in each]  # the page's policy blocks it
     assert [each["href"] for each in shown.all("link")] == ["data:,"]
     assert "url(" not in PARTS.style
     assert "@import" not in PARTS.style

@@ -1,4 +1,4 @@
-"""The page of a fleet as a real browser shows it: nothing leaves it, nothing is refused, and it reads everywhere."""
+"""The fleet page in a real browser: it sends no request, its policy blocks nothing, and it is readable everywhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONTRAST = """
   }));
 })()
 """
-"""The least contrast of any text with what is behind it: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
+"""The lowest contrast of any text with its background: https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The table at the end of a run on a terminal."""
+"""The table of repositories at the end of a run on a terminal."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def stand(tmp_path_factory):
 
 @pytest.fixture
 def program(tmp_path):
-    """Make an executable that runs a script where Trivy would scan an image, and is the real Trivy otherwise."""
+    """Make an executable that runs a script instead of scanning an image, and is the real Trivy otherwise."""
 
     def make(script: str, always: str = "") -> str:
         path = tmp_path / "trivy"

@@ -1,4 +1,4 @@
-"""Writes the reports in `recorded/` anew; how to run it is in the README there."""
+"""Writes the reports in `recorded/` again; its README explains how to run it."""
 
 from __future__ import annotations
 

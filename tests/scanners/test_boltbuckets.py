@@ -1,4 +1,4 @@
-"""The names of the outermost buckets of a database file, whatever its shape and whatever its damage."""
+"""Names of the top-level buckets of a database file, for every shape and every damage of it."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_tree_that_leads_back_to_itself_ends(names, tmp_path):
 
 
 def root_page(content: bytes) -> int:
-    """Return where the root page of the newest meta page begins."""
+    """Return the offset of the root page that the newest meta page names."""
     (root,) = struct.unpack_from("<Q", content, PAGE_SIZE + 16 + 16)
     return root * PAGE_SIZE
 

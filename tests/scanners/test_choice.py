@@ -1,4 +1,4 @@
-"""Who scans which image, and that scans by one are not mixed with those by another."""
+"""Selection of the scanner for an image; scans of different scanners are never mixed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OLD, NEW = digest("old"), digest("new")
 
 
 class Named:
-    """Finds one vulnerability in everything, and remembers what it was asked for."""
+    """Finds one vulnerability in every image, and records the requests."""
 
     def __init__(self, name: str) -> None:
         self.name, self.expected, self.asked = name, [], []

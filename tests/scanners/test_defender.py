@@ -1,4 +1,4 @@
-"""Microsoft Defender for Cloud as a scanner, over an emulated resource graph and a registry on loopback."""
+"""The Microsoft Defender scanner, with an emulated resource graph and a registry on loopback."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ class TestAge:
         assert compare(scanner.scan(scene.old), scanner.scan(scene.new)).delta
 
 
-# Rows that nobody has seen yet
+# Rows in unknown forms
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -258,7 +258,7 @@ KNOWN = [grouped(NEW.digest, "CVE-2026-0001"), individual(NEW.digest, "openssl",
 
 
 def _paths(value, path=()):
-    """Yield the way to every value inside, that which is JSON in a text too."""
+    """Yield the path to every nested value, including those in JSON strings."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, each in inside:
         yield (*path, key)

@@ -1,4 +1,4 @@
-"""What Microsoft Defender for Cloud is asked, how often, and to whom the token goes."""
+"""Queries for Microsoft Defender: their content, their number, and the host that gets the token."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_digest_that_is_asked_for_is_that_of_the_platform(scene):
     assert scene.new.digest not in scene.graph.questions[0]["query"]
 
 
-# To whom the token goes
+# The host that gets the token
 
 
 def test_the_token_goes_to_the_manager_alone(scene):

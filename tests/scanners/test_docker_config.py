@@ -1,4 +1,4 @@
-"""The credential that is written for Trivy belongs to one host, under the name that Docker's config has for it."""
+"""The credential for Trivy is bound to one host, by the name that Docker's config uses for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Trivy is looked for, in this order."""
+"""The order in which Trivy is searched."""
 
 from __future__ import annotations
 

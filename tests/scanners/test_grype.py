@@ -1,4 +1,4 @@
-"""Grype as a scanner, over a program in its place: what it is told, what it may see, what becomes of what it says."""
+"""The Grype scanner with a program in place of Grype: its arguments, its environment, and its output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inventories that the real Trivy makes of an image name the packages that the image lists, and their sources."""
+"""Inventories of the real Trivy name the packages of the image and their source packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
 
 def inventory(stand, item, form: str) -> bytes:
-    """Return what Trivy prints as the inventory of an image."""
+    """Return the inventory of an image as Trivy prints it."""
     scanner, subject = stand.scanner(), stand.subject(item)
     address = stand.pull(subject.line, subject.digest)
     arguments = ["image", "--image-src", "remote", "--format", form, "--insecure", "--quiet", address.reference]

@@ -1,4 +1,4 @@
-"""An OSV API as a scanner, over an emulator of it and images with inventories attached."""
+"""The OSV scanner with an emulated API and images with attached inventories."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ BASH = "pkg:deb/debian/bash@5.2-1?arch=amd64&distro=debian-12"
 
 
 class Scene:
-    """A registry that plays Docker Hub, an API, and the scanner between them."""
+    """A registry in place of Docker Hub, an API, and the scanner between them."""
 
     def __init__(self, registry: LoopbackRegistry, store: ImageStore) -> None:
         self.registry, self.store = registry, store
@@ -63,7 +63,7 @@ class Scene:
         return Subject(line, self.store.put(line.path, item), platform)
 
     def inventory(self, inventory: dict, made=NEW, kind: str = SPDX) -> Subject:
-        """Push an image with an inventory that BuildKit put beside it."""
+        """Push an image with an inventory in its index, as BuildKit does."""
         return self.push(by_buildkit(made, statement(inventory, made.digest, predicate_type=kind)))
 
 
@@ -76,7 +76,7 @@ def scene():
 
 @pytest.fixture
 def api():
-    """Start an API with these records; it ends with the test."""
+    """Start an API with these records; it stops at the end of the test."""
     stands: list[OsvStand] = []
 
     def start(*records: dict, **options) -> OsvStand:
@@ -171,7 +171,7 @@ class TestFindings:
 
 
 class TestInventories:
-    """Wherever an inventory is attached, it is found; and believed only where it is about the image."""
+    """Inventories are found in every place, and used only if they are about the image."""
 
     def found(self, scene, api, subject) -> set[str]:
         return ids(scene.scanner(api(debian("CVE-2026-0002", "bash"))).scan(subject))

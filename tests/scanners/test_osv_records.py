@@ -1,4 +1,4 @@
-"""What OSV is asked, and what its records say: names, ecosystems, scores."""
+"""Queries for OSV and findings from its records: names, ecosystems, scores."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_what_names_no_package_with_a_version_is_passed_over(written):
 
 
 def vectors() -> dict[str, float]:
-    """Return every CVSS 3 vector of a real report with the score that Grype says it has."""
+    """Return every CVSS 3 vector of a real report with the score that Grype gives it."""
     report = json.loads(GRYPE.read_bytes())
     rated = [each for match in report["matches"] for each in (match["vulnerability"], *match["relatedVulnerabilities"])]
     return {

@@ -1,4 +1,4 @@
-"""The real Trivy, and what was scanned before: no process is started for what is known."""
+"""The real Trivy with scans in the state: no process is started for a scan in the state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
 
 class Runs:
-    """Runs of their own over one transition, one state and one cache of Trivy."""
+    """Separate runs with one transition, one state and one cache of Trivy."""
 
     def __init__(self, stand, folder: Path) -> None:
         self.stand, self.folder = stand, folder
@@ -36,7 +36,7 @@ class Runs:
         return self.stand.scanner(binary=str(self.program), cache=self.folder / "cache", **options)
 
     def run(self, **options):
-        """Return the evidence, and how many images Trivy scanned for it."""
+        """Return the evidence, and the number of images that Trivy scanned for it."""
         self.log.write_text("")
         memory = DatabaseMemory(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
         scanner = self.scanner(**options)

@@ -1,4 +1,4 @@
-"""Report files of somebody's pipeline: which one is about an image, and what it is worth."""
+"""Report files of a pipeline: the image that a report is about, and how far it is trusted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def subject(image=NEW, platform="linux/amd64") -> Subject:
 
 
 def grype(image, *cves: str, built=BUILT, **more) -> bytes:
-    """Return what Grype would report of a Debian image with these vulnerabilities in bash."""
+    """Return a Grype report of a Debian image with these vulnerabilities in bash."""
     artifact = {"name": "bash", "version": "5.2-1", "type": "deb", "upstreams": []}
     return json.dumps(
         {
@@ -223,7 +223,7 @@ def test_a_report_with_another_database_shows_nothing_of_this_one(reports):
 
 
 class TestComparing:
-    """A delta needs one scanner with one database, in files as anywhere."""
+    """A delta needs one scanner with one database, with report files as well."""
 
     def delta(self, scanner):
         return compare(scanner.scan(subject(OLD)), scanner.scan(subject()))

@@ -1,4 +1,4 @@
-"""Reports that other programs wrote, read and counted again from the files themselves."""
+"""Reports of other programs are read, and compared with counts taken from the files themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every scanner promises, whoever it is."""
+"""Guarantees that every scanner gives."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LINE = Line("docker.io/library/base", "1")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A scanner, and an image in which it finds something; None for one that never does."""
+    """A scanner, and an image in which it finds something; None for a scanner that never does."""
 
     scanner: Scanner
     subject: Subject | None

@@ -1,4 +1,4 @@
-"""What the real Trivy may see and use: one credential, one CA, no file of ours or of those who are scanned."""
+"""Access of the real Trivy: one credential, one CA, and no file of basebump or of the scanned repository."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PASSWORDS = ("simple", "with,comma and space", "Zü$'\"\\%")
 
 @pytest.fixture(scope="module", params=PASSWORDS)
 def closed(request):
-    """A registry behind a login, its password, and an image in it."""
+    """A registry with a login, its password, and an image in it."""
     with DockerRegistry(htpasswd={"robot": request.param}) as registry:
         digest = registry.push(debian(OLD), "library/test", "tag")
         line = Line(f"{registry.host}/library/test", "tag")

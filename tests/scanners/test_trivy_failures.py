@@ -1,4 +1,4 @@
-"""What goes wrong around the real Trivy has a name, and is never an exception or a clean image."""
+"""Failures around the real Trivy have a state, and are never an exception or a clean image."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class TestFailures:
 
 
 class TestPrograms:
-    """What a program in Trivy's place may do."""
+    """Behaviour of a program in place of Trivy."""
 
     def test_one_that_hangs_is_ended(self, stand, program, monkeypatch):
         monkeypatch.setattr(trivy, "GRACE", 0.1)

@@ -1,4 +1,4 @@
-"""The real Trivy with a database in which every number is known: what is found, and what is not zero."""
+"""The real Trivy with a database of known content: its findings, and its images without numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bucket of a release is the one that Trivy reads; a release that Trivy does not support has none."""
+"""The bucket of a release is the bucket that Trivy reads; an unsupported release has none."""
 
 from __future__ import annotations
 

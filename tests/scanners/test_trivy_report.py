@@ -1,4 +1,4 @@
-"""What Trivy's reports say, from recorded ones and from small ones by hand."""
+"""Trivy's reports, recorded and hand-written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trivy's client and server, both real: the server has the database, and one that knows nothing is never clean."""
+"""The real client and server of Trivy; a release that the server's database does not cover is never clean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the real Trivy sets aside by a document of an author is what we set aside by the same, or less."""
+"""basebump suppresses the same findings by an author's document as the real Trivy, or fewer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
 OPENSSL, ZLIB = fictional_id(1), fictional_id(3)
 SOURCE, BINARY = "pkg:deb/debian/openssl", "pkg:deb/debian/libssl3t64"
-"""Trivy knows packages by their binary names alone; the image has both of these, built from `openssl`."""
+"""Trivy identifies packages by their binary names only; the image has both, built from `openssl`."""
 
 
 def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Return what Trivy sets aside by a document, and what we do; `statements` makes them for the image's URLs."""
+    """Return the findings that Trivy and basebump suppress; `statements` makes them for the image's URLs."""
     subject = stand.subject(debian(OLD))
     by_repository = f"pkg:oci/test?repository_url={quote(subject.line.repository, safe='')}"
     by_digest = by_repository.replace("?", f"@{quote(subject.digest, safe='')}?")

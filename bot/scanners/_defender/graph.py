@@ -37,7 +37,7 @@ class ResourceGraphError(Exception):
 class ResourceGraph:
     """The resource graph of one cloud, as one identity may read it. Its token is sent to `manager` only.
 
-    `token` returns a token for `manager`, the host of the cloud's resource manager; it raises BasebumpError.
+    `get_token` returns a token for `manager`, the host of the cloud's resource manager; it raises BasebumpError.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ResourceGraph:
         self._subscriptions, self._sleep = tuple(subscriptions), sleep
 
     def rows(self, query: str, page: int) -> Iterator[Object]:
-        """Yield all rows of a query, fetched in pages of `page` rows. Raises ResourceGraphError."""
+        """Yield all rows of a query, fetched in pages of `page_size` rows. Raises ResourceGraphError."""
         skip, asked, size = "", set[str](), page
         while True:
             answer, size = self._page(query, skip, size)
