@@ -1,4 +1,4 @@
-"""Writes the reference part of docs/configuration.md from the schema: `python -m tools.config_reference`."""
+"""Write the reference part of docs/configuration.md from the JSON Schema: `python -m tools.config_reference`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ SOURCE = "from the schema"
 
 
 def page(text: str) -> str:
-    """Return the page with its part between the marks made anew."""
+    """Return the page with the generated part replaced."""
     return with_part(text, SOURCE, reference())
 
 
 def reference() -> Iterator[str]:
-    """Yield Markdown lines: a table for every mapping of the file, in its order."""
+    """Yield Markdown lines: a table for every mapping of the config file, in the order of the schema."""
     schema = json_schema()
     yield from _mapping("", schema, schema["$defs"])
 
 
 def _mapping(path: str, shape: dict, definitions: dict) -> Iterator[str]:
     yield from (f"### {_heading(path, shape)}", "", shape["description"], "")
-    yield from ("| key | takes | default | |", "|---|---|---|---|")
+    yield from ("| key | type | default | description |", "|---|---|---|---|")
     for key, value in shape["properties"].items():
         default = _default(key, value, shape)
         yield f"| `{key}` | {_takes(value, definitions)} | {default} | {value['description']} |"
@@ -41,7 +41,7 @@ def _heading(path: str, shape: dict) -> str:
 
 
 def _mappings_in(path: str, value: dict, definitions: dict) -> Iterator[tuple[str, dict]]:
-    """Yield the mappings that a key takes, in itself or as entries of its list."""
+    """Yield path and schema of the mappings that a key accepts, directly or as items of a list."""
     if "items" in value:
         yield from _mappings_in(f"{path}[]", value["items"], definitions)
         return
@@ -72,13 +72,13 @@ def _takes(value: dict, definitions: dict) -> str:
             return "number"
         case {"type": "string"}:
             return value.get("title", "text")
-    message = f"no words for {json.dumps(value)}"
+    message = f"no description for the schema {json.dumps(value)}"
     raise AssertionError(message)
 
 
 def _default(key: str, value: dict, shape: dict) -> str:
     if key in shape.get("required", ()):
-        return "must be there"
+        return "required"
     return f"`{json.dumps(value['default']).strip(chr(34))}`" if "default" in value else ""
 
 

@@ -1,4 +1,4 @@
-"""The command `basebump`: its subcommands, and how every ending becomes an exit code."""
+"""The command `basebump`: its subcommands, and the exit code of every way to end."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ _COMMANDS = {
     "doctor": "bot.cli.doctor",
     "demo": "bot.cli.demo",
 }
-"""Start-up is part of the product: a subcommand's module is imported when it is called."""
+"""Modules by command. A module is imported only when its command is called, to keep the start-up short."""
 
 
 class _Lazy(click.Group):
+    """A group that imports the module of a subcommand when it is called."""
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 
@@ -43,25 +45,27 @@ class _Lazy(click.Group):
 
 
 COLLECT_EVERY = 1_000_000
-"""New objects from one run of the collector of cycles to the next. By default it runs after some hundred, and goes
-through a tree of YAML again and again while it grows, which takes a third of the time of reading it. Formats leave no
-cycles behind, but for those that a file has itself."""
+"""New objects between two runs of the collector of reference cycles.
+
+By default it runs after some hundred new objects, and walks a tree of YAML again and again while it grows, which takes
+a third of the time to read it. Formats create no cycles, except those that a file itself has.
+"""
 
 
 def collect_rarely() -> None:
-    """Let Python look for cycles of garbage seldom: there are few, and the process is short."""
+    """Make Python's collector of reference cycles run rarely: there are few cycles, and the process is short."""
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
 
 
 def open_streams() -> None:
-    """Let every result be printed, whatever was closed, and whichever encoding somebody set.
+    """Make stdout and stderr accept every text, even if they are closed or have another encoding.
 
-    What is no terminal gets UTF-8, as the files of `--export` do.
+    A stream that is not a terminal gets UTF-8, as the files of `--export` do.
     """
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open as long as the process
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the process ends
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the same
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as above
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
@@ -72,8 +76,8 @@ def open_streams() -> None:
 def basebump() -> None:
     """Keep every base image of a fleet on the newest patched digest.
 
-    The result goes to stdout, the talk to stderr. Exit codes: 0 done, whatever was found; 1 something could not be
-    done, and the result says what; 2 wrong usage or config; 3 a bug; 4 `check` found something; 130 interrupted.
+    The result is written to stdout, diagnostics to stderr. Exit codes: 0 done, whatever was found; 1 something could
+    not be done, and the result lists it; 2 wrong usage or config; 3 a bug; 4 `check` found something; 130 interrupted.
     """
 
 
@@ -90,30 +94,30 @@ def main(arguments: list[str] | None = None) -> int:
             error.show(sys.stderr)
         return ExitCode.USAGE
     except UsageError as error:
-        return _say(f"basebump: {error}", ExitCode.USAGE)
+        return _say(f"error: {error}", ExitCode.USAGE)
     except BasebumpError as error:
-        return _say(f"basebump: {error}", ExitCode.FAILED)
+        return _say(f"error: {error}", ExitCode.FAILED)
     except OSError as error:
-        sys.stdout = None  # so that the interpreter does not flush it at exit and complain
-        return _say(f"basebump: {error}", ExitCode.FAILED)
-    except Exception:  # noqa: BLE001 - whatever else escapes is a bug, and is said so
+        sys.stdout = None  # otherwise the interpreter flushes it at exit, and reports the same error again
+        return _say(f"error: {error}", ExitCode.FAILED)
+    except Exception:  # noqa: BLE001 - any other exception is a bug, and is reported as one
         return _say(_bug_report(), ExitCode.BUG)
     return ended if isinstance(ended, int) else ExitCode.DONE
 
 
 def _say(text: str, code: ExitCode) -> int:
-    with suppress(OSError):  # where nobody can be told, the exit code still says it
+    with suppress(OSError):  # if stderr cannot be written, the exit code remains
         click.echo(text, err=True)
     return code
 
 
 def _bug_report() -> str:
-    """Return Markdown that a person can paste into an issue, once they have looked at what the error itself says."""
+    """Return a bug report in Markdown, which a user can paste into an issue."""
     import traceback
 
     return "\n".join(
         [
-            "basebump has a bug. Please open an issue with the following, after a look that nothing in it is private:",
+            "basebump has a bug. Please open an issue with the text below, after checking that nothing in it is private:",
             "",
             f"basebump {__version__}, Python {sys.version.split()[0]} on {sys.platform}",
             "```",

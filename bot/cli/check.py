@@ -1,4 +1,4 @@
-"""`basebump check`: a gate for a repository's own CI."""
+"""`basebump check`: a check for a repository's own CI."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def command(
     no finding, nor is what is only out of date, unless --max-age says how old it may become.
     """
     if not path.is_dir():
-        raise UsageError(f"{path} is no folder: name the folder that holds the files")
+        raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     if offline and max_age is not None:
-        raise UsageError("--max-age needs to ask registries: leave out --offline")
+        raise UsageError("--max-age needs registries; hint: remove --offline")
     revision = SinceRevision.of(path, since) if since is not None else None
     world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress())
     terms = Terms(_fix(path, config_file), revision, max_age)
@@ -73,7 +73,7 @@ def command(
 
 
 def _fix(path: Path, config_file: Path | None) -> str:
-    """Return the command that writes what can be written, under the same policy."""
+    """Return the command that fixes what can be fixed by editing, under the same policy."""
     config = ["--config", str(config_file)] if config_file is not None else []
     return shlex.join(["basebump", "scan", str(path), *config, "--write"])
 

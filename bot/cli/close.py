@@ -1,4 +1,4 @@
-"""`basebump close`: decline a proposal of the local forge, as a person would by closing a pull request."""
+"""`basebump close`: decline a proposal on the local forge, like closing a pull request on other forges."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bot.cli import options
 @click.argument("branch")
 @options.required_config
 def command(name: str, branch: str, config_file: Path) -> None:
-    """Decline a proposal of the local forge.
+    """Decline a proposal on the local forge.
 
-    NAME is the repository, BRANCH the proposal's. Exactly this is not proposed again.
+    NAME is the repository, and BRANCH the branch of the proposal. The same digests are not proposed again.
     """
     is_gone = wiring.decline(config_file, name, branch)
-    click.echo(f"Declined {branch} of {name}: exactly this is not proposed again, the next digest is.")
+    click.echo(f"Declined {branch} of {name}: the same digests are not proposed again, newer ones are.")
     if not is_gone:
-        click.echo("Its branch stays: somebody else committed to it, or has it checked out.", err=True)
+        click.echo("The branch was not deleted: it has other people's commits, or is checked out.", err=True)

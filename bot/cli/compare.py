@@ -1,4 +1,4 @@
-"""`basebump compare`: what moving from one image to another changes."""
+"""`basebump compare`: the differences between two images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.reports.comparison_sarif import comparison_sarif
 from bot.reports.comparison_text import comparison_text
 
 MARKDOWN_CHARACTERS = 65_000
-"""What fits a comment on GitHub, which takes 65,536 of them, with room for a word before it."""
+"""Fits a comment on GitHub, which may have 65,536 characters, with some room for a text before it."""
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 
 
@@ -48,19 +48,19 @@ _FORMATS: dict[str, Callable[[Comparison], str]] = {
 @click.command()
 @click.argument("old", callback=options.parse_image)
 @click.argument("new", callback=options.parse_image)
-@click.option("--platform", metavar="P", help="Scan both on this one: `linux/arm64`.  [default: one that both have]")
+@click.option("--platform", metavar="P", help="The platform to scan: `linux/arm64`.  [default: one that both have]")
 @options.config
 @options.output_format(*_FORMATS)
 def command(
     old: ImageReference, new: ImageReference, platform: str | None, config_file: Path | None, output_format: str
 ) -> int:
-    """Say what moving from OLD to NEW fixes and brings.
+    """Show which vulnerabilities an update from OLD to NEW fixes and introduces.
 
-    Each is a reference by tag or digest, of one repository or of two. Both are scanned in one run with one database, by
-    the scanner of the config, else by Trivy or Grype, where installed.
+    Both are references by tag or digest, of the same repository or of two. Both are scanned in one run with one
+    database: by the scanner of the config, or else by Trivy or Grype if it is installed.
     """
     if platform is not None and not _PLATFORM.fullmatch(platform):
-        raise UsageError(f"{platform!r} is no platform: write `os/architecture` or `os/architecture/variant`")
+        raise UsageError(f"{platform!r} is not a platform; hint: write `os/architecture[/variant]`")
     world, trusts = wiring.comparing_world(config_file, [old.host, new.host], progress())
     comparison = compare_images(old, new, platform, world, trusts)
     show(_FORMATS[output_format](comparison))

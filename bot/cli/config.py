@@ -1,4 +1,4 @@
-"""`basebump config`: what a config file may say, and whether one does."""
+"""`basebump config`: check a config file, or print its schema."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def command() -> None:
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Say whether FILE can be used, or everything that is wrong with it.
+    """Check whether FILE can be used, and list all its problems.
 
-    Variables that it names and that are not set are notes, not errors: CI checks a config without its secrets.
+    Environment variables that it names are not needed: those that are not set are notes, so that CI can check a config
+    without its secrets.
     """
     settings = load(file, need_forges=False)
     show(f"{file} is valid: {_summary(settings)}")

@@ -1,12 +1,14 @@
-"""`basebump demo`: the whole job on loopback, with nothing installed and nothing left behind."""
+"""`basebump demo`: everything that basebump does, on loopback, without installing or leaving anything."""
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 
 import click
 
+from bot.cli.invocation import get_own_command
 from bot.cli.terminal import progress
 from bot.demo.story import tell
 from bot.model.errors import UsageError
@@ -15,23 +17,34 @@ from bot.model.vocabulary import ExitCode
 
 @click.command()
 @click.option(
-    "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Make the demo in FOLDER, and leave it there."
+    "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Create the demo in FOLDER, and leave it there."
 )
 def command(keep: Path | None) -> int:
-    """Show the whole job on this machine alone.
+    """Demonstrate basebump on this machine alone.
 
-    Three repositories, a registry, a scan, proposals, and a second run that does nothing.
+    The demo has three repositories and a registry; it scans images, opens proposals, and a second run changes nothing.
+    Its images and vulnerabilities are made up.
     """
     if keep is not None:
         if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
-            raise UsageError(f"{keep} is not an empty folder: name one that does not exist yet")
+            raise UsageError(f"{keep} is not an empty folder; hint: name one that does not exist yet")
         keep.mkdir(parents=True, exist_ok=True)
         went_well = tell(keep.resolve(), click.echo, progress())
-        click.echo(f"\nEverything but the registry is in {keep}. Look with `git log -p --all` in its repositories/api;")
-        click.echo("take a proposal with `git merge BRANCH`,")
-        click.echo("and decline one with `basebump close api BRANCH --config basebump.yaml`.")
+        click.echo(_describe_next_steps(keep))
     else:
         with tempfile.TemporaryDirectory(prefix="basebump-demo-") as folder:
             went_well = tell(Path(folder), click.echo, progress())
-        click.echo("\nThe folder is gone; `basebump demo --keep FOLDER` leaves it for you to look at.")
+        click.echo(f"\nThe demo's folder was deleted. To keep one: `{get_own_command()} demo --keep FOLDER`.")
     return ExitCode.DONE if went_well else ExitCode.FAILED
+
+
+def _describe_next_steps(folder: Path) -> str:
+    """Return hints for a demo that was kept in `folder`, with commands that work in the current folder."""
+    git = f"git -C {shlex.quote(str(folder / 'repositories' / 'api'))}"
+    config = shlex.quote(str(folder / "basebump.yaml"))
+    return (
+        f"\nEverything but the registry is in {folder}.\n"
+        f"To see all branches: `{git} log -p --all`.\n"
+        f"To accept a proposal: `{git} merge BRANCH`.\n"
+        f"To decline one: `{get_own_command()} close api BRANCH --config {config}`."
+    )

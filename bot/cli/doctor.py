@@ -1,4 +1,4 @@
-"""`basebump doctor`: whether everything that a run will need works."""
+"""`basebump doctor`: check whether everything works that a run needs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bot.wiring.doctor import parts_of
     type=click.Choice([level.word for level in Level]),
     default=Level.PROPOSE.word,
     show_default=True,
-    help="For runs that go so far.",
+    help="Check what runs of this level need.",
 )
 @click.option(
     "--image",
@@ -31,13 +31,13 @@ from bot.wiring.doctor import parts_of
     metavar="IMAGE",
     callback=options.parse_images,
     multiple=True,
-    help="Ask what this image points to; may be repeated.  [default: one of Docker Hub]",
+    help="An image to look up in its registry; may be repeated.  [default: one of Docker Hub]",
 )
 @options.output_format("text", "json")
 def command(config_file: Path, level: str, images: tuple[ImageReference, ...], output_format: str) -> int:
-    """Try everything that a run of a config needs, and change nothing.
+    """Check everything that a run with this config needs, and change nothing.
 
-    One line says what was tried and what came of it, and for a problem what to do next.
+    Each line is one check with its result; a problem has a hint.
     """
     aim, parts = parts_of(config_file, Level[level.upper()], images)
     diagnosis = diagnose(parts, aim, progress())

@@ -1,4 +1,4 @@
-"""One run as a step of GitHub Actions: the inputs of `action.yml` become a command line, and the result its outputs."""
+"""The entry point of `action.yml`: turns the inputs of a GitHub Actions step into a command line, and runs it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from bot.model.errors import UsageError
 from bot.model.vocabulary import MOVING, ExitCode
 
 TOKEN, APP_KEY = "BASEBUMP_TOKEN", "BASEBUMP_APP_KEY"
-"""Where a config finds what the inputs `token` and `app-private-key` hold."""
+"""The environment variables with the inputs `token` and `app-private-key`, which a config can name."""
 MAX_OUTPUT = 250_000
-"""Characters of one output: a job may have a megabyte of them, in which each counts as two bytes.
+"""Characters of one output: all outputs of a job may have one megabyte, and each character counts as two bytes.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 """
 BEGUN_ANEW = (
-    "::warning title=basebump::The state is damaged, or of a later release. It was put away, and begins anew: "
-    "so do the ages of digests, and nothing else is lost."
+    "::warning title=basebump::The state is damaged, or of a later release. It was renamed, and a new one is created: "
+    "the ages of digests start again, and nothing else is lost."
 )
-"""What the runner shows beside the job; why is in the log."""
+"""The annotation that the runner shows on the job; the log has the reason."""
 
 _SEPARATORS = re.compile(r"[\s,]+")
 
@@ -34,9 +34,9 @@ Environment = Mapping[str, str]
 
 
 def command_line(environment: Environment, folder: Path) -> list[str]:
-    """Return the arguments for basebump; a config is written into `folder` where the inputs name none.
+    """Return the arguments for basebump; if no config is named, one is written into `folder`.
 
-    Raises UsageError where inputs do not go together.
+    Raises UsageError if inputs contradict each other.
     """
     only = [f"--repo={each}" for each in _list(environment, "REPOSITORIES")]
     said = {key: _input(environment, key.upper()) for key in ("image", "shard")}
@@ -61,20 +61,22 @@ def _config(environment: Environment, folder: Path) -> Path:
     for key in ("APP_ID", "DISPATCH"):
         if _input(environment, key):
             word = key.lower().replace("_", "-")
-            raise UsageError(f"`{word}` is for a step without `config`: say it in {named}, and leave the input out")
+            raise UsageError(
+                f"`{word}` cannot be combined with `config`; hint: set it in {named}, and remove the input"
+            )
     return Path(named)
 
 
 def default_config(environment: Environment) -> dict[str, Any]:
-    """Return the config of a step that names none: the repository that it runs in, or all that an App is installed on.
+    """Return the config of a step without `config`: it selects the step's own repository, or all of a GitHub App.
 
-    Raises UsageError where inputs do not go together.
+    Raises UsageError if inputs contradict each other.
     """
     app, state = _input(environment, "APP_ID"), _state(environment)
     if bool(app) != bool(environment.get(APP_KEY)):
-        raise UsageError("an App takes both `app-id` and `app-private-key`")
+        raise UsageError("a GitHub App needs both `app-id` and `app-private-key`; hint: set both, or none")
     if app and not re.fullmatch("[0-9]{1,18}", app, re.ASCII):
-        raise UsageError("`app-id` is no number: it is called `App ID` on the page of the App's settings")
+        raise UsageError("`app-id` is not a number; hint: copy the `App ID` from the page of the App's settings")
     forge: dict[str, Any] = {"kind": "github", "url": environment["GITHUB_API_URL"]}
     if app:
         forge |= {"app": {"id": int(app), "key_env": APP_KEY}}
@@ -88,7 +90,7 @@ def default_config(environment: Environment) -> dict[str, Any]:
 
 
 def _state(environment: Environment) -> Path | None:
-    """Return the file to remember by; the cache of GitHub Actions reads the same path in the same way."""
+    """Return the file for the state, as the cache of GitHub Actions reads the same input."""
     named = _input(environment, "STATE")
     return Path(named).expanduser().absolute() if named else None
 
@@ -98,7 +100,7 @@ def _input(environment: Environment, key: str) -> str:
 
 
 def _list(environment: Environment, key: str) -> list[str]:
-    """Return an input that has several words, with commas, spaces or ends of lines between them."""
+    """Return the words of an input, which are separated by commas, spaces or line breaks."""
     return [each for each in _SEPARATORS.split(_input(environment, key)) if each]
 
 
@@ -107,7 +109,7 @@ def _report(folder: Path) -> Path:
 
 
 def outputs(report: Mapping[str, Any]) -> dict[str, str]:
-    """Return what the step gives to those after it: lists in JSON, each on one line."""
+    """Return the outputs of the step: lists as JSON, each on one line."""
     trees = report["repositories"]
     proposals = [
         {"repository": tree["name"]} | {key: each[key] for key in ("branch", "outcome", "url", "title")}
@@ -124,7 +126,7 @@ def outputs(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _fitting(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return as many entries as MAX_OUTPUT has room for, in ASCII."""
+    """Return a JSON list, in ASCII, of as many entries as MAX_OUTPUT allows."""
     kept: list[str] = []
     size = len("[]")
     for entry in entries:
@@ -137,33 +139,33 @@ def _fitting(entries: Iterable[Mapping[str, Any]]) -> str:
 
 
 def step(environment: Environment, folder: Path) -> int:
-    """Run basebump, write the outputs, and return its exit code.
+    """Run basebump, write the outputs of the step, and return basebump's exit code.
 
-    What it prints may hold words of repositories, in which nothing is a command to the runner:
+    The output of basebump may contain text from repositories, so the runner is told to execute no commands in it:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
     """
     state = _state(environment)
     trouble = _put_away(state) if state is not None else None
     if trouble is not None:
-        print(BEGUN_ANEW, flush=True)  # noqa: T201 - a command of our own words
+        print(BEGUN_ANEW, flush=True)  # noqa: T201 - a command of our own, before commands are stopped
     silence = secrets.token_hex(16)
-    print(f"::stop-commands::{silence}", flush=True)  # noqa: T201 - this is how the runner is spoken to
+    print(f"::stop-commands::{silence}", flush=True)  # noqa: T201 - commands to the runner go to stdout
     try:
         if trouble is not None:
-            print(f"basebump: {trouble}", flush=True)  # noqa: T201 - as `basebump` itself says it
+            print(f"error: {trouble}", flush=True)  # noqa: T201 - as `basebump` itself prints errors
         if state is not None:
             state.parent.mkdir(parents=True, exist_ok=True)
         return _run(command_line(environment, folder), environment, _report(folder))
     except UsageError as error:
-        print(f"basebump: {error}", flush=True)  # noqa: T201 - as `basebump` itself says it
+        print(f"error: {error}", flush=True)  # noqa: T201 - as above
         return ExitCode.USAGE
     finally:
-        print(f"::{silence}::", flush=True)  # noqa: T201 - the same
+        print(f"::{silence}::", flush=True)  # noqa: T201 - as above
 
 
 def _put_away(state: Path) -> str | None:
-    """Let a run begin anew where the cache gave back what it cannot use, which the cache would keep; return why."""
-    from bot.state.recalled import put_away_unusable  # a database is not for jobs that remember nothing
+    """Rename a state that the cache restored but no run can use, so that it is not cached again; return why."""
+    from bot.state.recalled import put_away_unusable  # jobs without a state do not import SQLAlchemy
 
     return put_away_unusable(state)
 

@@ -24,19 +24,19 @@ required_config = click.option("--config", "config_file", metavar="F", type=_FIL
 
 
 def output_format(*formats: str) -> Callable[[Function], Function]:
-    """Return the option that says how the result is written to stdout; the first of `formats` goes without saying."""
+    """Return the option `--format` for the result on stdout; the first of `formats` is the default."""
     return click.option(
         "--format",
         "output_format",
         type=click.Choice(formats),
         default=formats[0],
         show_default=True,
-        help="For people, or for scripts and other tools.",
+        help="The format of the result on stdout.",
     )
 
 
 def exports(*formats: str) -> Callable[[Function], Function]:
-    """Return the option that names files which the result is written to besides, in any of `formats`."""
+    """Return the option `--export`, which names more files for the result, in any of `formats`."""
     return click.option(
         "--export",
         "exports",
@@ -57,14 +57,14 @@ log = click.option(
 
 
 def parse_image(_context: click.Context, _parameter: click.Parameter, said: str | None) -> ImageReference | None:
-    """Read an image as it is said on the command line."""
+    """Parse an image reference of the command line."""
     return _parsed(said) if said is not None else None
 
 
 def parse_images(
     _context: click.Context, _parameter: click.Parameter, said: tuple[str, ...]
 ) -> tuple[ImageReference, ...]:
-    """Read images where an option may be repeated."""
+    """Parse the image references of an option that may be repeated."""
     return tuple(map(_parsed, said))
 
 

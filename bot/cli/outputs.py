@@ -1,4 +1,4 @@
-"""Where the result of a run goes: stdout, and files beside it, all of one report."""
+"""Output of a result: to stdout, and to the files that `--export` names."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import click
 
 from bot.model.report import RunReport
 
-if TYPE_CHECKING:  # imported for pages alone
+if TYPE_CHECKING:  # only HTML pages need it
     from bot.reports.run_facts import RunFacts
 
 FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
-"""Those of `scan` and `run`."""
+"""The formats of `scan` and `run`."""
 
 Render = Callable[[str], str]
-"""Returns the report in one of its formats, without the end of its last line."""
+"""Renders the result in a format, without the end of its last line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """One more output."""
+    """A file that the result is written to, and its format."""
 
     output_format: str
     path: Path
@@ -34,12 +34,12 @@ class Export:
 def export_parser(
     formats: Sequence[str],
 ) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[Export, ...]]:
-    """Return what reads each `FORMAT=FILE`; whatever can be known to be wrong is wrong usage, before the run begins."""
+    """Return a click callback that parses `FORMAT=FILE`, and refuses before the run what cannot work."""
 
     def parse(_context: click.Context, _option: click.Parameter, said: tuple[str, ...]) -> tuple[Export, ...]:
         exports = tuple(_parsed(each, formats) for each in said)
         if len({export.path.resolve() for export in exports}) < len(exports):
-            raise click.BadParameter("two exports name one file")
+            raise click.BadParameter("two exports name one file; hint: name another file for one of them")
         return exports
 
     return parse
@@ -50,24 +50,24 @@ def _parsed(said: str, formats: Sequence[str]) -> Export:
     if word not in formats or not file:
         raise click.BadParameter(f"{said!r} is not FORMAT=FILE with one of {', '.join(formats)}")
     if file == "-":
-        raise click.BadParameter("stdout has what --format says: an export needs a file")
+        raise click.BadParameter("an export needs a file; hint: choose the format of stdout with --format")
     return Export(word, writable(file))
 
 
 def writable(said: str) -> Path:
-    """Return the path of a file to write; whatever can be known to be wrong is wrong usage."""
+    """Return the path of a file to write. Raises click.BadParameter if it cannot be written for a visible reason."""
     path = Path(said)
     if not path.parent.is_dir():
-        raise click.BadParameter(f"{path.parent} is no folder: make it before")
+        raise click.BadParameter(f"{path.parent} is not a folder; hint: create it first")
     if path.is_dir():
-        raise click.BadParameter(f"{path} is a folder: name a file in it")
+        raise click.BadParameter(f"{path} is a folder; hint: name a file in it")
     if _leads_elsewhere(path):
-        raise click.BadParameter(f"{path} is a link, or in one: name the file itself")
+        raise click.BadParameter(f"{path} is a symbolic link, or in one; hint: name the file itself")
     return path
 
 
 def _leads_elsewhere(path: Path) -> bool:
-    """Say whether writing to `path` would write somewhere else: a scanned checkout may hold links that others made."""
+    """Return True if a symbolic link is in a relative path: a scanned checkout may hold links that others made."""
     own = () if path.is_absolute() else path.parents
     return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *own))
 
@@ -75,9 +75,15 @@ def _leads_elsewhere(path: Path) -> bool:
 def deliver(
     render: Render, output_format: str, exports: Sequence[Export], on_screen: Callable[[], str] | None = None
 ) -> bool:
-    """Write the exports, then print; say whether all of them could be written, each of which costs no other.
+    """Write the result to all exports and to stdout; return False if an export could not be written.
 
-    `on_screen` gives the text as stdout should have it, where that is another than a file's.
+    An export that fails does not stop the others.
+
+    Args:
+        render: Renders the result in a format.
+        output_format: The format for stdout.
+        exports: Files to write, with their formats.
+        on_screen: Renders the text for stdout, if it differs from that for files.
     """
     is_whole = True
     for export in exports:
@@ -87,7 +93,7 @@ def deliver(
             write(export.path, f"{text}\n" if text else "")
         except OSError as error:
             why = error.strerror or error
-            click.echo(f"basebump: {export.path} could not be written as {export.output_format}: {why}", err=True)
+            click.echo(f"error: {export.path} could not be written as {export.output_format}: {why}", err=True)
             is_whole = False
     text = on_screen() if on_screen is not None and output_format == "text" else render(output_format)
     show(text, color=True if on_screen is not None else None)
@@ -95,15 +101,15 @@ def deliver(
 
 
 def show(text: str, *, color: bool | None = None) -> None:
-    """Print a result; a reader that has seen enough (`| head`) changes nothing of how the command ends."""
+    """Print a result; a reader that closes the pipe early (`| head`) does not change how the command ends."""
     try:
         click.echo(text, nl=bool(text), color=color)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # discards what is flushed later
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Say whether another file may take the place of what is there: a pipe or a device must stay."""
+    """Return True if a file may be replaced by another one, which a pipe or a device must not be."""
     return path.is_file() or not path.exists()
 
 
@@ -112,9 +118,9 @@ def _overwrite(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all: whoever collects metrics may read it at any moment.
+    """Write a file as a whole or not at all, because a collector of metrics may read it at any moment.
 
-    Its name on the way ends in none that a collector looks for.
+    The temporary file has a suffix that no collector looks for.
     """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -127,14 +133,14 @@ def _replace(path: Path, text: str) -> None:
 
 
 def html(document: str) -> str:
-    """Return the page of what `run` or `scan` gave as JSON."""
+    """Return the HTML page for the JSON output of a `run` or `scan`."""
     from bot.reports.run_facts import read_document
 
     return page([read_document(document)])
 
 
 def page(runs: Sequence[RunFacts]) -> str:
-    """Return the page of runs that shared a fleet."""
+    """Return the HTML page for runs that shared a fleet."""
     from bot import resources
     from bot.reports.html import PageParts, html_page
 
@@ -143,7 +149,7 @@ def page(runs: Sequence[RunFacts]) -> str:
 
 
 def rendered(report: RunReport, output_format: str) -> str:
-    """Return a report in one of the formats that `scan` and `run` share."""
+    """Render a report in one of the formats that `scan` and `run` share."""
     match output_format:
         case "sarif":
             from bot.reports.sarif import report_sarif

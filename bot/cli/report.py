@@ -1,4 +1,4 @@
-"""`basebump report`: one page of a run, or of the runs that shared a fleet, from their JSON documents."""
+"""`basebump report`: one HTML page for a run, or for the runs that shared a fleet, from their JSON output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.model.errors import UsageError
 from bot.reports.run_facts import DocumentError, RunFacts, read_document
 
 MAX_DOCUMENTS_BYTES = 1024 * 1024 * 1024
-"""Of all documents together: two million places, and more than memory should be asked for."""
+"""The limit for all documents together: they then have two million image references, and need much memory."""
 
 
 def _page_file(_context: click.Context, _option: click.Parameter, said: str | None) -> Path | None:
@@ -20,12 +20,12 @@ def _page_file(_context: click.Context, _option: click.Parameter, said: str | No
 
 @click.command()
 @click.argument("documents", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN.json…")
-@click.option("--html", "page_file", metavar="FILE", callback=_page_file, help="Write to FILE, not to stdout.")
+@click.option("--html", "page_file", metavar="FILE", callback=_page_file, help="Write to FILE instead of stdout.")
 def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
-    """Make one HTML page of what `run` or `scan` wrote as JSON.
+    """Create an HTML page from the JSON output of `run` or `scan`.
 
-    Runs that shared a fleet (`--shard`) become one page. Of a repository that is in several documents the last one
-    counts.
+    The output of runs that shared a fleet (`--shard`) becomes one page. If a repository is in several files, the last
+    file counts.
     """
     made = page(_runs(documents))
     if page_file is None:
@@ -37,18 +37,18 @@ def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
 def _runs(documents: tuple[Path, ...]) -> list[RunFacts]:
     try:
         if sum(path.stat().st_size for path in documents) > MAX_DOCUMENTS_BYTES:
-            raise UsageError(f"the documents are larger than {MAX_DOCUMENTS_BYTES} bytes together: name fewer")
+            raise UsageError(f"the documents have more than {MAX_DOCUMENTS_BYTES} bytes together; hint: name fewer")
         return [_run(path) for path in documents]
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
 def _run(path: Path) -> RunFacts:
-    """Read one document; a mark in front of its text, as PowerShell writes one, is no part of it."""
+    """Read one document; a byte order mark, as PowerShell writes it, is skipped."""
     try:
         return read_document(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
-        why = f"it is no text in UTF-8: {error.reason}"
+        why = f"it is not UTF-8 text: {error.reason}"
     except DocumentError as error:
         why = str(error)
-    raise UsageError(f"{path} cannot be used: {why}; name files that `run` or `scan` wrote with --format json")
+    raise UsageError(f"{path} cannot be used: {why}; hint: name files that `run` or `scan` wrote with --format json")

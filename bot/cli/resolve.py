@@ -1,4 +1,4 @@
-"""`basebump resolve`: what the bot sees of one image."""
+"""`basebump resolve`: what basebump sees of one image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.reports.image import image_document, image_text
 @options.config
 @options.output_format("text", "json")
 def command(reference: ImageReference, config_file: Path | None, output_format: str) -> None:
-    """Say what the registry has for IMAGE now."""
+    """Show what the registry has for IMAGE now."""
     facts = _facts(reference, config_file)
     show(image_document(reference, facts) if output_format == "json" else image_text(reference, facts))
 

@@ -1,4 +1,4 @@
-"""`basebump run`: the repositories of the config, as far up the ladder as one says."""
+"""`basebump run`: the repositories of a config, up to the given level."""
 
 from __future__ import annotations
 

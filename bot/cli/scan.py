@@ -1,4 +1,4 @@
-"""`basebump scan`: one folder, stopped after the proof."""
+"""`basebump scan`: the files of one folder, without proposals."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def command(
     In a git checkout untracked files are read and ignored ones are not. Nothing is written without --write.
     """
     if not path.is_dir():
-        raise UsageError(f"{path} is no folder: name the folder that holds the files")
+        raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     if write and offline:
-        raise UsageError("--write needs to ask registries: leave out --offline")
+        raise UsageError("--write needs registries; hint: remove --offline")
     tree = WorkTree(path)
     world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress(log))
     scanned = scan(tree, str(path), world, rulebook)
@@ -84,7 +84,7 @@ def _rendered(
 
 
 def _write(tree: WorkTree, scanned: Scanned) -> tuple[tuple[FilePath, ...], tuple[Failed, ...]]:
-    """Write every proved change; a file that cannot be written costs no other."""
+    """Write every proved change; a file that cannot be written does not stop the others."""
     contents = {reading.file.path: reading.file.content for reading in scanned.survey.readings}
     written: list[FilePath] = []
     failed: list[Failed] = []

@@ -1,4 +1,4 @@
-"""What limits a run to some repositories, as it is said on the command line or by the environment of a CI."""
+"""Options that limit a run to some repositories; a CI's environment variables can give the part for `--shard`."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What starts parts of a job side by side, and the variables in which it tells them apart."""
+    """A service that runs parts of a job side by side, and the variables with the part's number and their total."""
 
     index: str
     total: str | None
-    """Kubernetes does not tell a pod how many there are."""
+    """None for Kubernetes, which does not tell a pod how many there are."""
     first: int
-    """What the first part is called."""
+    """The number of the first part."""
 
 
 SERVICES = (
@@ -51,7 +51,7 @@ _NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
 def scoped(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options that limit a run, which it gets as one `scope`."""
+    """Add the options that limit a run to a command, which gets them as one parameter `scope`."""
 
     @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
     @click.option(
@@ -73,39 +73,41 @@ def scoped(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def parse_shard(_context: click.Context, _option: click.Parameter, said: str | None) -> Shard | None:
-    """Read `--shard`: `2/4`, `auto/4` where the environment has the number, or `auto` where it has both."""
+    """Parse `--shard`: `2/4`, or `auto/4` or `auto` with numbers from the environment."""
     return shard_of(said, os.environ) if said is not None else None
 
 
 def shard_of(said: str, environment: Mapping[str, str]) -> Shard:
-    """Return the part that is meant. Raises click.BadParameter."""
+    """Return the part that a value of `--shard` means. Raises click.BadParameter."""
     number, slash, total = said.partition("/")
     service = next((each for each in SERVICES if environment.get(each.index)), None)
     of = _read(total, "the number of parts") if slash else _total(service, environment)
     if of is None:
-        raise click.BadParameter(f"say how many parts there are, as in {number}/4: none of {_TOTALS} is set")
+        raise click.BadParameter(f"none of {_TOTALS} is set; hint: write the number of parts, as in {number}/4")
     if number != AUTO:
         return _shard(_read(number, "the part"), of)
     if service is not None:
         return _shard(_read(environment[service.index], service.index) - service.first + 1, of)
-    if of == 1:  # GitLab counts no job that is one of a kind
+    if of == 1:  # GitLab sets no index for a job without `parallel`
         return Shard(1, 1)
-    raise click.BadParameter(f"none of {_INDEXES} is set: say which part, as in 1/{of}")
+    raise click.BadParameter(f"none of {_INDEXES} is set; hint: write the number of the part, as in 1/{of}")
 
 
 def _shard(number: int, of: int) -> Shard:
     if not 1 <= number <= of <= MAX_SHARDS:
-        raise click.BadParameter(f"{number}/{of} is none: parts count from 1 to their number, at most {MAX_SHARDS}")
+        raise click.BadParameter(
+            f"{number}/{of} is not a part; hint: parts count from 1 to their number, which is {MAX_SHARDS} at most"
+        )
     return Shard(number, of)
 
 
 def _total(service: Service | None, environment: Mapping[str, str]) -> int | None:
-    """Return the number of parts by the service that counts this one, or by any that says one."""
+    """Return the number of parts: that of the service that numbers this one, or of any other that is set."""
     totals = (each.total for each in (SERVICES if service is None else (service,)) if each.total)
     return next((_read(environment[name], name) for name in totals if environment.get(name)), None)
 
 
 def _read(said: str, what: str) -> int:
     if not _NUMBER.fullmatch(said):
-        raise click.BadParameter(f"{what} is {said!r}, which is no number")
+        raise click.BadParameter(f"{what} is {said!r}, which is not a number")
     return int(said)

@@ -1,4 +1,4 @@
-"""How the text of a run looks where it is printed: on a terminal, in the log of a CI service, or in a pipe."""
+"""The text of a run on stdout: for a terminal, for the log of a CI service, or for a pipe."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _BY_MARK = {
     "?": YELLOW,
     "!": DIM,
 }
-"""By the marks of `bot/reports/text.py`; the words beside them say the same, so that nothing depends on colours."""
+"""Colours by the marks of `bot/reports/text.py`. The words beside a mark say the same, so colours are not needed."""
 _PLACE = re.compile(rf"^( *\d+  )([{''.join(_BY_MARK)}] .*)$", re.MULTILINE)
 _EXPLAINED = re.compile(rf"^((?:{'|'.join(map(re.escape, Reason))}) {{2,}})(\S.*)$", re.MULTILINE)
-"""What a reason means, below the list."""
+"""The explanations of reasons, below the list."""
 _FAILED = re.compile(r"^basebump could not do its work here:$", re.MULTILINE)
 
 
 def run_on_screen(report: RunReport) -> str:
-    """Return the text of a run as stdout should have it."""
+    """Render the text of a run for stdout."""
     from bot.reports.overview import overview
     from bot.reports.text import run_text
 
@@ -46,7 +46,7 @@ def run_on_screen(report: RunReport) -> str:
 
 
 def fold_of(environment: Mapping[str, str]) -> Fold:
-    """Return how the log folds in which this runs."""
+    """Return the syntax for collapsible sections in the log of the CI service that runs basebump."""
     if environment.get("GITHUB_ACTIONS") == "true" or environment.get("TF_BUILD") == "True":
         return bracket_fold
     if environment.get("GITLAB_CI") == "true":
@@ -55,7 +55,7 @@ def fold_of(environment: Mapping[str, str]) -> Fold:
 
 
 def coloured(text: str, stream: TextIO) -> str:
-    """Return the text as a terminal is to show it, in colours where a person has not said no: https://no-color.org/."""
+    """Return the text for a terminal, in colours unless NO_COLOR is set: https://no-color.org/."""
     if not is_terminal(stream):
         return text
     columns = shutil.get_terminal_size().columns
@@ -66,7 +66,7 @@ def coloured(text: str, stream: TextIO) -> str:
 
 
 def _wrapped(explained: re.Match[str], columns: int) -> str:
-    """Keep words whole, one below the other, where a terminal would break a sentence anywhere."""
+    """Wrap an explanation between words, and indent it below the first line."""
     word, sentence = explained.groups()
     if columns < len(word) * 2:
         return explained[0]

@@ -1,4 +1,4 @@
-"""What stderr has of a run while it lasts: a bar where a person sees it, lines of JSON where they are asked for."""
+"""Diagnostics on stderr during a run: a progress bar on a terminal, or lines of JSON if they are requested."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from bot.model.vocabulary import ExitCode
 from bot.ports import Progress
 
 BAR_WIDTH = 30
-"""Characters of the bar; with a title and two numbers it fits a terminal of 80."""
+"""Characters of the bar; with its title and two numbers it fits a terminal of 80 columns."""
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Say whether a person sees this, on something that knows more than to print letters."""
+    """Return True if the stream is a terminal that understands escape sequences."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 class NoProgress:
-    """Silent: for logs and pipes."""
+    """Shows nothing; for logs and pipes."""
 
     def phase(self, title: str, total: int) -> None: ...
 
@@ -37,7 +37,7 @@ class NoProgress:
 
 
 class Bar:
-    """One line that is drawn over and over, and gone when the phase is."""
+    """A progress bar on one line, which is removed at the end of a phase."""
 
     def __init__(self) -> None:
         self._title, self._total, self._count = "", 0, 0
@@ -56,7 +56,7 @@ class Bar:
             self._draw()
 
     def done(self) -> None:
-        """Wipe the line."""
+        """Remove the bar."""
         with self._lock:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
@@ -71,7 +71,7 @@ class Bar:
 
 
 class JsonLines:
-    """A line of JSON when a phase begins and when it ends, for whatever reads the logs of a job."""
+    """Writes a line of JSON at the beginning and the end of each phase, for tools that read the logs of a job."""
 
     def __init__(self) -> None:
         self._title, self._total, self._count = "", 0, 0
@@ -79,7 +79,7 @@ class JsonLines:
         self._lock = threading.Lock()
 
     def phase(self, title: str, total: int) -> None:
-        """Say that a phase of `total` steps begins."""
+        """Log that a phase of `total` steps begins."""
         with self._lock:
             self._title, self._total, self._count, self._began = title, total, 0, time.monotonic()
         log_line("phase", title=title, total=total)
@@ -90,7 +90,7 @@ class JsonLines:
             self._count += 1
 
     def done(self) -> None:
-        """Say how far the phase came, and how long it took."""
+        """Log the number of steps that were done, and how long the phase took."""
         lasted = round(time.monotonic() - self._began, 3)
         log_line("phase-done", title=self._title, total=self._total, steps=self._count, seconds=lasted)
 
@@ -98,13 +98,13 @@ class JsonLines:
 def log_line(event: str, **values: str | float | None) -> None:
     """Write one line of JSON, in ASCII, to stderr."""
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-    with suppress(OSError):  # a run goes on when nobody reads its log any more, or there is no room for it
+    with suppress(OSError):  # a log that cannot be written must not end the run
         sys.stderr.write(json.dumps({"schema": SCHEMA, "time": now, "event": event, **values}) + "\n")
         sys.stderr.flush()
 
 
 class Log(StrEnum):
-    """What stderr gets of a run while it lasts."""
+    """The diagnostics on stderr during a run."""
 
     AUTO = "auto"
     JSONL = "jsonl"
@@ -112,7 +112,7 @@ class Log(StrEnum):
 
 
 def progress(log: Log = Log.AUTO) -> Progress:
-    """Return who watches a run: by itself a bar where a person can see it, else silence."""
+    """Return the progress display for a run; `auto` is a bar on a terminal, and nothing otherwise."""
     match log:
         case Log.AUTO:
             return Bar() if is_terminal(sys.stderr) else NoProgress()
@@ -125,7 +125,7 @@ def progress(log: Log = Log.AUTO) -> Progress:
 
 
 def log_end(log: Log, failed: Sequence[Failed], code: ExitCode) -> None:
-    """Say in a log of JSON what failed, a line each, and how it ended."""
+    """Log each failure and the exit code, if the log is JSON."""
     if log is Log.JSONL:
         for each in failed:
             log_line("failure", subject=each.subject, stage=each.stage.value, error=each.error)

@@ -1,1 +1,1 @@
-"""The embedded registry and fleet of `basebump demo`."""
+"""The registry, images and repositories of `basebump demo`."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 PAGE_SIZE = 4096
-"""Bytes; what bbolt takes on machines with pages of that size. A reader learns it from the meta page."""
+"""Bytes; bbolt's own choice on machines with memory pages of that size. A reader finds it in the meta page."""
 MAGIC = 0xED0CDAED
 VERSION = 2
 
@@ -31,12 +31,12 @@ _FREE_LIST = 2
 _FIRST_FREE = 3
 
 Bucket = Mapping[str, "bytes | Bucket"]
-"""Keys to values, and to buckets inside."""
+"""A bucket: keys with values, and keys with nested buckets."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One element of a leaf page."""
+    """An element of a leaf page."""
 
     key: bytes
     value: bytes
@@ -49,7 +49,7 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """One element of a branch page: a page, and the first key in it."""
+    """An element of a branch page: a child page, and its first key."""
 
     key: bytes
     page: int
@@ -63,19 +63,19 @@ _Element = TypeVar("_Element", _Item, _Child)
 
 
 def encode(root: Bucket) -> bytes:
-    """Return the bytes of a database that holds `root`."""
+    """Return the bytes of a database whose root bucket is `root`."""
     writer = _Writer()
     return writer.finish(writer.bucket(root))
 
 
 class _Writer:
-    """Lays out pages from the leaves up, so that every page is known before the one that points to it."""
+    """Writes pages from the leaves up, so that every page is written before the one that points to it."""
 
     def __init__(self) -> None:
         self._pages = bytearray(_FIRST_FREE * PAGE_SIZE)
 
     def bucket(self, content: Bucket) -> int:
-        """Write a bucket, with those inside it; return its root page."""
+        """Write a bucket and the buckets inside; return the number of its root page."""
         items = [self._item(key.encode(), content[key]) for key in sorted(content, key=str.encode)]
         level = [
             _Child(group[0].key if group else b"", self._page(_LEAF_PAGE, len(group), _leaf(group)))
@@ -88,7 +88,7 @@ class _Writer:
         return level[0].page
 
     def finish(self, root: int) -> bytes:
-        """Write the pages that say where everything is; return the whole file."""
+        """Write the meta pages and the free list; return the whole file."""
         count = len(self._pages) // PAGE_SIZE
         self._put(_FREE_LIST, _PAGE_HEADER.pack(_FREE_LIST, _FREE_LIST_PAGE, 0, 0))
         for transaction in _META_PAGES:
@@ -103,7 +103,7 @@ class _Writer:
         return _Item(key, _BUCKET.pack(self.bucket(value), 0), _IS_BUCKET)
 
     def _page(self, kind: int, elements: int, body: bytes) -> int:
-        """Append one page, with as many behind it as `body` needs; return its number."""
+        """Append a page, followed by as many as `body` needs; return the number of the first."""
         number = len(self._pages) // PAGE_SIZE
         needed = -(-(_PAGE_HEADER.size + len(body)) // PAGE_SIZE)
         self._pages += bytes(needed * PAGE_SIZE)
@@ -116,7 +116,10 @@ class _Writer:
 
 
 def _pagefuls(elements: Sequence[_Element]) -> list[list[_Element]]:
-    """Split `elements` into runs that fit a page; two at least, or a tree of long keys would never get narrower."""
+    """Split elements into groups that fit a page.
+
+    A group has at least two elements: with one long key on each page, the tree would never get narrower.
+    """
     groups: list[list[_Element]] = []
     room = 0
     for element in elements:
@@ -145,7 +148,7 @@ def _branch(children: Sequence[_Child]) -> bytes:
 
 
 def _body(contents: Sequence[bytes], element: Callable[[int, int], bytes]) -> bytes:
-    """Return the elements of a page, each with the distance from its own start to its content, then the contents."""
+    """Return the body of a page: elements, each with the distance from its start to its content, and the contents."""
     return b"".join([*_elements(contents, element), *contents])
 
 
@@ -157,7 +160,7 @@ def _elements(contents: Sequence[bytes], element: Callable[[int, int], bytes]) -
 
 
 def fnv_1a(content: bytes) -> int:
-    """Return the 64-bit FNV-1a hash, the checksum of a meta page."""
+    """Return the 64-bit FNV-1a hash of `content`, which is the checksum of a meta page."""
     value = 0xCBF29CE484222325
     for byte in content:
         value = (value ^ byte) * 0x100000001B3 % 2**64

@@ -1,8 +1,8 @@
-"""Vulnerability databases made by hand, in the schema that Trivy downloads: known advisories give known numbers.
+"""Made-up vulnerability databases in the schema that Trivy downloads, so that the number of findings is known.
 
-The schema is version 2 of https://github.com/aquasecurity/trivy-db: a bucket for each release of a distribution, in it
-one for each source package, in that an advisory for each vulnerability; and one bucket with what is known of each
-vulnerability everywhere.
+The schema is version 2 of https://github.com/aquasecurity/trivy-db. Each release of a distribution has a bucket, with a
+bucket for each source package, with an advisory for each vulnerability. One more bucket has the details of every
+vulnerability.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ SCHEMA = 2
 TAG = str(SCHEMA)
 """Trivy pulls `<repository>:2`."""
 UPDATE_INTERVAL = timedelta(days=1)
-"""How long after it was built the next one is expected."""
+"""The time after which the next database is expected."""
 
 _ARTIFACT = "application/vnd.aquasec.trivy.config.v1+json"
 _LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 _NEVER = "0001-01-01T00:00:00Z"
 _FICTION = 1900
-"""The list of CVE ids begins with the year 1999."""
+"""A year without real CVE ids, whose list begins with 1999."""
 
 
 class Status(IntEnum):
-    """What a distribution says about a vulnerability in one of its packages; the numbers are those of the schema."""
+    """The state of a vulnerability in a distribution's package; the numbers are those of the schema."""
 
     AFFECTED = 2
     FIXED = 3
@@ -41,7 +41,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vulnerability:
-    """What is known of a vulnerability, whatever the distribution."""
+    """The details of a vulnerability, for all distributions."""
 
     id: str
     title: str
@@ -50,28 +50,28 @@ class Vulnerability:
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """What one release of a distribution says about a vulnerability in one source package."""
+    """What one release of a distribution publishes on a vulnerability in one of its source packages."""
 
     release: str
-    """As the database writes it: `debian 12`, `alpine 3.20`."""
+    """The release in the notation of the database: `debian 12`, `alpine 3.20`."""
     package: str
     vulnerability: str
     fixed_in: str | None = None
     status: Status = Status.FIXED
     severity: Severity | None = None
-    """Where the distribution rates it otherwise."""
+    """The severity, if the distribution rates it differently."""
     vendor_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class VulnerabilityDatabase:
-    """A database as it was built at one time."""
+    """A vulnerability database of one build time."""
 
     vulnerabilities: Sequence[Vulnerability]
     advisories: Sequence[Advisory]
     built: datetime
     releases: Sequence[str] = ()
-    """Releases that it knows without an advisory for them."""
+    """Releases that the database knows without having an advisory for them."""
 
     def content(self) -> bytes:
         """Return the file that Trivy keeps as `db/trivy.db`."""
@@ -87,7 +87,7 @@ class VulnerabilityDatabase:
         return json.dumps({"Version": SCHEMA, **times}).encode()
 
     def image(self) -> Image:
-        """Return the artifact that Trivy pulls; to be tagged TAG."""
+        """Return the OCI artifact that Trivy pulls, which needs the tag TAG."""
         archive = gzip.compress(pack({"trivy.db": self.content(), "metadata.json": self.metadata()}), mtime=0)
         title = {"org.opencontainers.image.title": "db.tar.gz"}
         return artifact(_ARTIFACT, [Layer(archive, _LAYER, title)])
@@ -109,7 +109,7 @@ class VulnerabilityDatabase:
 
 
 def fictional_id(number: int) -> str:
-    """Return an id that has the form of a CVE's and can never be that of a real one."""
+    """Return an id in the form of a CVE id that no real vulnerability can have."""
     return f"CVE-{_FICTION}-{number:04}"
 
 
@@ -128,7 +128,7 @@ def _known(vulnerability: Vulnerability) -> bytes:
 
 
 def _source(release: str) -> bytes:
-    """Say who made the advisories: nobody's security team."""
+    """Return the data source of a release's advisories, which is no real security team."""
     return json.dumps({"ID": release.partition(" ")[0], "Name": "made by hand"}).encode()
 
 

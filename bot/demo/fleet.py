@@ -1,4 +1,4 @@
-"""The git repositories that the demo looks at, and the config it looks at them with."""
+"""The demo's git repositories and its config."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bot.demo.library import DATABASE, Library, Rebuilt
 from bot.model.errors import ProcessError
 
 CONFIG = """\
-# basebump.yaml: what the demo runs with. Kept in one file, so that you can look.
+# basebump.yaml: the config of the demo.
 schema: 1
 forges:
   - {{kind: local, url: repositories}}
 registries:
-  # Docker Hub is asked through a mirror: the demo's own registry on this machine.
+  # Docker Hub is replaced by a mirror: the demo's own registry on this machine.
   - {{host: docker.io, mirror: "{host}", insecure: true}}
 own: ["registry.shop.example/**"]
 scanners:
@@ -53,7 +53,7 @@ spec:
     spec:
       containers:
         - name: api
-          image: registry.shop.example/api:1.4   # our own build: left to those who deploy it
+          image: registry.shop.example/api:1.4   # our own build, which basebump leaves unchanged
         - {{name: cache, image: "redis:7@{redis}"}}
 """
 
@@ -97,7 +97,7 @@ _ENVIRONMENT = {
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder and return what it prints. Raises ProcessError."""
+    """Run git in a folder and return its output. Raises ProcessError."""
     done = process.run(["git", *arguments], cwd=folder, environment=_ENVIRONMENT)
     if done.status:
         raise ProcessError(f"git {arguments[0]} failed: {done.errors}")
@@ -105,14 +105,14 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def write_config(folder: Path, host: str) -> Path:
-    """Write the config for a registry at `host`, and return its path."""
+    """Write the config for a registry at `host`; return the path of the file."""
     path = folder / "basebump.yaml"
     path.write_text(CONFIG.format(host=host, database=":".join(DATABASE)), encoding="utf-8")
     return path
 
 
 def make_repositories(folder: Path, library: Library) -> None:
-    """Make one git repository each, whose files pin last month's images."""
+    """Create the git repositories, whose files pin last month's images."""
     images: tuple[Rebuilt, ...] = (library.python, library.node, library.nginx, library.redis)
     digests = {image.repository.rpartition("/")[2]: image.last_month for image in images}
     for name, files in _FILES.items():

@@ -1,4 +1,4 @@
-"""Images made by hand: tiny roots that scanners recognise, packed as OCI or Docker images and held in memory."""
+"""Made-up images: tiny root file systems that scanners recognise, as OCI or Docker images in memory."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 DEFAULT_CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 Files = Mapping[str, bytes]
-"""The regular files of a root: path without a leading slash, and content."""
+"""The regular files of a root file system: paths without a leading slash, and contents."""
 
 
 def digest_of(content: bytes) -> Digest:
-    """Return the name that registries give to `content`."""
+    """Return the digest of `content`, by which registries identify it."""
     return Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One installed package of a distribution."""
+    """An installed package of a distribution."""
 
     name: str
     version: str
     source: str = ""
-    """The source package it was built from, where that has another name."""
+    """The source package that it was built from, if that has another name."""
 
     @property
     def source_name(self) -> str:
@@ -47,7 +47,7 @@ class Package:
 
 
 def debian_root(release: str, packages: Iterable[Package], *, architecture: str = "amd64") -> dict[str, bytes]:
-    """Return what tells a scanner that this is Debian `release` (`12.11`), and what is installed in it."""
+    """Return the files by which a scanner recognises Debian `release` (`12.11`) and its installed packages."""
     major = release.partition(".")[0]
     names = f'PRETTY_NAME="Debian GNU/Linux {major}"\nNAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="{major}"\n'
     return {
@@ -58,7 +58,7 @@ def debian_root(release: str, packages: Iterable[Package], *, architecture: str 
 
 
 def _dpkg_entry(package: Package, architecture: str) -> str:
-    """Return one paragraph of dpkg's status file (deb822, see `man 5 deb-control`)."""
+    """Return a paragraph of dpkg's status file (deb822, see `man 5 deb-control`)."""
     fields = {
         "Package": package.name,
         "Status": "install ok installed",
@@ -72,7 +72,7 @@ def _dpkg_entry(package: Package, architecture: str) -> str:
 
 
 def alpine_root(release: str, packages: Iterable[Package], *, architecture: str = "x86_64") -> dict[str, bytes]:
-    """Return what tells a scanner that this is Alpine `release` (`3.20.3`), and what is installed in it."""
+    """Return the files by which a scanner recognises Alpine `release` (`3.20.3`) and its installed packages."""
     names = f'NAME="Alpine Linux"\nID=alpine\nVERSION_ID={release}\nPRETTY_NAME="Alpine Linux v{release}"\n'
     return {
         "etc/alpine-release": f"{release}\n".encode(),
@@ -82,13 +82,13 @@ def alpine_root(release: str, packages: Iterable[Package], *, architecture: str 
 
 
 def _apk_entry(package: Package, architecture: str) -> str:
-    """Return one entry of apk's database (https://wiki.alpinelinux.org/wiki/Apk_spec)."""
+    """Return an entry of apk's database (https://wiki.alpinelinux.org/wiki/Apk_spec)."""
     return f"P:{package.name}\nV:{package.version}\nA:{architecture}\no:{package.source_name}\nL:MIT\n\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer; not compressed, so that its digest does not depend on the version of a compressor."""
+    """A layer; it is not compressed, so that its digest does not depend on the version of a compressor."""
 
     content: bytes
     media_type: str = OCI_LAYER
@@ -100,12 +100,12 @@ class Layer:
 
 
 def layer(files: Files) -> Layer:
-    """Pack `files` and the folders above them into a tar that is the same every time."""
+    """Pack files into a layer, with the folders above them; the bytes are the same every time."""
     return Layer(pack(files))
 
 
 def pack(files: Files) -> bytes:
-    """Return `files` and the folders above them as a tar, sorted, without times and owners."""
+    """Return a sorted tar of files and the folders above them, without times and owners."""
     folders = {"/".join(parts[:end]) for path in files for parts in [path.split("/")] for end in range(1, len(parts))}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -122,15 +122,15 @@ def pack(files: Files) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A manifest and the blobs that it names."""
+    """A manifest and the blobs that it refers to."""
 
     content: bytes
     media_type: str
     blobs: tuple[bytes, ...]
     platform: str | None = None
-    """`os/architecture[/variant]`; None for an artifact, which has none."""
+    """`os/architecture[/variant]`; None for an artifact, which has no platform."""
     descriptor_annotations: Mapping[str, str] = field(default_factory=dict)
-    """What an index says beside it."""
+    """Annotations of the image's descriptor in an index."""
 
     @property
     def digest(self) -> Digest:
@@ -139,7 +139,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A list of images, one for each platform."""
+    """An index: a list of images, one for each platform."""
 
     content: bytes
     media_type: str
@@ -160,9 +160,16 @@ def image(
     docker: bool = False,
     start: Mapping[str, object] | None = None,
 ) -> Image:
-    """Make an image for `platform`: by the OCI image specification, or as Docker's schema 2.
+    """Create an image for a platform.
 
-    `start` is what its config says of how it starts: `User`, `Entrypoint`.
+    Args:
+        layers: The layers of its root file system.
+        platform: `os/architecture[/variant]`.
+        labels: Labels of its config.
+        annotations: Annotations of its manifest.
+        created: The time in its config; None for a config without one.
+        docker: Use the media types of Docker's schema 2 instead of OCI's.
+        start: Keys of its config for the start of a container, such as `User` and `Entrypoint`.
     """
     config: dict[str, object] = {
         **({"created": _timestamp(created)} if created else {}),
@@ -184,7 +191,7 @@ def image(
 
 
 def artifact(artifact_type: str, layers: Sequence[Layer], annotations: Mapping[str, str] | None = None) -> Image:
-    """Make a manifest for something that is no image: a database, an attestation."""
+    """Create the manifest of an artifact that is not an image, such as a database or an attestation."""
     empty = b"{}"
     manifest = {
         "schemaVersion": 2,
@@ -198,7 +205,7 @@ def artifact(artifact_type: str, layers: Sequence[Layer], annotations: Mapping[s
 
 
 def attestation(subject: Image) -> Image:
-    """Make what BuildKit puts beside an image: a child of the index that nothing can run.
+    """Create a manifest as BuildKit adds it to an index for an image's attestations; it cannot be run.
 
     https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
     """
@@ -212,7 +219,7 @@ def attestation(subject: Image) -> Image:
 
 
 def index(children: Sequence[Image], *, annotations: Mapping[str, str] | None = None, docker: bool = False) -> Index:
-    """List `children`: as an OCI image index, or as Docker's manifest list."""
+    """Create an OCI image index of images, or a Docker manifest list."""
     media_type = DOCKER_INDEX if docker else OCI_INDEX
     content = {
         "schemaVersion": 2,
@@ -252,7 +259,7 @@ def _json(value: object) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StoredManifest:
-    """A manifest or an index as a registry serves it."""
+    """The bytes of a manifest or an index, with its media type."""
 
     content: bytes
     media_type: str
@@ -263,7 +270,7 @@ class StoredManifest:
 
 
 class ImageStore:
-    """What a registry holds, in memory; what a tag no longer points to stays until it is removed."""
+    """The content of a registry, in memory; a manifest stays, even without a tag, until it is removed."""
 
     def __init__(self) -> None:
         self._manifests: dict[tuple[str, str], StoredManifest] = {}
@@ -271,7 +278,7 @@ class ImageStore:
         self._tags: dict[tuple[str, str], Digest] = {}
 
     def put(self, repository: str, item: Image | Index) -> Digest:
-        """Hold `item`, and the children of an index, under their digests."""
+        """Store an image, or an index with its images, by digest."""
         for child in item.children if isinstance(item, Index) else (item,):
             self._manifests[repository, child.digest] = StoredManifest(child.content, child.media_type)
             self._blobs.update({(repository, digest_of(blob)): blob for blob in child.blobs})
@@ -279,26 +286,26 @@ class ImageStore:
         return item.digest
 
     def tag(self, repository: str, tag: str, item: Image | Index) -> Digest:
-        """Hold `item` and point `tag` to it, wherever it pointed before; return its digest."""
+        """Store an image or an index and point `tag` to it; return its digest."""
         digest = self.put(repository, item)
         self._tags[repository, tag] = digest
         return digest
 
     def remove(self, repository: str, digest: Digest) -> None:
-        """Forget the manifest of that digest, and every tag that points to it."""
+        """Delete a manifest and every tag that points to it."""
         self._manifests.pop((repository, digest), None)
         for key in [key for key, target in list(self._tags.items()) if key[0] == repository and target == digest]:
             del self._tags[key]
 
     def manifest(self, repository: str, reference: str) -> StoredManifest | None:
-        """Return what a tag or a digest names, or None."""
+        """Return the manifest of a tag or a digest; None if there is none."""
         return self._manifests.get((repository, self._tags.get((repository, reference), reference)))
 
     def blob(self, repository: str, digest: str) -> bytes | None:
         return self._blobs.get((repository, digest))
 
     def manifests(self) -> dict[str, tuple[StoredManifest, ...]]:
-        """Return what every repository holds; children before the index that lists them."""
+        """Return the manifests of each repository; the images of an index come before it."""
         held: dict[str, tuple[StoredManifest, ...]] = {}
         for (repository, _), manifest in list(self._manifests.items()):
             held[repository] = (*held.get(repository, ()), manifest)
@@ -308,5 +315,5 @@ class ImageStore:
         return tuple(blob for (holder, _), blob in list(self._blobs.items()) if holder == repository)
 
     def tags(self, repository: str) -> dict[str, Digest]:
-        """Return where each tag of the repository points, sorted by tag."""
+        """Return the digest of each tag of a repository, sorted by tag."""
         return {tag: digest for (holder, tag), digest in sorted(self._tags.items()) if holder == repository}

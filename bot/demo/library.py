@@ -1,4 +1,4 @@
-"""The images that the demo's registry serves: each as it was last month, and rebuilt since."""
+"""The made-up images of the demo's registry: each as it was last month, and as rebuilt since."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.model.evidence import Severity
 from bot.model.reference import Digest
 
 DATABASE = ("trivy-db", "2")
-"""Repository and tag of the vulnerability database that the registry serves beside the images."""
+"""The repository and tag of the vulnerability database, which the same registry serves."""
 _LAST_MONTH = timedelta(days=34)
 _YESTERDAY = timedelta(days=1)
 
 _Versions = Mapping[str, tuple[str, str]]
-"""Source package to its version last month and now."""
+"""Source packages with their versions of last month and now."""
 
 _DEBIAN: _Versions = {
     "openssl": ("3.0.15-1", "3.0.17-1"),
@@ -51,10 +51,10 @@ _ADVISORIES = (
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """One tag, with the digest it had and the digest it has."""
+    """A tag, with its digest of last month and that of today."""
 
     repository: str
-    """On Docker Hub: `library/python`."""
+    """The repository on Docker Hub: `library/python`."""
     tag: str
     last_month: Digest
     today: Digest
@@ -62,7 +62,7 @@ class Rebuilt:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What the registry serves."""
+    """The content of the demo's registry."""
 
     store: ImageStore
     python: Rebuilt
@@ -72,7 +72,7 @@ class Library:
 
 
 def stock(now: datetime) -> Library:
-    """Build every image as it was and as it is, and the database that knows what the rebuilds fixed."""
+    """Build every image of last month and of today, and a vulnerability database with what the rebuilds fixed."""
     store = ImageStore()
     database = VulnerabilityDatabase(_VULNERABILITIES, _ADVISORIES, now - timedelta(hours=5))
     store.tag(*DATABASE, database.image())

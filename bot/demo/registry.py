@@ -1,6 +1,6 @@
-"""A small read-only registry on loopback over an ImageStore: what `basebump demo` asks instead of the internet.
+"""A small read-only registry on loopback, which `basebump demo` uses instead of the internet.
 
-It answers the pull half of https://github.com/opencontainers/distribution-spec/blob/main/spec.md.
+It implements the pull part of https://github.com/opencontainers/distribution-spec/blob/main/spec.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from bot.demo.images import ImageStore, digest_of
 
 IDLE_TIMEOUT = 30
-"""Seconds that a connection may wait for its next request."""
+"""Seconds that a connection may be idle between two requests."""
 
 _NAMED = re.compile(r"/v2/(?P<repository>[a-z0-9._/-]+)/(?P<kind>manifests|blobs)/(?P<reference>[A-Za-z0-9._:-]+)")
 _TAGS = re.compile(r"/v2/(?P<repository>[a-z0-9._/-]+)/tags/list")
@@ -27,7 +27,7 @@ _TAGS = re.compile(r"/v2/(?P<repository>[a-z0-9._/-]+)/tags/list")
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One request that was answered."""
+    """A request that the registry has answered."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class _Answer:
 
 
 class LoopbackRegistry:
-    """Serves `store` from `with` to the end of it; what changes in the store is seen at once."""
+    """A registry that serves `store` inside a `with` statement; changes of the store take effect at once."""
 
     def __init__(self, store: ImageStore) -> None:
         self._server = _Server(store)
@@ -60,17 +60,17 @@ class LoopbackRegistry:
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`; plain http."""
+        """`127.0.0.1:PORT`, which speaks plain http."""
         return f"127.0.0.1:{self._server.server_port}"
 
     @property
     def served(self) -> tuple[Served, ...]:
-        """What was answered so far."""
+        """The requests answered so far."""
         return tuple(self._server.served)
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 64  # a run asks for all lines at once; beyond it a client waits a second for its turn
+    request_queue_size = 64  # a run looks up all tags at once; if the queue is full, a client waits for a second
 
     def __init__(self, store: ImageStore) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -89,21 +89,21 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that hang up; what else goes wrong is a bug, to be seen."""
+        """Ignore clients that hang up; other errors are bugs, and are printed."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type] # typeshed's alias is private
 
     def server_close(self) -> None:
         super().server_close()
-        for connection in list(self._open):  # kept alive by clients; their threads would wait for another request
+        for connection in list(self._open):  # clients keep them alive, and their threads would wait for requests
             self.shutdown_request(connection)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "basebump-demo"
-    disable_nagle_algorithm = True  # or every answer waits for the client's delayed acknowledgement
-    wbufsize = -1  # headers and content leave together
+    disable_nagle_algorithm = True  # otherwise every answer waits for the client's delayed acknowledgement
+    wbufsize = -1  # headers and content are sent together
     timeout = IDLE_TIMEOUT
     server: _Server
 
@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(self._answer())
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name in http.server
-        """Say nothing: the terminal belongs to the demo."""
+        """Log nothing: the terminal shows the demo."""
 
     def _answer(self) -> _Answer:
         path = urlsplit(self.path).path
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._tags(tags["repository"])
         named = _NAMED.fullmatch(path)
         if named is None:
-            return _error("NAME_INVALID", "this registry knows manifests, blobs and tags")
+            return _error("NAME_INVALID", "this registry serves manifests, blobs and lists of tags")
         if named["kind"] == "manifests":
             return self._manifest(named["repository"], named["reference"])
         return self._blob(named["repository"], named["reference"])
@@ -132,9 +132,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _manifest(self, repository: str, reference: str) -> _Answer:
         stored = self.server.store.manifest(repository, reference)
         if stored is None:
-            return _error("MANIFEST_UNKNOWN", "there is no such tag or digest")
+            return _error("MANIFEST_UNKNOWN", "the repository has no such tag or digest")
         if not self._accepts(stored.media_type):
-            return _error("MANIFEST_UNKNOWN", f"it is {stored.media_type}, which the client does not accept")
+            return _error(
+                "MANIFEST_UNKNOWN", f"its media type is {stored.media_type}, which the client does not accept"
+            )
         if self.headers.get("If-None-Match") == f'"{stored.digest}"':
             return _Answer(HTTPStatus.NOT_MODIFIED, b"", stored.media_type, stored.digest)
         return _Answer(HTTPStatus.OK, stored.content, stored.media_type, stored.digest)
@@ -142,17 +144,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _blob(self, repository: str, digest: str) -> _Answer:
         content = self.server.store.blob(repository, digest)
         if content is None:
-            return _error("BLOB_UNKNOWN", "there is no such blob")
+            return _error("BLOB_UNKNOWN", "the repository has no such blob")
         return _Answer(HTTPStatus.OK, content, "application/octet-stream", digest_of(content))
 
     def _tags(self, repository: str) -> _Answer:
         tags = list(self.server.store.tags(repository))
         if not tags:
-            return _error("NAME_UNKNOWN", "there is no such repository")
+            return _error("NAME_UNKNOWN", "the registry has no such repository")
         return _Answer(HTTPStatus.OK, json.dumps({"name": repository, "tags": tags}).encode())
 
     def _accepts(self, media_type: str) -> bool:
-        """Say whether the client accepts `media_type`; a client that says nothing accepts everything."""
+        """Return True if the client accepts a media type; a client without an Accept header accepts everything."""
         ranges = ",".join(self.headers.get_all("Accept", [])).split(",")
         accepted = {item.partition(";")[0].strip() for item in ranges} - {""}
         return not accepted or not accepted.isdisjoint({media_type, "*/*", "application/*"})
@@ -173,5 +175,5 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _error(code: str, message: str) -> _Answer:
-    """Return an error as the specification words it; all that can go wrong here is that something is not there."""
+    """Return an error in the form of the specification; the only cause here is that something does not exist."""
     return _Answer(HTTPStatus.NOT_FOUND, json.dumps({"errors": [{"code": code, "message": message}]}).encode())

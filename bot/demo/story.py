@@ -1,4 +1,4 @@
-"""The demo, told: a run that proposes, one proposal as its reviewer sees it, and a run that has nothing to do."""
+"""The course of the demo: a run with proposals, one proposal as its reviewer sees it, and a run without changes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ Say = Callable[[str], None]
 
 _RULE = "─" * 78
 _COMMENT = re.compile(r"<!--.*?--> ?", re.DOTALL)
-"""What a forge does not show of a body."""
+"""Comments in the body of a proposal, which a forge does not show."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SHOWN = "api"
-"""The repository whose first proposal is shown."""
+"""The repository whose first proposal the demo shows."""
 
 
 def tell(folder: Path, say: Say, progress: Progress) -> bool:
-    """Run the whole job in `folder` on loopback alone; say whether it went as told."""
+    """Run the demo in `folder`, on loopback alone; return True if everything happened as described."""
     clock = SystemClock()
     library = stock(clock.now())
     make_repositories(folder, library)
     with LoopbackRegistry(library.store) as registry:
         config = write_config(folder, registry.host)
-        say(f"A registry on {registry.host} serves four images; every one was rebuilt since last month.")
-        say(f"Three git repositories in {folder / 'repositories'} pin what was current then.")
+        say("The images and vulnerabilities of this demo are made up.")
+        say(f"A registry on {registry.host} serves four images, all of them rebuilt since last month.")
+        say(f"Three git repositories in {folder / 'repositories'} pin last month's digests.")
         _head(say, "First run: basebump run --config basebump.yaml --level propose")
         first = _run(config, progress)
         say(run_text(first))
@@ -50,9 +51,9 @@ def tell(folder: Path, say: Say, progress: Progress) -> bool:
     count = sum(len(repository.proposals) for repository in first.repositories)
     say(f"The first run opened {count} proposals, each a branch with one commit.")
     if is_quiet:
-        say("The second run had nothing to do and did nothing: no branch, no proposal, no commit moved.")
+        say("The second run had nothing to do: it changed no branch, no proposal and no commit.")
     else:
-        say("The second run changed something, which it should not have: that is a bug.")
+        say("The second run changed something, which is a bug.")
     return is_quiet and _all(first, ProposalOutcome.OPENED) and not first.failed and not second.failed
 
 
@@ -67,7 +68,7 @@ def _head(say: Say, title: str) -> None:
 
 def _show(folder: Path, report: RunReport, say: Say) -> None:
     repository, proposal = _first_of(_SHOWN, report)
-    _head(say, f"One of them, as its reviewer reads it: {proposal.branch}")
+    _head(say, f"One of the proposals, as its reviewer reads it: {proposal.branch}")
     shown = _BLANK_LINES.sub("\n\n", _COMMENT.sub("", proposal.body))
     say(f"# {proposal.title}\n\n{shown.strip()}")
     _head(say, f"Its whole diff: git diff {repository.base_branch}...{proposal.branch}")

@@ -1,1 +1,1 @@
-"""What runs remember in a database: a help to the next run, never the truth about proposals."""
+"""The state that runs keep in a database. It saves time in the next run; no proposal depends on it."""

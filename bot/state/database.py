@@ -1,7 +1,7 @@
-"""One database: transactions that read, transactions that write alone, and errors in words that help.
+"""One database: transactions for reading and for writing, and errors with a hint.
 
-A run asks some ten questions, minutes apart, so that each has a connection of its own: nothing has to be closed in
-the end, and no server or firewall can hang up in between.
+A run makes about ten queries, minutes apart, and opens a new connection for each. So nothing has to be closed in the
+end, and no server or firewall can drop an idle connection.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from bot.net import plain
 from bot.state.migration import NewerSchemaError, bring_up_to_date
 
 BUSY = 30
-"""Seconds to wait for another process that writes; writing what a run saw of a thousand images takes less than one."""
+"""Seconds to wait for another writing process; to write the state of a thousand images takes less than one."""
 CONNECT = 10
-"""Seconds to wait for a server."""
+"""Seconds to wait for a connection to a server."""
 ALONE = 0x6261736562756D70
-"""The advisory lock of those who write: `basebump` in ASCII."""
+"""The key of PostgreSQL's advisory lock for writers: `basebump` in ASCII."""
 _WRITES = "basebump_writes"
 
-FOLDER_ADVICE = "see that its folder is there, and that basebump may write to the folder and the file"
+FOLDER_ADVICE = "make sure that its folder exists, and that basebump may write to the folder and the file"
 TABLES_ADVICE = "let its user create tables in the schema, and read and write them"
-_DAMAGED = "move it away, and basebump begins a new one; the ages of digests begin again with it"
-_BUSY = f"another process has been writing to it for {BUSY} seconds; see which one hangs"
-_FULL = "make room on its disk"
-_OTHERWISE = "if it stays so, go without `state:` until it is mended"
+_DAMAGED = "move it away, and basebump creates a new one; ages of digests then start again"
+_BUSY = f"another process has been writing to it for {BUSY} seconds; find out which one hangs"
+_FULL = "free some space on its disk"
+_OTHERWISE = "if this persists, remove `state` from the config until it is repaired"
 _ADVICE = {
     sqlite3.SQLITE_CANTOPEN: FOLDER_ADVICE,
     sqlite3.SQLITE_READONLY: FOLDER_ADVICE,
@@ -44,24 +44,27 @@ _ADVICE = {
     "55P03": _BUSY,
     "53100": _FULL,
     "42501": TABLES_ADVICE,
-    None: "see that the server runs and lets basebump in; a password is taken from PGPASSWORD or a password file",
+    None: "make sure that the server runs and accepts the login; the password is that of PGPASSWORD or a password file",
 }
-"""What to do, by SQLite's codes (https://www.sqlite.org/rescode.html) and PostgreSQL's, which has none where there was
-no connection (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+"""What to do, by the code of the error.
+
+SQLite's codes: https://www.sqlite.org/rescode.html. PostgreSQL's: https://www.postgresql.org/docs/current/errcodes-appendix.html.
+PostgreSQL has none if there was no connection.
+"""
 
 
 _UNUSABLE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 class Database:
-    """A database with our tables in it."""
+    """A database with the tables of basebump's state."""
 
     def __init__(self, engine: Engine, shown: str) -> None:
         self._engine, self._shown = engine, shown
 
     @classmethod
     def sqlite(cls, path: Path) -> Database:
-        """Return a database in a file, which is made where it is not there. Raises StateError."""
+        """Open a database in a file, which is created if it does not exist. Raises StateError."""
         url = URL.create("sqlite", database=str(path))
         engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY})
         event.listen(engine, "connect", _prepare)
@@ -70,60 +73,60 @@ class Database:
 
     @classmethod
     def sqlite_as_it_is(cls, path: Path) -> Database:
-        """Return a database in a file that is there, to be read alone: neither it nor its folder is written to."""
-        log = path.with_name(f"{path.name}-wal")  # what was written last may be in there, and not in the file
+        """Open a database in an existing file for reading only: neither the file nor its folder is written to."""
+        log = path.with_name(f"{path.name}-wal")  # it may hold the last writes, which the file does not have yet
         address = f"{path.absolute().as_uri()}?{'mode=ro' if log.exists() else 'immutable=1'}"
         engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True))
         return cls(engine, str(path))
 
     @classmethod
     def postgresql(cls, address: str) -> Database:
-        """Return a database of a server. Raises StateError."""
+        """Open a database on a server, and create or migrate its tables. Raises StateError."""
         return cls.postgresql_as_it_is(address).ready()
 
     @classmethod
     def postgresql_as_it_is(cls, address: str) -> Database:
-        """Return a database of a server, whatever is in it. Raises StateError."""
+        """Open a database on a server without touching its tables. Raises StateError."""
         url = make_url(address).set(drivername="postgresql+psycopg")
         shown = url.render_as_string(hide_password=True)
         options = {"connect_timeout": CONNECT}
-        try:  # whoever waited for the lock must see what was written meanwhile, which stricter levels hide
+        try:  # who waited for the lock must see what was written meanwhile, which stricter levels hide
             engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
         except ImportError as error:
-            raise StateError(f"{shown} needs a driver: install `basebump[postgresql]`") from error
+            raise StateError(f"{shown} needs a driver; hint: install `basebump[postgresql]`") from error
         return cls(engine, shown)
 
     @property
     def shown(self) -> str:
-        """What messages call it."""
+        """The file or URL in messages, without a password."""
         return self._shown
 
     def ready(self) -> Database:
-        """Return it with the tables of this release in it. Raises StateError."""
+        """Create the tables of this release, or migrate older ones, and return the database. Raises StateError."""
         with self.writing() as connection:
             try:
                 bring_up_to_date(connection)
             except NewerSchemaError as error:
-                what = f"the state in {self._shown}: {error}; update basebump, or name another"
+                what = f"the state in {self._shown}: {error}; hint: update basebump, or configure another database"
                 raise UnusableStateError(what) from error
         return self
 
     def read_through(self) -> None:
-        """Look at every page of a file of SQLite. Raises StateError."""
+        """Check every page of an SQLite file. Raises StateError."""
         with self.reading() as connection:
             said: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if said != "ok":
-            raise UnusableStateError(f"the state in {self._shown}: {plain(said)}; {_DAMAGED}")
+            raise UnusableStateError(f"the state in {self._shown}: {plain(said)}; hint: {_DAMAGED}")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Run what sees the database at one moment. Raises StateError."""
+        """Open a connection for reading. Raises StateError."""
         with self._told(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Run what no other process may come between; all of it happens, or nothing. Raises StateError."""
+        """Open a connection for one transaction that no other process writes during. Raises StateError."""
         with (
             self._told(),
             self._engine.connect().execution_options(**{_WRITES: True}) as connection,
@@ -136,37 +139,38 @@ class Database:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
+        """Translate errors of SQLAlchemy and of the driver into StateError."""
         try:
             yield
         except DBAPIError as error:
             kind = UnusableStateError if _code_of(error) in _UNUSABLE else StateError
             raise kind(f"the state in {self._shown}: {_said(error)}") from error
         except SQLAlchemyError as error:  # its text may hold what was to be written
-            raise StateError(f"the state in {self._shown}: {type(error).__name__}; {_OTHERWISE}") from error
+            raise StateError(f"the state in {self._shown}: {type(error).__name__}; hint: {_OTHERWISE}") from error
 
 
 def _prepare(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say, not where Python's module guesses
-    with suppress(sqlite3.OperationalError):  # another process changes it right now, for which SQLite does not wait
+    connection.isolation_level = None  # transactions begin where we begin them, not where Python's module guesses
+    with suppress(sqlite3.OperationalError):  # another process is changing it, for which SQLite does not wait
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _begin(connection: Connection) -> None:
-    """Take the lock at once where something will be written: a reader cannot become a writer after another did."""
+    """Take SQLite's lock at once for a writer: a reader cannot become a writer after another process has written."""
     is_writer = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
 
 def _said(error: DBAPIError) -> str:
-    """Return the database's own words and what to do; not its details, which repeat what was to be written."""
+    """Return the database's own message and a hint; not its details, which repeat the values to be written."""
     cause = error.orig
     words = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
-    return f"{plain(words)}; {_ADVICE.get(_code_of(error), _OTHERWISE)}"
+    return f"{plain(words)}; hint: {_ADVICE.get(_code_of(error), _OTHERWISE)}"
 
 
 def _code_of(error: DBAPIError) -> int | str | None:
-    """Return SQLite's code, without what extends it, or PostgreSQL's, which has none where there was no connection."""
+    """Return SQLite's primary error code, or PostgreSQL's code; None if PostgreSQL could not be reached."""
     if isinstance(error.orig, sqlite3.Error):
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
     return getattr(error.orig, "sqlstate", None)

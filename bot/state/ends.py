@@ -1,4 +1,4 @@
-"""What runs found of lines that are over, over a database."""
+"""The store of superseded tags, in a database."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _WORDS = {reason.value: reason for reason in REASONS[Status.SUPERSEDED]}
 
 
 class DatabaseEnds:
-    """Implements `bot.ports.Ends`; safe to share between threads, and with other processes."""
+    """Implements `bot.ports.SupersededStore`; safe to share between threads and with other processes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def known(self, lines: Collection[Line]) -> Mapping[Line, LineEnd]:
-        """Return what was found of each line; what another release calls by a word of its own is left out."""
+        """Return the superseded tags among `lines`; those with a reason that only another release has are left out."""
         with self._database.reading() as connection:
             rows = _rows(connection, lines)
         return {line: _end(row, _WORDS[row.reason]) for line, row in rows.items() if row.reason in _WORDS}
 
     def looked(self, found: Mapping[Line, LineEnd | None], at: datetime) -> None:
-        """Write down what looks `at` a time found; what another run found later stands."""
+        """Store the results of checks made `at` a time; results of a later check by another run stay."""
         if not found:
             return
         with self._database.writing() as connection:

@@ -1,4 +1,4 @@
-"""Tries whether runs will be able to remember, without making, migrating or writing anything."""
+"""The checks of `basebump doctor` for the state: nothing is created, migrated or written."""
 
 from __future__ import annotations
 
@@ -13,56 +13,60 @@ from bot.model.diagnosis import Aim, Check, ok, problem
 from bot.state.database import FOLDER_ADVICE, TABLES_ADVICE, Database
 from bot.state.migration import MIGRATIONS, version_of
 
-READ, WRITE = "read what runs remember", "write what runs remember"
+READ, WRITE = "read the state", "write the state"
 _MAY_MAKE = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
-"""None where there is no schema at all (https://www.postgresql.org/docs/current/functions-info.html)."""
+"""The result is NULL if there is no schema (https://www.postgresql.org/docs/current/functions-info.html)."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateFileExamination:
-    """Implements `bot.ports.Examined` for a file of SQLite."""
+    """The check of an SQLite file; implements `bot.ports.Diagnosable`."""
 
     path: Path
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level remember
-        """Look at the file. Raises StateError where it cannot be read."""
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
+        """Check that the file can be read and written. Raises StateError if it cannot be read."""
         shown, folder = str(self.path), self.path.absolute().parent
         if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
-            yield problem(shown, WRITE, FOLDER_ADVICE)
+            yield problem(shown, WRITE, f"its folder is missing or read-only; hint: {FOLDER_ADVICE}")
         elif not self.path.exists():
-            yield ok(shown, WRITE, "it is not there yet; the next run makes it")
+            yield ok(shown, WRITE, "it does not exist yet; the next run creates it")
         else:
             yield _of_version(shown, Database.sqlite_as_it_is(self.path))
-            may_write = os.access(self.path, os.W_OK)
-            yield ok(shown, WRITE, "it may be written") if may_write else problem(shown, WRITE, FOLDER_ADVICE)
+            if os.access(self.path, os.W_OK):
+                yield ok(shown, WRITE, "it is writable")
+            else:
+                yield problem(shown, WRITE, f"it is read-only; hint: {FOLDER_ADVICE}")
 
 
 @dataclass(frozen=True, slots=True)
 class StateServerExamination:
-    """Implements `bot.ports.Examined` for a database of PostgreSQL."""
+    """The check of a PostgreSQL database; implements `bot.ports.Diagnosable`."""
 
     url: str
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level remember
-        """Look at the database. Raises StateError where it cannot be read."""
+    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
+        """Check that the database can be read and written. Raises StateError if it cannot be read."""
         database = Database.postgresql_as_it_is(self.url)
         yield _of_version(database.shown, database)
         with database.reading() as connection:
             may_make = bool(connection.execute(text(_MAY_MAKE)).scalar_one())
-        may = "its user may make tables"
-        yield ok(database.shown, WRITE, may) if may_make else problem(database.shown, WRITE, TABLES_ADVICE)
+        if may_make:
+            yield ok(database.shown, WRITE, "its user may create tables")
+        else:
+            yield problem(database.shown, WRITE, f"its user may not create tables; hint: {TABLES_ADVICE}")
 
 
 def _of_version(shown: str, database: Database) -> Check:
-    """Say whether this release can use the tables. Raises StateError."""
+    """Check whether this release can use the tables of the database. Raises StateError."""
     present = 1 + len(MIGRATIONS)
     with database.reading() as connection:
         found = version_of(connection)
     if found is None:
-        return ok(shown, READ, "there are no tables in it yet; the next run makes them")
+        return ok(shown, READ, "it has no tables yet; the next run creates them")
     if found > present:
-        what = f"its tables are of version {found}, and this release reads {present}"
-        return problem(shown, READ, f"{what}; update basebump, or name another")
+        what = f"its tables have version {found}, and this release supports {present}"
+        return problem(shown, READ, f"{what}; hint: update basebump, or configure another database")
     if found < present:
-        return ok(shown, READ, f"its tables are of version {found}; the next run makes version {present} of them")
-    return ok(shown, READ, f"its tables are of version {found}, as this release has them")
+        return ok(shown, READ, f"its tables have version {found}; the next run migrates them to version {present}")
+    return ok(shown, READ, f"its tables have version {found}, that of this release")

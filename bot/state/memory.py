@@ -1,4 +1,4 @@
-"""The memory over a database: what tags pointed to and when, what was fetched, and what scanners found."""
+"""The state of runs, in a database: digests of tags over time, fetched manifests, and scan results."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from bot.state.database import Database
 from bot.state.tables import ANSWERS, ENDS, EVIDENCE, LINES_KEPT, MANIFESTS, SIGHTINGS, batches, upsert
 
 MANIFESTS_KEPT = timedelta(days=90)
-"""Fetching one again each season costs less than keeping those of images that nobody uses any more."""
+"""To fetch a manifest again every few months costs less than to keep those of images that are no longer used."""
 EVIDENCE_KEPT = timedelta(days=5)
-"""Databases are built several times a day, and scanners refuse one of this age."""
+"""Vulnerability databases are built several times a day, and scanners refuse one of this age."""
 MAX_DOCUMENT = 4 * 1024 * 1024
-"""Characters; five thousand findings take a third of it. What is longer is made anew each time."""
+"""Characters; five thousand findings take a third of it. A longer document is not stored."""
 
 _KEPT = TypeAdapter(Kept)
 _SCAN = TypeAdapter(Scan)
@@ -33,13 +33,13 @@ _Item = TypeVar("_Item")
 
 
 class DatabaseMemory:
-    """Implements `bot.ports.Memory`; safe to share between threads, and with other processes."""
+    """Implements `bot.ports.StateStore`; safe to share between threads and with other processes."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
 
     def sightings(self, lines: Collection[Line]) -> Mapping[Line, tuple[Sighting, ...]]:
-        """Return what was seen of each line, oldest first; lines that were never seen are left out."""
+        """Return the observations of each tag, oldest first; tags without any are left out."""
         wanted, found = set(lines), defaultdict[Line, list[Sighting]](list)
         order = (SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal)
         with self._database.reading() as connection:
@@ -51,7 +51,7 @@ class DatabaseMemory:
         return {line: tuple(sightings) for line, sightings in found.items()}
 
     def claims(self, lines: Collection[Line]) -> Mapping[Line, Claim]:
-        """Return the last answer for each line; lines that were never seen are left out."""
+        """Return the last answer of the registry for each tag; tags without one are left out."""
         found: dict[Line, Claim] = {}
         with self._database.reading() as connection:
             for some in batches(sorted({line.repository for line in lines})):
@@ -60,9 +60,10 @@ class DatabaseMemory:
         return {line: found[line] for line in lines if line in found}
 
     def saw(self, claims: Mapping[Line, Claim], at: datetime) -> None:
-        """Write down what tags pointed to, and drop what is too old to be of use.
+        """Store which digests tags pointed to `at` a time, and delete what is too old to be of use.
 
-        What another run has seen later stands: an older answer is no return of the tag to what it has left.
+        An answer that is older than what another run stored is ignored: otherwise it would look as if the tag had
+        returned to a digest that it had left.
         """
         with self._database.writing() as connection:
             last = _last_sightings(connection, claims)
@@ -73,7 +74,7 @@ class DatabaseMemory:
             _prune(connection, at)
 
     def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Kept]:
-        """Return those that are kept."""
+        """Return the stored manifests among `digests`."""
         found: dict[Digest, Kept] = {}
         with self._database.reading() as connection:
             for some in batches(sorted(set(digests))):
@@ -84,7 +85,7 @@ class DatabaseMemory:
         return found
 
     def keep(self, fetched: Iterable[Kept]) -> None:
-        """Keep what was fetched and hashed."""
+        """Store manifests whose digests were verified."""
         documents = {kept.manifest.digest: _document(_KEPT, kept) for kept in fetched}
         at = self._now()
         rows = [{"digest": key, "document": text, "kept_at": at} for key, text in documents.items() if text]
@@ -92,7 +93,7 @@ class DatabaseMemory:
             upsert(connection, MANIFESTS, rows)
 
     def evidence(self, scanner: ScannerIdentity, subjects: Collection[Subject]) -> Mapping[Subject, Scan]:
-        """Return the scans of these images that this scanner made with this very database."""
+        """Return the scans of images by the same version of the scanner with the same database."""
         found: dict[tuple[str, str], Scan] = {}
         by_scanner = and_(
             EVIDENCE.c.scanner == scanner.name,
@@ -109,7 +110,7 @@ class DatabaseMemory:
         return {subject: found[key] for subject, key in keys.items() if key in found}
 
     def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
-        """Keep scans; those of a scanner that cannot say how old its knowledge is would never be asked for."""
+        """Store scans, except those of a scanner without a date of its database, which could never be looked up."""
         at = self._now()
         rows = {
             (subject.digest, subject.platform, scan.scanner): {
@@ -145,7 +146,7 @@ def _last_sightings(connection: Connection, lines: Collection[Line]) -> dict[Lin
 
 
 def _seen(line: Line, digest: Digest, last: Row[Any] | None, at: datetime) -> dict[str, Any]:
-    """Return the last sighting of a line, made longer, or a new one where it points to something else."""
+    """Return the row of a tag's last observation, extended to `at`, or of a new one if the digest changed."""
     row = {"repository": line.repository, "tag": line.tag, "digest": digest, "last_seen": at}
     if last is not None and last.digest == digest:
         return row | {"ordinal": last.ordinal, "first_seen": last.first_seen}
@@ -179,7 +180,7 @@ def _prune(connection: Connection, at: datetime) -> None:
 
 
 def _document(adapter: TypeAdapter[_Item], value: _Item) -> str | None:
-    """Return a value as JSON, None where it is too long or holds what is no text."""
+    """Return a value as JSON; None if it is too long or contains text that is not valid Unicode."""
     try:
         text = adapter.dump_json(value).decode()
     except PydanticSerializationError:
@@ -188,10 +189,10 @@ def _document(adapter: TypeAdapter[_Item], value: _Item) -> str | None:
 
 
 def _is_whole(document: str) -> bool:
-    """Say whether a scan was kept by a release that took from a report all that this one does.
+    """Return True if a stored scan has every field that this release reads from a report.
 
-    What an earlier one did not look for (which packages are there, what somebody answers for) would else be unknown for
-    as long as the scanner's database stays the same, and what went back would pass.
+    A field that an earlier release did not read (installed packages, suppressed findings) would otherwise be unknown
+    for as long as the scanner's database stays the same, and a rolled-back package would pass.
     """
     try:
         kept = from_json(document)
@@ -201,7 +202,7 @@ def _is_whole(document: str) -> bool:
 
 
 def _read(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
-    """Read what was kept; what another release kept in another shape is as if it were not there."""
+    """Parse a stored document; return None if another release stored it in another shape."""
     try:
         return adapter.validate_json(document)
     except ValidationError:

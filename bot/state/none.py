@@ -1,4 +1,4 @@
-"""No memory at all, so that nobody has to ask whether there is one."""
+"""Stores that store nothing, for runs without a state."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from bot.model.reference import Digest, Line
 
 
 class NoMemory:
-    """Implements `bot.ports.Memory` where no state is configured: every run is the first."""
+    """Implements `bot.ports.StateStore` for configs without `state`: every run is like the first."""
 
     def sightings(self, lines: Collection[Line]) -> Mapping[Line, tuple[Sighting, ...]]:  # noqa: ARG002 - the seam's
-        """Return none."""
+        """Return no observations."""
         return {}
 
     def claims(self, lines: Collection[Line]) -> Mapping[Line, Claim]:  # noqa: ARG002 - the seam's signature
-        """Return none."""
+        """Return no answers."""
         return {}
 
     def saw(self, claims: Mapping[Line, Claim], at: datetime) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Kept]:  # noqa: ARG002 - the seam's
-        """Return none."""
+        """Return no manifests."""
         return {}
 
     def keep(self, fetched: Iterable[Kept]) -> None:
-        """Forget them."""
+        """Do nothing."""
 
     def evidence(self, scanner: ScannerIdentity, subjects: Collection[Subject]) -> Mapping[Subject, Scan]:  # noqa: ARG002 - the seam's signature
-        """Return none."""
+        """Return no scans."""
         return {}
 
     def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
-        """Forget them."""
+        """Do nothing."""
 
 
 class NoEnds:
-    """Implements `bot.ports.Ends` where no state is configured: an end is seen in the runs that look."""
+    """Implements `bot.ports.SupersededStore` for configs without `state`: only runs that check a tag know its end."""
 
     def known(self, lines: Collection[Line]) -> Mapping[Line, LineEnd]:  # noqa: ARG002 - the seam's signature
-        """Return none."""
+        """Return no superseded tags."""
         return {}
 
     def looked(self, found: Mapping[Line, LineEnd | None], at: datetime) -> None:
-        """Forget it."""
+        """Do nothing."""

@@ -1,4 +1,7 @@
-"""Puts away what a cache gave back and nobody can use: by hand that cannot be done there, and it would stay."""
+"""Quarantine of an unusable database that a CI cache restored.
+
+In a CI cache nobody can move the file away by hand, and every later job would get the same file.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from bot.model.errors import StateError, UnusableStateError
 from bot.state.database import Database
 
 PUT_AWAY = ".unusable"
-"""Behind the name of what was put away."""
+"""The suffix of a quarantined file."""
 _BESIDE = ("-wal", "-shm")
-"""What SQLite keeps beside a file, and would take for a part of the next one: https://www.sqlite.org/tempfiles.html."""
+"""SQLite's files beside a database, which it would take for those of a new one: https://www.sqlite.org/tempfiles.html."""
 
 
 def put_away_unusable(path: Path) -> str | None:
-    """Move a file of SQLite away that is damaged or of a later release; return why, or None where all is well.
+    """Rename an SQLite file that is damaged or of a later release; return why, or None if it stays.
 
-    What else may be wrong with it, the run will say by itself.
+    Other errors are left to the run, which reports them.
     """
     if not path.exists():
         return None

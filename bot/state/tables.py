@@ -1,4 +1,4 @@
-"""The tables of the state, in their present shape; `migration` says what becomes of older ones."""
+"""The tables of the state, as this release has them; `migration` migrates those of earlier releases."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sqlalchemy import Column, Connection, DateTime, Dialect, Integer, MetaData,
 from sqlalchemy.dialects import postgresql, sqlite
 
 LINES_KEPT = timedelta(days=400)
-"""How long what was last seen of a line is kept; a year, and room for a run that is late."""
+"""How long the last observation of a tag is kept: a year, and some time for a run that is late."""
 AT_ONCE = 500
-"""Values in one question; SQLite takes some thousand."""
+"""Values in one query; SQLite accepts some thousand."""
 
 _Item = TypeVar("_Item")
 
 
 class Moment(TypeDecorator[datetime]):
-    """An aware time; SQLite keeps none with a zone, so that it is UTC there."""
+    """A timezone-aware time; stored as UTC in SQLite, which has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -39,14 +39,14 @@ class Moment(TypeDecorator[datetime]):
 METADATA = MetaData()
 
 SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False))
-"""One row."""
+"""Has one row."""
 
 SIGHTINGS = Table(
     "sightings",
     METADATA,
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
-    Column("ordinal", Integer, primary_key=True, autoincrement=False),  # of the line's sightings; times may be equal
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),  # orders a tag's rows; times may be equal
     Column("digest", Text, nullable=False),
     Column("first_seen", Moment, nullable=False),
     Column("last_seen", Moment, nullable=False),
@@ -97,7 +97,7 @@ ENDS = Table(
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows; one whose key is there already is replaced."""
+    """Insert rows; a row with the same primary key is replaced."""
     if not rows:
         return
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -107,7 +107,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
 
 
 def batches(values: Sequence[_Item]) -> Iterator[list[_Item]]:
-    """Yield values in lists that fit into one question."""
+    """Yield values in lists that are short enough for one query."""
     remaining = iter(values)
     while some := list(islice(remaining, AT_ONCE)):
         yield some

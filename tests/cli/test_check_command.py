@@ -194,8 +194,8 @@ def test_an_export_that_cannot_be_written_is_1(tmp_path, basebump):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("nowhere", "--offline"), "is no folder"),
-        ((".", "--offline", "--max-age", "30d"), "leave out --offline"),
+        (("nowhere", "--offline"), "is not a folder"),
+        ((".", "--offline", "--max-age", "30d"), "remove --offline"),
         ((".", "--config", "nowhere.yaml"), "nowhere.yaml"),
     ],
 )

@@ -173,7 +173,7 @@ def test_an_age_that_nobody_knows_is_a_note_and_no_finding(check, config, aged):
     assert (code, document["findings"]) == (0, [])
     (note,) = document["notes"]
     assert (note["path"], note["line"]) == ("Dockerfile", 1)
-    assert "was built is not known" in note["text"]
+    assert "build time of" in note["text"]
 
 
 @pytest.mark.parametrize("said", ["30", "d", "999d", "1w", "-1d"])

@@ -76,7 +76,7 @@ def test_one_run_gives_all_outputs(run, tmp_path):
         ("json=", "is not FORMAT=FILE"),
         ("xml=report.xml", "is not FORMAT=FILE"),
         ("json=-", "an export needs a file"),
-        ("json=nowhere/report.json", "nowhere is no folder"),
+        ("json=nowhere/report.json", "nowhere is not a folder"),
         ("json=.", ". is a folder"),
     ],
 )

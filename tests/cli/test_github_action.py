@@ -41,9 +41,9 @@ def test_what_is_remembered_is_where_the_cache_looks_for_it(tmp_path, monkeypatc
     [
         ({"APP_ID": "12"}, "both"),
         ({"APP_KEY": "-----"}, "both"),
-        ({"APP_ID": "basebump", "APP_KEY": "-----"}, "no number"),
-        ({"CONFIG": "b.yaml", "APP_ID": "12", "APP_KEY": "-----"}, "say it in b.yaml"),
-        ({"CONFIG": "b.yaml", "DISPATCH": "ci.yml"}, "say it in b.yaml"),
+        ({"APP_ID": "basebump", "APP_KEY": "-----"}, "not a number"),
+        ({"CONFIG": "b.yaml", "APP_ID": "12", "APP_KEY": "-----"}, "set it in b.yaml"),
+        ({"CONFIG": "b.yaml", "DISPATCH": "ci.yml"}, "set it in b.yaml"),
     ],
 )
 def test_inputs_that_do_not_go_together_are_wrong_usage(tmp_path, inputs, words):

@@ -36,14 +36,16 @@ def test_shards_make_one_page(run, basebump, tmp_path):
     assert Outline(page).rows("Repositories", "2", "Images", "1", "Places", "2")
 
 
-@pytest.mark.parametrize(("content", "why"), [(b"{}", "is not one of"), (b"\xff", "no text"), (None, "No such file")])
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"{}", "is not one of"), (b"\xff", "not UTF-8 text"), (None, "No such file")]
+)
 def test_what_is_no_document_is_wrong_usage(basebump, tmp_path, content, why):
     document = tmp_path / "run.json"
     if content is not None:
         document.write_bytes(content)
     code, out, err = basebump("report", document, "--html", tmp_path / "page.html")
     assert (code, out) == (2, "")
-    assert err.startswith(f"basebump: {document} cannot be ")
+    assert err.startswith(f"error: {document} cannot be ")
     assert why in err
     assert not (tmp_path / "page.html").exists()
 

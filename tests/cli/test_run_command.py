@@ -241,7 +241,7 @@ def test_a_pushed_branch_is_said(tmp_path, basebump, fleet, loopback):
     _, out, _ = basebump("run", "--config", fleet, "--level", "push")
     assert "Its branch was pushed." in out
     _, out, _ = basebump("run", "--config", fleet, "--level", "push")
-    assert "Its branch is there already." in out
+    assert "Its branch already exists." in out
 
 
 def test_auto_without_a_scanner_says_that_nothing_was_scanned(basebump, fleet, loopback, monkeypatch):

@@ -71,5 +71,5 @@ def test_a_key_that_cannot_sign_is_a_mistake_that_names_its_variable_and_not_its
     monkeypatch.setenv("ACME_KEY", "s3cr3t")
     code, out, err = basebump("run", "--config", _app_config(config, app))
     assert code == 2
-    assert "forges[0].app.key_env: the environment variable ACME_KEY holds no private RSA key" in out + err
+    assert "forges[0].app.key_env: environment variable ACME_KEY does not hold a private RSA key" in out + err
     assert "s3cr3t" not in out + err

@@ -15,7 +15,7 @@ def test_a_file_with_cr_lf_is_left_as_it_is_and_said(basebump, configure, serve,
     code, out, _ = basebump("run", "--config", configure(gitlab), "--level", "propose", "--format", "json")
     (proposal,) = json.loads(out)["repositories"][0]["proposals"]
     assert (code, proposal["outcome"]) == (1, "failed")
-    assert "let the file have LF" in json.loads(out)["failed"][0]["error"]
+    assert "convert the file to LF" in json.loads(out)["failed"][0]["error"]
     assert gitlab.writes == []
 
 

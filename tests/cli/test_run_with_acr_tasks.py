@@ -172,7 +172,7 @@ def test_where_azure_cannot_be_asked_nothing_is_pinned_that_a_task_may_build(bas
     assert SECRET not in failed["error"]
     assert of(repository, "Dockerfile") == {"node:22": ("skipped", "acr-task")}
     assert notes(repository, "Dockerfile") == [
-        "contoso.azurecr.io did not say which tasks it has, so a task may build it"
+        "tasks of contoso.azurecr.io could not be listed, so a task may build it"
     ]
     assert outcomes(repository) == dict.fromkeys(["alpine-3.22", "nginx-1", "python-3.12-slim"], "opened")
 

@@ -67,13 +67,13 @@ def test_a_registry_that_is_down_is_exit_1_and_failed_says_where(tmp_path, baseb
 def test_a_folder_that_is_not_there_is_wrong_usage(tmp_path, basebump):
     code, out, err = basebump("scan", tmp_path / "nowhere", "--offline")
     assert (code, out) == (2, "")
-    assert "is no folder" in err
+    assert "is not a folder" in err
 
 
 def test_write_and_offline_exclude_each_other(tmp_path, basebump):
     code, _, err = basebump("scan", tmp_path, "--offline", "--write")
     assert code == 2
-    assert "leave out --offline" in err
+    assert "remove --offline" in err
 
 
 @pytest.mark.parametrize("arguments", [["scan"], ["nonsense"], ["scan", ".", "--format", "xml"], ["run"]])

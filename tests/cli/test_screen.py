@@ -58,7 +58,7 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
 
 def test_a_terminal_gets_a_bar_colours_and_a_table_and_a_pipe_none_of_it(run, basebump):
     shown = on_a_terminal(*run)
-    assert "Asking registries" in shown
+    assert "Looking up tags" in shown
     assert "█" in shown
     assert "\x1b[36m↑ python:3.12" in shown
     assert re.search(r"^repository +places +pinned +can move +would open$", shown, re.MULTILINE)
@@ -146,7 +146,7 @@ def test_a_log_of_json_says_each_phase_and_the_end_on_stderr(run, basebump):
     begun = [line["title"] for line in lines if line["event"] == "phase"]
     done = [line for line in lines if line["event"] == "phase-done"]
     assert begun == [line["title"] for line in done]
-    assert "Asking registries" in begun
+    assert "Looking up tags" in begun
     assert all(line["steps"] == line["total"] and line["seconds"] >= 0 for line in done)
     assert (lines[-1]["event"], lines[-1]["exit_code"]) == ("end", 0)
 

@@ -31,7 +31,7 @@ def test_a_state_of_this_release_is_well(place):
     place.database()
     reading, writing = examine(place)
     assert (reading.mark, writing.mark) == (Mark.OK, Mark.OK)
-    assert f"of version {PRESENT}, as this release has them" in reading.found
+    assert f"have version {PRESENT}, that of this release" in reading.found
 
 
 @pytest.mark.parametrize(("version", "mark"), [(PRESENT - 1, Mark.OK), (PRESENT + 1, Mark.PROBLEM)])
@@ -40,7 +40,7 @@ def test_another_version_is_told_and_stays(place, version, mark):
         connection.execute(update(SCHEMA_VERSION).values(version=version))
     for _ in range(2):
         found = examine(place)[0]
-        assert (found.mark, f"of version {version}" in found.found) == (mark, True)
+        assert (found.mark, f"have version {version}" in found.found) == (mark, True)
 
 
 def test_a_database_without_tables_is_well_and_gets_none(place):
@@ -48,7 +48,7 @@ def test_a_database_without_tables_is_well_and_gets_none(place):
         for name in ("schema_version", "ends"):
             connection.execute(text(f"DROP TABLE {name}"))
     for _ in range(2):
-        assert "the next run makes them" in examine(place)[0].found
+        assert "the next run creates them" in examine(place)[0].found
 
 
 def test_a_database_whose_version_is_missing_breaks_in_words(place):
@@ -61,5 +61,5 @@ def test_a_database_whose_version_is_missing_breaks_in_words(place):
 
 @pytest.mark.real("postgresql")
 def test_a_server_that_is_not_there_breaks_in_words():
-    with pytest.raises(StateError, match="see that the server runs"):
+    with pytest.raises(StateError, match="make sure that the server runs"):
         list(StateServerExamination("postgresql://nobody@127.0.0.1:1/state").examine(AIM))

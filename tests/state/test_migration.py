@@ -86,7 +86,7 @@ def test_tables_of_a_later_release_are_refused_and_left_as_they_are(place):
         bring_up_to_date(connection, [*migration.MIGRATIONS, add("one")])
     with database.writing() as connection, pytest.raises(NewerSchemaError):
         bring_up_to_date(connection, [])
-    said = f"version {PRESENT + 1}, and this release reads {PRESENT}; update basebump, or name another"
+    said = f"version {PRESENT + 1}, and this release supports {PRESENT}; hint: update basebump"
     with pytest.raises(StateError, match=said):
         place.database()
     with database.reading() as connection:

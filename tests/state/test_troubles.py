@@ -53,7 +53,7 @@ def public(tmp_path):
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):
     path = tmp_path / "nowhere" / "state.db"
-    with pytest.raises(StateError, match=f"{path}: unable to open database file; see that its folder is there"):
+    with pytest.raises(StateError, match=f"{path}: unable to open database file; hint: make sure that its folder exists"):
         Database.sqlite(path)
     assert issubclass(StateError, BasebumpError), "exit 1"
 
@@ -75,7 +75,7 @@ def test_a_state_that_may_only_be_read_is_said(public):
 def test_a_file_that_is_no_database_is_said_and_left_as_it_is(tmp_path):
     path = tmp_path / "state.db"
     path.write_bytes(b"important words\n" * 100)
-    with pytest.raises(StateError, match=r"file is not a database; move it away, and basebump begins a new one"):
+    with pytest.raises(StateError, match=r"file is not a database; hint: move it away, and basebump creates a new one"):
         Database.sqlite(path)
     assert path.read_bytes() == b"important words\n" * 100
 
@@ -85,7 +85,7 @@ def test_a_damaged_database_is_said(tmp_path):
     memory = DatabaseMemory(Database.sqlite(path), lambda: None)
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
-    with pytest.raises(StateError, match="malformed; move it away"):
+    with pytest.raises(StateError, match="malformed; hint: move it away"):
         memory.claims([LINE])
 
 
@@ -156,13 +156,13 @@ def test_a_server_that_does_not_let_us_in_is_said_without_the_password(postgresq
     address = postgresql.by_loopback(postgresql.fresh())
     if word:
         monkeypatch.setenv("PGPASSWORD", word)
-    with pytest.raises(StateError, match="lets basebump in; a password is taken from PGPASSWORD") as raised:
+    with pytest.raises(StateError, match="accepts the login; the password is that of PGPASSWORD") as raised:
         Database.postgresql(address)
     assert SECRET not in str(raised.value)
 
 
 def test_a_server_that_is_not_there_is_said_without_the_password():
-    with pytest.raises(StateError, match="see that the server runs") as raised:
+    with pytest.raises(StateError, match="make sure that the server runs") as raised:
         Database.postgresql(f"postgresql://basebump:{SECRET}@127.0.0.1:1/state")
     assert "postgresql+psycopg://basebump:***@127.0.0.1:1/state" in str(raised.value)
     assert SECRET not in str(raised.value)
@@ -199,4 +199,4 @@ def test_without_a_driver_it_is_said_how_to_have_one():
         "try:\n    Database.postgresql('postgresql+psycopg://a@b/c')\nexcept StateError as error:\n    print(error)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "postgresql+psycopg://a@b/c needs a driver: install `basebump[postgresql]`"
+    assert done.stdout.strip() == "postgresql+psycopg://a@b/c needs a driver; hint: install `basebump[postgresql]`"
