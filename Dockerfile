@@ -1,4 +1,5 @@
-# The bot as an image. Its base is a tag here: the first run of basebump over this repository pins it.
+# The container image of basebump. The base image is not pinned here: the first run of basebump on this repository pins
+# it.
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
@@ -6,7 +7,8 @@ ARG LOCK=requirements.lock
 WORKDIR /build
 COPY ${LOCK} lock
 COPY deploy/image/build.lock build.lock
-# A package index or an authority of your own comes in as the secrets `pip` (a pip.conf) and `ca`, and stays in no layer.
+# To use your own package index or CA certificate, pass the build secrets `pip` (a pip.conf) and `ca`. They are not
+# stored in any layer.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca \
     python3 -m venv tools \
  && tools/bin/pip install --no-cache-dir --only-binary :all: --no-deps --require-hashes -r build.lock \
@@ -25,15 +27,15 @@ RUN tools/bin/python -m hatchling build -t wheel \
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="basebump" \
-      org.opencontainers.image.description="Keeps every base image of a fleet on the newest patched digest" \
+      org.opencontainers.image.description="Keeps the base images of all your repositories on the newest patched digest" \
       org.opencontainers.image.licenses="Apache-2.0"
-# git reads checkouts, local repositories, large projects of GitLab, and whatever a job's token of GitLab may see.
+# git is needed to read checkouts, local repositories, large GitLab projects, and projects read with a GitLab job token.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates git \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /var/cache/ldconfig \
  && install -d -o 10001 -g 10001 /var/lib/basebump
 COPY --from=build /opt/basebump /opt/basebump
-# All that is ever written is below HOME, and in /tmp.
+# basebump writes only below HOME and in /tmp.
 ENV PATH=/opt/basebump/bin:${PATH} \
     HOME=/var/lib/basebump \
     XDG_CACHE_HOME=/var/lib/basebump/cache \

@@ -5,8 +5,9 @@ VENV := .venv/bin
 # releases of pip (23.2.1, for example), which reject extras such as `coverage[toml]>=7.10.6` if hashes are required.
 # `pip check` then confirms that the installed packages satisfy each other's requirements.
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
-# -rs lists every skipped test with the reason. At most eight processes: each collects all tests and uses half a gigabyte.
 MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and try again
+# -rs lists every skipped test with the reason. At most eight processes: each collects all tests and uses half a
+# gigabyte.
 PYTEST := $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test claims coverage lint bench correctness docs sbom lock clean

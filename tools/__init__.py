@@ -1,1 +1,4 @@
-"""What writes the generated pages and lists: `make docs` and `make sbom` run it, tests hold the pages to it."""
+"""Generators of reference pages, the manual page and the SBOM; `make docs` and `make sbom` run them.
+
+Tests check that the committed pages are up to date.
+"""

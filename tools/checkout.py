@@ -1,4 +1,4 @@
-"""The checkout that these tools belong to, and pages of it of which a part is generated."""
+"""The root folder of the checkout, and the replacement of the generated part of a page."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def with_part(text: str, source: str, lines: Iterable[str]) -> str:
-    """Return a page with new lines between its two marks, which name the source of what is between them.
+    """Return a page with the given lines between the two markers that name the source.
 
     Raises:
-        ValueError: the page has lost a mark.
+        ValueError: a marker is missing.
     """
     begin, end = f"<!-- begin: {source} -->", f"<!-- end: {source} -->"
     before, found_begin, rest = text.partition(begin)
     _, found_end, after = rest.partition(end)
     if not (found_begin and found_end):
-        message = f"the page has lost a mark of the part {source}"
+        message = f"page has no begin or end marker for the part '{source}'"
         raise ValueError(message)
     return "\n".join([before + begin, "", *lines, end + after])

@@ -1,4 +1,4 @@
-"""What basebump depends on: what `pyproject.toml` asks for and why, what the locks bring, and under which licences."""
+"""The dependencies of basebump: requirements and reasons from `pyproject.toml`, packages of the locks, licences."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ DEFAULT, EVERYTHING = ROOT / "requirements.lock", ROOT / "deploy" / "image" / "e
 PERMISSIVE = frozenset(
     {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "MPL-2.0", "PSF-2.0", "Unlicense"}
 )
-"""What may go into anything; MPL-2.0 asks for its own files alone."""
+"""Permissive licences. MPL-2.0 is among them because its conditions apply to its own files only."""
 LESSER = frozenset({"LGPL-3.0-only", "LGPL-3.0-or-later"})
-"""What may be used by anything, as long as it can be replaced."""
+"""Licences that allow use by any program in which the package can be replaced."""
 
 _WORDS = {
     "Apache 2.0": "Apache-2.0",
@@ -27,7 +27,7 @@ _WORDS = {
     "Apache Software License": "Apache-2.0",
     "MIT License": "MIT",
 }
-"""Spellings of one licence in metadata of before SPDX."""
+"""SPDX identifiers of licence names that older package metadata use."""
 _READ = {
     "cronsim": "BSD-3-Clause",
     "dockerfile-parse": "BSD-3-Clause",
@@ -39,12 +39,12 @@ _READ = {
     "semantic-version": "BSD-2-Clause",
     "sigstore-models": "MIT",
 }
-"""Licences that metadata name only roughly or not at all, read in the files that come with the packages."""
+"""Licences of packages whose metadata are missing or vague, taken from the licence files of the packages."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A line of `pyproject.toml`; `group` is `default`, an extra, or a group of developers."""
+    """A direct dependency in `pyproject.toml`; `group` is `default`, an extra, or a dependency group."""
 
     group: str
     package: str
@@ -53,7 +53,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Locked:
-    """A package of a lock, and which packages ask for it; `basebump` where we do."""
+    """A package of a lock and the packages that require it; `basebump` stands for a direct dependency."""
 
     package: str
     version: str
@@ -61,12 +61,12 @@ class Locked:
 
 
 def normalized(requirement: str) -> str:
-    """Return the name of a package as indexes spell it: `psycopg` for `psycopg[binary]>=3.2`."""
+    """Return the normalized package name of a requirement: `psycopg` for `psycopg[binary]>=3.2`."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
 
 def wanted() -> list[Wanted]:
-    """Return every direct dependency; its reason is the comment behind it, empty where there is none."""
+    """Return all direct dependencies; the reason is the comment after the requirement, or an empty string."""
     text = PROJECT.read_text(encoding="utf-8")
     project = tomllib.loads(text)
     groups = {"default": project["project"]["dependencies"]}
@@ -87,20 +87,20 @@ def _comment(text: str, group: str, requirement: str) -> str:
 
 
 def locked(lock: Path) -> dict[str, Locked]:
-    """Return the packages of a lock by name; who asks for each is in the lock, and holds on every platform."""
+    """Return the packages of a lock by name, with the packages that require them on any platform."""
     found = {}
     text = lock.read_text(encoding="utf-8")
     for block in re.split(r"\n(?=[a-z0-9])", text)[1:]:
         head = re.match(r"([a-z0-9-]+)(?:\[[a-z,-]+\])?==(\S+)", block)
         if head is None:
-            raise ValueError(f"{lock.name} is read up to here, and no further: {block}")
+            raise ValueError(f"cannot parse {lock.name} from this line on: {block}")
         via = re.findall(r"^ +#(?: via|  ) ([\w.-]+)(?: \(pyproject\.toml[^)]*\))?$", block, re.MULTILINE)
         found[head[1]] = Locked(head[1], head[2], frozenset(via))
     return found
 
 
 def brought(lock: dict[str, Locked], directs: Iterable[str]) -> set[str]:
-    """Return all packages of a lock that these ask for, themselves included."""
+    """Return the given packages and everything that they require, directly or indirectly."""
     reached, new = set(), set(directs)
     while new:
         reached |= new
@@ -109,7 +109,7 @@ def brought(lock: dict[str, Locked], directs: Iterable[str]) -> set[str]:
 
 
 def licence(package: str) -> str:
-    """Return an SPDX expression, from what the installed package says of itself."""
+    """Return the SPDX licence expression of an installed package, from its metadata."""
     if package in _READ:
         return _READ[package]
     said = metadata.metadata(package)
@@ -118,7 +118,7 @@ def licence(package: str) -> str:
         spelled = _WORDS.get(words, words)
         if licences(spelled) <= PERMISSIVE | LESSER:
             return spelled
-    raise ValueError(f"{package}: its metadata name no licence that is known here: read what comes with it")
+    raise ValueError(f"{package}: metadata name no known licence; hint: read its licence file and add it to _READ")
 
 
 def licences(expression: str) -> set[str]:
@@ -126,6 +126,6 @@ def licences(expression: str) -> set[str]:
 
 
 def size(packages: Iterable[str]) -> float:
-    """Return megabytes of the files that packages bring here, code that Python compiles left out."""
+    """Return the size of the installed files of packages in megabytes, without compiled Python code."""
     files = (file for package in packages for file in metadata.files(package) or ())
     return sum(file.size or 0 for file in files if file.suffix != ".pyc") / 1e6

@@ -1,4 +1,4 @@
-"""Writes docs/dependencies.md from `pyproject.toml`, the locks and what is installed: see `make docs`."""
+"""Write docs/dependencies.md from `pyproject.toml`, the locks and the installed packages; run by `make docs`."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ DEVELOPERS = ("test", "lint")
 
 
 def page(text: str) -> str:
-    """Return the page with its part between the marks made anew."""
+    """Return the page with the generated part replaced."""
     return with_part(text, SOURCE, [*reference(), ""])
 
 
 def reference() -> Iterator[str]:
-    """Yield what is asked for, what that brings, and what all of it is under."""
+    """Yield Markdown lines: direct dependencies with what they add, then versions and licences of all packages."""
     direct, default, everything = wanted(), locked(DEFAULT), locked(EVERYTHING)
     asked = [each for each in direct if each.group == "default"]
     optional = [each for each in direct if each.group not in {"default", *DEVELOPERS}]
-    yield f"The default install is {len(default)} packages, {size(default):.0f} MB on disk, and these bring them:"
-    yield from ("", "| package | reason | what would go with it | MB |", "|---|---|---|---|")
+    yield f"The default install has {len(default)} packages, {size(default):.0f} MB on disk. Its direct dependencies:"
+    yield from ("", "| package | purpose | packages that only it requires | MB |", "|---|---|---|---|")
     for each in asked:
         yield _row(each.package, each.reason, default, {other.package for other in asked if other != each})
-    yield from ("", "Extras bring more, and only those install them who need them:", "")
-    yield from ("| package | reason | what comes with it | MB |", "|---|---|---|---|")
+    yield from ("", "Extras add further packages; install them only if you need them:", "")
+    yield from ("| package (extra) | purpose | packages that it adds | MB |", "|---|---|---|---|")
     for each in optional:
         yield _row(f"{each.package} (`{each.group}`)", each.reason, everything, {other.package for other in asked})
     yield from ("", "## Versions and licences", "")
-    yield from ("| package | version | licence | asked for by |", "|---|---|---|---|")
+    yield from ("| package | version | licence | required by |", "|---|---|---|---|")
     for package, entry in everything.items():
         named, terms = package if package in default else f"{package} (extra)", licence(package)
         note = " ¹" if licences(terms) & LESSER else ""
         yield f"| {named} | {entry.version} | {terms}{note} | {', '.join(sorted(entry.asked_by))} |"
-    yield from ("", "## What only tests and linters take", "", "| package | reason |", "|---|---|")
+    yield from ("", "## Packages for tests and linters only", "", "| package | purpose |", "|---|---|")
     yield from (f"| {each.package} | {each.reason} |" for each in direct if each.group in DEVELOPERS)
 
 
 def _row(named: str, reason: str, lock: dict[str, Locked], others: set[str]) -> str:
-    """Return a row for a package; what others bring, too, would stay without it."""
+    """Return the table row of a package; packages that other direct dependencies require do not count."""
     package = named.partition(" ")[0]
     own = brought(lock, {package}) - brought(lock, others)
-    along = ", ".join(sorted(own - {package})) or "nothing"
-    return f"| {named} | {reason} | {along if own else 'nothing: others ask for it, too'} | {size(own):.1f} |"
+    along = ", ".join(sorted(own - {package})) or "none"
+    return f"| {named} | {reason} | {along if own else 'none; other packages require it, too'} | {size(own):.1f} |"
 
 
 if __name__ == "__main__":

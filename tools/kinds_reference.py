@@ -1,4 +1,4 @@
-"""Writes the list of kinds in docs/files.md from the table of the code: `python -m tools.kinds_reference`."""
+"""Write the table of kinds in docs/files.md from the table in the code: `python -m tools.kinds_reference`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ SOURCE = "from the table of kinds"
 
 
 def page(text: str) -> str:
-    """Return the page with its part between the marks made anew."""
+    """Return the page with the generated part replaced."""
     return with_part(text, SOURCE, [*reference(), ""])
 
 
 def reference() -> Iterator[str]:
-    """Yield a Markdown table: the kinds of every API group in which images are named."""
+    """Yield a Markdown table of API groups and their kinds that contain image references."""
     by_group: dict[str, list[str]] = defaultdict(list)
     for (group, kind), uses in KINDS.items():
         if uses:

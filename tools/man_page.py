@@ -1,4 +1,4 @@
-"""Writes the manual page from the commands: `python -m tools.man_page`."""
+"""Write the manual page from the help of the commands: `python -m tools.man_page`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SYNOPSIS = ".SH SYNOPSIS\n\\fBbasebump\\fP COMMAND [OPTIONS] [ARGUMENTS]\n.SH DE
 
 
 def page() -> str:
-    """Return the page in the language of man(7), all commands in one."""
+    """Return the manual page in man(7) format; it describes all commands."""
     summary, *paragraphs = basebump.help.split("\n\n")
     top = click.Context(basebump, info_name="basebump", **basebump.context_settings)
     described = [*prose(paragraphs), *options(top), ".SH COMMANDS", *commands(top)]
@@ -24,7 +24,7 @@ def page() -> str:
 
 
 def commands(above: click.Context) -> Iterator[str]:
-    """Yield a section for every command below another: how it is called, what it does, its options."""
+    """Yield a section for every subcommand: usage, description and options."""
     for name in above.command.list_commands(above):
         command = above.command.get_command(above, name)
         context = click.Context(command, info_name=name, parent=above)
@@ -47,7 +47,7 @@ def prose(paragraphs: list[str]) -> Iterator[str]:
 
 
 def roff(text: str) -> str:
-    """Return a text as one line that asks for nothing of its formatter."""
+    """Return a text as one line, escaped so that roff does not interpret any of it."""
     line = " ".join(text.split()).replace("\\", r"\e").replace("-", r"\-")
     plain = "".join(each if each.isascii() else rf"\[u{ord(each):04X}]" for each in line)
     return r"\&" + plain if plain.startswith((".", "'")) else plain

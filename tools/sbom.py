@@ -1,4 +1,4 @@
-"""Prints the SBOM of a virtual environment that basebump is installed in: `python -m tools.sbom FOLDER`."""
+"""Print the SBOM of a virtual environment that contains basebump's dependencies: `python -m tools.sbom FOLDER`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from tools.checkout import ROOT
 
 
 def sbom(environment: Path) -> str:
-    """Return it in CycloneDX's JSON, held to its schema by what makes it, and the same for the same packages."""
+    """Return the SBOM in CycloneDX JSON, validated against its schema and reproducible for the same packages."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        about = Path(folder) / "pyproject.toml"  # it names the version, which the real one leaves to the code
+        # A copy of pyproject.toml with a static version, because the real file takes the version from the code.
+        about = Path(folder) / "pyproject.toml"
         about.write_text(re.sub(r"(?m)^dynamic = .*$", f'version = "{__version__}"', text), encoding="utf-8")
         command = [sys.executable, "-m", "cyclonedx_py", "environment", "--spec-version", "1.6", "--validate"]
         command += ["--output-reproducible", "--pyproject", str(about), str(environment)]

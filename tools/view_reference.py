@@ -1,4 +1,4 @@
-"""Writes the reference part of docs/templates.md from the views: `python -m tools.view_reference`."""
+"""Write the reference part of docs/templates.md from the view classes: `python -m tools.view_reference`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ ROOM = ROOT / "bot" / "core" / "proposal"
 
 
 def page(text: str) -> str:
-    """Return the page with its part between the marks made anew."""
+    """Return the page with the generated part replaced."""
     return with_part(text, SOURCE, reference())
 
 
 def reference() -> Iterator[str]:
-    """Yield Markdown lines: a table for every view."""
+    """Yield Markdown lines: a table for every view class."""
     for module in MODULES:
         tree = ast.parse((ROOM / f"{module}.py").read_text(encoding="utf-8"))
         for shape in (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name.endswith("View")):
             yield from (f"### `{shape.name}`", "", ast.get_docstring(shape) or "", "")
-            yield from ("| name | is | |", "|---|---|---|")
+            yield from ("| name | type | description |", "|---|---|---|")
             for field, words in _fields(shape):
                 kind = ast.unparse(field.annotation).replace("|", "or")
                 yield f"| `{ast.unparse(field.target)}` | {kind} | {words} |"

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.model.evidence import Unscanned
-from bot.model.vocabulary import REASONS, UNSUPPORTED_REASONS, Breach, Fault, ProposalOutcome, Reason, Stage, Status
+from bot.model.evidence import UnscannedReason
+from bot.model.vocabulary import REASONS_BY_STATUS, UNSUPPORTED_REASONS, ViolatedRule, ViolationKind, ProposalOutcome, Reason, FailureStage, OccurrenceStatus
 from tools.checkout import ROOT
 
 PAGE = ROOT / "docs" / "vocabulary.md"
 
 _STATUSES = {
-    Status.UP_TO_DATE: "The file contains the digest that the tag points to.",
-    Status.UPDATE: "A newer digest is available, and is proposed (or written to the file by `scan --write`).",
-    Status.HELD: "A newer digest is available, but it is not clearly better.",
-    Status.REFUSED: "A newer digest is available, but a rule refuses it.",
-    Status.GONE: "The registry no longer has the digest in the file; the tag's current digest is proposed at once.",
-    Status.SUPERSEDED: "The tag receives no further updates, and its last digest is outdated.",
-    Status.SKIPPED: "It is left unchanged, because of your policy, the file itself, or a built-in rule.",
-    Status.UNRESOLVED: "The tag could not be looked up in the registry.",
-    Status.NOT_CHECKED: "No lookup was made.",
+    OccurrenceStatus.UP_TO_DATE: "The file contains the digest that the tag points to.",
+    OccurrenceStatus.UPDATE: "A newer digest is available, and is proposed (or written to the file by `scan --write`).",
+    OccurrenceStatus.HELD: "A newer digest is available, but it is not clearly better.",
+    OccurrenceStatus.REFUSED: "A newer digest is available, but a rule refuses it.",
+    OccurrenceStatus.GONE: "The registry no longer has the digest in the file; the tag's current digest is proposed at once.",
+    OccurrenceStatus.SUPERSEDED: "The tag receives no further updates, and its last digest is outdated.",
+    OccurrenceStatus.SKIPPED: "It is left unchanged, because of your policy, the file itself, or a built-in rule.",
+    OccurrenceStatus.UNRESOLVED: "The tag could not be looked up in the registry.",
+    OccurrenceStatus.NOT_CHECKED: "No lookup was made.",
 }
 
 _OUTCOMES = {
@@ -39,11 +39,11 @@ _OUTCOMES = {
 }
 
 _STAGES = {
-    Stage.SURVEY: "A repository, tree or file could not be read.",
-    Stage.RESOLVE: "A registry could not be queried.",
-    Stage.ASSESS: "An image could not be scanned.",
-    Stage.EDIT: "A file could not be written.",
-    Stage.PROPOSE: "A forge could not be read or written.",
+    FailureStage.SURVEY: "A repository, tree or file could not be read.",
+    FailureStage.RESOLVE: "A registry could not be queried.",
+    FailureStage.ASSESS: "An image could not be scanned.",
+    FailureStage.EDIT: "A file could not be written.",
+    FailureStage.PROPOSE: "A forge could not be read or written.",
 }
 
 
@@ -55,23 +55,23 @@ def page() -> str:
 def _lines() -> Iterator[str]:
     yield from ("# Vocabulary", "", "The terms that reports use. Releases add terms, and never rename them.", "")
     yield from ("## Status of an image reference", "")
-    for status in Status:
+    for status in OccurrenceStatus:
         yield from (f"### `{status}`", "", _STATUSES[status], "")
-        yield from _reasons(REASONS[status])
+        yield from _reasons(REASONS_BY_STATUS[status])
     yield from ("## Unsupported texts", "", "Texts that are not readable image references (`unsupported`).", "")
     yield from _reasons(UNSUPPORTED_REASONS)
     yield from ("## Violations that `check` finds", "")
-    yield from _table("finding", {fault.value: fault.sentence for fault in Fault})
+    yield from _table("finding", {fault.value: fault.sentence for fault in ViolationKind})
     yield from ("The rule that is violated (`policy`):", "")
-    yield from _table("reason", {breach.value: breach.sentence for breach in Breach})
+    yield from _table("reason", {breach.value: breach.sentence for breach in ViolatedRule})
     yield from ("## Outcome of a proposal", "")
     yield from _table("outcome", {outcome.value: _OUTCOMES[outcome] for outcome in ProposalOutcome})
     yield from ("## Scan states without findings", "", "In these states vulnerabilities are unknown, not zero.", "")
     yield from _table(
-        "state", {state.value: f"{state.sentence[0].upper()}{state.sentence[1:]}." for state in Unscanned}
+        "state", {state.value: f"{state.sentence[0].upper()}{state.sentence[1:]}." for state in UnscannedReason}
     )
     yield from ("## Stage of a failure", "")
-    yield from _table("stage", {stage.value: _STAGES[stage] for stage in Stage})
+    yield from _table("stage", {stage.value: _STAGES[stage] for stage in FailureStage})
 
 
 def _reasons(reasons: tuple[Reason, ...]) -> Iterator[str]:

@@ -169,7 +169,7 @@ def test_what_the_cache_gives_back_and_nobody_can_use_is_put_away_and_a_new_one_
 
 def test_without_a_state_the_cache_is_not_asked(runner, configure):
     ended = runner.use(config=configure(), level="report")
-    assert (ended.outcomes["Recall the state"], ended.outcomes["Keep the state"]) == ("skipped", "skipped")
+    assert (ended.outcomes["Restore the state"], ended.outcomes["Save the state"]) == ("skipped", "skipped")
 
 
 @pytest.mark.parametrize("left_out", ["", "actions"])

@@ -14,7 +14,7 @@ from support.parts import ROOT
 pytestmark = pytest.mark.slow
 
 OLD_PIP = "23.2.1"
-"""In hash mode, this release rejects requirements with extras such as `coverage[toml]>=7.10.6` unless it runs with --no-deps."""
+"""With hashes and without --no-deps, this release rejects requirements with extras: `coverage[toml]>=7.10.6`."""
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 

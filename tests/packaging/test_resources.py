@@ -16,15 +16,15 @@ FOLDERS = ("templates", "config")
 
 
 def test_a_checkout_is_read_live():
-    assert resources.config("default.yaml") == (ROOT / "config" / "default.yaml").read_text(encoding="utf-8")
-    assert resources.config("examples/local-folder.yaml")
+    assert resources.read_config("default.yaml") == (ROOT / "config" / "default.yaml").read_text(encoding="utf-8")
+    assert resources.read_config("examples/local-folder.yaml")
     for path in (ROOT / "templates").iterdir():
-        assert resources.template(path.name) == path.read_text(encoding="utf-8")
+        assert resources.read_template(path.name) == path.read_text(encoding="utf-8")
 
 
 def test_a_file_that_does_not_ship_is_an_error():
     with pytest.raises(FileNotFoundError):
-        resources.template("nothing.j2")
+        resources.read_template("nothing.j2")
 
 
 @pytest.mark.slow
