@@ -33,30 +33,30 @@ def scene(section):
     return note
 
 
-# ---- what moves ------------------------------------------------------------------------------------------------------
+# ---- which images are updated ----------------------------------------------------------------------------------------
 
 
-@scene("Pin every image, and follow its tag")
+@scene("Pin every image and follow its tag")
 def _(stage):
     stage.tag("redis:7", "new")
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM redis:7\n"})
     stage.run()
 
 
-@scene("Follow what is pinned, and pin nothing else")
+@scene("Update pinned images, and pin no others")
 def _(stage):
     stage.tag("redis:7", "new")
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM redis:7\n"})
     stage.run()
 
 
-@scene("Leave an image where it is")
+@scene("Exclude an image from updates")
 def _(stage):
     stage.repository({"Dockerfile": f"FROM {stage.behind('postgres:17')}\nFROM {stage.behind(PYTHON)}\n"})
     stage.run()
 
 
-@scene("Move to newer releases")
+@scene("Update to newer releases")
 def _(stage):
     for tag in ("3.13-slim", "4.0-slim"):
         stage.tag(f"python:{tag}", tag)
@@ -66,7 +66,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Move to the next release of the distribution")
+@scene("Update to the next release of the distribution")
 def _(stage):
     for tag in ("1.27-alpine3.20", "1.27-alpine3.21"):
         stage.tag(f"nginx:{tag}", tag)
@@ -74,7 +74,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Give an image without a tag one to follow")
+@scene("Set the tag of an image that has none")
 def _(stage):
     stage.tag("ubuntu:24.04", "new")
     stage.tag("debian:latest", "new")
@@ -82,7 +82,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Replace what is out of support")
+@scene("Replace images past their end of life")
 def _(stage):
     for tag in ("3.8", "3.8-slim", "3.13"):
         stage.tag(f"python:{tag}", tag)
@@ -91,14 +91,14 @@ def _(stage):
     stage.run()
 
 
-@scene("Leave places alone")
+@scene("Ignore folders or single references")
 def _(stage):
     stage.tag("debian:bookworm-slim", "new")
     stage.repository({"examples/Dockerfile": f"FROM {stage.behind(PYTHON)}\n", "Dockerfile": stage.dockerfile})
     stage.run()
 
 
-@scene("Leave your own builds to your delivery")
+@scene("Leave your own builds to your deployment tools")
 def _(stage):
     image = stage.behind(f"{PRIVATE}/apps/web:1.4")
     pod = f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - {{name: web, image: '{image}'}}\n"
@@ -106,7 +106,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Move what a warning holds back")
+@scene("Update references that are skipped as risky")
 def _(stage):
     containers = f"containers: [{{name: x, image: '{stage.behind(PYTHON)}'}}]"
     job = "apiVersion: batch/v1\nkind: Job\nspec:\n  template:\n    spec:\n      " + containers + "\n"
@@ -114,7 +114,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Say something of some places only")
+@scene("Apply a rule to some references only")
 def _(stage):
     dockerfile = f"FROM {stage.behind(PYTHON)}\n"
     for name in ("web", "api"):
@@ -122,10 +122,10 @@ def _(stage):
     stage.run()
 
 
-# ---- what is good enough ---------------------------------------------------------------------------------------------
+# ---- which updates are acceptable ------------------------------------------------------------------------------------
 
 
-@scene("Wait until it is some days old")
+@scene("Require a minimum age")
 def _(stage):
     old, new = {"CVE-2026-0001": "Critical"}, {}
     image = stage.behind(PYTHON)
@@ -145,25 +145,25 @@ def _one_lost_its_arm64(stage):
     stage.run()
 
 
-scene("Say which platforms you run")(_one_lost_its_arm64)
-scene("Answer for a hold")(_one_lost_its_arm64)
+scene("Name the platforms that you run")(_one_lost_its_arm64)
+scene("Accept a held update")(_one_lost_its_arm64)
 
 
-@scene("Propose nothing that was not scanned")
+@scene("Require a scan")
 def _(stage):
     stage.scanned(old={})
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     stage.run()
 
 
-@scene("Refuse what brings too much")
+@scene("Refuse updates that introduce too many vulnerabilities")
 def _(stage):
     stage.scanned(old={}, new={"CVE-2026-0001": "Critical"})
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     stage.run()
 
 
-@scene("Open only what fixes something")
+@scene("Open a request only if the update fixes something")
 def _(stage):
     young = image([layer(debian_root("12.7", []))], created=datetime.now(UTC))
     old, _ = stage.tag(PYTHON, index([young]), "new")
@@ -173,14 +173,14 @@ def _(stage):
     stage.run()
 
 
-@scene("Wait until somebody knows the image")
+@scene("Wait until a scanner knows the image")
 def _(stage):
     stage.scanned(old={})
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     stage.run()
 
 
-@scene("Open only what fixes something exploited")
+@scene("Open a request only for exploited vulnerabilities")
 def _(stage):
     stage.tag("redis:7", "other", "next")
     exploited, low = {"CVE-2026-0001": "Low"}, {"CVE-2026-0002": "Low"}
@@ -190,7 +190,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Take only what is signed")
+@scene("Require signatures")
 def _(stage):
     image = stage.behind(PYTHON)
     stage.repository({"Dockerfile": f"FROM {image}\nFROM {stage.behind('redis:7')}\n"})
@@ -200,7 +200,7 @@ def _(stage):
     stage.run()
 
 
-# ---- what a request is like ------------------------------------------------------------------------------------------
+# ---- what requests look like -----------------------------------------------------------------------------------------
 
 
 @scene("One request for several images")
@@ -209,7 +209,7 @@ def _(stage):
     stage.run()
 
 
-@scene("One request for each folder")
+@scene("One request per folder")
 def _(stage):
     line = f"FROM {stage.behind(PYTHON)}\n"
     stage.repository({f"services/{name}/Dockerfile": line for name in ("cart", "search")})
@@ -222,7 +222,7 @@ def _on_github(stage, files):
     return stage.github
 
 
-@scene("Labels, reviewers, a draft")
+@scene("Set labels, reviewers and draft")
 def _(stage):
     github = _on_github(stage, {"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     stage.run()
@@ -231,7 +231,7 @@ def _(stage):
     assert said == (["dependencies", "docker"], ["ada", "team:platform"], ["ada"], "Next release", True)
 
 
-@scene("Let the forge merge it")
+@scene("Merge automatically")
 def _(stage):
     stage.scanned(old={"CVE-2026-0001": "High"}, new={})
     github = _on_github(stage, {"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
@@ -241,10 +241,10 @@ def _(stage):
     assert pull.auto_merge
 
 
-# ---- when ------------------------------------------------------------------------------------------------------------
+# ---- when requests are opened and updated ----------------------------------------------------------------------------
 
 
-@scene("Open at certain times")
+@scene("Open requests on a schedule")
 def _(stage):
     schedule = stage.policies[0]["policy"][0]["schedule"]
     assert schedule["cron"].endswith(" MON")
@@ -254,13 +254,13 @@ def _(stage):
     stage.run()
 
 
-@scene("Open only so many")
+@scene("Limit the number of requests")
 def _(stage):
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM {stage.behind('redis:7')}\n"})
     stage.run()
 
 
-@scene("Leave alone what somebody approved")
+@scene("Keep approved requests stable")
 def _(stage):
     github = _on_github(stage, {"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     stage.run()
@@ -269,7 +269,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Leave conflicts to people")
+@scene("Leave merge conflicts to the team")
 def _(stage):
     image = stage.behind(PYTHON)
     git = stage.repository({"Dockerfile": f"FROM {image}\n"})
@@ -279,7 +279,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Let closing mean the whole line")
+@scene("Decline later updates, too, when a request is closed")
 def _(stage):
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     stage.run()
@@ -288,7 +288,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Pause")
+@scene("Pause updates")
 def _(stage):
     stage.repository({"deploy/Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     for number in range(2):
@@ -296,10 +296,10 @@ def _(stage):
     assert stage.branches() == []
 
 
-# ---- a fleet ---------------------------------------------------------------------------------------------------------
+# ---- many repositories -----------------------------------------------------------------------------------------------
 
 
-@scene("Take repositories on a few at a time")
+@scene("Onboard repositories in small numbers")
 def _(stage):
     line = f"FROM {stage.behind(PYTHON)}\n"
     for name in ("api", "web"):
@@ -307,7 +307,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Take on only who asks for it")
+@scene("Onboard only repositories that opt in")
 def _(stage):
     line = f"FROM {stage.behind(PYTHON)}\n"
     stage.repository({"Dockerfile": line}, "api")
@@ -315,7 +315,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Let a repository be stricter")
+@scene("Let a repository add stricter rules")
 def _(stage):
     line = f"FROM {stage.behind(PYTHON)}\n"
     said = (stage.folder / ".basebump.yaml").read_text(encoding="utf-8")
@@ -324,7 +324,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Keep something from being switched off")
+@scene("Enforce a rule in every repository")
 def _(stage):
     said = "schema: 1\npolicy: [{ignore: true}]\n"
     line = f"FROM {stage.behind(PYTHON)}\nFROM {stage.behind('redis:7')}\n"
