@@ -22,7 +22,7 @@ Raises RegistryError.
 
 
 class PublishedAdvisories:
-    """Implements `bot.ports.Advisories`."""
+    """Implements `bot.ports.AdvisorySource`."""
 
     def __init__(self, lists: PublicLists, documents: VexDocuments, names: Names) -> None:
         self._lists, self._documents, self._names = lists, documents, names

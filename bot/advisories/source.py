@@ -37,7 +37,10 @@ class Source:
         return Url.parse(self._place).shown if isinstance(self._place, str) else str(self._place)
 
     def read(self, limit: int) -> bytes:
-        """Return the content, unpacked if it is gzip; the limit in bytes is for both forms. Raises UnreadableError."""
+        """Return the content, unpacked if it is gzip; `limit` in bytes is for both forms.
+
+        Raises UnreadableSourceError.
+        """
         place = self._place
         content = self._fetched(place, limit) if isinstance(place, str) else self._opened(place, limit)
         return self._unpacked(content, limit) if content.startswith(_GZIP) else content

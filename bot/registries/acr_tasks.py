@@ -43,7 +43,7 @@ class _OddError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AcrTasks:
-    """Implements `bot.ports.Builder` for one Azure Container Registry."""
+    """Implements `bot.ports.ImageBuilder` for one Azure Container Registry."""
 
     registry: str
     """Host of the registry, as in canonical references."""

@@ -31,7 +31,7 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-re
 
 
 class OciArtifacts:
-    """Implements `bot.ports.Artifacts`. Thread-safe."""
+    """Implements `bot.ports.ArtifactStore`. Thread-safe."""
 
     def __init__(self, access: Access, authenticator: Authenticator) -> None:
         self._access = access

@@ -27,6 +27,6 @@ Credential = Login | IdentityToken
 
 
 def unusable(account: str, why: str) -> RegistryError:
-    """Return the error for a configured credential that cannot be used; `why` must not contain a secret."""
+    """Return the error for a configured credential that cannot be used; `reason` must not contain a secret."""
     message = f"no credential for {account}: {why}; hint: log in again, or list {account} with `auth: anonymous`"
     return RegistryError(account, Reason.DENIED, message, is_failure=True)

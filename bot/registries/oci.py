@@ -99,7 +99,7 @@ class OciRegistry:
         return Claim(manifest.digest, manifest.media_type)
 
     def get(self, line: Line, unless: Digest | None = None) -> Manifest | None:
-        """Fetch the manifest of a tag, and hash it; None if its digest is still `unless`. Raises RegistryError.
+        """Fetch the manifest of a tag, and hash it; None if its digest is still `known_digest`. Raises RegistryError.
 
         Registries derive a manifest's ETag from its digest. If the digest is unchanged, they do not send the manifest.
         """
@@ -140,7 +140,7 @@ class OciRegistry:
         return tuple(found)
 
     def origin(self, line: Line) -> Line:
-        """Return the tag reference that `head` looks up: the upstream's, if the repository is in a cache."""
+        """Return the tag that `fetch_descriptor` looks up: the upstream's, if the repository is in a cache."""
         return replace(line, repository=self._access.origin(line.repository))
 
     def fetch(self, line: Line, digest: Digest) -> Manifest:

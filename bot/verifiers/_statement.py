@@ -53,7 +53,7 @@ def read_envelope(document: dict[str, Any]) -> Envelope:
 def read_statement(payload: bytes, digest: Digest) -> tuple[Statement | None, bool]:
     """Return the kind of a statement, and whether `digest` is one of its subjects. Raises BrokenError.
 
-    The kind is None if its predicate type is not in PREDICATES.
+    The kind is None if its predicate type is not in STATEMENTS_BY_PREDICATE.
     """
     document = json_object(payload)
     if document.get("_type") not in STATEMENT_TYPES:

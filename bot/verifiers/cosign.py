@@ -32,7 +32,7 @@ TYPES = frozenset({*BUNDLES, SIGNATURE_ARTIFACT})
 
 
 class CosignVerifier:
-    """Implements `bot.ports.Verifier`. Thread-safe."""
+    """Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
     def __init__(self, artifacts: Artifacts, keyless: Keyless | None = None) -> None:
         """Take the verifier of certificates; None if no identities are trusted."""

@@ -36,7 +36,7 @@ TYPES = frozenset({SIGNATURE})
 
 
 class NotationVerifier:
-    """Implements `bot.ports.Verifier`. Thread-safe."""
+    """Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
     def __init__(self, artifacts: Artifacts, now: Callable[[], datetime]) -> None:
         self._artifacts, self._now = artifacts, now

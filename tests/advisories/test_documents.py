@@ -1,4 +1,4 @@
-"""What documents of authors say, whose words count, and that what cannot be read is said."""
+"""VEX documents: their statements, accepted authors, and errors for unreadable documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What public lists say of vulnerabilities, and that a list which cannot be read says nothing at all."""
+"""Public lists of vulnerabilities; a list that cannot be read completely is not used at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CVE, OTHER, THIRD = "CVE-2026-0001", "CVE-2026-0002", "CVE-2026-00031"
 
 @pytest.fixture
 def source(tmp_path):
-    """Return a source over a file with some content."""
+    """Return a source for a file with some content."""
 
     def _source(content: bytes, called: str = "list"):
         path = tmp_path / called

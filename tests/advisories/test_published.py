@@ -1,4 +1,4 @@
-"""All that others publish, as the pipeline asks for it."""
+"""All published vulnerability information, as the pipeline uses it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CVE = "CVE-2026-0001"
 
 @pytest.fixture
 def published(tmp_path):
-    """Return advisories over one document, and the images that a registry was asked about."""
+    """Return advisories with one document, and the list of images that were looked up in a registry."""
 
     def _published(content: bytes, *, broken: bool = False):
         asked = []

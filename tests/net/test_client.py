@@ -1,4 +1,4 @@
-"""Asking over HTTP: redirects, retries, limits, and what never leaves."""
+"""The HTTP client: redirects, retries, limits, and data that is never sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def client(*listeners: Listener, pauses: list[float] | None = None, **options) -
 
 
 def in_turn(*replies: Reply):
-    """Answer each request with the next reply; the last one stays."""
+    """Answer each request with the next reply; the last reply is repeated."""
     remaining = list(replies)
 
     def answer(received: Received) -> Reply:
@@ -185,7 +185,7 @@ def test_every_hop_is_judged_again(location):
     assert len(server.received) == 1
 
 
-# The guard at work
+# Checks of the guard
 
 
 def test_a_url_is_judged_before_anything_is_sent():

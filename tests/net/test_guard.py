@@ -1,4 +1,4 @@
-"""Which addresses and URLs may be asked."""
+"""Addresses and URLs that may be contacted."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ MACHINES = [
     *("[fe80::1]", "[fd00:ec2::254]", "[fd20:ce::254]", "[::ffff:169.254.169.254]", "[64:ff9b::a9fe:a9fe]"),
     "[2002:a9fe:a9fe::]",
 ]
-"""Where a machine is told its secrets, in every way to write it."""
+"""Metadata services, in every notation."""
 
 
 @pytest.mark.parametrize("host", MACHINES)

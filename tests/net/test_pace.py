@@ -1,4 +1,4 @@
-"""How a host is asked that complains: later, slower, and by all threads alike; no test sleeps."""
+"""Requests to a host that complains are delayed and slowed down for all threads. No test sleeps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bot.net.pace import CALM, MAX_AT_ONCE, MAX_PAUSE, SPACING, Pace
 
 
 class Time:
-    """Passes when somebody sleeps."""
+    """A clock that advances when the client sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -100,7 +100,7 @@ def test_while_one_thread_was_told_to_wait_the_others_do_not_ask():
         first = threading.Thread(target=shared.request, args=("GET", server.url), kwargs={"limit": 1})
         first.start()
         told.wait(10)
-        while not slept:  # until the complaint has been read, which is what the others are to heed
+        while not slept:  # until the complaint has been read, which delays the other requests
             time.sleep(0.001)
         assert shared.request("GET", server.url, limit=1).status == 200
         first.join()

@@ -1,4 +1,4 @@
-"""The operator's proxy, and nobody else's."""
+"""The proxy settings of the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session that client libraries are given: one origin, bounded bodies, nothing from this machine."""
+"""The session for client libraries: one origin, limited bodies, no settings of the machine."""
 
 from __future__ import annotations
 

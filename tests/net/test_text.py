@@ -1,4 +1,4 @@
-"""What servers say, made fit for messages."""
+"""Sanitizing of untrusted text for messages."""
 
 from __future__ import annotations
 

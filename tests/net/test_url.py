@@ -1,4 +1,4 @@
-"""URLs of strangers: read strictly or not at all, and shown without what is secret in them."""
+"""Untrusted URLs: parsed strictly, and shown without secrets."""
 
 from __future__ import annotations
 

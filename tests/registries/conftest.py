@@ -1,4 +1,4 @@
-"""What tests of Azure's registries share."""
+"""Fixtures for tests of Azure Container Registry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOREIGN = ("AZURE_", "ACTIONS_ID_TOKEN_", "IDENTITY_", "MSI_", "IMDS_")
 
 @pytest.fixture(autouse=True)
 def asset_tag(monkeypatch, tmp_path):
-    """No test finds who this machine is to Azure; what is written here is what it is."""
+    """Hide the machine's Azure identity from tests; a test can write another asset tag to the returned path."""
     monkeypatch.setattr(azure_identity, "ASSET_TAG", tmp_path / "tag")
     for variable in list(os.environ):
         if variable.startswith(FOREIGN):

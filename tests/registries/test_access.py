@@ -1,4 +1,4 @@
-"""Where questions go, by what the operator listed."""
+"""Endpoints of registries, by the entries in the configuration."""
 
 from __future__ import annotations
 

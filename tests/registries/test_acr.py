@@ -1,4 +1,4 @@
-"""What an Azure registry recorded of an image, and what a publisher says of its support."""
+"""Image metadata of Azure registries, and end-of-life dates of publishers."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_librarys_questions_need_one_exchange_and_one_token(acr):
 
 
 def at(acr: Acr, clock: list[float]) -> AcrFacts:
-    """Return the facts as somebody knows them whose clock the test sets, in seconds."""
+    """Return the metadata client with a clock that the test sets, in seconds."""
     access = Access([entry(acr)])
     http = HttpClient(access.listed(), environment={})
     keychain = Keychain(access, {}, EntraLogins(http, by_secret(acr.entra), now=lambda: clock[0]))
@@ -211,7 +211,7 @@ def test_the_library_reaches_nothing_but_its_registrys_records(acr, url, monkeyp
     assert acr.received == []
 
 
-# The end of support
+# End of life
 
 
 def end(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The emulators of Azure's registry and of Entra: Azure's library takes them, and they refuse what does not fit."""
+"""The emulators of Azure Container Registry and Entra: they work with Azure's library, and reject invalid requests."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def refresh(acr: Acr, token: str, headers: dict[str, str] | None = None, **words
     return ask(acr, "POST", "/oauth2/token", data=form, headers=headers)
 
 
-# What it is
+# Valid requests
 
 
 class Known:
-    """A credential that has its token already."""
+    """A credential that already has its token."""
 
     def __init__(self, entra: Entra) -> None:
         self.entra = entra
@@ -116,7 +116,7 @@ def test_tokens_open_manifests_tags_referrers_and_redirected_blobs(acr):
     assert ask(acr, "GET", "/v2/team/app/tags/list", headers=metadata).json() == {"tags": ["1"]}
 
 
-# What the registry refuses
+# Requests that the registry rejects
 
 
 def test_it_refuses_another_host(acr):
@@ -240,7 +240,7 @@ def test_attribute_based_access_honours_no_role_for_everything(acr):
     assert ask(acr, "GET", "/v2/team/app/manifests/1", headers=bearer(token)).status_code == 200
 
 
-# What Entra refuses
+# Requests that Entra rejects
 
 
 def login(acr: Acr, tenant: str = TENANT, headers: dict[str, str] | None = None, **words: str) -> str:

@@ -1,4 +1,4 @@
-"""Logins to Azure's registries: once for each, and Entra's tokens to nobody who was not named."""
+"""Logins to Azure registries: one per registry, and Entra tokens only for registries that the configuration names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bot.registries.entra import FAILURE_KEPT, MAX_ANSWER, EntraLogins
 from bot.registries.keychain import Keychain
 from bot.registries.tokens import stated_lifetime
 
-# The exchange
+# Exchange of tokens
 
 
 def test_one_exchange_serves_a_registry_and_one_token_a_repository(acr, entra):
@@ -161,7 +161,7 @@ def test_a_cache_in_azure_is_logged_in_to_for_what_it_mirrors(acr, entra):
     assert oci.head(Line("docker.io/library/nginx", "1")).digest == IMAGE.digest
 
 
-# Where Entra's tokens never go
+# Servers that never receive an Entra token
 
 
 def test_a_registry_that_nobody_listed_is_not_asked_however_it_is_named(acr, certificate, entra):
@@ -185,7 +185,7 @@ def test_a_listed_registry_sees_no_token_unless_its_entry_says_azure(acr, certif
 
 
 def test_a_name_that_azure_could_have_given_is_no_entry_that_says_azure(entra):
-    """Anybody may have one, also of the registries that an operator lists."""
+    """A listed host gets no Entra token without `auth: azure`, because anyone can have such a name."""
     environment = by_secret(entra)
     logins = EntraLogins(HttpClient(environment=environment), environment)
     listed = Access([RegistryEntry("contoso.azurecr.io")])
@@ -227,7 +227,7 @@ def test_entras_own_token_is_only_ever_exchanged(acr, entra):
     assert "authorization" not in exchange.headers
 
 
-# Other ways in
+# Other login methods
 
 
 def test_other_programs_log_in_as_nobody_with_the_refresh_token(acr, entra):

@@ -1,4 +1,4 @@
-"""What Azure says of the tasks of a registry, and to whom Entra's token for that goes."""
+"""Tasks of an Azure registry, and the host that receives the Entra token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OFF = {"name": "base", "baseImageTriggerType": "Runtime", "status": "Disabled"}
 
 @pytest.fixture(autouse=True)
 def no_names(monkeypatch):
-    """Nobody outside of this machine is asked where a name is."""
+    """Send no DNS query to another machine."""
     real = socket.getaddrinfo
 
     def on_loopback(host, *words, **more):
@@ -67,7 +67,7 @@ def refused(builder: AcrTasks) -> str:
     return said
 
 
-# What is read
+# Parsing
 
 
 def test_a_task_is_read_with_its_context_and_without_the_values_of_its_arguments(arm, builder):
@@ -128,7 +128,7 @@ def test_all_pages_are_read(arm, builder, tunnel):
     assert len(arm.received) == 3
 
 
-# To whom the token goes
+# Recipient of the token
 
 
 def test_one_token_for_the_resource_manager_goes_there_and_nowhere_else(arm, entra, builder, tunnel):
@@ -179,7 +179,7 @@ def test_pages_end(arm, builder, monkeypatch):
     assert "more than 3 pages" in refused(builder)
 
 
-# What goes wrong
+# Failures
 
 
 def test_who_has_no_role_learns_which_right_is_missing(arm, builder):

@@ -1,4 +1,4 @@
-"""Registries that misbehave, or are not registries: what each answer means to the run."""
+"""Invalid responses, of registries and of other servers, and the errors that they cause."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_every_question_about_a_manifest_accepts_all_four_types_in_one_header():
     assert [received.headers["accept"] for received in server.received] == [ACCEPT, ACCEPT]
 
 
-# A claim that is none
+# Invalid descriptors
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_where_a_head_claims_nothing_usable_the_manifest_is_fetched_and_hashed(h
     assert server.asked == ["HEAD /v2/a/b/manifests/1", "GET /v2/a/b/manifests/1"]
 
 
-# An answer that still holds
+# Unchanged responses
 
 
 KNOWN = Claim(OTHER.digest, OTHER.media_type, 'W/"other"')
@@ -161,7 +161,7 @@ def test_a_manifest_without_a_type_is_sniffed():
     assert claim == Claim(images.digest_of(untyped.encode()), images.OCI_MANIFEST)
 
 
-# Too large
+# Limits
 
 
 def test_a_manifest_beyond_the_limit_is_not_read():
@@ -220,7 +220,7 @@ def test_what_is_remembered_of_manifests_is_bounded(monkeypatch):
     assert server.asked.count(f"GET /v2/a/b/manifests/{IMAGE.digest}") == 2
 
 
-# Elsewhere
+# Redirects
 
 
 def test_manifests_and_configs_are_followed_to_where_they_are_kept():
@@ -250,7 +250,7 @@ def test_a_redirect_inside_is_refused():
     assert "list 169" not in str(caught.value), "nobody is invited to trust a host of which only a redirect speaks"
 
 
-# Trouble
+# Failures
 
 
 @pytest.mark.parametrize(

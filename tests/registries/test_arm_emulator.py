@@ -1,4 +1,4 @@
-"""The emulator of Azure's resource manager refuses what does not fit, as the real one does."""
+"""The emulator of Azure Resource Manager rejects invalid requests, as the real one does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Challenges: who gets which token, and who never sees a credential."""
+"""Challenges: which server receives which token, and which never receives a credential."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ real = pytest.mark.real("docker-registry")
 
 @pytest.fixture
 def stand(tmp_path):
-    """Start a registry behind a token server that knows one user."""
+    """Start a registry behind a token server with one user."""
 
     def start(repositories: tuple[str, ...] = ("a/b",), **options) -> tuple[DockerRegistry, TokenServer]:
         tokens = TokenServer(tmp_path, {"user": "right"}, **options)
@@ -146,7 +146,7 @@ def test_an_identity_token_that_is_refused_is_a_failure(stand, tmp_path):
     assert "st4le" not in str(caught.value)
 
 
-# Tokens in time
+# Token expiry
 
 
 def authenticator(server: Listener, clock: list[float], **entry) -> tuple[Authenticator, Endpoint, Question]:

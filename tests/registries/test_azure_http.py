@@ -1,4 +1,4 @@
-"""The way of Azure's libraries to the network: no redirect is followed, and no answer is without end."""
+"""Requests of Azure's libraries: no redirect is followed, and responses are limited."""
 
 import pytest
 from azure.core.rest import HttpRequest

@@ -1,4 +1,4 @@
-"""What a 401 asks for."""
+"""Parsing of WWW-Authenticate headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logins of clouds: asked of the cloud's own service by its own library, for what the operator listed, and no more."""
+"""Logins of cloud providers: requested with the provider's library, and only for listed registries."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ GAR = "europe-west1-docker.pkg.dev"
 
 @pytest.fixture(autouse=True)
 def nobody_elses_cloud(monkeypatch):
-    """Keep what this machine knows of clouds out of the tests, and the tests from asking a machine of a cloud."""
+    """Hide the machine's cloud credentials from tests, and prevent requests to a metadata service."""
     for variable in ("AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(variable, raising=False)
     for variable in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG"):
@@ -60,7 +60,7 @@ def basic(user: str, password: str) -> str:
 
 
 def private(host: str, path: str, header: str) -> str:
-    """Serve one image to whoever sends `header`, and a challenge to all others; return its URL."""
+    """Serve one image to requests with `header`, and a challenge to all others; return its URL."""
     url = f"https://{host}/v2/{path}/manifests/1"
     responses.head(url, status=401, headers={"WWW-Authenticate": f'Basic realm="https://{host}/"'})
     headers = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
@@ -81,7 +81,7 @@ def refused(host: str, cloud: Cloud) -> RegistryError:
     return caught.value
 
 
-# Whose host is whose
+# Hosts of cloud providers
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_who_has_no_credentials_of_aws_is_told(aws, monkeypatch):
 
 @pytest.fixture
 def google(tmp_path, monkeypatch):
-    """Stand in for Google's token service, and name a key file that it knows."""
+    """Start a fake of Google's token service, and configure a key file that it accepts."""
     with responses.mock:
         running = GoogleTokens()
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(running.write_key_file(tmp_path / "key.json")))
@@ -221,7 +221,7 @@ def test_a_key_file_of_googles_is_a_password_too():
     assert OciRegistry([entry], environment={}).head(Line(f"{GAR}/project/web", "1")).digest == IMAGE.digest
 
 
-# What stands in for the clouds refuses what they do
+# The fakes reject the same requests as the cloud providers
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_googles_stand_in_refuses(changed, headers, status, google):
     assert requests.post(TOKEN_URI, data=words, headers=headers, timeout=5).status_code == status
 
 
-# Libraries that are extras
+# Optional libraries
 
 
 @pytest.mark.parametrize(("cloud", "host", "package"), [(Cloud.ECR, ECR, "boto3"), (Cloud.GAR, GAR, "google.auth")])
@@ -299,11 +299,11 @@ def test_who_lists_no_cloud_pays_for_no_library_of_one():
     assert done.stdout.strip() == "[]"
 
 
-# In time
+# Expiry
 
 
 class Issuer:
-    """Grants logins that live for an hour, or fails."""
+    """Issues logins that expire after an hour, or fails."""
 
     def __init__(self) -> None:
         self.now = 1000.0

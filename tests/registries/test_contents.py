@@ -1,4 +1,4 @@
-"""What is in an image, as its manifest and its config tell."""
+"""Contents of an image, from its manifest and its config."""
 
 from __future__ import annotations
 

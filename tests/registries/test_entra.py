@@ -1,4 +1,4 @@
-"""Who we are to Entra: every way to prove it that runs on loopback, and what is said of those that fail."""
+"""Entra identities: every authentication method that works on loopback, and the messages of failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def refused(acr: Acr, environment: Mapping[str, str]) -> str:
     return str(caught.value)
 
 
-# Who we are to Entra
+# Authentication methods
 
 
 def test_a_service_principal_logs_in_by_its_secret(acr, entra):
@@ -101,7 +101,7 @@ def test_a_machine_of_azure_logs_in_by_its_own_identity(entra, asset_tag, monkey
 
 
 def az(folder: Path, says: str, status: int = 0) -> None:
-    """Put an Azure CLI on a PATH that says one thing."""
+    """Put a fake Azure CLI with a fixed output in a PATH."""
     (folder / "az").write_text(f"#!/bin/sh\ncat >&{2 if status else 1} <<'END'\n{says}\nEND\nexit {status}\n")
     (folder / "az").chmod(0o755)
 
@@ -244,7 +244,7 @@ def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch
     assert wiring.registry_for(config, acr.host).head(line(acr)).digest == IMAGE.digest
 
 
-# Clouds and names
+# Clouds by host name
 
 
 def test_the_end_of_a_registrys_name_says_which_cloud_it_is_in():

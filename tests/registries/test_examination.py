@@ -1,4 +1,4 @@
-"""What can be known of a registry before a run: its login, from every way in which one can be wrong."""
+"""Login tests of registries, with every kind of wrong login."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def login(listed: RegistryEntry, oci=None):
 
 @pytest.fixture(params=["password", "token"])
 def guarded(request, tmp_path):
-    """Start a registry that lets one user in, by a password or by tokens; return how it is listed."""
+    """Start a registry with one user, by password or by token; return a function for its entry."""
     if request.param == "password":
         with DockerRegistry(htpasswd={"user": "right"}) as registry:
             yield lambda **more: RegistryEntry(registry.host, insecure=True, **more)

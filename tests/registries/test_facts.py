@@ -1,4 +1,4 @@
-"""What images say of themselves."""
+"""Metadata of images, from annotations and labels."""
 
 from __future__ import annotations
 

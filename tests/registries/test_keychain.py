@@ -1,4 +1,4 @@
-"""Whose credential a registry sees."""
+"""Choice of the credential for a registry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ USER = base64.b64encode(b"user:pass:word").decode()
 
 
 def keychain(home: Path, document: object = None, *entries: RegistryEntry, **environment: str) -> Keychain:
-    """Return the keychain of somebody whose `docker login` left `document` behind."""
+    """Return the keychain of a user whose `docker login` wrote `document`."""
     if document is not None:
         folder = home / ".docker"
         folder.mkdir(exist_ok=True)
@@ -33,7 +33,7 @@ def keychain(home: Path, document: object = None, *entries: RegistryEntry, **env
 
 @pytest.fixture
 def helper(tmp_path, monkeypatch):
-    """Install a credential helper `docker-credential-<name>` that runs `body`, and return the log of what it saw."""
+    """Install a credential helper `docker-credential-<name>` that runs `body`, and return the log of its calls."""
 
     def install(name: str, body: str) -> Path:
         folder = tmp_path / "bin"

@@ -1,4 +1,4 @@
-"""Where logins are looked for, and in which order."""
+"""Sources of logins, and their order."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def user(environment: dict[str, str], *entries: RegistryEntry, path: str = "a/b"
 
 @pytest.fixture
 def everything(tmp_path, a_home_of_its_own) -> dict[str, str]:
-    """Leave a login of its own in every place that there is; the environment names them."""
+    """Write a different login to every source, and return the environment that names them."""
     docker = Path(write(tmp_path / "docker" / "config.json", auths("DOCKER_CONFIG"))).parent
     write(docker / ".dockerconfigjson", auths("DOCKER_CONFIG/.dockerconfigjson"))
     write(docker / ".dockercfg", json.dumps({HOST: {"username": "DOCKER_CONFIG/.dockercfg", "password": "word"}}))
@@ -53,7 +53,7 @@ def everything(tmp_path, a_home_of_its_own) -> dict[str, str]:
 
 
 def remove(environment: dict[str, str], where: str, home: Path) -> None:
-    """Take away the login that is in one place."""
+    """Remove the login from one source."""
     match where:
         case "DOCKER_CONFIG":
             (Path(environment[where]) / "config.json").unlink()
@@ -145,6 +145,6 @@ def test_a_repository_of_a_mirror_is_looked_for_under_the_mirrors_own_path():
 
 def test_who_has_no_home_still_has_what_is_named(tmp_path, monkeypatch):
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as in a container that runs as a number
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # as in a container whose user ID has no entry in passwd
     assert user({}) is None
     assert user({"DOCKER_AUTH_CONFIG": auths("named")}) == "named"

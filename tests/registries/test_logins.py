@@ -1,4 +1,4 @@
-"""Files of logins: which key is for which repository."""
+"""Login files: which key applies to which repository."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ USER = base64.b64encode(b"user:pass:word").decode()
 
 
 def found(auths: object, account: str, path: str = "", shape: Shape = Shape.DOCKER) -> Credential | None:
-    """Return the login in a file of `auths` for one repository."""
+    """Return the credential for a repository, from a file with these `auths`."""
     document = auths if shape is Shape.KUBERNETES_LEGACY else {"auths": auths}
     return parse_logins(json.dumps(document).encode(), shape).login(account, path)
 
 
 def named(*keys: str) -> dict[str, dict[str, str]]:
-    """Return entries whose user is their own key."""
+    """Return entries whose username is their key."""
     return {key: {"username": key, "password": "word"} for key in keys}
 
 

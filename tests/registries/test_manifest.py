@@ -1,4 +1,4 @@
-"""Reading manifests: what is an image, and what only looks like one."""
+"""Parsing of manifests: images, and documents that only resemble images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(item, content_type: str | None = None):
 
 
 def changed(item, **changes) -> bytes:
-    """Return the content of `item` with some keys set, or removed where the value is None."""
+    """Return the content of `item` with some keys set, or removed if their value is None."""
     document = json.loads(item.content) | changes
     return json.dumps({key: value for key, value in document.items() if value is not None}).encode()
 

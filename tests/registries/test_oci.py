@@ -1,4 +1,4 @@
-"""Asking a real registry: what moves, what it costs, and who may look."""
+"""The client against a real registry: updates, number of requests, and authentication."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def registry():
 
 @pytest.fixture
 def asked(registry):
-    """Return what the registry was asked since the test arranged it, without the host."""
+    """Return the requests that the registry received since the test prepared it, without the host."""
     registry.forget()
     return lambda: [f"{request.method} {request.path} {request.status}" for request in registry.requests()]
 
@@ -50,7 +50,7 @@ def line(registry, repository: str, tag: str = "1") -> Line:
 
 
 def claim_of(item: images.Image | images.Index) -> Claim:
-    """Return what this registry claims, which makes its ETags of digests."""
+    """Return the descriptor that this registry returns; it derives its ETags from digests."""
     return Claim(item.digest, item.media_type, f'"{item.digest}"')
 
 
@@ -72,7 +72,7 @@ def test_a_tag_that_moves_is_seen_at_once(registry):
 @pytest.mark.parametrize("docker", [False, True])
 @pytest.mark.parametrize("index", [False, True])
 def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docker, index):
-    """With fewer accepted types this registry answers 404, converts to schema 1, or picks linux/amd64."""
+    """With fewer accepted types, this registry answers 404, converts to schema 1, or chooses linux/amd64."""
     item = images.image([images.layer({"a": b"b"})], docker=docker)
     pushed = images.index([item, ARM], docker=docker) if index else item
     repository = f"types/{docker}/{index}".lower()
@@ -149,7 +149,7 @@ def test_a_chart_is_no_image(registry):
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
-# What images say of themselves
+# Image metadata
 
 
 def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
@@ -228,7 +228,7 @@ def test_a_manifest_of_an_earlier_run_can_be_described(registry):
     assert found.created == datetime(2026, 11, 1, tzinfo=UTC)
 
 
-# Who may look
+# Authentication
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +277,7 @@ def test_netrc_is_never_used(private, a_home_of_its_own):
         client(private.host).head(line(private, "private"))
 
 
-# Where it goes
+# Endpoints
 
 
 def test_a_host_that_nobody_listed_is_not_contacted(registry, asked):

@@ -1,4 +1,4 @@
-"""Quotas of pulls: read from every answer, and never used up to the end."""
+"""Pull quotas: read from every response, and never used up completely."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def client(*hosts: str) -> OciRegistry:
 
 
 def hub(left: int, limit: int = 100, window: str = SIX_HOURS):
-    """Answer as Docker Hub does: it counts every GET of a manifest, and tells on HEAD, too."""
+    """Respond like Docker Hub, which counts every GET of a manifest and reports the quota for HEAD, too."""
     counted = [left]
 
     def answer(received: Received) -> Reply:

@@ -1,4 +1,4 @@
-"""Token servers that a registry names: which of them may be asked, and which may see a credential."""
+"""Token servers that a registry names: which may be contacted, and which may receive a credential."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, may_see_credenti
 
 def test_a_realm_elsewhere_never_sees_the_credential():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        # The realm may be asked, since the operator listed it as a registry; that alone makes it no token server.
+        # The realm may be contacted, because it is listed as a registry, but that does not make it a token server.
         entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
         oci = client(*entries, RegistryEntry(realm.host, insecure=True))
         assert oci.head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest, "a token for anybody is enough here"
@@ -174,7 +174,7 @@ def test_the_upstreams_credential_never_reaches_its_mirror():
     assert BASIC in {received.headers.get("authorization") for received in server.received}
 
 
-# Docker Hub, by its public names
+# Docker Hub under its public names
 
 
 @responses.activate

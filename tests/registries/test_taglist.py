@@ -1,4 +1,4 @@
-"""Lists of tags: every page, whatever registries do with them, and nothing asked of anybody else."""
+"""Tag lists: all pages are read, and only from the registry itself."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Pull-through caches: who is asked what, under which name, and with whose credential."""
+"""Pull-through caches: host, repository name and credential of each request."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def basic(user: str) -> str:
 
 
 def registry(image: Image, user: str):
-    """Answer with one image under any name, to one user."""
+    """Serve one image under any name to one user."""
 
     def answer(received: Received) -> Reply:
         if received.headers.get("authorization") != basic(user):
@@ -112,7 +112,7 @@ def test_a_cache_that_is_behind_is_asked_for_the_digest_only_and_neither_sees_th
 
 
 def test_the_tags_of_a_cached_repository_are_the_upstreams():
-    """A cache lists only what somebody has pulled through it."""
+    """A cache lists only tags that were pulled through it."""
     tags = Reply(200, b'{"tags": ["1", "2"]}')
     with Listener(lambda received: Reply(500)) as cache, Listener(lambda received: tags) as upstream:
         assert client(cache, upstream).tags(f"{cache.host}/hub/nginx") == ("1", "2")

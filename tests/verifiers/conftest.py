@@ -1,4 +1,4 @@
-"""What tests of verifiers share: a registry, and pairs of keys that cosign made."""
+"""Fixtures for tests of verifiers: a registry, and key pairs made by cosign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sigstore's bundles by a key, packed here as cosign's third release packs them, since Debian's cosign cannot."""
+"""Sigstore bundles signed with a key. The tests build them as cosign 3 does, because Debian's cosign cannot."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _numbers = count()
 
 @pytest.fixture
 def image(registry):
-    """Return an image that the registry has, another for each test."""
+    """Push an image to the registry, a different one for each test."""
     made = images.image([images.layer({"a": b"bundle %d" % next(_numbers)})])
     registry.push(made, "team/app", "1")
     return made
@@ -199,11 +199,11 @@ def test_a_piece_that_cannot_be_had_hides_no_signature_that_holds(registry, imag
 
 
 class TestReferrersApi:
-    """A registry that has the API, which Debian's has not."""
+    """A registry with the referrers API, which Debian's registry lacks."""
 
     @pytest.fixture
     def serve(self, key, image):
-        """Serve the artifacts of the image page by page, and verify it there."""
+        """Return a function that serves the image's artifacts page by page and verifies the image."""
 
         def verify_at(pages, reply=None):
             made = [each for page in pages for each in page]

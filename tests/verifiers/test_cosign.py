@@ -1,4 +1,4 @@
-"""cosign's older signatures: what Debian's cosign signs, verified by us and by cosign itself."""
+"""The older form of cosign signatures: made by Debian's cosign, verified by basebump and by cosign itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _numbers = count()
 
 
 def outcome_of(found) -> str:
-    """Return the word of `Cosign.verify` for what we found."""
+    """Return the result of `Cosign.verify` that corresponds to an outcome."""
     match found:
         case Signed():
             return "good"
@@ -35,7 +35,7 @@ def trust_in(*parties: Cosign) -> Trust:
 
 
 class Place:
-    """A repository of its own, with one image."""
+    """A separate repository with one image."""
 
     def __init__(self, registry) -> None:
         self.registry, number = registry, next(_numbers)

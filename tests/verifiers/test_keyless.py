@@ -1,4 +1,4 @@
-"""Bundles without a key: one of Sigstore's staging instance, and what becomes of it when something is changed."""
+"""Keyless bundles: one of Sigstore's staging instance, and modified copies of it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WORKFLOW = (
     "extremely-dangerous-oidc-beacon.yml@refs/heads/main"
 )
 SUBJECT = images.image([images.layer({"a": b"any"})])
-"""What artifacts call their subject; what counts is what the statement says."""
+"""Subject in the artifact's manifest; only the subject in the statement counts."""
 
 
 def trust(identity: str = WORKFLOW, issuer: str = ISSUER, root: str | None = STAGING, **more) -> Trust:
@@ -48,7 +48,7 @@ def trust(identity: str = WORKFLOW, issuer: str = ISSUER, root: str | None = STA
 
 @pytest.fixture
 def verify(registry, artifacts):
-    """Attach a bundle to a digest, and verify that."""
+    """Attach a bundle to a digest, and verify the digest."""
 
     def verify_it(document, who: Trust, digest: Digest = ABOUT):
         attach(registry, "team/keyless", digest, attachment(SUBJECT, BUNDLE, dump(document)))

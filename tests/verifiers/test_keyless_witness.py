@@ -1,4 +1,4 @@
-"""Signatures without a key as two see them that share no line: basebump, and cosign with Sigstore's library in Go."""
+"""Keyless signatures, verified by two independent implementations: basebump, and cosign with Sigstore's Go library."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ _numbers = count()
 
 
 def a_stranger_in(part: str) -> World:
-    """Return a world in which one key is another, and the rest those that are trusted."""
+    """Return a world in which one key is different, and all others are the trusted ones."""
     return World(**{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part})
 
 
 @dataclass(frozen=True)
 class Case:
-    """One signature, and what is the matter with it."""
+    """A signature with at most one defect."""
 
     who: str = WHO
-    """Who is listed."""
+    """The listed identity."""
     issuer: str = ISSUER
     world: World = WORLD
-    """In which it is made; WORLD is the one that is trusted."""
+    """The world that made the signature; WORLD is the trusted one."""
     is_about_it: bool = True
     logged: datetime = DAY
     signer: Callable[[Key], Key] = field(default=lambda own: own)
-    """Who signs, given whose the certificate is."""
+    """Chooses the signing key for a certificate's key."""
     is_its_own_entry: bool = True
     is_dated_back: bool = False
 
@@ -104,7 +104,7 @@ def witness(tmp_path):
 
 @pytest.fixture
 def ours(tmp_path, registry, artifacts):
-    """Return what basebump says of an image or of a digest that stands for one."""
+    """Return basebump's outcome for an image, or for a digest that represents one."""
 
     def takes(case: Case, repository: str, digest: str) -> bool:
         root = WORLD.write(tmp_path / "ours.json")
@@ -145,7 +145,7 @@ def test_of_a_bundle_whose_words_were_changed_both_say_the_same(witness, ours, r
     assert not witness.takes_bundle(other, CONTENT, PROVENANCE, WHO, ISSUER)
 
 
-# What GitHub attested, by Sigstore's public instance
+# Attestations of GitHub, by Sigstore's public instance
 
 
 REAL = json.loads((ROOT / "tests" / "contracts" / "github_attestation.json").read_text(encoding="utf-8"))

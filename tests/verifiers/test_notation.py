@@ -1,4 +1,4 @@
-"""Notation's signatures: those that the Notary Project's own library made, and what becomes of others made here."""
+"""Notation signatures: made by the Notary Project's own library, and made by the tests."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_no_changed_byte_of_it_is_verified(made):
 
 
 def _says_the_same(kind: str, content: bytes, changed: bytes) -> bool:
-    """Say whether a change was made where nothing is signed: in the name of the tool, or in certificates above."""
+    """Return True if a change is in an unsigned part: the name of the tool, or the certificates of authorities."""
     if kind == JWS:
         parts = [json.loads(each) for each in (content, changed)]
         first, second = ([each.get("payload"), each.get("protected"), each.get("signature")] for each in parts)
@@ -210,7 +210,7 @@ class TestInARegistry:
         )
 
     def push(self, registry, *envelopes, listed_as=SIGNATURE):
-        """Push an image with what is attached to it; return its digest and the signatures' own names of it."""
+        """Push an image with its attached artifacts; return its digest and the digests that the signatures name."""
         image = images.image([images.layer({"a": repr(envelopes).encode()})])
         registry.push(image, "team/notation", "1")
         made = [attachment(image, kind, make(image.digest), kind_of_artifact=SIGNATURE) for kind, make in envelopes]

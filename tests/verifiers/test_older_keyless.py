@@ -1,4 +1,4 @@
-"""Signatures without a key as cosign kept them before its third release: one of Sigstore's, and what is no proof."""
+"""Keyless signatures in the form before cosign 3: one of Sigstore's, and invalid ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _numbers = count()
 
 @pytest.fixture
 def verify(registry, artifacts):
-    """Put a signature behind the tag of a digest, and verify that."""
+    """Store a signature at the tag of a digest, and verify the digest."""
 
     def verify_it(payload, annotations, trust, digest=IMAGE.digest):
         repository = f"team/older-{next(_numbers)}"
@@ -51,7 +51,7 @@ def trusting(identity=WHO, issuer=ISSUER, root=None) -> Trust:
     return Trust(("**",), identities=(TrustedIdentity(issuer, identity),), root=root)
 
 
-# One of Sigstore's own
+# A signature by Sigstore itself
 
 
 def test_a_signature_of_2023_by_a_person_is_verified_offline_with_what_the_library_brings_along(verify):
@@ -89,11 +89,11 @@ def test_another_instance_vouches_for_nothing_of_it(verify, tmp_path):
     assert found == BadSignature(Flaw.UNPROVED, "no trusted log contains it")
 
 
-# Those of a Sigstore of our own, where any part can be another
+# Signatures by the tests' own Sigstore world, in which every part can be replaced
 
 
 class Made:
-    """One signature, and its parts."""
+    """A signature and its parts."""
 
     def __init__(self, world=WORLD, *, payload=PAYLOAD, signed=None, who=WHO, at=DAY, logged=None, **more) -> None:
         self.payload, self.key = payload, new_key()

@@ -1,4 +1,4 @@
-"""What every verifier does alike, whatever the kind of signature."""
+"""Behaviour that all verifiers share, for every kind of signature."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _numbers = count()
 
 
 class Keys:
-    """cosign's keys, in bundles."""
+    """Signatures with cosign keys, in bundles."""
 
     implementation = CosignVerifier
     ours, theirs = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
@@ -37,7 +37,7 @@ class Keys:
 
 
 class Certificates:
-    """Notation's certificates, in one of its envelopes."""
+    """Signatures with Notation certificates, in a Notation envelope."""
 
     implementation = NotationVerifier
     root = party("Root", is_authority=True)
