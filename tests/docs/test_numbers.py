@@ -18,10 +18,10 @@ from bot.core.proposal import missing
 from bot.forges import _examination, _refusal
 from bot.forges.github import tree as github_tree
 from bot.model.modes import REFRESH_EVERY
-from bot.model.pace import FLEET_LIMITS, REPOSITORIES_PER_RUN
+from bot.model.pace import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.net.pace import MAX_PAUSE
 from bot.pipeline import nearer, survey
-from bot.pipeline.pool import REGISTRIES
+from bot.pipeline.pool import REGISTRY_POOL
 from bot.registries.pulls import RESERVE
 from bot.reports import html
 from bot.scanners import grype, trivy
@@ -32,28 +32,28 @@ WORDS = {2: "two", 3: "three", 5: "five", 7: "seven", 10: "ten", 20: "twenty", 3
 
 NUMBERS = [
     ("vocabulary", f"larger than the {survey.MAX_FILE_BYTES // MIB} MiB that basebump reads"),
-    ("configuration", f"Of Docker Hub's pulls the last {WORDS[RESERVE]} are left to others"),
+    ("configuration", f"The last {WORDS[RESERVE]} pulls of Docker Hub's limit are left for others"),
     ("configuration", f"it asks for more than {MAX_PAUSE:.0f} seconds"),
-    ("configuration", f"up to {WORDS[nearer.MAX_TRIED]} nearer ones are looked at"),
-    ("configuration", f"has not been seen for {LINES_KEPT.days} days is dropped"),
-    ("configuration", f"it is tried again for {WORDS[missing.TRIED_FOR.days]} days after the last push"),
-    ("configuration", f"A run takes on {WORDS[REPOSITORIES_PER_RUN]} new repositories"),
-    ("configuration", f"limits: {{new_per_repository: {FLEET_LIMITS.new_per_repository}, "),
+    ("configuration", f"up to {WORDS[nearer.MAX_FALLBACK_TAGS]} nearer tags are tried"),
+    ("configuration", f"not seen for {LINES_KEPT.days} days are deleted"),
+    ("configuration", f"tries again for {WORDS[missing.TRIED_FOR.days]} days after the last push"),
+    ("configuration", f"A run onboards {WORDS[DEFAULT_REPOSITORIES_PER_RUN]} new repositories"),
+    ("configuration", f"limits: {{new_per_repository: {DEFAULT_FLEET_LIMITS.new_per_repository}, "),
     (
         "configuration",
-        f"new_per_run: {FLEET_LIMITS.new_per_run}, open_per_repository: {FLEET_LIMITS.open_per_repository}}}",
+        f"new_per_run: {DEFAULT_FLEET_LIMITS.new_per_run}, open_per_repository: {DEFAULT_FLEET_LIMITS.open_per_repository}}}",
     ),
     ("doctor", f"up to {_examination.MAX_LOOKED_AT} of a forge"),
     ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
     ("evidence", f"too large ({_kev.MAX_CATALOGUE // MIB} MiB and {_epss.MAX_SCORES // MIB} MiB, unpacked)"),
     ("forges", f"up to {github_tree.MAX_TREE_REQUESTS} requests"),
-    ("github-action", f"cut behind {github_action.MAX_OUTPUT:,} characters"),
-    ("operations", f"{WORDS[REGISTRIES.workers]} at a time"),
+    ("github-action", f"cut after {github_action.MAX_OUTPUT:,} characters"),
+    ("operations", f"{WORDS[REGISTRY_POOL.workers]} at a time"),
     ("operations", f"forgets what it has not seen for {LINES_KEPT.days} days"),
     ("output", f"stays below {html.MAX_BYTES // 10**6} MB"),
     ("output", f"on one line, at most {MAX_TEXT} characters"),
     ("policies", f"{WORDS[REFRESH_EVERY.days].title()} days are built in"),
-    ("policies", f"{WORDS[REPOSITORIES_PER_RUN]} in a run"),
+    ("policies", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} in a run"),
     ("reviewing", f"it is left alone for {WORDS[REFRESH_EVERY.days]} days"),
 ]
 
@@ -85,9 +85,9 @@ def test_the_rooms_on_the_page_are_the_layers_that_are_checked():
 
 
 def test_the_phases_that_are_drawn_are_those_of_the_table():
-    drawn = re.findall(r"\w+", ARCHITECTURE.partition("\n   survey")[2].partition("\n")[0])
+    drawn = re.findall(r"\w+", ARCHITECTURE.partition("\n   extract")[2].partition("\n")[0])
     table = re.findall(r"^\| (\w+) \| `", ARCHITECTURE, re.MULTILINE)
-    assert [each for each in table if each not in {"builds", "reconcile"}] == ["survey", *drawn]
+    assert [each for each in table if each not in {"builds", "reconcile"}] == ["extract", *drawn]
 
 
 def test_no_seam_has_more_than_seven_methods():
