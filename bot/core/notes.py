@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.model.decision import Selected
+from bot.model.decision import TrackedImage
 from bot.model.source import Occurrence
 
 MAX_NOTE = 300
@@ -17,6 +17,6 @@ def with_notes(place: Occurrence, *notes: str) -> Occurrence:
     return replace(place, notes=(*place.notes, *more)) if more else place
 
 
-def noted(selected: Selected, note: str) -> Selected:
+def noted(selected: TrackedImage, note: str) -> TrackedImage:
     """Return the selected reference with an additional note about its image, unless the note is empty."""
     return replace(selected, notes=(*selected.notes, note)) if note else selected

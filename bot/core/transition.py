@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.model.decision import Candidate, Transition, Update
+from bot.model.decision import UpdateCandidate, Transition, ImageUpdate
 from bot.model.reference import Digest
 
 SHORT_DIGEST = 12
@@ -10,23 +10,23 @@ SHORT_DIGEST = 12
 DEFAULT_PLATFORM = "linux/amd64"
 
 
-def transition_of(update: Update) -> Transition:
+def transition_of(update: ImageUpdate) -> Transition:
     """Return the transition of an update to its first candidate."""
     return transition_to(update, update.candidates[0])
 
 
-def transition_to(update: Update, candidate: Candidate) -> Transition:
+def transition_to(update: ImageUpdate, candidate: UpdateCandidate) -> Transition:
     """Return the transition to a candidate.
 
     Its platforms come from the file, else from the policy. Without both the image is scanned on linux/amd64, or on its
     first platform if it is not built for linux/amd64.
     """
-    platforms = (update.occurrence.platform,) if update.occurrence.platform else update.selected.policy.platforms
+    platforms = (update.occurrence.platform,) if update.occurrence.platform else update.tracked_image.policy.platforms
     if not platforms:
         offered = candidate.platforms
         platforms = (offered[0] if offered and DEFAULT_PLATFORM not in offered else DEFAULT_PLATFORM,)
     old = update.occurrence.reference.digest
-    return Transition(update.selected.line, old, candidate.digest, platforms, candidate.tag)
+    return Transition(update.tracked_image.tag_ref, old, candidate.digest, platforms, candidate.tag)
 
 
 def short(digest: Digest) -> str:

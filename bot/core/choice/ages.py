@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.model.history import Sighting
-from bot.model.image import Recorded
+from bot.model.history import TagObservation
+from bot.model.image import RegistryRecord
 from bot.model.reference import Digest
 
 
 def known_since(
-    digest: Digest, history: Sequence[Sighting], recorded: Mapping[Digest, Recorded], now: datetime
+    digest: Digest, history: Sequence[TagObservation], recorded: Mapping[Digest, RegistryRecord], now: datetime
 ) -> datetime:
     """Return when a digest became known: its push time in the registry, else its first observation, else `now`.
 
     The creation date in the image does not count, because whoever builds the image can write any date.
     """
     record = recorded.get(digest)
-    if record is not None and record.pushed is not None:
-        return record.pushed
+    if record is not None and record.pushed_at is not None:
+        return record.pushed_at
     return min((sighting.first_seen for sighting in history if sighting.digest == digest), default=now)
 
 
-def went_back(history: Sequence[Sighting], current: Digest) -> bool:
+def went_back(history: Sequence[TagObservation], current: Digest) -> bool:
     """Return True if the tag points again to a digest that it had left for another one."""
     return any(history[index].digest == current for index in range(_last_stay(history, current)))
 
 
-def left_since(history: Sequence[Sighting], current: Digest) -> frozenset[Digest]:
+def left_since(history: Sequence[TagObservation], current: Digest) -> frozenset[Digest]:
     """Return the digests that the tag left in a rollback.
 
     These are the digests that it pointed to after it first pointed to `current`.
@@ -40,7 +40,7 @@ def left_since(history: Sequence[Sighting], current: Digest) -> frozenset[Digest
 
 
 def matured(
-    history: Sequence[Sighting], current: Digest, held: Digest | None, min_age: timedelta, now: datetime
+    history: Sequence[TagObservation], current: Digest, held: Digest | None, min_age: timedelta, now: datetime
 ) -> tuple[Digest, ...]:
     """Return earlier digests of the tag that are known for at least `min_age`, newest first.
 
@@ -56,7 +56,7 @@ def matured(
     return tuple(dict.fromkeys(old_enough))
 
 
-def _last_stay(history: Sequence[Sighting], current: Digest) -> int:
+def _last_stay(history: Sequence[TagObservation], current: Digest) -> int:
     """Return the number of observations before the current one; the last counts unless it is of `current`."""
     is_there = bool(history) and history[-1].digest == current
     return len(history) - 1 if is_there else len(history)

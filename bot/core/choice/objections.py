@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, assert_never
 
 from bot.core.choice.endings import end_by_operator, told_end
 from bot.core.transition import short
-from bot.model.check import Objection
+from bot.model.check import Violation
 from bot.model.decision import (
-    Cause,
+    UpdateCause,
     Decision,
-    NotChecked,
-    Refused,
-    Skip,
-    Superseded,
-    Update,
-    selected_of,
+    UncheckedReference,
+    RefusedUpdate,
+    SkippedReference,
+    SupersededReference,
+    ImageUpdate,
+    get_tracked_image,
 )
 from bot.model.reference import ImageReference
-from bot.model.vocabulary import Breach, Fault, Reason
+from bot.model.vocabulary import ViolatedRule, ViolationKind, Reason
 
 if TYPE_CHECKING:  # a signature names it, and nothing here makes one
-    from bot.model.rules import EndOfLife
+    from bot.model.rules import ConfiguredEndOfLife
 
 
-def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: date) -> Iterator[Objection]:
+def objections(decision: Decision, fix: str, known: Iterable[ConfiguredEndOfLife], today: date) -> Iterator[Violation]:
     """Yield the violations of an image reference that follow from its decision.
 
     `fix_command` is the command that writes the possible edits, for messages. `configured_ends` are the `end_of_life`
@@ -35,37 +35,39 @@ def objections(decision: Decision, fix: str, known: Iterable[EndOfLife], today: 
     reference = decision.occurrence.reference
     if reference.digest is None:
         yield from _unpinned(decision, fix)
-    if isinstance(decision, Skip):
+    if isinstance(decision, SkippedReference):
         return
-    if isinstance(decision, Update | Refused):
+    if isinstance(decision, ImageUpdate | RefusedUpdate):
         yield from _leaving(decision, fix)
     end = _end(decision, known, today)
     if end:
-        yield Objection(Fault.POLICY, f"{named(reference)} is past its end of life: {end}", Breach.END_OF_LIFE)
+        yield Violation(
+            ViolationKind.POLICY, f"{named(reference)} is past its end of life: {end}", ViolatedRule.END_OF_LIFE
+        )
 
 
-def cause_of(decision: Decision) -> Cause | None:
+def cause_of(decision: Decision) -> UpdateCause | None:
     """Return the cause of an update, even if a gate refused it; None if the decision is not an update."""
-    if isinstance(decision, Refused):
+    if isinstance(decision, RefusedUpdate):
         return decision.update.cause
-    return decision.cause if isinstance(decision, Update) else None
+    return decision.cause if isinstance(decision, ImageUpdate) else None
 
 
-def stale(update: Update, built: datetime, max_age: timedelta, now: datetime, fix: str) -> Objection | None:
+def stale(update: ImageUpdate, built: datetime, max_age: timedelta, now: datetime, fix: str) -> Violation | None:
     """Return a violation if an image that has an update was built longer ago than `max_age`, else None."""
     age = now - built
     if age <= max_age:
         return None
     name = named(update.occurrence.reference)
     days = f"{age.days} day{'' if age.days == 1 else 's'} ago"
-    return Objection(Fault.STALE, f"{name} was built {days} ({built:%Y-%m-%d}); {_way_out(update, fix)}")
+    return Violation(ViolationKind.STALE, f"{name} was built {days} ({built:%Y-%m-%d}); {_way_out(update, fix)}")
 
 
-def not_verified(reference: ImageReference, why: str) -> Objection:
+def not_verified(reference: ImageReference, why: str) -> Violation:
     """Return the violation of a rule that requires a verified signature."""
     whose = "" if reference.digest is not None else "what its tag points to "
     message = f"{named(reference)}: {whose}is not verified, as a rule requires: {why}"
-    return Objection(Fault.POLICY, message, Breach.SIGNATURE)
+    return Violation(ViolationKind.POLICY, message, ViolatedRule.SIGNATURE)
 
 
 def named(reference: ImageReference) -> str:
@@ -75,32 +77,36 @@ def named(reference: ImageReference) -> str:
     return f"{reference.name}{tag}{digest}"
 
 
-def _unpinned(decision: Decision, fix: str) -> Iterator[Objection]:
+def _unpinned(decision: Decision, fix: str) -> Iterator[Violation]:
     """Yield the violation of a reference without a digest, if it can be pinned or needs a tag."""
     name = named(decision.occurrence.reference)
-    if isinstance(decision, Update | NotChecked):
-        yield Objection(Fault.UNPINNED, f"{name} has no digest; {fix} pins it")
-    elif isinstance(decision, Skip) and decision.reason is Reason.NO_TAG:
-        yield Objection(Fault.UNPINNED, f"{name} has neither tag nor digest; write the tag that it shall follow")
+    if isinstance(decision, ImageUpdate | UncheckedReference):
+        yield Violation(ViolationKind.UNPINNED, f"{name} has no digest; {fix} pins it")
+    elif isinstance(decision, SkippedReference) and decision.reason is Reason.NO_TAG:
+        yield Violation(
+            ViolationKind.UNPINNED, f"{name} has neither tag nor digest; write the tag that it shall follow"
+        )
 
 
-def _leaving(decision: Update | Refused, fix: str) -> Iterator[Objection]:
+def _leaving(decision: ImageUpdate | RefusedUpdate, fix: str) -> Iterator[Violation]:
     """Yield the violation of an image that is gone or withdrawn, even if a gate refused the replacement."""
     name, way_out = named(decision.occurrence.reference), _way_out(decision, fix)
-    update = decision.update if isinstance(decision, Refused) else decision
+    update = decision.update if isinstance(decision, RefusedUpdate) else decision
     match update.cause:
-        case Cause.GONE:
-            yield Objection(Fault.GONE, f"{name} is gone from its registry; {way_out}")
-        case Cause.WITHDRAWN:
-            yield Objection(Fault.POLICY, f"{name} was taken back by its publisher; {way_out}", Breach.TAKEN_BACK)
-        case Cause.MOVED:
+        case UpdateCause.GONE:
+            yield Violation(ViolationKind.GONE, f"{name} is gone from its registry; {way_out}")
+        case UpdateCause.WITHDRAWN:
+            yield Violation(
+                ViolationKind.POLICY, f"{name} was taken back by its publisher; {way_out}", ViolatedRule.TAKEN_BACK
+            )
+        case UpdateCause.MOVED:
             pass
         case _:
             assert_never(update.cause)
 
 
-def _way_out(decision: Update | Refused, fix: str) -> str:
-    if isinstance(decision, Refused):
+def _way_out(decision: ImageUpdate | RefusedUpdate, fix: str) -> str:
+    if isinstance(decision, RefusedUpdate):
         why = f": {decision.detail}" if decision.detail else ""
         return f"what its tag points to is refused ({decision.reason}){why}"
     first = decision.candidates[0]
@@ -108,10 +114,10 @@ def _way_out(decision: Update | Refused, fix: str) -> str:
     return f"{fix} moves it to {tag}{short(first.digest)}"
 
 
-def _end(decision: Decision, known: Iterable[EndOfLife], today: date) -> str:
+def _end(decision: Decision, known: Iterable[ConfiguredEndOfLife], today: date) -> str:
     """Return the detail of an end of life, also while the tag still gets updates; empty without one."""
-    if isinstance(decision, Superseded):
+    if isinstance(decision, SupersededReference):
         return decision.detail if decision.reason is Reason.END_OF_LIFE else ""
-    selected = selected_of(decision)
-    over = end_by_operator(selected.line, known, today) if selected is not None else None
+    selected = get_tracked_image(decision)
+    over = end_by_operator(selected.tag_ref, known, today) if selected is not None else None
     return told_end(over) if over is not None else ""

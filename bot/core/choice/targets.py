@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core.choice.tags import ended, is_kin, patched, successor, successors
-from bot.model.decision import Selected
+from bot.model.decision import TrackedImage
 from bot.model.modes import UpdateMode
-from bot.model.reference import Line
-from bot.model.source import Slot
+from bot.model.reference import TagRef
+from bot.model.source import EditSlot
 
 MAX_NEARER = 20
 """Fallback tags to consider before the farthest tag: a month of a product with a release on each working day."""
@@ -21,24 +21,24 @@ _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR
 class Course:
     """How far a tag may be updated; equal for all references to the tag whose policies agree on this."""
 
-    line: Line
+    line: TagRef
     update: UpdateMode
     os_variants: bool
     replace_ended: bool
 
 
-def course_of(selected: Selected) -> Course | None:
+def course_of(selected: TrackedImage) -> Course | None:
     """Return how far a reference may be updated; None if its policy keeps the tag, or the tag is not editable."""
     policy, place = selected.policy, selected.occurrence
     may_move = policy.update in _BEYOND_DIGEST or policy.replace_ended
-    if not may_move or not isinstance(place.tag, Slot) or place.reference.tag is None:
+    if not may_move or not isinstance(place.tag_slot, EditSlot) or place.reference.tag is None:
         return None
-    return Course(selected.line, policy.update, policy.os_variants, policy.replace_ended)
+    return Course(selected.tag_ref, policy.update, policy.os_variants, policy.replace_ended)
 
 
 def targets(
     course: Course, offered: Sequence[str], *, counted: bool, named: str | None = None, nearer: Sequence[str] = ()
-) -> tuple[Line, ...]:
+) -> tuple[TagRef, ...]:
     """Return the tags that `update_range` allows, the farthest first; the tag written in the file is the last.
 
     `available_tags` are all tags of the repository, and `fallback_tags` those results of `list_fallback_tags` that are
@@ -55,7 +55,7 @@ def targets(
         tags.append(patched(line.tag, offered, counted=counted))
     if course.replace_ended:
         tags.append(_after(line.tag, offered, named))
-    lines = [Line(line.repository, tag) for tag in tags if tag is not None]
+    lines = [TagRef(line.repository, tag) for tag in tags if tag is not None]
     return tuple(dict.fromkeys((*lines, line)))
 
 

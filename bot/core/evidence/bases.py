@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.image import Manifest, Resolved
-from bot.model.reference import Digest, ImageReference, Line, parse_sha256
+from bot.model.image import Manifest, ResolvedTag
+from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
 
 PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
@@ -20,7 +20,7 @@ _SOURCE = re.compile(r"https://[A-Za-z0-9.-]{1,100}(?:/[A-Za-z0-9._~#:-]{1,100})
 class Base:
     """The base image that an image claims to be built on."""
 
-    line: Line
+    line: TagRef
     digest: Digest
     """The digest of the index or of a single platform's image, depending on the builder."""
     source: str
@@ -39,11 +39,11 @@ def base_of(manifest: Manifest) -> Base | None:
     return None
 
 
-def is_behind(base: Base, current: Resolved) -> bool:
+def is_behind(base: Base, current: ResolvedTag) -> bool:
     """Return True if the tag of the base no longer points to the base, nor to an index that contains it."""
     if current.digest == base.digest:
         return False
-    return current.manifest is not None and not current.manifest.holds(base.digest)
+    return current.manifest is not None and not current.manifest.has_child(base.digest)
 
 
 def behind(base: Base) -> str:
@@ -52,8 +52,8 @@ def behind(base: Base) -> str:
     return f"It was not rebuilt since its own base, {base.line}, moved{whose}."
 
 
-def _line(name: str) -> Line | None:
+def _line(name: str) -> TagRef | None:
     try:
-        return ImageReference.parse(name).line()
+        return ImageReference.parse(name).to_tag_ref()
     except InvalidReferenceError:
         return None

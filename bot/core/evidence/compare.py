@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 
 from bot.core.evidence.canonical import key
 from bot.core.evidence.packages import package_changes
-from bot.model.advisory import Listing
+from bot.model.advisory import AdvisoryList
 from bot.model.contents import PackageChange
 from bot.model.evidence import (
-    Delta,
+    VulnerabilityDelta,
     Evidence,
     Finding,
     NotScanned,
@@ -18,7 +18,7 @@ from bot.model.evidence import (
     ScannerIdentity,
     ScanOutcome,
     Severity,
-    Unscanned,
+    UnscannedReason,
     Urgency,
 )
 
@@ -30,24 +30,24 @@ def compare(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
     """
     packages = _packages(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):
-        return Evidence(old, new, None, packages=packages)
+        return Evidence(old, new, None, package_changes=packages)
     is_unnamed = not (_has_one_database(old.scanner) and _has_one_database(new.scanner))
     if is_unnamed and (old.scanner.name, old.scanner.version) == (new.scanner.name, new.scanner.version):
-        return Evidence(NotScanned(Unscanned.DATABASE_UNKNOWN), new, None, packages=packages)
+        return Evidence(NotScanned(UnscannedReason.DATABASE_UNKNOWN), new, None, package_changes=packages)
     if old.scanner != new.scanner:
-        return Evidence(NotScanned(Unscanned.DIFFERENT_DATABASE), new, None, packages=packages)
+        return Evidence(NotScanned(UnscannedReason.DIFFERENT_DATABASE), new, None, package_changes=packages)
     before = {key(finding): finding for finding in old.findings}
     after = {key(finding): finding for finding in new.findings}
     still_there = after.keys() | {key(each.finding) for each in new.set_aside}
     return Evidence(
         old,
         new,
-        Delta(
+        VulnerabilityDelta(
             fixed=worst_first(before[key] for key in before.keys() - still_there),
             introduced=worst_first(after[key] for key in after.keys() - before.keys()),
             remaining=worst_first(after[key] for key in after.keys() & before.keys()),
         ),
-        packages=packages,
+        package_changes=packages,
     )
 
 
@@ -62,14 +62,14 @@ def _packages(old: ScanOutcome | None, new: ScanOutcome) -> tuple[PackageChange,
 
 def is_pressing(evidence: Evidence) -> bool:
     """Return True if the update fixes a critical or known exploited vulnerability."""
-    return fixes(evidence, Severity.CRITICAL) or fixes(evidence, Listing.KEV)
+    return fixes(evidence, Severity.CRITICAL) or fixes(evidence, AdvisoryList.KEV)
 
 
 def fixes(evidence: Evidence, wanted: Urgency) -> bool:
     """Return True if the update fixes a vulnerability of at least this severity, or a known exploited one."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
-    if wanted is Listing.KEV:
-        return bool(exploited(fixed, evidence.known_exploited))
+    if wanted is AdvisoryList.KEV:
+        return bool(exploited(fixed, evidence.exploited_ids))
     return any(finding.severity >= wanted for finding in fixed)
 
 
@@ -80,7 +80,7 @@ def exploited(findings: Iterable[Finding], known: Collection[str] | None) -> tup
 
 def exploited_in(evidence: Iterable[Evidence]) -> frozenset[str]:
     """Return the ids of all known exploited vulnerabilities in several transitions."""
-    return frozenset().union(*(each.known_exploited or frozenset() for each in evidence))
+    return frozenset().union(*(each.exploited_ids or frozenset() for each in evidence))
 
 
 def scanner_of(evidence: Evidence) -> ScannerIdentity | None:

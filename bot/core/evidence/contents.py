@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.model.contents import Contents, ImageConfig, ImageContents
+from bot.model.contents import TransitionContents, ImageConfig, ImageContents
 
 
 class Aspect(StrEnum):
@@ -89,7 +89,7 @@ ROOT = "root"
 _ROOTS = frozenset({"", "0", ROOT})
 
 
-def aspect_changes(contents: Contents | None) -> tuple[AspectChange, ...] | None:
+def aspect_changes(contents: TransitionContents | None) -> tuple[AspectChange, ...] | None:
     """Return the properties in which two images differ; None if the contents of either are not known."""
     both = _both(contents)
     if both is None:
@@ -108,7 +108,7 @@ def _listed(aspect: Aspect, old: Sequence[str], new: Iterable[str]) -> AspectCha
     return AspectChange(aspect, tuple(gone), tuple(added))
 
 
-def becomes_root(contents: Contents | None) -> bool:
+def becomes_root(contents: TransitionContents | None) -> bool:
     """Return True if only the newer image starts as root; Kubernetes may then refuse to run it."""
     both = _both(contents)
     if both is None:
@@ -122,7 +122,7 @@ def _user(contents: ImageContents) -> str:
     return contents.config.user.partition(":")[0]
 
 
-def origin(contents: Contents | None) -> Origin:
+def origin(contents: TransitionContents | None) -> Origin:
     """Return whether the newer image is a mere rebuild of the older one, by the source and revision of both labels.
 
     `FROM` inherits labels, so an image without its own shows those of its base. The result is only a hint.
@@ -138,7 +138,7 @@ def origin(contents: Contents | None) -> Origin:
     return Origin.REBUILT if old == new else Origin.CHANGED
 
 
-def source_comparison(contents: Contents | None) -> SourceComparison | None:
+def source_comparison(contents: TransitionContents | None) -> SourceComparison | None:
     """Return the page that compares the revisions of both images; None if its URL cannot be built safely."""
     both = _both(contents)
     if both is None:
@@ -171,7 +171,7 @@ def _address(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
     return (found["host"], found["repository"].removesuffix(".git")), commit
 
 
-def _both(contents: Contents | None) -> tuple[ImageContents, ImageContents] | None:
+def _both(contents: TransitionContents | None) -> tuple[ImageContents, ImageContents] | None:
     """Return both images; None if the contents of either are not known."""
     if contents is None or contents.old is None or contents.new is None:
         return None

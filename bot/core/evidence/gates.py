@@ -14,61 +14,75 @@ from bot.core.evidence.rollback import rollback
 from bot.core.evidence.several_platforms import comparable
 from bot.core.evidence.trust import distrust
 from bot.core.transition import short, transition_to
-from bot.model.advisory import Listing
-from bot.model.decision import Candidate, Cause, Held, Refused, Transition, Unknown, Update
+from bot.model.advisory import AdvisoryList
+from bot.model.decision import (
+    UpdateCandidate,
+    UpdateCause,
+    HeldUpdate,
+    RefusedUpdate,
+    Transition,
+    UnresolvedReference,
+    ImageUpdate,
+)
 from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.policy import Policy
 from bot.model.vocabulary import Reason
 
 
 def gate(
-    update: Update, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
-) -> Update | Held | Refused | Unknown:
+    update: ImageUpdate, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
+) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Return the update to its first candidate that passes, or why the newest candidate that is old enough fails.
 
     If a registry could not say whether a candidate is signed, or a list whether it is urgent, the result is `Unknown`
     and no earlier candidate is used instead. `is_public` says whether everyone can read the reasons, which then contain
     no details of private evidence.
     """
-    first: Held | Refused | None = None
+    first: HeldUpdate | RefusedUpdate | None = None
     for candidate in update.candidates:
         found = evidence[transition_to(update, candidate)]
-        if candidate.mature is not None and not _is_urgent(update, found):
+        if candidate.matures_at is not None and not _is_urgent(update, found):
             if _may_be_urgent(update, found):
-                return Unknown(update.selected, Reason.LISTS_UNREAD, _LIST_UNREAD)
+                return UnresolvedReference(update.tracked_image, Reason.LISTS_UNREAD, _LIST_UNREAD)
             continue
         verdict = _judge(
             replace(update, candidates=(candidate,)), found, now, is_told=not (is_public and found.is_private)
         )
-        if isinstance(verdict, Update | Unknown):
+        if isinstance(verdict, ImageUpdate | UnresolvedReference):
             return verdict
         first = first or verdict
     return first or _too_young(update, update.candidates[0])
 
 
-def _judge(update: Update, evidence: Evidence, now: datetime, *, is_told: bool) -> Update | Held | Refused | Unknown:
+def _judge(
+    update: ImageUpdate, evidence: Evidence, now: datetime, *, is_told: bool
+) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Check the only candidate of an update; unknown evidence alone neither passes nor fails it."""
-    policy = update.selected.policy
+    policy = update.tracked_image.policy
     doubt = distrust(evidence.signatures, is_required=policy.require_signature)
     if doubt is not None and doubt.is_unknown:
-        return Unknown(update.selected, doubt.reason, doubt.detail)
+        return UnresolvedReference(update.tracked_image, doubt.reason, doubt.detail)
     if doubt is not None:
-        return Refused(update, doubt.reason, doubt.detail)
+        return RefusedUpdate(update, doubt.reason, doubt.detail)
     too_much = excess(evidence, policy.allow_introduced)
     if too_much is not None and too_much.keeps_worse:
         brings = str(too_much) if is_told else f"{_without_numbers(Reason.INTRODUCED)}; staying is worse"
         update = _doubted(update, f"{_capital(brings)}.")
     for reason, found in _objections(evidence, policy, too_much):
         why = found if is_told or reason not in _FROM_SCANS else _without_numbers(reason)
-        accepted = acceptance(update.selected, reason, why, now)
+        accepted = acceptance(update.tracked_image, reason, why, now)
         if accepted:
             update = _noted(update, accepted)
-        elif reason is Reason.INTRODUCED and _is_unread(Listing.VEX, evidence):
-            return Unknown(
-                update.selected, Reason.LISTS_UNREAD, f"{why}; whether anybody answers for that is not known"
+        elif reason is Reason.INTRODUCED and _is_unread(AdvisoryList.VEX, evidence):
+            return UnresolvedReference(
+                update.tracked_image, Reason.LISTS_UNREAD, f"{why}; whether anybody answers for that is not known"
             )
-        elif update.cause is Cause.MOVED or reason in _ALWAYS:
-            return Held(update.selected, reason, why) if reason is Reason.OLDER else Refused(update, reason, why)
+        elif update.cause is UpdateCause.MOVED or reason in _ALWAYS:
+            return (
+                HeldUpdate(update.tracked_image, reason, why)
+                if reason is Reason.OLDER
+                else RefusedUpdate(update, reason, why)
+            )
         elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
             update = _doubted(update, f"It looks like a rollback: {why}.")
     return update
@@ -91,7 +105,7 @@ def _without_numbers(reason: Reason) -> str:
 def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> Iterator[tuple[Reason, str]]:
     """Yield the reasons against an update that an operator can accept."""
     if policy.require_scan and isinstance(evidence.new, NotScanned):
-        yield Reason.NOT_SCANNED, evidence.new.why.sentence
+        yield Reason.NOT_SCANNED, evidence.new.reason.sentence
     back = rollback(evidence)
     if back:  # before the vulnerabilities that the rollback adds, because it explains them
         yield Reason.DOWNGRADE, back
@@ -102,7 +116,7 @@ def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> 
         yield Reason.OLDER, older
 
 
-def _noted(update: Update, note: str) -> Update:
+def _noted(update: ImageUpdate, note: str) -> ImageUpdate:
     """Return the update with an additional note on its candidate, unless the candidate has the note already."""
     first, *others = update.candidates
     notes = tuple(dict.fromkeys((*first.notes, note)))
@@ -113,9 +127,13 @@ def _capital(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _doubted(update: Update, why: str) -> Update:
+def _doubted(update: ImageUpdate, why: str) -> ImageUpdate:
     """Return the update with a doubt that a maintainer has to review; each doubt is added once."""
-    return update if why in update.doubt else replace(update, doubt=f"{update.doubt} {why}".strip())
+    return (
+        update
+        if why in update.review_reason
+        else replace(update, review_reason=f"{update.review_reason} {why}".strip())
+    )
 
 
 def _older(evidence: Evidence) -> str:
@@ -129,25 +147,25 @@ def _older(evidence: Evidence) -> str:
 _LIST_UNREAD = "it is too young, and whether it fixes something that is known to be exploited is not known"
 
 
-def _may_be_urgent(update: Update, evidence: Evidence) -> bool:
+def _may_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if the urgency of a candidate depends on a list that could not be read."""
-    asks = Listing.KEV in update.selected.policy.bypass_min_age_for and _is_unread(Listing.KEV, evidence)
+    asks = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_unread(AdvisoryList.KEV, evidence)
     return asks and evidence.delta is not None and bool(evidence.delta.fixed)
 
 
-def _is_unread(listing: Listing, evidence: Evidence) -> bool:
-    return evidence.asked is not None and listing in evidence.asked.unread
+def _is_unread(listing: AdvisoryList, evidence: Evidence) -> bool:
+    return evidence.list_versions is not None and listing in evidence.list_versions.unread_lists
 
 
-def _is_urgent(update: Update, evidence: Evidence) -> bool:
+def _is_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if a candidate fixes a vulnerability for which the policy skips the minimum age."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
-    urgent = update.selected.policy.bypass_min_age_for
-    if Listing.KEV in urgent and fixes(evidence, Listing.KEV):
+    urgent = update.tracked_image.policy.bypass_min_age_for
+    if AdvisoryList.KEV in urgent and fixes(evidence, AdvisoryList.KEV):
         return True
     return any(finding.severity in urgent for finding in fixed)
 
 
-def _too_young(update: Update, newest: Candidate) -> Held:
-    why = f"{short(newest.digest)} will be old enough on {newest.mature:%Y-%m-%d}"
-    return Held(update.selected, Reason.TOO_YOUNG, f"{why}, and fixes nothing that may not wait")
+def _too_young(update: ImageUpdate, newest: UpdateCandidate) -> HeldUpdate:
+    why = f"{short(newest.digest)} will be old enough on {newest.matures_at:%Y-%m-%d}"
+    return HeldUpdate(update.tracked_image, Reason.TOO_YOUNG, f"{why}, and fixes nothing that may not wait")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.core.evidence.compare import count_by_severity
 from bot.core.evidence.several_platforms import comparable
 from bot.model.evidence import Evidence, Scan, Severity
-from bot.model.rules import Allowance
+from bot.model.rules import IntroducedLimit
 
 Counts = Mapping[Severity, int]
 """Distinct vulnerabilities by severity."""
@@ -47,7 +47,7 @@ class Excess:
 _DOWN = tuple(sorted(Severity, reverse=True))
 
 
-def excess(evidence: Evidence, allowances: Collection[Allowance]) -> Excess | None:
+def excess(evidence: Evidence, allowances: Collection[IntroducedLimit]) -> Excess | None:
     """Return the exceeded limit of the worst severity; None if there is none, or the images were not compared.
 
     If a platform has no comparison, each of the others is checked separately. Platforms on which the pinned image is
@@ -58,13 +58,15 @@ def excess(evidence: Evidence, allowances: Collection[Allowance]) -> Excess | No
     return min(found, key=lambda each: (each.keeps_worse, -each.severity), default=None)
 
 
-def _excess(evidence: Evidence, allowances: Collection[Allowance]) -> Excess | None:
+def _excess(evidence: Evidence, allowances: Collection[IntroducedLimit]) -> Excess | None:
     if evidence.delta is None or not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
         return None
     brought, staying, moving = (
         count_by_severity(findings)
         for findings in (evidence.delta.introduced, evidence.old.findings, evidence.new.findings)
     )
-    too_many = (each for each in allowances if brought[each.severity] > each.most)
+    too_many = (each for each in allowances if brought[each.severity] > each.maximum)
     worst = max(too_many, key=lambda each: each.severity, default=None)
-    return Excess(worst.severity, brought[worst.severity], worst.most, staying, moving) if worst is not None else None
+    return (
+        Excess(worst.severity, brought[worst.severity], worst.maximum, staying, moving) if worst is not None else None
+    )

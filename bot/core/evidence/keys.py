@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from bot.model.signature import Scheme, Signer
+from bot.model.signature import SignatureScheme, Signer
 from bot.model.trust import TrustedKey
 
 SHOWN_FINGERPRINT = 16
@@ -47,7 +47,7 @@ class PublicKey:
             raise ValueError(f"holds an RSA key of fewer than {LEAST_RSA} bits")
         der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         fingerprint = hashlib.sha256(der).hexdigest()[:SHOWN_FINGERPRINT]
-        return cls(Signer(Scheme.COSIGN_KEY, f"{trusted.name} (sha256 {fingerprint})"), key)
+        return cls(Signer(SignatureScheme.COSIGN_KEY, f"{trusted.name} (sha256 {fingerprint})"), key)
 
     def made(self, signature: bytes, message: bytes) -> bool:
         """Return True if `signature` is a signature of `message` by this key."""

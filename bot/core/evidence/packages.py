@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.evidence.versions import in_order, is_later
-from bot.model.contents import Change, Package, PackageChange
+from bot.model.contents import PackageChangeKind, InstalledPackage, PackageChange
 from bot.model.evidence import Finding, Scan
 
 _Key = tuple[str, str]
@@ -21,7 +21,7 @@ class _Held:
     source: str = ""
 
 
-def package_changes(old: Iterable[Package], new: Iterable[Package]) -> tuple[PackageChange, ...]:
+def package_changes(old: Iterable[InstalledPackage], new: Iterable[InstalledPackage]) -> tuple[PackageChange, ...]:
     """Return the packages that differ between two images, by type and name."""
     before, after = _held(old), _held(new)
     absent = _Held()
@@ -30,7 +30,7 @@ def package_changes(old: Iterable[Package], new: Iterable[Package]) -> tuple[Pac
     return tuple(change for change in found if change.old != change.new)
 
 
-def _held(packages: Iterable[Package]) -> Mapping[_Key, _Held]:
+def _held(packages: Iterable[InstalledPackage]) -> Mapping[_Key, _Held]:
     versions: dict[_Key, set[str]] = defaultdict(set)
     sources: dict[_Key, str] = {}
     for package in packages:
@@ -42,7 +42,7 @@ def _held(packages: Iterable[Package]) -> Mapping[_Key, _Held]:
 def _change(key: _Key, before: _Held, after: _Held) -> PackageChange:
     package_type, name = key
     return PackageChange(
-        change=_direction(package_type, before.versions, after.versions),
+        kind=_direction(package_type, before.versions, after.versions),
         type=package_type,
         name=name,
         old=before.versions,
@@ -51,16 +51,16 @@ def _change(key: _Key, before: _Held, after: _Held) -> PackageChange:
     )
 
 
-def _direction(package_type: str, old: Sequence[str], new: Sequence[str]) -> Change:
+def _direction(package_type: str, old: Sequence[str], new: Sequence[str]) -> PackageChangeKind:
     """Return how a package changed; of several versions the latest counts."""
     if not old:
-        return Change.ADDED
+        return PackageChangeKind.ADDED
     if not new:
-        return Change.REMOVED
+        return PackageChangeKind.REMOVED
     later = None if old[-1] == new[-1] else is_later(package_type, new[-1], old[-1])
     if later is None:
-        return Change.CHANGED
-    return Change.UPGRADED if later else Change.DOWNGRADED
+        return PackageChangeKind.CHANGED
+    return PackageChangeKind.UPGRADED if later else PackageChangeKind.DOWNGRADED
 
 
 Versions = Callable[[Finding], tuple[str, ...] | None]
@@ -75,7 +75,7 @@ def versions_in(outcome: Scan) -> Versions:
         return lambda _: None
     found: dict[_Key, set[str]] = defaultdict(set)
     for package in outcome.packages:
-        found[package.type, package.found_as].add(package.version)
+        found[package.type, package.name_in_findings].add(package.version)
 
     def versions(finding: Finding) -> tuple[str, ...]:
         return in_order(finding.package_type, found.get((finding.package_type, finding.package), ()))

@@ -9,7 +9,7 @@ from bot.core.evidence.canonical import merged
 from bot.core.evidence.compare import worst_first
 from bot.core.evidence.several_platforms import comparable
 from bot.core.evidence.versions import SYSTEM_TYPES
-from bot.model.contents import Change, PackageChange
+from bot.model.contents import PackageChangeKind, PackageChange
 from bot.model.evidence import Evidence, Finding
 
 _Brought = Mapping[tuple[str, str], Sequence[Finding]]
@@ -24,8 +24,8 @@ def gone_back(evidence: Evidence) -> tuple[PackageChange, ...]:
     downgrade on one platform is enough.
     """
     brought = _brought(evidence)
-    changes = dict.fromkeys(change for each in comparable(evidence) for change in each.packages or ())
-    downgraded = [change for change in changes if change.change is Change.DOWNGRADED]
+    changes = dict.fromkeys(change for each in comparable(evidence) for change in each.package_changes or ())
+    downgraded = [change for change in changes if change.kind is PackageChangeKind.DOWNGRADED]
     alarming = [change for change in downgraded if change.type in SYSTEM_TYPES or _brings(change, brought)]
     return tuple(sorted(alarming, key=lambda change: (-_worst(change, brought), change.name)))
 

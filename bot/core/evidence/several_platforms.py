@@ -9,7 +9,16 @@ from dataclasses import replace
 from bot.core.evidence.canonical import Key, key
 from bot.core.evidence.compare import worst_first
 from bot.model.contents import PackageChange
-from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, SetAside, Unscanned
+from bot.model.evidence import (
+    VulnerabilityDelta,
+    Evidence,
+    Finding,
+    NotScanned,
+    Scan,
+    ScanOutcome,
+    SuppressedFinding,
+    UnscannedReason,
+)
 
 _Found = Mapping[Key, Finding]
 
@@ -27,7 +36,7 @@ def united(by_platform: Mapping[str, Evidence]) -> Evidence:
         old=None if first.old is None else _united_scans({on: found.old for on, found in used.items()}),
         new=_united_scans({on: found.new for on, found in used.items()}),
         delta=_united_deltas(used),
-        packages=_united_changes(used),
+        package_changes=_united_changes(used),
         by_platform=used,
     )
 
@@ -37,13 +46,13 @@ def comparable(evidence: Evidence) -> tuple[Evidence, ...]:
 
     Missing evidence for one platform must not hide the vulnerabilities that an update adds on another.
     """
-    is_whole = evidence.delta is not None and evidence.packages is not None
+    is_whole = evidence.delta is not None and evidence.package_changes is not None
     return (evidence,) if is_whole else (evidence, *evidence.by_platform.values())
 
 
 def _is_missing(found: Evidence) -> bool:
     outcomes = (found.new if found.old is None else found.old, found.new)
-    return all(isinstance(each, NotScanned) and each.why is Unscanned.PLATFORM_MISSING for each in outcomes)
+    return all(isinstance(each, NotScanned) and each.reason is UnscannedReason.PLATFORM_MISSING for each in outcomes)
 
 
 def _united_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
@@ -66,7 +75,7 @@ def _united_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
     )
 
 
-def _united_deltas(used: Mapping[str, Evidence]) -> Delta | None:
+def _united_deltas(used: Mapping[str, Evidence]) -> VulnerabilityDelta | None:
     """Merge the deltas. A finding that is fixed on one platform only remains, unless it is suppressed elsewhere."""
     deltas = {platform: found.delta for platform, found in used.items() if found.delta is not None}
     if len(deltas) < len(used):
@@ -76,14 +85,14 @@ def _united_deltas(used: Mapping[str, Evidence]) -> Delta | None:
     fixed = _merged({platform: delta.fixed for platform, delta in deltas.items()})
     answered = {key(each.finding) for found in used.values() for each in _set_aside(found.new)}
     still = introduced.keys() | remaining.keys() | answered
-    return Delta(
+    return VulnerabilityDelta(
         fixed=worst_first(found for one, found in fixed.items() if one not in still),
         introduced=worst_first(introduced.values()),
         remaining=worst_first(found for one, found in remaining.items() if one not in introduced),
     )
 
 
-def _set_aside(outcome: ScanOutcome) -> Sequence[SetAside]:
+def _set_aside(outcome: ScanOutcome) -> Sequence[SuppressedFinding]:
     return outcome.set_aside if isinstance(outcome, Scan) else ()
 
 
@@ -104,7 +113,7 @@ def _merged(findings: Mapping[str, Sequence[Finding]]) -> _Found:
 
 def _united_changes(used: Mapping[str, Evidence]) -> tuple[PackageChange, ...] | None:
     """Return the package changes of all platforms, each once; None if a platform has no list."""
-    lists: list[Iterable[PackageChange] | None] = [found.packages for found in used.values()]
+    lists: list[Iterable[PackageChange] | None] = [found.package_changes for found in used.values()]
     if None in lists:
         return None
     return tuple(dict.fromkeys(change for listed in lists for change in listed or ()))

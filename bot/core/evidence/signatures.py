@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from bot.model.signature import (
     BadSignature,
-    Flaw,
+    SignatureDefect,
     SignatureOutcome,
     SignatureUnknown,
-    Signed,
-    Unsigned,
+    VerifiedSignature,
+    NoSignature,
     UnsupportedSignature,
 )
 
-_TELLING = (Flaw.OTHER_IMAGE, Flaw.BROKEN, Flaw.OTHER_SIGNER, Flaw.UNPROVED)
+_TELLING = (SignatureDefect.OTHER_IMAGE, SignatureDefect.BROKEN, SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED)
 """The order in which defects are reported: a copied signature is an attack, an unlisted signer may be harmless."""
 
 
@@ -23,18 +23,18 @@ def together(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
 
     A signature that could not be fetched comes next, because it may have been valid; then come defective ones.
     """
-    return min(outcomes, key=_rank, default=Unsigned())
+    return min(outcomes, key=_rank, default=NoSignature())
 
 
 def _rank(outcome: SignatureOutcome) -> tuple[int, int]:
     match outcome:
-        case Signed():
+        case VerifiedSignature():
             return 0, 0
         case SignatureUnknown():
             return 1, 0
-        case BadSignature(flaw=flaw):
+        case BadSignature(defect=flaw):
             return 2, _TELLING.index(flaw)
         case UnsupportedSignature():
             return 3, 0
-        case Unsigned():
+        case NoSignature():
             return 4, 0

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 from bot.core.evidence.versions import SYSTEM_TYPES, is_same_kind
 from bot.model.errors import InvalidReferenceError
-from bot.model.evidence import Finding, Scan, ScanOutcome, SetAside, Subject
+from bot.model.evidence import Finding, Scan, ScanOutcome, SuppressedFinding, ScanSubject
 from bot.model.reference import Digest, ImageReference
-from bot.model.vex import Product, Purl, VexStatement, VexStatus
+from bot.model.vex import VexProduct, Purl, VexStatement, VexStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A VEX statement on one of its products."""
 
-    product: Product
+    product: VexProduct
     statement: VexStatement
 
 
@@ -56,7 +56,7 @@ def by_image(statements: Iterable[VexStatement]) -> Said:
     return said
 
 
-def set_aside(outcome: ScanOutcome, subject: Subject, said: Said, names: Collection[Digest] = ()) -> ScanOutcome:
+def set_aside(outcome: ScanOutcome, subject: ScanSubject, said: Said, names: Collection[Digest] = ()) -> ScanOutcome:
     """Return the scan without the findings that the latest statement about each declares not affected or fixed.
 
     `other_digests` are digests of the image other than that of `subject`.
@@ -65,7 +65,7 @@ def set_aside(outcome: ScanOutcome, subject: Subject, said: Said, names: Collect
         return outcome
     known = {subject.digest, *names}
     about: dict[str, list[Claim]] = defaultdict(list)
-    for claim in (claim for image in (*known, subject.line.repository) for claim in said.get(image, ())):
+    for claim in (claim for image in (*known, subject.tag_ref.repository) for claim in said.get(image, ())):
         if is_image(claim.product.image, subject, known):
             for name in claim.statement.names:
                 about[name].append(claim)
@@ -75,39 +75,45 @@ def set_aside(outcome: ScanOutcome, subject: Subject, said: Said, names: Collect
     return replace(outcome, findings=left, set_aside=(*outcome.set_aside, *aside)) if aside else outcome
 
 
-def _answer(finding: Finding, scan: Scan, platform: str, about: Mapping[str, Sequence[Claim]]) -> SetAside | None:
+def _answer(
+    finding: Finding, scan: Scan, platform: str, about: Mapping[str, Sequence[Claim]]
+) -> SuppressedFinding | None:
     """Return the suppression of a finding, or None; of statements of the same time one that does not suppress wins."""
     said = (
         claim.statement
         for claim in about.get(finding.id, ())
         if claim.product.packages is None or _holds(claim.product.packages, finding, scan, platform)
     )
-    latest = max(said, key=lambda each: (each.at, not each.status.sets_aside), default=None)
-    if latest is None or not latest.status.sets_aside:
+    latest = max(said, key=lambda each: (each.stated_at, not each.status.is_suppressing), default=None)
+    if latest is None or not latest.status.is_suppressing:
         return None
     words = latest.status.replace("_", " ")
-    why = f"{words}: {latest.why}" if latest.why and latest.status is VexStatus.NOT_AFFECTED else words
-    return SetAside(finding, why, f"VEX by {latest.author}")
+    why = (
+        f"{words}: {latest.justification}"
+        if latest.justification and latest.status is VexStatus.NOT_AFFECTED
+        else words
+    )
+    return SuppressedFinding(finding, why, f"VEX by {latest.author}")
 
 
-def is_image(purl: Purl, subject: Subject, names: Collection[str]) -> bool:
+def is_image(purl: Purl, subject: ScanSubject, names: Collection[str]) -> bool:
     """Return True if a package URL names the image, by one of its digests or by its repository."""
     if purl.type != "oci" or purl.namespace or not {key for key, _ in purl.qualifiers} <= _OF_IMAGES:
         return False
-    if not _is_architecture(purl.of("arch"), subject.platform):
+    if not _is_architecture(purl.get_qualifier("arch"), subject.platform):
         return False
     if purl.version:
         return purl.version in names
-    return _repository(purl) == subject.line.repository and purl.of("tag") in {"", subject.line.tag}
+    return _repository(purl) == subject.tag_ref.repository and purl.get_qualifier("tag") in {"", subject.tag_ref.tag}
 
 
 def _repository(purl: Purl) -> str | None:
     """Return the canonical repository in the URL of an image; None if it has none."""
     try:
-        reference = ImageReference.parse(purl.of("repository_url"))
+        reference = ImageReference.parse(purl.get_qualifier("repository_url"))
     except InvalidReferenceError:
         return None
-    is_plain = reference.names_a_registry and reference.tag is None and reference.digest is None
+    is_plain = reference.has_registry_host and reference.tag is None and reference.digest is None
     return reference.repository if is_plain and reference.repository.rpartition("/")[2] == purl.name else None
 
 
@@ -123,15 +129,15 @@ def _holds(packages: Iterable[Purl], finding: Finding, scan: Scan, platform: str
     the source, or all binary packages that the image has of it, as far as the scan lists packages.
     """
     named = [each for each in packages if _may_be(each, finding, platform)]
-    if any(each.of("arch") in _OF_SOURCE and each.name == finding.package for each in named):
+    if any(each.get_qualifier("arch") in _OF_SOURCE and each.name == finding.package for each in named):
         return True
-    names = {_name(each) for each in named if each.of("arch") not in _OF_SOURCE}
+    names = {_name(each) for each in named if each.get_qualifier("arch") not in _OF_SOURCE}
     if finding.package_type not in SYSTEM_TYPES:
         return _plain(finding.package, finding.package_type) in names
     built = {
         package.name
         for package in scan.packages or ()
-        if package.type == finding.package_type and package.found_as == finding.package
+        if package.type == finding.package_type and package.name_in_findings == finding.package
     }
     return (built or {finding.package}) <= names
 
@@ -140,9 +146,9 @@ def _may_be(purl: Purl, finding: Finding, platform: str) -> bool:
     """Return True if a package URL matches type, version and architecture of a finding's package."""
     if not is_same_kind(purl.type, finding.package_type) or not {key for key, _ in purl.qualifiers} <= _OF_PACKAGES:
         return False
-    if purl.of("arch") not in _OF_SOURCE and not _is_architecture(purl.of("arch"), platform):
+    if purl.get_qualifier("arch") not in _OF_SOURCE and not _is_architecture(purl.get_qualifier("arch"), platform):
         return False
-    with_epoch = f"{purl.of('epoch')}:{purl.version}"
+    with_epoch = f"{purl.get_qualifier('epoch')}:{purl.version}"
     installed = {finding.installed, finding.installed.removeprefix("v")}
     return not purl.version or not installed.isdisjoint({purl.version, purl.version.removeprefix("v"), with_epoch})
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.model.evidence import Evidence, NotScanned, Unscanned
-from bot.model.signature import SignatureOutcome, Signatures, SignatureUnknown
-from bot.model.vocabulary import Reason, Status
+from bot.model.evidence import Evidence, NotScanned, UnscannedReason
+from bot.model.signature import SignatureOutcome, TransitionSignatures, SignatureUnknown
+from bot.model.vocabulary import Reason, OccurrenceStatus
 
 REASON = "the numbers are private, and everybody can read this"
-LEFT_OUT = NotScanned(Unscanned.WITHHELD)
+LEFT_OUT = NotScanned(UnscannedReason.WITHHELD)
 
 
 def published(evidence: Evidence) -> Evidence:
@@ -21,7 +21,7 @@ def published(evidence: Evidence) -> Evidence:
     found = evidence.signatures
     if found is not None:
         old = _without_hosts(found.old) if found.old is not None else None
-        evidence = replace(evidence, signatures=Signatures(old, _without_hosts(found.new)))
+        evidence = replace(evidence, signatures=TransitionSignatures(old, _without_hosts(found.new)))
     if not evidence.is_private:
         return evidence
     return replace(
@@ -29,10 +29,10 @@ def published(evidence: Evidence) -> Evidence:
         old=LEFT_OUT if evidence.old is not None else None,
         new=LEFT_OUT,
         delta=None,
-        known_exploited=None,
-        epss=None,
-        asked=None,
-        packages=None,
+        exploited_ids=None,
+        epss_scores=None,
+        list_versions=None,
+        package_changes=None,
         by_platform={},
     )
 
@@ -41,6 +41,6 @@ def _without_hosts(outcome: SignatureOutcome) -> SignatureOutcome:
     return replace(outcome, detail="") if isinstance(outcome, SignatureUnknown) else outcome
 
 
-def names_hosts(status: Status, reason: Reason | None) -> bool:
+def names_hosts(status: OccurrenceStatus, reason: Reason | None) -> bool:
     """Return True if the detail of a decision is an answer of a registry, which names the host."""
-    return status is Status.UNRESOLVED or reason is Reason.NOT_PULLABLE
+    return status is OccurrenceStatus.UNRESOLVED or reason is Reason.NOT_PULLABLE

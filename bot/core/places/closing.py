@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from bot.model.found import Places
-from bot.model.source import Closed, Occurrence, Slot
-from bot.model.vocabulary import ALLOWABLE, Reason
+from bot.model.found import ExtractedReferences
+from bot.model.source import NotEditable, Occurrence, EditSlot
+from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
 
-_WARNINGS = frozenset(ALLOWABLE) - {Reason.OTHER_WRITER}
+_WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}
 """Reasons that a rule can override. `other-writer` is not among them, because a tool that a file names as the writer of
 a reference keeps writing it. Only bots that search a repository on their own can be told to skip a reference; for those
 see `assign_to_other_bot`."""
@@ -20,8 +20,10 @@ def close(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) ->
 
     A slot that no rule can unlock keeps its reason.
     """
-    digest, tag = (_closed(slot, reason, is_certain=is_certain) for slot in (occurrence.digest, occurrence.tag))
-    return replace(occurrence, digest=digest, tag=tag)
+    digest, tag = (
+        _closed(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)
+    )
+    return replace(occurrence, digest_slot=digest, tag_slot=tag)
 
 
 def leave_to_other(occurrence: Occurrence, bot: str, told_by: str) -> Occurrence:
@@ -30,14 +32,16 @@ def leave_to_other(occurrence: Occurrence, bot: str, told_by: str) -> Occurrence
     This reason precedes all other warnings that a rule has to allow. Slots that no rule can unlock stay unchanged.
     `told_by` is the config file that makes `bot` update the reference.
     """
-    digest, tag = map(_left, (occurrence.digest, occurrence.tag))
-    if (digest, tag) == (occurrence.digest, occurrence.tag):
+    digest, tag = map(_left, (occurrence.digest_slot, occurrence.tag_slot))
+    if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):
         return occurrence
     note = f"{told_by} has {bot} move it; with `allow: [other-writer]` basebump may, too"
-    return replace(occurrence, digest=digest, tag=tag, notes=(*occurrence.notes, note))
+    return replace(occurrence, digest_slot=digest, tag_slot=tag, notes=(*occurrence.notes, note))
 
 
-def close_where(places: Places, reason: Reason, is_meant: Callable[[Occurrence], bool]) -> Places:
+def close_where(
+    places: ExtractedReferences, reason: Reason, is_meant: Callable[[Occurrence], bool]
+) -> ExtractedReferences:
     """Return `places` with all occurrences locked for which `should_lock` is true."""
     return tuple(
         close(place, reason) if isinstance(place, Occurrence) and is_meant(place) else place for place in places
@@ -46,30 +50,34 @@ def close_where(places: Places, reason: Reason, is_meant: Callable[[Occurrence],
 
 def allow(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
     """Return `occurrence` with its slots unlocked if `reasons` cover all their warnings."""
-    return replace(occurrence, digest=_allowed(occurrence.digest, reasons), tag=_allowed(occurrence.tag, reasons))
+    return replace(
+        occurrence,
+        digest_slot=_allowed(occurrence.digest_slot, reasons),
+        tag_slot=_allowed(occurrence.tag_slot, reasons),
+    )
 
 
-def _closed(slot: Slot | Closed, reason: Reason, *, is_certain: bool) -> Closed:
+def _closed(slot: EditSlot | NotEditable, reason: Reason, *, is_certain: bool) -> NotEditable:
     is_warning = reason in _WARNINGS
-    if isinstance(slot, Slot):
-        return Closed(reason, slot if is_warning else None, is_certain)
-    return slot if slot.slot is None or is_warning else Closed(reason)
+    if isinstance(slot, EditSlot):
+        return NotEditable(reason, slot if is_warning else None, is_certain)
+    return slot if slot.slot is None or is_warning else NotEditable(reason)
 
 
-def _left(slot: Slot | Closed) -> Slot | Closed:
-    if isinstance(slot, Slot):
-        return Closed(Reason.OTHER_WRITER, slot)
+def _left(slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
+    if isinstance(slot, EditSlot):
+        return NotEditable(Reason.OTHER_WRITER, slot)
     if slot.slot is None or Reason.OTHER_WRITER in _warnings(slot):
         return slot
-    return Closed(Reason.OTHER_WRITER, slot.slot, slot.is_certain, _warnings(slot))
+    return NotEditable(Reason.OTHER_WRITER, slot.slot, slot.is_certain, _warnings(slot))
 
 
-def _allowed(slot: Slot | Closed, reasons: Collection[Reason]) -> Slot | Closed:
-    if isinstance(slot, Slot) or slot.slot is None:
+def _allowed(slot: EditSlot | NotEditable, reasons: Collection[Reason]) -> EditSlot | NotEditable:
+    if isinstance(slot, EditSlot) or slot.slot is None:
         return slot
     left = [reason for reason in _warnings(slot) if reason not in reasons]
-    return Closed(left[0], slot.slot, slot.is_certain, tuple(left[1:])) if left else slot.slot
+    return NotEditable(left[0], slot.slot, slot.is_certain, tuple(left[1:])) if left else slot.slot
 
 
-def _warnings(closed: Closed) -> tuple[Reason, ...]:
-    return (closed.reason, *closed.also)
+def _warnings(closed: NotEditable) -> tuple[Reason, ...]:
+    return (closed.reason, *closed.further_reasons)

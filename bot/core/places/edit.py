@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from bot.model.decision import Candidate
+from bot.model.decision import UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import Edit, FilePath, Occurrence, Slot, Span, Unsupported
+from bot.model.source import ByteEdit, FilePath, Occurrence, EditSlot, Span, UnsupportedText
 
 Identity = tuple[FilePath, str, str]
 
@@ -23,34 +23,34 @@ def identity(occurrence: Occurrence) -> Identity:
     return occurrence.path, occurrence.format, occurrence.locator
 
 
-def write(slot: Slot, value: str) -> Edit:
+def write(slot: EditSlot, value: str) -> ByteEdit:
     """Return the edit that writes a digest or a tag into its `slot`."""
-    return Edit(slot.span, slot.old, slot.before + value.encode())
+    return ByteEdit(slot.span, slot.old, slot.prefix + value.encode())
 
 
-def edits_for(place: Occurrence, chosen: Candidate) -> Iterator[Edit]:
+def edits_for(place: Occurrence, chosen: UpdateCandidate) -> Iterator[ByteEdit]:
     """Yield the edits for an update to a candidate: its digest, and its tag if that changes."""
-    digest = place.digest if isinstance(place.digest, Slot) else None
-    tag = place.tag if isinstance(place.tag, Slot) and chosen.tag is not None else None
+    digest = place.digest_slot if isinstance(place.digest_slot, EditSlot) else None
+    tag = place.tag_slot if isinstance(place.tag_slot, EditSlot) and chosen.tag is not None else None
     edits = [
         write(slot, value) for slot, value in ((tag, chosen.tag or ""), (digest, chosen.digest)) if slot is not None
     ]
     match edits:
         case [first, second] if first.span.end == second.span.start:  # the digest is inserted directly after the tag
-            yield Edit(Span(first.span.start, second.span.end), first.old + second.old, first.new + second.new)
+            yield ByteEdit(Span(first.span.start, second.span.end), first.old + second.old, first.new + second.new)
         case _:
             yield from edits
 
 
-def is_misread(content: bytes, place: Occurrence, chosen: Candidate) -> bool:
+def is_misread(content: bytes, place: Occurrence, chosen: UpdateCandidate) -> bool:
     """Return True if YAML would read the new tag as a number of another spelling, as with `1.20`."""
-    if not isinstance(place.tag, Slot) or chosen.tag is None or not _NUMBER.fullmatch(chosen.tag):
+    if not isinstance(place.tag_slot, EditSlot) or chosen.tag is None or not _NUMBER.fullmatch(chosen.tag):
         return False
-    before, after = content[: place.tag.span.start][-1:], content[place.tag.span.end :][:1]
+    before, after = content[: place.tag_slot.span.start][-1:], content[place.tag_slot.span.end :][:1]
     return not before.strip() and not after.strip() and f"{float(chosen.tag):g}" != chosen.tag
 
 
-def apply_edits(content: bytes, edits: Iterable[Edit]) -> bytes:
+def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
     """Return `content` with all `edits` made; equal edits are made once.
 
     Raises EditError if two different edits touch the same byte (insertions at one position included), or if the
@@ -58,7 +58,7 @@ def apply_edits(content: bytes, edits: Iterable[Edit]) -> bytes:
     """
     pieces: list[bytes] = []
     copied = 0
-    last: Edit | None = None
+    last: ByteEdit | None = None
     for edit in sorted(set(edits), key=lambda each: (each.span, each.new)):
         start, end = edit.span.start, edit.span.end
         if last is not None and _meet(last, edit):
@@ -70,7 +70,7 @@ def apply_edits(content: bytes, edits: Iterable[Edit]) -> bytes:
     return b"".join([*pieces, content[copied:]])
 
 
-def _meet(first: Edit, second: Edit) -> bool:
+def _meet(first: ByteEdit, second: ByteEdit) -> bool:
     """Return True if two different edits, in the order of their spans, touch each other."""
     if second.span.start < first.span.end:
         return True
@@ -79,8 +79,8 @@ def _meet(first: Edit, second: Edit) -> bool:
 
 
 def is_proved(
-    before: Iterable[Occurrence | Unsupported],
-    after: Iterable[Occurrence | Unsupported],
+    before: Iterable[Occurrence | UnsupportedText],
+    after: Iterable[Occurrence | UnsupportedText],
     planned: Mapping[Identity, Digest],
     tags: Mapping[Identity, str] = MappingProxyType({}),
 ) -> bool:
@@ -97,7 +97,7 @@ def is_proved(
     return expected == _places(after)
 
 
-def _places(found: Iterable[Occurrence | Unsupported]) -> dict[object, ImageReference | int]:
+def _places(found: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
     """Return references by key, and the count of each unsupported text by content, since edits may add lines."""
     places: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()
@@ -105,6 +105,6 @@ def _places(found: Iterable[Occurrence | Unsupported]) -> dict[object, ImageRefe
         match place:
             case Occurrence():
                 places[identity(place)] = place.reference
-            case Unsupported():
+            case UnsupportedText():
                 texts[place.path, place.text, place.reason] += 1
     return {**places, **texts}

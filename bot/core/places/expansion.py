@@ -8,8 +8,8 @@ from itertools import islice
 from typing import assert_never
 
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.remark import EnvironmentVariable, Literal, Text, VariableUse
-from bot.model.source import Closed, FilePath, Slot, Span
+from bot.model.remark import EnvironmentVariable, LiteralText, InterpolatedText, VariableUse
+from bot.model.source import NotEditable, FilePath, EditSlot, Span
 from bot.model.vocabulary import Reason
 
 MAX_PIECES = 100
@@ -64,7 +64,7 @@ Values = Mapping[str, Expanded]
 """Expanded values by variable."""
 
 
-def expand(text: Text, values: Values, holder: EnvironmentVariable | None = None) -> Expanded:
+def expand(text: InterpolatedText, values: Values, holder: EnvironmentVariable | None = None) -> Expanded:
     """Replace the variables of `text`, the value of `assignment`, as Docker Compose does (template/template.go)."""
     pieces: list[Piece] = []
     uses: list[Used] = []
@@ -72,9 +72,9 @@ def expand(text: Text, values: Values, holder: EnvironmentVariable | None = None
     length = 0
     for part in text:
         match part:
-            case Literal("", _):
+            case LiteralText("", _):
                 continue
-            case Literal(literal, span):
+            case LiteralText(literal, span):
                 pieces.append(Piece(literal, span, holder))
                 length += len(literal)
             case VariableUse():
@@ -92,7 +92,7 @@ def expand(text: Text, values: Values, holder: EnvironmentVariable | None = None
     return Expanded(tuple(pieces), tuple(uses), tuple(islice(missing, MAX_PIECES)))
 
 
-def names_in(text: Text) -> Iterator[str]:
+def names_in(text: InterpolatedText) -> Iterator[str]:
     """Yield each used variable of `text`, those in defaults included."""
     for part in text:
         if isinstance(part, VariableUse):
@@ -129,7 +129,7 @@ class Written:
         return self.expanded.pieces[-1].holder
 
     @property
-    def digest(self) -> Slot | Closed:
+    def digest(self) -> EditSlot | NotEditable:
         """The slot of the digest: its bytes, or the position after the end of the reference.
 
         It is not editable if a variable before the end affects the tag, because the digest would stay the same when a
@@ -138,18 +138,18 @@ class Written:
         digest = self.reference.digest
         length = len(self.expanded.text)
         if digest is None:
-            return Closed(Reason.COMPOSED_TAG) if self._would_freeze(length) else self._slot(length, length, b"@")
+            return NotEditable(Reason.COMPOSED_TAG) if self._would_freeze(length) else self._slot(length, length, b"@")
         if parse_sha256(digest) is None:
-            return Closed(Reason.UNSUPPORTED_DIGEST)
+            return NotEditable(Reason.UNSUPPORTED_DIGEST)
         return self._slot(length - len(digest), length)
 
     @property
-    def tag(self) -> Slot | Closed:
+    def tag(self) -> EditSlot | NotEditable:
         """The slot of the tag, in the same file as that of the digest."""
         start = len(self.reference.name)
         end = start + len(f":{self.reference.tag}" if self.reference.tag else "")
         if any(use.start == use.end and start <= use.start <= end for use in self.expanded.uses):
-            return Closed(Reason.COMPOSED_TAG)
+            return NotEditable(Reason.COMPOSED_TAG)
         return self._slot(start + 1, end) if self.reference.tag else self._slot(start, end, b":")
 
     def _would_freeze(self, length: int) -> bool:
@@ -159,7 +159,7 @@ class Written:
             use.start == use.end == length if use.end == length else use.end > name_end for use in self.expanded.uses
         )
 
-    def _slot(self, start: int, end: int, before: bytes = b"") -> Slot | Closed:
+    def _slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
         """Return the slot of a range of characters if it is in one run, in the file with the end of the reference."""
         at = 0
         for piece in self.expanded.pieces:
@@ -169,9 +169,9 @@ class Written:
                     break
                 first = piece.span.start + start - at
                 old = piece.text[start - at : end - at].encode()
-                return Slot(Span(first, first + len(old)), old, before)
+                return EditSlot(Span(first, first + len(old)), old, before)
             at += length
-        return Closed(Reason.COMPOSED_TAG)
+        return NotEditable(Reason.COMPOSED_TAG)
 
     def _path_of(self, holder: EnvironmentVariable | None) -> FilePath:
         return holder.path if holder is not None else self.path

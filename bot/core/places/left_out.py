@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from bot.core.globs import matches
-from bot.model.policy import Rulebook
-from bot.model.rules import Match
+from bot.model.policy import PolicyConfig
+from bot.model.rules import RuleMatch
 
 
-def is_left_out(rulebook: Rulebook, repository: str) -> bool:
+def is_left_out(rulebook: PolicyConfig, repository: str) -> bool:
     """Return True if a canonical repository is an `own` one, or a rule about images alone ignores it.
 
     The first such rule that matches the image and sets `ignore`, to true or false, decides.
     """
-    if any(matches(glob, repository) for glob in rulebook.own or ()):
+    if any(matches(glob, repository) for glob in rulebook.own_globs or ()):
         return True
     for rule in rulebook.rules:
         images = rule.match.image
         is_for_it = not images or any(matches(glob, repository) for glob in images)
-        if rule.ignore is not None and is_for_it and rule.match == Match(image=images):
+        if rule.ignore is not None and is_for_it and rule.match == RuleMatch(image=images):
             return rule.ignore
     return False

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bot.core.globs import matches
 from bot.model.modes import UpdateMode
-from bot.model.policy import Policy, Rulebook
+from bot.model.policy import Policy, PolicyConfig
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Role
 
 if TYPE_CHECKING:  # a start pays only for what it uses
     from bot.model.evidence import Severity
-    from bot.model.rules import Allowance, Match, Rule
+    from bot.model.rules import IntroducedLimit, RuleMatch, PolicyRule
 
 Value = TypeVar("Value")
 
@@ -33,17 +33,17 @@ class Place:
     base_branch: str
 
 
-def policy_for(rulebook: Rulebook, place: Place) -> Policy:
+def policy_for(rulebook: PolicyConfig, place: Place) -> Policy:
     """Return the policy of an image reference; keys that no rule sets have their defaults.
 
     The rules in the repository's own file are evaluated the same way, and the two results are merged.
     """
     policy = _evaluated([rule for rule in rulebook.rules if _applies(rule.match, place)], Policy())
-    inner = [rule for rule in rulebook.inner if _applies(rule.match, place)]
+    inner = [rule for rule in rulebook.repository_rules if _applies(rule.match, place)]
     return _met(policy, _evaluated(inner, policy)) if inner else policy
 
 
-def _evaluated(rules: Sequence[Rule], default: Policy) -> Policy:
+def _evaluated(rules: Sequence[PolicyRule], default: Policy) -> Policy:
     return Policy(
         update=_first((rule.update for rule in rules), default.update),
         pin=_first((rule.pin for rule in rules), default.pin),
@@ -75,7 +75,7 @@ def _evaluated(rules: Sequence[Rule], default: Policy) -> Policy:
         automerge=_first((rule.automerge for rule in rules), default.automerge),
         rebase=_first((rule.rebase for rule in rules), default.rebase),
         mandatory=_first((rule.mandatory for rule in rules), default.mandatory),
-        names_own=any(rule.match.role is Role.OWN for rule in rules),
+        has_own_role_rule=any(rule.match.role is Role.OWN for rule in rules),
     )
 
 
@@ -112,22 +112,22 @@ def _united(outer: tuple[Value, ...], inner: tuple[Value, ...]) -> tuple[Value, 
     return tuple(dict.fromkeys((*outer, *inner)))
 
 
-def _fewest(allowances: Iterable[Allowance]) -> tuple[Allowance, ...]:
+def _fewest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
     """Return the lowest allowance for each severity."""
-    least: dict[Severity, Allowance] = {}
-    for each in sorted(allowances, key=lambda each: (-each.severity, each.most)):
+    least: dict[Severity, IntroducedLimit] = {}
+    for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
         least.setdefault(each.severity, each)
     return tuple(least.values())
 
 
-def role_of(rulebook: Rulebook, occurrence: Occurrence) -> Role:
+def role_of(rulebook: PolicyConfig, occurrence: Occurrence) -> Role:
     """Return the role of an image reference: that of its format, or own if it matches the operator's `own` globs."""
-    if occurrence.role is Role.THIRD_PARTY and _any(rulebook.own or (), occurrence.reference.repository):
+    if occurrence.role is Role.THIRD_PARTY and _any(rulebook.own_globs or (), occurrence.reference.repository):
         return Role.OWN
     return occurrence.role
 
 
-def _applies(match: Match, place: Place) -> bool:
+def _applies(match: RuleMatch, place: Place) -> bool:
     return (
         (match.role is None or match.role is place.role)
         and _accepts(match.image, place.occurrence.reference.repository)

@@ -8,12 +8,12 @@ from datetime import date
 
 from bot.core.places.closing import allow
 from bot.core.places.policy import Place, policy_for, role_of
-from bot.model.decision import Selected, Skip
+from bot.model.decision import TrackedImage, SkippedReference
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.modes import UpdateMode
-from bot.model.policy import Policy, Rulebook
+from bot.model.policy import Policy, PolicyConfig
 from bot.model.reference import parse_sha256
-from bot.model.source import Closed, IgnoreComment, Occurrence
+from bot.model.source import NotEditable, IgnoreComment, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 _OF_OTHERS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
@@ -30,7 +30,7 @@ class Home:
     base_branch: str
 
 
-def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) -> Selected | Skip:
+def select(rulebook: PolicyConfig, home: Home, occurrence: Occurrence, today: date) -> TrackedImage | SkippedReference:
     """Return the tag and policy of an image reference, or the first reason to skip it.
 
     `skip_unknown_registry` checks separately whether its registry may be contacted.
@@ -38,32 +38,32 @@ def select(rulebook: Rulebook, home: Home, occurrence: Occurrence, today: date) 
     role = role_of(rulebook, occurrence)
     policy = policy_for(rulebook, Place(occurrence, role, home.repository, home.base_branch))
     occurrence = allow(replace(occurrence, role=role), policy.allow)
-    line = occurrence.reference.line(policy.tag)
-    selected = Selected(occurrence, line, policy) if line is not None else None
-    comment = occurrence.comment
+    line = occurrence.reference.to_tag_ref(policy.tag)
+    selected = TrackedImage(occurrence, line, policy) if line is not None else None
+    comment = occurrence.ignore_comment
     if comment is not None:
         is_over = comment.until is not None and comment.until < today
         if not policy.mandatory and not is_over:
-            return Skip(occurrence, Reason.IGNORED, selected, _says(comment))
+            return SkippedReference(occurrence, Reason.IGNORED, selected, _says(comment))
         why = f"held until {comment.until}" if is_over else "does not hold: the policy makes its updates mandatory"
         expired = f"The comment on line {comment.line_number} to ignore it {why}."
         occurrence = replace(occurrence, notes=(*occurrence.notes, expired))
         selected = replace(selected, occurrence=occurrence) if selected is not None else None
     reason = _why_not(rulebook, policy, occurrence)
     if reason is not None:
-        return Skip(occurrence, reason, selected)
-    return selected or Skip(occurrence, Reason.NO_TAG)
+        return SkippedReference(occurrence, reason, selected)
+    return selected or SkippedReference(occurrence, Reason.NO_TAG)
 
 
-def may_ask(rulebook: Rulebook, host: str) -> bool:
+def may_ask(rulebook: PolicyConfig, host: str) -> bool:
     """Return True if a registry is a built-in public one or is listed by the operator."""
-    return host in PUBLIC_HOSTS or host in rulebook.hosts
+    return host in PUBLIC_HOSTS or host in rulebook.listed_hosts
 
 
-def unless_unknown(rulebook: Rulebook, place: Selected | Skip) -> Selected | Skip:
+def unless_unknown(rulebook: PolicyConfig, place: TrackedImage | SkippedReference) -> TrackedImage | SkippedReference:
     """Skip a selected reference if its registry is unknown, and so must not be contacted."""
-    if isinstance(place, Selected) and not may_ask(rulebook, place.line.host):
-        return Skip(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
+    if isinstance(place, TrackedImage) and not may_ask(rulebook, place.tag_ref.host):
+        return SkippedReference(place.occurrence, Reason.UNKNOWN_REGISTRY, place)
     return place
 
 
@@ -75,16 +75,16 @@ def _says(comment: IgnoreComment) -> str:
     return f"The comment on line {comment.line_number} says so{until}{reason}"
 
 
-def _why_not(rulebook: Rulebook, policy: Policy, occurrence: Occurrence) -> Reason | None:
+def _why_not(rulebook: PolicyConfig, policy: Policy, occurrence: Occurrence) -> Reason | None:
     reference = occurrence.reference
     if policy.ignore:
         return Reason.IGNORED
-    closed = occurrence.digest if isinstance(occurrence.digest, Closed) else None
+    closed = occurrence.digest_slot if isinstance(occurrence.digest_slot, NotEditable) else None
     if closed is not None and closed.reason in _OF_OTHERS:
         return closed.reason
-    if occurrence.role is Role.OWN and not policy.names_own:
+    if occurrence.role is Role.OWN and not policy.has_own_role_rule:
         return Reason.OWN
-    if occurrence.role is Role.THIRD_PARTY and rulebook.own is None and reference.host not in PUBLIC_HOSTS:
+    if occurrence.role is Role.THIRD_PARTY and rulebook.own_globs is None and reference.host not in PUBLIC_HOSTS:
         return Reason.MAYBE_OWN
     if policy.update is UpdateMode.NONE:
         return Reason.NO_RULE

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.model.source import FilePath, Occurrence, Slot, Unsupported
-from bot.model.vocabulary import WHOLE_FILE
+from bot.model.source import FilePath, Occurrence, EditSlot, UnsupportedText
+from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 _GOES_ON = re.compile(rb"[\\`][ \t\r]*$|^\s*(?:#.*)?$")
 """A line of a Dockerfile that may continue on the next one: it ends with an escape, is a comment or is empty."""
@@ -34,9 +34,9 @@ class ChangedFile:
 
     def lines_of(self, place: Occurrence) -> set[int]:
         """Return the lines of an occurrence: those of its text, tag and digest, and of the element that contains it."""
-        numbers = {place.line_number, *place.also_lines}
-        for slot in (place.digest, place.tag):
-            if isinstance(slot, Slot):
+        numbers = {place.line_number, *place.related_lines}
+        for slot in (place.digest_slot, place.tag_slot):
+            if isinstance(slot, EditSlot):
                 first, last = (bisect_left(self._ends, each) + 1 for each in (slot.span.start, slot.span.end))
                 numbers.update(range(first, last + 1))
         return numbers
@@ -75,11 +75,11 @@ class Change:
 
     files: Mapping[FilePath, ChangedFile]
 
-    def touches(self, place: Occurrence | Unsupported) -> bool:
+    def touches(self, place: Occurrence | UnsupportedText) -> bool:
         """Return True if an occurrence or unsupported text is on a changed line, or a change may determine it."""
         file = self.files.get(place.path)
-        if isinstance(place, Unsupported):
-            return file is not None and (place.reason in WHOLE_FILE or file.has((place.line_number,)))
+        if isinstance(place, UnsupportedText):
+            return file is not None and (place.reason in WHOLE_FILE_REASONS or file.has((place.line_number,)))
         if file is not None and (file.has(file.lines_of(place)) or file.decides(place)):
             return True
-        return any(path in self.files and self.files[path].has((number,)) for path, number in place.used_at)
+        return any(path in self.files and self.files[path].has((number,)) for path, number in place.usages)

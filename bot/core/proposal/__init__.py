@@ -1,1 +1,1 @@
-"""What a proposal says, and what becomes of it from run to run."""
+"""Proposals: their content, and their next step in each run."""

@@ -1,4 +1,4 @@
-"""What people ask for: boxes that they tick in a body or the dashboard, and labels that they give a request."""
+"""Actions that users request: by ticking checkboxes in a body or the dashboard, and by labels on a request."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.model.dashboard import Ask
+from bot.model.dashboard import UserRequest
 
 MAX_BRANCH = 255
-"""Characters: what git takes for one name in a folder."""
+"""Characters; git's limit for a name in a folder."""
 
-_ASKS = "|".join(Ask)
+_ASKS = "|".join(UserRequest)
 _TICKED = re.compile(
     rf"^[ ]*[-*] \[[xX]\] <!-- basebump:({_ASKS})(?: ([^\s<>]{{1,{MAX_BRANCH}}}))? -->", re.MULTILINE | re.ASCII
 )
@@ -19,31 +19,31 @@ _TICKED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The beginning of a list item with a box that nobody ticked yet; what it means follows in words."""
+    """The start of a list item with an unticked checkbox; a description of the action follows."""
 
-    ask: Ask
+    ask: UserRequest
     branch: str = ""
-    """Ours, so that nothing in it can act; empty in the body of the proposal itself."""
+    """A branch of basebump, so its name is harmless; empty in the body of the proposal itself."""
 
     def __str__(self) -> str:
         words = f"{self.ask} {self.branch}".strip()
         return f"- [ ] <!-- basebump:{words} -->"
 
 
-LABELS = {f"basebump-{ask}": ask for ask in (Ask.REBASE, Ask.AGAIN)}
-"""Labels that people give a request to ask for something of it; what waits has no request yet."""
+LABELS = {f"basebump-{ask}": ask for ask in (UserRequest.REBASE, UserRequest.AGAIN)}
+"""Labels on a request that request an action. `open` has none, because a waiting proposal has no request yet."""
 
 
-def asked_by(labels: Iterable[str]) -> frozenset[Ask]:
-    """Return what the labels of a request ask for."""
+def asked_by(labels: Iterable[str]) -> frozenset[UserRequest]:
+    """Return the actions that the labels of a request ask for."""
     return frozenset(LABELS[label] for label in labels if label in LABELS)
 
 
-def labels_of(asks: Iterable[Ask]) -> tuple[str, ...]:
-    """Return the labels that ask for it."""
+def labels_of(asks: Iterable[UserRequest]) -> tuple[str, ...]:
+    """Return the labels for these actions."""
     return tuple(label for label, ask in LABELS.items() if ask in asks)
 
 
-def ticked(body: str) -> frozenset[tuple[Ask, str]]:
-    """Return what people ask for, and for which branch; that is empty in the body of a proposal."""
-    return frozenset((Ask(ask), branch) for ask, branch in _TICKED.findall(body))
+def ticked(body: str) -> frozenset[tuple[UserRequest, str]]:
+    """Return the requested actions with their branches; the branch is empty in the body of a proposal."""
+    return frozenset((UserRequest(ask), branch) for ask, branch in _TICKED.findall(body))

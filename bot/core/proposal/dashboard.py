@@ -1,4 +1,4 @@
-"""What the dashboard of a repository shows, and when it is written, closed or left to people."""
+"""Content of a repository's dashboard, and whether the dashboard issue is written, closed or left unchanged."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from enum import Enum, auto
 from bot.core.evidence.withheld import names_hosts
 from bot.core.markdown import Link, Plain, Text, is_address
 from bot.core.proposal.boxes import Box
-from bot.model.dashboard import Ask, Board
+from bot.model.dashboard import UserRequest, DashboardIssue
 from bot.model.report import ProposalReport, RepositoryReport, Verdict
-from bot.model.vocabulary import ProposalOutcome, Reason, Status
+from bot.model.vocabulary import ProposalOutcome, Reason, OccurrenceStatus
 
 VERSION = 1
 TITLE = "basebump: base images"
@@ -20,7 +20,7 @@ TROUBLE = "basebump: the file of this repository cannot be used"
 
 _MARK = "<!-- basebump:dashboard:1 -->"
 _EMPTY = "<!-- basebump:dashboard:1 empty -->"
-"""Says that it was closed by us, as there was nothing to show."""
+"""Marker of a dashboard that basebump closed because it was empty."""
 NOTHING = f"{_EMPTY}\nThere is nothing to show at the moment.\n"
 
 _WAITING = frozenset({ProposalOutcome.DEFERRED, ProposalOutcome.WOULD_OPEN})
@@ -40,7 +40,7 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class PlacesView:
-    """Places of one image that are not moved, for one reason."""
+    """Image references to one image that are not updated, for one reason."""
 
     image: Text
     reason: Reason | None
@@ -51,7 +51,7 @@ class PlacesView:
 
 @dataclass(frozen=True, slots=True)
 class SkippedView:
-    """Places that are skipped for one reason."""
+    """Image references that are skipped for one reason."""
 
     reason: Reason
     sentence: str
@@ -60,15 +60,15 @@ class SkippedView:
 
 @dataclass(frozen=True, slots=True)
 class DashboardView:
-    """Everything that a dashboard is made of."""
+    """The content of a dashboard."""
 
     version: int
     trouble: tuple[Text, ...]
-    """What keeps the whole repository from being looked at, line by line."""
+    """Lines of the error that prevents processing the whole repository."""
     waiting: tuple[EntryView, ...]
     current: tuple[EntryView, ...]
     left: tuple[EntryView, ...]
-    """Open, and left to people."""
+    """Open requests that are left to users."""
     declined: tuple[EntryView, ...]
     failed: tuple[EntryView, ...]
     held: tuple[PlacesView, ...]
@@ -76,11 +76,11 @@ class DashboardView:
     unknown: tuple[PlacesView, ...]
     skipped: tuple[SkippedView, ...]
     cut: int
-    """How many rows were left out."""
+    """Number of omitted rows."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing that anybody would have to know: what is skipped alone is no news."""
+        """Whether there is nothing that users need to know; skipped references alone are not shown."""
         shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
         return not any((*shown, self.held, self.superseded, self.unknown))
 
@@ -88,19 +88,21 @@ class DashboardView:
 def build_dashboard(report: RepositoryReport, rows: int, *, is_public: bool = False) -> DashboardView:
     """Return the view of one repository; each list has at most `rows` rows.
 
-    Where everybody can read it (`is_public`), it does not say which hosts were asked.
+    If everyone can read the repository (`is_public`), the view does not name the contacted hosts.
     """
     verdicts = [_without_hosts(each) for each in report.verdicts] if is_public else report.verdicts
-    waiting = _entries(report.proposals, _WAITING, Ask.OPEN)
-    current = _entries(report.proposals, _CURRENT, Ask.REBASE)
-    left = _entries(report.proposals, {ProposalOutcome.LEFT_ALONE}, Ask.REBASE)
-    declined = _entries(report.proposals, {ProposalOutcome.DECLINED}, Ask.AGAIN)
+    waiting = _entries(report.proposals, _WAITING, UserRequest.OPEN)
+    current = _entries(report.proposals, _CURRENT, UserRequest.REBASE)
+    left = _entries(report.proposals, {ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
+    declined = _entries(report.proposals, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
     failed = _entries(report.proposals, {ProposalOutcome.FAILED}, None)
-    held = _places(verdicts, {Status.HELD, Status.REFUSED})
-    superseded = _places(verdicts, {Status.SUPERSEDED})
-    unknown = _places(verdicts, {Status.UNRESOLVED})
+    held = _places(verdicts, {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
+    superseded = _places(verdicts, {OccurrenceStatus.SUPERSEDED})
+    unknown = _places(verdicts, {OccurrenceStatus.UNRESOLVED})
     lists = (waiting, current, left, declined, failed, held, superseded, unknown)
-    skipped = Counter(each.reason for each in report.verdicts if each.status is Status.SKIPPED and each.reason)
+    skipped = Counter(
+        each.reason for each in report.verdicts if each.status is OccurrenceStatus.SKIPPED and each.reason
+    )
     return DashboardView(
         version=VERSION,
         trouble=tuple(Text(line) for line in report.note.splitlines()),
@@ -122,7 +124,7 @@ def _without_hosts(verdict: Verdict) -> Verdict:
 
 
 def _entries(
-    proposals: Iterable[ProposalReport], outcomes: Iterable[ProposalOutcome], ask: Ask | None
+    proposals: Iterable[ProposalReport], outcomes: Iterable[ProposalOutcome], ask: UserRequest | None
 ) -> tuple[EntryView, ...]:
     return tuple(
         EntryView(
@@ -135,7 +137,7 @@ def _entries(
     )
 
 
-def _places(verdicts: Iterable[Verdict], statuses: Iterable[Status]) -> tuple[PlacesView, ...]:
+def _places(verdicts: Iterable[Verdict], statuses: Iterable[OccurrenceStatus]) -> tuple[PlacesView, ...]:
     counted = Counter(
         (f"{each.occurrence.reference.name}:{each.occurrence.reference.tag or 'latest'}", each.reason, each.detail)
         for each in verdicts
@@ -148,19 +150,19 @@ def _places(verdicts: Iterable[Verdict], statuses: Iterable[Status]) -> tuple[Pl
 
 
 class BoardStep(Enum):
-    """What is to be done about the issue."""
+    """The next action for the dashboard issue."""
 
     LEAVE = auto()
     WRITE = auto()
-    """Make it, or write it anew; open it again where it is closed."""
+    """Create or update the issue; reopen it if it is closed."""
     CLOSE = auto()
-    """Say that there is nothing to show, and close it."""
+    """Replace its text by a note that there is nothing to show, and close it."""
 
 
-def next_board(board: Board | None, body: str | None) -> BoardStep:
-    """Return what is to be done about the issue; `body` is what it should say, None where there is nothing to show.
+def next_board(board: DashboardIssue | None, body: str | None) -> BoardStep:
+    """Return the next action for the issue; `body` is its desired text, None if there is nothing to show.
 
-    One that a person closed stays closed.
+    An issue that a user closed stays closed.
     """
     if body is None:
         return BoardStep.CLOSE if board is not None and board.is_open else BoardStep.LEAVE
@@ -172,10 +174,10 @@ def next_board(board: Board | None, body: str | None) -> BoardStep:
 
 
 def is_ours(body: str) -> bool:
-    """Say whether an issue of our account is the dashboard."""
+    """Return True if an issue by basebump's account is the dashboard."""
     return body.startswith((_MARK, _EMPTY))
 
 
 def marked(text: str) -> str:
-    """Return the body of a dashboard that shows `text`."""
+    """Return `text` with the marker of a dashboard."""
     return f"{_MARK}\n{text.strip()}\n"

@@ -1,10 +1,10 @@
-"""Fingerprints of proposals: whether what is open still says what a run would say now.
+"""Fingerprints of proposals: whether the text of an open request differs from that of the current run.
 
-A report is 16 hexadecimal digits: 8 over what is proposed, 6 over what is known of it, one that counts the images whose
-signatures nobody could ask for, and one that counts what else is not known: images that were not scanned, or into which
-nobody could look, and lists and documents that could not be read. Behind a dash follows, where a proposal has several
-moves, of which of them something is not known, one bit for each: a text that knows one image never gives way to one
-that knows another in its place.
+A report consists of 16 hexadecimal digits: 8 over the proposed changes, 6 over the evidence, one that counts images
+whose signatures could not be fetched, and one that counts other unknowns: images that were not scanned or whose
+contents could not be fetched, and lists and documents that could not be read. If a proposal has several transitions, a
+dash and a bit mask of the transitions with incomplete evidence follow, so that a text with evidence on one image is
+never replaced by a text with evidence on another image instead.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from enum import Enum
 
 from bot.core.evidence.withheld import LEFT_OUT
 from bot.core.proposal.view.proposal import ProposalView
-from bot.model.advisory import Listing
+from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Evidence, NotScanned
 from bot.model.signature import SignatureUnknown
 
 PROPOSED = 8
-"""Digits over what is proposed."""
+"""Digits over the proposed changes."""
 _KNOWN_END = 14
 _MOST_UNKNOWN = 0xF
 MAX_MOVES = 256
-"""Moves of one proposal that are told apart; further ones share the places of the first."""
+"""Transitions of one proposal with their own bit in the mask; further ones share the bits of the first."""
 
 _KNOWN = frozenset(
     {
@@ -41,11 +41,11 @@ _VOLATILE = frozenset(
         *("epss", "epss_list", "exploited_list"),
     }
 )
-"""What may change without anybody having to read it again: of what is in two digests, only whether it is known."""
+"""Fields that may change without a new review. Of package lists and contents only their availability counts."""
 
 
 def fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
-    """Return the report of a view that was built from `evidence`, that of each move in the order of the moves."""
+    """Return the report of a view that was built from `evidence`, which has the order of the view's transitions."""
     moves = list(evidence)
     unsigned, unknown = [_unsigned(each) for each in moves], [_unknown(each) for each in moves]
     proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
@@ -56,21 +56,21 @@ def fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
 
 
 def _unsigned(evidence: Evidence) -> int:
-    """Count the images whose signatures nobody could ask for."""
+    """Count the images whose signatures could not be fetched."""
     found = evidence.signatures
     return sum(isinstance(each, SignatureUnknown) for each in (found.old, found.new)) if found else 0
 
 
 def _unknown(evidence: Evidence) -> int:
-    """Count what else is not known: scans, lists of what is exploited, and what is in the images."""
+    """Count other unknowns: scans, lists of exploited vulnerabilities, and image contents."""
     scans = (evidence.old, evidence.new)
     unscanned = sum(isinstance(each, NotScanned) and each != LEFT_OUT for each in scans)
-    unread = len(evidence.asked.unread - {Listing.EPSS}) if evidence.asked is not None else 0
+    unread = len(evidence.list_versions.unread_lists - {AdvisoryList.EPSS}) if evidence.list_versions is not None else 0
     return unscanned + unread + _unseen(evidence)
 
 
 def _unseen(evidence: Evidence) -> int:
-    """Count the images into which somebody wanted to look, and could not."""
+    """Count the images whose contents were requested and could not be fetched."""
     if evidence.contents is None:
         return 0
     old = [evidence.contents.old] if evidence.old is not None else []
@@ -78,15 +78,15 @@ def _unseen(evidence: Evidence) -> int:
 
 
 def is_outdated(report: str, wanted: str) -> bool:
-    """Say whether a text with one report is to be replaced by a text with another.
+    """Return True if the text with `report` has to be replaced by the text with `desired_report`.
 
-    While both propose the same, a text that knows of fewer scans or signatures never replaces one that knows of more.
+    As long as both propose the same, a text with fewer scans or signatures never replaces one with more.
     """
     return report != wanted and not knows_less(report, wanted)
 
 
 def knows_less(report: str, wanted: str) -> bool:
-    """Say whether a text with the report `wanted` knows less than one with `report` of the same proposal."""
+    """Return True if `desired_report` proposes the same as `report`, with less evidence."""
     before, after = _parted(report), _parted(wanted)
     if before.proposed != after.proposed:
         return False
@@ -96,12 +96,12 @@ def knows_less(report: str, wanted: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What a report says of how much is known."""
+    """The parts of a report that measure the evidence."""
 
     proposed: str
     counts: str
     lacking: int
-    """The moves, one bit for each, of which something is not known; none for a report of one move."""
+    """A bit mask of the transitions with incomplete evidence; zero in a report of one transition."""
 
 
 def _parted(report: str) -> _Parts:

@@ -1,40 +1,42 @@
-"""How one proposal is handled: what the policies of all its places ask for, met."""
+"""Options of one proposal, merged from the policies of all its image references."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from bot.core.evidence.compare import count_by_severity, distinct, exploited, exploited_in
-from bot.model.decision import Cause, Update
+from bot.model.decision import UpdateCause, ImageUpdate
 from bot.model.evidence import Evidence, Scan, Severity
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 from bot.model.modes import OnClose, Rebase
-from bot.model.pace import Schedule
-from bot.model.proposal import Worth
+from bot.model.pace import ProposalSchedule
+from bot.model.proposal import ProposalPriority
 
 
-def slides(update: Update) -> bool:
-    """Say whether an update takes what its publisher made some time ago, and had to be older than that."""
-    is_old_enough = update.candidates[0].mature is None
-    return update.cause is Cause.MOVED and bool(update.selected.policy.min_age) and is_old_enough
+def slides(update: ImageUpdate) -> bool:
+    """Return True if an update waited only for its minimum age, so that its publisher released it some time ago."""
+    is_old_enough = update.candidates[0].matures_at is None
+    return update.cause is UpdateCause.MOVED and bool(update.tracked_image.policy.min_age) and is_old_enough
 
 
-def schedules_of(updates: Iterable[Update]) -> tuple[Schedule, ...]:
-    """Return every schedule that must allow the proposal."""
-    return tuple(sorted({each for update in updates for each in update.selected.policy.schedules}, key=repr))
+def schedules_of(updates: Iterable[ImageUpdate]) -> tuple[ProposalSchedule, ...]:
+    """Return all schedules, each of which must allow opening the proposal."""
+    return tuple(sorted({each for update in updates for each in update.tracked_image.policy.schedules}, key=repr))
 
 
-def on_close_of(updates: Iterable[Update]) -> OnClose:
-    """Return what closing declines: all that follows where every place says so."""
+def on_close_of(updates: Iterable[ImageUpdate]) -> OnClose:
+    """Return what closing the proposal declines: all later digests only if every policy says so."""
     return (
-        OnClose.LINE if all(update.selected.policy.on_close is OnClose.LINE for update in updates) else OnClose.DIGEST
+        OnClose.LINE
+        if all(update.tracked_image.policy.on_close is OnClose.LINE for update in updates)
+        else OnClose.DIGEST
     )
 
 
-def extras_of(updates: Iterable[Update]) -> Extras:
-    """Return all that any place asks for; of several milestones the first by name, since there can be only one."""
-    policies = [update.selected.policy for update in updates]
-    return Extras(
+def extras_of(updates: Iterable[ImageUpdate]) -> RequestAttributes:
+    """Return the labels, reviewers and assignees of all policies; of several milestones the first by name."""
+    policies = [update.tracked_image.policy for update in updates]
+    return RequestAttributes(
         labels=_union(policy.labels for policy in policies),
         reviewers=_union(policy.reviewers for policy in policies),
         assignees=_union(policy.assignees for policy in policies),
@@ -42,22 +44,22 @@ def extras_of(updates: Iterable[Update]) -> Extras:
     )
 
 
-def rebase_of(updates: Iterable[Update]) -> Rebase:
-    """Return when it is built anew: never where any place says so, then always."""
-    said = {update.selected.policy.rebase for update in updates}
+def rebase_of(updates: Iterable[ImageUpdate]) -> Rebase:
+    """Return when the branch is rebuilt: `never` takes precedence, then `always`."""
+    said = {update.tracked_image.policy.rebase for update in updates}
     return next((each for each in (Rebase.NEVER, Rebase.ALWAYS) if each in said), Rebase.AUTO)
 
 
-def worth_of(evidence: Iterable[Evidence]) -> Worth:
-    """Return what is gained, as far as scanners and lists say."""
+def worth_of(evidence: Iterable[Evidence]) -> ProposalPriority:
+    """Return the priority by the fixed vulnerabilities and the age of the images in use, as far as known."""
     known = list(evidence)
     fixed = [finding for each in known if each.delta is not None for finding in each.delta.fixed]
     listed = exploited_in(known)
     built = (each.old.created for each in known if isinstance(each.old, Scan) and each.old.created is not None)
-    return Worth(
-        exploited=distinct(exploited(fixed, listed)),
-        critical=count_by_severity(fixed)[Severity.CRITICAL],
-        built=min(built, default=None),
+    return ProposalPriority(
+        exploited_fixed=distinct(exploited(fixed, listed)),
+        critical_fixed=count_by_severity(fixed)[Severity.CRITICAL],
+        oldest_built_at=min(built, default=None),
     )
 
 

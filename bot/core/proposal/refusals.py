@@ -1,4 +1,4 @@
-"""Proposals that gates refuse: what would be proposed, on which branch, and why it is not."""
+"""Reports on updates that gates refuse: the proposal that was not opened, and the reasons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from bot.core.proposal.group import Bundle, bundle_of, group, images_of
 from bot.core.proposal.words import headline
-from bot.model.decision import Decision, Refused
+from bot.model.decision import Decision, RefusedUpdate
 from bot.model.report import ProposalReport
 from bot.model.vocabulary import ProposalOutcome
 
@@ -14,11 +14,12 @@ from bot.model.vocabulary import ProposalOutcome
 def refusals(
     decisions: Iterable[Decision], base: str | None, prefix: str, told: Collection[str]
 ) -> Iterator[ProposalReport]:
-    """Yield what is refused and nothing else is told of; `told` are the branches of which something is.
+    """Yield a report for each refused proposal whose branch has no other report.
 
-    A branch that only some of its updates were refused on is proposed without them, and is among `told`.
+    `reported_branches` are the branches with another report. If gates refuse only some updates of a branch, the others
+    are proposed, so that the branch is among them.
     """
-    refused = [decision for decision in decisions if isinstance(decision, Refused)]
+    refused = [decision for decision in decisions if isinstance(decision, RefusedUpdate)]
     for bundle, updates in group((each.update for each in refused), base, all_at_once=False).items():
         branch = bundle.branch(prefix)
         if branch not in told:
@@ -32,7 +33,7 @@ def refusals(
             )
 
 
-def _sentences(refused: Iterable[Refused], bundle: Bundle, base: str | None) -> tuple[str, ...]:
+def _sentences(refused: Iterable[RefusedUpdate], bundle: Bundle, base: str | None) -> tuple[str, ...]:
     """Return why, each reason once, in the order of the places."""
-    about = (each for each in refused if bundle_of(each.update.selected, base) == bundle)
+    about = (each for each in refused if bundle_of(each.update.tracked_image, base) == bundle)
     return tuple(dict.fromkeys(each.reason.sentence for each in about))

@@ -1,4 +1,4 @@
-"""The commit status of a proposal: what is known of its images, in one line of words and numbers of ours."""
+"""The commit status of a proposal: a summary of its evidence in one line, without untrusted text."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bot.core.evidence.compare import count_by_severity, distinct
 from bot.core.markdown import one_line
-from bot.model.evidence import Evidence, Finding, NotScanned, Scan, Severity, Unscanned
-from bot.model.extras import MAX_DESCRIPTION, CommitStatus, StatusState
-from bot.model.signature import SignatureUnknown, Signed
+from bot.model.evidence import Evidence, Finding, NotScanned, Scan, Severity, UnscannedReason
+from bot.model.extras import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
+from bot.model.signature import SignatureUnknown, VerifiedSignature
 
 
 def status_of(evidence: Sequence[Evidence], *, is_doubted: bool) -> CommitStatus | None:
-    """Return the status of a proposal; None where nobody looks for anything, neither a scanner nor signatures.
+    """Return the status of a proposal; None if neither a scanner nor signature checks are configured.
 
-    `is_doubted` says whether a person must look before it is merged. What is unknown fails nothing: whether that may be
-    proposed is for the policy to say.
+    `needs_review` says whether a maintainer has to review the request before merging. Unknown evidence is not a
+    failure, because the policy decides whether such updates are proposed.
     """
     if not any(map(_is_looked_at, evidence)):
         return None
     words = "; ".join((*_scans(evidence), *_signatures(evidence)))
     state = StatusState.FAILURE if is_doubted else StatusState.SUCCESS
     said = f"Look before you merge: {words}" if is_doubted else f"{words[:1].upper()}{words[1:]}"
-    return CommitStatus(state, one_line(said, MAX_DESCRIPTION))
+    return CommitStatus(state, one_line(said, MAX_STATUS_DESCRIPTION))
 
 
 def _is_looked_at(each: Evidence) -> bool:
-    has_no_scanner = isinstance(each.new, NotScanned) and each.new.why is Unscanned.NO_SCANNER
+    has_no_scanner = isinstance(each.new, NotScanned) and each.new.reason is UnscannedReason.NO_SCANNER
     return each.signatures is not None or not has_no_scanner
 
 
@@ -45,12 +45,12 @@ def _scans(evidence: Sequence[Evidence]) -> Iterator[str]:
         yield f"for {len(unknown)} of {len(evidence)} images that is not known"
 
 
-def _why_unknown(each: Evidence) -> Unscanned | None:
-    return next((outcome.why for outcome in (each.new, each.old) if isinstance(outcome, NotScanned)), None)
+def _why_unknown(each: Evidence) -> UnscannedReason | None:
+    return next((outcome.reason for outcome in (each.new, each.old) if isinstance(outcome, NotScanned)), None)
 
 
 def _count(findings: Iterable[Finding]) -> str:
-    """Return how many distinct vulnerabilities there are, and how many are critical: `7 (1 critical)`."""
+    """Return the count of distinct vulnerabilities and of critical ones: `7 (1 critical)`."""
     found = list(findings)
     critical = count_by_severity(found)[Severity.CRITICAL]
     return f"{distinct(found) or 'none'}{f' ({critical} critical)' if critical else ''}"
@@ -59,7 +59,7 @@ def _count(findings: Iterable[Finding]) -> str:
 def _signatures(evidence: Iterable[Evidence]) -> Iterator[str]:
     found = [each.signatures.new for each in evidence if each.signatures is not None]
     unknown = sum(isinstance(each, SignatureUnknown) for each in found)
-    unsigned = len(found) - unknown - sum(isinstance(each, Signed) for each in found)
+    unsigned = len(found) - unknown - sum(isinstance(each, VerifiedSignature) for each in found)
 
     def of_several(count: int) -> str:
         return f": {count} of {len(found)} images" if len(found) > 1 else ""

@@ -1,4 +1,4 @@
-"""What titles and commit messages are made of: words that are safe as plain text, where nothing can be quoted."""
+"""The content of titles and commit messages: plain text without markup, limited to harmless characters."""
 
 from __future__ import annotations
 
@@ -11,46 +11,49 @@ from bot.core.evidence.compare import count_by_severity, distinct, exploited
 from bot.core.markdown import Plain
 from bot.core.proposal.group import Bundle, value_of
 from bot.core.transition import short
-from bot.model.decision import Update
-from bot.model.evidence import Delta, Severity
-from bot.model.reference import Line
+from bot.model.decision import ImageUpdate
+from bot.model.evidence import VulnerabilityDelta, Severity
+from bot.model.reference import TagRef
 
 VERSION = 1
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
-"""What of a folder or a branch may stand in titles and commits."""
+"""Folders and branches that may occur in titles and commit messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class MoveView:
-    """One line, from one value to another."""
+    """The update of one tag's digest."""
 
     line: Plain
-    """Its canonical name and its tag."""
+    """Canonical repository and tag."""
     old: Plain | None
-    """The digest that it moves from."""
+    """The replaced digest."""
     new: Plain
-    """The digest that it moves to, behind the tag where that is another."""
+    """The new digest, with the tag if that changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """What titles and commit messages are made of; names are added to it, and never renamed within one `version`."""
+    """The content of titles and commit messages; names are added, and never renamed within one `version`."""
 
     version: int
     headline: Plain
     fixed_count: int
-    """Distinct vulnerabilities that go away, as far as that is known."""
+    """Distinct fixed vulnerabilities, as far as they are known."""
     fixed_critical: int
     fixed_exploited: int
-    """Those of them that are known to be exploited."""
+    """Fixed vulnerabilities that are known to be exploited."""
     moves: tuple[MoveView, ...]
 
 
 def build_head(
-    bundle: Bundle, updates: Sequence[Update], deltas: Iterable[Delta | None], listed: Collection[str] = ()
+    bundle: Bundle,
+    updates: Sequence[ImageUpdate],
+    deltas: Iterable[VulnerabilityDelta | None],
+    listed: Collection[str] = (),
 ) -> HeadView:
-    """Return the view of one proposal; `listed` are the ids of what is known to be exploited."""
+    """Return the view of one proposal; `exploited_ids` are the ids of known exploited vulnerabilities."""
     fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
     moves = sorted(
         {_move(update) for update in updates}, key=lambda move: (str(move.line), move.old is None, repr(move))
@@ -65,15 +68,15 @@ def build_head(
     )
 
 
-def _move(update: Update) -> MoveView:
+def _move(update: ImageUpdate) -> MoveView:
     old = update.occurrence.reference.digest
     return MoveView(
-        Plain(str(update.selected.line)), Plain(old) if old else None, Plain(value_of(update.candidates[0]))
+        Plain(str(update.tracked_image.tag_ref)), Plain(old) if old else None, Plain(value_of(update.candidates[0]))
     )
 
 
-def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
-    """Say what moves, and where it is split.
+def headline(bundle: Bundle, updates: Sequence[ImageUpdate]) -> str:
+    """Return the title of a proposal: its images, and its folder and base branch if it has these.
 
     `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web on release/1`, `Update redis:7 and 3
     more images (weekly)`.
@@ -81,9 +84,9 @@ def headline(bundle: Bundle, updates: Sequence[Update]) -> str:
     if bundle.is_first:
         of = f" on {bundle.base}" if _PLAIN_PATH.fullmatch(bundle.base or "") else ""
         return f"Pin the base images of this repository{of}"
-    lines: dict[Line, list[str]] = defaultdict(list)
+    lines: dict[TagRef, list[str]] = defaultdict(list)
     for update in updates:
-        line = update.selected.line
+        line = update.tracked_image.tag_ref
         lines[line].append(f"{update.occurrence.reference.name}:{line.tag}")
     image = min(lines[min(lines)], key=len)
     chosen = updates[0].candidates[0]

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bot.model.found import Places
+from bot.model.found import ExtractedReferences
 
 if TYPE_CHECKING:  # most small trees have no cross-file facts, and start-up must not import their module
-    from bot.model.remark import Remark
+    from bot.model.remark import CrossFileFact
 
-    Relation = Callable[[Places, Sequence[Remark]], Places]
+    Relation = Callable[[ExtractedReferences, Sequence[CrossFileFact]], ExtractedReferences]
 
 
-def relate(places: Iterable[Places], remarks: Sequence[Remark]) -> Places:
+def relate(places: Iterable[ExtractedReferences], remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Return the references of a tree after all cross-file facts are applied, ordered by path and line."""
-    related: Places = tuple(place for of_file in places for place in of_file)
+    related: ExtractedReferences = tuple(place for of_file in places for place in of_file)
     for relation in _relations({type(remark) for remark in remarks}) if remarks else ():
         related = relation(related, remarks)
     return tuple(sorted(related, key=lambda place: (place.path, place.line_number)))
 
 
-def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
+def _relations(kinds: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
     """Yield the relations for these types of facts, in the order in which they are applied."""
     from bot.model import remark
 
-    if remark.Interpolated in kinds:
+    if remark.InterpolatedImage in kinds:
         from bot.core.places.relate.environment import add_interpolated
 
         yield add_interpolated
@@ -33,11 +33,11 @@ def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
         from bot.core.places.relate.overlays import lay_over
 
         yield lay_over
-    if remark.ArgumentSet in kinds:
+    if remark.BuildArgumentSetting in kinds:
         from bot.core.places.relate.arguments import note_set_arguments
 
         yield note_set_arguments
-    if not {remark.TaskBuild, remark.KnownBuild, remark.MaybeBuilt}.isdisjoint(kinds):
+    if not {remark.TaskFileBuild, remark.RegistryTaskBuild, remark.PossibleTaskBuild}.isdisjoint(kinds):
         from bot.core.places.relate.tasks import close_built_by_tasks
 
         yield close_built_by_tasks
@@ -49,7 +49,7 @@ def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
         from bot.core.places.relate.charts import open_what_templates_take
 
         yield open_what_templates_take
-    if remark.OtherWriter in kinds:
+    if remark.ImageUpdaterConfig in kinds:
         from bot.core.places.relate.writers import close_written_elsewhere
 
         yield close_written_elsewhere
@@ -60,7 +60,7 @@ def _relations(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
     yield from _relations_to_other_bots(kinds)
 
 
-def _relations_to_other_bots(kinds: Collection[type[Remark]]) -> Iterator[Relation]:
+def _relations_to_other_bots(kinds: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
     """Yield the relations to other bots. They come last, because they take precedence over all other reasons."""
     from bot.model import remark
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.model.found import Places
-from bot.model.remark import ArgumentSet, Remark
+from bot.model.found import ExtractedReferences
+from bot.model.remark import BuildArgumentSetting, CrossFileFact
 from bot.model.source import FilePath
 
 
@@ -21,19 +21,19 @@ class Setting:
     argument: str
 
 
-def note_set_arguments(places: Places, remarks: Sequence[Remark]) -> Places:
+def note_set_arguments(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Add a note to each reference in a Dockerfile that depends on a build argument which a build file sets."""
     return note_settings(
         places,
         (
             Setting(f"{each.path}:{each.line_number}", each.dockerfile, each.argument)
             for each in remarks
-            if isinstance(each, ArgumentSet)
+            if isinstance(each, BuildArgumentSetting)
         ),
     )
 
 
-def note_settings(places: Places, settings: Iterable[Setting]) -> Places:
+def note_settings(places: ExtractedReferences, settings: Iterable[Setting]) -> ExtractedReferences:
     """Add a note to each reference in a Dockerfile that depends on an argument with a setting."""
     sets: dict[tuple[FilePath, str], list[Setting]] = defaultdict(list)
     for setting in settings:

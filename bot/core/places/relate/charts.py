@@ -9,9 +9,9 @@ from functools import partial
 from posixpath import basename, dirname
 
 from bot.core.places.closing import allow
-from bot.model.found import Places
-from bot.model.remark import ChartTemplate, Inclusion, Remark, ValueUse, Way
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Span
+from bot.model.found import ExtractedReferences
+from bot.model.remark import ChartTemplate, TemplateInclusion, CrossFileFact, ValueUse, ValuePath
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span
 from bot.model.vocabulary import Reason
 
 MAX_INCLUSIONS = 20_000
@@ -38,11 +38,11 @@ _LIBRARY = "common."
 """Prefix of a template library that most charts by Bitnami, and many others, include as a dependency. Templates name
 the values that they pass to it in addition to the context (https://github.com/bitnami/charts/tree/main/bitnami/common)."""
 _LIBRARY_IMAGE = "common.images.image"
-_Use = tuple[Way, ValueUse]
+_Use = tuple[ValuePath, ValueUse]
 _ANYTHING: frozenset[_Use] = frozenset({((), ValueUse.UNKNOWN)})
 
 
-def open_what_templates_take(places: Places, remarks: Sequence[Remark]) -> Places:
+def open_what_templates_take(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Unlock each digest after a tag that templates of its chart use at the end of image references only.
 
     If they use the tag otherwise as well, the reason becomes `tag-is-label`. If they do not use it, or its use cannot
@@ -70,13 +70,13 @@ _Bytes = tuple[FilePath, Span | None]
 
 def _bytes_of(place: Occurrence) -> _Bytes:
     """Return the bytes of the digest; the values of a YAML anchor and its aliases share them."""
-    slot = place.digest.slot if isinstance(place.digest, Closed) else place.digest
+    slot = place.digest_slot.slot if isinstance(place.digest_slot, NotEditable) else place.digest_slot
     return place.path, slot.span if slot is not None else None
 
 
 def _asks_its_chart(place: Occurrence) -> bool:
     """Return True if the chart decides on the digest: it has a value for it, and no other reason locks it."""
-    is_asking = isinstance(place.digest, Slot) or place.digest.reason is Reason.CHART_UNKNOWN
+    is_asking = isinstance(place.digest_slot, EditSlot) or place.digest_slot.reason is Reason.CHART_UNKNOWN
     return is_asking and place.format == _FORMAT and bool(place.variables)
 
 
@@ -86,11 +86,11 @@ def _judged(place: Occurrence, charts: _Charts, values: Collection[str]) -> Occu
     if chart is None:
         return place
     uses = [charts.uses(chart, value) for value in values]
-    if isinstance(place.digest, Slot):
+    if isinstance(place.digest_slot, EditSlot):
         is_half = any(ValueUse.BEHIND_ALGORITHM in each for each in uses)
-        return replace(place, digest=Closed(Reason.UNSUPPORTED_DIGEST)) if is_half else place
+        return replace(place, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST)) if is_half else place
     if any(each & _OTHER_USES for each in uses):
-        return replace(place, digest=Closed(Reason.TAG_IS_LABEL))
+        return replace(place, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
     return allow(place, {Reason.CHART_UNKNOWN}) if all(each == {ValueUse.IMAGE} for each in uses) else place
 
 
@@ -164,7 +164,7 @@ class _Values:
     inside: dict[str, _Values] = field(default_factory=dict)
     direct: set[ValueUse] = field(default_factory=set)
 
-    def note(self, way: Way, use: ValueUse) -> None:
+    def note(self, way: ValuePath, use: ValueUse) -> None:
         if way[:1] not in {(), (_VALUES,)} or use is ValueUse.CONDITION:
             return  # not a value but metadata of chart, release or cluster; or only a condition
         values = self
@@ -188,26 +188,26 @@ class _Values:
 class _Given:
     """The input of a template, as paths from the top of the chart's context."""
 
-    ways: frozenset[Way] = frozenset({()})
-    named: tuple[tuple[str, frozenset[Way]], ...] = ()
+    ways: frozenset[ValuePath] = frozenset({()})
+    named: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
 
     @property
     def is_too_much(self) -> bool:
         ways = self.ways.union(*dict(self.named).values())
         return len(ways) > MAX_WAYS or any(len(way) > MAX_KEYS for way in ways)
 
-    def at(self, way: Way) -> frozenset[Way]:
+    def at(self, way: ValuePath) -> frozenset[ValuePath]:
         """Return the paths that a path in the template leads to, from the top of the chart."""
         named = {key: ways for key, ways in self.named if not way or way[0] in {key, _ITEM}}
-        inside = frozenset[Way]().union(*named.values())
+        inside = frozenset[ValuePath]().union(*named.values())
         return frozenset({(*each, *way) for each in self.ways} | {(*each, *way[1:]) for each in inside})
 
-    def inner(self, inclusion: Inclusion) -> _Given:
+    def inner(self, inclusion: TemplateInclusion) -> _Given:
         """Return the input of an included template."""
-        named = tuple((key, self._all_at(ways)) for key, ways in inclusion.named)
-        return _Given(self._all_at(inclusion.given), named)
+        named = tuple((key, self._all_at(ways)) for key, ways in inclusion.named_arguments)
+        return _Given(self._all_at(inclusion.argument_paths), named)
 
-    def _all_at(self, ways: Iterable[Way]) -> frozenset[Way]:
+    def _all_at(self, ways: Iterable[ValuePath]) -> frozenset[ValuePath]:
         return frozenset(found for way in ways for found in self.at(way))
 
 
@@ -227,7 +227,7 @@ def _followed(
             return _ANYTHING
         for source, use in template.uses:
             effect = purpose if use is ValueUse.END else use
-            if not isinstance(source, Inclusion):
+            if not isinstance(source, TemplateInclusion):
                 uses.update((way, effect) for way in given.at(source))
             elif included := definitions(source.template):
                 pending += [(each, given.inner(source), effect) for each in included]

@@ -16,9 +16,9 @@ from bot.core.notes import with_notes
 from bot.core.places.closing import leave_to_other
 from bot.core.places.relate.moves import digest_moves, version_moves
 from bot.core.places.stages import is_base
-from bot.model.found import Places
-from bot.model.remark import DependabotConfig, OnBranch, Remark
-from bot.model.source import Occurrence, Slot, Unsupported
+from bot.model.found import ExtractedReferences
+from bot.model.remark import DependabotConfig, TreeBranch, CrossFileFact
+from bot.model.source import Occurrence, EditSlot, UnsupportedText
 from bot.model.updater import DependabotUpdate
 
 _DOCKERFILE = re.compile(r"dockerfile|containerfile", re.IGNORECASE)
@@ -31,23 +31,23 @@ _DOWNWARDS = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
 """A folder and all folders below."""
 
 
-def leave_to_dependabot(places: Places, remarks: Sequence[Remark]) -> Places:
+def leave_to_dependabot(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that a Dependabot config updates on this branch.
 
     A config is valid on the default branch unless it names another. If the branch is unknown, each config counts.
     """
     configs = [remark for remark in remarks if isinstance(remark, DependabotConfig)]
-    branch = next((remark for remark in remarks if isinstance(remark, OnBranch)), None)
+    branch = next((remark for remark in remarks if isinstance(remark, TreeBranch)), None)
     left = _Left(configs, branch)
     problem = next((f"{each.path} {each.problem}, so Dependabot moves nothing" for each in configs if each.problem), "")
 
-    def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
-        if isinstance(place, Unsupported) or not (reading := _ecosystems(place)):
+    def related(place: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+        if isinstance(place, UnsupportedText) or not (reading := _ecosystems(place)):
             return place
         told_by = left.told_by(place, reading)
         if told_by:
             return leave_to_other(place, "Dependabot", told_by)
-        return with_notes(place, problem) if isinstance(place.digest, Slot) else place
+        return with_notes(place, problem) if isinstance(place.digest_slot, EditSlot) else place
 
     return tuple(map(related, places))
 
@@ -73,7 +73,7 @@ def _ecosystems(place: Occurrence) -> Sequence[str]:
 class _Left:
     """The updates that Dependabot is configured for."""
 
-    def __init__(self, configs: Iterable[DependabotConfig], branch: OnBranch | None) -> None:
+    def __init__(self, configs: Iterable[DependabotConfig], branch: TreeBranch | None) -> None:
         self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
         for config in configs:
             for update in config.updates:
@@ -97,7 +97,7 @@ class _Left:
         return self._found[key]
 
 
-def _is_on(update: DependabotUpdate, branch: OnBranch | None) -> bool:
+def _is_on(update: DependabotUpdate, branch: TreeBranch | None) -> bool:
     if branch is None:
         return True
     return branch.is_default if update.branch is None else update.branch == branch.branch
@@ -115,12 +115,12 @@ def _is_in(folder: str, glob: str) -> bool:
 def _moves(update: DependabotUpdate, place: Occurrence) -> bool:
     reference = place.reference
     moves = version_moves(reference, knows_codenames=False) | digest_moves(reference, pins=False)
-    name = reference.name.partition("/")[2] if reference.names_a_registry else reference.name
-    if update.allowed and not any(_is_named(name, pattern) for pattern in update.allowed):
+    name = reference.name.partition("/")[2] if reference.has_registry_host else reference.name
+    if update.allowed_names and not any(_is_named(name, pattern) for pattern in update.allowed_names):
         return False
-    for ignored in update.ignored:
+    for ignored in update.ignored_images:
         if moves and _is_named(name, ignored.name):
-            moves -= ignored.moves
+            moves -= ignored.update_types
     return bool(moves)
 
 

@@ -15,18 +15,18 @@ from posixpath import dirname
 from bot.core.places.closing import close
 from bot.core.places.expansion import Expanded, expand, names_in
 from bot.core.places.interpolated import read_interpolated, shared_variables
-from bot.model.found import Places
-from bot.model.remark import EnvironmentUse, EnvironmentVariable, Interpolated, Remark
-from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.found import ExtractedReferences
+from bot.model.remark import EnvironmentUse, EnvironmentVariable, InterpolatedImage, CrossFileFact
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
-def add_interpolated(places: Places, remarks: Sequence[Remark]) -> Places:
+def add_interpolated(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Add the images with variables; if an `.env` value has the end of a reference, at that value."""
     folders: dict[str, _Folder] = defaultdict(_Folder)
     for remark in remarks:
         match remark:
-            case Interpolated():
+            case InterpolatedImage():
                 folders[dirname(remark.path)].images.append(remark)
             case EnvironmentUse():
                 folders[dirname(remark.path)].used.add(remark.variable)
@@ -41,7 +41,7 @@ def add_interpolated(places: Places, remarks: Sequence[Remark]) -> Places:
 class _Folder:
     """The compose files of one folder, and its `.env` file."""
 
-    images: list[Interpolated] = field(default_factory=list)
+    images: list[InterpolatedImage] = field(default_factory=list)
     used: set[str | None] = field(default_factory=set)
     """Variables used for anything but images; None stands for all variables."""
     values: dict[str, Expanded] = field(default_factory=dict)
@@ -51,14 +51,14 @@ class _Folder:
         self.values[variable.variable] = expand(variable.value, self.values, variable)
         self.used |= set(names_in(variable.value))
 
-    def places(self) -> Iterator[Occurrence | Unsupported]:
+    def places(self) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the resolved images; those that end in an `.env` variable once for each written form."""
         images = [read_interpolated(image, self.values) for image in self.images]
         shared = self.used | shared_variables(images)
         ways: dict[str, dict[_Way, Occurrence]] = defaultdict(dict)
         used_at: dict[tuple[str, _Way], list[tuple[FilePath, int]]] = defaultdict(list)
         for image in images:
-            if image.holder is None or isinstance(image.place, Unsupported):
+            if image.holder is None or isinstance(image.place, UnsupportedText):
                 yield image.place
             else:
                 way = (image.source.written, image.source.platform)
@@ -67,7 +67,7 @@ class _Folder:
         for variable, of_variable in ways.items():
             is_shared = None in shared or variable in shared
             for way, first in of_variable.items():
-                place = replace(first, used_at=tuple(used_at[variable, way]))
+                place = replace(first, usages=tuple(used_at[variable, way]))
                 told_apart = place if len(of_variable) == 1 else replace(place, locator=_locator(variable, way))
                 yield close(told_apart, Reason.SHARED_ARGUMENT) if is_shared else told_apart
 
@@ -88,6 +88,6 @@ def _in_environment(place: Occurrence, holder: EnvironmentVariable) -> Occurrenc
         path=holder.path,
         line_number=holder.line_number,
         locator=holder.variable,
-        also_lines=(),
+        related_lines=(),
         notes=(f"{place.path}:{place.line_number} ends in it",),
     )

@@ -11,9 +11,9 @@ from posixpath import basename, dirname
 
 from bot.core.places.closing import close_where
 from bot.core.places.relate.folders import KUSTOMIZATIONS, path_and_folders
-from bot.model.found import Places
+from bot.model.found import ExtractedReferences
 from bot.model.reference import DOCKER_HUB
-from bot.model.remark import Kustomization, Remark
+from bot.model.remark import Kustomization, CrossFileFact
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
@@ -25,7 +25,7 @@ _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
 """The locator of image overrides in objects of Flux and Argo CD."""
 
 
-def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
+def close_replaced(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock each image in a manifest whose written name is replaced by a kustomization that gathers the manifest.
 
     If no kustomization in the tree gathers the manifest, an image without a registry is locked if any kustomization
@@ -42,7 +42,7 @@ def close_replaced(places: Places, remarks: Sequence[Remark]) -> Places:
     }
     if not names:
         return places
-    renamed = {name for kustomization in kustomizations for name in kustomization.renamed}
+    renamed = {name for kustomization in kustomizations for name in kustomization.renamed_names}
     tree = _Tree(kustomizations)
     replaced = tree.replaced(names)
 
@@ -104,7 +104,9 @@ class _Tree:
         for number, each in enumerate(kustomizations):
             for component in self._found_in(each.components):
                 self._taken_by[component].append(number)
-        self._gathered = {path for each in kustomizations for path in each.gathers if path not in self._in_folder}
+        self._gathered = {
+            path for each in kustomizations for path in each.resource_paths if path not in self._in_folder
+        }
 
     def replaced(self, names: Iterable[str]) -> dict[str, _Replaced] | None:
         """Return the paths in which each name is replaced; None if the tree exceeds the limit."""
@@ -156,7 +158,7 @@ class _Tree:
             for at, component in enumerate(taker.components)
             if any(found in taken for found in self._found_in([component]))
         )
-        return taker.gathers + taker.components[:last]
+        return taker.resource_paths + taker.components[:last]
 
     def _next(self, number: int) -> Iterator[int]:
         return self._found_in(self._named_by(number))
@@ -177,7 +179,7 @@ class _Tree:
 
     def _named_by(self, number: int) -> tuple[FilePath, ...]:
         kustomization = self._kustomizations[number]
-        return kustomization.gathers + kustomization.components
+        return kustomization.resource_paths + kustomization.components
 
     def _found_in(self, folders: Iterable[FilePath]) -> Iterator[int]:
         for folder in folders:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 
 from bot.model.reference import ImageReference
-from bot.model.updater import Move
+from bot.model.updater import BotUpdateType
 
 _VERSION = re.compile(r"[vV]?(\d+(?:\.\d+)*)(?![\d.])")
-_PARTS = (Move.MAJOR, Move.MINOR, Move.PATCH)
+_PARTS = (BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH)
 _BY_CODENAME = frozenset({"debian", "ubuntu"})
 """Images whose releases have codenames as tags."""
 _FLOATING = frozenset({"latest", "stable", "oldstable", "testing", "unstable", "sid", "rolling", "devel"})
 
 
-def version_moves(reference: ImageReference, *, knows_codenames: bool) -> frozenset[Move]:
+def version_moves(reference: ImageReference, *, knows_codenames: bool) -> frozenset[BotUpdateType]:
     """Return the kinds of updates from a tag to another; none if the tag has no version.
 
     An update keeps the number of version parts, so `3.12` has no patch updates. If a tag has digits elsewhere, all
@@ -28,12 +28,12 @@ def version_moves(reference: ImageReference, *, knows_codenames: bool) -> frozen
         return frozenset(_PARTS)
     is_codename = tag and tag.partition("-")[0] not in _FLOATING
     if knows_codenames and is_codename and reference.name.rpartition("/")[2] in _BY_CODENAME:
-        return frozenset({Move.MAJOR})
+        return frozenset({BotUpdateType.MAJOR})
     return frozenset()
 
 
-def digest_moves(reference: ImageReference, *, pins: bool) -> frozenset[Move]:
+def digest_moves(reference: ImageReference, *, pins: bool) -> frozenset[BotUpdateType]:
     """Return the possible updates of a digest; `pins` says whether the bot adds a missing digest."""
     if reference.digest is not None:
-        return frozenset({Move.DIGEST})
-    return frozenset({Move.PIN_DIGEST}) if pins else frozenset()
+        return frozenset({BotUpdateType.DIGEST})
+    return frozenset({BotUpdateType.PIN_DIGEST}) if pins else frozenset()

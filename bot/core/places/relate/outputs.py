@@ -9,13 +9,13 @@ from posixpath import dirname
 
 from bot.core.places.closing import close_where
 from bot.core.places.relate.folders import path_and_folders
-from bot.model.found import Places
-from bot.model.remark import BuildOutput, Remark
+from bot.model.found import ExtractedReferences
+from bot.model.remark import BuildOutput, CrossFileFact
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 
-def close_build_outputs(places: Places, remarks: Sequence[Remark]) -> Places:
+def close_build_outputs(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock each reference that names the output of a build tool, in the files which that tool deploys.
 
     Elsewhere in the tree the name is an ordinary image: an example may build its own `nginx`.
@@ -23,10 +23,10 @@ def close_build_outputs(places: Places, remarks: Sequence[Remark]) -> Places:
     outputs = [remark for remark in remarks if isinstance(remark, BuildOutput)]
     if not outputs:
         return places
-    names = _Names([output for output in outputs if output.deploys])
+    names = _Names([output for output in outputs if output.deployed_paths])
     written: dict[str, set[str]] = defaultdict(set)
     for output in outputs:
-        if not output.deploys:
+        if not output.deployed_paths:
             written[dirname(output.path)] |= output.images
 
     def is_built(place: Occurrence) -> bool:
@@ -46,7 +46,7 @@ class _Names:
                 built_in[path] |= output.images
         self._all = built_in.get(FilePath(""), set())
         self._at: dict[FilePath, list[set[str]]] = defaultdict(list)
-        for deploys in {output.deploys for output in outputs}:
+        for deploys in {output.deployed_paths for output in outputs}:
             # Another configuration below the same path deploys its own outputs as well.
             built: set[str] = set().union(*(built_in.get(path, ()) for path in deploys))
             for path in deploys:

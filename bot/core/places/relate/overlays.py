@@ -10,10 +10,10 @@ from posixpath import basename, dirname, join
 from bot.core.places.closing import close
 from bot.core.places.relate.folders import path_and_folders
 from bot.model.errors import InvalidReferenceError
-from bot.model.found import Places
+from bot.model.found import ExtractedReferences
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.remark import ChartImage, ChartValue, ImagePart, Remark
-from bot.model.source import Closed, FilePath, Occurrence
+from bot.model.remark import ChartImage, ChartValue, ImagePart, CrossFileFact
+from bot.model.source import NotEditable, FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 MAX_NOTES = 3
@@ -24,12 +24,12 @@ _MAIN = ("values.yaml", "values.yml")
 _BELOW_CHART = {"ci", "values"}
 """Folders of a chart with overlays for its own values."""
 _SUBCHARTS = "charts"
-_CLOSED = Closed(Reason.CONFLICTING_EDITS)
+_CLOSED = NotEditable(Reason.CONFLICTING_EDITS)
 _Place = tuple[FilePath, str]
 """A file and a locator in it."""
 
 
-def lay_over(places: Places, remarks: Sequence[Remark]) -> Places:
+def lay_over(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Complete the images in overlays with the chart's own values, and add those that have no repository of their own.
 
     Without the registry from the chart they would mean images on Docker Hub. A digest belongs to all parts of an image:
@@ -47,7 +47,7 @@ def lay_over(places: Places, remarks: Sequence[Remark]) -> Places:
     listed = {place: _listed(overlay) for place, overlay in laid.items() if place not in found}
     changed = {place: _completed(found[place], overlay) for place, overlay in laid.items() if place in found}
     for place in {place for overlay in laid.values() for place in overlay.tagged_by()} & found.keys():
-        changed[place] = replace(changed.get(place, found[place]), tag=_CLOSED)
+        changed[place] = replace(changed.get(place, found[place]), tag_slot=_CLOSED)
     for place in keeping.keys() & found.keys():
         changed[place] = _keeping(changed.get(place, found[place]), keeping[place])
     return (
@@ -183,7 +183,7 @@ class _Charts:
     def overlay(self, image: ChartImage, files: _Files) -> _Overlay:
         (path, keys), *_ = files
         layers = tuple(self._layer(image, *each) for each in files)
-        return _Overlay((path, _inside(image.locator, keys)), layers, image.pinned_in)
+        return _Overlay((path, _inside(image.locator, keys)), layers, image.digest_part)
 
     def _layer(self, image: ChartImage, path: FilePath, keys: str) -> _Layer:
         places = {part: (path, _inside(locator, keys)) for part, locator in image.parts}
@@ -213,7 +213,7 @@ def _inside(locator: str, keys: str) -> str:
 def _completed(place: Occurrence, overlay: _Overlay) -> Occurrence:
     """Return the image of an overlay, completed with the parts from lower files."""
     reference = place.reference
-    registry, is_certain = ("", True) if reference.names_a_registry else overlay.registry()
+    registry, is_certain = ("", True) if reference.has_registry_host else overlay.registry()
     tag = "" if reference.tag else overlay.missing(ImagePart.TAG)
     digest = "" if reference.digest else overlay.missing(ImagePart.DIGEST)
     whole = _parsed(registry, reference.name, reference.tag or tag, reference.digest or digest)
@@ -221,7 +221,7 @@ def _completed(place: Occurrence, overlay: _Overlay) -> Occurrence:
         return close(place, Reason.CHART_UNKNOWN)
     place = replace(place, reference=whole)
     if (tag or digest) and overlay.pinned_in not in overlay.own:
-        return replace(place, digest=_CLOSED, tag=_CLOSED, notes=(*place.notes, *overlay.notes_on_rest()))
+        return replace(place, digest_slot=_CLOSED, tag_slot=_CLOSED, notes=(*place.notes, *overlay.notes_on_rest()))
     return place if is_certain else close(place, Reason.CHART_UNKNOWN)
 
 
@@ -232,7 +232,7 @@ def _listed(overlay: _Overlay) -> Occurrence | None:
     if name is None:
         return None
     registry = texts[ImagePart.REGISTRY] if ImagePart.REGISTRY in overlay.own else overlay.registry()[0]
-    prefix = "" if name.names_a_registry and ImagePart.REGISTRY not in overlay.own else registry.removesuffix("/")
+    prefix = "" if name.has_registry_host and ImagePart.REGISTRY not in overlay.own else registry.removesuffix("/")
     reference = _parsed(prefix, str(name), texts[ImagePart.TAG], texts[ImagePart.DIGEST])
     if reference is None:
         return None
@@ -246,9 +246,9 @@ def _listed(overlay: _Overlay) -> Occurrence | None:
         written=str(reference),
         reference=reference,
         role=Role.THIRD_PARTY,
-        digest=_CLOSED,
-        tag=_CLOSED,
-        also_lines=tuple(others),
+        digest_slot=_CLOSED,
+        tag_slot=_CLOSED,
+        related_lines=tuple(others),
         notes=tuple(overlay.notes_on_rest()),
     )
 

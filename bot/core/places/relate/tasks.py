@@ -14,10 +14,10 @@ from bot.core.places.closing import close
 from bot.core.places.relate.arguments import Setting, note_settings
 from bot.core.places.relate.folders import path_and_folders
 from bot.core.places.stages import is_base
-from bot.model.found import Places
+from bot.model.found import ExtractedReferences
 from bot.model.hosts import is_acr
-from bot.model.remark import KnownBuild, MaybeBuilt, Remark, TaskBuild
-from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.remark import RegistryTaskBuild, PossibleTaskBuild, CrossFileFact, TaskFileBuild
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason
 
 _WATCHED = frozenset({"docker.io", "mcr.microsoft.com"})
@@ -34,21 +34,21 @@ class _Built:
     arguments: tuple[str, ...]
 
 
-def close_built_by_tasks(places: Places, remarks: Sequence[Remark]) -> Places:
+def close_built_by_tasks(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock unpinned base images in Dockerfiles that tasks build, and add notes to pinned ones.
 
     Azure's settings determine whether a task watches the last stage or all stages, so all that it may watch are locked.
     References that tasks may build are locked as well, as long as basebump cannot find out.
     """
     built = list(_built(remarks, {place.path for place in places}))
-    doubts = [remark for remark in remarks if isinstance(remark, MaybeBuilt)]
+    doubts = [remark for remark in remarks if isinstance(remark, PossibleTaskBuild)]
     if not built and not doubts:
         return places
     first = {each.dockerfile: each for each in reversed(built)}  # one task suffices as the reason
     settings = [Setting(each.who, each.dockerfile, argument) for each in built for argument in each.arguments]
 
-    def related(place: Occurrence | Unsupported) -> Occurrence | Unsupported:
-        if isinstance(place, Unsupported) or not _may_start_a_task(place):
+    def related(place: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+        if isinstance(place, UnsupportedText) or not _may_start_a_task(place):
             return place
         if place.path in first:
             return _closed(place, first[place.path])
@@ -58,15 +58,15 @@ def close_built_by_tasks(places: Places, remarks: Sequence[Remark]) -> Places:
     return tuple(map(related, note_settings(places, settings)))
 
 
-def _built(remarks: Sequence[Remark], known: Collection[FilePath]) -> Iterator[_Built]:
+def _built(remarks: Sequence[CrossFileFact], known: Collection[FilePath]) -> Iterator[_Built]:
     for remark in remarks:
-        if isinstance(remark, TaskBuild) and (path := _path_of(remark, known)) is not None:
+        if isinstance(remark, TaskFileBuild) and (path := _path_of(remark, known)) is not None:
             yield _Built(path, f"{remark.path}:{remark.line_number}", remark.arguments)
-        elif isinstance(remark, KnownBuild):
+        elif isinstance(remark, RegistryTaskBuild):
             yield _Built(remark.dockerfile, remark.task, remark.arguments)
 
 
-def _path_of(build: TaskBuild, known: Collection[FilePath]) -> FilePath | None:
+def _path_of(build: TaskFileBuild, known: Collection[FilePath]) -> FilePath | None:
     """Return the Dockerfile that a task builds, by the nearest parent folder that has it; None if there is none.
 
     The folder in which a task runs is set when it is started, and contains the task's file.
@@ -86,12 +86,12 @@ def _closed(place: Occurrence, build: _Built) -> Occurrence:
         note = f"{build.who} builds it as an ACR task, which no newer base starts while this is pinned"
         return replace(place, notes=(*place.notes, note))
     # The tag may still be updated, because the task watches the written tag.
-    closed = replace(close(place, Reason.ACR_TASK), tag=place.tag)
+    closed = replace(close(place, Reason.ACR_TASK), tag_slot=place.tag_slot)
     return replace(
         closed, notes=(*place.notes, f"{build.who} builds it; which stages the task watches is set in Azure")
     )
 
 
-def _doubted(place: Occurrence, doubt: MaybeBuilt) -> Occurrence:
-    closed = replace(close(place, Reason.ACR_TASK, is_certain=False), tag=place.tag)
-    return replace(closed, notes=(*place.notes, f"{doubt.why}, so a task may build it"))
+def _doubted(place: Occurrence, doubt: PossibleTaskBuild) -> Occurrence:
+    closed = replace(close(place, Reason.ACR_TASK, is_certain=False), tag_slot=place.tag_slot)
+    return replace(closed, notes=(*place.notes, f"{doubt.reason}, so a task may build it"))

@@ -15,8 +15,8 @@ from posixpath import join, normpath
 
 from bot.core.places.closing import close_where
 from bot.core.places.relate.folders import KUSTOMIZATIONS, path_and_folders
-from bot.model.found import Places
-from bot.model.remark import Application, OtherWriter, Remark
+from bot.model.found import ExtractedReferences
+from bot.model.remark import ArgoApplication, ImageUpdaterConfig, CrossFileFact
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
 
@@ -29,7 +29,7 @@ writer."""
 _WILD = re.compile(r"[*?\[]")
 
 
-def close_written_elsewhere(places: Places, remarks: Sequence[Remark]) -> Places:
+def close_written_elsewhere(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that Image Updater writes, or overrides by other values.
 
     These are all references in the files that it writes, all in an Application that it updates, and the images that it
@@ -44,13 +44,13 @@ def close_written_elsewhere(places: Places, remarks: Sequence[Remark]) -> Places
     return close_where(places, Reason.OTHER_WRITER, written.has)
 
 
-def _pairs(remarks: Sequence[Remark]) -> Iterator[tuple[OtherWriter, Application]]:
-    writers = [remark for remark in remarks if isinstance(remark, OtherWriter)]
+def _pairs(remarks: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterConfig, ArgoApplication]]:
+    writers = [remark for remark in remarks if isinstance(remark, ImageUpdaterConfig)]
     if not writers:
         return
-    by_name: dict[str, list[Application]] = defaultdict(list)
+    by_name: dict[str, list[ArgoApplication]] = defaultdict(list)
     for remark in remarks:
-        if isinstance(remark, Application):
+        if isinstance(remark, ArgoApplication):
             by_name[remark.name].append(remark)
     patterns = 0
     for writer in writers:
@@ -72,10 +72,10 @@ class _Written:
     folders: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Overridden repositories by folder."""
 
-    def note(self, writer: OtherWriter, application: Application) -> None:
+    def note(self, writer: ImageUpdaterConfig, application: ArgoApplication) -> None:
         self.applications.add((application.path, application.locator))
         for folder in application.folders:
-            self.files.update(_files(writer.target, folder))
+            self.files.update(_files(writer.write_back_target, folder))
             self.folders[_inside("", folder)] |= writer.repositories
 
     def has(self, place: Occurrence) -> bool:

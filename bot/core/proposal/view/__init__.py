@@ -1,4 +1,4 @@
-"""What templates see: public, frozen, versioned; every text from outside is a `Text`.
+"""The data that templates can use: public, frozen and versioned; all untrusted text is a `Text`.
 
-Templates of other people build on these names: they are added to, and never renamed within one `version`.
+Users' templates depend on these names, so names are added, and never renamed within one `version`.
 """

@@ -1,4 +1,4 @@
-"""What a template sees of two images that somebody compares."""
+"""Template data for a comparison of two images by `basebump compare`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.core.proposal.view.contents import ContentsView, PackagesView, contents
 from bot.core.proposal.view.scans import DeltaView, ScanView, day, delta_view, scan_view
 from bot.core.proposal.view.trust import SignatureView, signature_view
 from bot.core.transition import short
-from bot.model.advisory import Asked, Listing
+from bot.model.advisory import ListVersions, AdvisoryList
 from bot.model.comparison import ComparedImage, Comparison
 
 VERSION = 1
@@ -23,53 +23,54 @@ class ComparedView:
     """One of the two images."""
 
     reference: Text
-    """As it was named, without a digest."""
+    """The reference as given by the user, without a digest."""
     short: Text
     """Twelve hexadecimal digits."""
     digest: Text
     platforms: tuple[Text | Plain, ...]
-    """Of an index all of them; of very many the first, and how many more there are."""
+    """All platforms of an index; a long list is cut and ends with the count of the others."""
     built: Text | None
-    """The day it was built, as the image says."""
+    """The day of its build, according to the image."""
     signature: SignatureView | None
-    """None where nobody is trusted to sign it."""
+    """None if no `trust` entry matches the image."""
     scan: ScanView
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonView:
-    """Everything that a comparison is shown with."""
+    """The content of a comparison."""
 
     version: int
     old: ComparedView
     new: ComparedView
     is_same: bool
-    """Whether both names lead to one image."""
+    """Whether both references lead to the same image."""
     platform: Text
-    """On which both were scanned."""
+    """The platform for which both were scanned."""
     delta: DeltaView | None
     rollback: Text | None
-    """Which packages are older in the newer image, and what that brings; None where none is, or nobody knows."""
+    """Packages that are older in the newer image, and the vulnerabilities that this adds; None if there are none or
+    this is not known."""
     packages: PackagesView | None
-    """None where nobody lists what is in both images."""
+    """None if the packages of either image are not known."""
     contents: ContentsView | None
-    """None where nobody could look into both images."""
+    """None if the contents of either image could not be fetched."""
     scanner: Text | None
     scanner_version: Text | None
     database: Text | None
-    """The day the scanner's database was built."""
+    """The day on which the scanner's database was built."""
     exploited_list: Text | None
-    """As in `ProposalView`, and so are the next two."""
+    """As in `ProposalView`, like the next two."""
     is_exploited_unknown: bool
     epss_list: Text | None
     failed: tuple[Text, ...]
-    """What basebump could not do."""
+    """Operations of basebump that failed."""
 
 
 def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
     """Return the view of one comparison; each list has at most `rows` rows."""
     evidence, scanner = comparison.evidence, scanner_of(comparison.evidence)
-    asked, back = evidence.asked or Asked(), rollback(evidence)
+    asked, back = evidence.list_versions or ListVersions(), rollback(evidence)
     return ComparisonView(
         version=VERSION,
         old=_image(comparison.old, rows),
@@ -78,14 +79,14 @@ def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
         platform=Text(comparison.platform),
         delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         rollback=Text(back, MAX_NOTE) if back else None,
-        packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
+        packages=packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
         contents=contents_view(evidence.contents, rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=day(scanner.database) if scanner else None,
-        exploited_list=Text(f"{asked.exploited}") if asked.exploited else None,
-        is_exploited_unknown=Listing.KEV in asked.unread,
-        epss_list=Text(f"{asked.scores}") if asked.scores else None,
+        exploited_list=Text(f"{asked.kev_date}") if asked.kev_date else None,
+        is_exploited_unknown=AdvisoryList.KEV in asked.unread_lists,
+        epss_list=Text(f"{asked.epss_date}") if asked.epss_date else None,
         failed=tuple(Text(f"{each.subject}: {each.error}", MAX_NOTE) for each in comparison.failed),
     )
 
@@ -96,7 +97,7 @@ def _image(image: ComparedImage, rows: int) -> ComparedView:
         short=Text(short(image.facts.digest)),
         digest=Text(image.facts.digest),
         platforms=first_of(image.facts.platforms, rows),
-        built=day(image.built),
+        built=day(image.built_at),
         signature=signature_view(image.signature) if image.signature is not None else None,
         scan=scan_view(image.scan, image.contents, rows),
     )

@@ -1,4 +1,4 @@
-"""What a template sees of what is in two images: packages, how they start, and what they were built from."""
+"""Template data for the contents of two images: packages, configuration and source."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ from bot.core.evidence.contents import (
 )
 from bot.core.markdown import Link, Plain, Text, first_of
 from bot.core.sizes import spoken_size
-from bot.model.contents import Change, Contents, PackageChange
+from bot.model.contents import PackageChangeKind, TransitionContents, PackageChange
 
 MAX_WORDS = 20
-"""Of one list of a config that are shown: what is gone of it, and what is new."""
+"""Items of one list in an image's config that are shown, of the removed and of the added ones."""
 MAX_VERSIONS = 5
-"""Of one package that are shown."""
+"""Versions of one package that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackageView:
-    """One package that is not the same in both images."""
+    """One package that differs between both images."""
 
-    change: Change
-    """Whether it was `added`, `removed`, `upgraded`, `downgraded`, or only `changed` where nobody can say which."""
+    change: PackageChangeKind
+    """`added`, `removed`, `upgraded`, `downgraded`, or `changed` if the versions cannot be ordered."""
     type: Text
     name: Text
     old: tuple[Text | Plain, ...]
-    """Its versions; several where an image has it several times, the earlier of many as their number."""
+    """Its versions, of which an image may have several; a long list begins with the count of earlier ones."""
     new: tuple[Text | Plain, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeCountView:
-    """How many packages changed in one way."""
+    """The number of packages with one kind of change."""
 
-    change: Change
+    change: PackageChangeKind
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class PackagesView:
-    """The packages that are not the same."""
+    """The packages that differ."""
 
     counts: tuple[ChangeCountView, ...]
-    """None of them is zero."""
+    """Only kinds of changes that occur."""
     rows: tuple[PackageView, ...]
-    """What went back comes first; may have been cut to fit."""
+    """Downgraded packages come first; may have been cut to fit."""
     cut: int
-    """How many rows were left out."""
+    """Number of omitted rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class AspectView:
-    """One thing in which the two images differ: of a list what is gone and what is new, else the whole of it.
+    """One property that differs: removed and added items of lists, complete values of other properties.
 
-    Of very many words the first are shown, and how many more there are.
+    A long list is cut and ends with the count of the others.
     """
 
     aspect: Aspect
@@ -71,31 +71,37 @@ class AspectView:
 
 @dataclass(frozen=True, slots=True)
 class ContentsView:
-    """What somebody found who looked into both images."""
+    """The differences of the contents of both images."""
 
     aspects: tuple[AspectView, ...]
     becomes_root: bool
-    """Whether the newer one starts as root and the older one did not: where a cluster forbids that, it will not run."""
+    """Whether only the newer image starts as root, so that clusters which forbid this do not run it."""
     old_size: Plain
-    """To pull: all layers, compressed."""
+    """Download size: all layers, compressed."""
     new_size: Plain
     origin: Origin
-    """Whether it was `rebuilt` from the same state of its source, which has `changed` or `moved`, or is `unknown`."""
+    """`rebuilt` from the same source revision, from a `changed` revision, from a `moved` source, or `unknown`."""
     comparison: Link | None
-    """To where the two states of its source are compared."""
+    """A link to the comparison of both source revisions."""
 
 
-_ORDER = (Change.DOWNGRADED, Change.CHANGED, Change.UPGRADED, Change.ADDED, Change.REMOVED)
+_ORDER = (
+    PackageChangeKind.DOWNGRADED,
+    PackageChangeKind.CHANGED,
+    PackageChangeKind.UPGRADED,
+    PackageChangeKind.ADDED,
+    PackageChangeKind.REMOVED,
+)
 
 
 def packages_view(changes: Iterable[PackageChange], rows: int) -> PackagesView:
-    """Return the view of changes, at most `rows` of them."""
-    found = sorted(changes, key=lambda each: (_ORDER.index(each.change), each.type, each.name))
-    counted = Counter(each.change for each in found)
+    """Return the view of package changes, at most `rows` of them."""
+    found = sorted(changes, key=lambda each: (_ORDER.index(each.kind), each.type, each.name))
+    counted = Counter(each.kind for each in found)
     return PackagesView(
         counts=tuple(ChangeCountView(change, counted[change]) for change in _ORDER if counted[change]),
         rows=tuple(
-            PackageView(each.change, Text(each.type), Text(each.name), latest_of(each.old), latest_of(each.new))
+            PackageView(each.kind, Text(each.type), Text(each.name), latest_of(each.old), latest_of(each.new))
             for each in found[:rows]
         ),
         cut=max(0, len(found) - rows),
@@ -103,13 +109,13 @@ def packages_view(changes: Iterable[PackageChange], rows: int) -> PackagesView:
 
 
 def latest_of(versions: Sequence[str]) -> tuple[Text | Plain, ...]:
-    """Return the latest of the versions of a package, which come last, behind the number of those before them."""
+    """Return the latest versions of a package, which are last in the list, after the count of earlier ones."""
     earlier = len(versions) - MAX_VERSIONS
     return (*([Plain(f"{earlier} others")] if earlier > 0 else []), *map(Text, versions[-MAX_VERSIONS:]))
 
 
-def contents_view(contents: Contents | None, rows: int) -> ContentsView | None:
-    """Return the view of two images, at most `rows` words of each list; None where one of them was not looked into."""
+def contents_view(contents: TransitionContents | None, rows: int) -> ContentsView | None:
+    """Return the view of two images, at most `rows` items of each list; None if contents of either are not known."""
     changes = aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return None

@@ -1,4 +1,4 @@
-"""What a template sees of a proposal."""
+"""Template data for a proposal."""
 
 from __future__ import annotations
 
@@ -12,93 +12,93 @@ from bot.core.proposal.handling import on_close_of
 from bot.core.proposal.view.scans import day
 from bot.core.proposal.view.transitions import TransitionView, notes_of, transition_view
 from bot.core.transition import transition_of
-from bot.model.advisory import Asked, Listing
-from bot.model.decision import Transition, Update
+from bot.model.advisory import ListVersions, AdvisoryList
+from bot.model.decision import Transition, ImageUpdate
 from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.modes import OnClose
 from bot.model.vocabulary import Role
 
 VERSION = 1
 SEVERAL = 2
-"""Images from which on there is a sum of what they change."""
+"""Minimum number of compared images for a total."""
 MAX_LINES = 20
-"""Line numbers that are shown of one file."""
+"""Line numbers that are shown for one file."""
 
 
 class UpdateType(StrEnum):
-    """How far something moves."""
+    """How far an image is updated."""
 
     PIN = "pin"
-    """It gets the digest that its tag points to."""
+    """It gets a digest for its tag."""
     DIGEST = "digest"
-    """Its tag stays."""
+    """It gets a new digest, and keeps its tag."""
     TAG = "tag"
-    """It moves to another tag."""
+    """It gets another tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """One file that changes."""
+    """One changed file."""
 
     path: Text
     line_numbers: tuple[int, ...]
-    """The first MAX_LINES of them."""
+    """At most the first 20."""
     deploys: bool
-    """Whether it deploys something, which then restarts; else it builds something."""
+    """Whether the file deploys something, which then restarts; otherwise it builds something."""
 
 
 @dataclass(frozen=True, slots=True)
 class TotalView:
-    """What all that moves changes together: each vulnerability counts once, however many images have it."""
+    """The vulnerability changes of all images together; a vulnerability counts once, even if several images have it."""
 
     fixed_count: int
-    """Distinct vulnerabilities that go away from any image; one may stay in another."""
+    """Distinct vulnerabilities that are fixed in any image; others may still have them."""
     fixed_critical: int
     fixed_exploited: int
-    """Those that are known to be exploited."""
+    """Fixed vulnerabilities that are known to be exploited."""
     introduced_count: int
     introduced_exploited: int
     is_partial: bool
-    """Whether that is not known of some image that moves."""
+    """Whether the changes of some images are not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalView:
-    """Everything that a body is made of."""
+    """The content of a body."""
 
     version: int
     is_first: bool
-    """Whether it is what the repository begins with: everything at once, with a word on what this is."""
+    """Whether this is the first proposal of the repository, with all its updates and an introduction."""
     mutes: bool
-    """Whether closing it is about what comes after it, too."""
+    """Whether closing it also declines later digests."""
     update_type: UpdateType
-    """The farthest that any image of it moves."""
+    """The widest update of its images."""
     transitions: tuple[TransitionView, ...]
     transitions_cut: int
-    """How many were left out."""
+    """Number of omitted transitions."""
     total: TotalView | None
-    """None unless it is known of several images what moving changes."""
+    """None unless the vulnerability changes of several images are known."""
     files: tuple[FileView, ...]
     files_cut: int
-    """How many were left out."""
+    """Number of omitted files."""
     left_out: tuple[Text, ...]
-    """Files that stay as they are since the forge keeps them from the token: GitHub its workflows."""
+    """Files that are not changed because the forge protects them from this token, like GitHub's workflows."""
     left_out_cut: int
-    """How many were left out of that list."""
+    """Number of omitted files of `left_out`."""
     scanner: Text | None
     scanner_version: Text | None
     database: Text | None
-    """The day the scanner's database was built."""
+    """The day on which the scanner's database was built."""
     exploited_list: Text | None
-    """The day of the list of what is known to be exploited; None where nobody was asked, or could be."""
+    """The day of the list of exploited vulnerabilities; None if the list was not requested or could not be read."""
     is_exploited_unknown: bool
-    """Whether somebody was to be asked what is exploited, and the list could not be read."""
+    """Whether the list of exploited vulnerabilities was requested and could not be read."""
     epss_list: Text | None
-    """The day of the list of how likely things are to be exploited; None where it was not read."""
+    """The day of the list of exploit probabilities (EPSS); None if it was not read."""
 
 
 def build_view(
-    updates: Sequence[Update],
+    updates: Sequence[ImageUpdate],
     evidence: Mapping[Transition, Evidence],
     rows: int,
     *,
@@ -106,13 +106,13 @@ def build_view(
     left_out: Sequence[str] = (),
 ) -> ProposalView:
     """Return the view of one proposal; each list has at most `rows` rows."""
-    by_transition: dict[Transition, list[Update]] = {}
+    by_transition: dict[Transition, list[ImageUpdate]] = {}
     for update in updates:
         by_transition.setdefault(transition_of(update), []).append(update)
-    moved = sorted(by_transition, key=lambda each: each.order)
+    moved = sorted(by_transition, key=lambda each: each.sort_key)
     scans = [scan for each in moved for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
     scanner = scans[0].scanner if scans else None
-    asked = next((each for move in moved if (each := evidence[move].asked) is not None), Asked())
+    asked = next((each for move in moved if (each := evidence[move].list_versions) is not None), ListVersions())
     files = tuple(_files(updates))
     shown = moved[: max(rows, 1)]
     notes = dict(notes_of(moved, by_transition))
@@ -133,9 +133,9 @@ def build_view(
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=day(scanner.database) if scanner else None,
-        exploited_list=Text(f"{asked.exploited}") if asked.exploited else None,
-        is_exploited_unknown=Listing.KEV in asked.unread,
-        epss_list=Text(f"{asked.scores}") if asked.scores else None,
+        exploited_list=Text(f"{asked.kev_date}") if asked.kev_date else None,
+        is_exploited_unknown=AdvisoryList.KEV in asked.unread_lists,
+        epss_list=Text(f"{asked.epss_date}") if asked.epss_date else None,
     )
 
 
@@ -157,11 +157,11 @@ def _total(evidence: Sequence[Evidence]) -> TotalView | None:
 
 
 def _update_type(moved: Iterable[Transition]) -> UpdateType:
-    kinds = {UpdateType.TAG if each.tag else UpdateType.DIGEST if each.old else UpdateType.PIN for each in moved}
+    kinds = {UpdateType.TAG if each.new_tag else UpdateType.DIGEST if each.old else UpdateType.PIN for each in moved}
     return next(kind for kind in (UpdateType.TAG, UpdateType.DIGEST, UpdateType.PIN) if kind in kinds)
 
 
-def _files(updates: Iterable[Update]) -> Iterable[FileView]:
+def _files(updates: Iterable[ImageUpdate]) -> Iterable[FileView]:
     lines: dict[str, set[int]] = {}
     deploying: set[str] = set()
     for update in updates:

@@ -1,4 +1,4 @@
-"""What a template sees of scanned images, and of what moving changes."""
+"""Template data for scanned images, and for the vulnerability changes between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from bot.core.evidence.packages import Versions, versions_in
 from bot.core.markdown import Link, Plain, Text, vulnerability
 from bot.core.proposal.view.contents import latest_of
 from bot.model.contents import ImageContents
-from bot.model.evidence import Delta, Evidence, Finding, NotScanned, Scan, ScanOutcome, SetAside, Severity, Unscanned
+from bot.model.evidence import (
+    VulnerabilityDelta,
+    Evidence,
+    Finding,
+    NotScanned,
+    Scan,
+    ScanOutcome,
+    SuppressedFinding,
+    Severity,
+    UnscannedReason,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +41,22 @@ class FindingView:
     package: Text
     installed: Text
     other: tuple[Text | Plain, ...] | None
-    """The versions that the other image has of the package, as of a `PackageView`: none where it is not there, None
-    where nobody knows."""
+    """The versions of the package in the other image, as in a `PackageView`; empty if it does not have the package,
+    None if this is not known."""
     fixed_in: Text | None
     severity: Severity
     title: Text | None
     platforms: tuple[Text, ...]
-    """Those of the scanned platforms that have it; none where all do."""
+    """The scanned platforms that have it; empty if all have it."""
     is_exploited: bool
-    """Whether it is known to be exploited; false, too, where nobody was asked."""
+    """Whether it is known to be exploited; also false if no list was requested."""
     epss: float | None
-    """How likely it is to be exploited in thirty days, in per cent; None where that is not known."""
+    """Probability of exploitation within thirty days, in per cent (EPSS); None if it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetAsideView:
-    """One vulnerability that somebody answers for, so that it counts nowhere."""
+    """One suppressed vulnerability, which is not counted anywhere."""
 
     id: Text | Link
     package: Text
@@ -54,31 +64,31 @@ class SetAsideView:
     severity: Severity
     why: Text
     by: Text
-    """Who says so."""
+    """The source of the suppression."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanView:
-    """One scanned image: counts, or why there are none."""
+    """One scanned image: counts of its vulnerabilities, or why there are none."""
 
     counts: tuple[CountView, ...] | None
-    """None is unknown, never zero."""
+    """None means unknown, never zero."""
     total: int | None
-    why_not: Unscanned | None
+    why_not: UnscannedReason | None
     os: Text | None
     built: Text | None
-    """The day it was built, as the image says."""
+    """The day of its build, according to the image."""
     set_aside: tuple[SetAsideView, ...] = ()
-    """What somebody answers for, the worst first; may have been cut to fit."""
+    """Suppressed vulnerabilities, worst first; may have been cut to fit."""
     set_aside_count: int = 0
-    """Distinct vulnerabilities of that list before it was cut."""
+    """Distinct suppressed vulnerabilities, before the list was cut."""
     set_aside_cut: int = 0
-    """How many rows were left out."""
+    """Number of omitted rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaView:
-    """What moving changes; each list holds what is exploited and then the worst first, and may have been cut to fit."""
+    """Vulnerability changes of an update; lists have exploited ones first, then the worst, and may have been cut."""
 
     fixed: tuple[FindingView, ...]
     introduced: tuple[FindingView, ...]
@@ -86,21 +96,21 @@ class DeltaView:
     fixed_count: int
     fixed_critical: int
     fixed_exploited: int
-    """Those that are known to be exploited."""
+    """Fixed vulnerabilities that are known to be exploited."""
     introduced_count: int
     introduced_exploited: int
     remaining_count: int
     fixable_count: int
-    """How many of the remaining have a fix that the newer image does not have yet."""
+    """Remaining vulnerabilities with a fix that the newer image does not have yet."""
     cut: int
-    """How many rows were left out of the three lists."""
+    """Number of omitted rows of the three lists."""
 
 
 def scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
-    """Return the view of one image; when it was built it says itself, where its scanner does not."""
+    """Return the view of one image; its contents supply the build time if its scanner does not."""
     said = contents.created if contents is not None else None
     match outcome:
-        case NotScanned(why=why):
+        case NotScanned(reason=why):
             return ScanView(None, None, why, None, day(said))
         case Scan(findings=findings, os=system, created=created, set_aside=set_aside):
             counts = count_by_severity(findings)
@@ -117,12 +127,12 @@ def scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -
 
 
 def day(moment: datetime | None) -> Text | None:
-    """Return the day of a moment, for those who only look how old something is."""
+    """Return the day of a time, which is precise enough for the age of images and databases."""
     return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
 
 
-def delta_view(delta: Delta, evidence: Evidence, rows: int) -> DeltaView:
-    """Return the view of what moves between the two scans of `evidence`, at most `rows` rows of each list."""
+def delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -> DeltaView:
+    """Return the view of the changes between the two scans of `evidence`, at most `rows` rows of each list."""
     lists = (delta.fixed, delta.introduced, delta.remaining)
     fixed, introduced, remaining = (_exploited_first(each, evidence)[:rows] for each in lists)
     before, after = (_versions(outcome) for outcome in (evidence.old, evidence.new))
@@ -132,20 +142,20 @@ def delta_view(delta: Delta, evidence: Evidence, rows: int) -> DeltaView:
         remaining=tuple(_finding(each, before, evidence) for each in remaining),
         fixed_count=distinct(delta.fixed),
         fixed_critical=count_by_severity(delta.fixed)[Severity.CRITICAL],
-        fixed_exploited=distinct(exploited(delta.fixed, evidence.known_exploited)),
+        fixed_exploited=distinct(exploited(delta.fixed, evidence.exploited_ids)),
         introduced_count=distinct(delta.introduced),
-        introduced_exploited=distinct(exploited(delta.introduced, evidence.known_exploited)),
+        introduced_exploited=distinct(exploited(delta.introduced, evidence.exploited_ids)),
         remaining_count=distinct(delta.remaining),
         fixable_count=distinct(each for each in delta.remaining if each.fixed_in),
         cut=sum(max(0, len(findings) - rows) for findings in lists),
     )
 
 
-def _worst_first(aside: SetAside) -> tuple[int, Key]:
+def _worst_first(aside: SuppressedFinding) -> tuple[int, Key]:
     return -aside.finding.severity, key(aside.finding)
 
 
-def _set_aside(aside: SetAside) -> SetAsideView:
+def _set_aside(aside: SuppressedFinding) -> SetAsideView:
     found = aside.finding
     return SetAsideView(
         id=vulnerability(found.id),
@@ -158,8 +168,8 @@ def _set_aside(aside: SetAside) -> SetAsideView:
 
 
 def _exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
-    """Return the same findings, which have the worst first already."""
-    known = evidence.known_exploited or frozenset()
+    """Sort exploited vulnerabilities first; otherwise the order, worst first, is kept."""
+    known = evidence.exploited_ids or frozenset()
     return sorted(findings, key=lambda finding: finding.id not in known)
 
 
@@ -169,7 +179,7 @@ def _versions(outcome: ScanOutcome | None) -> Versions:
 
 def _finding(finding: Finding, versions: Versions, evidence: Evidence) -> FindingView:
     beside = versions(finding)
-    score = evidence.epss.get(finding.id) if evidence.epss is not None else None
+    score = evidence.epss_scores.get(finding.id) if evidence.epss_scores is not None else None
     return FindingView(
         id=vulnerability(finding.id),
         package=Text(finding.package),
@@ -179,6 +189,6 @@ def _finding(finding: Finding, versions: Versions, evidence: Evidence) -> Findin
         severity=finding.severity,
         title=Text(finding.title) if finding.title else None,
         platforms=tuple(map(Text, finding.platforms)),
-        is_exploited=bool(exploited([finding], evidence.known_exploited)),
+        is_exploited=bool(exploited([finding], evidence.exploited_ids)),
         epss=round(100 * score, 1) if score is not None else None,
     )

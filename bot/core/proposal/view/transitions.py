@@ -1,4 +1,4 @@
-"""What a template sees of one image that moves."""
+"""Template data for the update of one image."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bot.core.proposal.view.contents import ContentsView, PackagesView, contents
 from bot.core.proposal.view.scans import DeltaView, ScanView, delta_view, scan_view
 from bot.core.proposal.view.trust import TrustView, trust_view
 from bot.core.transition import short
-from bot.model.decision import Cause, Transition, Update
+from bot.model.decision import UpdateCause, Transition, ImageUpdate
 from bot.model.evidence import Evidence
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,63 +27,65 @@ class PlatformView:
 
 @dataclass(frozen=True, slots=True)
 class TransitionView:
-    """One image, from one digest to another."""
+    """The update of one image from one digest to another."""
 
     reference: Text
     new_tag: Text | None
-    """The tag that it moves to, where that is another."""
-    cause: Cause
-    """Why it is to move: its tag `moved`, what the file holds was `withdrawn`, or is `gone`."""
+    """The new tag, if the tag changes."""
+    cause: UpdateCause
+    """Why it is updated: its tag `moved`, the pinned digest was `withdrawn`, or is `gone`."""
     doubt: Text | None
-    """Why a person must look before it is merged."""
+    """Why a maintainer has to review the request before merging."""
     notes: tuple[Text, ...]
-    """What else there is to say of the image: it is behind its base, somebody answers for a hold; for a line once."""
+    """Further notes: on an outdated base image, or on an accepted hold; each is shown once for a tag."""
     notes_cut: int
-    """How many were left out."""
+    """Number of omitted notes."""
     old: Text | None
-    """Twelve hexadecimal digits; None where there was no digest."""
+    """Twelve hexadecimal digits; None if the file has no digest."""
     new: Text
     old_digest: Text | None
     new_digest: Text
     platform: Text
-    """The first of those on which it was scanned."""
+    """The first platform on which it was scanned."""
     scanned_on: tuple[Text, ...]
-    """All platforms on which it was scanned; what holds on any of them is shown."""
+    """All platforms on which it was scanned; the evidence combines all of them."""
     platforms: tuple[Text | Plain, ...]
-    """Of the new image, where it is an index; of very many the first, and how many more there are."""
+    """The platforms of the new index; a long list is cut and ends with the count of the others."""
     on_platforms: tuple[PlatformView, ...]
-    """What each platform has, where there are several; `before`, `after` and `delta` are of all of them together."""
+    """Scans by platform, if there are several; `before`, `after` and `delta` combine all of them."""
     before: ScanView | None
     after: ScanView
     delta: DeltaView | None
     packages: PackagesView | None
-    """None where nobody lists what is in both images."""
+    """None if the packages of either image are not known."""
     contents: ContentsView | None
-    """None where nobody looked into both images."""
+    """None if the contents of either image are not known."""
     trust: TrustView | None
-    """None where no entry of `trust` is about the image."""
+    """None if no `trust` entry matches the image."""
 
 
 def notes_of(
-    moved: Iterable[Transition], updates: Mapping[Transition, Iterable[Update]]
+    moved: Iterable[Transition], updates: Mapping[Transition, Iterable[ImageUpdate]]
 ) -> Iterator[tuple[Transition, Sequence[str]]]:
-    """Yield what there is to say of each image, as any of its places knows it; of a line nothing is said twice."""
-    said: set[tuple[Line, str]] = set()
+    """Yield the notes of each transition from all its references; a note is not repeated for the same tag."""
+    said: set[tuple[TagRef, str]] = set()
     for each in moved:
-        known = [note for update in updates[each] for note in (*update.selected.notes, *update.candidates[0].notes)]
-        yield each, [note for note in dict.fromkeys(known) if (each.line, note) not in said]
-        said |= {(each.line, note) for note in known}
+        known = [
+            note for update in updates[each] for note in (*update.tracked_image.notes, *update.candidates[0].notes)
+        ]
+        yield each, [note for note in dict.fromkeys(known) if (each.tag_ref, note) not in said]
+        said |= {(each.tag_ref, note) for note in known}
 
 
 def transition_view(
-    transition: Transition, update: Update, notes: Sequence[str], evidence: Evidence, rows: int
+    transition: Transition, update: ImageUpdate, notes: Sequence[str], evidence: Evidence, rows: int
 ) -> TransitionView:
     old, new, contents = transition.old, transition.new, evidence.contents
     return TransitionView(
-        reference=Text(f"{update.occurrence.reference.name}:{transition.line.tag}"),
-        new_tag=Text(transition.tag) if transition.tag else None,
+        reference=Text(f"{update.occurrence.reference.name}:{transition.tag_ref.tag}"),
+        new_tag=Text(transition.new_tag) if transition.new_tag else None,
         cause=update.cause,
-        doubt=Text(update.doubt, MAX_NOTE) if update.doubt else None,
+        doubt=Text(update.review_reason, MAX_NOTE) if update.review_reason else None,
         notes=tuple(Text(note, MAX_NOTE) for note in notes[:rows]),
         notes_cut=max(0, len(notes) - rows),
         old=Text(short(old)) if old else None,
@@ -97,7 +99,7 @@ def transition_view(
         before=scan_view(evidence.old, contents.old if contents else None, rows) if evidence.old is not None else None,
         after=scan_view(evidence.new, contents.new if contents else None, rows),
         delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
-        packages=packages_view(evidence.packages, rows) if evidence.packages is not None else None,
+        packages=packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
         contents=contents_view(contents, rows),
         trust=trust_view(evidence.signatures) if evidence.signatures is not None else None,
     )

@@ -1,4 +1,4 @@
-"""What a template sees of who signed an image."""
+"""Template data for the signatures of an image."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from bot.core.markdown import Text
 from bot.core.notes import MAX_NOTE
 from bot.model.signature import (
     BadSignature,
-    Flaw,
-    Scheme,
+    SignatureDefect,
+    SignatureScheme,
     SignatureOutcome,
-    Signatures,
+    TransitionSignatures,
     SignatureUnknown,
-    Signed,
-    Statement,
-    Unsigned,
+    VerifiedSignature,
+    SignedStatement,
+    NoSignature,
     UnsupportedSignature,
 )
 
 
 class SignatureState(StrEnum):
-    """What was found out of who signed one image."""
+    """The result of the signature check of one image."""
 
     SIGNED = "signed"
     UNSIGNED = "unsigned"
@@ -36,8 +36,8 @@ class SignatureState(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The same in a sentence, for people."""
-        return _SENTENCES.get(self) or Flaw(self).sentence
+        """The state as a sentence."""
+        return _SENTENCES.get(self) or SignatureDefect(self).sentence
 
 
 _SENTENCES: dict[SignatureState, str] = {
@@ -50,30 +50,30 @@ _SENTENCES: dict[SignatureState, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SignatureView:
-    """Who signed one image, or why nobody can be named."""
+    """The signature of one image, or why there is no trusted one."""
 
     state: SignatureState
     signer: Text | None
-    """Whom `trust` lists; only where it is `signed`."""
-    scheme: Scheme | None
-    statement: Statement | None
-    """What the signer signed: the image (`signature`), or how it was built (`provenance`)."""
+    """A signer from `trust`; only set for `signed`."""
+    scheme: SignatureScheme | None
+    statement: SignedStatement | None
+    """The signed content: the image (`signature`), or its build (`provenance`)."""
     detail: Text | None
-    """What else is known of why it is not `signed`."""
+    """Further details if the state is not `signed`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustView:
-    """The signatures of both images of a move."""
+    """The signatures of both images of an update."""
 
     old: SignatureView | None
-    """None where there was no digest."""
+    """None if the file has no digest."""
     new: SignatureView
     is_unchanged: bool
-    """Whether the same was found of both: one signer who signed the same of each, or none for one reason."""
+    """Whether the results are equal: the same signer and content, or the same state without a signer."""
 
 
-def trust_view(found: Signatures) -> TrustView:
+def trust_view(found: TransitionSignatures) -> TrustView:
     return TrustView(
         old=signature_view(found.old) if found.old is not None else None,
         new=signature_view(found.new),
@@ -83,17 +83,17 @@ def trust_view(found: Signatures) -> TrustView:
 
 def signature_view(outcome: SignatureOutcome) -> SignatureView:
     match outcome:
-        case Signed(signer=signer, statement=statement):
+        case VerifiedSignature(signer=signer, statement=statement):
             return SignatureView(
                 SignatureState.SIGNED, Text(signer.identity, MAX_NOTE), signer.scheme, statement, detail=None
             )
-        case BadSignature(flaw=flaw, detail=detail):
+        case BadSignature(defect=flaw, detail=detail):
             return _unsigned(SignatureState(flaw), detail)
         case UnsupportedSignature(detail=detail):
             return _unsigned(SignatureState.UNSUPPORTED, detail)
         case SignatureUnknown(detail=detail):
             return _unsigned(SignatureState.UNKNOWN, detail)
-        case Unsigned():
+        case NoSignature():
             return _unsigned(SignatureState.UNSIGNED)
     assert_never(outcome)
 

@@ -9,9 +9,9 @@ from bot.core.places.patterns import matches, matches_all_of
 from bot.core.places.relate.moves import digest_moves, version_moves
 from bot.core.places.relate.renovate.managers import CUSTOM, FileManager, managers_of
 from bot.model.reference import DOCKER_HUB, ImageReference
-from bot.model.remark import OnBranch
+from bot.model.remark import TreeBranch
 from bot.model.source import FilePath, Occurrence
-from bot.model.updater import ManagerSettings, Move, MoveSettings, PackageRule, RenovateSettings
+from bot.model.updater import ManagerSettings, BotUpdateType, UpdateTypeSettings, PackageRule, RenovateSettings
 
 _DATASOURCE = "docker"
 _DEFAULT_BRANCH = "$default"
@@ -25,7 +25,7 @@ class _State:
     is_on: bool
     pins: bool
 
-    def apply(self, settings: MoveSettings, *, is_certain: bool) -> None:
+    def apply(self, settings: UpdateTypeSettings, *, is_certain: bool) -> None:
         """Apply settings; of those that are not certain to match only what enables updates."""
         if settings.enabled is not None and (is_certain or settings.enabled):
             self.is_on = settings.enabled
@@ -36,7 +36,7 @@ class _State:
 class Decisions:
     """Decisions on the references of one tree, by the Renovate config of the repository."""
 
-    def __init__(self, settings: RenovateSettings, branch: OnBranch | None) -> None:
+    def __init__(self, settings: RenovateSettings, branch: TreeBranch | None) -> None:
         self._settings = settings
         self._branch = branch
         self._managers = {each.manager: each for each in settings.managers}
@@ -52,7 +52,7 @@ class Decisions:
 
     def may_be_told_more(self, place: Occurrence) -> bool:
         """Return True if an unread preset may enable an update of an occurrence that this config does not update."""
-        if not self._settings.unread or self._is_off:
+        if not self._settings.unread_presets or self._is_off:
             return False
         return any(
             self._is_enabled(manager.manager) and self._is_looked_at(place.path, self._said(manager))
@@ -74,12 +74,12 @@ class Decisions:
         return self._read[key]
 
     def _patterns(self, manager: FileManager, said: ManagerSettings) -> Sequence[str]:
-        return self._settings.searched if manager is CUSTOM else (*manager.files, *said.patterns)
+        return self._settings.custom_manager_patterns if manager is CUSTOM else (*manager.files, *said.patterns)
 
     def _may_be_switched_on(self, manager: FileManager) -> bool:
         """Return True if an unread preset may define the files of a manager that the config mentions."""
-        is_open = bool(self._settings.unread) and not manager.files and manager is not CUSTOM
-        return is_open and not self._settings.spoken_of.isdisjoint({manager.manager, _DATASOURCE})
+        is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM
+        return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})
 
     def _is_enabled(self, manager: str) -> bool:
         enabled = self._settings.enabled_managers
@@ -102,13 +102,13 @@ class Decisions:
         state.apply(said.settings, is_certain=True)
         meant = list(self._meant(manager, place, names))
         for rule, is_certain in meant:
-            if rule.moves is None:
+            if rule.update_types is None:
                 state.apply(rule.settings, is_certain=is_certain)
         if not state.is_on:
             return False
         possible = version_moves(place.reference, knows_codenames=True)
         possible |= digest_moves(place.reference, pins=state.pins)
-        by_themselves = (*self._settings.settings.of_moves, *said.settings.of_moves)
+        by_themselves = (*self._settings.settings.by_update_type, *said.settings.by_update_type)
         return any(_is_wanted(move, meant, by_themselves) for move in possible)
 
     def _meant(
@@ -138,21 +138,21 @@ class Decisions:
 
 
 def _is_wanted(
-    move: Move, meant: Iterable[tuple[PackageRule, bool]], by_themselves: Sequence[tuple[Move, bool]]
+    move: BotUpdateType, meant: Iterable[tuple[PackageRule, bool]], by_themselves: Sequence[tuple[BotUpdateType, bool]]
 ) -> bool:
     """Return True if an enabled image has updates of this kind enabled."""
     state = _State(is_on=True, pins=False)
     own = dict(by_themselves).get(move)
     for rule, is_certain in meant:
-        about = True if rule.moves is None else matches_all_of(rule.moves, move)
+        about = True if rule.update_types is None else matches_all_of(rule.update_types, move)
         if about is not False:
             state.apply(rule.settings, is_certain=is_certain and about is True)
-            said = dict(rule.settings.of_moves).get(move)
+            said = dict(rule.settings.by_update_type).get(move)
             own = own if said is None or not (is_certain or said) else said
     return state.is_on if own is None else own and state.is_on
 
 
-def _is_on(patterns: Sequence[str], branch: OnBranch | None) -> bool:
+def _is_on(patterns: Sequence[str], branch: TreeBranch | None) -> bool:
     if branch is None:
         return True
     if not patterns or (branch.is_default and _DEFAULT_BRANCH in patterns):
@@ -184,6 +184,6 @@ def _describes_any(patterns: Sequence[str] | None, values: Iterable[str]) -> boo
 def _names(reference: ImageReference) -> frozenset[str]:
     """Return the names that Renovate may use for an image."""
     name = reference.name
-    is_written_out = reference.names_a_registry and reference.host == DOCKER_HUB
+    is_written_out = reference.has_registry_host and reference.host == DOCKER_HUB
     names = {name, name.partition("/")[2]} if is_written_out else {name}
     return frozenset({*names, *(each.removeprefix(_OFFICIAL) for each in names)})
